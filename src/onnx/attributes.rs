@@ -1,0 +1,84 @@
+//! Reading a node's attributes with ONNX's defaults, and writing them.
+
+use super::proto::attribute_proto::AttributeType;
+use super::proto::{AttributeProto, NodeProto};
+
+/// Accessors that keep the optional fields of protobuf out of the code that reads graphs.
+pub trait NodeExt {
+    /// The operator's name, `Conv` for example; empty if the file left it out.
+    fn op(&self) -> &str;
+    /// The node's first output, the only one of every operator that relevance passes through; empty if there is none.
+    fn first_output(&self) -> &str;
+    /// Input number `index`, if it is given and not the empty name that ONNX uses for "left out".
+    fn input_at(&self, index: usize) -> Option<&str>;
+    /// An integer attribute, or `default` where it is absent.
+    fn int(&self, name: &str, default: i64) -> i64;
+    /// A float attribute, or `default` where it is absent.
+    fn float(&self, name: &str, default: f32) -> f32;
+    /// An integer list; `None` where it is absent.
+    fn ints(&self, name: &str) -> Option<&[i64]>;
+    /// A string attribute; `None` where it is absent or no UTF-8.
+    fn string(&self, name: &str) -> Option<&str>;
+    /// The attribute itself.
+    fn attribute_named(&self, name: &str) -> Option<&AttributeProto>;
+}
+
+impl NodeExt for NodeProto {
+    fn op(&self) -> &str {
+        self.op_type()
+    }
+
+    fn first_output(&self) -> &str {
+        self.output.first().map_or("", String::as_str)
+    }
+
+    fn input_at(&self, index: usize) -> Option<&str> {
+        self.input
+            .get(index)
+            .map(String::as_str)
+            .filter(|name| !name.is_empty())
+    }
+
+    fn int(&self, name: &str, default: i64) -> i64 {
+        self.attribute_named(name).map_or(default, |a| a.i())
+    }
+
+    fn float(&self, name: &str, default: f32) -> f32 {
+        self.attribute_named(name).map_or(default, |a| a.f())
+    }
+
+    fn ints(&self, name: &str) -> Option<&[i64]> {
+        self.attribute_named(name).map(|a| a.ints.as_slice())
+    }
+
+    fn string(&self, name: &str) -> Option<&str> {
+        self.attribute_named(name)
+            .and_then(|a| std::str::from_utf8(a.s()).ok())
+    }
+
+    fn attribute_named(&self, name: &str) -> Option<&AttributeProto> {
+        self.attribute.iter().find(|a| a.name() == name)
+    }
+}
+
+pub(super) fn int(name: &str, value: i64) -> AttributeProto {
+    AttributeProto {
+        i: Some(value),
+        ..typed(name, AttributeType::Int)
+    }
+}
+
+pub(super) fn ints(name: &str, values: &[i64]) -> AttributeProto {
+    AttributeProto {
+        ints: values.to_vec(),
+        ..typed(name, AttributeType::Ints)
+    }
+}
+
+fn typed(name: &str, kind: AttributeType) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.to_owned()),
+        r#type: Some(kind as i32),
+        ..Default::default()
+    }
+}

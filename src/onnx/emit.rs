@@ -1,0 +1,207 @@
+//! Appends nodes to a graph that exists. A node that was already emitted with the same inputs is not emitted again.
+
+use std::collections::{HashMap, HashSet};
+
+use anyhow::{Result, ensure};
+
+use super::attributes::{int, ints};
+use super::graph::Graph;
+use super::proto::{NodeProto, TensorProto};
+use super::{Tensor, shapes, tensor};
+
+/// Names of emitted tensors begin with this, so that they cannot meet a name of the model.
+const PREFIX: &str = "ssdcrp/";
+
+/// An attribute of an emitted node.
+#[derive(Clone, Debug)]
+pub enum Attribute<'a> {
+    /// A single integer.
+    Int(&'a str, i64),
+    /// A list of integers.
+    Ints(&'a str, &'a [i64]),
+}
+
+/// Collects nodes, constants and inputs; [`Emitter::finish`] joins them with the part of the graph that they read.
+#[derive(Default)]
+pub struct Emitter {
+    nodes: Vec<NodeProto>,
+    constants: Vec<TensorProto>,
+    inputs: Vec<(String, Vec<i64>)>,
+    known: HashSet<String>,
+    memo: HashMap<String, String>,
+}
+
+impl Emitter {
+    /// Appends a node with one output and returns the output's name.
+    pub fn op(&mut self, op: &str, inputs: &[&str], attributes: &[Attribute]) -> String {
+        let key = format!("{op}{inputs:?}{attributes:?}");
+        if let Some(output) = self.memo.get(&key) {
+            return output.clone();
+        }
+        let output = format!("{PREFIX}{}_{}", op.to_lowercase(), self.nodes.len());
+        self.nodes.push(NodeProto {
+            name: Some(output.clone()),
+            op_type: Some(op.to_owned()),
+            input: inputs.iter().map(|&name| name.to_owned()).collect(),
+            output: vec![output.clone()],
+            attribute: attributes
+                .iter()
+                .map(|attribute| match attribute {
+                    Attribute::Int(name, value) => int(name, *value),
+                    Attribute::Ints(name, values) => ints(name, values),
+                })
+                .collect(),
+            ..Default::default()
+        });
+        self.memo.insert(key, output.clone());
+        output
+    }
+
+    /// Adds a constant and returns its name in the graph. The same `name` must stand for the same values.
+    pub fn constant(&mut self, name: &str, value: Tensor) -> String {
+        self.constant_with(name, || value)
+    }
+
+    /// Like [`Emitter::constant`], but the values are only made if the name is new.
+    pub fn constant_with(&mut self, name: &str, value: impl FnOnce() -> Tensor) -> String {
+        let name = format!("{PREFIX}{name}");
+        if self.known.insert(name.clone()) {
+            self.constants.push(value().to_proto(&name));
+        }
+        name
+    }
+
+    /// Adds a scalar constant.
+    pub fn scalar(&mut self, value: f32) -> String {
+        self.constant(
+            &format!("scalar:{value:e}"),
+            Tensor {
+                dims: vec![],
+                data: vec![value],
+            },
+        )
+    }
+
+    /// Adds a list of int64, such as a shape.
+    pub fn int64s(&mut self, values: &[i64]) -> String {
+        let name = format!("{PREFIX}int64s:{values:?}");
+        if self.known.insert(name.clone()) {
+            self.constants.push(tensor::int64s_to_proto(values, &name));
+        }
+        name
+    }
+
+    /// Adds a graph input of shape `[N, …]`, N free; `dims` holds the sizes after the first.
+    pub fn batch_input(&mut self, name: &str, dims: &[usize]) {
+        let dims = std::iter::once(1)
+            .chain(dims.iter().map(|&d| d as i64))
+            .collect();
+        self.inputs.push((name.to_owned(), dims));
+    }
+
+    /// The model file: the emitted nodes after the nodes of `graph` that they depend on. `output` is `[N, …]` with
+    /// `dims` after the first and gets the name `output_name`.
+    ///
+    /// # Errors
+    /// `output` was not emitted here.
+    pub fn finish(
+        mut self,
+        graph: &Graph,
+        output: &str,
+        output_name: &str,
+        dims: &[usize],
+    ) -> Result<Vec<u8>> {
+        let made: HashSet<&str> = self
+            .nodes
+            .iter()
+            .flat_map(|n| &n.output)
+            .map(String::as_str)
+            .collect();
+        ensure!(
+            made.contains(output),
+            "'{output}' is written by no emitted node"
+        );
+        let read = self.nodes.iter().flat_map(|n| &n.input).map(String::as_str);
+        let keep = graph.ancestors(read);
+        let inputs = self
+            .inputs
+            .iter()
+            .map(|(name, dims)| shapes::value_info(name, dims, Some("N")));
+        let inputs = graph.input_infos().iter().cloned().chain(inputs).collect();
+        self.nodes.push(NodeProto {
+            op_type: Some("Identity".to_owned()),
+            input: vec![output.to_owned()],
+            output: vec![output_name.to_owned()],
+            ..Default::default()
+        });
+        let dims: Vec<i64> = std::iter::once(1)
+            .chain(dims.iter().map(|&d| d as i64))
+            .collect();
+        let outputs = vec![shapes::value_info(output_name, &dims, Some("N"))];
+        Ok(graph.assemble(&keep, self.nodes, self.constants, inputs, outputs))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use prost::Message;
+    use prost::bytes::Bytes;
+
+    use super::super::proto::{GraphProto, ModelProto, OperatorSetIdProto};
+    use super::*;
+
+    /// A graph of the nodes that `build` emits from the input `x` [1, 1, 4, 4]; `build` returns the output.
+    pub fn small_graph(build: impl FnOnce(&mut Emitter) -> String) -> Graph {
+        let mut emitter = Emitter::default();
+        let output = build(&mut emitter);
+        let model = ModelProto {
+            ir_version: Some(8),
+            opset_import: vec![OperatorSetIdProto {
+                version: Some(13),
+                ..Default::default()
+            }],
+            graph: Some(GraphProto {
+                node: emitter.nodes,
+                initializer: emitter.constants,
+                input: vec![shapes::value_info("x", &[1, 1, 4, 4], None)],
+                output: vec![shapes::value_info(&output, &[1, 1, 4, 4], None)],
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        super::super::parse(Bytes::from(model.encode_to_vec()), "test").unwrap()
+    }
+
+    #[test]
+    fn the_same_node_is_emitted_once() {
+        let mut emitter = Emitter::default();
+        let a = emitter.op("Abs", &["x"], &[]);
+        assert_eq!(emitter.op("Abs", &["x"], &[]), a);
+        assert_ne!(emitter.op("Sign", &["x"], &[]), a);
+        assert_ne!(
+            emitter.op("Conv", &["x"], &[Attribute::Int("group", 1)]),
+            emitter.op("Conv", &["x"], &[Attribute::Int("group", 2)])
+        );
+        assert_eq!(emitter.scalar(0.5), emitter.scalar(0.5));
+        assert_ne!(emitter.scalar(0.5), emitter.scalar(0.25));
+    }
+
+    #[test]
+    fn only_what_is_read_comes_along() {
+        let graph = small_graph(|e| {
+            let used = e.op("Relu", &["x"], &[]);
+            e.op("Abs", &[&used], &[])
+        });
+        let relu = graph.nodes()[0].output[0].clone();
+        let mut emitter = Emitter::default();
+        emitter.batch_input("seed", &[1, 4, 4]);
+        let product = emitter.op("Mul", &["seed", &relu], &[]);
+        let bytes = emitter
+            .finish(&graph, &product, "relevance", &[1, 4, 4])
+            .unwrap();
+        let model = ModelProto::decode(Bytes::from(bytes)).unwrap();
+        let graph = model.graph.unwrap();
+        let operators: Vec<_> = graph.node.iter().map(|n| n.op_type()).collect();
+        assert_eq!(operators, ["Relu", "Mul", "Identity"]);
+    }
+}

@@ -1,0 +1,294 @@
+//! A view of an ONNX graph by tensor name: who makes a tensor, who reads it, what shape it has.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::{Context, Result, bail, ensure};
+use prost::Message;
+
+use super::attributes::NodeExt;
+use super::proto::{
+    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
+};
+use super::{Tensor, shapes, tensor};
+
+/// A canonical graph: nodes sorted topologically, constants as initialisers, shapes known where they can be inferred.
+///
+/// A dynamic batch dimension (the first one) counts as 1.
+#[derive(Clone, Debug)]
+pub struct Graph {
+    nodes: Vec<NodeProto>,
+    initializers: BTreeMap<String, TensorProto>,
+    inputs: Vec<ValueInfoProto>,
+    outputs: Vec<ValueInfoProto>,
+    opset_import: Vec<OperatorSetIdProto>,
+    ir_version: i64,
+    producers: HashMap<String, usize>,
+    consumers: HashMap<String, Vec<usize>>,
+    shapes: HashMap<String, Vec<usize>>,
+}
+
+impl Graph {
+    pub(super) fn new(
+        graph: GraphProto,
+        opset_import: Vec<OperatorSetIdProto>,
+        ir_version: i64,
+    ) -> Result<Self> {
+        let initializers: BTreeMap<_, _> = graph
+            .initializer
+            .into_iter()
+            .map(|tensor| (tensor.name().to_owned(), tensor))
+            .collect();
+        // Files up to IR version 3 list every initialiser among the inputs too.
+        let inputs: Vec<_> = graph
+            .input
+            .into_iter()
+            .filter(|input| !initializers.contains_key(input.name()))
+            .collect();
+        let mut producers = HashMap::new();
+        let mut consumers: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, node) in graph.node.iter().enumerate() {
+            for input in node.input.iter().filter(|name| !name.is_empty()) {
+                ensure!(
+                    initializers.contains_key(input)
+                        || producers.contains_key(input)
+                        || inputs.iter().any(|i| i.name() == input),
+                    "{} reads '{input}', which no earlier node, input or initialiser provides",
+                    describe(node)
+                );
+                consumers.entry(input.clone()).or_default().push(index);
+            }
+            for output in node.output.iter().filter(|name| !name.is_empty()) {
+                if producers.insert(output.clone(), index).is_some() {
+                    bail!("two nodes write the tensor '{output}'");
+                }
+            }
+        }
+        let shapes = shapes::infer(
+            &graph.node,
+            &initializers,
+            inputs.iter().chain(&graph.value_info).chain(&graph.output),
+        );
+        Ok(Self {
+            nodes: graph.node,
+            initializers,
+            inputs,
+            outputs: graph.output,
+            opset_import,
+            ir_version,
+            producers,
+            consumers,
+            shapes,
+        })
+    }
+
+    /// All nodes, each after those that it reads from.
+    pub fn nodes(&self) -> &[NodeProto] {
+        &self.nodes
+    }
+
+    /// Index of the node that writes `tensor`; `None` for inputs and initialisers.
+    pub fn producer(&self, tensor: &str) -> Option<usize> {
+        self.producers.get(tensor).copied()
+    }
+
+    /// Indices of the nodes that read `tensor`, one entry for each time that it is read.
+    pub fn consumers(&self, tensor: &str) -> &[usize] {
+        self.consumers.get(tensor).map_or(&[], Vec::as_slice)
+    }
+
+    /// Names of the graph's outputs, in the file's order.
+    pub fn outputs(&self) -> impl Iterator<Item = &str> {
+        self.outputs.iter().map(|output| output.name())
+    }
+
+    /// The one input, which must be a picture: `[1, C, H, W]` with fixed H and W.
+    ///
+    /// # Errors
+    /// Several inputs, or an input of another rank or without a fixed size.
+    pub fn image_input(&self) -> Result<(&str, [usize; 4])> {
+        let names: Vec<_> = self.inputs.iter().map(|input| input.name()).collect();
+        let [name] = names.as_slice() else {
+            bail!(
+                "the graph has {} inputs {names:?}, one picture was expected",
+                names.len()
+            );
+        };
+        let shape = self.shape(name)?;
+        let [1, channels, height, width] = *shape else {
+            bail!("input '{name}' has shape {shape:?}, [1, channels, height, width] was expected");
+        };
+        Ok((name, [1, channels, height, width]))
+    }
+
+    /// The shape of a tensor.
+    ///
+    /// # Errors
+    /// The shape is neither in the file nor inferable.
+    pub fn shape(&self, tensor: &str) -> Result<&[usize]> {
+        self.shapes
+            .get(tensor)
+            .map(Vec::as_slice)
+            .with_context(|| {
+                format!(
+                    "the shape of tensor '{tensor}' is not known: \
+                     export with fixed height and width and save onnx.shape_inference.infer_shapes(model)"
+                )
+            })
+    }
+
+    /// The shape of a feature map, `[1, C, H, W]`.
+    ///
+    /// # Errors
+    /// The shape is not known or not of rank 4.
+    pub fn feature_map(&self, tensor: &str) -> Result<[usize; 4]> {
+        let shape = self.shape(tensor)?;
+        <[usize; 4]>::try_from(shape).ok().with_context(|| {
+            format!(
+                "tensor '{tensor}' has shape {shape:?}, a feature map [1, C, H, W] was expected"
+            )
+        })
+    }
+
+    /// Whether `tensor` is a constant.
+    pub fn is_constant(&self, tensor: &str) -> bool {
+        self.initializers.contains_key(tensor)
+    }
+
+    /// A float32 constant.
+    ///
+    /// # Errors
+    /// The tensor is computed rather than constant, or not float32.
+    pub fn constant(&self, name: &str) -> Result<Tensor> {
+        let proto = self.initializers.get(name).with_context(|| {
+            format!("tensor '{name}' is computed at run time, a constant was expected")
+        })?;
+        Tensor::from_proto(proto)
+    }
+
+    /// An int64 constant such as a shape.
+    ///
+    /// # Errors
+    /// The tensor is computed rather than constant, or not int64.
+    pub fn constant_int64s(&self, name: &str) -> Result<Vec<i64>> {
+        let proto = self.initializers.get(name).with_context(|| {
+            format!("tensor '{name}' is computed at run time, a constant was expected")
+        })?;
+        tensor::int64s(proto)
+    }
+
+    /// Indices of the nodes that `tensors` depend on, ascending, which is topological order.
+    pub fn ancestors<'a>(&self, tensors: impl IntoIterator<Item = &'a str>) -> Vec<usize> {
+        let mut needed = vec![false; self.nodes.len()];
+        let mut open: Vec<usize> = tensors
+            .into_iter()
+            .filter_map(|t| self.producer(t))
+            .collect();
+        while let Some(index) = open.pop() {
+            if !std::mem::replace(&mut needed[index], true) {
+                open.extend(
+                    self.nodes[index]
+                        .input
+                        .iter()
+                        .filter_map(|t| self.producer(t)),
+                );
+            }
+        }
+        (0..needed.len()).filter(|&index| needed[index]).collect()
+    }
+
+    /// A model file of the nodes at `keep` with the constants that they read, followed by `more` nodes and `constants`.
+    pub(super) fn assemble(
+        &self,
+        keep: &[usize],
+        more: Vec<NodeProto>,
+        constants: Vec<TensorProto>,
+        inputs: Vec<ValueInfoProto>,
+        outputs: Vec<ValueInfoProto>,
+    ) -> Vec<u8> {
+        let mut nodes: Vec<NodeProto> = keep.iter().map(|&i| self.nodes[i].clone()).collect();
+        nodes.extend(more);
+        let mut used: Vec<&str> = nodes
+            .iter()
+            .flat_map(|n| &n.input)
+            .map(String::as_str)
+            .collect();
+        used.sort_unstable();
+        used.dedup();
+        let mut initializer: Vec<TensorProto> = used
+            .into_iter()
+            .filter_map(|name| self.initializers.get(name).cloned())
+            .collect();
+        initializer.extend(constants);
+        let model = ModelProto {
+            ir_version: Some(self.ir_version),
+            opset_import: self.opset_import.clone(),
+            producer_name: Some("ssdcrp".to_owned()),
+            producer_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            graph: Some(GraphProto {
+                name: Some("explanation".to_owned()),
+                node: nodes,
+                initializer,
+                input: inputs,
+                output: outputs,
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        model.encode_to_vec()
+    }
+
+    /// The whole model as a file, with `outputs` as its outputs.
+    ///
+    /// # Errors
+    /// An output that no node writes or whose shape is not known.
+    pub fn to_model(&self, outputs: &[&str]) -> Result<Vec<u8>> {
+        let keep = self.ancestors(outputs.iter().copied());
+        let outputs = outputs
+            .iter()
+            .map(|name| {
+                ensure!(
+                    self.producer(name).is_some(),
+                    "no node writes the tensor '{name}'"
+                );
+                let dims: Vec<_> = self.shape(name)?.iter().map(|&d| d as i64).collect();
+                Ok(shapes::value_info(name, &dims, None))
+            })
+            .collect::<Result<_>>()?;
+        Ok(self.assemble(&keep, vec![], vec![], self.inputs.clone(), outputs))
+    }
+
+    /// The graph as it would stand in a file.
+    pub(super) fn to_proto(&self) -> GraphProto {
+        GraphProto {
+            name: Some("graph".to_owned()),
+            node: self.nodes.clone(),
+            initializer: self.initializers.values().cloned().collect(),
+            input: self.inputs.clone(),
+            output: self.outputs.clone(),
+            value_info: self
+                .shapes
+                .iter()
+                .filter(|(name, _)| self.producers.contains_key(*name))
+                .map(|(name, dims)| {
+                    let dims: Vec<_> = dims.iter().map(|&d| d as i64).collect();
+                    shapes::value_info(name, &dims, None)
+                })
+                .collect(),
+            ..Default::default()
+        }
+    }
+
+    pub(super) fn input_infos(&self) -> &[ValueInfoProto] {
+        &self.inputs
+    }
+}
+
+/// A node as error messages name it: operator and name, or the output where the exporter gave no name.
+pub fn describe(node: &NodeProto) -> String {
+    let name = if node.name().is_empty() {
+        node.first_output()
+    } else {
+        node.name()
+    };
+    format!("{} node '{name}'", node.op())
+}

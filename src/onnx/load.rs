@@ -1,0 +1,87 @@
+//! Reading an ONNX file that may be anything: too large, cut off, hostile, or simply of another kind.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use prost::Message;
+use prost::bytes::Bytes;
+
+use super::graph::Graph;
+use super::proto::ModelProto;
+use super::{canonical, tensor};
+
+/// Protobuf's own limit for one message.
+const MAX_BYTES: u64 = 2 << 30;
+/// The oldest operator set whose operators have the signatures that the compiler writes.
+const MIN_OPSET: i64 = 13;
+
+/// Reads a model file into a canonical [`Graph`].
+///
+/// # Errors
+/// A missing, unreadable or too large file, and everything that [`parse`] refuses; each message names the file.
+pub fn read(path: &Path) -> Result<Graph> {
+    let origin = path.display();
+    let metadata =
+        std::fs::metadata(path).with_context(|| format!("cannot open model {origin}"))?;
+    ensure!(metadata.is_file(), "model {origin} is not a file");
+    ensure!(
+        metadata.len() <= MAX_BYTES,
+        "model {origin} has {} bytes, an ONNX file can have {MAX_BYTES} at the most",
+        metadata.len()
+    );
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read model {origin}"))?;
+    parse(Bytes::from(bytes), &origin.to_string())
+}
+
+/// Decodes, checks and canonicalises a model. Weights stay a view of `bytes`.
+///
+/// `origin` names the model in error messages.
+///
+/// # Errors
+/// Bytes that are no ONNX model, an operator set older than 13, weights outside of the file or of the wrong length,
+/// nodes that are not topologically sorted.
+pub fn parse(bytes: Bytes, origin: &str) -> Result<Graph> {
+    let model = ModelProto::decode(bytes)
+        .with_context(|| format!("{origin} is not an ONNX model, or it is cut off"))?;
+    from_model(model).with_context(|| format!("model {origin} cannot be used"))
+}
+
+fn from_model(model: ModelProto) -> Result<Graph> {
+    let opset = model
+        .opset_import
+        .iter()
+        .find(|set| matches!(set.domain(), "" | "ai.onnx"))
+        .map(|set| set.version())
+        .context("the file names no ONNX operator set: it is not an ONNX model")?;
+    ensure!(
+        opset >= MIN_OPSET,
+        "its operator set is {opset}, {MIN_OPSET} is the oldest supported: \
+         export it again, or convert it with onnx.version_converter.convert_version(model, {MIN_OPSET})"
+    );
+    let graph = model.graph.context("the file holds no graph")?;
+    for initializer in &graph.initializer {
+        tensor::check(initializer)?;
+    }
+    canonical::canonicalise(graph, model.opset_import, model.ir_version.unwrap_or(8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_is_wrong_with_a_file_that_is_no_model() {
+        let error = parse(Bytes::from_static(b"GIF89a not a model"), "picture.gif").unwrap_err();
+        assert!(
+            format!("{error:#}").contains("picture.gif is not an ONNX model"),
+            "{error:#}"
+        );
+        let error = parse(Bytes::new(), "empty.onnx").unwrap_err();
+        assert!(
+            format!("{error:#}").contains("no ONNX operator set"),
+            "{error:#}"
+        );
+        let error = read(Path::new("/nowhere/model.onnx")).unwrap_err();
+        assert!(format!("{error:#}").contains("cannot open model /nowhere/model.onnx"));
+    }
+}

@@ -1,0 +1,24 @@
+//! ONNX files: reading with limits, a small view of the graph (producers, consumers, shapes), canonicalising, and appending nodes.
+//!
+//! In: bytes of a `.onnx` file. Out: a [`Graph`] whose nodes are topologically sorted, whose constants are all initialisers and
+//! whose tensor shapes are known; or an [`Emitter`] that writes new nodes. Nothing here knows what a detector or a relevance is.
+
+mod attributes;
+mod canonical;
+mod emit;
+mod graph;
+mod load;
+mod shapes;
+mod tensor;
+
+/// The ONNX schema (`onnx-ml.proto`, Apache-2.0), compiled at build time.
+pub mod proto {
+    #![allow(missing_docs, clippy::all, rustdoc::all)]
+    include!(concat!(env!("OUT_DIR"), "/onnx.rs"));
+}
+
+pub use attributes::NodeExt;
+pub use emit::{Attribute, Emitter};
+pub use graph::{Graph, describe};
+pub use load::{parse, read};
+pub use tensor::Tensor;

@@ -1,0 +1,174 @@
+//! Constant tensors: from and to ONNX's `TensorProto`.
+
+use anyhow::{Context, Result, bail, ensure};
+use prost::bytes::Bytes;
+
+use super::proto::TensorProto;
+use super::proto::tensor_proto::DataType;
+
+/// A dense float32 constant in row-major order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Sizes of the axes, outermost first.
+    pub dims: Vec<usize>,
+    /// `dims.product()` values.
+    pub data: Vec<f32>,
+}
+
+impl Tensor {
+    /// Reads a float32 initialiser.
+    ///
+    /// # Errors
+    /// Another element type than float32, or a data length that does not fit the dimensions.
+    pub fn from_proto(proto: &TensorProto) -> Result<Self> {
+        let name = proto.name();
+        ensure!(
+            proto.data_type() == DataType::Float as i32,
+            "initialiser '{name}' has element type {}, float32 is needed: export the model in float32",
+            element_type(proto)
+        );
+        let dims = dimensions(proto)?;
+        let data = match &proto.raw_data {
+            Some(raw) => raw
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|bytes| f32::from_le_bytes(*bytes))
+                .collect(),
+            None => proto.float_data.clone(),
+        };
+        ensure!(
+            data.len() == dims.iter().product::<usize>(),
+            "initialiser '{name}' has {} values for dimensions {dims:?}: the file is damaged",
+            data.len()
+        );
+        Ok(Self { dims, data })
+    }
+
+    /// Writes the tensor as an initialiser called `name`.
+    pub fn to_proto(&self, name: &str) -> TensorProto {
+        let raw: Vec<u8> = self.data.iter().flat_map(|v| v.to_le_bytes()).collect();
+        TensorProto {
+            name: Some(name.to_owned()),
+            dims: self.dims.iter().map(|&d| d as i64).collect(),
+            data_type: Some(DataType::Float as i32),
+            raw_data: Some(Bytes::from(raw)),
+            ..Default::default()
+        }
+    }
+}
+
+/// Reads an int64 initialiser such as the shape operand of Reshape.
+pub(super) fn int64s(proto: &TensorProto) -> Result<Vec<i64>> {
+    ensure!(
+        proto.data_type() == DataType::Int64 as i32,
+        "initialiser '{}' has element type {}, int64 was expected",
+        proto.name(),
+        element_type(proto)
+    );
+    Ok(match &proto.raw_data {
+        Some(raw) => raw
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .map(|bytes| i64::from_le_bytes(*bytes))
+            .collect(),
+        None => proto.int64_data.clone(),
+    })
+}
+
+/// Writes a list of int64 as an initialiser called `name`.
+pub(super) fn int64s_to_proto(values: &[i64], name: &str) -> TensorProto {
+    TensorProto {
+        name: Some(name.to_owned()),
+        dims: vec![values.len() as i64],
+        data_type: Some(DataType::Int64 as i32),
+        int64_data: values.to_vec(),
+        ..Default::default()
+    }
+}
+
+/// Checks that an initialiser's data lies in the file and has the length that its dimensions ask for.
+pub(super) fn check(proto: &TensorProto) -> Result<()> {
+    let name = proto.name();
+    if !proto.external_data.is_empty() || proto.data_location() as i32 == 1 {
+        bail!(
+            "initialiser '{name}' keeps its data in another file: save the model as one file \
+             (onnx.save_model(..., save_as_external_data=False))"
+        );
+    }
+    let count = dimensions(proto)?
+        .iter()
+        .try_fold(1usize, |product, &d| product.checked_mul(d))
+        .with_context(|| {
+            format!(
+                "initialiser '{name}' has an impossible size {:?}",
+                proto.dims
+            )
+        })?;
+    let size = match DataType::try_from(proto.data_type()) {
+        Ok(DataType::Float | DataType::Int32 | DataType::Uint32) => 4,
+        Ok(DataType::Int64 | DataType::Double | DataType::Uint64) => 8,
+        Ok(DataType::Float16 | DataType::Bfloat16 | DataType::Int16 | DataType::Uint16) => 2,
+        Ok(DataType::Int8 | DataType::Uint8 | DataType::Bool) => 1,
+        _ => return Ok(()),
+    };
+    if let Some(raw) = &proto.raw_data {
+        ensure!(
+            Some(raw.len()) == count.checked_mul(size),
+            "initialiser '{name}' has {} bytes for dimensions {:?}: the file is damaged",
+            raw.len(),
+            proto.dims
+        );
+    }
+    Ok(())
+}
+
+fn dimensions(proto: &TensorProto) -> Result<Vec<usize>> {
+    proto
+        .dims
+        .iter()
+        .map(|&d| {
+            usize::try_from(d)
+                .with_context(|| format!("initialiser '{}' has the dimension {d}", proto.name()))
+        })
+        .collect()
+}
+
+fn element_type(proto: &TensorProto) -> &'static str {
+    DataType::try_from(proto.data_type()).map_or("unknown", |t| t.as_str_name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trips_through_the_file_format() {
+        let tensor = Tensor {
+            dims: vec![2, 3],
+            data: vec![0.0, -1.5, 3.25, f32::MIN, f32::MAX, 1e-9],
+        };
+        assert_eq!(Tensor::from_proto(&tensor.to_proto("t")).unwrap(), tensor);
+    }
+
+    #[test]
+    fn refuses_a_length_that_does_not_fit() {
+        let mut proto = Tensor {
+            dims: vec![2],
+            data: vec![1.0, 2.0],
+        }
+        .to_proto("weights");
+        proto.dims = vec![3];
+        let error = check(&proto).unwrap_err().to_string();
+        assert!(
+            error.contains("'weights'") && error.contains("damaged"),
+            "{error}"
+        );
+        assert!(Tensor::from_proto(&proto).is_err());
+        proto.dims = vec![i64::MAX, i64::MAX];
+        assert!(check(&proto).is_err());
+        proto.dims = vec![-1];
+        assert!(check(&proto).is_err());
+    }
+}

@@ -1,0 +1,219 @@
+//! ONNX Runtime: finds and loads the shared library once per process, and runs networks with it.
+//!
+//! In: a model file as bytes, named float32 arrays. Out: named float32 arrays. The library is loaded at the first network, never before, so that
+//! whoever only looks at a program or a plugin does not need it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use ndarray::{ArrayD, ArrayViewD};
+use ort::environment::Environment;
+use ort::session::Session;
+use ort::session::builder::GraphOptimizationLevel;
+use ort::value::TensorRef;
+
+/// Names the library to load, an absolute path; looked at before anything else.
+const LIBRARY_VARIABLE: &str = "ORT_DYLIB_PATH";
+/// Where distributions put shared libraries.
+const SYSTEM_FOLDERS: [&str; 7] = [
+    "/usr/local/lib",
+    "/usr/local/lib64",
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib64",
+    "/usr/lib",
+    "/opt/onnxruntime/lib",
+];
+
+/// ONNX Runtime cannot be used: not found, not loadable, or too old. Its text says where it was looked for.
+#[derive(Debug)]
+pub struct RuntimeUnavailable(String);
+
+impl std::fmt::Display for RuntimeUnavailable {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for RuntimeUnavailable {}
+
+/// A network ready to run.
+pub struct Network {
+    session: Session,
+}
+
+impl Network {
+    /// Prepares a model for `threads` threads (0 = as many as there are cores).
+    ///
+    /// # Errors
+    /// [`RuntimeUnavailable`] where ONNX Runtime cannot be loaded; otherwise what it says against the model.
+    pub fn load(model: &[u8], threads: usize) -> Result<Self> {
+        let environment = environment()?;
+        let builder = Session::builder(&environment)
+            .and_then(|b| Ok(b.with_optimization_level(GraphOptimizationLevel::All)?))
+            .and_then(|b| Ok(b.with_intra_threads(threads)?))
+            // Threads that wait must leave the cores to the video's decoder and encoder.
+            .and_then(|b| Ok(b.with_intra_op_spinning(false)?));
+        let session = builder
+            .and_then(|mut b| b.commit_from_memory(model))
+            .map_err(|error| anyhow!("ONNX Runtime does not take the network: {error}"))?;
+        Ok(Self { session })
+    }
+
+    /// Runs the network once; the arrays come in the order of the model's outputs.
+    ///
+    /// # Errors
+    /// Names or shapes that do not fit the model, or a failure inside ONNX Runtime.
+    pub fn run(&mut self, inputs: &[(&str, ArrayViewD<f32>)]) -> Result<Vec<ArrayD<f32>>> {
+        let mut values: Vec<(&str, ort::session::SessionInputValue)> =
+            Vec::with_capacity(inputs.len());
+        for (name, array) in inputs {
+            let data = array
+                .as_slice()
+                .with_context(|| format!("input '{name}' is not contiguous"))?;
+            let tensor = TensorRef::from_array_view((array.shape(), data))
+                .map_err(|error| anyhow!("input '{name}': {error}"))?;
+            values.push((name, tensor.into()));
+        }
+        let outputs = self
+            .session
+            .run(values)
+            .map_err(|error| anyhow!("ONNX Runtime failed: {error}"))?;
+        outputs
+            .values()
+            .map(|value| {
+                let array = value
+                    .try_extract_array::<f32>()
+                    .map_err(|error| anyhow!("an output is not float32: {error}"))?;
+                Ok(array.to_owned())
+            })
+            .collect()
+    }
+}
+
+/// The process's one environment: a second one cannot be built, so it is kept for ever. A failure may be mended and tried again.
+fn environment() -> Result<Environment> {
+    static LOADED: Mutex<Option<Environment>> = Mutex::new(None);
+    let mut loaded = LOADED
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    if let Some(environment) = &*loaded {
+        return Ok(environment.clone());
+    }
+    let candidates = candidates();
+    let mut refused = Vec::new();
+    for path in &candidates {
+        match ort::init_from(path) {
+            Ok(builder) => {
+                let environment = builder
+                    .with_name("ssdcrp")
+                    .with_telemetry(false)
+                    .build()
+                    .map_err(|error| {
+                        anyhow!("ONNX Runtime at {} does not start: {error}", path.display())
+                    })?;
+                *loaded = Some(environment.clone());
+                return Ok(environment);
+            }
+            Err(error) => {
+                let cause =
+                    std::error::Error::source(&error).map_or(String::new(), |s| format!(": {s}"));
+                refused.push(format!("{}: {error}{cause}", path.display()));
+            }
+        }
+    }
+    let found = if refused.is_empty() {
+        "it was not found".to_owned()
+    } else {
+        refused.join("; ")
+    };
+    Err(RuntimeUnavailable(format!(
+        "ONNX Runtime (libonnxruntime.so, 1.22 or newer) cannot be loaded: {found}. \
+         Looked at ${LIBRARY_VARIABLE}, {} and {}. Set {LIBRARY_VARIABLE} to the library's absolute path, \
+         or run 'make runtime' in the ssdcrp source folder",
+        SYSTEM_FOLDERS.join(", "),
+        cache_folder().map_or("the user's cache folder".to_owned(), |p| p.display().to_string()),
+    ))
+    .into())
+}
+
+/// Libraries to try, best first. A library that the user named is the only one: another in its place would hide the mistake.
+fn candidates() -> Vec<PathBuf> {
+    if let Some(named) = std::env::var_os(LIBRARY_VARIABLE).filter(|v| !v.is_empty()) {
+        let named = PathBuf::from(named);
+        return vec![std::path::absolute(&named).unwrap_or(named)];
+    }
+    SYSTEM_FOLDERS
+        .iter()
+        .map(PathBuf::from)
+        .chain(cache_folder())
+        .filter_map(|folder| library_in(&folder))
+        .collect()
+}
+
+/// `libonnxruntime.so` itself or the highest version of it in a folder.
+fn library_in(folder: &Path) -> Option<PathBuf> {
+    let mut found: Vec<(Vec<u32>, PathBuf)> = std::fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let version = path
+                .file_name()?
+                .to_str()?
+                .strip_prefix("libonnxruntime.so")?
+                .to_owned();
+            let numbers = version.split('.').skip(1).map(|part| part.parse().ok());
+            Some((numbers.collect::<Option<Vec<u32>>>()?, path))
+        })
+        .collect();
+    found.sort();
+    found.pop().map(|(_, path)| path)
+}
+
+/// Where `make` puts what it downloads: `$SSDCRP_CACHE`, else `$XDG_CACHE_HOME/ssdcrp`, else `~/.cache/ssdcrp`.
+fn cache_folder() -> Option<PathBuf> {
+    let variable = |name: &str| {
+        std::env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
+    let cache = variable("SSDCRP_CACHE")
+        .or_else(|| Some(variable("XDG_CACHE_HOME")?.join("ssdcrp")))
+        .or_else(|| Some(variable("HOME")?.join(".cache/ssdcrp")))?;
+    Some(cache.join("onnxruntime"))
+}
+
+/// Takes the one array out of a network's outputs.
+///
+/// # Errors
+/// Another number of outputs than one.
+pub fn only(mut outputs: Vec<ArrayD<f32>>) -> Result<ArrayD<f32>> {
+    ensure!(
+        outputs.len() == 1,
+        "the network has {} outputs, one was expected",
+        outputs.len()
+    );
+    outputs.pop().context("the network has no output")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_version_in_a_folder_wins() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(library_in(folder.path()), None);
+        for name in [
+            "libonnxruntime.so.1.9.0",
+            "libonnxruntime.so.1.32.0",
+            "libonnxruntime_providers_shared.so",
+        ] {
+            std::fs::write(folder.path().join(name), b"").unwrap();
+        }
+        let best = library_in(folder.path()).unwrap();
+        assert_eq!(best.file_name().unwrap(), "libonnxruntime.so.1.32.0");
+        assert_eq!(library_in(Path::new("/nowhere")), None);
+    }
+}
