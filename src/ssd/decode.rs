@@ -1,0 +1,228 @@
+//! From raw outputs to boxes and scores: offsets move a default box, an activation turns logits into scores.
+
+use super::default_boxes::DefaultBox;
+use super::manifest::Activation;
+
+/// The exponent of a size is kept within ±20. e²⁰ times a default box is off any picture; the bound only keeps the arithmetic finite.
+const MAX_EXPONENT: f32 = 20.0;
+
+/// The box that `offsets` (cx, cy, w, h) make of a default box, as corners x0, y0, x1, y1 in shares of the picture; not clipped.
+///
+/// The SSD paper's equation (2) inverted, with `variances` [v_c, v_s]: cx = o_cx·v_c·W + CX, w = W·exp(v_s·o_w), likewise cy and h.
+/// An offset that is not a number gives corners that are none.
+pub fn decode(default_box: DefaultBox, offsets: [f32; 4], variances: [f32; 2]) -> [f32; 4] {
+    let [o_cx, o_cy, o_w, o_h] = offsets;
+    let [v_c, v_s] = variances;
+    let size = |offset: f32, of: f32| of * (v_s * offset).clamp(-MAX_EXPONENT, MAX_EXPONENT).exp();
+    let cx = o_cx * v_c * default_box.w + default_box.cx;
+    let cy = o_cy * v_c * default_box.h + default_box.cy;
+    let (w, h) = (size(o_w, default_box.w), size(o_h, default_box.h));
+    [cx - w / 2.0, cy - h / 2.0, cx + w / 2.0, cy + h / 2.0]
+}
+
+/// The part of a box within the picture, 0..1.
+pub fn clip(rect: [f32; 4]) -> [f32; 4] {
+    rect.map(|edge| edge.clamp(0.0, 1.0))
+}
+
+/// Turns the logits of *one* default box into scores; what its classes share is computed once.
+#[derive(Debug, Clone, Copy)]
+pub enum Scorer {
+    Sigmoid,
+    /// ln Σ_k exp(z_k): a score is exp(z − log_sum), which no large logit can overflow.
+    Softmax {
+        log_sum: f32,
+    },
+}
+
+impl Scorer {
+    /// A scorer for the default box with these `logits`, one per class, background included.
+    pub fn new<'a>(
+        activation: Activation,
+        logits: impl IntoIterator<Item = &'a f32> + Clone,
+    ) -> Self {
+        match activation {
+            Activation::Sigmoid => Self::Sigmoid,
+            Activation::Softmax => {
+                let largest = max(logits.clone());
+                let sum: f32 = logits.into_iter().map(|z| (z - largest).exp()).sum();
+                Self::Softmax {
+                    log_sum: largest + sum.ln(),
+                }
+            }
+        }
+    }
+
+    /// The score of the class with this logit, 0..=1; NaN if a logit that it depends on is.
+    pub fn score(self, logit: f32) -> f32 {
+        match self {
+            // exp(−z) may be infinite, which gives the right 0.
+            Self::Sigmoid => 1.0 / (1.0 + (-logit).exp()),
+            // Rounding can lift a certain class a hair above 1.
+            Self::Softmax { log_sum } => (logit - log_sum).exp().clamp(0.0, 1.0),
+        }
+    }
+}
+
+/// A logit that every class with a score above `threshold` (0..=1) exceeds, so that most default boxes are passed over without a
+/// single exponential. It is a bound, not the limit: what exceeds it has still to be scored.
+pub fn logit_bound<'a>(
+    activation: Activation,
+    threshold: f32,
+    logits: impl IntoIterator<Item = &'a f32>,
+) -> f32 {
+    let exact = match activation {
+        Activation::Sigmoid => (threshold / (1.0 - threshold)).ln(),
+        // Σ_k exp(z_k) is at least its largest term.
+        Activation::Softmax => max(logits) + threshold.ln(),
+    };
+    // Room for the rounding of exponentials and logarithms.
+    exact - 1e-4 * (1.0 + exact.abs())
+}
+
+/// The largest of `logits` that is a number.
+fn max<'a>(logits: impl IntoIterator<Item = &'a f32>) -> f32 {
+    logits
+        .into_iter()
+        .copied()
+        .fold(f32::NEG_INFINITY, f32::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const VARIANCES: [f32; 2] = [0.1, 0.2];
+
+    /// The SSD paper's equation (2): the offsets that make `rect` of a default box.
+    fn encode(default_box: DefaultBox, rect: [f32; 4]) -> [f32; 4] {
+        let [x0, y0, x1, y1] = rect;
+        [
+            ((x0 + x1) / 2.0 - default_box.cx) / default_box.w / VARIANCES[0],
+            ((y0 + y1) / 2.0 - default_box.cy) / default_box.h / VARIANCES[0],
+            ((x1 - x0) / default_box.w).ln() / VARIANCES[1],
+            ((y1 - y0) / default_box.h).ln() / VARIANCES[1],
+        ]
+    }
+
+    fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) {
+        let close = found
+            .iter()
+            .zip(expected)
+            .all(|(f, e)| (f - e).abs() <= tolerance);
+        assert!(
+            close && found.len() == expected.len(),
+            "found {found:?}, expected {expected:?}"
+        );
+    }
+
+    fn scores(activation: Activation, logits: &[f32]) -> Vec<f32> {
+        let scorer = Scorer::new(activation, logits);
+        logits.iter().map(|&z| scorer.score(z)).collect()
+    }
+
+    #[test]
+    fn offsets_move_and_stretch_the_default_box() {
+        let default_box = DefaultBox {
+            cx: 0.5,
+            cy: 0.4,
+            w: 0.2,
+            h: 0.1,
+        };
+        assert_close(
+            &decode(default_box, [0.0; 4], VARIANCES),
+            &[0.4, 0.35, 0.6, 0.45],
+            1e-6,
+        );
+        // Right by 2·.1·.2 = .04, up by 1·.1·.1 = .01; twice as wide (ln 2 / .2), half as high.
+        let doubled = std::f32::consts::LN_2 / 0.2;
+        let found = decode(default_box, [2.0, -1.0, doubled, -doubled], VARIANCES);
+        assert_close(&found, &[0.34, 0.365, 0.74, 0.415], 1e-6);
+    }
+
+    #[test]
+    fn absurd_offsets_stay_finite_and_nan_stays_nan() {
+        let default_box = DefaultBox {
+            cx: 0.5,
+            cy: 0.5,
+            w: 0.2,
+            h: 0.2,
+        };
+        let huge = decode(default_box, [1e6, -1e6, 1e30, f32::INFINITY], VARIANCES);
+        assert!(huge.iter().all(|edge| edge.is_finite()), "{huge:?}");
+        let tiny = decode(default_box, [0.0, 0.0, f32::NEG_INFINITY, -1e30], VARIANCES);
+        assert!(tiny.iter().all(|edge| edge.is_finite()), "{tiny:?}");
+        let nan = decode(default_box, [0.0, 0.0, f32::NAN, 0.0], VARIANCES);
+        assert!(nan[0].is_nan() && nan[2].is_nan() && nan[1] == 0.4);
+    }
+
+    #[test]
+    fn clipping_keeps_what_is_in_the_picture() {
+        assert_eq!(clip([-0.5, 0.25, 1.5, 0.75]), [0.0, 0.25, 1.0, 0.75]);
+        assert_eq!(clip([1.5, 0.0, 2.0, 1.0]), [1.0, 0.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn scores_are_the_textbook_s() {
+        // 1/(1+e⁻²), 1/2, and e^{2,0,1} over their sum 11.10734.
+        assert_close(
+            &scores(Activation::Sigmoid, &[2.0, 0.0]),
+            &[0.880_797, 0.5],
+            1e-6,
+        );
+        let softmax = scores(Activation::Softmax, &[2.0, 0.0, 1.0]);
+        assert_close(&softmax, &[0.665_240_96, 0.090_030_57, 0.244_728_48], 1e-6);
+    }
+
+    #[test]
+    fn large_logits_do_not_overflow() {
+        assert_eq!(scores(Activation::Sigmoid, &[1e4, -1e4]), [1.0, 0.0]);
+        assert_close(
+            &scores(Activation::Softmax, &[1000.0, 999.0, -1000.0]),
+            &[0.731_058_6, 0.268_941_4, 0.0],
+            1e-4,
+        );
+        assert!(
+            scores(Activation::Softmax, &[0.0, f32::NAN])
+                .iter()
+                .all(|score| score.is_nan())
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_inverts_encoding(
+            centre in prop::array::uniform2(0.0f32..1.0),
+            size in prop::array::uniform2(0.05f32..1.0),
+            corner in prop::array::uniform2(-0.2f32..0.8),
+            extent in prop::array::uniform2(0.02f32..1.2),
+        ) {
+            let default_box = DefaultBox { cx: centre[0], cy: centre[1], w: size[0], h: size[1] };
+            let rect = [corner[0], corner[1], corner[0] + extent[0], corner[1] + extent[1]];
+            let found = decode(default_box, encode(default_box, rect), VARIANCES);
+            for (f, e) in found.iter().zip(rect) {
+                prop_assert!((f - e).abs() < 1e-5, "found {found:?}, expected {rect:?}");
+            }
+        }
+
+        #[test]
+        fn softmax_scores_sum_to_one(logits in prop::collection::vec(-60.0f32..60.0, 1..100)) {
+            let sum: f32 = scores(Activation::Softmax, &logits).iter().sum();
+            prop_assert!((sum - 1.0).abs() < 1e-4, "{sum}");
+        }
+
+        #[test]
+        fn no_score_above_the_threshold_is_missed_by_the_bound(
+            logits in prop::collection::vec(-12.0f32..12.0, 1..30),
+            threshold in 0.0f32..=1.0,
+            softmax: bool,
+        ) {
+            let activation = if softmax { Activation::Softmax } else { Activation::Sigmoid };
+            let bound = logit_bound(activation, threshold, &logits);
+            for (logit, score) in logits.iter().zip(scores(activation, &logits)) {
+                prop_assert!(score <= threshold || *logit > bound, "logit {logit}, score {score}, bound {bound}");
+            }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Default boxes (the SSD paper, §2.2): from the manifest's generator and the heads' grids to the boxes that the offsets move.
+
+use anyhow::{Result, ensure};
+
+use super::layout::{HeadGrid, Layout};
+use super::manifest::{DefaultBoxes, TensorFlowBoxes};
+
+/// A default box by its centre and size, as shares of the picture's width and height (0..1; boxes may reach over the edge).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DefaultBox {
+    pub cx: f32,
+    pub cy: f32,
+    pub w: f32,
+    pub h: f32,
+}
+
+/// The default boxes of every head of `layout`, each in the order (row, column, shape) of its outputs.
+/// `input_size` is the network's (width, height): boxes that are square in pixels are not square as shares of an oblong input.
+///
+/// # Errors
+/// If the generator makes another number of boxes per cell than the head has outputs for, or the input has no pixels.
+pub fn generate(
+    spec: &DefaultBoxes,
+    layout: &Layout,
+    input_size: (u32, u32),
+) -> Result<Vec<Vec<DefaultBox>>> {
+    let (width, height) = input_size;
+    ensure!(
+        width > 0 && height > 0,
+        "the network's input is {width}x{height}: it needs at least one pixel"
+    );
+    let heads = match spec {
+        DefaultBoxes::TensorFlow(boxes) => tensorflow_shapes(boxes, layout.heads.len()),
+    };
+    let shorter = f64::from(width.min(height));
+    let unit = (shorter / f64::from(width), shorter / f64::from(height));
+    layout
+        .heads
+        .iter()
+        .zip(heads)
+        .enumerate()
+        .map(|(head, (grid, shapes))| {
+            ensure!(
+                shapes.len() == grid.shapes,
+                "[default_boxes] makes {} boxes per cell of head {head} ({}x{} cells), but the network has outputs for {}: \
+                 check aspect_ratios, interpolated_scale_aspect_ratio and reduce_boxes_in_lowest_layer",
+                shapes.len(),
+                grid.rows,
+                grid.cols,
+                grid.shapes
+            );
+            Ok(tile(grid, &shapes, unit))
+        })
+        .collect()
+}
+
+/// A box's scale and its aspect ratio, width over height.
+type Shape = (f64, f64);
+
+/// The shapes at each cell of each of `heads` heads, finest first, as the TensorFlow Object Detection API's `ssd_anchor_generator`
+/// has them (`create_ssd_anchors`): scales s_i from min_scale to max_scale in equal steps; at head i every aspect ratio at s_i and,
+/// unless its ratio is 0, one box of scale √(s_i·s_{i+1}), the scale after the last being 1. `reduce_boxes_in_lowest_layer`
+/// gives the finest head three fixed shapes instead. A single head has min_scale.
+fn tensorflow_shapes(spec: &TensorFlowBoxes, heads: usize) -> Vec<Vec<Shape>> {
+    let [min, max] = [spec.min_scale, spec.max_scale].map(f64::from);
+    let step = (max - min) / heads.saturating_sub(1).max(1) as f64;
+    let scale = |head: usize| {
+        if head < heads {
+            min + step * head as f64
+        } else {
+            1.0
+        }
+    };
+    (0..heads)
+        .map(|head| {
+            if head == 0 && spec.reduce_boxes_in_lowest_layer {
+                return vec![(0.1, 1.0), (scale(0), 2.0), (scale(0), 0.5)];
+            }
+            let mut shapes: Vec<Shape> = spec
+                .aspect_ratios
+                .iter()
+                .map(|&ratio| (scale(head), f64::from(ratio)))
+                .collect();
+            if spec.interpolated_scale_aspect_ratio > 0.0 {
+                let between = (scale(head) * scale(head + 1)).sqrt();
+                shapes.push((between, f64::from(spec.interpolated_scale_aspect_ratio)));
+            }
+            shapes
+        })
+        .collect()
+}
+
+/// `shapes` at the centre of every cell. `unit` is the input's shorter side as a share of its width and of its height.
+fn tile(grid: &HeadGrid, shapes: &[Shape], unit: (f64, f64)) -> Vec<DefaultBox> {
+    let mut boxes = Vec::with_capacity(grid.boxes());
+    for row in 0..grid.rows {
+        for col in 0..grid.cols {
+            boxes.extend(shapes.iter().map(|&(scale, ratio)| DefaultBox {
+                cx: ((col as f64 + 0.5) / grid.cols as f64) as f32,
+                cy: ((row as f64 + 0.5) / grid.rows as f64) as f32,
+                w: (scale * ratio.sqrt() * unit.0) as f32,
+                h: (scale / ratio.sqrt() * unit.1) as f32,
+            }));
+        }
+    }
+    boxes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec() -> TensorFlowBoxes {
+        TensorFlowBoxes {
+            min_scale: 0.2,
+            max_scale: 0.95,
+            aspect_ratios: vec![1.0, 2.0, 0.5, 3.0, 0.3333],
+            interpolated_scale_aspect_ratio: 1.0,
+            reduce_boxes_in_lowest_layer: true,
+        }
+    }
+
+    fn layout() -> Layout {
+        let heads = [(19, 3), (10, 6), (5, 6), (3, 6), (2, 6), (1, 6)];
+        Layout {
+            heads: heads
+                .map(|(side, shapes)| HeadGrid {
+                    rows: side,
+                    cols: side,
+                    shapes,
+                })
+                .to_vec(),
+        }
+    }
+
+    fn assert_close(found: DefaultBox, expected: [f32; 4]) {
+        let found = [found.cx, found.cy, found.w, found.h];
+        for (f, e) in found.iter().zip(expected) {
+            assert!(
+                (f - e).abs() < 1e-6,
+                "found {found:?}, expected {expected:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_six_heads_have_tensorflow_s_scales() {
+        let shapes = tensorflow_shapes(&spec(), 6);
+        let scales: Vec<f64> = shapes.iter().map(|head| head[1].0).collect();
+        for (found, expected) in scales.iter().zip([0.2, 0.35, 0.5, 0.65, 0.8, 0.95]) {
+            assert!((found - expected).abs() < 1e-7, "{scales:?}");
+        }
+        let lowest: Vec<(f32, f32)> = shapes[0]
+            .iter()
+            .map(|&(s, r)| (s as f32, r as f32))
+            .collect();
+        assert_eq!(lowest, [(0.1, 1.0), (0.2, 2.0), (0.2, 0.5)]);
+        // √(.35·.5) and, for the last head, √(.95·1).
+        assert!((shapes[1][5].0 - 0.418_330_013).abs() < 1e-7);
+        assert!((shapes[5][5].0 - 0.974_679_434).abs() < 1e-7);
+    }
+
+    #[test]
+    fn the_1917_boxes_of_a_300x300_net_are_tensorflow_s() {
+        let heads = generate(&DefaultBoxes::TensorFlow(spec()), &layout(), (300, 300)).unwrap();
+        assert_eq!(
+            heads.iter().map(Vec::len).collect::<Vec<_>>(),
+            [1083, 600, 150, 54, 24, 6]
+        );
+        let boxes: Vec<DefaultBox> = heads.concat();
+        assert_eq!(boxes.len(), 1917);
+        // First cell of the finest head: centre 1/38, shapes (.1, 1), (.2, 2), (.2, .5).
+        let centre = 1.0 / 38.0;
+        assert_close(boxes[0], [centre, centre, 0.1, 0.1]);
+        assert_close(boxes[1], [centre, centre, 0.282_842_7, 0.141_421_36]);
+        assert_close(boxes[2], [centre, centre, 0.141_421_36, 0.282_842_7]);
+        // Row by row: the second cell is one to the right.
+        assert_close(boxes[3], [3.0 / 38.0, centre, 0.1, 0.1]);
+        // 1436 = 1083 + (5·10 + 8)·6 + 5: the interpolated box of row 5, column 8 of the second head.
+        assert_close(boxes[1436], [0.85, 0.55, 0.418_33, 0.418_33]);
+        // The last head's 3:1 box reaches over the picture and is not clipped.
+        assert_close(boxes[1914], [0.5, 0.5, 1.645_448_3, 0.548_482_8]);
+    }
+
+    #[test]
+    fn boxes_are_square_in_pixels_on_an_oblong_input() {
+        let layout = Layout {
+            heads: vec![HeadGrid {
+                rows: 2,
+                cols: 4,
+                shapes: 3,
+            }],
+        };
+        let boxes = generate(&DefaultBoxes::TensorFlow(spec()), &layout, (400, 200))
+            .unwrap()
+            .concat();
+        assert_close(boxes[0], [0.125, 0.25, 0.05, 0.1]);
+        assert_close(boxes[23], [0.875, 0.75, 0.070_710_68, 0.282_842_7]);
+    }
+
+    #[test]
+    fn the_interpolated_box_can_be_left_out() {
+        let spec = TensorFlowBoxes {
+            interpolated_scale_aspect_ratio: 0.0,
+            ..spec()
+        };
+        let counts: Vec<usize> = tensorflow_shapes(&spec, 3).iter().map(Vec::len).collect();
+        assert_eq!(counts, [3, 5, 5]);
+    }
+
+    #[test]
+    fn a_manifest_that_does_not_fit_the_network_is_an_error() {
+        let spec = TensorFlowBoxes {
+            reduce_boxes_in_lowest_layer: false,
+            ..spec()
+        };
+        let error = generate(&DefaultBoxes::TensorFlow(spec), &layout(), (300, 300))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("6 boxes per cell of head 0 (19x19 cells)"),
+            "{error}"
+        );
+        assert!(error.contains("outputs for 3"), "{error}");
+    }
+}

@@ -1,0 +1,456 @@
+//! From the network's two outputs to detections that remember their default box.
+//!
+//! In come logits [D, K] and offsets [D, 4] of one picture; out go [`Detection`]s, found by score and non-maximum suppression
+//! or asked for by default-box index.
+
+use anyhow::{Context, Result, ensure};
+use ndarray::{ArrayView1, ArrayView2};
+
+use super::decode::{Scorer, clip, decode, logit_bound};
+use super::default_boxes::DefaultBox;
+use super::manifest::{DetectionSettings, Manifest};
+use super::nms::{Candidate, suppress};
+
+/// One class at one default box, with what the network said there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Detection {
+    pub class: usize,
+    /// 0..=1, of `class`.
+    pub score: f32,
+    /// x0, y0, x1, y1 in shares of the picture, clipped to it. Not a number where the network's offsets are none.
+    pub rect: [f32; 4],
+    /// Index into the outputs, 0..D.
+    pub default_box: usize,
+    /// All K logits of the default box.
+    pub logits: Vec<f32>,
+    /// cx, cy, w, h as the network gave them.
+    pub offsets: [f32; 4],
+    /// The best other trained class at this default box, the background aside, with its score.
+    pub runner_up: Option<(usize, f32)>,
+}
+
+/// What becomes a detection.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Thresholds {
+    /// A detection's score is above it; 0..=1.
+    pub score: f32,
+    /// Detections of one class overlap by no more (intersection over union); 0..=1.
+    pub iou: f32,
+}
+
+impl From<&DetectionSettings> for Thresholds {
+    fn from(settings: &DetectionSettings) -> Self {
+        Self {
+            score: settings.score_threshold,
+            iou: settings.iou_threshold,
+        }
+    }
+}
+
+/// The outputs for one picture, with what is needed to read them.
+#[derive(Debug, Clone)]
+pub struct Predictions<'a> {
+    logits: ArrayView2<'a, f32>,
+    offsets: ArrayView2<'a, f32>,
+    boxes: &'a [DefaultBox],
+    manifest: &'a Manifest,
+    /// Which class ids can be detected, [K]: trained and not the background.
+    detectable: Vec<bool>,
+}
+
+impl<'a> Predictions<'a> {
+    /// `logits` [D, K], `offsets` [D, 4] in the order cx, cy, w, h, D `boxes`, and the manifest with K labels.
+    ///
+    /// # Errors
+    /// If these shapes do not belong together.
+    pub fn new(
+        logits: ArrayView2<'a, f32>,
+        offsets: ArrayView2<'a, f32>,
+        boxes: &'a [DefaultBox],
+        manifest: &'a Manifest,
+    ) -> Result<Self> {
+        let (count, classes) = (boxes.len(), manifest.labels.len());
+        let output = &manifest.output;
+        ensure!(
+            logits.dim() == (count, classes),
+            "output \"{}\": expected [1, {count}, {classes}] ({count} default boxes, {classes} labels in the manifest), found [1, {}, {}]",
+            output.classes,
+            logits.nrows(),
+            logits.ncols()
+        );
+        ensure!(
+            offsets.dim() == (count, 4),
+            "output \"{}\": expected [1, {count}, 4] ({count} default boxes), found [1, {}, {}]",
+            output.offsets,
+            offsets.nrows(),
+            offsets.ncols()
+        );
+        let detectable = (0..classes)
+            .map(|class| manifest.trained(class) && class != output.background)
+            .collect();
+        Ok(Self {
+            logits,
+            offsets,
+            boxes,
+            manifest,
+            detectable,
+        })
+    }
+
+    /// The detections in descending order of score, at most the manifest's `max_detections`. As in the SSD paper, suppression is
+    /// per class, so that one default box may be detected as several classes.
+    pub fn detections(&self, thresholds: Thresholds) -> Vec<Detection> {
+        let candidates = self.candidates(thresholds.score.clamp(0.0, 1.0));
+        suppress(
+            candidates,
+            thresholds.iou,
+            self.manifest.detection.max_detections,
+        )
+        .iter()
+        .map(|candidate| self.detection(candidate))
+        .collect()
+    }
+
+    /// What the network says at any default box, detected or not: its best trained class, the background aside.
+    ///
+    /// # Errors
+    /// If there is no such default box, or no class there has a logit that is a number.
+    pub fn describe(&self, default_box: usize) -> Result<Detection> {
+        ensure!(
+            default_box < self.boxes.len(),
+            "there is no default box {default_box}: this model has {}, numbered from 0",
+            self.boxes.len()
+        );
+        let logits = self.logits.row(default_box);
+        let (class, logit) = self.best(logits, None).with_context(|| {
+            format!("default box {default_box} has no trained class with a logit that is a number")
+        })?;
+        let score = Scorer::new(self.manifest.output.activation, &logits).score(logit);
+        Ok(self.detection(&Candidate {
+            default_box,
+            class,
+            score,
+            rect: self.rect(default_box),
+        }))
+    }
+
+    /// Every class at every default box that scores above `threshold` and lies in the picture.
+    fn candidates(&self, threshold: f32) -> Vec<Candidate> {
+        let activation = self.manifest.output.activation;
+        let mut candidates = Vec::new();
+        for (default_box, logits) in self.logits.outer_iter().enumerate() {
+            let bound = logit_bound(activation, threshold, logits);
+            let mut detectable = logits.iter().zip(&self.detectable);
+            if !detectable.any(|(&logit, &detectable)| detectable && logit > bound) {
+                continue;
+            }
+            let scorer = Scorer::new(activation, &logits);
+            let rect = self.rect(default_box);
+            candidates.extend(
+                self.detectable_logits(logits)
+                    .filter(|&(_, logit)| logit > bound)
+                    .map(|(class, logit)| Candidate {
+                        default_box,
+                        class,
+                        score: scorer.score(logit),
+                        rect,
+                    })
+                    .filter(|candidate| candidate.score > threshold && candidate.is_visible()),
+            );
+        }
+        candidates
+    }
+
+    fn detection(
+        &self,
+        &Candidate {
+            default_box,
+            class,
+            score,
+            rect,
+        }: &Candidate,
+    ) -> Detection {
+        let logits = self.logits.row(default_box);
+        let scorer = Scorer::new(self.manifest.output.activation, &logits);
+        Detection {
+            class,
+            score,
+            rect: clip(rect),
+            default_box,
+            logits: logits.to_vec(),
+            offsets: self.offsets(default_box),
+            runner_up: self
+                .best(logits, Some(class))
+                .map(|(class, logit)| (class, scorer.score(logit))),
+        }
+    }
+
+    fn offsets(&self, default_box: usize) -> [f32; 4] {
+        [0, 1, 2, 3].map(|q| self.offsets[[default_box, q]])
+    }
+
+    fn rect(&self, default_box: usize) -> [f32; 4] {
+        decode(
+            self.boxes[default_box],
+            self.offsets(default_box),
+            self.manifest.output.variances,
+        )
+    }
+
+    /// The class with the largest logit but for `without`. Both activations rise with the logit, so its score is the best too.
+    fn best(&self, logits: ArrayView1<'_, f32>, without: Option<usize>) -> Option<(usize, f32)> {
+        self.detectable_logits(logits)
+            .filter(|&(class, logit)| Some(class) != without && !logit.is_nan())
+            // Of equals the first wins, as everywhere.
+            .reduce(|best, other| if other.1 > best.1 { other } else { best })
+    }
+
+    fn detectable_logits<'l>(
+        &'l self,
+        logits: ArrayView1<'l, f32>,
+    ) -> impl Iterator<Item = (usize, f32)> + 'l {
+        let detectable = self
+            .detectable
+            .iter()
+            .enumerate()
+            .filter(|&(_, &detectable)| detectable);
+        detectable.map(move |(class, _)| (class, logits[class]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array2, arr2};
+
+    /// Background, dog, cat, an id that was never trained, cow.
+    fn manifest(activation: &str) -> Manifest {
+        let text = format!(
+            r#"
+kind = "ssd"
+name = "a_net"
+labels = ["background", "dog", "cat", "", "cow"]
+input = {{ colour = "rgb", mean = [0, 0, 0], std = [1, 1, 1], resize = "bilinear" }}
+output = {{ classes = "c", offsets = "o", offset_order = ["cx", "cy", "w", "h"], activation = "{activation}" }}
+default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
+"#
+        );
+        Manifest::parse(&text, "a.toml").unwrap()
+    }
+
+    const THRESHOLDS: Thresholds = Thresholds {
+        score: 0.5,
+        iou: 0.5,
+    };
+
+    /// Four default boxes: two that all but coincide, one elsewhere, one over the edge.
+    fn boxes() -> Vec<DefaultBox> {
+        [(0.3, 0.2), (0.31, 0.2), (0.7, 0.2), (0.95, 0.2)]
+            .map(|(cx, w)| DefaultBox {
+                cx,
+                cy: 0.5,
+                w,
+                h: 0.4,
+            })
+            .to_vec()
+    }
+
+    /// (default box, class) of each detection.
+    fn found(
+        logits: &Array2<f32>,
+        offsets: &Array2<f32>,
+        manifest: &Manifest,
+    ) -> Vec<(usize, usize)> {
+        let boxes = boxes();
+        let predictions =
+            Predictions::new(logits.view(), offsets.view(), &boxes, manifest).unwrap();
+        predictions
+            .detections(THRESHOLDS)
+            .iter()
+            .map(|d| (d.default_box, d.class))
+            .collect()
+    }
+
+    fn close(found: f32, expected: f32) -> bool {
+        (found - expected).abs() < 1e-6
+    }
+
+    #[test]
+    fn sigmoid_classes_are_detected_each_by_itself() {
+        let manifest = manifest("sigmoid");
+        let boxes = boxes();
+        // At box 1 the dog is surer than at box 0 and the cat is above the threshold as well; class 3 was never trained.
+        let logits = arr2(&[
+            [3.0, 1.0, -1.0, 5.0, -2.0],
+            [-4.0, 2.0, 0.5, 5.0, -2.0],
+            [9.0, -3.0, -3.0, 5.0, -0.1],
+            [0.0, -3.0, -3.0, 5.0, 3.0],
+        ]);
+        let mut offsets = Array2::zeros((4, 4));
+        offsets[[1, 1]] = 2.5;
+        let predictions =
+            Predictions::new(logits.view(), offsets.view(), &boxes, &manifest).unwrap();
+        let found = predictions.detections(THRESHOLDS);
+        let which: Vec<_> = found.iter().map(|d| (d.default_box, d.class)).collect();
+        assert_eq!(which, [(3, 4), (1, 1), (1, 2)]);
+
+        let dog = &found[1];
+        assert!(close(dog.score, 0.880_797));
+        assert_eq!(dog.logits, [-4.0, 2.0, 0.5, 5.0, -2.0]);
+        assert_eq!(dog.offsets, [0.0, 2.5, 0.0, 0.0]);
+        // .31 ± .1 and .5 + 2.5·.1·.4 ± .2.
+        assert!(
+            dog.rect
+                .iter()
+                .zip([0.21, 0.4, 0.41, 0.8])
+                .all(|(&f, e)| close(f, e)),
+            "{:?}",
+            dog.rect
+        );
+        let (class, score) = dog.runner_up.unwrap();
+        assert!(class == 2 && close(score, 0.622_459_3));
+        assert_eq!(found[2].runner_up.unwrap().0, 1);
+        // The cow's box reaches over the right edge.
+        assert!(
+            found[0]
+                .rect
+                .iter()
+                .zip([0.85, 0.3, 1.0, 0.7])
+                .all(|(&f, e)| close(f, e))
+        );
+    }
+
+    #[test]
+    fn softmax_classes_share_one_sum() {
+        let manifest = manifest("softmax");
+        let offsets = Array2::zeros((4, 4));
+        let logits = arr2(&[
+            [5.0, 4.9, 0.0, 0.0, 0.0],
+            [0.0, 4.0, 1.0, 0.0, 0.0],
+            [0.0, 0.0, 2.0, 9.0, 0.0],
+            [200.0, 0.0, 0.0, 0.0, 190.0],
+        ]);
+        assert_eq!(found(&logits, &offsets, &manifest), [(1, 1)]);
+        let boxes = boxes();
+        let predictions =
+            Predictions::new(logits.view(), offsets.view(), &boxes, &manifest).unwrap();
+        let dog = predictions.describe(1).unwrap();
+        // e⁴ and e over e⁴ + e + 3.
+        assert!(
+            close(dog.score, 0.905_195_2) && close(dog.runner_up.unwrap().1, 0.045_067_0),
+            "{dog:?}"
+        );
+    }
+
+    #[test]
+    fn a_threshold_of_nought_lets_all_in_and_the_manifest_limits_how_many() {
+        let mut manifest = manifest("sigmoid");
+        let boxes = boxes();
+        let logits = Array2::from_shape_fn((4, 5), |(d, k)| (d * 5 + k) as f32 / 10.0 - 3.0);
+        let offsets = Array2::zeros((4, 4));
+        let count = |manifest: &Manifest, score| {
+            let predictions =
+                Predictions::new(logits.view(), offsets.view(), &boxes, manifest).unwrap();
+            predictions.detections(Thresholds { score, iou: 1.0 }).len()
+        };
+        assert_eq!(count(&manifest, 0.0), 12);
+        assert_eq!(count(&manifest, 1.0), 0);
+        manifest.detection.max_detections = 5;
+        assert_eq!(count(&manifest, 0.0), 5);
+    }
+
+    #[test]
+    fn any_default_box_can_be_described() {
+        let manifest = manifest("sigmoid");
+        let boxes = boxes();
+        let mut logits = Array2::from_elem((4, 5), -6.0);
+        logits
+            .row_mut(2)
+            .assign(&ndarray::arr1(&[8.0, -3.0, -2.0, 4.0, -5.0]));
+        logits.row_mut(3).fill(f32::NAN);
+        let offsets = Array2::zeros((4, 4));
+        let predictions =
+            Predictions::new(logits.view(), offsets.view(), &boxes, &manifest).unwrap();
+        assert!(predictions.detections(THRESHOLDS).is_empty());
+        let cat = predictions.describe(2).unwrap();
+        assert_eq!(
+            (cat.default_box, cat.class, cat.runner_up.unwrap().0),
+            (2, 2, 1)
+        );
+        assert!(close(cat.score, 0.119_202_92));
+        assert!(
+            predictions
+                .describe(3)
+                .unwrap_err()
+                .to_string()
+                .contains("no trained class")
+        );
+        let error = predictions.describe(4).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "there is no default box 4: this model has 4, numbered from 0"
+        );
+    }
+
+    #[test]
+    fn a_detection_is_described_as_it_was_detected() {
+        for activation in ["sigmoid", "softmax"] {
+            let manifest = manifest(activation);
+            let boxes = boxes();
+            let logits = arr2(&[
+                [0.0, 5.0, 1.0, 0.0, 2.0],
+                [0.0; 5],
+                [0.0, -1.0, 3.0, 0.0, 4.0],
+                [0.0; 5],
+            ]);
+            let offsets = Array2::from_shape_fn((4, 4), |(d, q)| d as f32 - q as f32);
+            let predictions =
+                Predictions::new(logits.view(), offsets.view(), &boxes, &manifest).unwrap();
+            for (default_box, class) in [(0, 1), (2, 4)] {
+                let described = predictions.describe(default_box).unwrap();
+                let detected = predictions.detections(THRESHOLDS);
+                let detected = detected
+                    .iter()
+                    .find(|d| (d.default_box, d.class) == (default_box, class));
+                assert_eq!(detected, Some(&described));
+            }
+        }
+    }
+
+    #[test]
+    fn broken_numbers_are_no_detections() {
+        for activation in ["sigmoid", "softmax"] {
+            let manifest = manifest(activation);
+            let mut logits = Array2::from_elem((4, 5), -5.0);
+            logits.column_mut(1).fill(8.0);
+            logits[[1, 1]] = f32::NAN;
+            let mut offsets = Array2::zeros((4, 4));
+            offsets[[2, 2]] = f32::NAN;
+            offsets[[3, 0]] = f32::INFINITY;
+            assert_eq!(
+                found(&logits, &offsets, &manifest),
+                [(0, 1)],
+                "{activation}"
+            );
+        }
+    }
+
+    #[test]
+    fn outputs_that_do_not_fit_the_manifest_are_an_error() {
+        let (manifest, boxes) = (manifest("sigmoid"), boxes());
+        let error = |logits: (usize, usize), offsets: (usize, usize)| {
+            let (logits, offsets) = (Array2::zeros(logits), Array2::zeros(offsets));
+            Predictions::new(logits.view(), offsets.view(), &boxes, &manifest)
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(
+            error((4, 6), (4, 4)),
+            "output \"c\": expected [1, 4, 5] (4 default boxes, 5 labels in the manifest), found [1, 4, 6]"
+        );
+        assert_eq!(
+            error((4, 5), (3, 4)),
+            "output \"o\": expected [1, 4, 4] (4 default boxes), found [1, 3, 4]"
+        );
+    }
+}

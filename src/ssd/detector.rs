@@ -1,0 +1,91 @@
+//! The detector at work: one forward pass a picture, and what its outputs mean.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use ndarray::{Array2, Axis, Ix3};
+
+use super::detection::{Detection, Predictions, Thresholds};
+use super::model::Model;
+use super::preprocess::NetworkInput;
+use crate::runtime::Network;
+
+/// Runs a model's network.
+pub struct Detector {
+    model: Arc<Model>,
+    network: Network,
+}
+
+/// What the network said about one picture.
+#[derive(Debug, Clone)]
+pub struct Forward {
+    /// The picture as the network saw it.
+    pub input: NetworkInput,
+    /// Class logits, `[D, K]`.
+    pub logits: Array2<f32>,
+    /// Offsets in the order cx, cy, w, h, `[D, 4]`.
+    pub offsets: Array2<f32>,
+}
+
+impl Detector {
+    /// Prepares the network for `threads` threads (0 = as many as there are cores).
+    ///
+    /// # Errors
+    /// ONNX Runtime cannot be loaded or does not take the model.
+    pub fn new(model: Arc<Model>, threads: usize) -> Result<Self> {
+        let output = &model.manifest.output;
+        let file = model.graph.to_model(&[&output.classes, &output.offsets])?;
+        let network = Network::load(&file, threads)?;
+        Ok(Self { model, network })
+    }
+
+    /// The forward pass.
+    ///
+    /// # Errors
+    /// A failure inside ONNX Runtime, or an input of another size than the model's.
+    pub fn forward(&mut self, input: NetworkInput) -> Result<Forward> {
+        let outputs = self
+            .network
+            .run(&[(&self.model.input_name, input.tensor.view().into_dyn())])?;
+        let Ok([logits, offsets]) = <[_; 2]>::try_from(outputs) else {
+            bail!("the network has other outputs than logits and offsets");
+        };
+        let flat = |array: ndarray::ArrayD<f32>| -> Result<Array2<f32>> {
+            let array = array
+                .into_dimensionality::<Ix3>()
+                .context("an output is not [1, D, n]")?;
+            Ok(array.index_axis_move(Axis(0), 0))
+        };
+        let columns = self.model.manifest.output.columns();
+        Ok(Forward {
+            input,
+            logits: flat(logits)?,
+            offsets: flat(offsets)?.select(Axis(1), &columns),
+        })
+    }
+
+    /// The detections of a forward pass, best first.
+    ///
+    /// # Errors
+    /// Outputs that do not fit the model.
+    pub fn detections(&self, forward: &Forward, thresholds: Thresholds) -> Result<Vec<Detection>> {
+        Ok(self.predictions(forward)?.detections(thresholds))
+    }
+
+    /// What the network says at one default box, detected or not.
+    ///
+    /// # Errors
+    /// There is no such default box.
+    pub fn describe(&self, forward: &Forward, default_box: usize) -> Result<Detection> {
+        self.predictions(forward)?.describe(default_box)
+    }
+
+    fn predictions<'a>(&'a self, forward: &'a Forward) -> Result<Predictions<'a>> {
+        Predictions::new(
+            forward.logits.view(),
+            forward.offsets.view(),
+            &self.model.default_boxes,
+            &self.model.manifest,
+        )
+    }
+}

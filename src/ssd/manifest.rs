@@ -1,0 +1,393 @@
+//! The manifest: what an ONNX file does not say about the detector in it, as TOML beside the model (`models/NAME.toml`).
+//!
+//! In comes the text of the file; out goes a [`Manifest`] whose every number has been checked, so that no other module has to.
+
+mod check;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use anyhow::{Result, anyhow};
+use serde::Deserialize;
+
+use super::labels::Labels;
+
+/// The whole file. `labels` stands before the first table, as TOML demands of a key of the top level.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    pub kind: Kind,
+    /// The model's name, for people and for JSON.
+    pub name: String,
+    /// The licence of the weights (an SPDX expression), where known.
+    pub licence: Option<String>,
+    /// Class names by class id; "" is an id that the model never trained.
+    pub labels: Labels,
+    pub input: Input,
+    pub output: Output,
+    pub default_boxes: DefaultBoxes,
+    #[serde(default)]
+    pub detection: DetectionSettings,
+}
+
+/// What sort of network the file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Ssd,
+}
+
+/// How a picture becomes the network's input, whose size is the graph's own: x ↦ (x − mean) / std per channel, x in 0..=255.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// The order of the tensor's channels.
+    pub colour: Colour,
+    /// Per channel of the tensor, i.e. in the order that `colour` names.
+    pub mean: [f32; 3],
+    /// Per channel of the tensor; not 0.
+    pub std: [f32; 3],
+    pub resize: Resize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Colour {
+    Rgb,
+    Bgr,
+}
+
+/// How the picture is warped (its aspect ratio is not kept) to the network's input size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resize {
+    /// Half-pixel centres: src = (dst + ½)·in/out − ½, clamped to the picture.
+    Bilinear,
+    /// TensorFlow 1's: src = dst·in/out, so the picture is shifted by up to half a pixel.
+    BilinearLegacy,
+}
+
+/// The network's two outputs and how they are to be read.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    /// Name of the class logits in the graph, shape [1, D, K].
+    pub classes: String,
+    /// Name of the offsets in the graph, shape [1, D, 4].
+    pub offsets: String,
+    /// Which offset each of the four columns is.
+    pub offset_order: [Offset; 4],
+    pub activation: Activation,
+    /// The class id that means "nothing here".
+    #[serde(default)]
+    pub background: usize,
+    /// [v_c, v_s] of crp.md §1, both positive: the SSD paper's 0.1 and 0.2 unless given.
+    #[serde(default = "paper_variances")]
+    pub variances: [f32; 2],
+}
+
+impl Output {
+    /// The column of the graph's offset tensor that holds `offset`.
+    pub fn column(&self, offset: Offset) -> usize {
+        // The order is a permutation, which parsing checks: the fallback is never taken.
+        self.offset_order
+            .iter()
+            .position(|&o| o == offset)
+            .unwrap_or(offset as usize)
+    }
+
+    /// The columns of the graph's offset tensor in this crate's order cx, cy, w, h.
+    pub fn columns(&self) -> [usize; 4] {
+        Offset::ALL.map(|offset| self.column(offset))
+    }
+}
+
+fn paper_variances() -> [f32; 2] {
+    [0.1, 0.2]
+}
+
+/// One of the four numbers that move a default box; `as usize` is its place in this crate's order cx, cy, w, h.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Offset {
+    Cx,
+    Cy,
+    W,
+    H,
+}
+
+impl Offset {
+    pub const ALL: [Self; 4] = [Self::Cx, Self::Cy, Self::W, Self::H];
+}
+
+impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Cx => "cx",
+            Self::Cy => "cy",
+            Self::W => "w",
+            Self::H => "h",
+        })
+    }
+}
+
+/// How class logits become scores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    /// Each class by itself.
+    Sigmoid,
+    /// All classes of a default box, background included, sum to 1.
+    Softmax,
+}
+
+/// Where the default boxes come from.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "generator", rename_all = "lowercase")]
+pub enum DefaultBoxes {
+    TensorFlow(TensorFlowBoxes),
+}
+
+/// Parameters of the TensorFlow Object Detection API's `ssd_anchor_generator`, by its names and with its defaults.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TensorFlowBoxes {
+    /// Scale of the finest head, relative to the shorter side of the input.
+    #[serde(default = "tensorflow_min_scale")]
+    pub min_scale: f32,
+    /// Scale of the coarsest head.
+    #[serde(default = "tensorflow_max_scale")]
+    pub max_scale: f32,
+    /// Width over height of the shapes at each cell, in the order of the network's channels.
+    pub aspect_ratios: Vec<f32>,
+    /// Aspect ratio of one more box, between this head's scale and the next; 0 leaves it out.
+    #[serde(default = "square")]
+    pub interpolated_scale_aspect_ratio: f32,
+    /// Whether the finest head has three fixed shapes only.
+    #[serde(default = "yes")]
+    pub reduce_boxes_in_lowest_layer: bool,
+}
+
+fn tensorflow_min_scale() -> f32 {
+    0.2
+}
+
+fn tensorflow_max_scale() -> f32 {
+    0.95
+}
+
+fn square() -> f32 {
+    1.0
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What becomes a detection unless the user says otherwise. Overlap and number default to the SSD paper's ("Inference time").
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DetectionSettings {
+    /// A detection's score is above it; 0..=1.
+    pub score_threshold: f32,
+    /// Of two detections of one class that overlap by more, the weaker is dropped; 0..=1.
+    pub iou_threshold: f32,
+    /// At most so many detections in a picture, the best ones; at least 1.
+    pub max_detections: usize,
+}
+
+impl Default for DetectionSettings {
+    fn default() -> Self {
+        Self {
+            score_threshold: 0.5,
+            iou_threshold: 0.45,
+            max_detections: 200,
+        }
+    }
+}
+
+impl Manifest {
+    /// Reads and checks a manifest. `origin` is the file's name, for the errors.
+    ///
+    /// # Errors
+    /// If the text is no TOML, a field is missing, unknown or of the wrong type (the error shows the line), or a value makes no
+    /// sense (the error names the field, what was expected and what was found).
+    pub fn parse(text: &str, origin: &str) -> Result<Self> {
+        let manifest: Self = toml::from_str(text)
+            .map_err(|error| anyhow!("{origin}: {}", error.to_string().trim_end()))?;
+        manifest
+            .validate()
+            .map_err(|error| anyhow!("{origin}: {error}"))?;
+        Ok(manifest)
+    }
+
+    /// The name of `class`, or "class 12" where it has none.
+    pub fn label(&self, class: usize) -> Cow<'_, str> {
+        self.labels.name(class)
+    }
+
+    /// The class id that a user's `text` means: a label in any case, or a number.
+    ///
+    /// # Errors
+    /// If there is no such class; the error suggests the nearest labels.
+    pub fn class_named(&self, text: &str) -> Result<usize> {
+        self.labels
+            .find(text)
+            .map_err(|error| anyhow!("{}: {error}", self.name))
+    }
+
+    /// Whether the model was trained on `class`: it has a label or is the background, which needs none.
+    pub fn trained(&self, class: usize) -> bool {
+        self.labels.is_named(class) || class == self.output.background
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str = r#"
+kind = "ssd"
+name = "a_net"
+licence = "Apache-2.0"
+labels = ["background", "person", "", "sheep"]
+
+[input]
+colour = "rgb"
+mean = [123, 117.5, 104]
+std = [127.5, 127.5, 127.5]
+resize = "bilinear-legacy"
+
+[output]
+classes = "class_logits"
+offsets = "box_offsets"
+offset_order = ["cy", "cx", "h", "w"]
+activation = "sigmoid"
+background = 0
+variances = [0.1, 0.2]
+
+[default_boxes]
+generator = "tensorflow"
+min_scale = 0.2
+max_scale = 0.95
+aspect_ratios = [1.0, 2.0, 0.5, 3.0, 0.3333]
+interpolated_scale_aspect_ratio = 1.0
+reduce_boxes_in_lowest_layer = true
+
+[detection]
+score_threshold = 0.5
+iou_threshold = 0.6
+max_detections = 100
+"#;
+
+    /// The error of the manifest with `old` replaced by `new`.
+    pub(super) fn error(old: &str, new: &str) -> String {
+        assert!(MANIFEST.contains(old), "{old} is not in the manifest");
+        Manifest::parse(&MANIFEST.replacen(old, new, 1), "a.toml")
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn every_field_is_read() {
+        let manifest = Manifest::parse(MANIFEST, "a.toml").unwrap();
+        assert_eq!(manifest.kind, Kind::Ssd);
+        assert_eq!(manifest.licence.as_deref(), Some("Apache-2.0"));
+        assert_eq!(manifest.labels.len(), 4);
+        assert_eq!(manifest.input.colour, Colour::Rgb);
+        assert_eq!(manifest.input.mean, [123.0, 117.5, 104.0]);
+        assert_eq!(manifest.input.resize, Resize::BilinearLegacy);
+        assert_eq!(
+            manifest.output.offset_order,
+            [Offset::Cy, Offset::Cx, Offset::H, Offset::W]
+        );
+        assert_eq!(manifest.output.columns(), [1, 0, 3, 2]);
+        assert_eq!(manifest.output.activation, Activation::Sigmoid);
+        let DefaultBoxes::TensorFlow(boxes) = &manifest.default_boxes;
+        assert_eq!(boxes.aspect_ratios, [1.0, 2.0, 0.5, 3.0, 0.3333]);
+        assert_eq!(manifest.detection.iou_threshold, 0.6);
+        assert_eq!(manifest.detection.max_detections, 100);
+    }
+
+    #[test]
+    fn what_goes_without_saying_may_be_left_out() {
+        let short = r#"
+kind = "ssd"
+name = "a_net"
+labels = ["background", "dog"]
+[input]
+colour = "bgr"
+mean = [104, 117, 123]
+std = [1, 1, 1]
+resize = "bilinear"
+[output]
+classes = "c"
+offsets = "o"
+offset_order = ["cx", "cy", "w", "h"]
+activation = "softmax"
+[default_boxes]
+generator = "tensorflow"
+aspect_ratios = [1.0]
+"#;
+        let manifest = Manifest::parse(short, "a.toml").unwrap();
+        assert_eq!(manifest.licence, None);
+        assert_eq!(
+            (manifest.output.background, manifest.output.variances),
+            (0, [0.1, 0.2])
+        );
+        assert_eq!(manifest.detection, DetectionSettings::default());
+        let DefaultBoxes::TensorFlow(boxes) = &manifest.default_boxes;
+        assert_eq!((boxes.min_scale, boxes.max_scale), (0.2, 0.95));
+        assert!(boxes.reduce_boxes_in_lowest_layer);
+    }
+
+    #[test]
+    fn what_is_no_manifest_is_shown_with_its_line() {
+        let unknown = error("resize =", "resise =");
+        assert!(
+            unknown.starts_with("a.toml: ") && unknown.contains("line 11"),
+            "{unknown}"
+        );
+        assert!(
+            unknown.contains("unknown field `resise`") && unknown.contains("`resize`"),
+            "{unknown}"
+        );
+        let colour = error("\"rgb\"", "\"grb\"");
+        assert!(
+            colour.contains("unknown variant `grb`") && colour.contains("`bgr`"),
+            "{colour}"
+        );
+        let missing = error("activation = \"sigmoid\"\n", "");
+        assert!(missing.contains("missing field `activation`"), "{missing}");
+        let generator = error("\"tensorflow\"", "\"caffee\"");
+        assert!(
+            generator.contains("unknown variant `caffee`"),
+            "{generator}"
+        );
+        let inside = error("min_scale", "minimum_scale");
+        assert!(inside.contains("unknown field `minimum_scale`"), "{inside}");
+        assert!(error("kind = \"ssd\"", "kind = ").contains("line 2"));
+    }
+
+    #[test]
+    fn the_background_is_trained_even_without_a_label() {
+        let manifest =
+            Manifest::parse(&MANIFEST.replace("\"background\"", "\"\""), "a.toml").unwrap();
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(|class| manifest.trained(class)),
+            [true, true, false, true, false]
+        );
+        assert_eq!(manifest.label(2), "class 2");
+    }
+
+    #[test]
+    fn an_unknown_class_names_the_model() {
+        let manifest = Manifest::parse(MANIFEST, "a.toml").unwrap();
+        assert_eq!(manifest.class_named("Person").unwrap(), 1);
+        let error = manifest.class_named("parson").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "a_net: there is no class \"parson\": did you mean \"person\"?"
+        );
+    }
+}

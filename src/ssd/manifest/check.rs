@@ -1,0 +1,229 @@
+//! Whether a manifest's values make sense. Each error names the field, what was expected and what was found.
+
+use anyhow::{Result, ensure};
+
+use super::{DefaultBoxes, DetectionSettings, Input, Manifest, Offset, Output, TensorFlowBoxes};
+
+impl Manifest {
+    /// Checks what the types alone do not ensure.
+    pub(super) fn validate(&self) -> Result<()> {
+        ensure!(
+            !self.name.is_empty(),
+            "name: expected the model's name, found \"\""
+        );
+        ensure!(
+            !self.labels.is_empty(),
+            "labels: expected one per class id, found none"
+        );
+        self.input.validate()?;
+        self.output.validate()?;
+        ensure!(
+            self.output.background < self.labels.len(),
+            "[output] background: expected a class id below the number of labels ({}), found {}",
+            self.labels.len(),
+            self.output.background
+        );
+        match &self.default_boxes {
+            DefaultBoxes::TensorFlow(boxes) => boxes.validate()?,
+        }
+        self.detection.validate()
+    }
+}
+
+impl Input {
+    fn validate(&self) -> Result<()> {
+        for (i, (&mean, &std)) in self.mean.iter().zip(&self.std).enumerate() {
+            ensure!(
+                mean.is_finite(),
+                "[input] mean[{i}]: expected a finite number, found {mean}"
+            );
+            ensure!(
+                std.is_normal(),
+                "[input] std[{i}]: expected a finite number that is not 0, found {std}"
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Output {
+    fn validate(&self) -> Result<()> {
+        ensure!(
+            !self.classes.is_empty(),
+            "[output] classes: expected the name of an output of the graph, found \"\""
+        );
+        ensure!(
+            !self.offsets.is_empty(),
+            "[output] offsets: expected the name of an output of the graph, found \"\""
+        );
+        ensure!(
+            self.classes != self.offsets,
+            "[output] offsets: expected another output of the graph than classes, found \"{}\" for both",
+            self.offsets
+        );
+        for offset in Offset::ALL {
+            let count = self.offset_order.iter().filter(|&&o| o == offset).count();
+            ensure!(
+                count == 1,
+                "[output] offset_order: expected each of cx, cy, w, h once, found {offset} {count} times"
+            );
+        }
+        for (i, variance) in self.variances.iter().enumerate() {
+            ensure!(
+                variance.is_finite() && *variance > 0.0,
+                "[output] variances[{i}]: expected a positive number, found {variance}"
+            );
+        }
+        Ok(())
+    }
+}
+
+impl TensorFlowBoxes {
+    fn validate(&self) -> Result<()> {
+        let positive = |field: &str, value: f32| {
+            ensure!(
+                value.is_finite() && value > 0.0,
+                "[default_boxes] {field}: expected a positive number, found {value}"
+            );
+            Ok(())
+        };
+        positive("min_scale", self.min_scale)?;
+        positive("max_scale", self.max_scale)?;
+        ensure!(
+            self.max_scale >= self.min_scale,
+            "[default_boxes] max_scale: expected at least min_scale ({}), found {}",
+            self.min_scale,
+            self.max_scale
+        );
+        ensure!(
+            !self.aspect_ratios.is_empty(),
+            "[default_boxes] aspect_ratios: expected at least one, found none"
+        );
+        for (i, &ratio) in self.aspect_ratios.iter().enumerate() {
+            positive(&format!("aspect_ratios[{i}]"), ratio)?;
+        }
+        let interpolated = self.interpolated_scale_aspect_ratio;
+        ensure!(
+            interpolated.is_finite() && interpolated >= 0.0,
+            "[default_boxes] interpolated_scale_aspect_ratio: expected a positive number, or 0 for no such box, found {interpolated}"
+        );
+        Ok(())
+    }
+}
+
+impl DetectionSettings {
+    fn validate(&self) -> Result<()> {
+        for (field, value) in [
+            ("score_threshold", self.score_threshold),
+            ("iou_threshold", self.iou_threshold),
+        ] {
+            ensure!(
+                (0.0..=1.0).contains(&value),
+                "[detection] {field}: expected a number from 0 to 1, found {value}"
+            );
+        }
+        ensure!(
+            self.max_detections > 0,
+            "[detection] max_detections: expected at least 1, found 0"
+        );
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ssd::manifest::tests::error;
+
+    #[test]
+    fn what_makes_no_sense_names_the_field_and_both_values() {
+        for (old, new, message) in [
+            (
+                "\"a_net\"",
+                "\"\"",
+                "name: expected the model's name, found \"\"",
+            ),
+            (
+                "labels = [\"background\", \"person\", \"\", \"sheep\"]",
+                "labels = []",
+                "labels: expected one per class id, found none",
+            ),
+            (
+                "117.5",
+                "nan",
+                "[input] mean[1]: expected a finite number, found NaN",
+            ),
+            (
+                "std = [127.5",
+                "std = [0.0",
+                "[input] std[0]: expected a finite number that is not 0, found 0",
+            ),
+            (
+                "\"class_logits\"",
+                "\"\"",
+                "[output] classes: expected the name of an output of the graph, found \"\"",
+            ),
+            (
+                "\"class_logits\"",
+                "\"box_offsets\"",
+                "[output] offsets: expected another output of the graph than classes, found \"box_offsets\" for both",
+            ),
+            (
+                "\"cx\", \"h\"",
+                "\"cy\", \"h\"",
+                "[output] offset_order: expected each of cx, cy, w, h once, found cx 0 times",
+            ),
+            (
+                "background = 0",
+                "background = 4",
+                "[output] background: expected a class id below the number of labels (4), found 4",
+            ),
+            (
+                "[0.1, 0.2]",
+                "[0.1, -0.2]",
+                "[output] variances[1]: expected a positive number, found -0.2",
+            ),
+            (
+                "min_scale = 0.2",
+                "min_scale = inf",
+                "[default_boxes] min_scale: expected a positive number, found inf",
+            ),
+            (
+                "min_scale = 0.2",
+                "min_scale = 0.99",
+                "[default_boxes] max_scale: expected at least min_scale (0.99), found 0.95",
+            ),
+            (
+                "[1.0, 2.0, 0.5, 3.0, 0.3333]",
+                "[]",
+                "[default_boxes] aspect_ratios: expected at least one, found none",
+            ),
+            (
+                "3.0",
+                "0",
+                "[default_boxes] aspect_ratios[3]: expected a positive number, found 0",
+            ),
+            (
+                "interpolated_scale_aspect_ratio = 1.0",
+                "interpolated_scale_aspect_ratio = -1.0",
+                "[default_boxes] interpolated_scale_aspect_ratio: expected a positive number, or 0 for no such box, found -1",
+            ),
+            (
+                "score_threshold = 0.5",
+                "score_threshold = 1.5",
+                "[detection] score_threshold: expected a number from 0 to 1, found 1.5",
+            ),
+            (
+                "iou_threshold = 0.6",
+                "iou_threshold = nan",
+                "[detection] iou_threshold: expected a number from 0 to 1, found NaN",
+            ),
+            (
+                "max_detections = 100",
+                "max_detections = 0",
+                "[detection] max_detections: expected at least 1, found 0",
+            ),
+        ] {
+            assert_eq!(error(old, new), format!("a.toml: {message}"));
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What is specific to a single-shot detector: the model and its manifest, the sampling of a picture into the network's input,
+//! default boxes, and the way from logits and offsets to detections.
+//!
+//! In come pictures and a model; out go [`Forward`] passes and [`Detection`]s that remember their default box.
+
+pub mod decode;
+pub mod default_boxes;
+pub mod detection;
+pub mod detector;
+pub mod heads;
+pub mod labels;
+pub mod layout;
+pub mod manifest;
+pub mod model;
+pub mod nms;
+pub mod preprocess;
+
+pub use default_boxes::DefaultBox;
+pub use detection::{Detection, Predictions, Thresholds};
+pub use detector::{Detector, Forward};
+pub use heads::Head;
+pub use layout::{HeadGrid, Layout, Location};
+pub use manifest::Manifest;
+pub use model::Model;
+pub use preprocess::{NetworkInput, Pixels};

@@ -1,0 +1,106 @@
+//! A detector as files: an ONNX graph and the manifest beside it, checked against each other.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use prost::bytes::Bytes;
+
+use super::default_boxes::{self, DefaultBox};
+use super::heads::{self, Head};
+use super::layout::Layout;
+use super::manifest::Manifest;
+use crate::onnx::{self, Graph};
+
+/// The default model, part of the program: ssdlite_mobilenet_v2 trained on COCO (Apache-2.0, see models/README.md).
+static DEFAULT_GRAPH: &[u8] = include_bytes!("../../models/ssdlite_mobilenet_v2_coco.onnx");
+static DEFAULT_MANIFEST: &str = include_str!("../../models/ssdlite_mobilenet_v2_coco.toml");
+
+/// A detector that is understood: what its outputs are, where they come from, which box each belongs to.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// What the ONNX file does not say by itself.
+    pub manifest: Manifest,
+    /// The network.
+    pub graph: Graph,
+    /// Its scales, in the order of the outputs.
+    pub heads: Vec<Head>,
+    /// Their grids.
+    pub layout: Layout,
+    /// All default boxes, in the order of the outputs.
+    pub default_boxes: Vec<DefaultBox>,
+    /// Width and height of the network's input, pixels.
+    pub input_size: (u32, u32),
+    /// Name of the network's input.
+    pub input_name: String,
+}
+
+impl Model {
+    /// The model that comes with the program.
+    ///
+    /// # Errors
+    /// None that a released build has: its tests load it.
+    pub fn built_in() -> Result<Self> {
+        let graph = onnx::parse(Bytes::from_static(DEFAULT_GRAPH), "(built in)")?;
+        let manifest = Manifest::parse(DEFAULT_MANIFEST, "(built-in manifest)")?;
+        Self::new(graph, manifest)
+    }
+
+    /// Reads `NAME.onnx` and the manifest `NAME.toml` beside it.
+    ///
+    /// # Errors
+    /// A file that is missing, damaged or not understood, or a manifest that does not fit the graph.
+    pub fn read(path: &Path) -> Result<Self> {
+        let graph = onnx::read(path)?;
+        let beside = path.with_extension("toml");
+        let text = std::fs::read_to_string(&beside).with_context(|| {
+            format!("cannot read the manifest {}: it must stand beside the model (models/README.md says what goes into it)", beside.display())
+        })?;
+        let manifest = Manifest::parse(&text, &beside.display().to_string())?;
+        Self::new(graph, manifest).with_context(|| {
+            format!(
+                "{} and {} do not fit together",
+                path.display(),
+                beside.display()
+            )
+        })
+    }
+
+    fn new(graph: Graph, manifest: Manifest) -> Result<Self> {
+        let (input_name, [_, channels, height, width]) = graph.image_input()?;
+        let input_name = input_name.to_owned();
+        ensure!(
+            channels == 3,
+            "input '{input_name}' has {channels} channels, a colour picture has 3"
+        );
+        let input_size = (u32::try_from(width)?, u32::try_from(height)?);
+        let output = &manifest.output;
+        let (heads, layout) = heads::find(
+            &graph,
+            &output.classes,
+            &output.offsets,
+            manifest.labels.len(),
+        )?;
+        let default_boxes: Vec<_> =
+            default_boxes::generate(&manifest.default_boxes, &layout, input_size)?.concat();
+        for (name, columns) in [
+            (&output.classes, manifest.labels.len()),
+            (&output.offsets, 4),
+        ] {
+            let shape = graph.shape(name)?;
+            ensure!(
+                shape == [1, default_boxes.len(), columns],
+                "output '{name}' is {shape:?}, [1, {}, {columns}] was expected",
+                default_boxes.len()
+            );
+        }
+        Ok(Self {
+            manifest,
+            graph,
+            heads,
+            layout,
+            default_boxes,
+            input_size,
+            input_name,
+        })
+    }
+}
