@@ -1,0 +1,256 @@
+//! The backward convolution: hands what each output of a convolution holds to the inputs that it was computed from.
+
+use anyhow::{Context, Result, ensure};
+
+use crate::crp::rules::WeightPart;
+use crate::onnx::{Attribute, Emitter, Graph, NodeExt, Tensor, proto::NodeProto};
+
+/// Up to so many input channels ConvTranspose is the faster way back at stride 1; for more it is a Conv with turned kernels.
+const FEW_CHANNELS: usize = 4;
+
+/// A two-dimensional convolution as the graph has it.
+pub(super) struct Convolution<'a> {
+    pub input: &'a str,
+    pub output: &'a str,
+    pub weight_name: &'a str,
+    pub weight: Tensor,
+    pub input_shape: [usize; 4],
+    strides: [usize; 2],
+    dilations: [usize; 2],
+    /// Top, left, bottom, right.
+    pads: [usize; 4],
+    group: usize,
+}
+
+impl<'a> Convolution<'a> {
+    pub fn read(graph: &Graph, node: &'a NodeProto) -> Result<Self> {
+        let input = node.input_at(0).context("it has no input")?;
+        let output = node.first_output();
+        let weight_name = node.input_at(1).context("it has no weights")?;
+        let weight = graph.constant(weight_name)?;
+        let input_shape = graph.feature_map(input)?;
+        let output_shape = graph.feature_map(output)?;
+        ensure!(
+            weight.dims.len() == 4,
+            "its weights have {} axes, a two-dimensional convolution has 4",
+            weight.dims.len()
+        );
+        let pair = |name: &str| -> Result<[usize; 2]> {
+            let values = node.ints(name).unwrap_or(&[1, 1]);
+            sizes(values).with_context(|| format!("its {name} are {values:?}"))
+        };
+        let (strides, dilations) = (pair("strides")?, pair("dilations")?);
+        let kernel = [weight.dims[2], weight.dims[3]];
+        let extents = [0, 1].map(|axis| dilations[axis] * kernel[axis].saturating_sub(1) + 1);
+        let pads = match node.string("auto_pad").unwrap_or("NOTSET") {
+            "NOTSET" => {
+                let values = node.ints("pads").unwrap_or(&[0; 4]);
+                sizes(values).with_context(|| format!("its pads are {values:?}"))?
+            }
+            "VALID" => [0; 4],
+            mode => {
+                let total = [0, 1].map(|axis| {
+                    ((output_shape[axis + 2].saturating_sub(1)) * strides[axis] + extents[axis])
+                        .saturating_sub(input_shape[axis + 2])
+                });
+                let small = total.map(|t| t / 2);
+                let large = [total[0] - small[0], total[1] - small[1]];
+                let (begin, end) = if mode == "SAME_LOWER" {
+                    (large, small)
+                } else {
+                    (small, large)
+                };
+                [begin[0], begin[1], end[0], end[1]]
+            }
+        };
+        let group = usize::try_from(node.int("group", 1)).context("its group is negative")?;
+        ensure!(
+            group > 0
+                && weight.dims[0].is_multiple_of(group)
+                && weight.dims[1] * group == input_shape[1]
+                && weight.dims[0] == output_shape[1],
+            "weights {:?} in {group} groups do not fit {} input and {} output channels",
+            weight.dims,
+            input_shape[1],
+            output_shape[1]
+        );
+        for axis in 0..2 {
+            let padded = input_shape[axis + 2] + pads[axis] + pads[axis + 2];
+            ensure!(
+                strides[axis] > 0
+                    && padded >= extents[axis]
+                    && (padded - extents[axis]) / strides[axis] + 1 == output_shape[axis + 2],
+                "its kernel, stride and pads do not lead from {input_shape:?} to {output_shape:?}"
+            );
+        }
+        Ok(Self {
+            input,
+            output,
+            weight_name,
+            weight,
+            input_shape,
+            strides,
+            dilations,
+            pads,
+            group,
+        })
+    }
+
+    /// Σ_i φ(x)_i·ω(w_ij) for every output j; `bias` is added if given.
+    pub fn forward(
+        &self,
+        emitter: &mut Emitter,
+        x: &str,
+        part: WeightPart,
+        bias: Option<f32>,
+    ) -> String {
+        let weight = self.weight_part(emitter, part);
+        self.forward_with(emitter, x, &weight, bias, self.group)
+    }
+
+    /// The same for φ(x) = 1: what padding leaves of each kernel, summed over its channels.
+    pub fn forward_ones(
+        &self,
+        emitter: &mut Emitter,
+        part: WeightPart,
+        bias: Option<f32>,
+    ) -> String {
+        let [_, _, height, width] = self.input_shape;
+        let ones = emitter.constant_with(&format!("ones:{height}x{width}"), || Tensor {
+            dims: vec![1, 1, height, width],
+            data: vec![1.0; height * width],
+        });
+        let name = format!("{}:{part:?}:summed", self.weight_name);
+        let weight = emitter.constant_with(&name, || {
+            let [outputs, inputs, h, w] = self.weight_dims();
+            let mut data = vec![0.0; outputs * h * w];
+            for (index, &value) in self.weight.data.iter().enumerate() {
+                data[index / (inputs * h * w) * (h * w) + index % (h * w)] += part.apply(value);
+            }
+            Tensor {
+                dims: vec![outputs, 1, h, w],
+                data,
+            }
+        });
+        self.forward_with(emitter, &ones, &weight, bias, 1)
+    }
+
+    fn forward_with(
+        &self,
+        emitter: &mut Emitter,
+        x: &str,
+        weight: &str,
+        bias: Option<f32>,
+        group: usize,
+    ) -> String {
+        let outputs = self.weight.dims[0];
+        let bias = bias.map(|value| {
+            let name = format!("bias:{outputs}x{value:e}");
+            emitter.constant_with(&name, || Tensor {
+                dims: vec![outputs],
+                data: vec![value; outputs],
+            })
+        });
+        let inputs: Vec<&str> = [x, weight].into_iter().chain(bias.as_deref()).collect();
+        emitter.op(
+            "Conv",
+            &inputs,
+            &[
+                Attribute::Ints("strides", &self.strides.map(|v| v as i64)),
+                Attribute::Ints("dilations", &self.dilations.map(|v| v as i64)),
+                Attribute::Ints("pads", &self.pads.map(|v| v as i64)),
+                Attribute::Int("group", group as i64),
+            ],
+        )
+    }
+
+    /// Σ_j s_j·ω(w_ij) for every input i. `s` is `[N, outputs, h, w]`, the result has the input's size.
+    pub fn backward(&self, emitter: &mut Emitter, s: &str, part: WeightPart) -> String {
+        match self.turned_pads() {
+            Some(pads) if self.strides == [1, 1] && self.input_shape[1] > FEW_CHANNELS => {
+                let weight = self.turned_weight(emitter, part);
+                let attributes = [
+                    Attribute::Ints("dilations", &self.dilations.map(|v| v as i64)),
+                    Attribute::Ints("pads", &pads.map(|v| v as i64)),
+                    Attribute::Int("group", self.group as i64),
+                ];
+                emitter.op("Conv", &[s, &weight], &attributes)
+            }
+            _ => {
+                let weight = self.weight_part(emitter, part);
+                // What the stride left over at the lower and right edge was read by no output.
+                let rest = [0, 1].map(|axis| {
+                    let extent = self.dilations[axis] * (self.weight.dims[axis + 2] - 1) + 1;
+                    let padded = self.input_shape[axis + 2] + self.pads[axis] + self.pads[axis + 2];
+                    ((padded - extent) % self.strides[axis]) as i64
+                });
+                let attributes = [
+                    Attribute::Ints("strides", &self.strides.map(|v| v as i64)),
+                    Attribute::Ints("dilations", &self.dilations.map(|v| v as i64)),
+                    Attribute::Ints("pads", &self.pads.map(|v| v as i64)),
+                    Attribute::Ints("output_padding", &rest),
+                    Attribute::Int("group", self.group as i64),
+                ];
+                emitter.op("ConvTranspose", &[s, &weight], &attributes)
+            }
+        }
+    }
+
+    fn weight_part(&self, emitter: &mut Emitter, part: WeightPart) -> String {
+        if part == WeightPart::WHOLE {
+            return self.weight_name.to_owned();
+        }
+        emitter.constant_with(&format!("{}:{part:?}", self.weight_name), || Tensor {
+            dims: self.weight.dims.clone(),
+            data: self.weight.data.iter().map(|&w| part.apply(w)).collect(),
+        })
+    }
+
+    /// Kernels turned by 180°, inputs and outputs exchanged within each group.
+    fn turned_weight(&self, emitter: &mut Emitter, part: WeightPart) -> String {
+        emitter.constant_with(&format!("{}:{part:?}:turned", self.weight_name), || {
+            let [outputs, inputs, height, width] = self.weight_dims();
+            let per_group = outputs / self.group;
+            let area = height * width;
+            let mut data = Vec::with_capacity(self.weight.data.len());
+            for group in 0..self.group {
+                for input in 0..inputs {
+                    for output in 0..per_group {
+                        let kernel = ((group * per_group + output) * inputs + input) * area;
+                        let kernel = &self.weight.data[kernel..kernel + area];
+                        data.extend(kernel.iter().rev().map(|&w| part.apply(w)));
+                    }
+                }
+            }
+            Tensor {
+                dims: vec![inputs * self.group, per_group, height, width],
+                data,
+            }
+        })
+    }
+
+    fn weight_dims(&self) -> [usize; 4] {
+        std::array::from_fn(|axis| self.weight.dims[axis])
+    }
+
+    /// The padding with which a turned convolution has the input's size; `None` where the forward padding is wider than the kernel.
+    fn turned_pads(&self) -> Option<[usize; 4]> {
+        let reach = [0, 1].map(|axis| self.dilations[axis] * (self.weight.dims[axis + 2] - 1));
+        let mut pads = [0; 4];
+        for (index, pad) in pads.iter_mut().enumerate() {
+            *pad = reach[index % 2].checked_sub(self.pads[index])?;
+        }
+        Some(pads)
+    }
+}
+
+fn sizes<const N: usize>(values: &[i64]) -> Result<[usize; N]> {
+    let sizes: Vec<usize> = values
+        .iter()
+        .map(|&v| usize::try_from(v).context("negative"))
+        .collect::<Result<_>>()?;
+    sizes
+        .try_into()
+        .ok()
+        .with_context(|| format!("{N} numbers were expected"))
+}

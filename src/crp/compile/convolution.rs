@@ -1,0 +1,177 @@
+//! Convolutions under any rule: each group of the rule becomes a denominator, a division and backward convolutions.
+
+use anyhow::Result;
+
+use super::activation::is_non_negative;
+use super::backward::Convolution;
+use super::{Compiler, Share};
+use crate::crp::rules::{
+    Denominator, Epsilon, Gate, Group, InputPart, Rule, STABILISER, WeightPart,
+};
+use crate::onnx::proto::NodeProto;
+
+pub(super) fn propagate(
+    compiler: &mut Compiler,
+    node: &NodeProto,
+    share: Share,
+    rule: Rule,
+) -> Result<()> {
+    let layer = Convolution::read(compiler.graph, node)?;
+    let non_negative = is_non_negative(compiler.graph, layer.input);
+    for group in rule.groups() {
+        let group = if non_negative {
+            without_negative_inputs(group)
+        } else {
+            group
+        };
+        propagate_group(compiler, &layer, &share, &group);
+    }
+    Ok(())
+}
+
+/// The same group for inputs that are never negative: fewer terms.
+fn without_negative_inputs(mut group: Group) -> Group {
+    group.terms.retain(|(part, _)| *part != InputPart::Negative);
+    for (part, _) in &mut group.terms {
+        if matches!(part, InputPart::Positive | InputPart::Magnitude) {
+            *part = InputPart::Whole;
+        }
+    }
+    group
+}
+
+fn propagate_group(compiler: &mut Compiler, layer: &Convolution, share: &Share, group: &Group) {
+    let denominator = denominator(compiler, layer, group);
+    let mut per_output = compiler.divided(share, &denominator);
+    if group.gain != 1.0 {
+        let gain = compiler.emitter.scalar(group.gain);
+        per_output = compiler.emitter.op("Mul", &[&per_output, &gain], &[]);
+    }
+    let zero = compiler.emitter.scalar(0.0);
+    if group.gate != Gate::Always {
+        let negative = compiler.emitter.op("Less", &[layer.output, &zero], &[]);
+        let (if_negative, otherwise) = match group.gate {
+            Gate::Negative => (&per_output, &zero),
+            _ => (&zero, &per_output),
+        };
+        per_output = compiler
+            .emitter
+            .op("Where", &[&negative, if_negative, otherwise], &[]);
+    }
+    let x = layer.input;
+    let [mut positive, mut negative] = [zero.clone(), zero.clone()];
+    for &(part, weight) in &group.terms {
+        let back = layer.backward(&mut compiler.emitter, &per_output, weight);
+        let base = Some(x.to_owned());
+        match part {
+            InputPart::Whole => compiler.give(
+                x,
+                Share {
+                    coefficient: back,
+                    base,
+                },
+            ),
+            InputPart::Magnitude => {
+                let sign = compiler.emitter.op("Sign", &[x], &[]);
+                let coefficient = compiler.emitter.op("Mul", &[&back, &sign], &[]);
+                compiler.give(x, Share { coefficient, base });
+            }
+            InputPart::One => compiler.give(
+                x,
+                Share {
+                    coefficient: back,
+                    base: None,
+                },
+            ),
+            InputPart::Positive => positive = back,
+            InputPart::Negative => negative = back,
+        }
+    }
+    if positive != zero || negative != zero {
+        let is_negative = compiler.emitter.op("Less", &[x, &zero], &[]);
+        let coefficient = compiler
+            .emitter
+            .op("Where", &[&is_negative, &negative, &positive], &[]);
+        compiler.give(
+            x,
+            Share {
+                coefficient,
+                base: Some(x.to_owned()),
+            },
+        );
+    }
+}
+
+/// D_j, stabilised.
+fn denominator(compiler: &mut Compiler, layer: &Convolution, group: &Group) -> String {
+    match group.denominator {
+        Denominator::Output(epsilon) => {
+            let epsilon = match epsilon {
+                Epsilon::Fixed(value) => compiler.emitter.scalar(value),
+                Epsilon::Deviations(factor) => deviations(compiler, layer.output, factor),
+            };
+            compiler.stabilised(layer.output, &epsilon)
+        }
+        Denominator::NonNegativeTerms => sum_of_terms(compiler, layer, group, Some(STABILISER)),
+        Denominator::Terms => {
+            let sum = sum_of_terms(compiler, layer, group, None);
+            let stabiliser = compiler.emitter.scalar(STABILISER);
+            compiler.stabilised(&sum, &stabiliser)
+        }
+    }
+}
+
+/// factor · standard deviation of all elements of z; never less than the stabiliser, for a constant z has none.
+fn deviations(compiler: &mut Compiler, z: &str, factor: f32) -> String {
+    let emitter = &mut compiler.emitter;
+    let mean = emitter.op("ReduceMean", &[z], &[]);
+    let centred = emitter.op("Sub", &[z, &mean], &[]);
+    let squared = emitter.op("Mul", &[&centred, &centred], &[]);
+    let variance = emitter.op("ReduceMean", &[&squared], &[]);
+    let deviation = emitter.op("Sqrt", &[&variance], &[]);
+    let factor = emitter.scalar(factor);
+    let epsilon = emitter.op("Mul", &[&deviation, &factor], &[]);
+    let least = emitter.scalar(STABILISER);
+    emitter.op("Max", &[&epsilon, &least], &[])
+}
+
+/// Σ_terms Σ_i φ(x_i)·ω(w_ij), with the stabiliser as the bias of the first convolution if it is given.
+fn sum_of_terms(
+    compiler: &mut Compiler,
+    layer: &Convolution,
+    group: &Group,
+    stabiliser: Option<f32>,
+) -> String {
+    let mut sum: Option<String> = None;
+    for &(part, weight) in &group.terms {
+        let bias = if sum.is_none() { stabiliser } else { None };
+        let term = term(compiler, layer, part, weight, bias);
+        sum = Some(match sum {
+            Some(sum) => compiler.emitter.op("Add", &[&sum, &term], &[]),
+            None => term,
+        });
+    }
+    // Only a rule without terms has none, and there is no such rule.
+    sum.unwrap_or_else(|| compiler.emitter.scalar(1.0))
+}
+
+fn term(
+    compiler: &mut Compiler,
+    layer: &Convolution,
+    part: InputPart,
+    weight: WeightPart,
+    bias: Option<f32>,
+) -> String {
+    let emitter = &mut compiler.emitter;
+    let input = match part {
+        InputPart::One => return layer.forward_ones(emitter, weight, bias),
+        InputPart::Whole => layer.input.to_owned(),
+        InputPart::Positive => emitter.op("Relu", &[layer.input], &[]),
+        InputPart::Negative => {
+            let zero = emitter.scalar(0.0);
+            emitter.op("Min", &[layer.input, &zero], &[])
+        }
+        InputPart::Magnitude => emitter.op("Abs", &[layer.input], &[]),
+    };
+    layer.forward(emitter, &input, weight, bias)
+}

@@ -1,0 +1,148 @@
+//! Max pooling: the winner of each window takes all, and inputs that tie share.
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Compiler, Share};
+use crate::onnx::{Attribute, NodeExt, Tensor, proto::NodeProto};
+
+/// Lower than any activation, yet finite, so that it can be multiplied by 0.
+const BELOW_ALL: f32 = f32::MIN;
+
+pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share) -> Result<()> {
+    let x = node.input_at(0).context("it has no input")?;
+    let y = node.first_output();
+    let [_, channels, height, width] = compiler.graph.feature_map(x)?;
+    let [_, _, rows, cols] = compiler.graph.feature_map(y)?;
+    let window = Window::read(node)?;
+    for (axis, (input, output)) in [(height, rows), (width, cols)].into_iter().enumerate() {
+        let padded = input + window.pads[axis] + window.pads[axis + 2];
+        ensure!(
+            padded >= window.kernel[axis]
+                && (padded - window.kernel[axis]) / window.strides[axis] + 1 == output,
+            "its window, stride and pads do not lead from {height}x{width} to {rows}x{cols}"
+        );
+    }
+    let emitter = &mut compiler.emitter;
+    let pads = window.pads.map(|v| v as i64);
+    let pads = emitter.int64s(&[0, 0, pads[0], pads[1], 0, 0, pads[2], pads[3]]);
+    let below_all = emitter.scalar(BELOW_ALL);
+    let padded = emitter.op("Pad", &[x, &pads, &below_all], &[]);
+    let (zero, one) = (emitter.scalar(0.0), emitter.scalar(1.0));
+    let [axes, steps] = [[2, 3], window.strides.map(|v| v as i64)].map(|v| emitter.int64s(&v));
+    let mut wins = Vec::new();
+    for row in 0..window.kernel[0] {
+        for col in 0..window.kernel[1] {
+            let last = [(row, rows, 0), (col, cols, 1)].map(|(first, count, axis)| {
+                (first + (count - 1) * window.strides[axis] + 1) as i64
+            });
+            let starts = emitter.int64s(&[row as i64, col as i64]);
+            let ends = emitter.int64s(&last);
+            let candidate = emitter.op("Slice", &[&padded, &starts, &ends, &axes, &steps], &[]);
+            let won = emitter.op("Equal", &[&candidate, y], &[]);
+            wins.push(emitter.op("Where", &[&won, &one, &zero], &[]));
+        }
+    }
+    let mut winners = wins[0].clone();
+    for win in &wins[1..] {
+        winners = emitter.op("Add", &[&winners, win], &[]);
+    }
+    let relevance = compiler.materialise(&share);
+    let emitter = &mut compiler.emitter;
+    let each = emitter.op("Div", &[&relevance, &winners], &[]);
+    // One channel for each place in the window, put back to its place by a kernel with a single 1.
+    let parts: Vec<String> = wins
+        .iter()
+        .map(|win| {
+            let part = emitter.op("Mul", &[&each, win], &[]);
+            let axis = emitter.int64s(&[2]);
+            emitter.op("Unsqueeze", &[&part, &axis], &[])
+        })
+        .collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    let stacked = emitter.op("Concat", &parts, &[Attribute::Int("axis", 2)]);
+    let area = parts.len();
+    let shape = emitter.int64s(&[0, (channels * area) as i64, rows as i64, cols as i64]);
+    let stacked = emitter.op("Reshape", &[&stacked, &shape], &[]);
+    let [h, w] = window.kernel;
+    let places = emitter.constant_with(&format!("places:{channels}x{h}x{w}"), || Tensor {
+        dims: vec![channels * area, 1, h, w],
+        data: (0..channels * area * area)
+            .map(|index| {
+                if index / area % area == index % area {
+                    1.0
+                } else {
+                    0.0
+                }
+            })
+            .collect(),
+    });
+    let rest = [(height, rows, 0), (width, cols, 1)].map(|(input, output, axis)| {
+        let used = (output - 1) * window.strides[axis] + window.kernel[axis];
+        (input + window.pads[axis] + window.pads[axis + 2] - used) as i64
+    });
+    let relevance = emitter.op(
+        "ConvTranspose",
+        &[&stacked, &places],
+        &[
+            Attribute::Ints("strides", &window.strides.map(|v| v as i64)),
+            Attribute::Ints("pads", &window.pads.map(|v| v as i64)),
+            Attribute::Ints("output_padding", &rest),
+            Attribute::Int("group", channels as i64),
+        ],
+    );
+    compiler.give(
+        x,
+        Share {
+            coefficient: relevance,
+            base: None,
+        },
+    );
+    Ok(())
+}
+
+struct Window {
+    kernel: [usize; 2],
+    strides: [usize; 2],
+    /// Top, left, bottom, right.
+    pads: [usize; 4],
+}
+
+impl Window {
+    fn read(node: &NodeProto) -> Result<Self> {
+        let sizes = |name: &str, default: &[i64]| -> Result<Vec<usize>> {
+            let values = node.ints(name).unwrap_or(default);
+            values
+                .iter()
+                .map(|&v| usize::try_from(v).with_context(|| format!("its {name} are {values:?}")))
+                .collect()
+        };
+        ensure!(
+            node.string("auto_pad")
+                .is_none_or(|mode| mode == "NOTSET" || mode == "VALID"),
+            "auto_pad is not supported for pooling: export with explicit pads"
+        );
+        let dilations = sizes("dilations", &[1, 1])?;
+        ensure!(
+            dilations.iter().all(|&d| d == 1),
+            "dilated pooling is not supported"
+        );
+        let two = |values: Vec<usize>| <[usize; 2]>::try_from(values).ok();
+        let kernel =
+            two(sizes("kernel_shape", &[])?).context("its window is not two-dimensional")?;
+        let strides =
+            two(sizes("strides", &[1, 1])?).context("its stride is not two-dimensional")?;
+        let pads = sizes("pads", &[0; 4])?;
+        let pads = <[usize; 4]>::try_from(pads)
+            .ok()
+            .context("its pads are not four numbers")?;
+        ensure!(
+            kernel.iter().chain(&strides).all(|&v| v > 0),
+            "its window or stride is 0"
+        );
+        Ok(Self {
+            kernel,
+            strides,
+            pads,
+        })
+    }
+}

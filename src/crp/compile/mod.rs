@@ -1,0 +1,198 @@
+//! The compiler: turns a network and a composite into a second network that computes relevance, out of standard ONNX operators.
+//!
+//! In: a [`Graph`], the type of each linear layer, a [`Composite`] and the head tensors at which relevance may enter. Out: a model file whose inputs are the
+//! picture and one seed per head tensor, and whose output is the relevance of the pixels. It walks the graph backwards from the head tensors, one function a
+//! family of operators; of boxes and classes it knows nothing.
+//!
+//! Relevance travels as a product, R = coefficient ⊙ base, where base is a tensor of the forward pass (one picture) and the coefficient has one entry for each of
+//! the N targets. So whatever depends on the picture alone, every denominator above all, is computed once for all targets, and activations cost nothing.
+
+mod activation;
+mod add;
+mod backward;
+mod convolution;
+mod max_pool;
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::composite::Composite;
+use super::layers::LayerTypes;
+use crate::onnx::{Emitter, Graph, NodeExt, describe, proto::NodeProto};
+
+/// The operators that relevance can pass through.
+const OPERATORS: &str = "Conv, Relu, Clip, LeakyRelu, MaxPool, Add (and BatchNormalization behind a Conv, Identity, Dropout)";
+
+/// A network that computes relevance.
+#[derive(Clone, Debug)]
+pub struct ExplanationGraph {
+    /// The ONNX file. Inputs: the picture, under the model's own name, and [`seed_name`] of each head tensor, `[N, C, H, W]`;
+    /// output: `relevance`, `[N, channels, H, W]` at the picture's size.
+    pub model: Vec<u8>,
+}
+
+/// The name of the input that takes the relevance put on a head tensor.
+pub fn seed_name(tensor: &str) -> String {
+    format!("seed:{tensor}")
+}
+
+/// Compiles the relevance graph for seeds at `heads`.
+///
+/// # Errors
+/// An operator on the path that is not supported, named with its node; a tensor of unknown shape; a head that does not depend on the picture.
+pub fn compile(
+    graph: &Graph,
+    types: &LayerTypes,
+    composite: &Composite,
+    heads: &[&str],
+) -> Result<ExplanationGraph> {
+    ensure!(!heads.is_empty(), "no head tensor to explain");
+    let (image, [_, channels, height, width]) = graph.image_input()?;
+    let mut compiler = Compiler {
+        graph,
+        types,
+        composite,
+        emitter: Emitter::default(),
+        incoming: HashMap::new(),
+    };
+    for head in heads {
+        let [_, c, h, w] = graph.feature_map(head)?;
+        let seed = seed_name(head);
+        compiler.emitter.batch_input(&seed, &[c, h, w]);
+        compiler.give(
+            head,
+            Share {
+                coefficient: seed,
+                base: None,
+            },
+        );
+    }
+    for index in graph.ancestors(heads.iter().copied()).into_iter().rev() {
+        let node = &graph.nodes()[index];
+        if let Some(share) = compiler.take(node.first_output()) {
+            compiler
+                .propagate(node, share)
+                .with_context(|| format!("relevance cannot pass {}", describe(node)))?;
+        }
+    }
+    let share = compiler
+        .take(image)
+        .with_context(|| format!("none of {heads:?} depends on the picture '{image}'"))?;
+    let relevance = compiler.materialise(&share);
+    let model =
+        compiler
+            .emitter
+            .finish(graph, &relevance, "relevance", &[channels, height, width])?;
+    Ok(ExplanationGraph { model })
+}
+
+/// The relevance that a tensor receives from one of its consumers: coefficient ⊙ base, or the coefficient alone.
+#[derive(Clone, Debug, PartialEq)]
+struct Share {
+    coefficient: String,
+    base: Option<String>,
+}
+
+struct Compiler<'a> {
+    graph: &'a Graph,
+    types: &'a LayerTypes,
+    composite: &'a Composite,
+    emitter: Emitter,
+    incoming: HashMap<String, Vec<Share>>,
+}
+
+impl Compiler<'_> {
+    fn propagate(&mut self, node: &NodeProto, share: Share) -> Result<()> {
+        match node.op() {
+            "Conv" => {
+                let layer_type = self
+                    .types
+                    .get(node.first_output())
+                    .context("it has no layer type")?;
+                convolution::propagate(self, node, share, self.composite.rule(*layer_type))
+            }
+            "Relu" | "Clip" | "LeakyRelu" => activation::propagate(self, node, share),
+            "MaxPool" => max_pool::propagate(self, node, share),
+            "Add" => add::propagate(self, node, share, self.composite.add),
+            operator => bail!(
+                "the operator {operator} is not supported on the way from a head to the picture; supported: {OPERATORS}"
+            ),
+        }
+    }
+
+    /// Adds to what a tensor receives.
+    fn give(&mut self, tensor: &str, share: Share) {
+        self.incoming
+            .entry(tensor.to_owned())
+            .or_default()
+            .push(share);
+    }
+
+    /// All that a tensor received, as one share. Coefficients of the same base are added before they are multiplied.
+    fn take(&mut self, tensor: &str) -> Option<Share> {
+        let mut by_base: Vec<Share> = Vec::new();
+        for share in self.incoming.remove(tensor)? {
+            match by_base.iter_mut().find(|sum| sum.base == share.base) {
+                Some(sum) => {
+                    sum.coefficient =
+                        self.emitter
+                            .op("Add", &[&sum.coefficient, &share.coefficient], &[]);
+                }
+                None => by_base.push(share),
+            }
+        }
+        let first = by_base.first()?.clone();
+        if by_base.len() == 1 {
+            return Some(first);
+        }
+        let mut sum = self.materialise(&first);
+        for share in &by_base[1..] {
+            let relevance = self.materialise(share);
+            sum = self.emitter.op("Add", &[&sum, &relevance], &[]);
+        }
+        Some(Share {
+            coefficient: sum,
+            base: None,
+        })
+    }
+
+    /// Relevance itself.
+    fn materialise(&mut self, share: &Share) -> String {
+        match &share.base {
+            Some(base) => self.emitter.op("Mul", &[&share.coefficient, base], &[]),
+            None => share.coefficient.clone(),
+        }
+    }
+
+    /// coefficient ⊙ base ⊙ factor, where base ⊙ factor is computed once for all targets.
+    fn scaled(&mut self, share: &Share, factor: &str) -> String {
+        let factor = match &share.base {
+            Some(base) => self.emitter.op("Mul", &[base, factor], &[]),
+            None => factor.to_owned(),
+        };
+        self.emitter.op("Mul", &[&share.coefficient, &factor], &[])
+    }
+
+    /// coefficient ⊙ base / denominator, where base / denominator is computed once for all targets.
+    fn divided(&mut self, share: &Share, denominator: &str) -> String {
+        match &share.base {
+            Some(base) => {
+                let factor = self.emitter.op("Div", &[base, denominator], &[]);
+                self.emitter.op("Mul", &[&share.coefficient, &factor], &[])
+            }
+            None => self
+                .emitter
+                .op("Div", &[&share.coefficient, denominator], &[]),
+        }
+    }
+
+    /// denominator + ε·sign(denominator) with sign(0) = 1.
+    fn stabilised(&mut self, denominator: &str, epsilon: &str) -> String {
+        let zero = self.emitter.scalar(0.0);
+        let negative = self.emitter.op("Less", &[denominator, &zero], &[]);
+        let below = self.emitter.op("Sub", &[denominator, epsilon], &[]);
+        let above = self.emitter.op("Add", &[denominator, epsilon], &[]);
+        self.emitter.op("Where", &[&negative, &below, &above], &[])
+    }
+}

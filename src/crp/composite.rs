@@ -1,0 +1,214 @@
+//! Composites: which rule each layer type propagates with, how residual sums share, and what a target is contrasted with by default.
+
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::layers::LayerType;
+use super::rules::{Epsilon, Rule};
+use super::target::{Contrast, Seed};
+
+/// The names of the presets, the default first.
+pub const PRESETS: [&str; 5] = [
+    "crp",
+    "lrp-simple",
+    "lrp-epsilon",
+    "lrp-alpha1beta0",
+    "lrp-alpha2beta1",
+];
+
+/// How a residual sum y = a + b shares its relevance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddRule {
+    /// R_a = a/(a+b)·R
+    Proportional,
+    /// R_a = |a|/(|a|+|b|)·R
+    Magnitude,
+}
+
+/// A mapping of layer types to rules, by preset name or in the grammar
+/// `classification=R,localization=R,high=R,low=R,pixels=R,add=prop|abs`; what the grammar leaves out is as in `crp`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Composite {
+    /// As the user wrote it.
+    pub name: String,
+    /// Rule of the classification layers.
+    pub classification: Rule,
+    /// Rule of the localization layers.
+    pub localization: Rule,
+    /// Rule of the high-level feature layers.
+    pub high: Rule,
+    /// Rule of the low-level feature layers.
+    pub low: Rule,
+    /// Rule of the layer that reads the pixels.
+    pub pixels: Rule,
+    /// Residual sums.
+    pub add: AddRule,
+    /// What a class target is contrasted with where the user names no contrast.
+    pub contrast: Contrast,
+    /// How much relevance a target's outputs start with.
+    pub seed: Seed,
+}
+
+impl Composite {
+    /// The rule for a layer type.
+    pub fn rule(&self, layer_type: LayerType) -> Rule {
+        match layer_type {
+            LayerType::Classification => self.classification,
+            LayerType::Localization => self.localization,
+            LayerType::High => self.high,
+            LayerType::Low => self.low,
+            LayerType::Pixels => self.pixels,
+        }
+    }
+
+    fn preset(name: &str) -> Option<Self> {
+        let plain = |rule, pixels, add| Self {
+            name: name.to_owned(),
+            classification: rule,
+            localization: rule,
+            high: rule,
+            low: rule,
+            pixels,
+            add,
+            contrast: Contrast::None,
+            seed: Seed::One,
+        };
+        let epsilon = Rule::Epsilon(Epsilon::Fixed(1e-6));
+        let alpha2beta1 = Rule::AlphaBeta {
+            alpha: 2.0,
+            beta: 1.0,
+        };
+        Some(match name {
+            "crp" => Self::default(),
+            "lrp-simple" => plain(Rule::Simple, Rule::Simple, AddRule::Proportional),
+            "lrp-epsilon" => plain(epsilon, epsilon, AddRule::Proportional),
+            "lrp-alpha1beta0" => plain(Rule::ZPlus, Rule::WSquare, AddRule::Magnitude),
+            "lrp-alpha2beta1" => plain(alpha2beta1, Rule::WSquare, AddRule::Magnitude),
+            _ => return None,
+        })
+    }
+}
+
+impl Default for Composite {
+    /// The preset `crp`.
+    fn default() -> Self {
+        Self {
+            name: PRESETS[0].to_owned(),
+            classification: Rule::Simple,
+            localization: Rule::Simple,
+            high: Rule::Epsilon(Epsilon::Deviations(0.1)),
+            low: Rule::Abs,
+            pixels: Rule::WSquare,
+            add: AddRule::Magnitude,
+            contrast: Contrast::Mean,
+            seed: Seed::Score,
+        }
+    }
+}
+
+impl fmt::Display for Composite {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl FromStr for Composite {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if let Some(preset) = Self::preset(text) {
+            return Ok(preset);
+        }
+        ensure!(
+            text.contains('='),
+            "there is no composite '{text}': {} exist, or a list such as 'high=epsilon:0.25std,low=abs'",
+            PRESETS.join(", ")
+        );
+        let mut composite = Self {
+            name: text.to_owned(),
+            ..Self::default()
+        };
+        // A rule may hold a comma itself (alphabeta:2,1): an entry ends where the next 'name=' begins.
+        let mut entries: Vec<String> = Vec::new();
+        for part in text.split(',') {
+            match entries.last_mut() {
+                Some(entry) if !part.contains('=') => {
+                    entry.push(',');
+                    entry.push_str(part);
+                }
+                _ => entries.push(part.to_owned()),
+            }
+        }
+        for entry in &entries {
+            let (key, value) = entry.split_once('=').with_context(|| {
+                format!("'{entry}' in composite '{text}' is not of the form layer=rule")
+            })?;
+            let rule = || {
+                value
+                    .parse::<Rule>()
+                    .with_context(|| format!("composite '{text}'"))
+            };
+            match key.trim() {
+                "classification" => composite.classification = rule()?,
+                "localization" => composite.localization = rule()?,
+                "high" => composite.high = rule()?,
+                "low" => composite.low = rule()?,
+                "pixels" => composite.pixels = rule()?,
+                "add" => {
+                    composite.add = match value {
+                        "prop" => AddRule::Proportional,
+                        "abs" => AddRule::Magnitude,
+                        _ => bail!("composite '{text}': add is 'prop' or 'abs', found '{value}'"),
+                    }
+                }
+                other => bail!(
+                    "composite '{text}': there is no layer type '{other}': classification, localization, high, low, pixels and add exist"
+                ),
+            }
+        }
+        Ok(composite)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_presets_exist_under_their_names() {
+        for name in PRESETS {
+            assert_eq!(name.parse::<Composite>().unwrap().to_string(), name);
+        }
+        assert_eq!("crp".parse::<Composite>().unwrap(), Composite::default());
+    }
+
+    #[test]
+    fn the_grammar_changes_what_it_names() {
+        let composite: Composite = "high=alphabeta:2,1,low=zplus,add=prop".parse().unwrap();
+        assert_eq!(
+            composite.high,
+            Rule::AlphaBeta {
+                alpha: 2.0,
+                beta: 1.0
+            }
+        );
+        assert_eq!(composite.low, Rule::ZPlus);
+        assert_eq!(composite.add, AddRule::Proportional);
+        assert_eq!(composite.pixels, Rule::WSquare);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (text, reason) in [
+            ("gradcam", "there is no composite 'gradcam'"),
+            ("middle=abs", "no layer type 'middle'"),
+            ("add=max", "'prop' or 'abs'"),
+            ("high=", "there is no rule ''"),
+        ] {
+            let error = format!("{:#}", text.parse::<Composite>().unwrap_err());
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The explainer at work: targets in, relevance out, by way of explanation graphs that are compiled when first needed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use ndarray::{Array2, Array3, Array4, ArrayViewD, Axis, Ix4};
+
+use super::compile::{compile, seed_name};
+use super::composite::Composite;
+use super::layers::{LayerTypes, layer_types};
+use super::target::{HeadSeed, Question, Target};
+use crate::runtime::{Network, only};
+use crate::ssd::{Forward, Model};
+
+/// Explanation networks that are kept, the most recently used ones; each holds the model's weights once or twice.
+const KEPT_NETWORKS: usize = 4;
+
+/// Explains the outputs of one model under one composite.
+pub struct Explainer {
+    model: Arc<Model>,
+    composite: Composite,
+    types: LayerTypes,
+    threads: usize,
+    /// By head tensor, the most recently used last.
+    networks: Vec<(String, Network)>,
+}
+
+/// The answer to a target.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// The default box.
+    pub default_box: usize,
+    /// What was asked.
+    pub question: Question,
+    /// R of every input value, `[3, H, W]`, at the network's input size.
+    pub relevance: Array3<f32>,
+    /// The time that the batch it was in took, compilation included where the graph was not there yet.
+    pub took: Duration,
+}
+
+impl Explanation {
+    /// Relevance summed over the colour channels, `[H, W]`, unnormalised.
+    pub fn map(&self) -> Array2<f32> {
+        self.relevance.sum_axis(Axis(0))
+    }
+}
+
+impl Explainer {
+    /// Prepares explanations under `composite`, on `threads` threads (0 = as many as there are cores).
+    ///
+    /// # Errors
+    /// A model in which the layer types cannot be found.
+    pub fn new(model: Arc<Model>, composite: Composite, threads: usize) -> Result<Self> {
+        let classes: Vec<&str> = model
+            .heads
+            .iter()
+            .map(|h| h.class_tensor.as_str())
+            .collect();
+        let offsets: Vec<&str> = model
+            .heads
+            .iter()
+            .map(|h| h.offset_tensor.as_str())
+            .collect();
+        let types = layer_types(&model.graph, &classes, &offsets)?;
+        Ok(Self {
+            model,
+            composite,
+            types,
+            threads,
+            networks: Vec::new(),
+        })
+    }
+
+    /// The composite that it explains with.
+    pub fn composite(&self) -> &Composite {
+        &self.composite
+    }
+
+    /// Explains all targets for one picture, in their order. Targets of one head tensor share the forward pass and every denominator.
+    ///
+    /// # Errors
+    /// A target that the model does not have, a network that cannot be compiled or run, relevance that is not finite.
+    pub fn explain(&mut self, forward: &Forward, targets: &[Target]) -> Result<Vec<Explanation>> {
+        let questions = targets
+            .iter()
+            .map(|target| target.ask(&self.model, &self.composite, forward))
+            .collect::<Result<Vec<_>>>()?;
+        let mut answers: Vec<Option<(Array3<f32>, Duration)>> = vec![None; questions.len()];
+        while let Some(open) = answers.iter().position(Option::is_none) {
+            let tensor = &questions[open].seed.tensor;
+            let batch: Vec<usize> = (open..questions.len())
+                .filter(|&i| &questions[i].seed.tensor == tensor)
+                .collect();
+            let seeds: Vec<&HeadSeed> = batch.iter().map(|&i| &questions[i].seed).collect();
+            let started = Instant::now();
+            let relevance = self.propagate(forward, tensor, &seeds)?;
+            let took = started.elapsed();
+            for (&index, relevance) in batch.iter().zip(relevance.outer_iter()) {
+                ensure!(
+                    relevance.iter().all(|r| r.is_finite()),
+                    "the relevance of {} is not finite under composite '{}'",
+                    questions[index].words,
+                    self.composite
+                );
+                answers[index] = Some((relevance.to_owned(), took));
+            }
+        }
+        Ok(targets
+            .iter()
+            .zip(questions)
+            .zip(answers.into_iter().flatten())
+            .map(|((target, question), (relevance, took))| Explanation {
+                default_box: target.default_box,
+                question,
+                relevance,
+                took,
+            })
+            .collect())
+    }
+
+    /// Relevance of the pixels, `[N, 3, H, W]`, for N seeds at one head tensor.
+    fn propagate(
+        &mut self,
+        forward: &Forward,
+        tensor: &str,
+        seeds: &[&HeadSeed],
+    ) -> Result<Array4<f32>> {
+        let [_, channels, rows, cols] = self.model.graph.feature_map(tensor)?;
+        let mut batch = Array4::zeros((seeds.len(), channels, rows, cols));
+        for (n, seed) in seeds.iter().enumerate() {
+            for &(channel, value) in &seed.values {
+                batch[[n, channel, seed.cell[0], seed.cell[1]]] = value;
+            }
+        }
+        let image: ArrayViewD<f32> = forward.input.tensor.view().into_dyn();
+        let model = self.model.clone();
+        let network = self.network(tensor)?;
+        let seed = seed_name(tensor);
+        let outputs =
+            network.run(&[(&model.input_name, image), (&seed, batch.view().into_dyn())])?;
+        only(outputs)?
+            .into_dimensionality::<Ix4>()
+            .context("relevance is not [N, 3, H, W]")
+    }
+
+    fn network(&mut self, tensor: &str) -> Result<&mut Network> {
+        match self.networks.iter().position(|(name, _)| name == tensor) {
+            Some(index) => {
+                let kept = self.networks.remove(index);
+                self.networks.push(kept);
+            }
+            None => {
+                let graph = compile(&self.model.graph, &self.types, &self.composite, &[tensor])?;
+                let network = Network::load(&graph.model, self.threads)?;
+                if self.networks.len() == KEPT_NETWORKS {
+                    self.networks.remove(0);
+                }
+                self.networks.push((tensor.to_owned(), network));
+            }
+        }
+        let (_, network) = self.networks.last_mut().context("no network is kept")?;
+        Ok(network)
+    }
+}

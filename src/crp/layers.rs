@@ -1,0 +1,94 @@
+//! The four layer types of CRP, and the layer that reads the pixels: each linear layer of a detector gets one, found from the graph.
+//!
+//! Tsunakawa et al. distinguish classification, localization, high-level and low-level feature layers. Where high-level begins is this project's
+//! decision: at the resolution of the finest feature map that a head taps, and coarser.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use anyhow::{Context, Result};
+
+use crate::onnx::{Graph, NodeExt, describe};
+
+/// What a linear layer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LayerType {
+    /// A last linear layer before class scores.
+    Classification,
+    /// A last linear layer before offsets.
+    Localization,
+    /// A feature layer of the finest tapped resolution or a coarser one.
+    High,
+    /// A feature layer of a finer resolution.
+    Low,
+    /// The layer that reads the picture.
+    Pixels,
+}
+
+impl fmt::Display for LayerType {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Classification => "classification",
+            Self::Localization => "localization",
+            Self::High => "high",
+            Self::Low => "low",
+            Self::Pixels => "pixels",
+        })
+    }
+}
+
+/// The type of each linear layer, by the name of its output tensor.
+pub type LayerTypes = BTreeMap<String, LayerType>;
+
+/// Types of all Conv nodes that the heads' tensors depend on.
+///
+/// `class_tensors` and `offset_tensors` are the outputs of the heads' last linear layers.
+///
+/// # Errors
+/// A head tensor that no node writes, or a feature map without a known shape.
+pub fn layer_types(
+    graph: &Graph,
+    class_tensors: &[&str],
+    offset_tensors: &[&str],
+) -> Result<LayerTypes> {
+    let (image, _) = graph.image_input()?;
+    let heads = || class_tensors.iter().chain(offset_tensors);
+    let mut finest = 0;
+    for tensor in heads() {
+        let producer = graph
+            .producer(tensor)
+            .with_context(|| format!("no node writes '{tensor}'"))?;
+        let node = &graph.nodes()[producer];
+        let tapped = node
+            .input_at(0)
+            .with_context(|| format!("{} has no input", describe(node)))?;
+        finest = finest.max(resolution(graph, tapped)?);
+    }
+    let mut types = LayerTypes::new();
+    for index in graph.ancestors(heads().copied()) {
+        let node = &graph.nodes()[index];
+        if node.op() != "Conv" {
+            continue;
+        }
+        let output = node.first_output();
+        let layer_type = if class_tensors.contains(&output) {
+            LayerType::Classification
+        } else if offset_tensors.contains(&output) {
+            LayerType::Localization
+        } else if node.input_at(0) == Some(image) {
+            LayerType::Pixels
+        } else if resolution(graph, output)? <= finest {
+            LayerType::High
+        } else {
+            LayerType::Low
+        };
+        types.insert(output.to_owned(), layer_type);
+    }
+    Ok(types)
+}
+
+/// Height times width of a feature map.
+fn resolution(graph: &Graph, tensor: &str) -> Result<usize> {
+    let [_, _, height, width] = graph.feature_map(tensor)?;
+    Ok(height * width)
+}

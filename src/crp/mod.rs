@@ -1,0 +1,20 @@
+//! Contrastive Relevance Propagation: why did the network give this output?
+//!
+//! In: a forward pass and [`Target`]s. Out: the relevance of each pixel. A [`Composite`] says which [`Rule`] each layer type propagates with; [`compile`] makes of both
+//! an ONNX graph, which ONNX Runtime executes. Method: Tsunakawa et al., *Contrastive Relevance Propagation for Interpreting Predictions by a Single-Shot Object Detector*, IJCNN 2019.
+
+mod compile;
+mod composite;
+mod explainer;
+mod layers;
+mod rules;
+mod summary;
+mod target;
+
+pub use compile::{ExplanationGraph, compile, seed_name};
+pub use composite::{AddRule, Composite, PRESETS};
+pub use explainer::{Explainer, Explanation};
+pub use layers::{LayerType, LayerTypes, layer_types};
+pub use rules::{Epsilon, Rule, STABILISER};
+pub use summary::Summary;
+pub use target::{Contrast, Direction, HeadSeed, Question, Seed, Target, TargetOutput};

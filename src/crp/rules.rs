@@ -1,0 +1,363 @@
+//! The propagation rules of a linear layer: their names in the grammar, and each as data that one piece of code turns into nodes.
+//!
+//! With z_ij = x_i·w_ij and z_j = Σ_i z_ij + b_j, every rule hands R_ij = share · R_j from unit j to its input i. Every share here is a sum
+//! of groups, gain · Σ_terms φ(x_i)·ω(w_ij) / D_j, where D_j is either z_j (the bias keeps its share) or the sum of the same terms over i.
+//! Padding is no input: it receives nothing and counts in no denominator.
+
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// Added to a denominator, with the denominator's sign, unless the rule gives its own ε.
+pub const STABILISER: f32 = 1e-9;
+
+/// A rule for one linear layer. Sources: Bach et al. 2015 (simple, ε, αβ), Montavon et al. 2017 and 2019 (z⁺, w², z^B, γ), Lapuschkin et al. 2019 (flat);
+/// `abs` is this project's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    /// z_ij / z_j, the basic rule (LRP-0).
+    Simple,
+    /// z_ij / (z_j + ε·sign(z_j)), sign(0) = 1.
+    Epsilon(Epsilon),
+    /// α·z_ij⁺/Σ z_ij⁺ − β·z_ij⁻/Σ z_ij⁻ with α − β = 1; the sign is that of the product.
+    AlphaBeta {
+        /// Weight of the positive parts.
+        alpha: f32,
+        /// Weight of the negative parts.
+        beta: f32,
+    },
+    /// αβ with α = 1, β = 0.
+    ZPlus,
+    /// |z_ij| / Σ |z_ij|: keeps the sign of R_j and amplifies nothing.
+    Abs,
+    /// z_ij + γ·z_ij⁺ in place of z_ij where z_j ≥ 0, z_ij + γ·z_ij⁻ where z_j < 0.
+    Gamma(f32),
+    /// w_ij² / Σ w_ij².
+    WSquare,
+    /// 1 / (number of inputs of j).
+    Flat,
+    /// (x_i·w_ij − l·w_ij⁺ − h·w_ij⁻) / Σ(…), for inputs in l..h.
+    ZBox {
+        /// The lowest value that an input can have.
+        low: f32,
+        /// The highest value that an input can have.
+        high: f32,
+    },
+}
+
+/// The ε of the ε-rule.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Epsilon {
+    /// The same in every layer and picture.
+    Fixed(f32),
+    /// This times the standard deviation (population, over all elements) of the layer's z for the picture.
+    Deviations(f32),
+}
+
+/// φ(x), the part of an input that a term multiplies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum InputPart {
+    /// x
+    Whole,
+    /// max(x, 0)
+    Positive,
+    /// min(x, 0)
+    Negative,
+    /// |x|
+    Magnitude,
+    /// 1
+    One,
+}
+
+/// ω(w), the part of a weight that a term multiplies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum WeightPart {
+    /// positive·max(w, 0) + negative·min(w, 0)
+    Mixed {
+        /// Factor of the positive weights.
+        positive: f32,
+        /// Factor of the negative weights.
+        negative: f32,
+    },
+    /// w²
+    Square,
+    /// 1
+    One,
+}
+
+impl WeightPart {
+    pub(super) const WHOLE: Self = Self::mixed(1.0, 1.0);
+    const POSITIVE: Self = Self::mixed(1.0, 0.0);
+    const NEGATIVE: Self = Self::mixed(0.0, 1.0);
+    const MAGNITUDE: Self = Self::mixed(1.0, -1.0);
+
+    const fn mixed(positive: f32, negative: f32) -> Self {
+        Self::Mixed { positive, negative }
+    }
+
+    pub(super) fn apply(self, weight: f32) -> f32 {
+        match self {
+            Self::Mixed { positive, negative } => {
+                positive * weight.max(0.0) + negative * weight.min(0.0)
+            }
+            Self::Square => weight * weight,
+            Self::One => 1.0,
+        }
+    }
+}
+
+/// For which outputs a group counts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Gate {
+    Always,
+    /// z_j ≥ 0
+    NonNegative,
+    /// z_j < 0
+    Negative,
+}
+
+/// D_j of a group.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Denominator {
+    /// z_j, with the bias in it.
+    Output(Epsilon),
+    /// The sum of the group's terms, which cannot be negative.
+    NonNegativeTerms,
+    /// The sum of the group's terms.
+    Terms,
+}
+
+/// gain · Σ_terms φ(x_i)·ω(w_ij) / D_j
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Group {
+    pub gain: f32,
+    pub gate: Gate,
+    pub terms: Vec<(InputPart, WeightPart)>,
+    pub denominator: Denominator,
+}
+
+impl Rule {
+    pub(super) fn groups(self) -> Vec<Group> {
+        use InputPart::{Magnitude, Negative, One, Positive, Whole};
+        let group = |terms: &[(InputPart, WeightPart)], denominator| Group {
+            gain: 1.0,
+            gate: Gate::Always,
+            terms: terms.to_vec(),
+            denominator,
+        };
+        let positive = [
+            (Positive, WeightPart::POSITIVE),
+            (Negative, WeightPart::NEGATIVE),
+        ];
+        let negative = [
+            (Positive, WeightPart::NEGATIVE),
+            (Negative, WeightPart::POSITIVE),
+        ];
+        match self {
+            Self::Simple => Self::Epsilon(Epsilon::Fixed(STABILISER)).groups(),
+            Self::Epsilon(epsilon) => {
+                vec![group(
+                    &[(Whole, WeightPart::WHOLE)],
+                    Denominator::Output(epsilon),
+                )]
+            }
+            Self::ZPlus => vec![group(&positive, Denominator::NonNegativeTerms)],
+            Self::AlphaBeta { alpha, beta } => vec![
+                Group {
+                    gain: alpha,
+                    ..group(&positive, Denominator::NonNegativeTerms)
+                },
+                Group {
+                    gain: -beta,
+                    ..group(&negative, Denominator::Terms)
+                },
+            ],
+            Self::Abs => {
+                vec![group(
+                    &[(Magnitude, WeightPart::MAGNITUDE)],
+                    Denominator::NonNegativeTerms,
+                )]
+            }
+            Self::Gamma(gamma) => {
+                let (more, same) = (1.0 + gamma, 1.0);
+                let towards_positive = [
+                    (Positive, WeightPart::mixed(more, same)),
+                    (Negative, WeightPart::mixed(same, more)),
+                ];
+                let towards_negative = [
+                    (Positive, WeightPart::mixed(same, more)),
+                    (Negative, WeightPart::mixed(more, same)),
+                ];
+                vec![
+                    Group {
+                        gate: Gate::NonNegative,
+                        ..group(&towards_positive, Denominator::Terms)
+                    },
+                    Group {
+                        gate: Gate::Negative,
+                        ..group(&towards_negative, Denominator::Terms)
+                    },
+                ]
+            }
+            Self::WSquare => vec![group(
+                &[(One, WeightPart::Square)],
+                Denominator::NonNegativeTerms,
+            )],
+            Self::Flat => vec![group(
+                &[(One, WeightPart::One)],
+                Denominator::NonNegativeTerms,
+            )],
+            Self::ZBox { low, high } => vec![group(
+                &[
+                    (Whole, WeightPart::WHOLE),
+                    (One, WeightPart::mixed(-low, -high)),
+                ],
+                Denominator::Terms,
+            )],
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Simple => f.write_str("simple"),
+            Self::Epsilon(Epsilon::Fixed(value)) => write!(f, "epsilon:{value:e}"),
+            Self::Epsilon(Epsilon::Deviations(factor)) => write!(f, "epsilon:{factor}std"),
+            Self::AlphaBeta { alpha, beta } => write!(f, "alphabeta:{alpha},{beta}"),
+            Self::ZPlus => f.write_str("zplus"),
+            Self::Abs => f.write_str("abs"),
+            Self::Gamma(gamma) => write!(f, "gamma:{gamma}"),
+            Self::WSquare => f.write_str("w2"),
+            Self::Flat => f.write_str("flat"),
+            Self::ZBox { low, high } => write!(f, "zb:{low},{high}"),
+        }
+    }
+}
+
+impl FromStr for Rule {
+    type Err = anyhow::Error;
+
+    /// Reads `simple`, `epsilon:E`, `epsilon:Fstd`, `alphabeta:A,B`, `zplus`, `abs`, `gamma:G`, `w2`, `flat` or `zb:L,H`.
+    fn from_str(text: &str) -> Result<Self> {
+        let (name, parameters) = text.split_once(':').unwrap_or((text, ""));
+        let one = || number(parameters).with_context(|| format!("rule '{text}'"));
+        let two = || -> Result<(f32, f32)> {
+            let (a, b) = parameters.split_once(',').with_context(|| {
+                format!("rule '{text}' needs two numbers, as in 'alphabeta:2,1'")
+            })?;
+            Ok((number(a)?, number(b)?))
+        };
+        let rule = match name {
+            "epsilon" => match parameters.strip_suffix("std") {
+                Some(factor) => Self::Epsilon(Epsilon::Deviations(positive(factor, text)?)),
+                None => Self::Epsilon(Epsilon::Fixed(positive(parameters, text)?)),
+            },
+            "alphabeta" => {
+                let (alpha, beta) = two()?;
+                ensure!(
+                    (alpha - beta - 1.0).abs() < 1e-6 && beta >= 0.0,
+                    "rule '{text}': alpha − beta must be 1 and beta not negative, as in 'alphabeta:2,1'"
+                );
+                Self::AlphaBeta { alpha, beta }
+            }
+            "gamma" => {
+                let gamma = one()?;
+                ensure!(gamma >= 0.0, "rule '{text}': gamma must not be negative");
+                Self::Gamma(gamma)
+            }
+            "zb" => {
+                let (low, high) = two()?;
+                ensure!(
+                    low < high,
+                    "rule '{text}': the lower bound must lie below the higher one"
+                );
+                Self::ZBox { low, high }
+            }
+            "simple" | "zplus" | "abs" | "w2" | "flat" => {
+                ensure!(
+                    parameters.is_empty(),
+                    "rule '{name}' takes no number, found '{parameters}'"
+                );
+                match name {
+                    "simple" => Self::Simple,
+                    "zplus" => Self::ZPlus,
+                    "abs" => Self::Abs,
+                    "w2" => Self::WSquare,
+                    _ => Self::Flat,
+                }
+            }
+            _ => bail!(
+                "there is no rule '{name}': simple, epsilon:E, epsilon:Fstd, alphabeta:A,B, zplus, abs, gamma:G, w2, flat and zb:L,H exist"
+            ),
+        };
+        Ok(rule)
+    }
+}
+
+fn number(text: &str) -> Result<f32> {
+    let value: f32 = text
+        .parse()
+        .with_context(|| format!("'{text}' is not a number"))?;
+    ensure!(value.is_finite(), "'{text}' is not a finite number");
+    Ok(value)
+}
+
+fn positive(text: &str, rule: &str) -> Result<f32> {
+    let value = number(text).with_context(|| format!("rule '{rule}'"))?;
+    ensure!(value > 0.0, "rule '{rule}': epsilon must be greater than 0");
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_reads_back_what_it_prints() {
+        for text in [
+            "simple",
+            "epsilon:1e-6",
+            "epsilon:0.1std",
+            "alphabeta:2,1",
+            "zplus",
+            "abs",
+            "gamma:0.25",
+            "w2",
+            "flat",
+            "zb:-1,1",
+        ] {
+            let rule: Rule = text.parse().unwrap();
+            assert_eq!(rule.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_rule_is_refused_with_the_reason() {
+        for (text, reason) in [
+            ("lrp", "there is no rule 'lrp'"),
+            ("epsilon:0", "greater than 0"),
+            ("epsilon:x", "'x' is not a number"),
+            ("alphabeta:2", "two numbers"),
+            ("alphabeta:3,1", "must be 1"),
+            ("gamma:-1", "not be negative"),
+            ("zb:1,-1", "below"),
+            ("abs:2", "takes no number"),
+            ("epsilon:infstd", "finite"),
+        ] {
+            let error = format!("{:#}", text.parse::<Rule>().unwrap_err());
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn weight_parts_split_by_sign() {
+        assert_eq!(WeightPart::MAGNITUDE.apply(-2.0), 2.0);
+        assert_eq!(WeightPart::POSITIVE.apply(-2.0), 0.0);
+        assert_eq!(WeightPart::NEGATIVE.apply(-2.0), -2.0);
+        assert_eq!(WeightPart::WHOLE.apply(-2.0), -2.0);
+        assert_eq!(WeightPart::Square.apply(-3.0), 9.0);
+        assert_eq!(WeightPart::mixed(1.25, 1.0).apply(4.0), 5.0);
+    }
+}

@@ -1,0 +1,20 @@
+//! ssdcrp explains the detections of a single-shot detector (SSD) with Contrastive Relevance Propagation (CRP).
+//!
+//! ```text
+//! frame → worker → detector → targets → explainer → heatmap → overlay → frame
+//! ```
+//!
+//! * [`onnx`] reads a network and writes nodes; [`runtime`] executes networks with ONNX Runtime.
+//! * [`ssd`] knows what a detector's outputs mean: manifest, default boxes, detections.
+//! * [`crp`] compiles relevance propagation into an ONNX graph and answers [`crp::Target`]s with relevance.
+//! * [`worker`] keeps all of that off the thread that carries a video.
+//!
+//! Modules only use those named before them. Nothing here knows GStreamer: the element lives in the crate `gst-plugin-ssdcrp`.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod crp;
+pub mod onnx;
+pub mod runtime;
+pub mod ssd;
+pub mod worker;

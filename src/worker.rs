@@ -1,0 +1,187 @@
+//! A thread that works for another one which must never wait: at most one job in hand and one waiting, and the newest wins.
+//!
+//! In: jobs, [`Worker::submit`]ted from a video's streaming thread. Out: the newest finished result, or a job's own result where the caller chooses to wait for it
+//! ([`Worker::finish`]). What the work is, its owner says with a closure; a panic inside it becomes an error like any other.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use anyhow::{Context, Result, anyhow};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+
+/// A worker thread that turns jobs `J` into results `R`. Dropping it waits for the job in hand, and drops the one that waits.
+pub struct Worker<J, R> {
+    jobs: Option<Sender<Order<J, R>>>,
+    waiting: Receiver<Order<J, R>>,
+    latest: Arc<Mutex<Option<Result<R>>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Order<J, R> {
+    job: J,
+    /// Who waits for the result; nobody where the newest result is enough.
+    reply: Option<Sender<Result<R>>>,
+}
+
+impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
+    /// Starts a thread called `name` that does `work` for each job.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn spawn(
+        name: &str,
+        mut work: impl FnMut(J) -> Result<R> + Send + 'static,
+    ) -> Result<Self> {
+        let (jobs, waiting) = bounded::<Order<J, R>>(1);
+        let latest = Arc::new(Mutex::new(None));
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn({
+                let (orders, latest) = (waiting.clone(), latest.clone());
+                move || {
+                    for order in orders {
+                        let job = order.job;
+                        let result =
+                            catch_unwind(AssertUnwindSafe(|| work(job))).unwrap_or_else(|panic| {
+                                Err(anyhow!("internal error: {}", panic_text(&*panic)))
+                            });
+                        match order.reply {
+                            // Who no longer waits does not want the result.
+                            Some(reply) => drop(reply.send(result)),
+                            None => {
+                                *latest.lock().unwrap_or_else(PoisonError::into_inner) =
+                                    Some(result)
+                            }
+                        }
+                    }
+                }
+            })
+            .context("cannot start a worker thread")?;
+        Ok(Self {
+            jobs: Some(jobs),
+            waiting,
+            latest,
+            thread: Some(thread),
+        })
+    }
+
+    /// Hands over a job and returns at once. A job that still waits is replaced by this one.
+    pub fn submit(&self, job: J) {
+        let Some(jobs) = &self.jobs else { return };
+        let mut order = Order { job, reply: None };
+        while let Err(TrySendError::Full(refused)) = jobs.try_send(order) {
+            order = refused;
+            // The worker may have taken the waiting job meanwhile: then the next try finds room.
+            drop(self.waiting.try_recv());
+        }
+    }
+
+    /// The newest finished result of a submitted job, once.
+    pub fn latest(&self) -> Option<Result<R>> {
+        self.latest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    /// Does this very job and waits for its result.
+    ///
+    /// # Errors
+    /// The work's own, or a thread that has ended.
+    pub fn finish(&self, job: J) -> Result<R> {
+        let (reply, result) = bounded(1);
+        let jobs = self.jobs.as_ref().context("the worker thread has ended")?;
+        jobs.send(Order {
+            job,
+            reply: Some(reply),
+        })
+        .map_err(|_| anyhow!("the worker thread has ended"))?;
+        result.recv().context("the worker thread has ended")?
+    }
+}
+
+impl<J, R> Drop for Worker<J, R> {
+    fn drop(&mut self) {
+        self.jobs = None;
+        drop(self.waiting.try_recv());
+        if let Some(thread) = self.thread.take() {
+            // Panics are caught inside, so there is nothing left to report.
+            drop(thread.join());
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without words")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A worker that says when it begins a job and ends it when told.
+    fn held() -> (Worker<u32, u32>, Receiver<u32>, Sender<()>) {
+        let (begun, begins) = bounded(8);
+        let (go, gate) = bounded::<()>(8);
+        let worker = Worker::spawn("test", move |job: u32| {
+            begun.send(job)?;
+            gate.recv()?;
+            Ok(job * 10)
+        });
+        (worker.unwrap(), begins, go)
+    }
+
+    #[test]
+    fn the_newest_waiting_job_wins() {
+        let (worker, begins, go) = held();
+        worker.submit(1);
+        assert_eq!(begins.recv().unwrap(), 1);
+        for job in 2..=5 {
+            worker.submit(job);
+        }
+        go.send(()).unwrap();
+        assert_eq!(begins.recv().unwrap(), 5);
+        assert_eq!(worker.latest().unwrap().unwrap(), 10);
+        assert!(worker.latest().is_none(), "a result is taken once");
+        go.send(()).unwrap();
+        assert_eq!(worker.finish_after(go, 6), 60);
+        assert_eq!(begins.try_iter().collect::<Vec<_>>(), [6]);
+        assert_eq!(worker.latest().unwrap().unwrap(), 50);
+    }
+
+    impl Worker<u32, u32> {
+        fn finish_after(&self, go: Sender<()>, job: u32) -> u32 {
+            go.send(()).unwrap();
+            self.finish(job).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_panic_is_an_error_and_the_worker_lives_on() {
+        let worker = Worker::spawn("test", |job: u32| {
+            assert!(job != 13, "unlucky");
+            Ok(job)
+        })
+        .unwrap();
+        let error = worker.finish(13).unwrap_err().to_string();
+        assert_eq!(error, "internal error: unlucky");
+        assert_eq!(worker.finish(14).unwrap(), 14);
+    }
+
+    #[test]
+    fn dropping_it_does_not_do_the_waiting_job() {
+        let (worker, begins, go) = held();
+        worker.submit(1);
+        assert_eq!(begins.recv().unwrap(), 1);
+        worker.submit(2);
+        go.send(()).unwrap();
+        drop(go);
+        drop(worker);
+        assert!(begins.try_iter().next().is_none_or(|job| job != 1));
+    }
+}
