@@ -1,0 +1,223 @@
+//! Relevance against the independent float64 oracle (`tests/oracle`): small nets with every rule and operator, and the default model on two photos.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use ndarray::{Array, Array2, Array4, Array5, Dimension, s};
+use ndarray_npy::ReadNpyExt;
+use serde::Deserialize;
+use ssdcrp::crp::{Composite, Explainer, LayerType, Target, compile, layer_types, seed_name};
+use ssdcrp::onnx;
+use ssdcrp::runtime::{Network, only};
+use ssdcrp::ssd::{Detector, Model, preprocess};
+
+/// Largest error allowed, as a share of the largest |R|.
+const TOLERANCE: f64 = 1e-4;
+const COSINE: f64 = 0.9999;
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name)
+}
+
+fn npy<D: Dimension>(path: PathBuf) -> Result<Array<f32, D>> {
+    let file = std::fs::File::open(&path).with_context(|| path.display().to_string())?;
+    Ok(Array::read_npy(std::io::BufReader::new(file))?)
+}
+
+fn json<T: serde::de::DeserializeOwned>(path: PathBuf) -> Result<T> {
+    Ok(serde_json::from_str(&std::fs::read_to_string(path)?)?)
+}
+
+/// Worst error over max |expected|, and cosine.
+fn compare<D: Dimension>(got: &Array<f32, D>, expected: &Array<f32, D>) -> (f64, f64) {
+    assert_eq!(got.shape(), expected.shape());
+    let (mut worst, mut largest, mut dot, mut gg, mut ee) = (0f64, 0f64, 0f64, 0f64, 0f64);
+    for (&g, &e) in got.iter().zip(expected) {
+        let (g, e) = (f64::from(g), f64::from(e));
+        assert!(g.is_finite());
+        worst = worst.max((g - e).abs());
+        largest = largest.max(e.abs());
+        dot += g * e;
+        gg += g * g;
+        ee += e * e;
+    }
+    (worst / largest, dot / (gg * ee).sqrt())
+}
+
+#[derive(Deserialize)]
+struct SmallNets {
+    nets: Vec<SmallNet>,
+}
+
+#[derive(Deserialize)]
+struct SmallNet {
+    name: String,
+    types: std::collections::BTreeMap<String, String>,
+    cases: Vec<SmallCase>,
+}
+
+#[derive(Deserialize)]
+struct SmallCase {
+    composite: String,
+    /// Tensor, target, channel, row, column, relevance.
+    seeds: Vec<(String, usize, usize, usize, usize, f32)>,
+}
+
+#[test]
+fn every_rule_and_operator_on_small_nets() -> Result<()> {
+    let nets: SmallNets = json(golden("small/cases.json"))?;
+    assert!(nets.nets.len() >= 12);
+    let mut cases = 0;
+    for net in nets.nets {
+        let graph = onnx::read(&golden(&format!("small/{}.onnx", net.name)))?;
+        let of = |wanted: &str| -> Vec<&str> {
+            let named = net.types.iter().filter(|(_, t)| *t == wanted);
+            named.map(|(tensor, _)| tensor.as_str()).collect()
+        };
+        let (classes, offsets) = (of("classification"), of("localization"));
+        let types = layer_types(&graph, &classes, &offsets)?;
+        let found: std::collections::BTreeMap<String, String> = types
+            .iter()
+            .map(|(tensor, layer_type)| {
+                let node = &graph.nodes()[graph.producer(tensor).context("no producer")?];
+                Ok((node.name().to_owned(), layer_type.to_string()))
+            })
+            .collect::<Result<_>>()?;
+        assert_eq!(found, net.types, "{}", net.name);
+        let input: Array4<f32> = npy(golden(&format!("small/{}.input.npy", net.name)))?;
+        let expected: Array5<f32> = npy(golden(&format!("small/{}.expected.npy", net.name)))?;
+        for (index, case) in net.cases.iter().enumerate() {
+            let composite: Composite = case.composite.parse()?;
+            let heads: Vec<&str> = types
+                .iter()
+                .filter(|(_, t)| matches!(t, LayerType::Classification | LayerType::Localization))
+                .map(|(tensor, _)| tensor.as_str())
+                .collect();
+            let explanation = compile(&graph, &types, &composite, &heads)
+                .with_context(|| format!("{} under {}", net.name, case.composite))?;
+            let mut network = Network::load(&explanation.model, 1)
+                .with_context(|| format!("{} under {}", net.name, case.composite))?;
+            let expected = expected.slice(s![index, .., .., .., ..]).to_owned();
+            let targets = expected.shape()[0];
+            let seeds: Vec<(String, Array4<f32>)> = heads
+                .iter()
+                .map(|head| {
+                    let [_, c, h, w] = graph.feature_map(head)?;
+                    let mut seed = Array4::zeros((targets, c, h, w));
+                    for (tensor, n, channel, row, col, value) in &case.seeds {
+                        if tensor == head {
+                            seed[[*n, *channel, *row, *col]] = *value;
+                        }
+                    }
+                    Ok((seed_name(head), seed))
+                })
+                .collect::<Result<_>>()?;
+            let (image, _) = graph.image_input()?;
+            let mut inputs = vec![(image, input.view().into_dyn())];
+            inputs.extend(
+                seeds
+                    .iter()
+                    .map(|(name, seed)| (name.as_str(), seed.view().into_dyn())),
+            );
+            let got = only(network.run(&inputs)?)?.into_dimensionality::<ndarray::Ix4>()?;
+            let (error, cosine) = compare(&got, &expected);
+            println!(
+                "{:20} {:70} error {error:.1e} cosine {cosine:.8}",
+                net.name, case.composite
+            );
+            assert!(
+                error <= TOLERANCE && cosine >= COSINE,
+                "{} under {}: error {error:e}, cosine {cosine}",
+                net.name,
+                case.composite
+            );
+            cases += 1;
+        }
+    }
+    assert!(cases >= 60, "{cases} cases");
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct PhotoCases {
+    cases: Vec<PhotoCase>,
+}
+
+#[derive(Deserialize)]
+struct PhotoCase {
+    name: String,
+    picture: String,
+    default_box: usize,
+    target: String,
+    contrast: String,
+    composite: String,
+    /// Tensor, channel, row, column, relevance.
+    seeds: Vec<(String, usize, usize, usize, f64)>,
+    #[serde(default)]
+    expected: Option<String>,
+}
+
+#[test]
+fn the_default_model_on_photos() -> Result<()> {
+    let cases: PhotoCases = json(golden("ssdlite/cases.json"))?;
+    assert!(cases.cases.len() >= 8);
+    let model = Arc::new(Model::built_in()?);
+    let mut detector = Detector::new(model.clone(), 1)?;
+    let mut maps = 0;
+    for case in &cases.cases {
+        let photo = image::open(golden(&format!("ssdlite/{}", case.picture)))?.into_rgb8();
+        let forward = detector.forward(preprocess::sample(
+            &photo,
+            model.input_size,
+            &model.manifest.input,
+        )?)?;
+        let target = Target {
+            default_box: case.default_box,
+            output: case.target.parse()?,
+            contrast: Some(case.contrast.parse()?),
+        };
+        let mut explainer = Explainer::new(model.clone(), case.composite.parse()?, 1)?;
+        let question = target.ask(&model, explainer.composite(), &forward)?;
+        let expected: std::collections::BTreeMap<_, _> = case
+            .seeds
+            .iter()
+            .map(|(_, channel, _, _, value)| (*channel, *value))
+            .collect();
+        assert_eq!(question.seed.values.len(), expected.len(), "{}", case.name);
+        for &(channel, value) in &question.seed.values {
+            let wanted = *expected
+                .get(&channel)
+                .with_context(|| format!("{}: channel {channel}", case.name))?;
+            assert!(
+                (f64::from(value) - wanted).abs() <= 1e-4 * wanted.abs().max(0.1),
+                "{}: channel {channel} starts with {value} instead of {wanted}",
+                case.name
+            );
+        }
+        let (tensor, _, row, col, _) = &case.seeds[0];
+        assert_eq!(
+            (&question.seed.tensor, question.seed.cell),
+            (tensor, [*row, *col]),
+            "{}",
+            case.name
+        );
+        let Some(expected) = &case.expected else {
+            continue;
+        };
+        let expected: Array2<f32> = npy(golden(&format!("ssdlite/{expected}")))?;
+        let got = explainer.explain(&forward, &[target])?.remove(0).map();
+        let (error, cosine) = compare(&got, &expected);
+        println!("{:60} error {error:.1e} cosine {cosine:.8}", case.name);
+        assert!(
+            error <= TOLERANCE && cosine >= COSINE,
+            "{}: error {error:e}, cosine {cosine}",
+            case.name
+        );
+        maps += 1;
+    }
+    assert!(maps >= 8, "{maps} maps");
+    Ok(())
+}

@@ -1,0 +1,98 @@
+"""Composites: which rule each type of layer has, and the types of a network's layers.
+
+In: a preset's name or `classification=R,localization=R,high=R,low=R,pixels=R,add=A`; a network. Out: a rule for every
+convolution. The four layer types are those of Tsunakawa et al. 2019.
+"""
+
+from dataclasses import dataclass
+
+from rules import parse_rule
+
+LAYER_TYPES = ("classification", "localization", "high", "low", "pixels")
+
+PRESETS = {
+    "lrp-simple": "classification=simple,localization=simple,high=simple,low=simple,pixels=simple,add=prop",
+    "lrp-epsilon": "classification=epsilon:1e-6,localization=epsilon:1e-6,high=epsilon:1e-6,low=epsilon:1e-6,"
+    "pixels=epsilon:1e-6,add=prop",
+    "lrp-alpha1beta0": "classification=zplus,localization=zplus,high=zplus,low=zplus,pixels=w2,add=abs",
+    "lrp-alpha2beta1": "classification=alphabeta:2,1,localization=alphabeta:2,1,high=alphabeta:2,1,low=alphabeta:2,1,"
+    "pixels=w2,add=abs",
+    "crp": "classification=simple,localization=simple,high=epsilon:0.1std,low=abs,pixels=w2,add=abs",
+}
+
+
+@dataclass(frozen=True)
+class Composite:
+    """`rules` by layer type, and the name of the rule for residual additions: `prop` or `abs`."""
+
+    rules: dict
+    add: str
+
+    @staticmethod
+    def parse(text):
+        """A composite from a preset's name or from the grammar, in which every part must be named."""
+        parts = {}
+        for piece in PRESETS.get(text, text).split(","):
+            key, equals, value = piece.partition("=")
+            if equals:
+                parts[key] = value
+            else:
+                # A comma inside a rule's arguments: the piece belongs to the part before it.
+                parts[list(parts)[-1]] += f",{piece}"
+        if sorted(parts) != sorted((*LAYER_TYPES, "add")):
+            raise ValueError(f"'{text}' must name {', '.join(LAYER_TYPES)} and add, each once")
+        if parts["add"] not in ("prop", "abs"):
+            raise ValueError(f"add={parts['add']}: prop or abs is expected")
+        return Composite({kind: parse_rule(parts[kind]) for kind in LAYER_TYPES}, parts["add"])
+
+
+def head_convolutions(network, output):
+    """The last convolutions before an output, found by walking back over operators that only move numbers."""
+    found, waiting = [], [output]
+    while waiting:
+        tensor = waiting.pop(0)
+        node = network.producer(tensor)
+        if node is None:
+            raise ValueError(f"'{tensor}' is reached from the output {output} without a convolution")
+        if node.op == "Conv":
+            found.append(node)
+        elif node.op == "Concat":
+            waiting.extend(node.inputs)
+        elif node.op in ("Reshape", "Transpose", "Identity"):
+            waiting.append(node.inputs[0])
+        else:
+            raise ValueError(f"{node.name}: {node.op} stands between the output {output} and its convolutions")
+    return found
+
+
+def layer_types(network, tensors, classes="class_logits", offsets="box_offsets"):
+    """The type of every convolution, by node name.
+
+    The boundary between high and low is the resolution of the finest tapped feature map. A head's convolution may sit
+    behind a depthwise one, which keeps that resolution, so the head's own input tells it.
+    """
+    types = {node.name: "classification" for node in head_convolutions(network, classes)}
+    types |= {node.name: "localization" for node in head_convolutions(network, offsets)}
+
+    def cells(tensor):
+        return tensors[tensor].shape[2] * tensors[tensor].shape[3]
+
+    boundary = max(cells(node.inputs[0]) for node in network.nodes if node.name in types)
+    for node in network.nodes:
+        if node.op == "Conv" and node.name not in types:
+            if reads_the_picture(network, node):
+                types[node.name] = "pixels"
+            else:
+                types[node.name] = "high" if cells(node.outputs[0]) <= boundary else "low"
+    return types
+
+
+def reads_the_picture(network, node):
+    """Whether nothing but Identity stands between the network's input and this node."""
+    tensor = node.inputs[0]
+    while tensor != network.input:
+        producer = network.producer(tensor)
+        if producer is None or producer.op != "Identity":
+            return False
+        tensor = producer.inputs[0]
+    return True

@@ -1,0 +1,131 @@
+"""An ONNX file as a list of nodes, and its forward pass in float64.
+
+In: an ONNX file of the kinds of operators that an SSD is made of. Out: `Network`, whose `forward` keeps every tensor.
+Batch normalisation is folded into its convolution on loading, since the rules are defined on the
+folded weights; nothing else is rewritten.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from unfold import Window, unfold
+
+
+@dataclass
+class Node:
+    """One operator; `attributes` holds plain Python values."""
+
+    name: str
+    op: str
+    inputs: list
+    outputs: list
+    attributes: dict = field(default_factory=dict)
+
+
+class Network:
+    """Nodes in topological order, constants by name, and the names of input and outputs."""
+
+    def __init__(self, path, dtype=np.float64):
+        """Loads `path`; all arithmetic is done in `dtype` (float64, or float32 to see what rounding does)."""
+        graph = onnx.load(str(path)).graph
+        self.dtype = dtype
+        self.constants = {tensor.name: self._number(numpy_helper.to_array(tensor)) for tensor in graph.initializer}
+        self.nodes = []
+        for index, proto in enumerate(graph.node):
+            attributes = {a.name: onnx.helper.get_attribute_value(a) for a in proto.attribute}
+            node = Node(
+                proto.name or f"{proto.op_type}_{index}",
+                proto.op_type,
+                list(proto.input),
+                list(proto.output),
+                attributes,
+            )
+            if node.op == "Constant":
+                self.constants[node.outputs[0]] = self._number(numpy_helper.to_array(attributes["value"]))
+            else:
+                self.nodes.append(node)
+        inputs = [value for value in graph.input if value.name not in self.constants]
+        if len(inputs) != 1:
+            raise ValueError(f"{path}: one input is expected, found {[value.name for value in inputs]}")
+        self.input = inputs[0].name
+        self.outputs = [value.name for value in graph.output]
+        self._fold_batch_normalisation()
+
+    def _number(self, array):
+        return array.astype(self.dtype) if array.dtype.kind == "f" else array
+
+    def producer(self, tensor):
+        """The node that makes `tensor`, or None for the input and for constants."""
+        return next((node for node in self.nodes if tensor in node.outputs), None)
+
+    def consumers(self, tensor):
+        """The nodes that read `tensor`."""
+        return [node for node in self.nodes if tensor in node.inputs]
+
+    def weights(self, conv):
+        """Kernel [O, I/groups, kh, kw] and bias [O] (zeros where the node has none) of a Conv."""
+        weight = self.constants[conv.inputs[1]]
+        has_bias = len(conv.inputs) > 2 and conv.inputs[2]
+        return weight, self.constants[conv.inputs[2]] if has_bias else np.zeros(weight.shape[0], dtype=self.dtype)
+
+    def _fold_batch_normalisation(self):
+        for norm in [node for node in self.nodes if node.op == "BatchNormalization"]:
+            conv = self.producer(norm.inputs[0])
+            if conv is None or conv.op != "Conv" or len(self.consumers(norm.inputs[0])) != 1:
+                raise ValueError(f"{norm.name}: only a batch normalisation that alone follows a Conv can be folded")
+            weight, bias = self.weights(conv)
+            gain, shift, mean, variance = (self.constants[name] for name in norm.inputs[1:5])
+            factor = gain / np.sqrt(variance + self.dtype(norm.attributes.get("epsilon", 1e-5)))
+            folded = [f"{conv.name}/folded_weight", f"{conv.name}/folded_bias"]
+            self.constants[folded[0]] = weight * factor[:, None, None, None]
+            self.constants[folded[1]] = (bias - mean) * factor + shift
+            conv.inputs = [conv.inputs[0], *folded]
+            conv.outputs = [norm.outputs[0]]
+            self.nodes.remove(norm)
+
+    def forward(self, picture):
+        """Every tensor by name, for one picture [1, 3, H, W]."""
+        tensors = {self.input: picture.astype(self.dtype)}
+        for node in self.nodes:
+            arguments = [tensors[name] if name in tensors else self.constants[name] for name in node.inputs if name]
+            tensors[node.outputs[0]] = self.evaluate(node, arguments)
+        return tensors
+
+    def evaluate(self, node, arguments):
+        """One node's output from its inputs' values; moving operators take arrays of any type."""
+        if node.op == "Conv":
+            return self._conv(node, arguments[0])
+        if node.op == "MaxPool":
+            window = Window.of(node, node.attributes["kernel_shape"])
+            channels, height, width = arguments[0].shape[1:]
+            columns = unfold(arguments[0][0], window.sources(height, width), -np.inf)
+            return columns.max(axis=1).reshape(1, channels, *window.output_size(height, width))
+        if node.op == "Relu":
+            return np.maximum(arguments[0], 0)
+        if node.op == "Clip":
+            return np.clip(arguments[0], *arguments[1:])
+        if node.op == "Add":
+            return arguments[0] + arguments[1]
+        if node.op in ("Identity", "Dropout"):
+            return arguments[0]
+        if node.op == "Transpose":
+            return arguments[0].transpose(node.attributes["perm"])
+        if node.op == "Reshape":
+            return arguments[0].reshape([int(size) for size in arguments[1]])
+        if node.op == "Concat":
+            return np.concatenate(arguments, axis=node.attributes["axis"])
+        raise ValueError(f"{node.name}: the oracle does not know the operator {node.op}")
+
+    def _conv(self, node, feature_map):
+        weight, bias = self.weights(node)
+        groups = node.attributes.get("group", 1)
+        window = Window.of(node, weight.shape[2:])
+        height, width = feature_map.shape[2:]
+        columns = unfold(feature_map[0], window.sources(height, width))
+        columns = columns.reshape(groups, -1, columns.shape[-1])
+        products = weight.reshape(groups, weight.shape[0] // groups, -1) @ columns
+        z = products.reshape(weight.shape[0], -1) + bias[:, None]
+        return z.reshape(1, weight.shape[0], *window.output_size(height, width))

@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# Runs every script of pipelines/ in a real gst-launch-1.0, on a few frames of real footage, and looks at what comes out.
+# Usage: tests/pipelines.sh    GST_PLUGIN_PATH names the folder of the plugin to test; `make test` sets it.
+# In: the footage in the cache folder. Out: a line per check; it ends with 1 at the first that fails.
+set -euo pipefail
+: "${GST_PLUGIN_PATH:?must name the folder of the plugin, e.g. target/debug}"
+cd "$(dirname "$(realpath "$0")")/.."
+
+footage=${SSDCRP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ssdcrp}/footage/vtest.avi
+frame_bytes=$((768 * 576 * 3 / 2)) # a picture of the footage in 4:2:0, so that another format has another size
+
+work=$(mktemp -d)
+trap 'rm -rf -- "$work"' EXIT
+log=$work/log
+out=$work/out
+mkdir "$out"
+
+ok() { printf 'ok    %s\n' "$*"; }
+fail() {
+  printf 'FAIL  %s\n' "$*" >&2
+  [[ ! -s $log ]] || sed 's/^/      | /' "$log" >&2
+  exit 1
+}
+
+succeeds() { "$@" >"$log" 2>&1 || fail "exit status $? of: $*"; }
+# refused TEXT COMMAND...: COMMAND must fail and its output name TEXT.
+refused() {
+  local text=$1
+  shift
+  ! "$@" >"$log" 2>&1 || fail "no error from: $*"
+  grep -qF -- "$text" "$log" || fail "the error does not name '$text': $*"
+}
+
+decode() { gst-launch-1.0 --quiet filesrc location="$1" ! decodebin ! filesink location="$2" >"$log" 2>&1 || fail "cannot decode $1"; }
+# frames FILE: how many pictures it decodes to.
+frames() {
+  decode "$1" "$work/raw"
+  local bytes
+  bytes=$(stat --format=%s "$work/raw")
+  ((bytes % frame_bytes == 0)) || fail "$1 is not 768x576 in 4:2:0"
+  printf '%s\n' $((bytes / frame_bytes))
+}
+# pixels FILE: a checksum of all its pictures; the file itself also holds the time of day.
+pixels() {
+  decode "$1" "$work/raw"
+  sha256sum <"$work/raw"
+}
+offset_of() { grep --byte-offset --only-matching --text --max-count=1 "$1" "$2" | head -n 1 | cut -d : -f 1; }
+
+[[ -f $footage ]] || fail "no footage at $footage: run 'make test', or setup/media.sh footage"
+
+for script in pipelines/record.sh pipelines/live.sh; do
+  succeeds "$script" --help
+  grep -q '^usage: ' "$log" || fail "$script --help shows no usage"
+done
+ok "both pipelines explain themselves"
+
+succeeds pipelines/record.sh --frames 12 "$footage" "$out/first.mp4" class:person
+[[ $(frames "$out/first.mp4") == 12 ]] || fail "record: $(frames "$out/first.mp4") frames out of 12"
+ok "record: 12 frames in, 12 frames out, 4:2:0"
+
+(($(offset_of moov "$out/first.mp4") < $(offset_of mdat "$out/first.mp4"))) || fail "record: the index is behind the pictures"
+ok "record: the index stands in front, a browser can play while it loads"
+
+first=$(pixels "$out/first.mp4")
+succeeds pipelines/record.sh --frames 12 "$footage" "$out/again.mp4" class:person
+[[ $(pixels "$out/again.mp4") == "$first" ]] || fail "record: two recordings of the same frames differ"
+ok "record: the same frames give the same recording"
+
+succeeds pipelines/record.sh --frames 12 "$footage" "$out/plain.mp4" class:person \
+  draw-heatmap=false draw-boxes=false draw-labels=false
+plain=$(pixels "$out/plain.mp4")
+[[ $plain != "$first" ]] || fail "record: nothing was drawn"
+succeeds pipelines/record.sh --frames 12 "$footage" "$out/heatmap.mp4" class:person draw-boxes=false draw-labels=false
+heatmap=$(pixels "$out/heatmap.mp4")
+[[ $heatmap != "$plain" ]] || fail "record: no heatmap was drawn"
+succeeds pipelines/record.sh --frames 12 "$footage" "$out/target.mp4" class:car draw-boxes=false draw-labels=false
+[[ $(pixels "$out/target.mp4") != "$heatmap" ]] || fail "record: the target makes no difference"
+ok "record: heatmap, boxes and target all show in the pictures"
+
+echo 'no video' >"$work/text.avi"
+echo 'kept' >"$out/kept.mp4"
+refused "was not written" pipelines/record.sh "$work/text.avi" "$out/kept.mp4"
+refused "was not written" pipelines/record.sh --frames 1 "$footage" "$out/kept.mp4" model-file=/nonexistent.onnx
+refused "was not written" pipelines/record.sh --frames 1 "$footage" "$out/kept.mp4" class:nonsense
+[[ $(<"$out/kept.mp4") == kept ]] || fail "record: a failure overwrote the file that was there"
+refused "no file" pipelines/record.sh "$work/absent.avi" "$out/new.mp4"
+refused "no folder" pipelines/record.sh "$footage" "$out/absent/new.mp4"
+refused "not PROPERTY=VALUE" pipelines/record.sh "$footage" "$out/new.mp4" auto nonsense
+refused "--frames" pipelines/record.sh --frames 0 "$footage" "$out/new.mp4"
+left=$(ls -A "$out")
+[[ $left == $'again.mp4\nfirst.mp4\nheatmap.mp4\nkept.mp4\nplain.mp4\ntarget.mp4' ]] || fail "record: left behind: $left"
+ok "record: what fails says so, writes nothing and keeps what was there"
+
+# Live, frames may be dropped on a busy machine, so only that pictures arrive and the end is clean can be asked for.
+for from in test "$footage"; do
+  SSDCRP_SINK="jpegenc ! multifilesink location=$work/live-%03d.jpg" \
+    succeeds pipelines/live.sh --frames 10 "$from" auto opacity=0.5
+  pictures=("$work"/live-*.jpg)
+  [[ -s ${pictures[0]} ]] || fail "live: no picture from $from"
+  ((${#pictures[@]} <= 10)) || fail "live: ${#pictures[@]} pictures out of 10 from $from"
+  rm -- "${pictures[@]}"
+done
+ok "live: pictures arrive from a test source and from a file"
+
+export SSDCRP_SINK=fakesink
+refused "no camera" pipelines/live.sh /dev/nonexistent
+refused "no file" pipelines/live.sh "$work/absent.avi"
+refused "element nonexistent is missing" env SSDCRP_SINK=nonexistent pipelines/live.sh test
+refused "no display" env -u SSDCRP_SINK -u DISPLAY -u WAYLAND_DISPLAY pipelines/live.sh test
+ok "live: without camera, file or display one line says so"
+
+# A checkout of its own, with a build beside the scripts and without.
+mkdir -p "$work/clone/target/debug"
+cp -r pipelines "$work/clone/"
+ln -s "$(realpath "${GST_PLUGIN_PATH%%:*}")/libgstssdcrp.so" "$work/clone/target/debug/"
+unset GST_PLUGIN_PATH CARGO_TARGET_DIR
+succeeds "$work/clone/pipelines/record.sh" --frames 1 "$footage" "$work/found.mp4"
+rm -r "$work/clone/target"
+# The system's folder is put out of the way: a plugin may be installed there.
+refused "does not find the element ssdcrp" \
+  env GST_PLUGIN_SYSTEM_PATH="$work" "$work/clone/pipelines/record.sh" --frames 1 "$footage" "$work/found.mp4"
+ok "both pipelines find the plugin that was built beside them"
