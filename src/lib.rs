@@ -7,6 +7,7 @@
 //! * [`onnx`] reads a network and writes nodes; [`runtime`] executes networks with ONNX Runtime.
 //! * [`ssd`] knows what a detector's outputs mean: manifest, default boxes, detections.
 //! * [`crp`] compiles relevance propagation into an ONNX graph and answers [`crp::Target`]s with relevance.
+//! * [`heatmap`] normalises and colours relevance; [`overlay`] draws it with boxes and labels.
 //! * [`worker`] keeps all of that off the thread that carries a video.
 //!
 //! Modules only use those named before them. Nothing here knows GStreamer: the element lives in the crate `gst-plugin-ssdcrp`.
@@ -14,7 +15,9 @@
 #![warn(missing_docs)]
 
 pub mod crp;
+pub mod heatmap;
 pub mod onnx;
+pub mod overlay;
 pub mod runtime;
 pub mod ssd;
 pub mod worker;

@@ -217,6 +217,9 @@ impl Target {
     }
 }
 
+/// a_k of R = Σ_k a_k·R^(k), the contrast with its label, and both in words.
+type Contrasted = (Vec<(usize, f32)>, String, String);
+
 struct ClassQuestion<'a> {
     model: &'a Model,
     forward: &'a Forward,
@@ -225,8 +228,7 @@ struct ClassQuestion<'a> {
 }
 
 impl ClassQuestion<'_> {
-    /// a_k of R = Σ_k a_k·R^(k), the contrast with its label, and both in words.
-    fn weights(&self, contrast: &Contrast) -> Result<(Vec<(usize, f32)>, String, String)> {
+    fn weights(&self, contrast: &Contrast) -> Result<Contrasted> {
         let manifest = &self.model.manifest;
         let label = manifest.label(self.class);
         let against = |other: usize| -> Result<_> {

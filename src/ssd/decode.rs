@@ -28,9 +28,11 @@ pub fn clip(rect: [f32; 4]) -> [f32; 4] {
 /// Turns the logits of *one* default box into scores; what its classes share is computed once.
 #[derive(Debug, Clone, Copy)]
 pub enum Scorer {
+    /// 1 / (1 + e^−z), each class on its own.
     Sigmoid,
     /// ln Σ_k exp(z_k): a score is exp(z − log_sum), which no large logit can overflow.
     Softmax {
+        /// ln Σ e^z over the classes.
         log_sum: f32,
     },
 }

@@ -8,9 +8,13 @@ use super::manifest::{DefaultBoxes, TensorFlowBoxes};
 /// A default box by its centre and size, as shares of the picture's width and height (0..1; boxes may reach over the edge).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DefaultBox {
+    /// Centre, along the width.
     pub cx: f32,
+    /// Centre, along the height.
     pub cy: f32,
+    /// Width.
     pub w: f32,
+    /// Height.
     pub h: f32,
 }
 

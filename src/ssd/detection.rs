@@ -14,6 +14,7 @@ use super::nms::{Candidate, suppress};
 /// One class at one default box, with what the network said there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Detection {
+    /// Class id.
     pub class: usize,
     /// 0..=1, of `class`.
     pub score: f32,

@@ -19,6 +19,7 @@ impl Labels {
         self.0.len()
     }
 
+    /// Whether there is no class at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

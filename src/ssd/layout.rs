@@ -3,8 +3,11 @@
 /// The grid of one head: a feature map of `rows` × `cols` cells with `shapes` default boxes each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeadGrid {
+    /// Height of the feature map.
     pub rows: usize,
+    /// Width of the feature map.
     pub cols: usize,
+    /// Default boxes per cell.
     pub shapes: usize,
 }
 
@@ -18,9 +21,13 @@ impl HeadGrid {
 /// One default box: `shape` of the cell (`row`, `col`) of `head`, all counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Location {
+    /// Number of the head, in the order of the outputs.
     pub head: usize,
+    /// Row of the cell.
     pub row: usize,
+    /// Column of the cell.
     pub col: usize,
+    /// Number of the default box within its cell.
     pub shape: usize,
 }
 
@@ -28,6 +35,7 @@ pub struct Location {
 /// (boxes of the heads before) + (row · cols + col) · shapes + shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
+    /// Their grids.
     pub heads: Vec<HeadGrid>,
 }
 
@@ -37,6 +45,7 @@ impl Layout {
         self.heads.iter().map(HeadGrid::boxes).sum()
     }
 
+    /// Whether there is no default box at all.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -16,6 +16,7 @@ use super::labels::Labels;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
+    /// The kind of network.
     pub kind: Kind,
     /// The model's name, for people and for JSON.
     pub name: String,
@@ -23,9 +24,13 @@ pub struct Manifest {
     pub licence: Option<String>,
     /// Class names by class id; "" is an id that the model never trained.
     pub labels: Labels,
+    /// How a picture becomes the network's input.
     pub input: Input,
+    /// The network's outputs.
     pub output: Output,
+    /// How default boxes are made.
     pub default_boxes: DefaultBoxes,
+    /// Thresholds.
     #[serde(default)]
     pub detection: DetectionSettings,
 }
@@ -34,6 +39,7 @@ pub struct Manifest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
+    /// A single-shot detector.
     Ssd,
 }
 
@@ -47,13 +53,17 @@ pub struct Input {
     pub mean: [f32; 3],
     /// Per channel of the tensor; not 0.
     pub std: [f32; 3],
+    /// How the picture is brought to the input's size.
     pub resize: Resize,
 }
 
+/// The order of the colour channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Colour {
+    /// Red first.
     Rgb,
+    /// Blue first.
     Bgr,
 }
 
@@ -77,11 +87,12 @@ pub struct Output {
     pub offsets: String,
     /// Which offset each of the four columns is.
     pub offset_order: [Offset; 4],
+    /// How logits become scores.
     pub activation: Activation,
     /// The class id that means "nothing here".
     #[serde(default)]
     pub background: usize,
-    /// [v_c, v_s] of crp.md §1, both positive: the SSD paper's 0.1 and 0.2 unless given.
+    /// [v_c, v_s], both positive: the SSD paper's 0.1 and 0.2 unless given.
     #[serde(default = "paper_variances")]
     pub variances: [f32; 2],
 }
@@ -110,13 +121,18 @@ fn paper_variances() -> [f32; 2] {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Offset {
+    /// Centre, along the width: + is right.
     Cx,
+    /// Centre, along the height: + is down.
     Cy,
+    /// Width: + is wider.
     W,
+    /// Height: + is taller.
     H,
 }
 
 impl Offset {
+    /// All four, in this crate's order.
     pub const ALL: [Self; 4] = [Self::Cx, Self::Cy, Self::W, Self::H];
 }
 
@@ -145,6 +161,7 @@ pub enum Activation {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "generator", rename_all = "lowercase")]
 pub enum DefaultBoxes {
+    /// The TensorFlow Object Detection API's anchors.
     TensorFlow(TensorFlowBoxes),
 }
 

@@ -5,8 +5,11 @@ use super::decode::clip;
 /// A default box that may be a detection of one class.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate {
+    /// Its default box.
     pub default_box: usize,
+    /// Class id.
     pub class: usize,
+    /// 0..=1, of `class`.
     pub score: f32,
     /// x0, y0, x1, y1 in shares of the picture, not clipped.
     pub rect: [f32; 4],

@@ -1,0 +1,155 @@
+//! A box and its label on the canvas: lines with an edge that sets them off from any picture, text on a plate.
+
+use super::BoxMark;
+use super::canvas::{Area, Canvas, Ink};
+use super::placement;
+use super::style::{self, Style};
+use super::text;
+
+/// Draws the box's line along the inside of `area`, set off from the picture by a dark edge on either side. The explained box has
+/// a heavier line, and a white edge between the line and the dark one.
+pub(super) fn draw_box(canvas: &mut Canvas, style: &Style, area: Area, mark: &BoxMark) {
+    let edge = style.edge;
+    if mark.explained {
+        let line = style.heavy_line;
+        canvas.outline(area.grown(2 * edge), edge, style::shade());
+        canvas.outline(area.grown(edge), edge, style::white());
+        canvas.outline(area, line, Ink::new(mark.colour, 255));
+        canvas.outline(area.grown(-line), edge, style::white());
+        canvas.outline(area.grown(-line - edge), edge, style::shade());
+    } else {
+        canvas.outline(area.grown(edge), edge, style::shade());
+        canvas.outline(area, style.line, Ink::new(mark.colour, 255));
+        canvas.outline(area.grown(-style.line), edge, style::shade());
+    }
+}
+
+/// Draws the box's label where `taken` leaves room for it. Returns the plate's place, or None where there is no label, or no
+/// room for one in the frame.
+pub(super) fn draw_label(
+    canvas: &mut Canvas,
+    style: &Style,
+    area: Area,
+    mark: &BoxMark,
+    taken: &[Area],
+) -> Option<Area> {
+    let frame = canvas.area();
+    // The explained label's plate is all in the box's colour, the others have a bar of it before the text.
+    let (bar, inset) = if mark.explained {
+        (0, style.heavy_line)
+    } else {
+        (style.bar, style.line)
+    };
+    let room = frame.x1 - bar - 2 * style.padding;
+    let line = text::lay_out(&mark.label, style.type_size, room as f32);
+    if line.is_empty() {
+        return None;
+    }
+    let width = line.width.ceil() as i64 + bar + 2 * style.padding;
+    let height = line.height.ceil() as i64 + 2 * style.edge;
+    let plate = placement::place(area, width, height, inset, frame, taken)?;
+
+    let text_ink = if mark.explained {
+        canvas.fill(plate, Ink::new(mark.colour, 255));
+        style::text_on(mark.colour)
+    } else {
+        canvas.fill(plate, style::plate());
+        let x1 = plate.x0 + bar;
+        canvas.fill(Area { x1, ..plate }, Ink::new(mark.colour, 255));
+        style::white()
+    };
+    let (x, y) = (plate.x0 + bar + style.padding, plate.y0 + style.edge);
+    line.draw(canvas, x, y, text_ink);
+    Some(plate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AREA: Area = Area {
+        x0: 60,
+        y0: 80,
+        x1: 200,
+        y1: 190,
+    };
+
+    fn mark(label: &str, explained: bool) -> BoxMark {
+        BoxMark {
+            rect: [60.0, 80.0, 200.0, 190.0],
+            label: label.to_owned(),
+            colour: [255, 200, 0],
+            explained,
+        }
+    }
+
+    fn count(canvas: &Canvas, wanted: [u8; 4]) -> usize {
+        canvas
+            .pixels
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .filter(|&&pixel| pixel == wanted)
+            .count()
+    }
+
+    #[test]
+    fn a_box_is_its_line_and_its_edges() {
+        for explained in [false, true] {
+            let style = Style::for_frame(320, 240);
+            let mut canvas = Canvas::new(320, 240);
+            draw_box(&mut canvas, &style, AREA, &mark("", explained));
+            let (edges, line) = if explained {
+                (2, style.heavy_line)
+            } else {
+                (1, style.line)
+            };
+            let (outer, inner) = (AREA.grown(edges), AREA.grown(-line - edges));
+            let coloured = (AREA.size() - AREA.grown(-line).size()) as usize;
+            assert_eq!(count(&canvas, [255, 200, 0, 255]), coloured);
+            assert_eq!(
+                count(&canvas, [0; 4]),
+                (320 * 240 - outer.size() + inner.size()) as usize
+            );
+            assert_eq!(count(&canvas, [255; 4]) > 0, explained);
+        }
+    }
+
+    #[test]
+    fn a_label_is_drawn_on_its_plate_alone() {
+        for explained in [false, true] {
+            let mut canvas = Canvas::new(320, 240);
+            let style = Style::for_frame(320, 240);
+            let plate =
+                draw_label(&mut canvas, &style, AREA, &mark("Ågj 0.98", explained), &[]).unwrap();
+            assert_eq!((plate.x0, plate.y1), (AREA.x0, AREA.y0));
+            assert_eq!(count(&canvas, [0; 4]) as i64, 320 * 240 - plate.size());
+            let in_colour = count(&canvas, [255, 200, 0, 255]) as i64;
+            let bar = style.bar * (plate.y1 - plate.y0);
+            assert!(if explained {
+                in_colour > plate.size() / 3
+            } else {
+                in_colour == bar
+            });
+        }
+    }
+
+    #[test]
+    fn a_label_longer_than_the_frame_is_cut_to_it() {
+        let mut canvas = Canvas::new(320, 240);
+        let style = Style::for_frame(320, 240);
+        let text = "a label that is far too long ".repeat(20);
+        let plate = draw_label(&mut canvas, &style, AREA, &mark(&text, false), &[]).unwrap();
+        assert_eq!(plate.intersection(canvas.area()), plate);
+        assert!(plate.x1 - plate.x0 > 280);
+        assert_eq!(
+            draw_label(&mut canvas, &style, AREA, &mark("", false), &[]),
+            None
+        );
+        let mut narrow = Canvas::new(9, 240);
+        assert_eq!(
+            draw_label(&mut narrow, &style, AREA.grown(-30), &mark("x", false), &[]),
+            None
+        );
+    }
+}

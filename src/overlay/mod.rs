@@ -1,0 +1,321 @@
+//! What is drawn over a frame: a heatmap, the detections' boxes with their labels, and a caption that says in words what is
+//! explained. A [`Scene`] in the frame's pixels goes in, a [`Canvas`] comes out, premultiplied, to be laid over a photo
+//! ([`Canvas::compose_onto`]) or handed to whatever blends video.
+
+mod canvas;
+mod caption;
+mod heat;
+mod marks;
+mod placement;
+mod style;
+mod text;
+
+pub use canvas::{Area, Canvas, Ink};
+pub use style::class_colour;
+
+use crate::heatmap::Heatmap;
+use style::Style;
+
+/// A box to be drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BoxMark {
+    /// x0, y0, x1, y1 in pixels of the frame. What lies outside is cut off; a box with a coordinate that is not finite, or
+    /// without an inside, is not drawn.
+    pub rect: [f32; 4],
+    /// Drawn on a plate at the box: "dog 0.89".
+    pub label: String,
+    /// Red, green, blue.
+    pub colour: [u8; 3],
+    /// Whether the heatmap explains this box: it is drawn heavier and over the others.
+    pub explained: bool,
+}
+
+/// Everything that is to be seen over one frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
+    /// The frame's width in pixels.
+    pub width: u32,
+    /// The frame's height in pixels.
+    pub height: u32,
+    /// Stretched over the whole frame.
+    pub heatmap: Option<&'a Heatmap>,
+    /// Of the heatmap, 0..1.
+    pub opacity: f32,
+    /// Best first: where labels are in each other's way, the earlier one gets the better place.
+    pub boxes: &'a [BoxMark],
+    /// Whether the boxes' lines are drawn.
+    pub draw_boxes: bool,
+    /// Whether the boxes' labels are drawn.
+    pub draw_labels: bool,
+    /// What is explained, in words: "sheep rather than horse".
+    pub caption: Option<&'a str>,
+}
+
+/// Draws the scene onto a canvas of the frame's size: the heatmap, the boxes, the explained one over the others, then the
+/// caption with a legend of the heatmap's colours, and the labels. Nothing in a scene is an error: what cannot be drawn is not.
+pub fn render(scene: &Scene) -> Canvas {
+    let mut canvas = Canvas::new(scene.width, scene.height);
+    let style = Style::for_frame(scene.width, scene.height);
+    if let Some(heatmap) = scene.heatmap {
+        heat::draw(&mut canvas, heatmap, scene.opacity);
+    }
+
+    // Explained boxes first; the sort keeps the order of the others.
+    let mut boxes: Vec<(Area, &BoxMark)> = scene
+        .boxes
+        .iter()
+        .filter_map(|mark| Some((whole_pixels(mark.rect)?, mark)))
+        .collect();
+    boxes.sort_by_key(|(_, mark)| !mark.explained);
+    if scene.draw_boxes {
+        for (area, mark) in boxes.iter().rev() {
+            marks::draw_box(&mut canvas, &style, *area, mark);
+        }
+    }
+
+    let mut taken = Vec::new();
+    if let Some(caption) = scene.caption {
+        taken.extend(caption::draw(
+            &mut canvas,
+            &style,
+            caption,
+            scene.heatmap.is_some(),
+        ));
+    }
+    if scene.draw_labels {
+        for (area, mark) in boxes {
+            taken.extend(marks::draw_label(&mut canvas, &style, area, mark, &taken));
+        }
+    }
+    canvas
+}
+
+/// The pixels of a box, edges rounded to nearest; None where there is nothing to draw.
+fn whole_pixels(rect: [f32; 4]) -> Option<Area> {
+    let [x0, y0, x1, y1] = rect;
+    if !rect.iter().all(|edge| edge.is_finite()) || x1 <= x0 || y1 <= y0 {
+        return None;
+    }
+    // Far outside of every frame, and safe to calculate with.
+    let whole = |edge: f32| edge.round().clamp(-1e9, 1e9) as i64;
+    let (x0, y0) = (whole(x0), whole(y0));
+    Some(Area {
+        x0,
+        y0,
+        x1: whole(x1).max(x0 + 1),
+        y1: whole(y1).max(y0 + 1),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heatmap::Scale;
+    use ndarray::Array2;
+
+    fn mark(rect: [f32; 4], label: &str, explained: bool) -> BoxMark {
+        BoxMark {
+            rect,
+            label: label.to_owned(),
+            colour: class_colour(label.len()),
+            explained,
+        }
+    }
+
+    fn scene<'a>(width: u32, height: u32, boxes: &'a [BoxMark]) -> Scene<'a> {
+        Scene {
+            width,
+            height,
+            heatmap: None,
+            opacity: 1.0,
+            boxes,
+            draw_boxes: true,
+            draw_labels: true,
+            caption: None,
+        }
+    }
+
+    fn heatmap() -> Heatmap {
+        let map = Array2::from_shape_fn((30, 30), |(y, x)| (x as f32 - 15.0) * (y as f32 - 9.0));
+        Heatmap::normalise(map.view(), Scale::default())
+    }
+
+    fn is_clear(canvas: &Canvas) -> bool {
+        canvas.pixels.iter().all(|&component| component == 0)
+    }
+
+    #[test]
+    fn an_empty_scene_is_transparent() {
+        let canvas = render(&scene(32, 20, &[]));
+        assert_eq!(
+            (canvas.width, canvas.height, canvas.pixels.len()),
+            (32, 20, 32 * 20 * 4)
+        );
+        assert!(is_clear(&canvas));
+    }
+
+    #[test]
+    fn what_is_switched_off_is_not_drawn() {
+        let boxes = [mark([40.0, 60.0, 200.0, 180.0], "person 0.98", false)];
+        let all = scene(320, 240, &boxes);
+        let none = Scene {
+            draw_boxes: false,
+            draw_labels: false,
+            ..all
+        };
+        assert!(is_clear(&render(&none)));
+        let opaque = |canvas: Canvas| {
+            canvas
+                .pixels
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .filter(|pixel| pixel[3] == 255)
+                .count()
+        };
+        let boxed = opaque(render(&Scene {
+            draw_labels: false,
+            ..all
+        }));
+        let labelled = opaque(render(&Scene {
+            draw_boxes: false,
+            ..all
+        }));
+        assert_eq!(boxed, 2 * 160 + 2 * 118);
+        assert!(labelled > 50 && opaque(render(&all)) > boxed);
+    }
+
+    #[test]
+    fn boxes_and_labels_leave_the_rest_of_the_frame_alone() {
+        let boxes = [mark([40.0, 60.0, 200.0, 180.0], "person 0.98", true)];
+        let canvas = render(&scene(320, 240, &boxes));
+        for y in 0..240 {
+            for x in 0..320 {
+                let outside = !(38..202).contains(&x) || !(42..182).contains(&y);
+                let within = (46..194).contains(&x) && (66..174).contains(&y);
+                if outside || within {
+                    assert_eq!(canvas.pixel(x, y), Some([0; 4]), "{x}, {y}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_explained_box_lies_over_the_others() {
+        let rect = [40.0, 60.0, 200.0, 180.0];
+        let boxes = [
+            mark(rect, "explained", true),
+            mark(rect, "another", false),
+            mark(rect, "third", false),
+        ];
+        let unlabelled = |boxes| {
+            render(&Scene {
+                draw_labels: false,
+                ..scene(320, 240, boxes)
+            })
+        };
+        let [r, g, b] = boxes[0].colour;
+        assert_eq!(unlabelled(&boxes).pixel(40, 100), Some([r, g, b, 255]));
+        assert_eq!(
+            unlabelled(&boxes[1..]).pixel(40, 100).unwrap()[..3],
+            boxes[1].colour
+        );
+    }
+
+    #[test]
+    fn colours_never_exceed_their_alpha() {
+        let heatmap = heatmap();
+        let boxes = [
+            mark([10.0, 20.0, 90.0, 140.0], "first", false),
+            mark([50.0, 20.0, 150.0, 140.0], "second", true),
+        ];
+        let full = Scene {
+            heatmap: Some(&heatmap),
+            opacity: 0.7,
+            caption: Some("second rather than first"),
+            ..scene(320, 240, &boxes)
+        };
+        let canvas = render(&full);
+        let sound = |&[r, g, b, alpha]: &[u8; 4]| r.max(g).max(b) <= alpha;
+        assert!(canvas.pixels.as_chunks::<4>().0.iter().all(sound));
+        assert_ne!(
+            canvas,
+            render(&Scene {
+                heatmap: None,
+                ..full
+            })
+        );
+    }
+
+    #[test]
+    fn broken_boxes_are_not_drawn() {
+        for rect in [
+            [f32::NAN, 1.0, 20.0, 20.0],
+            [1.0, f32::NEG_INFINITY, 20.0, 20.0],
+            [1.0, 1.0, f32::INFINITY, 20.0],
+            [20.0, 20.0, 1.0, 1.0],
+            [5.0, 5.0, 5.0, 20.0],
+            [400.0, 5.0, 500.0, 20.0],
+            [-90.0, -90.0, -20.0, -20.0],
+        ] {
+            for explained in [false, true] {
+                let boxes = [mark(rect, "label", explained)];
+                assert!(is_clear(&render(&scene(320, 240, &boxes))), "{rect:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_size_and_no_coordinate_panics() {
+        let heatmap = heatmap();
+        let coordinates = [
+            f32::MIN,
+            -1e9,
+            -3.0,
+            0.0,
+            0.4,
+            7.5,
+            300.0,
+            1e10,
+            f32::MAX,
+            f32::NAN,
+        ];
+        let mut boxes = Vec::new();
+        for x in coordinates {
+            for y in coordinates {
+                boxes.push(mark([x, y, -x, y + 30.0], "label", x > y));
+                boxes.push(mark([x, y, x + 0.2, f32::MAX], "a longer label", false));
+            }
+        }
+        for (width, height) in [
+            (0, 0),
+            (0, 9),
+            (9, 0),
+            (1, 1),
+            (2, 300),
+            (300, 2),
+            (33, 17),
+            (160, 120),
+        ] {
+            let canvas = render(&Scene {
+                heatmap: Some(&heatmap),
+                caption: Some("what is explained"),
+                ..scene(width, height, &boxes)
+            });
+            assert_eq!(canvas.pixels.len(), (width * height * 4) as usize);
+        }
+    }
+
+    #[test]
+    fn a_sliver_of_a_box_is_a_pixel_wide() {
+        assert_eq!(
+            whole_pixels([4.1, 7.0, 4.2, 9.0]),
+            Some(Area {
+                x0: 4,
+                y0: 7,
+                x1: 5,
+                y1: 9
+            })
+        );
+    }
+}

@@ -1,0 +1,129 @@
+//! Where labels go: boxes, the text's sizes and what is taken already in; one plate for each label out, inside of the frame
+//! and, where that is easy, clear of the others.
+
+use super::canvas::Area;
+
+/// A place for a plate of `width` by `height` pixels at a box: above it, else inside, below, and the same at its right edge,
+/// the first that is clear of what is `taken`; where none is, the one that covers the least. None where the plate is larger
+/// than the frame, or the box is nowhere in it.
+///
+/// `inset` is the width of the box's line, which a plate inside of the box stays clear of.
+pub(super) fn place(
+    marked: Area,
+    width: i64,
+    height: i64,
+    inset: i64,
+    frame: Area,
+    taken: &[Area],
+) -> Option<Area> {
+    let seen = marked.intersection(frame);
+    if seen.is_empty() || width > frame.x1 - frame.x0 || height > frame.y1 - frame.y0 {
+        return None;
+    }
+    let (above, below) = (seen.y0 - height, seen.y1);
+    let (top, bottom) = (seen.y0 + inset, seen.y1 - inset - height);
+    let (left, right) = (seen.x0, seen.x1 - width);
+    [
+        (left, above),
+        (right, above),
+        (left + inset, top),
+        (left, below),
+        (right - inset, top),
+        (right, below),
+        (left + inset, bottom),
+        (right - inset, bottom),
+    ]
+    .into_iter()
+    .filter(|&(_, y)| y >= frame.y0 && y + height <= frame.y1)
+    .chain([(
+        seen.x0,
+        (seen.y0 - height).clamp(frame.y0, frame.y1 - height),
+    )])
+    .map(|(x, y)| {
+        let x = x.clamp(frame.x0, frame.x1 - width);
+        Area {
+            x0: x,
+            y0: y,
+            x1: x + width,
+            y1: y + height,
+        }
+    })
+    .min_by_key(|plate| {
+        taken
+            .iter()
+            .map(|other| plate.intersection(*other).size())
+            .sum::<i64>()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAME: Area = area(0, 0, 320, 240);
+
+    const fn area(x0: i64, y0: i64, x1: i64, y1: i64) -> Area {
+        Area { x0, y0, x1, y1 }
+    }
+
+    #[test]
+    fn a_label_stands_above_its_box_or_inside_where_that_touches_the_top() {
+        let plate = place(area(50, 60, 150, 200), 40, 12, 2, FRAME, &[]);
+        assert_eq!(plate, Some(area(50, 48, 90, 60)));
+        let plate = place(area(50, 5, 150, 200), 40, 12, 2, FRAME, &[]);
+        assert_eq!(plate, Some(area(52, 7, 92, 19)));
+    }
+
+    #[test]
+    fn a_label_moves_out_of_the_way() {
+        let marked = area(50, 60, 150, 200);
+        let mut taken = Vec::new();
+        for count in 0..8 {
+            let plate = place(marked, 40, 12, 2, FRAME, &taken).unwrap();
+            assert!(
+                taken
+                    .iter()
+                    .all(|other| plate.intersection(*other).is_empty()),
+                "{count}"
+            );
+            taken.push(plate);
+        }
+        // Every place is taken; the first covers no more than any other.
+        assert_eq!(place(marked, 40, 12, 2, FRAME, &taken), Some(taken[0]));
+    }
+
+    #[test]
+    fn a_label_never_leaves_the_frame() {
+        let sides = [-500, -20, 0, 3, 150, 310, 318, 330, 900];
+        for x0 in sides {
+            for y0 in sides {
+                for (width, height) in [(1, 1), (12, 300), (300, 12), (1000, 1000)] {
+                    let marked = area(x0, y0, x0 + width, y0 + height);
+                    let plate = place(marked, 60, 14, 3, FRAME, &[]);
+                    assert_eq!(
+                        plate.is_some(),
+                        !marked.intersection(FRAME).is_empty(),
+                        "{marked:?}"
+                    );
+                    if let Some(plate) = plate {
+                        assert_eq!(plate.intersection(FRAME), plate, "{marked:?}");
+                        assert_eq!((plate.x1 - plate.x0, plate.y1 - plate.y0), (60, 14));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn in_a_low_frame_a_label_lies_over_its_box() {
+        let plate = place(area(0, 4, 50, 12), 30, 15, 2, area(0, 0, 60, 20), &[]);
+        assert_eq!(plate, Some(area(0, 0, 30, 15)));
+    }
+
+    #[test]
+    fn a_label_larger_than_the_frame_has_no_place() {
+        let marked = area(10, 10, 50, 50);
+        assert_eq!(place(marked, 321, 10, 2, FRAME, &[]), None);
+        assert_eq!(place(marked, 10, 241, 2, FRAME, &[]), None);
+    }
+}
