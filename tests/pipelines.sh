@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every script of pipelines/ in a real gst-launch-1.0, on a few frames of real footage, and looks at what comes out.
+# Runs every script of pipelines/ in a real gst-launch-1.0, on a few frames of real footage, and looks at the result.
 # Usage: tests/pipelines.sh    GST_PLUGIN_PATH names the folder of the plugin to test; `make test` sets it.
 # In: the footage in the cache folder. Out: a line per check; it ends with 1 at the first that fails.
 set -euo pipefail
@@ -31,10 +31,14 @@ refused() {
   grep -qF -- "$text" "$log" || fail "the error does not name '$text': $*"
 }
 
-decode() { gst-launch-1.0 --quiet filesrc location="$1" ! decodebin ! filesink location="$2" >"$log" 2>&1 || fail "cannot decode $1"; }
+# decode FILE: its pictures, one after the other, to $work/raw.
+decode() {
+  gst-launch-1.0 --quiet filesrc location="$1" ! decodebin ! filesink location="$work/raw" >"$log" 2>&1 ||
+    fail "cannot decode $1"
+}
 # frames FILE: how many pictures it decodes to.
 frames() {
-  decode "$1" "$work/raw"
+  decode "$1"
   local bytes
   bytes=$(stat --format=%s "$work/raw")
   ((bytes % frame_bytes == 0)) || fail "$1 is not 768x576 in 4:2:0"
@@ -42,7 +46,7 @@ frames() {
 }
 # pixels FILE: a checksum of all its pictures; the file itself also holds the time of day.
 pixels() {
-  decode "$1" "$work/raw"
+  decode "$1"
   sha256sum <"$work/raw"
 }
 offset_of() { grep --byte-offset --only-matching --text --max-count=1 "$1" "$2" | head -n 1 | cut -d : -f 1; }
@@ -59,7 +63,8 @@ succeeds pipelines/record.sh --frames 12 "$footage" "$out/first.mp4" class:perso
 [[ $(frames "$out/first.mp4") == 12 ]] || fail "record: $(frames "$out/first.mp4") frames out of 12"
 ok "record: 12 frames in, 12 frames out, 4:2:0"
 
-(($(offset_of moov "$out/first.mp4") < $(offset_of mdat "$out/first.mp4"))) || fail "record: the index is behind the pictures"
+(($(offset_of moov "$out/first.mp4") < $(offset_of mdat "$out/first.mp4"))) ||
+  fail "record: the index is behind the pictures"
 ok "record: the index stands in front, a browser can play while it loads"
 
 first=$(pixels "$out/first.mp4")
@@ -89,7 +94,8 @@ refused "no folder" pipelines/record.sh "$footage" "$out/absent/new.mp4"
 refused "not PROPERTY=VALUE" pipelines/record.sh "$footage" "$out/new.mp4" auto nonsense
 refused "--frames" pipelines/record.sh --frames 0 "$footage" "$out/new.mp4"
 left=$(ls -A "$out")
-[[ $left == $'again.mp4\nfirst.mp4\nheatmap.mp4\nkept.mp4\nplain.mp4\ntarget.mp4' ]] || fail "record: left behind: $left"
+[[ $left == $'again.mp4\nfirst.mp4\nheatmap.mp4\nkept.mp4\nplain.mp4\ntarget.mp4' ]] ||
+  fail "record: left behind: $left"
 ok "record: what fails says so, writes nothing and keeps what was there"
 
 # Live, frames may be dropped on a busy machine, so only that pictures arrive and the end is clean can be asked for.

@@ -1,0 +1,91 @@
+# Set-up, demo and tests; `make help` lists the targets. What exists is not made again: packages, runtime, media and
+# the demo's files each have a rule, and cargo decides what to compile.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Everything that is fetched lies outside the checkout, so that clones share it.
+CACHE := $(abspath $(or $(SSDCRP_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ssdcrp))
+$(if $(word 2,$(CACHE)),$(error make cannot handle spaces in '$(CACHE)': set SSDCRP_CACHE to a folder without))
+export SSDCRP_CACHE := $(CACHE)
+
+RUNTIME := $(shell SSDCRP_CACHE=$(CACHE) setup/onnxruntime.sh --where)
+FOOTAGE := $(CACHE)/footage/vtest.avi
+PHOTOS := $(addprefix $(CACHE)/photos/,dog.jpg person.jpg horses.jpg eagle.jpg giraffe.jpg kite.jpg scream.jpg)
+
+BUILD := $(abspath $(or $(CARGO_TARGET_DIR),target))
+COMMAND := $(BUILD)/release/ssdcrp
+PLUGIN := $(BUILD)/release/libgstssdcrp.so
+MODEL := $(wildcard models/*.onnx models/*.toml)
+
+# The environment of what runs the network: $(call with,release) or $(call with,debug).
+with = ORT_DYLIB_PATH=$(RUNTIME) GST_PLUGIN_PATH=$(BUILD)/$(1)$${GST_PLUGIN_PATH:+:$$GST_PLUGIN_PATH}
+
+# How much of the footage the demo explains: 10 frames are one second.
+FRAMES ?= 250
+VIDEO := demo/explained.mp4
+PICTURES := $(addprefix demo/,dog.png sheep-rather-than-horse.png horse-rather-than-sheep.png box-wider.png)
+
+.PHONY: help demo test bench clean distclean packages force
+
+help: ## this list
+	@awk -F ': .*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VIDEO) $(PICTURES) ## build all, then explain real footage and photos into demo/
+	@printf '%s\n' '' 'Made by the element ssdcrp ($(VIDEO)) and the command ssdcrp (the pictures):' $(^:%='  %') \
+		'Red speaks for what the picture names, blue against it. Any player shows the video: gst-play-1.0 $(VIDEO)'
+
+test: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## format, lints, all tests, and every pipeline in a real gst-launch-1.0
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo build --workspace --locked
+	$(call with,debug) cargo test --workspace --locked
+	$(call with,debug) tests/pipelines.sh
+
+bench: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## run the workspace's benchmarks
+	$(call with,release) cargo bench --workspace --locked
+
+clean: ## remove what was built and demo/; the cache stays
+	cargo clean
+	rm -rf demo
+
+distclean: clean ## clean, and remove runtime, footage and photos from the cache too
+	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos)
+
+packages:
+	@command -v cargo >/dev/null || \
+		{ echo 'There is no cargo on the path: install Rust 1.92 or newer with rustup.' >&2; exit 1; }
+	@setup/system-packages.sh
+
+$(RUNTIME): | packages
+	setup/onnxruntime.sh
+
+$(FOOTAGE): | packages
+	setup/media.sh footage
+
+$(PHOTOS) &: | packages
+	setup/media.sh photos
+
+# Always asked, seldom anything to do: cargo leaves both files alone when nothing has changed.
+$(COMMAND) $(PLUGIN) &: force | packages
+	cargo build --release --workspace --locked
+
+demo/:
+	mkdir -p $@
+
+$(VIDEO): $(PLUGIN) $(MODEL) $(FOOTAGE) pipelines/record.sh | $(RUNTIME) demo/
+	$(call with,release) pipelines/record.sh --frames $(FRAMES) $(FOOTAGE) $@
+
+# One detection that is right, and the two kinds of error: a wrong class, a wrong box.
+$(PICTURES): $(COMMAND) $(MODEL) | $(RUNTIME) $(PHOTOS) demo/
+explain = $(call with,release) $(COMMAND) explain $(CACHE)/photos/$(1) $(2) -o $@
+
+demo/dog.png:
+	$(call explain,dog.jpg,--best)
+demo/sheep-rather-than-horse.png:
+	$(call explain,person.jpg,--box 1436 --target class:sheep --contrast class:horse)
+demo/horse-rather-than-sheep.png:
+	$(call explain,person.jpg,--box 1436 --target class:horse --contrast class:sheep)
+demo/box-wider.png:
+	$(call explain,horses.jpg,--box 1406 --target offset:w+)
