@@ -131,7 +131,7 @@ fn environment() -> Result<Environment> {
     Err(RuntimeUnavailable(format!(
         "ONNX Runtime (libonnxruntime.so, 1.22 or newer) cannot be loaded: {found}. \
          Looked at ${LIBRARY_VARIABLE}, {} and {}. Set {LIBRARY_VARIABLE} to the library's absolute path, \
-         or run 'make runtime' in the ssdcrp source folder",
+         or run setup/onnxruntime.sh in the ssdcrp source folder",
         SYSTEM_FOLDERS.join(", "),
         cache_folder().map_or("the user's cache folder".to_owned(), |p| p.display().to_string()),
     ))

@@ -28,3 +28,15 @@ pub(super) fn is_non_negative(graph: &Graph, tensor: &str) -> bool {
         _ => false,
     }
 }
+
+/// Whether y is an activation of z that is 0 for every z ≤ 0.
+pub(super) fn rectifies(graph: &Graph, y: &str, z: &str) -> bool {
+    let Some(node) = graph.producer(y).map(|index| &graph.nodes()[index]) else {
+        return false;
+    };
+    let clips_at_zero = || {
+        let low = node.input_at(1).and_then(|low| graph.constant(low).ok());
+        low.is_some_and(|low| low.data.iter().all(|&value| value == 0.0))
+    };
+    node.input_at(0) == Some(z) && (node.op() == "Relu" || node.op() == "Clip" && clips_at_zero())
+}

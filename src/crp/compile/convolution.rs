@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::activation::is_non_negative;
+use super::activation::{is_non_negative, rectifies};
 use super::backward::Convolution;
 use super::{Compiler, Share};
 use crate::crp::rules::{
@@ -41,8 +41,19 @@ fn without_negative_inputs(mut group: Group) -> Group {
 }
 
 fn propagate_group(compiler: &mut Compiler, layer: &Convolution, share: &Share, group: &Group) {
-    let denominator = denominator(compiler, layer, group);
-    let mut per_output = compiler.divided(share, &denominator);
+    let mut per_output = match group.denominator {
+        Denominator::Output(epsilon) => share_of_output(compiler, layer, share, epsilon),
+        Denominator::NonNegativeTerms => {
+            let sum = sum_of_terms(compiler, layer, group, Some(STABILISER));
+            compiler.divided(share, &sum)
+        }
+        Denominator::Terms => {
+            let sum = sum_of_terms(compiler, layer, group, None);
+            let stabiliser = compiler.emitter.scalar(STABILISER);
+            let denominator = compiler.stabilised(&sum, &stabiliser);
+            compiler.divided(share, &denominator)
+        }
+    };
     if group.gain != 1.0 {
         let gain = compiler.emitter.scalar(group.gain);
         per_output = compiler.emitter.op("Mul", &[&per_output, &gain], &[]);
@@ -102,21 +113,41 @@ fn propagate_group(compiler: &mut Compiler, layer: &Convolution, share: &Share, 
     }
 }
 
-/// D_j, stabilised.
-fn denominator(compiler: &mut Compiler, layer: &Convolution, group: &Group) -> String {
-    match group.denominator {
-        Denominator::Output(epsilon) => {
-            let epsilon = match epsilon {
-                Epsilon::Fixed(value) => compiler.emitter.scalar(value),
-                Epsilon::Deviations(factor) => deviations(compiler, layer.output, factor),
-            };
-            compiler.stabilised(layer.output, &epsilon)
+/// R_j / (z_j + ε·sign(z_j)), by the cheapest way that gives the same numbers.
+fn share_of_output(
+    compiler: &mut Compiler,
+    layer: &Convolution,
+    share: &Share,
+    epsilon: Epsilon,
+) -> String {
+    let z = layer.output;
+    let epsilon = match epsilon {
+        Epsilon::Fixed(value) => compiler.emitter.scalar(value),
+        Epsilon::Deviations(factor) => deviations(compiler, z, factor),
+    };
+    match share.base.as_deref() {
+        // z/(z + ε·sign z) = |z|/(|z| + ε)
+        Some(base) if base == z => {
+            let magnitude = compiler.emitter.op("Abs", &[z], &[]);
+            let denominator = compiler.emitter.op("Add", &[&magnitude, &epsilon], &[]);
+            let base = Some(magnitude);
+            compiler.divided(
+                &Share {
+                    base,
+                    ..share.clone()
+                },
+                &denominator,
+            )
         }
-        Denominator::NonNegativeTerms => sum_of_terms(compiler, layer, group, Some(STABILISER)),
-        Denominator::Terms => {
-            let sum = sum_of_terms(compiler, layer, group, None);
-            let stabiliser = compiler.emitter.scalar(STABILISER);
-            compiler.stabilised(&sum, &stabiliser)
+        // y is 0 wherever z is not positive, and with it R_j.
+        Some(base) if rectifies(compiler.graph, base, z) => {
+            let positive = compiler.emitter.op("Relu", &[z], &[]);
+            let denominator = compiler.emitter.op("Add", &[&positive, &epsilon], &[]);
+            compiler.divided(share, &denominator)
+        }
+        _ => {
+            let denominator = compiler.stabilised(z, &epsilon);
+            compiler.divided(share, &denominator)
         }
     }
 }
