@@ -123,17 +123,20 @@ impl Graph {
     /// The shape of a tensor.
     ///
     /// # Errors
-    /// The shape is neither in the file nor inferable.
+    /// The shape is neither in the file nor inferable; the node at which inference ended is named.
     pub fn shape(&self, tensor: &str) -> Result<&[usize]> {
-        self.shapes
-            .get(tensor)
-            .map(Vec::as_slice)
-            .with_context(|| {
-                format!(
-                    "the shape of tensor '{tensor}' is not known: \
-                     export with fixed height and width and save onnx.shape_inference.infer_shapes(model)"
-                )
-            })
+        self.shapes.get(tensor).map(Vec::as_slice).with_context(|| {
+            let origin = self
+                .ancestors([tensor])
+                .into_iter()
+                .map(|index| &self.nodes[index])
+                .find(|node| !self.shapes.contains_key(node.first_output()))
+                .map_or(String::new(), |node| format!(", because {} is not understood", describe(node)));
+            format!(
+                "the shape of tensor '{tensor}' is not known{origin}: \
+                 export with fixed height and width and save onnx.shape_inference.infer_shapes(model)"
+            )
+        })
     }
 
     /// The shape of a feature map, `[1, C, H, W]`.

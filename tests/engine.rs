@@ -1,0 +1,239 @@
+//! The engine on a real network and photo: what must hold whatever the numbers are, and what it says about models that it cannot use.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use ndarray::Array2;
+use prost::Message;
+use ssdcrp::crp::{Composite, Contrast, Explainer, Target, TargetOutput, compile, layer_types};
+use ssdcrp::onnx::proto::ModelProto;
+use ssdcrp::ssd::{Detector, Forward, Model, preprocess};
+
+const PERSON: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/golden/ssdlite/person.png"
+);
+/// The default box at which the white horse is called a sheep.
+const HORSE: usize = 1436;
+
+fn forward(model: &Arc<Model>) -> Result<Forward> {
+    let photo = image::open(PERSON)?.into_rgb8();
+    let input = preprocess::sample(&photo, model.input_size, &model.manifest.input)?;
+    Detector::new(model.clone(), 1)?.forward(input)
+}
+
+fn class(default_box: usize, name: &str, contrast: Contrast) -> Target {
+    Target {
+        default_box,
+        output: TargetOutput::Class(name.to_owned()),
+        contrast: Some(contrast),
+    }
+}
+
+fn offset(default_box: usize, text: &str) -> Result<Target> {
+    Ok(Target {
+        default_box,
+        output: text.parse()?,
+        contrast: None,
+    })
+}
+
+fn largest(map: &Array2<f32>) -> f32 {
+    map.iter().fold(0.0, |most, r| most.max(r.abs()))
+}
+
+/// Largest difference, as a share of the largest |R|.
+fn difference(a: &Array2<f32>, b: &Array2<f32>) -> f32 {
+    largest(&(a - b)) / largest(b)
+}
+
+#[test]
+fn a_batch_over_several_heads_is_the_same_as_one_by_one() -> Result<()> {
+    let model = Arc::new(Model::built_in()?);
+    let forward = forward(&model)?;
+    let targets = [
+        class(HORSE, "sheep", Contrast::Mean),
+        class(40, "person", Contrast::None),
+        offset(HORSE, "offset:w+")?,
+        class(HORSE, "horse", Contrast::RunnerUp),
+        offset(1916, "offset:cy")?,
+        class(1405, "person", Contrast::Mean),
+    ];
+    let mut explainer = Explainer::new(model, Composite::default(), 1)?;
+    let batch = explainer.explain(&forward, &targets)?;
+    assert_eq!(batch.len(), targets.len());
+    for (target, together) in targets.iter().zip(&batch) {
+        let alone = explainer
+            .explain(&forward, std::slice::from_ref(target))?
+            .remove(0);
+        assert_eq!(alone.question, together.question);
+        assert!(largest(&alone.map()) > 0.0);
+        let difference = difference(&together.map(), &alone.map());
+        assert!(difference < 1e-5, "{}: {difference}", alone.question.words);
+    }
+    Ok(())
+}
+
+#[test]
+fn relevance_is_linear_in_what_is_asked() -> Result<()> {
+    let model = Arc::new(Model::built_in()?);
+    let forward = forward(&model)?;
+    let mut explainer = Explainer::new(model, Composite::default(), 1)?;
+    let against = |name: &str| Contrast::Class(name.to_owned());
+    let answers = explainer.explain(
+        &forward,
+        &[
+            class(HORSE, "sheep", against("horse")),
+            class(HORSE, "horse", against("sheep")),
+            class(HORSE, "sheep", Contrast::None),
+            class(HORSE, "horse", Contrast::None),
+            offset(HORSE, "offset:w+")?,
+            offset(HORSE, "offset:w-")?,
+        ],
+    )?;
+    let maps: Vec<Array2<f32>> = answers.iter().map(|answer| answer.map()).collect();
+    assert_eq!(
+        maps[0], -&maps[1],
+        "swapping the classes turns the map around"
+    );
+    assert_eq!(maps[4], -&maps[5], "so does turning the direction");
+    let difference = difference(&(&maps[2] - &maps[3]), &maps[0]);
+    assert!(
+        difference < 1e-4,
+        "a contrast is the difference of two maps, off by {difference}"
+    );
+    Ok(())
+}
+
+#[test]
+fn an_offset_without_direction_takes_the_predicted_one() -> Result<()> {
+    let model = Arc::new(Model::built_in()?);
+    let forward = forward(&model)?;
+    let composite = Composite::default();
+    for (index, name) in ["cx", "cy", "w", "h"].into_iter().enumerate() {
+        let question =
+            offset(HORSE, &format!("offset:{name}"))?.ask(&model, &composite, &forward)?;
+        let predicted = forward.offsets[[HORSE, index]];
+        let sign = if predicted < 0.0 { '-' } else { '+' };
+        assert_eq!(question.target, format!("offset:{name}{sign}"));
+        assert_eq!(question.seed.values.len(), 1);
+        assert_eq!(question.seed.values[0].1, predicted.abs());
+    }
+    Ok(())
+}
+
+#[test]
+fn questions_that_make_no_sense_are_refused_with_the_reason() -> Result<()> {
+    let model = Arc::new(Model::built_in()?);
+    let forward = forward(&model)?;
+    let composite = Composite::default();
+    let itself = Contrast::Class("sheep".to_owned());
+    let mut wide = offset(HORSE, "offset:w+")?;
+    wide.contrast = Some(Contrast::RunnerUp);
+    for (target, reason) in [
+        (class(1917, "sheep", Contrast::Mean), "no default box 1917"),
+        (class(HORSE, "shep", Contrast::Mean), "sheep"),
+        (class(HORSE, "sheep", itself), "with itself"),
+        (wide, "goes with a class"),
+    ] {
+        let error = format!(
+            "{:#}",
+            target.ask(&model, &composite, &forward).unwrap_err()
+        );
+        assert!(error.contains(reason), "{error}");
+    }
+    Ok(())
+}
+
+/// Writes the default model beside a changed manifest and reads both.
+fn read_with_manifest(change: impl Fn(String) -> String) -> String {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(
+        models.join("ssdlite_mobilenet_v2_coco.onnx"),
+        folder.path().join("model.onnx"),
+    )
+    .unwrap();
+    let manifest = std::fs::read_to_string(models.join("ssdlite_mobilenet_v2_coco.toml")).unwrap();
+    std::fs::write(folder.path().join("model.toml"), change(manifest)).unwrap();
+    match Model::read(&folder.path().join("model.onnx")) {
+        Ok(_) => "it fits".to_owned(),
+        Err(error) => format!("{error:#}"),
+    }
+}
+
+#[test]
+fn a_manifest_that_does_not_fit_says_what_was_expected() {
+    assert_eq!(read_with_manifest(|text| text), "it fits");
+    for (from, to, reason) in [
+        (
+            "classes = \"class_logits\"",
+            "classes = \"scores\"",
+            "no output 'scores'",
+        ),
+        ("\"teddy bear\", ", "", "90 labels"),
+        ("max_scale", "maximum", "maximum"),
+        (
+            "reduce_boxes_in_lowest_layer = true",
+            "reduce_boxes_in_lowest_layer = false",
+            "boxes per cell",
+        ),
+        (
+            "[\"cy\", \"cx\", \"h\", \"w\"]",
+            "[\"cy\", \"cy\", \"h\", \"w\"]",
+            "offset_order",
+        ),
+    ] {
+        let error = read_with_manifest(|text| {
+            assert!(text.contains(from), "{from}");
+            text.replace(from, to)
+        });
+        assert!(error.contains(reason), "{to}: {error}");
+    }
+}
+
+/// What compiling a small net says when its Clip node is replaced by another operator, and that node's name.
+fn compile_with(operator: &str) -> Result<(String, String)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/small/clipped.onnx");
+    let mut model = ModelProto::decode(std::fs::read(path)?.as_slice())?;
+    let graph = model.graph.as_mut().context("no graph")?;
+    let node = graph
+        .node
+        .iter_mut()
+        .find(|node| node.op_type() == "Clip")
+        .context("no Clip")?;
+    node.op_type = Some(operator.to_owned());
+    node.input.truncate(1);
+    let name = node.name().to_owned();
+    let graph = ssdcrp::onnx::parse(model.encode_to_vec().into(), "net.onnx")?;
+    let heads: Vec<&str> = graph
+        .nodes()
+        .iter()
+        .map(|node| node.name())
+        .filter(|name| name.ends_with(".class_logits") || name.ends_with(".box_offsets"))
+        .collect();
+    assert!(!heads.is_empty());
+    let compiled = layer_types(&graph, &heads, &[])
+        .and_then(|types| compile(&graph, &types, &Composite::default(), &heads));
+    Ok((
+        compiled.map_or_else(|error| format!("{error:#}"), |_| "compiles".to_owned()),
+        name,
+    ))
+}
+
+#[test]
+fn an_operator_without_a_rule_is_named_with_its_node() -> Result<()> {
+    assert_eq!(compile_with("Relu")?.0, "compiles");
+    let (error, node) = compile_with("Sigmoid")?;
+    assert!(
+        error.contains(&format!("Sigmoid node '{node}'")) && error.contains("supported: Conv"),
+        "{error}"
+    );
+    let (error, node) = compile_with("Erf")?;
+    assert!(
+        error.contains(&format!("Erf node '{node}' is not understood")),
+        "{error}"
+    );
+    Ok(())
+}
