@@ -6,8 +6,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use ndarray::Array2;
 use prost::Message;
-use ssdcrp::crp::{Composite, Contrast, Explainer, Target, TargetOutput, compile, layer_types};
+use ssdcrp::crp::{
+    Composite, Contrast, Explainer, Seed, Target, TargetOutput, compile, layer_types,
+};
 use ssdcrp::onnx::proto::ModelProto;
+use ssdcrp::ssd::decode::decode;
 use ssdcrp::ssd::{Detector, Forward, Model, preprocess};
 
 const PERSON: &str = concat!(
@@ -120,6 +123,60 @@ fn an_offset_without_direction_takes_the_predicted_one() -> Result<()> {
         assert_eq!(question.seed.values.len(), 1);
         assert_eq!(question.seed.values[0].1, predicted.abs());
     }
+    Ok(())
+}
+
+#[test]
+fn an_edge_starts_with_its_slope_times_the_offset() -> Result<()> {
+    let model = Arc::new(Model::built_in()?);
+    let forward = forward(&model)?;
+    let offsets: [f32; 4] = std::array::from_fn(|q| forward.offsets[[HORSE, q]]);
+    let rect = |offsets| {
+        decode(
+            model.default_boxes[HORSE],
+            offsets,
+            model.manifest.output.variances,
+        )
+    };
+    for (edge, side) in [("left", 0), ("top", 1), ("right", 2), ("bottom", 3)] {
+        let target = offset(HORSE, &format!("edge:{edge}+"))?;
+        let question = target.ask(&model, &Composite::default(), &forward)?;
+        for (channel, relevance) in question.seed.values {
+            let q = model.manifest.output.offset_order[channel % 4] as usize;
+            let [mut less, mut more] = [offsets; 2];
+            less[q] -= 0.05;
+            more[q] += 0.05;
+            let slope = (rect(more)[side] - rect(less)[side]) / 0.1;
+            let expected = slope * offsets[q];
+            assert!(
+                (relevance - expected).abs() < 1e-3 * expected.abs() + 1e-6,
+                "{edge}: {relevance} {expected}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_unit_seed_differs_from_a_score_by_a_factor() -> Result<()> {
+    let model = Arc::new(Model::built_in()?);
+    let forward = forward(&model)?;
+    let target = [class(HORSE, "sheep", Contrast::None)];
+    let map = |seed| -> Result<Array2<f32>> {
+        let composite = Composite {
+            seed,
+            ..Composite::default()
+        };
+        Ok(Explainer::new(model.clone(), composite, 1)?
+            .explain(&forward, &target)?
+            .remove(0)
+            .map())
+    };
+    let (score, unit) = (map(Seed::Score)?, map(Seed::Unit)?);
+    let factor = largest(&unit) / largest(&score);
+    assert!(factor > 0.0 && factor < 1.0, "{factor}");
+    let difference = difference(&(&score * factor), &unit);
+    assert!(difference < 1e-4, "{difference}");
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::layers::LayerType;
-use super::rules::{Epsilon, Rule};
+use super::rules::{Epsilon, Group, Rule, unit_groups};
 use super::target::{Contrast, Seed};
 
 /// The names of the presets, the default first.
@@ -60,6 +60,15 @@ impl Composite {
             LayerType::High => self.high,
             LayerType::Low => self.low,
             LayerType::Pixels => self.pixels,
+        }
+    }
+
+    pub(super) fn groups(&self, layer_type: LayerType) -> Vec<Group> {
+        match layer_type {
+            LayerType::Classification | LayerType::Localization if self.seed == Seed::Unit => {
+                unit_groups()
+            }
+            _ => self.rule(layer_type).groups(),
         }
     }
 

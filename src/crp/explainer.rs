@@ -9,7 +9,8 @@ use ndarray::{Array2, Array3, Array4, ArrayViewD, Axis, Ix4};
 use super::compile::{compile, seed_name};
 use super::composite::Composite;
 use super::layers::{LayerTypes, layer_types};
-use super::target::{HeadSeed, Question, Target};
+use super::question::{HeadSeed, Question};
+use super::target::Target;
 use crate::runtime::{Network, only};
 use crate::ssd::{Forward, Model};
 

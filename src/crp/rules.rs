@@ -90,7 +90,7 @@ impl WeightPart {
     pub(super) const WHOLE: Self = Self::mixed(1.0, 1.0);
     const POSITIVE: Self = Self::mixed(1.0, 0.0);
     const NEGATIVE: Self = Self::mixed(0.0, 1.0);
-    const MAGNITUDE: Self = Self::mixed(1.0, -1.0);
+    pub(super) const MAGNITUDE: Self = Self::mixed(1.0, -1.0);
 
     const fn mixed(positive: f32, negative: f32) -> Self {
         Self::Mixed { positive, negative }
@@ -126,6 +126,8 @@ pub(super) enum Denominator {
     NonNegativeTerms,
     /// The sum of the group's terms.
     Terms,
+    /// The sum of |z_ij|.
+    Magnitudes,
 }
 
 /// gain · Σ_terms φ(x_i)·ω(w_ij) / D_j
@@ -135,6 +137,16 @@ pub(super) struct Group {
     pub gate: Gate,
     pub terms: Vec<(InputPart, WeightPart)>,
     pub denominator: Denominator,
+}
+
+/// z_ij / Σ_i |z_ij|: what a head's last layer does with a [`Seed::Unit`](super::Seed::Unit).
+pub(super) fn unit_groups() -> Vec<Group> {
+    vec![Group {
+        gain: 1.0,
+        gate: Gate::Always,
+        terms: vec![(InputPart::Whole, WeightPart::WHOLE)],
+        denominator: Denominator::Magnitudes,
+    }]
 }
 
 impl Rule {

@@ -5,20 +5,18 @@ use anyhow::Result;
 use super::activation::{is_non_negative, rectifies};
 use super::backward::Convolution;
 use super::{Compiler, Share};
-use crate::crp::rules::{
-    Denominator, Epsilon, Gate, Group, InputPart, Rule, STABILISER, WeightPart,
-};
+use crate::crp::rules::{Denominator, Epsilon, Gate, Group, InputPart, STABILISER, WeightPart};
 use crate::onnx::proto::NodeProto;
 
 pub(super) fn propagate(
     compiler: &mut Compiler,
     node: &NodeProto,
     share: Share,
-    rule: Rule,
+    groups: Vec<Group>,
 ) -> Result<()> {
     let layer = Convolution::read(compiler.graph, node)?;
     let non_negative = is_non_negative(compiler.graph, layer.input);
-    for group in rule.groups() {
+    for group in groups {
         let group = if non_negative {
             without_negative_inputs(group)
         } else {
@@ -44,11 +42,16 @@ fn propagate_group(compiler: &mut Compiler, layer: &Convolution, share: &Share, 
     let mut per_output = match group.denominator {
         Denominator::Output(epsilon) => share_of_output(compiler, layer, share, epsilon),
         Denominator::NonNegativeTerms => {
-            let sum = sum_of_terms(compiler, layer, group, Some(STABILISER));
+            let sum = sum_of_terms(compiler, layer, &group.terms, Some(STABILISER));
+            compiler.divided(share, &sum)
+        }
+        Denominator::Magnitudes => {
+            let terms = [(InputPart::Magnitude, WeightPart::MAGNITUDE)];
+            let sum = sum_of_terms(compiler, layer, &terms, Some(STABILISER));
             compiler.divided(share, &sum)
         }
         Denominator::Terms => {
-            let sum = sum_of_terms(compiler, layer, group, None);
+            let sum = sum_of_terms(compiler, layer, &group.terms, None);
             let stabiliser = compiler.emitter.scalar(STABILISER);
             let denominator = compiler.stabilised(&sum, &stabiliser);
             compiler.divided(share, &denominator)
@@ -170,11 +173,11 @@ fn deviations(compiler: &mut Compiler, z: &str, factor: f32) -> String {
 fn sum_of_terms(
     compiler: &mut Compiler,
     layer: &Convolution,
-    group: &Group,
+    terms: &[(InputPart, WeightPart)],
     stabiliser: Option<f32>,
 ) -> String {
     let mut sum: Option<String> = None;
-    for &(part, weight) in &group.terms {
+    for &(part, weight) in terms {
         let bias = if sum.is_none() { stabiliser } else { None };
         let term = term(compiler, layer, part, weight, bias);
         sum = Some(match sum {

@@ -110,7 +110,7 @@ impl Compiler<'_> {
                     .types
                     .get(node.first_output())
                     .context("it has no layer type")?;
-                convolution::propagate(self, node, share, self.composite.rule(*layer_type))
+                convolution::propagate(self, node, share, self.composite.groups(*layer_type))
             }
             "Relu" | "Clip" | "LeakyRelu" => activation::propagate(self, node, share),
             "MaxPool" => max_pool::propagate(self, node, share),

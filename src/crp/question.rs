@@ -1,0 +1,346 @@
+//! A target made concrete for one picture: names looked up, the contrast spread over classes, relevance put on outputs.
+//!
+//! Everything specific to SSD ends here: out comes a [`HeadSeed`], a few numbers at one cell of one head tensor.
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::composite::Composite;
+use super::target::{Contrast, Direction, Edge, Seed, Target, TargetOutput};
+use crate::ssd::decode::Scorer;
+use crate::ssd::manifest::Offset;
+use crate::ssd::{Forward, Location, Model};
+
+/// The relevance that enters at one cell of a head tensor, for one target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeadSeed {
+    /// The head tensor, `[1, C, rows, cols]`.
+    pub tensor: String,
+    /// Row and column of the cell.
+    pub cell: [usize; 2],
+    /// Channels and their relevance; all others are 0.
+    pub values: Vec<(usize, f32)>,
+}
+
+/// What is asked of one picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// Where relevance enters.
+    pub seed: HeadSeed,
+    /// The output in the grammar, with label and direction: `class:sheep`, `offset:w+`.
+    pub target: String,
+    /// The contrast in the grammar, with the label: `class:horse` (also for the runner-up), `mean`, `none`.
+    pub contrast: String,
+    /// Both in words: "sheep rather than horse", "box wider".
+    pub words: String,
+}
+
+impl Target {
+    /// Looks up names, box and contrast for one picture.
+    ///
+    /// # Errors
+    /// A default box or class that the model does not have, a contrast that does not go with the output.
+    pub fn ask(&self, model: &Model, composite: &Composite, forward: &Forward) -> Result<Question> {
+        let location = model.layout.locate(self.default_box).with_context(|| {
+            format!(
+                "there is no default box {}: the model has {}",
+                self.default_box,
+                model.layout.len()
+            )
+        })?;
+        let asked = Asked {
+            model,
+            forward,
+            seed: composite.seed,
+            default_box: self.default_box,
+            location,
+        };
+        match &self.output {
+            TargetOutput::Class(name) => {
+                let class = model.manifest.class_named(name)?;
+                asked.class(class, self.contrast.as_ref().unwrap_or(&composite.contrast))
+            }
+            TargetOutput::Offset(offset, direction) => asked.offset(
+                *offset,
+                *direction,
+                self.contrast.as_ref().unwrap_or(&Contrast::None),
+            ),
+            TargetOutput::Edge(edge, direction) => asked.edge(
+                *edge,
+                *direction,
+                self.contrast.as_ref().unwrap_or(&Contrast::None),
+            ),
+        }
+    }
+}
+
+/// What is subtracted, class by class; the contrast with its label; the question in words.
+type Others = (Vec<(usize, f32)>, String, String);
+
+struct Asked<'a> {
+    model: &'a Model,
+    forward: &'a Forward,
+    seed: Seed,
+    default_box: usize,
+    location: Location,
+}
+
+impl Asked<'_> {
+    /// R = Σ_k a_k·R^(k) over class scores.
+    fn class(&self, class: usize, contrast: &Contrast) -> Result<Question> {
+        let label = self.model.manifest.label(class);
+        let (others, contrast, words) = match contrast {
+            Contrast::None => (vec![], "none".to_owned(), label.to_string()),
+            Contrast::Mean => {
+                let others = self.classes_but(class, true);
+                ensure!(
+                    !others.is_empty(),
+                    "the model has no other class than '{label}' to contrast with"
+                );
+                let share = 1.0 / others.len() as f32;
+                let others = others.into_iter().map(|k| (k, share)).collect();
+                (
+                    others,
+                    "mean".to_owned(),
+                    format!("{label} rather than the other classes"),
+                )
+            }
+            Contrast::Softmax => {
+                let others = self.probabilities(class)?;
+                (
+                    others,
+                    "softmax".to_owned(),
+                    format!("{label} rather than its likeliest rivals"),
+                )
+            }
+            Contrast::RunnerUp => {
+                let logits = self.forward.logits.row(self.default_box);
+                let best = self
+                    .classes_but(class, false)
+                    .into_iter()
+                    .max_by(|&a, &b| logits[a].total_cmp(&logits[b]))
+                    .with_context(|| {
+                        format!("the model has no other class than '{label}' to contrast with")
+                    })?;
+                self.against(class, best)?
+            }
+            Contrast::Class(name) => self.against(class, self.model.manifest.class_named(name)?)?,
+        };
+        let logits = self.forward.logits.row(self.default_box);
+        let first = self.location.shape * self.model.manifest.labels.len();
+        let weights =
+            std::iter::once((class, 1.0)).chain(others.into_iter().map(|(k, share)| (k, -share)));
+        let values = weights.map(|(k, weight)| {
+            let start = if self.seed == Seed::Score {
+                logits[k]
+            } else {
+                1.0
+            };
+            (first + k, weight * start)
+        });
+        Ok(Question {
+            seed: HeadSeed {
+                tensor: self.model.heads[self.location.head].class_tensor.clone(),
+                cell: [self.location.row, self.location.col],
+                values: values.collect(),
+            },
+            target: format!("class:{label}"),
+            contrast,
+            words,
+        })
+    }
+
+    fn against(&self, class: usize, other: usize) -> Result<Others> {
+        let label = self.model.manifest.label(class);
+        let name = self.model.manifest.label(other);
+        ensure!(
+            other != class,
+            "the class '{label}' cannot be contrasted with itself"
+        );
+        Ok((
+            vec![(other, 1.0)],
+            format!("class:{name}"),
+            format!("{label} rather than {name}"),
+        ))
+    }
+
+    /// Trained classes other than `class`.
+    fn classes_but(&self, class: usize, background: bool) -> Vec<usize> {
+        let manifest = &self.model.manifest;
+        (0..manifest.labels.len())
+            .filter(|&k| {
+                k != class && manifest.trained(k) && (background || k != manifest.output.background)
+            })
+            .collect()
+    }
+
+    /// The other classes with p_k / Σ p, the background left out.
+    fn probabilities(&self, class: usize) -> Result<Vec<(usize, f32)>> {
+        let logits = self.forward.logits.row(self.default_box);
+        let scorer = Scorer::new(self.model.manifest.output.activation, &logits);
+        let scores: Vec<(usize, f32)> = self
+            .classes_but(class, false)
+            .into_iter()
+            .map(|k| (k, scorer.score(logits[k])))
+            .collect();
+        let sum: f32 = scores.iter().map(|(_, p)| p).sum();
+        ensure!(
+            sum > 0.0,
+            "no other class has any probability at default box {}",
+            self.default_box
+        );
+        Ok(scores.into_iter().map(|(k, p)| (k, p / sum)).collect())
+    }
+
+    fn offset(
+        &self,
+        offset: Offset,
+        direction: Option<Direction>,
+        contrast: &Contrast,
+    ) -> Result<Question> {
+        let direction =
+            direction.unwrap_or(Direction::of(self.predicted(self.default_box, offset)));
+        let shape = self.location.shape;
+        let shapes = self.model.layout.heads[self.location.head].shapes;
+        let towards = towards(offset, direction);
+        let (weights, words) = match contrast {
+            Contrast::None => (vec![(shape, 1.0)], format!("box {towards}")),
+            Contrast::Mean => {
+                ensure!(
+                    shapes > 1,
+                    "the cell of default box {} has no other box to contrast with",
+                    self.default_box
+                );
+                let others = -1.0 / (shapes - 1) as f32;
+                let weights = (0..shapes)
+                    .map(|a| (a, if a == shape { 1.0 } else { others }))
+                    .collect();
+                (
+                    weights,
+                    format!("box {towards}, rather than the cell's other boxes"),
+                )
+            }
+            other => {
+                bail!("the contrast '{other}' goes with a class; an offset takes 'none' or 'mean'")
+            }
+        };
+        let parts = weights.into_iter().map(|(a, weight): (usize, f32)| {
+            let value = self.predicted(self.default_box - shape + a, offset);
+            let start = match self.seed {
+                Seed::Score => value,
+                Seed::One => Direction::of(value).sign(),
+                Seed::Unit => 1.0,
+            };
+            (a, offset, weight * start * direction.sign())
+        });
+        Ok(self.box_question(
+            parts.collect(),
+            TargetOutput::Offset(offset, Some(direction)),
+            contrast,
+            words,
+        ))
+    }
+
+    /// The edge e moves with two offsets: each starts with (∂e/∂o_q)·o_q.
+    fn edge(
+        &self,
+        edge: Edge,
+        direction: Option<Direction>,
+        contrast: &Contrast,
+    ) -> Result<Question> {
+        ensure!(
+            *contrast == Contrast::None,
+            "the contrast '{contrast}' does not go with an edge: it takes 'none'"
+        );
+        let default_box = self.model.default_boxes[self.default_box];
+        let [v_centre, v_size] = self.model.manifest.output.variances;
+        let (centre, size, extent, side) = match edge {
+            Edge::Left => (Offset::Cx, Offset::W, default_box.w, -0.5),
+            Edge::Right => (Offset::Cx, Offset::W, default_box.w, 0.5),
+            Edge::Top => (Offset::Cy, Offset::H, default_box.h, -0.5),
+            Edge::Bottom => (Offset::Cy, Offset::H, default_box.h, 0.5),
+        };
+        let [o_centre, o_size] =
+            [centre, size].map(|offset| self.predicted(self.default_box, offset));
+        // e = v_c·o_c·W + C ± ½·W·exp(v_s·o_s)
+        let predicted = extent * (v_size * o_size).exp();
+        let shift = v_centre * o_centre * extent + side * (predicted - extent);
+        let direction = direction.unwrap_or(Direction::of(shift));
+        let slopes = [
+            (centre, v_centre * extent, o_centre),
+            (size, side * v_size * predicted, o_size),
+        ];
+        let total: f32 = match self.seed {
+            Seed::Score => 1.0,
+            Seed::One => slopes
+                .iter()
+                .map(|(_, slope, value)| (slope * value).abs())
+                .sum(),
+            Seed::Unit => slopes.iter().map(|(_, slope, _)| slope.abs()).sum(),
+        };
+        let parts = slopes.map(|(offset, slope, value)| {
+            let start = if self.seed == Seed::Unit {
+                slope
+            } else {
+                slope * value
+            };
+            let start = if total > 0.0 { start / total } else { 0.0 };
+            (self.location.shape, offset, start * direction.sign())
+        });
+        let words = format!(
+            "{edge} edge further {}",
+            match (edge, direction) {
+                (Edge::Left | Edge::Right, Direction::Plus) => "right",
+                (Edge::Left | Edge::Right, Direction::Minus) => "left",
+                (Edge::Top | Edge::Bottom, Direction::Plus) => "down",
+                (Edge::Top | Edge::Bottom, Direction::Minus) => "up",
+            }
+        );
+        Ok(self.box_question(
+            parts.to_vec(),
+            TargetOutput::Edge(edge, Some(direction)),
+            contrast,
+            words,
+        ))
+    }
+
+    /// Shape of the cell, offset, relevance.
+    fn box_question(
+        &self,
+        parts: Vec<(usize, Offset, f32)>,
+        target: TargetOutput,
+        contrast: &Contrast,
+        words: String,
+    ) -> Question {
+        let output = &self.model.manifest.output;
+        let values = parts
+            .into_iter()
+            .map(|(shape, offset, relevance)| (shape * 4 + output.column(offset), relevance));
+        Question {
+            seed: HeadSeed {
+                tensor: self.model.heads[self.location.head].offset_tensor.clone(),
+                cell: [self.location.row, self.location.col],
+                values: values.collect(),
+            },
+            target: target.to_string(),
+            contrast: contrast.to_string(),
+            words,
+        }
+    }
+
+    fn predicted(&self, default_box: usize, offset: Offset) -> f32 {
+        self.forward.offsets[[default_box, offset as usize]]
+    }
+}
+
+fn towards(offset: Offset, direction: Direction) -> &'static str {
+    match (offset, direction) {
+        (Offset::Cx, Direction::Plus) => "further right",
+        (Offset::Cx, Direction::Minus) => "further left",
+        (Offset::Cy, Direction::Plus) => "further down",
+        (Offset::Cy, Direction::Minus) => "further up",
+        (Offset::W, Direction::Plus) => "wider",
+        (Offset::W, Direction::Minus) => "narrower",
+        (Offset::H, Direction::Plus) => "taller",
+        (Offset::H, Direction::Minus) => "shorter",
+    }
+}
