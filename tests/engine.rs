@@ -127,6 +127,30 @@ fn an_offset_without_direction_takes_the_predicted_one() -> Result<()> {
 }
 
 #[test]
+fn a_rule_that_looks_only_at_weights_loses_no_relevance() -> Result<()> {
+    let model = Arc::new(Model::built_in()?);
+    let forward = forward(&model)?;
+    let target = class(HORSE, "sheep", Contrast::Mean);
+    let flat = "classification=flat,localization=flat,high=flat,low=w2,pixels=w2,add=abs";
+    let explainer = Explainer::new(model.clone(), flat.parse()?, 1)?;
+    let diagnosis = explainer.diagnose(&forward, &target)?;
+    let whole = diagnosis.layers.first().context("no layers")?.sum;
+    let pixels: f64 = diagnosis.relevance.iter().map(|&r| f64::from(r)).sum();
+    assert!(
+        (pixels - whole).abs() < 1e-4 * whole.abs(),
+        "{whole} became {pixels}"
+    );
+    let mut usual = Explainer::new(model, Composite::default(), 1)?;
+    let diagnosis = usual.diagnose(&forward, &target)?;
+    let explained = usual.explain(&forward, &[target])?.remove(0).relevance;
+    let difference = (&diagnosis.relevance - &explained)
+        .iter()
+        .fold(0f32, |most, d| most.max(d.abs()));
+    assert!(difference < 1e-6, "{difference}");
+    Ok(())
+}
+
+#[test]
 fn an_edge_starts_with_its_slope_times_the_offset() -> Result<()> {
     let model = Arc::new(Model::built_in()?);
     let forward = forward(&model)?;
@@ -272,7 +296,7 @@ fn compile_with(operator: &str) -> Result<(String, String)> {
         .collect();
     assert!(!heads.is_empty());
     let compiled = layer_types(&graph, &heads, &[])
-        .and_then(|types| compile(&graph, &types, &Composite::default(), &heads));
+        .and_then(|types| compile(&graph, &types, &Composite::default(), &heads, &[]));
     Ok((
         compiled.map_or_else(|error| format!("{error:#}"), |_| "compiles".to_owned()),
         name,

@@ -96,7 +96,7 @@ fn every_rule_and_operator_on_small_nets() -> Result<()> {
                 .filter(|(_, t)| matches!(t, LayerType::Classification | LayerType::Localization))
                 .map(|(tensor, _)| tensor.as_str())
                 .collect();
-            let explanation = compile(&graph, &types, &composite, &heads)
+            let explanation = compile(&graph, &types, &composite, &heads, &[])
                 .with_context(|| format!("{} under {}", net.name, case.composite))?;
             let mut network = Network::load(&explanation.model, 1)
                 .with_context(|| format!("{} under {}", net.name, case.composite))?;

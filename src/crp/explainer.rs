@@ -8,9 +8,11 @@ use ndarray::{Array2, Array3, Array4, ArrayViewD, Axis, Ix4};
 
 use super::compile::{compile, seed_name};
 use super::composite::Composite;
+use super::diagnosis::{Diagnosis, LayerRelevance};
 use super::layers::{LayerTypes, layer_types};
 use super::question::{HeadSeed, Question};
 use super::target::Target;
+use crate::onnx::NodeExt;
 use crate::runtime::{Network, only};
 use crate::ssd::{Forward, Model};
 
@@ -127,13 +129,7 @@ impl Explainer {
         tensor: &str,
         seeds: &[&HeadSeed],
     ) -> Result<Array4<f32>> {
-        let [_, channels, rows, cols] = self.model.graph.feature_map(tensor)?;
-        let mut batch = Array4::zeros((seeds.len(), channels, rows, cols));
-        for (n, seed) in seeds.iter().enumerate() {
-            for &(channel, value) in &seed.values {
-                batch[[n, channel, seed.cell[0], seed.cell[1]]] = value;
-            }
-        }
+        let batch = self.batch(tensor, seeds)?;
         let image: ArrayViewD<f32> = forward.input.tensor.view().into_dyn();
         let model = self.model.clone();
         let network = self.network(tensor)?;
@@ -145,6 +141,70 @@ impl Explainer {
             .context("relevance is not [N, 3, H, W]")
     }
 
+    /// Explains one target and keeps the relevance of every layer on the way. The graph is compiled for this one call.
+    ///
+    /// # Errors
+    /// As [`Explainer::explain`].
+    pub fn diagnose(&self, forward: &Forward, target: &Target) -> Result<Diagnosis> {
+        let question = target.ask(&self.model, &self.composite, forward)?;
+        let graph = &self.model.graph;
+        let tensor = question.seed.tensor.as_str();
+        let layers: Vec<&str> = graph
+            .ancestors([tensor])
+            .into_iter()
+            .rev()
+            .map(|index| graph.nodes()[index].first_output())
+            .filter(|output| self.types.contains_key(*output))
+            .collect();
+        let compiled = compile(graph, &self.types, &self.composite, &[tensor], &layers)?;
+        let mut network = Network::load(&compiled.model, self.threads)?;
+        let batch = self.batch(tensor, &[&question.seed])?;
+        let image: ArrayViewD<f32> = forward.input.tensor.view().into_dyn();
+        let seed = seed_name(tensor);
+        let mut outputs = network.run(&[
+            (&self.model.input_name, image),
+            (&seed, batch.view().into_dyn()),
+        ])?;
+        ensure!(
+            outputs.len() == layers.len() + 1,
+            "the network has other outputs than layers"
+        );
+        let pixels = outputs.remove(0);
+        let layers = layers
+            .iter()
+            .zip(&outputs)
+            .map(|(&layer, relevance)| {
+                let layer_type = self.types.get(layer).context("a layer has no type")?;
+                Ok(LayerRelevance::of(
+                    layer,
+                    *layer_type,
+                    self.composite.rule(*layer_type),
+                    relevance,
+                ))
+            })
+            .collect::<Result<_>>()?;
+        let pixels = pixels
+            .into_dimensionality::<Ix4>()
+            .context("relevance is not [N, 3, H, W]")?;
+        Ok(Diagnosis {
+            question,
+            layers,
+            relevance: pixels.index_axis_move(Axis(0), 0),
+        })
+    }
+
+    /// Seeds at one head tensor as its input, `[N, C, rows, cols]`.
+    fn batch(&self, tensor: &str, seeds: &[&HeadSeed]) -> Result<Array4<f32>> {
+        let [_, channels, rows, cols] = self.model.graph.feature_map(tensor)?;
+        let mut batch = Array4::zeros((seeds.len(), channels, rows, cols));
+        for (n, seed) in seeds.iter().enumerate() {
+            for &(channel, value) in &seed.values {
+                batch[[n, channel, seed.cell[0], seed.cell[1]]] = value;
+            }
+        }
+        Ok(batch)
+    }
+
     fn network(&mut self, tensor: &str) -> Result<&mut Network> {
         match self.networks.iter().position(|(name, _)| name == tensor) {
             Some(index) => {
@@ -152,7 +212,13 @@ impl Explainer {
                 self.networks.push(kept);
             }
             None => {
-                let graph = compile(&self.model.graph, &self.types, &self.composite, &[tensor])?;
+                let graph = compile(
+                    &self.model.graph,
+                    &self.types,
+                    &self.composite,
+                    &[tensor],
+                    &[],
+                )?;
                 let network = Network::load(&graph.model, self.threads)?;
                 if self.networks.len() == KEPT_NETWORKS {
                     self.networks.remove(0);

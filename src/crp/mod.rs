@@ -5,6 +5,7 @@
 
 mod compile;
 mod composite;
+mod diagnosis;
 mod explainer;
 mod layers;
 mod question;
@@ -12,8 +13,9 @@ mod rules;
 mod summary;
 mod target;
 
-pub use compile::{ExplanationGraph, compile, seed_name};
+pub use compile::{ExplanationGraph, compile, relevance_name, seed_name};
 pub use composite::{AddRule, Composite, PRESETS};
+pub use diagnosis::{Diagnosis, LayerRelevance};
 pub use explainer::{Explainer, Explanation};
 pub use layers::{LayerType, LayerTypes, layer_types};
 pub use question::{HeadSeed, Question};

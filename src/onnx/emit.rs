@@ -2,8 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use anyhow::{Result, ensure};
-
 use super::attributes::{int, ints};
 use super::graph::Graph;
 use super::proto::{NodeProto, TensorProto};
@@ -99,28 +97,9 @@ impl Emitter {
         self.inputs.push((name.to_owned(), dims));
     }
 
-    /// The model file: the emitted nodes after the nodes of `graph` that they depend on. `output` is `[N, …]` with
-    /// `dims` after the first and gets the name `output_name`.
-    ///
-    /// # Errors
-    /// `output` was not emitted here.
-    pub fn finish(
-        mut self,
-        graph: &Graph,
-        output: &str,
-        output_name: &str,
-        dims: &[usize],
-    ) -> Result<Vec<u8>> {
-        let made: HashSet<&str> = self
-            .nodes
-            .iter()
-            .flat_map(|n| &n.output)
-            .map(String::as_str)
-            .collect();
-        ensure!(
-            made.contains(output),
-            "'{output}' is written by no emitted node"
-        );
+    /// The model file: the emitted nodes after the nodes of `graph` that they depend on. Each output is an emitted tensor or input `[N, …]`, the name that
+    /// it gets, and its dimensions after the first.
+    pub fn finish(mut self, graph: &Graph, outputs: &[(String, String, Vec<usize>)]) -> Vec<u8> {
         let read = self.nodes.iter().flat_map(|n| &n.input).map(String::as_str);
         let keep = graph.ancestors(read);
         let inputs = self
@@ -128,17 +107,20 @@ impl Emitter {
             .iter()
             .map(|(name, dims)| shapes::value_info(name, dims, Some("N")));
         let inputs = graph.input_infos().iter().cloned().chain(inputs).collect();
-        self.nodes.push(NodeProto {
-            op_type: Some("Identity".to_owned()),
-            input: vec![output.to_owned()],
-            output: vec![output_name.to_owned()],
-            ..Default::default()
-        });
-        let dims: Vec<i64> = std::iter::once(1)
-            .chain(dims.iter().map(|&d| d as i64))
-            .collect();
-        let outputs = vec![shapes::value_info(output_name, &dims, Some("N"))];
-        Ok(graph.assemble(&keep, self.nodes, self.constants, inputs, outputs))
+        let mut infos = Vec::new();
+        for (tensor, name, dims) in outputs {
+            self.nodes.push(NodeProto {
+                op_type: Some("Identity".to_owned()),
+                input: vec![tensor.clone()],
+                output: vec![name.clone()],
+                ..Default::default()
+            });
+            let dims: Vec<i64> = std::iter::once(1)
+                .chain(dims.iter().map(|&d| d as i64))
+                .collect();
+            infos.push(shapes::value_info(name, &dims, Some("N")));
+        }
+        graph.assemble(&keep, self.nodes, self.constants, inputs, infos)
     }
 }
 
@@ -196,9 +178,8 @@ pub(super) mod tests {
         let mut emitter = Emitter::default();
         emitter.batch_input("seed", &[1, 4, 4]);
         let product = emitter.op("Mul", &["seed", &relu], &[]);
-        let bytes = emitter
-            .finish(&graph, &product, "relevance", &[1, 4, 4])
-            .unwrap();
+        let outputs = [(product, "relevance".to_owned(), vec![1, 4, 4])];
+        let bytes = emitter.finish(&graph, &outputs);
         let model = ModelProto::decode(Bytes::from(bytes)).unwrap();
         let graph = model.graph.unwrap();
         let operators: Vec<_> = graph.node.iter().map(|n| n.op_type()).collect();

@@ -27,8 +27,8 @@ const OPERATORS: &str = "Conv, Relu, Clip, LeakyRelu, MaxPool, Add (and BatchNor
 /// A network that computes relevance.
 #[derive(Clone, Debug)]
 pub struct ExplanationGraph {
-    /// The ONNX file. Inputs: the picture, under the model's own name, and [`seed_name`] of each head tensor, `[N, C, H, W]`;
-    /// output: `relevance`, `[N, channels, H, W]` at the picture's size.
+    /// The ONNX file. Inputs: the picture, under the model's own name, and [`seed_name`] of each head tensor, `[N, C, H, W]`.
+    /// Outputs: `relevance`, `[N, channels, H, W]` at the picture's size, then [`relevance_name`] of each watched tensor, `[N, C, H, W]`.
     pub model: Vec<u8>,
 }
 
@@ -37,15 +37,22 @@ pub fn seed_name(tensor: &str) -> String {
     format!("seed:{tensor}")
 }
 
-/// Compiles the relevance graph for seeds at `heads`.
+/// The name of the output that holds the relevance of a watched tensor.
+pub fn relevance_name(tensor: &str) -> String {
+    format!("relevance:{tensor}")
+}
+
+/// Compiles the relevance graph for seeds at `heads`. `watched` names feature maps whose relevance is an output too, beside that of the pixels.
 ///
 /// # Errors
-/// An operator on the path that is not supported, named with its node; a tensor of unknown shape; a head that does not depend on the picture.
+/// An operator on the path that is not supported, named with its node; a tensor of unknown shape; a head that does not depend on the picture; a watched tensor
+/// that no relevance passes.
 pub fn compile(
     graph: &Graph,
     types: &LayerTypes,
     composite: &Composite,
     heads: &[&str],
+    watched: &[&str],
 ) -> Result<ExplanationGraph> {
     ensure!(!heads.is_empty(), "no head tensor to explain");
     let (image, [_, channels, height, width]) = graph.image_input()?;
@@ -68,9 +75,14 @@ pub fn compile(
             },
         );
     }
+    let mut seen = HashMap::new();
     for index in graph.ancestors(heads.iter().copied()).into_iter().rev() {
         let node = &graph.nodes()[index];
-        if let Some(share) = compiler.take(node.first_output()) {
+        let tensor = node.first_output();
+        if let Some(share) = compiler.take(tensor) {
+            if watched.contains(&tensor) {
+                seen.insert(tensor, compiler.materialise(&share));
+            }
             compiler
                 .propagate(node, share)
                 .with_context(|| format!("relevance cannot pass {}", describe(node)))?;
@@ -80,10 +92,19 @@ pub fn compile(
         .take(image)
         .with_context(|| format!("none of {heads:?} depends on the picture '{image}'"))?;
     let relevance = compiler.materialise(&share);
-    let model =
-        compiler
-            .emitter
-            .finish(graph, &relevance, "relevance", &[channels, height, width])?;
+    let mut outputs = vec![(
+        relevance,
+        "relevance".to_owned(),
+        vec![channels, height, width],
+    )];
+    for tensor in watched {
+        let relevance = seen
+            .remove(tensor)
+            .with_context(|| format!("no relevance passes '{tensor}'"))?;
+        let [_, c, h, w] = graph.feature_map(tensor)?;
+        outputs.push((relevance, relevance_name(tensor), vec![c, h, w]));
+    }
+    let model = compiler.emitter.finish(graph, &outputs);
     Ok(ExplanationGraph { model })
 }
 
