@@ -3,11 +3,13 @@
 //! In: a model file as bytes, named float32 arrays. Out: named float32 arrays. The library is loaded at the first network, never before, so that
 //! whoever only looks at a program or a plugin does not need it.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use ndarray::{ArrayD, ArrayViewD};
+use ort::LoadDynamicError;
 use ort::environment::Environment;
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
@@ -36,7 +38,7 @@ impl std::fmt::Display for RuntimeUnavailable {
     }
 }
 
-impl std::error::Error for RuntimeUnavailable {}
+impl Error for RuntimeUnavailable {}
 
 /// A network ready to run.
 pub struct Network {
@@ -117,32 +119,39 @@ fn environment() -> Result<Environment> {
                 return Ok(environment);
             }
             Err(error) => {
-                let cause =
-                    std::error::Error::source(&error).map_or(String::new(), |s| format!(": {s}"));
-                refused.push(format!("{}: {error}{cause}", path.display()));
+                let reason = match &error {
+                    LoadDynamicError::Dlopen { error, .. } => error.source(),
+                    _ => None,
+                };
+                refused.push(match reason {
+                    Some(reason) => reason.to_string(),
+                    None => error.to_string(),
+                });
             }
         }
     }
-    let found = if refused.is_empty() {
-        "it was not found".to_owned()
-    } else {
-        refused.join("; ")
+    let cache = cache_folder().map_or("the user's cache folder".to_owned(), |p| {
+        p.display().to_string()
+    });
+    let found = match (refused.is_empty(), named_library()) {
+        (_, Some(_)) => format!("{LIBRARY_VARIABLE} is set, but {}", refused.join("; ")),
+        (true, None) => format!(
+            "it is neither in {} nor in {cache}",
+            SYSTEM_FOLDERS.join(", ")
+        ),
+        (false, None) => refused.join("; "),
     };
     Err(RuntimeUnavailable(format!(
         "ONNX Runtime (libonnxruntime.so, 1.22 or newer) cannot be loaded: {found}. \
-         Looked at ${LIBRARY_VARIABLE}, {} and {}. Set {LIBRARY_VARIABLE} to the library's absolute path, \
-         or run setup/onnxruntime.sh in the ssdcrp source folder",
-        SYSTEM_FOLDERS.join(", "),
-        cache_folder().map_or("the user's cache folder".to_owned(), |p| p.display().to_string()),
+         Set {LIBRARY_VARIABLE} to the library's absolute path, or run setup/onnxruntime.sh in the ssdcrp source folder"
     ))
     .into())
 }
 
 /// Libraries to try, best first. A library that the user named is the only one: another in its place would hide the mistake.
 fn candidates() -> Vec<PathBuf> {
-    if let Some(named) = std::env::var_os(LIBRARY_VARIABLE).filter(|v| !v.is_empty()) {
-        let named = PathBuf::from(named);
-        return vec![std::path::absolute(&named).unwrap_or(named)];
+    if let Some(named) = named_library() {
+        return vec![named];
     }
     SYSTEM_FOLDERS
         .iter()
@@ -150,6 +159,11 @@ fn candidates() -> Vec<PathBuf> {
         .chain(cache_folder())
         .filter_map(|folder| library_in(&folder))
         .collect()
+}
+
+fn named_library() -> Option<PathBuf> {
+    let named = PathBuf::from(std::env::var_os(LIBRARY_VARIABLE).filter(|v| !v.is_empty())?);
+    Some(std::path::absolute(&named).unwrap_or(named))
 }
 
 /// `libonnxruntime.so` itself or the highest version of it in a folder.

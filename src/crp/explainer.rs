@@ -38,7 +38,7 @@ pub struct Explanation {
     pub question: Question,
     /// R of every input value, `[3, H, W]`, at the network's input size.
     pub relevance: Array3<f32>,
-    /// The time that the batch it was in took, compilation included where the graph was not there yet.
+    /// The time that propagation took, for the whole batch that it was in; compiling a graph that was not there yet is not counted.
     pub took: Duration,
 }
 
@@ -96,9 +96,7 @@ impl Explainer {
                 .filter(|&i| &questions[i].seed.tensor == tensor)
                 .collect();
             let seeds: Vec<&HeadSeed> = batch.iter().map(|&i| &questions[i].seed).collect();
-            let started = Instant::now();
-            let relevance = self.propagate(forward, tensor, &seeds)?;
-            let took = started.elapsed();
+            let (relevance, took) = self.propagate(forward, tensor, &seeds)?;
             for (&index, relevance) in batch.iter().zip(relevance.outer_iter()) {
                 ensure!(
                     relevance.iter().all(|r| r.is_finite()),
@@ -122,23 +120,26 @@ impl Explainer {
             .collect())
     }
 
-    /// Relevance of the pixels, `[N, 3, H, W]`, for N seeds at one head tensor.
+    /// Relevance of the pixels, `[N, 3, H, W]`, for N seeds at one head tensor, and the time that the network ran.
     fn propagate(
         &mut self,
         forward: &Forward,
         tensor: &str,
         seeds: &[&HeadSeed],
-    ) -> Result<Array4<f32>> {
+    ) -> Result<(Array4<f32>, Duration)> {
         let batch = self.batch(tensor, seeds)?;
         let image: ArrayViewD<f32> = forward.input.tensor.view().into_dyn();
         let model = self.model.clone();
         let network = self.network(tensor)?;
         let seed = seed_name(tensor);
+        let started = Instant::now();
         let outputs =
             network.run(&[(&model.input_name, image), (&seed, batch.view().into_dyn())])?;
-        only(outputs)?
+        let took = started.elapsed();
+        let relevance = only(outputs)?
             .into_dimensionality::<Ix4>()
-            .context("relevance is not [N, 3, H, W]")
+            .context("relevance is not [N, 3, H, W]")?;
+        Ok((relevance, took))
     }
 
     /// Explains one target and keeps the relevance of every layer on the way. The graph is compiled for this one call.

@@ -1,0 +1,120 @@
+//! Which default box is meant: `--best`, `--at X,Y` or `--box N` in, what the network said there out.
+
+use std::str::FromStr;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use ssdcrp::ssd::Detection;
+
+use super::seen::Seen;
+use super::text;
+
+/// How the default box is named.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub struct Choice {
+    /// Explain the detection with the highest score (this is the default)
+    #[arg(long)]
+    best: bool,
+    /// Explain the best of the detections at this point, in pixels from the top left
+    #[arg(long, value_name = "X,Y")]
+    at: Option<Point>,
+    /// Explain this default box, detected or not; `detect` prints the numbers of the detected ones
+    #[arg(long = "box", value_name = "N")]
+    default_box: Option<usize>,
+}
+
+/// A place in the photo, pixels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    x: f32,
+    y: f32,
+}
+
+impl FromStr for Point {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let number = |text: &str| text.trim().parse().ok().filter(|n: &f32| n.is_finite());
+        let point = text.split_once(',').and_then(|(x, y)| {
+            Some(Self {
+                x: number(x)?,
+                y: number(y)?,
+            })
+        });
+        point.context("two numbers with a comma between them are expected, as in 320,200")
+    }
+}
+
+impl Choice {
+    /// What the network said at the default box that is meant.
+    ///
+    /// # Errors
+    /// There is no such box, or no detection there; the message says what there is instead.
+    pub fn of(&self, seen: &Seen) -> Result<Detection> {
+        let name = seen.path.display();
+        if let Some(default_box) = self.default_box {
+            return seen.detector.describe(&seen.forward, default_box);
+        }
+        let Some(best) = seen.detections.first() else {
+            bail!(
+                "nothing scores above {} in {name}: lower --score-threshold, or name a default box with --box",
+                seen.thresholds.score
+            );
+        };
+        let Some(point) = self.at else {
+            return Ok(best.clone());
+        };
+        let (width, height) = seen.photo.dimensions();
+        ensure!(
+            (0.0..=width as f32).contains(&point.x) && (0.0..=height as f32).contains(&point.y),
+            "{},{} lies outside of {name}, which is {width}x{height}",
+            point.x,
+            point.y
+        );
+        let hit = seen
+            .detections
+            .iter()
+            .find(|detection| contains(seen.pixels(detection), point));
+        hit.cloned().with_context(|| {
+            format!(
+                "nothing was detected at {},{} in {name}; there is {}",
+                point.x,
+                point.y,
+                text::list(seen)
+            )
+        })
+    }
+}
+
+fn contains([x0, y0, x1, y1]: [f32; 4], point: Point) -> bool {
+    (x0..=x1).contains(&point.x) && (y0..=y1).contains(&point.y)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_are_two_numbers() {
+        assert_eq!(
+            "320,200.5".parse::<Point>().unwrap(),
+            Point { x: 320.0, y: 200.5 }
+        );
+        assert_eq!(
+            " 3 , 4 ".parse::<Point>().unwrap(),
+            Point { x: 3.0, y: 4.0 }
+        );
+        for text in ["320", "320x200", "1,2,3", "a,b", "NaN,1", "1,inf", ""] {
+            assert!(text.parse::<Point>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_box_contains_its_edges_and_a_broken_one_nothing() {
+        let at = |x, y| contains([10.0, 20.0, 30.0, 40.0], Point { x, y });
+        assert!(at(10.0, 40.0) && at(20.0, 30.0));
+        assert!(!at(9.0, 30.0) && !at(20.0, 41.0));
+        assert!(!contains([f32::NAN; 4], Point { x: 0.0, y: 0.0 }));
+    }
+}

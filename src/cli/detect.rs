@@ -1,0 +1,43 @@
+//! `ssdcrp detect`: a photo in, its detections out, as a table or as JSON.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::seen::{Seen, ThresholdOptions};
+use super::{Engine, json, output, text};
+
+const EXAMPLES: &str = "\
+Examples:
+  ssdcrp detect photo.jpg
+  ssdcrp detect photo.jpg --score-threshold 0.3
+  ssdcrp detect photo.jpg --json | jq '.detections[] | {label, score, box}'";
+
+/// List what the detector finds in a photo.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", json::DETECTION_FIELDS))]
+pub struct Detect {
+    /// JPEG or PNG
+    image: PathBuf,
+    /// Print JSON, one line, rather than a table
+    #[arg(long)]
+    json: bool,
+    /// Add the logits of all classes to each detection in the JSON
+    #[arg(long, requires = "json")]
+    logits: bool,
+    #[command(flatten)]
+    thresholds: ThresholdOptions,
+}
+
+impl Detect {
+    /// Prints the detections.
+    pub fn run(&self, engine: &Engine) -> Result<()> {
+        let seen = Seen::look(engine, &self.image, &self.thresholds)?;
+        if self.json {
+            output::print_json(&json::Report::new(&seen, self.logits)?)
+        } else {
+            output::print(&text::table(&seen)?)
+        }
+    }
+}

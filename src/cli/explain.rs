@@ -1,0 +1,187 @@
+//! `ssdcrp explain`: a photo and a question in; the relevance of its pixels out, as a picture, as an array, as numbers.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use ndarray::Array2;
+use ssdcrp::crp::{
+    Composite, Contrast, Explainer, Explanation, PRESETS, Summary, Target, TargetOutput,
+};
+use ssdcrp::ssd::Detection;
+
+use super::choice::Choice;
+use super::seen::{Seen, ThresholdOptions};
+use super::{Engine, json, output, picture, text};
+
+const EXAMPLES: &str = "\
+Examples:
+  Why is that a sheep, and not a horse?
+    ssdcrp explain photo.jpg --at 400,250 --target class:sheep --contrast class:horse -o why.png
+  What makes the box so wide?
+    ssdcrp explain photo.jpg --box 1406 --target offset:w+ -o wider.png
+  The relevance itself, for NumPy:
+    ssdcrp explain photo.jpg --npy relevance.npy
+  Classic LRP, which hardly knows one class from another:
+    ssdcrp explain photo.jpg --composite lrp-alpha1beta0 -o lrp.png
+
+Red speaks for what is explained, blue against it. Without -o, --npy and --json a short summary is printed and no file is written.";
+
+/// Explain one default box of a photo: which pixels speak for its class or for the place of its box, and which against.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}\n{}", json::DETECTION_FIELDS, json::EXPLANATION_FIELDS))]
+pub struct Explain {
+    /// JPEG or PNG
+    image: PathBuf,
+    #[command(flatten)]
+    choice: Choice,
+    /// What to explain at that box: class:NAME (a label or a number), offset:cx, cy, w or h, or edge:left, right, top or bottom; the last two with + or - behind
+    /// them for the direction (+ is right, down, wider, taller) [default: the predicted class; the direction that the network predicted]
+    #[arg(long, value_name = "TARGET")]
+    target: Option<String>,
+    /// What to set it against: mean (of all other classes; of an offset, the same one of the cell's other boxes), softmax (the other classes by their
+    /// probability), class:NAME, runner-up, none [default: the composite's for a class, mean for crp; none for an offset or edge]
+    #[arg(long, value_name = "CONTRAST")]
+    contrast: Option<String>,
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = PRESETS[0],
+        help = format!("Rules of propagation: {}, or crp with other rules, such as high=epsilon:0.25std,low=zplus", PRESETS.join(", "))
+    )]
+    composite: String,
+    /// Write the photo with heatmap, boxes and caption over it, as PNG
+    #[arg(short, long, value_name = "PNG")]
+    output: Option<PathBuf>,
+    /// Write the relevance, summed over the colour channels and not normalised: float32 [H, W] at the size of the network's input
+    #[arg(long, value_name = "NPY")]
+    npy: Option<PathBuf>,
+    /// Print JSON, one line, rather than a summary
+    #[arg(long)]
+    json: bool,
+    /// Add the logits of all classes to each detection in the JSON
+    #[arg(long, requires = "json")]
+    logits: bool,
+    #[command(flatten)]
+    thresholds: ThresholdOptions,
+}
+
+/// An explanation with what is derived from it.
+struct Answer {
+    /// The explained box, as the class that is explained; where that is none, as the chosen one.
+    explained: Detection,
+    explanation: Explanation,
+    /// Relevance summed over the colour channels, `[H, W]`.
+    map: Array2<f32>,
+    summary: Summary,
+}
+
+impl Explain {
+    /// Explains, writes the files that were asked for, and prints.
+    pub fn run(&self, engine: &Engine) -> Result<()> {
+        // Mistakes in the question are told before the network is loaded.
+        let output: Option<TargetOutput> = self.target.as_deref().map(str::parse).transpose()?;
+        let contrast: Option<Contrast> = self.contrast.as_deref().map(str::parse).transpose()?;
+        let composite: Composite = self.composite.parse()?;
+        if let Some(path) = &self.output {
+            output::check_picture_name(path)?;
+        }
+        for path in self.output.iter().chain(&self.npy) {
+            output::check_is_not(path, &self.image)?;
+        }
+
+        let seen = Seen::look(engine, &self.image, &self.thresholds)?;
+        let chosen = self.choice.of(&seen)?;
+        let predicted = Target::predicted_class(&chosen);
+        let output = output.unwrap_or(predicted.output);
+        let targets = [Target {
+            output,
+            contrast,
+            ..predicted
+        }];
+        let mut explainer = Explainer::new(seen.model.clone(), composite, engine.threads())?;
+        let explanations = explainer.explain(&seen.forward, &targets)?;
+        let answers = targets
+            .iter()
+            .zip(explanations)
+            .map(|(target, explanation)| Answer::new(&seen, &chosen, target, explanation))
+            .collect::<Result<Vec<_>>>()?;
+
+        for (path, answer) in self.output.iter().zip(&answers) {
+            let caption = self.caption(answer);
+            output::write_picture(
+                path,
+                &picture::draw(&seen, &answer.map, &answer.explained, &caption)?,
+            )?;
+        }
+        for (path, answer) in self.npy.iter().zip(&answers) {
+            output::write_map(path, &answer.map)?;
+        }
+        if self.json {
+            let mut report = json::Report::new(&seen, self.logits)?;
+            for answer in &answers {
+                report.add(&answer.explanation, &self.composite, &answer.summary);
+            }
+            return output::print_json(&report);
+        }
+        output::print(&self.summary(&seen, &answers)?)
+    }
+
+    /// What is explained; under another composite than the default also under which.
+    fn caption(&self, answer: &Answer) -> String {
+        let words = &answer.explanation.question.words;
+        if self.composite == PRESETS[0] {
+            words.clone()
+        } else {
+            format!("{words} ({})", self.composite)
+        }
+    }
+
+    fn summary(&self, seen: &Seen, answers: &[Answer]) -> Result<String> {
+        let mut text = text::heading(seen);
+        for answer in answers {
+            let Answer {
+                explained,
+                explanation,
+                summary,
+                ..
+            } = answer;
+            text += &text::explained(seen, explained, explanation, &self.composite, summary)?;
+        }
+        let written: Vec<String> = self
+            .output
+            .iter()
+            .chain(&self.npy)
+            .map(|path| path.display().to_string())
+            .collect();
+        text += &if written.is_empty() {
+            "no file was asked for: -o why.png draws it over the photo, --npy relevance.npy keeps the numbers\n".to_owned()
+        } else {
+            format!("written: {}\n", written.join(", "))
+        };
+        Ok(text)
+    }
+}
+
+impl Answer {
+    fn new(
+        seen: &Seen,
+        chosen: &Detection,
+        target: &Target,
+        explanation: Explanation,
+    ) -> Result<Self> {
+        let explained = if let TargetOutput::Class(name) = &target.output {
+            seen.as_class(chosen, seen.model.manifest.class_named(name)?)?
+        } else {
+            chosen.clone()
+        };
+        let map = explanation.map();
+        let summary = Summary::of(&map, explained.rect);
+        Ok(Self {
+            explained,
+            explanation,
+            map,
+            summary,
+        })
+    }
+}

@@ -1,0 +1,142 @@
+//! The JSON form of detections and explanations: what the engine found in, records with the documented fields out.
+
+use std::borrow::Cow;
+
+use anyhow::Result;
+use serde::Serialize;
+use ssdcrp::crp::{Explanation, Summary};
+use ssdcrp::ssd::{Detection, Model};
+
+use super::seen::Seen;
+
+/// What the fields of a detection mean, for `--help`.
+pub const DETECTION_FIELDS: &str = "\
+JSON, one line on standard output: image, width, height (pixels, upright), model, and detections, best first:
+  label, class   the class's name and number
+  score          0 to 1
+  box            [x0, y0, x1, y1], pixels from the top left, cut off at the picture's edge
+  default_box    the network's default box that it comes from; explain takes it as --box
+  head, cell     where that lies in the network: the scale, and [row, column, shape] there
+  offsets        [cx, cy, w, h], as the network gave them
+  runner_up      label, class and score of the next best class at this default box
+  logits         with --logits: of all classes, by number";
+
+/// What the fields of an explanation mean, for `--help`.
+pub const EXPLANATION_FIELDS: &str = "\
+  explanations   besides, with R the relevance of a pixel, summed over the colour channels:
+    default_box, target, contrast, composite: what was explained
+    sum            of R over all pixels
+    sum_abs        of |R| over all pixels
+    positive_share sum of max(R, 0) / sum of |R|: above 0.5 more speaks for than against
+    in_box_share   sum of |R| in the explained box / sum of |R|
+    ms             milliseconds that the propagation took";
+
+/// A photo's report.
+#[derive(Serialize)]
+pub struct Report<'a> {
+    image: Cow<'a, str>,
+    width: u32,
+    height: u32,
+    model: &'a str,
+    detections: Vec<DetectionRecord<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanations: Option<Vec<ExplanationRecord<'a>>>,
+}
+
+#[derive(Serialize)]
+struct DetectionRecord<'a> {
+    label: Cow<'a, str>,
+    class: usize,
+    score: f32,
+    r#box: [f32; 4],
+    default_box: usize,
+    head: usize,
+    cell: [usize; 3],
+    offsets: [f32; 4],
+    runner_up: Option<RunnerUp<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logits: Option<&'a [f32]>,
+}
+
+#[derive(Serialize)]
+struct RunnerUp<'a> {
+    label: Cow<'a, str>,
+    class: usize,
+    score: f32,
+}
+
+#[derive(Serialize)]
+struct ExplanationRecord<'a> {
+    default_box: usize,
+    target: &'a str,
+    contrast: &'a str,
+    composite: &'a str,
+    sum: f64,
+    sum_abs: f64,
+    positive_share: f64,
+    in_box_share: f64,
+    ms: f64,
+}
+
+impl<'a> Report<'a> {
+    /// The detections, with all their `logits` or without.
+    pub fn new(seen: &'a Seen, logits: bool) -> Result<Self> {
+        let record = |detection| DetectionRecord::new(seen, detection, logits);
+        Ok(Self {
+            image: seen.path.to_string_lossy(),
+            width: seen.photo.width(),
+            height: seen.photo.height(),
+            model: &seen.model.manifest.name,
+            detections: seen.detections.iter().map(record).collect::<Result<_>>()?,
+            explanations: None,
+        })
+    }
+
+    /// Adds an explanation under a composite, with its summary.
+    pub fn add(&mut self, explanation: &'a Explanation, composite: &'a str, summary: &Summary) {
+        let question = &explanation.question;
+        self.explanations
+            .get_or_insert_default()
+            .push(ExplanationRecord {
+                default_box: explanation.default_box,
+                target: &question.target,
+                contrast: &question.contrast,
+                composite,
+                sum: summary.sum,
+                sum_abs: summary.sum_abs,
+                positive_share: summary.positive_share,
+                in_box_share: summary.in_box_share,
+                ms: explanation.took.as_secs_f64() * 1e3,
+            });
+    }
+}
+
+impl<'a> DetectionRecord<'a> {
+    fn new(seen: &'a Seen, detection: &'a Detection, logits: bool) -> Result<Self> {
+        let location = seen.location(detection)?;
+        Ok(Self {
+            label: seen.model.manifest.label(detection.class),
+            class: detection.class,
+            score: detection.score,
+            r#box: seen.pixels(detection),
+            default_box: detection.default_box,
+            head: location.head,
+            cell: [location.row, location.col, location.shape],
+            offsets: detection.offsets,
+            runner_up: detection
+                .runner_up
+                .map(|runner_up| RunnerUp::new(&seen.model, runner_up)),
+            logits: logits.then_some(&detection.logits),
+        })
+    }
+}
+
+impl<'a> RunnerUp<'a> {
+    fn new(model: &'a Model, (class, score): (usize, f32)) -> Self {
+        Self {
+            label: model.manifest.label(class),
+            class,
+            score,
+        }
+    }
+}

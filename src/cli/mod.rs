@@ -1,0 +1,96 @@
+//! The command line: what can be asked is declared here and in one file for each subcommand, which also answers it.
+//!
+//! What subcommands share: [`photo`] reads pictures, [`seen`] runs the detector, [`choice`] finds the default box that is meant, [`json`] and [`text`]
+//! say what was found, [`picture`] draws it, [`output`] brings it to standard output and into files.
+
+mod choice;
+mod detect;
+mod explain;
+mod json;
+mod output;
+mod photo;
+mod picture;
+mod seen;
+mod text;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use ssdcrp::ssd::Model;
+
+const EXAMPLES: &str = "\
+Examples:
+  ssdcrp detect photo.jpg
+  ssdcrp explain photo.jpg -o why.png
+  ssdcrp explain photo.jpg --at 400,250 --contrast runner-up -o why.png
+  ssdcrp explain photo.jpg --at 400,250 --target offset:w+ -o wider.png
+
+ONNX Runtime (libonnxruntime.so, 1.22 or newer) has to be installed; the variable ORT_DYLIB_PATH names it where it is not found.
+Exit status: 0 done, 1 failed (one line on standard error says why), 2 wrong usage.";
+
+/// Finds objects in photos with a single-shot detector (SSD), and explains by Contrastive Relevance Propagation (CRP) which pixels made the network say so.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES, propagate_version = true)]
+pub struct Arguments {
+    #[command(flatten)]
+    engine: Engine,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Detect(detect::Detect),
+    Explain(explain::Explain),
+}
+
+/// What every subcommand runs on.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Engine")]
+struct Engine {
+    /// Detector to use, an ONNX file with its manifest NAME.toml beside it [default: ssdlite_mobilenet_v2, trained on COCO, built in]
+    #[arg(long, value_name = "FILE", global = true)]
+    model: Option<PathBuf>,
+    /// Threads for the network; 0 takes as many as there are cores
+    #[arg(long, value_name = "N", global = true, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=256))]
+    threads: u16,
+}
+
+impl Engine {
+    fn model(&self) -> Result<Arc<Model>> {
+        let model = match &self.model {
+            Some(path) => Model::read(path)?,
+            None => Model::built_in()?,
+        };
+        Ok(Arc::new(model))
+    }
+
+    fn threads(&self) -> usize {
+        self.threads.into()
+    }
+}
+
+/// Does what was asked.
+///
+/// # Errors
+/// Whatever keeps it from being done, in words for the user.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    match &arguments.command {
+        Command::Detect(detect) => detect.run(&arguments.engine),
+        Command::Explain(explain) => explain.run(&arguments.engine),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_declaration_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

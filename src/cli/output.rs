@@ -1,0 +1,181 @@
+//! Where results go: text onto standard output, files that are there whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Cursor, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use image::{ImageFormat, RgbImage};
+use ndarray::Array2;
+use ndarray_npy::WriteNpyExt;
+use serde::Serialize;
+
+/// Prints text that ends with a newline. A reader that has gone away, as `head` does, wanted no more: that is no error.
+pub fn print(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints a value as JSON in one line.
+pub fn print_json(value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_string(value).context("cannot write JSON")?;
+    text.push('\n');
+    print(&text)
+}
+
+/// Fails where `path` could not become a picture: another format is meant than PNG.
+pub fn check_picture_name(path: &Path) -> Result<()> {
+    let png = path
+        .extension()
+        .is_none_or(|extension| extension.eq_ignore_ascii_case("png"));
+    ensure!(
+        png,
+        "cannot write {}: pictures are written as PNG, name it .png",
+        path.display()
+    );
+    Ok(())
+}
+
+/// Fails where writing `path` would replace the photo that is read.
+pub fn check_is_not(path: &Path, photo: &Path) -> Result<()> {
+    let same = matches!((fs::canonicalize(path), fs::canonicalize(photo)), (Ok(path), Ok(photo)) if path == photo);
+    ensure!(
+        !same,
+        "cannot write {}: that is the photo itself, name another file",
+        path.display()
+    );
+    Ok(())
+}
+
+/// Writes a picture as PNG.
+pub fn write_picture(path: &Path, picture: &RgbImage) -> Result<()> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, ImageFormat::Png)?;
+    replace(path, bytes.get_ref())
+}
+
+/// Writes a map `[H, W]` as NumPy's NPY, float32.
+pub fn write_map(path: &Path, map: &Array2<f32>) -> Result<()> {
+    let mut bytes = Vec::new();
+    map.write_npy(&mut bytes)?;
+    replace(path, &bytes)
+}
+
+/// Makes `content` the file at `path`. It is written beside it under another name first, so that on failure what was there stays as it was. A link stays one, and its
+/// target is replaced; a device or pipe is simply written to.
+fn replace(path: &Path, content: &[u8]) -> Result<()> {
+    let written = match fs::canonicalize(path) {
+        Ok(existing) if !existing.is_file() => fs::write(existing, content),
+        Ok(existing) => write_beside(&existing, content),
+        Err(_) => write_beside(path, content),
+    };
+    written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn write_beside(path: &Path, content: &[u8]) -> io::Result<()> {
+    let (mut file, partial) = partial_file(path)?;
+    let written = file
+        .write_all(content)
+        // Some file systems tell of a full disk only now.
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&partial, path));
+    if written.is_err() {
+        // The first failure is the one to report.
+        let _ = fs::remove_file(&partial);
+    }
+    written
+}
+
+/// A new file in the folder of `path`, with its name.
+fn partial_file(path: &Path) -> io::Result<(File, PathBuf)> {
+    let process = std::process::id();
+    let mut attempt = 0;
+    loop {
+        let partial = path.with_file_name(format!(".ssdcrp-{process}-{attempt}.partial"));
+        match OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&partial)
+        {
+            // Left behind by a process that was killed.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => attempt += 1,
+            opened => return Ok((opened?, partial)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_else_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        for content in ["first", "the second"] {
+            replace(&path, content.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+            assert_eq!(names(folder.path()), ["a.png"]);
+        }
+    }
+
+    #[test]
+    fn a_link_stays_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, target) = (folder.path().join("link"), folder.path().join("target"));
+        fs::write(&target, "old").unwrap();
+        std::os::unix::fs::symlink("target", &link).unwrap();
+        replace(&link, b"new").unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "new");
+        assert!(link.is_symlink());
+    }
+
+    #[test]
+    fn a_failure_leaves_nothing_behind_and_names_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("taken");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("inside"), "").unwrap();
+        let error = format!("{:#}", replace(&path, b"x").unwrap_err());
+        assert!(
+            error.starts_with(&format!("cannot write {}: ", path.display())),
+            "{error}"
+        );
+        assert!(replace(&folder.path().join("nowhere/a.png"), b"x").is_err());
+        assert!(replace(&folder.path().join(".."), b"x").is_err());
+        assert_eq!(names(folder.path()), ["taken"]);
+        // A rename that fails after all was written.
+        assert!(write_beside(&path, b"x").is_err());
+        assert_eq!(names(folder.path()), ["taken"]);
+    }
+
+    #[test]
+    fn a_device_is_written_to_and_stays_a_device() {
+        replace(Path::new("/dev/null"), b"x").unwrap();
+        assert!(!Path::new("/dev/null").is_file());
+        let error = format!("{:#}", replace(Path::new("/dev/full"), b"x").unwrap_err());
+        assert!(error.starts_with("cannot write /dev/full: "), "{error}");
+    }
+
+    #[test]
+    fn only_png_is_promised() {
+        for name in ["a.png", "a.PNG", "a", "folder.d/a"] {
+            check_picture_name(Path::new(name)).unwrap();
+        }
+        assert!(check_picture_name(Path::new("a.jpg")).is_err());
+    }
+}

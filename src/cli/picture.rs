@@ -1,0 +1,46 @@
+//! An explanation drawn over its photo: the heatmap, the explained box, the other detections, and in words what is explained.
+
+use anyhow::Result;
+use image::RgbImage;
+use ndarray::Array2;
+use ssdcrp::heatmap::{Heatmap, Scale};
+use ssdcrp::overlay::{self, BoxMark, Scene};
+use ssdcrp::ssd::Detection;
+
+use super::seen::Seen;
+
+/// The photo at its own size with `map` `[H, W]` over it. `explained` is marked as the explained box, whether it was detected or not; `caption` says what of it.
+pub fn draw(
+    seen: &Seen,
+    map: &Array2<f32>,
+    explained: &Detection,
+    caption: &str,
+) -> Result<RgbImage> {
+    let heatmap = Heatmap::normalise(map.view(), Scale::default());
+    let is_explained = |other: &Detection| {
+        (other.default_box, other.class) == (explained.default_box, explained.class)
+    };
+    let others = seen.detections.iter().filter(|other| !is_explained(other));
+    let mark = |detection: &Detection, explained| BoxMark {
+        rect: seen.pixels(detection),
+        label: seen.label(detection),
+        colour: overlay::class_colour(detection.class),
+        explained,
+    };
+    let boxes: Vec<BoxMark> = std::iter::once(mark(explained, true))
+        .chain(others.map(|other| mark(other, false)))
+        .collect();
+    let mut picture = seen.photo.clone();
+    let canvas = overlay::render(&Scene {
+        width: picture.width(),
+        height: picture.height(),
+        heatmap: Some(&heatmap),
+        opacity: 1.0,
+        boxes: &boxes,
+        draw_boxes: true,
+        draw_labels: true,
+        caption: Some(caption),
+    });
+    canvas.compose_onto(&mut picture)?;
+    Ok(picture)
+}

@@ -1,0 +1,122 @@
+//! The detector's look at one photo: where every subcommand begins. A photo's name in; the photo, the forward pass and the detections out.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use image::RgbImage;
+use ssdcrp::ssd::decode::Scorer;
+use ssdcrp::ssd::{Detection, Detector, Forward, Location, Model, Thresholds, preprocess};
+
+use super::{Engine, photo};
+
+/// What becomes a detection, where the manifest's settings are not wanted.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Detections")]
+pub struct ThresholdOptions {
+    /// Detections score higher than this, 0 to 1 [default: the model's own]
+    #[arg(long, value_name = "SCORE", value_parser = share)]
+    score_threshold: Option<f32>,
+    /// Of two detections of one class that overlap more than this (intersection over union), 0 to 1, the better one stays [default: the model's own]
+    #[arg(long, value_name = "IOU", value_parser = share)]
+    iou_threshold: Option<f32>,
+}
+
+fn share(text: &str) -> Result<f32> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => bail!("a number from 0 to 1 is expected"),
+    }
+}
+
+/// A photo that the detector has looked at.
+pub struct Seen {
+    /// The photo's name as the user gave it.
+    pub path: PathBuf,
+    /// The photo, upright.
+    pub photo: RgbImage,
+    pub model: Arc<Model>,
+    pub detector: Detector,
+    pub forward: Forward,
+    pub thresholds: Thresholds,
+    /// Best first.
+    pub detections: Vec<Detection>,
+}
+
+impl Seen {
+    /// Reads the photo at `path`, loads the model and runs it.
+    pub fn look(engine: &Engine, path: &Path, options: &ThresholdOptions) -> Result<Self> {
+        let photo = photo::read(path)?;
+        let model = engine.model()?;
+        let mut thresholds = Thresholds::from(&model.manifest.detection);
+        thresholds.score = options.score_threshold.unwrap_or(thresholds.score);
+        thresholds.iou = options.iou_threshold.unwrap_or(thresholds.iou);
+
+        let mut detector = Detector::new(model.clone(), engine.threads())?;
+        let input = preprocess::sample(&photo, model.input_size, &model.manifest.input)?;
+        let forward = detector.forward(input)?;
+        let detections = detector.detections(&forward, thresholds)?;
+        Ok(Self {
+            path: path.to_owned(),
+            photo,
+            model,
+            detector,
+            forward,
+            thresholds,
+            detections,
+        })
+    }
+
+    /// Corners x0, y0, x1, y1 of a detection's box in pixels of the photo.
+    pub fn pixels(&self, detection: &Detection) -> [f32; 4] {
+        let (width, height) = self.photo.dimensions();
+        let [x0, y0, x1, y1] = detection.rect;
+        let (width, height) = (width as f32, height as f32);
+        [x0 * width, y0 * height, x1 * width, y1 * height]
+    }
+
+    /// The cell that a detection comes from.
+    pub fn location(&self, detection: &Detection) -> Result<Location> {
+        let location = self.model.layout.locate(detection.default_box);
+        location.with_context(|| format!("there is no default box {}", detection.default_box))
+    }
+
+    /// The same default box, looked at as `class`: its label and score are then those of that class.
+    pub fn as_class(&self, detection: &Detection, class: usize) -> Result<Detection> {
+        let logit = detection
+            .logits
+            .get(class)
+            .with_context(|| format!("there is no class {class}"))?;
+        let scorer = Scorer::new(self.model.manifest.output.activation, &detection.logits);
+        Ok(Detection {
+            class,
+            score: scorer.score(*logit),
+            ..detection.clone()
+        })
+    }
+
+    /// "sheep 0.92", for people.
+    pub fn label(&self, detection: &Detection) -> String {
+        format!(
+            "{} {:.2}",
+            self.model.manifest.label(detection.class),
+            detection.score
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_lies_between_0_and_1() {
+        for (text, expected) in [("0", 0.0), ("0.25", 0.25), ("1", 1.0)] {
+            assert_eq!(share(text).unwrap(), expected);
+        }
+        for text in ["-0.1", "1.01", "NaN", "inf", "half", ""] {
+            assert!(share(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What was found, in words and tables for people.
+
+use std::fmt::Write;
+
+use anyhow::Result;
+use ssdcrp::crp::{Explanation, Summary};
+use ssdcrp::ssd::Detection;
+
+use super::seen::Seen;
+
+/// How many detections a sentence lists.
+const LISTED: usize = 6;
+
+/// The photo's size, then a row for each detection.
+pub fn table(seen: &Seen) -> Result<String> {
+    let mut text = heading(seen);
+    if seen.detections.is_empty() {
+        writeln!(text, "nothing scores above {}", seen.thresholds.score)?;
+        return Ok(text);
+    }
+    let header = [
+        "label",
+        "score",
+        "box",
+        "default box",
+        "head",
+        "row,column,shape",
+        "runner-up",
+    ];
+    let mut rows = vec![header.map(str::to_owned)];
+    for detection in &seen.detections {
+        let location = seen.location(detection)?;
+        let runner_up = detection.runner_up.map_or(String::new(), |(class, score)| {
+            format!("{} {score:.3}", seen.model.manifest.label(class))
+        });
+        rows.push([
+            seen.model.manifest.label(detection.class).into_owned(),
+            format!("{:.3}", detection.score),
+            corners(seen, detection),
+            detection.default_box.to_string(),
+            location.head.to_string(),
+            format!("{},{},{}", location.row, location.col, location.shape),
+            runner_up,
+        ]);
+    }
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: [usize; 7] = std::array::from_fn(width);
+    for row in &rows {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        writeln!(text, "{}", cells.join("  ").trim_end())?;
+    }
+    Ok(text)
+}
+
+/// An explanation in three lines: which box, what is explained against what, how the relevance is distributed.
+pub fn explained(
+    seen: &Seen,
+    detection: &Detection,
+    explanation: &Explanation,
+    composite: &str,
+    summary: &Summary,
+) -> Result<String> {
+    let location = seen.location(detection)?;
+    let question = &explanation.question;
+    let mut text = String::new();
+    writeln!(
+        text,
+        "{} at {} (default box {}: head {}, row {}, column {}, shape {})",
+        seen.label(detection),
+        corners(seen, detection),
+        detection.default_box,
+        location.head,
+        location.row,
+        location.col,
+        location.shape
+    )?;
+    writeln!(
+        text,
+        "{} (target {}, contrast {}, composite {composite})",
+        question.words, question.target, question.contrast
+    )?;
+    writeln!(
+        text,
+        "relevance: sum {}, of magnitudes {}; {:.0} % positive, {:.0} % in the box; {:.0} ms",
+        short(summary.sum),
+        short(summary.sum_abs),
+        100.0 * summary.positive_share,
+        100.0 * summary.in_box_share,
+        explanation.took.as_secs_f64() * 1e3
+    )?;
+    Ok(text)
+}
+
+/// "photo.jpg: 768x576, ssdlite_mobilenet_v2_coco".
+pub fn heading(seen: &Seen) -> String {
+    let (width, height) = seen.photo.dimensions();
+    format!(
+        "{}: {width}x{height}, {}\n",
+        seen.path.display(),
+        seen.model.manifest.name
+    )
+}
+
+/// The detections in half a sentence, for errors.
+pub fn list(seen: &Seen) -> String {
+    let mut parts: Vec<String> = seen
+        .detections
+        .iter()
+        .take(LISTED)
+        .map(|detection| format!("{} at {}", seen.label(detection), corners(seen, detection)))
+        .collect();
+    if let Some(more @ 1..) = seen.detections.len().checked_sub(LISTED) {
+        parts.push(format!("{more} more"));
+    }
+    parts.join(", ")
+}
+
+/// "130,221 – 310,543", whole pixels.
+fn corners(seen: &Seen, detection: &Detection) -> String {
+    let [x0, y0, x1, y1] = seen.pixels(detection);
+    format!("{x0:.0},{y0:.0} – {x1:.0},{y1:.0}")
+}
+
+/// A relevance, which has no scale of its own, with three digits at the least.
+fn short(relevance: f64) -> String {
+    if relevance == 0.0 || (0.01..1e6).contains(&relevance.abs()) {
+        format!("{relevance:.4}")
+    } else {
+        format!("{relevance:.2e}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_relevance_is_not_rounded_away() {
+        for (relevance, expected) in [
+            (-12.34567, "-12.3457"),
+            (0.0, "0.0000"),
+            (0.012345, "0.0123"),
+            (-0.00012345, "-1.23e-4"),
+            (2.5e7, "2.50e7"),
+        ] {
+            assert_eq!(short(relevance), expected);
+        }
+    }
+}

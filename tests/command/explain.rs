@@ -1,0 +1,212 @@
+//! `ssdcrp explain` writes maps and pictures that mean what they should.
+
+use std::path::Path;
+
+use image::RgbImage;
+use ndarray::{Array2, Zip};
+use ndarray_npy::read_npy;
+
+use crate::{SHEEP, json, photo, succeed};
+
+/// The map that `explain` writes for a class at the sheep's default box.
+fn map(folder: &Path, target: &str, contrast: &str, composite: &str) -> Array2<f32> {
+    let file = folder.join("map.npy");
+    let npy = file.to_str().unwrap();
+    let person = photo("person.jpg");
+    let question = [
+        "--box",
+        SHEEP,
+        "--target",
+        target,
+        "--contrast",
+        contrast,
+        "--composite",
+        composite,
+    ];
+    succeed(&[&["explain", &person, "--npy", npy], &question[..]].concat());
+    read_npy(&file).expect("a two-dimensional array of float32")
+}
+
+fn cosine(a: &Array2<f32>, b: &Array2<f32>) -> f64 {
+    let dot = |a: &Array2<f32>, b: &Array2<f32>| {
+        Zip::from(a)
+            .and(b)
+            .fold(0.0, |sum, &a, &b| sum + f64::from(a) * f64::from(b))
+    };
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
+#[test]
+fn swapping_the_classes_of_a_contrast_negates_the_map() {
+    let folder = tempfile::tempdir().unwrap();
+    let sheep = map(folder.path(), "class:sheep", "class:horse", "crp");
+    let horse = map(folder.path(), "class:horse", "class:sheep", "crp");
+    assert_eq!(sheep.dim(), (300, 300));
+    let largest = sheep
+        .iter()
+        .fold(0.0_f32, |largest, r| largest.max(r.abs()));
+    let off = (&sheep + &horse)
+        .iter()
+        .fold(0.0_f32, |off, r| off.max(r.abs()));
+    assert!(largest > 0.0 && off <= 1e-6 * largest, "{off} of {largest}");
+}
+
+#[test]
+fn plain_lrp_hardly_knows_one_class_from_another_and_crp_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let similarity = |contrast, composite| {
+        let [sheep, horse] = ["class:sheep", "class:horse"]
+            .map(|class| map(folder.path(), class, contrast, composite));
+        cosine(&sheep, &horse)
+    };
+    let plain = similarity("none", "lrp-alpha1beta0");
+    assert!(plain > 0.97, "{plain}");
+    let contrastive = similarity("mean", "crp");
+    assert!(contrastive < 0.5, "{contrastive}");
+}
+
+#[test]
+fn the_summary_is_that_of_the_map() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.npy");
+    let report = json(&[
+        "explain",
+        &photo("person.jpg"),
+        "--at",
+        "500,200",
+        "--json",
+        "--npy",
+        file.to_str().unwrap(),
+    ]);
+    let explanation = &report["explanations"][0];
+    assert_eq!(explanation["default_box"], 1436);
+    assert_eq!(explanation["target"], "class:sheep");
+    assert_eq!(
+        (&explanation["contrast"], &explanation["composite"]),
+        (&"mean".into(), &"crp".into())
+    );
+    let map: Array2<f32> = read_npy(&file).unwrap();
+    let (mut sum, mut sum_abs, mut positive, mut in_box) = (0.0, 0.0, 0.0, 0.0);
+    // x0, y0, x1, y1 of the sheep in pixels of the map.
+    let edges = report["detections"][1]["box"].as_array().unwrap();
+    let edge = |index: usize, side: f64| edges[index].as_f64().unwrap() / side * 300.0;
+    let (across, down) = (
+        edge(0, 640.0)..edge(2, 640.0),
+        edge(1, 424.0)..edge(3, 424.0),
+    );
+    for ((y, x), &relevance) in map.indexed_iter() {
+        let relevance = f64::from(relevance);
+        sum += relevance;
+        sum_abs += relevance.abs();
+        positive += relevance.max(0.0);
+        if across.contains(&(x as f64 + 0.5)) && down.contains(&(y as f64 + 0.5)) {
+            in_box += relevance.abs();
+        }
+    }
+    for (field, expected, tolerance) in [
+        ("sum", sum, 1e-9),
+        ("sum_abs", sum_abs, 1e-9),
+        ("positive_share", positive / sum_abs, 1e-9),
+        // Pixels on the edge count in part there, here wholly or not at all.
+        ("in_box_share", in_box / sum_abs, 0.02),
+    ] {
+        let found = explanation[field].as_f64().unwrap();
+        assert!(
+            (found - expected).abs() <= tolerance,
+            "{field}: {found}, not {expected}"
+        );
+    }
+    assert!(explanation["ms"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn the_picture_is_the_photo_with_red_and_blue_where_they_belong() {
+    let folder = tempfile::tempdir().unwrap();
+    let original = image::open(photo("person.jpg")).unwrap().into_rgb8();
+    let draw = |target, contrast| {
+        let file = folder.path().join("a.png");
+        let arguments = [
+            "explain",
+            &photo("person.jpg"),
+            "--box",
+            SHEEP,
+            "--target",
+            target,
+            "--contrast",
+            contrast,
+            "-o",
+        ];
+        let words = succeed(&[&arguments[..], &[file.to_str().unwrap()]].concat());
+        assert!(
+            words.contains("a.png") && words.contains(" rather than "),
+            "{words}"
+        );
+        let picture = image::open(&file).unwrap().into_rgb8();
+        assert_eq!(picture.dimensions(), original.dimensions());
+        picture
+    };
+    // How much redder than the photo, or bluer below 0, an area has become on average.
+    let redder = |picture: &RgbImage, [x0, y0, x1, y1]: [u32; 4]| {
+        let warmth = |picture: &RgbImage| {
+            let pixels = (y0..y1).flat_map(|y| (x0..x1).map(move |x| (x, y)));
+            pixels
+                .map(|(x, y)| picture.get_pixel(x, y).0)
+                .map(|[r, _, b]| f64::from(r) - f64::from(b))
+                .sum::<f64>()
+        };
+        (warmth(picture) - warmth(&original)) / f64::from((x1 - x0) * (y1 - y0))
+    };
+    let (flank, head) = ([500, 180, 590, 260], [415, 285, 440, 320]);
+    let sheep = draw("class:sheep", "class:horse");
+    assert!(redder(&sheep, flank) > 20.0 && redder(&sheep, head) < -20.0);
+    let horse = draw("class:horse", "class:sheep");
+    assert!(redder(&horse, flank) < -20.0 && redder(&horse, head) > 20.0);
+    // The sky has nothing to do with it.
+    for y in 0..60 {
+        assert!(
+            (0..640).all(|x| sheep.get_pixel(x, y) == original.get_pixel(x, y)),
+            "row {y}"
+        );
+    }
+}
+
+#[test]
+fn without_a_file_the_summary_says_how_to_get_one() {
+    let text = succeed(&[
+        "explain",
+        &photo("horses.jpg"),
+        "--box",
+        "1406",
+        "--target",
+        "offset:w+",
+    ]);
+    for part in [
+        "default box 1406",
+        "offset:w+",
+        "contrast none",
+        "-o why.png",
+    ] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+}
+
+#[test]
+fn the_best_detection_is_explained_unless_another_is_named() {
+    let dog = photo("dog.jpg");
+    for (choice, default_box, target) in [
+        (&[][..], 1755, "class:bicycle"),
+        (&["--best"], 1755, "class:bicycle"),
+        // Bicycle, dog and cat have this point in them, the last two at one default box.
+        (&["--at", "200,300"], 1755, "class:bicycle"),
+        (&["--at", "150,500"], 1457, "class:dog"),
+        (&["--at", "600,120"], 271, "class:car"),
+        (&["--box", "271"], 271, "class:car"),
+        // Not detected: what it says there most.
+        (&["--box", "0"], 0, "class:person"),
+    ] {
+        let report = json(&[&["explain", &dog, "--json"], choice].concat());
+        let explanation = &report["explanations"][0];
+        assert_eq!(explanation["default_box"], default_box, "{choice:?}");
+        assert_eq!(explanation["target"], target, "{choice:?}");
+    }
+}

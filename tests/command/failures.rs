@@ -1,0 +1,182 @@
+//! What goes wrong, and what the command says then.
+
+use std::process::Stdio;
+
+use crate::{command, fail, failure, photo, run};
+
+#[test]
+fn a_failure_is_one_line_and_status_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let prose = folder.path().join("prose.jpg");
+    std::fs::write(&prose, "This is not a picture.\n").unwrap();
+    let prose = prose.to_str().unwrap();
+    let cut_off = folder.path().join("cut off.jpg");
+    let dog = photo("dog.jpg");
+    std::fs::write(&cut_off, &std::fs::read(&dog).unwrap()[..60_000]).unwrap();
+    for (arguments, reason) in [
+        (
+            &["detect", "/nowhere/a.jpg"][..],
+            "cannot open /nowhere/a.jpg: No such file",
+        ),
+        (&["detect", prose], "neither JPEG nor PNG"),
+        (
+            &["detect", cut_off.to_str().unwrap()],
+            "cut off.jpg: it is cut off",
+        ),
+        (&["detect", "/"], "cannot read /: "),
+        (
+            &["detect", &dog, "--model", "/nowhere/a.onnx"],
+            "cannot open model /nowhere/a.onnx: No such file",
+        ),
+        (&["detect", &dog, "--model", prose], "is not an ONNX model"),
+        (
+            &["explain", &dog, "--target", "class:bycicle"],
+            "did you mean \"bicycle\"?",
+        ),
+        (
+            &["explain", &dog, "--contrast", "class:bycicle"],
+            "did you mean \"bicycle\"?",
+        ),
+        (
+            &["explain", &dog, "--box", "99999"],
+            "there is no default box 99999: this model has 1917",
+        ),
+        (
+            &["explain", &dog, "--target", "bicycle"],
+            "'bicycle' is not a target",
+        ),
+        (
+            &["explain", &dog, "--target", "offset:left"],
+            "there is no offset 'left'",
+        ),
+        (
+            &["explain", &dog, "--contrast", "everything"],
+            "'everything' is not a contrast",
+        ),
+        (
+            &[
+                "explain",
+                &dog,
+                "--target",
+                "offset:w",
+                "--contrast",
+                "runner-up",
+            ],
+            "'runner-up' goes with a class",
+        ),
+        (
+            &["explain", &dog, "--composite", "gradcam"],
+            "there is no composite 'gradcam'",
+        ),
+        (
+            &["explain", &dog, "--at", "5,5"],
+            "nothing was detected at 5,5",
+        ),
+        (&["explain", &dog, "--at", "5,5"], "dog 0.89 at 133,220"),
+        (&["explain", &dog, "--at", "768.5,5"], "which is 768x576"),
+        (
+            &["explain", &photo("scream.jpg")],
+            "nothing scores above 0.5",
+        ),
+        (
+            &["explain", &dog, "-o", "/nowhere/a.png"],
+            "cannot write /nowhere/a.png: No such file",
+        ),
+        (
+            &["explain", &dog, "-o", "/dev/full"],
+            "cannot write /dev/full: No space left",
+        ),
+        (&["explain", &dog, "--npy", "/"], "cannot write /: "),
+        (
+            &["explain", prose, "--npy", prose],
+            "that is the photo itself",
+        ),
+        (
+            &["explain", &dog, "-o", "a.jpg"],
+            "pictures are written as PNG",
+        ),
+    ] {
+        let line = fail(arguments);
+        assert!(line.contains(reason), "{arguments:?}: {line}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_status_2() {
+    let dog = photo("dog.jpg");
+    for arguments in [
+        &[][..],
+        &["detect"],
+        &["describe", &dog],
+        &["detect", &dog, "--logits"],
+        &["detect", &dog, "--score-threshold", "1.5"],
+        &["detect", &dog, "--threads", "many"],
+        &["explain", &dog, "--at", "5"],
+        &["explain", &dog, "--at", "5,5", "--box", "3"],
+        &["explain", &dog, "--box", "-1"],
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(
+            output.stdout.is_empty() && !output.stderr.is_empty(),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn help_needs_no_runtime_and_a_missing_runtime_is_one_line() {
+    let without = |arguments: &[&str]| {
+        command(arguments)
+            .env("ORT_DYLIB_PATH", "/nowhere/libonnxruntime.so")
+            .output()
+            .unwrap()
+    };
+    for arguments in [
+        &["--help"][..],
+        &["detect", "--help"],
+        &["explain", "-h"],
+        &["--version"],
+    ] {
+        let output = without(arguments);
+        assert!(output.status.success(), "{arguments:?}");
+        assert!(
+            !output.stdout.contains(&0x1b),
+            "no colours where there is no terminal"
+        );
+    }
+    let line = failure(&without(&["detect", &photo("dog.jpg")]));
+    assert!(
+        line.contains("/nowhere/libonnxruntime.so") && line.contains("ORT_DYLIB_PATH"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let mut child = command(&["detect", &photo("dog.jpg"), "--json", "--logits"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn a_full_standard_output_is_an_error() {
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = command(&["detect", &photo("eagle.jpg")])
+        .stdout(full)
+        .output()
+        .unwrap();
+    assert!(failure(&output).starts_with("cannot write to standard output: No space left"));
+}
