@@ -1,16 +1,19 @@
 //! The command line: what can be asked is declared here and in one file for each subcommand, which also answers it.
 //!
-//! What subcommands share: [`photo`] reads pictures, [`seen`] runs the detector, [`choice`] finds the default box that is meant, [`json`] and [`text`]
-//! say what was found, [`picture`] draws it, [`output`] brings it to standard output and into files.
+//! What subcommands share: [`photo`] reads pictures, [`seen`] runs the detector, [`choice`] finds the default box that is meant, [`json`], [`text`] and
+//! [`table`] say what was found, [`picture`] draws it, [`output`] brings it to standard output and into files.
 
 mod choice;
 mod detect;
+mod diagnose;
 mod explain;
+mod inspect;
 mod json;
 mod output;
 mod photo;
 mod picture;
 mod seen;
+mod table;
 mod text;
 
 use std::path::PathBuf;
@@ -26,6 +29,8 @@ Examples:
   ssdcrp explain photo.jpg -o why.png
   ssdcrp explain photo.jpg --at 400,250 --contrast runner-up -o why.png
   ssdcrp explain photo.jpg --at 400,250 --target offset:w+ -o wider.png
+  ssdcrp diagnose photo.jpg
+  ssdcrp inspect model.onnx
 
 ONNX Runtime (libonnxruntime.so, 1.22 or newer) has to be installed; the variable ORT_DYLIB_PATH names it where it is not found.
 Exit status: 0 done, 1 failed (one line on standard error says why), 2 wrong usage.";
@@ -44,6 +49,8 @@ pub struct Arguments {
 enum Command {
     Detect(detect::Detect),
     Explain(explain::Explain),
+    Diagnose(diagnose::Diagnose),
+    Inspect(inspect::Inspect),
 }
 
 /// What every subcommand runs on.
@@ -80,6 +87,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.command {
         Command::Detect(detect) => detect.run(&arguments.engine),
         Command::Explain(explain) => explain.run(&arguments.engine),
+        Command::Diagnose(diagnose) => diagnose.run(&arguments.engine),
+        Command::Inspect(inspect) => inspect.run(&arguments.engine),
     }
 }
 

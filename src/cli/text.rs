@@ -7,6 +7,7 @@ use ssdcrp::crp::{Explanation, Summary};
 use ssdcrp::ssd::Detection;
 
 use super::seen::Seen;
+use super::table;
 
 /// How many detections a sentence lists.
 const LISTED: usize = 6;
@@ -43,21 +44,7 @@ pub fn table(seen: &Seen) -> Result<String> {
             runner_up,
         ]);
     }
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: [usize; 7] = std::array::from_fn(width);
-    for row in &rows {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
-        writeln!(text, "{}", cells.join("  ").trim_end())?;
-    }
+    text += &table::aligned(&rows);
     Ok(text)
 }
 

@@ -1,6 +1,6 @@
 //! Relevance layer by layer: how much arrives, how much of it cancels, how it thins out towards the pixels.
 
-use ndarray::{Array3, ArrayD};
+use ndarray::Array3;
 
 use super::layers::LayerType;
 use super::question::Question;
@@ -17,15 +17,15 @@ pub struct Diagnosis {
     pub relevance: Array3<f32>,
 }
 
-/// What the outputs of a linear layer hold.
+/// What the outputs of a linear layer, or the pixels, hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerRelevance {
     /// The layer's output tensor.
     pub tensor: String,
-    /// Its type.
-    pub layer_type: LayerType,
-    /// The rule with which it hands its relevance on.
-    pub rule: Rule,
+    /// Its type; none for the picture itself.
+    pub layer_type: Option<LayerType>,
+    /// The rule with which it hands its relevance on; none for the picture itself.
+    pub rule: Option<Rule>,
     /// The number of its outputs.
     pub units: usize,
     /// ΣR
@@ -37,26 +37,48 @@ pub struct LayerRelevance {
 }
 
 impl LayerRelevance {
-    pub(super) fn of(
+    pub(super) fn of<'a>(
         tensor: &str,
-        layer_type: LayerType,
-        rule: Rule,
-        relevance: &ArrayD<f32>,
+        kind: Option<(LayerType, Rule)>,
+        relevance: impl Iterator<Item = &'a f32>,
     ) -> Self {
-        let values = || relevance.iter().map(|&r| f64::from(r));
-        Self {
+        let mut layer = Self {
             tensor: tensor.to_owned(),
-            layer_type,
-            rule,
-            units: relevance.len(),
-            sum: values().sum(),
-            sum_abs: values().map(f64::abs).sum(),
-            max_abs: values().fold(0.0, |most, r| most.max(r.abs())),
+            layer_type: kind.map(|(layer_type, _)| layer_type),
+            rule: kind.map(|(_, rule)| rule),
+            units: 0,
+            sum: 0.0,
+            sum_abs: 0.0,
+            max_abs: 0.0,
+        };
+        for &r in relevance {
+            let r = f64::from(r);
+            layer.units += 1;
+            layer.sum += r;
+            layer.sum_abs += r.abs();
+            layer.max_abs = layer.max_abs.max(r.abs());
         }
+        layer
     }
 
     /// Mean |R| per output.
     pub fn mean_abs(&self) -> f64 {
         self.sum_abs / self.units.max(1) as f64
+    }
+
+    /// ΣR / Σ|R|, −1 to 1: near 0 where positive and negative relevance almost cancel. 0 where there is none.
+    pub fn balance(&self) -> f64 {
+        if self.sum_abs > 0.0 {
+            self.sum / self.sum_abs
+        } else {
+            0.0
+        }
+    }
+}
+
+impl Diagnosis {
+    /// The picture itself, as the last row.
+    pub fn pixels(&self) -> LayerRelevance {
+        LayerRelevance::of("(pixels)", None, self.relevance.iter())
     }
 }

@@ -9,7 +9,7 @@ use ndarray::{Array2, Array3, Array4, ArrayViewD, Axis, Ix4};
 use super::compile::{compile, seed_name};
 use super::composite::Composite;
 use super::diagnosis::{Diagnosis, LayerRelevance};
-use super::layers::{LayerTypes, layer_types};
+use super::layers::{Layer, LayerTypes, layer_types, layers};
 use super::question::{HeadSeed, Question};
 use super::target::Target;
 use crate::onnx::NodeExt;
@@ -73,6 +73,14 @@ impl Explainer {
             threads,
             networks: Vec::new(),
         })
+    }
+
+    /// The model's linear layers in the order in which they are computed.
+    ///
+    /// # Errors
+    /// A layer whose shapes are not known.
+    pub fn layers(&self) -> Result<Vec<Layer>> {
+        layers(&self.model.graph, &self.types)
     }
 
     /// The composite that it explains with.
@@ -176,12 +184,8 @@ impl Explainer {
             .zip(&outputs)
             .map(|(&layer, relevance)| {
                 let layer_type = self.types.get(layer).context("a layer has no type")?;
-                Ok(LayerRelevance::of(
-                    layer,
-                    *layer_type,
-                    self.composite.rule(*layer_type),
-                    relevance,
-                ))
+                let kind = (*layer_type, self.composite.rule(*layer_type));
+                Ok(LayerRelevance::of(layer, Some(kind), relevance.iter()))
             })
             .collect::<Result<_>>()?;
         let pixels = pixels

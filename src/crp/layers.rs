@@ -92,3 +92,43 @@ fn resolution(graph: &Graph, tensor: &str) -> Result<usize> {
     let [_, _, height, width] = graph.feature_map(tensor)?;
     Ok(height * width)
 }
+
+/// A linear layer of a detector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Its output tensor.
+    pub tensor: String,
+    /// What it is for.
+    pub layer_type: LayerType,
+    /// Its output, `[1, C, H, W]`.
+    pub shape: [usize; 4],
+    /// Multiply-adds of a forward pass, padding counted in.
+    pub macs: u64,
+}
+
+/// The layers of `types` in the order in which they are computed.
+///
+/// # Errors
+/// A layer whose shapes are not known.
+pub fn layers(graph: &Graph, types: &LayerTypes) -> Result<Vec<Layer>> {
+    let mut layers = Vec::new();
+    for node in graph.nodes() {
+        let tensor = node.first_output();
+        let Some(&layer_type) = types.get(tensor) else {
+            continue;
+        };
+        let shape = graph.feature_map(tensor)?;
+        let weight = node
+            .input_at(1)
+            .with_context(|| format!("{} has no weights", describe(node)))?;
+        let per_output: usize = graph.shape(weight)?.iter().skip(1).product();
+        let macs = (shape.iter().product::<usize>() * per_output) as u64;
+        layers.push(Layer {
+            tensor: tensor.to_owned(),
+            layer_type,
+            shape,
+            macs,
+        });
+    }
+    Ok(layers)
+}

@@ -17,7 +17,7 @@ pub use compile::{ExplanationGraph, compile, relevance_name, seed_name};
 pub use composite::{AddRule, Composite, PRESETS};
 pub use diagnosis::{Diagnosis, LayerRelevance};
 pub use explainer::{Explainer, Explanation};
-pub use layers::{LayerType, LayerTypes, layer_types};
+pub use layers::{Layer, LayerType, LayerTypes, layer_types, layers};
 pub use question::{HeadSeed, Question};
 pub use rules::{Epsilon, Rule, STABILISER};
 pub use summary::Summary;

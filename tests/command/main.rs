@@ -6,6 +6,7 @@ mod detect;
 mod explain;
 mod failures;
 mod json;
+mod layers;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -1,0 +1,83 @@
+//! `ssdcrp inspect`: a model in; what was understood of it out.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::Args;
+use ssdcrp::crp::{Composite, Explainer, PRESETS};
+use ssdcrp::ssd::Model;
+
+use super::{Engine, output, table};
+
+/// Print what is understood of the model: input, heads, and each layer's type, rule and cost.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// The detector, an ONNX file with its manifest beside it [default: the one that --model names, or the built-in one]
+    file: Option<PathBuf>,
+    /// Rules of propagation, as for explain
+    #[arg(long, value_name = "NAME", default_value = PRESETS[0])]
+    composite: String,
+}
+
+impl Inspect {
+    /// Prints the model.
+    pub fn run(&self, engine: &Engine) -> Result<()> {
+        let composite: Composite = self.composite.parse()?;
+        let model = match &self.file {
+            Some(path) => Arc::new(Model::read(path)?),
+            None => engine.model()?,
+        };
+        let manifest = &model.manifest;
+        let (width, height) = model.input_size;
+        let background = manifest.output.background;
+        let trained = (0..manifest.labels.len())
+            .filter(|&k| manifest.trained(k) && k != background)
+            .count();
+        let mut text = String::new();
+        writeln!(text, "{}", manifest.name)?;
+        writeln!(
+            text,
+            "input '{}' {width}x{height}; {} default boxes; {} classes, {trained} of them trained, {background} the background",
+            model.input_name,
+            model.layout.len(),
+            manifest.labels.len()
+        )?;
+        let mut rows =
+            vec![["head", "cells", "boxes per cell", "class scores", "offsets"].map(str::to_owned)];
+        for (index, (head, grid)) in model.heads.iter().zip(&model.layout.heads).enumerate() {
+            rows.push([
+                index.to_string(),
+                format!("{}x{}", grid.rows, grid.cols),
+                grid.shapes.to_string(),
+                head.class_tensor.clone(),
+                head.offset_tensor.clone(),
+            ]);
+        }
+        write!(text, "\n{}", table::aligned(&rows))?;
+
+        let explainer = Explainer::new(model.clone(), composite, engine.threads())?;
+        let mut rows = vec![["layer", "type", "rule", "output", "million MACs"].map(str::to_owned)];
+        let mut total = 0;
+        for layer in explainer.layers()? {
+            let [_, channels, height, width] = layer.shape;
+            total += layer.macs;
+            rows.push([
+                layer.tensor,
+                layer.layer_type.to_string(),
+                explainer.composite().rule(layer.layer_type).to_string(),
+                format!("{channels}x{height}x{width}"),
+                format!("{:.2}", layer.macs as f64 / 1e6),
+            ]);
+        }
+        write!(text, "\n{}", table::aligned(&rows))?;
+        writeln!(
+            text,
+            "\n{:.1} million multiply-adds, composite {}",
+            total as f64 / 1e6,
+            explainer.composite()
+        )?;
+        output::print(&text)
+    }
+}
