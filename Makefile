@@ -19,6 +19,9 @@ COMMAND := $(BUILD)/release/ssdcrp
 PLUGIN := $(BUILD)/release/libgstssdcrp.so
 MODEL := $(wildcard models/*.onnx models/*.toml)
 
+# A second detector, to try and to compare; nothing that is tested or shown by default needs it.
+MODEL_B := $(CACHE)/models/ssd_mobilenet_v2_oidv4.onnx
+
 # The environment of what runs the network: $(call with,release) or $(call with,debug).
 with = ORT_DYLIB_PATH=$(RUNTIME) GST_PLUGIN_PATH=$(BUILD)/$(1)$${GST_PLUGIN_PATH:+:$$GST_PLUGIN_PATH}
 
@@ -27,10 +30,10 @@ FRAMES ?= 250
 VIDEO := demo/explained.mp4
 PICTURES := $(addprefix demo/,dog.png sheep-rather-than-horse.png horse-rather-than-sheep.png box-wider.png)
 
-.PHONY: help demo test bench clean distclean packages force
+.PHONY: help demo test bench model-b clean distclean packages force
 
 help: ## this list
-	@awk -F ': .*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VIDEO) $(PICTURES) ## build all, then explain real footage and photos into demo/
 	@printf '%s\n' '' 'Made by the element ssdcrp ($(VIDEO)) and the command ssdcrp (the pictures):' $(^:%='  %') \
@@ -46,12 +49,15 @@ test: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## format, lints, all tests, and 
 bench: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## run the workspace's benchmarks
 	$(call with,release) cargo bench --workspace --locked
 
+model-b: $(MODEL_B) ## fetch and import the second detector (Open Images, 23 classes) into the cache
+	@echo 'ssdcrp --model $(MODEL_B) detect photo.jpg'
+
 clean: ## remove what was built and demo/; the cache stays
 	cargo clean
 	rm -rf demo
 
-distclean: clean ## clean, and remove runtime, footage and photos from the cache too
-	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos)
+distclean: clean ## clean, and remove runtime, footage, photos and model too
+	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos models)
 
 packages:
 	@command -v cargo >/dev/null || \
@@ -66,6 +72,9 @@ $(FOOTAGE): | packages
 
 $(PHOTOS) &: | packages
 	setup/media.sh photos
+
+$(MODEL_B): models/ssd_mobilenet_v2_oidv4.toml | packages
+	setup/model-b.sh
 
 # Always asked, seldom anything to do: cargo leaves both files alone when nothing has changed.
 $(COMMAND) $(PLUGIN) &: force | packages
