@@ -1,0 +1,26 @@
+//! The GStreamer plugin `ssdcrp`: one element, [`ssdcrp`], that shows in a video what a single-shot detector finds and why.
+//!
+//! The engine, the crate `ssdcrp`, does the work and knows nothing of video; this crate carries frames to it and its
+//! results back. Applications that link the crate call [`plugin_register_static`] instead of installing the plugin.
+#![forbid(unsafe_code)]
+
+mod ssdcrp;
+
+pub use ssdcrp::{Mode, SsdCrp};
+
+fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
+    ssdcrp::register(plugin)
+}
+
+gst::plugin_define!(
+    ssdcrp,
+    env!("CARGO_PKG_DESCRIPTION"),
+    plugin_init,
+    concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
+    "MIT/X11",
+    env!("CARGO_PKG_NAME"),
+    env!("CARGO_PKG_NAME"),
+    // What GStreamer itself says where no home page is known.
+    "Unknown package origin",
+    env!("BUILD_REL_DATE")
+);

@@ -1,0 +1,312 @@
+//! Painting an overlay into video frames.
+//!
+//! In: a canvas of premultiplied RGBA, once per result; then every frame that shows it. Out: the same frames, painted.
+//! Conversion and blending are two steps because a result is shown on many frames: [`PreparedOverlay::new`] (worker
+//! thread) converts the canvas into the very bytes of the frame's planes, so that [`PreparedOverlay::blend`]
+//! (streaming thread) is one loop over bytes, the same for all formats, that only visits what is not transparent.
+
+use std::ops::Range;
+
+use anyhow::{Context, Result, ensure};
+use gst_video::prelude::*;
+use gst_video::{VideoFormat, VideoInfo};
+
+use ::ssdcrp::overlay::Canvas;
+
+use super::colour::{Colorimetry, Form};
+use super::layout::{Component, Layout, strides};
+
+#[cfg(test)]
+mod tests;
+
+/// Bytes of a row that are blended or skipped together. Blending what is transparent leaves the bytes as they are, and
+/// runs of this length are what vector instructions like.
+const BLOCK: usize = 64;
+
+/// A canvas converted into a frame format.
+///
+/// The blend is exact for opaque video. A transparent destination pixel of RGBA video (straight alpha) gets the right
+/// alpha, a + d·(1 − a), but a colour as if it had been opaque.
+#[derive(Debug)]
+pub struct PreparedOverlay {
+    video: Video,
+    layout: Layout,
+    planes: Vec<Plane>,
+}
+
+/// What of a `VideoInfo` decides the bytes of an overlay. Strides and offsets do not: they may differ from buffer to
+/// buffer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Video {
+    format: VideoFormat,
+    width: u32,
+    height: u32,
+    colorimetry: Colorimetry,
+}
+
+impl Video {
+    fn of(info: &VideoInfo) -> Self {
+        Self {
+            format: info.format(),
+            width: info.width(),
+            height: info.height(),
+            colorimetry: Colorimetry::of(info),
+        }
+    }
+}
+
+/// The overlay's bytes for one plane of the frame, row by row without padding.
+#[derive(Debug)]
+struct Plane {
+    row_bytes: usize,
+    /// Premultiplied: never greater than the alpha at the same place.
+    source: Vec<u8>,
+    /// Alpha of each byte's sample; 0 for bytes that belong to no component.
+    alpha: Vec<u8>,
+    /// The parts that are not wholly transparent, in the order of memory.
+    spans: Vec<Span>,
+}
+
+impl Plane {
+    fn transparent(row_bytes: usize, rows: usize) -> Self {
+        Self {
+            row_bytes,
+            source: vec![0; row_bytes * rows],
+            alpha: vec![0; row_bytes * rows],
+            spans: Vec::new(),
+        }
+    }
+
+    /// Puts samples and their alphas where `component` has them in `row`, from the sample `first` on.
+    fn write(
+        &mut self,
+        row: usize,
+        component: Component,
+        first: usize,
+        values: &[u8],
+        alphas: &[u8],
+    ) {
+        let start = row * self.row_bytes + component.offset + first * component.step;
+        let end = (row + 1) * self.row_bytes;
+        for (all, samples) in [(&mut self.source, values), (&mut self.alpha, alphas)] {
+            let row = all.get_mut(start..end).unwrap_or_default();
+            if component.step == 1 {
+                row.iter_mut()
+                    .zip(samples)
+                    .for_each(|(byte, &sample)| *byte = sample);
+                continue;
+            }
+            for (bytes, &sample) in row.chunks_mut(component.step).zip(samples) {
+                bytes[0] = sample;
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Span {
+    row: usize,
+    bytes: Range<usize>,
+}
+
+impl PreparedOverlay {
+    /// Converts `canvas` for frames of `info`.
+    ///
+    /// A chroma sample gets the mean premultiplied chroma and the mean alpha of the pixels that it covers, which is the
+    /// blend of the whole block.
+    ///
+    /// # Errors
+    /// The canvas is not of the frame's size, or the format is not one of `layout::FORMATS`.
+    pub fn new(canvas: &Canvas, info: &VideoInfo) -> Result<Self> {
+        let layout = Layout::of(info)?;
+        let (width, height) = (canvas.width as usize, canvas.height as usize);
+        ensure!(
+            (canvas.width, canvas.height) == (info.width(), info.height()),
+            "the overlay is {width}x{height} pixels but the video is {}x{}: draw the overlay at the size of the video",
+            info.width(),
+            info.height(),
+        );
+        ensure!(
+            canvas.pixels.len() == width * height * 4,
+            "the overlay of {width}x{height} pixels has {} bytes instead of {}: it must be tightly packed RGBA",
+            canvas.pixels.len(),
+            width * height * 4,
+        );
+        let interlaced = info.interlace_mode() == gst_video::VideoInterlaceMode::Interleaved;
+        let mut planes: Vec<Plane> = (0..layout.planes)
+            .map(|plane| {
+                let row_bytes = layout.row_bytes(plane, width);
+                Plane::transparent(row_bytes, layout.rows(plane, height))
+            })
+            .collect();
+        let forms = Form::of(info);
+        let mut painted: Vec<(Component, Form)> =
+            (layout.components.iter().copied()).zip(forms).collect();
+        painted.sort_by_key(|(component, _)| (component.across, component.down));
+        for alike in painted.chunk_by(|(a, _), (b, _)| (a.across, a.down) == (b.across, b.down)) {
+            convert(canvas, alike, interlaced, &mut planes);
+        }
+        for plane in &mut planes {
+            plane.spans = spans(&plane.alpha, plane.row_bytes);
+        }
+        Ok(Self {
+            video: Video::of(info),
+            layout,
+            planes,
+        })
+    }
+
+    /// Whether frames of `info` can be painted; if not, the overlay has to be prepared anew.
+    pub fn fits(&self, info: &VideoInfo) -> bool {
+        self.video == Video::of(info)
+    }
+
+    /// Paints the overlay into `frame`: d ← s + d·(255 − a)/255, both terms rounded to nearest. Where the overlay is
+    /// transparent the frame keeps its bytes.
+    ///
+    /// # Errors
+    /// The frame is of another format, size or colorimetry than the overlay was prepared for, or its strides do not
+    /// hold its rows; the frame is then untouched.
+    pub fn blend(&self, frame: &mut gst_video::VideoFrameRef<&mut gst::BufferRef>) -> Result<()> {
+        let info = frame.info();
+        ensure!(
+            self.fits(info),
+            "the overlay was prepared for {:?} but the frame is {:?}: prepare it anew after a renegotiation",
+            self.video,
+            Video::of(info),
+        );
+        let strides = strides(info, &self.layout)?;
+        for ((plane, overlay), stride) in (frame.planes_data_mut().into_iter())
+            .zip(&self.planes)
+            .zip(strides)
+        {
+            for span in &overlay.spans {
+                let start = span.row * stride;
+                let target = plane
+                    .get_mut(start + span.bytes.start..start + span.bytes.end)
+                    .context("the frame is shorter than its video info says")?;
+                let source = span.row * overlay.row_bytes;
+                let range = source + span.bytes.start..source + span.bytes.end;
+                blend_bytes(
+                    target,
+                    overlay.source.get(range.clone()).unwrap_or_default(),
+                    overlay.alpha.get(range).unwrap_or_default(),
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// d ← s + d·(255 − a)/255, byte by byte. t + t/256 over 256 of t = x + 128 is x/255 to the nearest integer for
+/// x ≤ 255².
+fn blend_bytes(target: &mut [u8], source: &[u8], alpha: &[u8]) {
+    for ((d, &s), &a) in target.iter_mut().zip(source).zip(alpha) {
+        let t = u16::from(*d) * u16::from(255 - a) + 128;
+        *d = s.saturating_add(((t + (t >> 8)) >> 8) as u8);
+    }
+}
+
+/// Writes components that are subsampled alike into their planes.
+fn convert(
+    canvas: &Canvas,
+    components: &[(Component, Form)],
+    interlaced: bool,
+    planes: &mut [Plane],
+) {
+    let Some((shape, _)) = components.first() else {
+        return;
+    };
+    let (width, height) = (canvas.width as usize, canvas.height as usize);
+    let pixels = canvas.pixels.as_chunks::<4>().0;
+    let shift = shape.across + shape.down;
+    let mut sums = [(); 4].map(|()| Vec::with_capacity(width));
+    let mut alphas = Vec::with_capacity(width);
+    let mut values = Vec::with_capacity(width);
+    for row in 0..shape.rows(height) {
+        let lines = shape.pixel_rows(row, height, interlaced);
+        let lines = lines[..1 << shape.down]
+            .iter()
+            .filter_map(|y| pixels.get(y * width..(y + 1) * width));
+        let Some(visible) = lines.clone().filter_map(visible_pixels).reduce(hull) else {
+            continue;
+        };
+        let first = visible.start >> shape.across;
+        let end = visible.end.next_multiple_of(1 << shape.across).min(width);
+        let visible = first << shape.across..end;
+        for sums in &mut sums {
+            sums.clear();
+            sums.resize(visible.len(), 0);
+        }
+        for line in lines {
+            add_line(line.get(visible.clone()).unwrap_or_default(), &mut sums);
+        }
+        if shape.across == 1 {
+            sums.iter_mut().for_each(add_neighbours);
+        }
+        alphas.clear();
+        alphas.extend((sums[3].iter()).map(|sum| ((sum + ((1 << shift) >> 1)) >> shift) as u8));
+        for &(component, form) in components {
+            let Some(plane) = planes.get_mut(component.plane) else {
+                continue;
+            };
+            form.apply(&sums, shift, &alphas, &mut values);
+            plane.write(row, component, first, &values, &alphas);
+        }
+    }
+}
+
+/// The part of a row from its first to its last pixel that is not transparent.
+fn visible_pixels(line: &[[u8; 4]]) -> Option<Range<usize>> {
+    let start = line.iter().position(|pixel| pixel[3] != 0)?;
+    let last = line.iter().rposition(|pixel| pixel[3] != 0)?;
+    Some(start..last + 1)
+}
+
+fn hull(a: Range<usize>, b: Range<usize>) -> Range<usize> {
+    a.start.min(b.start)..a.end.max(b.end)
+}
+
+/// Adds a row of RGBA pixels to the sums of the four channels.
+fn add_line(line: &[[u8; 4]], [r, g, b, a]: &mut [Vec<i32>; 4]) {
+    let sums = r.iter_mut().zip(g).zip(b).zip(a);
+    for ((((r, g), b), a), pixel) in sums.zip(line) {
+        // Not `pixel[0]` and so on: shifted words are what the compiler makes vector instructions of.
+        let word = u32::from_le_bytes(*pixel);
+        *r += (word & 0xff) as i32;
+        *g += (word >> 8 & 0xff) as i32;
+        *b += (word >> 16 & 0xff) as i32;
+        *a += (word >> 24) as i32;
+    }
+}
+
+/// Replaces neighbours by their sum; one that is left over counts twice.
+fn add_neighbours(sums: &mut Vec<i32>) {
+    let pairs = sums.len().div_ceil(2);
+    for pair in 0..pairs {
+        let left = sums[2 * pair];
+        let right = sums.get(2 * pair + 1).copied().unwrap_or(left);
+        sums[pair] = left + right;
+    }
+    sums.truncate(pairs);
+}
+
+/// The parts of a plane in which some alpha is not 0, in whole blocks.
+fn spans(alpha: &[u8], row_bytes: usize) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    for (row, alpha) in alpha.chunks_exact(row_bytes.max(1)).enumerate() {
+        for (block, alpha) in alpha.chunks(BLOCK).enumerate() {
+            if alpha.iter().fold(0, |any, a| any | a) == 0 {
+                continue;
+            }
+            let bytes = block * BLOCK..block * BLOCK + alpha.len();
+            match spans.last_mut() {
+                Some(last) if last.row == row && last.bytes.end == bytes.start => {
+                    last.bytes.end = bytes.end;
+                }
+                _ => spans.push(Span { row, bytes }),
+            }
+        }
+    }
+    spans
+}

@@ -1,0 +1,37 @@
+//! From the engine's errors to messages on the bus: the engine says in words what is wrong, GStreamer wants a domain and a
+//! code besides, which applications decide by.
+
+use std::io::ErrorKind;
+
+use ::ssdcrp::runtime::RuntimeUnavailable;
+
+/// The message for an error while the model is loaded.
+///
+/// ONNX Runtime that cannot be used is `GST_LIBRARY_ERROR_INIT`, a missing file `GST_RESOURCE_ERROR_NOT_FOUND`, one that
+/// cannot be read `GST_RESOURCE_ERROR_READ`, and a file that is not understood `GST_STREAM_ERROR_FORMAT`.
+pub fn loading(error: &anyhow::Error) -> gst::ErrorMessage {
+    let text = format!("{error:#}");
+    let io = (error.chain()).find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    let advice = "set the property model-file to an ONNX file with its manifest (.toml) beside it, \
+                  or leave it unset for the model that is built in";
+    if error.is::<RuntimeUnavailable>() {
+        return gst::error_msg!(gst::LibraryError::Init, ("{text}"));
+    }
+    match io.map(std::io::Error::kind) {
+        Some(ErrorKind::NotFound) => {
+            gst::error_msg!(gst::ResourceError::NotFound, ("{text}; {advice}"))
+        }
+        Some(_) => gst::error_msg!(gst::ResourceError::Read, ("{text}; {advice}")),
+        None => gst::error_msg!(gst::StreamError::Format, ("{text}; {advice}")),
+    }
+}
+
+/// The message for a setting that cannot be used, `GST_RESOURCE_ERROR_SETTINGS`.
+pub fn setting(error: &anyhow::Error) -> gst::ErrorMessage {
+    gst::error_msg!(gst::ResourceError::Settings, ("{error:#}"))
+}
+
+/// The message for a frame that cannot be read, analysed or painted, `GST_STREAM_ERROR_FAILED`.
+pub fn frame(error: &anyhow::Error) -> gst::ErrorMessage {
+    gst::error_msg!(gst::StreamError::Failed, ("{error:#}"))
+}

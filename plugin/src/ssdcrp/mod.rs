@@ -1,0 +1,130 @@
+//! SECTION:element-ssdcrp
+//!
+//! Finds objects with a single-shot detector (SSD) and shows in the video what was found and *why*: over the best detection
+//! lies a heatmap of the pixels that speak for what it was called (red) and against it (blue), by Contrastive Relevance
+//! Propagation (CRP). The network runs in ONNX Runtime; a COCO model is built in.
+//!
+//! ## Example launch lines
+//! ```bash
+//! gst-launch-1.0 videotestsrc ! video/x-raw,width=768,height=576 ! ssdcrp ! videoconvert ! autovideosink
+//! ```
+//! The pipeline to put a camera or a file into. In `mode=live`, the default, the video never waits for the network.
+//! ```bash
+//! gst-launch-1.0 filesrc location=street.mp4 ! decodebin ! videoconvert ! \
+//!   ssdcrp mode=every-frame target=class:person contrast=runner-up ! \
+//!   videoconvert ! video/x-raw,format=I420 ! x264enc ! mp4mux ! filesink location=explained.mp4
+//! ```
+//! Records a file in which every frame has its own result: why "person" rather than the next best class?
+//! ```bash
+//! gst-launch-1.0 -m v4l2src ! videoconvert ! \
+//!   ssdcrp draw-boxes=false draw-labels=false draw-heatmap=false ! fakesink
+//! ```
+//! Leaves the picture alone and prints the results.
+//!
+//! ## What is explained
+//! One output of the best detection's default box: its class, or what the property `target` names. `class:NAME` asks
+//! for a class, predicted or not ("what speaks for a horse here?"), `offset:cx`, `cy`, `w` and `h` for the box's place
+//! and size, `edge:left`, `right`, `top` and `bottom` for its edges, both with `+` or `-` behind it for a direction
+//! (`offset:w+`: what makes the box wider?). `contrast` says against what: the `mean` of the other classes, the same
+//! weighted with their probabilities (`softmax`), the `runner-up`, `class:NAME`, or `none`. `composite` says how
+//! relevance is propagated: a preset (`crp`, `lrp-simple`, `lrp-epsilon`, `lrp-alpha1beta0`, `lrp-alpha2beta1`) or a list
+//! such as `high=epsilon:0.25std,low=abs`.
+//!
+//! A text that is not in the grammar changes nothing and gives a warning message; a class that the model does not have gives
+//! a warning, once, and frames without heatmap. The element does not start with either.
+//!
+//! ## Time
+//! Every buffer goes out as it came in, with its timestamps, flags and metas. In `mode=live` frames show the newest
+//! result there is, and none that is older than a second. In `mode=every-frame` each frame waits for its own, so that the
+//! same video gives the same pictures. Quality-of-service (the property `qos` of the base class) is off: a frame is
+//! never dropped for being late.
+//!
+//! ## Results for machines
+//! Each detection is attached to the buffers that show it as a `GstVideoRegionOfInterestMeta`: the label is the
+//! `roi_type`, and a parameter structure `detection` holds
+//!
+//! | field | type | |
+//! |---|---|---|
+//! | `label`, `class` | string, uint | the class and its number |
+//! | `confidence` | double | 0..1 |
+//! | `x`, `y`, `width`, `height` | uint | pixels of the frame |
+//! | `default-box` | uint | index into the network's outputs |
+//! | `offsets` | array of double | cx, cy, w, h as the network gave them |
+//! | `runner-up`, `runner-up-score` | string, double | the best other class at that default box, if there is one |
+//!
+//! For each result an element message `ssdcrp` is posted:
+//!
+//! | field | type | |
+//! |---|---|---|
+//! | `timestamp`, `running-time` | uint64 (ns) | of the frame, if it has a timestamp |
+//! | `width`, `height` | uint | of the frame, pixels |
+//! | `detections` | array of `detection` structures | best first |
+//! | `explanation` | structure | of an output of the first detection; missing if there is none |
+//!
+//! An `explanation` holds
+//!
+//! | field | type | |
+//! |---|---|---|
+//! | `default-box` | uint | |
+//! | `target`, `contrast`, `composite` | string | in the properties' grammar, with the names that were chosen for `auto` |
+//! | `words` | string | "sheep rather than horse" |
+//! | `sum`, `sum-abs` | double | Σ R and Σ \|R\| over the pixels |
+//! | `positive-share` | double | of Σ \|R\|, what is positive |
+//! | `in-box-share` | double | of Σ \|R\|, what lies in the detection's box |
+//! | `centre-x`, `centre-y` | double | centre of mass of \|R\|, pixels of the frame; missing where there is no relevance |
+//! | `time-ms` | double | what the explanation took, the forward pass aside |
+//!
+//! ## Errors
+//! `GST_LIBRARY_ERROR_INIT`: ONNX Runtime cannot be loaded (the environment variable `ORT_DYLIB_PATH` names it).
+//! `GST_RESOURCE_ERROR_NOT_FOUND`, `GST_RESOURCE_ERROR_READ`, `GST_STREAM_ERROR_FORMAT`: the model file or its manifest is
+//! missing, unreadable or not understood. `GST_RESOURCE_ERROR_SETTINGS`: a property's text cannot be used.
+
+use gst::glib;
+use gst::prelude::*;
+
+mod analysis;
+mod blend;
+mod colour;
+mod failure;
+mod frame_pixels;
+mod imp;
+mod layout;
+mod results;
+mod settings;
+#[cfg(test)]
+mod test_frames;
+
+glib::wrapper! {
+    /// The element `ssdcrp`.
+    pub struct SsdCrp(ObjectSubclass<imp::SsdCrp>)
+        @extends gst_video::VideoFilter, gst_base::BaseTransform, gst::Element, gst::Object;
+}
+
+/// How frames and results belong together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstSsdCrpMode")]
+#[repr(i32)]
+pub enum Mode {
+    /// Frames never wait: each shows the newest result.
+    #[default]
+    #[enum_value(
+        name = "Live: frames never wait and show the newest result",
+        nick = "live"
+    )]
+    Live = 0,
+    /// Each frame waits for its own result.
+    #[enum_value(
+        name = "Every frame: each frame waits for its own result",
+        nick = "every-frame"
+    )]
+    EveryFrame = 1,
+}
+
+pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    gst::Element::register(
+        Some(plugin),
+        "ssdcrp",
+        gst::Rank::NONE,
+        SsdCrp::static_type(),
+    )
+}

@@ -1,0 +1,150 @@
+//! Results for machines: what is attached to the video's buffers and posted on the bus.
+//!
+//! In: detections and the explanation of one of them. Out: a [`Region`] per detection, which becomes a
+//! `GstVideoRegionOfInterestMeta`, and the structure of the element message; the element's page documents both.
+
+use gst::prelude::*;
+use gst_video::VideoRegionOfInterestMeta;
+
+use ::ssdcrp::crp::{Composite, Explanation, Summary};
+use ::ssdcrp::ssd::{Detection, Manifest};
+
+/// A detection in the frame's pixels, ready to be attached to any number of buffers.
+#[derive(Clone, Debug)]
+pub struct Region {
+    label: String,
+    /// x, y, width, height.
+    rect: [u32; 4],
+    params: gst::Structure,
+}
+
+impl Region {
+    /// `size` is the frame's, in pixels. `None` where the network placed the box nowhere.
+    pub fn new(detection: &Detection, manifest: &Manifest, size: (u32, u32)) -> Option<Self> {
+        let rect = whole_pixels(detection.rect, size)?;
+        let label = manifest.label(detection.class).into_owned();
+        let mut params = gst::Structure::builder("detection")
+            .field("label", &label)
+            .field("class", detection.class as u32)
+            .field("confidence", f64::from(detection.score))
+            .field("x", rect[0])
+            .field("y", rect[1])
+            .field("width", rect[2])
+            .field("height", rect[3])
+            .field("default-box", detection.default_box as u32)
+            .field("offsets", gst::Array::new(detection.offsets.map(f64::from)))
+            .build();
+        if let Some((class, score)) = detection.runner_up {
+            params.set("runner-up", manifest.label(class).into_owned());
+            params.set("runner-up-score", f64::from(score));
+        }
+        Some(Self {
+            label,
+            rect,
+            params,
+        })
+    }
+
+    /// Adds the region's meta to `buffer`, under an `id` that tells a buffer's regions apart.
+    pub fn attach(&self, buffer: &mut gst::BufferRef, id: i32) {
+        let [x, y, width, height] = self.rect;
+        let mut meta = VideoRegionOfInterestMeta::add(buffer, &self.label, (x, y, width, height));
+        meta.set_id(id);
+        meta.add_param(self.params.clone());
+    }
+}
+
+/// x, y, width, height of a box in shares of the frame, edges rounded to nearest; at least a pixel inside of the frame.
+fn whole_pixels(rect: [f32; 4], (width, height): (u32, u32)) -> Option<[u32; 4]> {
+    if !rect.iter().all(|edge| edge.is_finite()) || width == 0 || height == 0 {
+        return None;
+    }
+    let along = |from: f32, to: f32, length: u32| {
+        let pixel = |share: f32| (share.clamp(0.0, 1.0) * length as f32).round() as u32;
+        let from = pixel(from).min(length - 1);
+        (from, pixel(to).clamp(from + 1, length) - from)
+    };
+    let [x0, y0, x1, y1] = rect;
+    let ((x, width), (y, height)) = (along(x0, x1, width), along(y0, y1, height));
+    Some([x, y, width, height])
+}
+
+/// When the frame is shown that a result belongs to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stamp {
+    /// The buffer's presentation timestamp.
+    pub timestamp: Option<gst::ClockTime>,
+    /// The same as the pipeline's running time.
+    pub running_time: Option<gst::ClockTime>,
+}
+
+/// The structure of the element message for one frame's results.
+pub fn message(
+    stamp: Stamp,
+    (width, height): (u32, u32),
+    regions: &[Region],
+    explanation: Option<gst::Structure>,
+) -> gst::Structure {
+    let mut message = gst::Structure::new_empty("ssdcrp");
+    for (name, time) in [
+        ("timestamp", stamp.timestamp),
+        ("running-time", stamp.running_time),
+    ] {
+        if let Some(time) = time {
+            message.set(name, time);
+        }
+    }
+    message.set("width", width);
+    message.set("height", height);
+    let detections = regions.iter().map(|region| region.params.to_send_value());
+    message.set("detections", gst::Array::from_values(detections));
+    if let Some(explanation) = explanation {
+        message.set("explanation", explanation);
+    }
+    message
+}
+
+/// What the message says about an explanation of an output of `explained`.
+pub fn explanation(
+    explanation: &Explanation,
+    composite: &Composite,
+    explained: &Detection,
+    (width, height): (u32, u32),
+) -> gst::Structure {
+    let summary = Summary::of(&explanation.map(), explained.rect);
+    let question = &explanation.question;
+    let mut structure = gst::Structure::builder("explanation")
+        .field("default-box", explanation.default_box as u32)
+        .field("target", &question.target)
+        .field("contrast", &question.contrast)
+        .field("composite", composite.to_string())
+        .field("words", &question.words)
+        .field("sum", summary.sum)
+        .field("sum-abs", summary.sum_abs)
+        .field("positive-share", summary.positive_share)
+        .field("in-box-share", summary.in_box_share)
+        .field("time-ms", explanation.took.as_secs_f64() * 1e3)
+        .build();
+    if let Some([x, y]) = summary.centre {
+        structure.set("centre-x", x * f64::from(width));
+        structure.set("centre-y", y * f64::from(height));
+    }
+    structure
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boxes_become_whole_pixels_inside_of_the_frame() {
+        let size = (640, 480);
+        let whole = |rect| whole_pixels(rect, size);
+        assert_eq!(whole([0.0, 0.0, 1.0, 1.0]), Some([0, 0, 640, 480]));
+        assert_eq!(whole([0.25, 0.5, 0.5, 0.75]), Some([160, 240, 160, 120]));
+        assert_eq!(whole([-3.0, 0.5, 9.0, 0.5]), Some([0, 240, 640, 1]));
+        assert_eq!(whole([1.0, 1.0, 1.0, 1.0]), Some([639, 479, 1, 1]));
+        assert_eq!(whole([0.0, f32::NAN, 1.0, 1.0]), None);
+        assert_eq!(whole_pixels([0.0, 0.0, 1.0, 1.0], (0, 480)), None);
+    }
+}

@@ -1,0 +1,277 @@
+//! What can be missing or wrong gives one clear error on the bus, and what can be lived with a warning.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use gst::prelude::*;
+
+use super::support::*;
+
+/// What the element says when it is to start with these settings, which must fail.
+fn refusal(settings: &[(&str, &str)]) -> (gst::glib::Error, String) {
+    let (element, bus) = element(settings);
+    assert!(
+        element.set_state(gst::State::Paused).is_err(),
+        "{settings:?} should not do"
+    );
+    element.set_state(gst::State::Null).unwrap();
+    let errors: Vec<gst::Message> = bus.iter_filtered(&[gst::MessageType::Error]).collect();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    let message = &errors[0];
+    let gst::MessageView::Error(error) = message.view() else {
+        unreachable!()
+    };
+    (error.error(), error.error().to_string())
+}
+
+/// A folder of a test's own.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn default_model() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/ssdlite_mobilenet_v2_coco.onnx")
+}
+
+#[test]
+fn a_model_that_is_not_there() {
+    let (error, text) = refusal(&[("model-file", "/nonexistent/model.onnx")]);
+    assert!(error.matches(gst::ResourceError::NotFound), "{error:?}");
+    assert!(
+        text.contains("/nonexistent/model.onnx") && text.contains("set the property model-file"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_model_that_is_none() {
+    let file = folder("none").join("model.onnx");
+    std::fs::write(&file, "not a model").unwrap();
+    let (error, text) = refusal(&[("model-file", file.to_str().unwrap())]);
+    assert!(error.matches(gst::StreamError::Format), "{error:?}");
+    assert!(text.contains(file.to_str().unwrap()), "{text}");
+}
+
+#[test]
+fn a_model_that_is_cut_off() {
+    let file = folder("cut").join("model.onnx");
+    let whole = std::fs::read(default_model()).unwrap();
+    std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    let (error, text) = refusal(&[("model-file", file.to_str().unwrap())]);
+    assert!(error.matches(gst::StreamError::Format), "{error:?}");
+    assert!(text.contains(file.to_str().unwrap()), "{text}");
+}
+
+#[test]
+fn a_model_without_its_manifest() {
+    let file = folder("bare").join("model.onnx");
+    std::fs::copy(default_model(), &file).unwrap();
+    let (error, text) = refusal(&[("model-file", file.to_str().unwrap())]);
+    assert!(error.matches(gst::ResourceError::NotFound), "{error:?}");
+    assert!(text.contains("model.toml"), "{text}");
+}
+
+#[test]
+fn a_model_file_of_ones_own() {
+    let clip = photo("person");
+    let model = default_model();
+    let settings = [
+        ("mode", "every-frame"),
+        ("model-file", model.to_str().unwrap()),
+    ];
+    let mut own = Bench::new(&settings, &clip);
+    let mut built_in = Bench::new(&settings[..1], &clip);
+    assert!(same_bytes(
+        &own.push(clip.frame()),
+        &built_in.push(clip.frame())
+    ));
+}
+
+#[test]
+fn texts_that_are_not_in_the_grammar_and_names_that_the_model_does_not_have() {
+    for (settings, hint) in [
+        ([("target", "sheep"), ("contrast", "auto")], "class:NAME"),
+        (
+            [("target", "class:shepe"), ("contrast", "auto")],
+            "did you mean \"sheep\"",
+        ),
+        (
+            [("target", "auto"), ("contrast", "class:shepe")],
+            "did you mean \"sheep\"",
+        ),
+        (
+            [("target", "offset:w"), ("contrast", "runner-up")],
+            "set it to auto, none or mean",
+        ),
+        (
+            [("target", "edge:left"), ("contrast", "mean")],
+            "set it to auto, none",
+        ),
+        (
+            [("composite", "gradcam"), ("contrast", "auto")],
+            "lrp-epsilon",
+        ),
+    ] {
+        let (error, text) = refusal(&settings);
+        assert!(error.matches(gst::ResourceError::Settings), "{error:?}");
+        assert!(text.contains(hint) && text.contains("property '"), "{text}");
+    }
+}
+
+/// The texts of the warnings since the last call; other messages are dropped, but there must be no error.
+fn warnings(bench: &Bench) -> Vec<String> {
+    let messages = bench.messages();
+    let texts = messages.iter().filter_map(|message| match message.view() {
+        gst::MessageView::Warning(warning) => Some(warning.error().to_string()),
+        gst::MessageView::Error(error) => panic!("{error:?}"),
+        _ => None,
+    });
+    texts.collect()
+}
+
+#[test]
+fn a_name_that_turns_out_unknown_is_warned_of_once_and_detections_go_on() {
+    let clip = photo("dog");
+    let mut bench = Bench::new(&[("mode", "every-frame")], &clip);
+    let usual = regions(&bench.push(clip.frame())).len();
+    assert_eq!(warnings(&bench), [""; 0]);
+
+    bench.element.set_property("target", "class:doog");
+    for _ in 0..3 {
+        let out = bench.push(clip.frame());
+        assert_eq!(regions(&out).len(), usual);
+        assert!(!same_bytes(&out, &clip.frame()));
+    }
+    let texts = warnings(&bench);
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    assert!(texts[0].contains("did you mean \"dog\""), "{texts:?}");
+
+    bench.element.set_property("target", "class:dog");
+    bench.push(clip.frame());
+    assert!(bench.reports()[0].has_field("explanation"));
+}
+
+#[test]
+fn a_text_that_is_not_in_the_grammar_is_warned_of_and_explanations_go_on() {
+    let clip = photo("dog");
+    let mut bench = Bench::new(&[("mode", "every-frame")], &clip);
+    let usual = bench.push(clip.frame());
+    assert_eq!(warnings(&bench), [""; 0]);
+
+    bench.element.set_property("target", "dog");
+    let texts = warnings(&bench);
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    assert!(texts[0].contains("'target' stays as it is"), "{texts:?}");
+    assert!(same_bytes(&bench.push(clip.frame()), &usual));
+}
+
+#[test]
+fn a_frame_that_lies_about_its_rows_ends_the_stream_with_an_error() {
+    init();
+    let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::Gray8, 64, 64)
+        .build()
+        .unwrap();
+    let mut frame = gst::Buffer::with_size(info.size()).unwrap();
+    gst_video::VideoMeta::add_full(
+        frame.get_mut().unwrap(),
+        gst_video::VideoFrameFlags::empty(),
+        gst_video::VideoFormat::Gray8,
+        64,
+        64,
+        &[0],
+        &[32],
+    )
+    .unwrap();
+    let clip = Clip {
+        info,
+        frames: vec![frame.clone()],
+    };
+    let mut bench = Bench::new(&[("mode", "every-frame")], &clip);
+    assert_eq!(bench.harness.push(frame), Err(gst::FlowError::Error));
+    let message = bench
+        .bus
+        .pop_filtered(&[gst::MessageType::Error])
+        .expect("an error on the bus");
+    let gst::MessageView::Error(error) = message.view() else {
+        unreachable!()
+    };
+    assert!(error.error().matches(gst::StreamError::Failed), "{error:?}");
+    assert!(error.error().to_string().contains("stride"), "{error:?}");
+}
+
+#[test]
+fn it_can_be_started_and_stopped_again_and_again() {
+    let clip = photo("person");
+    for mode in ["live", "every-frame"] {
+        let mut bench = Bench::new(&[("mode", mode)], &clip);
+        for _ in 0..10 {
+            bench.push(clip.frame());
+            bench.element.set_state(gst::State::Null).unwrap();
+            bench.harness.play();
+            // Going down has unset the caps and the segment of the pads.
+            bench.harness.set_src_caps(clip.caps());
+        }
+        let last = bench.push(clip.frame());
+        assert_eq!(regions(&last).is_empty(), mode == "live", "{mode}");
+    }
+}
+
+/// Runs one of the tests below, which spoil a process for all others, in a process of its own.
+fn alone(test: &str, environment: &[(&str, &str)]) {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--ignored", "--nocapture"])
+        .arg(format!("failures::{test}"))
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let out = text(&output.stdout);
+    assert!(
+        output.status.success() && out.contains("1 passed"),
+        "{out}\n{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn without_onnx_runtime_there_is_an_error_and_no_crash() {
+    alone(
+        "alone_without_runtime",
+        &[("ORT_DYLIB_PATH", "/nonexistent/libonnxruntime.so")],
+    );
+}
+
+#[test]
+#[ignore = "run by without_onnx_runtime_there_is_an_error_and_no_crash"]
+fn alone_without_runtime() {
+    let (error, text) = refusal(&[]);
+    assert!(error.matches(gst::LibraryError::Init), "{error:?}");
+    assert!(
+        text.contains("/nonexistent/libonnxruntime.so") && text.contains("ORT_DYLIB_PATH"),
+        "{text}"
+    );
+}
+
+#[test]
+fn to_be_looked_at_it_needs_neither_model_nor_runtime() {
+    alone("alone_not_started", &[]);
+}
+
+#[test]
+#[ignore = "run by to_be_looked_at_it_needs_neither_model_nor_runtime"]
+fn alone_not_started() {
+    let loaded = || {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        maps.contains("libonnxruntime") || maps.contains(".onnx")
+    };
+    let (element, _) = element(&[("model-file", "/nonexistent.onnx")]);
+    element.set_state(gst::State::Ready).unwrap();
+    element.set_state(gst::State::Null).unwrap();
+    assert!(!loaded());
+    element.set_property("model-file", None::<&str>);
+    element.set_state(gst::State::Paused).unwrap();
+    element.set_state(gst::State::Null).unwrap();
+    assert!(loaded(), "or this test sees nothing");
+}

@@ -1,0 +1,10 @@
+//! The element `ssdcrp` in harnesses and pipelines, on real footage and photos, with the model that is built in.
+//!
+//! Needs ONNX Runtime, the footage and the photos, which `make test` puts into the cache folder.
+
+mod failures;
+mod formats;
+mod live;
+mod properties;
+mod recording;
+mod support;

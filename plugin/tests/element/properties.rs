@@ -1,0 +1,132 @@
+//! What `gst-inspect-1.0` and applications see before any video flows.
+
+use gst::glib;
+use gst::prelude::*;
+
+use super::support::{element, init};
+
+#[test]
+fn properties_have_their_documented_defaults() {
+    let (element, _) = element(&[]);
+    assert_eq!(element.property::<Option<String>>("model-file"), None);
+    assert_eq!(element.property::<f32>("score-threshold"), 0.5);
+    assert_eq!(element.property::<f32>("iou-threshold"), 0.6);
+    assert_eq!(element.property::<String>("target"), "auto");
+    assert_eq!(element.property::<String>("contrast"), "auto");
+    assert_eq!(element.property::<String>("composite"), "crp");
+    assert_eq!(
+        element.property::<gstssdcrp::Mode>("mode"),
+        gstssdcrp::Mode::Live
+    );
+    assert_eq!(element.property::<f32>("opacity"), 1.0);
+    for switch in ["draw-boxes", "draw-labels", "draw-heatmap"] {
+        assert!(element.property::<bool>(switch));
+    }
+    assert_eq!(element.property::<u32>("threads"), 2);
+    assert!(
+        !element.property::<bool>("qos"),
+        "late frames would be dropped"
+    );
+}
+
+#[test]
+fn values_are_kept() {
+    let values = [
+        ("model-file", "/models/own.onnx"),
+        ("score-threshold", "0.25"),
+        ("iou-threshold", "0.45"),
+        ("target", "offset:w+"),
+        ("contrast", "class:traffic light"),
+        ("composite", "high=epsilon:0.25std,low=abs"),
+        ("mode", "every-frame"),
+        ("opacity", "0.5"),
+        ("draw-boxes", "false"),
+        ("draw-labels", "false"),
+        ("draw-heatmap", "false"),
+        ("threads", "4"),
+    ];
+    let (element, _) = element(&values);
+    for (name, text) in values {
+        let value = element.property_value(name);
+        let written = match value.get::<String>() {
+            Ok(text) => text,
+            Err(_) => value.serialize().unwrap().to_string(),
+        };
+        let as_number = |text: &str| text.parse::<f32>().ok();
+        assert!(
+            written == text || as_number(text).is_some() && as_number(&written) == as_number(text),
+            "{name}: {written}"
+        );
+    }
+    // Every own property has its turn above.
+    let own = (element.list_properties().iter())
+        .filter(|property| property.owner_type().name() == "GstSsdCrp")
+        .count();
+    assert_eq!(own, values.len());
+}
+
+#[test]
+fn an_unset_text_is_the_default() {
+    let (element, _) = element(&[("target", "class:dog"), ("composite", "lrp-simple")]);
+    for (name, default) in [
+        ("target", "auto"),
+        ("contrast", "auto"),
+        ("composite", "crp"),
+    ] {
+        element.set_property(name, None::<&str>);
+        assert_eq!(element.property::<String>(name), default);
+    }
+    element.set_property("model-file", "");
+    assert_eq!(element.property::<Option<String>>("model-file"), None);
+}
+
+#[test]
+fn a_text_that_is_not_in_the_grammar_leaves_the_old_value() {
+    let (element, _) = element(&[("target", "class:dog"), ("contrast", "runner-up")]);
+    element.set_property("target", "dog");
+    element.set_property("contrast", "median");
+    element.set_property("composite", "gradcam");
+    assert_eq!(element.property::<String>("target"), "class:dog");
+    assert_eq!(element.property::<String>("contrast"), "runner-up");
+    assert_eq!(element.property::<String>("composite"), "crp");
+}
+
+#[test]
+fn it_describes_itself() {
+    init();
+    let factory = gst::ElementFactory::find("ssdcrp").unwrap();
+    assert_eq!(
+        factory.metadata("klass"),
+        Some("Filter/Effect/Video/Analyzer")
+    );
+    let templates = factory.static_pad_templates();
+    assert_eq!(templates.len(), 2);
+    for template in templates {
+        for format in [
+            "RGBA", "BGRA", "RGBx", "BGRx", "RGB", "BGR", "I420", "YV12", "NV12", "NV21", "YUY2",
+            "UYVY", "GRAY8",
+        ] {
+            let caps = gst::Caps::builder("video/x-raw")
+                .field("format", format)
+                .build();
+            assert!(template.caps().can_intersect(&caps), "{format}");
+        }
+    }
+    let (element, _) = element(&[]);
+    for property in element.list_properties().iter() {
+        let blurb = property.blurb().unwrap_or_default();
+        assert!(
+            !property.nick().is_empty() && !blurb.is_empty(),
+            "{}",
+            property.name()
+        );
+        let own =
+            property.owner_type() == <gstssdcrp::SsdCrp as glib::types::StaticType>::static_type();
+        let mutable = gst::PARAM_FLAG_MUTABLE_READY | gst::PARAM_FLAG_MUTABLE_PLAYING;
+        assert!(
+            !own || property.flags().intersects(mutable),
+            "{}",
+            property.name()
+        );
+    }
+}
