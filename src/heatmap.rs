@@ -150,7 +150,7 @@ pub const NEGATIVE: [u8; 3] = [24, 84, 255];
 pub const FAINT: f32 = 0.04;
 
 /// Opacity of the strongest values; below 1, so that the object under them can still be made out.
-const STRONGEST: f32 = 0.85;
+const STRONGEST: f32 = 0.7;
 
 /// The colour of a heatmap value: red, green, blue, not premultiplied, and alpha, which alone says how strong the value is.
 /// Red above 0, blue below, transparent within [`FAINT`] of 0 and for a value that is not a number; beyond -1..1 as at the

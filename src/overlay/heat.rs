@@ -245,7 +245,7 @@ mod tests {
             1.0,
         );
         let [r, g, _, alpha] = canvas.pixel(0, 0).unwrap();
-        assert!(r > 150 && g < 80 && alpha == 255);
+        assert!(r > 150 && g < 110 && alpha == 255);
         assert_eq!(canvas.pixel(1, 0), Some([0, 255, 0, 255]));
     }
 
