@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 use ndarray::Array2;
 use ssdcrp::crp::{
-    Composite, Contrast, Explainer, Explanation, PRESETS, Summary, Target, TargetOutput,
+    Composite, Contrast, Explainer, Explanation, PRESETS, Seed, Summary, Target, TargetOutput,
 };
 use ssdcrp::ssd::Detection;
 
@@ -20,6 +20,8 @@ Examples:
     ssdcrp explain photo.jpg --at 400,250 --target class:sheep --contrast class:horse -o why.png
   What makes the box so wide?
     ssdcrp explain photo.jpg --box 1406 --target offset:w+ -o wider.png
+  What places and sizes the box, in four pictures?
+    ssdcrp explain photo.jpg --target offset:cx --target offset:cy --target offset:w --target offset:h -o box.png
   The relevance itself, for NumPy:
     ssdcrp explain photo.jpg --npy relevance.npy
   Classic LRP, which hardly knows one class from another:
@@ -35,10 +37,14 @@ pub struct Explain {
     image: PathBuf,
     #[command(flatten)]
     choice: Choice,
+    /// Explain every detection
+    #[arg(long, conflicts_with_all = ["best", "at", "default_box"])]
+    all: bool,
     /// What to explain at that box: class:NAME (a label or a number), offset:cx, cy, w or h, or edge:left, right, top or bottom; the last two with + or - behind
-    /// them for the direction (+ is right, down, wider, taller) [default: the predicted class; the direction that the network predicted]
-    #[arg(long, value_name = "TARGET")]
-    target: Option<String>,
+    /// them for the direction (+ is right, down, wider, taller) [default: the predicted class; the direction that the network predicted].
+    /// May be given several times
+    #[arg(long = "target", value_name = "TARGET")]
+    targets: Vec<String>,
     /// What to set it against: mean (of all other classes; of an offset, the same one of the cell's other boxes), softmax (the other classes by their
     /// probability), class:NAME, runner-up, none [default: the composite's for a class, mean for crp; none for an offset or edge]
     #[arg(long, value_name = "CONTRAST")]
@@ -50,10 +56,13 @@ pub struct Explain {
         help = format!("Rules of propagation: {}, or crp with other rules, such as high=epsilon:0.25std,low=zplus", PRESETS.join(", "))
     )]
     composite: String,
-    /// Write the photo with heatmap, boxes and caption over it, as PNG
+    /// How much relevance an output starts with: its score, or so much that behind its own layer magnitudes add up to 1 [default: the composite's]
+    #[arg(long, value_name = "SEED", value_parser = seed)]
+    seed: Option<Seed>,
+    /// Write the photo with heatmap, boxes and caption over it, as PNG; of several explanations each gets a number: why-1.png, why-2.png
     #[arg(short, long, value_name = "PNG")]
     output: Option<PathBuf>,
-    /// Write the relevance, summed over the colour channels and not normalised: float32 [H, W] at the size of the network's input
+    /// Write the relevance, summed over the colour channels and not normalised: float32 [H, W] at the size of the network's input; numbered likewise
     #[arg(long, value_name = "NPY")]
     npy: Option<PathBuf>,
     /// Print JSON, one line, rather than a summary
@@ -80,9 +89,14 @@ impl Explain {
     /// Explains, writes the files that were asked for, and prints.
     pub fn run(&self, engine: &Engine) -> Result<()> {
         // Mistakes in the question are told before the network is loaded.
-        let output: Option<TargetOutput> = self.target.as_deref().map(str::parse).transpose()?;
+        let asked: Vec<TargetOutput> = self
+            .targets
+            .iter()
+            .map(|target| target.parse())
+            .collect::<Result<_>>()?;
         let contrast: Option<Contrast> = self.contrast.as_deref().map(str::parse).transpose()?;
-        let composite: Composite = self.composite.parse()?;
+        let mut composite: Composite = self.composite.parse()?;
+        composite.seed = self.seed.unwrap_or(composite.seed);
         if let Some(path) = &self.output {
             output::check_picture_name(path)?;
         }
@@ -91,31 +105,62 @@ impl Explain {
         }
 
         let seen = Seen::look(engine, &self.image, &self.thresholds)?;
-        let chosen = self.choice.of(&seen)?;
-        let predicted = Target::predicted_class(&chosen);
-        let output = output.unwrap_or(predicted.output);
-        let targets = [Target {
-            output,
-            contrast,
-            ..predicted
-        }];
+        let chosen = if self.all {
+            seen.detections.clone()
+        } else {
+            vec![self.choice.of(&seen)?]
+        };
+        ensure!(
+            !chosen.is_empty(),
+            "nothing scores above {} in {}",
+            seen.thresholds.score,
+            self.image.display()
+        );
+        let mut questions: Vec<(&Detection, Target)> = Vec::new();
+        for detection in &chosen {
+            let predicted = Target::predicted_class(detection);
+            let outputs = if asked.is_empty() {
+                vec![predicted.output]
+            } else {
+                asked.clone()
+            };
+            questions.extend(outputs.into_iter().map(|output| {
+                let default_box = detection.default_box;
+                (
+                    detection,
+                    Target {
+                        default_box,
+                        output,
+                        contrast: contrast.clone(),
+                    },
+                )
+            }));
+        }
+        let targets: Vec<Target> = questions.iter().map(|(_, target)| target.clone()).collect();
         let mut explainer = Explainer::new(seen.model.clone(), composite, engine.threads())?;
         let explanations = explainer.explain(&seen.forward, &targets)?;
-        let answers = targets
+        let answers = questions
             .iter()
             .zip(explanations)
-            .map(|(target, explanation)| Answer::new(&seen, &chosen, target, explanation))
+            .map(|((chosen, target), explanation)| Answer::new(&seen, chosen, target, explanation))
             .collect::<Result<Vec<_>>>()?;
 
-        for (path, answer) in self.output.iter().zip(&answers) {
-            let caption = self.caption(answer);
-            output::write_picture(
-                path,
-                &picture::draw(&seen, &answer.map, &answer.explained, &caption)?,
-            )?;
-        }
-        for (path, answer) in self.npy.iter().zip(&answers) {
-            output::write_map(path, &answer.map)?;
+        let mut written = Vec::new();
+        for (index, answer) in answers.iter().enumerate() {
+            if let Some(path) = &self.output {
+                let path = output::numbered(path, index, answers.len());
+                output::check_is_not(&path, &self.image)?;
+                let caption = self.caption(answer);
+                let picture = picture::draw(&seen, &answer.map, &answer.explained, &caption)?;
+                output::write_picture(&path, &picture)?;
+                written.push(path.display().to_string());
+            }
+            if let Some(path) = &self.npy {
+                let path = output::numbered(path, index, answers.len());
+                output::check_is_not(&path, &self.image)?;
+                output::write_map(&path, &answer.map)?;
+                written.push(path.display().to_string());
+            }
         }
         if self.json {
             let mut report = json::Report::new(&seen, self.logits)?;
@@ -124,7 +169,7 @@ impl Explain {
             }
             return output::print_json(&report);
         }
-        output::print(&self.summary(&seen, &answers)?)
+        output::print(&self.summary(&seen, &answers, &written)?)
     }
 
     /// What is explained; under another composite than the default also under which.
@@ -137,7 +182,7 @@ impl Explain {
         }
     }
 
-    fn summary(&self, seen: &Seen, answers: &[Answer]) -> Result<String> {
+    fn summary(&self, seen: &Seen, answers: &[Answer], written: &[String]) -> Result<String> {
         let mut text = text::heading(seen);
         for answer in answers {
             let Answer {
@@ -148,18 +193,20 @@ impl Explain {
             } = answer;
             text += &text::explained(seen, explained, explanation, &self.composite, summary)?;
         }
-        let written: Vec<String> = self
-            .output
-            .iter()
-            .chain(&self.npy)
-            .map(|path| path.display().to_string())
-            .collect();
         text += &if written.is_empty() {
             "no file was asked for: -o why.png draws it over the photo, --npy relevance.npy keeps the numbers\n".to_owned()
         } else {
             format!("written: {}\n", written.join(", "))
         };
         Ok(text)
+    }
+}
+
+fn seed(text: &str) -> Result<Seed> {
+    match text {
+        "score" => Ok(Seed::Score),
+        "unit" => Ok(Seed::Unit),
+        _ => bail!("score or unit is expected"),
     }
 }
 

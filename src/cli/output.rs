@@ -52,6 +52,20 @@ pub fn check_is_not(path: &Path, photo: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The file for answer `index` of `count`: `path` itself for a single one, else with the number behind its stem.
+pub fn numbered(path: &Path, index: usize, count: usize) -> PathBuf {
+    if count == 1 {
+        return path.to_owned();
+    }
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("-{}", index + 1));
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
 /// Writes a picture as PNG.
 pub fn write_picture(path: &Path, picture: &RgbImage) -> Result<()> {
     let mut bytes = Cursor::new(Vec::new());
@@ -169,6 +183,14 @@ mod tests {
         assert!(!Path::new("/dev/null").is_file());
         let error = format!("{:#}", replace(Path::new("/dev/full"), b"x").unwrap_err());
         assert!(error.starts_with("cannot write /dev/full: "), "{error}");
+    }
+
+    #[test]
+    fn several_files_are_numbered_and_one_is_not() {
+        let name = |path, index, count| numbered(Path::new(path), index, count);
+        assert_eq!(name("a/why.png", 0, 1), Path::new("a/why.png"));
+        assert_eq!(name("a/why.png", 1, 3), Path::new("a/why-2.png"));
+        assert_eq!(name("why", 9, 10), Path::new("why-10"));
     }
 
     #[test]

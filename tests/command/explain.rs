@@ -210,3 +210,75 @@ fn the_best_detection_is_explained_unless_another_is_named() {
         assert_eq!(explanation["target"], target, "{choice:?}");
     }
 }
+
+#[test]
+fn several_questions_are_answered_in_one_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("why.npy");
+    let person = photo("person.jpg");
+    let question = [
+        "--box",
+        SHEEP,
+        "--target",
+        "class:sheep",
+        "--target",
+        "offset:w+",
+        "--target",
+        "edge:left",
+    ];
+    let report = json(
+        &[
+            &[
+                "explain",
+                &person,
+                "--json",
+                "--npy",
+                file.to_str().unwrap(),
+            ],
+            &question[..],
+        ]
+        .concat(),
+    );
+    let explained = |report: &serde_json::Value, field: &str| -> Vec<String> {
+        let list = report["explanations"].as_array().unwrap();
+        list.iter().map(|e| e[field].to_string()).collect()
+    };
+    assert_eq!(
+        explained(&report, "target")[..2],
+        ["\"class:sheep\"", "\"offset:w+\""]
+    );
+    for (index, sum) in explained(&report, "sum").iter().enumerate() {
+        let map: Array2<f32> =
+            read_npy(folder.path().join(format!("why-{}.npy", index + 1))).unwrap();
+        let total: f64 = map.iter().map(|&r| f64::from(r)).sum();
+        let sum: f64 = sum.parse().unwrap();
+        assert!((total - sum).abs() < 1e-5, "{total} {sum}");
+    }
+    let all = json(&["explain", &person, "--all", "--json"]);
+    let boxes = |list: &str| -> Vec<String> {
+        let list = all[list].as_array().unwrap();
+        list.iter()
+            .map(|entry| entry["default_box"].to_string())
+            .collect()
+    };
+    assert_eq!(boxes("explanations"), boxes("detections"));
+    assert_eq!(boxes("detections").len(), 3);
+}
+
+#[test]
+fn a_unit_seed_scales_the_map() {
+    let sum_abs = |seed| {
+        let report = json(&[
+            "explain",
+            &photo("person.jpg"),
+            "--contrast",
+            "none",
+            "--seed",
+            seed,
+            "--json",
+        ]);
+        report["explanations"][0]["sum_abs"].as_f64().unwrap()
+    };
+    let (score, unit) = (sum_abs("score"), sum_abs("unit"));
+    assert!(unit > 0.0 && unit < score, "{unit} {score}");
+}
