@@ -11,6 +11,10 @@ use super::proto::{
 };
 use super::{Tensor, shapes, tensor};
 
+/// Limits of a feature map, far above those of any detector.
+const MAX_CHANNELS: usize = 1 << 16;
+const MAX_SIDE: usize = 1 << 13;
+
 /// A canonical graph: nodes sorted topologically, constants as initialisers, shapes known where they can be inferred.
 ///
 /// A dynamic batch dimension (the first one) counts as 1.
@@ -113,11 +117,12 @@ impl Graph {
                 names.len()
             );
         };
-        let shape = self.shape(name)?;
-        let [1, channels, height, width] = *shape else {
-            bail!("input '{name}' has shape {shape:?}, [1, channels, height, width] was expected");
-        };
-        Ok((name, [1, channels, height, width]))
+        let shape = self.feature_map(name)?;
+        ensure!(
+            shape[0] == 1,
+            "input '{name}' has shape {shape:?}, [1, channels, height, width] was expected"
+        );
+        Ok((name, shape))
     }
 
     /// The shape of a tensor.
@@ -142,14 +147,22 @@ impl Graph {
     /// The shape of a feature map, `[1, C, H, W]`.
     ///
     /// # Errors
-    /// The shape is not known or not of rank 4.
+    /// The shape is not known, not of rank 4, empty, or larger than any picture's: sizes that pass here can be multiplied and allocated.
     pub fn feature_map(&self, tensor: &str) -> Result<[usize; 4]> {
         let shape = self.shape(tensor)?;
-        <[usize; 4]>::try_from(shape).ok().with_context(|| {
+        let map = <[usize; 4]>::try_from(shape).ok().with_context(|| {
             format!(
                 "tensor '{tensor}' has shape {shape:?}, a feature map [1, C, H, W] was expected"
             )
-        })
+        })?;
+        let [_, channels, height, width] = map;
+        ensure!(
+            (1..=MAX_CHANNELS).contains(&channels)
+                && (1..=MAX_SIDE).contains(&height)
+                && (1..=MAX_SIDE).contains(&width),
+            "tensor '{tensor}' has shape {shape:?}: 1 to {MAX_CHANNELS} channels of 1x1 to {MAX_SIDE}x{MAX_SIDE} are supported"
+        );
+        Ok(map)
     }
 
     /// Whether `tensor` is a constant.

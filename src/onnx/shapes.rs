@@ -19,20 +19,35 @@ pub(super) fn infer<'a>(
     declared: impl Iterator<Item = &'a ValueInfoProto>,
 ) -> HashMap<String, Vec<usize>> {
     let mut shapes: HashMap<String, Vec<usize>> = declared
-        .filter_map(|info| Some((info.name().to_owned(), static_shape(info)?)))
+        .filter_map(|info| Some((info.name().to_owned(), possible(static_shape(info)?)?)))
         .collect();
     for (name, tensor) in initializers {
-        let dims = tensor.dims.iter().map(|&d| usize::try_from(d).unwrap_or(0));
-        shapes.insert(name.clone(), dims.collect());
+        let dims = tensor.dims.iter().map(|&d| usize::try_from(d).ok());
+        if let Some(shape) = dims.collect::<Option<_>>().and_then(possible) {
+            shapes.insert(name.clone(), shape);
+        }
     }
     for node in nodes {
         if !shapes.contains_key(node.first_output())
-            && let Some(shape) = output_shape(node, &shapes, initializers)
+            && let Some(shape) = output_shape(node, &shapes, initializers).and_then(possible)
         {
             shapes.insert(node.first_output().to_owned(), shape);
         }
     }
     shapes
+}
+
+/// More elements than any tensor has; sizes below it can be added and multiplied without a thought of overflow.
+const MAX_ELEMENTS: usize = 1 << 40;
+/// The largest stride, pad or dilation.
+const MAX_STEP: i64 = 1 << 20;
+
+/// The shape, unless a damaged or hostile file claims the impossible.
+fn possible(shape: Vec<usize>) -> Option<Vec<usize>> {
+    let elements = shape
+        .iter()
+        .try_fold(1usize, |product, &d| product.checked_mul(d.max(1)))?;
+    (elements <= MAX_ELEMENTS).then_some(shape)
 }
 
 fn output_shape(
@@ -99,12 +114,9 @@ fn window(
         return None;
     }
     let at = |name: &str, index: usize, default: i64| {
-        usize::try_from(
-            node.ints(name)
-                .and_then(|v| v.get(index).copied())
-                .unwrap_or(default),
-        )
-        .ok()
+        let values = node.ints(name).and_then(|v| v.get(index).copied());
+        let value = values.unwrap_or(default);
+        usize::try_from(value).ok().filter(|_| value <= MAX_STEP)
     };
     let mut shape = vec![input[0], channels];
     for axis in 0..rank {
@@ -144,7 +156,10 @@ fn reshape(input: &[usize], target: &TensorProto) -> Option<Vec<usize>> {
         });
     }
     if let Some(free) = target.iter().position(|&size| size == -1) {
-        shape[free] = total.checked_div(shape.iter().product())?;
+        let rest = shape
+            .iter()
+            .try_fold(1usize, |product, &d| product.checked_mul(d))?;
+        shape[free] = total.checked_div(rest)?;
     }
     Some(shape)
 }
@@ -253,6 +268,21 @@ mod tests {
             inferred(node("Concat", &["a", "a"], axis), shapes),
             Some(vec![1, 8, 5, 10])
         );
+    }
+
+    #[test]
+    fn impossible_sizes_are_unknown_and_do_not_overflow() {
+        let huge: &[(&str, &[i64])] = &[("x", &[1, i64::MAX, i64::MAX, 4]), ("w", &[4, 4, 3, 3])];
+        assert_eq!(inferred(node("Relu", &["x"], vec![]), huge), None);
+        let shapes: &[(&str, &[i64])] = &[("x", &[1, 4, 8, 8]), ("w", &[4, 4, 3, 3])];
+        for name in ["pads", "strides", "dilations"] {
+            let attributes = vec![ints(name, &[i64::MAX; 4])];
+            assert_eq!(
+                inferred(node("Conv", &["x", "w"], attributes), shapes),
+                None,
+                "{name}"
+            );
+        }
     }
 
     #[test]

@@ -192,7 +192,7 @@ impl ObjectImpl for SsdCrp {
             "draw-labels" => settings.draw_labels = of(value),
             "draw-heatmap" => settings.draw_heatmap = of(value),
             "threads" => settings.threads = of(value),
-            _ => unimplemented!(),
+            name => unreachable!("GObject let through the unknown property {name}"),
         }
         drop(settings);
         if let Err(error) = taken {
@@ -223,7 +223,7 @@ impl ObjectImpl for SsdCrp {
             "draw-labels" => settings.draw_labels.to_value(),
             "draw-heatmap" => settings.draw_heatmap.to_value(),
             "threads" => settings.threads.to_value(),
-            _ => unimplemented!(),
+            name => unreachable!("GObject let through the unknown property {name}"),
         }
     }
 }

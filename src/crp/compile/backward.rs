@@ -31,9 +31,9 @@ impl<'a> Convolution<'a> {
         let input_shape = graph.feature_map(input)?;
         let output_shape = graph.feature_map(output)?;
         ensure!(
-            weight.dims.len() == 4,
-            "its weights have {} axes, a two-dimensional convolution has 4",
-            weight.dims.len()
+            weight.dims.len() == 4 && !weight.dims.contains(&0),
+            "its weights are {:?}, a two-dimensional convolution has [outputs, inputs, height, width]",
+            weight.dims
         );
         let pair = |name: &str| -> Result<[usize; 2]> {
             let values = node.ints(name).unwrap_or(&[1, 1]);
@@ -247,7 +247,7 @@ impl<'a> Convolution<'a> {
 fn sizes<const N: usize>(values: &[i64]) -> Result<[usize; N]> {
     let sizes: Vec<usize> = values
         .iter()
-        .map(|&v| usize::try_from(v).context("negative"))
+        .map(|&v| u16::try_from(v).map(usize::from).context("impossible"))
         .collect::<Result<_>>()?;
     sizes
         .try_into()
