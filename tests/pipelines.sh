@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every script of pipelines/ in a real gst-launch-1.0, on a few frames of real footage, and looks at the result.
 # Usage: tests/pipelines.sh    GST_PLUGIN_PATH names the folder of the plugin to test; `make test` sets it.
-# In: the footage in the cache folder. Out: a line per check; it ends with 1 at the first that fails.
+# In: the footage in the cache folder. Out: a line per check and their number; it ends with 1 at the first that fails.
 set -euo pipefail
 : "${GST_PLUGIN_PATH:?must name the folder of the plugin, e.g. target/debug}"
 cd "$(dirname "$(realpath "$0")")/.."
@@ -15,7 +15,11 @@ log=$work/log
 out=$work/out
 mkdir "$out"
 
-ok() { printf 'ok    %s\n' "$*"; }
+passed=0
+ok() {
+  printf 'ok    %s\n' "$*"
+  passed=$((passed + 1))
+}
 fail() {
   printf 'FAIL  %s\n' "$*" >&2
   [[ ! -s $log ]] || sed 's/^/      | /' "$log" >&2
@@ -127,3 +131,5 @@ rm -r "$work/clone/target"
 refused "does not find the element ssdcrp" \
   env GST_PLUGIN_SYSTEM_PATH="$work" "$work/clone/pipelines/record.sh" --frames 1 "$footage" "$work/found.mp4"
 ok "both pipelines find the plugin that was built beside them"
+
+printf '%s passed, 0 failed\n' "$passed"
