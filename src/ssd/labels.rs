@@ -24,6 +24,11 @@ impl Labels {
         self.0.is_empty()
     }
 
+    /// The names in the order of class ids, "" where there is none.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Whether `class` has a name.
     pub fn is_named(&self, class: usize) -> bool {
         self.0.get(class).is_some_and(|name| !name.is_empty())

@@ -3,6 +3,7 @@
 //! In comes the text of the file; out goes a [`Manifest`] whose every number has been checked, so that no other module has to.
 
 mod check;
+mod read;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -50,8 +51,10 @@ pub struct Input {
     /// The order of the tensor's channels.
     pub colour: Colour,
     /// Per channel of the tensor, i.e. in the order that `colour` names.
+    #[serde(deserialize_with = "read::exactly")]
     pub mean: [f32; 3],
-    /// Per channel of the tensor; not 0.
+    /// Per channel of the tensor; at least 10⁻⁶.
+    #[serde(deserialize_with = "read::exactly")]
     pub std: [f32; 3],
     /// How the picture is brought to the input's size.
     pub resize: Resize,
@@ -86,14 +89,15 @@ pub struct Output {
     /// Name of the offsets in the graph, shape [1, D, 4].
     pub offsets: String,
     /// Which offset each of the four columns is.
+    #[serde(deserialize_with = "read::exactly")]
     pub offset_order: [Offset; 4],
     /// How logits become scores.
     pub activation: Activation,
     /// The class id that means "nothing here".
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read::count")]
     pub background: usize,
     /// [v_c, v_s], both positive: the SSD paper's 0.1 and 0.2 unless given.
-    #[serde(default = "paper_variances")]
+    #[serde(default = "paper_variances", deserialize_with = "read::exactly")]
     pub variances: [f32; 2],
 }
 
@@ -210,6 +214,7 @@ pub struct DetectionSettings {
     /// Of two detections of one class that overlap by more, the weaker is dropped; 0..=1.
     pub iou_threshold: f32,
     /// At most so many detections in a picture, the best ones; at least 1.
+    #[serde(deserialize_with = "read::count")]
     pub max_detections: usize,
 }
 
@@ -227,11 +232,11 @@ impl Manifest {
     /// Reads and checks a manifest. `origin` is the file's name, for the errors.
     ///
     /// # Errors
-    /// If the text is no TOML, a field is missing, unknown or of the wrong type (the error shows the line), or a value makes no
+    /// If the text is no TOML, a field is missing, unknown or of the wrong type (the error names the line), or a value makes no
     /// sense (the error names the field, what was expected and what was found).
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
         let manifest: Self = toml::from_str(text)
-            .map_err(|error| anyhow!("{origin}: {}", error.to_string().trim_end()))?;
+            .map_err(|error| anyhow!("{origin}: {}", read::describe(error, text)))?;
         manifest
             .validate()
             .map_err(|error| anyhow!("{origin}: {error}"))?;
@@ -359,7 +364,7 @@ aspect_ratios = [1.0]
     }
 
     #[test]
-    fn what_is_no_manifest_is_shown_with_its_line() {
+    fn what_is_no_manifest_is_named_with_its_line() {
         let unknown = error("resize =", "resise =");
         assert!(
             unknown.starts_with("a.toml: ") && unknown.contains("line 11"),

@@ -1,8 +1,15 @@
 //! Whether a manifest's values make sense. Each error names the field, what was expected and what was found.
 
-use anyhow::{Result, ensure};
+use std::collections::HashMap;
 
-use super::{DefaultBoxes, DetectionSettings, Input, Manifest, Offset, Output, TensorFlowBoxes};
+use anyhow::{Result, bail, ensure};
+
+use super::{
+    DefaultBoxes, DetectionSettings, Input, Labels, Manifest, Offset, Output, TensorFlowBoxes,
+};
+
+/// Channels that vary less than this, of 255, are no picture's: the division would only blow up rounding.
+const MIN_STD: f32 = 1e-6;
 
 impl Manifest {
     /// Checks what the types alone do not ensure.
@@ -11,10 +18,11 @@ impl Manifest {
             !self.name.is_empty(),
             "name: expected the model's name, found \"\""
         );
-        ensure!(
-            !self.labels.is_empty(),
-            "labels: expected one per class id, found none"
-        );
+        one_line("name", &self.name)?;
+        if let Some(licence) = &self.licence {
+            one_line("licence", licence)?;
+        }
+        self.labels.validate()?;
         self.input.validate()?;
         self.output.validate()?;
         ensure!(
@@ -30,6 +38,37 @@ impl Manifest {
     }
 }
 
+impl Labels {
+    fn validate(&self) -> Result<()> {
+        ensure!(
+            !self.is_empty(),
+            "labels: expected one per class id, found none"
+        );
+        let mut classes = HashMap::new();
+        for (class, label) in self.iter().enumerate() {
+            one_line(&format!("labels[{class}]"), label)?;
+            let earlier = classes.insert(label, class);
+            if let Some(earlier) = earlier.filter(|_| !label.is_empty()) {
+                bail!(
+                    "labels[{class}]: expected another name than labels[{earlier}], found \"{label}\" for both"
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Fails for a text that would break the line that it is printed in, or take over the terminal.
+fn one_line(field: &str, text: &str) -> Result<()> {
+    if let Some(control) = text.chars().find(|c| c.is_control()) {
+        bail!(
+            "{field}: expected text without control characters, found '{}'",
+            control.escape_debug()
+        );
+    }
+    Ok(())
+}
+
 impl Input {
     fn validate(&self) -> Result<()> {
         for (i, (&mean, &std)) in self.mean.iter().zip(&self.std).enumerate() {
@@ -38,8 +77,8 @@ impl Input {
                 "[input] mean[{i}]: expected a finite number, found {mean}"
             );
             ensure!(
-                std.is_normal(),
-                "[input] std[{i}]: expected a finite number that is not 0, found {std}"
+                std.is_finite() && std >= MIN_STD,
+                "[input] std[{i}]: expected a positive finite number, at least 0.000001, found {std}"
             );
         }
         Ok(())
@@ -153,9 +192,44 @@ mod tests {
                 "[input] mean[1]: expected a finite number, found NaN",
             ),
             (
+                "\"a_net\"",
+                "\"a\\nnet\"",
+                "name: expected text without control characters, found '\\n'",
+            ),
+            (
+                "Apache-2.0",
+                "\\u0007",
+                "licence: expected text without control characters, found '\\u{7}'",
+            ),
+            (
+                "\"sheep\"",
+                "\"\\u001b[31msheep\"",
+                "labels[3]: expected text without control characters, found '\\u{1b}'",
+            ),
+            (
+                "\"sheep\"",
+                "\"person\"",
+                "labels[3]: expected another name than labels[1], found \"person\" for both",
+            ),
+            (
                 "std = [127.5",
                 "std = [0.0",
-                "[input] std[0]: expected a finite number that is not 0, found 0",
+                "[input] std[0]: expected a positive finite number, at least 0.000001, found 0",
+            ),
+            (
+                "std = [127.5",
+                "std = [-127.5",
+                "[input] std[0]: expected a positive finite number, at least 0.000001, found -127.5",
+            ),
+            (
+                "std = [127.5",
+                "std = [1e-7",
+                "[input] std[0]: expected a positive finite number, at least 0.000001, found 0.0000001",
+            ),
+            (
+                "std = [127.5",
+                "std = [inf",
+                "[input] std[0]: expected a positive finite number, at least 0.000001, found inf",
             ),
             (
                 "\"class_logits\"",
