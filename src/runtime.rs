@@ -11,6 +11,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use ndarray::{ArrayD, ArrayViewD};
 use ort::LoadDynamicError;
 use ort::environment::Environment;
+use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
@@ -55,11 +56,17 @@ impl Network {
         let builder = Session::builder(&environment)
             .and_then(|b| Ok(b.with_optimization_level(GraphOptimizationLevel::All)?))
             .and_then(|b| Ok(b.with_intra_threads(threads)?))
+            .and_then(|b| Ok(b.with_log_level(LogLevel::Fatal)?))
             // Threads that wait must leave the cores to the video's decoder and encoder.
             .and_then(|b| Ok(b.with_intra_op_spinning(false)?));
         let session = builder
             .and_then(|mut b| b.commit_from_memory(model))
-            .map_err(|error| anyhow!("ONNX Runtime does not take the network: {error}"))?;
+            .map_err(|error| {
+                anyhow!(
+                    "ONNX Runtime does not take the network: {}",
+                    one_line(&error)
+                )
+            })?;
         Ok(Self { session })
     }
 
@@ -75,23 +82,30 @@ impl Network {
                 .as_slice()
                 .with_context(|| format!("input '{name}' is not contiguous"))?;
             let tensor = TensorRef::from_array_view((array.shape(), data))
-                .map_err(|error| anyhow!("input '{name}': {error}"))?;
+                .map_err(|error| anyhow!("input '{name}': {}", one_line(&error)))?;
             values.push((name, tensor.into()));
         }
         let outputs = self
             .session
             .run(values)
-            .map_err(|error| anyhow!("ONNX Runtime failed: {error}"))?;
+            .map_err(|error| anyhow!("ONNX Runtime failed: {}", one_line(&error)))?;
         outputs
             .values()
             .map(|value| {
                 let array = value
                     .try_extract_array::<f32>()
-                    .map_err(|error| anyhow!("an output is not float32: {error}"))?;
+                    .map_err(|error| anyhow!("an output is not float32: {}", one_line(&error)))?;
                 Ok(array.to_owned())
             })
             .collect()
     }
+}
+
+/// What ONNX Runtime says against something, its lines joined with "; ".
+fn one_line(error: &impl std::fmt::Display) -> String {
+    let text = error.to_string();
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("; ")
 }
 
 /// The process's one environment: a second one cannot be built, so it is kept for ever. A failure may be mended and tried again.
@@ -113,8 +127,14 @@ fn environment() -> Result<Environment> {
                     .with_telemetry(false)
                     .build()
                     .map_err(|error| {
-                        anyhow!("ONNX Runtime at {} does not start: {error}", path.display())
+                        let reason = one_line(&error);
+                        anyhow!(
+                            "ONNX Runtime at {} does not start: {reason}",
+                            path.display()
+                        )
                     })?;
+                // What goes wrong is returned as an error: its own coloured lines on standard error would say it twice.
+                environment.set_log_level(LogLevel::Fatal);
                 *loaded = Some(environment.clone());
                 return Ok(environment);
             }
@@ -214,6 +234,12 @@ pub fn only(mut outputs: Vec<ArrayD<f32>>) -> Result<ArrayD<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_an_error_are_joined() {
+        let error = "Node (conv) failed\n\n  the group is wrong\r\n";
+        assert_eq!(one_line(&error), "Node (conv) failed; the group is wrong");
+    }
 
     #[test]
     fn the_highest_version_in_a_folder_wins() {
