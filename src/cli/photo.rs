@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 
 /// Larger files are not read into memory.
 const MAX_FILE_BYTES: u64 = 256 << 20;
@@ -45,16 +45,30 @@ fn decode(bytes: &[u8]) -> Result<RgbImage> {
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_DECODED_BYTES);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader.limits(limits.clone());
-    let mut decoder = reader.into_decoder()?;
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(in_words)?;
     let (width, height) = decoder.dimensions();
-    limits
-        .reserve(decoder.total_bytes())
-        .with_context(|| format!("{width}x{height} pixels are too many"))?;
+    ensure!(
+        decoder.total_bytes() <= MAX_DECODED_BYTES,
+        "its {width}x{height} pixels take {} MiB, {} MiB is the limit: scale it down",
+        decoder.total_bytes().div_ceil(1 << 20),
+        MAX_DECODED_BYTES >> 20
+    );
     let orientation = decoder.orientation()?;
-    let mut picture = DynamicImage::from_decoder(decoder)?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(in_words)?;
     picture.apply_orientation(orientation);
     Ok(picture.into_rgb8())
+}
+
+/// The decoder's error; that of the limit does not say how much it is.
+fn in_words(error: ImageError) -> anyhow::Error {
+    match error {
+        ImageError::Limits(_) => anyhow!(
+            "decoding it takes more than {} MiB, which is the limit: scale it down",
+            MAX_DECODED_BYTES >> 20
+        ),
+        other => other.into(),
+    }
 }
 
 /// Whether an end marker follows the JPEG's first scan. Segments before it are stepped over, for a thumbnail in them has an end of its own.
@@ -136,6 +150,15 @@ mod tests {
 
     fn error(bytes: &[u8]) -> String {
         format!("{:#}", decode(bytes).unwrap_err())
+    }
+
+    /// The checksum of a PNG's chunk (PNG specification, annex D).
+    fn crc32(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(u32::MAX, |crc, &byte| {
+            (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+                (crc >> 1) ^ (0xedb8_8320 & 0_u32.wrapping_sub(crc & 1))
+            })
+        })
     }
 
     #[test]
@@ -230,6 +253,21 @@ mod tests {
             .unwrap();
         jpeg[frame + 5..frame + 9].copy_from_slice(&[0xf0, 0, 0xf0, 0]);
         let error = error(&jpeg);
-        assert!(error.contains("61440x61440 pixels are too many"), "{error}");
+        assert_eq!(
+            error,
+            "its 61440x61440 pixels take 10800 MiB, 256 MiB is the limit: scale it down"
+        );
+
+        let mut png = encoded(ImageFormat::Png);
+        // The header: signature, length, type, width, height, five bytes, checksum.
+        png[16..24].copy_from_slice(&[0, 0, 0xf0, 0, 0, 0, 0xf0, 0]);
+        let checksum = crc32(&png[12..29]);
+        png[29..33].copy_from_slice(&checksum.to_be_bytes());
+        let error = self::error(&png);
+        assert!(
+            error.contains("256 MiB") && error.contains("scale it down"),
+            "{error}"
+        );
+        assert!(!error.contains("Memory limit"), "{error}");
     }
 }
