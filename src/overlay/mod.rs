@@ -16,6 +16,9 @@ pub use style::class_colour;
 use crate::heatmap::Heatmap;
 use style::Style;
 
+/// The width and height, in pixels, that a frame needs for words on it: on a smaller one they would hide the picture.
+const LEGIBLE: (u32, u32) = (160, 120);
+
 /// A box to be drawn.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BoxMark {
@@ -45,9 +48,9 @@ pub struct Scene<'a> {
     pub boxes: &'a [BoxMark],
     /// Whether the boxes' lines are drawn.
     pub draw_boxes: bool,
-    /// Whether the boxes' labels are drawn.
+    /// Whether the boxes' labels are drawn, which they never are on frames smaller than 160x120.
     pub draw_labels: bool,
-    /// What is explained, in words: "sheep rather than horse".
+    /// What is explained, in words: "sheep rather than horse". Left out on frames smaller than 160x120.
     pub caption: Option<&'a str>,
 }
 
@@ -74,7 +77,8 @@ pub fn render(scene: &Scene) -> Canvas {
     }
 
     let mut taken = Vec::new();
-    if let Some(caption) = scene.caption {
+    let legible = scene.width >= LEGIBLE.0 && scene.height >= LEGIBLE.1;
+    if let Some(caption) = scene.caption.filter(|_| legible) {
         taken.extend(caption::draw(
             &mut canvas,
             &style,
@@ -82,7 +86,7 @@ pub fn render(scene: &Scene) -> Canvas {
             scene.heatmap.is_some(),
         ));
     }
-    if scene.draw_labels {
+    if scene.draw_labels && legible {
         for (area, mark) in boxes {
             taken.extend(marks::draw_label(&mut canvas, &style, area, mark, &taken));
         }
@@ -220,6 +224,33 @@ mod tests {
             unlabelled(&boxes[1..]).pixel(40, 100).unwrap()[..3],
             boxes[1].colour
         );
+    }
+
+    #[test]
+    fn there_are_no_words_on_tiny_frames() {
+        let boxes = [mark([8.0, 8.0, 40.0, 40.0], "person 0.98", true)];
+        let words = |width, height| {
+            let wordy = Scene {
+                draw_boxes: false,
+                caption: Some("person rather than dog"),
+                ..scene(width, height, &boxes)
+            };
+            let labels = Scene {
+                caption: None,
+                ..wordy
+            };
+            let caption = Scene {
+                draw_labels: false,
+                ..wordy
+            };
+            [labels, caption].map(|scene| !is_clear(&render(&scene)))
+        };
+        for (width, height) in [(64, 48), (159, 300), (300, 119)] {
+            assert_eq!(words(width, height), [false; 2], "{width}x{height}");
+        }
+        assert_eq!(words(160, 120), [true; 2]);
+        let boxed = render(&scene(64, 48, &boxes));
+        assert!(!is_clear(&boxed), "boxes stay");
     }
 
     #[test]
