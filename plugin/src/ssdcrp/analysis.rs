@@ -216,15 +216,27 @@ impl Analysis {
 /// Checks the settings that name something of the model, as far as that can be told without a picture.
 ///
 /// # Errors
-/// A class that the model does not have, or a contrast that does not go with the target.
+/// A class that the model does not have, a class contrasted with itself, or a contrast that does not go with the target.
 pub fn check(settings: &Settings, model: &Model) -> Result<()> {
     let target = settings.target.value().named();
     let contrast = settings.contrast.value().named();
-    if let Some(TargetOutput::Class(name)) = target {
-        (model.manifest.class_named(name)).context("property 'target'")?;
-    }
-    if let Some(Contrast::Class(name)) = contrast {
-        (model.manifest.class_named(name)).context("property 'contrast'")?;
+    let explained = match target {
+        Some(TargetOutput::Class(name)) => {
+            Some((model.manifest.class_named(name)).context("property 'target'")?)
+        }
+        _ => None,
+    };
+    let rival = match contrast {
+        Some(Contrast::Class(name)) => {
+            Some((model.manifest.class_named(name)).context("property 'contrast'")?)
+        }
+        _ => None,
+    };
+    if let Some(class) = explained.filter(|_| explained == rival) {
+        bail!(
+            "property 'contrast': the class '{}' cannot be contrasted with itself: name another one, or set it to auto",
+            model.manifest.label(class)
+        );
     }
     let (Some(target), Some(contrast)) = (target, contrast) else {
         return Ok(());

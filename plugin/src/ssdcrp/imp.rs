@@ -155,7 +155,7 @@ impl ObjectImpl for SsdCrp {
                 glib::ParamSpecUInt::builder("threads")
                     .nick("Threads")
                     .blurb("Threads that the network runs on; 0 is as many as there are cores")
-                    .maximum(1024)
+                    .maximum(256)
                     .default_value(default.threads)
                     .mutable_ready()
                     .build(),

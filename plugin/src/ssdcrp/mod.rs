@@ -14,7 +14,7 @@
 //!   ssdcrp mode=every-frame target=class:person contrast=runner-up ! \
 //!   videoconvert ! video/x-raw,format=I420 ! x264enc ! mp4mux ! filesink location=explained.mp4
 //! ```
-//! Records a file in which every frame has its own result: why "person" rather than the next best class?
+//! Records a file in which every frame has its own result: why "person" rather than the best other class there?
 //! ```bash
 //! gst-launch-1.0 -m v4l2src ! videoconvert ! \
 //!   ssdcrp draw-boxes=false draw-labels=false draw-heatmap=false ! fakesink

@@ -110,6 +110,15 @@ fn texts_that_are_not_in_the_grammar_and_names_that_the_model_does_not_have() {
             "set it to auto, none",
         ),
         (
+            [("target", "class:horse"), ("contrast", "class:Horse")],
+            "'horse' cannot be contrasted with itself",
+        ),
+        // The number of the horse.
+        (
+            [("target", "class:19"), ("contrast", "class:horse")],
+            "'horse' cannot be contrasted with itself",
+        ),
+        (
             [("composite", "gradcam"), ("contrast", "auto")],
             "lrp-epsilon",
         ),

@@ -66,6 +66,14 @@ fn values_are_kept() {
 }
 
 #[test]
+fn threads_have_the_range_of_the_command() {
+    let (element, _) = element(&[]);
+    let property = element.find_property("threads").unwrap();
+    let range = property.downcast_ref::<glib::ParamSpecUInt>().unwrap();
+    assert_eq!((range.minimum(), range.maximum()), (0, 256));
+}
+
+#[test]
 fn an_unset_text_is_the_default() {
     let (element, _) = element(&[("target", "class:dog"), ("composite", "lrp-simple")]);
     for (name, default) in [
