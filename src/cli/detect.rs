@@ -12,7 +12,7 @@ const EXAMPLES: &str = "\
 Examples:
   ssdcrp detect photo.jpg
   ssdcrp detect photo.jpg --score-threshold 0.3
-  ssdcrp detect photo.jpg --json | jq '.detections[] | {label, score, box}'";
+  ssdcrp detect photo.jpg --json | jq -c '.detections[] | [.label, .score]'";
 
 /// List what the detector finds in a photo.
 #[derive(Debug, Args)]

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use ndarray::Array2;
 use ssdcrp::crp::{
     Composite, Contrast, Explainer, Explanation, PRESETS, Seed, Summary, Target, TargetOutput,
 };
+use ssdcrp::heatmap::smoothed;
 use ssdcrp::ssd::Detection;
 
 use super::choice::Choice;
@@ -65,6 +66,9 @@ pub struct Explain {
     /// Write the relevance, summed over the colour channels and not normalised: float32 [H, W] at the size of the network's input; numbered likewise
     #[arg(long, value_name = "NPY")]
     npy: Option<PathBuf>,
+    /// Smooth the heatmap of the picture by a Gaussian of so many pixels of the network's input, 0 to 100; the numbers of --npy and --json stay as they are
+    #[arg(long, value_name = "SIGMA", default_value_t = 0.0, value_parser = sigma)]
+    smooth: f32,
     /// Print JSON, one line, rather than a summary
     #[arg(long)]
     json: bool,
@@ -101,7 +105,11 @@ impl Explain {
             output::check_picture_name(path)?;
         }
         for path in self.output.iter().chain(&self.npy) {
+            output::check_is_file_name(path)?;
             output::check_is_not(path, &self.image)?;
+        }
+        if let (Some(picture), Some(npy)) = (&self.output, &self.npy) {
+            output::check_differ(picture, npy)?;
         }
 
         let seen = Seen::look(engine, &self.image, &self.thresholds)?;
@@ -151,7 +159,8 @@ impl Explain {
                 let path = output::numbered(path, index, answers.len());
                 output::check_is_not(&path, &self.image)?;
                 let caption = self.caption(answer);
-                let picture = picture::draw(&seen, &answer.map, &answer.explained, &caption)?;
+                let map = smoothed(answer.map.view(), self.smooth);
+                let picture = picture::draw(&seen, &map, &answer.explained, &caption)?;
                 output::write_picture(&path, &picture)?;
                 written.push(path.display().to_string());
             }
@@ -208,6 +217,11 @@ fn seed(text: &str) -> Result<Seed> {
         "unit" => Ok(Seed::Unit),
         _ => bail!("score or unit is expected"),
     }
+}
+
+fn sigma(text: &str) -> Result<f32> {
+    let sigma = text.parse().ok().filter(|s| (0.0..=100.0).contains(s));
+    sigma.context("a number from 0 to 100 is expected")
 }
 
 impl Answer {

@@ -18,7 +18,7 @@ JSON, one line on standard output: image, width, height (pixels, upright), model
   default_box    the network's default box that it comes from; explain takes it as --box
   head, cell     where that lies in the network: the scale, and [row, column, shape] there
   offsets        [cx, cy, w, h], as the network gave them
-  runner_up      label, class and score of the next best class at this default box
+  runner_up      label, class and score of the best other class at this default box
   logits         with --logits: of all classes, by number";
 
 /// What the fields of an explanation mean, for `--help`.

@@ -33,7 +33,8 @@ Examples:
   ssdcrp inspect model.onnx
 
 ONNX Runtime (libonnxruntime.so, 1.22 or newer) has to be installed; the variable ORT_DYLIB_PATH names it where it is not found.
-Exit status: 0 done, 1 failed (one line on standard error says why), 2 wrong usage.";
+Exit status: 0 done; 1 failed, one line on standard error says why; 2 wrong usage: an unknown option, or a value that its option never takes.
+A --target, --contrast or --composite that is not understood counts as failed: 1.";
 
 /// Finds objects in photos with a single-shot detector (SSD), and explains by Contrastive Relevance Propagation (CRP) which pixels made the network say so.
 #[derive(Debug, Parser)]

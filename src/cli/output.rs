@@ -52,6 +52,43 @@ pub fn check_is_not(path: &Path, photo: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Fails for `-`, by which other programs mean standard output.
+pub fn check_is_file_name(path: &Path) -> Result<()> {
+    ensure!(
+        path != Path::new("-"),
+        "cannot write to '-': standard output is for the summary or the JSON, name a file (./- is one of that name)"
+    );
+    Ok(())
+}
+
+/// Fails where `picture` and `npy` are one file, so that the second would replace the first.
+pub fn check_differ(picture: &Path, npy: &Path) -> Result<()> {
+    let same = match (place(picture), place(npy)) {
+        // Devices and pipes take both.
+        (Some(one), Some(other)) => one == other && (one.is_file() || !one.exists()),
+        // A folder that is not there fails when it is written to.
+        _ => picture == npy,
+    };
+    ensure!(
+        !same,
+        "cannot write picture and NPY both to {}: name two files",
+        npy.display()
+    );
+    Ok(())
+}
+
+/// The absolute path, free of links, of a file that need not be there yet.
+fn place(path: &Path) -> Option<PathBuf> {
+    if let Ok(existing) = fs::canonicalize(path) {
+        return Some(existing);
+    }
+    let folder = match path.parent()? {
+        none if none.as_os_str().is_empty() => Path::new("."),
+        folder => folder,
+    };
+    Some(fs::canonicalize(folder).ok()?.join(path.file_name()?))
+}
+
 /// The file for answer `index` of `count`: `path` itself for a single one, else with the number behind its stem.
 pub fn numbered(path: &Path, index: usize, count: usize) -> PathBuf {
     if count == 1 {
@@ -191,6 +228,31 @@ mod tests {
         assert_eq!(name("a/why.png", 0, 1), Path::new("a/why.png"));
         assert_eq!(name("a/why.png", 1, 3), Path::new("a/why-2.png"));
         assert_eq!(name("why", 9, 10), Path::new("why-10"));
+    }
+
+    #[test]
+    fn picture_and_npy_are_two_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir(path("below")).unwrap();
+        fs::write(path("there"), "").unwrap();
+        std::os::unix::fs::symlink("there", path("link")).unwrap();
+        for (picture, npy) in [
+            ("new", "new"),
+            ("new", "./new"),
+            ("new", "below/../new"),
+            ("there", "there"),
+            ("there", "link"),
+            ("nowhere/a", "nowhere/a"),
+        ] {
+            let error = check_differ(&path(picture), &path(npy)).unwrap_err();
+            assert!(error.to_string().ends_with("name two files"), "{error}");
+        }
+        assert!(check_differ(Path::new("same"), Path::new("./same")).is_err());
+        for (picture, npy) in [("new", "newer"), ("new", "below/new"), ("there", "new")] {
+            check_differ(&path(picture), &path(npy)).unwrap();
+        }
+        check_differ(Path::new("/dev/null"), Path::new("/dev/null")).unwrap();
     }
 
     #[test]

@@ -282,3 +282,45 @@ fn a_unit_seed_scales_the_map() {
     let (score, unit) = (sum_abs("score"), sum_abs("unit"));
     assert!(unit > 0.0 && unit < score, "{unit} {score}");
 }
+
+#[test]
+fn smoothing_changes_the_picture_and_no_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let (png, npy) = (folder.path().join("a.png"), folder.path().join("a.npy"));
+    let explain = |smooth: &[&str]| {
+        let question = [
+            "explain",
+            &photo("eagle.jpg"),
+            "--json",
+            "-o",
+            png.to_str().unwrap(),
+            "--npy",
+            npy.to_str().unwrap(),
+        ];
+        let mut report = json(&[&question[..], smooth].concat());
+        report["explanations"][0]["ms"].take();
+        let picture = image::open(&png).unwrap().into_rgb8();
+        (picture, std::fs::read(&npy).unwrap(), report)
+    };
+    let (plain, numbers, report) = explain(&[]);
+    assert_eq!(
+        explain(&["--smooth", "0"]),
+        (plain.clone(), numbers.clone(), report.clone())
+    );
+    let smooth = explain(&["--smooth", "4"]);
+    assert_eq!((smooth.1, smooth.2), (numbers, report));
+    assert_ne!(smooth.0, plain);
+    // Differences between neighbours, which smoothing is there to lessen.
+    let roughness = |picture: &RgbImage| -> u64 {
+        let rows = picture.rows().map(|row| row.collect::<Vec<_>>());
+        rows.flat_map(|row| {
+            let steps = row.windows(2).map(|pair| {
+                let apart = |c: usize| u64::from(pair[0].0[c].abs_diff(pair[1].0[c]));
+                apart(0) + apart(1) + apart(2)
+            });
+            steps.collect::<Vec<_>>()
+        })
+        .sum()
+    };
+    assert!(roughness(&smooth.0) < roughness(&plain));
+}

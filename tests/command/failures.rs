@@ -1,8 +1,9 @@
 //! What goes wrong, and what the command says then.
 
+use std::path::Path;
 use std::process::Stdio;
 
-use crate::{command, fail, failure, photo, run};
+use crate::{command, fail, failure, photo, run, succeed};
 
 #[test]
 fn a_failure_is_one_line_and_status_1() {
@@ -92,6 +93,18 @@ fn a_failure_is_one_line_and_status_1() {
             "that is the photo itself",
         ),
         (
+            &["explain", &dog, "-o", "/nowhere/a", "--npy", "/nowhere/a"],
+            "cannot write picture and NPY both to /nowhere/a",
+        ),
+        (
+            &["explain", &dog, "-o", "-"],
+            "cannot write to '-': standard output is for",
+        ),
+        (
+            &["explain", &dog, "--npy", "-"],
+            "cannot write to '-': standard output is for",
+        ),
+        (
             &["explain", &dog, "-o", "a.jpg"],
             "pictures are written as PNG",
         ),
@@ -111,6 +124,9 @@ fn wrong_usage_is_status_2() {
         &["detect", &dog, "--logits"],
         &["detect", &dog, "--score-threshold", "1.5"],
         &["detect", &dog, "--threads", "many"],
+        &["detect", &dog, "--threads", "257"],
+        &["explain", &dog, "--smooth", "-1"],
+        &["explain", &dog, "--smooth", "nan"],
         &["explain", &dog, "--at", "5"],
         &["explain", &dog, "--at", "5,5", "--box", "3"],
         &["explain", &dog, "--box", "-1"],
@@ -122,6 +138,66 @@ fn wrong_usage_is_status_2() {
             "{arguments:?}"
         );
     }
+}
+
+#[test]
+fn a_model_that_onnx_runtime_refuses_is_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("model.onnx");
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/ssdlite_mobilenet_v2_coco");
+    let mut model = std::fs::read(default.with_extension("onnx")).unwrap();
+    // Protobuf: field 1, five bytes of name; field 3, the number of groups, here 32 of 32 channels. Seven do not divide them.
+    let attribute = b"\x0a\x05group\x18\x20";
+    let place = model
+        .windows(attribute.len())
+        .position(|bytes| bytes == attribute)
+        .expect("a depthwise convolution of 32 channels");
+    model[place + attribute.len() - 1] = 7;
+    std::fs::write(&file, model).unwrap();
+    std::fs::copy(default.with_extension("toml"), file.with_extension("toml")).unwrap();
+
+    let line = fail(&[
+        "detect",
+        &photo("dog.jpg"),
+        "--model",
+        file.to_str().unwrap(),
+    ]);
+    assert!(
+        line.contains("ONNX Runtime failed: ") && line.contains("group: 7"),
+        "{line}"
+    );
+    assert!(!line.contains('\u{1b}') && !line.contains("[E:"), "{line}");
+}
+
+#[test]
+fn help_tells_the_truth() {
+    // Without the line breaks, which depend on the terminal.
+    let help = |arguments: &[&str]| {
+        let text = succeed(arguments);
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let general = help(&["--help"]);
+    assert!(
+        general.contains(
+            "--target, --contrast or --composite that is not understood counts as failed"
+        ),
+        "{general}"
+    );
+    for arguments in [["detect", "--help"], ["explain", "--help"]] {
+        let text = help(&arguments);
+        assert!(
+            text.contains("of the best other class at this default box"),
+            "{text}"
+        );
+    }
+    let detect = help(&["detect", "--help"]);
+    let (_, program) = detect.split_once("jq -c '").expect("an example with jq");
+    let (program, _) = program.split_once('\'').unwrap();
+    // `label` is a keyword of jq 1.6, which an object's short form does not take.
+    assert!(
+        program.contains(".label") && !program.contains('{'),
+        "{program}"
+    );
 }
 
 #[test]
