@@ -14,6 +14,9 @@ pub struct Canvas {
     pub height: u32,
     /// Red, green, blue, alpha of each pixel, row by row.
     pub pixels: Vec<u8>,
+    /// How much of its own colour, not of its brightness, the picture below loses at each pixel, 0 none, 255 all: a blue
+    /// jacket must not look like blue heat. `wash.len() == width * height`; 0 wherever the canvas is transparent.
+    pub wash: Vec<u8>,
 }
 
 /// A rectangle of whole pixels, x0 ≤ x < x1 and y0 ≤ y < y1; empty where x1 ≤ x0 or y1 ≤ y0. It may lie outside of the
@@ -44,6 +47,11 @@ impl Ink {
     pub fn covering(self, coverage: f32) -> Ink {
         let share = (255.0 * coverage.clamp(0.0, 1.0)).round() as u8;
         Ink(self.0.map(|component| scaled(component, share)))
+    }
+
+    /// The opacity, 0 transparent, 255 opaque.
+    pub fn alpha(self) -> u8 {
+        self.0[3]
     }
 
     /// Whether it leaves no trace.
@@ -91,6 +99,7 @@ impl Canvas {
             width,
             height,
             pixels: vec![0; width as usize * height as usize * 4],
+            wash: vec![0; width as usize * height as usize],
         }
     }
 
@@ -115,13 +124,27 @@ impl Canvas {
 
     /// The pixels of a row that lie in `area`, 4 bytes each; nothing where the row or the area lies outside.
     pub(super) fn row_mut(&mut self, y: i64, area: Area) -> &mut [u8] {
+        let (from, to) = self.indices(y, area);
+        self.pixels.get_mut(from * 4..to * 4).unwrap_or_default()
+    }
+
+    /// The same, with the wash of each pixel.
+    pub(super) fn washed_row_mut(&mut self, y: i64, area: Area) -> (&mut [u8], &mut [u8]) {
+        let (from, to) = self.indices(y, area);
+        (
+            self.pixels.get_mut(from * 4..to * 4).unwrap_or_default(),
+            self.wash.get_mut(from..to).unwrap_or_default(),
+        )
+    }
+
+    /// Where the pixels of a row that lie in `area` begin and end among all pixels.
+    fn indices(&self, y: i64, area: Area) -> (usize, usize) {
         let area = area.intersection(self.area());
         if area.is_empty() || y < area.y0 || y >= area.y1 {
-            return &mut [];
+            return (0, 0);
         }
         let start = y as usize * self.width as usize;
-        let (from, to) = (start + area.x0 as usize, start + area.x1 as usize);
-        self.pixels.get_mut(from * 4..to * 4).unwrap_or_default()
+        (start + area.x0 as usize, start + area.x1 as usize)
     }
 
     /// Draws `ink` over one pixel.
@@ -197,9 +220,10 @@ impl Canvas {
             photo.width(),
             photo.height()
         );
-        let overlay = self.pixels.as_chunks::<4>().0;
-        for (below, &[r, g, b, alpha]) in photo.pixels_mut().zip(overlay) {
+        let overlay = self.pixels.as_chunks::<4>().0.iter().zip(&self.wash);
+        for (below, (&[r, g, b, alpha], &wash)) in photo.pixels_mut().zip(overlay) {
             if alpha > 0 {
+                below.0 = washed(below.0, wash);
                 for (component, drawn) in below.0.iter_mut().zip([r, g, b]) {
                     *component = drawn.saturating_add(scaled(*component, 255 - alpha));
                 }
@@ -223,6 +247,16 @@ pub(super) fn draw_over(pixel: &mut [u8; 4], Ink(ink): Ink) {
     }
 }
 
+/// A colour that has lost `wash`/255 of its distance from the grey of its brightness (luma after ITU-R BT.601).
+pub fn washed(rgb: [u8; 3], wash: u8) -> [u8; 3] {
+    if wash == 0 {
+        return rgb;
+    }
+    let [r, g, b] = rgb.map(u32::from);
+    let grey = ((77 * r + 150 * g + 29 * b + 128) >> 8) as u8;
+    rgb.map(|component| scaled(component, 255 - wash).saturating_add(scaled(grey, wash)))
+}
+
 /// `component * share / 255`, rounded to nearest.
 #[inline]
 fn scaled(component: u8, share: u8) -> u8 {
@@ -233,6 +267,30 @@ fn scaled(component: u8, share: u8) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn washing_takes_colour_and_leaves_brightness() {
+        let blue = [20, 80, 200];
+        assert_eq!(washed(blue, 0), blue);
+        let grey = washed(blue, 255);
+        assert_eq!(grey, [76; 3]);
+        let half = washed(blue, 128);
+        assert!(half[0] > blue[0] && half[0] < grey[0] && half[2] < blue[2] && half[2] > grey[2]);
+        for v in [0, 1, 127, 254, 255] {
+            assert!(washed([v; 3], 77).iter().all(|&c| c.abs_diff(v) <= 1));
+        }
+    }
+
+    #[test]
+    fn red_heat_on_a_blue_thing_is_red() {
+        let mut canvas = Canvas::new(1, 1);
+        canvas.dot(0, 0, Ink::new([240, 24, 36], 70));
+        canvas.wash[0] = 210;
+        let mut photo = RgbImage::from_pixel(1, 1, image::Rgb([20, 80, 200]));
+        canvas.compose_onto(&mut photo).unwrap();
+        let [r, _, b] = photo.get_pixel(0, 0).0;
+        assert!(r > b, "{r} {b}");
+    }
     use image::Rgb;
 
     const AREA: Area = Area {

@@ -28,16 +28,21 @@ pub(super) fn draw(canvas: &mut Canvas, heatmap: &Heatmap, opacity: f32) {
             x1: to as i64,
             ..canvas.area()
         };
-        let pixels = canvas.row_mut(y as i64, span).as_chunks_mut::<4>().0;
-        for (pixel, tap) in pixels.iter_mut().zip(&columns[from..to]) {
+        let (pixels, washes) = canvas.washed_row_mut(y as i64, span);
+        let pixels = pixels.as_chunks_mut::<4>().0.iter_mut().zip(washes);
+        for ((pixel, wash), tap) in pixels.zip(&columns[from..to]) {
             let [value, rise] = line[tap.index as usize];
             let ink = table.ink(value + rise * tap.fraction);
             if !ink.is_clear() {
                 draw_over(pixel, ink);
+                *wash = ink.alpha().saturating_mul(WASH);
             }
         }
     }
 }
+
+/// How much faster than the heat's opacity the picture's own colour goes: weak heat already tells red from blue.
+const WASH: u8 = 6;
 
 /// Where a canvas pixel's centre falls among the centres of the map's pixels: `index` and, `fraction` of the way on, the next.
 struct Tap {
@@ -223,6 +228,16 @@ mod tests {
                 assert!(close, "{place}: {drawn:?}, not {expected:?}");
             }
         }
+    }
+
+    #[test]
+    fn heat_takes_the_colour_from_what_is_below() {
+        let map = array![[0.0, 0.2, -1.0]];
+        let wash = |opacity| painted(&map, 3, 1, opacity).wash;
+        assert_eq!(wash(0.0), [0; 3]);
+        let full = wash(1.0);
+        assert!(full[0] == 0 && full[1] > 100 && full[2] == 255, "{full:?}");
+        assert!(wash(0.2)[2] < 255);
     }
 
     #[test]

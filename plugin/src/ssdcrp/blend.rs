@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use gst_video::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
 
-use ::ssdcrp::overlay::Canvas;
+use ::ssdcrp::overlay::{Canvas, washed};
 
 use super::colour::{Colorimetry, Form};
 use super::layout::{Component, Layout, strides};
@@ -24,6 +24,9 @@ mod tests;
 const BLOCK: usize = 64;
 
 /// A canvas converted into a frame format.
+///
+/// Where the canvas washes the picture's own colour out, chroma goes towards neutral and R, G and B towards their luma
+/// before the canvas is laid over.
 ///
 /// The blend is exact for opaque video. A transparent destination pixel of RGBA video (straight alpha) gets the right
 /// alpha, a + d·(1 − a), but a colour as if it had been opaque.
@@ -65,6 +68,58 @@ struct Plane {
     alpha: Vec<u8>,
     /// The parts that are not wholly transparent, in the order of memory.
     spans: Vec<Span>,
+    /// For planes of R, G and B; chroma has its wash in source and alpha.
+    wash: Option<Wash>,
+}
+
+/// What R, G and B of a plane lose of their colour.
+#[derive(Debug)]
+struct Wash {
+    /// Bytes of a pixel, and where in it R, G and B are.
+    step: usize,
+    offsets: [usize; 3],
+    /// The canvas's, row by row.
+    width: usize,
+    amounts: Vec<u8>,
+}
+
+impl Wash {
+    /// Of the first plane of a format of packed R, G and B.
+    fn of(canvas: &Canvas, info: &VideoInfo, layout: &Layout) -> Option<Self> {
+        let [r, g, b] = layout
+            .components
+            .first_chunk::<3>()
+            .filter(|_| info.is_rgb())?;
+        canvas.wash.iter().any(|&wash| wash != 0).then(|| Self {
+            step: r.step,
+            offsets: [r.offset, g.offset, b.offset],
+            width: canvas.width as usize,
+            amounts: canvas.wash.clone(),
+        })
+    }
+
+    /// Washes the pixels of a row, all of its bytes, of which any byte lies in `bytes`.
+    fn apply(&self, row: usize, bytes: &Range<usize>, target: &mut [u8]) {
+        let first = bytes.start / self.step;
+        let end = bytes.end.div_ceil(self.step).min(self.width);
+        let amounts = self
+            .amounts
+            .get(row * self.width + first..row * self.width + end);
+        let pixels = target.get_mut(first * self.step..).unwrap_or_default();
+        for (pixel, &wash) in pixels
+            .chunks_mut(self.step)
+            .zip(amounts.unwrap_or_default())
+        {
+            let last = self.offsets.iter().max();
+            if wash == 0 || last.is_none_or(|&last| last >= pixel.len()) {
+                continue;
+            }
+            let rgb = washed(self.offsets.map(|offset| pixel[offset]), wash);
+            for (offset, component) in self.offsets.into_iter().zip(rgb) {
+                pixel[offset] = component;
+            }
+        }
+    }
 }
 
 impl Plane {
@@ -74,6 +129,7 @@ impl Plane {
             source: vec![0; row_bytes * rows],
             alpha: vec![0; row_bytes * rows],
             spans: Vec::new(),
+            wash: None,
         }
     }
 
@@ -139,12 +195,20 @@ impl PreparedOverlay {
                 Plane::transparent(row_bytes, layout.rows(plane, height))
             })
             .collect();
-        let forms = Form::of(info);
-        let mut painted: Vec<(Component, Form)> =
-            (layout.components.iter().copied()).zip(forms).collect();
-        painted.sort_by_key(|(component, _)| (component.across, component.down));
-        for alike in painted.chunk_by(|(a, _), (b, _)| (a.across, a.down) == (b.across, b.down)) {
+        let mut painted: Vec<Painted> = (layout.components.iter().zip(Form::of(info)).enumerate())
+            .map(|(index, (&component, form))| Painted {
+                component,
+                form,
+                chroma: info.is_yuv() && (1..=2).contains(&index),
+            })
+            .collect();
+        let shape = |painted: &Painted| (painted.component.across, painted.component.down);
+        painted.sort_by_key(shape);
+        for alike in painted.chunk_by(|a, b| shape(a) == shape(b)) {
             convert(canvas, alike, interlaced, &mut planes);
+        }
+        if let Some(plane) = planes.first_mut() {
+            plane.wash = Wash::of(canvas, info, &layout);
         }
         for plane in &mut planes {
             plane.spans = spans(&plane.alpha, plane.row_bytes);
@@ -182,9 +246,13 @@ impl PreparedOverlay {
         {
             for span in &overlay.spans {
                 let start = span.row * stride;
-                let target = plane
-                    .get_mut(start + span.bytes.start..start + span.bytes.end)
+                let row = plane
+                    .get_mut(start..start + overlay.row_bytes)
                     .context("the frame is shorter than its video info says")?;
+                if let Some(wash) = &overlay.wash {
+                    wash.apply(span.row, &span.bytes, row);
+                }
+                let target = row.get_mut(span.bytes.clone()).unwrap_or_default();
                 let source = span.row * overlay.row_bytes;
                 let range = source + span.bytes.start..source + span.bytes.end;
                 blend_bytes(
@@ -207,53 +275,86 @@ fn blend_bytes(target: &mut [u8], source: &[u8], alpha: &[u8]) {
     }
 }
 
+/// A component of the format and how the canvas becomes one.
+struct Painted {
+    component: Component,
+    form: Form,
+    /// Blue or red difference, 128 where there is no colour.
+    chroma: bool,
+}
+
 /// Writes components that are subsampled alike into their planes.
-fn convert(
-    canvas: &Canvas,
-    components: &[(Component, Form)],
-    interlaced: bool,
-    planes: &mut [Plane],
-) {
-    let Some((shape, _)) = components.first() else {
+fn convert(canvas: &Canvas, components: &[Painted], interlaced: bool, planes: &mut [Plane]) {
+    let Some(Painted {
+        component: shape, ..
+    }) = components.first()
+    else {
         return;
     };
     let (width, height) = (canvas.width as usize, canvas.height as usize);
     let pixels = canvas.pixels.as_chunks::<4>().0;
     let shift = shape.across + shape.down;
     let mut sums = [(); 4].map(|()| Vec::with_capacity(width));
+    let mut washes = Vec::with_capacity(width);
     let mut alphas = Vec::with_capacity(width);
     let mut values = Vec::with_capacity(width);
     for row in 0..shape.rows(height) {
         let lines = shape.pixel_rows(row, height, interlaced);
-        let lines = lines[..1 << shape.down]
-            .iter()
-            .filter_map(|y| pixels.get(y * width..(y + 1) * width));
-        let Some(visible) = lines.clone().filter_map(visible_pixels).reduce(hull) else {
+        let lines = lines[..1 << shape.down].iter().filter_map(|y| {
+            let line = y * width..(y + 1) * width;
+            Some((pixels.get(line.clone())?, canvas.wash.get(line)?))
+        });
+        let visible = lines.clone().filter_map(|(line, _)| visible_pixels(line));
+        let Some(visible) = visible.reduce(hull) else {
             continue;
         };
         let first = visible.start >> shape.across;
         let end = visible.end.next_multiple_of(1 << shape.across).min(width);
         let visible = first << shape.across..end;
-        for sums in &mut sums {
+        for sums in sums.iter_mut().chain([&mut washes]) {
             sums.clear();
             sums.resize(visible.len(), 0);
         }
-        for line in lines {
+        for (line, wash) in lines {
             add_line(line.get(visible.clone()).unwrap_or_default(), &mut sums);
+            let wash = wash.get(visible.clone()).unwrap_or_default();
+            washes
+                .iter_mut()
+                .zip(wash)
+                .for_each(|(sum, &wash)| *sum += i32::from(wash));
         }
         if shape.across == 1 {
-            sums.iter_mut().for_each(add_neighbours);
+            sums.iter_mut()
+                .chain([&mut washes])
+                .for_each(add_neighbours);
         }
-        alphas.clear();
-        alphas.extend((sums[3].iter()).map(|sum| ((sum + ((1 << shift) >> 1)) >> shift) as u8));
-        for &(component, form) in components {
+        let mean = |sum: &i32| ((sum + ((1 << shift) >> 1)) >> shift) as u8;
+        for Painted {
+            component,
+            form,
+            chroma,
+        } in components
+        {
             let Some(plane) = planes.get_mut(component.plane) else {
                 continue;
             };
+            alphas.clear();
+            alphas.extend(sums[3].iter().map(mean));
             form.apply(&sums, shift, &alphas, &mut values);
-            plane.write(row, component, first, &values, &alphas);
+            if *chroma {
+                let samples = values.iter_mut().zip(&mut alphas).zip(&washes);
+                samples.for_each(|((value, alpha), wash)| neutralise(value, alpha, mean(wash)));
+            }
+            plane.write(row, *component, first, &values, &alphas);
         }
     }
+}
+
+/// Lays a neutral sample at the opacity `wash` under a premultiplied one.
+fn neutralise(value: &mut u8, alpha: &mut u8, wash: u8) {
+    let hidden = (u32::from(255 - *alpha) * u32::from(wash) + 127) / 255;
+    *value = value.saturating_add(((128 * hidden + 127) / 255) as u8);
+    *alpha = alpha.saturating_add(hidden as u8);
 }
 
 /// The part of a row from its first to its last pixel that is not transparent.

@@ -19,6 +19,7 @@ fn canvas((width, height): (u32, u32), pixel: impl Fn(u32, u32) -> [u8; 4]) -> C
         width,
         height,
         pixels,
+        wash: vec![0; (width * height) as usize],
     }
 }
 
@@ -49,8 +50,9 @@ fn paint(info: &VideoInfo, frame: &mut gst::Buffer, canvas: &Canvas) -> Result<(
 
 /// The definition, in RGB.
 fn over(canvas: &Canvas, below: &[[u8; 3]]) -> Vec<[u8; 3]> {
-    (canvas.pixels.chunks_exact(4).zip(below))
-        .map(|(pixel, below)| {
+    (canvas.pixels.chunks_exact(4).zip(&canvas.wash).zip(below))
+        .map(|((pixel, &wash), &below)| {
+            let below = washed(below, wash);
             let through = (255.0 - f64::from(pixel[3])) / 255.0;
             [0, 1, 2].map(|c| (f64::from(pixel[c]) + f64::from(below[c]) * through).round() as u8)
         })
@@ -86,6 +88,33 @@ fn painting_is_blending_in_rgb() {
                     tolerance,
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn washing_takes_the_colour_of_what_is_below() {
+    for &format in FORMATS {
+        for size in SIZES {
+            let info = info(format, size);
+            let mut frame = frame(&info, true, picture);
+            let mut canvas = smooth(size);
+            for (index, wash) in canvas.wash.iter_mut().enumerate() {
+                *wash = 255 - (index as u32 % size.0 / 4) as u8;
+            }
+            let below = read_by_gstreamer(&info, &frame);
+            paint(&info, &mut frame, &canvas).unwrap();
+            let (expected, tolerance) = match over(&canvas, &below) {
+                rgb if info.is_rgb() => (rgb, 1),
+                rgb if info.is_yuv() => (rgb, 5),
+                rgb => (grey(&rgb), 2),
+            };
+            assert_close(
+                &format!("{format} {size:?}"),
+                &read_by_gstreamer(&info, &frame),
+                &expected,
+                tolerance,
+            );
         }
     }
 }
