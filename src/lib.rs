@@ -8,6 +8,7 @@
 //! * [`ssd`] knows what a detector's outputs mean: manifest, default boxes, detections.
 //! * [`crp`] compiles relevance propagation into an ONNX graph and answers [`crp::Target`]s with relevance.
 //! * [`heatmap`] normalises and colours relevance; [`overlay`] draws it with boxes and labels.
+//! * [`evaluate`] measures how good explanations are.
 //! * [`worker`] keeps all of that off the thread that carries a video.
 //!
 //! Modules only use those named before them. Nothing here knows GStreamer: the element lives in the crate `gst-plugin-ssdcrp`.
@@ -15,6 +16,7 @@
 #![warn(missing_docs)]
 
 pub mod crp;
+pub mod evaluate;
 pub mod heatmap;
 pub mod onnx;
 pub mod overlay;

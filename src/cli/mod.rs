@@ -6,6 +6,7 @@
 mod choice;
 mod detect;
 mod diagnose;
+mod evaluate;
 mod explain;
 mod inspect;
 mod json;
@@ -30,6 +31,7 @@ Examples:
   ssdcrp explain photo.jpg --at 400,250 --contrast runner-up -o why.png
   ssdcrp explain photo.jpg --at 400,250 --target offset:w+ -o wider.png
   ssdcrp diagnose photo.jpg
+  ssdcrp evaluate *.jpg --csv scores.csv
   ssdcrp inspect model.onnx
 
 ONNX Runtime (libonnxruntime.so, 1.22 or newer) has to be installed; the variable ORT_DYLIB_PATH names it where it is not found.
@@ -51,6 +53,7 @@ enum Command {
     Detect(detect::Detect),
     Explain(explain::Explain),
     Diagnose(diagnose::Diagnose),
+    Evaluate(Box<evaluate::Evaluate>),
     Inspect(inspect::Inspect),
 }
 
@@ -89,6 +92,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Command::Detect(detect) => detect.run(&arguments.engine),
         Command::Explain(explain) => explain.run(&arguments.engine),
         Command::Diagnose(diagnose) => diagnose.run(&arguments.engine),
+        Command::Evaluate(evaluate) => evaluate.run(&arguments.engine),
         Command::Inspect(inspect) => inspect.run(&arguments.engine),
     }
 }

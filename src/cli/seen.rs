@@ -23,6 +23,17 @@ pub struct ThresholdOptions {
     iou_threshold: Option<f32>,
 }
 
+impl ThresholdOptions {
+    /// These, and the model's own where the user named none.
+    pub fn of(&self, model: &Model) -> Thresholds {
+        let own = Thresholds::from(&model.manifest.detection);
+        Thresholds {
+            score: self.score_threshold.unwrap_or(own.score),
+            iou: self.iou_threshold.unwrap_or(own.iou),
+        }
+    }
+}
+
 fn share(text: &str) -> Result<f32> {
     match text.parse() {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
@@ -49,10 +60,7 @@ impl Seen {
     pub fn look(engine: &Engine, path: &Path, options: &ThresholdOptions) -> Result<Self> {
         let photo = photo::read(path)?;
         let model = engine.model()?;
-        let mut thresholds = Thresholds::from(&model.manifest.detection);
-        thresholds.score = options.score_threshold.unwrap_or(thresholds.score);
-        thresholds.iou = options.iou_threshold.unwrap_or(thresholds.iou);
-
+        let thresholds = options.of(&model);
         let mut detector = Detector::new(model.clone(), engine.threads())?;
         let input = preprocess::sample(&photo, model.input_size, &model.manifest.input)?;
         let forward = detector.forward(input)?;

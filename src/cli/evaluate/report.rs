@@ -1,0 +1,104 @@
+//! The results for people: a table in Markdown, a row a method.
+
+use std::fmt::Write;
+
+use anyhow::Result;
+use ssdcrp::evaluate::{Mean, Summary};
+use ssdcrp::ssd::Model;
+
+const HEADING: [&str; 10] = [
+    "method",
+    "vs mean of others",
+    "vs runner-up",
+    "largest offset",
+    "same class? cosine",
+    "Spearman",
+    "cosine, plain",
+    "energy in box",
+    "of R > 0",
+    "ms",
+];
+
+/// Raw scores of all methods, then the scores relative to |initial value|.
+pub fn table(summaries: &[Summary], model: &Model, photos: usize) -> Result<String> {
+    let detections = summaries.first().map_or(0, |summary| summary.detections);
+    let mut text = String::new();
+    writeln!(
+        text,
+        "{}: {detections} detections in {photos} {}\n",
+        model.manifest.name,
+        if photos == 1 { "photo" } else { "photos" }
+    )?;
+    let mut rows = vec![HEADING.map(str::to_owned).to_vec()];
+    rows.extend(summaries.iter().map(|summary| {
+        vec![
+            summary.method.clone(),
+            with_interval(summary.deletion[0]),
+            with_interval(summary.deletion[1]),
+            with_interval(summary.deletion[2]),
+            with_interval(summary.cosine),
+            format!("{:.2}", summary.spearman.mean),
+            summary
+                .plain_cosine
+                .map_or("–".to_owned(), |mean| format!("{:.2}", mean.mean)),
+            format!("{:.2}", summary.energy.mean),
+            format!("{:.2}", summary.positive_energy.mean),
+            format!("{:.1}", summary.millis),
+        ]
+    }));
+    text += &markdown(&rows);
+    text += "\nDeletion relative to |initial value|:\n\n";
+    let mut rows = vec![HEADING[..4].iter().map(|&name| name.to_owned()).collect()];
+    rows.extend(summaries.iter().map(|summary| {
+        let columns = summary.relative.map(with_interval);
+        std::iter::once(summary.method.clone())
+            .chain(columns)
+            .collect()
+    }));
+    text += &markdown(&rows);
+    Ok(text)
+}
+
+/// "9.13 [7.20, 11.05]".
+fn with_interval(mean: Mean) -> String {
+    format!("{:.2} [{:.2}, {:.2}]", mean.mean, mean.low, mean.high)
+}
+
+/// Cells with bars between them, columns as wide as their widest cell; the first row is the heading.
+fn markdown(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for (index, row) in rows.iter().enumerate() {
+        for (cell, &width) in row.iter().zip(&widths) {
+            text += &format!("| {cell:<width$} ");
+        }
+        text += "|\n";
+        if index == 0 {
+            for width in &widths {
+                text += &format!("|{}", "-".repeat(width + 2));
+            }
+            text += "|\n";
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_stand_between_bars() {
+        let rows = [["method", "Σ"], ["crp", "1.0"]].map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(
+            markdown(&rows),
+            "| method | Σ   |\n|--------|-----|\n| crp    | 1.0 |\n"
+        );
+        assert_eq!(markdown(&[]), "");
+    }
+}

@@ -1,0 +1,104 @@
+//! Deletion: how much faster a quantity falls when the most relevant blocks are taken away first than when the least relevant ones are.
+//!
+//! In: a scene, the order in which a map wants its blocks, the quantities. Out: their values after every step. The protocol: blocks of [`BLOCK`](super::BLOCK) pixels of the network's input are replaced by the blurred
+//! picture, [`SHARE`] of them a step, [`STEPS`] steps.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::blocks::Blocks;
+use super::scene::{Quantity, Scene};
+use crate::ssd::{Detector, NetworkInput};
+
+/// The share of the blocks that is replaced in each step.
+pub const SHARE: f64 = 0.04;
+/// The number of steps, up to 40 % of the blocks.
+pub const STEPS: usize = 10;
+
+/// A quantity while blocks are taken away.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Curve {
+    /// Its value for the whole picture.
+    pub initial: f64,
+    /// After each step, the most relevant blocks first.
+    pub most: Vec<f64>,
+    /// After each step, the least relevant blocks first.
+    pub least: Vec<f64>,
+}
+
+impl Curve {
+    /// The mean over the steps of (least relevant first − most relevant first): the higher, the better the map knows what matters. Around 0 for a random map.
+    pub fn score(&self) -> f64 {
+        let differences = self.least.iter().zip(&self.most).map(|(l, m)| l - m);
+        differences.sum::<f64>() / self.most.len().max(1) as f64
+    }
+
+    /// The score as a share of |initial value|.
+    pub fn relative(&self) -> f64 {
+        self.score() / self.initial.abs().max(f64::MIN_POSITIVE)
+    }
+}
+
+/// The curves of `quantities` when the `blocks` of a scene go in two `orders`, the most and the least relevant first.
+///
+/// # Errors
+/// A failure inside ONNX Runtime.
+pub fn curves(
+    detector: &mut Detector,
+    scene: &Scene,
+    blocks: Blocks,
+    orders: &[Vec<usize>; 2],
+    quantities: &[Quantity],
+) -> Result<Vec<Curve>> {
+    let mut runs = [vec![], vec![]];
+    for (order, steps) in orders.iter().zip(&mut runs) {
+        let mut picture = scene.forward.input.tensor.clone();
+        let mut done = 0;
+        for step in 1..=STEPS {
+            let until = (SHARE * (step * blocks.count()) as f64).round() as usize;
+            for &block in order.iter().take(until).skip(done) {
+                blocks.replace(&mut picture, &scene.reference, block);
+            }
+            done = until;
+            let forward = detector.forward(NetworkInput {
+                tensor: picture.clone(),
+                source_size: scene.forward.input.source_size,
+            })?;
+            let values = quantities.iter().map(|quantity| quantity.value(&forward));
+            steps.push(values.collect::<Vec<f64>>());
+        }
+    }
+    let [most, least] = runs;
+    Ok(quantities
+        .iter()
+        .enumerate()
+        .map(|(index, quantity)| Curve {
+            initial: quantity.value(&scene.forward),
+            most: most.iter().map(|values| values[index]).collect(),
+            least: least.iter().map(|values| values[index]).collect(),
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_score_is_the_mean_difference() {
+        let curve = Curve {
+            initial: -4.0,
+            most: vec![3.0, 1.0],
+            least: vec![5.0, 4.5],
+        };
+        assert_eq!(curve.score(), 2.75);
+        assert_eq!(curve.relative(), 2.75 / 4.0);
+    }
+
+    #[test]
+    fn steps_end_at_forty_per_cent() {
+        let blocks = Blocks::new(300, 300, crate::evaluate::BLOCK).count();
+        let replaced = |step: usize| (SHARE * (step * blocks) as f64).round() as usize;
+        assert_eq!((blocks, replaced(1), replaced(STEPS)), (225, 9, 90));
+    }
+}

@@ -1,0 +1,169 @@
+//! The protocol for one method and one picture: asks the method, measures its maps.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use anyhow::{Result, ensure};
+use ndarray::Array2;
+use serde::Serialize;
+
+use super::blocks::{BLOCK, Blocks, First};
+use super::deletion::{Curve, curves};
+use super::methods::Method;
+use super::scene::{Column, Quantity, Scene, Subject};
+use super::statistics::Similarity;
+use crate::crp::{Contrast, Target};
+use crate::ssd::{Detector, Model};
+
+/// How alike the maps of a detection's two best classes are; 1 is blind for the class.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Separation {
+    /// Each class against the mean of all others.
+    pub mean: Similarity,
+    /// Each class by itself; only for methods that do without a contrast.
+    pub plain: Option<Similarity>,
+}
+
+/// What one method is worth at one detection.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// The method.
+    pub method: String,
+    /// The picture.
+    pub image: String,
+    /// Class of the detection.
+    pub label: String,
+    /// Score of the detection, 0..=1.
+    pub score: f32,
+    /// Default box of the detection.
+    pub default_box: usize,
+    /// Deletion, in the order of [`Column::ALL`].
+    pub deletion: [Curve; 3],
+    /// Class separation.
+    pub separation: Separation,
+    /// Share of Σ|R| in the box, 0..=1, of the map that is judged in the first column.
+    pub energy: f64,
+    /// Share of the positive relevance in the box, 0..=1, of the same map.
+    pub positive_energy: f64,
+    /// Mean time of one map, milliseconds.
+    pub millis: f64,
+}
+
+/// The place of each question about one detection in the list that the method is asked.
+struct Asked {
+    columns: [usize; 3],
+    /// Maps of the two best classes under the mean.
+    mean: [usize; 2],
+    plain: Option<[usize; 2]>,
+}
+
+/// Judges `method` at all detections of `scene`.
+///
+/// # Errors
+/// What keeps the method from explaining or the network from running.
+pub fn judge(
+    method: &mut dyn Method,
+    scene: &Scene,
+    model: &Model,
+    detector: &mut Detector,
+) -> Result<Vec<Row>> {
+    let mut targets = Vec::new();
+    let asked: Vec<Asked> = scene
+        .subjects
+        .iter()
+        .map(|subject| Asked::new(subject, method.is_plain(), &mut targets))
+        .collect();
+    let maps = method.explain(scene, &targets)?;
+    ensure!(
+        maps.len() == targets.len(),
+        "{} gave {} maps for {} targets",
+        method.name(),
+        maps.len(),
+        targets.len()
+    );
+    let map = |index: usize| &maps[index].map;
+    let similarity = |[a, b]: [usize; 2]| Similarity::of(map(a), map(b));
+    let mut rows = Vec::with_capacity(asked.len());
+    for (subject, asked) in scene.subjects.iter().zip(&asked) {
+        let detection = &subject.detection;
+        let column_maps = asked.columns.map(map);
+        let millis = asked
+            .columns
+            .map(|index| maps[index].took.as_secs_f64() * 1e3);
+        let [all, positive] = [column_maps[0].clone(), column_maps[0].mapv(|r| r.max(0.0))]
+            .map(|map| crate::crp::Summary::of(&map, detection.rect).in_box_share);
+        rows.push(Row {
+            method: method.name().to_owned(),
+            image: scene.name.clone(),
+            label: model.manifest.label(detection.class).into_owned(),
+            score: detection.score,
+            default_box: detection.default_box,
+            deletion: deletion(detector, scene, model, subject, column_maps)?,
+            separation: Separation {
+                mean: similarity(asked.mean),
+                plain: asked.plain.map(similarity),
+            },
+            energy: all,
+            positive_energy: positive,
+            millis: millis.iter().sum::<f64>() / 3.0,
+        });
+    }
+    Ok(rows)
+}
+
+impl Asked {
+    fn new(subject: &Subject, plain: bool, targets: &mut Vec<Target>) -> Self {
+        let mut ask = |target: Target| match targets.iter().position(|known| *known == target) {
+            Some(index) => index,
+            None => {
+                targets.push(target);
+                targets.len() - 1
+            }
+        };
+        let classes = [subject.detection.class, subject.runner_up];
+        let mut pair =
+            |contrast: Contrast| classes.map(|class| ask(subject.class(class, contrast.clone())));
+        let mean = pair(Contrast::Mean);
+        let plain = plain.then(|| pair(Contrast::None));
+        let columns = Column::ALL.map(|column| match (column, plain) {
+            (Column::Mean | Column::RunnerUp, Some([class, _])) => class,
+            _ => ask(column.target(subject)),
+        });
+        Self {
+            columns,
+            mean,
+            plain,
+        }
+    }
+}
+
+/// The curve of each column under its own map; maps that order the blocks alike share their forward passes.
+fn deletion(
+    detector: &mut Detector,
+    scene: &Scene,
+    model: &Model,
+    subject: &Subject,
+    maps: [&Array2<f32>; 3],
+) -> Result<[Curve; 3]> {
+    let [a, b, c] =
+        Column::ALL.map(|column| Quantity::new(&column.target(subject), model, &scene.forward));
+    let quantities = [a?, b?, c?];
+    let mut known: HashMap<[Vec<usize>; 2], Vec<Curve>> = HashMap::new();
+    let mut found = Vec::with_capacity(3);
+    for (column, map) in maps.into_iter().enumerate() {
+        let (height, width) = map.dim();
+        let blocks = Blocks::new(height, width, BLOCK);
+        let orders = [First::Most, First::Least].map(|first| blocks.order(map, first));
+        let curves = match known.entry(orders) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let curves = curves(detector, scene, blocks, entry.key(), &quantities)?;
+                entry.insert(curves)
+            }
+        };
+        found.push(curves[column].clone());
+    }
+    let [a, b, c] = <[Curve; 3]>::try_from(found)
+        .map_err(|found| anyhow::anyhow!("{} curves for three columns", found.len()))?;
+    Ok([a, b, c])
+}

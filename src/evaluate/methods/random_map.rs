@@ -1,0 +1,43 @@
+//! Noise: what a map scores that knows nothing.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::{Attribution, Method};
+use crate::crp::Target;
+use crate::evaluate::blocks::{BLOCK, Blocks};
+use crate::evaluate::random::Random;
+use crate::evaluate::scene::Scene;
+
+/// Gives every block a random relevance between −1 and 1.
+pub struct RandomMap(Random);
+
+impl RandomMap {
+    /// Maps that depend on `seed` and on what was asked before.
+    pub fn new(seed: u64) -> Self {
+        Self(Random::new(seed, "random maps"))
+    }
+}
+
+impl Method for RandomMap {
+    fn name(&self) -> &str {
+        "random"
+    }
+
+    fn explain(&mut self, scene: &Scene, targets: &[Target]) -> Result<Vec<Attribution>> {
+        let (_, _, height, width) = scene.reference.dim();
+        let blocks = Blocks::new(height, width, BLOCK);
+        let map = |random: &mut Random| {
+            let started = Instant::now();
+            let values: Vec<f32> = (0..blocks.count())
+                .map(|_| (2.0 * random.unit() - 1.0) as f32)
+                .collect();
+            Attribution {
+                map: blocks.spread(&values),
+                took: started.elapsed(),
+            }
+        };
+        Ok(targets.iter().map(|_| map(&mut self.0)).collect())
+    }
+}

@@ -1,0 +1,65 @@
+//! Relevance propagation under a composite.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use super::{Attribution, Method};
+use crate::crp::{Composite, Contrast, Explainer, Target, TargetOutput};
+use crate::evaluate::scene::Scene;
+use crate::ssd::Model;
+
+/// An [`Explainer`] as a method.
+pub struct Relevance {
+    explainer: Explainer,
+    name: String,
+    is_plain: bool,
+}
+
+impl Relevance {
+    /// Explains under `composite`, on `threads` threads (0 = as many as there are cores).
+    ///
+    /// # Errors
+    /// As [`Explainer::new`].
+    pub fn new(model: Arc<Model>, composite: Composite, threads: usize) -> Result<Self> {
+        let name = composite.to_string();
+        let is_plain = composite.contrast == Contrast::None;
+        Ok(Self {
+            explainer: Explainer::new(model, composite, threads)?,
+            name,
+            is_plain,
+        })
+    }
+}
+
+impl Method for Relevance {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
+    fn explain(&mut self, scene: &Scene, targets: &[Target]) -> Result<Vec<Attribution>> {
+        // One by one, so that each has a time of its own; sorted, so that those of one head follow each other and find its network.
+        let mut order: Vec<usize> = (0..targets.len()).collect();
+        order.sort_by_key(|&index| {
+            let of_class = matches!(targets[index].output, TargetOutput::Class(_));
+            (!of_class, targets[index].default_box)
+        });
+        let mut answers: Vec<(usize, Attribution)> = Vec::with_capacity(targets.len());
+        for index in order {
+            let target = std::slice::from_ref(&targets[index]);
+            for explanation in self.explainer.explain(&scene.forward, target)? {
+                let attribution = Attribution {
+                    map: explanation.map(),
+                    took: explanation.took,
+                };
+                answers.push((index, attribution));
+            }
+        }
+        answers.sort_by_key(|(index, _)| *index);
+        Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+    }
+}

@@ -1,0 +1,77 @@
+//! Seeded random numbers that are the same on every machine and in every version of this program, so that an evaluation can be repeated.
+
+/// SplitMix64 (Steele, Lea, Flood: *Fast Splittable Pseudorandom Number Generators*, 2014).
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// The numbers that belong to `seed` for the purpose `what`; different purposes get independent numbers.
+    pub fn new(seed: u64, what: &str) -> Self {
+        // FNV-1a, which needs no more than to tell purposes apart.
+        let mixed = what.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Self(seed ^ mixed)
+    }
+
+    /// 64 random bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Uniform in 0..1, 1 left out.
+    pub fn unit(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Uniform in `0..count`; 0 where `count` is 0.
+    pub fn below(&mut self, count: usize) -> usize {
+        (self.unit() * count as f64) as usize
+    }
+
+    /// Brings `values` into a random order (Fisher and Yates).
+    pub fn shuffle<T>(&mut self, values: &mut [T]) {
+        for last in (1..values.len()).rev() {
+            values.swap(last, self.below(last + 1));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_those_of_the_paper() {
+        // The first outputs of SplitMix64 for the state 0.
+        let mut random = Random(0);
+        assert_eq!(random.bits(), 0xe220_a839_7b1d_cdaf);
+        assert_eq!(random.bits(), 0x6e78_9e6a_a1b9_65f4);
+    }
+
+    #[test]
+    fn seeds_and_purposes_are_independent() {
+        let first = |seed, what| Random::new(seed, what).bits();
+        assert_eq!(first(1, "masks"), first(1, "masks"));
+        assert_ne!(first(1, "masks"), first(2, "masks"));
+        assert_ne!(first(1, "masks"), first(1, "bootstrap"));
+    }
+
+    #[test]
+    fn a_shuffle_keeps_all_values_and_numbers_stay_in_range() {
+        let mut random = Random::new(7, "test");
+        let mut values: Vec<usize> = (0..100).collect();
+        random.shuffle(&mut values);
+        assert_ne!(values, (0..100).collect::<Vec<_>>());
+        values.sort_unstable();
+        assert_eq!(values, (0..100).collect::<Vec<_>>());
+        assert!((0..1000).all(|_| random.below(3) < 3 && random.unit() < 1.0));
+        assert_eq!(random.below(0), 0);
+        let mean = (0..10_000).map(|_| random.unit()).sum::<f64>() / 1e4;
+        assert!((mean - 0.5).abs() < 0.02, "{mean}");
+    }
+}

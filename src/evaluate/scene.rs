@@ -1,0 +1,258 @@
+//! What an evaluation asks: pictures with their detections, and of each detection the three quantities whose explanations are judged.
+
+use anyhow::{Context, Result};
+use ndarray::Array4;
+
+use super::blur::{SIGMA, blurred};
+use crate::crp::{Composite, Contrast, Direction, HeadSeed, Seed, Target, TargetOutput};
+use crate::ssd::manifest::Offset;
+use crate::ssd::{Detection, Forward, Model};
+
+/// What is measured when parts of the picture are taken away, a column of the results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// The class logit minus the mean of all other trained classes, background included.
+    Mean,
+    /// The class logit minus that of the best other class, background left out.
+    RunnerUp,
+    /// The largest offset in its predicted direction.
+    Offset,
+}
+
+impl Column {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Mean, Self::RunnerUp, Self::Offset];
+
+    /// The question that belongs to it.
+    pub fn target(self, subject: &Subject) -> Target {
+        match self {
+            Self::Mean => subject.class(subject.detection.class, Contrast::Mean),
+            Self::RunnerUp => subject.class(
+                subject.detection.class,
+                Contrast::Class(subject.runner_up.to_string()),
+            ),
+            Self::Offset => Target {
+                default_box: subject.detection.default_box,
+                output: TargetOutput::Offset(subject.offset, Some(subject.direction)),
+                contrast: Some(Contrast::None),
+            },
+        }
+    }
+}
+
+/// A detection whose explanations are judged.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The detection.
+    pub detection: Detection,
+    /// The best other class, background left out.
+    pub runner_up: usize,
+    /// The offset of the largest magnitude.
+    pub offset: Offset,
+    /// The direction that the network predicted for it.
+    pub direction: Direction,
+}
+
+impl Subject {
+    /// # Errors
+    /// A model with a single class, which leaves nothing to compare with.
+    pub fn new(detection: Detection) -> Result<Self> {
+        let (runner_up, _) = detection
+            .runner_up
+            .context("the model has one class only: there is no second class to compare with")?;
+        let value = |offset: Offset| detection.offsets[offset as usize];
+        let [first, rest @ ..] = Offset::ALL;
+        let offset = rest.into_iter().fold(first, |largest, offset| {
+            if value(offset).abs() > value(largest).abs() {
+                offset
+            } else {
+                largest
+            }
+        });
+        let direction = if value(offset) < 0.0 {
+            Direction::Minus
+        } else {
+            Direction::Plus
+        };
+        Ok(Self {
+            detection,
+            runner_up,
+            offset,
+            direction,
+        })
+    }
+
+    /// "Why `class` here?"
+    pub fn class(&self, class: usize, contrast: Contrast) -> Target {
+        Target {
+            default_box: self.detection.default_box,
+            output: TargetOutput::Class(class.to_string()),
+            contrast: Some(contrast),
+        }
+    }
+}
+
+/// A picture that the network has looked at, with what is taken away from it and whom it is asked about.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// For tables: the file's name.
+    pub name: String,
+    /// The network's answer to the whole picture.
+    pub forward: Forward,
+    /// The network's input blurred with σ = [`SIGMA`], `[1, 3, H, W]`: what blocks are replaced by, and the baseline of methods that need one.
+    pub reference: Array4<f32>,
+    /// The detections that are judged.
+    pub subjects: Vec<Subject>,
+}
+
+impl Scene {
+    /// Makes a picture ready.
+    ///
+    /// # Errors
+    /// As [`Subject::new`].
+    pub fn new(name: String, forward: Forward, detections: Vec<Detection>) -> Result<Self> {
+        let reference = blurred(&forward.input.tensor, SIGMA);
+        let subjects = detections
+            .into_iter()
+            .map(Subject::new)
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            name,
+            forward,
+            reference,
+            subjects,
+        })
+    }
+}
+
+/// A number that the network computes and a target asks about: a weighted sum of the outputs of one default box or cell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quantity {
+    /// The weights as a gradient enters at the head tensor.
+    pub seed: HeadSeed,
+    /// Default box and column of each output, with its weight.
+    terms: Vec<(usize, usize, f64)>,
+    of_class: bool,
+}
+
+impl Quantity {
+    /// What `target` asks about: a class logit minus what the contrast subtracts, or an offset times its direction. What the contrast depends on is taken from
+    /// `forward`, and stays as it is when the picture changes.
+    ///
+    /// # Errors
+    /// As [`Target::ask`].
+    pub fn new(target: &Target, model: &Model, forward: &Forward) -> Result<Self> {
+        // With a seed of 1 the relevance that enters is the weight of the output.
+        let weights = Composite {
+            seed: Seed::Unit,
+            ..Composite::default()
+        };
+        let seed = target.ask(model, &weights, forward)?.seed;
+        let location = model
+            .layout
+            .locate(target.default_box)
+            .context("the default box does not exist")?;
+        let first = target.default_box - location.shape;
+        let of_class = matches!(target.output, TargetOutput::Class(_));
+        let columns = model.manifest.output.columns();
+        let per_box = if of_class {
+            model.manifest.labels.len()
+        } else {
+            columns.len()
+        };
+        let terms = seed
+            .values
+            .iter()
+            .map(|&(channel, weight)| {
+                let column = channel % per_box;
+                let column = if of_class {
+                    column
+                } else {
+                    // Forward passes keep offsets in this program's order, head tensors in the model's.
+                    columns.iter().position(|&c| c == column).unwrap_or(column)
+                };
+                (first + channel / per_box, column, f64::from(weight))
+            })
+            .collect();
+        Ok(Self {
+            seed,
+            terms,
+            of_class,
+        })
+    }
+
+    /// Its value in a forward pass of the same model.
+    pub fn value(&self, forward: &Forward) -> f64 {
+        let outputs = if self.of_class {
+            &forward.logits
+        } else {
+            &forward.offsets
+        };
+        self.terms
+            .iter()
+            .map(|&(default_box, column, weight)| {
+                weight * f64::from(outputs[[default_box, column]])
+            })
+            .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::ssd::NetworkInput;
+
+    /// A forward pass in which every output has a number of its own.
+    fn made_up(model: &Model) -> Forward {
+        let boxes = model.default_boxes.len();
+        let value = |(d, k): (usize, usize)| ((d * 31 + k * 17) % 101) as f32 / 7.0 - 6.0;
+        Forward {
+            input: NetworkInput {
+                tensor: Array4::zeros((1, 3, 300, 300)),
+                source_size: (300, 300),
+            },
+            logits: Array2::from_shape_fn((boxes, model.manifest.labels.len()), value),
+            offsets: Array2::from_shape_fn((boxes, 4), value),
+        }
+    }
+
+    #[test]
+    fn quantities_are_those_of_the_protocol() {
+        let model = Model::built_in().unwrap();
+        let forward = made_up(&model);
+        let default_box = 1436;
+        let logits = forward.logits.row(default_box).to_vec();
+        let offsets = std::array::from_fn(|q| forward.offsets[[default_box, q]]);
+        let class = 20;
+        let trained = |k: usize| k == 0 || model.manifest.trained(k);
+        let subject = Subject::new(Detection {
+            class,
+            score: 0.5,
+            rect: [0.0; 4],
+            default_box,
+            logits: logits.clone(),
+            offsets,
+            runner_up: Some((19, 0.1)),
+        })
+        .unwrap();
+        let value = |column: Column| {
+            Quantity::new(&column.target(&subject), &model, &forward)
+                .unwrap()
+                .value(&forward)
+        };
+
+        let others: Vec<f64> = (0..logits.len())
+            .filter(|&k| k != class && trained(k))
+            .map(|k| f64::from(logits[k]))
+            .collect();
+        assert_eq!(others.len(), 80);
+        let expected = f64::from(logits[class]) - others.iter().sum::<f64>() / 80.0;
+        assert!((value(Column::Mean) - expected).abs() < 1e-5);
+        let expected = f64::from(logits[class] - logits[19]);
+        assert!((value(Column::RunnerUp) - expected).abs() < 1e-5);
+        let expected = offsets.iter().fold(0.0_f32, |most, o| most.max(o.abs()));
+        assert_eq!(value(Column::Offset), f64::from(expected));
+    }
+}

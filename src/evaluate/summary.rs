@@ -1,0 +1,128 @@
+//! Rows of one method summed up over detections.
+
+use serde::Serialize;
+
+use super::judge::Row;
+use super::statistics::{Mean, median};
+
+/// A method over all detections, with bootstrap intervals of 95 %.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// The method.
+    pub method: String,
+    /// The number of detections.
+    pub detections: usize,
+    /// Deletion scores in the quantities' own units, in the order of [`Column::ALL`](super::Column::ALL).
+    pub deletion: [Mean; 3],
+    /// Deletion scores as shares of |initial value|.
+    pub relative: [Mean; 3],
+    /// Cosine of the two best classes' maps under the mean.
+    pub cosine: Mean,
+    /// Spearman's rank correlation of the same.
+    pub spearman: Mean,
+    /// Cosine of the two best classes' maps without a contrast, for methods that do without one.
+    pub plain_cosine: Option<Mean>,
+    /// Spearman's rank correlation of the same.
+    pub plain_spearman: Option<Mean>,
+    /// Share of Σ|R| in the box.
+    pub energy: Mean,
+    /// Share of the positive relevance in the box.
+    pub positive_energy: Mean,
+    /// Median time of a map, milliseconds.
+    pub millis: f64,
+}
+
+impl Summary {
+    /// One summary a method, in the order in which methods first appear in `rows`.
+    pub fn of(rows: &[Row], seed: u64) -> Vec<Self> {
+        let mut methods: Vec<&str> = Vec::new();
+        for row in rows {
+            if !methods.contains(&row.method.as_str()) {
+                methods.push(&row.method);
+            }
+        }
+        methods
+            .into_iter()
+            .filter_map(|method| {
+                let rows: Vec<&Row> = rows.iter().filter(|row| row.method == method).collect();
+                Self::of_method(method, &rows, seed)
+            })
+            .collect()
+    }
+
+    fn of_method(method: &str, rows: &[&Row], seed: u64) -> Option<Self> {
+        let mean = |value: &dyn Fn(&Row) -> f64| {
+            let values: Vec<f64> = rows.iter().map(|row| value(row)).collect();
+            Mean::of(&values, seed)
+        };
+        let plain = |value: &dyn Fn(&Row) -> Option<f64>| {
+            let values: Vec<f64> = rows.iter().filter_map(|row| value(row)).collect();
+            Mean::of(&values, seed)
+        };
+        let deletion = |column: usize| mean(&|row| row.deletion[column].score());
+        let relative = |column: usize| mean(&|row| row.deletion[column].relative());
+        let millis: Vec<f64> = rows.iter().map(|row| row.millis).collect();
+        Some(Self {
+            method: method.to_owned(),
+            detections: rows.len(),
+            deletion: [deletion(0)?, deletion(1)?, deletion(2)?],
+            relative: [relative(0)?, relative(1)?, relative(2)?],
+            cosine: mean(&|row| row.separation.mean.cosine)?,
+            spearman: mean(&|row| row.separation.mean.spearman)?,
+            plain_cosine: plain(&|row| row.separation.plain.map(|s| s.cosine)),
+            plain_spearman: plain(&|row| row.separation.plain.map(|s| s.spearman)),
+            energy: mean(&|row| row.energy)?,
+            positive_energy: mean(&|row| row.positive_energy)?,
+            millis: median(&millis)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::deletion::Curve;
+    use crate::evaluate::{Separation, Similarity};
+
+    fn row(method: &str, score: f64) -> Row {
+        let curve = |factor: f64| Curve {
+            initial: 10.0 * factor,
+            most: vec![0.0],
+            least: vec![score * factor],
+        };
+        Row {
+            method: method.to_owned(),
+            image: "a.jpg".to_owned(),
+            label: "dog".to_owned(),
+            score: 0.9,
+            default_box: 7,
+            deletion: [curve(1.0), curve(2.0), curve(-1.0)],
+            separation: Separation {
+                mean: Similarity {
+                    cosine: score / 10.0,
+                    spearman: 0.5,
+                },
+                plain: None,
+            },
+            energy: 0.25,
+            positive_energy: 0.75,
+            millis: score,
+        }
+    }
+
+    #[test]
+    fn methods_are_summed_up_apart_and_in_order() {
+        let rows = [row("b", 1.0), row("a", 8.0), row("b", 5.0)];
+        let summaries = Summary::of(&rows, 3);
+        let [b, a] = &summaries[..] else {
+            panic!("{summaries:?}")
+        };
+        assert_eq!((b.method.as_str(), b.detections), ("b", 2));
+        assert_eq!(b.deletion.map(|mean| mean.mean), [3.0, 6.0, -3.0]);
+        assert!((b.relative[2].mean + 0.3).abs() < 1e-12);
+        assert!((b.cosine.mean - 0.3).abs() < 1e-12 && b.plain_cosine.is_none());
+        assert_eq!((a.deletion[0].low, a.deletion[0].high), (8.0, 8.0));
+        assert_eq!(b.millis, 3.0);
+        assert!(Summary::of(&[], 0).is_empty());
+    }
+}
