@@ -13,7 +13,10 @@ mod rules;
 mod summary;
 mod target;
 
-pub use compile::{ExplanationGraph, compile, relevance_name, seed_name};
+pub use compile::{
+    Derivative, ExplanationGraph, REFERENCE_INPUT, compile, compile_derivative, relevance_name,
+    seed_name,
+};
 pub use composite::{AddRule, Composite, PRESETS};
 pub use diagnosis::{Diagnosis, LayerRelevance};
 pub use explainer::{Explainer, Explanation};

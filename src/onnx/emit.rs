@@ -55,6 +55,18 @@ impl Emitter {
         output
     }
 
+    /// Appends a copy of a node with other `inputs` and returns the name of its first output, the only one that it keeps.
+    pub fn copy(&mut self, node: &NodeProto, inputs: Vec<String>) -> String {
+        let output = format!("{PREFIX}copy_{}", self.nodes.len());
+        self.nodes.push(NodeProto {
+            name: Some(output.clone()),
+            input: inputs,
+            output: vec![output.clone()],
+            ..node.clone()
+        });
+        output
+    }
+
     /// Adds a constant and returns its name in the graph. The same `name` must stand for the same values.
     pub fn constant(&mut self, name: &str, value: Tensor) -> String {
         self.constant_with(name, || value)

@@ -11,11 +11,14 @@ mod activation;
 mod add;
 mod backward;
 mod convolution;
+mod derivative;
 mod max_pool;
 
 use std::collections::HashMap;
 
 use anyhow::{Context, Result, bail, ensure};
+
+pub use derivative::{Derivative, REFERENCE_INPUT};
 
 use super::composite::Composite;
 use super::layers::LayerTypes;
@@ -54,58 +57,37 @@ pub fn compile(
     heads: &[&str],
     watched: &[&str],
 ) -> Result<ExplanationGraph> {
-    ensure!(!heads.is_empty(), "no head tensor to explain");
-    let (image, [_, channels, height, width]) = graph.image_input()?;
-    let mut compiler = Compiler {
-        graph,
-        types,
-        composite,
-        emitter: Emitter::default(),
-        incoming: HashMap::new(),
-    };
-    for head in heads {
-        let [_, c, h, w] = graph.feature_map(head)?;
-        let seed = seed_name(head);
-        compiler.emitter.batch_input(&seed, &[c, h, w]);
-        compiler.give(
-            head,
-            Share {
-                coefficient: seed,
-                base: None,
-            },
-        );
+    let propagation = Propagation::Relevance { types, composite };
+    Compiler::new(graph, propagation).compile(heads, watched)
+}
+
+/// Compiles the backward pass for weights of outputs at `heads`: what comes out in place of the relevance is the derivative by each pixel, not multiplied by the picture.
+/// For [`Derivative::Rescale`] the model has the input [`REFERENCE_INPUT`] too, `[1, channels, H, W]`.
+///
+/// # Errors
+/// As [`compile`]; an operator that has no such derivative.
+pub fn compile_derivative(
+    graph: &Graph,
+    derivative: Derivative,
+    heads: &[&str],
+) -> Result<ExplanationGraph> {
+    let mut compiler = Compiler::new(graph, Propagation::Derivative(None));
+    if derivative == Derivative::Rescale {
+        let reference = derivative::reference_pass(&mut compiler, heads)?;
+        compiler.propagation = Propagation::Derivative(Some(reference));
     }
-    let mut seen = HashMap::new();
-    for index in graph.ancestors(heads.iter().copied()).into_iter().rev() {
-        let node = &graph.nodes()[index];
-        let tensor = node.first_output();
-        if let Some(share) = compiler.take(tensor) {
-            if watched.contains(&tensor) {
-                seen.insert(tensor, compiler.materialise(&share));
-            }
-            compiler
-                .propagate(node, share)
-                .with_context(|| format!("relevance cannot pass {}", describe(node)))?;
-        }
-    }
-    let share = compiler
-        .take(image)
-        .with_context(|| format!("none of {heads:?} depends on the picture '{image}'"))?;
-    let relevance = compiler.materialise(&share);
-    let mut outputs = vec![(
-        relevance,
-        "relevance".to_owned(),
-        vec![channels, height, width],
-    )];
-    for tensor in watched {
-        let relevance = seen
-            .remove(tensor)
-            .with_context(|| format!("no relevance passes '{tensor}'"))?;
-        let [_, c, h, w] = graph.feature_map(tensor)?;
-        outputs.push((relevance, relevance_name(tensor), vec![c, h, w]));
-    }
-    let model = compiler.emitter.finish(graph, &outputs);
-    Ok(ExplanationGraph { model })
+    compiler.compile(heads, &[])
+}
+
+/// What is propagated.
+enum Propagation<'a> {
+    /// Relevance, by the rules of a composite.
+    Relevance {
+        types: &'a LayerTypes,
+        composite: &'a Composite,
+    },
+    /// A derivative: the gradient, or, where the names of the reference pass's tensors are given, the difference quotient.
+    Derivative(Option<HashMap<String, String>>),
 }
 
 /// The relevance that a tensor receives from one of its consumers: coefficient ⊙ base, or the coefficient alone.
@@ -117,25 +99,85 @@ struct Share {
 
 struct Compiler<'a> {
     graph: &'a Graph,
-    types: &'a LayerTypes,
-    composite: &'a Composite,
+    propagation: Propagation<'a>,
     emitter: Emitter,
     incoming: HashMap<String, Vec<Share>>,
 }
 
-impl Compiler<'_> {
+impl<'a> Compiler<'a> {
+    fn new(graph: &'a Graph, propagation: Propagation<'a>) -> Self {
+        Self {
+            graph,
+            propagation,
+            emitter: Emitter::default(),
+            incoming: HashMap::new(),
+        }
+    }
+
+    /// Walks from `heads` to the picture.
+    fn compile(mut self, heads: &[&str], watched: &[&str]) -> Result<ExplanationGraph> {
+        ensure!(!heads.is_empty(), "no head tensor to explain");
+        let graph = self.graph;
+        let (image, [_, channels, height, width]) = graph.image_input()?;
+        for head in heads {
+            let [_, c, h, w] = graph.feature_map(head)?;
+            let seed = seed_name(head);
+            self.emitter.batch_input(&seed, &[c, h, w]);
+            self.give(
+                head,
+                Share {
+                    coefficient: seed,
+                    base: None,
+                },
+            );
+        }
+        let mut seen = HashMap::new();
+        for index in graph.ancestors(heads.iter().copied()).into_iter().rev() {
+            let node = &graph.nodes()[index];
+            let tensor = node.first_output();
+            if let Some(share) = self.take(tensor) {
+                if watched.contains(&tensor) {
+                    seen.insert(tensor, self.materialise(&share));
+                }
+                self.propagate(node, share)
+                    .with_context(|| format!("relevance cannot pass {}", describe(node)))?;
+            }
+        }
+        let share = self
+            .take(image)
+            .with_context(|| format!("none of {heads:?} depends on the picture '{image}'"))?;
+        let relevance = self.materialise(&share);
+        let mut outputs = vec![(
+            relevance,
+            "relevance".to_owned(),
+            vec![channels, height, width],
+        )];
+        for tensor in watched {
+            let relevance = seen
+                .remove(tensor)
+                .with_context(|| format!("no relevance passes '{tensor}'"))?;
+            let [_, c, h, w] = graph.feature_map(tensor)?;
+            outputs.push((relevance, relevance_name(tensor), vec![c, h, w]));
+        }
+        let model = self.emitter.finish(graph, &outputs);
+        Ok(ExplanationGraph { model })
+    }
+
     fn propagate(&mut self, node: &NodeProto, share: Share) -> Result<()> {
+        let (types, composite) = match &self.propagation {
+            Propagation::Relevance { types, composite } => (*types, *composite),
+            Propagation::Derivative(_) => return derivative::propagate(self, node, share),
+        };
         match node.op() {
             "Conv" => {
-                let layer_type = self
-                    .types
+                let layer_type = types
                     .get(node.first_output())
                     .context("it has no layer type")?;
-                convolution::propagate(self, node, share, self.composite.groups(*layer_type))
+                convolution::propagate(self, node, share, composite.groups(*layer_type))
             }
             "Relu" | "Clip" | "LeakyRelu" => activation::propagate(self, node, share),
             "MaxPool" => max_pool::propagate(self, node, share),
-            "Add" => add::propagate(self, node, share, self.composite.add),
+            "Add" => add::propagate(self, node, share, composite.add),
             operator => bail!(
                 "the operator {operator} is not supported on the way from a head to the picture; supported: {OPERATORS}"
             ),

@@ -1,0 +1,140 @@
+//! Derivatives by the pixels, for methods that relevance is compared with: the backward pass of the gradient, and DeepLIFT's, in which an activation's slope is
+//! the difference quotient between the picture and a reference picture (rule Rescale of Shrikumar et al., *Learning Important Features Through Propagating
+//! Activation Differences*, ICML 2017).
+//!
+//! A tensor's share is a coefficient without a base here.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result, bail};
+
+use super::backward::Convolution;
+use super::{Compiler, Propagation, Share, max_pool};
+use crate::crp::rules::WeightPart;
+use crate::onnx::{NodeExt, describe, proto::NodeProto};
+
+/// The name of the input that takes the reference picture.
+pub const REFERENCE_INPUT: &str = "reference";
+
+/// Where z and its reference differ by less, the quotient is the gradient.
+const NEAR: f32 = 1e-7;
+
+/// Which derivative is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Derivative {
+    /// ∂q/∂x
+    Gradient,
+    /// DeepLIFT's multipliers under Rescale; Σ multiplier·(x − reference) is q(x) − q(reference).
+    Rescale,
+}
+
+/// A second copy of all that `heads` depend on, for the reference picture: the copy's tensor names by the model's.
+pub(super) fn reference_pass(
+    compiler: &mut Compiler,
+    heads: &[&str],
+) -> Result<HashMap<String, String>> {
+    let graph = compiler.graph;
+    let (image, [_, channels, height, width]) = graph.image_input()?;
+    compiler
+        .emitter
+        .batch_input(REFERENCE_INPUT, &[channels, height, width]);
+    let mut names = HashMap::from([(image.to_owned(), REFERENCE_INPUT.to_owned())]);
+    for index in graph.ancestors(heads.iter().copied()) {
+        let node = &graph.nodes()[index];
+        let inputs = node.input.iter();
+        let inputs = inputs.map(|name| names.get(name).unwrap_or(name).clone());
+        let copy = compiler.emitter.copy(node, inputs.collect());
+        names.insert(node.first_output().to_owned(), copy);
+    }
+    Ok(names)
+}
+
+pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share) -> Result<()> {
+    let whole = |coefficient: String| Share {
+        coefficient,
+        base: None,
+    };
+    let rescales = matches!(compiler.propagation, Propagation::Derivative(Some(_)));
+    match node.op() {
+        "Conv" => {
+            let layer = Convolution::read(compiler.graph, node)?;
+            let back = layer.backward(&mut compiler.emitter, &share.coefficient, WeightPart::WHOLE);
+            compiler.give(layer.input, whole(back));
+        }
+        "Relu" | "Clip" | "LeakyRelu" => {
+            let z = node.input_at(0).context("it has no input")?;
+            let slope = slope(compiler, node, z)?;
+            let back = compiler
+                .emitter
+                .op("Mul", &[&share.coefficient, &slope], &[]);
+            compiler.give(z, whole(back));
+        }
+        "Add" => {
+            for index in 0..2 {
+                let input = node
+                    .input_at(index)
+                    .context("it has less than two inputs")?;
+                let shapes = [input, node.first_output()].map(|name| compiler.graph.shape(name));
+                let [input_shape, output_shape] = shapes;
+                if input_shape? != output_shape? {
+                    bail!("only the sum of two feature maps of one shape is supported");
+                }
+                compiler.give(input, share.clone());
+            }
+        }
+        "MaxPool" if !rescales => max_pool::propagate(compiler, node, share)?,
+        _ => bail!("{} has no derivative here", describe(node)),
+    }
+    Ok(())
+}
+
+/// The activation's slope at z: the gradient, or the difference quotient.
+fn slope(compiler: &mut Compiler, node: &NodeProto, z: &str) -> Result<String> {
+    let gradient = gradient(compiler, node, z);
+    let (before, after) = match &compiler.propagation {
+        Propagation::Derivative(Some(reference)) => {
+            let name = |tensor: &str| {
+                let name = reference.get(tensor);
+                name.cloned().context("it has no reference")
+            };
+            (name(z)?, name(node.first_output())?)
+        }
+        _ => return Ok(gradient),
+    };
+    let emitter = &mut compiler.emitter;
+    let rise = emitter.op("Sub", &[node.first_output(), &after], &[]);
+    let run = emitter.op("Sub", &[z, &before], &[]);
+    let magnitude = emitter.op("Abs", &[&run], &[]);
+    let (near, one) = (emitter.scalar(NEAR), emitter.scalar(1.0));
+    let is_near = emitter.op("Less", &[&magnitude, &near], &[]);
+    let run = emitter.op("Where", &[&is_near, &one, &run], &[]);
+    let quotient = emitter.op("Div", &[&rise, &run], &[]);
+    Ok(emitter.op("Where", &[&is_near, &gradient, &quotient], &[]))
+}
+
+fn gradient(compiler: &mut Compiler, node: &NodeProto, z: &str) -> String {
+    let emitter = &mut compiler.emitter;
+    let (zero, one) = (emitter.scalar(0.0), emitter.scalar(1.0));
+    if node.op() != "Clip" {
+        let outside = match node.op() {
+            "LeakyRelu" => emitter.scalar(node.float("alpha", 0.01)),
+            _ => zero.clone(),
+        };
+        let rises = emitter.op("Greater", &[z, &zero], &[]);
+        return emitter.op("Where", &[&rises, &one, &outside], &[]);
+    }
+    let bounds = [(1, "Greater"), (2, "Less")];
+    let inside: Vec<String> = bounds
+        .into_iter()
+        .filter_map(|(index, operator)| Some((node.input_at(index)?, operator)))
+        .map(|(bound, operator)| {
+            let inside = emitter.op(operator, &[z, bound], &[]);
+            emitter.op("Where", &[&inside, &one, &zero], &[])
+        })
+        .collect();
+    match &inside[..] {
+        [] => one,
+        [single] => single.clone(),
+        [low, high, ..] => emitter.op("Mul", &[low, high], &[]),
+    }
+}
