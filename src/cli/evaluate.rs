@@ -1,5 +1,6 @@
 //! `ssdcrp evaluate`: photos in; how good the explanations of several methods are out, as a table and as files.
 
+mod baseline;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -10,9 +11,10 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use ssdcrp::crp::{Composite, PRESETS};
-use ssdcrp::evaluate::{Method, RandomMap, Relevance, Row, Scene, Summary, judge};
+use ssdcrp::evaluate::{Relevance, Row, Scene, Summary, judge};
 use ssdcrp::ssd::{Detector, Model, preprocess};
 
+use self::baseline::Baseline;
 use super::seen::ThresholdOptions;
 use super::{Engine, output, photo};
 
@@ -36,6 +38,10 @@ pub struct Evaluate {
     /// Leave the presets out
     #[arg(long)]
     no_presets: bool,
+    /// What to compare with, commas between: gradient-x-input, integrated-gradients (20 steps), deeplift (Rescale), occlusion, masks:N (N random masks after D-RISE),
+    /// masks:time (as many masks as fit into the time of an explanation), random; none leaves all out
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_values = baseline::ALL)]
+    baselines: Vec<String>,
     /// The best so many detections of each photo, or all
     #[arg(long, value_name = "N", default_value = "3")]
     detections: Count,
@@ -44,6 +50,12 @@ pub struct Evaluate {
     seed: u64,
     #[command(flatten)]
     thresholds: ThresholdOptions,
+}
+
+/// A method that was asked for.
+enum Choice {
+    Composite(Composite),
+    Baseline(Baseline),
 }
 
 /// How many detections of each photo.
@@ -66,6 +78,12 @@ impl Evaluate {
     /// Judges all methods at all photos, writes the files that were asked for, and prints the table.
     pub fn run(&self, engine: &Engine) -> Result<()> {
         let composites = self.composites()?;
+        let baselines = self.baselines()?;
+        let methods = composites.len() + baselines.len();
+        ensure!(
+            methods > 0,
+            "there is nothing to compare: name composites or baselines"
+        );
         let model = engine.model()?;
         let mut detector = Detector::new(model.clone(), engine.threads())?;
         let scenes = self
@@ -79,12 +97,22 @@ impl Evaluate {
             "nothing was detected in any of the photos: lower --score-threshold"
         );
 
-        let methods = composites.len() + 1;
         let progress = progress((methods * detections) as u64)?;
         let mut rows: Vec<Row> = Vec::new();
-        for index in 0..methods {
+        let choices = composites
+            .into_iter()
+            .map(Choice::Composite)
+            .chain(baselines.into_iter().map(Choice::Baseline));
+        for choice in choices {
             // Made one after the other: each holds networks as large as the model.
-            let mut method = self.method(index, &composites, &model, engine)?;
+            let mut method = match choice {
+                Choice::Composite(composite) => {
+                    Box::new(Relevance::new(model.clone(), composite, engine.threads())?)
+                }
+                Choice::Baseline(baseline) => {
+                    baseline.method(&model, &scenes, self.seed, engine.threads())?
+                }
+            };
             for scene in &scenes {
                 progress.set_message(format!("{}, {}", method.name(), scene.name));
                 let judged = judge(method.as_mut(), scene, &model, &mut detector)
@@ -118,21 +146,9 @@ impl Evaluate {
         Ok(composites)
     }
 
-    fn method(
-        &self,
-        index: usize,
-        composites: &[Composite],
-        model: &Arc<Model>,
-        engine: &Engine,
-    ) -> Result<Box<dyn Method>> {
-        Ok(match composites.get(index) {
-            Some(composite) => Box::new(Relevance::new(
-                model.clone(),
-                composite.clone(),
-                engine.threads(),
-            )?),
-            None => Box::new(RandomMap::new(self.seed)),
-        })
+    fn baselines(&self) -> Result<Vec<Baseline>> {
+        let names = self.baselines.iter().filter(|name| *name != "none");
+        names.map(|name| name.parse()).collect()
     }
 
     fn look(&self, path: &Path, model: &Arc<Model>, detector: &mut Detector) -> Result<Scene> {

@@ -17,7 +17,9 @@ mod summary;
 pub use blocks::{BLOCK, Blocks, First};
 pub use blur::{SIGMA, blurred};
 pub use judge::{Row, Separation, judge};
-pub use methods::{Attribution, Method, RandomMap, Relevance};
+pub use methods::{
+    Attribution, Gradient, GradientKind, Method, Occlusion, RandomMap, RandomMasks, Relevance,
+};
 pub use random::Random;
 pub use scene::{Column, Quantity, Scene, Subject};
 pub use statistics::{Mean, Similarity, median};

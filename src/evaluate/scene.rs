@@ -181,6 +181,17 @@ impl Quantity {
         })
     }
 
+    /// The quantities of several targets, in their order.
+    ///
+    /// # Errors
+    /// As [`Quantity::new`].
+    pub fn all(targets: &[Target], model: &Model, forward: &Forward) -> Result<Vec<Self>> {
+        targets
+            .iter()
+            .map(|target| Self::new(target, model, forward))
+            .collect()
+    }
+
     /// Its value in a forward pass of the same model.
     pub fn value(&self, forward: &Forward) -> f64 {
         let outputs = if self.of_class {

@@ -1,5 +1,8 @@
 //! The methods that are compared: each answers targets with maps.
 
+mod gradient;
+mod masks;
+mod occlusion;
 mod random_map;
 mod relevance;
 
@@ -11,6 +14,9 @@ use ndarray::Array2;
 use super::scene::Scene;
 use crate::crp::Target;
 
+pub use gradient::{Gradient, GradientKind};
+pub use masks::RandomMasks;
+pub use occlusion::Occlusion;
 pub use random_map::RandomMap;
 pub use relevance::Relevance;
 

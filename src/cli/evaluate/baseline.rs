@@ -1,0 +1,125 @@
+//! The methods that composites are compared with, as `--baselines` names them.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use ssdcrp::crp::{Composite, Explainer, Target};
+use ssdcrp::evaluate::{
+    Gradient, GradientKind, Method, Occlusion, RandomMap, RandomMasks, Scene, median,
+};
+use ssdcrp::ssd::{Detector, Model};
+
+/// All of them, in the order of the table.
+pub const ALL: [&str; 7] = [
+    "gradient-x-input",
+    "integrated-gradients",
+    "deeplift",
+    "occlusion",
+    "masks:1000",
+    "masks:time",
+    "random",
+];
+
+/// How often a time is taken.
+const TIMINGS: usize = 7;
+
+/// A method that is no relevance propagation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Baseline {
+    Gradient(GradientKind),
+    Occlusion,
+    /// So many masks, or as many as fit into the time of an explanation by the default composite.
+    Masks(Option<usize>),
+    Random,
+}
+
+impl FromStr for Baseline {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Ok(match text.trim() {
+            "gradient-x-input" => Self::Gradient(GradientKind::TimesInput),
+            "integrated-gradients" => Self::Gradient(GradientKind::Integrated),
+            "deeplift" => Self::Gradient(GradientKind::DeepLift),
+            "occlusion" => Self::Occlusion,
+            "masks:time" => Self::Masks(None),
+            "random" => Self::Random,
+            other => match other.strip_prefix("masks:").map(str::parse) {
+                Some(Ok(count @ 1..)) => Self::Masks(Some(count)),
+                _ => bail!(
+                    "there is no baseline '{other}': {} exist, any number of masks, and none",
+                    ALL.join(", ")
+                ),
+            },
+        })
+    }
+}
+
+impl Baseline {
+    /// Makes the method. `scenes` are looked at to take times, where the method depends on them.
+    pub fn method(
+        self,
+        model: &Arc<Model>,
+        scenes: &[Scene],
+        seed: u64,
+        threads: usize,
+    ) -> Result<Box<dyn Method>> {
+        Ok(match self {
+            Self::Gradient(kind) => Box::new(Gradient::new(model.clone(), kind, threads)),
+            Self::Occlusion => Box::new(Occlusion::new(model.clone(), threads)?),
+            Self::Masks(count) => {
+                let count = match count {
+                    Some(count) => count,
+                    None => affordable(model, scenes, threads)?,
+                };
+                Box::new(RandomMasks::new(model.clone(), count, seed, threads)?)
+            }
+            Self::Random => Box::new(RandomMap::new(seed)),
+        })
+    }
+}
+
+/// Forward passes in the time of an explanation by the default composite, at least 1.
+fn affordable(model: &Arc<Model>, scenes: &[Scene], threads: usize) -> Result<usize> {
+    let (scene, subject) = scenes
+        .iter()
+        .find_map(|scene| Some((scene, scene.subjects.first()?)))
+        .context("there is no detection to take times with")?;
+    let target = Target::predicted_class(&subject.detection);
+    let mut explainer = Explainer::new(model.clone(), Composite::default(), threads)?;
+    let mut detector = Detector::new(model.clone(), threads)?;
+    let (mut explained, mut looked) = (Vec::new(), Vec::new());
+    for _ in 0..TIMINGS {
+        let explanations = explainer.explain(&scene.forward, std::slice::from_ref(&target))?;
+        explained.extend(explanations.iter().map(|e| e.took.as_secs_f64()));
+        let started = Instant::now();
+        detector.forward(scene.forward.input.clone())?;
+        looked.push(started.elapsed().as_secs_f64());
+    }
+    let (explained, looked) = median(&explained)
+        .zip(median(&looked))
+        .context("no time was taken")?;
+    Ok(((explained / looked) as usize).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_understood_and_mistakes_named() {
+        for name in ALL {
+            name.parse::<Baseline>().unwrap();
+        }
+        assert_eq!(
+            " masks:50".parse::<Baseline>().unwrap(),
+            Baseline::Masks(Some(50))
+        );
+        for name in ["masks:0", "masks", "gradcam", ""] {
+            let error = name.parse::<Baseline>().unwrap_err().to_string();
+            assert!(error.contains("masks:1000, masks:time"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Methods that need the network's gradient: gradient × input, integrated gradients, DeepLIFT. Where they need a baseline, it is the blurred picture.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use ndarray::{Array2, Array4, Axis, Ix4};
+
+use super::{Attribution, Method};
+use crate::crp::{Derivative, HeadSeed, REFERENCE_INPUT, Target, compile_derivative, seed_name};
+use crate::evaluate::scene::{Quantity, Scene};
+use crate::runtime::{Network, only};
+use crate::ssd::Model;
+
+/// Steps from the baseline to the picture.
+const STEPS: usize = 20;
+
+/// Which of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GradientKind {
+    /// ∂q/∂x · x, x as the network reads it.
+    TimesInput,
+    /// (x − baseline) · the mean gradient on the straight way from the baseline to x (Sundararajan et al., ICML 2017), taken at the middle of each of 20 steps.
+    Integrated,
+    /// (x − baseline) · the multipliers under Rescale (Shrikumar et al., ICML 2017).
+    DeepLift,
+}
+
+/// A method that runs the network backwards.
+pub struct Gradient {
+    model: Arc<Model>,
+    kind: GradientKind,
+    threads: usize,
+    /// The network of the head tensor that was asked about last.
+    network: Option<(String, Network)>,
+}
+
+impl Gradient {
+    /// Runs on `threads` threads (0 = as many as there are cores).
+    pub fn new(model: Arc<Model>, kind: GradientKind, threads: usize) -> Self {
+        Self {
+            model,
+            kind,
+            threads,
+            network: None,
+        }
+    }
+
+    /// R `[H, W]` of one quantity, and the time that the network ran.
+    fn map(&mut self, scene: &Scene, seed: &HeadSeed) -> Result<(Array2<f32>, Duration)> {
+        let picture = &scene.forward.input.tensor;
+        let kind = self.kind;
+        let mut backward = self.backward(seed)?;
+        let started = Instant::now();
+        let relevance = match kind {
+            GradientKind::TimesInput => backward.run(picture, None)? * picture,
+            GradientKind::DeepLift => {
+                backward.run(picture, Some(&scene.reference))? * (picture - &scene.reference)
+            }
+            GradientKind::Integrated => {
+                let way = picture - &scene.reference;
+                let mut sum = Array4::zeros(way.dim());
+                for step in 0..STEPS {
+                    let share = (step as f32 + 0.5) / STEPS as f32;
+                    sum += &backward.run(&(&scene.reference + &(&way * share)), None)?;
+                }
+                sum * way / STEPS as f32
+            }
+        };
+        let took = started.elapsed();
+        ensure!(
+            relevance.iter().all(|r| r.is_finite()),
+            "a derivative at '{}' is not finite",
+            seed.tensor
+        );
+        Ok((
+            relevance.index_axis_move(Axis(0), 0).sum_axis(Axis(0)),
+            took,
+        ))
+    }
+
+    fn backward(&mut self, seed: &HeadSeed) -> Result<Backward<'_>> {
+        let Self {
+            model,
+            kind,
+            threads,
+            network,
+        } = self;
+        let [_, channels, rows, columns] = model.graph.feature_map(&seed.tensor)?;
+        let mut weights = Array4::zeros((1, channels, rows, columns));
+        for &(channel, value) in &seed.values {
+            weights[[0, channel, seed.cell[0], seed.cell[1]]] = value;
+        }
+        let known = network.take().filter(|(tensor, _)| *tensor == seed.tensor);
+        let known = match known {
+            Some(known) => known,
+            None => {
+                let derivative = match kind {
+                    GradientKind::DeepLift => Derivative::Rescale,
+                    GradientKind::TimesInput | GradientKind::Integrated => Derivative::Gradient,
+                };
+                let compiled = compile_derivative(&model.graph, derivative, &[&seed.tensor])?;
+                let loaded = Network::load(&compiled.model, *threads)?;
+                (seed.tensor.clone(), loaded)
+            }
+        };
+        Ok(Backward {
+            network: &mut network.insert(known).1,
+            input_name: &model.input_name,
+            seed_name: seed_name(&seed.tensor),
+            weights,
+        })
+    }
+}
+
+/// A backward pass from one cell.
+struct Backward<'a> {
+    network: &'a mut Network,
+    input_name: &'a str,
+    seed_name: String,
+    weights: Array4<f32>,
+}
+
+impl Backward<'_> {
+    /// The derivative by each value of `picture`, `[1, 3, H, W]`.
+    fn run(
+        &mut self,
+        picture: &Array4<f32>,
+        reference: Option<&Array4<f32>>,
+    ) -> Result<Array4<f32>> {
+        let mut inputs = vec![
+            (self.input_name, picture.view().into_dyn()),
+            (&self.seed_name, self.weights.view().into_dyn()),
+        ];
+        inputs.extend(reference.map(|picture| (REFERENCE_INPUT, picture.view().into_dyn())));
+        only(self.network.run(&inputs)?)?
+            .into_dimensionality::<Ix4>()
+            .context("the derivative is not [1, 3, H, W]")
+    }
+}
+
+impl Method for Gradient {
+    fn name(&self) -> &str {
+        match self.kind {
+            GradientKind::TimesInput => "gradient-x-input",
+            GradientKind::Integrated => "integrated-gradients",
+            GradientKind::DeepLift => "deeplift",
+        }
+    }
+
+    fn explain(&mut self, scene: &Scene, targets: &[Target]) -> Result<Vec<Attribution>> {
+        let quantities = Quantity::all(targets, &self.model, &scene.forward)?;
+        // Those of one head follow each other, so that each network is made once.
+        let mut order: Vec<usize> = (0..quantities.len()).collect();
+        order.sort_by_key(|&index| &quantities[index].seed.tensor);
+        let mut answers: Vec<(usize, Attribution)> = Vec::with_capacity(order.len());
+        for index in order {
+            let (map, took) = self.map(scene, &quantities[index].seed)?;
+            answers.push((index, Attribution { map, took }));
+        }
+        answers.sort_by_key(|(index, _)| *index);
+        Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+    }
+}

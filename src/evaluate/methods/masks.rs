@@ -1,0 +1,157 @@
+//! Random masks, after D-RISE (Petsiuk et al., *Black-box Explanation of Object Detectors via Saliency Maps*, CVPR 2021): a pixel matters as much as the quantity rises
+//! with its being left in the picture.
+//!
+//! As there, masks are random grids of 16 × 16 cells, each left with a probability of one half, enlarged bilinearly and shifted at random. Two things are adapted to
+//! the protocol: what is masked is replaced by the blurred picture, and the weight of a mask is the target's quantity minus its mean over all masks, rather than the
+//! likeness to a detection, so that quantities may be negative.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Result;
+use ndarray::{Array2, Axis, Zip};
+
+use super::{Attribution, Method};
+use crate::crp::Target;
+use crate::evaluate::random::Random;
+use crate::evaluate::scene::{Quantity, Scene};
+use crate::ssd::{Detector, Model, NetworkInput};
+
+/// Cells on a side of a mask.
+const CELLS: usize = 16;
+/// The probability with which a cell stays.
+const KEPT: f64 = 0.5;
+
+/// One forward pass a mask, shared by all targets.
+pub struct RandomMasks {
+    model: Arc<Model>,
+    detector: Detector,
+    name: String,
+    count: usize,
+    seed: u64,
+}
+
+impl RandomMasks {
+    /// `count` masks, at least 1, the same for every picture; the network runs on `threads` threads (0 = as many as there are cores).
+    ///
+    /// # Errors
+    /// As [`Detector::new`].
+    pub fn new(model: Arc<Model>, count: usize, seed: u64, threads: usize) -> Result<Self> {
+        let detector = Detector::new(model.clone(), threads)?;
+        Ok(Self {
+            model,
+            detector,
+            name: format!("masks:{count}"),
+            count: count.max(1),
+            seed,
+        })
+    }
+}
+
+impl Method for RandomMasks {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn explain(&mut self, scene: &Scene, targets: &[Target]) -> Result<Vec<Attribution>> {
+        let started = Instant::now();
+        let quantities = Quantity::all(targets, &self.model, &scene.forward)?;
+        let whole: Vec<f64> = quantities
+            .iter()
+            .map(|quantity| quantity.value(&scene.forward))
+            .collect();
+        let (_, _, height, width) = scene.reference.dim();
+        let mut random = Random::new(self.seed, "masks");
+        let mut kept = Array2::<f64>::zeros((height, width));
+        let mut weighted = vec![kept.clone(); targets.len()];
+        let mut sums = vec![0.0; targets.len()];
+        for _ in 0..self.count {
+            let mask = mask(&mut random, height, width);
+            kept.zip_mut_with(&mask, |sum, &m| *sum += f64::from(m));
+            let forward = self.detector.forward(masked(scene, &mask))?;
+            for (index, quantity) in quantities.iter().enumerate() {
+                // Measured from the whole picture's value, which keeps the sums small.
+                let value = quantity.value(&forward) - whole[index];
+                sums[index] += value;
+                weighted[index].zip_mut_with(&mask, |sum, &m| *sum += value * f64::from(m));
+            }
+        }
+        let count = self.count as f64;
+        let maps: Vec<Array2<f32>> = weighted
+            .into_iter()
+            .zip(sums)
+            .map(|(mut map, sum)| {
+                map.zip_mut_with(&kept, |r, kept| *r = (*r - sum / count * kept) / count);
+                map.mapv(|r| r as f32)
+            })
+            .collect();
+        // One map needs all the forward passes too.
+        let took = started.elapsed();
+        Ok(maps
+            .into_iter()
+            .map(|map| Attribution { map, took })
+            .collect())
+    }
+}
+
+/// A mask `[height, width]` of values from 0 (replaced) to 1 (kept).
+fn mask(random: &mut Random, height: usize, width: usize) -> Array2<f32> {
+    // One cell more for the shift, and one for the interpolation to end at.
+    let grid = Array2::from_shape_simple_fn((CELLS + 2, CELLS + 2), || {
+        if random.unit() < KEPT { 1.0_f32 } else { 0.0 }
+    });
+    let shift = [random.unit(), random.unit()];
+    let taps = |size: usize, shift: f64| -> Vec<(usize, f32)> {
+        (0..size)
+            .map(|pixel| {
+                let place = (pixel * CELLS) as f64 / size as f64 + shift;
+                (place as usize, place.fract() as f32)
+            })
+            .collect()
+    };
+    let (rows, columns) = (taps(height, shift[0]), taps(width, shift[1]));
+    Array2::from_shape_fn((height, width), |(y, x)| {
+        let ((row, down), (column, right)) = (rows[y], columns[x]);
+        let between = |row: usize| {
+            let (a, b) = (grid[[row, column]], grid[[row, column + 1]]);
+            a + (b - a) * right
+        };
+        let (top, bottom) = (between(row), between(row + 1));
+        top + (bottom - top) * down
+    })
+}
+
+/// mask · picture + (1 − mask) · reference
+fn masked(scene: &Scene, mask: &Array2<f32>) -> NetworkInput {
+    let mut input = NetworkInput::clone(&scene.forward.input);
+    let pictures = input.tensor.axis_iter_mut(Axis(0));
+    for (mut picture, reference) in pictures.zip(scene.reference.axis_iter(Axis(0))) {
+        for (mut picture, reference) in picture.outer_iter_mut().zip(reference.outer_iter()) {
+            Zip::from(&mut picture)
+                .and(&reference)
+                .and(mask)
+                .for_each(|x, &blurred, &m| *x = blurred + (*x - blurred) * m);
+        }
+    }
+    input
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_are_soft_half_and_repeatable() {
+        let mean = |seed: u64| {
+            let mut random = Random::new(seed, "masks");
+            let masks: Vec<Array2<f32>> = (0..200).map(|_| mask(&mut random, 60, 45)).collect();
+            let values = || masks.iter().flatten().copied();
+            assert!(values().all(|m| (0.0..=1.0).contains(&m)));
+            assert!(values().any(|m| m > 0.1 && m < 0.9));
+            values().sum::<f32>() / values().count() as f32
+        };
+        assert!((mean(1) - 0.5).abs() < 0.02);
+        assert_eq!(mean(1), mean(1));
+        assert_ne!(mean(1), mean(2));
+    }
+}

@@ -1,0 +1,55 @@
+//! Occlusion: a block matters as much as the quantity falls when that block alone is blurred (after Zeiler and Fergus, ECCV 2014).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::{Attribution, Method};
+use crate::crp::Target;
+use crate::evaluate::blocks::{BLOCK, Blocks};
+use crate::evaluate::scene::{Quantity, Scene};
+use crate::ssd::{Detector, Model, NetworkInput};
+
+/// One forward pass a block, shared by all targets.
+pub struct Occlusion {
+    model: Arc<Model>,
+    detector: Detector,
+}
+
+impl Occlusion {
+    /// Runs the network on `threads` threads (0 = as many as there are cores).
+    ///
+    /// # Errors
+    /// As [`Detector::new`].
+    pub fn new(model: Arc<Model>, threads: usize) -> Result<Self> {
+        let detector = Detector::new(model.clone(), threads)?;
+        Ok(Self { model, detector })
+    }
+}
+
+impl Method for Occlusion {
+    fn name(&self) -> &str {
+        "occlusion"
+    }
+
+    fn explain(&mut self, scene: &Scene, targets: &[Target]) -> Result<Vec<Attribution>> {
+        let started = Instant::now();
+        let quantities = Quantity::all(targets, &self.model, &scene.forward)?;
+        let (_, _, height, width) = scene.reference.dim();
+        let blocks = Blocks::new(height, width, BLOCK);
+        let mut falls = vec![Vec::with_capacity(blocks.count()); targets.len()];
+        for block in 0..blocks.count() {
+            let mut input = NetworkInput::clone(&scene.forward.input);
+            blocks.replace(&mut input.tensor, &scene.reference, block);
+            let forward = self.detector.forward(input)?;
+            for (quantity, falls) in quantities.iter().zip(&mut falls) {
+                falls.push((quantity.value(&scene.forward) - quantity.value(&forward)) as f32);
+            }
+        }
+        let maps = falls.iter().map(|falls| blocks.spread(falls));
+        // One map needs all the forward passes too.
+        let took = started.elapsed();
+        Ok(maps.map(|map| Attribution { map, took }).collect())
+    }
+}

@@ -1,0 +1,154 @@
+//! The evaluation's protocol and methods on the default model and a photo.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use ssdcrp::crp::Composite;
+use ssdcrp::evaluate::{
+    BLOCK, Blocks, Column, First, Gradient, GradientKind, Method, Occlusion, Quantity, RandomMap,
+    RandomMasks, Relevance, Row, Scene, judge,
+};
+use ssdcrp::ssd::{Detector, Model, NetworkInput, Thresholds, preprocess};
+
+struct Stage {
+    model: Arc<Model>,
+    detector: Detector,
+    scene: Scene,
+}
+
+impl Stage {
+    fn set(detections: usize) -> Result<Self> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/ssdlite/person.png");
+        let model = Arc::new(Model::built_in()?);
+        let mut detector = Detector::new(model.clone(), 1)?;
+        let photo = image::open(path)?.into_rgb8();
+        let input = preprocess::sample(&photo, model.input_size, &model.manifest.input)?;
+        let forward = detector.forward(input)?;
+        let thresholds = Thresholds::from(&model.manifest.detection);
+        let mut found = detector.detections(&forward, thresholds)?;
+        found.truncate(detections);
+        assert_eq!(found.len(), detections);
+        Ok(Self {
+            scene: Scene::new("person.png".to_owned(), forward, found)?,
+            model,
+            detector,
+        })
+    }
+
+    fn judge(&mut self, method: &mut dyn Method) -> Result<Vec<Row>> {
+        judge(method, &self.scene, &self.model, &mut self.detector)
+    }
+
+    /// The quantity for the picture, and for the blurred one.
+    fn values(&mut self, quantity: &Quantity) -> Result<[f64; 2]> {
+        let blurred = self.detector.forward(NetworkInput {
+            tensor: self.scene.reference.clone(),
+            source_size: self.scene.forward.input.source_size,
+        })?;
+        Ok([
+            quantity.value(&self.scene.forward),
+            quantity.value(&blurred),
+        ])
+    }
+}
+
+#[test]
+fn deeplift_and_integrated_gradients_explain_the_difference_to_the_blurred_picture() -> Result<()> {
+    let mut stage = Stage::set(1)?;
+    for column in Column::ALL {
+        let target = column.target(&stage.scene.subjects[0]);
+        let quantity = Quantity::new(&target, &stage.model, &stage.scene.forward)?;
+        let [whole, blurred] = stage.values(&quantity)?;
+        for (kind, tolerance) in [
+            (GradientKind::DeepLift, 1e-4),
+            // 20 steps see a network of kinks only roughly.
+            (GradientKind::Integrated, 0.4),
+        ] {
+            let mut method = Gradient::new(stage.model.clone(), kind, 1);
+            let map = method
+                .explain(&stage.scene, std::slice::from_ref(&target))?
+                .remove(0)
+                .map;
+            let sum: f64 = map.iter().map(|&r| f64::from(r)).sum();
+            println!("{column:?} {kind:?}: {sum} of {}", whole - blurred);
+            assert!(
+                (sum - (whole - blurred)).abs() < tolerance * (whole - blurred).abs().max(1.0),
+                "{column:?} {kind:?}: {sum}, {whole}, {blurred}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn occlusion_is_the_fall_of_the_quantity() -> Result<()> {
+    let mut stage = Stage::set(1)?;
+    let target = Column::Mean.target(&stage.scene.subjects[0]);
+    let quantity = Quantity::new(&target, &stage.model, &stage.scene.forward)?;
+    let mut method = Occlusion::new(stage.model.clone(), 1)?;
+    let map = method
+        .explain(&stage.scene, std::slice::from_ref(&target))?
+        .remove(0)
+        .map;
+    let blocks = Blocks::new(300, 300, BLOCK);
+    let first = blocks.order(&map, First::Most)[0];
+    let mut input = stage.scene.forward.input.clone();
+    blocks.replace(&mut input.tensor, &stage.scene.reference, first);
+    let occluded = stage.detector.forward(input)?;
+    let fall = quantity.value(&stage.scene.forward) - quantity.value(&occluded);
+    let largest = map.iter().copied().fold(f32::MIN, f32::max);
+    assert!(
+        fall > 0.0 && (f64::from(largest) - fall).abs() < 1e-4,
+        "{largest}, {fall}"
+    );
+    Ok(())
+}
+
+#[test]
+fn propagation_beats_noise_and_plain_propagation_is_blind_for_the_class() -> Result<()> {
+    let mut stage = Stage::set(2)?;
+    let composite = |name: &str| name.parse::<Composite>();
+    let model = stage.model.clone();
+    let crp = stage.judge(&mut Relevance::new(model.clone(), composite("crp")?, 1)?)?;
+    let plain = stage.judge(&mut Relevance::new(
+        model,
+        composite("lrp-alpha1beta0")?,
+        1,
+    )?)?;
+    let noise = stage.judge(&mut RandomMap::new(1))?;
+    for ((crp, plain), noise) in crp.iter().zip(&plain).zip(&noise) {
+        for row in [crp, plain] {
+            assert!(row.deletion[0].relative() > 0.4, "{row:?}");
+            assert!(
+                row.deletion[0].score() > 2.0 * noise.deletion[0].score(),
+                "{row:?}"
+            );
+            assert!((0.0..=1.0).contains(&row.energy) && row.millis > 0.0);
+        }
+        assert!(plain.separation.plain.context("it is plain")?.cosine > 0.95);
+        assert!(crp.separation.plain.is_none());
+        assert!(noise.separation.mean.cosine.abs() < 0.3);
+    }
+    Ok(())
+}
+
+#[test]
+fn the_same_seed_gives_the_same_numbers() -> Result<()> {
+    let mut stage = Stage::set(1)?;
+    let mut numbers = |seed: u64| -> Result<String> {
+        let masks = RandomMasks::new(stage.model.clone(), 8, seed, 1)?;
+        let mut methods: [Box<dyn Method>; 2] = [Box::new(RandomMap::new(seed)), Box::new(masks)];
+        let mut rows = Vec::new();
+        for method in &mut methods {
+            rows.extend(stage.judge(method.as_mut())?);
+        }
+        for row in &mut rows {
+            row.millis = 0.0;
+        }
+        Ok(serde_json::to_string(&rows)?)
+    };
+    assert_eq!(numbers(5)?, numbers(5)?);
+    assert_ne!(numbers(5)?, numbers(6)?);
+    Ok(())
+}
