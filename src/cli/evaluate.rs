@@ -1,6 +1,8 @@
 //! `ssdcrp evaluate`: photos in; how good the explanations of several methods are out, as a table and as files.
 
 mod baseline;
+mod files;
+mod plot;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -10,8 +12,10 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 use ssdcrp::crp::{Composite, PRESETS};
-use ssdcrp::evaluate::{Relevance, Row, Scene, Summary, judge};
+use ssdcrp::evaluate::sanity::{Stage, randomise_top_down};
+use ssdcrp::evaluate::{Method, Relevance, Row, Scene, Summary, judge};
 use ssdcrp::ssd::{Detector, Model, preprocess};
 
 use self::baseline::Baseline;
@@ -48,14 +52,61 @@ pub struct Evaluate {
     /// Seed of everything random: with the same seed all numbers but times are the same
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Randomise the network's weights from the top down, and compare the maps of each photo's best detection with the original ones (propagation and gradients only)
+    #[arg(long)]
+    randomise: bool,
+    /// Write a row for each detection and method
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Write everything, each step of the deletion included
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Draw means and intervals, as SVG
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
     #[command(flatten)]
     thresholds: ThresholdOptions,
+}
+
+/// What became of a method's map when the weights were randomised.
+#[derive(Debug, Serialize)]
+struct Randomisation {
+    method: String,
+    image: String,
+    default_box: usize,
+    stages: Vec<Stage>,
 }
 
 /// A method that was asked for.
 enum Choice {
     Composite(Composite),
     Baseline(Baseline),
+}
+
+impl Choice {
+    fn method(
+        &self,
+        model: &Arc<Model>,
+        scenes: &[Scene],
+        seed: u64,
+        threads: usize,
+    ) -> Result<Box<dyn Method>> {
+        match self {
+            Self::Composite(composite) => {
+                let method = Relevance::new(model.clone(), composite.clone(), threads)?;
+                Ok(Box::new(method))
+            }
+            Self::Baseline(baseline) => baseline.method(model, scenes, seed, threads),
+        }
+    }
+
+    /// Whether it looks into the network, rather than at what comes out of it.
+    fn is_of_the_network(&self) -> bool {
+        matches!(
+            self,
+            Self::Composite(_) | Self::Baseline(Baseline::Gradient(_))
+        )
+    }
 }
 
 /// How many detections of each photo.
@@ -77,13 +128,12 @@ impl FromStr for Count {
 impl Evaluate {
     /// Judges all methods at all photos, writes the files that were asked for, and prints the table.
     pub fn run(&self, engine: &Engine) -> Result<()> {
-        let composites = self.composites()?;
-        let baselines = self.baselines()?;
-        let methods = composites.len() + baselines.len();
-        ensure!(
-            methods > 0,
-            "there is nothing to compare: name composites or baselines"
-        );
+        for path in self.csv.iter().chain(&self.json).chain(&self.plot) {
+            for image in &self.images {
+                output::check_is_not(path, image)?;
+            }
+        }
+        let choices = self.choices()?;
         let model = engine.model()?;
         let mut detector = Detector::new(model.clone(), engine.threads())?;
         let scenes = self
@@ -97,22 +147,12 @@ impl Evaluate {
             "nothing was detected in any of the photos: lower --score-threshold"
         );
 
-        let progress = progress((methods * detections) as u64)?;
+        let progress = progress((choices.len() * detections) as u64)?;
         let mut rows: Vec<Row> = Vec::new();
-        let choices = composites
-            .into_iter()
-            .map(Choice::Composite)
-            .chain(baselines.into_iter().map(Choice::Baseline));
+        let mut randomisation = Vec::new();
         for choice in choices {
             // Made one after the other: each holds networks as large as the model.
-            let mut method = match choice {
-                Choice::Composite(composite) => {
-                    Box::new(Relevance::new(model.clone(), composite, engine.threads())?)
-                }
-                Choice::Baseline(baseline) => {
-                    baseline.method(&model, &scenes, self.seed, engine.threads())?
-                }
-            };
+            let mut method = choice.method(&model, &scenes, self.seed, engine.threads())?;
             for scene in &scenes {
                 progress.set_message(format!("{}, {}", method.name(), scene.name));
                 let judged = judge(method.as_mut(), scene, &model, &mut detector)
@@ -120,10 +160,67 @@ impl Evaluate {
                 rows.extend(judged);
                 progress.inc(scene.subjects.len() as u64);
             }
+            if self.randomise && choice.is_of_the_network() {
+                progress.set_message(format!("{}, weights randomised", method.name()));
+                let made = self.randomisation(&choice, method.name(), &model, &scenes, engine)?;
+                randomisation.extend(made);
+            }
         }
         progress.finish_and_clear();
+
         let summaries = Summary::of(&rows, self.seed);
-        output::print(&report::table(&summaries, &model, scenes.len())?)
+        if let Some(path) = &self.csv {
+            output::write_text(path, &files::csv(&rows)?)?;
+        }
+        if let Some(path) = &self.json {
+            let name = &model.manifest.name;
+            let text = files::json(name, self.seed, &summaries, &rows, &randomisation)?;
+            output::write_text(path, &text)?;
+        }
+        if let Some(path) = &self.plot {
+            output::write_text(path, &plot::svg(&summaries)?)?;
+        }
+        let mut text = report::table(&summaries, &model, scenes.len())?;
+        text += &report::randomisation(&randomisation);
+        output::print(&text)
+    }
+
+    /// Each scene's best detection.
+    fn randomisation(
+        &self,
+        choice: &Choice,
+        name: &str,
+        model: &Arc<Model>,
+        scenes: &[Scene],
+        engine: &Engine,
+    ) -> Result<Vec<Randomisation>> {
+        let make = |model: Arc<Model>| choice.method(&model, scenes, self.seed, engine.threads());
+        let best = scenes
+            .iter()
+            .filter_map(|scene| Some((scene, scene.subjects.first()?)));
+        best.map(|(scene, subject)| {
+            let threads = engine.threads();
+            let stages = randomise_top_down(&make, model, scene, subject, self.seed, threads)
+                .with_context(|| format!("{name} of {}", scene.name))?;
+            Ok(Randomisation {
+                method: name.to_owned(),
+                image: scene.name.clone(),
+                default_box: subject.detection.default_box,
+                stages,
+            })
+        })
+        .collect()
+    }
+
+    fn choices(&self) -> Result<Vec<Choice>> {
+        let composites = self.composites()?.into_iter().map(Choice::Composite);
+        let baselines = self.baselines()?.into_iter().map(Choice::Baseline);
+        let choices: Vec<Choice> = composites.chain(baselines).collect();
+        ensure!(
+            !choices.is_empty(),
+            "there is nothing to compare: name composites or baselines"
+        );
+        Ok(choices)
     }
 
     fn composites(&self) -> Result<Vec<Composite>> {

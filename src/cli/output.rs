@@ -117,6 +117,11 @@ pub fn write_map(path: &Path, map: &Array2<f32>) -> Result<()> {
     replace(path, &bytes)
 }
 
+/// Writes text, such as CSV, JSON or SVG.
+pub fn write_text(path: &Path, text: &str) -> Result<()> {
+    replace(path, text.as_bytes())
+}
+
 /// Makes `content` the file at `path`. It is written beside it under another name first, so that on failure what was there stays as it was. A link stays one, and its
 /// target is replaced; a device or pipe is simply written to.
 fn replace(path: &Path, content: &[u8]) -> Result<()> {

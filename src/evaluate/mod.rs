@@ -10,6 +10,7 @@ pub mod deletion;
 mod judge;
 mod methods;
 mod random;
+pub mod sanity;
 mod scene;
 mod statistics;
 mod summary;

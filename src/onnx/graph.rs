@@ -192,6 +192,17 @@ impl Graph {
         tensor::int64s(proto)
     }
 
+    /// The same graph with other values for some of its constants; each keeps the shape that it had.
+    pub fn with_constants(&self, values: HashMap<String, Tensor>) -> Self {
+        let mut graph = self.clone();
+        for (name, tensor) in values {
+            if let Some(constant) = graph.initializers.get_mut(&name) {
+                *constant = tensor.to_proto(&name);
+            }
+        }
+        graph
+    }
+
     /// Indices of the nodes that `tensors` depend on, ascending, which is topological order.
     pub fn ancestors<'a>(&self, tensors: impl IntoIterator<Item = &'a str>) -> Vec<usize> {
         let mut needed = vec![false; self.nodes.len()];

@@ -3,6 +3,7 @@
 //! Needs ONNX Runtime and the photos, both of which `make test` puts into the cache.
 
 mod detect;
+mod evaluate;
 mod explain;
 mod failures;
 mod json;

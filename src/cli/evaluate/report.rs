@@ -3,8 +3,10 @@
 use std::fmt::Write;
 
 use anyhow::Result;
-use ssdcrp::evaluate::{Mean, Summary};
+use ssdcrp::evaluate::{Mean, Similarity, Summary};
 use ssdcrp::ssd::Model;
+
+use super::Randomisation;
 
 const HEADING: [&str; 10] = [
     "method",
@@ -57,6 +59,35 @@ pub fn table(summaries: &[Summary], model: &Model, photos: usize) -> Result<Stri
     }));
     text += &markdown(&rows);
     Ok(text)
+}
+
+/// Cosine and Spearman's correlation of the maps with the original ones, a column a stage; empty where nothing was randomised.
+pub fn randomisation(all: &[Randomisation]) -> String {
+    let Some(first) = all.first() else {
+        return String::new();
+    };
+    let mut heading = vec!["method".to_owned()];
+    heading.extend(first.stages.iter().map(|stage| {
+        let share = 100.0 * stage.layers as f64 / stage.of as f64;
+        format!("{share:.0} %")
+    }));
+    let mut rows = vec![heading];
+    for methods in all.chunk_by(|a, b| a.method == b.method) {
+        let mut row = vec![methods[0].method.clone()];
+        row.extend((0..first.stages.len()).map(|stage| {
+            let found: Vec<Similarity> = methods
+                .iter()
+                .filter_map(|method| Some(method.stages.get(stage)?.similarity))
+                .collect();
+            let mean = |value: fn(&Similarity) -> f64| {
+                found.iter().map(value).sum::<f64>() / found.len().max(1) as f64
+            };
+            format!("{:.2} / {:.2}", mean(|s| s.cosine), mean(|s| s.spearman))
+        }));
+        rows.push(row);
+    }
+    let title = "\nCosine / Spearman's correlation with the original map when so much of the layers is randomised, from the top:\n\n";
+    title.to_owned() + &markdown(&rows)
 }
 
 /// "9.13 [7.20, 11.05]".

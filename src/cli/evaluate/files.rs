@@ -1,0 +1,124 @@
+//! The results for programs: CSV with a row a detection and method, JSON with everything.
+
+use anyhow::Result;
+use serde::Serialize;
+use ssdcrp::evaluate::deletion::{SHARE, STEPS};
+use ssdcrp::evaluate::{BLOCK, Row, SIGMA, Summary};
+
+use super::Randomisation;
+
+const COLUMNS: [&str; 22] = [
+    "method",
+    "image",
+    "label",
+    "score",
+    "default_box",
+    "vs_mean",
+    "vs_runner_up",
+    "offset",
+    "vs_mean_relative",
+    "vs_runner_up_relative",
+    "offset_relative",
+    "vs_mean_initial",
+    "vs_runner_up_initial",
+    "offset_initial",
+    "cosine",
+    "spearman",
+    "plain_cosine",
+    "plain_spearman",
+    "energy",
+    "positive_energy",
+    "milliseconds",
+    "detection",
+];
+
+/// All rows as CSV with a heading. `detection` counts the detections, equal for all methods.
+pub fn csv(rows: &[Row]) -> Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(COLUMNS)?;
+    let mut method = None;
+    let mut detection = 0;
+    for row in rows {
+        detection = if method == Some(&row.method) {
+            detection + 1
+        } else {
+            0
+        };
+        method = Some(&row.method);
+        let plain = row.separation.plain;
+        let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
+        let mut record = vec![
+            row.method.clone(),
+            row.image.clone(),
+            row.label.clone(),
+            row.score.to_string(),
+            row.default_box.to_string(),
+        ];
+        record.extend(row.deletion.iter().map(|curve| curve.score().to_string()));
+        record.extend(
+            row.deletion
+                .iter()
+                .map(|curve| curve.relative().to_string()),
+        );
+        record.extend(row.deletion.iter().map(|curve| curve.initial.to_string()));
+        record.extend([
+            row.separation.mean.cosine.to_string(),
+            row.separation.mean.spearman.to_string(),
+            number(plain.map(|similarity| similarity.cosine)),
+            number(plain.map(|similarity| similarity.spearman)),
+            row.energy.to_string(),
+            row.positive_energy.to_string(),
+            row.millis.to_string(),
+            detection.to_string(),
+        ]);
+        writer.write_record(&record)?;
+    }
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
+#[derive(Serialize)]
+struct Protocol {
+    block: usize,
+    sigma: f64,
+    share_per_step: f64,
+    steps: usize,
+    columns: [&'static str; 3],
+    seed: u64,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    model: &'a str,
+    protocol: Protocol,
+    summaries: &'a [Summary],
+    rows: &'a [Row],
+    randomisation: &'a [Randomisation],
+}
+
+/// Protocol, summaries and rows, curves included, as JSON.
+pub fn json(
+    model: &str,
+    seed: u64,
+    summaries: &[Summary],
+    rows: &[Row],
+    randomisation: &[Randomisation],
+) -> Result<String> {
+    let protocol = Protocol {
+        block: BLOCK,
+        sigma: SIGMA,
+        share_per_step: SHARE,
+        steps: STEPS,
+        columns: ["vs_mean", "vs_runner_up", "offset"],
+        seed,
+    };
+    let report = Report {
+        model,
+        protocol,
+        summaries,
+        rows,
+        randomisation,
+    };
+    let mut text = serde_json::to_string_pretty(&report)?;
+    text.push('\n');
+    Ok(text)
+}

@@ -1,0 +1,115 @@
+//! The results as a drawing: for each method and column a dot at the mean and a line over its interval, as SVG.
+
+use std::fmt::Write;
+
+use anyhow::Result;
+use ssdcrp::evaluate::{Mean, Summary};
+
+/// Pixels: a row, a panel, the gap between panels, the space above and below them, a character of the labels.
+const ROW: f64 = 22.0;
+const PANEL: f64 = 220.0;
+const GAP: f64 = 24.0;
+const MARGIN: f64 = 40.0;
+const CHARACTER: f64 = 7.0;
+
+/// A panel for each deletion column, and one for the likeness of two classes' maps.
+pub fn svg(summaries: &[Summary]) -> Result<String> {
+    type Value = fn(&Summary) -> Mean;
+    let panels: [(&str, Value); 4] = [
+        ("deletion: vs mean of others", |s| s.deletion[0]),
+        ("deletion: vs runner-up", |s| s.deletion[1]),
+        ("deletion: largest offset", |s| s.deletion[2]),
+        ("same class? (cosine)", |s| s.cosine),
+    ];
+    let longest = summaries.iter().map(|s| s.method.chars().count()).max();
+    let left = longest.unwrap_or(0) as f64 * CHARACTER + GAP;
+    let bottom = MARGIN + summaries.len() as f64 * ROW;
+    let (width, height) = (left + 4.0 * (PANEL + GAP), bottom + MARGIN);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"12\">\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
+    );
+    let middle = |row: usize| MARGIN + (row as f64 + 0.5) * ROW;
+    for (row, summary) in summaries.iter().enumerate() {
+        writeln!(
+            svg,
+            "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
+            left - GAP / 2.0,
+            middle(row) + 4.0,
+            escaped(&summary.method)
+        )?;
+    }
+    for (panel, (title, value)) in panels.into_iter().enumerate() {
+        let start = left + panel as f64 * (PANEL + GAP);
+        let means: Vec<Mean> = summaries.iter().map(value).collect();
+        // Zero is always in view.
+        let low = means.iter().fold(0.0_f64, |low, mean| low.min(mean.low));
+        let high = means.iter().fold(0.0_f64, |high, mean| high.max(mean.high));
+        let range = (high - low).max(f64::MIN_POSITIVE);
+        let x = |value: f64| start + (value - low) / range * PANEL;
+        writeln!(
+            svg,
+            "<text x=\"{start}\" y=\"{}\" font-weight=\"bold\">{title}</text>",
+            MARGIN - 14.0
+        )?;
+        for (value, colour) in [(low, "#ddd"), (high, "#ddd"), (0.0, "#888")] {
+            let (x, y) = (x(value), bottom + 16.0);
+            writeln!(
+                svg,
+                "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{MARGIN}\" y2=\"{bottom}\" stroke=\"{colour}\"/>\
+                 <text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\" font-size=\"10\">{value:.2}</text>"
+            )?;
+        }
+        for (row, mean) in means.iter().enumerate() {
+            writeln!(
+                svg,
+                "<line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{y}\" y2=\"{y}\" stroke=\"#36c\" stroke-width=\"2\"/><circle cx=\"{:.1}\" cy=\"{y}\" r=\"4\" fill=\"#36c\"/>",
+                x(mean.low),
+                x(mean.high),
+                x(mean.mean),
+                y = middle(row)
+            )?;
+        }
+    }
+    svg += "</svg>\n";
+    Ok(svg)
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_has_its_row_and_a_dot_in_every_panel() {
+        let mean = |mean: f64| Mean {
+            mean,
+            low: mean - 1.0,
+            high: mean + 1.0,
+        };
+        let summary = |method: &str, value: f64| Summary {
+            method: method.to_owned(),
+            detections: 3,
+            deletion: [mean(value); 3],
+            relative: [mean(value); 3],
+            cosine: mean(value),
+            spearman: mean(value),
+            plain_cosine: None,
+            plain_spearman: None,
+            energy: mean(value),
+            positive_energy: mean(value),
+            millis: 1.0,
+        };
+        let svg = svg(&[summary("crp", 3.0), summary("a<b", -1.0)]).unwrap();
+        assert!(svg.contains(">crp</text>") && svg.contains(">a&lt;b</text>"));
+        assert_eq!(svg.matches("<circle").count(), 8);
+        // The scale goes from −2 to 4; 3 lies at five sixths of the panel.
+        let left = 3.0 * CHARACTER + GAP;
+        let dot = format!("cx=\"{:.1}\"", left + PANEL * 5.0 / 6.0);
+        assert!(svg.contains(&dot), "{dot} in {svg}");
+        assert!(super::svg(&[]).unwrap().ends_with("</svg>\n"));
+    }
+}
