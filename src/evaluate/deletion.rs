@@ -33,9 +33,13 @@ impl Curve {
         differences.sum::<f64>() / self.most.len().max(1) as f64
     }
 
-    /// The score as a share of |initial value|.
+    /// The score as a share of |initial value|; 0 where that is 0.
     pub fn relative(&self) -> f64 {
-        self.score() / self.initial.abs().max(f64::MIN_POSITIVE)
+        if self.initial == 0.0 {
+            0.0
+        } else {
+            self.score() / self.initial.abs()
+        }
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Summary {
     pub deletion: [Mean; 3],
     /// Deletion scores as shares of |initial value|.
     pub relative: [Mean; 3],
+    /// By how much the first method's deletion scores are higher at the same detections, in the quantities' own units.
+    pub behind_first: [Mean; 3],
     /// Cosine of the two best classes' maps under the mean.
     pub cosine: Mean,
     /// Spearman's rank correlation of the same.
@@ -41,16 +43,18 @@ impl Summary {
                 methods.push(&row.method);
             }
         }
+        let of_method = |method: &str| -> Vec<&Row> {
+            rows.iter().filter(|row| row.method == method).collect()
+        };
+        let first = methods.first().map_or(vec![], |method| of_method(method));
         methods
             .into_iter()
-            .filter_map(|method| {
-                let rows: Vec<&Row> = rows.iter().filter(|row| row.method == method).collect();
-                Self::of_method(method, &rows, seed)
-            })
+            .filter_map(|method| Self::of_method(method, &of_method(method), &first, seed))
             .collect()
     }
 
-    fn of_method(method: &str, rows: &[&Row], seed: u64) -> Option<Self> {
+    /// `first` are the first method's rows for the same detections.
+    fn of_method(method: &str, rows: &[&Row], first: &[&Row], seed: u64) -> Option<Self> {
         let mean = |value: &dyn Fn(&Row) -> f64| {
             let values: Vec<f64> = rows.iter().map(|row| value(row)).collect();
             Mean::of(&values, seed)
@@ -61,12 +65,19 @@ impl Summary {
         };
         let deletion = |column: usize| mean(&|row| row.deletion[column].score());
         let relative = |column: usize| mean(&|row| row.deletion[column].relative());
+        let behind = |column: usize| {
+            let score = |row: &Row| row.deletion[column].score();
+            let pairs = first.iter().zip(rows);
+            let values: Vec<f64> = pairs.map(|(a, b)| score(a) - score(b)).collect();
+            Mean::of(&values, seed)
+        };
         let millis: Vec<f64> = rows.iter().map(|row| row.millis).collect();
         Some(Self {
             method: method.to_owned(),
             detections: rows.len(),
             deletion: [deletion(0)?, deletion(1)?, deletion(2)?],
             relative: [relative(0)?, relative(1)?, relative(2)?],
+            behind_first: [behind(0)?, behind(1)?, behind(2)?],
             cosine: mean(&|row| row.separation.mean.cosine)?,
             spearman: mean(&|row| row.separation.mean.spearman)?,
             plain_cosine: plain(&|row| row.separation.plain.map(|s| s.cosine)),
@@ -112,7 +123,7 @@ mod tests {
 
     #[test]
     fn methods_are_summed_up_apart_and_in_order() {
-        let rows = [row("b", 1.0), row("a", 8.0), row("b", 5.0)];
+        let rows = [row("b", 1.0), row("a", 8.0), row("b", 5.0), row("a", 2.0)];
         let summaries = Summary::of(&rows, 3);
         let [b, a] = &summaries[..] else {
             panic!("{summaries:?}")
@@ -121,7 +132,10 @@ mod tests {
         assert_eq!(b.deletion.map(|mean| mean.mean), [3.0, 6.0, -3.0]);
         assert!((b.relative[2].mean + 0.3).abs() < 1e-12);
         assert!((b.cosine.mean - 0.3).abs() < 1e-12 && b.plain_cosine.is_none());
-        assert_eq!((a.deletion[0].low, a.deletion[0].high), (8.0, 8.0));
+        // 1 − 8 and 5 − 2; resamples of two lie between.
+        let behind = a.behind_first[0];
+        assert_eq!((behind.low, behind.mean, behind.high), (-7.0, -2.0, 3.0));
+        assert_eq!(b.behind_first.map(|mean| mean.high), [0.0; 3]);
         assert_eq!(b.millis, 3.0);
         assert!(Summary::of(&[], 0).is_empty());
     }

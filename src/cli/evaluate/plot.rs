@@ -95,6 +95,7 @@ mod tests {
             detections: 3,
             deletion: [mean(value); 3],
             relative: [mean(value); 3],
+            behind_first: [mean(0.0); 3],
             cosine: mean(value),
             spearman: mean(value),
             plain_cosine: None,

@@ -27,9 +27,10 @@ pub fn table(summaries: &[Summary], model: &Model, photos: usize) -> Result<Stri
     let mut text = String::new();
     writeln!(
         text,
-        "{}: {detections} detections in {photos} {}\n",
+        "{}: {} in {}\n",
         model.manifest.name,
-        if photos == 1 { "photo" } else { "photos" }
+        counted(detections, "detection"),
+        counted(photos, "photo")
     )?;
     let mut rows = vec![HEADING.map(str::to_owned).to_vec()];
     rows.extend(summaries.iter().map(|summary| {
@@ -50,15 +51,26 @@ pub fn table(summaries: &[Summary], model: &Model, photos: usize) -> Result<Stri
     }));
     text += &markdown(&rows);
     text += "\nDeletion relative to |initial value|:\n\n";
+    text += &columns(summaries, |summary| summary.relative);
+    if let [first, others @ ..] = summaries
+        && !others.is_empty()
+    {
+        let name = &first.method;
+        text += &format!("\nBy how much {name} scores higher, detection by detection:\n\n");
+        text += &columns(others, |summary| summary.behind_first);
+    }
+    Ok(text)
+}
+
+/// The three deletion columns.
+fn columns(summaries: &[Summary], values: fn(&Summary) -> [Mean; 3]) -> String {
     let mut rows = vec![HEADING[..4].iter().map(|&name| name.to_owned()).collect()];
     rows.extend(summaries.iter().map(|summary| {
-        let columns = summary.relative.map(with_interval);
         std::iter::once(summary.method.clone())
-            .chain(columns)
+            .chain(values(summary).map(with_interval))
             .collect()
     }));
-    text += &markdown(&rows);
-    Ok(text)
+    markdown(&rows)
 }
 
 /// Cosine and Spearman's correlation of the maps with the original ones, a column a stage; empty where nothing was randomised.
@@ -88,6 +100,12 @@ pub fn randomisation(all: &[Randomisation]) -> String {
     }
     let title = "\nCosine / Spearman's correlation with the original map when so much of the layers is randomised, from the top:\n\n";
     title.to_owned() + &markdown(&rows)
+}
+
+/// "1 photo", "3 photos".
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// "9.13 [7.20, 11.05]".
