@@ -20,7 +20,7 @@ from golden_ssdlite import MODEL
 from network import Network
 from pictures import network_input
 from relevance import convolution, max_pooling, propagate
-from rules import parse_rule
+from rules import Unit, parse_rule
 from small_nets import ALL, Builder, FEATURE_RULES, rules, signed_features
 from unfold import Window
 
@@ -83,12 +83,13 @@ def check_rules_by_loops():
         z[o, row, column] = sum(x[source] * w for source, w in taps) + bias[o]
     arriving = random.normal(size=z.shape)
     worst = 0.0
-    for text in (*FEATURE_RULES, "zb:-4,4"):
+    for text in (*FEATURE_RULES, "zb:-4,4", "unit"):
         expected = np.zeros_like(x)
         for j, taps in inputs.items():
             for (source, _), share in zip(taps, scalar_shares(text, [(x[s], w) for s, w in taps], bias[j[0]], z.std())):
                 expected[source] += share * arriving[j]
-        found = convolution(parse_rule(text), x, weight, bias, window, 2, z.std(), arriving)
+        rule = Unit() if text == "unit" else parse_rule(text)
+        found = convolution(rule, x, weight, bias, window, 2, z.std(), arriving)
         worst = max(worst, np.abs(found - expected).max() / np.abs(expected).max())
     require(worst < 1e-12, f"every rule against loops over single products: {worst:.1e} of max|R|")
 
@@ -109,6 +110,8 @@ def scalar_shares(text, taps, bias, deviation):
         return [p / away(z, epsilon) for p in products]
     if name == "abs":
         return [abs(p) / (sum(abs(q) for q in products) + 1e-9) for p in products]
+    if name == "unit":
+        return [p / (sum(abs(q) for q in products) + 1e-9) for p in products]
     if name == "w2":
         return [w * w / (sum(v * v for _, v in taps) + 1e-9) for _, w in taps]
     if name == "flat":
@@ -211,7 +214,7 @@ def check_golden(golden):
         for case, maps in zip(net["cases"], expected, strict=True):
             for n, stored in enumerate(maps):
                 seed = [(tensor, *rest) for tensor, target, *rest in case["seeds"] if target == n]
-                found = propagate(network, tensors, types, Composite.parse(case["composite"]), seed)
+                found = propagate(network, tensors, types, Composite.parse(case["composite"], case["seed"]), seed)
                 worst = max(worst, np.abs(found - stored).max() / np.abs(found).max())
     require(worst < 1e-6, f"stored values of the small nets: {worst:.1e} of max|R|")
 

@@ -6,7 +6,7 @@ convolution. The four layer types are those of Tsunakawa et al. 2019.
 
 from dataclasses import dataclass
 
-from rules import parse_rule
+from rules import Unit, parse_rule
 
 LAYER_TYPES = ("classification", "localization", "high", "low", "pixels")
 
@@ -29,8 +29,11 @@ class Composite:
     add: str
 
     @staticmethod
-    def parse(text):
-        """A composite from a preset's name or from the grammar, in which every part must be named."""
+    def parse(text, seed="score"):
+        """A composite from a preset's name or from the grammar, in which every part must be named.
+
+        With the seed `unit` the heads' last convolutions have the rule `Unit`, whatever the text says.
+        """
         parts = {}
         for piece in PRESETS.get(text, text).split(","):
             key, equals, value = piece.partition("=")
@@ -43,7 +46,10 @@ class Composite:
             raise ValueError(f"'{text}' must name {', '.join(LAYER_TYPES)} and add, each once")
         if parts["add"] not in ("prop", "abs"):
             raise ValueError(f"add={parts['add']}: prop or abs is expected")
-        return Composite({kind: parse_rule(parts[kind]) for kind in LAYER_TYPES}, parts["add"])
+        rules = {kind: parse_rule(parts[kind]) for kind in LAYER_TYPES}
+        if seed == "unit":
+            rules |= {"classification": Unit(), "localization": Unit()}
+        return Composite(rules, parts["add"])
 
 
 def head_convolutions(network, output):

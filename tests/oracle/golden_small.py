@@ -35,8 +35,9 @@ def write(net, folder):
     exact, rounded = Explained(folder, net, np.float64), Explained(folder, net, np.float32)
     random = np.random.default_rng(sum(net.name.encode()))
     cases, expected = [], []
-    for index, text in enumerate(net.composites):
-        composite = Composite.parse(text)
+    asked = [(text, "score") for text in net.composites] + [(text, "unit") for text in net.unit]
+    for index, (text, kind) in enumerate(asked):
+        composite = Composite.parse(text, kind)
         seeds, maps, deviations = [], [], []
         while len(maps) < TARGETS:
             seed = draw_seed(random, exact, len(maps))
@@ -52,12 +53,13 @@ def write(net, folder):
         cases.append({
             "index": index,
             "composite": text,
+            "seed": kind,
             "seeds": seeds,
             "sum": [float(f"{value:.9g}") for value in maps.sum(axis=(1, 2, 3))],
             "sum_abs": [float(f"{value:.9g}") for value in np.abs(maps).sum(axis=(1, 2, 3))],
             "float32_deviation": float(f"{max(deviations):.1e}"),
         })  # fmt: skip
-        print(f"{net.name:20} {cases[-1]['float32_deviation']:.1e}  {text}")
+        print(f"{net.name:20} {cases[-1]['float32_deviation']:.1e}  {text}  {kind}")
     np.save(folder / f"{net.name}.expected.npy", np.stack(expected).astype(np.float32))
     return {
         "name": net.name,

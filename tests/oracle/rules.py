@@ -109,6 +109,14 @@ class Flat:
 
 
 @dataclass(frozen=True)
+class Unit:
+    """z_ij / sum |z_ij|; no bias. Not in the grammar: the seed `unit` gives it to the heads' last convolutions."""
+
+    def shares(self, layer):
+        return layer.z / (np.abs(layer.z).sum(axis=2, keepdims=True) + STABILISER)
+
+
+@dataclass(frozen=True)
 class ZBounded:
     """x_i*w_ij - l*w_ij+ - h*w_ij-, over their sum, for inputs between l and h; no bias."""
 

@@ -29,12 +29,13 @@ def rules(classification="simple", localization="simple", high="epsilon:0.25std"
 
 @dataclass
 class SmallNet:
-    """A model, the picture to explain [1, 3, H, W], and the composites."""
+    """A model, the picture to explain [1, 3, H, W], and the composites; those in `unit` with the seed `unit`."""
 
     name: str
     model: onnx.ModelProto
     picture: np.ndarray
     composites: list
+    unit: list
 
 
 class Builder:
@@ -101,7 +102,7 @@ class Builder:
             shape = self.constant(f"{name}.shape", np.array([1, -1, columns], np.int64))
             self.heads.append((output, self.add("Reshape", [x, shape], f"{name}.reshaped")))
 
-    def finish(self, composites):
+    def finish(self, composites, unit=()):
         outputs = []
         for output, columns in (("class_logits", CLASSES), ("box_offsets", 4)):
             self.add("Concat", [tensor for name, tensor in self.heads if name == output], output, axis=1)
@@ -111,7 +112,7 @@ class Builder:
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
         onnx.checker.check_model(model)
         picture = self.random.uniform(-1, 1, (1, 3, *self.size)).astype(np.float32)
-        return SmallNet(self.name, model, picture, composites)
+        return SmallNet(self.name, model, picture, composites, list(unit))
 
 
 def stride_pads():
@@ -169,14 +170,15 @@ def pixel_rules():
 
 
 def head_rules():
-    """Classification and localization layers with rules of their own."""
+    """Classification and localization layers with rules of their own; unit seeds, whose rule is another one."""
     b = Builder("head_rules", 10, 10, seed=6)
     x = b.relu(b.conv("pixels", "image", (3, 6), strides=(2, 2)))
     x = b.conv("high", x, (6, 6))
     b.head(x, 6, boxes=2)
     pairs = [("zplus", "abs"), ("abs", "zplus"), ("w2", "flat"), ("flat", "w2"), ("gamma:0.5", "alphabeta:2,1"),
              ("alphabeta:3,2", "epsilon:0.1std"), ("epsilon:0.5", "gamma:0.1")]  # fmt: skip
-    return b.finish([rules(classification=first, localization=second) for first, second in pairs])
+    composites = [rules(classification=first, localization=second) for first, second in pairs]
+    return b.finish(composites, unit=["crp", rules(classification="zplus", localization="flat", pixels="abs")])
 
 
 def residual():
@@ -277,7 +279,7 @@ def lite_heads():
     tap3 = b.relu6(b.conv("high4", tap2, (8, 8), strides=(2, 2)))
     for tap, boxes in ((tap1, 2), (tap2, 3), (tap3, 3)):
         b.head(tap, 8, boxes, lite=True)
-    return b.finish([*PRESETS, rules(high="gamma:0.25", low="flat")])
+    return b.finish([*PRESETS, rules(high="gamma:0.25", low="flat")], unit=["crp"])
 
 
 ALL = (

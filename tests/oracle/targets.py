@@ -1,25 +1,32 @@
 """From a target in the user's words to a seed: relevance on the outputs of the head convolutions.
 
-In: a default box, `class:NAME` or `offset:q±`, a contrast, a preset. Out: a list of (tensor, channel, row, column,
-value). This is the only file of the oracle that knows of default boxes and classes.
+In: a default box, `class:NAME`, `offset:q±` or `edge:SIDE±`, a contrast, a kind of seed. Out: a list of (tensor,
+channel, row, column, value). Apart from `default_boxes.py` this is the only file of the oracle that knows of default
+boxes and classes.
 """
 
 import numpy as np
 
 from composite import head_convolutions
+from default_boxes import decoded, default_box
+
+SIDES = ("left", "top", "right", "bottom")
 
 
 class Outputs:
-    """An SSD's class scores and offsets, and where each number comes from in the heads.
+    """An SSD's class scores and offsets, and where each number comes from in the heads; `manifest` is the model's."""
 
-    `labels` by class id, "" for an id that the model never trained; `offset_order` names the four offsets.
-    """
-
-    def __init__(self, network, tensors, labels, background, offset_order):
-        self.labels, self.background, self.offset_order = labels, background, offset_order
+    def __init__(self, network, tensors, manifest):
+        output = manifest["output"]
+        self.labels, self.background = manifest["labels"], output["background"]
+        self.offset_order, self.variances = output["offset_order"], output["variances"]
+        self.activation, self.generator = output["activation"], manifest["default_boxes"]
         self.logits, self.offsets = tensors["class_logits"][0], tensors["box_offsets"][0]
         self.logit_origin = _origins(network, tensors, "class_logits")
         self.offset_origin = _origins(network, tensors, "box_offsets")
+        self.grids = {
+            conv.outputs[0]: tensors[conv.outputs[0]].shape[2:] for conv in head_convolutions(network, "box_offsets")
+        }
 
     def trained(self):
         """Class ids with a label, background included."""
@@ -29,16 +36,29 @@ class Outputs:
         """The best class but k and the background."""
         return max((c for c in self.trained() if c not in (k, self.background)), key=lambda c: self.logits[box, c])
 
-    def seed(self, box, target, contrast, preset):
-        """The seed of a target under a contrast; `preset` tells whether scores (crp) or ones (lrp-*) are put in."""
-        kind, _, name = target.partition(":")
-        if kind == "offset":
+    def probabilities(self, box):
+        """The scores p of all classes, by the model's own kind of output."""
+        z = self.logits[box]
+        if self.activation == "sigmoid":
+            return 1 / (1 + np.exp(-z))
+        return np.exp(z - z.max()) / np.exp(z - z.max()).sum()
+
+    def seed(self, box, target, contrast, kind):
+        """The seed of a target under a contrast.
+
+        `kind` is what is put in: `score` (the output's own value), `one`, or `unit`, which goes with the rule `Unit` in
+        the head's last convolution.
+        """
+        what, _, name = target.partition(":")
+        if what == "offset":
+            return self._offset_seed(box, name, contrast, kind)
+        if what == "edge":
             if contrast != "none":
-                raise ValueError("offsets have the contrast none here")
-            return self._offset_seed(box, name, preset)
+                raise ValueError(f"an edge has no contrast, found '{contrast}'")
+            return self._edge_seed(box, name, kind)
         k = self.labels.index(name)
         weights = {k: 1.0} | {other: -weight for other, weight in self._others(box, k, contrast).items()}
-        value = (lambda c: 1.0) if preset.startswith("lrp-") else (lambda c: self.logits[box, c])
+        value = (lambda c: self.logits[box, c]) if kind == "score" else (lambda c: 1.0)
         return [(*self.logit_origin(box, c), float(weight * value(c))) for c, weight in weights.items()]
 
     def _others(self, box, k, contrast):
@@ -47,6 +67,10 @@ class Outputs:
         if contrast == "mean":
             others = [c for c in self.trained() if c != k]
             return {c: 1.0 / len(others) for c in others}
+        if contrast == "softmax":
+            p = self.probabilities(box)
+            others = [c for c in self.trained() if c not in (k, self.background)]
+            return {c: p[c] / sum(p[other] for other in others) for c in others}
         if contrast == "runner-up":
             return {self.runner_up(box, k): 1.0}
         kind, _, name = contrast.partition(":")
@@ -54,15 +78,66 @@ class Outputs:
             return {self.labels.index(name): 1.0}
         raise ValueError(f"'{contrast}' is no contrast")
 
-    def _offset_seed(self, box, name, preset):
+    def _offset_seed(self, box, name, contrast, kind):
         q = self.offset_order.index(name.rstrip("+-"))
-        offset = self.offsets[box, q]
-        predicted = 1.0 if offset >= 0 else -1.0
-        direction = {"+": 1.0, "-": -1.0}.get(name[-1], predicted)
-        # A plain preset has R = 1 on the output; x_i*w_iq/o_q then carries the sign of o_q, which is taken out again so
-        # that positive relevance pushes the named way under every composite.
-        value = direction * (predicted if preset.startswith("lrp-") else offset)
-        return [(*self.offset_origin(box, q), float(value))]
+        direction = {"+": 1.0, "-": -1.0}.get(name[-1], _sign(self.offsets[box, q]))
+        weights = {box: 1.0}
+        if contrast == "mean":
+            others = [other for other in self.cell(box) if other != box]
+            weights |= {other: -1.0 / len(others) for other in others}
+        elif contrast != "none":
+            raise ValueError(f"'{contrast}' is no contrast of an offset")
+
+        def start(which):
+            # A plain preset has R = 1 on the output; x_i*w_iq/o_q then carries the sign of o_q, which is taken out
+            # again so that positive relevance pushes the named way under every composite.
+            offset = self.offsets[which, q]
+            return {"score": offset, "one": _sign(offset), "unit": 1.0}[kind]
+
+        return [
+            (*self.offset_origin(which, q), float(direction * weight * start(which)))
+            for which, weight in weights.items()
+        ]
+
+    def _edge_seed(self, box, name, kind):
+        side = SIDES.index(name.rstrip("+-"))
+        place, order = self.default_box(box), self.offset_order
+        offsets = {order[q]: self.offsets[box, q] for q in range(4)}
+
+        def edge(values):
+            return decoded(place, values, self.variances)[side]
+
+        # The complex step: exact to the last digit, and it knows nothing of the formula that it differentiates.
+        step = 1e-30
+        slopes = {q: np.imag(edge(offsets | {q: value + 1j * step})) / step for q, value in offsets.items()}
+        moved = edge(offsets) - edge(dict.fromkeys(offsets, 0.0))
+        direction = {"+": 1.0, "-": -1.0}.get(name[-1], _sign(moved))
+        parts = {q: slope if kind == "unit" else slope * offsets[q] for q, slope in slopes.items() if slope}
+        whole = 1.0 if kind == "score" else sum(abs(part) for part in parts.values())
+        return [
+            (*self.offset_origin(box, order.index(q)), float(direction * part / whole)) for q, part in parts.items()
+        ]
+
+    def cell(self, box):
+        """The default boxes of the same cell of the same head."""
+
+        def place(which):
+            tensor, _, row, column = self.offset_origin(which, 0)
+            return tensor, row, column
+
+        return [other for other in range(len(self.offsets)) if place(other) == place(box)]
+
+    def default_box(self, box):
+        """Centre and size cx, cy, w, h of a default box, in shares of the picture."""
+        tensor, _, row, column = self.offset_origin(box, 0)
+        head = list(self.grids).index(tensor)
+        return default_box(
+            self.generator, head, len(self.grids), self.grids[tensor], (row, column), self.cell(box).index(box)
+        )
+
+
+def _sign(value):
+    return 1.0 if value >= 0 else -1.0
 
 
 def _origins(network, tensors, output):

@@ -1,0 +1,32 @@
+"""Default boxes, and what the offsets make of them (Liu et al. 2016, section 2.2).
+
+In: the manifest's `[default_boxes]` and a place in a head; offsets. Out: boxes in shares of the picture. The generator
+is that of the TensorFlow Object Detection API, for a square input.
+"""
+
+import numpy as np
+
+
+def default_box(generator, head, heads, grid, cell, index):
+    """Box `index` of `cell` (row, column) in head `head` of `heads`, as cx, cy, w, h; `grid` is (rows, columns)."""
+    if generator["generator"] != "tensorflow":
+        raise ValueError(f"the oracle does not know the generator {generator['generator']}")
+    low, high = generator["min_scale"], generator["max_scale"]
+    # One scale more than there are heads: 1 stands behind the last.
+    scales = [*np.linspace(low, high, heads), 1.0]
+    if head == 0 and generator["reduce_boxes_in_lowest_layer"]:
+        shapes = [(0.1, 1.0), (low, 2.0), (low, 0.5)]
+    else:
+        shapes = [(scales[head], ratio) for ratio in generator["aspect_ratios"]]
+        shapes.append((np.sqrt(scales[head] * scales[head + 1]), generator["interpolated_scale_aspect_ratio"]))
+    scale, ratio = shapes[index]
+    (row, column), (rows, columns) = cell, grid
+    return (column + 0.5) / columns, (row + 0.5) / rows, scale * np.sqrt(ratio), scale / np.sqrt(ratio)
+
+
+def decoded(place, offsets, variances):
+    """The edges x_min, y_min, x_max, y_max that offsets (by the names cx, cy, w, h) give to a default box."""
+    (cx, cy, w, h), (of_centre, of_size) = place, variances
+    x, y = cx + offsets["cx"] * of_centre * w, cy + offsets["cy"] * of_centre * h
+    width, height = w * np.exp(of_size * offsets["w"]), h * np.exp(of_size * offsets["h"])
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
