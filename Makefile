@@ -22,6 +22,9 @@ MODEL := $(wildcard models/*.onnx models/*.toml)
 # A second detector, to try and to compare; nothing that is tested or shown by default needs it.
 MODEL_B := $(CACHE)/models/ssd_mobilenet_v2_oidv4.onnx
 
+# The second implementation's Python.
+ORACLE := $(CACHE)/oracle
+
 # The environment of what runs the network: $(call with,release) or $(call with,debug).
 with = ORT_DYLIB_PATH=$(RUNTIME) GST_PLUGIN_PATH=$(BUILD)/$(1)$${GST_PLUGIN_PATH:+:$$GST_PLUGIN_PATH}
 
@@ -30,7 +33,7 @@ FRAMES ?= 250
 VIDEO := demo/explained.mp4
 PICTURES := $(addprefix demo/,dog.png sheep-rather-than-horse.png horse-rather-than-sheep.png box-wider.png)
 
-.PHONY: help demo test bench model-b clean distclean packages force
+.PHONY: help demo test bench oracle model-b clean distclean packages force
 
 help: ## this list
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +52,11 @@ test: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## format, lints, all tests, and 
 bench: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## run the workspace's benchmarks
 	$(call with,release) cargo bench --workspace --locked
 
+oracle: $(ORACLE)/ready ## make the golden vectors anew (2 minutes) and check the oracle itself
+	cd tests/oracle && for script in golden_small golden_ssdlite check; do \
+		OPENBLAS_NUM_THREADS=1 $(ORACLE)/bin/python -B $$script.py; done
+	@git status --short -- tests/golden
+
 model-b: $(MODEL_B) ## fetch and import the second detector (Open Images, 23 classes) into the cache
 	@echo 'ssdcrp --model $(MODEL_B) detect photo.jpg'
 
@@ -56,8 +64,8 @@ clean: ## remove what was built and demo/; the cache stays
 	cargo clean
 	rm -rf demo
 
-distclean: clean ## clean, and remove runtime, footage, photos and model too
-	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos models)
+distclean: clean ## clean, and remove runtime, footage, photos, model and the oracle's Python too
+	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos models oracle)
 
 packages:
 	@command -v cargo >/dev/null || \
@@ -72,6 +80,12 @@ $(FOOTAGE): | packages
 
 $(PHOTOS) &: | packages
 	setup/media.sh photos
+
+$(ORACLE)/ready: tests/oracle/requirements.txt | packages
+	python3 -c 'import ensurepip, venv' 2>/dev/null || setup/system-packages.sh python3 python3-venv
+	python3 -m venv --clear $(ORACLE)
+	$(ORACLE)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: -r $<
+	touch $@
 
 $(MODEL_B): models/ssd_mobilenet_v2_oidv4.toml | packages
 	setup/model-b.sh
