@@ -1,40 +1,82 @@
 # shellcheck shell=bash
-# Sourced by the pipelines, not run: finds the element ssdcrp and turns a pipeline's arguments into its properties.
-# In: the caller's arguments, GST_PLUGIN_PATH. Out: GST_PLUGIN_PATH, the arrays `arguments` and `properties`, `limit`.
+# Sourced by the pipelines, not run: turns a pipeline's arguments into properties of the element ssdcrp, finds the element,
+# and runs gst-launch-1.0 so that it ends with the script and says what matters and nothing else.
+# In: the caller's arguments, its function `usage`, GST_PLUGIN_PATH. Out: GST_PLUGIN_PATH, the arrays `arguments`,
+# `properties` and `limit`; `interrupted` is not empty after Ctrl-C; the files named in `temporary` go when the script ends.
 pipeline=$(basename "$0" .sh)
+temporary=() launched='' interrupted=''
 
 die() {
   printf '%s: %s\n' "$pipeline" "$*" >&2
   exit 1
 }
 
+# Nothing of a recording that is ended by force is kept, so gst-launch-1.0 is not asked but killed. It must be gone before
+# its files are removed: it might create them again.
+clean_up() {
+  if [[ -n $launched ]]; then
+    { kill -KILL "$launched" && wait "$launched"; } 2>/dev/null || :
+  fi
+  rm -f -- "${temporary[@]}"
+}
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# escaped TEXT: how gst-launch-1.0 must be given any TEXT in PROPERTY=TEXT. It takes the argument apart for words, quotes and
+# backslashes, then GStreamer reads what is left: a string in quotes, where \ooo is the byte with this octal number.
+escaped() {
+  if [[ $1 =~ ^[[:alnum:]/_.:,=+-]*$ ]]; then
+    printf '%s' "$1"
+  else
+    printf '\\"%s\\"' "$(printf '%s' "$1" | od -An -v -to1 | tr -d '\n' | sed 's/ /\\\\/g')"
+  fi
+}
+
 # parse_arguments COUNT ARGUMENT...: the first COUNT go to `arguments`; then may follow a target, and PROPERTY=VALUE for
 # any property of the element. `--frames N` in front becomes a `limit` of the pipeline.
 parse_arguments() {
-  local count=$1 property
+  local count=$1 names=1 argument property
   shift
   arguments=() properties=() limit=()
-  while [[ ${1:-} == --* ]]; do
-    [[ $1 == --frames ]] || die "unknown option '$1'; see --help"
-    [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "--frames needs a number of frames from 1 on, not '${2:-}'"
-    # The first identity ends the stream at the buffer after the Nth. What a decoder still hands over then, the queue
-    # drops, except one picture that may have been waiting for room in it: that one meets the second identity.
-    # shellcheck disable=SC2034
-    limit=(queue ! identity "eos-after=$(($2 + 1))" ! identity "eos-after=$(($2 + 1))" !)
-    shift 2
+  while [[ ${1:-} == -?* ]]; do
+    case $1 in
+      -h | --help)
+        usage
+        exit
+        ;;
+      --frames)
+        [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "--frames needs a number of frames from 1 on, not '${2:-}'"
+        # The first identity ends the stream at the buffer after the Nth. What a decoder still hands over then, the
+        # queue drops, except one picture that may have been waiting for room in it: that one meets the second identity.
+        # shellcheck disable=SC2034
+        limit=(queue ! identity "eos-after=$(($2 + 1))" ! identity "eos-after=$(($2 + 1))" !)
+        shift 2
+        ;;
+      --)
+        names=$((count + 1))
+        shift
+        break
+        ;;
+      *) die "unknown option '$1'; a file whose name starts with - goes behind --; see --help" ;;
+    esac
+  done
+  for argument in "${@:names}"; do
+    [[ $argument != --* ]] || die "'$argument' stands too far back: options go in front of everything else; see --help"
   done
   while (($# && ${#arguments[@]} < count)); do
     arguments+=("$1")
     shift
   done
   if (($#)) && [[ $1 != *=* ]]; then
-    properties+=("target=$1")
+    properties+=("target=$(escaped "$1")")
     shift
   fi
   for property; do
     [[ $property =~ ^[a-z][a-z-]*= ]] ||
       die "'$property' is not PROPERTY=VALUE; gst-inspect-1.0 ssdcrp lists the properties"
-    properties+=("$property")
+    properties+=("${property%%=*}=$(escaped "${property#*=}")")
   done
 }
 
@@ -60,4 +102,63 @@ require() {
     gst-inspect-1.0 --exists --atleast-version=0.0 "$element" ||
       die "GStreamer's element $element is missing; 'make packages' installs what the pipelines need"
   done
+}
+
+# The standard output of gst-launch-1.0: warnings go on to stderr, and on a terminal the position is shown.
+warnings() {
+  local line end=''
+  while IFS= read -r line; do
+    if [[ $line == WARNING:* ]]; then
+      printf '%s\n' "$line" >&2
+    elif [[ -t 1 && $line == [0-9]*:*' / '* ]]; then
+      printf '%s\r' "$line"
+      end=$'\n'
+    fi
+  done < <(stdbuf -o0 tr '\r' '\n')
+  printf '%s' "$end"
+}
+
+# Its standard error, up to the first error that names a cause: what follows that are its consequences.
+errors() {
+  local line
+  while IFS= read -r line; do
+    [[ ${line,,} != "error: pipeline doesn't want to "* ]] || continue
+    printf '%s\n' "$line" >&2
+    [[ $line != ERROR:* ]] || break
+  done
+  cat >/dev/null
+}
+
+interrupt() {
+  # shellcheck disable=SC2034
+  interrupted=yes again=yes
+  kill -INT "$launched" 2>/dev/null || :
+}
+
+# launch ARGUMENT...: gst-launch-1.0 with these, and its exit status. Ctrl-C reaches it once, through `interrupt`: it has a
+# process group of its own (set -m), because it takes a second Ctrl-C for leave to drop everything.
+launch() {
+  local status out out_reader err err_reader again=''
+  # The readers end with what they read, so Ctrl-C is not for them.
+  exec {out}> >(trap '' INT && warnings)
+  out_reader=$!
+  exec {err}> >(trap '' INT && errors)
+  err_reader=$!
+  set -m
+  # Even if this script is killed outright, what it launched ends. Translated messages could not be told apart.
+  LANGUAGE=en setpriv --pdeathsig KILL gst-launch-1.0 "$@" >&"$out" 2>&"$err" {out}>&- {err}>&- &
+  launched=$!
+  set +m
+  trap interrupt INT
+  exec {out}>&- {err}>&-
+  # A signal ends `wait` too; only without one is it the exit status of gst-launch-1.0.
+  while
+    again='' status=0
+    wait "$launched" 2>/dev/null || status=$?
+    [[ -n $again ]]
+  do :; done
+  launched=''
+  trap '' INT
+  wait "$out_reader" "$err_reader" || :
+  return "$status"
 }

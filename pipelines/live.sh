@@ -4,19 +4,19 @@ set -euo pipefail
 # shellcheck source=pipelines/element.sh
 source "$(dirname "$(realpath "$0")")/element.sh"
 
-if [[ ${1:-} == --help ]]; then
+usage() {
   cat <<'HELP'
-usage: live.sh [--frames N] [SOURCE [TARGET] [PROPERTY=VALUE...]]
+usage: live.sh [--frames N] [--] [SOURCE [TARGET] [PROPERTY=VALUE...]]
 
 The video never waits for the network: detections and heatmap follow as fast as they are ready.
   SOURCE          a camera (default /dev/video0), a video file, or `test` for a test picture
   TARGET          what to explain: auto (default), class:NAME, offset:cx+ and the like
   PROPERTY=VALUE  any property of the element, e.g. contrast=runner-up (gst-inspect-1.0 ssdcrp lists them)
   --frames N      end after N frames
+Ctrl-C ends it.
 SSDCRP_SINK is the end of the pipeline, by default autovideosink, a window; e.g. SSDCRP_SINK='fakesink sync=true'.
 HELP
-  exit 0
-fi
+}
 
 parse_arguments 1 "$@"
 from=${arguments[0]:-/dev/video0}
@@ -31,16 +31,17 @@ case $from in
   test) input=(videotestsrc ! 'video/x-raw,width=768,height=576,framerate=25/1') ;;
   /dev/*)
     [[ -c $from ]] || die "there is no camera '$from'; a video file or the word test will do as well"
-    input=(v4l2src device="$from" ! decodebin)
+    input=(v4l2src device="$(escaped "$from")" ! decodebin)
     pace=()
     ;;
   *)
     [[ -f $from ]] || die "there is no file '$from'; a camera is a /dev/videoN"
-    input=(filesrc location="$from" ! decodebin)
+    input=(filesrc location="$(escaped "$(realpath "$from")")" ! decodebin)
     ;;
 esac
 
 # The leaky queue drops old frames rather than let the delay grow when the machine is too slow even to draw.
-exec gst-launch-1.0 --quiet "${input[@]}" ! videoconvert ! "${limit[@]}" "${pace[@]}" \
+launch --no-position "${input[@]}" ! videoconvert ! "${limit[@]}" "${pace[@]}" \
   queue leaky=downstream max-size-buffers=2 max-size-bytes=0 max-size-time=0 ! \
-  ssdcrp mode=live "${properties[@]}" ! videoconvert ! "${sink[@]}"
+  ssdcrp mode=live "${properties[@]}" ! videoconvert ! "${sink[@]}" ||
+  [[ -n $interrupted ]] || die "GStreamer failed, see above"

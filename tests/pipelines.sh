@@ -35,6 +35,21 @@ refused() {
   grep -qF -- "$text" "$log" || fail "the error does not name '$text': $*"
 }
 
+# tidy COUNT: the output of the last command is no longer than COUNT lines.
+tidy() { (($(wc -l <"$log") <= $1)) || fail "more than $1 lines"; }
+
+# until_true SECONDS COMMAND...: waits for COMMAND to succeed.
+until_true() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    ((SECONDS < end)) || return 1
+    sleep 0.05
+  done
+}
+# ended PID: also a process that only waits for its parent to take note of its end.
+ended() { ! grep -q '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status" 2>/dev/null; }
+
 # decode FILE: its pictures, one after the other, to $work/raw.
 decode() {
   gst-launch-1.0 --quiet filesrc location="$1" ! decodebin ! filesink location="$work/raw" >"$log" 2>&1 ||
@@ -58,10 +73,15 @@ offset_of() { grep --byte-offset --only-matching --text --max-count=1 "$1" "$2" 
 [[ -f $footage ]] || fail "no footage at $footage: run 'make test', or setup/media.sh footage"
 
 for script in pipelines/record.sh pipelines/live.sh; do
-  succeeds "$script" --help
-  grep -q '^usage: ' "$log" || fail "$script --help shows no usage"
+  for option in --help -h; do
+    succeeds "$script" "$option"
+    grep -q '^usage: ' "$log" || fail "$script $option shows no usage"
+  done
+  refused "unknown option '--nonsense'" "$script" --nonsense
+  refused "options go in front" "$script" one two --frames 3
 done
-ok "both pipelines explain themselves"
+refused "no file '--help'" pipelines/record.sh -- --help two
+ok "both pipelines explain themselves and their options"
 
 succeeds pipelines/record.sh --frames 12 "$footage" "$out/first.mp4" class:person
 [[ $(frames "$out/first.mp4") == 12 ]] || fail "record: $(frames "$out/first.mp4") frames out of 12"
@@ -90,17 +110,129 @@ ok "record: heatmap, boxes and target all show in the pictures"
 echo 'no video' >"$work/text.avi"
 echo 'kept' >"$out/kept.mp4"
 refused "was not written" pipelines/record.sh "$work/text.avi" "$out/kept.mp4"
+grep -q '^ERROR: .*type of stream' "$log" || fail "record: the cause is not named"
+tidy 2
 refused "was not written" pipelines/record.sh --frames 1 "$footage" "$out/kept.mp4" model-file=/nonexistent.onnx
+grep -q '^ERROR: .*/nonexistent.onnx' "$log" || fail "record: the cause is not named"
+tidy 2
 refused "was not written" pipelines/record.sh --frames 1 "$footage" "$out/kept.mp4" class:nonsense
 [[ $(<"$out/kept.mp4") == kept ]] || fail "record: a failure overwrote the file that was there"
 refused "no file" pipelines/record.sh "$work/absent.avi" "$out/new.mp4"
 refused "no folder" pipelines/record.sh "$footage" "$out/absent/new.mp4"
 refused "not PROPERTY=VALUE" pipelines/record.sh "$footage" "$out/new.mp4" auto nonsense
 refused "--frames" pipelines/record.sh --frames 0 "$footage" "$out/new.mp4"
-left=$(ls -A "$out")
-[[ $left == $'again.mp4\nfirst.mp4\nheatmap.mp4\nkept.mp4\nplain.mp4\ntarget.mp4' ]] ||
-  fail "record: left behind: $left"
+kept=$(ls -A "$out")
+[[ $kept == $'again.mp4\nfirst.mp4\nheatmap.mp4\nkept.mp4\nplain.mp4\ntarget.mp4' ]] ||
+  fail "record: left behind: $kept"
 ok "record: what fails says so, writes nothing and keeps what was there"
+
+mkdir "$work/precious" "$work/closed"
+chmod a-w "$work/closed"
+cp "$footage" "$work/precious/video.avi"
+ln -s video.avi "$work/precious/link.avi"
+ln "$work/precious/video.avi" "$work/precious/hard.avi"
+mkfifo "$work/precious/pipe.mp4"
+precious=$work/precious/video.avi
+for same in video.avi link.avi hard.avi; do
+  refused "are the same file" pipelines/record.sh --frames 1 "$precious" "$work/precious/$same"
+  refused "are the same file" pipelines/record.sh --frames 1 "$work/precious/$same" "$precious"
+done
+cmp -s "$footage" "$precious" || fail "record: its input is no longer what it was"
+refused "no ordinary file" pipelines/record.sh --frames 1 "$precious" "$work/precious/pipe.mp4"
+[[ -p $work/precious/pipe.mp4 ]] || fail "record: replaced a pipe"
+refused "is a folder" pipelines/record.sh --frames 1 "$precious" "$work/precious"
+refused "is a folder" pipelines/record.sh --frames 1 "$precious" "$work/new.mp4/"
+tidy 1
+# To root every folder is open, unless it gives up the right to that.
+closed=()
+((EUID)) || closed=(setpriv --bounding-set=-dac_override)
+refused "cannot write to the folder" "${closed[@]}" pipelines/record.sh --frames 1 "$precious" "$work/closed/new.mp4"
+tidy 1
+ok "record: its input, devices, folders and closed folders are refused as output"
+
+mkdir "$work/names"
+for name in 'a space ! b' '"a\b"' "end\\" "--it's" $'tab\tand\nline'; do
+  ln -s "$footage" "$work/names/$name"
+  mkdir "$work/names/$name.d"
+  (
+    cd "$work/names"
+    succeeds "$OLDPWD/pipelines/record.sh" --frames 1 -- "$name" "$name.d/$name"
+  )
+  [[ -s $work/names/$name.d/$name ]] || fail "record: no recording under the name '$name'"
+done
+refused 'open model /m\ "1.onnx' pipelines/record.sh --frames 1 "$footage" "$out/new.mp4" 'model-file=/m\ "1.onnx'
+ok "record: any name of a file will do"
+
+# The question has no answer, and the element warns of that.
+question=(class:person contrast=class:person)
+warned() { grep -q '^WARNING: .*no explanation' "$log"; }
+pipelines/record.sh --frames 2 "$footage" "$work/warned.mp4" "${question[@]}" >"$work/stdout" 2>"$log" ||
+  fail "record: exit status $?"
+warned || fail "record: no warning"
+tidy 1
+set -m
+SSDCRP_SINK='fakesink sync=true' pipelines/live.sh "$footage" "${question[@]}" >>"$work/stdout" 2>"$log" &
+pid=$!
+set +m
+until_true 60 warned || fail "live: no warning after a minute"
+kill -INT -- "-$pid"
+wait "$pid" || fail "live: exit status $? after Ctrl-C"
+tidy 1
+[[ ! -s $work/stdout ]] || fail "chatter on the standard output: $(head -n 3 "$work/stdout")"
+ok "both pipelines pass warnings on, and nothing else"
+
+# A gst-launch-1.0 in front of the real one tells its number, and does what the check wants in its place.
+mkdir "$work/bin" "$work/cut"
+cat >"$work/bin/gst-launch-1.0" <<END
+#!/usr/bin/env bash
+echo "\$\$" >"$work/pid"
+case \${STAND_IN:-} in
+  interrupted) kill -INT "\$PPID" && exec sleep 60 ;;
+  empty) set -- "\${@/eos-after=2/eos-after=1}" ;;
+esac
+exec "$(command -v gst-launch-1.0)" "\$@"
+END
+chmod +x "$work/bin/gst-launch-1.0"
+recorded() { [[ -n $(find "$work/cut" -name '*.mdat' -size +0) ]]; }
+# cut_off SIGNAL SIGN: a recording gets SIGNAL in the midst of it; alone, or with SIGN=- its process group. Out: `status`.
+cut_off() {
+  rm -f "$work/pid"
+  set -m
+  PATH=$work/bin:$PATH pipelines/record.sh "$footage" "$work/cut/cut.mp4" >"$log" 2>&1 &
+  pid=$!
+  set +m
+  until_true 60 recorded || fail "record: nothing recorded after a minute"
+  kill "-$1" -- "$2$pid"
+  status=0
+  wait "$pid" 2>/dev/null || status=$?
+  until_true 10 ended "$(<"$work/pid")" || fail "record: SIG$1 leaves gst-launch-1.0 running"
+}
+for sign in '' -; do
+  for signal in HUP TERM; do
+    cut_off "$signal" "$sign"
+    ((status == 128 + $(kill -l "$signal"))) || fail "record: exit status $status after SIG$signal"
+    left=$(ls -A "$work/cut")
+    [[ -z $left ]] || fail "record: SIG$signal left behind: $left"
+  done
+  cut_off INT "$sign"
+  ((status == 0)) || fail "record: exit status $status after Ctrl-C"
+  tidy 0
+  (($(frames "$work/cut/cut.mp4") > 0)) || fail "record: Ctrl-C kept no frame"
+  left=$(ls -A "$work/cut")
+  [[ $left == cut.mp4 ]] || fail "record: Ctrl-C left behind: $left"
+  rm "$work/cut/cut.mp4"
+done
+cut_off KILL ''
+rm -r "$work/cut"
+ok "record: Ctrl-C keeps what there is; HUP, TERM and KILL leave nothing running, and only KILL files"
+
+for case in interrupted empty; do
+  refused "nothing was recorded" env STAND_IN="$case" PATH="$work/bin:$PATH" \
+    pipelines/record.sh --frames 1 "$footage" "$out/new.mp4"
+  tidy 1
+done
+[[ $(ls -A "$out") == "$kept" ]] || fail "record: left behind: $(ls -A "$out")"
+ok "record: without a frame there is no file"
 
 # Live, frames may be dropped on a busy machine, so only that pictures arrive and the end is clean can be asked for.
 for from in test "$footage"; do
@@ -114,6 +246,8 @@ done
 ok "live: pictures arrive from a test source and from a file"
 
 export SSDCRP_SINK=fakesink
+refused "GStreamer failed" pipelines/live.sh "$work/text.avi"
+tidy 2
 refused "no camera" pipelines/live.sh /dev/nonexistent
 refused "no file" pipelines/live.sh "$work/absent.avi"
 refused "element nonexistent is missing" env SSDCRP_SINK=nonexistent pipelines/live.sh test
