@@ -163,8 +163,8 @@ done
 refused 'open model /m\ "1.onnx' pipelines/record.sh --frames 1 "$footage" "$out/new.mp4" 'model-file=/m\ "1.onnx'
 ok "record: any name of a file will do"
 
-# The question has no answer, and the element warns of that.
-question=(class:person contrast=class:person)
+# Such bounds of the pixels let relevance overflow: the question has no answer, and the element warns of that.
+question=(class:person composite=pixels=zb:-1e38,1e38)
 warned() { grep -q '^WARNING: .*no explanation' "$log"; }
 pipelines/record.sh --frames 2 "$footage" "$work/warned.mp4" "${question[@]}" >"$work/stdout" 2>"$log" ||
   fail "record: exit status $?"
