@@ -5,8 +5,9 @@ use std::fmt::Write;
 use anyhow::Result;
 use ssdcrp::evaluate::{Mean, Summary};
 
-/// Pixels: a row, a panel, the gap between panels, the space above and below them, a character of the labels.
+/// Pixels: a row, a number below a panel, a panel, the gap between panels, the space above and below them, a character of the labels.
 const ROW: f64 = 22.0;
+const LABEL: f64 = 40.0;
 const PANEL: f64 = 220.0;
 const GAP: f64 = 24.0;
 const MARGIN: f64 = 40.0;
@@ -52,13 +53,24 @@ pub fn svg(summaries: &[Summary]) -> Result<String> {
             "<text x=\"{start}\" y=\"{}\" font-weight=\"bold\">{title}</text>",
             MARGIN - 14.0
         )?;
-        for (value, colour) in [(low, "#ddd"), (high, "#ddd"), (0.0, "#888")] {
+        for (value, colour, anchor) in [
+            (low, "#ddd", "start"),
+            (high, "#ddd", "end"),
+            (0.0, "#888", "middle"),
+        ] {
             let (x, y) = (x(value), bottom + 16.0);
             writeln!(
                 svg,
-                "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{MARGIN}\" y2=\"{bottom}\" stroke=\"{colour}\"/>\
-                 <text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\" font-size=\"10\">{value:.2}</text>"
+                "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{MARGIN}\" y2=\"{bottom}\" stroke=\"{colour}\"/>"
             )?;
+            // The ends' labels leave no room beside them.
+            let crowded = anchor == "middle" && !(LABEL..PANEL - LABEL).contains(&(x - start));
+            if !crowded {
+                writeln!(
+                    svg,
+                    "<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"{anchor}\" font-size=\"10\">{value:.2}</text>"
+                )?;
+            }
         }
         for (row, mean) in means.iter().enumerate() {
             writeln!(
