@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use ndarray::Array2;
 use prost::Message;
 use ssdcrp::crp::{
-    Composite, Contrast, Explainer, Seed, Target, TargetOutput, compile, layer_types,
+    Composite, Contrast, Explainer, LayerType, Seed, Target, TargetOutput, compile, layer_types,
 };
 use ssdcrp::onnx::proto::ModelProto;
 use ssdcrp::ssd::decode::decode;
@@ -272,6 +272,58 @@ fn a_manifest_that_does_not_fit_says_what_was_expected() {
         });
         assert!(error.contains(reason), "{to}: {error}");
     }
+}
+
+/// Explains with the default model whose manifest got `text` added at its end.
+fn explainer_with(text: &str) -> Result<(Explainer, Composite)> {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("model.onnx");
+    std::os::unix::fs::symlink(models.join("ssdlite_mobilenet_v2_coco.onnx"), &file)?;
+    let manifest = std::fs::read_to_string(models.join("ssdlite_mobilenet_v2_coco.toml"))?;
+    let (top, tables) = text.split_once("---").unwrap_or((text, ""));
+    std::fs::write(
+        folder.path().join("model.toml"),
+        format!("{top}\n{manifest}\n{tables}"),
+    )?;
+    let model = Arc::new(Model::read(&file)?);
+    let composite = Composite::of(&model)?;
+    Ok((Explainer::new(model, composite.clone(), 1)?, composite))
+}
+
+#[test]
+fn a_manifest_can_name_composite_and_layer_types() -> Result<()> {
+    let (explainer, composite) = explainer_with("")?;
+    assert_eq!(composite, Composite::default());
+    let of = |explainer: &Explainer, tensor: &str| -> Result<LayerType> {
+        let layers = explainer.layers()?;
+        Ok(layers
+            .into_iter()
+            .find(|l| l.tensor == tensor)
+            .context("no such layer")?
+            .layer_type)
+    };
+    assert_eq!(of(&explainer, "expanded_conv_6/expand")?, LayerType::Low);
+    let changed = "composite = \"low=flat\"---[layer_types]\n\"expanded_conv_6/expand\" = \"high\"";
+    let (explainer, composite) = explainer_with(changed)?;
+    assert_eq!(composite.low.to_string(), "flat");
+    assert_eq!(of(&explainer, "expanded_conv_6/expand")?, LayerType::High);
+    assert_eq!(of(&explainer, "expanded_conv_5/project")?, LayerType::Low);
+    for (text, reason) in [
+        ("composite = \"low=round\"", "composite of the manifest"),
+        (
+            "---[layer_types]\n\"expanded_conv_99\" = \"high\"",
+            "no convolution writes 'expanded_conv_99'",
+        ),
+        (
+            "---[layer_types]\n\"expanded_conv_6/expand\" = \"top\"",
+            "no layer type 'top'",
+        ),
+    ] {
+        let error = explainer_with(text).err().context(text)?;
+        assert!(format!("{error:#}").contains(reason), "{error:#}");
+    }
+    Ok(())
 }
 
 /// What compiling a small net says when its Clip node is replaced by another operator, and that node's name.

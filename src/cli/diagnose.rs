@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use ssdcrp::crp::{Composite, Contrast, Explainer, PRESETS, Target, TargetOutput};
+use ssdcrp::crp::{Composite, Contrast, Explainer, Target, TargetOutput};
 
 use super::choice::Choice;
 use super::seen::{Seen, ThresholdOptions};
@@ -31,8 +31,8 @@ pub struct Diagnose {
     #[arg(long, value_name = "CONTRAST")]
     contrast: Option<String>,
     /// Rules of propagation, as for explain
-    #[arg(long, value_name = "NAME", default_value = PRESETS[0])]
-    composite: String,
+    #[arg(long, value_name = "NAME")]
+    composite: Option<String>,
     #[command(flatten)]
     thresholds: ThresholdOptions,
 }
@@ -42,7 +42,7 @@ impl Diagnose {
     pub fn run(&self, engine: &Engine) -> Result<()> {
         let output: Option<TargetOutput> = self.target.as_deref().map(str::parse).transpose()?;
         let contrast: Option<Contrast> = self.contrast.as_deref().map(str::parse).transpose()?;
-        let composite: Composite = self.composite.parse()?;
+        let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
 
         let seen = Seen::look(engine, &self.image, &self.thresholds)?;
         let predicted = Target::predicted_class(&self.choice.of(&seen)?);
@@ -52,6 +52,7 @@ impl Diagnose {
             contrast,
             ..predicted
         };
+        let composite = composite.map_or_else(|| Composite::of(&seen.model), Ok)?;
         let explainer = Explainer::new(seen.model.clone(), composite, engine.threads())?;
         let diagnosis = explainer.diagnose(&seen.forward, &target)?;
 

@@ -53,10 +53,9 @@ pub struct Explain {
     #[arg(
         long,
         value_name = "NAME",
-        default_value = PRESETS[0],
-        help = format!("Rules of propagation: {}, or crp with other rules, such as high=epsilon:0.25std,low=zplus", PRESETS.join(", "))
+        help = format!("Rules of propagation: {}, or crp with other rules, such as high=epsilon:0.25std,low=zplus [default: the manifest's, else crp]", PRESETS.join(", "))
     )]
-    composite: String,
+    composite: Option<String>,
     /// How much relevance an output starts with: its score, or so much that behind its own layer magnitudes add up to 1 [default: the composite's]
     #[arg(long, value_name = "SEED", value_parser = seed)]
     seed: Option<Seed>,
@@ -99,8 +98,7 @@ impl Explain {
             .map(|target| target.parse())
             .collect::<Result<_>>()?;
         let contrast: Option<Contrast> = self.contrast.as_deref().map(str::parse).transpose()?;
-        let mut composite: Composite = self.composite.parse()?;
-        composite.seed = self.seed.unwrap_or(composite.seed);
+        let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
         if let Some(path) = &self.output {
             output::check_picture_name(path)?;
         }
@@ -145,6 +143,8 @@ impl Explain {
             }));
         }
         let targets: Vec<Target> = questions.iter().map(|(_, target)| target.clone()).collect();
+        let mut composite = composite.map_or_else(|| Composite::of(&seen.model), Ok)?;
+        composite.seed = self.seed.unwrap_or(composite.seed);
         let mut explainer = Explainer::new(seen.model.clone(), composite, engine.threads())?;
         let explanations = explainer.explain(&seen.forward, &targets)?;
         let answers = questions
@@ -158,7 +158,7 @@ impl Explain {
             if let Some(path) = &self.output {
                 let path = output::numbered(path, index, answers.len());
                 output::check_is_not(&path, &self.image)?;
-                let caption = self.caption(answer);
+                let caption = caption(answer, explainer.composite());
                 let map = smoothed(answer.map.view(), self.smooth);
                 let picture = picture::draw(&seen, &map, &answer.explained, &caption)?;
                 output::write_picture(&path, &picture)?;
@@ -174,41 +174,50 @@ impl Explain {
         if self.json {
             let mut report = json::Report::new(&seen, self.logits)?;
             for answer in &answers {
-                report.add(&answer.explanation, &self.composite, &answer.summary);
+                report.add(
+                    &answer.explanation,
+                    &explainer.composite().name,
+                    &answer.summary,
+                );
             }
             return output::print_json(&report);
         }
-        output::print(&self.summary(&seen, &answers, &written)?)
+        output::print(&summary(&seen, &answers, explainer.composite(), &written)?)
     }
+}
 
-    /// What is explained; under another composite than the default also under which.
-    fn caption(&self, answer: &Answer) -> String {
-        let words = &answer.explanation.question.words;
-        if self.composite == PRESETS[0] {
-            words.clone()
-        } else {
-            format!("{words} ({})", self.composite)
-        }
+/// What is explained; under another composite than the default also under which.
+fn caption(answer: &Answer, composite: &Composite) -> String {
+    let words = &answer.explanation.question.words;
+    if composite.name == PRESETS[0] {
+        words.clone()
+    } else {
+        format!("{words} ({composite})")
     }
+}
 
-    fn summary(&self, seen: &Seen, answers: &[Answer], written: &[String]) -> Result<String> {
-        let mut text = text::heading(seen);
-        for answer in answers {
-            let Answer {
-                explained,
-                explanation,
-                summary,
-                ..
-            } = answer;
-            text += &text::explained(seen, explained, explanation, &self.composite, summary)?;
-        }
-        text += &if written.is_empty() {
-            "no file was asked for: -o why.png draws it over the photo, --npy relevance.npy keeps the numbers\n".to_owned()
-        } else {
-            format!("written: {}\n", written.join(", "))
-        };
-        Ok(text)
+fn summary(
+    seen: &Seen,
+    answers: &[Answer],
+    composite: &Composite,
+    written: &[String],
+) -> Result<String> {
+    let mut text = text::heading(seen);
+    for answer in answers {
+        let Answer {
+            explained,
+            explanation,
+            summary,
+            ..
+        } = answer;
+        text += &text::explained(seen, explained, explanation, &composite.name, summary)?;
     }
+    text += &if written.is_empty() {
+        "no file was asked for: -o why.png draws it over the photo, --npy relevance.npy keeps the numbers\n".to_owned()
+    } else {
+        format!("written: {}\n", written.join(", "))
+    };
+    Ok(text)
 }
 
 fn seed(text: &str) -> Result<Seed> {

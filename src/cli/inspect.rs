@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
-use ssdcrp::crp::{Composite, Explainer, PRESETS};
+use ssdcrp::crp::{Composite, Explainer};
 use ssdcrp::ssd::Model;
 
 use super::{Engine, output, table};
@@ -17,14 +17,14 @@ pub struct Inspect {
     /// The detector, an ONNX file with its manifest beside it [default: the one that --model names, or the built-in one]
     file: Option<PathBuf>,
     /// Rules of propagation, as for explain
-    #[arg(long, value_name = "NAME", default_value = PRESETS[0])]
-    composite: String,
+    #[arg(long, value_name = "NAME")]
+    composite: Option<String>,
 }
 
 impl Inspect {
     /// Prints the model.
     pub fn run(&self, engine: &Engine) -> Result<()> {
-        let composite: Composite = self.composite.parse()?;
+        let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
         let model = match &self.file {
             Some(path) => Arc::new(Model::read(path)?),
             None => engine.model()?,
@@ -57,6 +57,7 @@ impl Inspect {
         }
         write!(text, "\n{}", table::aligned(&rows))?;
 
+        let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
         let explainer = Explainer::new(model.clone(), composite, engine.threads())?;
         let mut rows = vec![["layer", "type", "rule", "output", "million MACs"].map(str::to_owned)];
         let mut total = 0;

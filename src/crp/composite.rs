@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::layers::LayerType;
 use super::rules::{Epsilon, Group, Rule, unit_groups};
 use super::target::{Contrast, Seed};
+use crate::ssd::Model;
 
 /// The names of the presets, the default first.
 pub const PRESETS: [&str; 5] = [
@@ -52,6 +53,17 @@ pub struct Composite {
 }
 
 impl Composite {
+    /// The composite to explain a model with where the user names none: that of its manifest, else the default.
+    ///
+    /// # Errors
+    /// A text in the manifest that is not in the grammar.
+    pub fn of(model: &Model) -> Result<Self> {
+        match &model.manifest.composite {
+            Some(text) => text.parse().context("composite of the manifest"),
+            None => Ok(Self::default()),
+        }
+    }
+
     /// The rule for a layer type.
     pub fn rule(&self, layer_type: LayerType) -> Rule {
         match layer_type {

@@ -9,7 +9,7 @@ use ndarray::{Array2, Array3, Array4, ArrayViewD, Axis, Ix4};
 use super::compile::{compile, seed_name};
 use super::composite::Composite;
 use super::diagnosis::{Diagnosis, LayerRelevance};
-use super::layers::{Layer, LayerTypes, layer_types, layers};
+use super::layers::{Layer, LayerTypes, layer_types, layers, override_types};
 use super::question::{HeadSeed, Question};
 use super::target::Target;
 use crate::onnx::NodeExt;
@@ -53,7 +53,7 @@ impl Explainer {
     /// Prepares explanations under `composite`, on `threads` threads (0 = as many as there are cores).
     ///
     /// # Errors
-    /// A model in which the layer types cannot be found.
+    /// A model in which the layer types cannot be found, or whose manifest names others that do not exist.
     pub fn new(model: Arc<Model>, composite: Composite, threads: usize) -> Result<Self> {
         let classes: Vec<&str> = model
             .heads
@@ -65,7 +65,8 @@ impl Explainer {
             .iter()
             .map(|h| h.offset_tensor.as_str())
             .collect();
-        let types = layer_types(&model.graph, &classes, &offsets)?;
+        let mut types = layer_types(&model.graph, &classes, &offsets)?;
+        override_types(&mut types, &model.manifest.layer_types)?;
         Ok(Self {
             model,
             composite,

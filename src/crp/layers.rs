@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use anyhow::{Context, Result};
 
@@ -35,6 +36,39 @@ impl fmt::Display for LayerType {
             Self::Pixels => "pixels",
         })
     }
+}
+
+impl FromStr for LayerType {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        const ALL: [LayerType; 5] = [
+            LayerType::Classification,
+            LayerType::Localization,
+            LayerType::High,
+            LayerType::Low,
+            LayerType::Pixels,
+        ];
+        ALL.into_iter().find(|layer_type| layer_type.to_string() == text).with_context(|| {
+            format!("there is no layer type '{text}': classification, localization, high, low and pixels exist")
+        })
+    }
+}
+
+/// Sets the types that a manifest's `[layer_types]` names.
+///
+/// # Errors
+/// A layer that the heads do not depend on, or a type that does not exist.
+pub fn override_types(types: &mut LayerTypes, overrides: &BTreeMap<String, String>) -> Result<()> {
+    for (tensor, layer_type) in overrides {
+        let found = types.get_mut(tensor).with_context(|| {
+            format!("[layer_types] of the manifest: no convolution writes '{tensor}'; 'ssdcrp inspect' lists the layers")
+        })?;
+        *found = layer_type
+            .parse()
+            .with_context(|| format!("[layer_types] of the manifest, '{tensor}'"))?;
+    }
+    Ok(())
 }
 
 /// The type of each linear layer, by the name of its output tensor.

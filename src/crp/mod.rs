@@ -20,7 +20,7 @@ pub use compile::{
 pub use composite::{AddRule, Composite, PRESETS};
 pub use diagnosis::{Diagnosis, LayerRelevance};
 pub use explainer::{Explainer, Explanation};
-pub use layers::{Layer, LayerType, LayerTypes, layer_types, layers};
+pub use layers::{Layer, LayerType, LayerTypes, layer_types, layers, override_types};
 pub use question::{HeadSeed, Question};
 pub use rules::{Epsilon, Rule, STABILISER};
 pub use summary::Summary;

@@ -6,6 +6,7 @@ mod check;
 mod read;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::{Result, anyhow};
@@ -34,6 +35,12 @@ pub struct Manifest {
     /// Thresholds.
     #[serde(default)]
     pub detection: DetectionSettings,
+    /// The composite to explain with unless the user names one, in the grammar of [`crate::crp::Composite`], which reads it.
+    pub composite: Option<String>,
+    /// Layer types that are not to be those found from the graph, by the layer's output tensor; [`crate::crp::LayerType`]
+    /// reads them.
+    #[serde(default)]
+    pub layer_types: BTreeMap<String, String>,
 }
 
 /// What sort of network the file holds.

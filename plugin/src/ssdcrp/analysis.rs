@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use gst_video::VideoInfo;
 
-use ::ssdcrp::crp::{Contrast, Explainer, Explanation, Target, TargetOutput};
+use ::ssdcrp::crp::{Composite, Contrast, Explainer, Explanation, Target, TargetOutput};
 use ::ssdcrp::heatmap::{Heatmap, Scale};
 use ::ssdcrp::overlay::{BoxMark, Scene, class_colour, render};
 use ::ssdcrp::ssd::{Detection, Detector, Forward, Model, NetworkInput};
@@ -78,6 +78,8 @@ pub struct Analysis {
     model: Arc<Model>,
     detector: Detector,
     explainer: Explainer,
+    /// The model's composite, for `auto`.
+    own: Composite,
     threads: usize,
     /// Settings that could not be explained with, as far as a question depends on them.
     warned: HashSet<[String; 3]>,
@@ -88,11 +90,13 @@ impl Analysis {
     /// ONNX Runtime cannot be loaded or does not take the model's network.
     pub fn new(model: Arc<Model>, settings: &Settings) -> Result<Self> {
         let threads = settings.threads as usize;
-        let composite = settings.composite.value().clone();
+        let own = Composite::of(&model)?;
+        let composite = settings.composite.value().named().unwrap_or(&own).clone();
         Ok(Self {
             detector: Detector::new(model.clone(), threads)?,
             explainer: Explainer::new(model.clone(), composite, threads)?,
             model,
+            own,
             threads,
             warned: HashSet::new(),
         })
@@ -152,7 +156,7 @@ impl Analysis {
         detection: &Detection,
         settings: &Settings,
     ) -> Result<Explanation> {
-        let composite = settings.composite.value();
+        let composite = settings.composite.value().named().unwrap_or(&self.own);
         if self.explainer.composite() != composite {
             self.explainer = Explainer::new(self.model.clone(), composite.clone(), self.threads)?;
         }

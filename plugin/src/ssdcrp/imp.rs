@@ -133,7 +133,7 @@ impl ObjectImpl for SsdCrp {
                     "composite",
                     "Composite",
                     &format!(
-                        "How relevance is propagated: {}, or a list such as high=epsilon:0.25std,low=abs",
+                        "How relevance is propagated: auto (the model's composite), {}, or a list such as high=epsilon:0.25std,low=abs",
                         PRESETS.join(", ")
                     ),
                     default.composite.value().to_string(),

@@ -27,7 +27,7 @@
 //! and size, `edge:left`, `right`, `top` and `bottom` for its edges, both with `+` or `-` behind it for a direction
 //! (`offset:w+`: what makes the box wider?). `contrast` says against what: the `mean` of the other classes, the same
 //! weighted with their probabilities (`softmax`), the `runner-up`, `class:NAME`, or `none`. `composite` says how
-//! relevance is propagated: a preset (`crp`, `lrp-simple`, `lrp-epsilon`, `lrp-alpha1beta0`, `lrp-alpha2beta1`) or a list
+//! relevance is propagated: `auto`, what the model's manifest names, else `crp`; a preset (`crp`, `lrp-simple`, `lrp-epsilon`, `lrp-alpha1beta0`, `lrp-alpha2beta1`) or a list
 //! such as `high=epsilon:0.25std,low=abs`.
 //!
 //! A text that is not in the grammar changes nothing and gives a warning message; a class that the model does not have gives

@@ -23,7 +23,7 @@ pub struct Settings {
     pub iou_threshold: f32,
     pub target: Written<Choice<TargetOutput>>,
     pub contrast: Written<Choice<Contrast>>,
-    pub composite: Written<Composite>,
+    pub composite: Written<Choice<Composite>>,
     pub mode: Mode,
     /// Of the heatmap, 0..=1.
     pub opacity: f32,
@@ -42,7 +42,7 @@ impl Default for Settings {
             iou_threshold: 0.6,
             target: Written::new(Choice::Auto),
             contrast: Written::new(Choice::Auto),
-            composite: Written::new(Composite::default()),
+            composite: Written::new(Choice::Auto),
             mode: Mode::default(),
             opacity: 1.0,
             draw_boxes: true,
@@ -82,7 +82,7 @@ impl Settings {
 }
 
 /// A choice that the element makes by itself (`auto`) unless the user names one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Choice<T> {
     Auto,
     Named(T),
@@ -206,7 +206,12 @@ mod tests {
             settings.contrast.set(text).unwrap();
             assert_eq!(settings.contrast.value().to_string(), text);
         }
-        for text in ["crp", "lrp-epsilon", "high=epsilon:0.25std,add=prop"] {
+        for text in [
+            "auto",
+            "crp",
+            "lrp-epsilon",
+            "high=epsilon:0.25std,add=prop",
+        ] {
             settings.composite.set(text).unwrap();
             assert_eq!(settings.composite.value().to_string(), text);
         }

@@ -13,7 +13,7 @@ fn properties_have_their_documented_defaults() {
     assert_eq!(element.property::<f32>("iou-threshold"), 0.6);
     assert_eq!(element.property::<String>("target"), "auto");
     assert_eq!(element.property::<String>("contrast"), "auto");
-    assert_eq!(element.property::<String>("composite"), "crp");
+    assert_eq!(element.property::<String>("composite"), "auto");
     assert_eq!(
         element.property::<gstssdcrp::Mode>("mode"),
         gstssdcrp::Mode::Live
@@ -79,7 +79,7 @@ fn an_unset_text_is_the_default() {
     for (name, default) in [
         ("target", "auto"),
         ("contrast", "auto"),
-        ("composite", "crp"),
+        ("composite", "auto"),
     ] {
         element.set_property(name, None::<&str>);
         assert_eq!(element.property::<String>(name), default);
@@ -96,7 +96,7 @@ fn a_text_that_is_not_in_the_grammar_leaves_the_old_value() {
     element.set_property("composite", "gradcam");
     assert_eq!(element.property::<String>("target"), "class:dog");
     assert_eq!(element.property::<String>("contrast"), "runner-up");
-    assert_eq!(element.property::<String>("composite"), "crp");
+    assert_eq!(element.property::<String>("composite"), "auto");
 }
 
 #[test]
