@@ -198,14 +198,15 @@ recorded() { [[ -n $(find "$work/cut" -name '*.mdat' -size +0) ]]; }
 cut_off() {
   rm -f "$work/pid"
   set -m
-  PATH=$work/bin:$PATH pipelines/record.sh "$footage" "$work/cut/cut.mp4" >"$log" 2>&1 &
+  # Who started this test may ignore signals, as nohup does, and what is ignored cannot be caught further down.
+  env --default-signal PATH="$work/bin:$PATH" pipelines/record.sh "$footage" "$work/cut/cut.mp4" >"$log" 2>&1 &
   pid=$!
   set +m
   until_true 60 recorded || fail "record: nothing recorded after a minute"
   kill "-$1" -- "$2$pid"
   status=0
   wait "$pid" 2>/dev/null || status=$?
-  until_true 10 ended "$(<"$work/pid")" || fail "record: SIG$1 leaves gst-launch-1.0 running"
+  until_true 60 ended "$(<"$work/pid")" || fail "record: SIG$1 leaves gst-launch-1.0 running"
 }
 for sign in '' -; do
   for signal in HUP TERM; do
