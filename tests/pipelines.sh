@@ -171,7 +171,7 @@ pipelines/record.sh --frames 2 "$footage" "$work/warned.mp4" "${question[@]}" >"
 warned || fail "record: no warning"
 tidy 1
 set -m
-SSDCRP_SINK='fakesink sync=true' pipelines/live.sh "$footage" "${question[@]}" >>"$work/stdout" 2>"$log" &
+env --default-signal SSDCRP_SINK='fakesink sync=true' pipelines/live.sh "$footage" "${question[@]}" >>"$work/stdout" 2>"$log" &
 pid=$!
 set +m
 until_true 60 warned || fail "live: no warning after a minute"
