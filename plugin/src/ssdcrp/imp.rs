@@ -1,7 +1,6 @@
-//! The element itself: properties, states, and the streaming thread, which samples each frame, hands it to the worker thread
+//! The element itself: its states, and the streaming thread, which samples each frame, hands it to the worker thread
 //! and paints the result that is there.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +12,6 @@ use gst_base::subclass::prelude::*;
 use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 
-use ::ssdcrp::crp::PRESETS;
 use ::ssdcrp::ssd::preprocess::sample;
 use ::ssdcrp::ssd::{Model, NetworkInput, Pixels};
 use ::ssdcrp::worker::Worker;
@@ -23,6 +21,7 @@ use super::analysis::{self, Analysis, Job, Outcome, Report};
 use super::failure;
 use super::frame_pixels::{FramePixels, Visitor};
 use super::layout::FORMATS;
+use super::properties;
 use super::results::Stamp;
 use super::settings::Settings;
 
@@ -74,127 +73,11 @@ impl ObjectImpl for SsdCrp {
     }
 
     fn properties() -> &'static [glib::ParamSpec] {
-        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-            let default = Settings::default();
-            let share = |name: &'static str, nick, blurb: &'static str, default| {
-                glib::ParamSpecFloat::builder(name)
-                    .nick(nick)
-                    .blurb(blurb)
-                    .minimum(0.0)
-                    .maximum(1.0)
-                    .default_value(default)
-                    .controllable()
-                    .mutable_playing()
-                    .build()
-            };
-            let switch = |name: &'static str, nick, blurb: &'static str, default| {
-                glib::ParamSpecBoolean::builder(name)
-                    .nick(nick)
-                    .blurb(blurb)
-                    .default_value(default)
-                    .controllable()
-                    .mutable_playing()
-                    .build()
-            };
-            let text = |name: &'static str, nick, blurb: &str, default: String| {
-                glib::ParamSpecString::builder(name)
-                    .nick(nick)
-                    .blurb(blurb)
-                    .default_value(Some(default.as_str()))
-                    .mutable_playing()
-                    .build()
-            };
-            vec![
-                glib::ParamSpecString::builder("model-file")
-                    .nick("Model file")
-                    .blurb("ONNX file of the detector, its manifest (.toml) beside it; unset is the model that is built in")
-                    .mutable_ready()
-                    .build(),
-                share("score-threshold", "Score threshold", "Detections score higher", default.score_threshold),
-                share(
-                    "iou-threshold",
-                    "IoU threshold",
-                    "Detections of one class overlap by no more (intersection over union)",
-                    default.iou_threshold,
-                ),
-                text(
-                    "target",
-                    "Target",
-                    "What to explain of the best detection: auto (its class), class:NAME, offset:cx, cy, w or h, or edge:left, right, top or bottom, the last two with + or - behind it if the direction matters",
-                    default.target.value().to_string(),
-                ),
-                text(
-                    "contrast",
-                    "Contrast",
-                    "What it is contrasted with: auto (the composite's for a class, else none), mean, softmax, runner-up, class:NAME or none",
-                    default.contrast.value().to_string(),
-                ),
-                text(
-                    "composite",
-                    "Composite",
-                    &format!(
-                        "How relevance is propagated: auto (the model's composite), {}, or a list such as high=epsilon:0.25std,low=abs",
-                        PRESETS.join(", ")
-                    ),
-                    default.composite.value().to_string(),
-                ),
-                glib::ParamSpecEnum::builder_with_default("mode", default.mode)
-                    .nick("Mode")
-                    .blurb("Whether a frame waits for its own result")
-                    .mutable_ready()
-                    .build(),
-                share("opacity", "Opacity", "Opacity of the heatmap", default.opacity),
-                switch("draw-boxes", "Draw boxes", "Draw the detections' boxes", default.draw_boxes),
-                switch(
-                    "draw-labels",
-                    "Draw labels",
-                    "Draw the detections' labels and what the heatmap explains",
-                    default.draw_labels,
-                ),
-                switch("draw-heatmap", "Draw heatmap", "Draw the heatmap", default.draw_heatmap),
-                glib::ParamSpecUInt::builder("threads")
-                    .nick("Threads")
-                    .blurb("Threads that the network runs on; 0 is as many as there are cores")
-                    .maximum(256)
-                    .default_value(default.threads)
-                    .mutable_ready()
-                    .build(),
-            ]
-        });
-        &PROPERTIES
+        properties::specs()
     }
 
-    fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        // GObject has checked that the value is of the property's type.
-        fn of<'a, T: glib::value::FromValue<'a>>(value: &'a glib::Value) -> T {
-            value.get().expect("type checked upstream")
-        }
-        // An unset text is the default.
-        fn text<'a>(value: &'a glib::Value, pspec: &'a glib::ParamSpec) -> &'a str {
-            let default = || pspec.default_value().get().unwrap_or_default();
-            of::<Option<&str>>(value).unwrap_or_else(default)
-        }
-        let mut settings = lock(&self.settings);
-        let mut taken = Ok(());
-        match pspec.name() {
-            "model-file" => {
-                let path: Option<String> = of(value);
-                settings.model_file = path.filter(|path| !path.is_empty()).map(Into::into);
-            }
-            "score-threshold" => settings.score_threshold = of(value),
-            "iou-threshold" => settings.iou_threshold = of(value),
-            "target" => taken = settings.target.set(text(value, pspec)),
-            "contrast" => taken = settings.contrast.set(text(value, pspec)),
-            "composite" => taken = settings.composite.set(text(value, pspec)),
-            "mode" => settings.mode = of(value),
-            "opacity" => settings.opacity = of(value),
-            "draw-boxes" => settings.draw_boxes = of(value),
-            "draw-labels" => settings.draw_labels = of(value),
-            "draw-heatmap" => settings.draw_heatmap = of(value),
-            "threads" => settings.threads = of(value),
-            name => unreachable!("GObject let through the unknown property {name}"),
-        }
-        drop(settings);
+    fn set_property(&self, id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        let taken = properties::set(id, &mut lock(&self.settings), value);
         if let Err(error) = taken {
             let name = pspec.name();
             gst::element_imp_warning!(
@@ -205,26 +88,9 @@ impl ObjectImpl for SsdCrp {
         }
     }
 
-    fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        let settings = lock(&self.settings);
-        match pspec.name() {
-            "model-file" => {
-                let path = settings.model_file.as_deref().map(Path::to_string_lossy);
-                path.map(|path| path.into_owned()).to_value()
-            }
-            "score-threshold" => settings.score_threshold.to_value(),
-            "iou-threshold" => settings.iou_threshold.to_value(),
-            "target" => settings.target.value().to_string().to_value(),
-            "contrast" => settings.contrast.value().to_string().to_value(),
-            "composite" => settings.composite.value().to_string().to_value(),
-            "mode" => settings.mode.to_value(),
-            "opacity" => settings.opacity.to_value(),
-            "draw-boxes" => settings.draw_boxes.to_value(),
-            "draw-labels" => settings.draw_labels.to_value(),
-            "draw-heatmap" => settings.draw_heatmap.to_value(),
-            "threads" => settings.threads.to_value(),
-            name => unreachable!("GObject let through the unknown property {name}"),
-        }
+    fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        let value = properties::get(id, &mut lock(&self.settings));
+        value.unwrap_or_else(|_| pspec.default_value().clone())
     }
 }
 

@@ -89,6 +89,7 @@ mod failure;
 mod frame_pixels;
 mod imp;
 mod layout;
+mod properties;
 mod results;
 mod settings;
 #[cfg(test)]

@@ -1,0 +1,197 @@
+//! The properties: what `gst-inspect-1.0` says of each, and the way of its value into and out of [`Settings`].
+
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::LazyLock;
+
+use anyhow::{Context, Error, Result};
+use gst::glib;
+use gst::prelude::*;
+
+use ::ssdcrp::crp::PRESETS;
+
+use super::settings::{Settings, Written};
+
+/// A property of the element.
+pub struct Property {
+    spec: glib::ParamSpec,
+    get: Box<Getter>,
+    set: Box<Setter>,
+}
+
+type Getter = dyn Fn(&mut Settings) -> glib::Value + Send + Sync;
+type Setter = dyn Fn(&mut Settings, &glib::Value) -> Result<()> + Send + Sync;
+
+/// All of them, in the order of their numbers.
+static PROPERTIES: LazyLock<Vec<Property>> = LazyLock::new(all);
+
+/// What GObject registers.
+pub fn specs() -> &'static [glib::ParamSpec] {
+    static SPECS: LazyLock<Vec<glib::ParamSpec>> =
+        LazyLock::new(|| PROPERTIES.iter().map(|p| p.spec.clone()).collect());
+    &SPECS
+}
+
+/// The property with a number that GObject gave it, from 1 on.
+///
+/// # Errors
+/// There is none.
+fn numbered(id: usize) -> Result<&'static Property> {
+    let property = id.checked_sub(1).and_then(|index| PROPERTIES.get(index));
+    property.with_context(|| format!("there is no property number {id}"))
+}
+
+/// Takes the value of the property number `id`.
+///
+/// # Errors
+/// A text that is not in its grammar; the settings then stay as they are.
+pub fn set(id: usize, settings: &mut Settings, value: &glib::Value) -> Result<()> {
+    (numbered(id)?.set)(settings, value)
+}
+
+/// The value of the property number `id`.
+///
+/// # Errors
+/// There is no such property.
+pub fn get(id: usize, settings: &mut Settings) -> Result<glib::Value> {
+    Ok((numbered(id)?.get)(settings))
+}
+
+fn all() -> Vec<Property> {
+    let default = Settings::default();
+    let share = |name, nick, blurb, field: Field<f32>| {
+        let builder = glib::ParamSpecFloat::builder(name)
+            .nick(nick)
+            .blurb(blurb)
+            .minimum(0.0)
+            .maximum(1.0)
+            .default_value(*field(&mut Settings::default()));
+        plain(builder.controllable().mutable_playing().build(), field)
+    };
+    let switch = |name, nick, blurb, field: Field<bool>| {
+        let builder = glib::ParamSpecBoolean::builder(name)
+            .nick(nick)
+            .blurb(blurb)
+            .default_value(*field(&mut Settings::default()));
+        plain(builder.controllable().mutable_playing().build(), field)
+    };
+    vec![
+        Property {
+            spec: glib::ParamSpecString::builder("model-file")
+                .nick("Model file")
+                .blurb("ONNX file of the detector, its manifest (.toml) beside it; unset is the model that is built in")
+                .mutable_ready()
+                .build(),
+            get: Box::new(|settings| file_name(settings.model_file.as_ref())),
+            set: Box::new(|settings, value| {
+                settings.model_file = file(value)?;
+                Ok(())
+            }),
+        },
+        share("score-threshold", "Score threshold", "Detections score higher", |s| &mut s.score_threshold),
+        share(
+            "iou-threshold",
+            "IoU threshold",
+            "Detections of one class overlap by no more (intersection over union)",
+            |s| &mut s.iou_threshold,
+        ),
+        written(
+            "target",
+            "Target",
+            "What to explain of a detection: auto (its class), class:NAME, offset:cx, cy, w or h, or edge:left, right, top or bottom, the last two with + or - behind it if the direction matters",
+            |s| &mut s.target,
+        ),
+        written(
+            "contrast",
+            "Contrast",
+            "What it is contrasted with: auto (the composite's for a class, else none), mean, softmax, runner-up, class:NAME or none",
+            |s| &mut s.contrast,
+        ),
+        written(
+            "composite",
+            "Composite",
+            &format!(
+                "How relevance is propagated: auto (the model's composite), {}, or a list such as high=epsilon:0.25std,low=abs",
+                PRESETS.join(", ")
+            ),
+            |s| &mut s.composite,
+        ),
+        plain(
+            glib::ParamSpecEnum::builder_with_default("mode", default.mode)
+                .nick("Mode")
+                .blurb("Whether a frame waits for its own result")
+                .mutable_ready()
+                .build(),
+            |s| &mut s.mode,
+        ),
+        share("opacity", "Opacity", "Opacity of the heatmap", |s| &mut s.opacity),
+        switch("draw-boxes", "Draw boxes", "Draw the detections' boxes", |s| &mut s.draw_boxes),
+        switch(
+            "draw-labels",
+            "Draw labels",
+            "Draw the detections' labels and what the heatmap explains",
+            |s| &mut s.draw_labels,
+        ),
+        switch("draw-heatmap", "Draw heatmap", "Draw the heatmap", |s| &mut s.draw_heatmap),
+        plain(
+            glib::ParamSpecUInt::builder("threads")
+                .nick("Threads")
+                .blurb("Threads that the network runs on; 0 is as many as there are cores")
+                .maximum(256)
+                .default_value(default.threads)
+                .mutable_ready()
+                .build(),
+            |s| &mut s.threads,
+        ),
+    ]
+}
+
+type Field<T> = fn(&mut Settings) -> &mut T;
+
+/// A property whose value is a setting as it is.
+fn plain<T>(spec: glib::ParamSpec, field: Field<T>) -> Property
+where
+    T: ToValue + for<'a> glib::value::FromValue<'a> + 'static,
+{
+    Property {
+        spec,
+        get: Box::new(move |settings| field(settings).to_value()),
+        set: Box::new(move |settings, value| {
+            *field(settings) = value.get().ok().context("the value is of another type")?;
+            Ok(())
+        }),
+    }
+}
+
+/// A property whose text is in a grammar; unset is the default.
+fn written<T>(name: &str, nick: &str, blurb: &str, field: Field<Written<T>>) -> Property
+where
+    T: FromStr<Err = Error> + Display + 'static,
+{
+    let default = field(&mut Settings::default()).value().to_string();
+    Property {
+        spec: glib::ParamSpecString::builder(name)
+            .nick(nick)
+            .blurb(blurb)
+            .default_value(Some(default.as_str()))
+            .mutable_playing()
+            .build(),
+        get: Box::new(move |settings| field(settings).value().to_string().to_value()),
+        set: Box::new(move |settings, value| {
+            let text: Option<&str> = value.get()?;
+            field(settings).set(text.unwrap_or(&default))
+        }),
+    }
+}
+
+/// A file's name; unset and empty are none.
+fn file(value: &glib::Value) -> Result<Option<PathBuf>> {
+    let name: Option<String> = value.get()?;
+    Ok(name.filter(|name| !name.is_empty()).map(PathBuf::from))
+}
+
+fn file_name(path: Option<&PathBuf>) -> glib::Value {
+    path.map(|path| path.to_string_lossy().into_owned())
+        .to_value()
+}
