@@ -22,21 +22,30 @@ MODEL := $(wildcard models/*.onnx models/*.toml)
 # A second detector, to try and to compare; nothing that is tested or shown by default needs it.
 MODEL_B := $(CACHE)/models/ssd_mobilenet_v2_oidv4.onnx
 
-# The second implementation's Python.
+# The second implementation's Python, and the one that has PyTorch besides, for the comparison with zennit.
 ORACLE := $(CACHE)/oracle
+ZENNIT := $(CACHE)/zennit
 
 # The environment of what runs the network: $(call with,release) or $(call with,debug).
 with = ORT_DYLIB_PATH=$(RUNTIME) GST_PLUGIN_PATH=$(BUILD)/$(1)$${GST_PLUGIN_PATH:+:$$GST_PLUGIN_PATH}
+
+# A Python environment with what a file of requirements names: $(call python,FOLDER,REQUIREMENTS).
+define python
+	python3 -c 'import ensurepip, venv' 2>/dev/null || setup/system-packages.sh python3 python3-venv
+	python3 -m venv --clear $(1)
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: -r $(2)
+	touch $(1)/ready
+endef
 
 # How much of the footage the demo explains: 10 frames are one second.
 FRAMES ?= 250
 VIDEO := demo/explained.mp4
 PICTURES := $(addprefix demo/,dog.png sheep-rather-than-horse.png horse-rather-than-sheep.png box-wider.png)
 
-.PHONY: help demo test bench oracle model-b clean distclean packages force
+.PHONY: help demo test bench oracle oracle-zennit model-b clean distclean packages force
 
 help: ## this list
-	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VIDEO) $(PICTURES) ## build all, then explain real footage and photos into demo/
 	@printf '%s\n' '' 'Made by the element ssdcrp ($(VIDEO)) and the command ssdcrp (the pictures):' $(^:%='  %') \
@@ -57,6 +66,9 @@ oracle: $(ORACLE)/ready ## make the golden vectors anew (2 minutes) and check th
 		OPENBLAS_NUM_THREADS=1 $(ORACLE)/bin/python -B $$script.py; done
 	@git status --short -- tests/golden
 
+oracle-zennit: $(ZENNIT)/ready ## compare the oracle with zennit's own rules (fetches PyTorch, some GB)
+	cd tests/oracle && OPENBLAS_NUM_THREADS=1 $(ZENNIT)/bin/python -B against_zennit.py
+
 model-b: $(MODEL_B) ## fetch and import the second detector (Open Images, 23 classes) into the cache
 	@echo 'ssdcrp --model $(MODEL_B) detect photo.jpg'
 
@@ -64,8 +76,8 @@ clean: ## remove what was built and demo/; the cache stays
 	cargo clean
 	rm -rf demo
 
-distclean: clean ## clean, and remove runtime, footage, photos, model and the oracle's Python too
-	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos models oracle)
+distclean: clean ## clean, and remove runtime, footage, photos, model and the oracle's Pythons too
+	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos models oracle zennit)
 
 packages:
 	@command -v cargo >/dev/null || \
@@ -82,10 +94,10 @@ $(PHOTOS) &: | packages
 	setup/media.sh photos
 
 $(ORACLE)/ready: tests/oracle/requirements.txt | packages
-	python3 -c 'import ensurepip, venv' 2>/dev/null || setup/system-packages.sh python3 python3-venv
-	python3 -m venv --clear $(ORACLE)
-	$(ORACLE)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: -r $<
-	touch $@
+	$(call python,$(ORACLE),$<)
+
+$(ZENNIT)/ready: tests/oracle/requirements-zennit.txt tests/oracle/requirements.txt | packages
+	$(call python,$(ZENNIT),$<)
 
 $(MODEL_B): models/ssd_mobilenet_v2_oidv4.toml | packages
 	setup/model-b.sh
