@@ -1,11 +1,14 @@
-//! `ssdcrp diagnose`: a photo and a question in; the relevance of every layer on the way to the pixels out.
+//! `ssdcrp diagnose`: a photo and a question in; the relevance of every layer on the way to the pixels out, as a table, a plot or JSON.
+
+mod json;
+mod plot;
 
 use std::fmt::Write;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use ssdcrp::crp::{Composite, Contrast, Explainer, Target, TargetOutput};
+use ssdcrp::crp::{Composite, Contrast, Diagnosis, Explainer, Target, TargetOutput};
 
 use super::choice::Choice;
 use super::seen::{Seen, ThresholdOptions};
@@ -14,11 +17,12 @@ use super::{Engine, output, table, text};
 const NOTES: &str = "\
 Each row is a layer, from the head down to the pixels: R is the relevance of its outputs before it is handed on with the rule.
 ΣR stays the same where a rule conserves relevance; ΣR/Σ|R| near 0 means that positive and negative relevance almost cancel, as under a contrast;
-mean |R| falls as relevance spreads over more units. Where layers stand beside each other (residual blocks, heads), each holds a part.";
+mean |R| falls as relevance spreads over more units. Where layers stand beside each other (residual blocks, heads), each holds a part.
+The plot shows the same on a logarithmic scale, and how the relevance of the pixels is distributed around zero.";
 
 /// Show how relevance goes from a default box's output down to the pixels, layer by layer.
 #[derive(Debug, Args)]
-#[command(after_help = NOTES)]
+#[command(after_help = NOTES, after_long_help = format!("{NOTES}\n\n{}", json::FIELDS))]
 pub struct Diagnose {
     /// JPEG or PNG
     image: PathBuf,
@@ -33,13 +37,23 @@ pub struct Diagnose {
     /// Rules of propagation, as for explain
     #[arg(long, value_name = "NAME")]
     composite: Option<String>,
+    /// Draw the layers, and the histogram of the pixels' relevance, as SVG
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+    /// Print JSON, one line, rather than a table
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     thresholds: ThresholdOptions,
 }
 
 impl Diagnose {
-    /// Prints the layers.
+    /// Prints the layers, and draws them if that was asked for.
     pub fn run(&self, engine: &Engine) -> Result<()> {
+        if let Some(path) = &self.plot {
+            output::check_is_file_name(path)?;
+            output::check_is_not(path, &self.image)?;
+        }
         let output: Option<TargetOutput> = self.target.as_deref().map(str::parse).transpose()?;
         let contrast: Option<Contrast> = self.contrast.as_deref().map(str::parse).transpose()?;
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
@@ -56,44 +70,75 @@ impl Diagnose {
         let explainer = Explainer::new(seen.model.clone(), composite, engine.threads())?;
         let diagnosis = explainer.diagnose(&seen.forward, &target)?;
 
+        if let Some(path) = &self.plot {
+            let title = heading(&target, &diagnosis);
+            let subtitle = format!(
+                "{}, {}",
+                text::heading(&seen).trim_end(),
+                settings(&diagnosis, explainer.composite())
+            );
+            output::write_text(path, &plot::svg(&diagnosis, &title, &subtitle))?;
+        }
+        if self.json {
+            let composite = explainer.composite();
+            let report = json::Report::new(&seen, target.default_box, &diagnosis, composite);
+            return output::print_json(&report);
+        }
         let mut report = text::heading(&seen);
         writeln!(
             report,
-            "default box {}: {} (target {}, contrast {}, composite {})\n",
-            target.default_box,
-            diagnosis.question.words,
-            diagnosis.question.target,
-            diagnosis.question.contrast,
-            explainer.composite()
+            "{} ({})\n",
+            heading(&target, &diagnosis),
+            settings(&diagnosis, explainer.composite())
         )?;
-        let heading = [
-            "layer",
-            "type",
-            "rule",
-            "units",
-            "ΣR",
-            "Σ|R|",
-            "ΣR/Σ|R|",
-            "mean |R|",
-            "max |R|",
-        ];
-        let mut rows = vec![heading.map(str::to_owned)];
-        for layer in diagnosis.layers.iter().chain([&diagnosis.pixels()]) {
-            let rule = layer.rule.map_or("-".to_owned(), |rule| rule.to_string());
-            let layer_type = layer.layer_type.map_or("-".to_owned(), |t| t.to_string());
-            rows.push([
-                layer.tensor.clone(),
-                layer_type,
-                rule,
-                layer.units.to_string(),
-                format!("{:+.3e}", layer.sum),
-                format!("{:.3e}", layer.sum_abs),
-                format!("{:+.3}", layer.balance()),
-                format!("{:.3e}", layer.mean_abs()),
-                format!("{:.3e}", layer.max_abs),
-            ]);
-        }
-        report += &table::aligned(&rows);
+        report += &layers(&diagnosis);
         output::print(&report)
     }
+}
+
+fn heading(target: &Target, diagnosis: &Diagnosis) -> String {
+    format!(
+        "default box {}: {}",
+        target.default_box, diagnosis.question.words
+    )
+}
+
+fn settings(diagnosis: &Diagnosis, composite: &Composite) -> String {
+    let question = &diagnosis.question;
+    format!(
+        "target {}, contrast {}, composite {composite}",
+        question.target, question.contrast
+    )
+}
+
+/// A row for each layer and one for the pixels.
+fn layers(diagnosis: &Diagnosis) -> String {
+    let heading = [
+        "layer",
+        "type",
+        "rule",
+        "units",
+        "ΣR",
+        "Σ|R|",
+        "ΣR/Σ|R|",
+        "mean |R|",
+        "max |R|",
+    ];
+    let mut rows = vec![heading.map(str::to_owned)];
+    for layer in diagnosis.layers.iter().chain([&diagnosis.pixels()]) {
+        let rule = layer.rule.map_or("-".to_owned(), |rule| rule.to_string());
+        let layer_type = layer.layer_type.map_or("-".to_owned(), |t| t.to_string());
+        rows.push([
+            layer.tensor.clone(),
+            layer_type,
+            rule,
+            layer.units.to_string(),
+            format!("{:+.3e}", layer.sum),
+            format!("{:.3e}", layer.sum_abs),
+            format!("{:+.3}", layer.balance()),
+            format!("{:.3e}", layer.mean_abs()),
+            format!("{:.3e}", layer.max_abs),
+        ]);
+    }
+    table::aligned(&rows)
 }

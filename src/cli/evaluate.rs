@@ -178,7 +178,7 @@ impl Evaluate {
             output::write_text(path, &text)?;
         }
         if let Some(path) = &self.plot {
-            output::write_text(path, &plot::svg(&summaries)?)?;
+            output::write_text(path, &plot::svg(&summaries))?;
         }
         let mut text = report::table(&summaries, &model, scenes.len())?;
         text += &report::randomisation(&randomisation);

@@ -1,7 +1,7 @@
 //! The command line: what can be asked is declared here and in one file for each subcommand, which also answers it.
 //!
 //! What subcommands share: [`photo`] reads pictures, [`seen`] runs the detector, [`choice`] finds the default box that is meant, [`json`], [`text`] and
-//! [`table`] say what was found, [`picture`] draws it, [`output`] brings it to standard output and into files.
+//! [`table`] say what was found, [`picture`] draws it, [`svg`] what plots are drawn with, [`output`] brings it to standard output and into files.
 
 mod choice;
 mod detect;
@@ -14,6 +14,7 @@ mod output;
 mod photo;
 mod picture;
 mod seen;
+mod svg;
 mod table;
 mod text;
 
@@ -30,7 +31,7 @@ Examples:
   ssdcrp explain photo.jpg -o why.png
   ssdcrp explain photo.jpg --at 400,250 --contrast runner-up -o why.png
   ssdcrp explain photo.jpg --at 400,250 --target offset:w+ -o wider.png
-  ssdcrp diagnose photo.jpg
+  ssdcrp diagnose photo.jpg --plot layers.svg
   ssdcrp evaluate *.jpg --csv scores.csv
   ssdcrp inspect model.onnx
 

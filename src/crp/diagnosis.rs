@@ -2,6 +2,7 @@
 
 use ndarray::Array3;
 
+use super::histogram::Histogram;
 use super::layers::LayerType;
 use super::question::Question;
 use super::rules::Rule;
@@ -80,5 +81,10 @@ impl Diagnosis {
     /// The picture itself, as the last row.
     pub fn pixels(&self) -> LayerRelevance {
         LayerRelevance::of("(pixels)", None, self.relevance.iter())
+    }
+
+    /// How the R of the input values, the ones that [`Diagnosis::pixels`] adds up, lies around zero, in `2·side + 1` bins.
+    pub fn histogram(&self, side: usize) -> Histogram {
+        Histogram::of(self.relevance.iter(), side)
     }
 }

@@ -7,6 +7,7 @@ mod compile;
 mod composite;
 mod diagnosis;
 mod explainer;
+mod histogram;
 mod layers;
 mod question;
 mod rules;
@@ -20,6 +21,7 @@ pub use compile::{
 pub use composite::{AddRule, Composite, PRESETS};
 pub use diagnosis::{Diagnosis, LayerRelevance};
 pub use explainer::{Explainer, Explanation};
+pub use histogram::Histogram;
 pub use layers::{Layer, LayerType, LayerTypes, layer_types, layers, override_types};
 pub use question::{HeadSeed, Question};
 pub use rules::{Epsilon, Rule, STABILISER};

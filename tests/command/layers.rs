@@ -1,6 +1,6 @@
 //! `ssdcrp inspect` and `ssdcrp diagnose` show a network layer by layer.
 
-use crate::{SHEEP, photo, succeed};
+use crate::{SHEEP, fail, json, photo, succeed};
 
 #[test]
 fn inspect_shows_heads_layer_types_rules_and_cost() {
@@ -51,4 +51,65 @@ fn diagnose_follows_relevance_down_to_the_pixels() {
         pixels < head / 10.0,
         "relevance spreads thin: {head} to {pixels}"
     );
+}
+
+#[test]
+fn diagnose_draws_and_prints_what_its_table_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let plot = folder.path().join("layers.svg");
+    let photo = photo("person.jpg");
+    let question = [
+        "diagnose",
+        &photo,
+        "--box",
+        SHEEP,
+        "--target",
+        "class:sheep",
+        "--contrast",
+        "class:horse",
+    ];
+    let table = succeed(&[&question[..], &["--plot", plot.to_str().unwrap()]].concat());
+    let report = json(&[&question[..], &["--json"]].concat());
+    assert_eq!(
+        (&report["default_box"], &report["contrast"]),
+        (&1436.into(), &"class:horse".into())
+    );
+    let layers = report["layers"].as_array().unwrap();
+    let rows = table.lines().skip_while(|line| !line.starts_with("layer"));
+    let rows: Vec<Vec<&str>> = rows
+        .skip(1)
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(layers.len(), rows.len());
+    for (layer, row) in layers.iter().zip(&rows) {
+        assert_eq!(layer["tensor"], row[0]);
+        let number = |field: &str| layer[field].as_f64().unwrap();
+        assert_eq!(format!("{:+.3e}", number("sum")), row[4]);
+        assert_eq!(format!("{:.3e}", number("max_abs")), row[8]);
+        assert!((number("balance") - number("sum") / number("sum_abs")).abs() < 1e-9);
+    }
+    // The histogram is that of the last row.
+    let pixels = layers.last().unwrap();
+    assert!(pixels["type"].is_null());
+    let histogram = &report["histogram"];
+    let counts = histogram["counts"].as_array().unwrap();
+    let all: u64 = counts.iter().map(|count| count.as_u64().unwrap()).sum();
+    assert_eq!(all, 3 * 300 * 300);
+    assert_eq!(
+        histogram["edges"].as_array().unwrap().len(),
+        counts.len() + 1
+    );
+    assert_eq!(histogram["limit"], pixels["max_abs"]);
+
+    let svg = std::fs::read_to_string(&plot).unwrap();
+    for words in [
+        ">default box 1436: sheep rather than horse</text>",
+        ">head1/class</text>",
+        ">high: epsilon:0.1std</text>",
+        &format!(">ΣR/Σ|R| = {}: ", rows.last().unwrap()[6]),
+    ] {
+        assert!(svg.contains(words), "{words} in\n{svg}");
+    }
+    let error = fail(&["diagnose", &photo, "--plot", &photo]);
+    assert!(error.contains("that is the photo itself"), "{error}");
 }

@@ -1,9 +1,8 @@
 //! The results as a drawing: for each method and column a dot at the mean and a line over its interval, as SVG.
 
-use std::fmt::Write;
-
-use anyhow::Result;
 use ssdcrp::evaluate::{Mean, Summary};
+
+use crate::cli::svg::{Anchor, Drawing};
 
 /// Pixels: a row, a number below a panel, a panel, the gap between panels, the space above and below them, a character of the labels.
 const ROW: f64 = 22.0;
@@ -14,7 +13,7 @@ const MARGIN: f64 = 40.0;
 const CHARACTER: f64 = 7.0;
 
 /// A panel for each deletion column, and one for the likeness of two classes' maps.
-pub fn svg(summaries: &[Summary]) -> Result<String> {
+pub fn svg(summaries: &[Summary]) -> String {
     type Value = fn(&Summary) -> Mean;
     let panels: [(&str, Value); 4] = [
         ("deletion: vs mean of others", |s| s.deletion[0]),
@@ -26,19 +25,11 @@ pub fn svg(summaries: &[Summary]) -> Result<String> {
     let left = longest.unwrap_or(0) as f64 * CHARACTER + GAP;
     let bottom = MARGIN + summaries.len() as f64 * ROW;
     let (width, height) = (left + 4.0 * (PANEL + GAP), bottom + MARGIN);
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"12\">\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
-    );
+    let mut drawing = Drawing::new(width, height);
     let middle = |row: usize| MARGIN + (row as f64 + 0.5) * ROW;
     for (row, summary) in summaries.iter().enumerate() {
-        writeln!(
-            svg,
-            "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
-            left - GAP / 2.0,
-            middle(row) + 4.0,
-            escaped(&summary.method)
-        )?;
+        let place = [left - GAP / 2.0, middle(row) + 4.0];
+        drawing.text(place, Anchor::End, 12.0, &summary.method);
     }
     for (panel, (title, value)) in panels.into_iter().enumerate() {
         let start = left + panel as f64 * (PANEL + GAP);
@@ -48,47 +39,28 @@ pub fn svg(summaries: &[Summary]) -> Result<String> {
         let high = means.iter().fold(0.0_f64, |high, mean| high.max(mean.high));
         let range = (high - low).max(f64::MIN_POSITIVE);
         let x = |value: f64| start + (value - low) / range * PANEL;
-        writeln!(
-            svg,
-            "<text x=\"{start}\" y=\"{}\" font-weight=\"bold\">{title}</text>",
-            MARGIN - 14.0
-        )?;
+        drawing.title([start, MARGIN - 14.0], title);
         for (value, colour, anchor) in [
-            (low, "#ddd", "start"),
-            (high, "#ddd", "end"),
-            (0.0, "#888", "middle"),
+            (low, "#ddd", Anchor::Start),
+            (high, "#ddd", Anchor::End),
+            (0.0, "#888", Anchor::Middle),
         ] {
-            let (x, y) = (x(value), bottom + 16.0);
-            writeln!(
-                svg,
-                "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{MARGIN}\" y2=\"{bottom}\" stroke=\"{colour}\"/>"
-            )?;
+            let x = x(value);
+            drawing.line([x, MARGIN], [x, bottom], colour, 1.0);
             // The ends' labels leave no room beside them.
-            let crowded = anchor == "middle" && !(LABEL..PANEL - LABEL).contains(&(x - start));
+            let crowded =
+                matches!(anchor, Anchor::Middle) && !(LABEL..PANEL - LABEL).contains(&(x - start));
             if !crowded {
-                writeln!(
-                    svg,
-                    "<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"{anchor}\" font-size=\"10\">{value:.2}</text>"
-                )?;
+                drawing.text([x, bottom + 16.0], anchor, 10.0, &format!("{value:.2}"));
             }
         }
         for (row, mean) in means.iter().enumerate() {
-            writeln!(
-                svg,
-                "<line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{y}\" y2=\"{y}\" stroke=\"#36c\" stroke-width=\"2\"/><circle cx=\"{:.1}\" cy=\"{y}\" r=\"4\" fill=\"#36c\"/>",
-                x(mean.low),
-                x(mean.high),
-                x(mean.mean),
-                y = middle(row)
-            )?;
+            let y = middle(row);
+            drawing.line([x(mean.low), y], [x(mean.high), y], "#36c", 2.0);
+            drawing.dot([x(mean.mean), y], 4.0, "#36c");
         }
     }
-    svg += "</svg>\n";
-    Ok(svg)
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;")
+    drawing.finish()
 }
 
 #[cfg(test)]
@@ -116,13 +88,13 @@ mod tests {
             positive_energy: mean(value),
             millis: 1.0,
         };
-        let svg = svg(&[summary("crp", 3.0), summary("a<b", -1.0)]).unwrap();
+        let svg = svg(&[summary("crp", 3.0), summary("a<b", -1.0)]);
         assert!(svg.contains(">crp</text>") && svg.contains(">a&lt;b</text>"));
         assert_eq!(svg.matches("<circle").count(), 8);
         // The scale goes from −2 to 4; 3 lies at five sixths of the panel.
         let left = 3.0 * CHARACTER + GAP;
         let dot = format!("cx=\"{:.1}\"", left + PANEL * 5.0 / 6.0);
         assert!(svg.contains(&dot), "{dot} in {svg}");
-        assert!(super::svg(&[]).unwrap().ends_with("</svg>\n"));
+        assert!(super::svg(&[]).ends_with("</svg>\n"));
     }
 }

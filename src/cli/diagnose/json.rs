@@ -1,0 +1,97 @@
+//! The JSON form of a diagnosis: the layers and the histogram in, records with the documented fields out.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use ssdcrp::crp::{Composite, Diagnosis, LayerRelevance};
+
+use crate::cli::seen::Seen;
+
+/// Bins on each side of zero.
+const SIDE: usize = 100;
+
+/// What the fields mean, for `--help`.
+pub const FIELDS: &str = "\
+JSON, one line on standard output: image, model, default_box, target, contrast, composite, and
+  layers     from the head to the pixels: tensor, type and rule (null for the pixels), units (how many outputs), sum (of R), sum_abs (of |R|),
+             balance (sum / sum_abs), mean_abs, max_abs
+  histogram  of the pixels' R: limit (the largest |R|), edges of the bins, counts in them";
+
+#[derive(Serialize)]
+pub struct Report<'a> {
+    image: Cow<'a, str>,
+    model: &'a str,
+    default_box: usize,
+    target: &'a str,
+    contrast: &'a str,
+    composite: &'a str,
+    layers: Vec<LayerRecord>,
+    histogram: HistogramRecord,
+}
+
+#[derive(Serialize)]
+struct LayerRecord {
+    tensor: String,
+    r#type: Option<String>,
+    rule: Option<String>,
+    units: usize,
+    sum: f64,
+    sum_abs: f64,
+    balance: f64,
+    mean_abs: f64,
+    max_abs: f64,
+}
+
+#[derive(Serialize)]
+struct HistogramRecord {
+    limit: f64,
+    edges: Vec<f64>,
+    counts: Vec<usize>,
+}
+
+impl<'a> Report<'a> {
+    /// Of the diagnosis at a default box of a photo.
+    pub fn new(
+        seen: &'a Seen,
+        default_box: usize,
+        diagnosis: &'a Diagnosis,
+        composite: &'a Composite,
+    ) -> Self {
+        let histogram = diagnosis.histogram(SIDE);
+        Self {
+            image: seen.path.to_string_lossy(),
+            model: &seen.model.manifest.name,
+            default_box,
+            target: &diagnosis.question.target,
+            contrast: &diagnosis.question.contrast,
+            composite: &composite.name,
+            layers: diagnosis
+                .layers
+                .iter()
+                .chain([&diagnosis.pixels()])
+                .map(LayerRecord::of)
+                .collect(),
+            histogram: HistogramRecord {
+                limit: histogram.limit,
+                edges: histogram.edges(),
+                counts: histogram.counts,
+            },
+        }
+    }
+}
+
+impl LayerRecord {
+    fn of(layer: &LayerRelevance) -> Self {
+        Self {
+            tensor: layer.tensor.clone(),
+            r#type: layer.layer_type.map(|layer_type| layer_type.to_string()),
+            rule: layer.rule.map(|rule| rule.to_string()),
+            units: layer.units,
+            sum: layer.sum,
+            sum_abs: layer.sum_abs,
+            balance: layer.balance(),
+            mean_abs: layer.mean_abs(),
+            max_abs: layer.max_abs,
+        }
+    }
+}
