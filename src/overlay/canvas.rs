@@ -247,13 +247,17 @@ pub(super) fn draw_over(pixel: &mut [u8; 4], Ink(ink): Ink) {
     }
 }
 
-/// A colour that has lost `wash`/255 of its distance from the grey of its brightness (luma after ITU-R BT.601).
+/// How much red, green and blue count for brightness, of 256: luma after ITU-R BT.601.
+pub const LUMA: [u8; 3] = [77, 150, 29];
+
+/// A colour that has lost `wash`/255 of its distance from the grey of its brightness.
 pub fn washed(rgb: [u8; 3], wash: u8) -> [u8; 3] {
     if wash == 0 {
         return rgb;
     }
     let [r, g, b] = rgb.map(u32::from);
-    let grey = ((77 * r + 150 * g + 29 * b + 128) >> 8) as u8;
+    let [red, green, blue] = LUMA.map(u32::from);
+    let grey = ((red * r + green * g + blue * b + 128) >> 8) as u8;
     rgb.map(|component| scaled(component, 255 - wash).saturating_add(scaled(grey, wash)))
 }
 

@@ -10,7 +10,7 @@ mod placement;
 mod style;
 mod text;
 
-pub use canvas::{Area, Canvas, Ink, washed};
+pub use canvas::{Area, Canvas, Ink, LUMA, washed};
 pub use style::class_colour;
 
 use crate::heatmap::Heatmap;

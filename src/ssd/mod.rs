@@ -22,4 +22,4 @@ pub use heads::Head;
 pub use layout::{HeadGrid, Layout, Location};
 pub use manifest::Manifest;
 pub use model::Model;
-pub use preprocess::{NetworkInput, Pixels};
+pub use preprocess::{NetworkInput, Pixels, Tap};

@@ -13,6 +13,30 @@ pub trait Pixels {
     fn size(&self) -> (u32, u32);
     /// Red, green and blue at column `x` < width and row `y` < height.
     fn rgb(&self, x: u32, y: u32) -> [u8; 3];
+
+    /// The picture resampled, 0..=255: red, green and blue where each of `rows` meets each of `columns`, row by row.
+    ///
+    /// A format whose RGB is a linear function of what is stored may interpolate what is stored, and convert one pixel in
+    /// the place of four.
+    fn resample(&self, rows: &[Tap], columns: &[Tap], [red, green, blue]: [&mut [f32]; 3]) {
+        let places = (rows.iter()).flat_map(|row| columns.iter().map(move |column| (row, column)));
+        for ((((row, column), red), green), blue) in places.zip(red).zip(green).zip(blue) {
+            let corners = [
+                self.rgb(column.low, row.low),
+                self.rgb(column.high, row.low),
+                self.rgb(column.low, row.high),
+                self.rgb(column.high, row.high),
+            ];
+            let value = |c: usize| {
+                let [top_left, top_right, bottom_left, bottom_right] =
+                    corners.map(|pixel| f32::from(pixel[c]));
+                let top = top_left + (top_right - top_left) * column.weight;
+                let bottom = bottom_left + (bottom_right - bottom_left) * column.weight;
+                top + (bottom - top) * row.weight
+            };
+            (*red, *green, *blue) = (value(0), value(1), value(2));
+        }
+    }
 }
 
 impl Pixels for RgbImage {
@@ -60,61 +84,42 @@ pub fn sample<P: Pixels>(
 
     let columns = taps(source_size.0, width, input.resize);
     let rows = taps(source_size.1, height, input.resize);
-    let width = columns.len();
-    let mut tensor = vec![0.0; 3 * rows.len() * width];
-    let (first, rest) = tensor.split_at_mut(rows.len() * width);
-    let (second, third) = rest.split_at_mut(rows.len() * width);
-    let channels = [0, 1, 2].map(|c| Channel {
-        mean: input.mean[c],
-        scale: 1.0 / input.std[c],
-    });
-    // Planes and channels in the order of the picture's colours.
-    let (planes, channels) = match input.colour {
-        Colour::Rgb => ([first, second, third], channels),
-        Colour::Bgr => (
-            [third, second, first],
-            [channels[2], channels[1], channels[0]],
-        ),
+    let plane = rows.len() * columns.len();
+    let mut tensor = vec![0.0; 3 * plane];
+    let (first, rest) = tensor.split_at_mut(plane);
+    let (second, third) = rest.split_at_mut(plane);
+    // In the order of the picture's colours.
+    let colours = match input.colour {
+        Colour::Rgb => [first, second, third],
+        Colour::Bgr => [third, second, first],
     };
-    let [red, green, blue] = planes.map(|plane| plane.chunks_exact_mut(width));
-    for (((row, red), green), blue) in rows.iter().zip(red).zip(green).zip(blue) {
-        for (((column, red), green), blue) in columns.iter().zip(red).zip(green).zip(blue) {
-            let corners = [
-                picture.rgb(column.low, row.low),
-                picture.rgb(column.high, row.low),
-                picture.rgb(column.low, row.high),
-                picture.rgb(column.high, row.high),
-            ];
-            let value = |c: usize| {
-                let [top_left, top_right, bottom_left, bottom_right] =
-                    corners.map(|pixel| f32::from(pixel[c]));
-                let top = top_left + (top_right - top_left) * column.weight;
-                let bottom = bottom_left + (bottom_right - bottom_left) * column.weight;
-                (top + (bottom - top) * row.weight - channels[c].mean) * channels[c].scale
-            };
-            (*red, *green, *blue) = (value(0), value(1), value(2));
-        }
+    picture.resample(&rows, &columns, colours);
+    let channels = tensor
+        .chunks_exact_mut(plane)
+        .zip(input.mean)
+        .zip(input.std);
+    for ((channel, mean), std) in channels {
+        let scale = 1.0 / std;
+        channel
+            .iter_mut()
+            .for_each(|value| *value = (*value - mean) * scale);
     }
-    let tensor = Array4::from_shape_vec((1, 3, rows.len(), width), tensor)?;
+    let tensor = Array4::from_shape_vec((1, 3, rows.len(), columns.len()), tensor)?;
     Ok(NetworkInput {
         tensor,
         source_size,
     })
 }
 
-/// A value is (x − mean) · scale.
-#[derive(Clone, Copy)]
-struct Channel {
-    mean: f32,
-    scale: f32,
-}
-
 /// The two source columns (or rows) that one target column (or row) mixes: (1 − weight)·low + weight·high.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Tap {
-    low: u32,
-    high: u32,
-    weight: f32,
+pub struct Tap {
+    /// The one before.
+    pub low: u32,
+    /// The one behind, next to it; at the last column (or row) the same.
+    pub high: u32,
+    /// 0..1.
+    pub weight: f32,
 }
 
 /// One tap for each of `target` positions along a side of `source` pixels; both positive.

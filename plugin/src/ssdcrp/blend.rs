@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use gst_video::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
 
-use ::ssdcrp::overlay::{Canvas, washed};
+use ::ssdcrp::overlay::{Canvas, LUMA};
 
 use super::colour::{Colorimetry, Form};
 use super::layout::{Component, Layout, strides};
@@ -72,12 +72,12 @@ struct Plane {
     wash: Option<Wash>,
 }
 
-/// What R, G and B of a plane lose of their colour.
+/// What R, G and B of a plane lose of their colour: the same as [`washed`](::ssdcrp::overlay::washed), many pixels at a time.
 #[derive(Debug)]
 struct Wash {
-    /// Bytes of a pixel, and where in it R, G and B are.
+    /// Bytes of a pixel, and how much each of them counts for its brightness; what is no colour does not count.
     step: usize,
-    offsets: [usize; 3],
+    luma: [u8; 4],
     /// The canvas's, row by row.
     width: usize,
     amounts: Vec<u8>,
@@ -86,40 +86,60 @@ struct Wash {
 impl Wash {
     /// Of the first plane of a format of packed R, G and B.
     fn of(canvas: &Canvas, info: &VideoInfo, layout: &Layout) -> Option<Self> {
-        let [r, g, b] = layout
+        let rgb = layout
             .components
             .first_chunk::<3>()
             .filter(|_| info.is_rgb())?;
+        let mut luma = [0; 4];
+        for (component, weight) in rgb.iter().zip(LUMA) {
+            *luma.get_mut(component.offset)? = weight;
+        }
         canvas.wash.iter().any(|&wash| wash != 0).then(|| Self {
-            step: r.step,
-            offsets: [r.offset, g.offset, b.offset],
+            step: rgb[0].step,
+            luma,
             width: canvas.width as usize,
             amounts: canvas.wash.clone(),
         })
     }
 
-    /// Washes the pixels of a row, all of its bytes, of which any byte lies in `bytes`.
+    /// Washes the pixels of a row of which any byte lies in `bytes`; `target` begins with the row.
     fn apply(&self, row: usize, bytes: &Range<usize>, target: &mut [u8]) {
         let first = bytes.start / self.step;
         let end = bytes.end.div_ceil(self.step).min(self.width);
-        let amounts = self
-            .amounts
-            .get(row * self.width + first..row * self.width + end);
+        let amounts = (self.amounts)
+            .get(row * self.width + first..row * self.width + end)
+            .unwrap_or_default();
         let pixels = target.get_mut(first * self.step..).unwrap_or_default();
-        for (pixel, &wash) in pixels
-            .chunks_mut(self.step)
-            .zip(amounts.unwrap_or_default())
-        {
-            let last = self.offsets.iter().max();
-            if wash == 0 || last.is_none_or(|&last| last >= pixel.len()) {
-                continue;
-            }
-            let rgb = washed(self.offsets.map(|offset| pixel[offset]), wash);
-            for (offset, component) in self.offsets.into_iter().zip(rgb) {
-                pixel[offset] = component;
-            }
+        let [a, b, c, _] = self.luma;
+        match self.step {
+            3 => wash_pixels(pixels.as_chunks_mut().0, amounts, [a, b, c]),
+            _ => wash_pixels(pixels.as_chunks_mut().0, amounts, self.luma),
         }
     }
+}
+
+fn wash_pixels<const STEP: usize>(pixels: &mut [[u8; STEP]], amounts: &[u8], luma: [u8; STEP]) {
+    let weights = luma.map(u32::from);
+    let colour = luma.map(|weight| u32::from(weight != 0));
+    for (pixel, &wash) in pixels.iter_mut().zip(amounts) {
+        if wash == 0 {
+            continue;
+        }
+        let sum: u32 = (0..STEP).map(|i| weights[i] * u32::from(pixel[i])).sum();
+        let grey = (sum + 128) >> 8;
+        for i in 0..STEP {
+            let wash = u32::from(wash) * colour[i];
+            let kept = divided(u32::from(pixel[i]) * (255 - wash));
+            pixel[i] = (kept + divided(grey * wash)).min(255) as u8;
+        }
+    }
+}
+
+/// x/255 to the nearest integer for x ≤ 255².
+#[inline(always)]
+fn divided(x: u32) -> u32 {
+    let t = x + 128;
+    (t + (t >> 8)) >> 8
 }
 
 impl Plane {
@@ -245,14 +265,13 @@ impl PreparedOverlay {
             .zip(strides)
         {
             for span in &overlay.spans {
-                let start = span.row * stride;
-                let row = plane
-                    .get_mut(start..start + overlay.row_bytes)
+                let rest = (plane.get_mut(span.row * stride..))
+                    .filter(|rest| rest.len() >= overlay.row_bytes)
                     .context("the frame is shorter than its video info says")?;
                 if let Some(wash) = &overlay.wash {
-                    wash.apply(span.row, &span.bytes, row);
+                    wash.apply(span.row, &span.bytes, rest);
                 }
-                let target = row.get_mut(span.bytes.clone()).unwrap_or_default();
+                let target = rest.get_mut(span.bytes.clone()).unwrap_or_default();
                 let source = span.row * overlay.row_bytes;
                 let range = source + span.bytes.start..source + span.bytes.end;
                 blend_bytes(

@@ -1,4 +1,4 @@
-//! Colour arithmetic between a frame's components and RGB, in fixed point.
+//! Colour arithmetic between a frame's components and RGB.
 //!
 //! In: the colorimetry of a `gst_video::VideoInfo`. Out: [`Decoder`], components → RGB for reading frames, and
 //! [`Form`]s, premultiplied RGBA → premultiplied component for painting into them. Both follow ITU-R BT.601, BT.709 or
@@ -10,7 +10,6 @@ use gst_video::{VideoColorMatrix, VideoColorRange, VideoInfo};
 /// Fractional bits of the fixed-point coefficients.
 const FRACTION: u32 = 16;
 const ONE: f64 = (1 << FRACTION) as f64;
-const HALF: i32 = 1 << (FRACTION - 1);
 
 /// The colorimetry that decides component values; frames that agree in it can share a prepared overlay.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,18 +42,18 @@ impl Colorimetry {
     }
 }
 
-/// Frame components → RGB, each 0..=255.
+/// Frame components → RGB, each 0..=255. Components may lie between two stored levels: what is linear may be interpolated
+/// before it is decoded.
 #[derive(Clone, Debug)]
 pub struct Decoder {
-    luma_offset: i32,
-    chroma_offset: i32,
-    luma: i32,
-    red_v: i32,
-    green_u: i32,
-    green_v: i32,
-    blue_u: i32,
-    /// Stored R, G, B or grey → the same in full range.
-    levels: [u8; 256],
+    luma_offset: f32,
+    chroma_offset: f32,
+    /// Gain of luma, and of R, G, B or grey that are stored themselves.
+    luma: f32,
+    red_v: f32,
+    green_u: f32,
+    green_v: f32,
+    blue_u: f32,
 }
 
 impl Decoder {
@@ -64,42 +63,35 @@ impl Decoder {
         let (kr, kb) = colorimetry.kr_kb();
         let kg = 1.0 - kr - kb;
         let gain = |component: usize| 255.0 / f64::from(scale[component].max(1));
-        let fixed = |value: f64| (value * ONE).round() as i32;
-        let mut levels = [0; 256];
-        for (stored, level) in levels.iter_mut().enumerate() {
-            let full = (stored as f64 - f64::from(offset[0])) * gain(0);
-            *level = full.round().clamp(0.0, 255.0) as u8;
-        }
         Self {
-            luma_offset: offset[0],
-            chroma_offset: offset[1],
-            luma: fixed(gain(0)),
-            red_v: fixed(2.0 * (1.0 - kr) * gain(2)),
-            green_u: fixed(-2.0 * (1.0 - kb) * kb / kg * gain(1)),
-            green_v: fixed(-2.0 * (1.0 - kr) * kr / kg * gain(2)),
-            blue_u: fixed(2.0 * (1.0 - kb) * gain(1)),
-            levels,
+            luma_offset: offset[0] as f32,
+            chroma_offset: offset[1] as f32,
+            luma: gain(0) as f32,
+            red_v: (2.0 * (1.0 - kr) * gain(2)) as f32,
+            green_u: (-2.0 * (1.0 - kb) * kb / kg * gain(1)) as f32,
+            green_v: (-2.0 * (1.0 - kr) * kr / kg * gain(2)) as f32,
+            blue_u: (2.0 * (1.0 - kb) * gain(1)) as f32,
         }
     }
 
     /// One Y'CbCr pixel.
     #[inline(always)]
-    pub fn yuv(&self, y: u8, u: u8, v: u8) -> [u8; 3] {
-        let y = (i32::from(y) - self.luma_offset) * self.luma + HALF;
-        let u = i32::from(u) - self.chroma_offset;
-        let v = i32::from(v) - self.chroma_offset;
+    pub fn yuv(&self, [y, u, v]: [f32; 3]) -> [f32; 3] {
+        let y = (y - self.luma_offset) * self.luma;
+        let u = u - self.chroma_offset;
+        let v = v - self.chroma_offset;
         [
             y + v * self.red_v,
             y + u * self.green_u + v * self.green_v,
             y + u * self.blue_u,
         ]
-        .map(|value| (value >> FRACTION).clamp(0, 255) as u8)
+        .map(|value| value.clamp(0.0, 255.0))
     }
 
     /// One stored level of R, G, B or grey.
     #[inline(always)]
-    pub fn level(&self, stored: u8) -> u8 {
-        self.levels[usize::from(stored)]
+    pub fn level(&self, stored: f32) -> f32 {
+        ((stored - self.luma_offset) * self.luma).clamp(0.0, 255.0)
     }
 }
 

@@ -1,13 +1,15 @@
 //! Reading the pixels of a mapped video frame as RGB, in place, whatever its raw format.
 //!
 //! In: a `gst_video::VideoFrameRef`. Out: [`FramePixels`], from which the engine samples the network's input on the
-//! streaming thread. A network input takes some 360 000 pixels, so the format is decided once, outside of that loop:
-//! [`FramePixels::visit`] hands the loop a view whose layout the compiler knows.
+//! streaming thread. That must not take long, so the stored components are interpolated and RGB is made of the result.
+//! Of each plane two rows are mixed byte by byte, whatever the bytes mean, which vector instructions do; of the one row
+//! that is left, each component takes the bytes that it needs. The result differs from interpolated RGB by rounding, and
+//! where a stored Y'CbCr has no RGB in 0..=255.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use gst_video::prelude::*;
 
-use ::ssdcrp::ssd::Pixels;
+use ::ssdcrp::ssd::{Pixels, Tap};
 
 use super::colour::Decoder;
 use super::layout::{Component, Layout, strides};
@@ -15,44 +17,44 @@ use super::layout::{Component, Layout, strides};
 #[cfg(test)]
 mod tests;
 
-/// Work on a picture that shall be compiled for every layout by itself.
-pub trait Visitor {
-    type Output;
-    fn visit<P: Pixels>(self, pixels: &P) -> Self::Output;
-}
-
 /// A view of a mapped frame as RGB pixels of 0..=255 in full range; alpha is ignored.
 ///
-/// Subsampled chroma is taken from the sample that covers the pixel, without interpolation: the network's input is a
-/// reduced picture. An interlaced frame is one picture of all lines. A pixel outside of the frame is never an error:
-/// its colour is some other pixel's, or that of samples of 0.
+/// Subsampled chroma is taken from the sample that covers the pixel: the network's input is a reduced picture. An
+/// interlaced frame is one picture of all lines. A pixel outside of the frame is never an error: its samples are 0.
 #[derive(Debug)]
 pub struct FramePixels<'a> {
-    view: View<'a>,
+    size: (u32, u32),
+    planes: Vec<Plane<'a>>,
+    /// R, G, B; Y, U, V; or grey alone.
+    components: Vec<Component>,
+    kind: Kind,
+    interlaced: bool,
+    decoder: Decoder,
 }
 
-/// The layouts that differ in their arithmetic. `FORMATS` has no other.
+/// What the components are.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Rgb,
+    Yuv,
+    Grey,
+}
+
+/// Rows of bytes.
 #[derive(Debug)]
-enum View<'a> {
-    Packed3(Rgb<'a, 3>),
-    Packed4(Rgb<'a, 4>),
-    Planar420(Yuv<'a, 1, 1, 1>),
-    SemiPlanar420(Yuv<'a, 1, 2, 1>),
-    Packed422(Yuv<'a, 2, 4, 0>),
-    Grey(Grey<'a>),
+struct Plane<'a> {
+    data: &'a [u8],
+    stride: usize,
+    row_bytes: usize,
 }
 
-macro_rules! with_view {
-    ($view:expr, $pixels:ident => $body:expr) => {
-        match $view {
-            View::Packed3($pixels) => $body,
-            View::Packed4($pixels) => $body,
-            View::Planar420($pixels) => $body,
-            View::SemiPlanar420($pixels) => $body,
-            View::Packed422($pixels) => $body,
-            View::Grey($pixels) => $body,
-        }
-    };
+impl<'a> Plane<'a> {
+    /// A row without its padding; nothing beyond the end of the frame.
+    fn row(&self, row: usize) -> &'a [u8] {
+        let start = row.saturating_mul(self.stride);
+        let end = start.saturating_add(self.row_bytes);
+        self.data.get(start..end).unwrap_or_default()
+    }
 }
 
 impl<'a> FramePixels<'a> {
@@ -61,197 +63,162 @@ impl<'a> FramePixels<'a> {
     pub fn new(frame: &'a gst_video::VideoFrameRef<&gst::BufferRef>) -> Result<Self> {
         let info = frame.info();
         let layout = Layout::of(info)?;
-        let strides = strides(info, &layout)?;
-        let samples = |component: &Component| -> Result<Samples<'a>> {
-            let stride = strides.get(component.plane).copied().unwrap_or(0);
-            let data = u32::try_from(component.plane)
-                .map_err(anyhow::Error::from)
-                .and_then(|plane| Ok(frame.plane_data(plane)?))
-                .ok()
-                .and_then(|plane| plane.get(component.offset..))
-                .with_context(|| format!("the {} frame lacks pixel data", info.format()))?;
-            Ok(Samples { data, stride })
-        };
-        let size = (info.width(), info.height());
-        let decoder = Decoder::new(info);
-        let shape = |component: &Component| (component.step, component.across, component.down);
-        let view = match layout.components.as_slice() {
-            [grey] if shape(grey) == (1, 0, 0) => View::Grey(Grey {
-                size,
-                grey: samples(grey)?,
-                decoder,
-            }),
-            [red, green, blue, ..] if info.is_rgb() => {
-                let channels = [samples(red)?, samples(green)?, samples(blue)?];
-                match red.step {
-                    3 => View::Packed3(Rgb::new(size, channels, decoder)),
-                    4 => View::Packed4(Rgb::new(size, channels, decoder)),
-                    step => bail!("cannot read RGB pixels of {step} bytes"),
-                }
-            }
-            [luma, u, v] if info.is_yuv() => {
-                let interlaced = frame.is_interlaced();
-                let channels = [samples(luma)?, samples(u)?, samples(v)?];
-                match (shape(luma), shape(u)) {
-                    ((1, 0, 0), (1, 1, 1)) => {
-                        View::Planar420(Yuv::new(size, channels, interlaced, decoder))
-                    }
-                    ((1, 0, 0), (2, 1, 1)) => {
-                        View::SemiPlanar420(Yuv::new(size, channels, interlaced, decoder))
-                    }
-                    ((2, 0, 0), (4, 1, 0)) => {
-                        View::Packed422(Yuv::new(size, channels, interlaced, decoder))
-                    }
-                    other => bail!("cannot read Y'CbCr samples laid out as {other:?}"),
-                }
-            }
-            _ => bail!("cannot read {} video", info.format()),
-        };
-        Ok(Self { view })
+        let planes = (strides(info, &layout)?.into_iter().enumerate())
+            .map(|(plane, stride)| {
+                let data = frame
+                    .plane_data(u32::try_from(plane)?)
+                    .with_context(|| format!("the {} frame lacks pixel data", info.format()))?;
+                Ok(Plane {
+                    data,
+                    stride,
+                    row_bytes: layout.row_bytes(plane, info.width() as usize),
+                })
+            })
+            .collect::<Result<_>>()?;
+        let components: Vec<Component> = layout.components.into_iter().take(3).collect();
+        Ok(Self {
+            size: (info.width(), info.height()),
+            planes,
+            kind: match components.len() {
+                3 if info.is_rgb() => Kind::Rgb,
+                3 => Kind::Yuv,
+                _ => Kind::Grey,
+            },
+            components,
+            interlaced: frame.is_interlaced(),
+            decoder: Decoder::new(info),
+        })
     }
 
-    /// Runs `visitor` on the view of the frame's own layout: the way to read many pixels.
-    pub fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
-        with_view!(&self.view, pixels => visitor.visit(pixels))
+    /// The row of the component's plane that covers the row `y` of pixels.
+    fn row_of(&self, component: &Component, y: u32) -> usize {
+        component.row_of(y as usize, self.size.1 as usize, self.interlaced)
+    }
+
+    /// The components' values, not yet decoded, where the taps meet.
+    fn resample_components(&self, rows: &[Tap], columns: &[Tap], values: &mut [&mut [f32]]) {
+        let mut mixed = Vec::new();
+        for (index, plane) in self.planes.iter().enumerate() {
+            let mut components: Vec<_> = (self.components.iter().zip(values.iter_mut()))
+                .filter(|(component, _)| component.plane == index)
+                .map(|(component, values)| {
+                    let columns = pairs(component, columns);
+                    let values = values.chunks_exact_mut(columns.len().max(1));
+                    (component, columns, values)
+                })
+                .collect();
+            // Components of one plane are subsampled alike.
+            let Some(&(shape, ..)) = components.first() else {
+                continue;
+            };
+            mixed.clear();
+            mixed.resize(plane.row_bytes, 0);
+            for row in rows {
+                let [above, below] = [row.low, row.high].map(|y| plane.row(self.row_of(shape, y)));
+                mix(above, below, row.weight, &mut mixed);
+                for (_, columns, values) in &mut components {
+                    if let Some(values) = values.next() {
+                        pick(&mixed, columns, values);
+                    }
+                }
+            }
+        }
     }
 }
 
 impl Pixels for FramePixels<'_> {
     fn size(&self) -> (u32, u32) {
-        with_view!(&self.view, pixels => pixels.size())
+        self.size
     }
 
-    #[inline]
     fn rgb(&self, x: u32, y: u32) -> [u8; 3] {
-        with_view!(&self.view, pixels => pixels.rgb(x, y))
+        let stored = |index: usize| {
+            let component = self.components.get(index)?;
+            let row = (self.planes.get(component.plane)?).row(self.row_of(component, y));
+            row.get(component.byte_of(x as usize)).copied()
+        };
+        let stored = |index: usize| f32::from(stored(index).unwrap_or(0));
+        let decoder = &self.decoder;
+        let rgb = match self.kind {
+            Kind::Rgb => [0, 1, 2].map(|index| decoder.level(stored(index))),
+            Kind::Yuv => decoder.yuv([0, 1, 2].map(stored)),
+            Kind::Grey => [decoder.level(stored(0)); 3],
+        };
+        rgb.map(|value| value.round() as u8)
     }
-}
 
-/// The samples of one component: a plane from the component's first byte on.
-#[derive(Clone, Copy, Debug)]
-struct Samples<'a> {
-    data: &'a [u8],
-    stride: usize,
-}
-
-impl Samples<'_> {
-    #[inline(always)]
-    fn at(&self, row: usize, byte: usize) -> u8 {
-        self.data
-            .get(row * self.stride + byte)
-            .copied()
-            .unwrap_or(0)
-    }
-}
-
-/// Packed RGB in any order of channels, `STEP` bytes a pixel.
-#[derive(Debug)]
-struct Rgb<'a, const STEP: usize> {
-    size: (u32, u32),
-    channels: [Samples<'a>; 3],
-    decoder: Decoder,
-}
-
-impl<'a, const STEP: usize> Rgb<'a, STEP> {
-    fn new(size: (u32, u32), channels: [Samples<'a>; 3], decoder: Decoder) -> Self {
-        Self {
-            size,
-            channels,
-            decoder,
+    fn resample(&self, rows: &[Tap], columns: &[Tap], mut colours: [&mut [f32]; 3]) {
+        // Each component where one of the colours comes to stand.
+        self.resample_components(rows, columns, &mut colours);
+        let decoder = &self.decoder;
+        let [red, green, blue] = colours;
+        let decode = |values: &mut [f32]| {
+            let values = values.iter_mut();
+            values.for_each(|value| *value = decoder.level(*value));
+        };
+        match self.kind {
+            Kind::Rgb => [red, green, blue].into_iter().for_each(decode),
+            Kind::Yuv => {
+                for ((red, green), blue) in red.iter_mut().zip(green).zip(blue) {
+                    [*red, *green, *blue] = decoder.yuv([*red, *green, *blue]);
+                }
+            }
+            Kind::Grey => {
+                decode(red);
+                green.copy_from_slice(red);
+                blue.copy_from_slice(red);
+            }
         }
     }
 }
 
-impl<const STEP: usize> Pixels for Rgb<'_, STEP> {
-    fn size(&self) -> (u32, u32) {
-        self.size
-    }
+/// Fractional bits of a mixed row, and of weights.
+const MIXED: u32 = 6;
+const WEIGHT: u32 = 15;
 
-    #[inline(always)]
-    fn rgb(&self, x: u32, y: u32) -> [u8; 3] {
-        (self.channels).map(|channel| {
-            self.decoder
-                .level(channel.at(y as usize, x as usize * STEP))
+/// A weight of 0..1 in fixed point.
+fn fixed(weight: f32) -> i16 {
+    (weight * (1 << WEIGHT) as f32)
+        .round()
+        .min(f32::from(i16::MAX)) as i16
+}
+
+/// Mixes two rows: above·(1 − weight) + below·weight.
+fn mix(above: &[u8], below: &[u8], weight: f32, mixed: &mut [i16]) {
+    let weight = i32::from(fixed(weight));
+    for ((mixed, &above), &below) in mixed.iter_mut().zip(above).zip(below) {
+        let (above, below) = (i16::from(above), i16::from(below));
+        // The upper half of a product of 16 bits each, which is one vector instruction: 7 + 15 - 16 bits of fraction.
+        let rise = (i32::from((below - above) << (MIXED + 1)) * weight) >> 16;
+        *mixed = (above << MIXED) + rise as i16;
+    }
+}
+
+/// The bytes of two neighbouring samples, and how much of the second.
+struct Pair {
+    low: u32,
+    high: u32,
+    weight: i32,
+}
+
+/// Where in a row of its plane the component's samples for each of `columns` are.
+fn pairs(component: &Component, columns: &[Tap]) -> Vec<Pair> {
+    let byte = |x: u32| component.byte_of(x as usize) as u32;
+    (columns.iter())
+        .map(|column| Pair {
+            low: byte(column.low),
+            high: byte(column.high),
+            weight: fixed(column.weight).into(),
         })
-    }
+        .collect()
 }
 
-/// Y'CbCr with chroma halved across; `Y_STEP` and `C_STEP` bytes from a sample to the next, and 2^`DOWN` rows of pixels
-/// to a row of chroma.
-#[derive(Debug)]
-struct Yuv<'a, const Y_STEP: usize, const C_STEP: usize, const DOWN: u32> {
-    size: (u32, u32),
-    luma: Samples<'a>,
-    u: Samples<'a>,
-    v: Samples<'a>,
-    interlaced: bool,
-    last_chroma_row: usize,
-    decoder: Decoder,
-}
-
-impl<'a, const Y_STEP: usize, const C_STEP: usize, const DOWN: u32> Yuv<'a, Y_STEP, C_STEP, DOWN> {
-    fn new(
-        size: (u32, u32),
-        [luma, u, v]: [Samples<'a>; 3],
-        interlaced: bool,
-        decoder: Decoder,
-    ) -> Self {
-        Self {
-            size,
-            luma,
-            u,
-            v,
-            interlaced: interlaced && DOWN == 1,
-            last_chroma_row: (size.1.div_ceil(1 << DOWN) as usize).saturating_sub(1),
-            decoder,
-        }
-    }
-
-    /// The row of chroma that covers pixel row `y`: the inverse of `Component::pixel_rows`.
-    #[inline(always)]
-    fn chroma_row(&self, y: usize) -> usize {
-        if self.interlaced {
-            (((y >> 2) << 1) | (y & 1)).min(self.last_chroma_row)
-        } else {
-            y >> DOWN
-        }
-    }
-}
-
-impl<const Y_STEP: usize, const C_STEP: usize, const DOWN: u32> Pixels
-    for Yuv<'_, Y_STEP, C_STEP, DOWN>
-{
-    fn size(&self) -> (u32, u32) {
-        self.size
-    }
-
-    #[inline(always)]
-    fn rgb(&self, x: u32, y: u32) -> [u8; 3] {
-        let (x, y) = (x as usize, y as usize);
-        let (row, byte) = (self.chroma_row(y), (x >> 1) * C_STEP);
-        self.decoder.yuv(
-            self.luma.at(y, x * Y_STEP),
-            self.u.at(row, byte),
-            self.v.at(row, byte),
-        )
-    }
-}
-
-/// Eight bits of grey.
-#[derive(Debug)]
-struct Grey<'a> {
-    size: (u32, u32),
-    grey: Samples<'a>,
-    decoder: Decoder,
-}
-
-impl Pixels for Grey<'_> {
-    fn size(&self) -> (u32, u32) {
-        self.size
-    }
-
-    #[inline(always)]
-    fn rgb(&self, x: u32, y: u32) -> [u8; 3] {
-        [self.decoder.level(self.grey.at(y as usize, x as usize)); 3]
+/// Interpolates along a mixed row.
+fn pick(mixed: &[i16], columns: &[Pair], values: &mut [f32]) {
+    const UNIT: f32 = 1.0 / (1 << (MIXED + WEIGHT)) as f32;
+    let sample = |byte: u32| i32::from(mixed.get(byte as usize).copied().unwrap_or(0));
+    for (value, column) in values.iter_mut().zip(columns) {
+        let (low, high) = (sample(column.low), sample(column.high));
+        *value = ((low << WEIGHT) + (high - low) * column.weight) as f32 * UNIT;
     }
 }

@@ -12,14 +12,14 @@ use gst_base::subclass::prelude::*;
 use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 
+use ::ssdcrp::ssd::Model;
 use ::ssdcrp::ssd::preprocess::sample;
-use ::ssdcrp::ssd::{Model, NetworkInput, Pixels};
 use ::ssdcrp::worker::Worker;
 
 use super::Mode;
 use super::analysis::{self, Analysis, Job, Outcome, Report};
 use super::failure;
-use super::frame_pixels::{FramePixels, Visitor};
+use super::frame_pixels::FramePixels;
 use super::layout::FORMATS;
 use super::properties;
 use super::results::Stamp;
@@ -262,7 +262,11 @@ impl SsdCrp {
         };
         let stretch = state.stretch.load(Ordering::Relaxed);
         let job = Job {
-            input: FramePixels::new(frame)?.visit(Sampler(&state.model))?,
+            input: sample(
+                &FramePixels::new(frame)?,
+                state.model.input_size,
+                &state.model.manifest.input,
+            )?,
             stamp,
             stretch,
             info: frame.info().clone(),
@@ -307,15 +311,4 @@ fn post(element: &super::SsdCrp, report: Report) {
         .build();
     // An element without a bus has nobody to tell.
     let _ = element.post_message(message);
-}
-
-/// Samples the network's input from pixels of any layout.
-struct Sampler<'a>(&'a Model);
-
-impl Visitor for Sampler<'_> {
-    type Output = Result<NetworkInput>;
-
-    fn visit<P: Pixels>(self, pixels: &P) -> Self::Output {
-        sample(pixels, self.0.input_size, &self.0.manifest.input)
-    }
 }

@@ -78,6 +78,20 @@ impl Component {
         };
         [first.min(last), second.min(last)]
     }
+
+    /// The row of samples that covers row `y` of the pixels: the inverse of [`pixel_rows`](Self::pixel_rows).
+    pub fn row_of(&self, y: usize, height: usize, interlaced: bool) -> usize {
+        if self.down == 1 && interlaced {
+            (((y >> 2) << 1) | (y & 1)).min(self.rows(height).saturating_sub(1))
+        } else {
+            y >> self.down
+        }
+    }
+
+    /// Where in a row of the plane the sample is that covers column `x` of the pixels.
+    pub fn byte_of(&self, x: usize) -> usize {
+        self.offset + (x >> self.across) * self.step
+    }
 }
 
 /// The memory layout of one raw format.

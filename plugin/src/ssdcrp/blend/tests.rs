@@ -9,6 +9,7 @@ use super::super::test_frames::{
     read_by_gstreamer,
 };
 use super::*;
+use ::ssdcrp::overlay::washed;
 
 fn canvas((width, height): (u32, u32), pixel: impl Fn(u32, u32) -> [u8; 4]) -> Canvas {
     let pixels = (0..height)

@@ -9,6 +9,10 @@ use super::super::test_frames::{
 };
 use super::*;
 
+use ::ssdcrp::ssd::Model;
+use ::ssdcrp::ssd::manifest::Input;
+use ::ssdcrp::ssd::preprocess::sample;
+
 /// GStreamer's matrices have few bits of fraction: with noise, which holds colours of any strength, it is off by up to
 /// three where the exact equations below are met.
 const TOLERANCE: u8 = 3;
@@ -122,11 +126,11 @@ fn decoding_meets_the_equations() {
                 let r = lightness + 2.0 * (1.0 - kr) * red;
                 let b = lightness + 2.0 * (1.0 - kb) * blue;
                 let g = (lightness - kr * r - kb * b) / (1.0 - kr - kb);
-                let found = decoder.yuv(y, u, v);
+                let found = decoder.yuv([y, u, v].map(|stored| stored as f32));
                 for (found, exact) in found.into_iter().zip([r, g, b]) {
                     let exact = (255.0 * exact).clamp(0.0, 255.0);
                     assert!(
-                        (f64::from(found) - exact).abs() < 0.51,
+                        (f64::from(found) - exact).abs() < 1e-3,
                         "{matrix:?} {range:?}: ({y}, {u}, {v}) gives {found} instead of {exact}"
                     );
                 }
@@ -196,26 +200,61 @@ fn interlaced_chroma_belongs_to_its_field() {
     }
 }
 
-#[test]
-fn visiting_sees_what_reading_sees() {
-    struct Collect;
-    impl Visitor for Collect {
-        type Output = Vec<[u8; 3]>;
-        fn visit<P: Pixels>(self, pixels: &P) -> Self::Output {
-            let (width, height) = pixels.size();
-            (0..height)
-                .flat_map(|y| (0..width).map(move |x| (x, y)))
-                .map(|(x, y)| pixels.rgb(x, y))
-                .collect()
-        }
+/// The frame without its own way of resampling.
+struct ByPixel<'a>(FramePixels<'a>);
+
+impl Pixels for ByPixel<'_> {
+    fn size(&self) -> (u32, u32) {
+        self.0.size()
     }
+
+    fn rgb(&self, x: u32, y: u32) -> [u8; 3] {
+        self.0.rgb(x, y)
+    }
+}
+
+/// A network input of 30x23 pixels, levels of 0..=255.
+fn sampled(pixels: &impl Pixels) -> Vec<f32> {
+    let input = Input {
+        mean: [0.0; 3],
+        std: [1.0; 3],
+        ..Model::built_in().unwrap().manifest.input.clone()
+    };
+    let sampled = sample(pixels, (30, 23), &input).unwrap();
+    sampled.tensor.into_raw_vec_and_offset().0
+}
+
+#[test]
+fn interpolated_components_are_the_interpolated_rgb() {
+    // No colour here is near the borders of RGB, where Y'CbCr is not linear any more.
+    let picture = |x: u32, y: u32| [(x * 37 + y * 11) % 90, (x * 5 + y * 53) % 90, (x * y) % 90];
     for &format in FORMATS {
-        let info = info(format, (17, 9));
-        let mut noise = buffer(&info, true);
-        fill_with_noise(&mut noise);
-        let frame = VideoFrameRef::from_buffer_ref_readable(&noise, &info).unwrap();
-        let visited = FramePixels::new(&frame).unwrap().visit(Collect);
-        assert_eq!(visited, read(&info, &noise), "{format}");
+        for size in SIZES.into_iter().chain([(31, 23), (64, 47)]) {
+            for interlaced in [false, true] {
+                let mode = if interlaced {
+                    gst_video::VideoInterlaceMode::Interleaved
+                } else {
+                    gst_video::VideoInterlaceMode::Progressive
+                };
+                let info = info(format, size);
+                let shown = frame(&info, true, |x, y| {
+                    picture(x, y).map(|value| 80 + value as u8)
+                });
+                let info = VideoInfo::builder(format, size.0, size.1)
+                    .interlace_mode(mode)
+                    .build()
+                    .unwrap();
+                let mapped = VideoFrameRef::from_buffer_ref_readable(&shown, &info).unwrap();
+                let pixels = || FramePixels::new(&mapped).unwrap();
+                let (found, expected) = (sampled(&pixels()), sampled(&ByPixel(pixels())));
+                for (place, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                    assert!(
+                        (found - expected).abs() <= 0.55,
+                        "{format} {size:?} {mode:?}: {place} is {found} instead of {expected}"
+                    );
+                }
+            }
+        }
     }
 }
 
@@ -228,7 +267,9 @@ fn pixels_outside_of_the_frame_do_no_harm() {
         let frame = VideoFrameRef::from_buffer_ref_readable(&noise, &info).unwrap();
         let pixels = FramePixels::new(&frame).unwrap();
         let nothing = if info.is_yuv() {
-            Decoder::new(&info).yuv(0, 0, 0)
+            Decoder::new(&info)
+                .yuv([0.0; 3])
+                .map(|value| value.round() as u8)
         } else {
             [0; 3]
         };

@@ -1,0 +1,210 @@
+//! What the element costs the thread that carries the video: `cargo bench -p gst-plugin-ssdcrp --bench streaming_thread`.
+//!
+//! Frames of the footage, at their own size and enlarged to 1080p, go through `ssdcrp` in live mode at the pace of a
+//! camera, and for comparison through `identity` and through a `textoverlay` that writes a line. All take turns, round by
+//! round, so that a noisy machine disturbs them alike. A frame's time is what pushing it into the element takes until it
+//! has come out: the delay that the element adds. Frames are writable, as a decoder's that keeps none of them are.
+//!
+//! `ROUNDS` (default 3) and `DURATION` (default 2) set how often, and for how many seconds, each takes its turn.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use gst::prelude::*;
+use gst_check::Harness;
+
+/// Width, height and frames per second.
+const VIDEOS: [(u32, u32, u32); 2] = [(768, 576, 25), (1920, 1080, 30)];
+const FORMATS: [&str; 3] = ["I420", "NV12", "BGRx"];
+/// As of a launch line, with the name of the pad that takes the video.
+const ELEMENTS: [(&str, &str); 3] = [
+    ("identity", "sink"),
+    ("textoverlay text=sheep", "video_sink"),
+    ("ssdcrp threads=2", "sink"),
+];
+
+fn main() -> Result<()> {
+    gst::init()?;
+    gstssdcrp::plugin_register_static()?;
+    let (rounds, seconds) = (setting("ROUNDS", 3)?, setting("DURATION", 2)?);
+    let mut rows = Vec::new();
+    for (width, height, rate) in VIDEOS {
+        for format in FORMATS {
+            let caps = format!(
+                "video/x-raw,format={format},width={width},height={height},framerate={rate}/1,pixel-aspect-ratio=1/1"
+            );
+            let frames = frames(&caps)?;
+            for (line, pad) in ELEMENTS {
+                let name = format!("{width}x{height} {format:5} {line}");
+                rows.push(Row::new(name, line, pad, &caps, &frames, rate)?);
+            }
+        }
+    }
+    for _ in 0..rounds {
+        for row in &mut rows {
+            row.take_turn(Duration::from_secs(seconds))?;
+        }
+    }
+    println!(
+        "{:42} {:>8} {:>17} {:>8} {:>11} {:>9} {:>6}",
+        "", "median", "10 to 90 %", "most", "frames", "results", "CPU"
+    );
+    rows.iter_mut().for_each(Row::report);
+    Ok(())
+}
+
+fn setting(name: &str, default: u64) -> Result<u64> {
+    std::env::var(name).map_or(Ok(default), |value| {
+        value.parse().with_context(|| format!("{name}={value}"))
+    })
+}
+
+/// Ten frames of the footage as `caps` says.
+fn frames(caps: &str) -> Result<Vec<gst::Buffer>> {
+    let folder = |name| Some(PathBuf::from(std::env::var_os(name)?));
+    let cache = folder("SSDCRP_CACHE")
+        .or_else(|| Some(folder("XDG_CACHE_HOME")?.join("ssdcrp")))
+        .or_else(|| Some(folder("HOME")?.join(".cache/ssdcrp")))
+        .context("no home folder")?;
+    let footage = cache.join("footage/vtest.avi");
+    ensure!(
+        footage.is_file(),
+        "{} is missing: make bench puts it there",
+        footage.display()
+    );
+    let pipeline = gst::parse::launch(&format!(
+        "filesrc location={} ! decodebin ! videoconvert ! videoscale ! videorate ! {caps} ! appsink name=sink sync=false max-buffers=1",
+        footage.display()
+    ))?;
+    let pipeline = pipeline
+        .downcast::<gst::Pipeline>()
+        .ok()
+        .context("a pipeline")?;
+    let sink = pipeline
+        .by_name("sink")
+        .and_then(|sink| sink.downcast::<gst_app::AppSink>().ok());
+    let sink = sink.context("an appsink")?;
+    pipeline.set_state(gst::State::Playing)?;
+    let frames = (0..10)
+        .map(|_| sink.pull_sample()?.buffer_owned().context("a frame"))
+        .collect();
+    pipeline.set_state(gst::State::Null)?;
+    frames
+}
+
+/// One element, fed with one kind of video.
+struct Row {
+    name: String,
+    harness: Harness,
+    bus: gst::Bus,
+    frames: Vec<gst::Buffer>,
+    interval: Duration,
+    next: u64,
+    /// Milliseconds, one for each frame that went in.
+    times: Vec<f64>,
+    came_out: usize,
+    results: usize,
+    /// Of the whole process, and of the clock.
+    cpu: Duration,
+    wall: Duration,
+}
+
+impl Row {
+    fn new(
+        name: String,
+        line: &str,
+        pad: &str,
+        caps: &str,
+        frames: &[gst::Buffer],
+        rate: u32,
+    ) -> Result<Self> {
+        let element = gst::parse::launch(line)?;
+        let bus = gst::Bus::new();
+        element.set_bus(Some(&bus));
+        let mut harness = Harness::with_element(&element, Some(pad), Some("src"));
+        harness.set_src_caps(caps.parse()?);
+        let mut row = Self {
+            name,
+            harness,
+            bus,
+            frames: frames.to_vec(),
+            interval: Duration::from_secs(1) / rate,
+            next: 0,
+            times: Vec::new(),
+            came_out: 0,
+            results: 0,
+            cpu: Duration::ZERO,
+            wall: Duration::ZERO,
+        };
+        // Not counted: the first frames allocate, load fonts and compile the network.
+        row.take_turn(Duration::from_millis(1500))?;
+        row.times.clear();
+        (row.came_out, row.results) = (0, 0);
+        (row.cpu, row.wall) = (Duration::ZERO, Duration::ZERO);
+        Ok(row)
+    }
+
+    fn take_turn(&mut self, length: Duration) -> Result<()> {
+        self.results(); // of frames that were still in the worker's hand
+        let (started, cpu) = (Instant::now(), cpu_time()?);
+        let mut due = started;
+        while started.elapsed() < length {
+            let mut frame = self.frames[self.next as usize % self.frames.len()].copy_deep()?;
+            let time = gst::ClockTime::from_nseconds(self.interval.as_nanos() as u64);
+            let frame_mut = frame.get_mut().context("a writable frame")?;
+            frame_mut.set_pts(self.next * time);
+            frame_mut.set_duration(time);
+            self.next += 1;
+            let pushed = Instant::now();
+            self.harness.push(frame)?;
+            self.times.push(pushed.elapsed().as_secs_f64() * 1e3);
+            while self.harness.try_pull().is_some() {
+                self.came_out += 1;
+            }
+            due += self.interval;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+        self.cpu += cpu_time()? - cpu;
+        self.wall += started.elapsed();
+        self.results += self.results();
+        // What was begun ends before the next one's turn.
+        std::thread::sleep(Duration::from_millis(300));
+        Ok(())
+    }
+
+    /// Element messages since the last call.
+    fn results(&self) -> usize {
+        self.bus
+            .iter()
+            .filter(|message| message.type_() == gst::MessageType::Element)
+            .count()
+    }
+
+    fn report(&mut self) {
+        self.times.sort_by(f64::total_cmp);
+        let part = |share: f64| self.times[((self.times.len() - 1) as f64 * share) as usize];
+        println!(
+            "{:42} {:5.2} ms {:6.2} to {:5.2} ms {:5.2} ms {:4} of {:4} {:5.1} /s {:4.0} %",
+            self.name,
+            part(0.5),
+            part(0.1),
+            part(0.9),
+            part(1.0),
+            self.came_out,
+            self.times.len(),
+            self.results as f64 / self.wall.as_secs_f64(),
+            100.0 * self.cpu.as_secs_f64() / self.wall.as_secs_f64(),
+        );
+    }
+}
+
+/// What the process has used of the processor so far, in hundredths of a second.
+fn cpu_time() -> Result<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // Behind the name in brackets the third field is the first: utime and stime are the 14th and 15th.
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks: u64 = ticks.map(str::parse::<u64>).sum::<Result<_, _>>()?;
+    Ok(Duration::from_millis(10 * ticks))
+}
