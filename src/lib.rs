@@ -9,6 +9,7 @@
 //! * [`crp`] compiles relevance propagation into an ONNX graph and answers [`crp::Target`]s with relevance.
 //! * [`heatmap`] normalises and colours relevance; [`overlay`] draws it with boxes and labels.
 //! * [`evaluate`] measures how good explanations are.
+//! * [`monitor`] says which detections of a stream look wrong, and which question that raises.
 //! * [`worker`] keeps all of that off the thread that carries a video.
 //!
 //! Modules only use those named before them. Nothing here knows GStreamer: the element lives in the crate `gst-plugin-ssdcrp`.
@@ -18,6 +19,7 @@
 pub mod crp;
 pub mod evaluate;
 pub mod heatmap;
+pub mod monitor;
 pub mod onnx;
 pub mod overlay;
 pub mod runtime;

@@ -1,0 +1,59 @@
+//! From when on something is an event.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// A threshold for each kind of event; `None` switches the kind off.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The class is in doubt where its runner-up at the same default box has at least this share of its score, 0..=1. Where the default model is right, it has
+    /// hardly more than 0.1; where it takes a horse for a sheep, 0.24.
+    pub ambiguous_class: Option<f32>,
+    /// An object whose class is another one than so long ago or less flickers.
+    pub class_flicker: Option<Duration>,
+    /// The class ids that may be there; off by default.
+    pub expected_classes: Option<BTreeSet<usize>>,
+    /// The box jumps where an edge, the centre or the size is off the course of the last boxes by more than this share of the box's own size. Boxes of
+    /// small walking people are off by a third of their width every few seconds.
+    pub box_jitter: Option<f32>,
+    /// Two boxes of one class are on one object where the smaller one lies in the larger one by at least this share of its area, 0..=1.
+    pub fragment: Option<f32>,
+    /// A box lies over two objects where two others of its class, apart from each other, lie in it by at least this share of their areas, 0..=1.
+    pub merge: Option<f32>,
+    /// A score below it is a low one. Detections have a threshold of their own, so the two limit a band.
+    pub low_confidence: Option<f32>,
+    /// What is wrong with a single frame is raised when so many sightings of the object in a row show it; at least 1. What changes from one frame to the next,
+    /// class and box, is raised at once.
+    pub confirm: usize,
+    /// After an event, the same kind is not raised again for the same object for so long.
+    pub cooldown: Duration,
+    /// An object that was not seen for longer than this is a new one when it comes back.
+    pub forget: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            ambiguous_class: Some(0.2),
+            class_flicker: Some(Duration::from_secs(1)),
+            expected_classes: None,
+            box_jitter: Some(0.5),
+            fragment: Some(0.8),
+            merge: Some(0.65),
+            low_confidence: Some(0.55),
+            confirm: 3,
+            cooldown: Duration::from_secs(10),
+            forget: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Settings {
+    /// For pictures that have nothing to do with each other: one sighting is all there is.
+    pub fn for_stills() -> Self {
+        Self {
+            confirm: 1,
+            ..Self::default()
+        }
+    }
+}

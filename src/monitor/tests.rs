@@ -1,0 +1,343 @@
+//! Detections that a small film might have, and what the monitor says to them.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::ssd::labels::Labels;
+
+const DOG: usize = 1;
+const CAT: usize = 2;
+
+/// A detection at a default box of its own.
+fn seen(class: usize, score: f32, rect: [f32; 4]) -> Detection {
+    let place = rect.map(|edge| (edge * 9.0) as usize % 9);
+    Detection {
+        class,
+        score,
+        rect,
+        default_box: place.iter().fold(0, |place, edge| place * 9 + edge),
+        logits: vec![0.0; 4],
+        offsets: [0.0; 4],
+        runner_up: Some((3 - class.min(2), 0.01)),
+    }
+}
+
+fn moved([x0, y0, x1, y1]: [f32; 4], x: f32, y: f32) -> [f32; 4] {
+    [x0 + x, y0 + y, x1 + x, y1 + y]
+}
+
+const HERE: [f32; 4] = [0.2, 0.2, 0.4, 0.5];
+const THERE: [f32; 4] = [0.6, 0.5, 0.9, 0.9];
+
+/// The events of each frame, ten frames a second, as (kind, target, contrast).
+fn film(settings: &Settings, frames: &[Vec<Detection>]) -> Vec<Vec<(Kind, String, String)>> {
+    let mut monitor = Monitor::new(settings.clone());
+    frames
+        .iter()
+        .enumerate()
+        .map(|(index, detections)| {
+            let events = monitor.observe(Duration::from_millis(100 * index as u64), detections);
+            events
+                .iter()
+                .map(|event| {
+                    let contrast = event.target.contrast.as_ref();
+                    (
+                        event.finding.kind(),
+                        event.target.output.to_string(),
+                        contrast.map_or(String::new(), ToString::to_string),
+                    )
+                })
+                .collect()
+        })
+        .collect()
+}
+
+/// All events of a film with the frames that they are in.
+fn events(settings: &Settings, frames: &[Vec<Detection>]) -> Vec<(usize, Kind, String, String)> {
+    let all = film(settings, frames).into_iter().enumerate();
+    all.flat_map(|(frame, events)| {
+        events
+            .into_iter()
+            .map(move |(kind, target, contrast)| (frame, kind, target, contrast))
+    })
+    .collect()
+}
+
+fn expected(
+    frame: usize,
+    kind: Kind,
+    target: &str,
+    contrast: &str,
+) -> (usize, Kind, String, String) {
+    (frame, kind, target.to_owned(), contrast.to_owned())
+}
+
+#[test]
+fn sure_objects_on_their_way_raise_nothing() {
+    let frames: Vec<_> = (0..60)
+        .map(|n| {
+            let n = n as f32;
+            vec![
+                seen(DOG, 0.9, moved(HERE, 0.008 * n, 0.004 * n)),
+                seen(CAT, 0.8, moved(THERE, -0.006 * n, 0.0)),
+            ]
+        })
+        .collect();
+    assert_eq!(events(&Settings::default(), &frames), []);
+}
+
+#[test]
+fn a_near_runner_up_is_asked_about_when_it_stays_and_again_after_the_cooldown() {
+    let doubtful = Detection {
+        runner_up: Some((CAT, 0.5)),
+        ..seen(DOG, 0.9, HERE)
+    };
+    let sure = seen(DOG, 0.9, HERE);
+    let mut frames = vec![vec![sure], vec![doubtful.clone()], vec![doubtful.clone()]];
+    frames.push(vec![seen(DOG, 0.9, HERE)]);
+    frames.extend(std::iter::repeat_n(vec![doubtful], 120));
+    assert_eq!(
+        events(&Settings::default(), &frames),
+        [6, 106].map(|frame| expected(frame, Kind::AmbiguousClass, "class:1", "class:2"))
+    );
+}
+
+#[test]
+fn a_class_that_changes_is_asked_about_at_once() {
+    let dog = || vec![seen(DOG, 0.9, HERE)];
+    let cat = || vec![seen(CAT, 0.7, moved(HERE, 0.01, 0.0))];
+    let found = events(&Settings::default(), &[dog(), dog(), cat(), dog()]);
+    // Back again within the cooldown.
+    assert_eq!(
+        found,
+        [expected(2, Kind::ClassFlicker, "class:2", "class:1")]
+    );
+    let mut late = vec![dog()];
+    late.extend(std::iter::repeat_n(vec![], 14));
+    late.push(cat());
+    assert_eq!(events(&Settings::default(), &late), []);
+}
+
+#[test]
+fn classes_at_one_default_box_are_one_object() {
+    let pair = |dog: f32, cat: f32| {
+        let mut pair = vec![seen(DOG, dog, HERE), seen(CAT, cat, HERE)];
+        pair.sort_by(|a, b| b.score.total_cmp(&a.score));
+        pair
+    };
+    let found = events(&Settings::default(), &[pair(0.7, 0.6), pair(0.6, 0.7)]);
+    assert_eq!(
+        found,
+        [expected(1, Kind::ClassFlicker, "class:2", "class:1")]
+    );
+}
+
+#[test]
+fn only_expected_classes_pass() {
+    let settings = Settings {
+        expected_classes: Some([DOG].into()),
+        ..Settings::for_stills()
+    };
+    let frames = [vec![seen(DOG, 0.9, HERE), seen(CAT, 0.9, THERE)]];
+    assert_eq!(
+        events(&settings, &frames),
+        [expected(0, Kind::UnexpectedClass, "class:2", "class:1")]
+    );
+    // With no other class there is nothing to contrast with.
+    let mut alone = seen(CAT, 0.9, THERE);
+    alone.runner_up = None;
+    assert_eq!(
+        events(&settings, &[vec![alone]]),
+        [expected(0, Kind::UnexpectedClass, "class:2", "")]
+    );
+}
+
+#[test]
+fn the_part_of_the_box_that_jumps_is_asked_about() {
+    let [x0, y0, x1, y1] = HERE;
+    for (jumped, target) in [
+        (moved(HERE, 0.11, 0.0), "offset:cx+"),
+        (moved(HERE, 0.0, -0.16), "offset:cy-"),
+        ([x0 - 0.11, y0, x1 + 0.11, y1], "offset:w+"),
+        ([x0, y0 - 0.16, x1, y1 + 0.16], "offset:h+"),
+        ([x0 - 0.11, y0, x1, y1], "edge:left-"),
+        ([x0, y0, x1, y1 - 0.16], "edge:bottom-"),
+    ] {
+        let mut frames = vec![vec![seen(DOG, 0.9, HERE)]; 6];
+        frames.extend(vec![vec![seen(DOG, 0.9, jumped)]; 6]);
+        let found = events(&Settings::default(), &frames);
+        assert_eq!(found, [expected(6, Kind::BoxJitter, target, "")]);
+    }
+}
+
+#[test]
+fn one_box_over_two_and_two_boxes_on_one() {
+    // The boxes of horses.jpg and giraffe.jpg, of which the default model makes these very mistakes.
+    let horses = [
+        (0.97, [0.008, 0.379, 0.431, 0.795]),
+        (0.79, [0.317, 0.342, 0.556, 0.686]),
+        (0.63, [0.085, 0.346, 0.541, 0.746]),
+    ];
+    let zebras = [
+        (0.98, [0.556, 0.408, 0.85, 0.87]),
+        (0.61, [0.396, 0.22, 0.856, 0.856]),
+    ];
+    let frame = |boxes: &[(f32, [f32; 4])]| -> Vec<Detection> {
+        boxes
+            .iter()
+            .map(|&(score, rect)| seen(DOG, score, rect))
+            .collect()
+    };
+    let mut monitor = Monitor::new(Settings::for_stills());
+    let found = monitor.observe(Duration::ZERO, &frame(&horses));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        found[0].finding,
+        Finding::Merge {
+            over: [horses[0].1, horses[1].1]
+        }
+    );
+    assert_eq!(found[0].detection.rect, horses[2].1);
+    assert_eq!(found[0].target.output.to_string(), "offset:w+");
+
+    assert_eq!(
+        events(&Settings::for_stills(), &[frame(&zebras)]),
+        [expected(0, Kind::Fragment, "edge:left-", "")]
+    );
+    let off = Settings {
+        fragment: None,
+        merge: None,
+        ..Settings::for_stills()
+    };
+    assert_eq!(events(&off, &[frame(&zebras), frame(&horses)]), []);
+}
+
+#[test]
+fn a_low_score_is_asked_about_without_a_rival() {
+    let frames = [vec![seen(DOG, 0.52, HERE), seen(DOG, 0.56, THERE)]];
+    assert_eq!(
+        events(&Settings::for_stills(), &frames),
+        [expected(0, Kind::LowConfidence, "class:1", "")]
+    );
+}
+
+#[test]
+fn every_kind_can_be_off() {
+    let off = Settings {
+        ambiguous_class: None,
+        class_flicker: None,
+        expected_classes: None,
+        box_jitter: None,
+        fragment: None,
+        merge: None,
+        low_confidence: None,
+        ..Settings::for_stills()
+    };
+    let frames: Vec<_> = (0..12)
+        .map(|n| {
+            vec![
+                seen(
+                    1 + n % 2,
+                    0.51,
+                    moved(HERE, if n > 6 { 0.11 } else { 0.0 }, 0.0),
+                ),
+                seen(DOG, 0.5, [0.2, 0.2, 0.3, 0.3]),
+            ]
+        })
+        .collect();
+    assert_eq!(events(&off, &frames), []);
+    assert!(events(&Settings::for_stills(), &frames).len() > 3);
+}
+
+#[test]
+fn a_seek_back_forgets_and_an_object_keeps_its_number() {
+    let settings = Settings {
+        ambiguous_class: Some(0.0),
+        cooldown: Duration::ZERO,
+        ..Settings::for_stills()
+    };
+    let mut monitor = Monitor::new(settings);
+    let mut numbers = Vec::new();
+    for time in [1.0, 1.1, 1.2, 0.5, 4.0] {
+        let events = monitor.observe(Duration::from_secs_f64(time), &[seen(DOG, 0.9, HERE)]);
+        numbers.extend(events.iter().map(|event| event.object));
+    }
+    assert_eq!(numbers, [0, 0, 0, 1, 2]);
+}
+
+#[test]
+fn kinds_and_words_are_for_people() {
+    for kind in Kind::ALL {
+        assert_eq!(kind.to_string().parse::<Kind>().unwrap(), kind);
+    }
+    let error = "jitter".parse::<Kind>().unwrap_err().to_string();
+    assert!(error.contains("box-jitter, fragment"), "{error}");
+    let labels: Labels = ["background", "dog", "cat"].into_iter().collect();
+    let mut monitor = Monitor::new(Settings::for_stills());
+    let doubtful = Detection {
+        runner_up: Some((CAT, 0.5)),
+        ..seen(DOG, 0.9, HERE)
+    };
+    let event = &monitor.observe(Duration::ZERO, &[doubtful])[0];
+    assert_eq!(event.words(&labels), "dog, or cat?");
+}
+
+/// Any detection, broken ones included.
+fn any_detection() -> impl Strategy<Value = Detection> {
+    let edge = prop_oneof![9 => 0.0..1.0_f32, 1 => Just(f32::NAN), 1 => Just(f32::INFINITY)];
+    let rect = prop::array::uniform4(edge);
+    let runner_up = prop::option::of((0..4_usize, 0.0..1.0_f32));
+    (1..4_usize, 0.0..1.0_f32, rect, runner_up).prop_map(|(class, score, rect, runner_up)| {
+        Detection {
+            runner_up: runner_up.filter(|(rival, _)| *rival != class),
+            ..seen(class, score, rect)
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn anything_can_be_observed_and_the_same_gives_the_same(
+        frames in prop::collection::vec(
+            (0..5_000_u64, prop::collection::vec(any_detection(), 0..8)), 0..30)
+    ) {
+        let watch = || {
+            let mut monitor = Monitor::new(Settings { expected_classes: Some([1].into()), ..Settings::default() });
+            let mut time = 0;
+            let mut all = Vec::new();
+            for (step, detections) in &frames {
+                // Now and then the stream goes back.
+                time = if *step > 4_800 { time / 2 } else { time + step };
+                all.extend(monitor.observe(Duration::from_millis(time), detections));
+            }
+            all
+        };
+        let events = watch();
+        prop_assert_eq!(&events, &watch());
+        for event in &events {
+            prop_assert!((0.0..=1.0).contains(&event.severity), "{event:?}");
+            prop_assert_eq!(event.target.default_box, event.detection.default_box);
+            prop_assert!(event.target.contrast != Some(crate::crp::Contrast::Class(event.detection.class.to_string())));
+        }
+    }
+
+    /// However an object behaves, one kind of event is raised for it once in a cooldown.
+    #[test]
+    fn the_cooldown_holds(scores in prop::collection::vec((1..3_usize, 0.3..1.0_f32, 0.0..1.0_f32), 1..200)) {
+        let settings = Settings::for_stills();
+        let mut monitor = Monitor::new(settings.clone());
+        let mut last = std::collections::BTreeMap::new();
+        for (index, (class, score, rival)) in scores.into_iter().enumerate() {
+            let time = Duration::from_millis(500 * index as u64);
+            let detection = Detection { runner_up: Some((3, rival)), ..seen(class, score, HERE) };
+            for event in monitor.observe(time, &[detection]) {
+                prop_assert_eq!(event.object, 0);
+                if let Some(before) = last.insert(event.finding.kind(), time) {
+                    prop_assert!(time - before >= settings.cooldown);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! One object over time: its last box and class, what was suspected of it so far, and what was raised when.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::course::Course;
+use super::event::{Finding, Kind, Suspicion};
+use super::settings::Settings;
+use crate::ssd::Detection;
+use crate::ssd::nms::intersection_over_union;
+
+/// Below this intersection over union a detection is not the object's next sighting.
+const LEAST_OVERLAP: f32 = 0.2;
+/// What the same class is worth in intersection over union, where two objects are in each other's way.
+const SAME_CLASS: f32 = 0.3;
+
+/// An object that is followed.
+#[derive(Clone, Debug)]
+pub(super) struct Track {
+    pub object: u64,
+    /// When it was last seen.
+    pub seen: Duration,
+    class: Option<usize>,
+    course: Course,
+    /// How many sightings in a row showed it.
+    streaks: BTreeMap<Kind, usize>,
+    raised: BTreeMap<Kind, Duration>,
+}
+
+impl Track {
+    /// An object that has not been seen yet.
+    pub fn new(object: u64) -> Self {
+        Self {
+            object,
+            seen: Duration::ZERO,
+            class: None,
+            course: Course::default(),
+            streaks: BTreeMap::new(),
+            raised: BTreeMap::new(),
+        }
+    }
+
+    /// How much a detection looks like the object's next sighting; `None` where it does not.
+    pub fn likeness(&self, detection: &Detection) -> Option<f32> {
+        let overlap = intersection_over_union(self.course.last()?, detection.rect);
+        let bonus = if self.class == Some(detection.class) {
+            SAME_CLASS
+        } else {
+            0.0
+        };
+        (overlap >= LEAST_OVERLAP).then_some(overlap + bonus)
+    }
+
+    /// What changed since the last sighting.
+    pub fn compare(
+        &mut self,
+        detection: &Detection,
+        time: Duration,
+        settings: &Settings,
+    ) -> Vec<Suspicion> {
+        let mut found = Vec::new();
+        if let (Some(within), Some(before)) = (settings.class_flicker, self.class)
+            && before != detection.class
+            && time.saturating_sub(self.seen) <= within
+        {
+            found.push(Suspicion::of_class(
+                detection,
+                Some(before),
+                Finding::ClassFlicker { before },
+                1.0,
+            ));
+        }
+        if let Some(most) = settings.box_jitter
+            && let Some((shift, output)) = self.course.deviation(time, detection.rect)
+            && shift > most
+        {
+            found.push(Suspicion::of_box(
+                detection,
+                output,
+                Finding::BoxJitter { shift },
+                shift,
+            ));
+            self.course.restart();
+        }
+        found
+    }
+
+    /// Takes a sighting in.
+    pub fn remember(&mut self, detection: &Detection, time: Duration) {
+        self.class = Some(detection.class);
+        self.seen = time;
+        self.course.push(time, detection.rect);
+    }
+
+    /// Which suspicions have become events.
+    pub fn raise(
+        &mut self,
+        found: &[Suspicion],
+        time: Duration,
+        settings: &Settings,
+    ) -> Vec<Suspicion> {
+        let of = |kind: Kind| found.iter().find(|s| s.finding.kind() == kind);
+        self.streaks.retain(|kind, _| of(*kind).is_some());
+        let mut events = Vec::new();
+        for kind in Kind::ALL {
+            let Some(suspicion) = of(kind) else { continue };
+            let streak = self.streaks.entry(kind).or_default();
+            *streak += 1;
+            let confirmed = kind.is_change() || *streak >= settings.confirm;
+            let cold = self
+                .raised
+                .get(&kind)
+                .is_none_or(|last| time.saturating_sub(*last) >= settings.cooldown);
+            if confirmed && cold {
+                self.raised.insert(kind, time);
+                events.push(suspicion.clone());
+            }
+        }
+        events
+    }
+}
