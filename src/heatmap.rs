@@ -4,6 +4,10 @@
 //! Smoothing is a display setting and works on the relevance, before it is normalised: [`smoothed`], then
 //! [`Heatmap::normalise`]. Whoever writes data leaves it out.
 
+mod colour_map;
+
+pub use colour_map::{ColourMap, FAINT};
+
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Zip};
 
 /// The relevance that is drawn in full colour. One scale serves both signs, so that zero stays neutral.
@@ -139,28 +143,6 @@ fn smoothed_along(map: ArrayView2<f32>, axis: Axis, half: &[f32]) -> Array2<f32>
         lane.map_inplace(|sum| *sum /= total);
     }
     out
-}
-
-/// What is drawn in full colour for the explained output.
-pub const POSITIVE: [u8; 3] = [240, 24, 36];
-/// What is drawn in full colour against it.
-pub const NEGATIVE: [u8; 3] = [24, 84, 255];
-
-/// Values up to this far from 0 stay transparent: the unstructured floor of a relevance map would fog the picture.
-pub const FAINT: f32 = 0.04;
-
-/// Opacity of the strongest values; below 1, so that the object under them can still be made out.
-const STRONGEST: f32 = 0.7;
-
-/// The colour of a heatmap value: red, green, blue, not premultiplied, and alpha, which alone says how strong the value is.
-/// Red above 0, blue below, transparent within [`FAINT`] of 0 and for a value that is not a number; beyond -1..1 as at the
-/// end.
-pub fn colour(value: f32) -> [u8; 4] {
-    let strength = ((value.abs() - FAINT) / (1.0 - FAINT)).clamp(0.0, 1.0);
-    // Slightly above linear in the middle: relevance maps are heavy-tailed, and most of the object lies at 0.2 to 0.5.
-    let alpha = (255.0 * STRONGEST * strength.powf(0.8)).round() as u8;
-    let [r, g, b] = if value > 0.0 { POSITIVE } else { NEGATIVE };
-    [r, g, b, alpha]
 }
 
 #[cfg(test)]
@@ -321,26 +303,5 @@ mod tests {
             assert_eq!(smoothed(ramp().view(), sigma), ramp());
         }
         assert_eq!(smoothed(Array2::zeros((0, 4)).view(), 2.0).dim(), (0, 4));
-    }
-
-    #[test]
-    fn colours_are_red_and_blue_and_as_strong_as_the_value() {
-        assert_eq!(colour(0.0)[3], 0);
-        assert_eq!(colour(FAINT)[3], 0);
-        assert_eq!(colour(f32::NAN)[3], 0);
-        assert_eq!(colour(2.0), colour(1.0));
-        let mut alpha = 0;
-        for step in 1..=100 {
-            let value = step as f32 / 100.0;
-            let ([r, g, b, for_it], [s, h, c, against]) = (colour(value), colour(-value));
-            assert_eq!(for_it, against);
-            assert!(
-                for_it >= alpha && (value <= FAINT || for_it > alpha),
-                "{value}"
-            );
-            alpha = for_it;
-            assert!(r > 2 * g.max(b) && c > 2 * s.max(h));
-        }
-        assert!((150..255).contains(&alpha), "{alpha}");
     }
 }

@@ -6,7 +6,7 @@
 
 mod ssdcrp;
 
-pub use ssdcrp::{Mode, SsdCrp};
+pub use ssdcrp::{ColourMap, Mode, SsdCrp};
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
     ssdcrp::register(plugin)

@@ -8,7 +8,7 @@ use ndarray::Array2;
 use ssdcrp::crp::{
     Composite, Contrast, Explainer, Explanation, PRESETS, Seed, Summary, Target, TargetOutput,
 };
-use ssdcrp::heatmap::smoothed;
+use ssdcrp::heatmap::{ColourMap, smoothed};
 use ssdcrp::ssd::Detection;
 
 use super::choice::Choice;
@@ -28,7 +28,7 @@ Examples:
   Classic LRP, which hardly knows one class from another:
     ssdcrp explain photo.jpg --composite lrp-alpha1beta0 -o lrp.png
 
-Red speaks for what is explained, blue against it. Without -o, --npy and --json a short summary is printed and no file is written.";
+Red speaks for what is explained, blue against it, unless --colour-map names other colours. Without -o, --npy and --json a short summary is printed and no file is written.";
 
 /// Explain one default box of a photo: which pixels speak for its class or for the place of its box, and which against.
 #[derive(Debug, Args)]
@@ -68,6 +68,13 @@ pub struct Explain {
     /// Smooth the heatmap of the picture by a Gaussian of so many pixels of the network's input, 0 to 100; the numbers of --npy and --json stay as they are
     #[arg(long, value_name = "SIGMA", default_value_t = 0.0, value_parser = sigma)]
     smooth: f32,
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value_t,
+        help = format!("Colours of the heatmap for and against: {}; orange-blue can be told apart with every colour blindness", ColourMap::ALL.map(ColourMap::name).join(", "))
+    )]
+    colour_map: ColourMap,
     /// Print JSON, one line, rather than a summary
     #[arg(long)]
     json: bool,
@@ -160,7 +167,8 @@ impl Explain {
                 output::check_is_not(&path, &self.image)?;
                 let caption = caption(answer, explainer.composite());
                 let map = smoothed(answer.map.view(), self.smooth);
-                let picture = picture::draw(&seen, &map, &answer.explained, &caption)?;
+                let picture =
+                    picture::draw(&seen, &map, &answer.explained, &caption, self.colour_map)?;
                 output::write_picture(&path, &picture)?;
                 written.push(path.display().to_string());
             }

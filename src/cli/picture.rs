@@ -3,7 +3,7 @@
 use anyhow::Result;
 use image::RgbImage;
 use ndarray::Array2;
-use ssdcrp::heatmap::{Heatmap, Scale};
+use ssdcrp::heatmap::{ColourMap, Heatmap, Scale};
 use ssdcrp::overlay::{self, BoxMark, Scene};
 use ssdcrp::ssd::Detection;
 
@@ -15,6 +15,7 @@ pub fn draw(
     map: &Array2<f32>,
     explained: &Detection,
     caption: &str,
+    colours: ColourMap,
 ) -> Result<RgbImage> {
     let heatmap = Heatmap::normalise(map.view(), Scale::default());
     let is_explained = |other: &Detection| {
@@ -34,7 +35,9 @@ pub fn draw(
     let canvas = overlay::render(&Scene {
         width: picture.width(),
         height: picture.height(),
+        pixel_aspect: 1.0,
         heatmap: Some(&heatmap),
+        colours,
         opacity: 1.0,
         boxes: &boxes,
         draw_boxes: true,

@@ -3,7 +3,7 @@
 use super::canvas::{Area, Canvas, Ink};
 use super::style::{self, Style};
 use super::text::{self, Line};
-use crate::heatmap::{NEGATIVE, POSITIVE};
+use crate::heatmap::ColourMap;
 
 /// How many lines a caption may take before it is cut.
 const LINES: usize = 2;
@@ -11,19 +11,19 @@ const LINES: usize = 2;
 /// The legend's type beside that of the caption.
 const LEGEND_SIZE: f32 = 0.82;
 
-/// Draws the caption, with the legend where `legend` asks for it. Returns the plate's place, or None where there is no text, or
+/// Draws the caption, with a legend of `colours` where there are any. Returns the plate's place, or None where there is no text, or
 /// no room for it in the frame.
 pub(super) fn draw(
     canvas: &mut Canvas,
     style: &Style,
     caption: &str,
-    legend: bool,
+    colours: Option<ColourMap>,
 ) -> Option<Area> {
     let frame = canvas.area();
     let room = frame.x1 - 2 * style.margin - 2 * style.padding;
     let caption = text::wrap(caption, style.type_size, room as f32, LINES);
     let line_height = caption.first()?.height.ceil() as i64;
-    let legend = legend.then(|| Legend::new(style, room)).flatten();
+    let legend = colours.and_then(|colours| Legend::new(style, colours, room));
     let (legend_width, legend_height) = legend
         .as_ref()
         .map_or((0, 0), |legend| (legend.width, legend.height));
@@ -59,6 +59,7 @@ pub(super) fn draw(
 struct Legend {
     entries: [(Line, [u8; 3]); 2],
     swatch: i64,
+    edge: i64,
     gap: i64,
     width: i64,
     height: i64,
@@ -66,9 +67,10 @@ struct Legend {
 
 impl Legend {
     /// None where it is wider than `room`.
-    fn new(style: &Style, room: i64) -> Option<Legend> {
+    fn new(style: &Style, colours: ColourMap, room: i64) -> Option<Legend> {
         let size = style.type_size * LEGEND_SIZE;
-        let entries = [("speaks for", POSITIVE), ("speaks against", NEGATIVE)]
+        let colours = [colours.positive(), colours.negative()];
+        let entries = [("speaks for", colours[0]), ("speaks against", colours[1])]
             .map(|(words, colour)| (text::lay_out(words, size, room as f32), colour));
         let swatch = (0.8 * size).round() as i64;
         let gap = (0.4 * size).round() as i64;
@@ -81,6 +83,7 @@ impl Legend {
         (width <= room).then_some(Legend {
             entries,
             swatch,
+            edge: style.edge,
             gap,
             width,
             height,
@@ -97,6 +100,8 @@ impl Legend {
                 y1: y0 + self.swatch,
             };
             canvas.fill(swatch, Ink::new(*colour, 255));
+            // A dark swatch could not be told from the plate.
+            canvas.outline(swatch, self.edge, style::white());
             x = swatch.x1 + self.gap;
             line.draw(canvas, x, y, style::white());
             x += line.width.ceil() as i64 + 3 * self.gap;
@@ -108,10 +113,17 @@ impl Legend {
 mod tests {
     use super::*;
 
-    fn drawn(width: u32, height: u32, caption: &str, legend: bool) -> (Canvas, Option<Area>) {
+    const COLOURS: Option<ColourMap> = Some(ColourMap::OrangeBlue);
+
+    fn drawn(
+        width: u32,
+        height: u32,
+        caption: &str,
+        colours: Option<ColourMap>,
+    ) -> (Canvas, Option<Area>) {
         let mut canvas = Canvas::new(width, height);
         let style = Style::for_frame(width, height);
-        let plate = draw(&mut canvas, &style, caption, legend);
+        let plate = draw(&mut canvas, &style, caption, colours);
         (canvas, plate)
     }
 
@@ -126,7 +138,7 @@ mod tests {
                 "sheep",
                 "what makes the box of the first horse wider, not narrower, as a caption says at length",
             ] {
-                let (canvas, plate) = drawn(width, height, text, true);
+                let (canvas, plate) = drawn(width, height, text, COLOURS);
                 let plate = plate.unwrap();
                 assert_eq!(plate.intersection(canvas.area()), plate);
                 let margin = Style::for_frame(width, height).margin;
@@ -144,23 +156,26 @@ mod tests {
 
     #[test]
     fn the_legend_shows_the_colours_of_a_heatmap() {
-        let (with, tall) = drawn(320, 240, "sheep rather than horse", true);
-        assert!(has(&with, POSITIVE) && has(&with, NEGATIVE));
-        let (without, low) = drawn(320, 240, "sheep rather than horse", false);
-        assert!(!has(&without, POSITIVE) && has(&without, [255; 3]));
+        let (with, tall) = drawn(320, 240, "sheep rather than horse", COLOURS);
+        assert!(
+            has(&with, ColourMap::OrangeBlue.positive())
+                && has(&with, ColourMap::OrangeBlue.negative())
+        );
+        let (without, low) = drawn(320, 240, "sheep rather than horse", None);
+        assert!(!has(&without, ColourMap::OrangeBlue.positive()) && has(&without, [255; 3]));
         assert!(low.unwrap().y0 > tall.unwrap().y0);
     }
 
     #[test]
     fn a_caption_without_room_is_left_out() {
         for (width, height) in [(0, 0), (320, 20), (9, 240), (0, 240)] {
-            let (canvas, plate) = drawn(width, height, "sheep", true);
+            let (canvas, plate) = drawn(width, height, "sheep", COLOURS);
             assert_eq!(plate, None, "{width}x{height}");
             assert!(canvas.pixels.iter().all(|&component| component == 0));
         }
-        assert_eq!(drawn(320, 240, "  ", true).1, None);
+        assert_eq!(drawn(320, 240, "  ", COLOURS).1, None);
         // Too narrow for the legend, which is left out first.
-        let (canvas, plate) = drawn(100, 240, "sheep", true);
-        assert!(plate.is_some() && !has(&canvas, POSITIVE));
+        let (canvas, plate) = drawn(100, 240, "sheep", COLOURS);
+        assert!(plate.is_some() && !has(&canvas, ColourMap::OrangeBlue.positive()));
     }
 }

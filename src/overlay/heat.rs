@@ -2,15 +2,15 @@
 //! between red and blue runs through transparent, not through violet. Costs a pass over the hot part of the canvas only.
 
 use super::canvas::{Area, Canvas, Ink, draw_over};
-use crate::heatmap::{self, FAINT, Heatmap};
+use crate::heatmap::{ColourMap, FAINT, Heatmap};
 
 /// Draws the heatmap, stretched over the whole canvas. `opacity` (0..1, beyond as at the end, not a number as 0) scales the
 /// alpha of the heatmap's colours.
-pub(super) fn draw(canvas: &mut Canvas, heatmap: &Heatmap, opacity: f32) {
+pub(super) fn draw(canvas: &mut Canvas, heatmap: &Heatmap, colours: ColourMap, opacity: f32) {
     if heatmap.values().is_empty() || opacity.is_nan() || opacity <= 0.0 {
         return;
     }
-    let table = Table::new(opacity);
+    let table = Table::new(colours, opacity);
     let columns = taps(heatmap.width(), canvas.width as usize);
     let mut line = vec![[0.0; 2]; heatmap.width()];
     for (y, row) in taps(heatmap.height(), canvas.height as usize)
@@ -93,9 +93,9 @@ struct Table(Vec<Ink>);
 const STEPS: i32 = 1024;
 
 impl Table {
-    fn new(opacity: f32) -> Table {
+    fn new(colours: ColourMap, opacity: f32) -> Table {
         let inks = (-STEPS..=STEPS).map(|step| {
-            let [r, g, b, alpha] = heatmap::colour(step as f32 / STEPS as f32);
+            let [r, g, b, alpha] = colours.colour(step as f32 / STEPS as f32);
             let alpha = (f32::from(alpha) * opacity.min(1.0)).round() as u8;
             Ink::new([r, g, b], alpha)
         });
@@ -122,6 +122,7 @@ mod tests {
         draw(
             &mut canvas,
             &Heatmap::normalise(map.view(), Scale::Fixed(1.0)),
+            ColourMap::default(),
             opacity,
         );
         canvas
@@ -133,7 +134,7 @@ mod tests {
 
     /// What each value looks like on an empty canvas.
     fn inks(values: &[f32]) -> Vec<[u8; 4]> {
-        let table = Table::new(1.0);
+        let table = Table::new(ColourMap::default(), 1.0);
         let mut canvas = Canvas::new(values.len() as u32, 1);
         for (x, &value) in values.iter().enumerate() {
             canvas.dot(x as i64, 0, table.ink(value));
@@ -257,6 +258,7 @@ mod tests {
         draw(
             &mut canvas,
             &Heatmap::normalise(map.view(), Scale::Fixed(1.0)),
+            ColourMap::default(),
             1.0,
         );
         let [r, g, _, alpha] = canvas.pixel(0, 0).unwrap();

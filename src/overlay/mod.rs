@@ -2,6 +2,7 @@
 //! explained. A [`Scene`] in the frame's pixels goes in, a [`Canvas`] comes out, premultiplied, to be laid over a photo
 //! ([`Canvas::compose_onto`]) or handed to whatever blends video.
 
+mod aspect;
 mod canvas;
 mod caption;
 mod heat;
@@ -13,7 +14,7 @@ mod text;
 pub use canvas::{Area, Canvas, Ink, LUMA, washed};
 pub use style::class_colour;
 
-use crate::heatmap::Heatmap;
+use crate::heatmap::{ColourMap, Heatmap};
 use style::Style;
 
 /// The width and height, in pixels, that a frame needs for words on it: on a smaller one they would hide the picture.
@@ -40,8 +41,13 @@ pub struct Scene<'a> {
     pub width: u32,
     /// The frame's height in pixels.
     pub height: u32,
+    /// How much wider than high the frame's pixels are when they are displayed; 1 for square ones. What is drawn has its
+    /// right shape there.
+    pub pixel_aspect: f64,
     /// Stretched over the whole frame.
     pub heatmap: Option<&'a Heatmap>,
+    /// The heatmap's.
+    pub colours: ColourMap,
     /// Of the heatmap, 0..1.
     pub opacity: f32,
     /// Best first: where labels are in each other's way, the earlier one gets the better place.
@@ -57,10 +63,33 @@ pub struct Scene<'a> {
 /// Draws the scene onto a canvas of the frame's size: the heatmap, the boxes, the explained one over the others, then the
 /// caption with a legend of the heatmap's colours, and the labels. Nothing in a scene is an error: what cannot be drawn is not.
 pub fn render(scene: &Scene) -> Canvas {
+    let (width, height) = aspect::displayed(scene.width, scene.height, scene.pixel_aspect);
+    if (width, height) == (scene.width, scene.height) {
+        return render_square(scene);
+    }
+    let [across, down] = [(width, scene.width), (height, scene.height)]
+        .map(|(displayed, stored)| displayed as f32 / stored.max(1) as f32);
+    let boxes: Vec<BoxMark> = (scene.boxes.iter())
+        .map(|mark| BoxMark {
+            rect: std::array::from_fn(|edge| mark.rect[edge] * [across, down][edge % 2]),
+            ..mark.clone()
+        })
+        .collect();
+    let canvas = render_square(&Scene {
+        width,
+        height,
+        boxes: &boxes,
+        ..*scene
+    });
+    aspect::squeezed(&canvas, scene.width, scene.height)
+}
+
+/// Of square pixels.
+fn render_square(scene: &Scene) -> Canvas {
     let mut canvas = Canvas::new(scene.width, scene.height);
     let style = Style::for_frame(scene.width, scene.height);
     if let Some(heatmap) = scene.heatmap {
-        heat::draw(&mut canvas, heatmap, scene.opacity);
+        heat::draw(&mut canvas, heatmap, scene.colours, scene.opacity);
     }
 
     // Explained boxes first; the sort keeps the order of the others.
@@ -83,7 +112,7 @@ pub fn render(scene: &Scene) -> Canvas {
             &mut canvas,
             &style,
             caption,
-            scene.heatmap.is_some(),
+            scene.heatmap.map(|_| scene.colours),
         ));
     }
     if scene.draw_labels && legible {
@@ -130,7 +159,9 @@ mod tests {
         Scene {
             width,
             height,
+            pixel_aspect: 1.0,
             heatmap: None,
+            colours: ColourMap::default(),
             opacity: 1.0,
             boxes,
             draw_boxes: true,
@@ -199,6 +230,37 @@ mod tests {
                 let within = (46..194).contains(&x) && (66..174).contains(&y);
                 if outside || within {
                     assert_eq!(canvas.pixel(x, y), Some([0; 4]), "{x}, {y}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_drawn_has_its_shape_where_pixels_are_not_square() {
+        let heatmap = heatmap();
+        let boxes = [mark([100.0, 60.0, 300.0, 180.0], "person 0.98", true)];
+        let shown = Scene {
+            heatmap: Some(&heatmap),
+            caption: Some("person"),
+            ..scene(640, 240, &boxes)
+        };
+        let expected = render(&shown);
+        // The same frame, stored at half its width.
+        let boxes = [mark([50.0, 60.0, 150.0, 180.0], "person 0.98", true)];
+        let stored = render(&Scene {
+            width: 320,
+            pixel_aspect: 2.0,
+            boxes: &boxes,
+            ..shown
+        });
+        assert_eq!((stored.width, stored.height), (320, 240));
+        for y in 0..240 {
+            for x in 0..320 {
+                let [a, b] = [0, 1].map(|side| expected.pixel(2 * x + side, y).unwrap());
+                let found = stored.pixel(x, y).unwrap();
+                for c in 0..4 {
+                    let mean = (u16::from(a[c]) + u16::from(b[c])).div_ceil(2);
+                    assert_eq!(u16::from(found[c]), mean, "{x}, {y}");
                 }
             }
         }

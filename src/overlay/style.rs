@@ -108,7 +108,7 @@ fn from_hsv(hue: f32, saturation: f32, value: f32) -> [u8; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::heatmap::{NEGATIVE, POSITIVE};
+    use crate::heatmap::ColourMap;
 
     fn distance(a: [u8; 3], b: [u8; 3]) -> f32 {
         let squares = a
@@ -139,8 +139,14 @@ mod tests {
         for class in 0..36 {
             let colour = class_colour(class);
             assert!(luminance(colour) > 0.15, "{class}");
-            assert!(distance(colour, POSITIVE) > 90.0, "{class}");
-            assert!(distance(colour, NEGATIVE) > 90.0, "{class}");
+            assert!(
+                distance(colour, ColourMap::RedBlue.positive()) > 90.0,
+                "{class}"
+            );
+            assert!(
+                distance(colour, ColourMap::RedBlue.negative()) > 90.0,
+                "{class}"
+            );
         }
     }
 

@@ -203,7 +203,9 @@ impl Analysis {
         let scene = Scene {
             width,
             height,
+            pixel_aspect: f64::from(info.par().numer()) / f64::from(info.par().denom()),
             heatmap: heatmap.as_ref(),
+            colours: settings.colour_map.on(info),
             opacity: settings.opacity,
             boxes: &boxes,
             draw_boxes: settings.draw_boxes,

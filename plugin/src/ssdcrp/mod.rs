@@ -82,6 +82,8 @@
 use gst::glib;
 use gst::prelude::*;
 
+use ::ssdcrp::heatmap;
+
 mod analysis;
 mod blend;
 mod colour;
@@ -119,6 +121,41 @@ pub enum Mode {
         nick = "every-frame"
     )]
     EveryFrame = 1,
+}
+
+/// What the heatmap is drawn in; on video without colour always light and dark.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstSsdCrpColourMap")]
+#[repr(i32)]
+pub enum ColourMap {
+    #[default]
+    #[enum_value(name = "Red speaks for it, blue against it", nick = "red-blue")]
+    RedBlue = 0,
+    #[enum_value(
+        name = "Orange and blue, which every colour blindness can tell apart",
+        nick = "orange-blue"
+    )]
+    OrangeBlue = 1,
+    #[enum_value(name = "Purple and green", nick = "purple-green")]
+    PurpleGreen = 2,
+    #[enum_value(
+        name = "Light and dark, as always on video without colour",
+        nick = "light-dark"
+    )]
+    LightDark = 3,
+}
+
+impl ColourMap {
+    /// The engine's, for video of `info`.
+    fn on(self, info: &gst_video::VideoInfo) -> heatmap::ColourMap {
+        match self {
+            _ if info.is_gray() => heatmap::ColourMap::LightDark,
+            Self::RedBlue => heatmap::ColourMap::RedBlue,
+            Self::OrangeBlue => heatmap::ColourMap::OrangeBlue,
+            Self::PurpleGreen => heatmap::ColourMap::PurpleGreen,
+            Self::LightDark => heatmap::ColourMap::LightDark,
+        }
+    }
 }
 
 pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {

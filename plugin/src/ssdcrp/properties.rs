@@ -126,6 +126,15 @@ fn all() -> Vec<Property> {
             |s| &mut s.mode,
         ),
         share("opacity", "Opacity", "Opacity of the heatmap", |s| &mut s.opacity),
+        plain(
+            glib::ParamSpecEnum::builder_with_default("colour-map", default.colour_map)
+                .nick("Colour map")
+                .blurb("Colours of the heatmap for and against; on video without colour it is always light-dark")
+                .controllable()
+                .mutable_playing()
+                .build(),
+            |s| &mut s.colour_map,
+        ),
         switch("draw-boxes", "Draw boxes", "Draw the detections' boxes", |s| &mut s.draw_boxes),
         switch(
             "draw-labels",

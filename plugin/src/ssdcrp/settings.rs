@@ -12,7 +12,7 @@ use anyhow::{Result, anyhow};
 use ::ssdcrp::crp::{Composite, Contrast, TargetOutput};
 use ::ssdcrp::ssd::Thresholds;
 
-use super::Mode;
+use super::{ColourMap, Mode};
 
 /// The values of all properties.
 #[derive(Clone, Debug)]
@@ -27,6 +27,7 @@ pub struct Settings {
     pub mode: Mode,
     /// Of the heatmap, 0..=1.
     pub opacity: f32,
+    pub colour_map: ColourMap,
     pub draw_boxes: bool,
     pub draw_labels: bool,
     pub draw_heatmap: bool,
@@ -45,6 +46,7 @@ impl Default for Settings {
             composite: Written::new(Choice::Auto),
             mode: Mode::default(),
             opacity: 1.0,
+            colour_map: ColourMap::default(),
             draw_boxes: true,
             draw_labels: true,
             draw_heatmap: true,

@@ -19,6 +19,10 @@ fn properties_have_their_documented_defaults() {
         gstssdcrp::Mode::Live
     );
     assert_eq!(element.property::<f32>("opacity"), 1.0);
+    assert_eq!(
+        element.property::<gstssdcrp::ColourMap>("colour-map"),
+        gstssdcrp::ColourMap::RedBlue
+    );
     for switch in ["draw-boxes", "draw-labels", "draw-heatmap"] {
         assert!(element.property::<bool>(switch));
     }
@@ -40,6 +44,7 @@ fn values_are_kept() {
         ("composite", "high=epsilon:0.25std,low=abs"),
         ("mode", "every-frame"),
         ("opacity", "0.5"),
+        ("colour-map", "orange-blue"),
         ("draw-boxes", "false"),
         ("draw-labels", "false"),
         ("draw-heatmap", "false"),
