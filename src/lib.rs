@@ -8,6 +8,7 @@
 //! * [`ssd`] knows what a detector's outputs mean: manifest, default boxes, detections.
 //! * [`crp`] compiles relevance propagation into an ONNX graph and answers [`crp::Target`]s with relevance.
 //! * [`heatmap`] normalises and colours relevance; [`overlay`] draws it with boxes and labels.
+//! * [`tracking`] finds the same object in successive pictures; [`anchor`] lets its heatmap follow it.
 //! * [`evaluate`] measures how good explanations are.
 //! * [`monitor`] says which detections of a stream look wrong, and which question that raises.
 //! * [`worker`] keeps all of that off the thread that carries a video.
@@ -16,6 +17,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod anchor;
 pub mod crp;
 pub mod evaluate;
 pub mod heatmap;
@@ -24,4 +26,5 @@ pub mod onnx;
 pub mod overlay;
 pub mod runtime;
 pub mod ssd;
+pub mod tracking;
 pub mod worker;

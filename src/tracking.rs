@@ -1,0 +1,161 @@
+//! Which detections of successive pictures are the same object.
+//!
+//! In: the detections of one picture after the other. Out: a number for each, which it shares with its predecessors. An
+//! object is known by the overlap of its boxes alone, so pictures must follow each other closely enough that it does
+//! not leave its own box between two.
+
+use crate::ssd::Detection;
+use crate::ssd::nms::intersection_over_union;
+
+/// Two boxes of one object overlap by at least so much (intersection over union).
+const LEAST_OVERLAP: f32 = 0.3;
+
+/// In how many pictures in a row an object may be missed: scores near the threshold come and go.
+const PATIENCE: u32 = 3;
+
+/// Follows objects from picture to picture.
+#[derive(Clone, Debug, Default)]
+pub struct Tracker {
+    tracks: Vec<Track>,
+    next: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Track {
+    object: u64,
+    class: usize,
+    /// Where it was seen last.
+    rect: [f32; 4],
+    /// Pictures since then.
+    missed: u32,
+}
+
+impl Tracker {
+    /// The object of each of a picture's detections, in their order; no two have the same.
+    ///
+    /// Pairs of a known object and a detection are taken in the order of their overlap, those of one class before those
+    /// of two: a detector that wavers between sheep and horse still sees one animal. What belongs to no known object is
+    /// a new one. Numbers begin at 0 and are never used again.
+    pub fn follow(&mut self, detections: &[Detection]) -> Vec<u64> {
+        let mut pairs: Vec<(bool, f32, usize, usize)> = Vec::new();
+        for (index, detection) in detections.iter().enumerate() {
+            for (known, track) in self.tracks.iter().enumerate() {
+                let overlap = intersection_over_union(track.rect, detection.rect);
+                if overlap >= LEAST_OVERLAP {
+                    pairs.push((track.class == detection.class, overlap, index, known));
+                }
+            }
+        }
+        // Stable: of equals the better detection and the older track come first.
+        pairs.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));
+        let mut objects: Vec<Option<u64>> = vec![None; detections.len()];
+        for track in &mut self.tracks {
+            track.missed += 1;
+        }
+        for (_, _, index, known) in pairs {
+            let track = &mut self.tracks[known];
+            if objects[index].is_none() && track.missed > 0 {
+                objects[index] = Some(track.object);
+                (track.class, track.rect, track.missed) =
+                    (detections[index].class, detections[index].rect, 0);
+            }
+        }
+        self.tracks.retain(|track| track.missed <= PATIENCE);
+        let objects = objects.into_iter().zip(detections);
+        objects
+            .map(|(object, detection)| object.unwrap_or_else(|| self.begin(detection)))
+            .collect()
+    }
+
+    /// Forgets all objects: what comes next is another place or another time.
+    pub fn forget(&mut self) {
+        self.tracks.clear();
+    }
+
+    fn begin(&mut self, detection: &Detection) -> u64 {
+        let object = self.next;
+        self.next += 1;
+        self.tracks.push(Track {
+            object,
+            class: detection.class,
+            rect: detection.rect,
+            missed: 0,
+        });
+        object
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detection(class: usize, x: f32, y: f32) -> Detection {
+        Detection {
+            class,
+            score: 0.9,
+            rect: [x, y, x + 0.1, y + 0.2],
+            default_box: 0,
+            logits: vec![],
+            offsets: [0.0; 4],
+            runner_up: None,
+        }
+    }
+
+    #[test]
+    fn two_who_pass_each_other_keep_their_numbers() {
+        let mut tracker = Tracker::default();
+        for step in 0..40 {
+            let x = step as f32 * 0.02;
+            let objects = tracker.follow(&[
+                detection(1, x, 0.2),
+                detection(1, 0.8 - x, 0.36 - 0.002 * x),
+            ]);
+            assert_eq!(objects, [0, 1], "at step {step}");
+        }
+    }
+
+    #[test]
+    fn the_order_of_detections_does_not_matter() {
+        let mut tracker = Tracker::default();
+        let (left, right) = (detection(1, 0.1, 0.1), detection(1, 0.7, 0.1));
+        assert_eq!(tracker.follow(&[left.clone(), right.clone()]), [0, 1]);
+        assert_eq!(tracker.follow(&[right, left]), [1, 0]);
+    }
+
+    #[test]
+    fn an_object_may_change_its_class_unless_another_of_its_own_is_there() {
+        let mut tracker = Tracker::default();
+        let (sheep, horse) = (detection(20, 0.4, 0.4), detection(19, 0.4, 0.4));
+        assert_eq!(tracker.follow(std::slice::from_ref(&sheep)), [0]);
+        assert_eq!(tracker.follow(std::slice::from_ref(&horse)), [0]);
+        // One box that is detected as both.
+        assert_eq!(tracker.follow(&[sheep.clone(), horse.clone()]), [1, 0]);
+        assert_eq!(tracker.follow(&[horse, sheep]), [0, 1]);
+    }
+
+    #[test]
+    fn a_missed_object_is_waited_for_and_then_forgotten() {
+        let mut tracker = Tracker::default();
+        let object = [detection(1, 0.4, 0.4)];
+        assert_eq!(tracker.follow(&object), [0]);
+        for missed in 0..PATIENCE {
+            assert_eq!(tracker.follow(&[]), [0; 0], "{missed}");
+        }
+        assert_eq!(tracker.follow(&object), [0]);
+        for _ in 0..=PATIENCE {
+            tracker.follow(&[]);
+        }
+        assert_eq!(tracker.follow(&object), [1]);
+        tracker.forget();
+        assert_eq!(tracker.follow(&object), [2], "no number comes twice");
+    }
+
+    #[test]
+    fn a_jump_is_another_object_and_no_place_is_none() {
+        let mut tracker = Tracker::default();
+        assert_eq!(tracker.follow(&[detection(1, 0.1, 0.1)]), [0]);
+        assert_eq!(tracker.follow(&[detection(1, 0.6, 0.1)]), [1]);
+        let nowhere = detection(1, f32::NAN, 0.1);
+        assert_eq!(tracker.follow(&[nowhere.clone(), nowhere]), [2, 3]);
+    }
+}
