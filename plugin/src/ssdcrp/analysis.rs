@@ -1,272 +1,149 @@
-//! The worker thread's work: everything that takes long, done for one frame at a time.
+//! The threads that do what takes long: detection and explanation, each with a network of its own.
 //!
-//! In: a [`Job`], the network's input sampled from a frame with the settings of that moment. Out: an [`Outcome`],
-//! everything that is shown and attached to frames, and a [`Report`] of what is posted on the bus.
+//! In: a [`Job`] for each frame that is looked at. Out: an [`Outcome`] that frames show, and [`Report`]s of what is posted on
+//! the bus. In live mode two workers share the [`Memory`] and neither waits for the other, so that boxes keep up with the
+//! video while an explanation takes its time; in every-frame mode one does all that a frame needs, one thing after the other.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result, bail};
-use gst_video::VideoInfo;
+use anyhow::Result;
 
-use ::ssdcrp::crp::{Composite, Contrast, Explainer, Explanation, Target, TargetOutput};
-use ::ssdcrp::heatmap::{Heatmap, Scale};
-use ::ssdcrp::overlay::{BoxMark, Scene, class_colour, render};
-use ::ssdcrp::ssd::{Detection, Detector, Forward, Model, NetworkInput};
+use ::ssdcrp::ssd::Model;
+use ::ssdcrp::worker::Worker;
 
-use super::blend::PreparedOverlay;
-use super::results::{self, Region, Stamp};
+use super::Mode;
+use super::explaining::{Explaining, Round};
+use super::memory::{Memory, Outcome};
+use super::picking::Picking;
+use super::results;
 use super::settings::Settings;
-
-/// A frame to be analysed.
-#[derive(Debug)]
-pub struct Job {
-    pub input: NetworkInput,
-    pub stamp: Stamp,
-    /// Which stretch of the stream the frame belongs to; a flush begins a new one.
-    pub stretch: u64,
-    /// What the frame's pixels are; the overlay is made for such frames.
-    pub info: VideoInfo,
-    pub settings: Settings,
-}
-
-/// What is shown on frames and attached to them.
-#[derive(Debug)]
-pub struct Outcome {
-    pub stamp: Stamp,
-    pub stretch: u64,
-    pub regions: Vec<Region>,
-    /// The size of the frame that it was found in.
-    size: (u32, u32),
-    /// `None` where there is nothing to draw.
-    overlay: Option<PreparedOverlay>,
-}
-
-impl Outcome {
-    /// Whether it can be shown on frames of `info`.
-    pub fn fits(&self, info: &VideoInfo) -> bool {
-        self.size == (info.width(), info.height())
-            && self
-                .overlay
-                .as_ref()
-                .is_none_or(|overlay| overlay.fits(info))
-    }
-
-    /// Paints it into a frame that it fits.
-    ///
-    /// # Errors
-    /// As [`PreparedOverlay::blend`].
-    pub fn draw(&self, frame: &mut gst_video::VideoFrameRef<&mut gst::BufferRef>) -> Result<()> {
-        match &self.overlay {
-            Some(overlay) => overlay.blend(frame),
-            None => Ok(()),
-        }
-    }
-}
+use super::sight::{Job, Question, Sight, Sights};
 
 /// What is posted on the bus.
 #[derive(Debug)]
 pub struct Report {
+    /// The stretch of the stream that it is about.
+    pub stretch: u64,
     /// The element message's structure.
     pub message: gst::Structure,
     /// Why there is no explanation, the first time that the settings of this moment lead to none.
     pub warning: Option<anyhow::Error>,
 }
 
+impl Report {
+    fn new(sight: &Sight, round: Option<&Round>, warning: Option<anyhow::Error>) -> Self {
+        let summaries = round.map_or(&[][..], |round| &round.answers);
+        let summaries = summaries.iter().map(|answer| &answer.summary);
+        Self {
+            stretch: sight.stretch,
+            message: results::message(sight.stamp, sight.size(), &sight.regions, summaries),
+            warning,
+        }
+    }
+}
+
 /// A model at work.
-pub struct Analysis {
-    model: Arc<Model>,
-    detector: Detector,
-    explainer: Explainer,
-    /// The model's composite, for `auto`.
-    own: Composite,
-    threads: usize,
-    /// Settings that could not be explained with, as far as a question depends on them.
-    warned: HashSet<[String; 3]>,
+pub enum Analysis {
+    Live {
+        /// Dropped first: it hands questions to the other.
+        sights: Worker<Job, Outcome>,
+        answers: Arc<Worker<Question, Option<Outcome>>>,
+    },
+    EveryFrame(Worker<Job, Outcome>),
 }
 
 impl Analysis {
-    /// # Errors
-    /// ONNX Runtime cannot be loaded or does not take the model's network.
-    pub fn new(model: Arc<Model>, settings: &Settings) -> Result<Self> {
-        let threads = settings.threads as usize;
-        let own = Composite::of(&model)?;
-        let composite = settings.composite.value().named().unwrap_or(&own).clone();
-        Ok(Self {
-            detector: Detector::new(model.clone(), threads)?,
-            explainer: Explainer::new(model.clone(), composite, threads)?,
-            model,
-            own,
-            threads,
-            warned: HashSet::new(),
-        })
-    }
-
-    /// Detects, explains the best detection and draws both.
+    /// Starts the threads. `report` is called on them.
     ///
     /// # Errors
-    /// The network does not run. A question that it has no answer to is no error: the detections are shown without.
-    pub fn analyse(&mut self, job: Job) -> Result<(Outcome, Report)> {
-        let settings = &job.settings;
-        let size = (job.info.width(), job.info.height());
-        let forward = self.detector.forward(job.input)?;
-        let detections = (self.detector).detections(&forward, settings.thresholds())?;
-
-        let (explanation, warning) = match detections.first() {
-            None => (None, None),
-            Some(best) => match self.explain(&forward, best, settings) {
-                Ok(explanation) => (Some(explanation), None),
-                Err(error) => (
-                    None,
-                    self.warned.insert(question(settings)).then_some(error),
-                ),
-            },
-        };
-
-        let regions: Vec<Region> = (detections.iter())
-            .filter_map(|detection| Region::new(detection, &self.model.manifest, size))
-            .collect();
-        let summary =
-            explanation
-                .as_ref()
-                .zip(detections.first())
-                .map(|(explanation, explained)| {
-                    results::explanation(explanation, self.explainer.composite(), explained, size)
-                });
-        let report = Report {
-            message: results::message(job.stamp, size, &regions, summary),
-            warning,
-        };
-        let overlay = self
-            .draw(&detections, explanation.as_ref(), settings, &job.info)
-            .context("cannot draw the results")?;
-        let outcome = Outcome {
-            stamp: job.stamp,
-            stretch: job.stretch,
-            regions,
-            size,
-            overlay,
-        };
-        Ok((outcome, report))
+    /// ONNX Runtime cannot be loaded or does not take the model's network; the system gives no thread.
+    pub fn start(
+        model: &Arc<Model>,
+        settings: &Settings,
+        picking: Arc<Mutex<Picking>>,
+        report: impl Fn(Report) + Clone + Send + 'static,
+    ) -> Result<Self> {
+        let mut seeing = Sights::new(model.clone(), settings.threads as usize, picking)?;
+        let mut explaining = Explaining::new(model.clone(), settings)?;
+        let model = model.clone();
+        if settings.mode == Mode::EveryFrame {
+            let mut memory = Memory::default();
+            let work = move |job: Job| {
+                let seen = seeing.see(job)?;
+                let mut outcome = memory.see(seen.sight.clone(), &model.manifest)?;
+                let (mut answers, mut warning) = (None, seen.warning);
+                if let Some(question) = &seen.question {
+                    let (round, unanswered) = explaining.answer(question);
+                    warning = warning.or(unanswered);
+                    answers = Some(Report::new(&seen.sight, Some(&round), None));
+                    outcome = memory.learn(round, &model.manifest)?.unwrap_or(outcome);
+                }
+                let mut told = answers.unwrap_or_else(|| Report::new(&seen.sight, None, None));
+                told.warning = warning;
+                report(told);
+                Ok(outcome)
+            };
+            return Ok(Self::EveryFrame(Worker::spawn("ssdcrp", work)?));
+        }
+        let memory = Arc::new(Mutex::new(Memory::default()));
+        let answers = Arc::new(Worker::spawn("ssdcrp-explain", {
+            let (memory, model, report) = (memory.clone(), model.clone(), report.clone());
+            move |question: Question| {
+                let (round, warning) = explaining.answer(&question);
+                if !round.answers.is_empty() || warning.is_some() {
+                    report(Report::new(&question.sight, Some(&round), warning));
+                }
+                lock(&memory).learn(round, &model.manifest)
+            }
+        })?);
+        let sights = Worker::spawn("ssdcrp-detect", {
+            let answers = answers.clone();
+            move |job: Job| {
+                let seen = seeing.see(job)?;
+                report(Report::new(&seen.sight, None, seen.warning));
+                if let Some(question) = seen.question {
+                    answers.submit(question);
+                }
+                lock(&memory).see(seen.sight, &model.manifest)
+            }
+        })?;
+        Ok(Self::Live { sights, answers })
     }
 
-    fn explain(
-        &mut self,
-        forward: &Forward,
-        detection: &Detection,
-        settings: &Settings,
-    ) -> Result<Explanation> {
-        let composite = settings.composite.value().named().unwrap_or(&self.own);
-        if self.explainer.composite() != composite {
-            self.explainer = Explainer::new(self.model.clone(), composite.clone(), self.threads)?;
+    /// In every-frame mode the frame's own outcome, once it is there; in live mode the newest new one that there is, and
+    /// the frame is looked at when the thread is free and no newer one waits.
+    ///
+    /// # Errors
+    /// A network does not run, or something cannot be drawn.
+    pub fn analyse(&self, job: Job) -> Result<Option<Outcome>> {
+        match self {
+            Self::EveryFrame(worker) => worker.finish(job).map(Some),
+            Self::Live { sights, .. } => {
+                let newest = self.newest();
+                sights.submit(job);
+                newest
+            }
         }
-        let mut target = Target::predicted_class(detection);
-        if let Some(output) = settings.target.value().named() {
-            target.output = output.clone();
-        }
-        target.contrast = settings.contrast.value().named().cloned();
-        self.explainer
-            .explain(forward, &[target])?
-            .pop()
-            .context("a target was left without an answer")
     }
 
-    /// Overlay of the detections, the first of which was explained, for frames of `info`.
-    fn draw(
-        &self,
-        detections: &[Detection],
-        explanation: Option<&Explanation>,
-        settings: &Settings,
-        info: &VideoInfo,
-    ) -> Result<Option<PreparedOverlay>> {
-        let heatmap = explanation
-            .filter(|_| settings.draw_heatmap)
-            .map(|explanation| Heatmap::normalise(explanation.map().view(), Scale::default()));
-        let marks = (settings.draw_boxes || settings.draw_labels) && !detections.is_empty();
-        if heatmap.is_none() && !marks {
+    /// In live mode the newest outcome, if there is a new one.
+    ///
+    /// # Errors
+    /// As [`Analysis::analyse`].
+    pub fn newest(&self) -> Result<Option<Outcome>> {
+        let Self::Live { sights, answers } = self else {
             return Ok(None);
-        }
-        let (width, height) = (info.width(), info.height());
-        let scale = [width as f32, height as f32, width as f32, height as f32];
-        let boxes: Vec<BoxMark> = (detections.iter().enumerate())
-            .map(|(index, detection)| BoxMark {
-                rect: std::array::from_fn(|edge| detection.rect[edge] * scale[edge]),
-                label: format!(
-                    "{} {:.2}",
-                    self.model.manifest.label(detection.class),
-                    detection.score
-                ),
-                colour: class_colour(detection.class),
-                explained: index == 0 && explanation.is_some(),
-            })
-            .collect();
-        let scene = Scene {
-            width,
-            height,
-            pixel_aspect: f64::from(info.par().numer()) / f64::from(info.par().denom()),
-            heatmap: heatmap.as_ref(),
-            colours: settings.colour_map.on(info),
-            opacity: settings.opacity,
-            boxes: &boxes,
-            draw_boxes: settings.draw_boxes,
-            draw_labels: settings.draw_labels,
-            // Without a heatmap there is nothing that the words would be about.
-            caption: explanation
-                .filter(|_| settings.draw_labels && heatmap.is_some())
-                .map(|explanation| explanation.question.words.as_str()),
         };
-        PreparedOverlay::new(&render(&scene), info).map(Some)
+        let seen = sights.latest().transpose()?;
+        let explained = answers.latest().transpose()?.flatten();
+        Ok(seen
+            .into_iter()
+            .chain(explained)
+            .max_by_key(|outcome| outcome.number))
     }
 }
 
-/// Checks the settings that name something of the model, as far as that can be told without a picture.
-///
-/// # Errors
-/// A class that the model does not have, a class contrasted with itself, or a contrast that does not go with the target.
-pub fn check(settings: &Settings, model: &Model) -> Result<()> {
-    let target = settings.target.value().named();
-    let contrast = settings.contrast.value().named();
-    let explained = match target {
-        Some(TargetOutput::Class(name)) => {
-            Some((model.manifest.class_named(name)).context("property 'target'")?)
-        }
-        _ => None,
-    };
-    let rival = match contrast {
-        Some(Contrast::Class(name)) => {
-            Some((model.manifest.class_named(name)).context("property 'contrast'")?)
-        }
-        _ => None,
-    };
-    if let Some(class) = explained.filter(|_| explained == rival) {
-        bail!(
-            "property 'contrast': the class '{}' cannot be contrasted with itself: name another one, or set it to auto",
-            model.manifest.label(class)
-        );
-    }
-    let (Some(target), Some(contrast)) = (target, contrast) else {
-        return Ok(());
-    };
-    let taken: &[Contrast] = match target {
-        TargetOutput::Class(_) => return Ok(()),
-        TargetOutput::Offset(..) => &[Contrast::None, Contrast::Mean],
-        TargetOutput::Edge(..) => &[Contrast::None],
-    };
-    if !taken.contains(contrast) {
-        let taken: Vec<String> = taken.iter().map(Contrast::to_string).collect();
-        bail!(
-            "property 'contrast': '{contrast}' does not go with the target '{target}': set it to auto, {}",
-            taken.join(" or ")
-        );
-    }
-    Ok(())
-}
-
-/// The settings that decide whether a question has an answer.
-fn question(settings: &Settings) -> [String; 3] {
-    [
-        settings.target.value().to_string(),
-        settings.contrast.value().to_string(),
-        settings.composite.value().to_string(),
-    ]
+/// No invariant can be broken halfway in what these locks hold.
+pub fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

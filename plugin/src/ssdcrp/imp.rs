@@ -2,7 +2,8 @@
 //! and paints the result that is there.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Instant;
 
 use anyhow::Result;
 use gst::glib;
@@ -14,16 +15,21 @@ use gst_video::subclass::prelude::*;
 
 use ::ssdcrp::ssd::Model;
 use ::ssdcrp::ssd::preprocess::sample;
-use ::ssdcrp::worker::Worker;
 
 use super::Mode;
-use super::analysis::{self, Analysis, Job, Outcome, Report};
+use super::analysis::{Analysis, Report, lock};
+use super::explaining;
 use super::failure;
 use super::frame_pixels::FramePixels;
 use super::layout::FORMATS;
+use super::memory::Outcome;
+use super::navigation::{self, Gesture};
+use super::pace::{Pace, visibility};
+use super::picking::Picking;
 use super::properties;
 use super::results::Stamp;
 use super::settings::Settings;
+use super::sight::Job;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -33,29 +39,27 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     )
 });
 
-/// In live mode a result is no longer shown when its frame is older than this: what it shows has moved on.
-const EXPIRES_AFTER: gst::ClockTime = gst::ClockTime::from_seconds(1);
-
 #[derive(Default)]
 pub struct SsdCrp {
     settings: Mutex<Settings>,
+    picking: Arc<Mutex<Picking>>,
+    /// How long frames wait in every-frame mode, as far as latency queries were told.
+    wait: Mutex<gst::ClockTime>,
+    /// Frames up to this running time come too late, downstream says.
+    late_until: Mutex<Option<gst::ClockTime>>,
     /// From `start` to `stop`.
     state: Mutex<Option<State>>,
 }
 
 struct State {
-    mode: Mode,
     model: Arc<Model>,
-    worker: Worker<Job, Outcome>,
-    /// Counts flushes; results from before one are dropped. The worker thread looks at it too.
+    analysis: Analysis,
+    /// Counts flushes; results from before one are dropped. The worker threads look at it too.
     stretch: Arc<AtomicU64>,
+    /// Frames that are looked at, and the settings that they were with.
+    detected: Pace<Settings>,
     /// The result that the frame in hand shows.
     shown: Option<Outcome>,
-}
-
-/// No invariant can be broken halfway in what these locks hold.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[glib::object_subclass]
@@ -143,7 +147,7 @@ impl BaseTransformImpl for SsdCrp {
             Some(path) => Model::read(path),
         }
         .map_err(|error| failure::loading(&error))?;
-        analysis::check(&settings, &model).map_err(|error| failure::setting(&error))?;
+        explaining::check(&settings, &model).map_err(|error| failure::setting(&error))?;
         let state = self
             .begin(&settings, Arc::new(model))
             .map_err(|error| failure::loading(&error))?;
@@ -152,9 +156,12 @@ impl BaseTransformImpl for SsdCrp {
     }
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
-        // Waits for the frame in the worker's hand, without the lock.
+        // Waits for what the worker threads have in hand, without the lock.
         let state = lock(&self.state).take();
         drop(state);
+        *lock(&self.picking) = Picking::default();
+        *lock(&self.late_until) = None;
+        *lock(&self.wait) = gst::ClockTime::ZERO;
         Ok(())
     }
 
@@ -164,8 +171,35 @@ impl BaseTransformImpl for SsdCrp {
         {
             state.stretch.fetch_add(1, Ordering::Relaxed);
             state.shown = None;
+            *lock(&self.late_until) = None;
         }
         self.parent_sink_event(event)
+    }
+
+    fn query(&self, direction: gst::PadDirection, query: &mut gst::QueryRef) -> bool {
+        if !BaseTransformImplExt::parent_query(self, direction, query) {
+            return false;
+        }
+        if let gst::QueryViewMut::Latency(query) = query.view_mut()
+            && lock(&self.settings).mode == Mode::EveryFrame
+        {
+            let wait = self.latency();
+            let (live, least, most) = query.result();
+            let longer = |time: gst::ClockTime| time.saturating_add(wait);
+            query.set(live, longer(least), most.map(longer));
+        }
+        true
+    }
+
+    fn src_event(&self, event: gst::Event) -> bool {
+        if let gst::EventView::Qos(qos) = event.view() {
+            let (_, _, jitter, timestamp) = qos.get();
+            *lock(&self.late_until) = timestamp.and_then(|timestamp| caught_up(timestamp, jitter));
+        } else if let Some(gesture) = Gesture::of(&event) {
+            self.follow(gesture);
+        }
+        // Others upstream may want it too.
+        self.parent_src_event(event)
     }
 
     fn before_transform(&self, buffer: &gst::BufferRef) {
@@ -215,7 +249,6 @@ impl VideoFilterImpl for SsdCrp {
 
 impl SsdCrp {
     fn begin(&self, settings: &Settings, model: Arc<Model>) -> Result<State> {
-        let mut analysis = Analysis::new(model.clone(), settings)?;
         gst::debug!(
             CAT,
             imp = self,
@@ -225,26 +258,69 @@ impl SsdCrp {
             settings.threads
         );
         let stretch = Arc::new(AtomicU64::new(0));
-        let worker = Worker::spawn("ssdcrp", {
+        let report = {
             let element = self.obj().downgrade();
             let current = stretch.clone();
-            move |job: Job| {
-                let (outcome, report) = analysis.analyse(job)?;
-                if outcome.stretch == current.load(Ordering::Relaxed)
+            move |report: Report| {
+                if report.stretch == current.load(Ordering::Relaxed)
                     && let Some(element) = element.upgrade()
                 {
                     post(&element, report);
                 }
-                Ok(outcome)
             }
-        })?;
+        };
         Ok(State {
-            mode: settings.mode,
+            analysis: Analysis::start(&model, settings, self.picking.clone(), report)?,
             model,
-            worker,
             stretch,
+            detected: Pace::default(),
             shown: None,
         })
+    }
+
+    /// In every-frame mode: as long as the slowest frame waited so far, but at least the duration of a frame, which a
+    /// computer that keeps up with the video does not exceed.
+    fn latency(&self) -> gst::ClockTime {
+        let caps = self.obj().sink_pad().current_caps();
+        let info = caps.and_then(|caps| gst_video::VideoInfo::from_caps(&caps).ok());
+        let duration = info.filter(|info| info.fps().numer() > 0).and_then(|info| {
+            let (numer, denom) = (info.fps().numer() as u64, info.fps().denom() as u64);
+            gst::ClockTime::SECOND.mul_div_ceil(denom, numer)
+        });
+        (*lock(&self.wait)).max(duration.unwrap_or_default())
+    }
+
+    /// A frame has waited so long in every-frame mode: where that is more than was said, the pipeline asks again.
+    fn waited(&self, wait: gst::ClockTime) {
+        if wait <= self.latency() {
+            return;
+        }
+        // In steps, so that it seldom happens.
+        let step = 20 * gst::ClockTime::MSECOND;
+        *lock(&self.wait) = step * wait.nseconds().div_ceil(step.nseconds());
+        let message = gst::message::Latency::builder().src(&*self.obj()).build();
+        // An element without a bus has nobody to tell.
+        let _ = self.obj().post_message(message);
+    }
+
+    /// Does what the user wants.
+    fn follow(&self, gesture: Gesture) {
+        let change = match gesture {
+            Gesture::Press(place) => {
+                let found = lock(&self.picking).press(place);
+                gst::debug!(CAT, imp = self, "press at {place:?}: {found}");
+                return;
+            }
+            Gesture::Release => {
+                lock(&self.picking).release();
+                return;
+            }
+            Gesture::NextKind => navigation::next_kind,
+            Gesture::NextOutput => navigation::next_output,
+        };
+        change(&mut lock(&self.settings));
+        self.obj().notify("target");
+        self.obj().notify("contrast");
     }
 
     /// Has the frame analysed and paints the result that it is to show.
@@ -260,31 +336,47 @@ impl SsdCrp {
             running_time: (segment.downcast_ref::<gst::ClockTime>())
                 .and_then(|segment| segment.to_running_time(timestamp)),
         };
+        let late = (lock(&self.late_until).zip(stamp.running_time))
+            .is_some_and(|(late_until, now)| now <= late_until);
+        let settings = lock(&self.settings).clone();
         let stretch = state.stretch.load(Ordering::Relaxed);
-        let job = Job {
-            input: sample(
-                &FramePixels::new(frame)?,
-                state.model.input_size,
-                &state.model.manifest.input,
-            )?,
-            stamp,
-            stretch,
-            info: frame.info().clone(),
-            settings: lock(&self.settings).clone(),
-        };
-        match state.mode {
-            Mode::EveryFrame => state.shown = Some(state.worker.finish(job)?),
-            Mode::Live => {
-                if let Some(outcome) = state.worker.latest().transpose()? {
-                    state.shown = Some(outcome);
-                }
-                state.worker.submit(job);
-                state
-                    .shown
-                    .take_if(|outcome| outcome.stretch != stretch || expired(outcome.stamp, stamp));
+        let interval = settings.detect_interval();
+        let found = if (state.detected).due(stamp.running_time, interval, &settings) {
+            state.detected.begin(stamp.running_time, settings.clone());
+            let begun = Instant::now();
+            let outcome = state.analysis.analyse(Job {
+                input: sample(
+                    &FramePixels::new(frame)?,
+                    state.model.input_size,
+                    &state.model.manifest.input,
+                )?,
+                stamp,
+                stretch,
+                info: frame.info().clone(),
+                settings: settings.clone(),
+                late,
+            })?;
+            if settings.mode == Mode::EveryFrame {
+                self.waited(gst::ClockTime::from_nseconds(
+                    begun.elapsed().as_nanos() as u64
+                ));
             }
+            outcome
+        } else {
+            state.analysis.newest()?
+        };
+        if let Some(newer) = found
+            .filter(|found| (state.shown.as_ref()).is_none_or(|shown| shown.number < found.number))
+        {
+            state.shown = Some(newer);
         }
-        state.shown.take_if(|outcome| !outcome.fits(frame.info()));
+        state.shown.take_if(|outcome| {
+            outcome.stretch != stretch
+                || !outcome.fits(frame.info())
+                || visibility(outcome.stamp.age(stamp), settings.expires_after()) == 0.0
+        });
+        let objects = state.shown.as_ref().map(|outcome| outcome.objects.clone());
+        lock(&self.picking).show(objects.unwrap_or_default(), (frame.width(), frame.height()));
         match &state.shown {
             Some(outcome) => outcome.draw(frame),
             None => Ok(()),
@@ -292,10 +384,11 @@ impl SsdCrp {
     }
 }
 
-/// Whether a result for the frame at `found` is too old for the one at `now`; never where the frames have no timestamps.
-fn expired(found: Stamp, now: Stamp) -> bool {
-    (found.running_time.zip(now.running_time))
-        .is_some_and(|(found, now)| now.saturating_sub(found) > EXPIRES_AFTER)
+/// Until which running time frames are late where one for `timestamp` came `jitter` late, as `GstBaseTransform` has it:
+/// twice as far on, so that it can be caught up with.
+fn caught_up(timestamp: gst::ClockTime, jitter: i64) -> Option<gst::ClockTime> {
+    let late = u64::try_from(jitter).ok().filter(|&late| late > 0)?;
+    timestamp.checked_add(gst::ClockTime::from_nseconds(late.checked_mul(2)?))
 }
 
 fn post(element: &super::SsdCrp, report: Report) {

@@ -1,6 +1,6 @@
 //! SECTION:element-ssdcrp
 //!
-//! Finds objects with a single-shot detector (SSD) and shows in the video what was found and *why*: over the best detection
+//! Finds objects with a single-shot detector (SSD) and shows in the video what was found and *why*: over a detection
 //! lies a heatmap of the pixels that speak for what it was called (red) and against it (blue), by Contrastive Relevance
 //! Propagation (CRP). The network runs in ONNX Runtime; a COCO model is built in.
 //!
@@ -22,7 +22,11 @@
 //! Leaves the picture alone and prints the results.
 //!
 //! ## What is explained
-//! One output of the best detection's default box: its class, or what the property `target` names. `class:NAME` asks
+//! `select` says which detections: the `best`, `all`, those of the classes in `select-label` (`label`), or the smallest one
+//! at `select-x`, `select-y` (`point`); `all` and `label` explain up to `max-explanations` at once, each heatmap in its own
+//! place. Detections of classes that are not among `expected-classes` come first.
+//!
+//! Of each, one output of its default box is explained: its class, or what the property `target` names. `class:NAME` asks
 //! for a class, predicted or not ("what speaks for a horse here?"), `offset:cx`, `cy`, `w` and `h` for the box's place
 //! and size, `edge:left`, `right`, `top` and `bottom` for its edges, both with `+` or `-` behind it for a direction
 //! (`offset:w+`: what makes the box wider?). `contrast` says against what: the `mean` of the other classes, the same
@@ -30,14 +34,40 @@
 //! relevance is propagated: `auto`, what the model's manifest names, else `crp`; a preset (`crp`, `lrp-simple`, `lrp-epsilon`, `lrp-alpha1beta0`, `lrp-alpha2beta1`) or a list
 //! such as `high=epsilon:0.25std,low=abs`.
 //!
+//! All of that may change while the video plays.
+//!
+//! ## Mouse and keyboard
+//! In a video sink's window, or by `GstNavigation` events that an application sends upstream:
+//!
+//! | event | |
+//! |---|---|
+//! | press of the first button | explains the smallest object under it, also when it moves on; a second press on it lets go |
+//! | `Escape` | lets go: what `select` says is explained again |
+//! | `t` | asks of the next kind of target: class, offsets, edges |
+//! | `n` | asks of the next offset or edge |
+//!
+//! An object that is gone is let go by itself. The events go on upstream.
+//!
 //! A text that is not in the grammar changes nothing and gives a warning message; a class that the model does not have gives
 //! a warning, once, and frames without heatmap. The element does not start with either.
 //!
 //! ## Time
-//! Every buffer goes out as it came in, with its timestamps, flags and metas. In `mode=live` frames show the newest
-//! result there is, and none that is older than a second. In `mode=every-frame` each frame waits for its own, so that the
-//! same video gives the same pictures. Quality-of-service (the property `qos` of the base class) is off: a frame is
-//! never dropped for being late.
+//! Every buffer goes out as it came in, with its timestamps, flags and metas.
+//!
+//! In `mode=live` no frame waits: detection and explanation each have a thread, which takes the newest frame when it is free,
+//! and frames show the newest result there is. Explanations take longer than detections; meanwhile the last heatmap
+//! follows its object (found again by the overlap of its boxes), moved and scaled with the box, and goes when
+//! the object does. Results that are older than `expire-overlay` are no longer shown. No latency is added.
+//!
+//! In `mode=every-frame` each frame waits for its own result, so that the same video gives the same pictures. To a latency
+//! query the element adds the duration of a frame, or what the slowest frame so far took if that is longer.
+//!
+//! `detect-interval` and `explain-interval` let the computer rest: they are the least running time, in nanoseconds like all
+//! times in GStreamer and whatever the frame rate is, between two frames that are detected in or explained. A change of what
+//! is asked is answered at once. In between, frames show the last detections, and heatmaps follow their objects.
+//!
+//! A frame is never dropped for being late (the property `qos` of the base class is off). When downstream tells by QoS
+//! events that frames come too late, those in `mode=live` are detected in but not explained until the delay is made up.
 //!
 //! ## Results for machines
 //! Each detection is attached to the buffers that show it as a `GstVideoRegionOfInterestMeta`: the label is the
@@ -51,21 +81,28 @@
 //! | `default-box` | uint | index into the network's outputs |
 //! | `offsets` | array of double | cx, cy, w, h as the network gave them |
 //! | `runner-up`, `runner-up-score` | string, double | the best other class at that default box, if there is one |
+//! | `object` | uint64 | a number that it shares with the detections of the same object in other frames |
+//! | `unexpected` | boolean | whether its class is not among `expected-classes` |
 //!
-//! For each result an element message `ssdcrp` is posted:
+//! A second parameter structure, `explanation`, is the last explanation of the object, if its heatmap is shown.
+//!
+//! For each result an element message `ssdcrp` is posted. In `mode=live` a frame that is explained has two: one as soon as
+//! its detections are there, and one that repeats them with the explanations.
 //!
 //! | field | type | |
 //! |---|---|---|
 //! | `timestamp`, `running-time` | uint64 (ns) | of the frame, if it has a timestamp |
 //! | `width`, `height` | uint | of the frame, pixels |
 //! | `detections` | array of `detection` structures | best first |
-//! | `explanation` | structure | of an output of the first detection; missing if there is none |
+//! | `explanations` | array of `explanation` structures | the most important first; missing if there is none |
 //!
 //! An `explanation` holds
 //!
 //! | field | type | |
 //! |---|---|---|
+//! | `object` | uint64 | that of the detection |
 //! | `default-box` | uint | |
+//! | `timestamp`, `running-time` | uint64 (ns) | of the frame that was explained, if it has a timestamp |
 //! | `target`, `contrast`, `composite` | string | in the properties' grammar, with the names that were chosen for `auto` |
 //! | `words` | string | "sheep rather than horse" |
 //! | `sum`, `sum-abs` | double | Σ R and Σ \|R\| over the pixels |
@@ -87,13 +124,20 @@ use ::ssdcrp::heatmap;
 mod analysis;
 mod blend;
 mod colour;
+mod explaining;
 mod failure;
 mod frame_pixels;
 mod imp;
 mod layout;
+mod memory;
+mod navigation;
+mod pace;
+mod picking;
 mod properties;
 mod results;
+mod selection;
 mod settings;
+mod sight;
 #[cfg(test)]
 mod test_frames;
 
@@ -156,6 +200,32 @@ impl ColourMap {
             Self::LightDark => heatmap::ColourMap::LightDark,
         }
     }
+}
+
+/// Which detections are explained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstSsdCrpSelect")]
+#[repr(i32)]
+pub enum Select {
+    /// The detection with the highest score.
+    #[default]
+    #[enum_value(name = "The best detection", nick = "best")]
+    Best = 0,
+    /// All detections, the best first.
+    #[enum_value(
+        name = "All detections, best first, up to max-explanations",
+        nick = "all"
+    )]
+    All = 1,
+    /// The detections of the classes in `select-label`.
+    #[enum_value(
+        name = "Those of the classes in select-label, up to max-explanations",
+        nick = "label"
+    )]
+    Label = 2,
+    /// The detection at `select-x`, `select-y`.
+    #[enum_value(name = "The one at the point select-x, select-y", nick = "point")]
+    Point = 3,
 }
 
 pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {

@@ -76,6 +76,20 @@ fn all() -> Vec<Property> {
             .default_value(*field(&mut Settings::default()));
         plain(builder.controllable().mutable_playing().build(), field)
     };
+    let place = |name, nick, blurb, field: Field<f32>| {
+        let builder = glib::ParamSpecFloat::builder(name)
+            .nick(nick)
+            .blurb(blurb)
+            .minimum(0.0);
+        plain(builder.controllable().mutable_playing().build(), field)
+    };
+    let time = |name, nick, blurb, field: Field<u64>| {
+        let builder = glib::ParamSpecUInt64::builder(name)
+            .nick(nick)
+            .blurb(blurb)
+            .default_value(*field(&mut Settings::default()));
+        plain(builder.controllable().mutable_playing().build(), field)
+    };
     vec![
         Property {
             spec: glib::ParamSpecString::builder("model-file")
@@ -118,12 +132,72 @@ fn all() -> Vec<Property> {
             |s| &mut s.composite,
         ),
         plain(
+            glib::ParamSpecEnum::builder_with_default("select", default.select)
+                .nick("Select")
+                .blurb("Which detections are explained")
+                .controllable()
+                .mutable_playing()
+                .build(),
+            |s| &mut s.select,
+        ),
+        written(
+            "select-label",
+            "Selected labels",
+            "With select=label: the classes that are explained, by label or number, separated by commas",
+            |s| &mut s.select_label,
+        ),
+        place(
+            "select-x",
+            "Selected x",
+            "With select=point: pixels from the frame's left edge; of several detections there, the smallest is explained",
+            |s| &mut s.select_x,
+        ),
+        place("select-y", "Selected y", "With select=point: pixels from the frame's top edge", |s| {
+            &mut s.select_y
+        }),
+        plain(
+            glib::ParamSpecUInt::builder("max-explanations")
+                .nick("Most explanations")
+                .blurb("With select=all and label: explain no more than so many detections at once")
+                .minimum(1)
+                .maximum(100)
+                .default_value(default.max_explanations)
+                .controllable()
+                .mutable_playing()
+                .build(),
+            |s| &mut s.max_explanations,
+        ),
+        written(
+            "expected-classes",
+            "Expected classes",
+            "Classes that belong in the picture, by label or number, separated by commas; others are explained first and marked as unexpected in metas and messages. Empty: all are expected",
+            |s| &mut s.expected_classes,
+        ),
+        plain(
             glib::ParamSpecEnum::builder_with_default("mode", default.mode)
                 .nick("Mode")
                 .blurb("Whether a frame waits for its own result")
                 .mutable_ready()
                 .build(),
             |s| &mut s.mode,
+        ),
+        time(
+            "detect-interval",
+            "Detection interval",
+            "Nanoseconds between frames in which objects are detected; 0 is every frame (in live mode: as many as the computer manages)",
+            |s| &mut s.detect_interval,
+        ),
+        time(
+            "explain-interval",
+            "Explanation interval",
+            "Nanoseconds between frames that are explained; in between heatmaps follow their objects; 0 is every frame (in live mode: as many as the computer manages)",
+            |s| &mut s.explain_interval,
+        ),
+        time(
+            "expire-overlay",
+            "Expire overlay",
+            "Nanoseconds from when the next detections are due until the last ones fade and go; the largest value is never",
+            |s| &mut s.expire_overlay,
         ),
         share("opacity", "Opacity", "Opacity of the heatmap", |s| &mut s.opacity),
         plain(
@@ -146,7 +220,7 @@ fn all() -> Vec<Property> {
         plain(
             glib::ParamSpecUInt::builder("threads")
                 .nick("Threads")
-                .blurb("Threads that the network runs on; 0 is as many as there are cores")
+                .blurb("Threads that each of the two networks, detection and explanation, runs on; 0 is as many as there are cores")
                 .maximum(256)
                 .default_value(default.threads)
                 .mutable_ready()

@@ -6,8 +6,12 @@
 use gst::prelude::*;
 use gst_video::VideoRegionOfInterestMeta;
 
+use ndarray::Array2;
+
 use ::ssdcrp::crp::{Composite, Explanation, Summary};
 use ::ssdcrp::ssd::{Detection, Manifest};
+
+use super::sight::Sight;
 
 /// A detection in the frame's pixels, ready to be attached to any number of buffers.
 #[derive(Clone, Debug)]
@@ -15,12 +19,19 @@ pub struct Region {
     label: String,
     /// x, y, width, height.
     rect: [u32; 4],
-    params: gst::Structure,
+    detection: gst::Structure,
+    explanation: Option<gst::Structure>,
 }
 
 impl Region {
     /// `size` is the frame's, in pixels. `None` where the network placed the box nowhere.
-    pub fn new(detection: &Detection, manifest: &Manifest, size: (u32, u32)) -> Option<Self> {
+    pub fn new(
+        detection: &Detection,
+        object: u64,
+        unexpected: bool,
+        manifest: &Manifest,
+        size: (u32, u32),
+    ) -> Option<Self> {
         let rect = whole_pixels(detection.rect, size)?;
         let label = manifest.label(detection.class).into_owned();
         let mut params = gst::Structure::builder("detection")
@@ -33,6 +44,8 @@ impl Region {
             .field("height", rect[3])
             .field("default-box", detection.default_box as u32)
             .field("offsets", gst::Array::new(detection.offsets.map(f64::from)))
+            .field("object", object)
+            .field("unexpected", unexpected)
             .build();
         if let Some((class, score)) = detection.runner_up {
             params.set("runner-up", manifest.label(class).into_owned());
@@ -41,8 +54,18 @@ impl Region {
         Some(Self {
             label,
             rect,
-            params,
+            detection: params,
+            explanation: None,
         })
+    }
+
+    /// With what the last explanation of its object says, if there is one.
+    pub fn explained(self, explanation: Option<&gst::Structure>) -> Self {
+        let explanation = explanation.cloned();
+        Self {
+            explanation,
+            ..self
+        }
     }
 
     /// Adds the region's meta to `buffer`, under an `id` that tells a buffer's regions apart.
@@ -50,7 +73,10 @@ impl Region {
         let [x, y, width, height] = self.rect;
         let mut meta = VideoRegionOfInterestMeta::add(buffer, &self.label, (x, y, width, height));
         meta.set_id(id);
-        meta.add_param(self.params.clone());
+        meta.add_param(self.detection.clone());
+        if let Some(explanation) = &self.explanation {
+            meta.add_param(explanation.clone());
+        }
     }
 }
 
@@ -78,42 +104,59 @@ pub struct Stamp {
     pub running_time: Option<gst::ClockTime>,
 }
 
-/// The structure of the element message for one frame's results.
-pub fn message(
-    stamp: Stamp,
-    (width, height): (u32, u32),
-    regions: &[Region],
-    explanation: Option<gst::Structure>,
-) -> gst::Structure {
-    let mut message = gst::Structure::new_empty("ssdcrp");
-    for (name, time) in [
-        ("timestamp", stamp.timestamp),
-        ("running-time", stamp.running_time),
-    ] {
-        if let Some(time) = time {
-            message.set(name, time);
+impl Stamp {
+    /// How much earlier this is than `now`; `None` where either has no time.
+    pub fn age(self, now: Self) -> Option<gst::ClockTime> {
+        let (then, now) = self.running_time.zip(now.running_time)?;
+        Some(now.saturating_sub(then))
+    }
+
+    fn write(self, structure: &mut gst::StructureRef) {
+        for (name, time) in [
+            ("timestamp", self.timestamp),
+            ("running-time", self.running_time),
+        ] {
+            if let Some(time) = time {
+                structure.set(name, time);
+            }
         }
     }
+}
+
+/// The structure of the element message for one frame's results.
+pub fn message<'a>(
+    stamp: Stamp,
+    (width, height): (u32, u32),
+    regions: &[Option<Region>],
+    explanations: impl Iterator<Item = &'a gst::Structure>,
+) -> gst::Structure {
+    let mut message = gst::Structure::new_empty("ssdcrp");
+    stamp.write(&mut message);
     message.set("width", width);
     message.set("height", height);
-    let detections = regions.iter().map(|region| region.params.to_send_value());
+    let detections = regions.iter().flatten();
+    let detections = detections.map(|region| region.detection.to_send_value());
     message.set("detections", gst::Array::from_values(detections));
-    if let Some(explanation) = explanation {
-        message.set("explanation", explanation);
+    let mut explanations = explanations.map(ToSendValue::to_send_value).peekable();
+    if explanations.peek().is_some() {
+        message.set("explanations", gst::Array::from_values(explanations));
     }
     message
 }
 
-/// What the message says about an explanation of an output of `explained`.
+/// What is told of an explanation: `map` is its relevance `[H, W]`, and it is about an object of `sight` with a box in
+/// shares of the picture.
 pub fn explanation(
     explanation: &Explanation,
+    map: &Array2<f32>,
     composite: &Composite,
-    explained: &Detection,
-    (width, height): (u32, u32),
+    (object, rect): (u64, [f32; 4]),
+    sight: &Sight,
 ) -> gst::Structure {
-    let summary = Summary::of(&explanation.map(), explained.rect);
+    let summary = Summary::of(map, rect);
     let question = &explanation.question;
     let mut structure = gst::Structure::builder("explanation")
+        .field("object", object)
         .field("default-box", explanation.default_box as u32)
         .field("target", &question.target)
         .field("contrast", &question.contrast)
@@ -125,7 +168,9 @@ pub fn explanation(
         .field("in-box-share", summary.in_box_share)
         .field("time-ms", explanation.took.as_secs_f64() * 1e3)
         .build();
+    sight.stamp.write(&mut structure);
     if let Some([x, y]) = summary.centre {
+        let (width, height) = sight.size();
         structure.set("centre-x", x * f64::from(width));
         structure.set("centre-y", y * f64::from(height));
     }

@@ -8,14 +8,17 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::{Result, anyhow};
+use gst::ClockTime;
 
 use ::ssdcrp::crp::{Composite, Contrast, TargetOutput};
 use ::ssdcrp::ssd::Thresholds;
 
-use super::{ColourMap, Mode};
+use super::navigation::ClassQuestion;
+use super::selection::ClassNames;
+use super::{ColourMap, Mode, Select};
 
 /// The values of all properties.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The ONNX file, its manifest beside it; `None` is the model that is built in.
     pub model_file: Option<PathBuf>,
@@ -23,8 +26,22 @@ pub struct Settings {
     pub iou_threshold: f32,
     pub target: Written<Choice<TargetOutput>>,
     pub contrast: Written<Choice<Contrast>>,
+    /// Set while keys have turned the question from the class to the box.
+    pub class_question: Option<ClassQuestion>,
     pub composite: Written<Choice<Composite>>,
+    pub select: Select,
+    pub select_label: Written<ClassNames>,
+    /// Pixels of the frame.
+    pub select_x: f32,
+    pub select_y: f32,
+    pub max_explanations: u32,
+    pub expected_classes: Written<ClassNames>,
     pub mode: Mode,
+    /// Nanoseconds; 0 is every frame that there is time for.
+    pub detect_interval: u64,
+    pub explain_interval: u64,
+    /// Nanoseconds.
+    pub expire_overlay: u64,
     /// Of the heatmap, 0..=1.
     pub opacity: f32,
     pub colour_map: ColourMap,
@@ -43,8 +60,19 @@ impl Default for Settings {
             iou_threshold: 0.6,
             target: Written::new(Choice::Auto),
             contrast: Written::new(Choice::Auto),
+            class_question: None,
             composite: Written::new(Choice::Auto),
+            select: Select::default(),
+            select_label: Written::new(ClassNames::default()),
+            select_x: 0.0,
+            select_y: 0.0,
+            // What a viewer can still tell apart, and a computer with two cores does in a quarter of a second.
+            max_explanations: 4,
+            expected_classes: Written::new(ClassNames::default()),
             mode: Mode::default(),
+            detect_interval: 0,
+            explain_interval: 0,
+            expire_overlay: 1_000_000_000,
             opacity: 1.0,
             colour_map: ColourMap::default(),
             draw_boxes: true,
@@ -64,6 +92,50 @@ impl Settings {
         }
     }
 
+    /// The time between frames that are looked at.
+    pub fn detect_interval(&self) -> ClockTime {
+        time(self.detect_interval)
+    }
+
+    /// How long a result is shown: counted from when the next one is due.
+    pub fn expires_after(&self) -> ClockTime {
+        time(self.expire_overlay).saturating_add(self.detect_interval())
+    }
+
+    /// The time between frames that are explained.
+    pub fn explain_interval(&self) -> ClockTime {
+        time(self.explain_interval)
+    }
+
+    /// The settings that decide whether a question has an answer.
+    pub fn question(&self) -> [String; 3] {
+        [
+            self.target.value().to_string(),
+            self.contrast.value().to_string(),
+            self.composite.value().to_string(),
+        ]
+    }
+
+    /// The settings that decide whether something can be selected.
+    pub fn selection(&self) -> [String; 2] {
+        [
+            self.select_label.value().to_string(),
+            self.expected_classes.value().to_string(),
+        ]
+    }
+
+    /// Everything that decides what is explained, with the object that the user has picked.
+    pub fn asked(&self, picked: Option<u64>) -> Asked {
+        Asked {
+            question: self.question(),
+            select: self.select,
+            selection: self.selection(),
+            point: [self.select_x, self.select_y],
+            most: self.max_explanations,
+            picked,
+        }
+    }
+
     /// The first property whose text was refused, with the reason.
     ///
     /// # Errors
@@ -73,6 +145,8 @@ impl Settings {
             ("target", self.target.refusal()),
             ("contrast", self.contrast.refusal()),
             ("composite", self.composite.refusal()),
+            ("select-label", self.select_label.refusal()),
+            ("expected-classes", self.expected_classes.refusal()),
         ];
         for (property, refusal) in refusals {
             if let Some(reason) = refusal {
@@ -81,6 +155,22 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// The largest number of nanoseconds is no time to GStreamer; here it is for ever, like the longest time.
+fn time(nanoseconds: u64) -> ClockTime {
+    ClockTime::from_nseconds(nanoseconds.min(ClockTime::MAX.nseconds()))
+}
+
+/// What the user asks: as long as it stays the same, explanations may keep their interval.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    question: [String; 3],
+    select: Select,
+    selection: [String; 2],
+    point: [f32; 2],
+    most: u32,
+    picked: Option<u64>,
 }
 
 /// A choice that the element makes by itself (`auto`) unless the user names one.
@@ -123,7 +213,7 @@ impl<T: FromStr<Err = anyhow::Error>> FromStr for Choice<T> {
 
 /// A setting that is written in a grammar. A text that is not understood leaves the value as it was; since a property
 /// cannot answer with an error, the refusal is kept until a text is taken, and the element does not start with one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Written<T> {
     value: T,
     refusal: Option<String>,
@@ -135,6 +225,11 @@ impl<T: FromStr<Err = anyhow::Error>> Written<T> {
             value,
             refusal: None,
         }
+    }
+
+    /// Takes a value that needs not be read.
+    pub fn put(&mut self, value: T) {
+        *self = Self::new(value);
     }
 
     pub fn value(&self) -> &T {
@@ -182,6 +277,19 @@ mod tests {
         settings.target.set("auto").unwrap();
         assert_eq!(settings.target.value(), &Choice::Auto);
         settings.check().unwrap();
+    }
+
+    #[test]
+    fn for_ever_is_a_time_too() {
+        let settings = Settings {
+            detect_interval: u64::MAX,
+            explain_interval: u64::MAX,
+            expire_overlay: u64::MAX,
+            ..Settings::default()
+        };
+        assert_eq!(settings.detect_interval(), ClockTime::MAX);
+        assert_eq!(settings.explain_interval(), ClockTime::MAX);
+        assert_eq!(settings.expires_after(), ClockTime::MAX);
     }
 
     #[test]

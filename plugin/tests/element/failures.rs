@@ -119,6 +119,22 @@ fn texts_that_are_not_in_the_grammar_and_names_that_the_model_does_not_have() {
             "'horse' cannot be contrasted with itself",
         ),
         (
+            [("select", "label"), ("select-label", "shepe")],
+            "did you mean \"sheep\"",
+        ),
+        (
+            [("select", "label"), ("select-label", "")],
+            "select-label=person,dog",
+        ),
+        (
+            [("select", "all"), ("select-label", "dog,,cat")],
+            "a name is missing",
+        ),
+        (
+            [("select", "all"), ("expected-classes", "shepe")],
+            "did you mean \"sheep\"",
+        ),
+        (
             [("composite", "gradcam"), ("contrast", "auto")],
             "lrp-epsilon",
         ),
@@ -158,8 +174,20 @@ fn a_name_that_turns_out_unknown_is_warned_of_once_and_detections_go_on() {
     assert!(texts[0].contains("did you mean \"dog\""), "{texts:?}");
 
     bench.element.set_property("target", "class:dog");
+    bench.element.set_property("expected-classes", "doog");
+    for _ in 0..2 {
+        assert_eq!(regions(&bench.push(clip.frame())).len(), usual);
+    }
+    let texts = warnings(&bench);
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    assert!(
+        texts[0].contains("property 'expected-classes'"),
+        "{texts:?}"
+    );
+
+    bench.element.set_property("expected-classes", "");
     bench.push(clip.frame());
-    assert!(bench.reports()[0].has_field("explanation"));
+    assert!(bench.reports()[0].has_field("explanations"));
 }
 
 #[test]

@@ -7,4 +7,6 @@ mod formats;
 mod live;
 mod properties;
 mod recording;
+mod selection;
 mod support;
+mod time;

@@ -26,6 +26,18 @@ fn properties_have_their_documented_defaults() {
     for switch in ["draw-boxes", "draw-labels", "draw-heatmap"] {
         assert!(element.property::<bool>(switch));
     }
+    assert_eq!(
+        element.property::<gstssdcrp::Select>("select"),
+        gstssdcrp::Select::Best
+    );
+    assert_eq!(element.property::<String>("select-label"), "");
+    assert_eq!(element.property::<f32>("select-x"), 0.0);
+    assert_eq!(element.property::<f32>("select-y"), 0.0);
+    assert_eq!(element.property::<u32>("max-explanations"), 4);
+    assert_eq!(element.property::<String>("expected-classes"), "");
+    assert_eq!(element.property::<u64>("detect-interval"), 0);
+    assert_eq!(element.property::<u64>("explain-interval"), 0);
+    assert_eq!(element.property::<u64>("expire-overlay"), 1_000_000_000);
     assert_eq!(element.property::<u32>("threads"), 2);
     assert!(
         !element.property::<bool>("qos"),
@@ -42,7 +54,16 @@ fn values_are_kept() {
         ("target", "offset:w+"),
         ("contrast", "class:traffic light"),
         ("composite", "high=epsilon:0.25std,low=abs"),
+        ("select", "label"),
+        ("select-label", "person,traffic light"),
+        ("select-x", "320.5"),
+        ("select-y", "200"),
+        ("max-explanations", "7"),
+        ("expected-classes", "person,car"),
         ("mode", "every-frame"),
+        ("detect-interval", "40000000"),
+        ("explain-interval", "500000000"),
+        ("expire-overlay", "18446744073709551615"),
         ("opacity", "0.5"),
         ("colour-map", "orange-blue"),
         ("draw-boxes", "false"),
@@ -85,6 +106,8 @@ fn an_unset_text_is_the_default() {
         ("target", "auto"),
         ("contrast", "auto"),
         ("composite", "auto"),
+        ("select-label", ""),
+        ("expected-classes", ""),
     ] {
         element.set_property(name, None::<&str>);
         assert_eq!(element.property::<String>(name), default);

@@ -235,11 +235,17 @@ pub struct Region {
     pub rect: (u32, u32, u32, u32),
     pub id: i32,
     pub detection: gst::Structure,
+    pub explanation: Option<gst::Structure>,
 }
 
 impl Region {
     pub fn confidence(&self) -> f64 {
         self.detection.get("confidence").unwrap()
+    }
+
+    /// Its number from frame to frame.
+    pub fn object(&self) -> u64 {
+        self.detection.get("object").unwrap()
     }
 }
 
@@ -251,8 +257,16 @@ pub fn regions(buffer: &gst::BufferRef) -> Vec<Region> {
             rect: meta.rect(),
             id: meta.id(),
             detection: meta.param("detection").unwrap().to_owned(),
+            explanation: meta.param("explanation").map(ToOwned::to_owned),
         })
         .collect()
+}
+
+/// The explanations in an element message, none where there is no field of them.
+pub fn explanations(report: &gst::StructureRef) -> Vec<gst::Structure> {
+    let array = report.get::<gst::Array>("explanations").ok();
+    let values = array.iter().flat_map(|array| array.iter());
+    values.map(|value| value.get().unwrap()).collect()
 }
 
 /// Whether the pixels of two buffers are the same, byte by byte.

@@ -1,0 +1,192 @@
+//! The second half of the work: why the network said so.
+//!
+//! In: a [`Question`], detections of a frame with its forward pass. Out: an [`Answer`] for each, which outlives the frame:
+//! its map follows the object while that can be seen.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use ndarray::Array2;
+
+use ::ssdcrp::crp::{Composite, Contrast, Explainer, Explanation, Target, TargetOutput};
+use ::ssdcrp::heatmap::Scale;
+use ::ssdcrp::ssd::{Detection, Model};
+
+use super::results;
+use super::selection::Selection;
+use super::settings::{Asked, Settings};
+use super::sight::{Question, Sight};
+
+/// The explanation of one detection.
+#[derive(Debug)]
+pub struct Answer {
+    pub object: u64,
+    pub class: usize,
+    /// The detection's box when it was explained, in shares of the picture.
+    pub rect: [f32; 4],
+    /// Relevance in units of what is drawn in full colour, `[H, W]`.
+    pub map: Array2<f32>,
+    /// What is explained, in words.
+    pub words: String,
+    /// For machines.
+    pub summary: gst::Structure,
+}
+
+/// The explanations of one frame.
+#[derive(Debug)]
+pub struct Round {
+    pub stretch: u64,
+    pub asked: Asked,
+    pub answers: Vec<Answer>,
+}
+
+/// The explainer at work.
+pub struct Explaining {
+    model: Arc<Model>,
+    explainer: Explainer,
+    /// The model's composite, for `auto`.
+    own: Composite,
+    threads: usize,
+    /// Settings that could not be explained with, as far as a question depends on them.
+    warned: HashSet<[String; 3]>,
+}
+
+impl Explaining {
+    /// # Errors
+    /// The model's layer types cannot be found, or its composite is none.
+    pub fn new(model: Arc<Model>, settings: &Settings) -> Result<Self> {
+        let threads = settings.threads as usize;
+        let own = Composite::of(&model)?;
+        let composite = settings.composite.value().named().unwrap_or(&own).clone();
+        Ok(Self {
+            explainer: Explainer::new(model.clone(), composite, threads)?,
+            model,
+            own,
+            threads,
+            warned: HashSet::new(),
+        })
+    }
+
+    /// The explanations that were asked for; without any, and the first time with the reason, where the question has no answer.
+    pub fn answer(&mut self, question: &Question) -> (Round, Option<anyhow::Error>) {
+        let sight = &*question.sight;
+        let (answers, warning) = match self.explain(question) {
+            Ok(answers) => (answers, None),
+            Err(error) => {
+                let first = self.warned.insert(sight.settings.question());
+                (vec![], first.then_some(error))
+            }
+        };
+        let round = Round {
+            stretch: sight.stretch,
+            asked: sight.asked.clone(),
+            answers,
+        };
+        (round, warning)
+    }
+
+    fn explain(&mut self, question: &Question) -> Result<Vec<Answer>> {
+        let sight = &*question.sight;
+        let settings = &sight.settings;
+        let composite = settings.composite.value().named().unwrap_or(&self.own);
+        if self.explainer.composite() != composite {
+            self.explainer = Explainer::new(self.model.clone(), composite.clone(), self.threads)?;
+        }
+        let explained: Vec<(u64, &Detection)> = (sight.chosen.iter())
+            .filter_map(|&index| Some((*sight.objects.get(index)?, sight.detections.get(index)?)))
+            .collect();
+        let targets: Vec<Target> = (explained.iter())
+            .map(|(_, detection)| target(detection, settings))
+            .collect();
+        let explanations = self.explainer.explain(&question.forward, &targets)?;
+        let answers = explained.into_iter().zip(explanations);
+        Ok(answers
+            .map(|((object, detection), explanation)| {
+                self.keep(object, detection, &explanation, sight)
+            })
+            .collect())
+    }
+
+    fn keep(
+        &self,
+        object: u64,
+        detection: &Detection,
+        explanation: &Explanation,
+        sight: &Sight,
+    ) -> Answer {
+        let relevance = explanation.map();
+        let summary = results::explanation(
+            explanation,
+            &relevance,
+            self.explainer.composite(),
+            (object, detection.rect),
+            sight,
+        );
+        let map = match Scale::default().magnitude(relevance.view()) {
+            Some(magnitude) => relevance / magnitude,
+            None => Array2::zeros(relevance.dim()),
+        };
+        Answer {
+            object,
+            class: detection.class,
+            rect: detection.rect,
+            map,
+            words: explanation.question.words.clone(),
+            summary,
+        }
+    }
+}
+
+fn target(detection: &Detection, settings: &Settings) -> Target {
+    let mut target = Target::predicted_class(detection);
+    if let Some(output) = settings.target.value().named() {
+        target.output = output.clone();
+    }
+    target.contrast = settings.contrast.value().named().cloned();
+    target
+}
+
+/// Checks the settings that name something of the model, as far as that can be told without a picture.
+///
+/// # Errors
+/// A class that the model does not have, a class contrasted with itself, or a contrast that does not go with the target.
+pub fn check(settings: &Settings, model: &Model) -> Result<()> {
+    Selection::new(settings, &model.manifest)?;
+    let target = settings.target.value().named();
+    let contrast = settings.contrast.value().named();
+    let explained = match target {
+        Some(TargetOutput::Class(name)) => {
+            Some((model.manifest.class_named(name)).context("property 'target'")?)
+        }
+        _ => None,
+    };
+    let rival = match contrast {
+        Some(Contrast::Class(name)) => {
+            Some((model.manifest.class_named(name)).context("property 'contrast'")?)
+        }
+        _ => None,
+    };
+    if let Some(class) = explained.filter(|_| explained == rival) {
+        bail!(
+            "property 'contrast': the class '{}' cannot be contrasted with itself: name another one, or set it to auto",
+            model.manifest.label(class)
+        );
+    }
+    let (Some(target), Some(contrast)) = (target, contrast) else {
+        return Ok(());
+    };
+    let taken: &[Contrast] = match target {
+        TargetOutput::Class(_) => return Ok(()),
+        TargetOutput::Offset(..) => &[Contrast::None, Contrast::Mean],
+        TargetOutput::Edge(..) => &[Contrast::None],
+    };
+    if !taken.contains(contrast) {
+        let taken: Vec<String> = taken.iter().map(Contrast::to_string).collect();
+        bail!(
+            "property 'contrast': '{contrast}' does not go with the target '{target}': set it to auto, {}",
+            taken.join(" or ")
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,219 @@
+//! What is known of the video at the moment: the newest detections, and the last explanations of the objects among them.
+//!
+//! In: a [`Sight`] of each frame that was looked at, a [`Round`] of explanations now and then, of an earlier frame. Out: after
+//! each an [`Outcome`], everything that frames show and carry.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use gst_video::VideoInfo;
+
+use ::ssdcrp::anchor::{Anchored, gathered};
+use ::ssdcrp::heatmap::{Heatmap, Scale};
+use ::ssdcrp::overlay::{BoxMark, Scene, class_colour, render};
+use ::ssdcrp::ssd::Manifest;
+
+use super::blend::PreparedOverlay;
+use super::explaining::{Answer, Round};
+use super::picking::Placed;
+use super::results::{Region, Stamp};
+use super::sight::Sight;
+
+/// What is shown on frames and attached to them.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Of two, that with the greater number was made later.
+    pub number: u64,
+    /// When its detections were seen.
+    pub stamp: Stamp,
+    pub stretch: u64,
+    pub regions: Vec<Region>,
+    /// What can be picked.
+    pub objects: Arc<[Placed]>,
+    /// The size of the frame that it was found in.
+    size: (u32, u32),
+    /// `None` where there is nothing to draw.
+    overlay: Option<PreparedOverlay>,
+}
+
+impl Outcome {
+    /// Whether it can be shown on frames of `info`.
+    pub fn fits(&self, info: &VideoInfo) -> bool {
+        self.size == (info.width(), info.height())
+            && self
+                .overlay
+                .as_ref()
+                .is_none_or(|overlay| overlay.fits(info))
+    }
+
+    /// Paints it into a frame that it fits.
+    ///
+    /// # Errors
+    /// As [`PreparedOverlay::blend`].
+    pub fn draw(&self, frame: &mut gst_video::VideoFrameRef<&mut gst::BufferRef>) -> Result<()> {
+        match &self.overlay {
+            Some(overlay) => overlay.blend(frame),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The newest of everything.
+#[derive(Debug, Default)]
+pub struct Memory {
+    sight: Option<Arc<Sight>>,
+    round: Option<Round>,
+    outcomes: u64,
+}
+
+/// An explanation and its detection in the newest frame.
+type Explained<'a> = (usize, &'a Answer);
+
+impl Memory {
+    /// A newer frame was seen.
+    ///
+    /// # Errors
+    /// Its overlay cannot be drawn.
+    pub fn see(&mut self, sight: Arc<Sight>, manifest: &Manifest) -> Result<Outcome> {
+        // An explanation stays until another one takes its place: also where something else is asked now, unless there is
+        // nothing that this could be asked of.
+        let stays = |round: &Round| {
+            round.stretch == sight.stretch
+                && (round.asked == sight.asked || !sight.chosen.is_empty())
+        };
+        self.round.take_if(|round| !stays(round));
+        self.sight = Some(sight.clone());
+        self.outcome(&sight, manifest)
+    }
+
+    /// Explanations are there. `None` where no frame of their stretch of the stream is shown any more.
+    ///
+    /// # Errors
+    /// Their overlay cannot be drawn.
+    pub fn learn(&mut self, round: Round, manifest: &Manifest) -> Result<Option<Outcome>> {
+        let Some(sight) = (self.sight.clone()).filter(|sight| sight.stretch == round.stretch)
+        else {
+            return Ok(None);
+        };
+        self.round = Some(round);
+        self.outcome(&sight, manifest).map(Some)
+    }
+
+    fn outcome(&mut self, sight: &Sight, manifest: &Manifest) -> Result<Outcome> {
+        self.outcomes += 1;
+        let explained = self.explained(sight);
+        let objects = (sight.objects.iter().zip(&sight.detections))
+            .map(|(&object, detection)| Placed {
+                object,
+                rect: detection.rect,
+            })
+            .collect();
+        let regions = (sight.regions.iter().enumerate())
+            .filter_map(|(index, region)| {
+                let answer = explained.iter().find(|(explained, _)| *explained == index);
+                Some((region.clone()?).explained(answer.map(|(_, answer)| &answer.summary)))
+            })
+            .collect();
+        let overlay = draw(sight, &explained, manifest).context("cannot draw the results")?;
+        Ok(Outcome {
+            number: self.outcomes,
+            stamp: sight.stamp,
+            stretch: sight.stretch,
+            regions,
+            objects,
+            size: sight.size(),
+            overlay,
+        })
+    }
+
+    /// The last explanations of objects that `sight` shows, as what they were explained as.
+    fn explained(&self, sight: &Sight) -> Vec<Explained<'_>> {
+        let answers = self.round.iter().flat_map(|round| &round.answers);
+        answers
+            .filter_map(|answer| {
+                let same = |(&object, class)| object == answer.object && class == answer.class;
+                let classes = sight.detections.iter().map(|detection| detection.class);
+                let index = sight.objects.iter().zip(classes).position(same)?;
+                Some((index, answer))
+            })
+            .collect()
+    }
+}
+
+/// Overlay of the detections and of what explains them, for frames like that which was seen.
+fn draw(
+    sight: &Sight,
+    explained: &[Explained],
+    manifest: &Manifest,
+) -> Result<Option<PreparedOverlay>> {
+    let settings = &sight.settings;
+    let heatmap = heatmap(sight, explained).filter(|_| settings.draw_heatmap);
+    let marks = (settings.draw_boxes || settings.draw_labels) && !sight.detections.is_empty();
+    if heatmap.is_none() && !marks {
+        return Ok(None);
+    }
+    let (width, height) = sight.size();
+    let scale = [width as f32, height as f32, width as f32, height as f32];
+    let boxes: Vec<BoxMark> = (sight.detections.iter().enumerate())
+        .map(|(index, detection)| BoxMark {
+            rect: std::array::from_fn(|edge| detection.rect[edge] * scale[edge]),
+            label: format!("{} {:.2}", manifest.label(detection.class), detection.score),
+            colour: class_colour(detection.class),
+            explained: explained.iter().any(|(explained, _)| *explained == index),
+        })
+        .collect();
+    // Without a heatmap there is nothing that the words would be about.
+    let caption = (heatmap.is_some() && settings.draw_labels).then(|| words(explained));
+    let scene = Scene {
+        width,
+        height,
+        pixel_aspect: f64::from(sight.info.par().numer()) / f64::from(sight.info.par().denom()),
+        heatmap: heatmap.as_ref(),
+        colours: settings.colour_map.on(&sight.info),
+        opacity: settings.opacity,
+        boxes: &boxes,
+        draw_boxes: settings.draw_boxes,
+        draw_labels: settings.draw_labels,
+        caption: caption.as_deref(),
+    };
+    PreparedOverlay::new(&render(&scene), &sight.info).map(Some)
+}
+
+/// All explanations in one heatmap, each where its object is now.
+fn heatmap(sight: &Sight, explained: &[Explained]) -> Option<Heatmap> {
+    let shape = explained.first()?.1.map.dim();
+    let anchored: Vec<Anchored> = (explained.iter())
+        .filter_map(|(index, answer)| {
+            Some(Anchored {
+                map: answer.map.view(),
+                then: answer.rect,
+                now: sight.detections.get(*index)?.rect,
+            })
+        })
+        .collect();
+    Some(Heatmap::normalise(
+        gathered(&anchored, shape).view(),
+        Scale::Fixed(1.0),
+    ))
+}
+
+/// What the explanations say in words, each thing once: "dog, car rather than the other classes; box wider".
+fn words(explained: &[Explained]) -> String {
+    const RATHER: &str = " rather than ";
+    // What is said of the same rival is said in one go.
+    let mut said: Vec<(Vec<&str>, &str)> = Vec::new();
+    for (_, answer) in explained {
+        let words = answer.words.as_str();
+        let (one, rival) = words.split_once(RATHER).unwrap_or((words, ""));
+        match said.iter_mut().find(|(_, other)| *other == rival) {
+            Some((ones, _)) if ones.contains(&one) => {}
+            Some((ones, _)) => ones.push(one),
+            None => said.push((vec![one], rival)),
+        }
+    }
+    let said = said.iter().map(|(ones, rival)| {
+        let rather = if rival.is_empty() { "" } else { RATHER };
+        format!("{}{rather}{rival}", ones.join(", "))
+    });
+    said.collect::<Vec<_>>().join("; ")
+}

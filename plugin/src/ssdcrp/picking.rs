@@ -1,0 +1,85 @@
+//! The object that the user has picked by pointing at it.
+//!
+//! In: what the video shows at the moment, and presses. Out: the object, by its number, which stays picked while it moves.
+
+use std::sync::Arc;
+
+use super::selection::under;
+
+/// An object in a frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Placed {
+    pub object: u64,
+    /// x0, y0, x1, y1 in shares of the picture.
+    pub rect: [f32; 4],
+}
+
+/// What can be picked and what is.
+#[derive(Debug, Default)]
+pub struct Picking {
+    shown: Arc<[Placed]>,
+    /// Of the frame, in pixels.
+    size: (u32, u32),
+    picked: Option<u64>,
+}
+
+impl Picking {
+    /// The video, with frames of `size`, now shows these.
+    pub fn show(&mut self, objects: Arc<[Placed]>, size: (u32, u32)) {
+        (self.shown, self.size) = (objects, size);
+    }
+
+    /// A press at a place in pixels of the frame: picks the smallest object there; if that is picked already, none is.
+    /// Returns whether anything was there.
+    pub fn press(&mut self, [x, y]: [f32; 2]) -> bool {
+        let place = [x / self.size.0 as f32, y / self.size.1 as f32];
+        let rects = self.shown.iter().map(|placed| placed.rect);
+        let Some(pressed) = under(rects, place).and_then(|index| self.shown.get(index)) else {
+            return false;
+        };
+        self.picked = Some(pressed.object).filter(|_| self.picked != Some(pressed.object));
+        true
+    }
+
+    /// Nothing is picked any more. Returns whether something was.
+    pub fn release(&mut self) -> bool {
+        self.picked.take().is_some()
+    }
+
+    pub fn picked(&self) -> Option<u64> {
+        self.picked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_press_picks_and_a_second_one_releases() {
+        let size = (200, 100);
+        let mut picking = Picking::default();
+        assert!(!picking.press([100.0, 50.0]), "nothing is shown yet");
+        let (large, small) = ([0.0, 0.0, 0.9, 0.9], [0.4, 0.4, 0.6, 0.6]);
+        let placed = |object, rect| Placed { object, rect };
+        picking.show(Arc::new([placed(7, large), placed(9, small)]), size);
+        assert!(picking.press([100.0, 50.0]));
+        assert_eq!(picking.picked(), Some(9));
+        assert!(!picking.press([195.0, 95.0]));
+        assert_eq!(
+            picking.picked(),
+            Some(9),
+            "a press beside everything changes nothing"
+        );
+        assert!(picking.press([20.0, 10.0]));
+        assert_eq!(picking.picked(), Some(7));
+
+        // The object has moved on, and is still the same.
+        picking.show(Arc::new([placed(9, large), placed(7, small)]), size);
+        assert!(picking.press([100.0, 50.0]));
+        assert_eq!(picking.picked(), None);
+        picking.press([100.0, 50.0]);
+        assert!(picking.release() && !picking.release());
+        assert_eq!(picking.picked(), None);
+    }
+}

@@ -1,0 +1,207 @@
+//! Which of a frame's detections are explained.
+//!
+//! In: the detections, best first, and what the user set. Out: indices of those that are explained, most important first.
+
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::{Context, Error, Result, bail};
+
+use ::ssdcrp::ssd::{Detection, Manifest};
+
+use super::Select;
+use super::settings::Settings;
+
+/// Names of classes, separated by commas. Labels that contain a comma are named by their number.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClassNames(Vec<String>);
+
+impl FromStr for ClassNames {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        let names = text.split(',').map(|name| match name.trim() {
+            "" => {
+                bail!("a name is missing in '{text}': labels with commas between them are expected")
+            }
+            name => Ok(name.to_owned()),
+        });
+        Ok(Self(names.collect::<Result<_>>()?))
+    }
+}
+
+impl fmt::Display for ClassNames {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.0.join(","))
+    }
+}
+
+impl ClassNames {
+    /// Their class numbers.
+    ///
+    /// # Errors
+    /// A class that the model does not have.
+    pub fn classes(&self, manifest: &Manifest) -> Result<Vec<usize>> {
+        let names = self.0.iter();
+        names.map(|name| manifest.class_named(name)).collect()
+    }
+}
+
+/// The user's wishes in the model's terms.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    select: Select,
+    /// Of `select=label`.
+    labels: Vec<usize>,
+    /// Empty where all classes are.
+    expected: Vec<usize>,
+    /// Of `select=point`, pixels of the frame.
+    point: [f32; 2],
+    most: usize,
+}
+
+impl Selection {
+    /// # Errors
+    /// A class that the model does not have; `select=label` without a label.
+    pub fn new(settings: &Settings, manifest: &Manifest) -> Result<Self> {
+        let labels =
+            (settings.select_label.value().classes(manifest)).context("property 'select-label'")?;
+        if settings.select == Select::Label && labels.is_empty() {
+            bail!(
+                "property 'select-label': 'select=label' needs the labels that are explained, as in select-label=person,dog"
+            );
+        }
+        Ok(Self {
+            select: settings.select,
+            labels,
+            expected: (settings.expected_classes.value().classes(manifest))
+                .context("property 'expected-classes'")?,
+            point: [settings.select_x, settings.select_y],
+            most: settings.max_explanations as usize,
+        })
+    }
+
+    /// Whether the user does not expect detections of a class.
+    pub fn unexpected(&self, class: usize) -> bool {
+        !self.expected.is_empty() && !self.expected.contains(&class)
+    }
+
+    /// The detections that are explained in a frame of `size` pixels, those of unexpected classes first.
+    pub fn of(&self, detections: &[Detection], (width, height): (u32, u32)) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..detections.len()).collect();
+        order.sort_by_key(|&index| !self.unexpected(detections[index].class));
+        match self.select {
+            Select::Best => order.truncate(1),
+            Select::All => order.truncate(self.most),
+            Select::Label => {
+                order.retain(|&index| self.labels.contains(&detections[index].class));
+                order.truncate(self.most);
+            }
+            Select::Point => {
+                let [x, y] = self.point;
+                let place = [x / width as f32, y / height as f32];
+                let rects = detections.iter().map(|detection| detection.rect);
+                order = under(rects, place).into_iter().collect();
+            }
+        }
+        order
+    }
+}
+
+/// The box under a point, both in shares of the picture: of several the smallest, which nothing else could reach.
+pub fn under(rects: impl Iterator<Item = [f32; 4]>, [x, y]: [f32; 2]) -> Option<usize> {
+    let contains = |[x0, y0, x1, y1]: [f32; 4]| (x0..=x1).contains(&x) && (y0..=y1).contains(&y);
+    let area = |[x0, y0, x1, y1]: [f32; 4]| (x1 - x0) * (y1 - y0);
+    rects
+        .enumerate()
+        .filter(|&(_, rect)| contains(rect))
+        .min_by(|a, b| area(a.1).total_cmp(&area(b.1)))
+        .map(|(index, _)| index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detection(class: usize, rect: [f32; 4]) -> Detection {
+        Detection {
+            class,
+            score: 0.9,
+            rect,
+            default_box: 0,
+            logits: vec![],
+            offsets: [0.0; 4],
+            runner_up: None,
+        }
+    }
+
+    fn selection(select: Select, most: usize) -> Selection {
+        Selection {
+            select,
+            labels: vec![1, 18],
+            expected: vec![],
+            point: [300.0, 120.0],
+            most,
+        }
+    }
+
+    const SIZE: (u32, u32) = (600, 400);
+
+    #[test]
+    fn names_are_separated_by_commas() {
+        let names: ClassNames = " person, traffic light,18".parse().unwrap();
+        assert_eq!(names.to_string(), "person,traffic light,18");
+        assert_eq!("  ".parse::<ClassNames>().unwrap(), ClassNames::default());
+        for text in [",", "dog,", "dog,,cat"] {
+            assert!(text.parse::<ClassNames>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_explained_is_what_was_selected() {
+        let whole = [0.1, 0.1, 0.9, 0.9];
+        let found = [
+            detection(19, whole),
+            detection(18, [0.45, 0.2, 0.55, 0.4]),
+            detection(1, [0.4, 0.1, 0.6, 0.5]),
+            detection(18, [0.0, 0.0, 0.2, 0.2]),
+        ];
+        let of = |select, most| selection(select, most).of(&found, SIZE);
+        assert_eq!(of(Select::Best, 9), [0]);
+        assert_eq!(of(Select::All, 9), [0, 1, 2, 3]);
+        assert_eq!(of(Select::All, 2), [0, 1]);
+        assert_eq!(of(Select::Label, 9), [1, 2, 3]);
+        assert_eq!(of(Select::Label, 2), [1, 2]);
+        assert_eq!(of(Select::Point, 9), [1]);
+        assert_eq!(selection(Select::Point, 9).of(&found[2..], SIZE), [0]);
+        assert_eq!(selection(Select::Point, 9).of(&found[3..], SIZE), [0; 0]);
+        assert_eq!(selection(Select::All, 9).of(&[], SIZE), [0; 0]);
+    }
+
+    #[test]
+    fn what_is_not_expected_comes_first() {
+        let place = [0.1, 0.1, 0.9, 0.9];
+        let found = [1, 18, 3, 19].map(|class| detection(class, place));
+        let mut careful = selection(Select::All, 9);
+        careful.expected = vec![1, 3];
+        assert_eq!(careful.of(&found, SIZE), [1, 3, 0, 2]);
+        careful.select = Select::Best;
+        assert_eq!(careful.of(&found, SIZE), [1]);
+        assert_eq!(careful.of(&found[..1], SIZE), [0]);
+        assert!(careful.unexpected(18) && !careful.unexpected(1));
+        assert!(
+            !selection(Select::All, 9).unexpected(18),
+            "all are expected"
+        );
+    }
+
+    #[test]
+    fn a_box_without_a_place_is_under_no_point() {
+        let rects = [[f32::NAN; 4], [0.6, 0.6, 0.4, 0.4]];
+        assert_eq!(under(rects.into_iter(), [0.5, 0.5]), None);
+        assert_eq!(under([[0.0; 4]].into_iter(), [f32::NAN, 0.0]), None);
+    }
+}

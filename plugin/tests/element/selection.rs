@@ -1,0 +1,208 @@
+//! Which detections are explained: by properties, and by mouse and keyboard.
+
+use gst::prelude::*;
+use gst_video::NavigationEvent;
+
+use super::support::*;
+
+/// An element that records `clip`, a photo.
+fn bench(settings: &[(&str, &str)], clip: &Clip) -> Bench {
+    Bench::new(&[&[("mode", "every-frame")], settings].concat(), clip)
+}
+
+/// The labels of the detections that a frame shows an explanation of, those that are explained best first.
+fn explained(bench: &mut Bench, clip: &Clip) -> Vec<String> {
+    let out = bench.push(clip.frame());
+    let regions = regions(&out);
+    let reports = bench.reports();
+    assert_eq!(reports.len(), 1, "{reports:?}");
+    let told: Vec<String> = (explanations(&reports[0]).iter())
+        .map(|explanation| {
+            let object: u64 = explanation.get("object").unwrap();
+            let region = regions.iter().find(|region| region.object() == object);
+            let region = region.unwrap_or_else(|| panic!("no object {object} in {regions:?}"));
+            assert_eq!(
+                region.explanation.as_ref(),
+                Some(explanation),
+                "meta and message say the same"
+            );
+            region.label.clone()
+        })
+        .collect();
+    let attached = regions.iter().filter(|region| region.explanation.is_some());
+    assert_eq!(attached.count(), told.len());
+    told
+}
+
+fn set(bench: &Bench, settings: &[(&str, &str)]) {
+    for (name, value) in settings {
+        bench.element.set_property_from_str(name, value);
+    }
+}
+
+#[test]
+fn what_is_selected_is_explained_and_that_changes_while_playing() {
+    let clip = photo("dog");
+    let mut bench = bench(&[], &clip);
+    assert_eq!(explained(&mut bench, &clip), ["bicycle"]);
+    set(&bench, &[("select", "all")]);
+    assert_eq!(
+        explained(&mut bench, &clip),
+        ["bicycle", "dog", "car", "cat"]
+    );
+    set(&bench, &[("max-explanations", "2")]);
+    assert_eq!(explained(&mut bench, &clip), ["bicycle", "dog"]);
+    set(&bench, &[("select", "label"), ("select-label", "car, dog")]);
+    assert_eq!(explained(&mut bench, &clip), ["dog", "car"]);
+    set(&bench, &[("select-label", "sheep")]);
+    assert_eq!(explained(&mut bench, &clip), [""; 0]);
+    // The car, and a wheel of the bicycle with nothing else around it.
+    set(
+        &bench,
+        &[
+            ("select", "point"),
+            ("select-x", "580"),
+            ("select-y", "130"),
+        ],
+    );
+    assert_eq!(explained(&mut bench, &clip), ["car"]);
+    set(&bench, &[("select-x", "480"), ("select-y", "330")]);
+    assert_eq!(explained(&mut bench, &clip), ["bicycle"]);
+    set(&bench, &[("select-x", "5"), ("select-y", "5")]);
+    assert_eq!(explained(&mut bench, &clip), [""; 0]);
+    set(&bench, &[("select", "best")]);
+    assert_eq!(explained(&mut bench, &clip), ["bicycle"]);
+}
+
+#[test]
+fn several_heatmaps_are_each_in_their_own_place() {
+    let clip = photo("dog");
+    let drawn = |settings: &[(&str, &str)]| {
+        let lines = [("draw-boxes", "false"), ("draw-labels", "false")];
+        let mut bench = bench(&[&lines, settings].concat(), &clip);
+        let out = bench.push(clip.frame());
+        difference(&clip.frame(), &out, &clip.info)
+    };
+    let car = (470..690, 85..170);
+    let wheel = (400..560, 250..410);
+    let heat = |change: &[u32],
+                (columns, rows): &(std::ops::Range<usize>, std::ops::Range<usize>)| {
+        let row = |y: usize| &change[y * 768..][columns.clone()];
+        rows.clone().flat_map(row).sum::<u32>()
+    };
+    let both = drawn(&[("select", "label"), ("select-label", "car,bicycle")]);
+    let bicycle = drawn(&[("select", "best")]);
+    assert!(heat(&both, &car) > 10 * heat(&bicycle, &car));
+    assert!(heat(&both, &wheel) > heat(&bicycle, &wheel) / 2);
+    let sky = (0..768, 0..60);
+    assert_eq!(heat(&both, &sky), 0, "nothing is explained there");
+}
+
+#[test]
+fn what_is_not_expected_is_explained_first_and_marked() {
+    let clip = photo("person");
+    let settings = [("expected-classes", "person,dog,horse"), ("select", "all")];
+    let mut bench = bench(&settings, &clip);
+    let out = bench.push(clip.frame());
+    for region in regions(&out) {
+        let unexpected = region.detection.get::<bool>("unexpected").unwrap();
+        assert_eq!(unexpected, region.label == "sheep", "{}", region.label);
+    }
+    bench.reports();
+    let order = explained(&mut bench, &clip);
+    assert_eq!(order[0], "sheep", "{order:?}");
+    assert!(order.len() > 2);
+    set(&bench, &[("select", "best")]);
+    assert_eq!(explained(&mut bench, &clip), ["sheep"]);
+    set(&bench, &[("expected-classes", "")]);
+    assert_eq!(explained(&mut bench, &clip), ["person"]);
+}
+
+#[test]
+fn a_press_picks_what_is_under_it_and_a_second_one_or_escape_lets_go() {
+    let clip = photo("dog");
+    let mut bench = bench(&[], &clip);
+    let press = |x, y| NavigationEvent::new_mouse_button_press(1, x, y);
+    let on_the_car = press(580.0, 130.0);
+    assert_eq!(explained(&mut bench, &clip), ["bicycle"]);
+    user(&mut bench, &on_the_car);
+    assert_eq!(explained(&mut bench, &clip), ["car"]);
+    assert_eq!(explained(&mut bench, &clip), ["car"], "it stays");
+    user(&mut bench, &press(5.0, 5.0));
+    assert_eq!(explained(&mut bench, &clip), ["car"], "nothing was there");
+    user(&mut bench, &press(200.0, 480.0));
+    assert_eq!(explained(&mut bench, &clip), ["dog"]);
+    user(&mut bench, &press(200.0, 480.0));
+    assert_eq!(explained(&mut bench, &clip), ["bicycle"]);
+
+    user(&mut bench, &on_the_car);
+    assert_eq!(explained(&mut bench, &clip), ["car"]);
+    user(&mut bench, &NavigationEvent::new_key_press("Escape"));
+    assert_eq!(explained(&mut bench, &clip), ["bicycle"]);
+
+    user(
+        &mut bench,
+        &NavigationEvent::new_mouse_button_press(3, 580.0, 130.0),
+    );
+    assert_eq!(
+        explained(&mut bench, &clip),
+        ["bicycle"],
+        "the other button"
+    );
+}
+
+#[test]
+fn what_was_picked_is_let_go_when_it_is_gone() {
+    let clip = photo("dog");
+    let mut bench = bench(&[("select", "label"), ("select-label", "dog")], &clip);
+    explained(&mut bench, &clip);
+    user(
+        &mut bench,
+        &NavigationEvent::new_mouse_button_press(1, 580.0, 130.0),
+    );
+    assert_eq!(explained(&mut bench, &clip), ["car"]);
+    // With this threshold the dog is still there, and the car is not.
+    set(&bench, &[("score-threshold", "0.86")]);
+    for frame in 0.. {
+        assert!(frame < 10, "the car is waited for");
+        if explained(&mut bench, &clip) == ["dog"] {
+            break;
+        }
+    }
+    set(&bench, &[("score-threshold", "0.5")]);
+    assert_eq!(explained(&mut bench, &clip), ["dog"]);
+}
+
+#[test]
+fn keys_turn_the_question_from_the_class_to_the_box_and_back() {
+    let clip = photo("dog");
+    let mut bench = bench(&[("contrast", "runner-up")], &clip);
+    let target = |bench: &mut Bench| {
+        bench.push(clip.frame());
+        let explanation = explanations(&bench.reports()[0]).remove(0);
+        explanation.get::<String>("target").unwrap()
+    };
+    assert_eq!(target(&mut bench), "class:bicycle");
+    let key = |name| NavigationEvent::new_key_press(name);
+    user(&mut bench, &key("t"));
+    assert_eq!(bench.element.property::<String>("target"), "offset:cx");
+    assert!(target(&mut bench).starts_with("offset:cx"));
+    user(&mut bench, &key("n"));
+    assert!(target(&mut bench).starts_with("offset:cy"));
+    user(&mut bench, &key("t"));
+    assert!(target(&mut bench).starts_with("edge:left"));
+    user(&mut bench, &key("t"));
+    assert_eq!(target(&mut bench), "class:bicycle");
+    assert_eq!(bench.element.property::<String>("contrast"), "runner-up");
+}
+
+/// The user does something in the window, which must be heard upstream too.
+fn user(bench: &mut Bench, event: &NavigationEvent) {
+    while bench.harness.try_pull_upstream_event().is_some() {}
+    bench.harness.push_upstream_event(event.clone().build());
+    let mut upstream = std::iter::from_fn(|| bench.harness.try_pull_upstream_event());
+    assert!(
+        upstream.any(|event| event.type_() == gst::EventType::Navigation),
+        "the event did not go on"
+    );
+}
