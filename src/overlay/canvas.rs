@@ -122,7 +122,35 @@ impl Canvas {
         self.pixels.get(start..start + 4)?.try_into().ok()
     }
 
+    /// The smallest area that holds everything drawn; None where nothing is.
+    pub fn drawn(&self) -> Option<Area> {
+        let pixels = self.pixels.as_chunks::<4>().0;
+        let rows = pixels.chunks_exact((self.width as usize).max(1)).zip(0..);
+        let drawn = rows.filter_map(|(row, y)| {
+            let first = row.iter().position(|pixel| pixel[3] != 0)? as i64;
+            let last = row.iter().rposition(|pixel| pixel[3] != 0)? as i64;
+            Some(Area {
+                x0: first,
+                y0: y,
+                x1: last + 1,
+                y1: y + 1,
+            })
+        });
+        drawn.reduce(|all, row| Area {
+            x0: all.x0.min(row.x0),
+            x1: all.x1.max(row.x1),
+            y1: row.y1,
+            ..all
+        })
+    }
+
     /// The pixels of a row that lie in `area`, 4 bytes each; nothing where the row or the area lies outside.
+    pub fn row(&self, y: i64, area: Area) -> &[u8] {
+        let (from, to) = self.indices(y, area);
+        self.pixels.get(from * 4..to * 4).unwrap_or_default()
+    }
+
+    /// The same, to be changed.
     pub(super) fn row_mut(&mut self, y: i64, area: Area) -> &mut [u8] {
         let (from, to) = self.indices(y, area);
         self.pixels.get_mut(from * 4..to * 4).unwrap_or_default()
@@ -419,6 +447,23 @@ mod tests {
         let edge = Ink::new([255, 255, 255], 255).covering(0.2);
         assert_eq!(edge, Ink::new([255, 255, 255], 51));
         assert!(Ink::new([255, 255, 255], 255).covering(f32::NAN).is_clear());
+    }
+
+    #[test]
+    fn what_is_drawn_is_found() {
+        let mut canvas = Canvas::new(16, 12);
+        assert_eq!(canvas.drawn(), None);
+        canvas.fill(AREA, Ink::new([1, 2, 3], 1));
+        assert_eq!(canvas.drawn(), Some(AREA));
+        assert_eq!(canvas.row(2, AREA).len(), 4 * 8);
+        canvas.dot(15, 11, Ink::new([1, 2, 3], 255));
+        let all = Area {
+            x1: 16,
+            y1: 12,
+            ..AREA
+        };
+        assert_eq!(canvas.drawn(), Some(all));
+        assert_eq!(Canvas::new(0, 4).drawn(), None);
     }
 
     #[test]

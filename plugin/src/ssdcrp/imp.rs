@@ -1,11 +1,11 @@
 //! The element itself: its states, and the streaming thread, which samples each frame, hands it to the worker thread
 //! and paints the result that is there.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
@@ -13,17 +13,17 @@ use gst_base::subclass::prelude::*;
 use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 
-use ::ssdcrp::ssd::Model;
 use ::ssdcrp::ssd::preprocess::sample;
+use ::ssdcrp::ssd::{Model, NetworkInput};
 
 use super::Mode;
 use super::analysis::{Analysis, Report, lock};
 use super::explaining;
 use super::failure;
 use super::frame_pixels::FramePixels;
-use super::layout::FORMATS;
 use super::memory::Outcome;
 use super::navigation::{self, Gesture};
+use super::negotiation::{self, Surface};
 use super::pace::{Pace, visibility};
 use super::picking::Picking;
 use super::properties;
@@ -47,6 +47,10 @@ pub struct SsdCrp {
     wait: Mutex<gst::ClockTime>,
     /// Frames up to this running time come too late, downstream says.
     late_until: Mutex<Option<gst::ClockTime>>,
+    /// What the caps say; whether overlays are attached is found out when they have been sent downstream.
+    surface: Mutex<Option<Surface>>,
+    /// Downstream takes caps with overlays, but does not composite them.
+    painting: AtomicBool,
     /// From `start` to `stop`.
     state: Mutex<Option<State>>,
 }
@@ -115,15 +119,13 @@ impl ElementImpl for SsdCrp {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            let caps = gst_video::VideoCapsBuilder::new()
-                .format_list(FORMATS.iter().copied())
-                .build();
             [
                 ("sink", gst::PadDirection::Sink),
                 ("src", gst::PadDirection::Src),
             ]
             .into_iter()
             .map(|(name, direction)| {
+                let caps = negotiation::template(direction);
                 gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps)
                     .expect("name and caps are constants")
             })
@@ -173,7 +175,27 @@ impl BaseTransformImpl for SsdCrp {
             state.shown = None;
             *lock(&self.late_until) = None;
         }
-        self.parent_sink_event(event)
+        if event.type_() != gst::EventType::Caps {
+            return self.parent_sink_event(event);
+        }
+        self.painting.store(false, Ordering::Relaxed);
+        let taken = self.parent_sink_event(event);
+        self.settle();
+        taken
+    }
+
+    fn transform_caps(
+        &self,
+        direction: gst::PadDirection,
+        caps: &gst::Caps,
+        filter: Option<&gst::Caps>,
+    ) -> Option<gst::Caps> {
+        let offered = !self.painting.load(Ordering::Relaxed);
+        let caps = negotiation::transformed(direction, caps, offered);
+        Some(match filter {
+            Some(filter) => filter.intersect_with_mode(&caps, gst::CapsIntersectMode::First),
+            None => caps,
+        })
     }
 
     fn query(&self, direction: gst::PadDirection, query: &mut gst::QueryRef) -> bool {
@@ -217,26 +239,10 @@ impl BaseTransformImpl for SsdCrp {
         &self,
         buffer: &mut gst::BufferRef,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        // The frame keeps the buffer mapped and cannot take metas, so they follow when it has been painted.
-        let flow = self.parent_transform_ip(buffer)?;
-        if let Some(state) = &*lock(&self.state) {
-            let regions = state.shown.iter().flat_map(|outcome| &outcome.regions);
-            for (id, region) in (0..).zip(regions) {
-                region.attach(buffer, id);
-            }
-        }
-        Ok(flow)
-    }
-}
-
-impl VideoFilterImpl for SsdCrp {
-    fn transform_frame_ip(
-        &self,
-        frame: &mut gst_video::VideoFrameRef<&mut gst::BufferRef>,
-    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let surface = (lock(&self.surface).clone()).ok_or(gst::FlowError::NotNegotiated)?;
         let mut state = lock(&self.state);
         let state = state.as_mut().ok_or(gst::FlowError::Flushing)?;
-        match self.show(state, frame) {
+        match self.show(state, buffer, &surface) {
             Ok(()) => Ok(gst::FlowSuccess::Ok),
             Err(error) => {
                 state.shown = None;
@@ -244,6 +250,22 @@ impl VideoFilterImpl for SsdCrp {
                 Err(gst::FlowError::Error)
             }
         }
+    }
+}
+
+impl VideoFilterImpl for SsdCrp {
+    fn set_info(
+        &self,
+        _incaps: &gst::Caps,
+        in_info: &gst_video::VideoInfo,
+        _outcaps: &gst::Caps,
+        _out_info: &gst_video::VideoInfo,
+    ) -> Result<(), gst::LoggableError> {
+        *lock(&self.surface) = Some(Surface {
+            info: in_info.clone(),
+            attached: false,
+        });
+        Ok(())
     }
 }
 
@@ -303,6 +325,24 @@ impl SsdCrp {
         let _ = self.obj().post_message(message);
     }
 
+    /// Finds out, once the caps have gone downstream, whether overlays are attached. Where they are not, the caps are not to
+    /// say that they may be, and are sent again.
+    fn settle(&self) {
+        let pad = self.obj().src_pad().clone();
+        let Some(caps) = (pad.current_caps()).filter(|caps| negotiation::may_carry(caps)) else {
+            return;
+        };
+        let attached = negotiation::composites(&pad, &caps);
+        gst::debug!(CAT, imp = self, "overlays are attached: {attached}");
+        if let Some(surface) = &mut *lock(&self.surface) {
+            surface.attached = attached;
+        }
+        if !attached {
+            self.painting.store(true, Ordering::Relaxed);
+            pad.mark_reconfigure();
+        }
+    }
+
     /// Does what the user wants.
     fn follow(&self, gesture: Gesture) {
         let change = match gesture {
@@ -323,13 +363,14 @@ impl SsdCrp {
         self.obj().notify("contrast");
     }
 
-    /// Has the frame analysed and paints the result that it is to show.
+    /// Has the frame analysed and gives it the result that it is to show.
     fn show(
         &self,
         state: &mut State,
-        frame: &mut gst_video::VideoFrameRef<&mut gst::BufferRef>,
+        buffer: &mut gst::BufferRef,
+        surface: &Surface,
     ) -> Result<()> {
-        let timestamp = frame.buffer().pts();
+        let timestamp = buffer.pts();
         let segment = self.obj().segment();
         let stamp = Stamp {
             timestamp,
@@ -345,14 +386,10 @@ impl SsdCrp {
             state.detected.begin(stamp.running_time, settings.clone());
             let begun = Instant::now();
             let outcome = state.analysis.analyse(Job {
-                input: sample(
-                    &FramePixels::new(frame)?,
-                    state.model.input_size,
-                    &state.model.manifest.input,
-                )?,
+                input: sampled(buffer, surface, &state.model)?,
                 stamp,
                 stretch,
-                info: frame.info().clone(),
+                surface: surface.clone(),
                 settings: settings.clone(),
                 late,
             })?;
@@ -372,16 +409,30 @@ impl SsdCrp {
         }
         state.shown.take_if(|outcome| {
             outcome.stretch != stretch
-                || !outcome.fits(frame.info())
+                || !outcome.fits(surface)
                 || visibility(outcome.stamp.age(stamp), settings.expires_after()) == 0.0
         });
         let objects = state.shown.as_ref().map(|outcome| outcome.objects.clone());
-        lock(&self.picking).show(objects.unwrap_or_default(), (frame.width(), frame.height()));
+        lock(&self.picking).show(
+            objects.unwrap_or_default(),
+            (surface.info.width(), surface.info.height()),
+        );
         match &state.shown {
-            Some(outcome) => outcome.draw(frame),
+            Some(outcome) => outcome.deliver(buffer, surface),
             None => Ok(()),
         }
     }
+}
+
+/// The network's input. The frame is only read: a buffer that others hold too is not copied for that.
+fn sampled(buffer: &gst::BufferRef, surface: &Surface, model: &Model) -> Result<NetworkInput> {
+    let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &surface.info)
+        .context("the frame cannot be read")?;
+    sample(
+        &FramePixels::new(&frame)?,
+        model.input_size,
+        &model.manifest.input,
+    )
 }
 
 /// Until which running time frames are late where one for `timestamp` came `jitter` late, as `GstBaseTransform` has it:

@@ -5,16 +5,15 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
-use gst_video::VideoInfo;
-
 use ::ssdcrp::anchor::{Anchored, gathered};
 use ::ssdcrp::heatmap::{Heatmap, Scale};
 use ::ssdcrp::overlay::{BoxMark, Scene, class_colour, render};
 use ::ssdcrp::ssd::Manifest;
+use anyhow::{Context, Result};
 
-use super::blend::PreparedOverlay;
+use super::delivery::Overlay;
 use super::explaining::{Answer, Round};
+use super::negotiation::Surface;
 use super::picking::Placed;
 use super::results::{Region, Stamp};
 use super::sight::Sight;
@@ -27,34 +26,34 @@ pub struct Outcome {
     /// When its detections were seen.
     pub stamp: Stamp,
     pub stretch: u64,
-    pub regions: Vec<Region>,
+    regions: Vec<Region>,
     /// What can be picked.
     pub objects: Arc<[Placed]>,
     /// The size of the frame that it was found in.
     size: (u32, u32),
     /// `None` where there is nothing to draw.
-    overlay: Option<PreparedOverlay>,
+    overlay: Option<Overlay>,
 }
 
 impl Outcome {
-    /// Whether it can be shown on frames of `info`.
-    pub fn fits(&self, info: &VideoInfo) -> bool {
-        self.size == (info.width(), info.height())
-            && self
-                .overlay
-                .as_ref()
-                .is_none_or(|overlay| overlay.fits(info))
+    /// Whether it can be shown on `surface`.
+    pub fn fits(&self, surface: &Surface) -> bool {
+        self.size == (surface.info.width(), surface.info.height())
+            && (self.overlay.as_ref()).is_none_or(|overlay| overlay.fits(surface))
     }
 
-    /// Paints it into a frame that it fits.
+    /// Gives everything to a buffer that is for `surface`, which it fits: the overlay, and a meta for each detection.
     ///
     /// # Errors
-    /// As [`PreparedOverlay::blend`].
-    pub fn draw(&self, frame: &mut gst_video::VideoFrameRef<&mut gst::BufferRef>) -> Result<()> {
-        match &self.overlay {
-            Some(overlay) => overlay.blend(frame),
-            None => Ok(()),
+    /// As [`Overlay::deliver`].
+    pub fn deliver(&self, buffer: &mut gst::BufferRef, surface: &Surface) -> Result<()> {
+        if let Some(overlay) = &self.overlay {
+            overlay.deliver(buffer, &surface.info)?;
         }
+        for (id, region) in (0..).zip(&self.regions) {
+            region.attach(buffer, id);
+        }
+        Ok(())
     }
 }
 
@@ -141,17 +140,14 @@ impl Memory {
 }
 
 /// Overlay of the detections and of what explains them, for frames like that which was seen.
-fn draw(
-    sight: &Sight,
-    explained: &[Explained],
-    manifest: &Manifest,
-) -> Result<Option<PreparedOverlay>> {
+fn draw(sight: &Sight, explained: &[Explained], manifest: &Manifest) -> Result<Option<Overlay>> {
     let settings = &sight.settings;
     let heatmap = heatmap(sight, explained).filter(|_| settings.draw_heatmap);
     let marks = (settings.draw_boxes || settings.draw_labels) && !sight.detections.is_empty();
     if heatmap.is_none() && !marks {
         return Ok(None);
     }
+    let info = &sight.surface.info;
     let (width, height) = sight.size();
     let scale = [width as f32, height as f32, width as f32, height as f32];
     let boxes: Vec<BoxMark> = (sight.detections.iter().enumerate())
@@ -167,16 +163,16 @@ fn draw(
     let scene = Scene {
         width,
         height,
-        pixel_aspect: f64::from(sight.info.par().numer()) / f64::from(sight.info.par().denom()),
+        pixel_aspect: f64::from(info.par().numer()) / f64::from(info.par().denom()),
         heatmap: heatmap.as_ref(),
-        colours: settings.colour_map.on(&sight.info),
+        colours: settings.colour_map.on(info),
         opacity: settings.opacity,
         boxes: &boxes,
         draw_boxes: settings.draw_boxes,
         draw_labels: settings.draw_labels,
         caption: caption.as_deref(),
     };
-    PreparedOverlay::new(&render(&scene), &sight.info).map(Some)
+    Overlay::new(&render(&scene), &sight.surface)
 }
 
 /// All explanations in one heatmap, each where its object is now.

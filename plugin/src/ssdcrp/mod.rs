@@ -69,6 +69,13 @@
 //! A frame is never dropped for being late (the property `qos` of the base class is off). When downstream tells by QoS
 //! events that frames come too late, those in `mode=live` are detected in but not explained until the delay is made up.
 //!
+//! ## Drawing
+//! Where the sink composites overlays, which it says in its caps (the feature `meta:GstVideoOverlayComposition`) and in its
+//! answer to the allocation query, boxes, labels and heatmap go along as a `GstVideoOverlayCompositionMeta` and the frame
+//! stays as it is. Everywhere else they are painted into the frame. With `draw-boxes`, `draw-labels` and `draw-heatmap`
+//! off nothing is written: a frame that others hold too is not copied. Sizes follow the frame as it is displayed, its pixel
+//! aspect ratio counted in. Colours follow the caps' colorimetry.
+//!
 //! ## Results for machines
 //! Each detection is attached to the buffers that show it as a `GstVideoRegionOfInterestMeta`: the label is the
 //! `roi_type`, and a parameter structure `detection` holds
@@ -124,6 +131,7 @@ use ::ssdcrp::heatmap;
 mod analysis;
 mod blend;
 mod colour;
+mod delivery;
 mod explaining;
 mod failure;
 mod frame_pixels;
@@ -131,6 +139,7 @@ mod imp;
 mod layout;
 mod memory;
 mod navigation;
+mod negotiation;
 mod pace;
 mod picking;
 mod properties;

@@ -6,12 +6,11 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Result;
-use gst_video::VideoInfo;
-
 use ::ssdcrp::ssd::{Detection, Detector, Forward, Model, NetworkInput};
 use ::ssdcrp::tracking::Tracker;
+use anyhow::Result;
 
+use super::negotiation::Surface;
 use super::pace::Pace;
 use super::picking::Picking;
 use super::results::{Region, Stamp};
@@ -25,8 +24,8 @@ pub struct Job {
     pub stamp: Stamp,
     /// Which stretch of the stream the frame belongs to; a flush begins a new one.
     pub stretch: u64,
-    /// What the frame's pixels are; the overlay is made for such frames.
-    pub info: VideoInfo,
+    /// What the overlay is made for.
+    pub surface: Surface,
     pub settings: Settings,
     /// Downstream gets its frames too late: this one is not explained.
     pub late: bool,
@@ -37,7 +36,7 @@ pub struct Job {
 pub struct Sight {
     pub stamp: Stamp,
     pub stretch: u64,
-    pub info: VideoInfo,
+    pub surface: Surface,
     pub settings: Settings,
     /// Best first.
     pub detections: Vec<Detection>,
@@ -54,7 +53,7 @@ pub struct Sight {
 impl Sight {
     /// The frame's size in pixels.
     pub fn size(&self) -> (u32, u32) {
-        (self.info.width(), self.info.height())
+        (self.surface.info.width(), self.surface.info.height())
     }
 }
 
@@ -111,7 +110,7 @@ impl Sights {
             self.tracker.forget();
             self.explained.reset();
         }
-        let size = (job.info.width(), job.info.height());
+        let size = (job.surface.info.width(), job.surface.info.height());
         let forward = self.detector.forward(job.input)?;
         let detections = (self.detector).detections(&forward, job.settings.thresholds())?;
         let objects = self.tracker.follow(&detections);
@@ -148,7 +147,7 @@ impl Sights {
         let sight = Arc::new(Sight {
             stamp: job.stamp,
             stretch: job.stretch,
-            info: job.info,
+            surface: job.surface,
             settings: job.settings,
             detections,
             objects,

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Puts two explanations of a video file beside the original, in one MP4.
+set -euo pipefail
+# shellcheck source=pipelines/element.sh
+source "$(dirname "$(realpath "$0")")/element.sh"
+
+usage() {
+  cat <<'HELP'
+usage: compare.sh [--frames N] [--] IN OUT TARGET TARGET [PROPERTY=VALUE...]
+
+OUT is an MP4 of three panels: the video IN, and the same explained for the first TARGET and for the second.
+  TARGET          what to explain, e.g. class:dog class:sheep, or offset:w+ offset:w-
+  PROPERTY=VALUE  any property of the element, for both, e.g. contrast=none (gst-inspect-1.0 ssdcrp lists them)
+  --frames N      end after N frames
+OUT appears when it is complete; Ctrl-C ends the recording early and keeps what there is, a second one abandons it.
+HELP
+}
+
+# shellcheck disable=SC2034
+own_targets=yes
+parse_arguments 4 "$@"
+[[ -n ${arguments[3]:-} ]] || die "needs the video to read, the MP4 to write and two targets; see --help"
+prepare_recording "${arguments[@]:0:2}"
+find_source "${arguments[0]}"
+require compositor
+
+explained() {
+  printf '%s\0' t. ! queue ! ssdcrp mode=every-frame target="$(escaped "$1")" "${properties[@]}" ! queue ! beside.
+}
+mapfile -d '' -t first < <(explained "${arguments[2]}")
+mapfile -d '' -t second < <(explained "${arguments[3]}")
+
+# Each panel is 640 pixels wide, and drawn on at that size.
+status=0
+launch --force-position --eos-on-shutdown \
+  compositor name=beside sink_1::xpos=640 sink_2::xpos=1280 ! "${recorder[@]}" \
+  "${source[@]}" ! videoconvert ! "${limit[@]}" videoscale ! 'video/x-raw,width=640,pixel-aspect-ratio=1/1' ! tee name=t \
+  t. ! queue ! beside. "${first[@]}" "${second[@]}" ||
+  status=$?
+finish_recording "$status"

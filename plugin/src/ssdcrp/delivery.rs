@@ -1,0 +1,102 @@
+//! The overlay on its way into the video: painted into the frame, or attached to the buffer for a sink that composites it.
+//!
+//! In: a canvas and the [`Surface`] that it is for, once per result; then every buffer that shows it. Out: the same buffers.
+
+use anyhow::{Context, Result, anyhow};
+use gst_video::{
+    VideoFormat, VideoFrameFlags, VideoFrameRef, VideoInfo, VideoMeta, VideoOverlayComposition,
+    VideoOverlayCompositionMeta, VideoOverlayFormatFlags, VideoOverlayRectangle,
+};
+
+use ::ssdcrp::overlay::{Area, Canvas};
+
+use super::blend::PreparedOverlay;
+use super::negotiation::Surface;
+
+/// An overlay in the form in which it is delivered.
+#[derive(Debug)]
+pub enum Overlay {
+    Painted(PreparedOverlay),
+    /// A sink shows the picture's own colours under the heat, because a composition only adds.
+    Attached(VideoOverlayComposition),
+}
+
+impl Overlay {
+    /// `None` where the canvas is transparent.
+    ///
+    /// # Errors
+    /// As [`PreparedOverlay::new`].
+    pub fn new(canvas: &Canvas, surface: &Surface) -> Result<Option<Self>> {
+        let Some(drawn) = canvas.drawn() else {
+            return Ok(None);
+        };
+        if surface.attached {
+            return Ok(Some(Self::Attached(composition(canvas, drawn)?)));
+        }
+        PreparedOverlay::new(canvas, &surface.info).map(|prepared| Some(Self::Painted(prepared)))
+    }
+
+    /// Whether it can be delivered with buffers for `surface`.
+    pub fn fits(&self, surface: &Surface) -> bool {
+        match self {
+            Self::Painted(prepared) => !surface.attached && prepared.fits(&surface.info),
+            Self::Attached(_) => surface.attached,
+        }
+    }
+
+    /// Delivers it with a buffer whose frame is as `info` says.
+    ///
+    /// # Errors
+    /// The frame cannot be written, or as [`PreparedOverlay::blend`].
+    pub fn deliver(&self, buffer: &mut gst::BufferRef, info: &VideoInfo) -> Result<()> {
+        match self {
+            Self::Painted(prepared) => {
+                let mut frame = VideoFrameRef::from_buffer_ref_writable(buffer, info)
+                    .context("the frame cannot be written to")?;
+                prepared.blend(&mut frame)
+            }
+            Self::Attached(composition) => {
+                VideoOverlayCompositionMeta::add(buffer, composition);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The `drawn` part of the canvas as a composition of one rectangle.
+fn composition(canvas: &Canvas, drawn: Area) -> Result<VideoOverlayComposition> {
+    let (x, y) = (i32::try_from(drawn.x0)?, i32::try_from(drawn.y0)?);
+    let (width, height) = (
+        u32::try_from(drawn.x1 - drawn.x0)?,
+        u32::try_from(drawn.y1 - drawn.y0)?,
+    );
+    let mut words = Vec::with_capacity(4 * width as usize * height as usize);
+    for row in drawn.y0..drawn.y1 {
+        let pixels = canvas.row(row, drawn).as_chunks::<4>().0;
+        // ARGB in native words, as GST_VIDEO_OVERLAY_COMPOSITION_FORMAT_RGB is.
+        words.extend(
+            pixels
+                .iter()
+                .flat_map(|&[r, g, b, a]| u32::from_be_bytes([a, r, g, b]).to_ne_bytes()),
+        );
+    }
+    let mut pixels = gst::Buffer::from_mut_slice(words);
+    let format = if cfg!(target_endian = "little") {
+        VideoFormat::Bgra
+    } else {
+        VideoFormat::Argb
+    };
+    let pixels_mut = pixels
+        .get_mut()
+        .ok_or_else(|| anyhow!("a new buffer is not writable"))?;
+    VideoMeta::add(pixels_mut, VideoFrameFlags::empty(), format, width, height)?;
+    let rectangle = VideoOverlayRectangle::new_raw(
+        &pixels,
+        x,
+        y,
+        width,
+        height,
+        VideoOverlayFormatFlags::PREMULTIPLIED_ALPHA,
+    );
+    Ok(VideoOverlayComposition::new([&rectangle])?)
+}
