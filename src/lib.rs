@@ -11,6 +11,7 @@
 //! * [`tracking`] finds the same object in successive pictures; [`anchor`] lets its heatmap follow it.
 //! * [`evaluate`] measures how good explanations are.
 //! * [`monitor`] says which detections of a stream look wrong, and which question that raises.
+//! * [`report`] makes a page of photos, detections and explanations.
 //! * [`worker`] keeps all of that off the thread that carries a video.
 //!
 //! Modules only use those named before them. Nothing here knows GStreamer: the element lives in the crate `gst-plugin-ssdcrp`.
@@ -24,6 +25,7 @@ pub mod heatmap;
 pub mod monitor;
 pub mod onnx;
 pub mod overlay;
+pub mod report;
 pub mod runtime;
 pub mod ssd;
 pub mod tracking;

@@ -13,6 +13,7 @@ mod json;
 mod output;
 mod photo;
 mod picture;
+mod report;
 mod seen;
 mod svg;
 mod table;
@@ -33,6 +34,7 @@ Examples:
   ssdcrp explain photo.jpg --at 400,250 --target offset:w+ -o wider.png
   ssdcrp diagnose photo.jpg --plot layers.svg
   ssdcrp evaluate *.jpg --csv scores.csv
+  ssdcrp report photos/ -o report.html
   ssdcrp inspect model.onnx
 
 ONNX Runtime (libonnxruntime.so, 1.22 or newer) has to be installed; the variable ORT_DYLIB_PATH names it where it is not found.
@@ -55,6 +57,7 @@ enum Command {
     Explain(explain::Explain),
     Diagnose(diagnose::Diagnose),
     Evaluate(Box<evaluate::Evaluate>),
+    Report(report::Report),
     Inspect(inspect::Inspect),
 }
 
@@ -94,6 +97,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Command::Explain(explain) => explain.run(&arguments.engine),
         Command::Diagnose(diagnose) => diagnose.run(&arguments.engine),
         Command::Evaluate(evaluate) => evaluate.run(&arguments.engine),
+        Command::Report(report) => report.run(&arguments.engine),
         Command::Inspect(inspect) => inspect.run(&arguments.engine),
     }
 }

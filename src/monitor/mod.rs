@@ -140,7 +140,7 @@ impl Settings {
                 detection,
                 None,
                 Finding::LowConfidence,
-                1.0 - detection.score,
+                1.0 - detection.score / below,
             ));
         }
         found

@@ -8,6 +8,7 @@ mod explain;
 mod failures;
 mod json;
 mod layers;
+mod report;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -1,0 +1,167 @@
+//! What is asked about one object, and the answers as tiles of the page: class maps, offsets, edges, what-ifs, the way through the layers.
+
+use anyhow::Result;
+
+use super::Object;
+use super::chart::Charts;
+use super::picture::heat_layer;
+use crate::crp::{Contrast, Edge, Explainer, Explanation, Target, TargetOutput};
+use crate::ssd::decode::decode;
+use crate::ssd::manifest::Offset;
+use crate::ssd::{Detection, Forward, Model};
+
+/// A heatmap with its words.
+pub struct Tile {
+    /// The question: "sheep rather than horse".
+    pub words: String,
+    /// What else is to be known, such as how far the offset moves the box.
+    pub note: String,
+    /// The heatmap, transparent PNG as a data URI.
+    pub heat: String,
+    /// Whether an event raised this question.
+    pub raised: bool,
+}
+
+/// Everything that is known about why one object was detected.
+pub struct Answers {
+    /// Predicted class against runner-up and against the mean, and what events ask besides.
+    pub lead: Vec<Tile>,
+    /// Four offsets.
+    pub offsets: Vec<Tile>,
+    /// Four edges.
+    pub edges: Vec<Tile>,
+    /// The user's classes.
+    pub what_if: Vec<Tile>,
+    /// Of the first tile.
+    pub charts: Charts,
+}
+
+impl Answers {
+    /// Explains all of it in one batch for each head tensor.
+    pub fn of(
+        object: &Object,
+        forward: &Forward,
+        model: &Model,
+        explainer: &mut Explainer,
+        what_if: &[usize],
+    ) -> Result<Self> {
+        let detection = &object.detection;
+        let predicted = Target::predicted_class(detection);
+        let ask = |output: TargetOutput, contrast: Option<Contrast>| Target {
+            output,
+            contrast,
+            ..predicted.clone()
+        };
+        let mut lead: Vec<Target> = object.events.iter().map(|e| e.target.clone()).collect();
+        let raised = lead.len();
+        if detection.runner_up.is_some() {
+            lead.push(ask(predicted.output.clone(), Some(Contrast::RunnerUp)));
+        }
+        lead.push(ask(predicted.output.clone(), Some(Contrast::Mean)));
+        let offsets = Offset::ALL.map(|offset| ask(TargetOutput::Offset(offset, None), None));
+        let edges = Edge::ALL.map(|edge| ask(TargetOutput::Edge(edge, None), None));
+        let what_if: Vec<Target> = what_if
+            .iter()
+            .filter(|&&class| class != detection.class)
+            .map(|class| ask(TargetOutput::Class(class.to_string()), Some(Contrast::Mean)))
+            .collect();
+
+        let counts = [lead.len(), offsets.len(), edges.len(), what_if.len()];
+        let targets: Vec<Target> = lead
+            .into_iter()
+            .chain(offsets)
+            .chain(edges)
+            .chain(what_if)
+            .collect();
+        let mut explanations = explainer.explain(forward, &targets)?.into_iter();
+        let [lead, offsets, edges, what_if] =
+            counts.map(|count| explanations.by_ref().take(count).collect::<Vec<_>>());
+
+        let mut tiles: Vec<(&Explanation, Tile)> = Vec::new();
+        for (index, explanation) in lead.iter().enumerate() {
+            // Two events, or an event and the usual contrast, may ask the same.
+            let is_same = |(known, _): &(&Explanation, Tile)| {
+                known.question.words == explanation.question.words
+            };
+            if !tiles.iter().any(is_same) {
+                let tile = Tile::new(explanation, String::new(), index < raised)?;
+                tiles.push((explanation, tile));
+            }
+        }
+        let moves = Moves::of(detection, model);
+        let charts = Charts::of(&explainer.diagnose(forward, &targets[0])?);
+        Ok(Self {
+            lead: tiles.into_iter().map(|(_, tile)| tile).collect(),
+            offsets: offsets
+                .iter()
+                .zip(moves.offsets)
+                .map(|(e, note)| Tile::new(e, note, false))
+                .collect::<Result<_>>()?,
+            edges: edges
+                .iter()
+                .zip(moves.edges)
+                .map(|(e, note)| Tile::new(e, note, false))
+                .collect::<Result<_>>()?,
+            what_if: what_if
+                .iter()
+                .map(|e| Tile::new(e, String::new(), false))
+                .collect::<Result<_>>()?,
+            charts,
+        })
+    }
+}
+
+impl Tile {
+    fn new(explanation: &Explanation, note: String, raised: bool) -> Result<Self> {
+        Ok(Self {
+            words: explanation.question.words.clone(),
+            note,
+            heat: heat_layer(&explanation.map())?,
+            raised,
+        })
+    }
+}
+
+/// What offsets do to the default box, in words.
+struct Moves {
+    offsets: [String; 4],
+    edges: [String; 4],
+}
+
+impl Moves {
+    fn of(detection: &Detection, model: &Model) -> Self {
+        let default_box = model.default_boxes[detection.default_box];
+        let variances = model.manifest.output.variances;
+        let [start, end] =
+            [[0.0; 4], detection.offsets].map(|offsets| decode(default_box, offsets, variances));
+        let [cx, cy, w, h] = detection.offsets;
+        let centre = |offset: f32| {
+            format!(
+                "{offset:+.2}: by {:+.0} % of its size",
+                100.0 * offset * variances[0]
+            )
+        };
+        let size = |offset: f32| {
+            format!(
+                "{offset:+.2}: {:.2} times the size",
+                (offset * variances[1]).exp()
+            )
+        };
+        let edge = |index: usize| {
+            let side = if index.is_multiple_of(2) {
+                "width"
+            } else {
+                "height"
+            };
+            format!(
+                "by {:+.1} % of the picture's {side}",
+                100.0 * (end[index] - start[index])
+            )
+        };
+        Self {
+            offsets: [centre(cx), centre(cy), size(w), size(h)],
+            // Left, right, top, bottom.
+            edges: [0, 2, 1, 3].map(edge),
+        }
+    }
+}

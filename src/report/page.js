@@ -1,0 +1,36 @@
+"use strict";
+const byId = (id) => document.getElementById(id);
+const cards = [...document.querySelectorAll(".card")];
+
+function filter() {
+  const label = byId("class").value;
+  const kind = byId("kind").value;
+  let shown = 0;
+  for (const card of cards) {
+    const kinds = card.dataset.kinds.split(" ").filter(Boolean);
+    const fits = (!label || card.dataset.class === label)
+      && (!kind || (kind === "*" ? kinds.length > 0 : kinds.includes(kind)));
+    card.hidden = !fits;
+    shown += fits;
+  }
+  byId("shown").textContent = `${shown} of ${cards.length} shown`;
+}
+
+// In the middle both are whole; towards the ends the other one fades.
+function blend() {
+  const share = byId("blend").value / 100;
+  document.documentElement.style.setProperty("--heat", Math.min(1, 2 * share));
+  document.documentElement.style.setProperty("--photo", Math.min(1, 2 - 2 * share));
+}
+
+document.addEventListener("click", (event) => {
+  const view = event.target.closest(".view:not(.plain)");
+  if (view) view.parentElement.classList.toggle("large");
+});
+byId("class").addEventListener("change", filter);
+byId("kind").addEventListener("change", filter);
+byId("blend").addEventListener("input", blend);
+byId("tools").addEventListener("submit", (event) => event.preventDefault());
+byId("tools").hidden = false;
+filter();
+blend();

@@ -1,0 +1,287 @@
+//! The page itself: cards and photos in, HTML out. The template fills in what is prepared here, in words and per cent.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use askama::Template;
+
+use super::answers::Answers;
+use super::picture::Photo;
+use super::{Object, Sight, chart};
+use crate::crp::Composite;
+use crate::monitor::Kind;
+use crate::ssd::decode::Scorer;
+use crate::ssd::{Detection, Model};
+
+/// How many classes a card lists.
+const TOP: usize = 5;
+/// A tile shows so many times the box's size, but no less of the photo's sides than that share.
+const AROUND: f32 = 2.5;
+const SMALLEST_WINDOW: f32 = 0.25;
+
+/// A report, ready to be written.
+#[derive(Template)]
+#[template(path = "page.html")]
+pub struct Page {
+    model: String,
+    composite: String,
+    photos: Vec<Photo>,
+    cards: Vec<Card>,
+    classes: Vec<Count>,
+    kinds: Vec<Count>,
+    suspicious: usize,
+    style: &'static str,
+    script: &'static str,
+    chart: (f64, f64),
+}
+
+/// What can be chosen, and how many cards have it.
+struct Count {
+    name: String,
+    count: usize,
+}
+
+/// All about one object.
+pub(super) struct Card {
+    pub id: String,
+    /// The photo's number.
+    photo: usize,
+    photo_name: String,
+    /// Width / height.
+    aspect: String,
+    label: String,
+    score: String,
+    /// What looks wrong, in words.
+    doubts: Vec<Doubt>,
+    kinds: String,
+    /// The box, and the other boxes of the photo.
+    frame: Frame,
+    others: Vec<Frame>,
+    /// Where the whole photo lies in a tile that shows what is around the box.
+    stage: Frame,
+    place: String,
+    top: Vec<TopClass>,
+    answers: Option<Answers>,
+    failure: String,
+    /// To sort by: objects with events by how much is wrong, then the others by how low their score is.
+    pub suspicion: f32,
+}
+
+struct Doubt {
+    kind: String,
+    words: String,
+}
+
+/// A box in per cent of the photo.
+struct Frame {
+    left: f32,
+    top: f32,
+    width: f32,
+    height: f32,
+}
+
+struct TopClass {
+    label: String,
+    score: String,
+    percent: f32,
+}
+
+/// The card of an object in the photo number `photo`.
+pub(super) fn card(
+    photo: usize,
+    sight: &Sight,
+    object: &Object,
+    answers: Result<Answers>,
+    model: &Model,
+) -> Result<Card> {
+    let detection = &object.detection;
+    let labels = &model.manifest.labels;
+    let doubts: Vec<Doubt> = object
+        .events
+        .iter()
+        .map(|event| Doubt {
+            kind: event.finding.kind().to_string(),
+            words: event.words(labels),
+        })
+        .collect();
+    let severity: f32 = object.events.iter().map(|event| event.severity).sum();
+    let kinds: Vec<&str> = doubts.iter().map(|doubt| doubt.kind.as_str()).collect();
+    let (width, height) = sight.photo.size;
+    let [x0, y0, x1, y1] = detection.rect;
+    let others = sight
+        .objects
+        .iter()
+        .filter(|other| other.detection.default_box != detection.default_box);
+    let location = model
+        .layout
+        .locate(detection.default_box)
+        .context("a detection has no default box")?;
+    let (answers, failure) = match answers {
+        Ok(answers) => (Some(answers), String::new()),
+        Err(error) => (None, format!("{error:#}")),
+    };
+    Ok(Card {
+        id: format!("photo-{photo}-box-{}", detection.default_box),
+        photo,
+        photo_name: sight.photo.name.clone(),
+        aspect: format!("{width} / {height}"),
+        label: model.manifest.label(detection.class).into_owned(),
+        score: format!("{:.2}", detection.score),
+        kinds: kinds.join(" "),
+        doubts,
+        frame: Frame::of(detection.rect),
+        stage: Frame::stage(detection.rect),
+        others: others.map(|o| Frame::of(o.detection.rect)).collect(),
+        place: format!(
+            "box {:.0},{:.0} – {:.0},{:.0}; default box {}: head {}, row {}, column {}, shape {}",
+            x0 * width as f32,
+            y0 * height as f32,
+            x1 * width as f32,
+            y1 * height as f32,
+            detection.default_box,
+            location.head,
+            location.row,
+            location.col,
+            location.shape
+        ),
+        top: top(detection, model),
+        answers,
+        failure,
+        // An event weighs more than any score.
+        suspicion: 10.0 * severity + 1.0 - detection.score,
+    })
+}
+
+/// The best trained classes, background aside.
+fn top(detection: &Detection, model: &Model) -> Vec<TopClass> {
+    let manifest = &model.manifest;
+    let scorer = Scorer::new(manifest.output.activation, &detection.logits);
+    let mut classes: Vec<(usize, f32)> = (0..detection.logits.len())
+        .filter(|&class| manifest.trained(class) && class != manifest.output.background)
+        .map(|class| (class, detection.logits[class]))
+        .collect();
+    classes.sort_by(|a, b| b.1.total_cmp(&a.1));
+    classes
+        .into_iter()
+        .take(TOP)
+        .map(|(class, logit)| {
+            let score = scorer.score(logit);
+            TopClass {
+                label: manifest.label(class).into_owned(),
+                score: format!("{score:.3}"),
+                percent: 100.0 * score,
+            }
+        })
+        .collect()
+}
+
+impl Frame {
+    fn of([x0, y0, x1, y1]: [f32; 4]) -> Self {
+        Self {
+            left: 100.0 * x0,
+            top: 100.0 * y0,
+            width: 100.0 * (x1 - x0),
+            height: 100.0 * (y1 - y0),
+        }
+    }
+
+    /// The photo, enlarged so that a window around the box fills the tile.
+    fn stage([x0, y0, x1, y1]: [f32; 4]) -> Self {
+        let side = (AROUND * (x1 - x0).max(y1 - y0)).clamp(SMALLEST_WINDOW, 1.0);
+        let start = |from: f32, to: f32| (0.5 * (from + to - side)).clamp(0.0, 1.0 - side);
+        Self {
+            left: -100.0 * start(x0, x1) / side,
+            top: -100.0 * start(y0, y1) / side,
+            width: 100.0 / side,
+            height: 100.0 / side,
+        }
+    }
+}
+
+impl Page {
+    pub(super) fn new(
+        model: &Model,
+        composite: &Composite,
+        photos: impl Iterator<Item = Photo>,
+        cards: Vec<Card>,
+    ) -> Self {
+        let mut classes: BTreeMap<&str, usize> = BTreeMap::new();
+        for card in &cards {
+            *classes.entry(&card.label).or_default() += 1;
+        }
+        let classes = classes
+            .into_iter()
+            .map(|(name, count)| Count {
+                name: name.to_owned(),
+                count,
+            })
+            .collect();
+        let with = |kind: &str| {
+            let has = |card: &&Card| card.doubts.iter().any(|doubt| doubt.kind == kind);
+            cards.iter().filter(has).count()
+        };
+        let kinds = Kind::ALL
+            .map(|kind| Count {
+                count: with(&kind.to_string()),
+                name: kind.to_string(),
+            })
+            .into_iter()
+            .filter(|kind| kind.count > 0)
+            .collect();
+        Self {
+            model: model.manifest.name.clone(),
+            composite: composite.to_string(),
+            photos: photos.collect(),
+            suspicious: cards.iter().filter(|card| !card.doubts.is_empty()).count(),
+            classes,
+            kinds,
+            cards,
+            style: include_str!("page.css"),
+            script: include_str!("page.js"),
+            chart: (chart::WIDTH, chart::HEIGHT),
+        }
+    }
+
+    /// The page, one file.
+    ///
+    /// # Errors
+    /// None that is known: filling the template in memory does not fail.
+    pub fn html(&self) -> Result<String> {
+        self.render().context("cannot fill the report's template")
+    }
+}
+
+/// How a number reads with its noun: "1 photo", "3 photos".
+fn counted(count: &usize, noun: &str) -> String {
+    let plural = if *count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tile_shows_what_is_around_the_box_and_no_edge_of_the_photo() {
+        for (rect, left, top, width) in [
+            ([0.0, 0.0, 1.0, 1.0], 0.0, 0.0, 100.0),
+            ([0.3, 0.2, 0.9, 0.4], 0.0, 0.0, 100.0),
+            ([0.45, 0.4, 0.55, 0.6], -50.0, -50.0, 200.0),
+            ([0.0, 0.9, 0.01, 1.0], 0.0, -300.0, 400.0),
+        ] {
+            let stage = Frame::stage(rect);
+            let found = [stage.left, stage.top, stage.width, stage.height];
+            let near = found
+                .iter()
+                .zip([left, top, width, width])
+                .all(|(found, expected)| (found - expected).abs() < 1e-3);
+            assert!(near, "{rect:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_agree_with_their_nouns() {
+        assert_eq!(counted(&1, "photo"), "1 photo");
+        assert_eq!(counted(&0, "photo"), "0 photos");
+    }
+}
