@@ -41,11 +41,6 @@ impl Course {
         self.boxes.clear();
     }
 
-    /// The last box.
-    pub fn last(&self) -> Option<[f32; 4]> {
-        self.boxes.back().map(|(_, rect)| *rect)
-    }
-
     /// How far `rect` is off the course at `time`, as a share of the expected box's size, and which output of the network that is: the offset where two opposite edges
     /// move together, else the edge. `None` where the course is too short or was interrupted, or its box has no size.
     pub fn deviation(&self, time: Duration, rect: [f32; 4]) -> Option<(f32, TargetOutput)> {

@@ -13,19 +13,20 @@ mod track;
 pub use event::{Event, Finding, Kind};
 pub use settings::Settings;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::ssd::Detection;
+use crate::tracking::Tracker;
 use event::Suspicion;
 use track::Track;
 
-/// Follows the objects of one stream.
+/// Watches the objects of one stream.
 #[derive(Clone, Debug)]
 pub struct Monitor {
     settings: Settings,
-    tracks: Vec<Track>,
-    /// The number of the next new object.
-    next: u64,
+    tracker: Tracker,
+    tracks: BTreeMap<u64, Track>,
     time: Duration,
 }
 
@@ -34,8 +35,8 @@ impl Monitor {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            tracks: Vec::new(),
-            next: 0,
+            tracker: Tracker::default(),
+            tracks: BTreeMap::new(),
             time: Duration::ZERO,
         }
     }
@@ -44,66 +45,31 @@ impl Monitor {
     /// where it runs backwards, as after a seek, all objects are forgotten.
     pub fn observe(&mut self, time: Duration, detections: &[Detection]) -> Vec<Event> {
         if time < self.time {
-            self.tracks.clear();
+            self.tracker.forget();
         }
         self.time = time;
-        let forget = self.settings.forget;
-        self.tracks
-            .retain(|track| time.saturating_sub(track.seen) <= forget);
-
         let objects = overlap::objects(detections);
-        let tracks = self.associate(&objects);
+        let numbers = self.tracker.follow(&objects);
+        self.tracks.retain(|&number, _| self.tracker.knows(number));
         let doubts = overlap::doubts(&objects, &self.settings);
         let mut events = Vec::new();
-        for ((object, index), doubt) in objects.into_iter().zip(tracks).zip(doubts) {
-            let track = &mut self.tracks[index];
-            let mut found = track.compare(object, time, &self.settings);
-            found.extend(self.settings.suspicions(object));
+        for ((detection, number), doubt) in objects.into_iter().zip(numbers).zip(doubts) {
+            let track = self.tracks.entry(number).or_default();
+            let mut found = track.compare(&detection, time, &self.settings);
+            found.extend(self.settings.suspicions(&detection));
             found.extend(doubt);
-            track.remember(object, time);
+            track.remember(&detection, time);
             let raised = track.raise(&found, time, &self.settings);
             events.extend(raised.into_iter().map(|suspicion| Event {
-                object: track.object,
+                object: number,
                 time,
-                detection: object.clone(),
+                detection: detection.clone(),
                 severity: suspicion.severity,
                 target: suspicion.target,
                 finding: suspicion.finding,
             }));
         }
         events
-    }
-
-    /// The track of each object, the best matches first; what nothing matches is a new object.
-    fn associate(&mut self, objects: &[&Detection]) -> Vec<usize> {
-        let mut pairs = Vec::new();
-        for (object, detection) in objects.iter().enumerate() {
-            for (index, track) in self.tracks.iter().enumerate() {
-                if let Some(likeness) = track.likeness(detection) {
-                    pairs.push((likeness, object, index));
-                }
-            }
-        }
-        // Of equals the better detection and the older object come first.
-        pairs.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-        let mut assigned: Vec<Option<usize>> = vec![None; objects.len()];
-        let mut taken = vec![false; self.tracks.len()];
-        for (_, object, track) in pairs {
-            if assigned[object].is_none() && !taken[track] {
-                assigned[object] = Some(track);
-                taken[track] = true;
-            }
-        }
-        assigned
-            .into_iter()
-            .map(|track| {
-                track.unwrap_or_else(|| {
-                    self.tracks.push(Track::new(self.next));
-                    self.next += 1;
-                    self.tracks.len() - 1
-                })
-            })
-            .collect()
     }
 }
 

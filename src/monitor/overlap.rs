@@ -8,30 +8,30 @@ use crate::ssd::manifest::Offset;
 use crate::ssd::nms::intersection_over_union;
 
 /// From this intersection over union on, boxes of different classes are one object.
-const SAME_OBJECT: f32 = 0.6;
+const SAME_OBJECT: f32 = 0.8;
 /// Up to this intersection over union, boxes of one class are two objects.
 const APART: f32 = 0.3;
 /// Of two boxes on one object, the smaller one has at most this share of the larger one's area: more alike, they were suppression's business.
 const SMALLER: f32 = 0.75;
 
 /// The best detection of each object, best first. A box that is not finite is none.
-pub(super) fn objects(detections: &[Detection]) -> Vec<&Detection> {
-    let mut objects: Vec<&Detection> = Vec::new();
+pub(super) fn objects(detections: &[Detection]) -> Vec<Detection> {
+    let mut objects: Vec<Detection> = Vec::new();
     for detection in detections {
-        let is_same = |object: &&Detection| {
+        let is_same = |object: &Detection| {
             object.class != detection.class
                 && (object.default_box == detection.default_box
                     || intersection_over_union(object.rect, detection.rect) >= SAME_OBJECT)
         };
         if detection.rect.iter().all(|edge| edge.is_finite()) && !objects.iter().any(is_same) {
-            objects.push(detection);
+            objects.push(detection.clone());
         }
     }
     objects
 }
 
 /// For each object what is wrong with its box beside the others.
-pub(super) fn doubts(objects: &[&Detection], settings: &Settings) -> Vec<Option<Suspicion>> {
+pub(super) fn doubts(objects: &[Detection], settings: &Settings) -> Vec<Option<Suspicion>> {
     let merged: Vec<Option<[usize; 2]>> = (0..objects.len())
         .map(|index| merge(objects, index, settings.merge?))
         .collect();
@@ -53,11 +53,11 @@ pub(super) fn doubts(objects: &[&Detection], settings: &Settings) -> Vec<Option<
 }
 
 /// Two other objects that `index` lies over.
-fn merge(objects: &[&Detection], index: usize, least: f32) -> Option<[usize; 2]> {
-    let merged = objects[index];
+fn merge(objects: &[Detection], index: usize, least: f32) -> Option<[usize; 2]> {
+    let merged = &objects[index];
     let inside: Vec<usize> = (0..objects.len())
         .filter(|&other| {
-            let part = objects[other];
+            let part = &objects[other];
             other != index
                 && part.class == merged.class
                 && area(part.rect) < area(merged.rect)

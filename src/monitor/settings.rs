@@ -27,8 +27,6 @@ pub struct Settings {
     pub confirm: usize,
     /// After an event, the same kind is not raised again for the same object for so long.
     pub cooldown: Duration,
-    /// An object that was not seen for longer than this is a new one when it comes back.
-    pub forget: Duration,
 }
 
 impl Default for Settings {
@@ -43,7 +41,6 @@ impl Default for Settings {
             low_confidence: Some(0.55),
             confirm: 3,
             cooldown: Duration::from_secs(10),
-            forget: Duration::from_secs(2),
         }
     }
 }

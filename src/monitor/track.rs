@@ -7,19 +7,12 @@ use super::course::Course;
 use super::event::{Finding, Kind, Suspicion};
 use super::settings::Settings;
 use crate::ssd::Detection;
-use crate::ssd::nms::intersection_over_union;
 
-/// Below this intersection over union a detection is not the object's next sighting.
-const LEAST_OVERLAP: f32 = 0.2;
-/// What the same class is worth in intersection over union, where two objects are in each other's way.
-const SAME_CLASS: f32 = 0.3;
-
-/// An object that is followed.
-#[derive(Clone, Debug)]
+/// What is remembered of an object that is followed.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Track {
-    pub object: u64,
-    /// When it was last seen.
-    pub seen: Duration,
+    /// When it was last seen, and as what.
+    seen: Duration,
     class: Option<usize>,
     course: Course,
     /// How many sightings in a row showed it.
@@ -28,29 +21,6 @@ pub(super) struct Track {
 }
 
 impl Track {
-    /// An object that has not been seen yet.
-    pub fn new(object: u64) -> Self {
-        Self {
-            object,
-            seen: Duration::ZERO,
-            class: None,
-            course: Course::default(),
-            streaks: BTreeMap::new(),
-            raised: BTreeMap::new(),
-        }
-    }
-
-    /// How much a detection looks like the object's next sighting; `None` where it does not.
-    pub fn likeness(&self, detection: &Detection) -> Option<f32> {
-        let overlap = intersection_over_union(self.course.last()?, detection.rect);
-        let bonus = if self.class == Some(detection.class) {
-            SAME_CLASS
-        } else {
-            0.0
-        };
-        (overlap >= LEAST_OVERLAP).then_some(overlap + bonus)
-    }
-
     /// What changed since the last sighting.
     pub fn compare(
         &mut self,
