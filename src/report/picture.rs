@@ -8,7 +8,7 @@ use image::imageops::FilterType;
 use image::{ImageEncoder, RgbImage};
 use ndarray::{Array2, ArrayView2};
 
-use crate::heatmap::{Heatmap, Scale, colour};
+use crate::heatmap::{ColourMap, Heatmap, Scale};
 
 /// The longer side of a photo on the page, pixels.
 const PHOTO_SIDE: u32 = 720;
@@ -68,7 +68,8 @@ pub fn heat_layer(map: &Array2<f32>) -> Result<String> {
         .iter()
         .map(|value| (value * shades + shades).round() as u8)
         .collect();
-    let colours = (0..=2 * SHADES).map(|index| colour((f32::from(index) - shades) / shades));
+    let colours = (0..=2 * SHADES)
+        .map(|index| ColourMap::default().colour((f32::from(index) - shades) / shades));
     let (rgb, alpha): (Vec<[u8; 3]>, Vec<u8>) =
         colours.map(|[r, g, b, alpha]| ([r, g, b], alpha)).unzip();
     let mut bytes = Vec::new();
@@ -105,6 +106,10 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+
+    fn colour(value: f32) -> [u8; 4] {
+        ColourMap::default().colour(value)
+    }
 
     fn decoded(uri: &str) -> DynamicImage {
         let (_, text) = uri.split_once(";base64,").unwrap();
