@@ -6,7 +6,7 @@
 
 mod ssdcrp;
 
-pub use ssdcrp::{ColourMap, Mode, Select, SsdCrp};
+pub use ssdcrp::{ColourMap, Mode, Output, Select, SsdCrp};
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
     ssdcrp::register(plugin)

@@ -43,6 +43,7 @@ pub fn draw(
         draw_boxes: true,
         draw_labels: true,
         caption: Some(caption),
+        note: None,
     });
     canvas.compose_onto(&mut picture)?;
     Ok(picture)

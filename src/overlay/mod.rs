@@ -7,6 +7,7 @@ mod canvas;
 mod caption;
 mod heat;
 mod marks;
+mod note;
 mod placement;
 mod style;
 mod text;
@@ -58,6 +59,8 @@ pub struct Scene<'a> {
     pub draw_labels: bool,
     /// What is explained, in words: "sheep rather than horse". Left out on frames smaller than 160x120.
     pub caption: Option<&'a str>,
+    /// In the top left corner; left out on frames smaller than 160x120.
+    pub note: Option<&'a str>,
 }
 
 /// Draws the scene onto a canvas of the frame's size: the heatmap, the boxes, the explained one over the others, then the
@@ -115,6 +118,9 @@ fn render_square(scene: &Scene) -> Canvas {
             scene.heatmap.map(|_| scene.colours),
         ));
     }
+    if let Some(note) = scene.note.filter(|_| legible) {
+        taken.extend(note::draw(&mut canvas, &style, note));
+    }
     if scene.draw_labels && legible {
         for (area, mark) in boxes {
             taken.extend(marks::draw_label(&mut canvas, &style, area, mark, &taken));
@@ -167,6 +173,7 @@ mod tests {
             draw_boxes: true,
             draw_labels: true,
             caption: None,
+            note: None,
         }
     }
 

@@ -179,7 +179,7 @@ impl Plane {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Span {
     row: usize,
     bytes: Range<usize>,
@@ -243,6 +243,30 @@ impl PreparedOverlay {
     /// Whether frames of `info` can be painted; if not, the overlay has to be prepared anew.
     pub fn fits(&self, info: &VideoInfo) -> bool {
         self.video == Video::of(info)
+    }
+
+    /// The same overlay at `share`/255 of its opacity.
+    pub fn faded(&self, share: u8) -> Self {
+        let scaled = |bytes: &[u8]| -> Vec<u8> {
+            let share = u32::from(share);
+            let bytes = bytes.iter().map(|&byte| divided(u32::from(byte) * share));
+            bytes.map(|byte| byte.min(255) as u8).collect()
+        };
+        let planes = self.planes.iter().map(|plane| Plane {
+            row_bytes: plane.row_bytes,
+            source: scaled(&plane.source),
+            alpha: scaled(&plane.alpha),
+            spans: plane.spans.clone(),
+            wash: plane.wash.as_ref().map(|wash| Wash {
+                amounts: scaled(&wash.amounts),
+                ..*wash
+            }),
+        });
+        Self {
+            video: self.video,
+            layout: self.layout.clone(),
+            planes: planes.collect(),
+        }
     }
 
     /// Paints the overlay into `frame`: d ← s + d·(255 − a)/255, both terms rounded to nearest. Where the overlay is

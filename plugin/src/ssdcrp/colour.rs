@@ -131,6 +131,12 @@ impl Form {
             .collect::<Vec<_>>()
     }
 
+    /// The component where the picture is black and opaque.
+    pub fn black(self) -> u8 {
+        let Self([.., offset]) = self;
+        ((255 * offset + (1 << (FRACTION - 1))) >> FRACTION).clamp(0, 255) as u8
+    }
+
     /// The component of a row of samples, each given by the `sums` of the R, G, B and alpha of its 2^`shift` pixels, as
     /// the mean of the pixels. No value exceeds its alpha, whatever the canvas holds: `source + target·(1 − alpha)`
     /// cannot overflow.

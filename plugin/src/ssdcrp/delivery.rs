@@ -44,23 +44,53 @@ impl Overlay {
         }
     }
 
-    /// Delivers it with a buffer whose frame is as `info` says.
+    /// Delivers it, `visibility` (0..=1) of it, with a buffer whose frame is as `info` says.
     ///
     /// # Errors
     /// The frame cannot be written, or as [`PreparedOverlay::blend`].
-    pub fn deliver(&self, buffer: &mut gst::BufferRef, info: &VideoInfo) -> Result<()> {
+    pub fn deliver(
+        &self,
+        buffer: &mut gst::BufferRef,
+        info: &VideoInfo,
+        visibility: f32,
+    ) -> Result<()> {
         match self {
             Self::Painted(prepared) => {
                 let mut frame = VideoFrameRef::from_buffer_ref_writable(buffer, info)
                     .context("the frame cannot be written to")?;
-                prepared.blend(&mut frame)
+                match (255.0 * visibility).round() as u8 {
+                    u8::MAX => prepared.blend(&mut frame),
+                    share => prepared.faded(share).blend(&mut frame),
+                }
             }
             Self::Attached(composition) => {
-                VideoOverlayCompositionMeta::add(buffer, composition);
+                if visibility < 1.0 {
+                    let faded = faded(composition, visibility)?;
+                    VideoOverlayCompositionMeta::add(buffer, &faded);
+                } else {
+                    VideoOverlayCompositionMeta::add(buffer, composition);
+                }
                 Ok(())
             }
         }
     }
+}
+
+/// The same composition, `visibility` (0..=1) of it.
+fn faded(
+    composition: &VideoOverlayComposition,
+    visibility: f32,
+) -> Result<VideoOverlayComposition> {
+    let rectangles = composition.iter().map(|rectangle| {
+        let mut rectangle = rectangle.copy();
+        let writable = rectangle
+            .get_mut()
+            .ok_or_else(|| anyhow!("a new rectangle is not writable"))?;
+        writable.set_global_alpha(visibility);
+        Ok(rectangle)
+    });
+    let rectangles = rectangles.collect::<Result<Vec<_>>>()?;
+    Ok(VideoOverlayComposition::new(rectangles.iter())?)
 }
 
 /// The `drawn` part of the canvas as a composition of one rectangle.

@@ -13,7 +13,7 @@ use ::ssdcrp::crp::{Composite, Contrast, Explainer, Explanation, Target, TargetO
 use ::ssdcrp::heatmap::Scale;
 use ::ssdcrp::ssd::{Detection, Model};
 
-use super::results;
+use super::results::{self, Stamp};
 use super::selection::Selection;
 use super::settings::{Asked, Settings};
 use super::sight::{Question, Sight};
@@ -36,6 +36,8 @@ pub struct Answer {
 /// The explanations of one frame.
 #[derive(Debug)]
 pub struct Round {
+    /// Of the frame.
+    pub stamp: Stamp,
     pub stretch: u64,
     pub asked: Asked,
     pub answers: Vec<Answer>,
@@ -79,6 +81,7 @@ impl Explaining {
             }
         };
         let round = Round {
+            stamp: sight.stamp,
             stretch: sight.stretch,
             asked: sight.asked.clone(),
             answers,

@@ -26,6 +26,14 @@ pub fn loading(error: &anyhow::Error) -> gst::ErrorMessage {
     }
 }
 
+/// The message for a file of results that cannot be written, `GST_RESOURCE_ERROR_OPEN_WRITE`.
+pub fn results(error: &anyhow::Error) -> gst::ErrorMessage {
+    gst::error_msg!(
+        gst::ResourceError::OpenWrite,
+        ("{error:#}; set the property results-location to a file that can be written, or leave it unset")
+    )
+}
+
 /// The message for a setting that cannot be used, `GST_RESOURCE_ERROR_SETTINGS`.
 pub fn setting(error: &anyhow::Error) -> gst::ErrorMessage {
     gst::error_msg!(gst::ResourceError::Settings, ("{error:#}"))

@@ -16,11 +16,13 @@ use gst_video::subclass::prelude::*;
 use ::ssdcrp::ssd::preprocess::sample;
 use ::ssdcrp::ssd::{Model, NetworkInput};
 
-use super::Mode;
+use super::age::AgeNote;
 use super::analysis::{Analysis, Report, lock};
+use super::blank;
 use super::explaining;
 use super::failure;
 use super::frame_pixels::FramePixels;
+use super::journal::Journal;
 use super::memory::Outcome;
 use super::navigation::{self, Gesture};
 use super::negotiation::{self, Surface};
@@ -30,6 +32,7 @@ use super::properties;
 use super::results::Stamp;
 use super::settings::Settings;
 use super::sight::Job;
+use super::{Mode, Output};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -64,6 +67,7 @@ struct State {
     detected: Pace<Settings>,
     /// The result that the frame in hand shows.
     shown: Option<Outcome>,
+    age: AgeNote,
 }
 
 #[glib::object_subclass]
@@ -150,8 +154,14 @@ impl BaseTransformImpl for SsdCrp {
         }
         .map_err(|error| failure::loading(&error))?;
         explaining::check(&settings, &model).map_err(|error| failure::setting(&error))?;
+        let journal = (settings
+            .results_location
+            .as_deref()
+            .map(Journal::create)
+            .transpose())
+        .map_err(|error| failure::results(&error))?;
         let state = self
-            .begin(&settings, Arc::new(model))
+            .begin(&settings, Arc::new(model), journal)
             .map_err(|error| failure::loading(&error))?;
         *lock(&self.state) = Some(state);
         Ok(())
@@ -270,7 +280,12 @@ impl VideoFilterImpl for SsdCrp {
 }
 
 impl SsdCrp {
-    fn begin(&self, settings: &Settings, model: Arc<Model>) -> Result<State> {
+    fn begin(
+        &self,
+        settings: &Settings,
+        model: Arc<Model>,
+        journal: Option<Journal>,
+    ) -> Result<State> {
         gst::debug!(
             CAT,
             imp = self,
@@ -283,10 +298,14 @@ impl SsdCrp {
         let report = {
             let element = self.obj().downgrade();
             let current = stretch.clone();
+            let journal = journal.map(|journal| Arc::new(Mutex::new(journal)));
             move |report: Report| {
                 if report.stretch == current.load(Ordering::Relaxed)
                     && let Some(element) = element.upgrade()
                 {
+                    if let Some(journal) = &journal {
+                        keep(&element, &mut lock(journal), &report.message);
+                    }
                     post(&element, report);
                 }
             }
@@ -297,6 +316,7 @@ impl SsdCrp {
             stretch,
             detected: Pace::default(),
             shown: None,
+            age: AgeNote::default(),
         })
     }
 
@@ -380,6 +400,12 @@ impl SsdCrp {
         let late = (lock(&self.late_until).zip(stamp.running_time))
             .is_some_and(|(late_until, now)| now <= late_until);
         let settings = lock(&self.settings).clone();
+        let alone = settings.output == Output::Heatmap;
+        // A heatmap that is the picture cannot be attached to it.
+        let surface = &Surface {
+            attached: surface.attached && !alone,
+            ..surface.clone()
+        };
         let stretch = state.stretch.load(Ordering::Relaxed);
         let interval = settings.detect_interval();
         let found = if (state.detected).due(stamp.running_time, interval, &settings) {
@@ -407,21 +433,45 @@ impl SsdCrp {
         {
             state.shown = Some(newer);
         }
+        let visible =
+            |shown: &Outcome| visibility(shown.stamp.age(stamp), settings.expires_after());
         state.shown.take_if(|outcome| {
             outcome.stretch != stretch
-                || !outcome.fits(surface)
-                || visibility(outcome.stamp.age(stamp), settings.expires_after()) == 0.0
+                || !outcome.fits(surface, settings.output)
+                || visible(outcome) == 0.0
         });
         let objects = state.shown.as_ref().map(|outcome| outcome.objects.clone());
         lock(&self.picking).show(
             objects.unwrap_or_default(),
             (surface.info.width(), surface.info.height()),
         );
+        if alone {
+            blank::clear(&mut writable(buffer, surface)?)?;
+        }
+        if let Some(outcome) = &state.shown {
+            outcome.deliver(buffer, surface, visible(outcome))?;
+        }
+        if alone {
+            return blank::straighten(&mut writable(buffer, surface)?);
+        }
         match &state.shown {
-            Some(outcome) => outcome.deliver(buffer, surface),
-            None => Ok(()),
+            Some(outcome) if settings.draw_age => {
+                let ages = [Some(outcome.stamp), outcome.explained];
+                let ages = ages.map(|then| then.and_then(|then| then.age(stamp)));
+                state.age.draw(&mut writable(buffer, surface)?, ages)
+            }
+            _ => Ok(()),
         }
     }
+}
+
+/// A buffer's frame to paint into.
+fn writable<'b>(
+    buffer: &'b mut gst::BufferRef,
+    surface: &Surface,
+) -> Result<gst_video::VideoFrameRef<&'b mut gst::BufferRef>> {
+    gst_video::VideoFrameRef::from_buffer_ref_writable(buffer, &surface.info)
+        .context("the frame cannot be written to")
 }
 
 /// The network's input. The frame is only read: a buffer that others hold too is not copied for that.
@@ -440,6 +490,13 @@ fn sampled(buffer: &gst::BufferRef, surface: &Surface, model: &Model) -> Result<
 fn caught_up(timestamp: gst::ClockTime, jitter: i64) -> Option<gst::ClockTime> {
     let late = u64::try_from(jitter).ok().filter(|&late| late > 0)?;
     timestamp.checked_add(gst::ClockTime::from_nseconds(late.checked_mul(2)?))
+}
+
+/// Keeps a result in the file; where that cannot be, the video goes on.
+fn keep(element: &super::SsdCrp, journal: &mut Journal, result: &gst::StructureRef) {
+    if let Err(error) = journal.write(result) {
+        gst::element_warning!(element, gst::ResourceError::Write, ("{error:#}"));
+    }
 }
 
 fn post(element: &super::SsdCrp, report: Report) {

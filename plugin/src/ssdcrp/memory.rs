@@ -9,8 +9,10 @@ use ::ssdcrp::anchor::{Anchored, gathered};
 use ::ssdcrp::heatmap::{Heatmap, Scale};
 use ::ssdcrp::overlay::{BoxMark, Scene, class_colour, render};
 use ::ssdcrp::ssd::Manifest;
+use ::ssdcrp::ssd::nms::intersection_over_union;
 use anyhow::{Context, Result};
 
+use super::Output;
 use super::delivery::Overlay;
 use super::explaining::{Answer, Round};
 use super::negotiation::Surface;
@@ -26,6 +28,9 @@ pub struct Outcome {
     /// When its detections were seen.
     pub stamp: Stamp,
     pub stretch: u64,
+    /// The frame that was explained, where the explanation of something that is seen is shown.
+    pub explained: Option<Stamp>,
+    output: Output,
     regions: Vec<Region>,
     /// What can be picked.
     pub objects: Arc<[Placed]>,
@@ -36,19 +41,26 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether it can be shown on `surface`.
-    pub fn fits(&self, surface: &Surface) -> bool {
-        self.size == (surface.info.width(), surface.info.height())
+    /// Whether it can be shown on `surface`, as `output` says.
+    pub fn fits(&self, surface: &Surface, output: Output) -> bool {
+        self.output == output
+            && self.size == (surface.info.width(), surface.info.height())
             && (self.overlay.as_ref()).is_none_or(|overlay| overlay.fits(surface))
     }
 
-    /// Gives everything to a buffer that is for `surface`, which it fits: the overlay, and a meta for each detection.
+    /// Gives everything to a buffer that is for `surface`, which it fits: the overlay, `visibility` (0..=1) of it, and a meta
+    /// for each detection.
     ///
     /// # Errors
     /// As [`Overlay::deliver`].
-    pub fn deliver(&self, buffer: &mut gst::BufferRef, surface: &Surface) -> Result<()> {
+    pub fn deliver(
+        &self,
+        buffer: &mut gst::BufferRef,
+        surface: &Surface,
+        visibility: f32,
+    ) -> Result<()> {
         if let Some(overlay) = &self.overlay {
-            overlay.deliver(buffer, &surface.info)?;
+            overlay.deliver(buffer, &surface.info, visibility)?;
         }
         for (id, region) in (0..).zip(&self.regions) {
             region.attach(buffer, id);
@@ -118,6 +130,10 @@ impl Memory {
             number: self.outcomes,
             stamp: sight.stamp,
             stretch: sight.stretch,
+            explained: (self.round.as_ref())
+                .filter(|_| !explained.is_empty())
+                .map(|round| round.stamp),
+            output: sight.settings.output,
             regions,
             objects,
             size: sight.size(),
@@ -142,8 +158,12 @@ impl Memory {
 /// Overlay of the detections and of what explains them, for frames like that which was seen.
 fn draw(sight: &Sight, explained: &[Explained], manifest: &Manifest) -> Result<Option<Overlay>> {
     let settings = &sight.settings;
-    let heatmap = heatmap(sight, explained).filter(|_| settings.draw_heatmap);
-    let marks = (settings.draw_boxes || settings.draw_labels) && !sight.detections.is_empty();
+    let explained = &drawn(sight, explained)[..];
+    let alone = settings.output == Output::Heatmap;
+    let heatmap = heatmap(sight, explained).filter(|_| alone || settings.draw_heatmap);
+    let draw_boxes = settings.draw_boxes && !alone;
+    let draw_labels = settings.draw_labels && !alone;
+    let marks = (draw_boxes || draw_labels) && !sight.detections.is_empty();
     if heatmap.is_none() && !marks {
         return Ok(None);
     }
@@ -159,7 +179,7 @@ fn draw(sight: &Sight, explained: &[Explained], manifest: &Manifest) -> Result<O
         })
         .collect();
     // Without a heatmap there is nothing that the words would be about.
-    let caption = (heatmap.is_some() && settings.draw_labels).then(|| words(explained));
+    let caption = (heatmap.is_some() && draw_labels).then(|| words(explained));
     let scene = Scene {
         width,
         height,
@@ -168,11 +188,32 @@ fn draw(sight: &Sight, explained: &[Explained], manifest: &Manifest) -> Result<O
         colours: settings.colour_map.on(info),
         opacity: settings.opacity,
         boxes: &boxes,
-        draw_boxes: settings.draw_boxes,
-        draw_labels: settings.draw_labels,
+        draw_boxes,
+        draw_labels,
         caption: caption.as_deref(),
+        note: None,
     };
     Overlay::new(&render(&scene), &sight.surface)
+}
+
+/// Boxes that overlap by more (intersection over union) are taken for one.
+const SAME_BOX: f32 = 0.6;
+
+/// Of explanations of one box, which the detector calls by several names, only the most important is drawn: "sheep rather than
+/// horse" and "horse rather than sheep" in one place would say nothing.
+fn drawn<'a>(sight: &Sight, explained: &[Explained<'a>]) -> Vec<Explained<'a>> {
+    let rect = |index: usize| sight.detections.get(index).map(|detection| detection.rect);
+    let same = |a: usize, b: usize| {
+        let both = rect(a).zip(rect(b));
+        both.is_some_and(|(a, b)| intersection_over_union(a, b) > SAME_BOX)
+    };
+    let mut drawn: Vec<Explained> = Vec::new();
+    for &(index, answer) in explained {
+        if !drawn.iter().any(|&(other, _)| same(index, other)) {
+            drawn.push((index, answer));
+        }
+    }
+    drawn
 }
 
 /// All explanations in one heatmap, each where its object is now.

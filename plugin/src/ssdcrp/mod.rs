@@ -57,7 +57,8 @@
 //! In `mode=live` no frame waits: detection and explanation each have a thread, which takes the newest frame when it is free,
 //! and frames show the newest result there is. Explanations take longer than detections; meanwhile the last heatmap
 //! follows its object (found again by the overlap of its boxes), moved and scaled with the box, and goes when
-//! the object does. Results that are older than `expire-overlay` are no longer shown. No latency is added.
+//! the object does. A result that nothing newer replaces in `expire-overlay` fades and goes; `draw-age` writes on the frame
+//! how old what it shows is. No latency is added.
 //!
 //! In `mode=every-frame` each frame waits for its own result, so that the same video gives the same pictures. To a latency
 //! query the element adds the duration of a frame, or what the slowest frame so far took if that is longer.
@@ -75,6 +76,16 @@
 //! stays as it is. Everywhere else they are painted into the frame. With `draw-boxes`, `draw-labels` and `draw-heatmap`
 //! off nothing is written: a frame that others hold too is not copied. Sizes follow the frame as it is displayed, its pixel
 //! aspect ratio counted in. Colours follow the caps' colorimetry.
+//!
+//! ## Output
+//! `output=heatmap` puts the heatmap in place of the picture, for a branch that composites or analyses it: with straight
+//! alpha in RGBA, BGRA, ARGB and ABGR, on black in other formats. Boxes and labels are not drawn then.
+//! ```bash
+//! gst-launch-1.0 v4l2src ! videoconvert ! video/x-raw,format=RGBA ! tee name=t \
+//!   compositor name=c ! videoconvert ! autovideosink \
+//!   t. ! queue ! c. \
+//!   t. ! queue ! ssdcrp output=heatmap ! c.
+//! ```
 //!
 //! ## Results for machines
 //! Each detection is attached to the buffers that show it as a `GstVideoRegionOfInterestMeta`: the label is the
@@ -118,17 +129,23 @@
 //! | `centre-x`, `centre-y` | double | centre of mass of \|R\|, pixels of the frame; missing where there is no relevance |
 //! | `time-ms` | double | what the explanation took, the forward pass aside |
 //!
+//! `results-location` names a file that gets the same as JSON Lines: each message is an object on a line of its own, written
+//! when the message is posted. A line that cannot be written, on a full disk, is left out with a warning; the video goes on.
+//!
 //! ## Errors
 //! `GST_LIBRARY_ERROR_INIT`: ONNX Runtime cannot be loaded (the environment variable `ORT_DYLIB_PATH` names it).
 //! `GST_RESOURCE_ERROR_NOT_FOUND`, `GST_RESOURCE_ERROR_READ`, `GST_STREAM_ERROR_FORMAT`: the model file or its manifest is
 //! missing, unreadable or not understood. `GST_RESOURCE_ERROR_SETTINGS`: a property's text cannot be used.
+//! `GST_RESOURCE_ERROR_OPEN_WRITE`: the file of results cannot be written.
 
 use gst::glib;
 use gst::prelude::*;
 
 use ::ssdcrp::heatmap;
 
+mod age;
 mod analysis;
+mod blank;
 mod blend;
 mod colour;
 mod delivery;
@@ -136,6 +153,7 @@ mod explaining;
 mod failure;
 mod frame_pixels;
 mod imp;
+mod journal;
 mod layout;
 mod memory;
 mod navigation;
@@ -209,6 +227,26 @@ impl ColourMap {
             Self::LightDark => heatmap::ColourMap::LightDark,
         }
     }
+}
+
+/// What the frames show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstSsdCrpOutput")]
+#[repr(i32)]
+pub enum Output {
+    /// The video with what was found laid over it.
+    #[default]
+    #[enum_value(
+        name = "The video with boxes, labels and heatmap over it",
+        nick = "overlay"
+    )]
+    Overlay = 0,
+    /// The heatmap in place of the picture.
+    #[enum_value(
+        name = "The heatmap alone, transparent elsewhere where the format has alpha, else black",
+        nick = "heatmap"
+    )]
+    Heatmap = 1,
 }
 
 /// Which detections are explained.

@@ -1,7 +1,7 @@
 //! The properties: what `gst-inspect-1.0` says of each, and the way of its value into and out of [`Settings`].
 
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::LazyLock;
 
@@ -91,18 +91,12 @@ fn all() -> Vec<Property> {
         plain(builder.controllable().mutable_playing().build(), field)
     };
     vec![
-        Property {
-            spec: glib::ParamSpecString::builder("model-file")
-                .nick("Model file")
-                .blurb("ONNX file of the detector, its manifest (.toml) beside it; unset is the model that is built in")
-                .mutable_ready()
-                .build(),
-            get: Box::new(|settings| file_name(settings.model_file.as_ref())),
-            set: Box::new(|settings, value| {
-                settings.model_file = file(value)?;
-                Ok(())
-            }),
-        },
+        file(
+            "model-file",
+            "Model file",
+            "ONNX file of the detector, its manifest (.toml) beside it; unset is the model that is built in",
+            |s| &mut s.model_file,
+        ),
         share("score-threshold", "Score threshold", "Detections score higher", |s| &mut s.score_threshold),
         share(
             "iou-threshold",
@@ -217,6 +211,27 @@ fn all() -> Vec<Property> {
             |s| &mut s.draw_labels,
         ),
         switch("draw-heatmap", "Draw heatmap", "Draw the heatmap", |s| &mut s.draw_heatmap),
+        switch(
+            "draw-age",
+            "Draw age",
+            "Write on the frame how long ago what it shows was seen and explained",
+            |s| &mut s.draw_age,
+        ),
+        plain(
+            glib::ParamSpecEnum::builder_with_default("output", default.output)
+                .nick("Output")
+                .blurb("What the frames show: the video with an overlay, or the heatmap alone")
+                .controllable()
+                .mutable_playing()
+                .build(),
+            |s| &mut s.output,
+        ),
+        file(
+            "results-location",
+            "Results location",
+            "File that gets every result as a line of JSON, the fields those of the element message; it is overwritten at the start",
+            |s| &mut s.results_location,
+        ),
         plain(
             glib::ParamSpecUInt::builder("threads")
                 .nick("Threads")
@@ -269,12 +284,21 @@ where
 }
 
 /// A file's name; unset and empty are none.
-fn file(value: &glib::Value) -> Result<Option<PathBuf>> {
-    let name: Option<String> = value.get()?;
-    Ok(name.filter(|name| !name.is_empty()).map(PathBuf::from))
-}
-
-fn file_name(path: Option<&PathBuf>) -> glib::Value {
-    path.map(|path| path.to_string_lossy().into_owned())
-        .to_value()
+fn file(name: &str, nick: &str, blurb: &str, field: Field<Option<PathBuf>>) -> Property {
+    Property {
+        spec: glib::ParamSpecString::builder(name)
+            .nick(nick)
+            .blurb(blurb)
+            .mutable_ready()
+            .build(),
+        get: Box::new(move |settings| {
+            let path = field(settings).as_deref().map(Path::to_string_lossy);
+            path.map(|path| path.into_owned()).to_value()
+        }),
+        set: Box::new(move |settings, value| {
+            let name: Option<String> = value.get()?;
+            *field(settings) = name.filter(|name| !name.is_empty()).map(PathBuf::from);
+            Ok(())
+        }),
+    }
 }

@@ -15,7 +15,7 @@ use ::ssdcrp::ssd::Thresholds;
 
 use super::navigation::ClassQuestion;
 use super::selection::ClassNames;
-use super::{ColourMap, Mode, Select};
+use super::{ColourMap, Mode, Output, Select};
 
 /// The values of all properties.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +37,7 @@ pub struct Settings {
     pub max_explanations: u32,
     pub expected_classes: Written<ClassNames>,
     pub mode: Mode,
+    pub output: Output,
     /// Nanoseconds; 0 is every frame that there is time for.
     pub detect_interval: u64,
     pub explain_interval: u64,
@@ -48,6 +49,10 @@ pub struct Settings {
     pub draw_boxes: bool,
     pub draw_labels: bool,
     pub draw_heatmap: bool,
+    /// How old what is shown is.
+    pub draw_age: bool,
+    /// The file that gets all results as JSON Lines.
+    pub results_location: Option<PathBuf>,
     /// Threads that the network runs on; 0 is as many as there are cores.
     pub threads: u32,
 }
@@ -70,6 +75,7 @@ impl Default for Settings {
             max_explanations: 4,
             expected_classes: Written::new(ClassNames::default()),
             mode: Mode::default(),
+            output: Output::default(),
             detect_interval: 0,
             explain_interval: 0,
             expire_overlay: 1_000_000_000,
@@ -78,6 +84,8 @@ impl Default for Settings {
             draw_boxes: true,
             draw_labels: true,
             draw_heatmap: true,
+            draw_age: false,
+            results_location: None,
             // More would be taken from the decoder and the encoder, and two cores is all that a small machine has.
             threads: 2,
         }

@@ -74,6 +74,17 @@ fn a_model_without_its_manifest() {
 }
 
 #[test]
+fn a_file_of_results_that_cannot_be_written() {
+    let path = "/nonexistent/results.jsonl";
+    let (error, text) = refusal(&[("results-location", path)]);
+    assert!(error.matches(gst::ResourceError::OpenWrite), "{error:?}");
+    assert!(
+        text.contains(path) && text.contains("property results-location"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_model_file_of_ones_own() {
     let clip = photo("person");
     let model = default_model();

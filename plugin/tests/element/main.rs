@@ -6,6 +6,7 @@ mod delivery;
 mod failures;
 mod formats;
 mod live;
+mod outputs;
 mod properties;
 mod recording;
 mod selection;

@@ -38,6 +38,12 @@ fn properties_have_their_documented_defaults() {
     assert_eq!(element.property::<u64>("detect-interval"), 0);
     assert_eq!(element.property::<u64>("explain-interval"), 0);
     assert_eq!(element.property::<u64>("expire-overlay"), 1_000_000_000);
+    assert_eq!(
+        element.property::<gstssdcrp::Output>("output"),
+        gstssdcrp::Output::Overlay
+    );
+    assert!(!element.property::<bool>("draw-age"));
+    assert_eq!(element.property::<Option<String>>("results-location"), None);
     assert_eq!(element.property::<u32>("threads"), 2);
     assert!(
         !element.property::<bool>("qos"),
@@ -69,6 +75,9 @@ fn values_are_kept() {
         ("draw-boxes", "false"),
         ("draw-labels", "false"),
         ("draw-heatmap", "false"),
+        ("draw-age", "true"),
+        ("output", "heatmap"),
+        ("results-location", "/tmp/results.jsonl"),
         ("threads", "4"),
     ];
     let (element, _) = element(&values);
@@ -112,8 +121,10 @@ fn an_unset_text_is_the_default() {
         element.set_property(name, None::<&str>);
         assert_eq!(element.property::<String>(name), default);
     }
-    element.set_property("model-file", "");
-    assert_eq!(element.property::<Option<String>>("model-file"), None);
+    for name in ["model-file", "results-location"] {
+        element.set_property(name, "");
+        assert_eq!(element.property::<Option<String>>(name), None);
+    }
 }
 
 #[test]

@@ -99,6 +99,34 @@ fn several_heatmaps_are_each_in_their_own_place() {
 }
 
 #[test]
+fn of_two_names_for_one_box_the_better_one_is_drawn() {
+    let clip = photo("person");
+    let drawn = |label: &str| {
+        let settings = [
+            ("select", "label"),
+            ("select-label", label),
+            ("score-threshold", "0.15"),
+            ("draw-boxes", "false"),
+        ];
+        let mut bench = bench(&settings, &clip);
+        (
+            bench.push(clip.frame()),
+            explanations(&bench.reports()[0]).len(),
+        )
+    };
+    let (sheep, one) = drawn("sheep");
+    let (both, two) = drawn("sheep,horse");
+    assert_eq!((one, two), (1, 2), "both are told");
+    // A batch of two rounds otherwise than one alone.
+    let apart = difference(&sheep, &both, &clip.info);
+    assert!(
+        apart.iter().all(|&apart| apart <= 6),
+        "{:?}",
+        apart.iter().max()
+    );
+}
+
+#[test]
 fn what_is_not_expected_is_explained_first_and_marked() {
     let clip = photo("person");
     let settings = [("expected-classes", "person,dog,horse"), ("select", "all")];
