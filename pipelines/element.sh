@@ -3,8 +3,9 @@
 # and runs gst-launch-1.0 so that it ends with the script and says what matters and nothing else.
 # In: the caller's arguments, its function `usage`, GST_PLUGIN_PATH. Out: GST_PLUGIN_PATH, the arrays `arguments`,
 # `properties` and `limit`; `interrupted` is not empty after Ctrl-C; the files named in `temporary` go when the script ends.
+# A caller whose pipeline has targets of its own takes none as an argument: it sets `own_targets`.
 pipeline=$(basename "$0" .sh)
-temporary=() launched='' interrupted=''
+temporary=() launched='' interrupted='' own_targets=''
 
 die() {
   printf '%s: %s\n' "$pipeline" "$*" >&2
@@ -69,7 +70,7 @@ parse_arguments() {
     arguments+=("$1")
     shift
   done
-  if (($#)) && [[ $1 != *=* ]]; then
+  if [[ -z $own_targets ]] && (($#)) && [[ $1 != *=* ]]; then
     properties+=("target=$(escaped "$1")")
     shift
   fi
@@ -161,4 +162,76 @@ launch() {
   trap '' INT
   wait "$out_reader" "$err_reader" || :
   return "$status"
+}
+
+# find_source FROM: a camera, a file, an address such as rtsp://… or `test`, as elements in `source` that decode to raw
+# video; `pace` is what holds pictures that come as fast as they are read back to the speed of the clock.
+find_source() {
+  # 50 ms early: time to draw before the picture is due in the window.
+  # shellcheck disable=SC2034
+  pace=(clocksync ts-offset=-50000000 !)
+  case $1 in
+    test) source=(videotestsrc ! 'video/x-raw,width=768,height=576,framerate=25/1') ;;
+    /dev/*)
+      [[ -c $1 ]] || die "there is no camera '$1'; a video file, an address or the word test will do as well"
+      source=(v4l2src device="$(escaped "$1")" ! decodebin)
+      pace=()
+      ;;
+    rtsp://* | rtsps://* | rtspt://*)
+      require rtspsrc
+      source=(rtspsrc location="$(escaped "$1")" latency=200 ! 'application/x-rtp,media=video' ! decodebin)
+      pace=()
+      ;;
+    *://*) source=(uridecodebin uri="$(escaped "$1")" 'caps=video/x-raw') ;;
+    *)
+      [[ -f $1 ]] || die "there is no file '$1'; a camera is a /dev/videoN, a network camera an rtsp://…"
+      source=(filesrc location="$(escaped "$(realpath -- "$1")")" ! decodebin)
+      ;;
+  esac
+}
+
+# find_window: the end of the pipeline in `sink`: SSDCRP_SINK, by default a window.
+find_window() {
+  [[ -n ${SSDCRP_SINK:-}${DISPLAY:-}${WAYLAND_DISPLAY:-} ]] ||
+    die "no display for a window here; name another end of the pipeline: SSDCRP_SINK='fakesink sync=true'"
+  read -ra sink <<<"${SSDCRP_SINK:-autovideosink}"
+}
+
+# prepare_recording IN OUT: refuses what cannot be read or written; `recorder` then encodes raw video to a file beside OUT,
+# and is the end of the pipeline; finish_recording STATUS makes that file OUT, or says why there is none.
+prepare_recording() {
+  local in=$1 folder
+  out=$2
+  [[ -f $in ]] || die "there is no file '$in'"
+  [[ $out != */ && ! -d $out ]] || die "'$out' is a folder, not a file to write"
+  [[ ! -e $out || -f $out ]] || die "'$out' is no ordinary file and cannot be replaced by a recording"
+  [[ ! $in -ef $out ]] || die "'$in' and '$out' are the same file; write the recording to another"
+  # Where a link leads to, so that the link stays one.
+  out=$(realpath -m -- "$out")
+  folder=$(dirname -- "$out")
+  [[ -d $folder ]] || die "there is no folder '$folder' to write to"
+
+  trap 'die "nothing was recorded; '\''$out'\'' was not written"' INT
+  require decodebin x264enc mp4mux
+  # Beside OUT, so that the finished file is renamed and never copied.
+  part=$folder/.$pipeline.$$.part
+  temporary=("$part" "$part.mdat")
+  { : >"$part"; } 2>/dev/null || die "cannot write to the folder '$folder'"
+  # I420, because RGB left alone would become 4:4:4, which few players show; even sizes, because 4:2:0 has no others.
+  # Constant quality without a limit on the bit rate: under a limit x264's threads make each recording a little different.
+  # shellcheck disable=SC2034
+  recorder=(
+    queue ! videoconvert ! videoscale ! 'video/x-raw,format=I420,width=[2,16384,2],height=[2,16384,2]' !
+    x264enc speed-preset=veryfast pass=qual quantizer=20 vbv-buf-capacity=0 !
+    mp4mux faststart=true faststart-file="$(escaped "$part.mdat")" ! filesink location="$(escaped "$part")"
+  )
+}
+
+finish_recording() {
+  (($1 == 0)) || [[ -n $interrupted ]] || die "GStreamer failed, see above; '$out' was not written"
+  # An MP4 without a frame ends with the header of a box `mdat` that holds nothing.
+  if (($1)) || [[ ! -s $part ]] || tail -c 4 -- "$part" | LC_ALL=C grep -qax mdat; then
+    die "nothing was recorded; '$out' was not written"
+  fi
+  mv -f -- "$part" "$out"
 }

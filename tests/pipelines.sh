@@ -55,13 +55,13 @@ decode() {
   gst-launch-1.0 --quiet filesrc location="$1" ! decodebin ! filesink location="$work/raw" >"$log" 2>&1 ||
     fail "cannot decode $1"
 }
-# frames FILE: how many pictures it decodes to.
+# frames FILE [BYTES]: how many pictures it decodes to, of BYTES each.
 frames() {
   decode "$1"
-  local bytes
+  local bytes each=${2:-$frame_bytes}
   bytes=$(stat --format=%s "$work/raw")
-  ((bytes % frame_bytes == 0)) || fail "$1 is not 768x576 in 4:2:0"
-  printf '%s\n' $((bytes / frame_bytes))
+  ((bytes % each == 0)) || fail "$1 has pictures of another size than $each bytes"
+  printf '%s\n' $((bytes / each))
 }
 # pixels FILE: a checksum of all its pictures; the file itself also holds the time of day.
 pixels() {
@@ -72,16 +72,17 @@ offset_of() { grep --byte-offset --only-matching --text --max-count=1 "$1" "$2" 
 
 [[ -f $footage ]] || fail "no footage at $footage: run 'make test', or setup/media.sh footage"
 
-for script in pipelines/record.sh pipelines/live.sh; do
+for script in pipelines/*.sh; do
+  [[ $script != */element.sh ]] || continue
   for option in --help -h; do
     succeeds "$script" "$option"
     grep -q '^usage: ' "$log" || fail "$script $option shows no usage"
   done
   refused "unknown option '--nonsense'" "$script" --nonsense
-  refused "options go in front" "$script" one two --frames 3
+  refused "options go in front" "$script" one two three four --frames 3
 done
 refused "no file '--help'" pipelines/record.sh -- --help two
-ok "both pipelines explain themselves and their options"
+ok "all pipelines explain themselves and their options"
 
 succeeds pipelines/record.sh --frames 12 "$footage" "$out/first.mp4" class:person
 [[ $(frames "$out/first.mp4") == 12 ]] || fail "record: $(frames "$out/first.mp4") frames out of 12"
@@ -235,6 +236,40 @@ done
 [[ $(ls -A "$out") == "$kept" ]] || fail "record: left behind: $(ls -A "$out")"
 ok "record: without a frame there is no file"
 
+# What a video comes in: the same pictures, a little changed by each way of coding.
+encoded() {
+  gst-launch-1.0 --quiet filesrc location="$footage" ! decodebin ! videoconvert ! queue ! identity eos-after=7 ! \
+    identity eos-after=7 ! "${@:2}" ! filesink location="$work/$1" >"$log" 2>&1 || fail "cannot make $1"
+}
+encoded h264.mp4 x264enc ! mp4mux
+encoded mjpeg.avi jpegenc ! avimux
+encoded vp8.webm vp8enc deadline=1 ! webmmux
+encoded vp9.webm vp9enc deadline=1 cpu-used=8 ! webmmux
+for coded in h264.mp4 mjpeg.avi vp8.webm vp9.webm; do
+  succeeds pipelines/record.sh "$work/$coded" "$work/explained.mp4" class:person
+  [[ $(frames "$work/explained.mp4") == 6 ]] || fail "record: $(frames "$work/explained.mp4") frames out of 6 of $coded"
+  rm "$work/explained.mp4"
+done
+ok "record: H.264, MJPEG, VP8 and VP9 are read"
+
+# Panels of 640x480; the footage has their shape.
+panel_bytes=$((640 * 480 * 3 / 2))
+succeeds pipelines/compare.sh --frames 3 "$footage" "$work/compare.mp4" class:person class:car
+[[ $(frames "$work/compare.mp4" $((3 * panel_bytes))) == 3 ]] || fail "compare: not three frames out of 3"
+compared=$(pixels "$work/compare.mp4")
+succeeds pipelines/compare.sh --frames 3 "$footage" "$work/compare.mp4" class:person class:car
+[[ $(pixels "$work/compare.mp4") == "$compared" ]] || fail "compare: two recordings of the same frames differ"
+succeeds pipelines/compare.sh --frames 3 "$footage" "$work/compare.mp4" class:person class:person
+[[ $(pixels "$work/compare.mp4") != "$compared" ]] || fail "compare: the second target makes no difference"
+refused "two targets" pipelines/compare.sh "$footage" "$work/new.mp4" class:person
+refused "not PROPERTY=VALUE" pipelines/compare.sh "$footage" "$work/new.mp4" class:person class:car class:dog
+succeeds pipelines/offsets.sh --frames 3 "$footage" "$work/offsets.mp4"
+[[ $(frames "$work/offsets.mp4" $((4 * panel_bytes))) == 3 ]] || fail "offsets: not three frames out of 3"
+refused "was not written" pipelines/offsets.sh --frames 1 "$footage" "$work/new.mp4" model-file=/nonexistent.onnx
+tidy 2
+[[ ! -e $work/new.mp4 ]] || fail "offsets: a failure left a file behind"
+ok "compare and offsets: all panels, all frames, the same each time"
+
 # Live, frames may be dropped on a busy machine, so only that pictures arrive and the end is clean can be asked for.
 for from in test "$footage"; do
   SSDCRP_SINK="jpegenc ! multifilesink location=$work/live-%03d.jpg" \
@@ -245,6 +280,37 @@ for from in test "$footage"; do
   rm -- "${pictures[@]}"
 done
 ok "live: pictures arrive from a test source and from a file"
+
+python3 tests/rtsp_server.py "$work/port" "$footage" >"$work/camera" 2>&1 &
+camera=$!
+until_true 60 test -s "$work/port" || fail "no network camera to test with: $(<"$work/camera")"
+address=rtsp://127.0.0.1:$(<"$work/port")/camera
+SSDCRP_SINK="jpegenc ! multifilesink location=$work/live-%03d.jpg" succeeds pipelines/live.sh --frames 10 "$address"
+[[ -s $work/live-000.jpg ]] || fail "live: no picture from a network camera"
+mkdir "$work/watched"
+succeeds pipelines/rtsp-monitor.sh --frames 25 "$address" "$work/watched" class:person
+[[ -s $work/watched/picture-000000.jpg ]] || fail "rtsp-monitor: no picture"
+grep -q '"detections"' "$work"/watched/results-*.jsonl || fail "rtsp-monitor: no results"
+kill "$camera"
+refused "no folder" pipelines/rtsp-monitor.sh "$address" "$work/absent"
+refused "does not start" pipelines/rtsp-monitor.sh "$address" "$work/watched" class:nonsense
+# A camera that is gone is asked again; Ctrl-C ends that too.
+set -m
+env --default-signal pipelines/rtsp-monitor.sh rtsp://127.0.0.1:1/ "$work/watched" >"$log" 2>&1 &
+pid=$!
+set +m
+asked_again() { grep -q 'asking again' "$log"; }
+until_true 60 asked_again || fail "rtsp-monitor: gives a camera up that is gone"
+kill -INT -- "-$pid"
+status=0
+wait "$pid" 2>/dev/null || status=$?
+((status == 130)) || fail "rtsp-monitor: exit status $status after Ctrl-C"
+ok "live and rtsp-monitor: a network camera is shown, watched, and waited for"
+
+SSDCRP_SINK="jpegenc ! multifilesink location=$work/click-%03d.jpg" \
+  succeeds pipelines/webcam-click.sh --frames 10 "$footage" contrast=none
+[[ -s $work/click-000.jpg ]] || fail "webcam-click: no picture"
+ok "webcam-click: pictures arrive"
 
 export SSDCRP_SINK=fakesink
 refused "GStreamer failed" pipelines/live.sh "$work/text.avi"

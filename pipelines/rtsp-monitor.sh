@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Watches a network camera without a window: keeps what was found and why, and the last minute of explained pictures.
+set -euo pipefail
+# shellcheck source=pipelines/element.sh
+source "$(dirname "$(realpath "$0")")/element.sh"
+
+usage() {
+  cat <<'HELP'
+usage: rtsp-monitor.sh [--frames N] [--] SOURCE FOLDER [TARGET] [PROPERTY=VALUE...]
+
+FOLDER gets a file results-TIME.jsonl for each connection, with a line of JSON for every result, and picture-NUMBER.jpg, one a
+second, of which the last 60 stay. When the camera is gone, it is asked again every five seconds.
+  SOURCE          a network camera (rtsp://…), a camera, a video file, or `test` for a test picture
+  TARGET          what to explain: auto (default), class:NAME, offset:cx+ and the like
+  PROPERTY=VALUE  any property of the element, e.g. expected-classes=person,car (gst-inspect-1.0 ssdcrp lists them)
+  --frames N      end after N frames
+Ctrl-C ends it.
+HELP
+}
+
+parse_arguments 2 "$@"
+[[ -n ${arguments[1]:-} ]] || die "needs the camera to watch and the folder to write to; see --help"
+from=${arguments[0]} folder=$(realpath -m -- "${arguments[1]}")
+[[ -d $folder ]] || die "there is no folder '$folder' to write to"
+find_source "$from"
+require decodebin jpegenc multifilesink videorate
+
+watch() {
+  local results
+  results=$folder/results-$(date +%Y%m%dT%H%M%S).jsonl
+  launch --no-position "${source[@]}" ! videoconvert ! "${limit[@]}" "${pace[@]}" \
+    queue leaky=downstream max-size-buffers=2 max-size-bytes=0 max-size-time=0 ! \
+    ssdcrp mode=live results-location="$(escaped "$results")" "${properties[@]}" ! \
+    videorate drop-only=true ! video/x-raw,framerate=1/1 ! videoconvert ! jpegenc ! \
+    multifilesink location="$(escaped "${folder//%/%%}/picture-%06d.jpg")" max-files=60
+}
+
+# A mistake in the arguments would otherwise look like a camera that is gone.
+launch --no-position videotestsrc num-buffers=1 ! ssdcrp "${properties[@]}" ! fakesink ||
+  die "the element does not start, see above"
+until watch; do
+  [[ -z $interrupted ]] || break
+  [[ $from == *://* ]] || die "GStreamer failed, see above"
+  printf '%s: the camera is gone; asking again in five seconds\n' "$pipeline" >&2
+  trap 'exit 130' INT
+  sleep 5
+done

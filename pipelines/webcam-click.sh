@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Shows a camera like a mirror, and explains whatever is clicked in the window.
+set -euo pipefail
+# shellcheck source=pipelines/element.sh
+source "$(dirname "$(realpath "$0")")/element.sh"
+
+usage() {
+  cat <<'HELP'
+usage: webcam-click.sh [--frames N] [--] [SOURCE [PROPERTY=VALUE...]]
+
+In the window a click on a box explains that object, and goes on to while it moves; a second click on it or Escape lets go.
+The key t turns the question from the class to the box's offsets and edges, n takes the next of them.
+  SOURCE          a camera (default /dev/video0), a network camera (rtsp://…), a video file, or `test` for a test picture
+  PROPERTY=VALUE  any property of the element, e.g. contrast=runner-up (gst-inspect-1.0 ssdcrp lists them)
+  --frames N      end after N frames
+Ctrl-C ends it.
+SSDCRP_SINK is the end of the pipeline, by default autovideosink, a window.
+HELP
+}
+
+# shellcheck disable=SC2034
+own_targets=yes
+parse_arguments 1 "$@"
+from=${arguments[0]:-/dev/video0}
+find_window
+find_source "$from"
+require decodebin clocksync videoflip "${sink[0]}"
+
+mirror=()
+[[ $from != /dev/* ]] || mirror=(videoflip video-direction=horiz !)
+
+# The leaky queue drops old frames rather than let the delay grow. Clicks come back up the pipeline from the window.
+launch --no-position "${source[@]}" ! videoconvert ! "${mirror[@]}" "${limit[@]}" "${pace[@]}" \
+  queue leaky=downstream max-size-buffers=2 max-size-bytes=0 max-size-time=0 ! \
+  ssdcrp mode=live "${properties[@]}" ! videoconvert ! "${sink[@]}" ||
+  [[ -n $interrupted ]] || die "GStreamer failed, see above"
