@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every script of pipelines/ in a real gst-launch-1.0, on a few frames of real footage, and looks at the result.
 # Usage: tests/pipelines.sh    GST_PLUGIN_PATH names the folder of the plugin to test; `make test` sets it.
-# In: the footage in the cache folder. Out: a line per check and their number; it ends with 1 at the first that fails.
+# In: the footage in the cache folder, tests/rtsp_server.py. Out: a line per check and their number; it ends with 1 at the first that fails.
 set -euo pipefail
 : "${GST_PLUGIN_PATH:?must name the folder of the plugin, e.g. target/debug}"
 cd "$(dirname "$(realpath "$0")")/.."
@@ -10,7 +10,8 @@ footage=${SSDCRP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ssdcrp}/footage/vtest.av
 frame_bytes=$((768 * 576 * 3 / 2)) # a picture of the footage in 4:2:0, so that another format has another size
 
 work=$(mktemp -d)
-trap 'rm -rf -- "$work"' EXIT
+camera=''
+trap '[[ -z $camera ]] || kill "$camera" 2>/dev/null; rm -rf -- "$work"' EXIT
 log=$work/log
 out=$work/out
 mkdir "$out"
