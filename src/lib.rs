@@ -11,6 +11,7 @@
 //! * [`tracking`] finds the same object in successive pictures; [`anchor`] lets its heatmap follow it.
 //! * [`evaluate`] measures how good explanations are.
 //! * [`monitor`] says which detections of a stream look wrong, and which question that raises.
+//! * [`truth`] reads annotations and says what kinds of errors detections are.
 //! * [`report`] makes a page of photos, detections and explanations.
 //! * [`worker`] keeps all of that off the thread that carries a video.
 //!
@@ -29,4 +30,5 @@ pub mod report;
 pub mod runtime;
 pub mod ssd;
 pub mod tracking;
+pub mod truth;
 pub mod worker;

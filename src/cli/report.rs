@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ssdcrp::crp::Composite;
 use ssdcrp::monitor::Settings;
 use ssdcrp::report::{Options, Reporter};
+use ssdcrp::truth::Truth;
 
 use super::seen::ThresholdOptions;
 use super::{Engine, output, photo};
@@ -35,6 +36,9 @@ pub struct Report {
     /// Classes that may be in the photos, commas between: any other one looks wrong
     #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
     expected_classes: Vec<String>,
+    /// Compare with annotations: COCO's JSON, an XML file of Pascal VOC or a folder of such; pictures are found by file name, classes by label
+    #[arg(long, value_name = "ANNOTATIONS")]
+    truth: Option<PathBuf>,
     /// Rules of propagation, as for explain
     #[arg(long, value_name = "NAME")]
     composite: Option<String>,
@@ -57,7 +61,20 @@ impl Report {
             known.collect()
         };
         let expected = classes(&self.expected_classes)?;
+        let truth = self
+            .truth
+            .as_deref()
+            .map(|path| Truth::read(path, &model.manifest.labels))
+            .transpose()?;
+        if let Some(truth) = &truth {
+            let is_known = |photo: &PathBuf| truth.of(&photo.to_string_lossy()).is_some();
+            ensure!(
+                photos.iter().any(is_known),
+                "the annotations are of none of these photos: file names have to agree"
+            );
+        }
         let options = Options {
+            truth,
             thresholds: self.thresholds.of(&model),
             monitor: Settings {
                 expected_classes: (!expected.is_empty()).then(|| expected.into_iter().collect()),

@@ -1,10 +1,14 @@
 //! The report: photos in, one HTML page out that shows what was detected, what looks wrong about it, and why the network said so.
 //!
+//! Where there is ground truth, the page also says of what kind the errors are, and what speaks for the wrong class where classes are confused.
+//!
 //! A [`Reporter`] looks at photos one by one ([`Reporter::look`]), then explains what it found ([`Reporter::explain`]) and gives back the [`Page`]. The page needs
 //! nothing else: pictures, styles and script are in it.
 
 mod answers;
 mod chart;
+mod comparison;
+mod confused;
 mod page;
 mod picture;
 
@@ -20,7 +24,10 @@ use image::RgbImage;
 use crate::crp::{Composite, Explainer};
 use crate::monitor::{Event, Monitor, Settings};
 use crate::ssd::{Detection, Detector, Forward, Model, Thresholds, preprocess};
+use crate::truth::{Annotated, Judgement, Truth, Verdict, judge};
 use answers::Answers;
+use comparison::Comparison;
+use confused::{Confused, Pairs};
 use picture::Photo;
 
 /// What is to be reported.
@@ -32,6 +39,8 @@ pub struct Options {
     pub monitor: Settings,
     /// Classes that every object is also asked about: what would speak for them?
     pub what_if: Vec<usize>,
+    /// What is really on the photos.
+    pub truth: Option<Truth>,
 }
 
 /// Makes a report of photos that have nothing to do with each other.
@@ -48,12 +57,27 @@ struct Sight {
     photo: Photo,
     forward: Forward,
     objects: Vec<Object>,
+    /// Where somebody has annotated the photo.
+    judged: Option<Judged>,
+}
+
+/// A photo's ground truth, and what that makes of its detections.
+struct Judged {
+    truth: Vec<Annotated>,
+    /// Class and verdict of each detection.
+    verdicts: Vec<(usize, Verdict)>,
+    /// Indices into `truth`.
+    missed: Vec<usize>,
 }
 
 /// A default box at which something was detected, with what looks wrong about it.
 struct Object {
     detection: Detection,
     events: Vec<Event>,
+    /// Of its best class; `None` without ground truth.
+    verdict: Option<Verdict>,
+    /// Each class that was detected here in place of another one.
+    confused: Vec<Confused>,
 }
 
 impl Reporter {
@@ -93,13 +117,36 @@ impl Reporter {
             let of_box = events.entry(event.detection.default_box).or_default();
             of_box.push(event);
         }
+        let truth = self
+            .options
+            .truth
+            .as_ref()
+            .and_then(|truth| truth.of(&name));
+        let judgement: Option<Judgement> = truth.map(|truth| judge(&detections, truth));
+        let judged = truth.zip(judgement).map(|(truth, judgement)| {
+            let classes = detections.iter().map(|detection| detection.class);
+            Judged {
+                truth: truth.to_vec(),
+                verdicts: classes.zip(judgement.verdicts).collect(),
+                missed: judgement.missed,
+            }
+        });
         // A default box that was detected as several classes is one object; its best class comes first.
         let mut objects: Vec<Object> = Vec::new();
-        for detection in detections {
-            let is_known = |o: &Object| o.detection.default_box == detection.default_box;
-            if !objects.iter().any(is_known) {
+        for (index, detection) in detections.into_iter().enumerate() {
+            let verdict = judged.as_ref().map(|judged| judged.verdicts[index].1);
+            let confused = match verdict {
+                Some(Verdict::Class { truth }) => Some(Confused::new(&detection, truth, photo)),
+                _ => None,
+            };
+            let is_here = |o: &&mut Object| o.detection.default_box == detection.default_box;
+            if let Some(object) = objects.iter_mut().find(is_here) {
+                object.confused.extend(confused);
+            } else {
                 objects.push(Object {
                     events: events.remove(&detection.default_box).unwrap_or_default(),
+                    confused: confused.into_iter().collect(),
+                    verdict,
                     detection,
                 });
             }
@@ -108,6 +155,7 @@ impl Reporter {
             photo: Photo::new(name, photo)?,
             forward,
             objects,
+            judged,
         });
         Ok(())
     }
@@ -132,6 +180,7 @@ impl Reporter {
             self.model.layout.locate(default_box).map(|l| l.head)
         });
         let mut cards = Vec::new();
+        let mut pairs = Pairs::default();
         for (index, object) in order {
             let sight = &self.sights[index];
             told(&sight.photo.name);
@@ -143,6 +192,12 @@ impl Reporter {
                 &mut self.explainer,
                 &self.options.what_if,
             );
+            for confused in &object.confused {
+                // What cannot be explained says so on the card.
+                if answers.is_ok() {
+                    pairs.add(confused, &sight.forward, &mut self.explainer)?;
+                }
+            }
             cards.push(page::card(index, sight, object, answers, &self.model)?);
         }
         cards.sort_by(|a, b| {
@@ -150,11 +205,18 @@ impl Reporter {
                 .total_cmp(&a.suspicion)
                 .then_with(|| a.id.cmp(&b.id))
         });
+        let comparison = self
+            .options
+            .truth
+            .as_ref()
+            .map(|truth| Comparison::new(truth, &self.sights, &pairs, &self.model.manifest.labels))
+            .transpose()?;
         Ok(Page::new(
             &self.model,
             self.explainer.composite(),
             self.sights.into_iter().map(|sight| sight.photo),
             cards,
+            comparison,
         ))
     }
 }

@@ -1,14 +1,17 @@
 "use strict";
 const byId = (id) => document.getElementById(id);
-const cards = [...document.querySelectorAll(".card")];
+const cards = [...document.querySelectorAll("article.card")];
 
 function filter() {
   const label = byId("class").value;
   const kind = byId("kind").value;
+  // There only beside annotations.
+  const verdict = byId("verdict")?.value;
   let shown = 0;
   for (const card of cards) {
     const kinds = card.dataset.kinds.split(" ").filter(Boolean);
     const fits = (!label || card.dataset.class === label)
+      && (!verdict || card.dataset.verdict === verdict)
       && (!kind || (kind === "*" ? kinds.length > 0 : kinds.includes(kind)));
     card.hidden = !fits;
     shown += fits;
@@ -24,11 +27,12 @@ function blend() {
 }
 
 document.addEventListener("click", (event) => {
-  const view = event.target.closest(".view:not(.plain)");
+  const view = event.target.closest(".view:not(.plain):not(.fixed)");
   if (view) view.parentElement.classList.toggle("large");
 });
 byId("class").addEventListener("change", filter);
 byId("kind").addEventListener("change", filter);
+byId("verdict")?.addEventListener("change", filter);
 byId("blend").addEventListener("input", blend);
 byId("tools").addEventListener("submit", (event) => event.preventDefault());
 byId("tools").hidden = false;

@@ -6,12 +6,14 @@ use anyhow::{Context, Result};
 use askama::Template;
 
 use super::answers::Answers;
+use super::comparison::{Comparison, verdict_name};
 use super::picture::Photo;
 use super::{Object, Sight, chart};
 use crate::crp::Composite;
 use crate::monitor::Kind;
 use crate::ssd::decode::Scorer;
 use crate::ssd::{Detection, Model};
+use crate::truth::Verdict;
 
 /// How many classes a card lists.
 const TOP: usize = 5;
@@ -29,6 +31,8 @@ pub struct Page {
     cards: Vec<Card>,
     classes: Vec<Count>,
     kinds: Vec<Count>,
+    verdicts: Vec<Count>,
+    comparison: Option<Comparison>,
     suspicious: usize,
     style: &'static str,
     script: &'static str,
@@ -54,6 +58,12 @@ pub(super) struct Card {
     /// What looks wrong, in words.
     doubts: Vec<Doubt>,
     kinds: String,
+    /// Beside ground truth; empty without.
+    verdict: &'static str,
+    /// "wrong class: there is a horse".
+    judged: String,
+    /// Annotated boxes of the photo.
+    truth: Vec<Frame>,
     /// The box, and the other boxes of the photo.
     frame: Frame,
     others: Vec<Frame>,
@@ -63,7 +73,7 @@ pub(super) struct Card {
     top: Vec<TopClass>,
     answers: Option<Answers>,
     failure: String,
-    /// To sort by: objects with events by how much is wrong, then the others by how low their score is.
+    /// To sort by: errors first, then objects with events by how much is wrong, then the others by how low their score is.
     pub suspicion: f32,
 }
 
@@ -73,7 +83,7 @@ struct Doubt {
 }
 
 /// A box in per cent of the photo.
-struct Frame {
+pub(super) struct Frame {
     left: f32,
     top: f32,
     width: f32,
@@ -116,6 +126,10 @@ pub(super) fn card(
         .layout
         .locate(detection.default_box)
         .context("a detection has no default box")?;
+    let is_error = !matches!(
+        object.verdict,
+        None | Some(Verdict::Correct | Verdict::Ignored)
+    );
     let (answers, failure) = match answers {
         Ok(answers) => (Some(answers), String::new()),
         Err(error) => (None, format!("{error:#}")),
@@ -124,10 +138,17 @@ pub(super) fn card(
         id: format!("photo-{photo}-box-{}", detection.default_box),
         photo,
         photo_name: sight.photo.name.clone(),
-        aspect: format!("{width} / {height}"),
+        aspect: sight.photo.aspect(),
         label: model.manifest.label(detection.class).into_owned(),
         score: format!("{:.2}", detection.score),
         kinds: kinds.join(" "),
+        verdict: object.verdict.map_or("", verdict_name),
+        judged: judged(object, model),
+        truth: sight
+            .judged
+            .iter()
+            .flat_map(|judged| judged.truth.iter().map(|object| Frame::of(object.rect)))
+            .collect(),
         doubts,
         frame: Frame::of(detection.rect),
         stage: Frame::stage(detection.rect),
@@ -147,9 +168,23 @@ pub(super) fn card(
         top: top(detection, model),
         answers,
         failure,
-        // An event weighs more than any score.
-        suspicion: 10.0 * severity + 1.0 - detection.score,
+        // An event weighs more than any score, and an error more than any event.
+        suspicion: 10.0 * severity + 1.0 - detection.score + if is_error { 100.0 } else { 0.0 },
     })
+}
+
+/// What ground truth says of an object, in words.
+fn judged(object: &Object, model: &Model) -> String {
+    match object.verdict {
+        None | Some(Verdict::Correct | Verdict::Ignored) => String::new(),
+        Some(Verdict::Class { truth }) => {
+            format!("in truth: {}", model.manifest.label(truth))
+        }
+        Some(Verdict::Localization) => "the annotated box is another".to_owned(),
+        Some(Verdict::Both) => "another class and another box are annotated".to_owned(),
+        Some(Verdict::Duplicate) => "a better detection has this object".to_owned(),
+        Some(Verdict::Background) => "nothing is annotated here".to_owned(),
+    }
 }
 
 /// The best trained classes, background aside.
@@ -176,7 +211,7 @@ fn top(detection: &Detection, model: &Model) -> Vec<TopClass> {
 }
 
 impl Frame {
-    fn of([x0, y0, x1, y1]: [f32; 4]) -> Self {
+    pub(super) fn of([x0, y0, x1, y1]: [f32; 4]) -> Self {
         Self {
             left: 100.0 * x0,
             top: 100.0 * y0,
@@ -204,18 +239,10 @@ impl Page {
         composite: &Composite,
         photos: impl Iterator<Item = Photo>,
         cards: Vec<Card>,
+        comparison: Option<Comparison>,
     ) -> Self {
-        let mut classes: BTreeMap<&str, usize> = BTreeMap::new();
-        for card in &cards {
-            *classes.entry(&card.label).or_default() += 1;
-        }
-        let classes = classes
-            .into_iter()
-            .map(|(name, count)| Count {
-                name: name.to_owned(),
-                count,
-            })
-            .collect();
+        let classes = counts(cards.iter().map(|card| card.label.as_str()));
+        let verdicts = counts(cards.iter().map(|card| card.verdict));
         let with = |kind: &str| {
             let has = |card: &&Card| card.doubts.iter().any(|doubt| doubt.kind == kind);
             cards.iter().filter(has).count()
@@ -235,7 +262,9 @@ impl Page {
             suspicious: cards.iter().filter(|card| !card.doubts.is_empty()).count(),
             classes,
             kinds,
+            verdicts,
             cards,
+            comparison,
             style: include_str!("page.css"),
             script: include_str!("page.js"),
             chart: (chart::WIDTH, chart::HEIGHT),
@@ -249,6 +278,19 @@ impl Page {
     pub fn html(&self) -> Result<String> {
         self.render().context("cannot fill the report's template")
     }
+}
+
+/// Names in order with how often they occur; "" is none.
+fn counts<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Count> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in names.filter(|name| !name.is_empty()) {
+        *counts.entry(name).or_default() += 1;
+    }
+    let counts = counts.into_iter().map(|(name, count)| Count {
+        name: name.to_owned(),
+        count,
+    });
+    counts.collect()
 }
 
 /// How a number reads with its noun: "1 photo", "3 photos".

@@ -43,19 +43,29 @@ impl Photo {
         } else {
             photo.clone()
         };
-        let mut bytes = Vec::new();
-        JpegEncoder::new_with_quality(&mut bytes, QUALITY).write_image(
-            small.as_raw(),
-            small.width(),
-            small.height(),
-            image::ExtendedColorType::Rgb8,
-        )?;
         Ok(Self {
             name,
             size: (width, height),
-            uri: data_uri("image/jpeg", &bytes),
+            uri: jpeg(&small)?,
         })
     }
+
+    /// Width / height, as CSS takes it.
+    pub fn aspect(&self) -> String {
+        format!("{} / {}", self.size.0, self.size.1)
+    }
+}
+
+/// A picture as JPEG.
+pub fn jpeg(picture: &RgbImage) -> Result<String> {
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, QUALITY).write_image(
+        picture.as_raw(),
+        picture.width(),
+        picture.height(),
+        image::ExtendedColorType::Rgb8,
+    )?;
+    Ok(data_uri("image/jpeg", &bytes))
 }
 
 /// A relevance map `[H, W]` in the colours of the heatmap, to be stretched over its photo.

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use crate::{fail, photo, run, succeed};
 
 /// The page about `inputs`.
@@ -89,7 +91,7 @@ fn the_page_shows_the_known_errors_with_the_right_questions() {
         }
         let tiles = between(card, "<figcaption>", "</figcaption>");
         let asks = |tile: &&str| tile.contains("class=\"ask\"") && tile.contains(question);
-        assert!(tiles.iter().any(|tile| asks(tile)), "{question} in {id}");
+        assert!(tiles.iter().any(asks), "{question} in {id}");
         // The photo, one to three maps of the class, four offsets, four edges, two charts.
         assert!((12..=16).contains(&tiles.len()), "{id}: {}", tiles.len());
         for words in [
@@ -115,6 +117,132 @@ fn the_page_shows_the_known_errors_with_the_right_questions() {
     .map(card);
     assert_eq!(last_doubtful.into_iter().max(), Some(3));
     assert_eq!(cards.len(), 10);
+}
+
+/// What is on person.jpg and horses.jpg, as corners: the horse that is taken for a sheep, the one that is taken for a cow, and a foal that is not there.
+const THERE: [(&str, &str, [f64; 4]); 7] = [
+    ("person.jpg", "person", [189.0, 101.0, 274.0, 383.0]),
+    ("person.jpg", "horse", [401.0, 136.0, 600.0, 339.0]),
+    ("person.jpg", "dog", [62.0, 265.0, 204.0, 347.0]),
+    ("horses.jpg", "horse", [2.0, 194.0, 345.0, 409.0]),
+    ("horses.jpg", "horse", [228.0, 180.0, 430.0, 354.0]),
+    ("horses.jpg", "horse", [433.0, 210.0, 591.0, 348.0]),
+    ("horses.jpg", "foal", [700.0, 400.0, 760.0, 500.0]),
+];
+const SIZES: [(&str, [u32; 2]); 2] = [("person.jpg", [640, 424]), ("horses.jpg", [773, 512])];
+
+fn coco(file: &Path) {
+    let labels = ["person", "horse", "dog", "foal"];
+    let images: Vec<_> = SIZES
+        .iter()
+        .enumerate()
+        .map(|(id, (name, [width, height]))| {
+            json!({"id": id, "file_name": name, "width": width, "height": height})
+        })
+        .collect();
+    let annotations: Vec<_> = THERE
+        .iter()
+        .map(|(name, label, [x0, y0, x1, y1])| {
+            let image = SIZES.iter().position(|(known, _)| known == name);
+            let category = labels.iter().position(|known| known == label);
+            json!({"image_id": image, "category_id": category, "bbox": [x0, y0, x1 - x0, y1 - y0], "iscrowd": 0})
+        })
+        .collect();
+    let categories: Vec<_> = labels
+        .iter()
+        .enumerate()
+        .map(|(id, name)| json!({"id": id, "name": name}))
+        .collect();
+    let all = json!({"images": images, "annotations": annotations, "categories": categories});
+    std::fs::write(file, all.to_string()).unwrap();
+}
+
+fn voc(folder: &Path) {
+    for (name, [width, height]) in SIZES {
+        let objects: String = THERE
+            .iter()
+            .filter(|(picture, ..)| *picture == name)
+            .map(|(_, label, [x0, y0, x1, y1])| {
+                let first = [x0 + 1.0, y0 + 1.0];
+                format!(
+                    "<object><name>{label}</name><bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{x1}</xmax><ymax>{y1}</ymax></bndbox></object>",
+                    first[0], first[1]
+                )
+            })
+            .collect();
+        let text = format!(
+            "<annotation><filename>{name}</filename><size><width>{width}</width><height>{height}</height></size>{objects}</annotation>"
+        );
+        std::fs::write(folder.join(name).with_extension("xml"), text).unwrap();
+    }
+}
+
+#[test]
+fn errors_are_sorted_and_confused_classes_get_a_map_whichever_form_the_annotations_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("instances.json");
+    coco(&file);
+    let xml = folder.path().join("xml");
+    std::fs::create_dir(&xml).unwrap();
+    voc(&xml);
+    let photos = ["person.jpg", "horses.jpg"].map(photo);
+    let inputs = photos.each_ref().map(String::as_str);
+    let [of_coco, of_voc] = [&file, &xml].map(|truth| {
+        page(
+            folder.path(),
+            &inputs,
+            &["--truth", truth.to_str().unwrap()],
+        )
+    });
+    assert_eq!(of_coco, of_voc);
+
+    let part = between(&of_coco, "id=\"truth\"", "</section>")[0];
+    assert!(
+        part.contains("the model does not know them: foal (1)"),
+        "{part:.900}"
+    );
+    let counts: Vec<&str> = between(
+        between(part, "class=\"kinds\"", "</table>")[0],
+        "<td>",
+        "</td>",
+    );
+    // Correct: person, dog, two horses and the third one's second class; wrong: sheep and cow; the wide box is a duplicate.
+    assert_eq!(counts, ["5", "2", "0", "0", "1", "0", "0", "0"]);
+    let pairs = between(part, "<figcaption><strong>", "</strong>");
+    assert_eq!(pairs, ["sheep rather than horse", "cow rather than horse"]);
+    // The row of horses: as horse, sheep, cow. In COCO's order: person, dog, horse, sheep, cow, not at all.
+    let rows = between(part, "<tr><th scope=\"row\">horse</th>", "</tr>");
+    let cells: Vec<&str> = between(rows[0], "<td class=\"", "</td>");
+    assert_eq!(
+        cells,
+        [
+            "zero\">0",
+            "zero\">0",
+            "right\">3",
+            "wrong\">1",
+            "wrong\">1",
+            "zero\">0"
+        ]
+    );
+
+    let cards = between(&of_coco, "<article", "</article>");
+    for (id, verdict, words) in [
+        ("photo-0-box-1436", "wrong class", "in truth: horse"),
+        ("photo-1-box-608", "wrong class", "in truth: horse"),
+        (
+            "photo-1-box-1406",
+            "duplicate",
+            "a better detection has this object",
+        ),
+    ] {
+        let place = cards
+            .iter()
+            .position(|card| card.contains(&format!("id=\"{id}\"")))
+            .unwrap();
+        assert!(place < 3, "errors come first");
+        assert!(cards[place].contains(&format!("data-verdict=\"{verdict}\"")));
+        assert!(cards[place].contains(words), "{words}");
+    }
 }
 
 #[test]
@@ -148,6 +276,10 @@ fn mistakes_are_named() {
     let empty = folder.path().to_str().unwrap();
     let out = folder.path().join("report.html");
     let out = out.to_str().unwrap();
+    let strangers = tempfile::tempdir().unwrap();
+    let strangers = strangers.path().join("a.json");
+    coco(&strangers);
+    let strangers = strangers.to_str().unwrap();
     let dog = photo("dog.jpg");
     for (arguments, reason) in [
         (
@@ -178,6 +310,14 @@ fn mistakes_are_named() {
         (
             &["report", &dog, "-o", out, "--composite", "gradcam"],
             "there is no composite 'gradcam'",
+        ),
+        (
+            &["report", &dog, "-o", out, "--truth", strangers],
+            "of none of these photos",
+        ),
+        (
+            &["report", &dog, "-o", out, "--truth", &dog],
+            "neither .json (COCO) nor .xml",
         ),
     ] {
         let line = fail(arguments);

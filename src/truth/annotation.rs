@@ -1,0 +1,227 @@
+//! Annotations of pictures by file name, in the classes of a model.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{coco, voc};
+use crate::ssd::labels::Labels;
+
+/// What is really on pictures.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Truth {
+    /// By the picture's file name, without folders.
+    pictures: BTreeMap<String, Vec<Annotated>>,
+    unknown: BTreeMap<String, usize>,
+}
+
+/// An object that somebody has drawn a box around.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Annotated {
+    /// The model's class id.
+    pub class: usize,
+    /// x0, y0, x1, y1 in shares of the picture.
+    pub rect: [f32; 4],
+    /// Whether it is neither to be found nor an error to find: a crowd, or an object marked as difficult.
+    pub ignored: bool,
+}
+
+/// A box as a file has it.
+#[derive(Debug, PartialEq)]
+pub(super) struct Entry {
+    pub picture: String,
+    pub label: String,
+    pub rect: [f32; 4],
+    pub ignored: bool,
+}
+
+/// What a file says: pictures, those without any object included, and boxes.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Entries {
+    pub pictures: Vec<String>,
+    pub boxes: Vec<Entry>,
+}
+
+impl Truth {
+    /// Reads a COCO file (`.json`), a VOC file (`.xml`), or a folder of VOC files. Class names are looked up in `labels` in any case; boxes of classes that the model
+    /// does not have are left out and counted.
+    ///
+    /// # Errors
+    /// A file that is missing, or none of these; each message names the file.
+    pub fn read(path: &Path, labels: &Labels) -> Result<Self> {
+        let mut truth = Self::default();
+        if path.is_dir() {
+            let files = voc_files(path)?;
+            ensure!(
+                !files.is_empty(),
+                "there is no annotation in {}: files of Pascal VOC, .xml, are expected in a folder",
+                path.display()
+            );
+            for file in files {
+                truth.add(&file, labels)?;
+            }
+        } else {
+            truth.add(path, labels)?;
+        }
+        Ok(truth)
+    }
+
+    fn add(&mut self, path: &Path, labels: &Labels) -> Result<()> {
+        let name = path.display();
+        let is = |extension: &str| {
+            path.extension()
+                .is_some_and(|found| found.eq_ignore_ascii_case(extension))
+        };
+        ensure!(
+            is("json") || is("xml"),
+            "{name} is neither .json (COCO) nor .xml (Pascal VOC)"
+        );
+        let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+        let entries = if is("json") {
+            coco::parse(&text)
+        } else {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            voc::parse(&text, &stem)
+        };
+        self.enter(
+            entries.with_context(|| format!("cannot use {name}"))?,
+            labels,
+        );
+        Ok(())
+    }
+
+    pub(super) fn enter(&mut self, entries: Entries, labels: &Labels) {
+        for picture in entries.pictures {
+            self.pictures.entry(file_name(&picture)).or_default();
+        }
+        for entry in entries.boxes {
+            // Only a name counts: a number would be an id of the model's, not of the file's.
+            let class = (0..labels.len()).find(|&class| {
+                labels.is_named(class)
+                    && labels.name(class).to_lowercase() == entry.label.trim().to_lowercase()
+            });
+            let Some(class) = class else {
+                *self.unknown.entry(entry.label).or_default() += 1;
+                continue;
+            };
+            let of_picture = self.pictures.entry(file_name(&entry.picture)).or_default();
+            of_picture.push(Annotated {
+                class,
+                rect: entry.rect.map(|edge| edge.clamp(0.0, 1.0)),
+                ignored: entry.ignored,
+            });
+        }
+    }
+
+    /// What is on the picture of that file name, or of one that differs in its ending; `None` where nobody has looked.
+    pub fn of(&self, name: &str) -> Option<&[Annotated]> {
+        let name = file_name(name);
+        let found = self.pictures.get(&name).or_else(|| {
+            let mut alike = self.pictures.iter();
+            let (_, found) = alike.find(|(known, _)| stem(known) == stem(&name))?;
+            Some(found)
+        });
+        found.map(Vec::as_slice)
+    }
+
+    /// Names of classes that the model does not have, with the number of boxes that were left out for it.
+    pub fn unknown(&self) -> &BTreeMap<String, usize> {
+        &self.unknown
+    }
+}
+
+fn voc_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let listed = || -> std::io::Result<Vec<PathBuf>> {
+        fs::read_dir(folder)?
+            .map(|entry| Ok(entry?.path()))
+            .collect()
+    };
+    let mut files = listed().with_context(|| format!("cannot read {}", folder.display()))?;
+    files.retain(|file| {
+        file.extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case("xml"))
+    });
+    files.sort();
+    Ok(files)
+}
+
+fn file_name(path: &str) -> String {
+    let name = Path::new(path).file_name().unwrap_or(OsStr::new(path));
+    name.to_string_lossy().into_owned()
+}
+
+fn stem(name: &str) -> &OsStr {
+    Path::new(name).file_stem().unwrap_or(OsStr::new(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels() -> Labels {
+        ["background", "dog", "", "12"].into_iter().collect()
+    }
+
+    fn entry(picture: &str, label: &str, rect: [f32; 4]) -> Entry {
+        Entry {
+            picture: picture.to_owned(),
+            label: label.to_owned(),
+            rect,
+            ignored: false,
+        }
+    }
+
+    #[test]
+    fn pictures_are_found_by_name_and_unknown_classes_are_counted() {
+        let mut truth = Truth::default();
+        truth.enter(
+            Entries {
+                pictures: vec!["train/empty.jpg".to_owned()],
+                boxes: vec![
+                    entry("train/a.jpg", "Dog ", [-0.1, 0.2, 0.5, 1.5]),
+                    entry("a.jpg", "sofa", [0.0; 4]),
+                    entry("a.jpg", "", [0.0; 4]),
+                    entry("a.jpg", "1", [0.0; 4]),
+                ],
+            },
+            &labels(),
+        );
+        let dog = Annotated {
+            class: 1,
+            rect: [0.0, 0.2, 0.5, 1.0],
+            ignored: false,
+        };
+        for name in ["a.jpg", "photos/a.jpg", "a.png"] {
+            assert_eq!(truth.of(name), Some(&[dog.clone()][..]), "{name}");
+        }
+        assert_eq!(truth.of("empty.jpg"), Some(&[][..]));
+        assert_eq!(truth.of("b.jpg"), None);
+        let unknown: Vec<_> = truth.unknown().keys().map(String::as_str).collect();
+        assert_eq!(unknown, ["", "1", "sofa"]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            path
+        };
+        let empty = folder.path().join("empty");
+        fs::create_dir(&empty).unwrap();
+        for (path, reason) in [
+            (empty, "there is no annotation in"),
+            (folder.path().join("none.json"), "cannot read"),
+            (write("a.txt", ""), "neither .json"),
+            (write("a.json", "[1, 2"), "cannot use"),
+            (write("b.xml", "<annotation>"), "cannot use"),
+        ] {
+            let error = format!("{:#}", Truth::read(&path, &labels()).unwrap_err());
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+}
