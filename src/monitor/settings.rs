@@ -6,8 +6,8 @@ use std::time::Duration;
 /// A threshold for each kind of event; `None` switches the kind off.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// The class is in doubt where its runner-up at the same default box has at least this share of its score, 0..=1. Where the default model is right, it has
-    /// hardly more than 0.1; where it takes a horse for a sheep, 0.24.
+    /// The class is in doubt where its runner-up at the same default box has at least this share of its score, 0..=1. Where the default model is sure, it has
+    /// seldom more than 0.1; where it takes a horse for a sheep, 0.24.
     pub ambiguous_class: Option<f32>,
     /// An object whose class is another one than so long ago or less flickers.
     pub class_flicker: Option<Duration>,
