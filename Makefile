@@ -42,7 +42,16 @@ FRAMES ?= 250
 VIDEO := demo/explained.mp4
 PICTURES := $(addprefix demo/,dog.png sheep-rather-than-horse.png horse-rather-than-sheep.png box-wider.png)
 
-.PHONY: help demo test bench oracle oracle-zennit model-b clean distclean packages force
+# Where `make install` puts things, below DESTDIR. ONNX Runtime goes along where the system has none.
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+BUNDLED := $(filter $(CACHE)/%,$(shell env -u ORT_DYLIB_PATH SSDCRP_CACHE=$(CACHE) setup/onnxruntime.sh --where))
+NOTICES := $(if $(BUNDLED),$(CACHE)/onnxruntime/ThirdPartyNotices.txt)
+PIPELINES := $(wildcard pipelines/*.sh)
+VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+TREE := $(BUILD)/deb/ssdcrp
+
+.PHONY: help demo test bench oracle oracle-zennit model-b install deb clean distclean packages force
 
 help: ## this list
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +81,31 @@ oracle-zennit: $(ZENNIT)/ready ## compare the oracle with zennit's own rules (fe
 model-b: $(MODEL_B) ## fetch and import the second detector (Open Images, 23 classes) into the cache
 	@echo 'ssdcrp --model $(MODEL_B) detect photo.jpg'
 
+install: $(COMMAND) $(PLUGIN) $(NOTICES) ## install command, plugin, pipelines and ONNX Runtime: PREFIX=/usr/local
+	install -D -s $(COMMAND) $(DESTDIR)$(PREFIX)/bin/ssdcrp
+	install -D -s -m 644 $(PLUGIN) $(DESTDIR)$(LIBDIR)/gstreamer-1.0/$(notdir $(PLUGIN))
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,ssdcrp/pipelines ssdcrp/models doc/ssdcrp)
+	install -m 755 $(PIPELINES) $(DESTDIR)$(PREFIX)/share/ssdcrp/pipelines/
+	chmod 644 $(DESTDIR)$(PREFIX)/share/ssdcrp/pipelines/element.sh
+	install -m 644 models/README.md $(filter %.toml,$(MODEL)) $(DESTDIR)$(PREFIX)/share/ssdcrp/models/
+	install -m 644 README.md LICENSE-MIT LICENSE-APACHE $(wildcard docs/*.md) packaging/copyright \
+		models/LICENSE-ssdlite_mobilenet_v2_coco $(DESTDIR)$(PREFIX)/share/doc/ssdcrp/
+	install -m 644 src/overlay/font/LICENSE $(DESTDIR)$(PREFIX)/share/doc/ssdcrp/LICENSE-DejaVu
+ifdef BUNDLED
+	install -D -m 644 $(BUNDLED) $(DESTDIR)$(PREFIX)/lib/ssdcrp/$(notdir $(BUNDLED))
+	install -m 644 $(CACHE)/onnxruntime/LICENSE $(DESTDIR)$(PREFIX)/share/doc/ssdcrp/LICENSE-onnxruntime
+	install -m 644 $(NOTICES) $(DESTDIR)$(PREFIX)/share/doc/ssdcrp/ThirdPartyNotices-onnxruntime
+endif
+	@pkg-config --variable=pluginsdir gstreamer-1.0 | grep -qxF '$(LIBDIR)/gstreamer-1.0' || \
+		echo 'GStreamer does not look there by itself: export GST_PLUGIN_PATH=$(LIBDIR)/gstreamer-1.0'
+
+deb: ## make a Debian package of the same, in target/
+	@setup/system-packages.sh dpkg-dev
+	rm -rf $(TREE)
+	@$(MAKE) --no-print-directory install DESTDIR=$(TREE) PREFIX=/usr \
+		LIBDIR=/usr/lib/$$(dpkg-architecture --query DEB_HOST_MULTIARCH)
+	packaging/deb.sh $(TREE) $(VERSION) $(BUILD)/ssdcrp_$(VERSION)_$$(dpkg --print-architecture).deb
+
 clean: ## remove what was built and demo/; the cache stays
 	cargo clean
 	rm -rf demo
@@ -86,6 +120,11 @@ packages:
 
 $(RUNTIME): | packages
 	setup/onnxruntime.sh
+
+ifdef NOTICES
+$(NOTICES): | packages
+	env -u ORT_DYLIB_PATH setup/onnxruntime.sh
+endif
 
 $(FOOTAGE): | packages
 	setup/media.sh footage

@@ -66,6 +66,8 @@ download() {
     die "$(basename "$wheel") does not have the expected sha256 ${sha256[$machine]}; nothing was installed"
 
   python3 -m zipfile -e "$wheel" "$work/wheel"
+  # What `make install` puts beside a copy of the library.
+  mv -f "$work/wheel/onnxruntime/LICENSE" "$work/wheel/onnxruntime/ThirdPartyNotices.txt" "$cache/"
   # A rename on one file system: whoever looks sees no library or a whole one.
   mv -f "$work/wheel/onnxruntime/capi/libonnxruntime.so.$version" "$cache/"
 }
@@ -77,7 +79,7 @@ if [[ ${1:-} == --where ]]; then
 fi
 (($# == 0)) || die "unknown argument '$1'; usage: setup/onnxruntime.sh [--where]"
 
-if [[ ! -f $path ]]; then
+if [[ ! -f $path || ($path == "$cache"/* && ! -f $cache/ThirdPartyNotices.txt) ]]; then
   [[ -z ${ORT_DYLIB_PATH:-} ]] || die "ORT_DYLIB_PATH is '$ORT_DYLIB_PATH', which is no file; correct it or unset it"
   download
 fi

@@ -29,6 +29,19 @@ const SYSTEM_FOLDERS: [&str; 7] = [
     "/opt/onnxruntime/lib",
 ];
 
+/// Folders of the installation that the running program belongs to.
+static INSTALLED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Says where the running program, or plugin, was installed: at `BIN/ssdcrp` of some prefix, or in `LIB/gstreamer-1.0`, where
+/// LIB may be the folder of an architecture. The library that was installed with it, in `LIB/ssdcrp`, is then looked at
+/// before those of the system.
+pub fn installed_at(program: &Path) {
+    let above = program.ancestors().skip(2).take(2);
+    let folders = above.flat_map(|folder| [folder.join("ssdcrp"), folder.join("lib/ssdcrp")]);
+    let mut installed = (INSTALLED.lock()).unwrap_or_else(|poisoned| poisoned.into_inner());
+    *installed = folders.collect();
+}
+
 /// ONNX Runtime cannot be used: not found, not loadable, or too old. Its text says where it was looked for.
 #[derive(Debug)]
 pub struct RuntimeUnavailable(String);
@@ -163,7 +176,8 @@ fn environment() -> Result<Environment> {
     };
     Err(RuntimeUnavailable(format!(
         "ONNX Runtime (libonnxruntime.so, 1.22 or newer) cannot be loaded: {found}. \
-         Set {LIBRARY_VARIABLE} to the library's absolute path, or run setup/onnxruntime.sh in the ssdcrp source folder"
+         Set {LIBRARY_VARIABLE} to the library's absolute path, install the package ssdcrp, which has one, \
+         or run setup/onnxruntime.sh in the ssdcrp source folder"
     ))
     .into())
 }
@@ -173,9 +187,11 @@ fn candidates() -> Vec<PathBuf> {
     if let Some(named) = named_library() {
         return vec![named];
     }
-    SYSTEM_FOLDERS
-        .iter()
-        .map(PathBuf::from)
+    let installed = (INSTALLED.lock())
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+        .clone();
+    (installed.into_iter())
+        .chain(SYSTEM_FOLDERS.iter().map(PathBuf::from))
         .chain(cache_folder())
         .filter_map(|folder| library_in(&folder))
         .collect()
@@ -239,6 +255,26 @@ mod tests {
     fn lines_of_an_error_are_joined() {
         let error = "Node (conv) failed\n\n  the group is wrong\r\n";
         assert_eq!(one_line(&error), "Node (conv) failed; the group is wrong");
+    }
+
+    #[test]
+    fn the_library_of_the_same_installation_is_found() {
+        let prefix = tempfile::tempdir().unwrap();
+        let folder = prefix.path().join("lib/ssdcrp");
+        std::fs::create_dir_all(&folder).unwrap();
+        let library = folder.join("libonnxruntime.so.1.32.0");
+        std::fs::write(&library, b"").unwrap();
+        for program in [
+            "bin/ssdcrp",
+            "lib/gstreamer-1.0/libgstssdcrp.so",
+            "lib/x86_64-linux-gnu/gstreamer-1.0/libgstssdcrp.so",
+        ] {
+            installed_at(&prefix.path().join(program));
+            if named_library().is_none() {
+                assert_eq!(candidates().first(), Some(&library), "{program}");
+            }
+        }
+        INSTALLED.lock().unwrap().clear();
     }
 
     #[test]

@@ -9,6 +9,10 @@ mod ssdcrp;
 pub use ssdcrp::{ColourMap, Mode, Output, Select, SsdCrp};
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
+    // Linked into an application it has no file, and looks where the system keeps its libraries.
+    if let Some(file) = plugin.filename() {
+        ::ssdcrp::runtime::installed_at(&file);
+    }
     ssdcrp::register(plugin)
 }
 

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Makes a Debian package out of an installed tree: packaging/deb.sh TREE VERSION OUTPUT.deb
+# In: TREE, what `make install DESTDIR=TREE PREFIX=/usr …` made. Out: OUTPUT.deb. The libraries that it depends on are read
+# from what was built. Needs dpkg-dev.
+set -euo pipefail
+(($# == 3)) || { echo 'usage: packaging/deb.sh TREE VERSION OUTPUT.deb' >&2; exit 2; }
+tree=$(realpath "$1") version=$2 output=$(realpath -m "$3")
+
+work=$(mktemp -d)
+trap 'rm -rf -- "$work"' EXIT
+mkdir "$work/debian" "$tree/DEBIAN"
+printf 'Source: ssdcrp\n\nPackage: ssdcrp\nArchitecture: any\n' >"$work/debian/control"
+mapfile -t binaries < <(find "$tree/usr" -type f \( -name '*.so' -o -name '*.so.*' -o -path '*/bin/*' \))
+depends=$(cd "$work" && dpkg-shlibdeps --warnings=0 -O "${binaries[@]}" | sed -n 's/^shlibs:Depends=//p')
+[[ $depends == *libgstreamer1.0-0* ]] || { echo "no dependencies found: '$depends'" >&2; exit 1; }
+
+cat >"$tree/DEBIAN/control" <<CONTROL
+Package: ssdcrp
+Version: $version
+Architecture: $(dpkg --print-architecture)
+Maintainer: The ssdcrp authors <ssdcrp@localhost>
+Section: video
+Priority: optional
+Depends: $depends
+Recommends: gstreamer1.0-tools, gstreamer1.0-plugins-base, gstreamer1.0-plugins-good, gstreamer1.0-plugins-ugly, gstreamer1.0-libav
+Installed-Size: $(du --summarize --block-size=1K "$tree/usr" | cut -f 1)
+Description: explanations of object detections inside the video
+ A GStreamer element and a command that run an SSD object detector on video or
+ photos, compute with Contrastive Relevance Propagation which pixels made the
+ network say what it says, and draw the answer over the picture. A detector
+ for the classes of COCO and ONNX Runtime are included.
+CONTROL
+dpkg-deb --root-owner-group --build "$tree" "$output" >/dev/null
+printf '%s\n' "$output"
