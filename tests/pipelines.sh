@@ -325,7 +325,8 @@ ok "live: without camera, file or display one line says so"
 # A checkout of its own, with a build beside the scripts and without.
 mkdir -p "$work/clone/target/debug"
 cp -r pipelines "$work/clone/"
-ln -s "$(realpath "${GST_PLUGIN_PATH%%:*}")/libgstssdcrp.so" "$work/clone/target/debug/"
+plugin=$(realpath "${GST_PLUGIN_PATH%%:*}")/libgstssdcrp.so
+ln -s "$plugin" "$work/clone/target/debug/"
 unset GST_PLUGIN_PATH CARGO_TARGET_DIR
 succeeds "$work/clone/pipelines/record.sh" --frames 1 "$footage" "$work/found.mp4"
 rm -r "$work/clone/target"
@@ -333,5 +334,19 @@ rm -r "$work/clone/target"
 refused "does not find the element ssdcrp" \
   env GST_PLUGIN_SYSTEM_PATH="$work" "$work/clone/pipelines/record.sh" --frames 1 "$footage" "$work/found.mp4"
 ok "both pipelines find the plugin that was built beside them"
+
+# As `make install` lays it out: the runtime library stands where the plugin looks for it, and no variable says where.
+mkdir -p "$work/prefix/share/ssdcrp" "$work/prefix/lib/gstreamer-1.0" "$work/prefix/lib/ssdcrp"
+cp -r pipelines "$work/prefix/share/ssdcrp/"
+ln -s "$plugin" "$work/prefix/lib/gstreamer-1.0/"
+installed() {
+  env -u ORT_DYLIB_PATH SSDCRP_CACHE="$work/prefix" GST_PLUGIN_PATH="$work/prefix/lib/gstreamer-1.0" \
+    "$work/prefix/share/ssdcrp/pipelines/record.sh" --frames 1 "$footage" "$work/installed.mp4"
+}
+runtime=${ORT_DYLIB_PATH:-$(setup/onnxruntime.sh --where)}
+ln -s "$(realpath "$runtime")" "$work/prefix/lib/ssdcrp/libonnxruntime.so.1.99.0"
+succeeds installed
+[[ $(frames "$work/installed.mp4") == 1 ]] || fail "record, installed: not one frame"
+ok "installed, the plugin finds the runtime library beside it"
 
 printf '%s passed, 0 failed\n' "$passed"
