@@ -7,6 +7,7 @@ mod failures;
 mod formats;
 mod live;
 mod outputs;
+mod page;
 mod properties;
 mod recording;
 mod selection;

@@ -1,0 +1,89 @@
+//! The element's page, docs/element.md, says what the element is.
+
+use gst::glib;
+use gst::prelude::*;
+
+use super::support::element;
+
+const PAGE: &str = include_str!("../../../docs/element.md");
+
+/// A row of the page's table of properties, from the element itself.
+fn row(property: &glib::ParamSpec) -> String {
+    let kind = match property.value_type().name() {
+        "gchararray" => "string".to_owned(),
+        "gboolean" => "boolean".to_owned(),
+        "gfloat" => "float".to_owned(),
+        "guint" => "uint".to_owned(),
+        "guint64" => "uint64".to_owned(),
+        _ => nicks(property).join(" \\| "),
+    };
+    let default = property.default_value();
+    let default = match (default.get::<Option<String>>(), default.get::<f32>()) {
+        (Ok(None), _) => "unset".to_owned(),
+        (Ok(Some(text)), _) if text.is_empty() => "empty".to_owned(),
+        (Ok(Some(text)), _) => format!("`{text}`"),
+        (_, Ok(number)) => format!("`{number}`"),
+        _ => format!("`{}`", default.serialize().unwrap()),
+    };
+    let when = match property.flags() {
+        flags if flags.contains(gst::PARAM_FLAG_MUTABLE_PLAYING) => "always",
+        _ => "null, ready",
+    };
+    let blurb = property.blurb().unwrap_or_default();
+    let blurb = blurb.replace('|', "\\|");
+    format!(
+        "| `{}` | {kind} | {default} | {blurb} | {when} |",
+        property.name()
+    )
+}
+
+/// The values of an enumeration.
+fn nicks(property: &glib::ParamSpec) -> Vec<String> {
+    let class = glib::EnumClass::with_type(property.value_type()).unwrap();
+    (class.values().iter())
+        .map(|value| format!("`{}`", value.nick()))
+        .collect()
+}
+
+#[test]
+fn the_page_lists_all_properties_as_they_are() {
+    let (element, _) = element(&[]);
+    let own = (element.list_properties().into_iter())
+        .filter(|property| property.owner_type() == element.type_());
+    let rows: Vec<String> = own.map(|property| row(&property)).collect();
+    assert!(rows.len() > 10);
+    let table = format!(
+        "| property | type | default | | may be changed |\n|---|---|---|---|---|\n{}\n",
+        rows.join("\n")
+    );
+    assert!(PAGE.contains(&table), "the page must contain:\n{table}");
+}
+
+#[test]
+fn the_page_lists_the_formats() {
+    let (element, _) = element(&[]);
+    let caps = element.static_pad("sink").unwrap().pad_template_caps();
+    let formats = caps.structure(0).unwrap().get::<gst::List>("format");
+    let formats: Vec<String> = (formats.unwrap().iter())
+        .map(|format| format.get().unwrap())
+        .collect();
+    let list = formats.join(", ");
+    let page = PAGE.replace('\n', " ");
+    assert!(page.contains(&list), "the page must contain: {list}");
+}
+
+/// The element reads what it says and the elements that it names are linked in an order that GStreamer understands.
+#[test]
+fn the_launch_lines_are_understood() {
+    super::support::init();
+    let page = PAGE.replace("\\\n", " ");
+    let lines: Vec<&str> = (page.lines())
+        .filter_map(|line| line.strip_prefix("gst-launch-1.0 "))
+        .map(|line| line.trim_start_matches("-m "))
+        .collect();
+    assert!(lines.len() >= 3);
+    for line in lines {
+        let parsed = gst::parse::launch_full(line, None, gst::ParseFlags::FATAL_ERRORS);
+        assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+    }
+}
