@@ -28,6 +28,7 @@ use super::navigation::{self, Gesture};
 use super::negotiation::{self, Surface};
 use super::pace::{Pace, visibility};
 use super::picking::Picking;
+use super::priority;
 use super::properties;
 use super::results::Stamp;
 use super::settings::Settings;
@@ -310,8 +311,14 @@ impl SsdCrp {
                 }
             }
         };
+        let start = || Analysis::start(&model, settings, self.picking.clone(), report);
+        let analysis = match settings.mode {
+            Mode::Live => priority::lowered(start),
+            // The video waits for them.
+            Mode::EveryFrame => start(),
+        }?;
         Ok(State {
-            analysis: Analysis::start(&model, settings, self.picking.clone(), report)?,
+            analysis,
             model,
             stretch,
             detected: Pace::default(),

@@ -24,6 +24,7 @@ mod navigation;
 mod negotiation;
 mod pace;
 mod picking;
+mod priority;
 mod properties;
 mod results;
 mod selection;
