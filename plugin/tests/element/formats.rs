@@ -141,3 +141,65 @@ fn every_frame_has_its_result_when_the_format_changes() {
         );
     }
 }
+
+/// The first frame with one thing drawn over it.
+fn with_only(drawn: &str, clip: &Clip) -> Clip {
+    let mut settings = vec![("mode", "every-frame"), ("score-threshold", "0.8")];
+    for switch in ["draw-heatmap", "draw-boxes", "draw-labels"] {
+        settings.push((switch, if switch == drawn { "true" } else { "false" }));
+    }
+    Clip {
+        frames: vec![Bench::new(&settings, clip).push(clip.frame())],
+        ..clip.clone()
+    }
+}
+
+#[test]
+fn colours_are_those_of_the_colorimetry() {
+    let photo = photo("person");
+    let shown = |colorimetry: &str| {
+        let caps = format!(
+            "video/x-raw,format=I420,width=640,height=424,colorimetry=(string){colorimetry}"
+        );
+        let hot = with_only("draw-heatmap", &converted(&photo, &caps.parse().unwrap()));
+        let rgb = "video/x-raw,format=RGB,width=640,height=424,colorimetry=(string)sRGB";
+        converted(&hot, &rgb.parse().unwrap())
+    };
+    let expected = shown("bt601");
+    for colorimetry in ["bt709", "bt2020", "1:4:0:0"] {
+        let found = shown(colorimetry);
+        let difference = difference(&found.frame(), &expected.frame(), &found.info);
+        // The explanations differ by little, and GStreamer's fast conversions are off by some levels in each component; heat
+        // painted by the wrong matrix or range would be off by more, on thousands of pixels.
+        let off = difference.iter().filter(|&&change| change > 36).count();
+        assert!(off < difference.len() / 1000, "{colorimetry}: {off} pixels");
+    }
+}
+
+#[test]
+fn labels_keep_their_shape_where_pixels_are_not_square() {
+    let photo = photo("person");
+    let square = "video/x-raw,format=RGB,width=640,height=424,pixel-aspect-ratio=1/1";
+    // The pixels that are drawn on, in the frame as it is displayed.
+    let drawn = |caps: &str| -> Vec<bool> {
+        let clip = converted(&photo, &caps.parse().unwrap());
+        let [plain, labelled] = [&clip, &with_only("draw-labels", &clip)]
+            .map(|clip| converted(clip, &square.parse().unwrap()));
+        let difference = difference(&plain.frame(), &labelled.frame(), &plain.info);
+        difference.iter().map(|&change| change > 60).collect()
+    };
+    let expected = drawn(square);
+    for caps in [
+        "video/x-raw,format=RGB,width=320,height=424,pixel-aspect-ratio=2/1",
+        "video/x-raw,format=I420,width=640,height=212,pixel-aspect-ratio=1/2",
+    ] {
+        let found = drawn(caps);
+        let count = |both: fn(bool, bool) -> bool| {
+            let pixels = expected.iter().zip(&found);
+            pixels.filter(|&(&a, &b)| both(a, b)).count() as f64
+        };
+        let overlap = count(|a, b| a && b) / count(|a, b| a || b);
+        // Labels drawn at half their width, or twice, would share less than half.
+        assert!(overlap > 0.75, "{caps}: {overlap}");
+    }
+}
