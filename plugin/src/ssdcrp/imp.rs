@@ -53,6 +53,8 @@ pub struct SsdCrp {
     late_until: Mutex<Option<gst::ClockTime>>,
     /// What the caps say; whether overlays are attached is found out when they have been sent downstream.
     surface: Mutex<Option<Surface>>,
+    /// The caps are new, and that has not been found out yet.
+    unsettled: AtomicBool,
     /// Downstream takes caps with overlays, but does not composite them.
     painting: AtomicBool,
     /// From `start` to `stop`.
@@ -250,6 +252,8 @@ impl BaseTransformImpl for SsdCrp {
         &self,
         buffer: &mut gst::BufferRef,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        // Downstream may have asked for other caps without an event from upstream.
+        self.settle();
         let surface = (lock(&self.surface).clone()).ok_or(gst::FlowError::NotNegotiated)?;
         let mut state = lock(&self.state);
         let state = state.as_mut().ok_or(gst::FlowError::Flushing)?;
@@ -276,6 +280,7 @@ impl VideoFilterImpl for SsdCrp {
             info: in_info.clone(),
             attached: false,
         });
+        self.unsettled.store(true, Ordering::Relaxed);
         Ok(())
     }
 }
@@ -355,6 +360,9 @@ impl SsdCrp {
     /// Finds out, once the caps have gone downstream, whether overlays are attached. Where they are not, the caps are not to
     /// say that they may be, and are sent again.
     fn settle(&self) {
+        if !self.unsettled.swap(false, Ordering::Relaxed) {
+            return;
+        }
         let pad = self.obj().src_pad().clone();
         let Some(caps) = (pad.current_caps()).filter(|caps| negotiation::may_carry(caps)) else {
             return;

@@ -134,6 +134,12 @@ fn the_way_is_found_anew_when_the_caps_change() {
     bench.harness.set_sink_caps_str("video/x-raw");
     let out = bench.push(second.frame());
     assert!(overlay(&out).is_none() && !same_bytes(&out, &second.frame()));
+    // And now it does again.
+    bench
+        .harness
+        .set_sink_caps_str(&format!("video/x-raw({FEATURES}); video/x-raw"));
+    let out = bench.push(second.frame());
+    assert!(overlay(&out).is_some() && same_bytes(&out, &second.frame()));
 }
 
 #[test]
