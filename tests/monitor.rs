@@ -1,0 +1,95 @@
+//! The monitor on a film that is made of photos: a slow pan and zoom, the same events at every run, and none where the detector is right.
+//!
+//! Needs ONNX Runtime and the photos, both of which `make test` puts into the cache.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use image::RgbImage;
+use image::imageops::crop_imm;
+use ssdcrp::monitor::{Event, Kind, Monitor, Settings};
+use ssdcrp::ssd::{Detector, Model, Thresholds, preprocess};
+
+const FRAMES: u32 = 20;
+
+fn photo(name: &str) -> RgbImage {
+    let folder = |variable: &str| {
+        std::env::var_os(variable)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
+    let cache = folder("SSDCRP_CACHE")
+        .or_else(|| Some(folder("XDG_CACHE_HOME")?.join("ssdcrp")))
+        .or_else(|| Some(folder("HOME")?.join(".cache/ssdcrp")))
+        .expect("HOME is set");
+    let path = cache.join("photos").join(name);
+    let photo = image::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    photo.into_rgb8()
+}
+
+/// The window of one frame: it shrinks to nine tenths while it moves to the lower right.
+fn frame(photo: &RgbImage, index: u32) -> RgbImage {
+    let (width, height) = photo.dimensions();
+    let lost = |side: u32| side * index / (10 * FRAMES);
+    let (dx, dy) = (lost(width), lost(height));
+    crop_imm(photo, dx / 2, dy / 2, width - dx, height - dy).to_image()
+}
+
+/// Ten frames a second, one photo after the other.
+fn watch(names: &[&str]) -> (Arc<Model>, Vec<Event>) {
+    let model = Arc::new(Model::built_in().unwrap());
+    let mut detector = Detector::new(model.clone(), 1).unwrap();
+    let thresholds = Thresholds::from(&model.manifest.detection);
+    let mut monitor = Monitor::new(Settings::default());
+    let mut events = Vec::new();
+    let mut time = Duration::ZERO;
+    for name in names {
+        let photo = photo(name);
+        for index in 0..FRAMES {
+            let frame = frame(&photo, index);
+            let input =
+                preprocess::sample(&frame, model.input_size, &model.manifest.input).unwrap();
+            let forward = detector.forward(input).unwrap();
+            let detections = detector.detections(&forward, thresholds).unwrap();
+            events.extend(monitor.observe(time, &detections));
+            time += Duration::from_millis(100);
+        }
+    }
+    (model, events)
+}
+
+#[test]
+fn a_film_of_the_known_errors_raises_their_questions_at_every_run() {
+    let film = ["person.jpg", "eagle.jpg", "horses.jpg"];
+    let (model, events) = watch(&film);
+    let said: Vec<String> = events
+        .iter()
+        .map(|event| {
+            let seconds = event.time.as_secs_f64();
+            format!("{seconds:.1} {}", event.words(&model.manifest.labels))
+        })
+        .collect();
+    for words in [
+        "sheep, or horse?",
+        "cow, or horse?",
+        "one box of horse over two objects",
+    ] {
+        assert!(
+            said.iter().any(|line| line.ends_with(words)),
+            "{words} in {said:?}"
+        );
+    }
+    let sheep = events
+        .iter()
+        .find(|event| event.finding.kind() == Kind::AmbiguousClass);
+    let target = &sheep.unwrap().target;
+    assert_eq!(target.output.to_string(), "class:20");
+    assert_eq!(target.contrast.as_ref().unwrap().to_string(), "class:19");
+    // The eagle is nothing but a bird all the time, and it is in the picture from 2 to 4 seconds.
+    let clean = events
+        .iter()
+        .filter(|event| (2.0..4.0).contains(&event.time.as_secs_f64()));
+    assert_eq!(clean.count(), 0, "{said:?}");
+    assert_eq!(watch(&film).1, events);
+}
