@@ -75,6 +75,12 @@ pub(super) fn ints(name: &str, values: &[i64]) -> AttributeProto {
     }
 }
 
+/// Puts an attribute in the place of one of the same name.
+pub(super) fn set(node: &mut NodeProto, attribute: AttributeProto) {
+    node.attribute.retain(|a| a.name() != attribute.name());
+    node.attribute.push(attribute);
+}
+
 fn typed(name: &str, kind: AttributeType) -> AttributeProto {
     AttributeProto {
         name: Some(name.to_owned()),

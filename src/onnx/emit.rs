@@ -141,13 +141,19 @@ pub(super) mod tests {
     use prost::Message;
     use prost::bytes::Bytes;
 
-    use super::super::proto::{GraphProto, ModelProto, OperatorSetIdProto};
+    use super::super::proto::{GraphProto, ModelProto, OperatorSetIdProto, ValueInfoProto};
     use super::*;
 
     /// A graph of the nodes that `build` emits from the input `x` [1, 1, 4, 4]; `build` returns the output.
     pub fn small_graph(build: impl FnOnce(&mut Emitter) -> String) -> Graph {
+        small_graph_of(|emitter| (vec![], build(emitter)))
+    }
+
+    /// The same with nodes that an emitter does not write, before those that it does.
+    pub fn small_graph_of(build: impl FnOnce(&mut Emitter) -> (Vec<NodeProto>, String)) -> Graph {
         let mut emitter = Emitter::default();
-        let output = build(&mut emitter);
+        let (mut nodes, output) = build(&mut emitter);
+        nodes.extend(emitter.nodes);
         let model = ModelProto {
             ir_version: Some(8),
             opset_import: vec![OperatorSetIdProto {
@@ -155,10 +161,13 @@ pub(super) mod tests {
                 ..Default::default()
             }],
             graph: Some(GraphProto {
-                node: emitter.nodes,
+                node: nodes,
                 initializer: emitter.constants,
                 input: vec![shapes::value_info("x", &[1, 1, 4, 4], None)],
-                output: vec![shapes::value_info(&output, &[1, 1, 4, 4], None)],
+                output: vec![ValueInfoProto {
+                    name: Some(output),
+                    ..Default::default()
+                }],
                 ..Default::default()
             }),
             ..Default::default()

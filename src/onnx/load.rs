@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use prost::Message;
 use prost::bytes::Bytes;
 
 use super::graph::Graph;
 use super::proto::ModelProto;
-use super::{canonical, tensor};
+use super::proto::tensor_proto::DataType;
+use super::{canonical, shapes, tensor};
 
 /// Protobuf's own limit for one message.
 const MAX_BYTES: u64 = 2 << 30;
@@ -59,6 +60,18 @@ fn from_model(model: ModelProto) -> Result<Graph> {
          export it again, or convert it with onnx.version_converter.convert_version(model, {MIN_OPSET})"
     );
     let graph = model.graph.context("the file holds no graph")?;
+    let half = |kind: i32| {
+        matches!(
+            DataType::try_from(kind),
+            Ok(DataType::Float16 | DataType::Bfloat16)
+        )
+    };
+    if let Some(input) = graph.input.iter().find(|i| half(shapes::element_type(i))) {
+        bail!(
+            "its input '{}' is float16, float32 is needed: export the model without half precision (in PyTorch model.float())",
+            input.name()
+        );
+    }
     for initializer in &graph.initializer {
         tensor::check(initializer)?;
     }

@@ -8,6 +8,8 @@ mod canonical;
 mod emit;
 mod graph;
 mod load;
+mod origins;
+mod output_shape;
 mod shapes;
 mod tensor;
 
@@ -21,4 +23,6 @@ pub use attributes::NodeExt;
 pub use emit::{Attribute, Emitter};
 pub use graph::{Graph, describe};
 pub use load::{parse, read};
+pub use origins::Origins;
+pub use output_shape::{bounds as slice_bounds, place as axis};
 pub use tensor::Tensor;

@@ -1,8 +1,8 @@
-//! Tensor shapes: those that the file declares, and inference for the operators that lie between them.
+//! Tensor shapes: those that the file declares, and those that follow from them.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::attributes::NodeExt;
+use super::output_shape::{Known, output_shapes};
 use super::proto::tensor_proto::DataType;
 use super::proto::tensor_shape_proto::Dimension;
 use super::proto::tensor_shape_proto::dimension::Value as DimensionValue;
@@ -10,7 +10,6 @@ use super::proto::type_proto::Value as TypeValue;
 use super::proto::{
     NodeProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
-use super::tensor;
 
 /// Shapes of all tensors for which they are declared or follow from the inputs'.
 pub(super) fn infer<'a>(
@@ -28,10 +27,18 @@ pub(super) fn infer<'a>(
         }
     }
     for node in nodes {
-        if !shapes.contains_key(node.first_output())
-            && let Some(shape) = output_shape(node, &shapes, initializers).and_then(possible)
-        {
-            shapes.insert(node.first_output().to_owned(), shape);
+        if node.output.iter().all(|output| shapes.contains_key(output)) {
+            continue;
+        }
+        let known = Known {
+            shapes: &shapes,
+            initializers,
+        };
+        let found = output_shapes(node, &known).unwrap_or_default();
+        for (output, shape) in node.output.iter().zip(found) {
+            if let Some(shape) = possible(shape) {
+                shapes.entry(output.clone()).or_insert(shape);
+            }
         }
     }
     shapes
@@ -39,8 +46,6 @@ pub(super) fn infer<'a>(
 
 /// More elements than any tensor has; sizes below it can be added and multiplied without a thought of overflow.
 const MAX_ELEMENTS: usize = 1 << 40;
-/// The largest stride, pad or dilation.
-const MAX_STEP: i64 = 1 << 20;
 
 /// The shape, unless a damaged or hostile file claims the impossible.
 fn possible(shape: Vec<usize>) -> Option<Vec<usize>> {
@@ -50,122 +55,8 @@ fn possible(shape: Vec<usize>) -> Option<Vec<usize>> {
     (elements <= MAX_ELEMENTS).then_some(shape)
 }
 
-fn output_shape(
-    node: &NodeProto,
-    shapes: &HashMap<String, Vec<usize>>,
-    initializers: &BTreeMap<String, TensorProto>,
-) -> Option<Vec<usize>> {
-    let input = |index: usize| node.input_at(index).and_then(|name| shapes.get(name));
-    match node.op() {
-        "Conv" => {
-            let weights = input(1)?;
-            window(node, input(0)?, *weights.first()?, weights.get(2..)?)
-        }
-        "MaxPool" if node.int("ceil_mode", 0) == 0 => {
-            let kernel: Vec<_> = node
-                .ints("kernel_shape")?
-                .iter()
-                .map(|&k| usize::try_from(k).ok())
-                .collect::<Option<_>>()?;
-            window(node, input(0)?, *input(0)?.get(1)?, &kernel)
-        }
-        "Relu" | "Clip" | "Identity" | "Sigmoid" | "LeakyRelu" | "BatchNormalization" => {
-            input(0).cloned()
-        }
-        "Softmax" => input(0).cloned(),
-        "Add" | "Sub" | "Mul" | "Div" => broadcast(input(0)?, input(1)?),
-        "Transpose" => {
-            let shape = input(0)?;
-            let order = node.ints("perm")?;
-            order
-                .iter()
-                .map(|&axis| shape.get(usize::try_from(axis).ok()?).copied())
-                .collect()
-        }
-        "Reshape" => reshape(input(0)?, initializers.get(node.input_at(1)?)?),
-        "Concat" => {
-            let first = input(0)?;
-            let axis = node.int("axis", 0);
-            let axis = usize::try_from(if axis < 0 {
-                axis + first.len() as i64
-            } else {
-                axis
-            })
-            .ok()?;
-            let mut shape = first.clone();
-            *shape.get_mut(axis)? = (0..node.input.len())
-                .map(|i| input(i)?.get(axis).copied())
-                .sum::<Option<usize>>()?;
-            Some(shape)
-        }
-        _ => None,
-    }
-}
-
-/// The output of a convolution or pooling with a kernel of the size `kernel`.
-fn window(
-    node: &NodeProto,
-    input: &[usize],
-    channels: usize,
-    kernel: &[usize],
-) -> Option<Vec<usize>> {
-    let rank = input.len().checked_sub(2)?;
-    if node.string("auto_pad").is_some_and(|mode| mode != "NOTSET") {
-        return None;
-    }
-    let at = |name: &str, index: usize, default: i64| {
-        let values = node.ints(name).and_then(|v| v.get(index).copied());
-        let value = values.unwrap_or(default);
-        usize::try_from(value).ok().filter(|_| value <= MAX_STEP)
-    };
-    let mut shape = vec![input[0], channels];
-    for axis in 0..rank {
-        let extent = at("dilations", axis, 1)?.checked_mul(kernel.get(axis)?.checked_sub(1)?)? + 1;
-        let padded = input[axis + 2] + at("pads", axis, 0)? + at("pads", axis + rank, 0)?;
-        shape.push(padded.checked_sub(extent)? / at("strides", axis, 1)?.max(1) + 1);
-    }
-    Some(shape)
-}
-
-fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
-    let rank = a.len().max(b.len());
-    let at = |shape: &[usize], axis: usize| {
-        (axis + shape.len())
-            .checked_sub(rank)
-            .map_or(1, |i| shape[i])
-    };
-    (0..rank)
-        .map(|axis| match (at(a, axis), at(b, axis)) {
-            (x, y) if x == y => Some(x),
-            (1, y) => Some(y),
-            (x, 1) => Some(x),
-            _ => None,
-        })
-        .collect()
-}
-
-fn reshape(input: &[usize], target: &TensorProto) -> Option<Vec<usize>> {
-    let target = tensor::int64s(target).ok()?;
-    let total: usize = input.iter().product();
-    let mut shape = Vec::with_capacity(target.len());
-    for (axis, &size) in target.iter().enumerate() {
-        shape.push(match size {
-            0 => *input.get(axis)?,
-            -1 => 1,
-            size => usize::try_from(size).ok()?,
-        });
-    }
-    if let Some(free) = target.iter().position(|&size| size == -1) {
-        let rest = shape
-            .iter()
-            .try_fold(1usize, |product, &d| product.checked_mul(d))?;
-        shape[free] = total.checked_div(rest)?;
-    }
-    Some(shape)
-}
-
 /// The declared shape where it is fixed; a symbolic first dimension is the batch, taken as 1.
-fn static_shape(info: &ValueInfoProto) -> Option<Vec<usize>> {
+pub(super) fn static_shape(info: &ValueInfoProto) -> Option<Vec<usize>> {
     let TypeValue::TensorType(tensor) = info.r#type.as_ref()?.value.as_ref()? else {
         return None;
     };
@@ -173,11 +64,21 @@ fn static_shape(info: &ValueInfoProto) -> Option<Vec<usize>> {
     dims.iter()
         .enumerate()
         .map(|(axis, dim)| match &dim.value {
-            Some(DimensionValue::DimValue(size)) => usize::try_from(*size).ok(),
+            Some(DimensionValue::DimValue(size)) if *size > 0 || axis > 0 => {
+                usize::try_from(*size).ok()
+            }
             _ if axis == 0 => Some(1),
             _ => None,
         })
         .collect()
+}
+
+/// The element type of a declared tensor, a number of [`DataType`]; 0 where none is declared.
+pub(super) fn element_type(info: &ValueInfoProto) -> i32 {
+    match info.r#type.as_ref().and_then(|t| t.value.as_ref()) {
+        Some(TypeValue::TensorType(tensor)) => tensor.elem_type(),
+        _ => 0,
+    }
 }
 
 /// A float32 graph input or output; `batch` replaces the first dimension by a symbol.
@@ -209,6 +110,7 @@ pub(super) fn value_info(name: &str, dims: &[i64], batch: Option<&str>) -> Value
 #[cfg(test)]
 mod tests {
     use super::super::attributes::{int, ints};
+    use super::super::tensor::int64s_to_proto;
     use super::*;
 
     fn node(
@@ -226,11 +128,24 @@ mod tests {
     }
 
     fn inferred(node: NodeProto, inputs: &[(&str, &[i64])]) -> Option<Vec<usize>> {
+        inferred_with(node, inputs, &[])
+    }
+
+    /// `constants` are lists of int64.
+    fn inferred_with(
+        node: NodeProto,
+        inputs: &[(&str, &[i64])],
+        constants: &[(&str, &[i64])],
+    ) -> Option<Vec<usize>> {
         let infos: Vec<_> = inputs
             .iter()
             .map(|(name, dims)| value_info(name, dims, None))
             .collect();
-        infer(&[node], &BTreeMap::new(), infos.iter()).remove("y")
+        let constants = constants
+            .iter()
+            .map(|(name, values)| (name.to_string(), int64s_to_proto(values, name)))
+            .collect();
+        infer(&[node], &constants, infos.iter()).remove("y")
     }
 
     #[test]
@@ -252,6 +167,39 @@ mod tests {
     }
 
     #[test]
+    fn pooling_that_rounds_up_has_no_window_beyond_the_map() {
+        let pool = |stride: i64, pad: i64| {
+            let attributes = vec![
+                ints("kernel_shape", &[2, 2]),
+                ints("strides", &[stride; 2]),
+                ints("pads", &[pad; 4]),
+                int("ceil_mode", 1),
+            ];
+            node("MaxPool", &["x"], attributes)
+        };
+        let shapes: &[(&str, &[i64])] = &[("x", &[1, 4, 75, 75])];
+        assert_eq!(inferred(pool(2, 0), shapes), Some(vec![1, 4, 38, 38]));
+        // Rounded up there would be 4 windows, the last of which begins in the padding at the end.
+        let shapes: &[(&str, &[i64])] = &[("x", &[1, 4, 5, 5])];
+        assert_eq!(inferred(pool(2, 1), shapes), Some(vec![1, 4, 3, 3]));
+    }
+
+    #[test]
+    fn a_transposed_convolution_counts_the_other_way() {
+        let attributes = vec![
+            ints("strides", &[2, 2]),
+            ints("pads", &[1, 1, 1, 1]),
+            ints("output_padding", &[1, 0]),
+            int("group", 2),
+        ];
+        let shapes: &[(&str, &[i64])] = &[("x", &[1, 4, 5, 7]), ("w", &[4, 3, 3, 3])];
+        assert_eq!(
+            inferred(node("ConvTranspose", &["x", "w"], attributes), shapes),
+            Some(vec![1, 6, 10, 13])
+        );
+    }
+
+    #[test]
     fn elementwise_and_routing_operators() {
         let shapes: &[(&str, &[i64])] = &[("a", &[1, 8, 5, 5]), ("b", &[8, 1, 1])];
         assert_eq!(
@@ -268,6 +216,33 @@ mod tests {
             inferred(node("Concat", &["a", "a"], axis), shapes),
             Some(vec![1, 8, 5, 10])
         );
+        assert_eq!(
+            inferred(node("Flatten", &["a"], vec![]), shapes),
+            Some(vec![1, 200])
+        );
+        let shapes: &[(&str, &[i64])] = &[("a", &[1, 8, 5, 1])];
+        let lists: &[(&str, &[i64])] = &[("axes", &[-1]), ("starts", &[1]), ("ends", &[i64::MAX])];
+        assert_eq!(
+            inferred_with(node("Squeeze", &["a", "axes"], vec![]), shapes, lists),
+            Some(vec![1, 8, 5])
+        );
+        assert_eq!(
+            inferred_with(node("Unsqueeze", &["a", "axes"], vec![]), shapes, lists),
+            Some(vec![1, 8, 5, 1, 1])
+        );
+        let lists: &[(&str, &[i64])] = &[
+            ("starts", &[1, -4]),
+            ("ends", &[i64::MAX, -1]),
+            ("axes", &[1, 2]),
+            ("steps", &[2, 1]),
+        ];
+        let slice = node("Slice", &["a", "starts", "ends", "axes", "steps"], vec![]);
+        assert_eq!(inferred_with(slice, shapes, lists), Some(vec![1, 4, 3, 1]));
+        let lists: &[(&str, &[i64])] = &[("pads", &[0, 0, 1, 0, 0, 0, 2, 3])];
+        assert_eq!(
+            inferred_with(node("Pad", &["a", "pads"], vec![]), shapes, lists),
+            Some(vec![1, 8, 8, 4])
+        );
     }
 
     #[test]
@@ -281,6 +256,21 @@ mod tests {
                 inferred(node("Conv", &["x", "w"], attributes), shapes),
                 None,
                 "{name}"
+            );
+        }
+        let lists: &[(&str, &[i64])] = &[("list", &[i64::MIN, i64::MAX, -1, 0, 3, -9, 1, 1])];
+        for (op, inputs) in [
+            ("Slice", &["x", "list", "list", "list", "list"][..]),
+            ("Pad", &["x", "list"]),
+            ("Reshape", &["x", "list"]),
+            ("Squeeze", &["x", "list"]),
+            ("Unsqueeze", &["x", "list"]),
+            ("Resize", &["x", "", "", "list"]),
+        ] {
+            assert_eq!(
+                inferred_with(node(op, inputs, vec![]), shapes, lists),
+                None,
+                "{op}"
             );
         }
     }

@@ -1,0 +1,224 @@
+//! Constants: Constant nodes become initialisers, and what is computed from constants and shapes alone is computed now.
+
+use anyhow::{Result, ensure};
+
+use super::rewrite::Rewrite;
+use crate::onnx::attributes::NodeExt;
+use crate::onnx::graph::{Graph, describe};
+use crate::onnx::output_shape::{bounds, place};
+use crate::onnx::proto::tensor_proto::DataType;
+use crate::onnx::proto::{GraphProto, NodeProto, TensorProto};
+use crate::onnx::{Tensor, tensor};
+
+/// Constants with more elements are not computed: it would be weights that somebody quantised or packed.
+const MOST_ELEMENTS: usize = 1 << 28;
+
+/// Constant nodes become initialisers.
+pub(super) fn to_initializers(graph: &mut GraphProto) -> Result<()> {
+    let nodes = std::mem::take(&mut graph.node);
+    for node in nodes {
+        let value = (node.op() == "Constant").then(|| value(&node)).flatten();
+        match value {
+            Some(mut constant) => {
+                constant.name = Some(node.first_output().to_owned());
+                tensor::check(&constant)?;
+                graph.initializer.push(constant);
+            }
+            None => graph.node.push(node),
+        }
+    }
+    Ok(())
+}
+
+fn value(node: &NodeProto) -> Option<TensorProto> {
+    if let Some(attribute) = node.attribute_named("value") {
+        return attribute.t.clone();
+    }
+    let floats = |dims: Vec<usize>, data: Vec<f32>| Tensor { dims, data }.to_proto("");
+    if let Some(attribute) = node.attribute_named("value_float") {
+        return Some(floats(vec![], vec![attribute.f()]));
+    }
+    if let Some(attribute) = node.attribute_named("value_floats") {
+        return Some(floats(
+            vec![attribute.floats.len()],
+            attribute.floats.clone(),
+        ));
+    }
+    if let Some(attribute) = node.attribute_named("value_int") {
+        return Some(int64s(&[attribute.i()], true));
+    }
+    let attribute = node.attribute_named("value_ints")?;
+    Some(int64s(&attribute.ints, false))
+}
+
+fn int64s(values: &[i64], scalar: bool) -> TensorProto {
+    let mut proto = tensor::int64s_to_proto(values, "");
+    if scalar {
+        proto.dims.clear();
+    }
+    proto
+}
+
+/// Computes nodes whose inputs are constant, and shapes that are known. `None` where there is nothing left to compute.
+pub(super) fn fold(graph: &Graph) -> Result<Option<GraphProto>> {
+    let mut rewrite = Rewrite::new(graph);
+    let mut made = Vec::new();
+    for (index, node) in graph.nodes().iter().enumerate() {
+        let names_output = graph.outputs().any(|output| output == node.first_output());
+        if names_output || node.output.len() != 1 {
+            continue;
+        }
+        if let Some(mut value) = evaluate(graph, node) {
+            value.name = Some(node.first_output().to_owned());
+            ensure!(
+                tensor::check(&value).is_ok(),
+                "{} has an impossible result",
+                describe(node)
+            );
+            made.push(value);
+            rewrite.replace(index, vec![]);
+        }
+    }
+    Ok(rewrite.finish().map(|mut proto| {
+        proto.initializer.extend(made);
+        proto
+    }))
+}
+
+fn evaluate(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
+    if node.op() == "Shape" {
+        let shape = graph.shape(node.input_at(0)?).ok()?;
+        let rank = shape.len();
+        let (start, end) = bounds(node.int("start", 0), node.int("end", i64::MAX), rank)?;
+        let sizes: Vec<i64> = shape.get(start..end)?.iter().map(|&d| d as i64).collect();
+        return Some(int64s(&sizes, false));
+    }
+    let constant = node.input.iter().filter(|name| !name.is_empty());
+    if node.input.is_empty() || !constant.clone().all(|name| graph.is_constant(name)) {
+        return None;
+    }
+    integers(graph, node).or_else(|| moved(graph, node))
+}
+
+/// Arithmetic on shapes.
+fn integers(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
+    let list = |index: usize| graph.constant_int64s(node.input_at(index)?).ok();
+    let rank = |index: usize| Some(graph.shape(node.input_at(index)?).ok()?.len());
+    let first = list(0)?;
+    let all_scalar = || (0..node.input.len()).all(|index| rank(index) == Some(0));
+    let pairs = |operation: fn(i64, i64) -> Option<i64>| {
+        let (a, b) = (list(0)?, list(1)?);
+        let longest = a.len().max(b.len());
+        let at = |values: &[i64], index: usize| match values {
+            [only] => Some(*only),
+            _ => values.get(index).copied(),
+        };
+        let values: Option<Vec<i64>> = (0..longest)
+            .map(|index| operation(at(&a, index)?, at(&b, index)?))
+            .collect();
+        Some(int64s(&values?, all_scalar()))
+    };
+    match node.op() {
+        "Cast" if node.int("to", 0) == DataType::Int64 as i64 => {
+            Some(int64s(&first, rank(0)? == 0))
+        }
+        "Gather" if rank(0)? == 1 => {
+            let indices = list(1)?;
+            let values: Option<Vec<i64>> = indices
+                .iter()
+                .map(|&index| first.get(place(index, first.len())?).copied())
+                .collect();
+            Some(int64s(&values?, rank(1)? == 0))
+        }
+        "Unsqueeze" if rank(0)? == 0 => Some(int64s(&first, false)),
+        "Squeeze" if first.len() == 1 => Some(int64s(&first, true)),
+        "Reshape" if list(1)?.len() == 1 => Some(int64s(&first, false)),
+        "Concat" => {
+            let parts: Option<Vec<Vec<i64>>> = (0..node.input.len()).map(list).collect();
+            Some(int64s(&parts?.concat(), false))
+        }
+        "Slice" if rank(0)? == 1 && node.input_at(4).is_none_or(|_| list(4) == Some(vec![1])) => {
+            let (start, end) = bounds(*list(1)?.first()?, *list(2)?.first()?, first.len())?;
+            Some(int64s(first.get(start..end)?, false))
+        }
+        "Add" => pairs(i64::checked_add),
+        "Sub" => pairs(i64::checked_sub),
+        "Mul" => pairs(i64::checked_mul),
+        "Div" => pairs(i64::checked_div),
+        _ => None,
+    }
+}
+
+/// Weights that are stored in another order than they are read in.
+fn moved(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
+    if !matches!(
+        node.op(),
+        "Transpose" | "Reshape" | "Unsqueeze" | "Squeeze" | "Identity"
+    ) {
+        return None;
+    }
+    let value = graph.constant(node.input_at(0)?).ok()?;
+    let dims = graph.shape(node.first_output()).ok()?.to_vec();
+    if dims.iter().product::<usize>() != value.data.len() || value.data.len() > MOST_ELEMENTS {
+        return None;
+    }
+    let data = match node.op() {
+        "Transpose" => {
+            let order = node.ints("perm")?.iter();
+            let order: Vec<usize> = order
+                .map(|&axis| place(axis, dims.len()))
+                .collect::<Option<_>>()?;
+            let array = ndarray::ArrayViewD::from_shape(value.dims, &value.data).ok()?;
+            array.permuted_axes(order).iter().copied().collect()
+        }
+        _ => value.data,
+    };
+    Some(Tensor { dims, data }.to_proto(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::onnx::emit::tests::small_graph;
+    use crate::onnx::{Attribute, NodeExt};
+
+    #[test]
+    fn a_shape_that_is_computed_becomes_constant() {
+        let graph = small_graph(|e| {
+            let shape = e.op("Shape", &["x"], &[]);
+            let two = e.int64s(&[2]);
+            let height = e.op("Gather", &[&shape, &two], &[]);
+            let rest = e.int64s(&[1, -1]);
+            let target = e.op("Concat", &[&rest, &height], &[Attribute::Int("axis", 0)]);
+            e.op("Reshape", &["x", &target], &[])
+        });
+        let [reshape] = graph.nodes() else {
+            panic!("{:?}", graph.nodes());
+        };
+        assert_eq!(
+            graph.constant_int64s(&reshape.input[1]).unwrap(),
+            [1, -1, 4]
+        );
+        assert_eq!(reshape.op(), "Reshape");
+    }
+
+    #[test]
+    fn turned_weights_are_turned_once() {
+        let graph = small_graph(|e| {
+            let weight = e.constant(
+                "w",
+                crate::onnx::Tensor {
+                    dims: vec![2, 3],
+                    data: vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0],
+                },
+            );
+            let turned = e.op("Transpose", &[&weight], &[Attribute::Ints("perm", &[1, 0])]);
+            e.op("MatMul", &["x", &turned], &[])
+        });
+        let [product] = graph.nodes() else {
+            panic!("{:?}", graph.nodes());
+        };
+        let weight = graph.constant(&product.input[1]).unwrap();
+        assert_eq!(weight.dims, [3, 2]);
+        assert_eq!(weight.data, [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+    }
+}

@@ -1,0 +1,96 @@
+//! Brings a graph into the one form that the compiler reads: constants as initialisers, pictures and feature maps with their channels first, every layer that
+//! multiplies by constant weights a convolution where it can be one.
+//!
+//! In: the graph of a file. Out: a [`Graph`] that computes the same tensors under the same names, apart from those that only lie between two nodes made into one.
+
+mod affine;
+mod average;
+mod channels_first;
+mod constants;
+mod dense;
+mod pads;
+mod rewrite;
+mod slices;
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+
+use super::attributes::NodeExt;
+use super::graph::Graph;
+use super::proto::{GraphProto, OperatorSetIdProto};
+
+/// A step: the graph anew, or `None` where it found nothing to do. It is taken until it finds nothing more.
+type Step = fn(&Graph) -> Result<Option<GraphProto>>;
+
+/// In this order: what a later step looks at, an earlier one may have made.
+const STEPS: [Step; 8] = [
+    channels_first::take_pictures_channels_first,
+    channels_first::join_transposes,
+    slices::split_into_slices,
+    pads::write_out,
+    pads::join_convolutions,
+    dense::to_convolutions,
+    average::to_convolutions,
+    affine::join_convolutions,
+];
+
+pub(super) fn canonicalise(
+    mut graph: GraphProto,
+    opset_import: Vec<OperatorSetIdProto>,
+    ir_version: i64,
+) -> Result<Graph> {
+    constants::to_initializers(&mut graph)?;
+    drop_pass_through(&mut graph);
+    let new = |graph| Graph::new(graph, opset_import.clone(), ir_version);
+    let mut graph = new(graph)?;
+    // Folding one constant may make the shape known that another one is computed from.
+    while let Some(folded) = constants::fold(&graph)? {
+        graph = new(folded)?;
+    }
+    for step in STEPS {
+        while let Some(changed) = step(&graph)? {
+            graph = new(changed)?;
+        }
+    }
+    Ok(graph)
+}
+
+/// Removes Identity and Dropout (at inference the identity) unless they name an output of the graph.
+fn drop_pass_through(graph: &mut GraphProto) {
+    let nodes = std::mem::take(&mut graph.node);
+    let mut renamed: HashMap<String, String> = HashMap::new();
+    for mut node in nodes {
+        for input in &mut node.input {
+            if let Some(source) = renamed.get(input) {
+                input.clone_from(source);
+            }
+        }
+        let names_output = graph.output.iter().any(|o| o.name() == node.first_output());
+        match node.input_at(0) {
+            Some(source) if matches!(node.op(), "Identity" | "Dropout") && !names_output => {
+                renamed.insert(node.first_output().to_owned(), source.to_owned());
+            }
+            _ => graph.node.push(node),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::emit::tests::small_graph;
+    use super::*;
+
+    #[test]
+    fn identity_and_dropout_disappear_but_an_output_keeps_its_name() {
+        let graph = small_graph(|e| {
+            let a = e.op("Identity", &["x"], &[]);
+            let b = e.op("Dropout", &[&a], &[]);
+            let c = e.op("Relu", &[&b], &[]);
+            e.op("Identity", &[&c], &[])
+        });
+        let operators: Vec<_> = graph.nodes().iter().map(|n| n.op()).collect();
+        assert_eq!(operators, ["Relu", "Identity"]);
+        assert_eq!(graph.nodes()[0].input, ["x"]);
+    }
+}

@@ -1,0 +1,101 @@
+//! A graph with some of its nodes replaced: what the steps of canonicalising have in common.
+
+use std::collections::HashMap;
+
+use crate::onnx::attributes::{int, ints};
+use crate::onnx::graph::Graph;
+use crate::onnx::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
+use crate::onnx::{Attribute, Tensor, tensor};
+
+/// Collects replacements; [`Rewrite::finish`] makes them.
+pub(super) struct Rewrite<'a> {
+    graph: &'a Graph,
+    replaced: HashMap<usize, Vec<NodeProto>>,
+    constants: Vec<TensorProto>,
+    renamed: HashMap<String, String>,
+}
+
+impl<'a> Rewrite<'a> {
+    pub fn new(graph: &'a Graph) -> Self {
+        Self {
+            graph,
+            replaced: HashMap::new(),
+            constants: Vec::new(),
+            renamed: HashMap::new(),
+        }
+    }
+
+    /// Puts `nodes` in the place of the node at `index`.
+    pub fn replace(&mut self, index: usize, nodes: Vec<NodeProto>) {
+        self.replaced.insert(index, nodes);
+    }
+
+    /// Whether the node at `index` has been replaced.
+    pub fn has_replaced(&self, index: usize) -> bool {
+        self.replaced.contains_key(&index)
+    }
+
+    /// Whether nothing has been replaced or renamed so far.
+    pub fn is_empty(&self) -> bool {
+        self.replaced.is_empty() && self.renamed.is_empty()
+    }
+
+    /// Lets all nodes read `source` where they read `tensor`.
+    pub fn rename(&mut self, tensor: &str, source: &str) {
+        self.renamed.insert(tensor.to_owned(), source.to_owned());
+    }
+
+    /// Adds a constant and returns its name.
+    pub fn constant(&mut self, name: String, value: &Tensor) -> String {
+        self.constants.push(value.to_proto(&name));
+        name
+    }
+
+    /// Adds a list of int64, such as a shape.
+    pub fn int64s(&mut self, name: String, values: &[i64]) -> String {
+        self.constants.push(tensor::int64s_to_proto(values, &name));
+        name
+    }
+
+    /// The graph anew; `None` if nothing was changed.
+    pub fn finish(self) -> Option<GraphProto> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut proto = self.graph.to_proto();
+        let nodes = std::mem::take(&mut proto.node);
+        for (index, node) in nodes.into_iter().enumerate() {
+            match self.replaced.get(&index) {
+                Some(nodes) => proto.node.extend(nodes.iter().cloned()),
+                None => proto.node.push(node),
+            }
+        }
+        for input in proto.node.iter_mut().flat_map(|node| &mut node.input) {
+            // Chains end: a tensor is only ever renamed to an earlier one.
+            while let Some(source) = self.renamed.get(input) {
+                input.clone_from(source);
+            }
+        }
+        proto.initializer.extend(self.constants);
+        Some(proto)
+    }
+}
+
+/// A node with one output, named after it and the operator.
+pub(super) fn node(op: &str, inputs: &[&str], output: &str, attributes: &[Attribute]) -> NodeProto {
+    NodeProto {
+        name: Some(format!("{output}:{}", op.to_lowercase())),
+        op_type: Some(op.to_owned()),
+        input: inputs.iter().map(|&input| input.to_owned()).collect(),
+        output: vec![output.to_owned()],
+        attribute: attributes.iter().map(to_proto).collect(),
+        ..Default::default()
+    }
+}
+
+fn to_proto(attribute: &Attribute) -> AttributeProto {
+    match attribute {
+        Attribute::Int(name, value) => int(name, *value),
+        Attribute::Ints(name, values) => ints(name, values),
+    }
+}

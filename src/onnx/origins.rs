@@ -1,0 +1,180 @@
+//! Where the numbers of a tensor come from: back through operators that only move them, to the tensors that other operators write.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result, bail, ensure};
+use ndarray::{ArrayD, Axis, IxDyn, Slice, concatenate};
+
+use super::attributes::NodeExt;
+use super::graph::{Graph, describe};
+use super::output_shape::{bounds, place};
+
+/// More numbers than any detector's outputs have.
+const MOST_NUMBERS: usize = 1 << 26;
+
+/// The origins of a tensor.
+#[derive(Clone, Debug)]
+pub struct Origins {
+    /// The tensors that its numbers come from, in the order in which they are first needed.
+    pub sources: Vec<String>,
+    /// For each number the place in `sources` and the row-major index in that tensor; of the tensor's shape.
+    pub places: ArrayD<(u32, u32)>,
+}
+
+impl Graph {
+    /// Where each number of `tensor` comes from.
+    ///
+    /// # Errors
+    /// A tensor that no node writes, an unknown shape, or too many numbers.
+    pub fn origins(&self, tensor: &str) -> Result<Origins> {
+        let mut trace = Trace {
+            graph: self,
+            sources: Vec::new(),
+            known: HashMap::new(),
+        };
+        let places = trace.places(tensor)?;
+        Ok(Origins {
+            sources: trace.sources,
+            places,
+        })
+    }
+}
+
+struct Trace<'a> {
+    graph: &'a Graph,
+    sources: Vec<String>,
+    known: HashMap<String, ArrayD<(u32, u32)>>,
+}
+
+impl Trace<'_> {
+    fn places(&mut self, tensor: &str) -> Result<ArrayD<(u32, u32)>> {
+        if let Some(places) = self.known.get(tensor) {
+            return Ok(places.clone());
+        }
+        let graph = self.graph;
+        let index = graph
+            .producer(tensor)
+            .with_context(|| format!("no node writes the tensor '{tensor}'"))?;
+        let node = &graph.nodes()[index];
+        let moved = self
+            .moved(tensor)
+            .with_context(|| format!("cannot tell what {} moves where", describe(node)))?;
+        let places = match moved {
+            Some(places) => places,
+            None => self.source(tensor)?,
+        };
+        self.known.insert(tensor.to_owned(), places.clone());
+        Ok(places)
+    }
+
+    /// All numbers of a tensor that something computes.
+    fn source(&mut self, tensor: &str) -> Result<ArrayD<(u32, u32)>> {
+        let shape = self.graph.shape(tensor)?;
+        let count: usize = shape.iter().product();
+        ensure!(
+            count <= MOST_NUMBERS,
+            "tensor '{tensor}' has {count} numbers"
+        );
+        let source = self.sources.len() as u32;
+        self.sources.push(tensor.to_owned());
+        let places = (0..count as u32).map(|index| (source, index)).collect();
+        Ok(ArrayD::from_shape_vec(IxDyn(shape), places)?)
+    }
+
+    /// What the node that writes a tensor moves there; `None` if it computes something.
+    fn moved(&mut self, tensor: &str) -> Result<Option<ArrayD<(u32, u32)>>> {
+        let graph = self.graph;
+        let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) else {
+            bail!("no node writes the tensor '{tensor}'");
+        };
+        let input = node.input_at(0).unwrap_or_default();
+        Ok(Some(match node.op() {
+            "Identity" => self.places(input)?,
+            "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => {
+                let shape = graph.shape(tensor)?;
+                let places = self.places(input)?;
+                let places = places.as_standard_layout().into_owned();
+                places.into_shape_with_order(IxDyn(shape))?
+            }
+            "Transpose" => {
+                let places = self.places(input)?;
+                let order: Option<Vec<usize>> = match node.ints("perm") {
+                    Some(perm) => perm
+                        .iter()
+                        .map(|&axis| place(axis, places.ndim()))
+                        .collect(),
+                    None => Some((0..places.ndim()).rev().collect()),
+                };
+                let order = order.filter(|order| {
+                    let mut sorted = order.clone();
+                    sorted.sort_unstable();
+                    sorted.iter().copied().eq(0..places.ndim())
+                });
+                places.permuted_axes(order.context("its order is none")?)
+            }
+            "Concat" => {
+                let parts = node.input.iter().map(|part| self.places(part));
+                let parts: Vec<_> = parts.collect::<Result<_>>()?;
+                let rank = parts.first().context("it has no input")?.ndim();
+                let axis = place(node.int("axis", 0), rank).context("its axis")?;
+                let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
+                concatenate(Axis(axis), &views)?
+            }
+            "Slice"
+                if node.input_at(4).is_none_or(|steps| {
+                    let steps = graph.constant_int64s(steps);
+                    steps.is_ok_and(|steps| steps.iter().all(|&step| step == 1))
+                }) =>
+            {
+                let mut places = self.places(input)?;
+                let list =
+                    |index: usize| graph.constant_int64s(node.input_at(index).unwrap_or_default());
+                let (starts, ends) = (list(1)?, list(2)?);
+                let axes = match node.input_at(3) {
+                    Some(_) => list(3)?,
+                    None => (0..starts.len() as i64).collect(),
+                };
+                for ((&start, &end), &axis) in starts.iter().zip(&ends).zip(&axes) {
+                    let axis = place(axis, places.ndim()).context("its axes")?;
+                    let size = places.len_of(Axis(axis));
+                    let (start, end) = bounds(start, end, size).context("its bounds")?;
+                    let kept = Slice::from(start..end.max(start));
+                    places = places.slice_axis(Axis(axis), kept).into_owned();
+                }
+                places
+            }
+            _ => return Ok(None),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Attribute;
+    use super::super::emit::tests::small_graph;
+
+    #[test]
+    fn numbers_are_followed_through_what_moves_them() {
+        let graph = small_graph(|e| {
+            let a = e.op("Relu", &["x"], &[]);
+            let b = e.op("Abs", &["x"], &[]);
+            let turned = e.op(
+                "Transpose",
+                &[&a],
+                &[Attribute::Ints("perm", &[0, 1, 3, 2])],
+            );
+            let both = e.op("Concat", &[&b, &turned], &[Attribute::Int("axis", 1)]);
+            let shape = e.int64s(&[1, 8, 4]);
+            let rows = e.op("Reshape", &[&both, &shape], &[]);
+            let bounds = [1, 7].map(|value| e.int64s(&[value]));
+            let axis = e.int64s(&[1]);
+            e.op("Slice", &[&rows, &bounds[0], &bounds[1], &axis], &[])
+        });
+        let origins = graph.origins(graph.outputs().next().unwrap()).unwrap();
+        assert_eq!(origins.places.shape(), [1, 6, 4]);
+        // The second row of Abs's output, then the second row of Relu's transposed one.
+        assert_eq!(origins.places[[0, 0, 1]], (0, 5));
+        assert_eq!(origins.places[[0, 4, 2]], (1, 9));
+        assert_eq!(origins.sources.len(), 2);
+    }
+}
