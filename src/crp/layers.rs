@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result};
 
+use super::flow;
 use crate::onnx::{Graph, NodeExt, describe};
 
 /// What a linear layer is for.
@@ -62,7 +63,7 @@ impl FromStr for LayerType {
 pub fn override_types(types: &mut LayerTypes, overrides: &BTreeMap<String, String>) -> Result<()> {
     for (tensor, layer_type) in overrides {
         let found = types.get_mut(tensor).with_context(|| {
-            format!("[layer_types] of the manifest: no convolution writes '{tensor}'; 'ssdcrp inspect' lists the layers")
+            format!("[layer_types] of the manifest: no linear layer writes '{tensor}'; 'ssdcrp inspect' lists the layers")
         })?;
         *found = layer_type
             .parse()
@@ -74,7 +75,7 @@ pub fn override_types(types: &mut LayerTypes, overrides: &BTreeMap<String, Strin
 /// The type of each linear layer, by the name of its output tensor.
 pub type LayerTypes = BTreeMap<String, LayerType>;
 
-/// Types of all Conv nodes that the heads' tensors depend on.
+/// Types of all linear layers that relevance of the heads' tensors passes.
 ///
 /// `class_tensors` and `offset_tensors` are the outputs of the heads' last linear layers.
 ///
@@ -99,9 +100,9 @@ pub fn layer_types(
         finest = finest.max(resolution(graph, tapped)?);
     }
     let mut types = LayerTypes::new();
-    for index in graph.ancestors(heads().copied()) {
+    for index in flow::passed(graph, heads().copied()) {
         let node = &graph.nodes()[index];
-        if node.op() != "Conv" {
+        if !flow::is_linear(node) {
             continue;
         }
         let output = node.first_output();

@@ -7,6 +7,7 @@ mod compile;
 mod composite;
 mod diagnosis;
 mod explainer;
+mod flow;
 mod histogram;
 mod layers;
 mod question;

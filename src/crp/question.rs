@@ -126,7 +126,7 @@ impl Asked<'_> {
             Contrast::Class(name) => self.against(class, self.model.manifest.class_named(name)?)?,
         };
         let logits = self.forward.logits.row(self.default_box);
-        let first = self.location.shape * self.model.manifest.labels.len();
+        let head = &self.model.heads[self.location.head];
         let weights =
             std::iter::once((class, 1.0)).chain(others.into_iter().map(|(k, share)| (k, -share)));
         let values = weights.map(|(k, weight)| {
@@ -135,11 +135,11 @@ impl Asked<'_> {
             } else {
                 1.0
             };
-            (first + k, weight * start)
+            (head.class_channel(self.location.shape, k), weight * start)
         });
         Ok(Question {
             seed: HeadSeed {
-                tensor: self.model.heads[self.location.head].class_tensor.clone(),
+                tensor: head.class_tensor.clone(),
                 cell: [self.location.row, self.location.col],
                 values: values.collect(),
             },
@@ -312,12 +312,13 @@ impl Asked<'_> {
         words: String,
     ) -> Question {
         let output = &self.model.manifest.output;
-        let values = parts
-            .into_iter()
-            .map(|(shape, offset, relevance)| (shape * 4 + output.column(offset), relevance));
+        let head = &self.model.heads[self.location.head];
+        let values = parts.into_iter().map(|(shape, offset, relevance)| {
+            (head.offset_channel(shape, output.column(offset)), relevance)
+        });
         Question {
             seed: HeadSeed {
-                tensor: self.model.heads[self.location.head].offset_tensor.clone(),
+                tensor: head.offset_tensor.clone(),
                 cell: [self.location.row, self.location.col],
                 values: values.collect(),
             },

@@ -1,13 +1,15 @@
-//! Activations pass relevance through: what y receives, z receives.
+//! Activations, gates and norms pass relevance through: what y receives, z receives.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::{Compiler, Share};
+use crate::crp::flow;
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 
 pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share) -> Result<()> {
-    let input = node.input_at(0).context("it has no input")?;
-    compiler.give(input, share);
+    for input in flow::explained(compiler.graph, node)? {
+        compiler.give(input, share.clone());
+    }
     Ok(())
 }
 
@@ -17,14 +19,15 @@ pub(super) fn is_non_negative(graph: &Graph, tensor: &str) -> bool {
         return false;
     };
     match node.op() {
-        "Relu" | "Sigmoid" | "Softmax" => true,
+        "Relu" | "Sigmoid" | "HardSigmoid" | "Softmax" => true,
         "Clip" => node
             .input_at(1)
             .and_then(|low| graph.constant(low).ok())
             .is_some_and(|low| low.data.iter().all(|&value| value >= 0.0)),
-        "MaxPool" => node
+        "MaxPool" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "Slice" => node
             .input_at(0)
             .is_some_and(|input| is_non_negative(graph, input)),
+        "Concat" => node.input.iter().all(|input| is_non_negative(graph, input)),
         _ => false,
     }
 }

@@ -1,6 +1,6 @@
-//! Residual sums y = a + b share their relevance between a and b, by value or by magnitude.
+//! Residual sums y = a + b + … share their relevance among the summands, by value or by magnitude.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::{Compiler, Share};
 use crate::crp::composite::AddRule;
@@ -13,15 +13,15 @@ pub(super) fn propagate(
     share: Share,
     rule: AddRule,
 ) -> Result<()> {
-    let a = node.input_at(0).context("it has no first input")?;
-    let b = node.input_at(1).context("it has no second input")?;
-    let shapes = [compiler.graph.shape(a)?, compiler.graph.shape(b)?];
-    ensure!(
-        shapes[0] == shapes[1] && !compiler.graph.is_constant(a) && !compiler.graph.is_constant(b),
-        "only the sum of two feature maps of one shape is supported, found {:?} and {:?}",
-        shapes[0],
-        shapes[1]
-    );
+    let inputs: Vec<&str> = node.input.iter().map(String::as_str).collect();
+    let shape = compiler.graph.shape(node.first_output())?;
+    for input in &inputs {
+        let found = compiler.graph.shape(input)?;
+        ensure!(
+            found == shape && !compiler.graph.is_constant(input),
+            "only the sum of feature maps of one shape is supported, found {found:?} in a sum of {shape:?}"
+        );
+    }
     let stabiliser = compiler.emitter.scalar(STABILISER);
     match rule {
         AddRule::Proportional => {
@@ -32,7 +32,7 @@ pub(super) fn propagate(
                 let denominator = compiler.stabilised(node.first_output(), &stabiliser);
                 compiler.divided(&share, &denominator)
             };
-            for input in [a, b] {
+            for &input in &inputs {
                 let base = Some(input.to_owned());
                 compiler.give(
                     input,
@@ -44,12 +44,12 @@ pub(super) fn propagate(
             }
         }
         AddRule::Magnitude => {
-            let magnitudes = [a, b].map(|input| compiler.emitter.op("Abs", &[input], &[]));
-            let sum = compiler
-                .emitter
-                .op("Add", &[&magnitudes[0], &magnitudes[1]], &[]);
-            let sum = compiler.emitter.op("Add", &[&sum, &stabiliser], &[]);
-            for input in [a, b] {
+            let mut sum = stabiliser;
+            for input in &inputs {
+                let magnitude = compiler.emitter.op("Abs", &[input], &[]);
+                sum = compiler.emitter.op("Add", &[&sum, &magnitude], &[]);
+            }
+            for &input in &inputs {
                 let sign = compiler.emitter.op("Sign", &[input], &[]);
                 let factor = compiler.emitter.op("Div", &[&sign, &sum], &[]);
                 let coefficient = compiler.scaled(&share, &factor);

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 
+use super::linear::Linear;
 use crate::crp::rules::WeightPart;
 use crate::onnx::{Attribute, Emitter, Graph, NodeExt, Tensor, proto::NodeProto};
 
@@ -10,11 +11,11 @@ const FEW_CHANNELS: usize = 4;
 
 /// A two-dimensional convolution as the graph has it.
 pub(super) struct Convolution<'a> {
-    pub input: &'a str,
-    pub output: &'a str,
-    pub weight_name: &'a str,
-    pub weight: Tensor,
-    pub input_shape: [usize; 4],
+    input: &'a str,
+    output: &'a str,
+    weight_name: &'a str,
+    weight: Tensor,
+    input_shape: [usize; 4],
     strides: [usize; 2],
     dilations: [usize; 2],
     /// Top, left, bottom, right.
@@ -96,45 +97,6 @@ impl<'a> Convolution<'a> {
         })
     }
 
-    /// Σ_i φ(x)_i·ω(w_ij) for every output j; `bias` is added if given.
-    pub fn forward(
-        &self,
-        emitter: &mut Emitter,
-        x: &str,
-        part: WeightPart,
-        bias: Option<f32>,
-    ) -> String {
-        let weight = self.weight_part(emitter, part);
-        self.forward_with(emitter, x, &weight, bias, self.group)
-    }
-
-    /// The same for φ(x) = 1: what padding leaves of each kernel, summed over its channels.
-    pub fn forward_ones(
-        &self,
-        emitter: &mut Emitter,
-        part: WeightPart,
-        bias: Option<f32>,
-    ) -> String {
-        let [_, _, height, width] = self.input_shape;
-        let ones = emitter.constant_with(&format!("ones:{height}x{width}"), || Tensor {
-            dims: vec![1, 1, height, width],
-            data: vec![1.0; height * width],
-        });
-        let name = format!("{}:{part:?}:summed", self.weight_name);
-        let weight = emitter.constant_with(&name, || {
-            let [outputs, inputs, h, w] = self.weight_dims();
-            let mut data = vec![0.0; outputs * h * w];
-            for (index, &value) in self.weight.data.iter().enumerate() {
-                data[index / (inputs * h * w) * (h * w) + index % (h * w)] += part.apply(value);
-            }
-            Tensor {
-                dims: vec![outputs, 1, h, w],
-                data,
-            }
-        });
-        self.forward_with(emitter, &ones, &weight, bias, 1)
-    }
-
     fn forward_with(
         &self,
         emitter: &mut Emitter,
@@ -162,38 +124,6 @@ impl<'a> Convolution<'a> {
                 Attribute::Int("group", group as i64),
             ],
         )
-    }
-
-    /// Σ_j s_j·ω(w_ij) for every input i. `s` is `[N, outputs, h, w]`, the result has the input's size.
-    pub fn backward(&self, emitter: &mut Emitter, s: &str, part: WeightPart) -> String {
-        match self.turned_pads() {
-            Some(pads) if self.strides == [1, 1] && self.input_shape[1] > FEW_CHANNELS => {
-                let weight = self.turned_weight(emitter, part);
-                let attributes = [
-                    Attribute::Ints("dilations", &self.dilations.map(|v| v as i64)),
-                    Attribute::Ints("pads", &pads.map(|v| v as i64)),
-                    Attribute::Int("group", self.group as i64),
-                ];
-                emitter.op("Conv", &[s, &weight], &attributes)
-            }
-            _ => {
-                let weight = self.weight_part(emitter, part);
-                // What the stride left over at the lower and right edge was read by no output.
-                let rest = [0, 1].map(|axis| {
-                    let extent = self.dilations[axis] * (self.weight.dims[axis + 2] - 1) + 1;
-                    let padded = self.input_shape[axis + 2] + self.pads[axis] + self.pads[axis + 2];
-                    ((padded - extent) % self.strides[axis]) as i64
-                });
-                let attributes = [
-                    Attribute::Ints("strides", &self.strides.map(|v| v as i64)),
-                    Attribute::Ints("dilations", &self.dilations.map(|v| v as i64)),
-                    Attribute::Ints("pads", &self.pads.map(|v| v as i64)),
-                    Attribute::Ints("output_padding", &rest),
-                    Attribute::Int("group", self.group as i64),
-                ];
-                emitter.op("ConvTranspose", &[s, &weight], &attributes)
-            }
-        }
     }
 
     fn weight_part(&self, emitter: &mut Emitter, part: WeightPart) -> String {
@@ -233,6 +163,11 @@ impl<'a> Convolution<'a> {
         std::array::from_fn(|axis| self.weight.dims[axis])
     }
 
+    /// Whether it is a fully connected layer: its way back is a product with the same matrix, of which no turned copy is needed.
+    fn is_dense(&self) -> bool {
+        self.input_shape[2..] == [1, 1] && self.weight.dims[2..] == [1, 1]
+    }
+
     /// The padding with which a turned convolution has the input's size; `None` where the forward padding is wider than the kernel.
     fn turned_pads(&self) -> Option<[usize; 4]> {
         let reach = [0, 1].map(|axis| self.dilations[axis] * (self.weight.dims[axis + 2] - 1));
@@ -244,7 +179,84 @@ impl<'a> Convolution<'a> {
     }
 }
 
-fn sizes<const N: usize>(values: &[i64]) -> Result<[usize; N]> {
+impl Linear for Convolution<'_> {
+    fn input(&self) -> &str {
+        self.input
+    }
+
+    fn output(&self) -> &str {
+        self.output
+    }
+
+    fn forward(
+        &self,
+        emitter: &mut Emitter,
+        x: &str,
+        part: WeightPart,
+        bias: Option<f32>,
+    ) -> String {
+        let weight = self.weight_part(emitter, part);
+        self.forward_with(emitter, x, &weight, bias, self.group)
+    }
+
+    fn forward_ones(&self, emitter: &mut Emitter, part: WeightPart, bias: Option<f32>) -> String {
+        let [_, _, height, width] = self.input_shape;
+        let ones = emitter.constant_with(&format!("ones:{height}x{width}"), || Tensor {
+            dims: vec![1, 1, height, width],
+            data: vec![1.0; height * width],
+        });
+        let name = format!("{}:{part:?}:summed", self.weight_name);
+        let weight = emitter.constant_with(&name, || {
+            let [outputs, inputs, h, w] = self.weight_dims();
+            let mut data = vec![0.0; outputs * h * w];
+            for (index, &value) in self.weight.data.iter().enumerate() {
+                data[index / (inputs * h * w) * (h * w) + index % (h * w)] += part.apply(value);
+            }
+            Tensor {
+                dims: vec![outputs, 1, h, w],
+                data,
+            }
+        });
+        self.forward_with(emitter, &ones, &weight, bias, 1)
+    }
+
+    fn backward(&self, emitter: &mut Emitter, s: &str, part: WeightPart) -> String {
+        match self.turned_pads() {
+            Some(pads)
+                if self.strides == [1, 1]
+                    && self.input_shape[1] > FEW_CHANNELS
+                    && !self.is_dense() =>
+            {
+                let weight = self.turned_weight(emitter, part);
+                let attributes = [
+                    Attribute::Ints("dilations", &self.dilations.map(|v| v as i64)),
+                    Attribute::Ints("pads", &pads.map(|v| v as i64)),
+                    Attribute::Int("group", self.group as i64),
+                ];
+                emitter.op("Conv", &[s, &weight], &attributes)
+            }
+            _ => {
+                let weight = self.weight_part(emitter, part);
+                // What the stride left over at the lower and right edge was read by no output.
+                let rest = [0, 1].map(|axis| {
+                    let extent = self.dilations[axis] * (self.weight.dims[axis + 2] - 1) + 1;
+                    let padded = self.input_shape[axis + 2] + self.pads[axis] + self.pads[axis + 2];
+                    ((padded - extent) % self.strides[axis]) as i64
+                });
+                let attributes = [
+                    Attribute::Ints("strides", &self.strides.map(|v| v as i64)),
+                    Attribute::Ints("dilations", &self.dilations.map(|v| v as i64)),
+                    Attribute::Ints("pads", &self.pads.map(|v| v as i64)),
+                    Attribute::Ints("output_padding", &rest),
+                    Attribute::Int("group", self.group as i64),
+                ];
+                emitter.op("ConvTranspose", &[s, &weight], &attributes)
+            }
+        }
+    }
+}
+
+pub(super) fn sizes<const N: usize>(values: &[i64]) -> Result<[usize; N]> {
     let sizes: Vec<usize> = values
         .iter()
         .map(|&v| u16::try_from(v).map(usize::from).context("impossible"))

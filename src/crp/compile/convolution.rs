@@ -1,9 +1,9 @@
-//! Convolutions under any rule: each group of the rule becomes a denominator, a division and backward convolutions.
+//! Linear layers under any rule: each group of the rule becomes a denominator, a division and ways back through the layer.
 
 use anyhow::Result;
 
 use super::activation::{is_non_negative, rectifies};
-use super::backward::Convolution;
+use super::linear::{self, Linear};
 use super::{Compiler, Share};
 use crate::crp::rules::{Denominator, Epsilon, Gate, Group, InputPart, STABILISER, WeightPart};
 use crate::onnx::proto::NodeProto;
@@ -14,15 +14,15 @@ pub(super) fn propagate(
     share: Share,
     groups: Vec<Group>,
 ) -> Result<()> {
-    let layer = Convolution::read(compiler.graph, node)?;
-    let non_negative = is_non_negative(compiler.graph, layer.input);
+    let layer = linear::read(compiler.graph, node)?;
+    let non_negative = is_non_negative(compiler.graph, layer.input());
     for group in groups {
         let group = if non_negative {
             without_negative_inputs(group)
         } else {
             group
         };
-        propagate_group(compiler, &layer, &share, &group);
+        propagate_group(compiler, layer.as_ref(), &share, &group);
     }
     Ok(())
 }
@@ -38,7 +38,7 @@ fn without_negative_inputs(mut group: Group) -> Group {
     group
 }
 
-fn propagate_group(compiler: &mut Compiler, layer: &Convolution, share: &Share, group: &Group) {
+fn propagate_group(compiler: &mut Compiler, layer: &dyn Linear, share: &Share, group: &Group) {
     let mut per_output = match group.denominator {
         Denominator::Output(epsilon) => share_of_output(compiler, layer, share, epsilon),
         Denominator::NonNegativeTerms => {
@@ -63,7 +63,7 @@ fn propagate_group(compiler: &mut Compiler, layer: &Convolution, share: &Share, 
     }
     let zero = compiler.emitter.scalar(0.0);
     if group.gate != Gate::Always {
-        let negative = compiler.emitter.op("Less", &[layer.output, &zero], &[]);
+        let negative = compiler.emitter.op("Less", &[layer.output(), &zero], &[]);
         let (if_negative, otherwise) = match group.gate {
             Gate::Negative => (&per_output, &zero),
             _ => (&zero, &per_output),
@@ -72,7 +72,7 @@ fn propagate_group(compiler: &mut Compiler, layer: &Convolution, share: &Share, 
             .emitter
             .op("Where", &[&negative, if_negative, otherwise], &[]);
     }
-    let x = layer.input;
+    let x = layer.input();
     let [mut positive, mut negative] = [zero.clone(), zero.clone()];
     for &(part, weight) in &group.terms {
         let back = layer.backward(&mut compiler.emitter, &per_output, weight);
@@ -119,11 +119,11 @@ fn propagate_group(compiler: &mut Compiler, layer: &Convolution, share: &Share, 
 /// R_j / (z_j + ε·sign(z_j)), by the cheapest way that gives the same numbers.
 fn share_of_output(
     compiler: &mut Compiler,
-    layer: &Convolution,
+    layer: &dyn Linear,
     share: &Share,
     epsilon: Epsilon,
 ) -> String {
-    let z = layer.output;
+    let z = layer.output();
     let epsilon = match epsilon {
         Epsilon::Fixed(value) => compiler.emitter.scalar(value),
         Epsilon::Deviations(factor) => deviations(compiler, z, factor),
@@ -172,7 +172,7 @@ fn deviations(compiler: &mut Compiler, z: &str, factor: f32) -> String {
 /// Σ_terms Σ_i φ(x_i)·ω(w_ij), with the stabiliser as the bias of the first convolution if it is given.
 fn sum_of_terms(
     compiler: &mut Compiler,
-    layer: &Convolution,
+    layer: &dyn Linear,
     terms: &[(InputPart, WeightPart)],
     stabiliser: Option<f32>,
 ) -> String {
@@ -191,7 +191,7 @@ fn sum_of_terms(
 
 fn term(
     compiler: &mut Compiler,
-    layer: &Convolution,
+    layer: &dyn Linear,
     part: InputPart,
     weight: WeightPart,
     bias: Option<f32>,
@@ -199,13 +199,13 @@ fn term(
     let emitter = &mut compiler.emitter;
     let input = match part {
         InputPart::One => return layer.forward_ones(emitter, weight, bias),
-        InputPart::Whole => layer.input.to_owned(),
-        InputPart::Positive => emitter.op("Relu", &[layer.input], &[]),
+        InputPart::Whole => layer.input().to_owned(),
+        InputPart::Positive => emitter.op("Relu", &[layer.input()], &[]),
         InputPart::Negative => {
             let zero = emitter.scalar(0.0);
-            emitter.op("Min", &[layer.input, &zero], &[])
+            emitter.op("Min", &[layer.input(), &zero], &[])
         }
-        InputPart::Magnitude => emitter.op("Abs", &[layer.input], &[]),
+        InputPart::Magnitude => emitter.op("Abs", &[layer.input()], &[]),
     };
     layer.forward(emitter, &input, weight, bias)
 }

@@ -8,8 +8,7 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, bail};
 
-use super::backward::Convolution;
-use super::{Compiler, Propagation, Share, max_pool};
+use super::{Compiler, Propagation, Share, linear, max_pool, route};
 use crate::crp::rules::WeightPart;
 use crate::onnx::{NodeExt, describe, proto::NodeProto};
 
@@ -56,10 +55,12 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
     };
     let rescales = matches!(compiler.propagation, Propagation::Derivative(Some(_)));
     match node.op() {
-        "Conv" => {
-            let layer = Convolution::read(compiler.graph, node)?;
+        "Concat" | "Slice" | "Pad" | "Transpose" | "Reshape" | "Flatten" | "Squeeze"
+        | "Unsqueeze" => route::propagate(compiler, node, share)?,
+        "Conv" | "ConvTranspose" | "Resize" => {
+            let layer = linear::read(compiler.graph, node)?;
             let back = layer.backward(&mut compiler.emitter, &share.coefficient, WeightPart::WHOLE);
-            compiler.give(layer.input, whole(back));
+            compiler.give(layer.input(), whole(back));
         }
         "Relu" | "Clip" | "LeakyRelu" => {
             let z = node.input_at(0).context("it has no input")?;

@@ -12,7 +12,11 @@ mod add;
 mod backward;
 mod convolution;
 mod derivative;
+mod interpolation;
+mod linear;
 mod max_pool;
+mod route;
+mod transposed;
 
 use std::collections::HashMap;
 
@@ -21,11 +25,14 @@ use anyhow::{Context, Result, bail, ensure};
 pub use derivative::{Derivative, REFERENCE_INPUT};
 
 use super::composite::Composite;
+use super::flow;
 use super::layers::LayerTypes;
 use crate::onnx::{Emitter, Graph, NodeExt, describe, proto::NodeProto};
 
-/// The operators that relevance can pass through.
-const OPERATORS: &str = "Conv, Relu, Clip, LeakyRelu, MaxPool, Add (and BatchNormalization behind a Conv, Identity, Dropout)";
+/// The operators that relevance can pass through, those that canonicalising replaces among them.
+const OPERATORS: &str = "Conv, ConvTranspose, Gemm and MatMul with constants, BatchNormalization, MaxPool, AveragePool, GlobalAveragePool, ReduceMean over rows and columns, \
+    Relu, LeakyRelu, PRelu, Clip, Sigmoid, HardSigmoid, HardSwish, Elu, Softplus, Tanh, Mish, Add, Sum, Mul by a constant or gate, Div by a constant or norm, LpNormalization, \
+    Concat, Split, Slice, Pad, Resize (nearest, linear), Reshape, Flatten, Squeeze, Unsqueeze, Transpose, Identity, Dropout";
 
 /// A network that computes relevance.
 #[derive(Clone, Debug)]
@@ -132,7 +139,7 @@ impl<'a> Compiler<'a> {
             );
         }
         let mut seen = HashMap::new();
-        for index in graph.ancestors(heads.iter().copied()).into_iter().rev() {
+        for index in flow::passed(graph, heads.iter().copied()).into_iter().rev() {
             let node = &graph.nodes()[index];
             let tensor = node.first_output();
             if let Some(share) = self.take(tensor) {
@@ -169,15 +176,19 @@ impl<'a> Compiler<'a> {
             Propagation::Derivative(_) => return derivative::propagate(self, node, share),
         };
         match node.op() {
-            "Conv" => {
+            _ if flow::is_linear(node) => {
                 let layer_type = types
                     .get(node.first_output())
                     .context("it has no layer type")?;
                 convolution::propagate(self, node, share, composite.groups(*layer_type))
             }
-            "Relu" | "Clip" | "LeakyRelu" => activation::propagate(self, node, share),
+            "Relu" | "Clip" | "LeakyRelu" | "PRelu" | "Sigmoid" | "HardSigmoid" | "HardSwish"
+            | "Elu" | "Softplus" | "Tanh" | "Mish" | "LpNormalization" | "Identity" | "Mul"
+            | "Div" => activation::propagate(self, node, share),
+            "Concat" | "Slice" | "Pad" | "Transpose" | "Reshape" | "Flatten" | "Squeeze"
+            | "Unsqueeze" | "Resize" => route::propagate(self, node, share),
             "MaxPool" => max_pool::propagate(self, node, share),
-            "Add" => add::propagate(self, node, share, composite.add),
+            "Add" | "Sum" => add::propagate(self, node, share, composite.add),
             operator => bail!(
                 "the operator {operator} is not supported on the way from a head to the picture; supported: {OPERATORS}"
             ),

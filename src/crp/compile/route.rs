@@ -1,0 +1,239 @@
+//! Operators that move numbers and change none (Concat, Slice, Pad, Transpose, Reshape and its like, resizing to the nearest): relevance goes back where its number came from.
+
+use anyhow::{Context, Result, ensure};
+
+use super::interpolation::Interpolation;
+use super::linear::Linear;
+use super::{Compiler, Share};
+use crate::crp::rules::WeightPart;
+use crate::onnx::{Attribute, NodeExt, axis, proto::NodeProto, slice_bounds};
+
+/// What of an output goes back to an input.
+type Back<'a> = Box<dyn Fn(&mut Compiler, &str) -> Result<String> + 'a>;
+
+/// Sends relevance through `node` back to each of the inputs that it came from.
+pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share) -> Result<()> {
+    let output = node.first_output();
+    if node.op() == "Concat" {
+        let shape = compiler.graph.shape(output)?.to_vec();
+        let along = axis(node.int("axis", 0), shape.len()).context("its axis")?;
+        ensure!(along > 0, "it joins along the batch");
+        let mut start = 0;
+        for input in &node.input {
+            let size = compiler.graph.shape(input)?[along];
+            if !compiler.graph.is_constant(input) {
+                let (from, to) = (start as i64, (start + size) as i64);
+                let back: Back = Box::new(move |compiler, tensor| {
+                    let e = &mut compiler.emitter;
+                    let bounds = [from, to, along as i64].map(|value| e.int64s(&[value]));
+                    let [from, to, along] = &bounds;
+                    Ok(e.op("Slice", &[tensor, from, to, along], &[]))
+                });
+                give(compiler, input, output, &share, &back)?;
+            }
+            start += size;
+        }
+        return Ok(());
+    }
+    let input = node.input_at(0).context("it has no input")?;
+    let back: Back = match node.op() {
+        "Slice" => slice(compiler, node, input)?,
+        "Pad" => pad(compiler, node, input)?,
+        "Transpose" => transpose(compiler, node, input)?,
+        "Resize" => {
+            let layer = Interpolation::read(compiler.graph, node)?;
+            Box::new(move |compiler, tensor| {
+                Ok(layer.backward(&mut compiler.emitter, tensor, WeightPart::WHOLE))
+            })
+        }
+        _ => reshape(compiler, node, input)?,
+    };
+    give(compiler, input, output, &share, &back)
+}
+
+/// An output's number is its input's: the coefficient goes back, and the base is the input instead of the output.
+fn give(
+    compiler: &mut Compiler,
+    input: &str,
+    output: &str,
+    share: &Share,
+    back: &Back,
+) -> Result<()> {
+    let share = if share.base.as_deref() == Some(output) {
+        Share {
+            coefficient: back(compiler, &share.coefficient)?,
+            base: Some(input.to_owned()),
+        }
+    } else {
+        let relevance = compiler.materialise(share);
+        Share {
+            coefficient: back(compiler, &relevance)?,
+            base: None,
+        }
+    };
+    compiler.give(input, share);
+    Ok(())
+}
+
+fn reshape<'a>(compiler: &Compiler, node: &NodeProto, input: &str) -> Result<Back<'a>> {
+    let before = compiler.graph.shape(input)?;
+    let after = compiler.graph.shape(node.first_output())?;
+    ensure!(
+        before.first() == Some(&1) && after.first() == Some(&1) && !before.contains(&0),
+        "it reshapes {before:?} to {after:?}: the first axis has to stay the batch"
+    );
+    // 0 keeps the batch, which is as large as there are targets.
+    let rest = before[1..].iter().map(|&d| d as i64);
+    let sizes: Vec<i64> = std::iter::once(0).chain(rest).collect();
+    Ok(Box::new(move |compiler, tensor| {
+        let sizes = compiler.emitter.int64s(&sizes);
+        Ok(compiler.emitter.op("Reshape", &[tensor, &sizes], &[]))
+    }))
+}
+
+fn transpose<'a>(compiler: &Compiler, node: &NodeProto, input: &str) -> Result<Back<'a>> {
+    let rank = compiler.graph.shape(input)?.len();
+    let perm: Vec<i64> = match node.ints("perm") {
+        Some(perm) => perm.to_vec(),
+        None => (0..rank as i64).rev().collect(),
+    };
+    ensure!(
+        perm.first() == Some(&0),
+        "it moves the batch away from the first axis, with the order {perm:?}"
+    );
+    let position = |axis: usize| perm.iter().position(|&p| p == axis as i64);
+    let inverse: Option<Vec<i64>> = (0..rank).map(|a| Some(position(a)? as i64)).collect();
+    let inverse = inverse.with_context(|| format!("its order {perm:?} is none"))?;
+    Ok(Box::new(move |compiler, tensor| {
+        let order = [Attribute::Ints("perm", &inverse)];
+        Ok(compiler.emitter.op("Transpose", &[tensor], &order))
+    }))
+}
+
+fn pad<'a>(compiler: &Compiler, node: &NodeProto, input: &str) -> Result<Back<'a>> {
+    let graph = compiler.graph;
+    let mode = node.string("mode").unwrap_or("constant");
+    ensure!(
+        mode == "constant",
+        "it pads with the mode '{mode}', which repeats inputs: only 'constant' is supported"
+    );
+    ensure!(
+        node.input_at(3).is_none(),
+        "its axes are not supported: export with opset 17"
+    );
+    let shape = graph.shape(input)?.to_vec();
+    let pads = graph.constant_int64s(node.input_at(1).context("it has no pads")?)?;
+    ensure!(
+        pads.len() == 2 * shape.len() && pads[0] == 0 && pads[shape.len()] == 0,
+        "its pads are {pads:?} for {shape:?}"
+    );
+    ensure!(
+        pads.iter().all(|&pad| pad >= 0),
+        "it cuts off with negative pads {pads:?}: use Slice"
+    );
+    Ok(Box::new(move |compiler, tensor| {
+        let e = &mut compiler.emitter;
+        let axes: Vec<i64> = (1..shape.len() as i64).collect();
+        let starts = &pads[1..shape.len()];
+        let ends: Vec<i64> = starts
+            .iter()
+            .zip(&shape[1..])
+            .map(|(start, &size)| start + size as i64)
+            .collect();
+        let bounds = [starts, &ends, &axes].map(|values| e.int64s(values));
+        let [starts, ends, axes] = &bounds;
+        Ok(e.op("Slice", &[tensor, starts, ends, axes], &[]))
+    }))
+}
+
+/// Along one axis of a slice.
+struct Cut {
+    axis: usize,
+    start: usize,
+    step: usize,
+    /// Sizes before and after.
+    sizes: [usize; 2],
+}
+
+fn slice<'a>(compiler: &Compiler, node: &NodeProto, input: &str) -> Result<Back<'a>> {
+    let graph = compiler.graph;
+    let before = graph.shape(input)?.to_vec();
+    let after = graph.shape(node.first_output())?.to_vec();
+    let list = |index: usize, what: &str| {
+        let name = node.input_at(index);
+        graph.constant_int64s(name.with_context(|| format!("it has no {what}"))?)
+    };
+    let (starts, ends) = (list(1, "starts")?, list(2, "ends")?);
+    let axes = match node.input_at(3) {
+        Some(_) => list(3, "axes")?,
+        None => (0..starts.len() as i64).collect(),
+    };
+    let steps = match node.input_at(4) {
+        Some(_) => list(4, "steps")?,
+        None => vec![1; starts.len()],
+    };
+    let mut cuts = Vec::new();
+    for (index, &along) in axes.iter().enumerate() {
+        let along = axis(along, before.len()).with_context(|| format!("its axes are {axes:?}"))?;
+        let step = steps.get(index).and_then(|&s| usize::try_from(s).ok());
+        let step = step.filter(|&s| s > 0).with_context(|| {
+            format!("its steps are {steps:?}: only positive ones are supported")
+        })?;
+        let (start, end) = starts
+            .get(index)
+            .zip(ends.get(index))
+            .context("its bounds")?;
+        let (start, _) = slice_bounds(*start, *end, before[along]).context("its bounds")?;
+        let sizes = [before[along], after[along]];
+        ensure!(sizes[1] > 0, "it keeps nothing");
+        if sizes[0] == sizes[1] {
+            continue;
+        }
+        ensure!(along > 0, "it cuts the batch");
+        cuts.push(Cut {
+            axis: along,
+            start,
+            step,
+            sizes,
+        });
+    }
+    Ok(Box::new(move |compiler, tensor| {
+        let e = &mut compiler.emitter;
+        let zero = e.scalar(0.0);
+        let rank = before.len();
+        let mut tensor = tensor.to_owned();
+        let mut shape = after.clone();
+        for cut in &cuts {
+            let Cut {
+                axis,
+                start,
+                step,
+                sizes: [whole, kept],
+            } = *cut;
+            let mut spread = kept;
+            if step > 1 {
+                // Each number is followed by step − 1 zeros: along an axis of its own first, then flattened.
+                let behind = e.int64s(&[axis as i64 + 1]);
+                tensor = e.op("Unsqueeze", &[&tensor, &behind], &[]);
+                let mut pads = vec![0; 2 * (rank + 1)];
+                pads[rank + 1 + axis + 1] = step as i64 - 1;
+                let pads = e.int64s(&pads);
+                tensor = e.op("Pad", &[&tensor, &pads, &zero], &[]);
+                spread = kept * step;
+                shape[axis] = spread;
+                let rest = shape[1..].iter().map(|&d| d as i64);
+                let sizes: Vec<i64> = std::iter::once(0).chain(rest).collect();
+                let sizes = e.int64s(&sizes);
+                tensor = e.op("Reshape", &[&tensor, &sizes], &[]);
+            }
+            // The zeros behind the last number may reach beyond the end: a negative pad cuts them off.
+            let mut pads = vec![0; 2 * rank];
+            pads[axis] = start as i64;
+            pads[rank + axis] = whole as i64 - start as i64 - spread as i64;
+            let pads = e.int64s(&pads);
+            tensor = e.op("Pad", &[&tensor, &pads, &zero], &[]);
+            shape[axis] = whole;
+        }
+        Ok(tensor)
+    }))
+}

@@ -1,0 +1,189 @@
+//! Transposed convolutions (ConvTranspose), whose way back is a plain one.
+
+use anyhow::{Context, Result, ensure};
+
+use super::backward::sizes;
+use super::linear::Linear;
+use crate::crp::rules::WeightPart;
+use crate::onnx::{Attribute, Emitter, Graph, NodeExt, Tensor, proto::NodeProto};
+
+/// A two-dimensional transposed convolution as the graph has it.
+pub(super) struct TransposedConvolution<'a> {
+    input: &'a str,
+    output: &'a str,
+    weight_name: &'a str,
+    /// `[inputs, outputs / groups, kernel height, kernel width]`
+    weight: Tensor,
+    input_shape: [usize; 4],
+    outputs: usize,
+    strides: [usize; 2],
+    dilations: [usize; 2],
+    /// Top, left, bottom, right.
+    pads: [usize; 4],
+    output_padding: [usize; 2],
+    group: usize,
+}
+
+impl<'a> TransposedConvolution<'a> {
+    pub fn read(graph: &Graph, node: &'a NodeProto) -> Result<Self> {
+        let input = node.input_at(0).context("it has no input")?;
+        let output = node.first_output();
+        let weight_name = node.input_at(1).context("it has no weights")?;
+        let weight = graph.constant(weight_name)?;
+        let input_shape = graph.feature_map(input)?;
+        let output_shape = graph.feature_map(output)?;
+        ensure!(
+            weight.dims.len() == 4 && !weight.dims.contains(&0),
+            "its weights are {:?}, a two-dimensional transposed convolution has [inputs, outputs, height, width]",
+            weight.dims
+        );
+        ensure!(
+            node.string("auto_pad").is_none_or(|mode| mode == "NOTSET")
+                && node.ints("output_shape").is_none(),
+            "auto_pad and output_shape are not supported for ConvTranspose: export with explicit pads"
+        );
+        let pair = |name: &str, default: &'static [i64]| -> Result<[usize; 2]> {
+            let values = node.ints(name).unwrap_or(default);
+            sizes(values).with_context(|| format!("its {name} are {values:?}"))
+        };
+        let strides = pair("strides", &[1, 1])?;
+        let dilations = pair("dilations", &[1, 1])?;
+        let output_padding = pair("output_padding", &[0, 0])?;
+        let pads = sizes(node.ints("pads").unwrap_or(&[0; 4])).context("its pads")?;
+        let group = usize::try_from(node.int("group", 1)).context("its group is negative")?;
+        let outputs = weight.dims[1] * group;
+        ensure!(
+            group > 0
+                && weight.dims[0] == input_shape[1]
+                && weight.dims[0].is_multiple_of(group)
+                && outputs == output_shape[1],
+            "weights {:?} in {group} groups do not fit {} input and {} output channels",
+            weight.dims,
+            input_shape[1],
+            output_shape[1]
+        );
+        for axis in 0..2 {
+            let extent = dilations[axis] * (weight.dims[axis + 2] - 1) + 1;
+            let whole = (input_shape[axis + 2] - 1) * strides[axis] + extent + output_padding[axis];
+            ensure!(
+                strides[axis] > output_padding[axis]
+                    && output_shape[axis + 2] + pads[axis] + pads[axis + 2] == whole,
+                "its kernel, stride and pads do not lead from {input_shape:?} to {output_shape:?}"
+            );
+        }
+        Ok(Self {
+            input,
+            output,
+            weight_name,
+            weight,
+            input_shape,
+            outputs,
+            strides,
+            dilations,
+            pads,
+            output_padding,
+            group,
+        })
+    }
+
+    fn weight_part(&self, emitter: &mut Emitter, part: WeightPart) -> String {
+        if part == WeightPart::WHOLE {
+            return self.weight_name.to_owned();
+        }
+        emitter.constant_with(&format!("{}:{part:?}", self.weight_name), || Tensor {
+            dims: self.weight.dims.clone(),
+            data: self.weight.data.iter().map(|&w| part.apply(w)).collect(),
+        })
+    }
+
+    fn forward_with(
+        &self,
+        emitter: &mut Emitter,
+        x: &str,
+        weight: &str,
+        bias: Option<f32>,
+        group: usize,
+    ) -> String {
+        let outputs = self.outputs;
+        let bias = bias.map(|value| {
+            let name = format!("bias:{outputs}x{value:e}");
+            emitter.constant_with(&name, || Tensor {
+                dims: vec![outputs],
+                data: vec![value; outputs],
+            })
+        });
+        let inputs: Vec<&str> = [x, weight].into_iter().chain(bias.as_deref()).collect();
+        emitter.op(
+            "ConvTranspose",
+            &inputs,
+            &[
+                Attribute::Ints("strides", &self.strides.map(|v| v as i64)),
+                Attribute::Ints("dilations", &self.dilations.map(|v| v as i64)),
+                Attribute::Ints("pads", &self.pads.map(|v| v as i64)),
+                Attribute::Ints("output_padding", &self.output_padding.map(|v| v as i64)),
+                Attribute::Int("group", group as i64),
+            ],
+        )
+    }
+}
+
+impl Linear for TransposedConvolution<'_> {
+    fn input(&self) -> &str {
+        self.input
+    }
+
+    fn output(&self) -> &str {
+        self.output
+    }
+
+    fn forward(
+        &self,
+        emitter: &mut Emitter,
+        x: &str,
+        part: WeightPart,
+        bias: Option<f32>,
+    ) -> String {
+        let weight = self.weight_part(emitter, part);
+        self.forward_with(emitter, x, &weight, bias, self.group)
+    }
+
+    fn forward_ones(&self, emitter: &mut Emitter, part: WeightPart, bias: Option<f32>) -> String {
+        let [_, _, height, width] = self.input_shape;
+        let ones = emitter.constant_with(&format!("ones:{height}x{width}"), || Tensor {
+            dims: vec![1, 1, height, width],
+            data: vec![1.0; height * width],
+        });
+        // Summed over the inputs of each group, so that one channel of ones stands for all.
+        let name = format!("{}:{part:?}:summed", self.weight_name);
+        let weight = emitter.constant_with(&name, || {
+            let per_input = self.weight.data.len() / self.weight.dims[0];
+            let inputs_per_group = self.weight.dims[0] / self.group;
+            let mut data = vec![0.0; per_input * self.group];
+            for (input, kernels) in self.weight.data.chunks(per_input).enumerate() {
+                let start = input / inputs_per_group * per_input;
+                for (sum, &w) in data[start..start + per_input].iter_mut().zip(kernels) {
+                    *sum += part.apply(w);
+                }
+            }
+            Tensor {
+                dims: vec![1, self.outputs, self.weight.dims[2], self.weight.dims[3]],
+                data,
+            }
+        });
+        self.forward_with(emitter, &ones, &weight, bias, 1)
+    }
+
+    fn backward(&self, emitter: &mut Emitter, s: &str, part: WeightPart) -> String {
+        let weight = self.weight_part(emitter, part);
+        emitter.op(
+            "Conv",
+            &[s, &weight],
+            &[
+                Attribute::Ints("strides", &self.strides.map(|v| v as i64)),
+                Attribute::Ints("dilations", &self.dilations.map(|v| v as i64)),
+                Attribute::Ints("pads", &self.pads.map(|v| v as i64)),
+                Attribute::Int("group", self.group as i64),
+            ],
+        )
+    }
+}

@@ -1,0 +1,145 @@
+//! Which way relevance takes through a graph: of a node's inputs those that are explained, while weights, gates and norms are constants of the picture.
+
+use anyhow::{Result, bail};
+
+use crate::onnx::{Graph, NodeExt, describe, proto::NodeProto};
+
+/// Linear layers of a canonical graph: those that have a layer type and a rule. Resizing to the nearest pixel moves numbers and has none.
+pub(super) fn is_linear(node: &NodeProto) -> bool {
+    match node.op() {
+        "Conv" | "ConvTranspose" => true,
+        "Resize" => node.string("mode") == Some("linear"),
+        _ => false,
+    }
+}
+
+/// The inputs of `node` to which relevance flows.
+///
+/// # Errors
+/// A product or quotient of two feature maps of which neither is known to be a gate or norm.
+pub(super) fn explained<'a>(graph: &Graph, node: &'a NodeProto) -> Result<Vec<&'a str>> {
+    let computed = || {
+        let inputs = node.input.iter().map(String::as_str);
+        inputs.filter(|name| !name.is_empty() && !graph.is_constant(name))
+    };
+    match node.op() {
+        "Mul" => match computed().collect::<Vec<_>>()[..] {
+            [a, b] if a != b => Ok(vec![signal(graph, node, a, b)?]),
+            _ => Ok(computed().take(1).collect()),
+        },
+        "Div" => match computed().collect::<Vec<_>>()[..] {
+            [a, b] if !is_norm(graph, b) => bail!(
+                "it divides '{a}' by '{b}', which is not understood: only division by a constant or by a norm (ReduceL2) is"
+            ),
+            _ => Ok(node.input_at(0).into_iter().collect()),
+        },
+        "Add" | "Sum" | "Concat" => Ok(computed().collect()),
+        _ => Ok(node.input_at(0).into_iter().collect()),
+    }
+}
+
+/// Indices of the nodes that relevance put on `tensors` passes, ascending. Where it is not known which way it takes, it takes all.
+pub(super) fn passed<'a>(graph: &Graph, tensors: impl IntoIterator<Item = &'a str>) -> Vec<usize> {
+    let mut passed = vec![false; graph.nodes().len()];
+    let mut open: Vec<usize> = tensors
+        .into_iter()
+        .filter_map(|t| graph.producer(t))
+        .collect();
+    while let Some(index) = open.pop() {
+        if std::mem::replace(&mut passed[index], true) {
+            continue;
+        }
+        let node = &graph.nodes()[index];
+        let all = || node.input.iter().map(String::as_str).collect();
+        let inputs: Vec<&str> = explained(graph, node).unwrap_or_else(|_| all());
+        open.extend(inputs.into_iter().filter_map(|input| graph.producer(input)));
+    }
+    (0..passed.len()).filter(|&index| passed[index]).collect()
+}
+
+/// Which factor of a·b is the signal, the other one being its gate: what comes from a sigmoid is a gate, and so is what is made of the other factor by an activation
+/// (x·σ(x), and the hard swish x·clip(x + 3)/6 of old exporters).
+fn signal<'a>(graph: &Graph, node: &NodeProto, a: &'a str, b: &'a str) -> Result<&'a str> {
+    let whole = graph.shape(node.first_output())?;
+    let found = match [a, b].map(|factor| is_gate(graph, factor)) {
+        [true, false] => b,
+        [false, true] => a,
+        _ if follows(graph, b, a) => a,
+        _ if follows(graph, a, b) => b,
+        _ => bail!(
+            "it multiplies '{a}' and '{b}', neither or both of which come from a sigmoid: it is not known which one gates the other"
+        ),
+    };
+    if graph.shape(found)? != whole {
+        bail!(
+            "the signal '{found}' is smaller than what gates it in {}",
+            describe(node)
+        );
+    }
+    Ok(found)
+}
+
+/// Whether a tensor comes straight from a sigmoid, but for factors and its shape.
+fn is_gate(graph: &Graph, tensor: &str) -> bool {
+    let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) else {
+        return false;
+    };
+    match node.op() {
+        "Sigmoid" | "HardSigmoid" | "Softmax" => true,
+        "Reshape" | "Unsqueeze" | "Squeeze" | "Expand" | "Transpose" => {
+            node.input_at(0).is_some_and(|input| is_gate(graph, input))
+        }
+        "Mul" | "Div" => {
+            let constant = node.input_at(1).is_some_and(|name| graph.is_constant(name));
+            constant && node.input_at(0).is_some_and(|input| is_gate(graph, input))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a tensor is made of `source` by elementwise operations with constants alone.
+fn follows(graph: &Graph, tensor: &str, source: &str) -> bool {
+    let mut tensor = tensor;
+    while let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) {
+        let mut computed = node.input.iter().filter(|name| !graph.is_constant(name));
+        let elementwise = matches!(
+            node.op(),
+            "Add"
+                | "Mul"
+                | "Div"
+                | "Clip"
+                | "Relu"
+                | "Min"
+                | "Max"
+                | "Sigmoid"
+                | "HardSigmoid"
+                | "Tanh"
+                | "Softplus"
+        );
+        let (Some(input), None, true) = (computed.next(), computed.next(), elementwise) else {
+            return false;
+        };
+        if input == source {
+            return true;
+        }
+        tensor = input;
+    }
+    false
+}
+
+/// Whether a tensor is a norm of something: a sum or L2 norm along an axis, but for roots, bounds and its shape.
+fn is_norm(graph: &Graph, tensor: &str) -> bool {
+    let mut tensor = tensor;
+    while let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) {
+        match node.op() {
+            "ReduceL2" | "ReduceSumSquare" | "ReduceSum" => return true,
+            "Sqrt" | "Clip" | "Max" | "Add" | "Expand" | "Reshape" | "Unsqueeze" | "Mul"
+            | "Pow" => {}
+            _ => return false,
+        }
+        let computed = node.input.iter().find(|name| !graph.is_constant(name));
+        let Some(input) = computed else { return false };
+        tensor = input;
+    }
+    false
+}
