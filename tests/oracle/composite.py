@@ -6,6 +6,9 @@ convolution. The four layer types are those of Tsunakawa et al. 2019.
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from flow import is_linear, reached
 from rules import Unit, parse_rule
 
 LAYER_TYPES = ("classification", "localization", "high", "low", "pixels")
@@ -81,11 +84,13 @@ def layer_types(network, tensors, classes="class_logits", offsets="box_offsets")
     types |= {node.name: "localization" for node in head_convolutions(network, offsets)}
 
     def cells(tensor):
-        return tensors[tensor].shape[2] * tensors[tensor].shape[3]
+        # A fully connected layer has one.
+        return int(np.prod(tensors[tensor].shape[2:]))
 
     boundary = max(cells(node.inputs[0]) for node in network.nodes if node.name in types)
+    passed = reached(network, [node.outputs[0] for node in network.nodes if node.name in types])
     for node in network.nodes:
-        if node.op == "Conv" and node.name not in types:
+        if is_linear(network, node) and node.name in passed and node.name not in types:
             if reads_the_picture(network, node):
                 types[node.name] = "pixels"
             else:

@@ -1,8 +1,8 @@
 """An ONNX file as a list of nodes, and its forward pass in float64.
 
 In: an ONNX file of the kinds of operators that an SSD is made of. Out: `Network`, whose `forward` keeps every tensor.
-Batch normalisation is folded into its convolution on loading, since the rules are defined on the
-folded weights; nothing else is rewritten.
+What the rules are defined on is joined on loading: batch normalisation with its convolution, a matrix product with the
+Add of its bias, a Pad with zeros with its convolution. Nothing else is rewritten.
 """
 
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+import operators
 from unfold import Window, unfold
 
 
@@ -52,7 +53,9 @@ class Network:
             raise ValueError(f"{path}: one input is expected, found {[value.name for value in inputs]}")
         self.input = inputs[0].name
         self.outputs = [value.name for value in graph.output]
+        self._fold_pads()
         self._fold_batch_normalisation()
+        self._fold_bias()
 
     def _number(self, array):
         return array.astype(self.dtype) if array.dtype.kind == "f" else array
@@ -75,7 +78,7 @@ class Network:
         for norm in [node for node in self.nodes if node.op == "BatchNormalization"]:
             conv = self.producer(norm.inputs[0])
             if conv is None or conv.op != "Conv" or len(self.consumers(norm.inputs[0])) != 1:
-                raise ValueError(f"{norm.name}: only a batch normalisation that alone follows a Conv can be folded")
+                continue
             weight, bias = self.weights(conv)
             gain, shift, mean, variance = (self.constants[name] for name in norm.inputs[1:5])
             factor = gain / np.sqrt(variance + self.dtype(norm.attributes.get("epsilon", 1e-5)))
@@ -86,12 +89,38 @@ class Network:
             conv.outputs = [norm.outputs[0]]
             self.nodes.remove(norm)
 
+    def _fold_bias(self):
+        for product in [node for node in self.nodes if node.op == "MatMul"]:
+            readers = self.consumers(product.outputs[0])
+            if len(readers) != 1 or readers[0].op != "Add":
+                continue
+            bias = next(name for name in readers[0].inputs if name != product.outputs[0])
+            if bias in self.constants:
+                product.inputs.append(bias)
+                product.outputs = readers[0].outputs
+                self.nodes.remove(readers[0])
+
+    def _fold_pads(self):
+        for pad in [node for node in self.nodes if node.op == "Pad"]:
+            value = self.constants[pad.inputs[2]] if len(pad.inputs) > 2 else 0
+            readers = self.consumers(pad.outputs[0])
+            if value != 0 or not readers or any(reader.op != "Conv" for reader in readers):
+                continue
+            _, _, top, left, _, _, bottom, right = (int(size) for size in self.constants[pad.inputs[1]])
+            for reader in readers:
+                own = reader.attributes.get("pads", [0] * 4)
+                reader.attributes["pads"] = [a + b for a, b in zip(own, (top, left, bottom, right))]
+                reader.inputs[0] = pad.inputs[0]
+            self.nodes.remove(pad)
+
     def forward(self, picture):
         """Every tensor by name, for one picture [1, 3, H, W]."""
         tensors = {self.input: picture.astype(self.dtype)}
         for node in self.nodes:
-            arguments = [tensors[name] if name in tensors else self.constants[name] for name in node.inputs if name]
-            tensors[node.outputs[0]] = self.evaluate(node, arguments)
+            # What is left out is None.
+            values = tensors | self.constants | {"": None}
+            made = self.evaluate(node, [values[name] for name in node.inputs])
+            tensors.update(zip(node.outputs, made if node.op == "Split" else [made]))
         return tensors
 
     def evaluate(self, node, arguments):
@@ -106,17 +135,14 @@ class Network:
         if node.op == "Relu":
             return np.maximum(arguments[0], 0)
         if node.op == "Clip":
-            return np.clip(arguments[0], *arguments[1:])
-        if node.op == "Add":
-            return arguments[0] + arguments[1]
+            low, high = (*arguments[1:], None, None)[:2]
+            return np.clip(arguments[0], low, high)
         if node.op in ("Identity", "Dropout"):
             return arguments[0]
-        if node.op == "Transpose":
-            return arguments[0].transpose(node.attributes["perm"])
-        if node.op == "Reshape":
-            return arguments[0].reshape([int(size) for size in arguments[1]])
-        if node.op == "Concat":
-            return np.concatenate(arguments, axis=node.attributes["axis"])
+        if node.op in operators.MOVING:
+            return operators.moved(node, arguments)
+        if node.op in operators.COMPUTING:
+            return operators.COMPUTING[node.op](node, *arguments)
         raise ValueError(f"{node.name}: the oracle does not know the operator {node.op}")
 
     def _conv(self, node, feature_map):

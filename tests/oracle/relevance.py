@@ -7,6 +7,8 @@ at a time, and divided up as the rule says.
 
 import numpy as np
 
+import operators
+from flow import PASSING, explained, is_linear
 from rules import STABILISER, Products, stabilised
 from unfold import Window, fold, unfold
 
@@ -25,13 +27,17 @@ def propagate(network, tensors, types, composite, seed, trace=None):
         relevance.setdefault(tensor, np.zeros_like(tensors[tensor][0]))
         relevance[tensor][channel, row, column] += value
     for node in reversed(network.nodes):
-        arriving = relevance.pop(node.outputs[0], None)
-        if arriving is None:
+        outputs = [relevance.pop(name, None) for name in node.outputs]
+        if all(output is None for output in outputs):
             continue
+        if node.op == "Split":
+            arriving = [np.zeros_like(tensors[name][0]) if r is None else r for name, r in zip(node.outputs, outputs)]
+        else:
+            (arriving,) = outputs
         parts = _through(network, tensors, types, composite, node, arriving)
         if trace:
             trace(node, arriving, parts)
-        for tensor, part in zip(node.inputs, parts):
+        for tensor, part in zip(explained(network, node), parts):
             # A tensor with several consumers gathers what each of them hands back.
             relevance[tensor] = relevance[tensor] + part if tensor in relevance else part
     return relevance.pop(network.input, np.zeros_like(tensors[network.input][0]))
@@ -53,12 +59,15 @@ def _through(network, tensors, types, composite, node, arriving):
                 arriving,
             )
         ]
-    if node.op in ("Relu", "Clip", "Identity", "Dropout"):
+    if is_linear(network, node):
+        rule = composite.rules[types[node.name]]
+        return [linear(rule, network, node, tensors[explained(network, node)[0]], tensors[node.outputs[0]], arriving)]
+    if node.op in PASSING:
         return [arriving]
-    if node.op == "Add":
-        if any(name in network.constants for name in node.inputs):
-            raise ValueError(f"{node.name}: adds a constant; only a residual addition is known")
-        return addition(composite.add, tensors[node.inputs[0]][0], tensors[node.inputs[1]][0], arriving)
+    if node.op in ("Add", "Sum"):
+        return addition(composite.add, [tensors[name][0] for name in node.inputs], arriving)
+    if node.op in operators.MOVING or node.op == "Resize":
+        return moving(network, node, tensors, arriving)
     if node.op == "MaxPool":
         window = Window.of(node, node.attributes["kernel_shape"])
         return [max_pooling(tensors[node.inputs[0]][0], window, arriving)]
@@ -92,12 +101,56 @@ def convolution(rule, x, weight, bias, window, groups, deviation, arriving):
     return fold(handed.reshape(channels, sources.shape[0], -1), sources, x.shape)
 
 
-def addition(rule, a, b, arriving):
-    """Relevance of both summands: in proportion to their values (`prop`) or to their sizes (`abs`)."""
+def linear(rule, network, node, x, z, arriving):
+    """Any linear layer: what it makes of a picture with a single 1, less what it makes of nothing, are the weights of that 1."""
+
+    def run(picture):
+        operands = [picture if name not in network.constants else network.constants[name] for name in node.inputs]
+        return network.evaluate(node, operands).reshape(-1)
+
+    bias = run(np.zeros_like(x))
+    one_each = np.eye(x.size, dtype=x.dtype).reshape(x.size, *x.shape)
+    weight = np.stack([run(picture) - bias for picture in one_each], axis=1)
+    # What remains of the bias after the difference is no weight.
+    weight[np.abs(weight) < 1e-6 * np.abs(weight).max()] = 0
+    layer = Products(
+        z=(weight * x.reshape(1, -1))[None, :, :, None],
+        w=weight[None, :, :, None],
+        bias=bias.reshape(1, -1, 1, 1),
+        inside=(weight != 0)[None, :, :, None],
+        deviation=z.std(),
+    )
+    return (rule.shares(layer)[0, :, :, 0] * arriving.reshape(-1, 1)).sum(axis=0).reshape(x.shape[1:])
+
+
+def moving(network, node, tensors, arriving):
+    """Numbers that say where they come from are sent through the operator; relevance goes back to there."""
+    names = explained(network, node)
+    addresses, start = {}, 1
+    for name in names:
+        size = tensors[name].size
+        addresses[name] = np.arange(start, start + size).reshape(tensors[name].shape)
+        start += size
+    # Address 0 is what comes from none of them: constants and padding.
+    operands = [addresses.get(name, network.constants.get(name)) for name in node.inputs]
+    if node.op == "Concat":
+        operands = [addresses.get(name, np.zeros_like(network.constants.get(name), dtype=int)) for name in node.inputs]
+    if node.op == "Pad":
+        operands[2:] = [0]
+    sent = operators.nearest(node, operands) if node.op == "Resize" else operators.moved(node, operands)
+    pairs = zip(sent, arriving) if node.op == "Split" else [(sent, arriving)]
+    gathered = np.zeros(start, dtype=tensors[names[0]].dtype)
+    for places, part in pairs:
+        np.add.at(gathered, places.reshape(-1), part.reshape(-1))
+    return [gathered[addresses[name][0]] for name in names]
+
+
+def addition(rule, parts, arriving):
+    """Relevance of all summands: in proportion to their values (`prop`) or to their sizes (`abs`)."""
     if rule == "abs":
-        a, b = np.abs(a), np.abs(b)
-        return [part / (a + b + STABILISER) * arriving for part in (a, b)]
-    return [part / stabilised(a + b) * arriving for part in (a, b)]
+        parts = [np.abs(part) for part in parts]
+        return [part / (sum(parts) + STABILISER) * arriving for part in parts]
+    return [part / stabilised(sum(parts)) * arriving for part in parts]
 
 
 def max_pooling(x, window, arriving):

@@ -41,8 +41,8 @@ class SmallNet:
 class Builder:
     """Adds operators one after the other; every method returns the name of the tensor that it makes."""
 
-    def __init__(self, name, height, width, seed):
-        self.name, self.size = name, (height, width)
+    def __init__(self, name, height, width, seed, opset=13):
+        self.name, self.size, self.opset = name, (height, width), opset
         self.random = np.random.default_rng(seed)
         self.nodes, self.constants, self.heads = [], [], []
 
@@ -66,6 +66,39 @@ class Builder:
         return self.add(
             "Conv", inputs, name, kernel_shape=kernel, pads=pads, strides=strides, dilations=dilations, group=group
         )
+
+    def normal(self, shape, deviation=None):
+        """Random weights; without a deviation one that keeps the size of what passes."""
+        inputs = max(shape) if isinstance(shape, tuple) else shape
+        return self.random.normal(0, deviation or np.sqrt(2 / inputs), shape).astype(np.float32)
+
+    def ints(self, name, values):
+        return self.constant(name, np.array(values, np.int64))
+
+    def split(self, inputs, outputs, axis):
+        self.nodes.append(helper.make_node("Split", inputs, outputs, name=f"{inputs[0]}.split", axis=axis))
+
+    def slice(self, name, x, axis, start, end, step=1):
+        bounds = {"start": start, "end": end, "axis": axis, "step": step}
+        return self.add("Slice", [x, *(self.ints(f"{name}.{key}", [value]) for key, value in bounds.items())], name)
+
+    def resize(self, name, x, channels=None, scales=None, sizes=None, **attributes):
+        """By `scales`, or to `sizes` of so many channels; both are (rows, columns)."""
+        if sizes:
+            operands = ["", "", self.ints(f"{name}.sizes", [1, channels, *sizes])]
+        else:
+            operands = ["", self.constant(f"{name}.scales", np.array([1, 1, *scales], np.float32))]
+        return self.add("Resize", [x, *operands], name, **attributes)
+
+    def conv_transpose(self, name, x, channels, kernel, pads, strides=(1, 1), dilations=(1, 1), extra=(0, 0), group=1,
+                       bias=0.3):  # fmt: skip
+        """A transposed convolution; `channels` is (in, out), `extra` the output padding."""
+        shape = (channels[0], channels[1] // group, kernel, kernel)
+        inputs = [x, self.constant(f"{name}.weight", self.normal(shape, np.sqrt(2 / (shape[0] * kernel))))]
+        if bias:
+            inputs.append(self.constant(f"{name}.bias", self.normal(channels[1], bias)))
+        return self.add("ConvTranspose", inputs, name, kernel_shape=(kernel, kernel), pads=pads, strides=strides,
+                        dilations=dilations, output_padding=extra, group=group)  # fmt: skip
 
     def relu(self, x):
         return self.add("Relu", [x], f"{x}.relu")
@@ -109,7 +142,7 @@ class Builder:
             outputs.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, [1, None, columns]))
         image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, *self.size])
         graph = helper.make_graph(self.nodes, self.name, [image], outputs, self.constants)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=8)
         onnx.checker.check_model(model)
         picture = self.random.uniform(-1, 1, (1, 3, *self.size)).astype(np.float32)
         return SmallNet(self.name, model, picture, composites, list(unit))
@@ -282,7 +315,167 @@ def lite_heads():
     return b.finish([*PRESETS, rules(high="gamma:0.25", low="flat")], unit=["crp"])
 
 
+def dense():
+    """Fully connected layers: Gemm with its factors, a matrix product with and without a bias, and by pixel."""
+    b = Builder("dense", 8, 6, seed=15)
+    x = b.relu(b.conv("pixels", "image", (3, 5)))
+    weight = b.constant("pixelwise.weight", b.normal((5, 6)))
+    y = b.add("Transpose", [x], "channels_last", perm=(0, 2, 3, 1))
+    y = b.add("MatMul", [y, weight], "pixelwise")
+    y = b.add("Add", [b.constant("pixelwise.bias", b.normal(6, 0.3)), y], "pixelwise.sum")
+    y = b.add("Transpose", [b.relu(y)], "channels_first", perm=(0, 3, 1, 2))
+    x = b.relu(b.conv("high", y, (6, 4), strides=(2, 2)))
+    x = b.add("Flatten", [x], "flat")
+    operands = [b.constant("gemm.weight", b.normal((10, 48))), b.constant("gemm.bias", b.normal(10, 0.3))]
+    x = b.add("Gemm", [x, *operands], "gemm", transB=1, alpha=1.5, beta=0.5)
+    x = b.relu(x)
+    x = b.add("MatMul", [x, b.constant("product.weight", b.normal((10, 6)))], "product")
+    x = b.add("Reshape", [x, b.ints("map", [1, 6, 1, 1])], "mapped")
+    b.head(x, 6, boxes=2)
+    return b.finish([*PRESETS, *(rules(high=rule) for rule in FEATURE_RULES)])
+
+
+def averages():
+    """Averages over windows, with pads that count, and over whole maps."""
+    b = Builder("averages", 11, 12, seed=16)
+    x = b.relu(b.conv("pixels", "image", (3, 5)))
+    x = b.add("AveragePool", [x], "low_pool", kernel_shape=(3, 2), strides=(2, 1), pads=(1, 0, 1, 1), count_include_pad=1)
+    x = b.conv("high", x, (5, 6), strides=(2, 2))
+    x = b.add("AveragePool", [x], "high_pool", kernel_shape=(2, 2), strides=(1, 1))
+    b.head(x, 6, boxes=2)
+    y = b.add("GlobalAveragePool", [x], "global")
+    z = b.add("ReduceMean", [x], "mean", axes=(-1, 2), keepdims=0)
+    z = b.add("Unsqueeze", [z, b.ints("behind", [2, 3])], "mean.map")
+    y = b.add("Concat", [y, z], "means", axis=1)
+    b.head(y, 12, boxes=1)
+    return b.finish([*PRESETS, *(rules(high=rule, low=rule) for rule in FEATURE_RULES)])
+
+
+def averages_at_the_border():
+    """Averages over the inputs that are there alone, and windows that reach over the end."""
+    b = Builder("averages_at_the_border", 9, 10, seed=17)
+    x = b.conv("pixels", "image", (3, 5))
+    x = b.add("AveragePool", [x], "high_pool1", kernel_shape=(3, 3), strides=(2, 2), pads=(1, 1, 1, 1))
+    x = b.add("AveragePool", [x], "high_pool2", kernel_shape=(2, 2), strides=(2, 2), ceil_mode=1)
+    b.head(x, 5, boxes=2)
+    # No epsilon: what it is compared with is the sum before the division by the number of inputs.
+    ratios = [rule for rule in FEATURE_RULES if not rule.startswith("epsilon")]
+    return b.finish([rules(high=rule, low=rule) for rule in ratios])
+
+
+def transposed():
+    """Transposed convolutions: stride, dilation, groups, uneven pads, a rest at the end; signed inputs."""
+    b = Builder("transposed", 8, 10, seed=18)
+    x = b.conv("pixels", "image", (3, 6), strides=(2, 2))
+    x = b.conv_transpose("high1", x, (6, 4), kernel=3, strides=(2, 2), pads=(1, 0, 0, 1), extra=(1, 0))
+    x = b.conv("high2", b.relu(x), (4, 6), strides=(2, 2))
+    x = b.conv_transpose("high3", x, (6, 4), kernel=2, dilations=(2, 1), pads=(1, 0, 1, 1), group=2, bias=0)
+    x = b.add("Relu", [x], "last")
+    b.head(x, 4, boxes=2)
+    return b.finish([*PRESETS, *(rules(high=rule, low=rule) for rule in FEATURE_RULES)])
+
+
+def resizing():
+    """Resizing that interpolates, larger and smaller, by every convention, and to the nearest pixel."""
+    b = Builder("resizing", 9, 7, seed=19)
+    x = b.conv("pixels", "image", (3, 4))
+    x = b.resize("low_up", x, scales=(1.5, 2.0), mode="linear", coordinate_transformation_mode="half_pixel")
+    x = b.conv("low", b.relu(x), (4, 5), strides=(2, 2))
+    x = b.resize("low_corners", x, channels=5, sizes=(8, 6), mode="linear", coordinate_transformation_mode="align_corners")
+    x = b.conv("high1", x, (5, 6), strides=(2, 2))
+    x = b.resize("high_down", x, channels=6, sizes=(3, 2), mode="linear", coordinate_transformation_mode="pytorch_half_pixel")
+    y = b.resize("nearest1", x, scales=(2.0, 2.0), coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+    z = b.resize("nearest2", x, channels=6, sizes=(6, 4), coordinate_transformation_mode="half_pixel")
+    y = b.add("Concat", [y, z], "both", axis=1)
+    y = b.resize("high_plain", y, channels=12, sizes=(4, 4), mode="linear", coordinate_transformation_mode="asymmetric")
+    b.head(b.relu(b.conv("high2", y, (12, 6))), 6, boxes=2)
+    return b.finish([*PRESETS, *(rules(high=rule, low=rule) for rule in FEATURE_RULES)])
+
+
+def gates():
+    """Gated products: squeeze-and-excite, SiLU, the hard swish of old and new exporters; PRelu and LeakyRelu."""
+    b = Builder("gates", 10, 10, seed=20, opset=14)
+    x = b.add("HardSwish", [b.conv("pixels", "image", (3, 6), strides=(2, 2))], "hard_swish")
+    x = b.conv("high1", x, (6, 6))
+    x = b.add("Mul", [b.add("Sigmoid", [x], "sigmoid"), x], "silu")
+    gate = b.add("GlobalAveragePool", [x], "squeeze")
+    gate = b.relu(b.conv("squeeze1", gate, (6, 2), kernel=1, pads=(0,) * 4))
+    gate = b.conv("squeeze2", gate, (2, 6), kernel=1, pads=(0,) * 4)
+    x = b.add("Mul", [x, b.add("HardSigmoid", [gate], "excite", alpha=1 / 6, beta=0.5)], "excited")
+    x = b.conv("high2", x, (6, 6))
+    shifted = b.add("Add", [x, b.constant("three", np.array(3, np.float32))], "shifted")
+    b.constant("zero", np.array(0, np.float32))
+    b.constant("six", np.array(6, np.float32))
+    clipped = b.add("Clip", [shifted, "zero", "six"], "clipped")
+    x = b.add("Div", [b.add("Mul", [x, clipped], "times"), "six"], "old_hard_swish")
+    slope = b.constant("slope", b.random.uniform(0.1, 0.4, (6, 1, 1)).astype(np.float32))
+    x = b.add("PRelu", [b.conv("high3", x, (6, 6)), slope], "prelu")
+    x = b.add("LeakyRelu", [b.conv("high4", x, (6, 6))], "leaky", alpha=0.1)
+    b.head(x, 6, boxes=2)
+    return b.finish([*PRESETS, rules(high="gamma:0.25"), rules(high="abs", pixels="zb:-1,1")])
+
+
+def norms():
+    """L2 normalisation in one operator, as a norm and a quotient, and as a root of a sum of squares; scales."""
+    b = Builder("norms", 9, 8, seed=21)
+    x = b.relu(b.conv("pixels", "image", (3, 6), strides=(2, 2)))
+    scale = b.constant("scale", b.random.uniform(5, 20, (1, 6, 1, 1)).astype(np.float32))
+    x = b.add("Mul", [scale, b.add("LpNormalization", [x], "normed1", axis=1, p=2)], "scaled")
+    x = b.conv("high1", x, (6, 6))
+    norm = b.add("ReduceL2", [x], "norm", axes=(1,))
+    norm = b.add("Clip", [norm, b.constant("least", np.array(1e-6, np.float32))], "norm.clipped")
+    x = b.add("Div", [x, norm], "normed2")
+    x = b.relu(b.conv("high2", x, (6, 6)))
+    squares = b.add("Pow", [x, b.constant("two", np.array(2, np.float32))], "squares")
+    root = b.add("Sqrt", [b.add("ReduceSum", [squares, b.ints("channels", [1])], "sum")], "root")
+    root = b.add("Add", [root, b.constant("tiny", np.array(1e-10, np.float32))], "root.kept")
+    x = b.add("Div", [x, root], "normed3")
+    b.head(x, 6, boxes=2)
+    return b.finish([*PRESETS, rules(high="gamma:0.25"), rules(high="zplus", low="flat")])
+
+
+def moves():
+    """What moves numbers and changes none, on the way and with a sum of three; pads that are no convolution's."""
+    b = Builder("moves", 10, 9, seed=22)
+    x = b.conv("pixels", "image", (3, 8))
+    sizes = b.ints("sizes", [2, 5, 1])
+    first, second, third = (f"part{index}" for index in range(3))
+    b.split([x, sizes], [first, second, third], axis=1)
+    y = b.add("Concat", [third, b.relu(first), second, first], "mixed", axis=-3)
+    y = b.slice("every_other", y, axis=2, start=1, end=2**62, step=2)
+    y = b.slice("end", y, axis=-1, start=-8, end=-1)
+    value = b.constant("value", np.array(0.5, np.float32))
+    y = b.add("Pad", [y, b.ints("around", [0, 1, 0, 2, 0, 0, 1, 0]), value], "padded")
+    y = b.conv("high1", y, (11, 6))
+    z = b.add("Transpose", [y], "turned", perm=(0, 2, 3, 1))
+    z = b.add("Reshape", [z, b.ints("rows", [1, -1, 3, 6])], "rowwise")
+    z = b.add("Transpose", [z], "back", perm=(0, 3, 1, 2))
+    z = b.add("Reshape", [z, b.ints("again", [0, 0, 6, 9])], "as_before")
+    z = b.add("Unsqueeze", [z, b.ints("second", [1])], "unsqueezed")
+    z = b.add("Squeeze", [z, "second"], "squeezed")
+    x = b.add("Sum", [z, b.relu(y), b.conv("high2", y, (6, 6))], "sum")
+    zeros = b.add("Pad", [b.relu(x), b.ints("zeros", [0, 0, 1, 0, 0, 0, 0, 2])], "zeros_around")
+    x = b.relu(b.conv("high3", zeros, (6, 6), pads=(0, 1, 1, 0)))
+    b.head(x, 6, boxes=2)
+    return b.finish([*PRESETS, rules(high="abs", add="prop"), rules(high="flat", low="gamma:0.25"), rules(high="zplus")])
+
+
+def batch_norm_alone():
+    """Batch normalisation, factors and summands that stand behind no convolution; a maximum that rounds up."""
+    b = Builder("batch_norm_alone", 11, 12, seed=23)
+    x = b.relu(b.conv("pixels", "image", (3, 6)))
+    x = b.add("MaxPool", [x], "pool", kernel_shape=(2, 2), strides=(2, 2), ceil_mode=1)
+    x = b.batch_norm("high_norm", x, 6)
+    x = b.conv("high1", b.relu(x), (6, 6))
+    y = b.add("Mul", [b.relu(x), b.constant("factor", b.normal((6, 1, 1)))], "scaled")
+    y = b.add("Add", [y, b.constant("summand", b.normal((1, 6, 1, 1), 0.5))], "high_shifted")
+    x = b.add("Add", [y, x], "sum")
+    b.head(x, 6, boxes=2)
+    return b.finish([*PRESETS, *(rules(high=rule) for rule in FEATURE_RULES)])
+
+
 ALL = (
     stride_pads, dilation, groups, signed_features, pixel_rules, head_rules, residual, consumers, max_pool_2x2,
-    max_pool_3x3, clipped, border, batch_norm_identity, lite_heads,
+    max_pool_3x3, clipped, border, batch_norm_identity, lite_heads, dense, averages, averages_at_the_border, transposed,
+    resizing, gates, norms, moves, batch_norm_alone,
 )  # fmt: skip

@@ -17,6 +17,7 @@ class Window:
     strides: tuple
     dilations: tuple
     pads: tuple
+    ceil: bool = False
 
     @staticmethod
     def of(node, kernel):
@@ -25,13 +26,12 @@ class Window:
         auto_pad = attributes.get("auto_pad", b"NOTSET").decode()
         if auto_pad not in ("NOTSET", "VALID"):
             raise ValueError(f"{node.name}: auto_pad {auto_pad} is not supported, write the pads out")
-        if attributes.get("ceil_mode", 0):
-            raise ValueError(f"{node.name}: ceil_mode is not supported, write the pads out")
         return Window(
             tuple(kernel),
             tuple(attributes.get("strides", (1, 1))),
             tuple(attributes.get("dilations", (1, 1))),
             tuple(attributes.get("pads", (0, 0, 0, 0))),
+            bool(attributes.get("ceil_mode", 0)),
         )
 
     def output_size(self, height, width):
@@ -40,7 +40,12 @@ class Window:
         for axis, extent in enumerate((height, width)):
             begin, end = self.pads[axis], self.pads[axis + 2]
             span = self.dilations[axis] * (self.kernel[axis] - 1) + 1
-            sizes.append((extent + begin + end - span) // self.strides[axis] + 1)
+            room = extent + begin + end - span
+            size = room // self.strides[axis] + 1
+            # Rounded up, as long as the last window begins before the padding at the end.
+            if self.ceil and room % self.strides[axis] and size * self.strides[axis] < extent + begin:
+                size += 1
+            sizes.append(size)
         return tuple(sizes)
 
     def sources(self, height, width):

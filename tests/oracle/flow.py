@@ -1,0 +1,47 @@
+"""Which way relevance takes: the inputs of a node that are explained, and what kind of operator it is.
+
+In: a network and a node. Weights, gates and norms are constants of the picture and receive nothing.
+"""
+
+PASSING = (
+    "Relu", "Clip", "Identity", "Dropout", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid", "HardSwish", "LpNormalization",
+    "Mul", "Div",
+)  # fmt: skip
+# Linear layers but Conv: their weights are found by what they do to pictures with a single 1.
+LINEAR = (
+    "Gemm", "MatMul", "ConvTranspose", "AveragePool", "GlobalAveragePool", "ReduceMean", "BatchNormalization",
+)  # fmt: skip
+
+
+def is_linear(network, node):
+    """Whether a node is a linear layer with a rule of its own."""
+    if node.op == "Resize":
+        return node.attributes.get("mode") == b"linear"
+    if node.op == "Add":
+        return any(name in network.constants for name in node.inputs)
+    return node.op == "Conv" or node.op in LINEAR
+
+
+def explained(network, node):
+    """Names of the inputs that relevance goes to."""
+    computed = [name for name in node.inputs if name and name not in network.constants]
+    if node.op == "Mul" and len(computed) == 2:
+        # What a sigmoid made, of whatever kind, is the gate; in x * clip(x + 3) / 6 the clipped one.
+        gates = [name for name in computed if network.producer(name).op in ("Sigmoid", "HardSigmoid")]
+        gates = gates or [name for name in computed if network.producer(name).op == "Clip"]
+        (gate,) = gates
+        return [name for name in computed if name != gate]
+    if node.op in ("Add", "Sum", "Concat"):
+        return computed
+    return computed[:1]
+
+
+def reached(network, tensors):
+    """Names of the nodes that relevance put on `tensors` comes to."""
+    names, waiting = set(), [network.producer(tensor) for tensor in tensors]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node.name not in names:
+            names.add(node.name)
+            waiting += [network.producer(name) for name in explained(network, node)]
+    return names
