@@ -251,7 +251,7 @@ fn a_manifest_that_does_not_fit_says_what_was_expected() {
         (
             "classes = \"class_logits\"",
             "classes = \"scores\"",
-            "no output 'scores'",
+            "no tensor 'scores'",
         ),
         ("\"teddy bear\", ", "", "90 labels"),
         ("max_scale", "maximum", "maximum"),
@@ -313,7 +313,7 @@ fn a_manifest_can_name_composite_and_layer_types() -> Result<()> {
         ("composite = \"low=round\"", "composite of the manifest"),
         (
             "---[layer_types]\n\"expanded_conv_99\" = \"high\"",
-            "no convolution writes 'expanded_conv_99'",
+            "no linear layer writes 'expanded_conv_99'",
         ),
         (
             "---[layer_types]\n\"expanded_conv_6/expand\" = \"top\"",
@@ -358,9 +358,9 @@ fn compile_with(operator: &str) -> Result<(String, String)> {
 #[test]
 fn an_operator_without_a_rule_is_named_with_its_node() -> Result<()> {
     assert_eq!(compile_with("Relu")?.0, "compiles");
-    let (error, node) = compile_with("Sigmoid")?;
+    let (error, node) = compile_with("Sign")?;
     assert!(
-        error.contains(&format!("Sigmoid node '{node}'")) && error.contains("supported: Conv"),
+        error.contains(&format!("Sign node '{node}'")) && error.contains("supported: Conv"),
         "{error}"
     );
     let (error, node) = compile_with("Erf")?;

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 
 use super::layout::{HeadGrid, Layout};
-use super::manifest::{DefaultBoxes, TensorFlowBoxes};
+use super::manifest::{DefaultBoxes, PriorBoxes, TensorFlowBoxes};
 
 /// A default box by its centre and size, as shares of the picture's width and height (0..1; boxes may reach over the edge).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,6 +35,7 @@ pub fn generate(
     );
     let heads = match spec {
         DefaultBoxes::TensorFlow(boxes) => tensorflow_shapes(boxes, layout.heads.len()),
+        DefaultBoxes::PriorBox(boxes) => return prior_boxes(boxes, layout, input_size),
     };
     let shorter = f64::from(width.min(height));
     let unit = (shorter / f64::from(width), shorter / f64::from(height));
@@ -94,6 +95,64 @@ fn tensorflow_shapes(spec: &TensorFlowBoxes, heads: usize) -> Vec<Vec<Shape>> {
         .collect()
 }
 
+/// Caffe's PriorBox layer (`prior_box_layer.cpp`), in shares of the input.
+fn prior_boxes(
+    spec: &PriorBoxes,
+    layout: &Layout,
+    (width, height): (u32, u32),
+) -> Result<Vec<Vec<DefaultBox>>> {
+    ensure!(
+        spec.sizes.len() == layout.heads.len(),
+        "[default_boxes] has sizes for {} heads, but the network has {}",
+        spec.sizes.len(),
+        layout.heads.len()
+    );
+    let input = [f64::from(width), f64::from(height)];
+    let mut heads = Vec::new();
+    for (head, grid) in layout.heads.iter().enumerate() {
+        // Width and height in pixels.
+        let smaller = f64::from(spec.sizes[head][0]);
+        let mut shapes = vec![[smaller; 2]];
+        if let Some(&larger) = spec.sizes[head].get(1) {
+            shapes.push([(smaller * f64::from(larger)).sqrt(); 2]);
+        }
+        for &ratio in &spec.aspect_ratios[head] {
+            let root = f64::from(ratio).sqrt();
+            shapes.push([smaller * root, smaller / root]);
+            shapes.push([smaller / root, smaller * root]);
+        }
+        ensure!(
+            shapes.len() == grid.shapes,
+            "[default_boxes] makes {} boxes per cell of head {head} ({}x{} cells), but the network has outputs for {}: \
+             check sizes[{head}] and aspect_ratios[{head}]",
+            shapes.len(),
+            grid.rows,
+            grid.cols,
+            grid.shapes
+        );
+        let step = spec.steps.as_ref().map(|steps| f64::from(steps[head]));
+        let cells = [grid.cols, grid.rows];
+        let centre = |axis: usize, cell: usize| {
+            let step = step.unwrap_or(input[axis] / cells[axis] as f64);
+            (cell as f64 + f64::from(spec.offset)) * step / input[axis]
+        };
+        let bound = if spec.clip { 1.0 } else { f64::INFINITY };
+        let mut boxes = Vec::with_capacity(grid.boxes());
+        for row in 0..grid.rows {
+            for col in 0..grid.cols {
+                boxes.extend(shapes.iter().map(|[w, h]| DefaultBox {
+                    cx: centre(0, col).min(bound) as f32,
+                    cy: centre(1, row).min(bound) as f32,
+                    w: (w / input[0]).min(bound) as f32,
+                    h: (h / input[1]).min(bound) as f32,
+                }));
+            }
+        }
+        heads.push(boxes);
+    }
+    Ok(heads)
+}
+
 /// `shapes` at the centre of every cell. `unit` is the input's shorter side as a share of its width and of its height.
 fn tile(grid: &HeadGrid, shapes: &[Shape], unit: (f64, f64)) -> Vec<DefaultBox> {
     let mut boxes = Vec::with_capacity(grid.boxes());
@@ -135,6 +194,93 @@ mod tests {
                 })
                 .to_vec(),
         }
+    }
+
+    #[test]
+    fn prior_boxes_are_those_of_the_paper_s_voc_model() {
+        // The first and last boxes of pytorch-ssd's PriorBox for VOC, and of torchvision's DefaultBoxGenerator for ssd300_vgg16.
+        let heads = [(38, 4), (19, 6), (10, 6), (5, 6), (3, 4), (1, 4)];
+        let layout = Layout {
+            heads: heads
+                .map(|(side, shapes)| HeadGrid {
+                    rows: side,
+                    cols: side,
+                    shapes,
+                })
+                .to_vec(),
+        };
+        let spec = |sizes: [[f32; 2]; 6]| PriorBoxes {
+            sizes: sizes.iter().map(|pair| pair.to_vec()).collect(),
+            aspect_ratios: [
+                &[2.0][..],
+                &[2.0, 3.0],
+                &[2.0, 3.0],
+                &[2.0, 3.0],
+                &[2.0],
+                &[2.0],
+            ]
+            .map(<[f32]>::to_vec)
+            .to_vec(),
+            steps: Some(vec![8.0, 16.0, 32.0, 64.0, 100.0, 300.0]),
+            offset: 0.5,
+            clip: true,
+        };
+        let voc = [
+            [30., 60.],
+            [60., 111.],
+            [111., 162.],
+            [162., 213.],
+            [213., 264.],
+            [264., 315.],
+        ];
+        let boxes = prior_boxes(&spec(voc), &layout, (300, 300))
+            .unwrap()
+            .concat();
+        assert_eq!(boxes.len(), 8732);
+        assert_close(boxes[0], [0.013_333, 0.013_333, 0.1, 0.1]);
+        assert_close(boxes[1], [0.013_333, 0.013_333, 0.141_421, 0.141_421]);
+        assert_close(boxes[2], [0.013_333, 0.013_333, 0.141_421, 0.070_711]);
+        assert_close(boxes[3], [0.013_333, 0.013_333, 0.070_711, 0.141_421]);
+        assert_close(boxes[4 * 37], [1.0, 0.013_333, 0.1, 0.1]);
+        assert_close(boxes[8729], [0.5, 0.5, 0.961_249, 0.961_249]);
+        assert_close(boxes[8730], [0.5, 0.5, 1.0, 0.622_254]);
+        let coco = [
+            [21., 45.],
+            [45., 99.],
+            [99., 153.],
+            [153., 207.],
+            [207., 261.],
+            [261., 315.],
+        ];
+        let boxes = prior_boxes(&spec(coco), &layout, (300, 300))
+            .unwrap()
+            .concat();
+        assert_close(boxes[0], [0.013_333, 0.013_333, 0.07, 0.07]);
+        assert_close(boxes[5776], [0.026_667, 0.026_667, 0.15, 0.15]);
+        assert_close(boxes[5780], [0.026_667, 0.026_667, 0.259_808, 0.086_603]);
+    }
+
+    #[test]
+    fn without_steps_cells_divide_the_input() {
+        let layout = Layout {
+            heads: vec![HeadGrid {
+                rows: 2,
+                cols: 4,
+                shapes: 3,
+            }],
+        };
+        let spec = PriorBoxes {
+            sizes: vec![vec![20.0]],
+            aspect_ratios: vec![vec![4.0]],
+            steps: None,
+            offset: 0.5,
+            clip: false,
+        };
+        let boxes = &prior_boxes(&spec, &layout, (200, 100)).unwrap()[0];
+        assert_close(boxes[0], [0.125, 0.25, 0.1, 0.2]);
+        assert_close(boxes[22], [0.875, 0.75, 0.2, 0.1]);
+        let error = prior_boxes(&spec, &Layout { heads: vec![] }, (200, 100));
+        assert!(error.unwrap_err().to_string().contains("sizes for 1 heads"));
     }
 
     fn assert_close(found: DefaultBox, expected: [f32; 4]) {

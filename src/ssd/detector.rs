@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
-use ndarray::{Array2, Axis, Ix3};
+use anyhow::{Result, bail};
+use ndarray::{Array2, Axis};
 
 use super::detection::{Detection, Predictions, Thresholds};
 use super::model::Model;
@@ -51,10 +51,10 @@ impl Detector {
             bail!("the network has other outputs than logits and offsets");
         };
         let flat = |array: ndarray::ArrayD<f32>| -> Result<Array2<f32>> {
-            let array = array
-                .into_dimensionality::<Ix3>()
-                .context("an output is not [1, D, n]")?;
-            Ok(array.index_axis_move(Axis(0), 0))
+            let [.., boxes, columns] = array.shape()[..] else {
+                bail!("an output is {:?}, not [1, D, n]", array.shape());
+            };
+            Ok(array.into_shape_with_order((boxes, columns))?)
         };
         let columns = self.model.manifest.output.columns();
         Ok(Forward {

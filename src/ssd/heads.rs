@@ -1,6 +1,8 @@
-//! Finds a detector's heads in its graph: from the class and offset outputs back through Concat, Reshape and Transpose to the last linear layer of each scale.
+//! Finds a detector's heads in its graph: each number of the class and offset outputs is followed back to the layer that computes it, and what comes from where says
+//! which feature maps there are, how many boxes a cell has, and which channel means what.
 
 use anyhow::{Context, Result, bail, ensure};
+use ndarray::{ArrayView2, Axis, Ix2, Ix3, Slice};
 
 use super::layout::{HeadGrid, Layout};
 use crate::onnx::{Graph, NodeExt, describe};
@@ -8,115 +10,187 @@ use crate::onnx::{Graph, NodeExt, describe};
 /// One scale of the detector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
-    /// Output of the classification layer, `[1, shapes·K, rows, cols]`; class k of shape a is channel a·K + k.
+    /// Output of the classification layer, `[1, channels, rows, cols]`.
     pub class_tensor: String,
-    /// Output of the localization layer, `[1, shapes·4, rows, cols]`; column q of shape a is channel a·4 + q.
+    /// Output of the localization layer, `[1, channels, rows, cols]`.
     pub offset_tensor: String,
+    class_channels: Channels,
+    offset_channels: Channels,
+}
+
+impl Head {
+    /// The channel of the class tensor that holds the logit of `class` at the boxes of a shape.
+    pub fn class_channel(&self, shape: usize, class: usize) -> usize {
+        self.class_channels.of(shape, class)
+    }
+
+    /// The channel of the offset tensor that holds `column` of the offsets at the boxes of a shape.
+    pub fn offset_channel(&self, shape: usize, column: usize) -> usize {
+        self.offset_channels.of(shape, column)
+    }
+}
+
+/// The channel of each column at each shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Channels {
+    columns: usize,
+    channels: Vec<usize>,
+}
+
+impl Channels {
+    fn of(&self, shape: usize, column: usize) -> usize {
+        self.channels[shape * self.columns + column]
+    }
 }
 
 /// The heads in the order of the outputs, with their grids.
 ///
 /// # Errors
-/// An output that the graph does not have or that is not a concatenation of flattened feature maps; heads whose grids do not belong together.
+/// An output that the graph does not have or that is not put together from feature maps cell by cell; heads whose grids do not belong together.
 pub fn find(
     graph: &Graph,
     classes: &str,
     offsets: &str,
     class_count: usize,
 ) -> Result<(Vec<Head>, Layout)> {
-    let class_tensors = branches(graph, classes)?;
-    let offset_tensors = branches(graph, offsets)?;
+    let class_scales = scales(graph, classes, class_count, "labels of the manifest")?;
+    let offset_scales = scales(graph, offsets, 4, "offsets a box has")?;
     ensure!(
-        class_tensors.len() == offset_tensors.len(),
-        "output '{classes}' comes from {} heads, output '{offsets}' from {}",
-        class_tensors.len(),
-        offset_tensors.len()
+        class_scales.len() == offset_scales.len(),
+        "'{classes}' comes from {} heads, '{offsets}' from {}",
+        class_scales.len(),
+        offset_scales.len()
     );
     let mut heads = Vec::new();
     let mut grids = Vec::new();
-    for (class_tensor, offset_tensor) in class_tensors.into_iter().zip(offset_tensors) {
-        let [_, class_channels, rows, cols] = graph.feature_map(&class_tensor)?;
-        let offset_shape = graph.feature_map(&offset_tensor)?;
-        let shapes = offset_shape[1] / 4;
+    for (class, offset) in class_scales.into_iter().zip(offset_scales) {
         ensure!(
-            offset_shape == [1, shapes * 4, rows, cols] && shapes > 0,
-            "'{offset_tensor}' is {offset_shape:?}: 4 offsets for each box of {rows}x{cols} cells were expected, as '{class_tensor}' has"
+            class.grid == offset.grid,
+            "'{}' has {} and '{}' {}: a head's class scores and offsets belong to the same boxes",
+            class.tensor,
+            in_words(&class.grid),
+            offset.tensor,
+            in_words(&offset.grid)
         );
-        ensure!(
-            class_channels == shapes * class_count,
-            "'{class_tensor}' has {class_channels} channels, {shapes} boxes per cell times {class_count} labels of the manifest are {}",
-            shapes * class_count
-        );
-        grids.push(HeadGrid { rows, cols, shapes });
+        grids.push(class.grid);
         heads.push(Head {
-            class_tensor,
-            offset_tensor,
+            class_tensor: class.tensor,
+            offset_tensor: offset.tensor,
+            class_channels: class.channels,
+            offset_channels: offset.channels,
         });
     }
     Ok((heads, Layout { heads: grids }))
 }
 
-/// The outputs of the convolutions that `output` is put together from, in its order.
-fn branches(graph: &Graph, output: &str) -> Result<Vec<String>> {
-    let producer = graph.producer(output).with_context(|| {
-        let names: Vec<_> = graph.outputs().collect();
-        format!("the graph has no output '{output}': its outputs are {names:?}")
-    })?;
-    let node = &graph.nodes()[producer];
-    let parts: Vec<&str> = if node.op() == "Concat" {
-        let axis = node.int("axis", 0);
-        ensure!(
-            axis == 1 || axis == -2,
-            "{} joins along axis {axis}, default boxes were expected along axis 1",
-            describe(node)
-        );
-        node.input.iter().map(String::as_str).collect()
-    } else {
-        vec![output]
-    };
-    parts
-        .into_iter()
-        .map(|part| linear_layer(graph, output, part))
-        .collect()
+fn in_words(grid: &HeadGrid) -> String {
+    format!(
+        "{} boxes for each of {}x{} cells",
+        grid.shapes, grid.rows, grid.cols
+    )
 }
 
-/// Walks from a flattened head back to the convolution, and checks that channels were moved last on the way.
-fn linear_layer(graph: &Graph, output: &str, flattened: &str) -> Result<String> {
-    let mut tensor = flattened;
-    let mut channels_last = false;
-    loop {
-        let producer = graph.producer(tensor).with_context(|| {
-            format!("output '{output}' reads '{tensor}', which no layer writes")
-        })?;
-        let node = &graph.nodes()[producer];
-        match node.op() {
-            "Conv" => {
-                let [_, _, rows, cols] = graph.feature_map(tensor)?;
-                ensure!(
-                    channels_last || rows * cols == 1,
-                    "the feature map '{tensor}' is flattened without moving its channels last (Transpose 0,2,3,1): \
-                     the order of its default boxes is not known"
-                );
-                return Ok(tensor.to_owned());
-            }
-            "Transpose" => {
-                let order = node.ints("perm").unwrap_or(&[]);
-                ensure!(
-                    order == [0, 2, 3, 1],
-                    "{} has the order {order:?}, [0, 2, 3, 1] was expected before a head is flattened",
-                    describe(node)
-                );
-                channels_last = true;
-            }
-            "Reshape" | "Flatten" => {}
-            _ => bail!(
-                "output '{output}' passes {}: between a head's convolution and the output only Transpose, Reshape, Flatten and Concat are understood. \
-                 Export raw logits and offsets, without softmax, decoding or non-maximum suppression",
-                describe(node)
-            ),
+/// The tensor that holds raw scores where `tensor` names what a softmax or sigmoid makes of them.
+pub fn before_activation<'a>(graph: &'a Graph, tensor: &'a str) -> &'a str {
+    let mut tensor = tensor;
+    while let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) {
+        match (node.op(), node.input_at(0)) {
+            ("Softmax" | "Sigmoid" | "LogSoftmax", Some(input)) => tensor = input,
+            _ => break,
         }
-        tensor = node
-            .input_at(0)
-            .with_context(|| format!("{} has no input", describe(node)))?;
     }
+    tensor
+}
+
+/// What one feature map gives to an output.
+struct Scale {
+    tensor: String,
+    grid: HeadGrid,
+    channels: Channels,
+}
+
+fn scales(graph: &Graph, output: &str, columns: usize, meaning: &str) -> Result<Vec<Scale>> {
+    if graph.producer(output).is_none() {
+        let names: Vec<_> = graph.outputs().collect();
+        bail!(
+            "the graph has no tensor '{output}': its outputs are {names:?}; any other tensor of it can be named too, 'ssdcrp inspect' on the bare file proposes one"
+        );
+    }
+    let origins = graph.origins(output)?;
+    let shape = origins.places.shape().to_vec();
+    let (sources, places) = (&origins.sources, origins.places);
+    let places = match shape.len() {
+        3 if shape[0] == 1 => places.into_dimensionality::<Ix3>()?.remove_axis(Axis(0)),
+        2 => places.into_dimensionality::<Ix2>()?,
+        _ => bail!("'{output}' is {shape:?}, [1, default boxes, {columns}] was expected"),
+    };
+    ensure!(
+        places.ncols() == columns,
+        "'{output}' is {shape:?}, which is {} numbers a box, but there are {columns} {meaning}",
+        places.ncols()
+    );
+    let mut scales = Vec::new();
+    let mut first = 0;
+    while first < places.nrows() {
+        let source = places[[first, 0]].0;
+        let same = |row: &usize| places[[*row, 0]].0 == source;
+        let last = (first..places.nrows()).take_while(same).count() + first;
+        let tensor = &sources[source as usize];
+        let part = places.slice_axis(Axis(0), Slice::from(first..last));
+        scales.push(scale(graph, output, tensor, source, part)?);
+        first = last;
+    }
+    ensure!(!scales.is_empty(), "'{output}' holds no default box");
+    Ok(scales)
+}
+
+/// Checks that a feature map's numbers stand in the order row, column, shape, and reads which channel each is.
+fn scale(
+    graph: &Graph,
+    output: &str,
+    tensor: &str,
+    source: u32,
+    places: ArrayView2<(u32, u32)>,
+) -> Result<Scale> {
+    let node = graph
+        .producer(tensor)
+        .map(|index| &graph.nodes()[index])
+        .with_context(|| format!("'{output}' reads '{tensor}', which no layer writes"))?;
+    ensure!(
+        matches!(node.op(), "Conv" | "ConvTranspose"),
+        "'{output}' passes {}: between a head's last layer and the raw class scores or offsets numbers may only be moved (Transpose, Reshape, Flatten, Concat, …). \
+         Name a tensor before softmax, decoding and non-maximum suppression",
+        describe(node)
+    );
+    let [_, _, rows, cols] = graph.feature_map(tensor)?;
+    let cells = rows * cols;
+    let (boxes, columns) = places.dim();
+    let shapes = boxes / cells;
+    ensure!(
+        shapes > 0 && boxes == shapes * cells,
+        "'{output}' takes {boxes} boxes from '{tensor}', which has {rows}x{cols} cells"
+    );
+    let mut found = Vec::with_capacity(shapes * columns);
+    for shape in 0..shapes {
+        for column in 0..columns {
+            found.push(places[[shape, column]].1 as usize / cells);
+        }
+    }
+    for ((row, column), &(from, index)) in places.indexed_iter() {
+        let channel = found[row % shapes * columns + column];
+        let expected = channel * cells + row / shapes;
+        ensure!(
+            from == source && index as usize == expected,
+            "'{output}' takes the numbers of '{tensor}' in another order than row, column, box of the cell (Transpose 0,2,3,1 before Reshape): \
+             the order of its default boxes is not known"
+        );
+    }
+    Ok(Scale {
+        tensor: tensor.to_owned(),
+        grid: HeadGrid { rows, cols, shapes },
+        channels: Channels {
+            columns,
+            channels: found,
+        },
+    })
 }

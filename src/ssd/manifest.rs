@@ -174,6 +174,32 @@ pub enum Activation {
 pub enum DefaultBoxes {
     /// The TensorFlow Object Detection API's anchors.
     TensorFlow(TensorFlowBoxes),
+    /// Those of Caffe's PriorBox layer, as the SSD paper has them; also pytorch-ssd's, torchvision's and SSD-Tensorflow's.
+    #[serde(rename = "prior-box")]
+    PriorBox(PriorBoxes),
+}
+
+/// Parameters of Caffe's PriorBox layer, one entry a head. A cell has, in this order, a square of the smaller size, a square of √(smaller · larger) and for each aspect
+/// ratio r a box of the smaller size with r and one with 1/r.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriorBoxes {
+    /// Smaller and larger size in pixels of the network's input; a list of one leaves the second square out.
+    pub sizes: Vec<Vec<f32>>,
+    /// Width over height; the reciprocal of each goes without saying.
+    pub aspect_ratios: Vec<Vec<f32>>,
+    /// Distance of cells in pixels of the input; the input's size over the number of cells where it is left out.
+    pub steps: Option<Vec<f32>>,
+    /// Centre of the first cell's boxes in steps.
+    #[serde(default = "half")]
+    pub offset: f32,
+    /// Whether widths, heights and centres are at most the picture's.
+    #[serde(default)]
+    pub clip: bool,
+}
+
+fn half() -> f32 {
+    0.5
 }
 
 /// Parameters of the TensorFlow Object Detection API's `ssd_anchor_generator`, by its names and with its defaults.
@@ -332,7 +358,9 @@ max_detections = 100
         );
         assert_eq!(manifest.output.columns(), [1, 0, 3, 2]);
         assert_eq!(manifest.output.activation, Activation::Sigmoid);
-        let DefaultBoxes::TensorFlow(boxes) = &manifest.default_boxes;
+        let DefaultBoxes::TensorFlow(boxes) = &manifest.default_boxes else {
+            panic!("{:?}", manifest.default_boxes);
+        };
         assert_eq!(boxes.aspect_ratios, [1.0, 2.0, 0.5, 3.0, 0.3333]);
         assert_eq!(manifest.detection.iou_threshold, 0.6);
         assert_eq!(manifest.detection.max_detections, 100);
@@ -365,7 +393,9 @@ aspect_ratios = [1.0]
             (0, [0.1, 0.2])
         );
         assert_eq!(manifest.detection, DetectionSettings::default());
-        let DefaultBoxes::TensorFlow(boxes) = &manifest.default_boxes;
+        let DefaultBoxes::TensorFlow(boxes) = &manifest.default_boxes else {
+            panic!("{:?}", manifest.default_boxes);
+        };
         assert_eq!((boxes.min_scale, boxes.max_scale), (0.2, 0.95));
         assert!(boxes.reduce_boxes_in_lowest_layer);
     }

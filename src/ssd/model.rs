@@ -65,7 +65,7 @@ impl Model {
         })
     }
 
-    fn new(graph: Graph, manifest: Manifest) -> Result<Self> {
+    fn new(graph: Graph, mut manifest: Manifest) -> Result<Self> {
         let (input_name, [_, channels, height, width]) = graph.image_input()?;
         let input_name = input_name.to_owned();
         ensure!(
@@ -73,6 +73,8 @@ impl Model {
             "input '{input_name}' has {channels} channels, a colour picture has 3"
         );
         let input_size = (u32::try_from(width)?, u32::try_from(height)?);
+        let scores = heads::before_activation(&graph, &manifest.output.classes).to_owned();
+        manifest.output.classes = scores;
         let output = &manifest.output;
         let (heads, layout) = heads::find(
             &graph,
@@ -82,17 +84,6 @@ impl Model {
         )?;
         let default_boxes: Vec<_> =
             default_boxes::generate(&manifest.default_boxes, &layout, input_size)?.concat();
-        for (name, columns) in [
-            (&output.classes, manifest.labels.len()),
-            (&output.offsets, 4),
-        ] {
-            let shape = graph.shape(name)?;
-            ensure!(
-                shape == [1, default_boxes.len(), columns],
-                "output '{name}' is {shape:?}, [1, {}, {columns}] was expected",
-                default_boxes.len()
-            );
-        }
         Ok(Self {
             manifest,
             graph,

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use anyhow::{Result, bail, ensure};
 
 use super::{
-    DefaultBoxes, DetectionSettings, Input, Labels, Manifest, Offset, Output, TensorFlowBoxes,
+    DefaultBoxes, DetectionSettings, Input, Labels, Manifest, Offset, Output, PriorBoxes,
+    TensorFlowBoxes,
 };
 
 /// Channels that vary less than this, of 255, are no picture's: the division would only blow up rounding.
@@ -33,6 +34,7 @@ impl Manifest {
         );
         match &self.default_boxes {
             DefaultBoxes::TensorFlow(boxes) => boxes.validate()?,
+            DefaultBoxes::PriorBox(boxes) => boxes.validate()?,
         }
         self.detection.validate()
     }
@@ -150,6 +152,57 @@ impl TensorFlowBoxes {
     }
 }
 
+impl PriorBoxes {
+    fn validate(&self) -> Result<()> {
+        let heads = self.sizes.len();
+        ensure!(
+            heads > 0,
+            "[default_boxes] sizes: expected one pair a head, found none"
+        );
+        let steps = self.steps.as_ref().map_or(heads, Vec::len);
+        for (field, count) in [
+            ("aspect_ratios", self.aspect_ratios.len()),
+            ("steps", steps),
+        ] {
+            ensure!(
+                count == heads,
+                "[default_boxes] {field}: expected one entry a head, as sizes has ({heads}), found {count}"
+            );
+        }
+        let positive = |field: &str, value: f32| {
+            ensure!(
+                value.is_finite() && value > 0.0,
+                "[default_boxes] {field}: expected a positive number, found {value}"
+            );
+            Ok(())
+        };
+        for (head, sizes) in self.sizes.iter().enumerate() {
+            ensure!(
+                (1..=2).contains(&sizes.len()),
+                "[default_boxes] sizes[{head}]: expected one size or two, found {}",
+                sizes.len()
+            );
+            for &size in sizes {
+                positive(&format!("sizes[{head}]"), size)?;
+            }
+        }
+        for (head, ratios) in self.aspect_ratios.iter().enumerate() {
+            for &ratio in ratios {
+                positive(&format!("aspect_ratios[{head}]"), ratio)?;
+            }
+        }
+        for (head, &step) in self.steps.iter().flatten().enumerate() {
+            positive(&format!("steps[{head}]"), step)?;
+        }
+        ensure!(
+            (0.0..=1.0).contains(&self.offset),
+            "[default_boxes] offset: expected a number from 0 to 1, found {}",
+            self.offset
+        );
+        Ok(())
+    }
+}
+
 impl DetectionSettings {
     fn validate(&self) -> Result<()> {
         for (field, value) in [
@@ -172,6 +225,44 @@ impl DetectionSettings {
 #[cfg(test)]
 mod tests {
     use crate::ssd::manifest::tests::error;
+
+    #[test]
+    fn prior_boxes_have_one_entry_a_head() {
+        let tensorflow = "generator = \"tensorflow\"\nmin_scale = 0.2\nmax_scale = 0.95\naspect_ratios = [1.0, 2.0, 0.5, 3.0, 0.3333]\n\
+            interpolated_scale_aspect_ratio = 1.0\nreduce_boxes_in_lowest_layer = true\n";
+        for (fields, message) in [
+            (
+                "sizes = []\naspect_ratios = []",
+                "sizes: expected one pair a head, found none",
+            ),
+            (
+                "sizes = [[30, 60], [60, 111]]\naspect_ratios = [[2]]",
+                "aspect_ratios: expected one entry a head, as sizes has (2), found 1",
+            ),
+            (
+                "sizes = [[30, 60]]\naspect_ratios = [[2]]\nsteps = [8, 16]",
+                "steps: expected one entry a head, as sizes has (1), found 2",
+            ),
+            (
+                "sizes = [[30, 60, 90]]\naspect_ratios = [[2]]",
+                "sizes[0]: expected one size or two, found 3",
+            ),
+            (
+                "sizes = [[30]]\naspect_ratios = [[2, -2]]",
+                "aspect_ratios[0]: expected a positive number, found -2",
+            ),
+            (
+                "sizes = [[30]]\naspect_ratios = [[2]]\noffset = 8",
+                "offset: expected a number from 0 to 1, found 8",
+            ),
+        ] {
+            let found = error(
+                tensorflow,
+                &format!("generator = \"prior-box\"\n{fields}\n"),
+            );
+            assert_eq!(found, format!("a.toml: [default_boxes] {message}"));
+        }
+    }
 
     #[test]
     fn what_makes_no_sense_names_the_field_and_both_values() {
