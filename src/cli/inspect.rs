@@ -1,13 +1,14 @@
 //! `ssdcrp inspect`: a model in; what was understood of it out.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use ssdcrp::crp::{Composite, Explainer};
-use ssdcrp::ssd::Model;
+use ssdcrp::onnx;
+use ssdcrp::ssd::{Model, propose};
 
 use super::{Engine, output, table};
 
@@ -19,12 +20,23 @@ pub struct Inspect {
     /// Rules of propagation, as for explain
     #[arg(long, value_name = "NAME")]
     composite: Option<String>,
+    /// Propose a manifest for a bare ONNX file and write it beside the model, as NAME.toml, unless there is one
+    #[arg(long)]
+    write_manifest: bool,
 }
 
 impl Inspect {
     /// Prints the model.
     pub fn run(&self, engine: &Engine) -> Result<()> {
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
+        let bare = self.file.as_ref().or(engine.model.as_ref());
+        if let Some(path) = bare.filter(|p| !p.with_extension("toml").exists()) {
+            return self.propose(path);
+        }
+        ensure!(
+            !self.write_manifest,
+            "there is a manifest already: remove it first, or inspect without --write-manifest"
+        );
         let model = match &self.file {
             Some(path) => Arc::new(Model::read(path)?),
             None => engine.model()?,
@@ -80,5 +92,33 @@ impl Inspect {
             explainer.composite()
         )?;
         output::print(&text)
+    }
+
+    /// Prints or writes a manifest for a model that has none.
+    fn propose(&self, path: &Path) -> Result<()> {
+        let graph = onnx::read(path)?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let text = propose::propose(&graph, &name).with_context(|| {
+            format!(
+                "there is no manifest beside {}, and none can be proposed",
+                path.display()
+            )
+        })?;
+        if !self.write_manifest {
+            return output::print(&format!(
+                "# {} does not exist. Proposed; --write-manifest writes it.\n{text}",
+                path.with_extension("toml").display()
+            ));
+        }
+        let file = path.with_extension("toml");
+        std::fs::write(&file, &text).with_context(|| format!("cannot write {}", file.display()))?;
+        let guesses = text
+            .lines()
+            .filter(|line| line.contains("# a guess"))
+            .count();
+        output::print(&format!(
+            "{} written; {guesses} of its lines are guesses, marked as such: check them\n",
+            file.display()
+        ))
     }
 }

@@ -4,6 +4,7 @@
 //! [`table`] say what was found, [`picture`] draws it, [`svg`] what plots are drawn with, [`output`] brings it to standard output and into files.
 
 mod choice;
+mod compile;
 mod detect;
 mod diagnose;
 mod evaluate;
@@ -36,6 +37,7 @@ Examples:
   ssdcrp evaluate *.jpg --csv scores.csv
   ssdcrp report photos/ -o report.html
   ssdcrp inspect model.onnx
+  ssdcrp compile model.onnx -o explain.onnx
 
 ONNX Runtime (libonnxruntime.so, 1.22 or newer) has to be installed; the variable ORT_DYLIB_PATH names it where it is not found.
 Exit status: 0 done; 1 failed, one line on standard error says why; 2 wrong usage: an unknown option, or a value that its option never takes.
@@ -59,6 +61,7 @@ enum Command {
     Evaluate(Box<evaluate::Evaluate>),
     Report(report::Report),
     Inspect(inspect::Inspect),
+    Compile(compile::Compile),
 }
 
 /// What every subcommand runs on.
@@ -99,6 +102,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Command::Evaluate(evaluate) => evaluate.run(&arguments.engine),
         Command::Report(report) => report.run(&arguments.engine),
         Command::Inspect(inspect) => inspect.run(&arguments.engine),
+        Command::Compile(compile) => compile.run(&arguments.engine),
     }
 }
 

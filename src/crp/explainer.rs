@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use ndarray::{Array2, Array3, Array4, ArrayViewD, Axis, Ix4};
 
-use super::compile::{compile, seed_name};
+use super::compile::{ExplanationGraph, compile, seed_name};
 use super::composite::Composite;
 use super::diagnosis::{Diagnosis, LayerRelevance};
 use super::layers::{Layer, LayerTypes, layer_types, layers, override_types};
@@ -82,6 +82,23 @@ impl Explainer {
     /// A layer whose shapes are not known.
     pub fn layers(&self) -> Result<Vec<Layer>> {
         layers(&self.model.graph, &self.types)
+    }
+
+    /// The network that explains outputs of all heads: relevance may be put on the class scores and offsets of each.
+    ///
+    /// # Errors
+    /// An operator that relevance cannot pass.
+    pub fn compile(&self) -> Result<ExplanationGraph> {
+        let heads = self.model.heads.iter();
+        let tensors = heads.flat_map(|head| [head.class_tensor.as_str(), &head.offset_tensor]);
+        let tensors: Vec<&str> = tensors.collect();
+        compile(
+            &self.model.graph,
+            &self.types,
+            &self.composite,
+            &tensors,
+            &[],
+        )
     }
 
     /// The composite that it explains with.

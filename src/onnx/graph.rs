@@ -305,6 +305,22 @@ impl Graph {
         }
     }
 
+    pub(super) fn opset_import(&self) -> &[OperatorSetIdProto] {
+        &self.opset_import
+    }
+
+    pub(super) fn ir_version(&self) -> i64 {
+        self.ir_version
+    }
+
+    /// Names of the graph's inputs with their shapes where these are known.
+    pub fn inputs(&self) -> impl Iterator<Item = (&str, Option<&[usize]>)> {
+        self.inputs.iter().map(|info| {
+            let shape = self.shapes.get(info.name()).map(Vec::as_slice);
+            (info.name(), shape)
+        })
+    }
+
     pub(super) fn input_infos(&self) -> &[ValueInfoProto] {
         &self.inputs
     }

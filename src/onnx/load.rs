@@ -9,7 +9,7 @@ use prost::bytes::Bytes;
 use super::graph::Graph;
 use super::proto::ModelProto;
 use super::proto::tensor_proto::DataType;
-use super::{canonical, shapes, tensor};
+use super::{canonical, external, shapes, tensor};
 
 /// Protobuf's own limit for one message.
 const MAX_BYTES: u64 = 2 << 30;
@@ -31,7 +31,11 @@ pub fn read(path: &Path) -> Result<Graph> {
         metadata.len()
     );
     let bytes = std::fs::read(path).with_context(|| format!("cannot read model {origin}"))?;
-    parse(Bytes::from(bytes), &origin.to_string())
+    let mut model = decode(Bytes::from(bytes), &origin.to_string())?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    external::load(&mut model, folder)
+        .and_then(|()| from_model(model))
+        .with_context(|| format!("model {origin} cannot be used"))
 }
 
 /// Decodes, checks and canonicalises a model. Weights stay a view of `bytes`.
@@ -42,9 +46,13 @@ pub fn read(path: &Path) -> Result<Graph> {
 /// Bytes that are no ONNX model, an operator set older than 13, weights outside of the file or of the wrong length,
 /// nodes that are not topologically sorted.
 pub fn parse(bytes: Bytes, origin: &str) -> Result<Graph> {
-    let model = ModelProto::decode(bytes)
-        .with_context(|| format!("{origin} is not an ONNX model, or it is cut off"))?;
+    let model = decode(bytes, origin)?;
     from_model(model).with_context(|| format!("model {origin} cannot be used"))
+}
+
+fn decode(bytes: Bytes, origin: &str) -> Result<ModelProto> {
+    ModelProto::decode(bytes)
+        .with_context(|| format!("{origin} is not an ONNX model, or it is cut off"))
 }
 
 fn from_model(model: ModelProto) -> Result<Graph> {
@@ -73,6 +81,13 @@ fn from_model(model: ModelProto) -> Result<Graph> {
         );
     }
     for initializer in &graph.initializer {
+        if half(initializer.data_type()) {
+            bail!(
+                "initialiser '{}' is {}, float32 is needed: export the model without half precision",
+                initializer.name(),
+                DataType::try_from(initializer.data_type()).map_or("", |kind| kind.as_str_name())
+            );
+        }
         tensor::check(initializer)?;
     }
     canonical::canonicalise(graph, model.opset_import, model.ir_version.unwrap_or(8))

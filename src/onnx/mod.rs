@@ -5,7 +5,9 @@
 
 mod attributes;
 mod canonical;
+mod cut;
 mod emit;
+mod external;
 mod graph;
 mod load;
 mod origins;

@@ -55,6 +55,10 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
+    /// The tensor at which the picture enters, where it is not the graph's own input: what lies before it, preprocessing, is cut off.
+    pub tensor: Option<String>,
+    /// Width and height of the input in pixels, where the graph does not say them.
+    pub size: Option<[u32; 2]>,
     /// The order of the tensor's channels.
     pub colour: Colour,
     /// Per channel of the tensor, i.e. in the order that `colour` names.

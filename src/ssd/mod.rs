@@ -14,6 +14,7 @@ pub mod manifest;
 pub mod model;
 pub mod nms;
 pub mod preprocess;
+pub mod propose;
 
 pub use default_boxes::DefaultBox;
 pub use detection::{Detection, Predictions, Thresholds};

@@ -66,7 +66,10 @@ impl Model {
     }
 
     fn new(graph: Graph, mut manifest: Manifest) -> Result<Self> {
-        let (input_name, [_, channels, height, width]) = graph.image_input()?;
+        let graph = with_picture(graph, &manifest)?;
+        let (input_name, [_, channels, height, width]) = graph.image_input().context(
+            "the network's input is no picture of fixed size; where only the size is missing, write size = [width, height] under [input]",
+        )?;
         let input_name = input_name.to_owned();
         ensure!(
             channels == 3,
@@ -94,4 +97,28 @@ impl Model {
             input_name,
         })
     }
+}
+
+/// The graph from where the picture enters, if the manifest says where or how large it is.
+fn with_picture(graph: Graph, manifest: &Manifest) -> Result<Graph> {
+    let input = &manifest.input;
+    if input.tensor.is_none() && input.size.is_none() {
+        return Ok(graph);
+    }
+    let tensor = match &input.tensor {
+        Some(tensor) => tensor.clone(),
+        None => {
+            let (name, _) = graph.inputs().next().context("the graph has no input")?;
+            name.to_owned()
+        }
+    };
+    let shape = match input.size {
+        Some([width, height]) => [1, 3, height as usize, width as usize],
+        None => graph
+            .feature_map(&tensor)
+            .context("[input] tensor of the manifest needs a size = [width, height] beside it")?,
+    };
+    graph
+        .with_input(&tensor, shape)
+        .with_context(|| format!("[input] tensor of the manifest is '{tensor}'"))
 }

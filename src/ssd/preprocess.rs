@@ -152,6 +152,8 @@ mod tests {
 
     fn input(colour: Colour, resize: Resize) -> Input {
         Input {
+            tensor: None,
+            size: None,
             colour,
             mean: [0.0; 3],
             std: [1.0; 3],
@@ -207,6 +209,8 @@ mod tests {
             (Colour::Bgr, [29.0, 9.0, 1.75]),
         ] {
             let input = Input {
+                tensor: None,
+                size: None,
                 colour,
                 mean: [1.0, 2.0, 3.0],
                 std: [1.0, 2.0, 4.0],

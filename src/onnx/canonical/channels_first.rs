@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::rewrite::{Rewrite, node};
 use crate::onnx::Attribute;
 use crate::onnx::attributes::NodeExt;
-use crate::onnx::graph::Graph;
+use crate::onnx::graph::{Graph, describe};
 use crate::onnx::proto::GraphProto;
 use crate::onnx::shapes;
 
@@ -29,6 +29,16 @@ pub(super) fn take_pictures_channels_first(graph: &Graph) -> Result<Option<Graph
     };
     if height < LEAST_HEIGHT {
         return Ok(None);
+    }
+    for &index in graph.consumers(info.name()) {
+        let node = &graph.nodes()[index];
+        ensure!(
+            node.op() != "Conv",
+            "{} reads the input '{}', which has the channels last ([1, {height}, {width}, {channels}]): convolutions read [1, channels, height, width]. \
+             Put a Transpose (0, 3, 1, 2) between them, or export with channels first (tf2onnx --inputs-as-nchw)",
+            describe(node),
+            info.name()
+        );
     }
     let mut proto = graph.to_proto();
     let dims = [1, channels, height, width].map(|size| size as i64);

@@ -73,6 +73,12 @@ fn one_line(field: &str, text: &str) -> Result<()> {
 
 impl Input {
     fn validate(&self) -> Result<()> {
+        for side in self.size.iter().flatten() {
+            ensure!(
+                (1..=8192).contains(side),
+                "[input] size: expected width and height from 1 to 8192, found {side}"
+            );
+        }
         for (i, (&mean, &std)) in self.mean.iter().zip(&self.std).enumerate() {
             ensure!(
                 mean.is_finite(),

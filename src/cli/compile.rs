@@ -1,0 +1,70 @@
+//! `ssdcrp compile`: a model and a composite in; the network that computes relevance out, as an ONNX file for any runtime.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use ssdcrp::crp::{Composite, Explainer, seed_name};
+use ssdcrp::ssd::Model;
+
+use super::{Engine, output};
+
+/// Write the network that computes relevance as an ONNX file of standard operators, for use without ssdcrp.
+///
+/// Its inputs are the picture, as the manifest's [input] says, and for each head's class scores and offsets the relevance put on them, [N, C, rows, cols], N targets at once; all are needed, zeros
+/// where there is nothing to explain. Its output `relevance` is [N, 3, H, W].
+#[derive(Debug, Args)]
+pub struct Compile {
+    /// The detector, an ONNX file with its manifest beside it [default: the one that --model names, or the built-in one]
+    file: Option<PathBuf>,
+    /// The file to write
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Rules of propagation, as for explain
+    #[arg(long, value_name = "NAME")]
+    composite: Option<String>,
+}
+
+impl Compile {
+    /// Writes the network and says what goes in and out.
+    pub fn run(&self, engine: &Engine) -> Result<()> {
+        let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
+        output::check_is_file_name(&self.output)?;
+        let model = match &self.file {
+            Some(path) => Arc::new(Model::read(path)?),
+            None => engine.model()?,
+        };
+        if let Some(path) = self.file.as_ref().or(engine.model.as_ref()) {
+            output::check_is_not(&self.output, path)?;
+        }
+        let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
+        let explainer = Explainer::new(model.clone(), composite, engine.threads())?;
+        let graph = explainer.compile()?;
+        std::fs::write(&self.output, &graph.model)
+            .with_context(|| format!("cannot write {}", self.output.display()))?;
+        let (width, height) = model.input_size;
+        let mut text = String::new();
+        writeln!(
+            text,
+            "{}: composite {}, {} bytes",
+            self.output.display(),
+            explainer.composite(),
+            graph.model.len()
+        )?;
+        writeln!(text, "in   {} [1, 3, {height}, {width}]", model.input_name)?;
+        for head in &model.heads {
+            for tensor in [&head.class_tensor, &head.offset_tensor] {
+                let [_, channels, rows, cols] = model.graph.feature_map(tensor)?;
+                writeln!(
+                    text,
+                    "in   {} [N, {channels}, {rows}, {cols}]",
+                    seed_name(tensor)
+                )?;
+            }
+        }
+        writeln!(text, "out  relevance [N, 3, {height}, {width}]")?;
+        output::print(&text)
+    }
+}

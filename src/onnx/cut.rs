@@ -1,0 +1,54 @@
+//! Cutting a graph open: a tensor in its middle becomes its input, and what lay before it goes.
+
+use std::collections::HashSet;
+
+use anyhow::{Result, ensure};
+
+use super::attributes::NodeExt;
+use super::graph::Graph;
+use super::{canonical, shapes};
+
+impl Graph {
+    /// The graph from `tensor` on, as a network that takes a picture of `shape`. Nodes that need anything else that came before are left out, and so are outputs that
+    /// need them.
+    ///
+    /// # Errors
+    /// There is no such tensor, or what remains is no graph.
+    pub fn with_input(&self, tensor: &str, shape: [usize; 4]) -> Result<Self> {
+        ensure!(
+            self.producer(tensor).is_some()
+                || self.input_infos().iter().any(|i| i.name() == tensor),
+            "the graph has no tensor '{tensor}'"
+        );
+        let mut proto = self.to_proto();
+        let mut there: HashSet<&str> = HashSet::from([tensor]);
+        let mut kept = Vec::new();
+        for node in self.nodes() {
+            let mut inputs = node.input.iter().filter(|name| !name.is_empty());
+            let provided =
+                inputs.all(|name| there.contains(name.as_str()) || self.is_constant(name));
+            if provided && node.first_output() != tensor {
+                there.extend(node.output.iter().map(String::as_str));
+                kept.push(node.clone());
+            }
+        }
+        proto.output.retain(|output| there.contains(output.name()));
+        proto.node = kept;
+        // Shapes that were known before may have been those of another size.
+        proto.value_info.clear();
+        let dims = shape.map(|size| size as i64);
+        proto.input = vec![shapes::value_info(tensor, &dims, None)];
+        canonical::canonicalise(proto, self.opset_import().to_vec(), self.ir_version())
+    }
+
+    /// The tensor that the first convolution of a picture reads, an output of preprocessing in the graph perhaps; `None` where no convolution reads one or three channels.
+    pub fn picture_tensor(&self) -> Option<&str> {
+        self.nodes().iter().find_map(|node| {
+            let weight = node.input_at(1).filter(|_| node.op() == "Conv")?;
+            let reads = self.shape(weight).ok()?.get(1).copied();
+            matches!(reads, Some(1 | 3))
+                .then(|| node.input_at(0))
+                .flatten()
+        })
+    }
+}

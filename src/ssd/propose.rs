@@ -1,0 +1,376 @@
+//! A manifest proposed for a bare ONNX file: what the graph says, and, marked as such, what can only be guessed.
+//!
+//! In: a graph without a manifest. Out: the text of a manifest that [`Manifest::parse`](super::Manifest::parse) reads.
+
+use std::fmt::Write;
+
+use anyhow::{Context, Result, bail};
+
+use super::heads;
+use super::layout::{HeadGrid, Layout};
+use crate::onnx::{Graph, NodeExt, proto::NodeProto};
+
+/// Behind a value that the graph does not say.
+const GUESS: &str = "# a guess";
+
+/// What was found of a detector.
+struct Found {
+    picture: Picture,
+    classes: String,
+    offsets: String,
+    class_count: usize,
+    layout: Layout,
+    /// How scores are made, and whether the graph says so.
+    activation: (&'static str, bool),
+}
+
+/// Where the picture enters, and how it is normalised as far as the graph shows it.
+#[derive(Clone)]
+struct Picture {
+    tensor: String,
+    /// Whether it is not the graph's own input.
+    is_inner: bool,
+    size: [usize; 2],
+    /// Mean and standard deviation for values 0..255, if nodes before the tensor make them.
+    normalised: Option<([f32; 3], [f32; 3])>,
+}
+
+/// The text of a manifest for a detector called `name`.
+///
+/// # Errors
+/// A graph in which no picture or no pair of class scores and offsets is found; the message says what was looked for.
+pub fn propose(graph: &Graph, name: &str) -> Result<String> {
+    let found = find(graph)?;
+    let text = write(&found, name)?;
+    Ok(text)
+}
+
+fn find(graph: &Graph) -> Result<Found> {
+    let picture = picture(graph)?;
+    let [height, width] = picture.size;
+    let graph = graph.with_input(&picture.tensor, [1, 3, height, width])?;
+    // Both have one row a default box; of several pairs that of the most boxes is the detector's whole output.
+    let mut flattened: Vec<(&str, usize, usize)> = graph
+        .nodes()
+        .iter()
+        .filter_map(|node| {
+            let tensor = node.first_output();
+            let joins = matches!(
+                node.op(),
+                "Concat" | "Reshape" | "Transpose" | "Squeeze" | "Flatten"
+            );
+            match *graph.shape(tensor).ok().filter(|_| joins)? {
+                [1, rows, columns] | [rows, columns] if rows > 1 && columns > 1 => {
+                    Some((tensor, rows, columns))
+                }
+                _ => None,
+            }
+        })
+        .collect();
+    flattened.sort_by_key(|&(_, rows, _)| std::cmp::Reverse(rows));
+    let mut best: Option<(u32, Found)> = None;
+    for &(offsets, rows, columns) in &flattened {
+        if columns != 4
+            || best
+                .as_ref()
+                .is_some_and(|(_, found)| found.layout.len() > rows)
+        {
+            continue;
+        }
+        for &(classes, _, class_count) in flattened.iter().filter(|(_, r, _)| *r == rows) {
+            if classes == offsets {
+                continue;
+            }
+            let Ok((_, layout)) = heads::find(&graph, classes, offsets, class_count) else {
+                continue;
+            };
+            let activation = activation(&graph, classes);
+            // With four classes either could be the scores.
+            let likelihood = 2 * u32::from(activation.1) + u32::from(is_named_like_scores(classes));
+            if best.as_ref().is_none_or(|(most, _)| likelihood > *most) {
+                let found = Found {
+                    classes: classes.to_owned(),
+                    offsets: offsets.to_owned(),
+                    class_count,
+                    layout,
+                    activation,
+                    picture: picture.clone(),
+                };
+                best = Some((likelihood, found));
+            }
+        }
+    }
+    if let Some((_, found)) = best {
+        return Ok(found);
+    }
+    bail!(
+        "no class scores [1, D, K] and box offsets [1, D, 4] were found that are put together from the same feature maps: is it an SSD? \
+         If it is, name their tensors in a manifest (models/README.md)"
+    )
+}
+
+fn is_named_like_scores(tensor: &str) -> bool {
+    let tensor = tensor.to_lowercase();
+    ["class", "cls", "score", "conf", "logit"]
+        .iter()
+        .any(|part| tensor.contains(part))
+}
+
+fn picture(graph: &Graph) -> Result<Picture> {
+    let tensor = graph
+        .picture_tensor()
+        .context("no convolution reads a picture of one or three channels")?;
+    let input = graph.inputs().find(|(name, _)| *name == tensor);
+    let is_inner = input.is_none();
+    let known = graph.feature_map(tensor).ok().map(|[_, _, h, w]| [h, w]);
+    // Preprocessing in the graph may hide the size, which the graph's own input often shows.
+    let own = || {
+        graph.inputs().find_map(|(_, shape)| match *shape? {
+            [.., 1 | 3, h, w] if h > 3 && w > 3 => Some([h, w]),
+            [.., h, w, 1 | 3] if h > 3 && w > 3 => Some([h, w]),
+            _ => None,
+        })
+    };
+    let size = known.or_else(own).with_context(|| {
+        format!(
+            "the size of the picture '{tensor}' is not known: export with fixed height and width"
+        )
+    })?;
+    Ok(Picture {
+        tensor: tensor.to_owned(),
+        is_inner,
+        size,
+        normalised: is_inner.then(|| normalisation(graph, tensor)).flatten(),
+    })
+}
+
+/// (x − a) / b between the graph's input, 0..1 or 0..255, and `tensor`, as mean and standard deviation for 0..255.
+fn normalisation(graph: &Graph, tensor: &str) -> Option<([f32; 3], [f32; 3])> {
+    // x ↦ factor·x + summand, channel by channel.
+    let (mut factor, mut summand) = ([1f32; 3], [0f32; 3]);
+    let mut any = false;
+    for index in graph.ancestors([tensor]) {
+        let node: &NodeProto = &graph.nodes()[index];
+        let constant = node.input_at(1).and_then(|name| graph.constant(name).ok());
+        let Some(values) = constant.and_then(|c| match c.data[..] {
+            [one] => Some([one; 3]),
+            [r, g, b] => Some([r, g, b]),
+            _ => None,
+        }) else {
+            continue;
+        };
+        let from_picture = node.input_at(0).is_some_and(|x| !graph.is_constant(x));
+        match node.op() {
+            "Sub" if from_picture => (0..3).for_each(|c| summand[c] -= values[c]),
+            "Add" if from_picture => (0..3).for_each(|c| summand[c] += values[c]),
+            "Div" if from_picture => (0..3).for_each(|c| {
+                factor[c] /= values[c];
+                summand[c] /= values[c];
+            }),
+            "Mul" if from_picture => (0..3).for_each(|c| {
+                factor[c] *= values[c];
+                summand[c] *= values[c];
+            }),
+            _ => continue,
+        }
+        any = true;
+    }
+    let mean = [0, 1, 2].map(|c| -summand[c] / factor[c]);
+    // A mean within 0..1 belongs to pictures of 0..1.
+    let whole = if mean.iter().all(|m| m.abs() <= 1.0) {
+        255.0
+    } else {
+        1.0
+    };
+    let (mean, std) = (mean.map(|m| m * whole), factor.map(|f| whole / f));
+    let usable =
+        std.iter().all(|s| s.is_finite() && *s > 1e-6) && mean.iter().all(|m| m.is_finite());
+    (any && usable).then_some((mean, std))
+}
+
+/// What a node behind the scores says of them.
+fn activation(graph: &Graph, classes: &str) -> (&'static str, bool) {
+    let mut open = vec![classes];
+    let mut seen = 0;
+    while let Some(tensor) = open.pop() {
+        for &index in graph.consumers(tensor) {
+            let node = &graph.nodes()[index];
+            match node.op() {
+                "Softmax" | "LogSoftmax" => return ("softmax", true),
+                "Sigmoid" => return ("sigmoid", true),
+                "Reshape" | "Transpose" | "Concat" | "Squeeze" | "Unsqueeze" | "Slice" => {
+                    open.push(node.first_output());
+                }
+                _ => {}
+            }
+        }
+        seen += 1;
+        if seen > 64 {
+            break;
+        }
+    }
+    ("softmax", false)
+}
+
+fn write(found: &Found, name: &str) -> Result<String> {
+    let Picture {
+        tensor,
+        is_inner,
+        size: [height, width],
+        normalised,
+    } = &found.picture;
+    let mut text = String::new();
+    writeln!(
+        text,
+        "# Proposed by ssdcrp from the graph alone. What is marked as a guess is not in the graph: hold it against how the network was trained,"
+    )?;
+    writeln!(
+        text,
+        "# and set the labels. models/README.md explains every field."
+    )?;
+    writeln!(text)?;
+    writeln!(text, "kind = \"ssd\"")?;
+    writeln!(text, "name = {}", quoted(name))?;
+    writeln!(text)?;
+    writeln!(
+        text,
+        "labels = [ {GUESS}: {} numbers a box",
+        found.class_count
+    )?;
+    let labels: Vec<String> = (0..found.class_count)
+        .map(|class| {
+            if class == 0 {
+                "\"background\"".to_owned()
+            } else {
+                format!("\"class {class}\"")
+            }
+        })
+        .collect();
+    for row in labels.chunks(8) {
+        writeln!(text, "    {},", row.join(", "))?;
+    }
+    writeln!(text, "]")?;
+    writeln!(text)?;
+    writeln!(text, "[input]")?;
+    if *is_inner {
+        writeln!(
+            text,
+            "tensor = {} # what comes before it is cut off",
+            quoted(tensor)
+        )?;
+        writeln!(text, "size = [{width}, {height}]")?;
+    }
+    writeln!(text, "colour = \"rgb\" {GUESS}")?;
+    match normalised {
+        Some((mean, std)) => {
+            writeln!(
+                text,
+                "mean = {} # as the graph has it, for pictures of 0..255",
+                list(mean)
+            )?;
+            writeln!(text, "std = {}", list(std))?;
+        }
+        None => {
+            writeln!(text, "mean = [127.5, 127.5, 127.5] {GUESS}")?;
+            writeln!(text, "std = [127.5, 127.5, 127.5] {GUESS}")?;
+        }
+    }
+    writeln!(text, "resize = \"bilinear\" {GUESS}")?;
+    writeln!(text)?;
+    writeln!(text, "[output]")?;
+    writeln!(text, "classes = {}", quoted(&found.classes))?;
+    writeln!(text, "offsets = {}", quoted(&found.offsets))?;
+    writeln!(
+        text,
+        "offset_order = [\"cx\", \"cy\", \"w\", \"h\"] {GUESS}"
+    )?;
+    let (activation, known) = found.activation;
+    let mark = if known { "# found in the graph" } else { GUESS };
+    writeln!(text, "activation = \"{activation}\" {mark}")?;
+    writeln!(text, "background = 0 {GUESS}")?;
+    writeln!(text, "variances = [0.1, 0.2] {GUESS}")?;
+    writeln!(text)?;
+    let side = *width.min(height);
+    default_boxes(&mut text, &found.layout, found.class_count, side)?;
+    Ok(text)
+}
+
+/// TensorFlow's boxes where the numbers a cell are TensorFlow's, else prior boxes, of the SSD paper's sizes where the grids are those of its model for VOC.
+fn default_boxes(
+    text: &mut String,
+    layout: &Layout,
+    class_count: usize,
+    side: usize,
+) -> Result<()> {
+    let grids = layout
+        .heads
+        .iter()
+        .map(|HeadGrid { rows, cols, shapes }| format!("{rows}x{cols} cells of {shapes}"));
+    writeln!(
+        text,
+        "[default_boxes] {GUESS}, for heads of {}",
+        grids.collect::<Vec<_>>().join(", ")
+    )?;
+    let shapes: Vec<usize> = layout.heads.iter().map(|head| head.shapes).collect();
+    if shapes.first() == Some(&3) && shapes[1..].iter().all(|&s| s == 6) {
+        writeln!(text, "generator = \"tensorflow\"")?;
+        writeln!(text, "min_scale = 0.2\nmax_scale = 0.95")?;
+        writeln!(text, "aspect_ratios = [1.0, 2.0, 0.5, 3.0, 0.3333]")?;
+        return Ok(());
+    }
+    let heads = layout.heads.len();
+    let rows: Vec<usize> = layout.heads.iter().map(|head| head.rows).collect();
+    let paper = side == 300 && rows == [38, 19, 10, 5, 3, 1];
+    let (sizes, steps): (Vec<[f32; 2]>, Option<Vec<f32>>) = if paper {
+        // The paper's sizes for the 20 classes of VOC, and those for COCO.
+        let bounds = if class_count == 21 {
+            [30., 60., 111., 162., 213., 264., 315.]
+        } else {
+            [21., 45., 99., 153., 207., 261., 315.]
+        };
+        let sizes: Vec<[f32; 2]> = bounds.windows(2).map(|pair| [pair[0], pair[1]]).collect();
+        (sizes, Some(vec![8.0, 16.0, 32.0, 64.0, 100.0, 300.0]))
+    } else {
+        let scale = |head: usize| match head {
+            _ if head == heads => 1.0,
+            _ => 0.2 + 0.75 * head as f32 / (heads.max(2) - 1) as f32,
+        };
+        let sizes = (0..heads)
+            .map(|head| [scale(head), scale(head + 1)].map(|s| (s * side as f32).round()));
+        (sizes.collect(), None)
+    };
+    let mut pairs = Vec::new();
+    let mut ratios = Vec::new();
+    for (head, &shapes) in shapes.iter().enumerate() {
+        let two = shapes.is_multiple_of(2) && shapes > 1;
+        pairs.push(if two {
+            list(&sizes[head])
+        } else {
+            list(&sizes[head][..1])
+        });
+        let squares = if two { 2 } else { 1 };
+        let count = (shapes - squares) / 2;
+        let these: Vec<f32> = (0..count).map(|i| i as f32 + 2.0).collect();
+        ratios.push(list(&these));
+    }
+    writeln!(text, "generator = \"prior-box\"")?;
+    writeln!(text, "sizes = [{}]", pairs.join(", "))?;
+    writeln!(text, "aspect_ratios = [{}]", ratios.join(", "))?;
+    if let Some(steps) = steps {
+        writeln!(text, "steps = {}", list(&steps))?;
+    }
+    writeln!(text, "clip = true")?;
+    Ok(())
+}
+
+fn list(values: &[f32]) -> String {
+    let values: Vec<String> = values
+        .iter()
+        .map(|v| format!("{:?}", (v * 1e3).round() / 1e3))
+        .collect();
+    format!("[{}]", values.join(", "))
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}

@@ -1,0 +1,260 @@
+//! Models and manifests that are broken, and what a user reads then: which node, which tensor or which line it is, and what to do.
+
+use std::path::{Path, PathBuf};
+
+use prost::Message;
+use ssdcrp::onnx::proto::tensor_shape_proto::dimension::Value as Size;
+use ssdcrp::onnx::proto::type_proto::Value as Type;
+use ssdcrp::onnx::proto::{GraphProto, ModelProto, StringStringEntryProto, TypeProto};
+
+use crate::{fail, photo, succeed};
+
+/// A small net with a manifest, as files that can be broken.
+struct Broken {
+    folder: tempfile::TempDir,
+    model: ModelProto,
+    manifest: String,
+}
+
+impl Broken {
+    fn new() -> Self {
+        let net = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/small/lite_heads.onnx");
+        let bytes = std::fs::read(net).expect("the net is there");
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("net.onnx");
+        std::fs::write(&file, &bytes).expect("the net is written");
+        let file = file.to_str().expect("UTF-8").to_owned();
+        succeed(&["inspect", &file, "--write-manifest"]);
+        Self {
+            model: ModelProto::decode(bytes.as_slice()).expect("the net is a model"),
+            manifest: std::fs::read_to_string(folder.path().join("net.toml")).expect("a manifest"),
+            folder,
+        }
+    }
+
+    fn graph(&mut self) -> &mut GraphProto {
+        self.model.graph.as_mut().expect("a graph")
+    }
+
+    fn sizes(&mut self) -> &mut Vec<ssdcrp::onnx::proto::tensor_shape_proto::Dimension> {
+        let Type::TensorType(tensor) = self.input_type().value.as_mut().expect("a type") else {
+            panic!("the input is no tensor");
+        };
+        &mut tensor.shape.as_mut().expect("a shape").dim
+    }
+
+    fn input_type(&mut self) -> &mut TypeProto {
+        self.graph().input[0].r#type.as_mut().expect("a type")
+    }
+
+    fn write(&self) -> PathBuf {
+        let file = self.folder.path().join("net.onnx");
+        std::fs::write(&file, self.model.encode_to_vec()).expect("written");
+        std::fs::write(file.with_extension("toml"), &self.manifest).expect("written");
+        file
+    }
+
+    /// The one line that explaining says.
+    fn says(&self) -> String {
+        let file = self.write();
+        let arguments = ["explain", &photo("dog.jpg"), "--box", "1", "--model"];
+        fail(&[&arguments[..], &[file.to_str().expect("UTF-8")]].concat())
+    }
+}
+
+#[track_caller]
+fn assert_says(broken: &Broken, parts: &[&str]) {
+    let line = broken.says();
+    println!("{line}");
+    for part in parts {
+        assert!(line.contains(part), "'{part}' in: {line}");
+    }
+}
+
+#[test]
+fn whole_it_works() {
+    let whole = Broken::new();
+    let file = whole.write();
+    let (photo, folder) = (
+        photo("dog.jpg"),
+        file.parent().expect("a folder").join("a.png"),
+    );
+    let picture = folder.to_str().expect("UTF-8");
+    let model = file.to_str().expect("UTF-8");
+    succeed(&[
+        "explain", &photo, "--box", "1", "-o", picture, "--model", model,
+    ]);
+}
+
+#[test]
+fn a_wrong_head_name() {
+    let mut broken = Broken::new();
+    broken.manifest = broken.manifest.replace("\"class_logits\"", "\"scores\"");
+    assert_says(
+        &broken,
+        &[
+            "no tensor 'scores'",
+            "its outputs are [\"class_logits\", \"box_offsets\"]",
+            "ssdcrp inspect",
+        ],
+    );
+}
+
+#[test]
+fn a_wrong_class_count() {
+    let mut broken = Broken::new();
+    broken.manifest = broken.manifest.replace(", \"class 3\"", "");
+    assert_says(
+        &broken,
+        &[
+            "'class_logits' is [1, 55, 4], which is 4 numbers a box, but there are 3 labels of the manifest",
+        ],
+    );
+}
+
+#[test]
+fn channels_last_without_a_transpose() {
+    let mut broken = Broken::new();
+    broken.sizes().swap(1, 3);
+    assert_says(
+        &broken,
+        &[
+            "Conv node 'pixels'",
+            "has the channels last ([1, 16, 20, 3])",
+            "Transpose",
+        ],
+    );
+}
+
+#[test]
+fn a_missing_initialiser() {
+    let mut broken = Broken::new();
+    broken
+        .graph()
+        .initializer
+        .retain(|tensor| tensor.name() != "high2.weight");
+    assert_says(&broken, &["Conv node 'high2'", "'high2.weight'"]);
+}
+
+#[test]
+fn external_data_outside_of_the_folder() {
+    let mut broken = Broken::new();
+    let tensor = &mut broken.graph().initializer[0];
+    let name = tensor.name().to_owned();
+    tensor.raw_data = None;
+    tensor.data_location = Some(1);
+    tensor.external_data = vec![StringStringEntryProto {
+        key: Some("location".to_owned()),
+        value: Some("../../etc/passwd".to_owned()),
+    }];
+    assert_says(
+        &broken,
+        &[
+            &format!("'{name}'"),
+            "'../../etc/passwd', which is not in the model's folder",
+            "save the model as one file",
+        ],
+    );
+    broken.graph().initializer[0].external_data[0].value = Some("weights.bin".to_owned());
+    assert_says(
+        &broken,
+        &["weights.bin, which cannot be read", "beside the model"],
+    );
+}
+
+#[test]
+fn an_operator_that_is_not_supported() {
+    let mut broken = Broken::new();
+    let node = broken
+        .graph()
+        .node
+        .iter_mut()
+        .find(|n| n.op_type() == "Clip");
+    let node = node.expect("a Clip");
+    node.op_type = Some("Sign".to_owned());
+    node.input.truncate(1);
+    let name = node.name().to_owned();
+    assert_says(
+        &broken,
+        &[&format!("Sign node '{name}'"), "supported: Conv"],
+    );
+}
+
+#[test]
+fn dynamic_height_and_width() {
+    let mut broken = Broken::new();
+    for size in &mut broken.sizes()[2..] {
+        size.value = Some(Size::DimParam("side".to_owned()));
+    }
+    assert_says(
+        &broken,
+        &[
+            "'image'",
+            "is not known",
+            "fixed height and width",
+            "size = [width, height]",
+        ],
+    );
+    broken.manifest = broken
+        .manifest
+        .replace("[input]", "[input]\nsize = [16, 20]");
+    let file = broken.write();
+    succeed(&["inspect", file.to_str().expect("UTF-8")]);
+}
+
+#[test]
+fn float16() {
+    let mut broken = Broken::new();
+    let Some(Type::TensorType(tensor)) = &mut broken.input_type().value else {
+        panic!("the input is no tensor");
+    };
+    tensor.elem_type = Some(10);
+    assert_says(
+        &broken,
+        &["its input 'image' is float16, float32 is needed"],
+    );
+    let mut broken = Broken::new();
+    let tensor = &mut broken.graph().initializer[0];
+    let name = tensor.name().to_owned();
+    tensor.data_type = Some(10);
+    let half = tensor
+        .raw_data
+        .as_ref()
+        .map(|raw| raw.slice(..raw.len() / 2));
+    tensor.raw_data = half;
+    assert_says(
+        &broken,
+        &[&format!("'{name}'"), "FLOAT16, float32 is needed"],
+    );
+}
+
+#[test]
+fn an_operator_set_that_is_too_old() {
+    let mut broken = Broken::new();
+    broken.model.opset_import[0].version = Some(7);
+    assert_says(
+        &broken,
+        &[
+            "its operator set is 7, 13 is the oldest",
+            "version_converter",
+        ],
+    );
+}
+
+#[test]
+fn a_truncated_file() {
+    let broken = Broken::new();
+    let file = broken.write();
+    let whole = std::fs::read(&file).expect("the net");
+    std::fs::write(&file, &whole[..whole.len() / 2]).expect("written");
+    let line = fail(&[
+        "detect",
+        &photo("dog.jpg"),
+        "--model",
+        file.to_str().expect("UTF-8"),
+    ]);
+    assert!(
+        line.contains("is not an ONNX model, or it is cut off"),
+        "{line}"
+    );
+}

@@ -1,0 +1,294 @@
+//! A model of one's own: manifests proposed for bare ONNX files, pictures that enter behind preprocessing, networks written for other runtimes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use ndarray::Array4;
+use prost::Message;
+use ssdcrp::crp::{Composite, Contrast, Explainer, Target, TargetOutput, seed_name};
+use ssdcrp::onnx::proto::{ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use ssdcrp::onnx::{self, Tensor};
+use ssdcrp::runtime::{Network, only};
+use ssdcrp::ssd::{Detector, Forward, Model, NetworkInput, propose};
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden/small")
+        .join(format!("{name}.onnx"))
+}
+
+fn proto(name: &str) -> Result<ModelProto> {
+    Ok(ModelProto::decode(std::fs::read(golden(name))?.as_slice())?)
+}
+
+/// Writes a model without a manifest, lets one be proposed, and reads both.
+fn with_proposed(model: &ModelProto, folder: &Path) -> Result<(Model, String)> {
+    let file = folder.join("net.onnx");
+    std::fs::write(&file, model.encode_to_vec())?;
+    let manifest = propose::propose(&onnx::read(&file)?, "net")?;
+    std::fs::write(file.with_extension("toml"), &manifest)?;
+    Ok((Model::read(&file)?, manifest))
+}
+
+fn forward(model: &Arc<Model>) -> Result<Forward> {
+    let (width, height) = model.input_size;
+    let tensor = Array4::from_shape_fn((1, 3, height as usize, width as usize), |(_, c, y, x)| {
+        ((c * 7 + y * 3 + x * 5) % 11) as f32 / 5.5 - 1.0
+    });
+    let source_size = model.input_size;
+    Detector::new(model.clone(), 1)?.forward(NetworkInput {
+        tensor,
+        source_size,
+    })
+}
+
+fn class(default_box: usize) -> Target {
+    Target {
+        default_box,
+        output: TargetOutput::Class("2".to_owned()),
+        contrast: Some(Contrast::Mean),
+    }
+}
+
+#[test]
+fn a_manifest_is_proposed_for_a_bare_file() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (model, manifest) = with_proposed(&proto("lite_heads")?, folder.path())?;
+    let grids: Vec<_> = model
+        .layout
+        .heads
+        .iter()
+        .map(|head| (head.rows, head.cols, head.shapes))
+        .collect();
+    assert_eq!(grids, [(5, 4, 2), (2, 2, 3), (1, 1, 3)]);
+    assert_eq!(model.manifest.labels.len(), 4);
+    assert_eq!(model.manifest.output.classes, "class_logits");
+    // Nothing in the graph says these.
+    for line in [
+        "activation = \"softmax\" # a guess",
+        "mean = [127.5, 127.5, 127.5] # a guess",
+    ] {
+        assert!(manifest.contains(line), "{manifest}");
+    }
+    let model = Arc::new(model);
+    let forward = forward(&model)?;
+    let mut explainer = Explainer::new(model, Composite::default(), 1)?;
+    let map = explainer.explain(&forward, &[class(7)])?.remove(0).map();
+    assert!(map.iter().any(|&r| r != 0.0));
+    Ok(())
+}
+
+/// Puts (x − 0.5)/0.25 and a softmax around the network, as exporters of whole detectors do: its input `[3, H, W]` has no batch, and its outputs are probabilities.
+fn wrapped(mut model: ModelProto) -> Result<ModelProto> {
+    let graph = model.graph.as_mut().context("no graph")?;
+    let node = |op: &str, inputs: &[&str], output: &str| NodeProto {
+        op_type: Some(op.to_owned()),
+        name: Some(format!("around/{op}")),
+        input: inputs.iter().map(|name| name.to_string()).collect(),
+        output: vec![output.to_owned()],
+        ..Default::default()
+    };
+    let constant = |name: &str, value: f32| {
+        Tensor {
+            dims: vec![3, 1, 1],
+            data: vec![value; 3],
+        }
+        .to_proto(name)
+    };
+    graph.initializer.extend([
+        constant("around/mean", 0.5),
+        constant("around/std", 0.25),
+        TensorProto {
+            name: Some("around/axis".to_owned()),
+            dims: vec![1],
+            data_type: Some(7),
+            int64_data: vec![0],
+            ..Default::default()
+        },
+    ]);
+    let before = [
+        node("Sub", &["raw", "around/mean"], "centred"),
+        node("Div", &["centred", "around/std"], "scaled"),
+        node("Unsqueeze", &["scaled", "around/axis"], "image"),
+    ];
+    graph.node.splice(0..0, before);
+    graph
+        .node
+        .push(node("Softmax", &["class_logits"], "scores"));
+    graph.output = ["scores", "box_offsets"]
+        .map(|name| ValueInfoProto {
+            name: Some(name.to_owned()),
+            ..Default::default()
+        })
+        .to_vec();
+    let input = graph.input.first_mut().context("no input")?;
+    input.name = Some("raw".to_owned());
+    let Some(ssdcrp::onnx::proto::type_proto::Value::TensorType(tensor)) =
+        input.r#type.as_mut().and_then(|t| t.value.as_mut())
+    else {
+        anyhow::bail!("no tensor");
+    };
+    tensor.shape.as_mut().context("no shape")?.dim.remove(0);
+    Ok(model)
+}
+
+#[test]
+fn preprocessing_and_softmax_in_the_graph_are_cut_off() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (plain, _) = with_proposed(&proto("lite_heads")?, folder.path())?;
+    let (model, manifest) = with_proposed(&wrapped(proto("lite_heads")?)?, folder.path())?;
+    for line in [
+        "tensor = \"image\"",
+        "size = [16, 20]",
+        "mean = [127.5, 127.5, 127.5] # as the graph has it",
+        "std = [63.75, 63.75, 63.75]",
+        "classes = \"class_logits\"",
+        "activation = \"softmax\" # found in the graph",
+    ] {
+        assert!(manifest.contains(line), "{line} in\n{manifest}");
+    }
+    let map = |model: Model| -> Result<_> {
+        let model = Arc::new(model);
+        let forward = forward(&model)?;
+        let mut explainer = Explainer::new(model, Composite::default(), 1)?;
+        Ok(explainer.explain(&forward, &[class(7)])?.remove(0).map())
+    };
+    assert_eq!(map(plain)?, map(model)?);
+    Ok(())
+}
+
+#[test]
+fn scores_named_behind_a_softmax_are_taken_before_it() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (_, manifest) = with_proposed(&wrapped(proto("lite_heads")?)?, folder.path())?;
+    let file = folder.path().join("net.onnx");
+    let named = manifest.replace("classes = \"class_logits\"", "classes = \"scores\"");
+    assert_ne!(named, manifest);
+    std::fs::write(file.with_extension("toml"), named)?;
+    assert_eq!(Model::read(&file)?.manifest.output.classes, "class_logits");
+    Ok(())
+}
+
+#[test]
+fn what_is_no_detector_gets_no_manifest() -> Result<()> {
+    let mut model = proto("dilation")?;
+    let graph = model.graph.as_mut().context("no graph")?;
+    graph
+        .node
+        .retain(|node| node.op_type() != "Concat" && !node.name().contains("box_offsets"));
+    graph.output.clear();
+    let folder = tempfile::tempdir()?;
+    let error = with_proposed(&model, folder.path())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("no class scores [1, D, K] and box offsets [1, D, 4]"),
+        "{error}"
+    );
+    Ok(())
+}
+
+#[test]
+fn weights_in_a_file_beside_the_model_are_read() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut model = proto("lite_heads")?;
+    let (plain, _) = with_proposed(&model, folder.path())?;
+    let graph = model.graph.as_mut().context("no graph")?;
+    let mut bytes = vec![0; 3];
+    for tensor in &mut graph.initializer {
+        let Some(raw) = tensor.raw_data.take() else {
+            continue;
+        };
+        let entries = [
+            ("location", "weights.bin".to_owned()),
+            ("offset", bytes.len().to_string()),
+            ("length", raw.len().to_string()),
+        ];
+        bytes.extend_from_slice(&raw);
+        tensor.data_location = Some(1);
+        tensor.external_data = entries
+            .map(|(key, value)| ssdcrp::onnx::proto::StringStringEntryProto {
+                key: Some(key.to_owned()),
+                value: Some(value),
+            })
+            .to_vec();
+    }
+    assert!(bytes.len() > 1000, "{} bytes", bytes.len());
+    std::fs::write(folder.path().join("weights.bin"), bytes)?;
+    let (model, _) = with_proposed(&model, folder.path())?;
+    let logits = |model| -> Result<_> { Ok(forward(&Arc::new(model))?.logits) };
+    assert_eq!(logits(plain)?, logits(model)?);
+    Ok(())
+}
+
+#[test]
+fn the_written_network_gives_the_same_numbers() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (model, _) = with_proposed(&proto("lite_heads")?, folder.path())?;
+    let model = Arc::new(model);
+    let file = folder.path().join("explain.onnx");
+    let written = std::process::Command::new(env!("CARGO_BIN_EXE_ssdcrp"))
+        .args([
+            "compile",
+            folder.path().join("net.onnx").to_str().context("path")?,
+            "-o",
+        ])
+        .arg(&file)
+        .output()?;
+    let text = String::from_utf8(written.stdout)?;
+    assert!(
+        written.status.success(),
+        "{}",
+        String::from_utf8_lossy(&written.stderr)
+    );
+    assert!(text.contains("out  relevance [N, 3, 20, 16]"), "{text}");
+
+    let forward = forward(&model)?;
+    let targets = [class(7), class(54)];
+    let mut explainer = Explainer::new(model.clone(), Composite::default(), 1)?;
+    let expected = explainer.explain(&forward, &targets)?;
+    let mut seeds = Vec::new();
+    for head in &model.heads {
+        for tensor in [&head.class_tensor, &head.offset_tensor] {
+            let [_, c, h, w] = model.graph.feature_map(tensor)?;
+            let mut seed = Array4::<f32>::zeros((2, c, h, w));
+            for (n, target) in targets.iter().enumerate() {
+                let question = target.ask(&model, explainer.composite(), &forward)?;
+                for (channel, value) in question.seed.values {
+                    if question.seed.tensor == *tensor {
+                        let [row, col] = question.seed.cell;
+                        seed[[n, channel, row, col]] = value;
+                    }
+                }
+            }
+            seeds.push((seed_name(tensor), seed));
+        }
+    }
+    let mut network = Network::load(&std::fs::read(&file)?, 1)?;
+    let mut inputs = vec![(
+        model.input_name.as_str(),
+        forward.input.tensor.view().into_dyn(),
+    )];
+    inputs.extend(
+        seeds
+            .iter()
+            .map(|(name, seed)| (name.as_str(), seed.view().into_dyn())),
+    );
+    let found = only(network.run(&inputs)?)?.into_dimensionality::<ndarray::Ix4>()?;
+    for (n, expected) in expected.iter().enumerate() {
+        let largest = expected
+            .relevance
+            .iter()
+            .fold(0f32, |most, r| most.max(r.abs()));
+        let found = found.index_axis(ndarray::Axis(0), n);
+        let worst = (&found - &expected.relevance)
+            .iter()
+            .fold(0f32, |most, d| most.max(d.abs()));
+        assert!(
+            largest > 0.0 && worst <= 1e-5 * largest,
+            "{worst} of {largest}"
+        );
+    }
+    Ok(())
+}
