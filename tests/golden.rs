@@ -1,4 +1,4 @@
-//! Relevance against the independent float64 oracle (`tests/oracle`): small nets with every rule and operator, and the default model on two photos.
+//! Relevance against the independent float64 oracle (`tests/oracle`): small nets with every rule and operator, the default model on two photos, and the paper's network, narrow and with random weights.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -170,6 +170,9 @@ struct PhotoCases {
 #[derive(Deserialize)]
 struct PhotoCase {
     name: String,
+    /// Which of a network's manifests, where it has several.
+    #[serde(default)]
+    manifest: String,
     picture: String,
     default_box: usize,
     target: String,
@@ -186,10 +189,41 @@ struct PhotoCase {
 fn the_default_model_on_photos() -> Result<()> {
     let cases: PhotoCases = json(golden("ssdlite/cases.json"))?;
     assert!(cases.cases.len() >= 50);
-    let model = Arc::new(Model::built_in()?);
+    let maps = photos("ssdlite", Arc::new(Model::built_in()?), cases.cases.iter())?;
+    assert!(maps >= 10, "{maps} maps");
+    Ok(())
+}
+
+#[test]
+fn the_papers_network_with_default_boxes_of_two_kinds() -> Result<()> {
+    let cases: PhotoCases = json(golden("ssd300/cases.json"))?;
+    let folder = tempfile::tempdir()?;
+    let mut maps = 0;
+    for name in ["voc", "tensorflow"] {
+        let file = folder.path().join(format!("{name}.onnx"));
+        std::fs::copy(golden("ssd300/ssd300_vgg16.onnx"), &file)?;
+        let manifest = format!("models/ssd300_vgg16_{name}.toml");
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join(manifest);
+        std::fs::copy(manifest, file.with_extension("toml"))?;
+        let model = Arc::new(Model::read(&file)?);
+        assert_eq!(model.default_boxes.len(), 8732);
+        let these: Vec<&PhotoCase> = cases.cases.iter().filter(|c| c.manifest == name).collect();
+        assert!(these.len() >= 2);
+        maps += photos("ssd300", model, these.into_iter())?;
+    }
+    assert_eq!(maps, 2);
+    Ok(())
+}
+
+/// Compares seeds and maps of one model, and says how many maps there were.
+fn photos<'a>(
+    folder: &str,
+    model: Arc<Model>,
+    cases: impl Iterator<Item = &'a PhotoCase>,
+) -> Result<usize> {
     let mut detector = Detector::new(model.clone(), 1)?;
     let mut maps = 0;
-    for case in &cases.cases {
+    for case in cases {
         let photo = image::open(golden(&format!("ssdlite/{}", case.picture)))?.into_rgb8();
         let forward = detector.forward(preprocess::sample(
             &photo,
@@ -230,7 +264,7 @@ fn the_default_model_on_photos() -> Result<()> {
         let Some(expected) = &case.expected else {
             continue;
         };
-        let expected: Array2<f32> = npy(golden(&format!("ssdlite/{expected}")))?;
+        let expected: Array2<f32> = npy(golden(&format!("{folder}/{expected}")))?;
         let got = explainer.explain(&forward, &[target])?.remove(0).map();
         let (error, cosine) = compare(&got, &expected);
         println!("{:60} error {error:.1e} cosine {cosine:.8}", case.name);
@@ -241,6 +275,5 @@ fn the_default_model_on_photos() -> Result<()> {
         );
         maps += 1;
     }
-    assert!(maps >= 10, "{maps} maps");
-    Ok(())
+    Ok(maps)
 }

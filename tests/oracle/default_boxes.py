@@ -1,7 +1,7 @@
 """Default boxes, and what the offsets make of them (Liu et al. 2016, section 2.2).
 
-In: the manifest's `[default_boxes]` and a place in a head; offsets. Out: boxes in shares of the picture. The generator
-is that of the TensorFlow Object Detection API, for a square input.
+In: the manifest's `[default_boxes]` and a place in a head; offsets. Out: boxes in shares of the picture. The generators
+are that of the TensorFlow Object Detection API, for a square input, and that of Caffe's PriorBox layer for 300x300.
 """
 
 import numpy as np
@@ -9,6 +9,8 @@ import numpy as np
 
 def default_box(generator, head, heads, grid, cell, index):
     """Box `index` of `cell` (row, column) in head `head` of `heads`, as cx, cy, w, h; `grid` is (rows, columns)."""
+    if generator["generator"] == "prior-box":
+        return _prior_box(generator, head, cell, index)
     if generator["generator"] != "tensorflow":
         raise ValueError(f"the oracle does not know the generator {generator['generator']}")
     low, high = generator["min_scale"], generator["max_scale"]
@@ -22,6 +24,17 @@ def default_box(generator, head, heads, grid, cell, index):
     scale, ratio = shapes[index]
     (row, column), (rows, columns) = cell, grid
     return (column + 0.5) / columns, (row + 0.5) / rows, scale * np.sqrt(ratio), scale / np.sqrt(ratio)
+
+
+def _prior_box(generator, head, cell, index, side=300):
+    small, large = generator["sizes"][head]
+    shapes = [(small, small), (np.sqrt(small * large),) * 2]
+    for ratio in generator["aspect_ratios"][head]:
+        shapes += [(small * np.sqrt(ratio), small / np.sqrt(ratio)), (small / np.sqrt(ratio), small * np.sqrt(ratio))]
+    row, column = cell
+    step = generator["steps"][head]
+    box = [(column + 0.5) * step / side, (row + 0.5) * step / side, *(size / side for size in shapes[index])]
+    return tuple(min(value, 1.0) for value in box) if generator["clip"] else tuple(box)
 
 
 def decoded(place, offsets, variances):
