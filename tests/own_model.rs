@@ -250,13 +250,13 @@ fn the_written_network_gives_the_same_numbers() -> Result<()> {
     let expected = explainer.explain(&forward, &targets)?;
     let mut seeds = Vec::new();
     for head in &model.heads {
-        for tensor in [&head.class_tensor, &head.offset_tensor] {
+        for tensor in head.tensors() {
             let [_, c, h, w] = model.graph.feature_map(tensor)?;
             let mut seed = Array4::<f32>::zeros((2, c, h, w));
             for (n, target) in targets.iter().enumerate() {
                 let question = target.ask(&model, explainer.composite(), &forward)?;
                 for (channel, value) in question.seed.values {
-                    if question.seed.tensor == *tensor {
+                    if question.seed.tensor == tensor {
                         let [row, col] = question.seed.cell;
                         seed[[n, channel, row, col]] = value;
                     }
@@ -290,5 +290,70 @@ fn the_written_network_gives_the_same_numbers() -> Result<()> {
             "{worst} of {largest}"
         );
     }
+    Ok(())
+}
+
+/// The small net `dense` up to its last fully connected layer, which has six outputs.
+fn small_classifier() -> Result<ModelProto> {
+    let mut model = proto("dense")?;
+    let graph = model.graph.as_mut().context("no graph")?;
+    let end = graph
+        .node
+        .iter()
+        .position(|node| node.output[0] == "product");
+    graph.node.truncate(end.context("no product")? + 1);
+    graph.output = vec![ValueInfoProto {
+        name: Some("product".to_owned()),
+        ..Default::default()
+    }];
+    Ok(model)
+}
+
+#[test]
+fn a_classifier_is_explained_as_one_box_that_is_the_whole_picture() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (model, manifest) = with_proposed(&small_classifier()?, folder.path())?;
+    assert!(
+        manifest.contains("kind = \"classifier\"") && !manifest.contains("[default_boxes]"),
+        "{manifest}"
+    );
+    assert_eq!(
+        (model.default_boxes.len(), model.manifest.labels.len()),
+        (1, 6)
+    );
+    let model = Arc::new(model);
+    let forward = forward(&model)?;
+    let thresholds = ssdcrp::ssd::Thresholds {
+        score: 0.0,
+        iou: 0.5,
+    };
+    let detections = Detector::new(model.clone(), 1)?.detections(&forward, thresholds)?;
+    // All six classes, the first among them: there is no background.
+    assert_eq!(detections.len(), 6);
+    assert!(
+        detections
+            .iter()
+            .all(|found| found.rect == [0.0, 0.0, 1.0, 1.0])
+    );
+    assert!((detections.iter().map(|found| found.score).sum::<f32>() - 1.0).abs() < 1e-5);
+
+    let mut explainer = Explainer::new(model.clone(), Composite::default(), 1)?;
+    let explanation = explainer.explain(&forward, &[class(0)])?.remove(0);
+    assert_eq!(explanation.question.seed.tensor, "product:map");
+    assert_eq!(explanation.question.seed.values.len(), 6);
+    assert!(explanation.map().iter().any(|&r| r != 0.0));
+    let wider = Target {
+        default_box: 0,
+        output: "offset:w+".parse()?,
+        contrast: None,
+    };
+    let error = explainer
+        .explain(&forward, &[wider])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("net is a classifier: it has no boxes"),
+        "{error}"
+    );
     Ok(())
 }

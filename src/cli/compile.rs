@@ -55,7 +55,7 @@ impl Compile {
         )?;
         writeln!(text, "in   {} [1, 3, {height}, {width}]", model.input_name)?;
         for head in &model.heads {
-            for tensor in [&head.class_tensor, &head.offset_tensor] {
+            for tensor in head.tensors() {
                 let [_, channels, rows, cols] = model.graph.feature_map(tensor)?;
                 writeln!(
                     text,

@@ -43,15 +43,19 @@ impl Inspect {
         };
         let manifest = &model.manifest;
         let (width, height) = model.input_size;
-        let background = manifest.output.background;
+        let background = manifest.background();
         let trained = (0..manifest.labels.len())
-            .filter(|&k| manifest.trained(k) && k != background)
+            .filter(|&k| manifest.trained(k) && Some(k) != background)
             .count();
         let mut text = String::new();
         writeln!(text, "{}", manifest.name)?;
+        let background = match background {
+            Some(class) => format!(", {class} the background"),
+            None => String::new(),
+        };
         writeln!(
             text,
-            "input '{}' {width}x{height}; {} default boxes; {} classes, {trained} of them trained, {background} the background",
+            "input '{}' {width}x{height}; {} default boxes; {} classes, {trained} of them trained{background}",
             model.input_name,
             model.layout.len(),
             manifest.labels.len()
@@ -64,7 +68,7 @@ impl Inspect {
                 format!("{}x{}", grid.rows, grid.cols),
                 grid.shapes.to_string(),
                 head.class_tensor.clone(),
-                head.offset_tensor.clone(),
+                head.offset_tensor.clone().unwrap_or_default(),
             ]);
         }
         write!(text, "\n{}", table::aligned(&rows))?;

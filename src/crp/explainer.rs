@@ -14,7 +14,7 @@ use super::question::{HeadSeed, Question};
 use super::target::Target;
 use crate::onnx::NodeExt;
 use crate::runtime::{Network, only};
-use crate::ssd::{Forward, Model};
+use crate::ssd::{Forward, Head, Model};
 
 /// Explanation networks that are kept, the most recently used ones; each holds the model's weights once or twice.
 const KEPT_NETWORKS: usize = 4;
@@ -63,7 +63,7 @@ impl Explainer {
         let offsets: Vec<&str> = model
             .heads
             .iter()
-            .map(|h| h.offset_tensor.as_str())
+            .filter_map(|h| h.offset_tensor.as_deref())
             .collect();
         let mut types = layer_types(&model.graph, &classes, &offsets)?;
         override_types(&mut types, &model.manifest.layer_types)?;
@@ -90,7 +90,7 @@ impl Explainer {
     /// An operator that relevance cannot pass.
     pub fn compile(&self) -> Result<ExplanationGraph> {
         let heads = self.model.heads.iter();
-        let tensors = heads.flat_map(|head| [head.class_tensor.as_str(), &head.offset_tensor]);
+        let tensors = heads.flat_map(Head::tensors);
         let tensors: Vec<&str> = tensors.collect();
         compile(
             &self.model.graph,

@@ -99,6 +99,11 @@ pub fn layer_types(
             .with_context(|| format!("{} has no input", describe(node)))?;
         finest = finest.max(resolution(graph, tapped)?);
     }
+    // A network with one head for the whole picture, a classifier, has its high level from stride 16 on.
+    if let ([_], []) = (class_tensors, offset_tensors) {
+        let (_, [_, _, height, width]) = graph.image_input()?;
+        finest = finest.max(height.div_ceil(16) * width.div_ceil(16));
+    }
     let mut types = LayerTypes::new();
     for index in flow::passed(graph, heads().copied()) {
         let node = &graph.nodes()[index];

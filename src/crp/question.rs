@@ -168,7 +168,9 @@ impl Asked<'_> {
         let manifest = &self.model.manifest;
         (0..manifest.labels.len())
             .filter(|&k| {
-                k != class && manifest.trained(k) && (background || k != manifest.output.background)
+                k != class
+                    && manifest.trained(k)
+                    && (background || Some(k) != manifest.background())
             })
             .collect()
     }
@@ -232,12 +234,12 @@ impl Asked<'_> {
             };
             (a, offset, weight * start * direction.sign())
         });
-        Ok(self.box_question(
+        self.box_question(
             parts.collect(),
             TargetOutput::Offset(offset, Some(direction)),
             contrast,
             words,
-        ))
+        )
     }
 
     /// The edge e moves with two offsets: each starts with (∂e/∂o_q)·o_q.
@@ -295,12 +297,12 @@ impl Asked<'_> {
                 (Edge::Top | Edge::Bottom, Direction::Minus) => "up",
             }
         );
-        Ok(self.box_question(
+        self.box_question(
             parts.to_vec(),
             TargetOutput::Edge(edge, Some(direction)),
             contrast,
             words,
-        ))
+        )
     }
 
     /// Shape of the cell, offset, relevance.
@@ -310,22 +312,31 @@ impl Asked<'_> {
         target: TargetOutput,
         contrast: &Contrast,
         words: String,
-    ) -> Question {
+    ) -> Result<Question> {
         let output = &self.model.manifest.output;
         let head = &self.model.heads[self.location.head];
-        let values = parts.into_iter().map(|(shape, offset, relevance)| {
-            (head.offset_channel(shape, output.column(offset)), relevance)
+        let tensor = head.offset_tensor.clone().with_context(|| {
+            format!(
+                "{} is a classifier: it has no boxes, only classes can be asked for",
+                self.model.manifest.name
+            )
+        })?;
+        let values = parts.into_iter().filter_map(|(shape, offset, relevance)| {
+            Some((
+                head.offset_channel(shape, output.column(offset))?,
+                relevance,
+            ))
         });
-        Question {
+        Ok(Question {
             seed: HeadSeed {
-                tensor: head.offset_tensor.clone(),
+                tensor,
                 cell: [self.location.row, self.location.col],
                 values: values.collect(),
             },
             target: target.to_string(),
             contrast: contrast.to_string(),
             words,
-        }
+        })
     }
 
     fn predicted(&self, default_box: usize, offset: Offset) -> f32 {

@@ -192,7 +192,7 @@ fn top(detection: &Detection, model: &Model) -> Vec<TopClass> {
     let manifest = &model.manifest;
     let scorer = Scorer::new(manifest.output.activation, &detection.logits);
     let mut classes: Vec<(usize, f32)> = (0..detection.logits.len())
-        .filter(|&class| manifest.trained(class) && class != manifest.output.background)
+        .filter(|&class| manifest.trained(class) && Some(class) != manifest.background())
         .map(|class| (class, detection.logits[class]))
         .collect();
     classes.sort_by(|a, b| b.1.total_cmp(&a.1));

@@ -35,6 +35,15 @@ pub fn generate(
     );
     let heads = match spec {
         DefaultBoxes::TensorFlow(boxes) => tensorflow_shapes(boxes, layout.heads.len()),
+        DefaultBoxes::Whole => {
+            let whole = DefaultBox {
+                cx: 0.5,
+                cy: 0.5,
+                w: 1.0,
+                h: 1.0,
+            };
+            return Ok(vec![vec![whole; layout.len()]]);
+        }
         DefaultBoxes::PriorBox(boxes) => return prior_boxes(boxes, layout, input_size),
     };
     let shorter = f64::from(width.min(height));

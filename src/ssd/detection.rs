@@ -87,7 +87,7 @@ impl<'a> Predictions<'a> {
             offsets.ncols()
         );
         let detectable = (0..classes)
-            .map(|class| manifest.trained(class) && class != output.background)
+            .map(|class| manifest.trained(class) && Some(class) != manifest.background())
             .collect();
         Ok(Self {
             logits,

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use ndarray::{Array2, Axis};
 
 use super::detection::{Detection, Predictions, Thresholds};
+use super::manifest::Kind;
 use super::model::Model;
 use super::preprocess::NetworkInput;
 use crate::runtime::Network;
@@ -23,7 +24,7 @@ pub struct Forward {
     pub input: NetworkInput,
     /// Class logits, `[D, K]`.
     pub logits: Array2<f32>,
-    /// Offsets in the order cx, cy, w, h, `[D, 4]`.
+    /// Offsets in the order cx, cy, w, h, `[D, 4]`; zeros for a classifier.
     pub offsets: Array2<f32>,
 }
 
@@ -34,7 +35,11 @@ impl Detector {
     /// ONNX Runtime cannot be loaded or does not take the model.
     pub fn new(model: Arc<Model>, threads: usize) -> Result<Self> {
         let output = &model.manifest.output;
-        let file = model.graph.to_model(&[&output.classes, &output.offsets])?;
+        let outputs: Vec<&str> = match model.manifest.kind {
+            Kind::Ssd => vec![&output.classes, &output.offsets],
+            Kind::Classifier => vec![&output.classes],
+        };
+        let file = model.graph.to_model(&outputs)?;
         let network = Network::load(&file, threads)?;
         Ok(Self { model, network })
     }
@@ -47,9 +52,11 @@ impl Detector {
         let outputs = self
             .network
             .run(&[(&self.model.input_name, input.tensor.view().into_dyn())])?;
-        let Ok([logits, offsets]) = <[_; 2]>::try_from(outputs) else {
-            bail!("the network has other outputs than logits and offsets");
-        };
+        let mut outputs = outputs.into_iter();
+        let (logits, offsets) = (
+            outputs.next().context("the network has no output")?,
+            outputs.next(),
+        );
         let flat = |array: ndarray::ArrayD<f32>| -> Result<Array2<f32>> {
             let [.., boxes, columns] = array.shape()[..] else {
                 bail!("an output is {:?}, not [1, D, n]", array.shape());
@@ -60,7 +67,10 @@ impl Detector {
         Ok(Forward {
             input,
             logits: flat(logits)?,
-            offsets: flat(offsets)?.select(Axis(1), &columns),
+            offsets: match offsets {
+                Some(offsets) => flat(offsets)?.select(Axis(1), &columns),
+                None => Array2::zeros((self.model.layout.len(), 4)),
+            },
         })
     }
 

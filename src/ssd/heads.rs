@@ -1,7 +1,7 @@
 //! Finds a detector's heads in its graph: each number of the class and offset outputs is followed back to the layer that computes it, and what comes from where says
 //! which feature maps there are, how many boxes a cell has, and which channel means what.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use ndarray::{ArrayView2, Axis, Ix2, Ix3, Slice};
 
 use super::layout::{HeadGrid, Layout};
@@ -12,10 +12,10 @@ use crate::onnx::{Graph, NodeExt, describe};
 pub struct Head {
     /// Output of the classification layer, `[1, channels, rows, cols]`.
     pub class_tensor: String,
-    /// Output of the localization layer, `[1, channels, rows, cols]`.
-    pub offset_tensor: String,
+    /// Output of the localization layer, `[1, channels, rows, cols]`; a classifier has none.
+    pub offset_tensor: Option<String>,
     class_channels: Channels,
-    offset_channels: Channels,
+    offset_channels: Option<Channels>,
 }
 
 impl Head {
@@ -24,9 +24,14 @@ impl Head {
         self.class_channels.of(shape, class)
     }
 
-    /// The channel of the offset tensor that holds `column` of the offsets at the boxes of a shape.
-    pub fn offset_channel(&self, shape: usize, column: usize) -> usize {
-        self.offset_channels.of(shape, column)
+    /// The channel of the offset tensor that holds `column` of the offsets at the boxes of a shape, where there are offsets.
+    pub fn offset_channel(&self, shape: usize, column: usize) -> Option<usize> {
+        Some(self.offset_channels.as_ref()?.of(shape, column))
+    }
+
+    /// The tensors at which relevance may enter.
+    pub fn tensors(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.class_tensor.as_str()).chain(self.offset_tensor.as_deref())
     }
 }
 
@@ -75,12 +80,51 @@ pub fn find(
         grids.push(class.grid);
         heads.push(Head {
             class_tensor: class.tensor,
-            offset_tensor: offset.tensor,
+            offset_tensor: Some(offset.tensor),
             class_channels: class.channels,
-            offset_channels: offset.channels,
+            offset_channels: Some(offset.channels),
         });
     }
     Ok((heads, Layout { heads: grids }))
+}
+
+/// The one head of a classifier, `[1, K]`, as if it had a single box.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_classifier(
+    graph: &Graph,
+    classes: &str,
+    class_count: usize,
+) -> Result<(Vec<Head>, Layout)> {
+    let scales = scales(graph, classes, class_count, "labels of the manifest")?;
+    let [
+        Scale {
+            tensor,
+            grid:
+                grid @ HeadGrid {
+                    rows: 1,
+                    cols: 1,
+                    shapes: 1,
+                },
+            channels,
+        },
+    ] = <[Scale; 1]>::try_from(scales).map_err(|scales| {
+        anyhow!(
+            "'{classes}' comes from {} layers, a classifier has one",
+            scales.len()
+        )
+    })?
+    else {
+        bail!("'{classes}' has scores for many places, a classifier's are [1, {class_count}]");
+    };
+    let head = Head {
+        class_tensor: tensor,
+        offset_tensor: None,
+        class_channels: channels,
+        offset_channels: None,
+    };
+    Ok((vec![head], Layout { heads: vec![grid] }))
 }
 
 fn in_words(grid: &HeadGrid) -> String {

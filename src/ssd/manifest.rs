@@ -31,6 +31,7 @@ pub struct Manifest {
     /// The network's outputs.
     pub output: Output,
     /// How default boxes are made.
+    #[serde(default)]
     pub default_boxes: DefaultBoxes,
     /// Thresholds.
     #[serde(default)]
@@ -49,6 +50,8 @@ pub struct Manifest {
 pub enum Kind {
     /// A single-shot detector.
     Ssd,
+    /// A network with one class score for the whole picture each: no offsets, no default boxes, no background.
+    Classifier,
 }
 
 /// How a picture becomes the network's input, whose size is the graph's own: x ↦ (x − mean) / std per channel, x in 0..=255.
@@ -97,10 +100,11 @@ pub enum Resize {
 pub struct Output {
     /// Name of the class logits in the graph, shape [1, D, K].
     pub classes: String,
-    /// Name of the offsets in the graph, shape [1, D, 4].
+    /// Name of the offsets in the graph, shape [1, D, 4]; a classifier has none.
+    #[serde(default)]
     pub offsets: String,
     /// Which offset each of the four columns is.
-    #[serde(deserialize_with = "read::exactly")]
+    #[serde(default = "paper_order", deserialize_with = "read::exactly")]
     pub offset_order: [Offset; 4],
     /// How logits become scores.
     pub activation: Activation,
@@ -126,6 +130,10 @@ impl Output {
     pub fn columns(&self) -> [usize; 4] {
         Offset::ALL.map(|offset| self.column(offset))
     }
+}
+
+fn paper_order() -> [Offset; 4] {
+    Offset::ALL
 }
 
 fn paper_variances() -> [f32; 2] {
@@ -173,9 +181,12 @@ pub enum Activation {
 }
 
 /// Where the default boxes come from.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(tag = "generator", rename_all = "lowercase")]
 pub enum DefaultBoxes {
+    /// One box, the whole picture: a classifier's.
+    #[default]
+    Whole,
     /// The TensorFlow Object Detection API's anchors.
     TensorFlow(TensorFlowBoxes),
     /// Those of Caffe's PriorBox layer, as the SSD paper has them; also pytorch-ssd's, torchvision's and SSD-Tensorflow's.
@@ -297,7 +308,15 @@ impl Manifest {
 
     /// Whether the model was trained on `class`: it has a label or is the background, which needs none.
     pub fn trained(&self, class: usize) -> bool {
-        self.labels.is_named(class) || class == self.output.background
+        self.labels.is_named(class) || Some(class) == self.background()
+    }
+
+    /// The class id that means "nothing here", which a classifier has not.
+    pub fn background(&self) -> Option<usize> {
+        match self.kind {
+            Kind::Ssd => Some(self.output.background),
+            Kind::Classifier => None,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use prost::bytes::Bytes;
 use super::default_boxes::{self, DefaultBox};
 use super::heads::{self, Head};
 use super::layout::Layout;
-use super::manifest::Manifest;
+use super::manifest::{Kind, Manifest};
 use crate::onnx::{self, Graph};
 
 /// The default model, part of the program: ssdlite_mobilenet_v2 trained on COCO (Apache-2.0, see models/README.md).
@@ -79,12 +79,11 @@ impl Model {
         let scores = heads::before_activation(&graph, &manifest.output.classes).to_owned();
         manifest.output.classes = scores;
         let output = &manifest.output;
-        let (heads, layout) = heads::find(
-            &graph,
-            &output.classes,
-            &output.offsets,
-            manifest.labels.len(),
-        )?;
+        let count = manifest.labels.len();
+        let (heads, layout) = match manifest.kind {
+            Kind::Ssd => heads::find(&graph, &output.classes, &output.offsets, count)?,
+            Kind::Classifier => heads::find_classifier(&graph, &output.classes, count)?,
+        };
         let default_boxes: Vec<_> =
             default_boxes::generate(&manifest.default_boxes, &layout, input_size)?.concat();
         Ok(Self {

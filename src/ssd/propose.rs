@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::heads;
 use super::layout::{HeadGrid, Layout};
@@ -13,19 +13,17 @@ use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 /// Behind a value that the graph does not say.
 const GUESS: &str = "# a guess";
 
-/// What was found of a detector.
+/// What was found of a network's outputs.
 struct Found {
-    picture: Picture,
     classes: String,
-    offsets: String,
     class_count: usize,
-    layout: Layout,
     /// How scores are made, and whether the graph says so.
     activation: (&'static str, bool),
+    /// The offsets and the grids of a detector; a classifier has none.
+    boxes: Option<(String, Layout)>,
 }
 
 /// Where the picture enters, and how it is normalised as far as the graph shows it.
-#[derive(Clone)]
 struct Picture {
     tensor: String,
     /// Whether it is not the graph's own input.
@@ -40,15 +38,34 @@ struct Picture {
 /// # Errors
 /// A graph in which no picture or no pair of class scores and offsets is found; the message says what was looked for.
 pub fn propose(graph: &Graph, name: &str) -> Result<String> {
-    let found = find(graph)?;
-    let text = write(&found, name)?;
-    Ok(text)
-}
-
-fn find(graph: &Graph) -> Result<Found> {
     let picture = picture(graph)?;
     let [height, width] = picture.size;
-    let graph = graph.with_input(&picture.tensor, [1, 3, height, width])?;
+    let inner = graph.with_input(&picture.tensor, [1, 3, height, width])?;
+    let found = detector(&inner).or_else(|| classifier(&inner)).context(
+        "no class scores [1, D, K] and box offsets [1, D, 4] were found that are put together from the same feature maps, nor scores [1, K] for the whole picture: \
+         if it is an SSD, name their tensors in a manifest (models/README.md)",
+    )?;
+    write(&picture, &found, name)
+}
+
+/// Scores of classes for the whole picture, the last ones in the graph.
+fn classifier(graph: &Graph) -> Option<Found> {
+    graph.nodes().iter().rev().find_map(|node| {
+        let classes = heads::before_activation(graph, node.first_output());
+        let [1, class_count] = *graph.shape(classes).ok()? else {
+            return None;
+        };
+        heads::find_classifier(graph, classes, class_count).ok()?;
+        Some(Found {
+            classes: classes.to_owned(),
+            class_count,
+            activation: activation(graph, classes),
+            boxes: None,
+        })
+    })
+}
+
+fn detector(graph: &Graph) -> Option<Found> {
     // Both have one row a default box; of several pairs that of the most boxes is the detector's whole output.
     let mut flattened: Vec<(&str, usize, usize)> = graph
         .nodes()
@@ -70,43 +87,32 @@ fn find(graph: &Graph) -> Result<Found> {
     flattened.sort_by_key(|&(_, rows, _)| std::cmp::Reverse(rows));
     let mut best: Option<(u32, Found)> = None;
     for &(offsets, rows, columns) in &flattened {
-        if columns != 4
-            || best
-                .as_ref()
-                .is_some_and(|(_, found)| found.layout.len() > rows)
-        {
+        let most = best.as_ref().and_then(|(_, found)| found.boxes.as_ref());
+        if columns != 4 || most.is_some_and(|(_, layout)| layout.len() > rows) {
             continue;
         }
         for &(classes, _, class_count) in flattened.iter().filter(|(_, r, _)| *r == rows) {
             if classes == offsets {
                 continue;
             }
-            let Ok((_, layout)) = heads::find(&graph, classes, offsets, class_count) else {
+            let Ok((_, layout)) = heads::find(graph, classes, offsets, class_count) else {
                 continue;
             };
-            let activation = activation(&graph, classes);
+            let activation = activation(graph, classes);
             // With four classes either could be the scores.
             let likelihood = 2 * u32::from(activation.1) + u32::from(is_named_like_scores(classes));
             if best.as_ref().is_none_or(|(most, _)| likelihood > *most) {
                 let found = Found {
                     classes: classes.to_owned(),
-                    offsets: offsets.to_owned(),
                     class_count,
-                    layout,
                     activation,
-                    picture: picture.clone(),
+                    boxes: Some((offsets.to_owned(), layout)),
                 };
                 best = Some((likelihood, found));
             }
         }
     }
-    if let Some((_, found)) = best {
-        return Ok(found);
-    }
-    bail!(
-        "no class scores [1, D, K] and box offsets [1, D, 4] were found that are put together from the same feature maps: is it an SSD? \
-         If it is, name their tensors in a manifest (models/README.md)"
-    )
+    best.map(|(_, found)| found)
 }
 
 fn is_named_like_scores(tensor: &str) -> bool {
@@ -212,13 +218,13 @@ fn activation(graph: &Graph, classes: &str) -> (&'static str, bool) {
     ("softmax", false)
 }
 
-fn write(found: &Found, name: &str) -> Result<String> {
+fn write(picture: &Picture, found: &Found, name: &str) -> Result<String> {
     let Picture {
         tensor,
         is_inner,
         size: [height, width],
         normalised,
-    } = &found.picture;
+    } = picture;
     let mut text = String::new();
     writeln!(
         text,
@@ -229,7 +235,12 @@ fn write(found: &Found, name: &str) -> Result<String> {
         "# and set the labels. models/README.md explains every field."
     )?;
     writeln!(text)?;
-    writeln!(text, "kind = \"ssd\"")?;
+    let kind = if found.boxes.is_some() {
+        "ssd"
+    } else {
+        "classifier"
+    };
+    writeln!(text, "kind = \"{kind}\"")?;
     writeln!(text, "name = {}", quoted(name))?;
     writeln!(text)?;
     writeln!(
@@ -239,7 +250,7 @@ fn write(found: &Found, name: &str) -> Result<String> {
     )?;
     let labels: Vec<String> = (0..found.class_count)
         .map(|class| {
-            if class == 0 {
+            if class == 0 && found.boxes.is_some() {
                 "\"background\"".to_owned()
             } else {
                 format!("\"class {class}\"")
@@ -279,19 +290,21 @@ fn write(found: &Found, name: &str) -> Result<String> {
     writeln!(text)?;
     writeln!(text, "[output]")?;
     writeln!(text, "classes = {}", quoted(&found.classes))?;
-    writeln!(text, "offsets = {}", quoted(&found.offsets))?;
-    writeln!(
-        text,
-        "offset_order = [\"cx\", \"cy\", \"w\", \"h\"] {GUESS}"
-    )?;
     let (activation, known) = found.activation;
     let mark = if known { "# found in the graph" } else { GUESS };
     writeln!(text, "activation = \"{activation}\" {mark}")?;
-    writeln!(text, "background = 0 {GUESS}")?;
-    writeln!(text, "variances = [0.1, 0.2] {GUESS}")?;
-    writeln!(text)?;
-    let side = *width.min(height);
-    default_boxes(&mut text, &found.layout, found.class_count, side)?;
+    if let Some((offsets, layout)) = &found.boxes {
+        writeln!(text, "offsets = {}", quoted(offsets))?;
+        writeln!(
+            text,
+            "offset_order = [\"cx\", \"cy\", \"w\", \"h\"] {GUESS}"
+        )?;
+        writeln!(text, "background = 0 {GUESS}")?;
+        writeln!(text, "variances = [0.1, 0.2] {GUESS}")?;
+        writeln!(text)?;
+        let side = *width.min(height);
+        default_boxes(&mut text, layout, found.class_count, side)?;
+    }
     Ok(text)
 }
 

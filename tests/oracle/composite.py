@@ -63,7 +63,7 @@ def head_convolutions(network, output):
         node = network.producer(tensor)
         if node is None:
             raise ValueError(f"'{tensor}' is reached from the output {output} without a convolution")
-        if node.op == "Conv":
+        if is_linear(network, node):
             found.append(node)
         elif node.op == "Concat":
             waiting.extend(node.inputs)
@@ -81,13 +81,17 @@ def layer_types(network, tensors, classes="class_logits", offsets="box_offsets")
     behind a depthwise one, which keeps that resolution, so the head's own input tells it.
     """
     types = {node.name: "classification" for node in head_convolutions(network, classes)}
-    types |= {node.name: "localization" for node in head_convolutions(network, offsets)}
+    if offsets in network.outputs:
+        types |= {node.name: "localization" for node in head_convolutions(network, offsets)}
 
     def cells(tensor):
         # A fully connected layer has one.
         return int(np.prod(tensors[tensor].shape[2:]))
 
     boundary = max(cells(node.inputs[0]) for node in network.nodes if node.name in types)
+    if len(types) == 1:
+        # A classifier: from stride 16 on.
+        boundary = max(boundary, int(np.prod([-(-size // 16) for size in tensors[network.input].shape[2:]])))
     passed = reached(network, [node.outputs[0] for node in network.nodes if node.name in types])
     for node in network.nodes:
         if is_linear(network, node) and node.name in passed and node.name not in types:

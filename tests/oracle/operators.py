@@ -162,6 +162,7 @@ COMPUTING = {
     "Sum": lambda node, *parts: sum(parts[1:], parts[0]),
     "Mul": lambda node, a, b: a * b,
     "Div": lambda node, a, b: a / b,
+    "Expand": lambda node, x, sizes: np.broadcast_to(x, np.broadcast_shapes(x.shape, tuple(int(size) for size in sizes))),
     "Pow": lambda node, a, b: a**b,
     "Sqrt": lambda node, x: np.sqrt(x),
     "ReduceL2": lambda node, x: np.sqrt((x * x).sum(axis=tuple(node.attributes["axes"]), keepdims=True)),

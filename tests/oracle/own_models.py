@@ -55,7 +55,8 @@ def row(command, file, folder):
         return f"| {file.name} | {yes(loads)} | no: {found.stderr.strip()[:80]} | | | | | |"
     best = detections[0]
     maps, times = {}, []
-    for target, contrast in ((f"class:{best['class']}", "mean"), ("offset:w+", "none")):
+    questions = [(f"class:{best['class']}", "mean"), ("offset:w+", "none")]
+    for target, contrast in questions[: 2 if manifest["kind"] == "ssd" else 1]:
         npy = folder / "map.npy"
         arguments = ["--box", best["default_box"], "--target", target, "--contrast", contrast, "--composite", "crp"]
         for _ in range(3):
@@ -66,6 +67,8 @@ def row(command, file, folder):
             maps[target.partition(":")[0]] = (target, contrast, np.load(npy))
     error, forward = against_oracle(model, manifest, picture, best, maps, folder)
     explains = [yes(kind in maps) for kind in ("class", "offset")]
+    if manifest["kind"] != "ssd":
+        explains[1] = "–"
     return (
         f"| {file.name} | {yes(loads)} | {best['label']} {best['score']:.2f} | {explains[0]} | {explains[1]} "
         f"| {error:.1e} | {forward:.0f} | {np.median(times):.0f} |"
@@ -81,7 +84,7 @@ def inner(file, manifest):
     model = onnx.load(file)
     graph, output = model.graph, manifest["output"]
     picture = manifest["input"].get("tensor", graph.input[0].name)
-    wanted, kept = {output["classes"], output["offsets"]}, []
+    wanted, kept = {output["classes"], output.get("offsets", output["classes"])}, []
     for node in reversed(graph.node):
         if any(name in wanted for name in node.output) and picture not in node.output:
             kept.insert(0, node)
@@ -91,7 +94,9 @@ def inner(file, manifest):
         dims = graph.input[0].type.tensor_type.shape.dim
         size = [dims[3].dim_value, dims[2].dim_value]
     info = onnx.helper.make_tensor_value_info(picture, 1, [1, 3, size[1], size[0]])
-    names = {output["classes"]: "class_logits", output["offsets"]: "box_offsets"}
+    names = {output["classes"]: "class_logits"}
+    if manifest["kind"] == "ssd":
+        names[output["offsets"]] = "box_offsets"
     for node in kept:
         for index, name in enumerate(node.output):
             node.output[index] = names.get(name, name)
@@ -121,12 +126,16 @@ def against_oracle(model, manifest, picture, best, maps, folder):
     network = Network(folder / "constant.onnx")
     tensors = network.forward(values)
     types = layer_types(network, tensors)
-    outputs = Outputs(network, tensors, manifest)
     composite, worst = Composite.parse("crp"), 0.0
     for target, contrast, found in maps.values():
         kind, _, name = target.partition(":")
         asked = f"class:{manifest['labels'][int(name)]}" if kind == "class" else target
-        seed = outputs.seed(best["default_box"], asked, contrast, "score")
+        if manifest["kind"] == "ssd":
+            seed = Outputs(network, tensors, manifest).seed(best["default_box"], asked, contrast, "score")
+        else:
+            logits = tensors["class_logits"][0]
+            weights = [1.0 if k == int(name) else -1 / (len(logits) - 1) for k in range(len(logits))]
+            seed = [("class_logits", k, 0, 0, weight * logits[k]) for k, weight in enumerate(weights)]
         expected = propagate(network, tensors, types, composite, seed).sum(axis=0)
         worst = max(worst, np.abs(found - expected).max() / np.abs(expected).max())
     return worst, np.median(times[1:])

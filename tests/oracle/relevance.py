@@ -25,7 +25,8 @@ def propagate(network, tensors, types, composite, seed, trace=None):
     relevance = {}
     for tensor, channel, row, column, value in seed:
         relevance.setdefault(tensor, np.zeros_like(tensors[tensor][0]))
-        relevance[tensor][channel, row, column] += value
+        # A fully connected layer has channels alone.
+        relevance[tensor][(channel, row, column)[: relevance[tensor].ndim]] += value
     for node in reversed(network.nodes):
         outputs = [relevance.pop(name, None) for name in node.outputs]
         if all(output is None for output in outputs):
@@ -109,8 +110,11 @@ def linear(rule, network, node, x, z, arriving):
         return network.evaluate(node, operands).reshape(-1)
 
     bias = run(np.zeros_like(x))
-    one_each = np.eye(x.size, dtype=x.dtype).reshape(x.size, *x.shape)
-    weight = np.stack([run(picture) - bias for picture in one_each], axis=1)
+    weight = np.empty((bias.size, x.size), dtype=x.dtype)
+    for place in range(x.size):
+        picture = np.zeros_like(x)
+        picture.reshape(-1)[place] = 1
+        weight[:, place] = run(picture) - bias
     # What remains of the bias after the difference is no weight.
     weight[np.abs(weight) < 1e-6 * np.abs(weight).max()] = 0
     layer = Products(

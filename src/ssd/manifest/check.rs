@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::{Result, bail, ensure};
 
 use super::{
-    DefaultBoxes, DetectionSettings, Input, Labels, Manifest, Offset, Output, PriorBoxes,
+    DefaultBoxes, DetectionSettings, Input, Kind, Labels, Manifest, Offset, Output, PriorBoxes,
     TensorFlowBoxes,
 };
 
@@ -25,7 +25,7 @@ impl Manifest {
         }
         self.labels.validate()?;
         self.input.validate()?;
-        self.output.validate()?;
+        self.output.validate(self.kind)?;
         ensure!(
             self.output.background < self.labels.len(),
             "[output] background: expected a class id below the number of labels ({}), found {}",
@@ -33,6 +33,13 @@ impl Manifest {
             self.output.background
         );
         match &self.default_boxes {
+            DefaultBoxes::Whole => ensure!(
+                self.kind == Kind::Classifier,
+                "[default_boxes] generator: expected \"tensorflow\" or \"prior-box\" for a detector"
+            ),
+            _ if self.kind == Kind::Classifier => {
+                bail!("[default_boxes]: a classifier has none, leave the table out")
+            }
             DefaultBoxes::TensorFlow(boxes) => boxes.validate()?,
             DefaultBoxes::PriorBox(boxes) => boxes.validate()?,
         }
@@ -94,13 +101,17 @@ impl Input {
 }
 
 impl Output {
-    fn validate(&self) -> Result<()> {
+    fn validate(&self, kind: Kind) -> Result<()> {
         ensure!(
             !self.classes.is_empty(),
             "[output] classes: expected the name of an output of the graph, found \"\""
         );
         ensure!(
-            !self.offsets.is_empty(),
+            self.offsets.is_empty() || kind == Kind::Ssd,
+            "[output] offsets: a classifier has none, leave the line out"
+        );
+        ensure!(
+            !self.offsets.is_empty() || kind == Kind::Classifier,
             "[output] offsets: expected the name of an output of the graph, found \"\""
         );
         ensure!(
