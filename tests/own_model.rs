@@ -357,3 +357,47 @@ fn a_classifier_is_explained_as_one_box_that_is_the_whole_picture() -> Result<()
     );
     Ok(())
 }
+
+#[test]
+fn a_network_with_channels_last_is_the_same_network() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (plain, _) = with_proposed(&proto("lite_heads")?, folder.path())?;
+    let mut model = proto("lite_heads")?;
+    let graph = model.graph.as_mut().context("no graph")?;
+    // As tf2onnx writes it: the input [1, H, W, 3], transposed for the first convolution.
+    let input = graph.input.first_mut().context("no input")?;
+    input.name = Some("image_tensor".to_owned());
+    let Some(ssdcrp::onnx::proto::type_proto::Value::TensorType(tensor)) =
+        input.r#type.as_mut().and_then(|t| t.value.as_mut())
+    else {
+        anyhow::bail!("no tensor");
+    };
+    let sizes = &mut tensor.shape.as_mut().context("no shape")?.dim;
+    let channels = sizes.remove(1);
+    sizes.push(channels);
+    let perm = ssdcrp::onnx::proto::AttributeProto {
+        name: Some("perm".to_owned()),
+        r#type: Some(ssdcrp::onnx::proto::attribute_proto::AttributeType::Ints as i32),
+        ints: vec![0, 3, 1, 2],
+        ..Default::default()
+    };
+    let transpose = NodeProto {
+        op_type: Some("Transpose".to_owned()),
+        input: vec!["image_tensor".to_owned()],
+        output: vec!["image".to_owned()],
+        attribute: vec![perm],
+        ..Default::default()
+    };
+    graph.node.insert(0, transpose);
+    let (turned, manifest) = with_proposed(&model, folder.path())?;
+    assert!(!manifest.contains("tensor ="), "{manifest}");
+    assert_eq!(turned.input_size, plain.input_size);
+    let map = |model: Model| -> Result<_> {
+        let model = Arc::new(model);
+        let forward = forward(&model)?;
+        let mut explainer = Explainer::new(model, Composite::default(), 1)?;
+        Ok(explainer.explain(&forward, &[class(7)])?.remove(0).map())
+    };
+    assert_eq!(map(plain)?, map(turned)?);
+    Ok(())
+}
