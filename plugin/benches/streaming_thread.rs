@@ -48,7 +48,7 @@ fn main() -> Result<()> {
     }
     println!(
         "{:42} {:>8} {:>17} {:>8} {:>11} {:>9} {:>6}",
-        "", "median", "10 to 90 %", "most", "frames", "results", "CPU"
+        "", "median", "10 to 90 %", "most", "frames", "explained", "CPU"
     );
     rows.iter_mut().for_each(Row::report);
     Ok(())
@@ -173,12 +173,12 @@ impl Row {
         Ok(())
     }
 
-    /// Element messages since the last call.
+    /// Frames that were explained since the last call.
     fn results(&self) -> usize {
-        self.bus
-            .iter()
-            .filter(|message| message.type_() == gst::MessageType::Element)
-            .count()
+        let explained = |message: &gst::Message| {
+            (message.structure()).is_some_and(|report| report.has_field("explanations"))
+        };
+        self.bus.iter().filter(explained).count()
     }
 
     fn report(&mut self) {
