@@ -7,8 +7,10 @@ use anyhow::{Context, Result};
 use ndarray::Array4;
 use prost::Message;
 use ssdcrp::crp::{Composite, Contrast, Explainer, Target, TargetOutput, seed_name};
+use ssdcrp::monitor::Settings;
 use ssdcrp::onnx::proto::{ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use ssdcrp::onnx::{self, Tensor};
+use ssdcrp::report;
 use ssdcrp::runtime::{Network, only};
 use ssdcrp::ssd::{Detector, Forward, Model, NetworkInput, propose};
 
@@ -355,6 +357,20 @@ fn a_classifier_is_explained_as_one_box_that_is_the_whole_picture() -> Result<()
         error.contains("net is a classifier: it has no boxes"),
         "{error}"
     );
+
+    // Its report leaves out what asks for a box.
+    let options = report::Options {
+        thresholds,
+        monitor: Settings::for_stills(),
+        what_if: vec![],
+        truth: None,
+    };
+    let mut reporter = report::Reporter::new(model, Composite::default(), 1, options)?;
+    let photo = image::RgbImage::from_fn(40, 30, |x, y| image::Rgb([x as u8, y as u8, 90]));
+    reporter.look("a.png".to_owned(), &photo)?;
+    let page = reporter.explain(|_| {})?.html()?;
+    assert!(page.contains(" rather than the other classes</strong>"));
+    assert!(!page.contains("could not be explained") && !page.contains("Four offsets"));
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use super::chart::Charts;
 use super::picture::heat_layer;
 use crate::crp::{Contrast, Edge, Explainer, Explanation, Target, TargetOutput};
 use crate::ssd::decode::decode;
-use crate::ssd::manifest::Offset;
+use crate::ssd::manifest::{Kind, Offset};
 use crate::ssd::{Detection, Forward, Model};
 
 /// A heatmap with its words.
@@ -26,9 +26,9 @@ pub struct Tile {
 pub struct Answers {
     /// Predicted class against runner-up and against the mean, and what events ask besides.
     pub lead: Vec<Tile>,
-    /// Four offsets.
+    /// Four offsets; a classifier has none.
     pub offsets: Vec<Tile>,
-    /// Four edges.
+    /// Four edges, likewise.
     pub edges: Vec<Tile>,
     /// The user's classes.
     pub what_if: Vec<Tile>,
@@ -58,8 +58,12 @@ impl Answers {
             lead.push(ask(predicted.output.clone(), Some(Contrast::RunnerUp)));
         }
         lead.push(ask(predicted.output.clone(), Some(Contrast::Mean)));
-        let offsets = Offset::ALL.map(|offset| ask(TargetOutput::Offset(offset, None), None));
-        let edges = Edge::ALL.map(|edge| ask(TargetOutput::Edge(edge, None), None));
+        let mut offsets: Vec<Target> = Vec::new();
+        let mut edges: Vec<Target> = Vec::new();
+        if model.manifest.kind != Kind::Classifier {
+            offsets.extend(Offset::ALL.map(|offset| ask(TargetOutput::Offset(offset, None), None)));
+            edges.extend(Edge::ALL.map(|edge| ask(TargetOutput::Edge(edge, None), None)));
+        }
         let what_if: Vec<Target> = what_if
             .iter()
             .filter(|&&class| class != detection.class)
