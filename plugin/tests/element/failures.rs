@@ -1,7 +1,6 @@
 //! What can be missing or wrong gives one clear error on the bus, and what can be lived with a warning.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use gst::prelude::*;
 
@@ -266,27 +265,10 @@ fn it_can_be_started_and_stopped_again_and_again() {
     }
 }
 
-/// Runs one of the tests below, which spoil a process for all others, in a process of its own.
-fn alone(test: &str, environment: &[(&str, &str)]) {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--ignored", "--nocapture"])
-        .arg(format!("failures::{test}"))
-        .envs(environment.iter().copied())
-        .output()
-        .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let out = text(&output.stdout);
-    assert!(
-        output.status.success() && out.contains("1 passed"),
-        "{out}\n{}",
-        text(&output.stderr)
-    );
-}
-
 #[test]
 fn without_onnx_runtime_there_is_an_error_and_no_crash() {
     alone(
-        "alone_without_runtime",
+        "failures::alone_without_runtime",
         &[("ORT_DYLIB_PATH", "/nonexistent/libonnxruntime.so")],
     );
 }
@@ -304,7 +286,7 @@ fn alone_without_runtime() {
 
 #[test]
 fn to_be_looked_at_it_needs_neither_model_nor_runtime() {
-    alone("alone_not_started", &[]);
+    alone("failures::alone_not_started", &[]);
 }
 
 #[test]

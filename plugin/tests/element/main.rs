@@ -3,6 +3,7 @@
 //! Needs ONNX Runtime, the footage and the photos, which `make test` puts into the cache folder.
 
 mod delivery;
+mod endurance;
 mod failures;
 mod formats;
 mod live;
@@ -11,5 +12,6 @@ mod page;
 mod properties;
 mod recording;
 mod selection;
+mod stream;
 mod support;
 mod time;

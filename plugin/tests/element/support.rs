@@ -1,6 +1,7 @@
 //! What the tests share: media as buffers, the element in a harness, and its results read back.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::{LazyLock, Once};
 
 use gst::prelude::*;
@@ -16,6 +17,23 @@ pub fn init() {
         gst::init().unwrap();
         gstssdcrp::plugin_register_static().unwrap();
     });
+}
+
+/// Runs a test that is ignored otherwise, because it spoils a process for all others, in a process of its own. Returns what
+/// that wrote to standard error.
+pub fn alone(test: &str, environment: &[(&str, &str)]) -> String {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--ignored", "--nocapture", test])
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(
+        output.status.success() && out.contains("1 passed"),
+        "{out}\n{err}"
+    );
+    err
 }
 
 /// A file in the cache folder, e.g. `photos/dog.jpg`.
@@ -212,6 +230,13 @@ impl Bench {
             _ => None,
         });
         reports.collect()
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        // Messages hold the element, which holds the bus, which holds the messages.
+        self.bus.set_flushing(true);
     }
 }
 

@@ -1,0 +1,152 @@
+//! What happens a thousand times must leave nothing behind: no GStreamer object, which the tracer `leaks` tells at the end of
+//! a process, and no memory.
+
+use gst::prelude::*;
+
+use super::support::*;
+
+/// Runs a test of this module in a process of its own, under the tracer.
+fn traced(test: &str) {
+    let test = format!("endurance::{test}");
+    let environment = [
+        ("GST_TRACERS", "leaks"),
+        ("GST_DEBUG", "GST_TRACER:7"),
+        ("GST_DEBUG_NO_COLOR", "1"),
+        // Otherwise the C library keeps what a thread has freed for that thread's successors, and which get it is chance.
+        ("MALLOC_ARENA_MAX", "1"),
+    ];
+    let log = alone(&test, &environment);
+    let alive: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("object-alive"))
+        .collect();
+    assert!(alive.is_empty(), "{}", alive.join("\n"));
+    // Without that line the tracer was not there.
+    assert!(log.contains("LEFT NOTHING"), "{log}");
+}
+
+/// Ends GStreamer, upon which the tracer tells what is alive.
+fn end() {
+    // SAFETY: all objects of this process are gone, and no test follows in it.
+    unsafe { gst::deinit() };
+    eprintln!("LEFT NOTHING");
+}
+
+/// The process's resident memory in MiB.
+fn memory() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
+    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
+}
+
+/// Does something `count` times. After the first tenth, by when every network is compiled, memory must not grow any more.
+fn again_and_again(count: usize, mut what: impl FnMut(usize)) {
+    let warm = count / 10;
+    let mut before = 0.0;
+    for index in 0..count {
+        if index == warm {
+            before = memory();
+        }
+        what(index);
+    }
+    let grown = memory() - before;
+    eprintln!("{count} times: {before:.0} MiB, grown by {grown:.1}");
+    assert!(grown < 16.0, "{grown} MiB more than {before}");
+}
+
+#[test]
+fn a_thousand_starts_leave_nothing_behind() {
+    traced("traced_starts");
+}
+
+#[test]
+#[ignore = "run by a_thousand_starts_leave_nothing_behind"]
+fn traced_starts() {
+    {
+        let clip = photo("dog");
+        let mut bench = Bench::new(&[], &clip);
+        again_and_again(1000, |index| {
+            bench.element.set_state(gst::State::Null).unwrap();
+            bench.harness.play();
+            if index % 100 == 0 {
+                bench.harness.set_src_caps(clip.caps());
+                bench.push(clip.frame());
+            }
+            bench.reports();
+        });
+    }
+    end();
+}
+
+#[test]
+fn two_hundred_changes_of_caps_leave_nothing_behind() {
+    traced("traced_caps");
+}
+
+#[test]
+#[ignore = "run by two_hundred_changes_of_caps_leave_nothing_behind"]
+fn traced_caps() {
+    {
+        let clip = photo("dog");
+        let clips = [
+            "video/x-raw,format=I420,width=768,height=576",
+            "video/x-raw,format=RGBA,width=321,height=243",
+            "video/x-raw,format=NV12,width=160,height=120",
+            "video/x-raw,format=GRAY8,width=33,height=17",
+        ]
+        .map(|caps| converted(&clip, &caps.parse().unwrap()));
+        let settings = [("mode", "every-frame"), ("draw-age", "true")];
+        let mut bench = Bench::new(&settings, &clip);
+        again_and_again(200, |index| {
+            let clip = &clips[index % clips.len()];
+            bench.harness.set_src_caps(clip.caps());
+            bench.push(clip.frame());
+            bench.reports();
+        });
+    }
+    end();
+}
+
+#[test]
+fn two_hundred_seeks_leave_nothing_behind() {
+    traced("traced_seeks");
+}
+
+#[test]
+#[ignore = "run by two_hundred_seeks_leave_nothing_behind"]
+fn traced_seeks() {
+    init();
+    {
+        let pipeline = format!(
+            "filesrc location={} ! decodebin ! videoconvert ! ssdcrp mode=every-frame ! appsink name=sink sync=false max-buffers=1",
+            cached("footage/vtest.avi").display()
+        );
+        let pipeline = gst::parse::launch(&pipeline)
+            .unwrap()
+            .downcast::<gst::Pipeline>()
+            .unwrap();
+        let sink = pipeline
+            .by_name("sink")
+            .unwrap()
+            .downcast::<gst_app::AppSink>()
+            .unwrap();
+        let bus = pipeline.bus().unwrap();
+        pipeline.set_state(gst::State::Playing).unwrap();
+        sink.pull_sample().unwrap();
+        again_and_again(200, |index| {
+            let place = (index as u64 % 5 * 16) * gst::ClockTime::SECOND;
+            pipeline
+                .seek_simple(gst::SeekFlags::FLUSH | gst::SeekFlags::KEY_UNIT, place)
+                .unwrap();
+            sink.pull_sample().unwrap();
+            for message in bus.iter() {
+                assert_ne!(message.type_(), gst::MessageType::Error, "{message:?}");
+            }
+        });
+        pipeline.set_state(gst::State::Null).unwrap();
+    }
+    end();
+}
