@@ -61,6 +61,8 @@ demo: $(VIDEO) $(PICTURES) ## build all, then explain real footage and photos in
 		'Red speaks for what the picture names, blue against it. Any player shows the video: gst-play-1.0 $(VIDEO)'
 
 test: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## format, lints, all tests, and every pipeline in a real gst-launch-1.0
+	@# A window of its own for the test that clicks in one.
+	@{ command -v Xvfb && command -v xdotool; } >/dev/null || setup/system-packages.sh xvfb xdotool
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo build --workspace --locked

@@ -111,6 +111,37 @@ fn a_heatmap_is_composited_too() {
 }
 
 #[test]
+fn a_heatmap_that_is_the_picture_is_not_composited() {
+    let clip = person("I420");
+    let settings = [("mode", "every-frame"), ("output", "heatmap")];
+    let expected = Bench::new(&settings, &clip).push(clip.frame());
+    let out = before_sink(&settings, &clip, true).push(clip.frame());
+    assert!(overlay(&out).is_none() && same_bytes(&out, &expected));
+}
+
+#[test]
+fn a_composited_overlay_fades_too() {
+    let clip = person("I420");
+    let settings = [
+        ("detect-interval", "600000000"),
+        ("expire-overlay", "400000000"),
+    ];
+    let mut bench = before_sink(&settings, &clip, true);
+    let mut at = |ms: u64| {
+        let mut frame = clip.frame();
+        frame.make_mut().set_pts(ms * gst::ClockTime::MSECOND);
+        overlay(&bench.push(frame))
+    };
+    let alpha = |overlay: VideoOverlayComposition| overlay.rectangle(0).unwrap().global_alpha();
+    let full = (0..6000).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        at(0)
+    });
+    assert_eq!(alpha(full.expect("a result")), 1.0);
+    assert_eq!(at(1125).map(alpha), Some(0.5));
+}
+
+#[test]
 fn a_sink_that_takes_the_caps_but_does_not_composite_gets_painted_frames() {
     let clip = person("I420");
     let settings = [("mode", "every-frame")];

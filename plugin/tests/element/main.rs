@@ -15,3 +15,4 @@ mod selection;
 mod stream;
 mod support;
 mod time;
+mod window;
