@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use ssdcrp::crp::{Composite, Explainer};
+use ssdcrp::crp::{Composite, Explainer, LayerType};
 use ssdcrp::onnx;
 use ssdcrp::ssd::{Model, propose};
 
@@ -75,6 +75,15 @@ impl Inspect {
 
         let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
         let explainer = Explainer::new(model.clone(), composite, engine.threads())?;
+        let rule = |layer_type| {
+            let [class, offset] = [LayerType::Classification, LayerType::Localization]
+                .map(|head| explainer.composite().entering_at(head).rule(layer_type));
+            if class == offset {
+                class.to_string()
+            } else {
+                format!("{class}; for offsets {offset}")
+            }
+        };
         let mut rows = vec![["layer", "type", "rule", "output", "million MACs"].map(str::to_owned)];
         let mut total = 0;
         for layer in explainer.layers()? {
@@ -83,7 +92,7 @@ impl Inspect {
             rows.push([
                 layer.tensor,
                 layer.layer_type.to_string(),
-                explainer.composite().rule(layer.layer_type).to_string(),
+                rule(layer.layer_type),
                 format!("{channels}x{height}x{width}"),
                 format!("{:.2}", layer.macs as f64 / 1e6),
             ]);

@@ -1,12 +1,13 @@
 //! Composites: which rule each layer type propagates with, how residual sums share, and what a target is contrasted with by default.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::layers::LayerType;
-use super::rules::{Epsilon, Group, Rule, unit_groups};
+use super::rules::{Epsilon, Law, Rule, unit_groups};
 use super::target::{Contrast, Seed};
 use crate::ssd::Model;
 
@@ -29,7 +30,8 @@ pub enum AddRule {
 }
 
 /// A mapping of layer types to rules, by preset name or in the grammar
-/// `classification=R,localization=R,high=R,low=R,pixels=R,add=prop|abs`; what the grammar leaves out is as in `crp`.
+/// `classification=R,localization=R,high=R,localization-high=R,low=R,pixels=R,add=prop|abs`. What the grammar leaves out is as in `crp`, except
+/// that `localization-high` follows a `high` that is named.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Composite {
     /// As the user wrote it.
@@ -40,6 +42,8 @@ pub struct Composite {
     pub localization: Rule,
     /// Rule of the high-level feature layers.
     pub high: Rule,
+    /// The same for relevance of offsets and edges.
+    pub localization_high: Rule,
     /// Rule of the low-level feature layers.
     pub low: Rule,
     /// Rule of the layer that reads the pixels.
@@ -75,12 +79,25 @@ impl Composite {
         }
     }
 
-    pub(super) fn groups(&self, layer_type: LayerType) -> Vec<Group> {
-        match layer_type {
-            LayerType::Classification | LayerType::Localization if self.seed == Seed::Unit => {
-                unit_groups()
+    pub(super) fn law(&self, layer_type: LayerType) -> Law {
+        match (layer_type, self.rule(layer_type).law()) {
+            (LayerType::Classification | LayerType::Localization, Law::Shares(_))
+                if self.seed == Seed::Unit =>
+            {
+                Law::Shares(unit_groups())
             }
-            _ => self.rule(layer_type).groups(),
+            (_, law) => law,
+        }
+    }
+
+    /// The composite for relevance that enters at a layer of this type: localization may have rules of its own for the layers below.
+    pub fn entering_at(&self, head: LayerType) -> Self {
+        Self {
+            high: match head {
+                LayerType::Localization => self.localization_high,
+                _ => self.high,
+            },
+            ..self.clone()
         }
     }
 
@@ -90,6 +107,7 @@ impl Composite {
             classification: rule,
             localization: rule,
             high: rule,
+            localization_high: rule,
             low: rule,
             pixels,
             add,
@@ -120,6 +138,7 @@ impl Default for Composite {
             classification: Rule::Simple,
             localization: Rule::Simple,
             high: Rule::Epsilon(Epsilon::Deviations(0.1)),
+            localization_high: Rule::Epsilon(Epsilon::Deviations(0.1)),
             low: Rule::Abs,
             pixels: Rule::WSquare,
             add: AddRule::Magnitude,
@@ -162,6 +181,7 @@ impl FromStr for Composite {
                 _ => entries.push(part.to_owned()),
             }
         }
+        let mut named = HashSet::new();
         for entry in &entries {
             let (key, value) = entry.split_once('=').with_context(|| {
                 format!("'{entry}' in composite '{text}' is not of the form layer=rule")
@@ -171,10 +191,13 @@ impl FromStr for Composite {
                     .parse::<Rule>()
                     .with_context(|| format!("composite '{text}'"))
             };
-            match key.trim() {
+            let key = key.trim();
+            named.insert(key);
+            match key {
                 "classification" => composite.classification = rule()?,
                 "localization" => composite.localization = rule()?,
                 "high" => composite.high = rule()?,
+                "localization-high" => composite.localization_high = rule()?,
                 "low" => composite.low = rule()?,
                 "pixels" => composite.pixels = rule()?,
                 "add" => {
@@ -185,9 +208,12 @@ impl FromStr for Composite {
                     }
                 }
                 other => bail!(
-                    "composite '{text}': there is no layer type '{other}': classification, localization, high, low, pixels and add exist"
+                    "composite '{text}': there is no layer type '{other}': classification, localization, high, localization-high, low, pixels and add exist"
                 ),
             }
+        }
+        if named.contains("high") && !named.contains("localization-high") {
+            composite.localization_high = composite.high;
         }
         Ok(composite)
     }
@@ -215,9 +241,21 @@ mod tests {
                 beta: 1.0
             }
         );
+        assert_eq!(composite.localization_high, composite.high);
         assert_eq!(composite.low, Rule::ZPlus);
         assert_eq!(composite.add, AddRule::Proportional);
         assert_eq!(composite.pixels, Rule::WSquare);
+    }
+
+    #[test]
+    fn offsets_may_have_rules_of_their_own() {
+        let composite: Composite = "localization-high=abs".parse().unwrap();
+        let default = Composite::default();
+        assert_eq!(composite.high, default.high);
+        let offset = composite.entering_at(LayerType::Localization);
+        assert_eq!(offset.rule(LayerType::High), Rule::Abs);
+        let class = composite.entering_at(LayerType::Classification);
+        assert_eq!(class.rule(LayerType::High), default.high);
     }
 
     #[test]

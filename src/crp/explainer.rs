@@ -183,7 +183,8 @@ impl Explainer {
             .map(|index| graph.nodes()[index].first_output())
             .filter(|output| self.types.contains_key(*output))
             .collect();
-        let compiled = compile(graph, &self.types, &self.composite, &[tensor], &layers)?;
+        let composite = self.composite_at(tensor);
+        let compiled = compile(graph, &self.types, &composite, &[tensor], &layers)?;
         let mut network = Network::load(&compiled.model, self.threads)?;
         let batch = self.batch(tensor, &[&question.seed])?;
         let image: ArrayViewD<f32> = forward.input.tensor.view().into_dyn();
@@ -202,7 +203,7 @@ impl Explainer {
             .zip(&outputs)
             .map(|(&layer, relevance)| {
                 let layer_type = self.types.get(layer).context("a layer has no type")?;
-                let kind = (*layer_type, self.composite.rule(*layer_type));
+                let kind = (*layer_type, composite.rule(*layer_type));
                 Ok(LayerRelevance::of(layer, Some(kind), relevance.iter()))
             })
             .collect::<Result<_>>()?;
@@ -228,6 +229,14 @@ impl Explainer {
         Ok(batch)
     }
 
+    /// The rules for relevance that enters at a head tensor.
+    fn composite_at(&self, tensor: &str) -> Composite {
+        match self.types.get(tensor) {
+            Some(&head) => self.composite.entering_at(head),
+            None => self.composite.clone(),
+        }
+    }
+
     fn network(&mut self, tensor: &str) -> Result<&mut Network> {
         match self.networks.iter().position(|(name, _)| name == tensor) {
             Some(index) => {
@@ -235,13 +244,8 @@ impl Explainer {
                 self.networks.push(kept);
             }
             None => {
-                let graph = compile(
-                    &self.model.graph,
-                    &self.types,
-                    &self.composite,
-                    &[tensor],
-                    &[],
-                )?;
+                let composite = self.composite_at(tensor);
+                let graph = compile(&self.model.graph, &self.types, &composite, &[tensor], &[])?;
                 let network = Network::load(&graph.model, self.threads)?;
                 if self.networks.len() == KEPT_NETWORKS {
                     self.networks.remove(0);

@@ -2,7 +2,7 @@
 //!
 //! With z_ij = x_i·w_ij and z_j = Σ_i z_ij + b_j, every rule hands R_ij = share · R_j from unit j to its input i. Every share here is a sum
 //! of groups, gain · Σ_terms φ(x_i)·ω(w_ij) / D_j, where D_j is either z_j (the bias keeps its share) or the sum of the same terms over i.
-//! Padding is no input: it receives nothing and counts in no denominator.
+//! Padding is no input: it receives nothing and counts in no denominator. The exception is [`Rule::Rescale`], which has slopes instead of shares.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,8 @@ use anyhow::{Context, Result, bail, ensure};
 pub const STABILISER: f32 = 1e-9;
 
 /// A rule for one linear layer. Sources: Bach et al. 2015 (simple, ε, αβ), Montavon et al. 2017 and 2019 (z⁺, w², z^B, γ), Lapuschkin et al. 2019 (flat);
-/// `abs` is this project's.
+/// `abs` is this project's, and so is `rescale`, after the rule Rescale of Shrikumar et al. 2017, whose reference is another picture and
+/// whose tolerance is 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rule {
     /// z_ij / z_j, the basic rule (LRP-0).
@@ -44,6 +45,22 @@ pub enum Rule {
         /// The highest value that an input can have.
         high: f32,
     },
+    /// Contributions measured against the mean of their feature map, with F standard deviations of tolerance, greater than 0. With Δx = x − x̄ (x̄: the mean
+    /// of x's channel over the map) relevance is R_i = Δx_i·m_i, m_i = Σ_j w_ij·m_j, and an activation y = act(z) hands on m_z = s·m_y with the slope
+    ///
+    /// s = (act(b) − act(a)) / (b − a), a = min(z, z̄) − F·σ, b = max(z, z̄) + F·σ,
+    ///
+    /// σ being the standard deviation (population) of all elements of the layer's z for the picture.
+    Rescale(f32),
+}
+
+/// How a rule is carried out.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Law {
+    /// As a sum of shares.
+    Shares(Vec<Group>),
+    /// By slopes, the tolerance given.
+    Slopes(f32),
 }
 
 /// The ε of the ε-rule.
@@ -150,7 +167,15 @@ pub(super) fn unit_groups() -> Vec<Group> {
 }
 
 impl Rule {
-    pub(super) fn groups(self) -> Vec<Group> {
+    pub(super) fn law(self) -> Law {
+        match self {
+            Self::Rescale(tolerance) => Law::Slopes(tolerance),
+            rule => Law::Shares(rule.groups()),
+        }
+    }
+
+    /// The shares of all rules that have some.
+    fn groups(self) -> Vec<Group> {
         use InputPart::{Magnitude, Negative, One, Positive, Whole};
         let group = |terms: &[(InputPart, WeightPart)], denominator| Group {
             gain: 1.0,
@@ -227,6 +252,7 @@ impl Rule {
                 ],
                 Denominator::Terms,
             )],
+            Self::Rescale(_) => vec![],
         }
     }
 }
@@ -244,6 +270,7 @@ impl fmt::Display for Rule {
             Self::WSquare => f.write_str("w2"),
             Self::Flat => f.write_str("flat"),
             Self::ZBox { low, high } => write!(f, "zb:{low},{high}"),
+            Self::Rescale(tolerance) => write!(f, "rescale:{tolerance}"),
         }
     }
 }
@@ -251,7 +278,7 @@ impl fmt::Display for Rule {
 impl FromStr for Rule {
     type Err = anyhow::Error;
 
-    /// Reads `simple`, `epsilon:E`, `epsilon:Fstd`, `alphabeta:A,B`, `zplus`, `abs`, `gamma:G`, `w2`, `flat` or `zb:L,H`.
+    /// Reads `simple`, `epsilon:E`, `epsilon:Fstd`, `alphabeta:A,B`, `zplus`, `abs`, `gamma:G`, `w2`, `flat`, `zb:L,H` or `rescale:F`.
     fn from_str(text: &str) -> Result<Self> {
         let (name, parameters) = text.split_once(':').unwrap_or((text, ""));
         let one = || number(parameters).with_context(|| format!("rule '{text}'"));
@@ -287,6 +314,14 @@ impl FromStr for Rule {
                 );
                 Self::ZBox { low, high }
             }
+            "rescale" => {
+                let tolerance = one()?;
+                ensure!(
+                    tolerance > 0.0,
+                    "rule '{text}': the tolerance must be greater than 0"
+                );
+                Self::Rescale(tolerance)
+            }
             "simple" | "zplus" | "abs" | "w2" | "flat" => {
                 ensure!(
                     parameters.is_empty(),
@@ -301,7 +336,7 @@ impl FromStr for Rule {
                 }
             }
             _ => bail!(
-                "there is no rule '{name}': simple, epsilon:E, epsilon:Fstd, alphabeta:A,B, zplus, abs, gamma:G, w2, flat and zb:L,H exist"
+                "there is no rule '{name}': simple, epsilon:E, epsilon:Fstd, alphabeta:A,B, zplus, abs, gamma:G, w2, flat, zb:L,H and rescale:F exist"
             ),
         };
         Ok(rule)
@@ -339,6 +374,7 @@ mod tests {
             "w2",
             "flat",
             "zb:-1,1",
+            "rescale:0.75",
         ] {
             let rule: Rule = text.parse().unwrap();
             assert_eq!(rule.to_string(), text);
@@ -357,6 +393,8 @@ mod tests {
             ("zb:1,-1", "below"),
             ("abs:2", "takes no number"),
             ("epsilon:infstd", "finite"),
+            ("rescale", "'' is not a number"),
+            ("rescale:0", "greater than 0"),
         ] {
             let error = format!("{:#}", text.parse::<Rule>().unwrap_err());
             assert!(error.contains(reason), "{text}: {error}");

@@ -109,10 +109,11 @@ def linear(rule, network, node, x, z, arriving):
         operands = [picture if name not in network.constants else network.constants[name] for name in node.inputs]
         return network.evaluate(node, operands).reshape(-1)
 
-    bias = run(np.zeros_like(x))
+    bias = run(np.zeros(x.shape, x.dtype))
     weight = np.empty((bias.size, x.size), dtype=x.dtype)
     for place in range(x.size):
-        picture = np.zeros_like(x)
+        # Not like x, which may be a view in another order: what reshape gives would be a copy.
+        picture = np.zeros(x.shape, x.dtype)
         picture.reshape(-1)[place] = 1
         weight[:, place] = run(picture) - bias
     # What remains of the bias after the difference is no weight.

@@ -150,6 +150,14 @@ impl Case {
             .context("not a batch of pictures")
     }
 
+    /// Each head's relevance for target `n`.
+    fn of_target(&self, seeds: &Seeds, n: usize) -> Vec<(usize, Vec<f32>)> {
+        let heads = self.net.heads.iter().zip(seeds);
+        heads
+            .map(|(&head, seed)| (head, seed.index_axis(Axis(0), n).iter().copied().collect()))
+            .collect()
+    }
+
     /// The slow answer for target `n`.
     fn slowly<T: slow::Number>(
         &self,
@@ -158,13 +166,7 @@ impl Case {
         stabiliser: f32,
     ) -> Result<Vec<f64>> {
         let rule = |tensor: usize| self.composite.rule(self.types[&Net::name(tensor)]);
-        let seeds: Vec<(usize, Vec<f32>)> = self
-            .net
-            .heads
-            .iter()
-            .zip(seeds)
-            .map(|(&head, seed)| (head, seed.index_axis(Axis(0), n).iter().copied().collect()))
-            .collect();
+        let seeds = self.of_target(seeds, n);
         let tensors = slow::forward::<T>(&self.net);
         let add = self.composite.add;
         let relevance = slow::relevance(&self.net, &tensors, rule, add, &seeds, stabiliser);
@@ -238,6 +240,39 @@ fn the_engine_equals_the_definition() {
             worst.set(worst.get().max(error));
         }
         Ok(())
+    });
+    println!("worst error {:.1e}", worst.get());
+}
+
+#[test]
+fn rescaling_layers_equal_their_definition() {
+    let worst = Cell::new(0f64);
+    let strategy = (recipes(), select(vec![0.05f32, 0.75, 2.0]));
+    holds(200, strategy, |(recipe, tolerance)| {
+        let rule = format!("rescale:{tolerance}");
+        let composite = format!(
+            "classification={rule},localization={rule},high={rule},low={rule},pixels={rule}"
+        );
+        let mut case = Case::new(&recipe, &composite).map_err(fail)?;
+        let seeds = case.draw(1, recipe.seed);
+        let of_target = case.of_target(&seeds, 0);
+        let (exact, rounded) = (
+            slow::forward::<f64>(&case.net),
+            slow::forward::<f32>(&case.net),
+        );
+        let exact = slow::rescaled(&case.net, &exact, tolerance, &of_target, STABILISER);
+        let rounded = slow::rescaled(&case.net, &rounded, tolerance, &of_target, STABILISER);
+        let rounded: Vec<f64> = rounded.into_iter().map(f64::from).collect();
+        let conditioned = difference(&rounded, &exact) < CONDITION;
+        if !conditioned {
+            return Err(TestCaseError::reject(
+                "an output near 0, or nothing arrives",
+            ));
+        }
+        let found = case.explain(&seeds).map_err(fail)?;
+        let error = difference(&target(&found, 0), &exact);
+        worst.set(worst.get().max(error));
+        check(error, TOLERANCE, "relevance")
     });
     println!("worst error {:.1e}", worst.get());
 }

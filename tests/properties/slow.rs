@@ -86,16 +86,7 @@ pub fn forward<T: Number>(net: &Net) -> Vec<Vec<T>> {
             Node::Relu(x) => tensors[*x].iter().map(|&v| positive(v)).collect(),
             Node::Clip(x, low, high) => tensors[*x]
                 .iter()
-                .map(|&v| {
-                    let (low, high) = (number(*low), number(*high));
-                    if v < low {
-                        low
-                    } else if v > high {
-                        high
-                    } else {
-                        v
-                    }
-                })
+                .map(|&v| clipped(v, number(*low), number(*high)))
                 .collect(),
             Node::MaxPool(x, window) => candidates(net, *x, window)
                 .into_iter()
@@ -176,6 +167,99 @@ pub fn relevance<T: Number>(
     r.swap_remove(Net::IMAGE)
 }
 
+/// Relevance of the picture where every layer has the rule `rescale`: multipliers from the heads down, R = m·(x − mean of x's map) at the end.
+pub fn rescaled<T: Number>(
+    net: &Net,
+    tensors: &[Vec<T>],
+    tolerance: f32,
+    seeds: &[(usize, Vec<f32>)],
+    tiny: f32,
+) -> Vec<T> {
+    let mut m: Vec<Vec<T>> = tensors
+        .iter()
+        .map(|tensor| vec![number(0.0); tensor.len()])
+        .collect();
+    for (head, seed) in seeds {
+        for ((m, &value), &z) in m[*head].iter_mut().zip(seed).zip(&tensors[*head]) {
+            *m = *m + number::<T>(value) / stabilised(z, number(tiny));
+        }
+    }
+    for (index, node) in net.nodes.iter().enumerate().rev() {
+        let arriving = std::mem::take(&mut m[index + 1]);
+        let mut hand = |tensor: usize, i: usize, part: T| m[tensor][i] = m[tensor][i] + part;
+        match node {
+            Node::Conv(conv) => {
+                for (j, taps) in connections(net, conv).into_iter().enumerate() {
+                    for (i, w) in taps {
+                        let w: T = w;
+                        hand(conv.input, i, w * arriving[j]);
+                    }
+                }
+            }
+            Node::Relu(x) | Node::Clip(x, ..) => {
+                let z = &tensors[*x];
+                let (means, margin) = (map_means(net, *x, z), deviation(z) * number(tolerance));
+                let margin = if margin < number(tiny) {
+                    number(tiny)
+                } else {
+                    margin
+                };
+                let act = |z: T| match node {
+                    Node::Clip(_, low, high) => clipped(z, number(*low), number(*high)),
+                    _ => positive(z),
+                };
+                for (i, part) in arriving.into_iter().enumerate() {
+                    let (z, mean) = (z[i], means[i]);
+                    let (low, high) = if z < mean { (z, mean) } else { (mean, z) };
+                    let (low, high) = (low - margin, high + margin);
+                    hand(*x, i, (act(high) - act(low)) / (high - low) * part);
+                }
+            }
+            Node::MaxPool(x, window) => {
+                for (j, candidates) in candidates(net, *x, window).into_iter().enumerate() {
+                    let values = &tensors[*x];
+                    let most = largest(values, &candidates);
+                    let won = |i: &&usize| values[**i] == most;
+                    let winners = candidates.iter().filter(won).count();
+                    for &i in candidates.iter().filter(won) {
+                        hand(*x, i, arriving[j] / number(winners as f32));
+                    }
+                }
+            }
+            Node::Add(a, b) => {
+                for (i, part) in arriving.into_iter().enumerate() {
+                    hand(*a, i, part);
+                    hand(*b, i, part);
+                }
+            }
+        }
+    }
+    let picture = &tensors[Net::IMAGE];
+    let means = map_means(net, Net::IMAGE, picture);
+    let distances = picture.iter().zip(means).map(|(&x, mean)| x - mean);
+    let multipliers = m.swap_remove(Net::IMAGE);
+    distances.zip(multipliers).map(|(d, m)| d * m).collect()
+}
+
+/// For every element of a tensor the mean of its channel.
+fn map_means<T: Number>(net: &Net, tensor: usize, values: &[T]) -> Vec<T> {
+    let [_, height, width] = net.shape(tensor);
+    let area = height * width;
+    let mean = |map: &[T]| sum(map.iter().copied()) / number(area as f32);
+    let means = values.chunks(area).map(mean);
+    means.flat_map(|mean| vec![mean; area]).collect()
+}
+
+fn clipped<T: Number>(value: T, low: T, high: T) -> T {
+    if value < low {
+        low
+    } else if value > high {
+        high
+    } else {
+        value
+    }
+}
+
 /// What each input of one output receives of its relevance, from the pairs (x_i, w_ij).
 fn shares<T: Number>(rule: Rule, taps: &[(T, T)], z_j: T, deviation: T, tiny: T) -> Vec<T> {
     let z: Vec<T> = taps.iter().map(|&(x, w)| x * w).collect();
@@ -228,6 +312,7 @@ fn shares<T: Number>(rule: Rule, taps: &[(T, T)], z_j: T, deviation: T, tiny: T)
                     .collect(),
             )
         }
+        Rule::Rescale(_) => panic!("rescale has no shares: see `rescaled`"),
     }
 }
 

@@ -4,11 +4,38 @@ use anyhow::Result;
 
 use super::{Compiler, Share};
 use crate::crp::flow;
+use crate::crp::rules::STABILISER;
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 
 pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share) -> Result<()> {
     for input in flow::explained(compiler.graph, node)? {
         compiler.give(input, share.clone());
+    }
+    Ok(())
+}
+
+/// Gates, norms and other factors that are constants of the picture: relevance goes on as it is, and what arrives as R = m ⊙ Δy ([`super::rescale`]) as
+/// m ⊙ factor ⊙ Δx.
+pub(super) fn scale(compiler: &mut Compiler, node: &NodeProto, share: Share) -> Result<()> {
+    let y = node.first_output();
+    let Some(multiplier) = compiler.arrived_as_multiplier(&share, y) else {
+        return propagate(compiler, node, share);
+    };
+    for x in flow::explained(compiler.graph, node)? {
+        let other = || node.input.iter().find(|input| *input != x);
+        let back = match (node.op(), other()) {
+            (operator @ ("Mul" | "Div"), Some(factor)) => {
+                compiler.emitter.op(operator, &[&multiplier, factor], &[])
+            }
+            ("Identity", _) => multiplier.clone(),
+            _ => {
+                let stabiliser = compiler.emitter.scalar(STABILISER);
+                let denominator = compiler.stabilised(x, &stabiliser);
+                let factor = compiler.emitter.op("Div", &[y, &denominator], &[]);
+                compiler.emitter.op("Mul", &[&multiplier, &factor], &[])
+            }
+        };
+        compiler.give_multiplier(x, back);
     }
     Ok(())
 }

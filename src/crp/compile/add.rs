@@ -1,4 +1,5 @@
-//! Residual sums y = a + b + … share their relevance among the summands, by value or by magnitude.
+//! Residual sums y = a + b + … share their relevance among the summands, by value or by magnitude; what arrives as R = m ⊙ Δy ([`super::rescale`]) goes on as m ⊙ Δ
+//! of each, whatever the rule.
 
 use anyhow::{Result, ensure};
 
@@ -21,6 +22,12 @@ pub(super) fn propagate(
             found == shape && !compiler.graph.is_constant(input),
             "only the sum of feature maps of one shape is supported, found {found:?} in a sum of {shape:?}"
         );
+    }
+    if let Some(multiplier) = compiler.arrived_as_multiplier(&share, node.first_output()) {
+        for input in inputs {
+            compiler.give_multiplier(input, multiplier.clone());
+        }
+        return Ok(());
     }
     let stabiliser = compiler.emitter.scalar(STABILISER);
     match rule {

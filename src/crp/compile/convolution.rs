@@ -156,7 +156,7 @@ fn share_of_output(
 }
 
 /// factor · standard deviation of all elements of z; never less than the stabiliser, for a constant z has none.
-fn deviations(compiler: &mut Compiler, z: &str, factor: f32) -> String {
+pub(super) fn deviations(compiler: &mut Compiler, z: &str, factor: f32) -> String {
     let emitter = &mut compiler.emitter;
     let mean = emitter.op("ReduceMean", &[z], &[]);
     let centred = emitter.op("Sub", &[z, &mean], &[]);

@@ -1,4 +1,4 @@
-//! Max pooling: the winner of each window takes all, and inputs that tie share.
+//! Max pooling: the winner of each window takes all, and inputs that tie share. What arrives as R = m ⊙ Δy goes on as m ⊙ Δx of the winner.
 
 use anyhow::{Context, Result, ensure};
 
@@ -46,7 +46,9 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
     for win in &wins[1..] {
         winners = emitter.op("Add", &[&winners, win], &[]);
     }
-    let relevance = compiler.materialise(&share);
+    let multiplier = compiler.arrived_as_multiplier(&share, y);
+    let is_multiplier = multiplier.is_some();
+    let relevance = multiplier.unwrap_or_else(|| compiler.materialise(&share));
     let emitter = &mut compiler.emitter;
     let each = emitter.op("Div", &[&relevance, &winners], &[]);
     // One channel for each place in the window, put back to its place by a kernel with a single 1.
@@ -90,6 +92,10 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
             Attribute::Int("group", channels as i64),
         ],
     );
+    if is_multiplier {
+        compiler.give_multiplier(x, relevance);
+        return Ok(());
+    }
     compiler.give(
         x,
         Share {

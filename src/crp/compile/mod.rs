@@ -15,6 +15,7 @@ mod derivative;
 mod interpolation;
 mod linear;
 mod max_pool;
+mod rescale;
 mod route;
 mod transposed;
 
@@ -27,6 +28,7 @@ pub use derivative::{Derivative, REFERENCE_INPUT};
 use super::composite::Composite;
 use super::flow;
 use super::layers::LayerTypes;
+use super::rules::Law;
 use crate::onnx::{Emitter, Graph, NodeExt, describe, proto::NodeProto};
 
 /// The operators that relevance can pass through, those that canonicalising replaces among them.
@@ -109,6 +111,8 @@ struct Compiler<'a> {
     propagation: Propagation<'a>,
     emitter: Emitter,
     incoming: HashMap<String, Vec<Share>>,
+    /// By tensor, how far it is from the mean of its map, where relevance was handed over as a multiple of that.
+    deltas: HashMap<String, String>,
 }
 
 impl<'a> Compiler<'a> {
@@ -118,6 +122,7 @@ impl<'a> Compiler<'a> {
             propagation,
             emitter: Emitter::default(),
             incoming: HashMap::new(),
+            deltas: HashMap::new(),
         }
     }
 
@@ -180,11 +185,19 @@ impl<'a> Compiler<'a> {
                 let layer_type = types
                     .get(node.first_output())
                     .context("it has no layer type")?;
-                convolution::propagate(self, node, share, composite.groups(*layer_type))
+                match composite.law(*layer_type) {
+                    Law::Shares(groups) => convolution::propagate(self, node, share, groups),
+                    Law::Slopes(_) => rescale::layer(self, node, share),
+                }
             }
             "Relu" | "Clip" | "LeakyRelu" | "PRelu" | "Sigmoid" | "HardSigmoid" | "HardSwish"
-            | "Elu" | "Softplus" | "Tanh" | "Mish" | "LpNormalization" | "Identity" | "Mul"
-            | "Div" => activation::propagate(self, node, share),
+            | "Elu" | "Softplus" | "Tanh" | "Mish" => {
+                match rescale::tolerance(self.graph, node, types, composite) {
+                    Some(tolerance) => rescale::activation(self, node, share, tolerance),
+                    None => activation::propagate(self, node, share),
+                }
+            }
+            "LpNormalization" | "Identity" | "Mul" | "Div" => activation::scale(self, node, share),
             "Concat" | "Slice" | "Pad" | "Transpose" | "Reshape" | "Flatten" | "Squeeze"
             | "Unsqueeze" | "Resize" => route::propagate(self, node, share),
             "MaxPool" => max_pool::propagate(self, node, share),

@@ -59,6 +59,11 @@ fn give(
     share: &Share,
     back: &Back,
 ) -> Result<()> {
+    if let Some(multiplier) = compiler.arrived_as_multiplier(share, output) {
+        let multiplier = back(compiler, &multiplier)?;
+        compiler.give_multiplier(input, multiplier);
+        return Ok(());
+    }
     let share = if share.base.as_deref() == Some(output) {
         Share {
             coefficient: back(compiler, &share.coefficient)?,
