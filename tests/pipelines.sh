@@ -11,7 +11,11 @@ frame_bytes=$((768 * 576 * 3 / 2)) # a picture of the footage in 4:2:0, so that 
 
 work=$(mktemp -d)
 camera=''
-trap '[[ -z $camera ]] || kill "$camera" 2>/dev/null; rm -rf -- "$work"' EXIT
+cleanup() {
+  [[ -z $camera ]] || kill "$camera" 2>/dev/null || true
+  rm -rf -- "$work"
+}
+trap cleanup EXIT
 log=$work/log
 out=$work/out
 mkdir "$out"
