@@ -10,6 +10,7 @@ use image::RgbImage;
 use image::imageops::crop_imm;
 use ssdcrp::monitor::{Event, Kind, Monitor, Settings};
 use ssdcrp::ssd::{Detector, Model, Thresholds, preprocess};
+use ssdcrp::tracking::Tracker;
 
 const FRAMES: u32 = 20;
 
@@ -41,7 +42,8 @@ fn watch(names: &[&str]) -> (Arc<Model>, Vec<Event>) {
     let model = Arc::new(Model::built_in().unwrap());
     let mut detector = Detector::new(model.clone(), 1).unwrap();
     let thresholds = Thresholds::from(&model.manifest.detection);
-    let mut monitor = Monitor::new(Settings::default());
+    let settings = Settings::default();
+    let (mut tracker, mut monitor) = (Tracker::default(), Monitor::default());
     let mut events = Vec::new();
     let mut time = Duration::ZERO;
     for name in names {
@@ -52,7 +54,8 @@ fn watch(names: &[&str]) -> (Arc<Model>, Vec<Event>) {
                 preprocess::sample(&frame, model.input_size, &model.manifest.input).unwrap();
             let forward = detector.forward(input).unwrap();
             let detections = detector.detections(&forward, thresholds).unwrap();
-            events.extend(monitor.observe(time, &detections));
+            let objects = tracker.follow(&detections);
+            events.extend(monitor.observe(&settings, time, &detections, &objects));
             time += Duration::from_millis(100);
         }
     }

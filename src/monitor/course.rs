@@ -11,7 +11,7 @@ use crate::ssd::manifest::Offset;
 const FEWEST: usize = 5;
 const MOST: usize = 8;
 /// Older ones say nothing about now.
-const OLDEST: Duration = Duration::from_secs(2);
+pub(super) const OLDEST: Duration = Duration::from_secs(2);
 /// Over a gap longer than so many times the usual one a course leads nowhere.
 const GAP: u32 = 3;
 /// Two opposite edges move as one where the smaller of their shifts is at least this share of the larger.

@@ -166,6 +166,21 @@ impl Event {
     }
 }
 
+impl Event {
+    /// For people who see the detection's label beside it: "or horse?", "over two objects".
+    pub fn remark(&self, labels: &Labels) -> String {
+        match &self.finding {
+            Finding::AmbiguousClass { rival, .. } => format!("or {}?", labels.name(*rival)),
+            Finding::ClassFlicker { before } => format!("a moment ago {}", labels.name(*before)),
+            Finding::UnexpectedClass => "not expected here".to_owned(),
+            Finding::BoxJitter { shift } => format!("jumped by {:.0} %", 100.0 * shift),
+            Finding::Fragment { .. } => "a second box".to_owned(),
+            Finding::Merge { .. } => "over two objects".to_owned(),
+            Finding::LowConfidence => "a low score".to_owned(),
+        }
+    }
+}
+
 /// What an event would say, before it is known whether there is to be one.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Suspicion {

@@ -1,6 +1,6 @@
 //! What looks wrong in a detector's output, without ground truth: detections of successive frames in, [`Event`]s out, each with the question that it raises.
 //!
-//! A [`Monitor`] follows objects by overlap and holds each against its thresholds ([`Settings`]): a class that hardly beats its runner-up, a class that changes or
+//! A [`Monitor`] remembers each object and holds it against thresholds ([`Settings`]): a class that hardly beats its runner-up, a class that changes or
 //! that nobody expects, a box that jumps, a box over two objects, two boxes on one, a score just above the threshold. No pixel and no clock is looked at: the
 //! same detections at the same times give the same events.
 
@@ -13,55 +13,54 @@ mod track;
 pub use event::{Event, Finding, Kind};
 pub use settings::Settings;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::ssd::Detection;
-use crate::tracking::Tracker;
 use event::Suspicion;
+use overlap::Object;
 use track::Track;
 
-/// Watches the objects of one stream.
-#[derive(Clone, Debug)]
+/// Watches the objects of one stream. Who they are is told by a [`Tracker`](crate::tracking::Tracker).
+#[derive(Clone, Debug, Default)]
 pub struct Monitor {
-    settings: Settings,
-    tracker: Tracker,
     tracks: BTreeMap<u64, Track>,
+    /// The track of each object. Several detections may be one thing: a box that is called dog and cat has an object for each, and a track for both.
+    known: BTreeMap<u64, u64>,
+    next: u64,
     time: Duration,
 }
 
 impl Monitor {
-    /// One that has seen nothing yet.
-    pub fn new(settings: Settings) -> Self {
-        Self {
-            settings,
-            tracker: Tracker::default(),
-            tracks: BTreeMap::new(),
-            time: Duration::ZERO,
-        }
-    }
-
-    /// Takes in the detections of one frame, best first, and says what is wrong with them, in the order of the detections. `time` is the frame's place in the stream;
-    /// where it runs backwards, as after a seek, all objects are forgotten.
-    pub fn observe(&mut self, time: Duration, detections: &[Detection]) -> Vec<Event> {
+    /// Takes in the detections of one frame, best first, with the number of the object that each of them is, and says what is wrong with them, in the order of the
+    /// detections. `time` is the frame's place in the stream; where it runs backwards, as after a seek, all objects are forgotten.
+    pub fn observe(
+        &mut self,
+        settings: &Settings,
+        time: Duration,
+        detections: &[Detection],
+        objects: &[u64],
+    ) -> Vec<Event> {
         if time < self.time {
-            self.tracker.forget();
+            self.forget();
         }
         self.time = time;
-        let objects = overlap::objects(detections);
-        let numbers = self.tracker.follow(&objects);
-        self.tracks.retain(|&number, _| self.tracker.knows(number));
-        let doubts = overlap::doubts(&objects, &self.settings);
+        self.prune(settings);
+        let things = overlap::objects(detections, objects);
+        let best: Vec<&Detection> = things.iter().map(|thing| thing.detection).collect();
+        let doubts = overlap::doubts(&best, settings);
+        let mut taken = BTreeSet::new();
         let mut events = Vec::new();
-        for ((detection, number), doubt) in objects.into_iter().zip(numbers).zip(doubts) {
-            let track = self.tracks.entry(number).or_default();
-            let mut found = track.compare(&detection, time, &self.settings);
-            found.extend(self.settings.suspicions(&detection));
+        for (thing, doubt) in things.iter().zip(doubts) {
+            let detection = thing.detection;
+            let track = self.track(thing, &mut taken);
+            let mut found = track.compare(detection, time, settings);
+            found.extend(settings.suspicions(detection));
             found.extend(doubt);
-            track.remember(&detection, time);
-            let raised = track.raise(&found, time, &self.settings);
+            track.remember(detection, time);
+            let raised = track.raise(&found, time, settings);
             events.extend(raised.into_iter().map(|suspicion| Event {
-                object: number,
+                object: thing.number(),
                 time,
                 detection: detection.clone(),
                 severity: suspicion.severity,
@@ -70,6 +69,39 @@ impl Monitor {
             }));
         }
         events
+    }
+
+    /// Forgets all objects: what comes next is another place or another time.
+    pub fn forget(&mut self) {
+        self.tracks.clear();
+        self.known.clear();
+    }
+
+    /// The track of a thing: that of the first of its objects which has one that nothing else in the frame has taken, else a new one.
+    fn track(&mut self, thing: &Object, taken: &mut BTreeSet<u64>) -> &mut Track {
+        let known = |number: &u64| self.known.get(number).copied();
+        let free = thing.numbers.iter().filter_map(known);
+        let track = free
+            .filter(|track| !taken.contains(track))
+            .min()
+            .unwrap_or_else(|| {
+                self.next += 1;
+                self.next
+            });
+        taken.insert(track);
+        self.known
+            .extend(thing.numbers.iter().map(|&number| (number, track)));
+        self.tracks.entry(track).or_default()
+    }
+
+    /// Drops tracks that no threshold looks back to any more.
+    fn prune(&mut self, settings: &Settings) {
+        let back = settings.looks_back();
+        let now = self.time;
+        self.tracks
+            .retain(|_, track| now.saturating_sub(track.seen()) <= back);
+        self.known
+            .retain(|_, track| self.tracks.contains_key(track));
     }
 }
 

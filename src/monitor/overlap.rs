@@ -14,24 +14,45 @@ const APART: f32 = 0.3;
 /// Of two boxes on one object, the smaller one has at most this share of the larger one's area: more alike, they were suppression's business.
 const SMALLER: f32 = 0.75;
 
-/// The best detection of each object, best first. A box that is not finite is none.
-pub(super) fn objects(detections: &[Detection]) -> Vec<Detection> {
-    let mut objects: Vec<Detection> = Vec::new();
-    for detection in detections {
-        let is_same = |object: &Detection| {
-            object.class != detection.class
-                && (object.default_box == detection.default_box
-                    || intersection_over_union(object.rect, detection.rect) >= SAME_OBJECT)
+/// A thing in the picture: its best detection, and the numbers of all objects that are detected at its place, the best one's first.
+pub(super) struct Object<'a> {
+    pub detection: &'a Detection,
+    pub numbers: Vec<u64>,
+}
+
+impl Object<'_> {
+    /// The number of its best detection.
+    pub fn number(&self) -> u64 {
+        self.numbers.first().copied().unwrap_or_default()
+    }
+}
+
+/// The things in a picture, best first. A box that is not finite is none.
+pub(super) fn objects<'a>(detections: &'a [Detection], numbers: &[u64]) -> Vec<Object<'a>> {
+    let mut objects: Vec<Object> = Vec::new();
+    for (detection, &number) in detections.iter().zip(numbers) {
+        if !detection.rect.iter().all(|edge| edge.is_finite()) {
+            continue;
+        }
+        let is_same = |object: &&mut Object| {
+            let best = object.detection;
+            best.class != detection.class
+                && (best.default_box == detection.default_box
+                    || intersection_over_union(best.rect, detection.rect) >= SAME_OBJECT)
         };
-        if detection.rect.iter().all(|edge| edge.is_finite()) && !objects.iter().any(is_same) {
-            objects.push(detection.clone());
+        match objects.iter_mut().find(is_same) {
+            Some(object) => object.numbers.push(number),
+            None => objects.push(Object {
+                detection,
+                numbers: vec![number],
+            }),
         }
     }
     objects
 }
 
 /// For each object what is wrong with its box beside the others.
-pub(super) fn doubts(objects: &[Detection], settings: &Settings) -> Vec<Option<Suspicion>> {
+pub(super) fn doubts(objects: &[&Detection], settings: &Settings) -> Vec<Option<Suspicion>> {
     let merged: Vec<Option<[usize; 2]>> = (0..objects.len())
         .map(|index| merge(objects, index, settings.merge?))
         .collect();
@@ -53,7 +74,7 @@ pub(super) fn doubts(objects: &[Detection], settings: &Settings) -> Vec<Option<S
 }
 
 /// Two other objects that `index` lies over.
-fn merge(objects: &[Detection], index: usize, least: f32) -> Option<[usize; 2]> {
+fn merge(objects: &[&Detection], index: usize, least: f32) -> Option<[usize; 2]> {
     let merged = &objects[index];
     let inside: Vec<usize> = (0..objects.len())
         .filter(|&other| {

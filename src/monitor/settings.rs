@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::course;
+
 /// A threshold for each kind of event; `None` switches the kind off.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -52,5 +54,11 @@ impl Settings {
             confirm: 1,
             ..Self::default()
         }
+    }
+
+    /// How long an object that is not seen matters.
+    pub(super) fn looks_back(&self) -> Duration {
+        let flicker = self.class_flicker.unwrap_or_default();
+        self.cooldown.max(flicker).max(course::OLDEST)
     }
 }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ssd::labels::Labels;
+use crate::tracking::Tracker;
 
 const DOG: usize = 1;
 const CAT: usize = 2;
@@ -31,9 +32,38 @@ fn moved([x0, y0, x1, y1]: [f32; 4], x: f32, y: f32) -> [f32; 4] {
 const HERE: [f32; 4] = [0.2, 0.2, 0.4, 0.5];
 const THERE: [f32; 4] = [0.6, 0.5, 0.9, 0.9];
 
+/// A monitor with the tracker that tells it who is who.
+struct Watch {
+    settings: Settings,
+    tracker: Tracker,
+    monitor: Monitor,
+    time: Duration,
+}
+
+impl Watch {
+    fn new(settings: &Settings) -> Self {
+        Self {
+            settings: settings.clone(),
+            tracker: Tracker::default(),
+            monitor: Monitor::default(),
+            time: Duration::ZERO,
+        }
+    }
+
+    fn observe(&mut self, time: Duration, detections: &[Detection]) -> Vec<Event> {
+        if time < self.time {
+            self.tracker.forget();
+        }
+        self.time = time;
+        let objects = self.tracker.follow(detections);
+        self.monitor
+            .observe(&self.settings, time, detections, &objects)
+    }
+}
+
 /// The events of each frame, ten frames a second, as (kind, target, contrast).
 fn film(settings: &Settings, frames: &[Vec<Detection>]) -> Vec<Vec<(Kind, String, String)>> {
-    let mut monitor = Monitor::new(settings.clone());
+    let mut monitor = Watch::new(settings);
     frames
         .iter()
         .enumerate()
@@ -135,6 +165,30 @@ fn classes_at_one_default_box_are_one_object() {
 }
 
 #[test]
+fn two_names_for_one_thing_are_no_flicker_when_they_part() {
+    let both = vec![seen(DOG, 0.8, HERE), seen(CAT, 0.7, HERE)];
+    let later = vec![
+        seen(DOG, 0.8, HERE),
+        seen(CAT, 0.7, moved(HERE, 0.06, 0.02)),
+    ];
+    let found = events(
+        &Settings::default(),
+        &[both.clone(), both, later.clone(), later],
+    );
+    assert_eq!(found, []);
+    // Where only the second name is left, the thing has changed its class.
+    let left = vec![seen(CAT, 0.7, HERE)];
+    let found = events(
+        &Settings::default(),
+        &[vec![seen(DOG, 0.8, HERE), seen(CAT, 0.7, HERE)], left],
+    );
+    assert_eq!(
+        found,
+        [expected(1, Kind::ClassFlicker, "class:2", "class:1")]
+    );
+}
+
+#[test]
 fn only_expected_classes_pass() {
     let settings = Settings {
         expected_classes: Some([DOG].into()),
@@ -190,7 +244,7 @@ fn one_box_over_two_and_two_boxes_on_one() {
             .map(|&(score, rect)| seen(DOG, score, rect))
             .collect()
     };
-    let mut monitor = Monitor::new(Settings::for_stills());
+    let mut monitor = Watch::new(&Settings::for_stills());
     let found = monitor.observe(Duration::ZERO, &frame(&horses));
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(
@@ -258,7 +312,7 @@ fn a_seek_back_forgets_and_an_object_keeps_its_number() {
         cooldown: Duration::ZERO,
         ..Settings::for_stills()
     };
-    let mut monitor = Monitor::new(settings);
+    let mut monitor = Watch::new(&settings);
     let mut numbers = Vec::new();
     for time in [1.0, 1.1, 1.2, 0.5, 4.0] {
         let events = monitor.observe(Duration::from_secs_f64(time), &[seen(DOG, 0.9, HERE)]);
@@ -275,7 +329,7 @@ fn kinds_and_words_are_for_people() {
     let error = "jitter".parse::<Kind>().unwrap_err().to_string();
     assert!(error.contains("box-jitter, fragment"), "{error}");
     let labels: Labels = ["background", "dog", "cat"].into_iter().collect();
-    let mut monitor = Monitor::new(Settings::for_stills());
+    let mut monitor = Watch::new(&Settings::for_stills());
     let doubtful = Detection {
         runner_up: Some((CAT, 0.5)),
         ..seen(DOG, 0.9, HERE)
@@ -304,7 +358,7 @@ proptest! {
             (0..5_000_u64, prop::collection::vec(any_detection(), 0..8)), 0..30)
     ) {
         let watch = || {
-            let mut monitor = Monitor::new(Settings { expected_classes: Some([1].into()), ..Settings::default() });
+            let mut monitor = Watch::new(&Settings { expected_classes: Some([1].into()), ..Settings::default() });
             let mut time = 0;
             let mut all = Vec::new();
             for (step, detections) in &frames {
@@ -327,7 +381,7 @@ proptest! {
     #[test]
     fn the_cooldown_holds(scores in prop::collection::vec((1..3_usize, 0.3..1.0_f32, 0.0..1.0_f32), 1..200)) {
         let settings = Settings::for_stills();
-        let mut monitor = Monitor::new(settings.clone());
+        let mut monitor = Watch::new(&settings);
         let mut last = std::collections::BTreeMap::new();
         for (index, (class, score, rival)) in scores.into_iter().enumerate() {
             let time = Duration::from_millis(500 * index as u64);

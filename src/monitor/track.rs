@@ -21,6 +21,11 @@ pub(super) struct Track {
 }
 
 impl Track {
+    /// When it was last seen.
+    pub fn seen(&self) -> Duration {
+        self.seen
+    }
+
     /// What changed since the last sighting.
     pub fn compare(
         &mut self,

@@ -111,9 +111,15 @@ impl Reporter {
         let detections = self
             .detector
             .detections(&forward, self.options.thresholds)?;
-        let mut monitor = Monitor::new(self.options.monitor.clone());
         let mut events: BTreeMap<usize, Vec<Event>> = BTreeMap::new();
-        for event in monitor.observe(Duration::ZERO, &detections) {
+        let numbers: Vec<u64> = (0..).take(detections.len()).collect();
+        let raised = Monitor::default().observe(
+            &self.options.monitor,
+            Duration::ZERO,
+            &detections,
+            &numbers,
+        );
+        for event in raised {
             let of_box = events.entry(event.detection.default_box).or_default();
             of_box.push(event);
         }
