@@ -1,19 +1,23 @@
 //! A thread that works for another one which must never wait: at most one job in hand and one waiting, and the newest wins.
 //!
-//! In: jobs, [`Worker::submit`]ted from a video's streaming thread. Out: the newest finished result, or a job's own result where the caller chooses to wait for it
-//! ([`Worker::finish`]). What the work is, its owner says with a closure; a panic inside it becomes an error like any other.
+//! In: jobs, [`Worker::submit`]ted from a video's streaming thread, and a few that come first and that no newer one replaces ([`Worker::queue`]). Out: the newest
+//! finished result, or a job's own result where the caller chooses to wait for it ([`Worker::finish`]). What the work is, its owner says with a closure; a panic inside it becomes an error like any other.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, anyhow};
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased};
 
-/// A worker thread that turns jobs `J` into results `R`. Dropping it waits for the job in hand, and drops the one that waits.
+/// Jobs that wait in the queue at most: each may hold a frame.
+const QUEUE: usize = 8;
+
+/// A worker thread that turns jobs `J` into results `R`. Dropping it waits for the job in hand and for those in the queue, and drops the one that waits.
 pub struct Worker<J, R> {
     jobs: Option<Sender<Order<J, R>>>,
     waiting: Receiver<Order<J, R>>,
+    queue: Option<Sender<J>>,
     latest: Arc<Mutex<Option<Result<R>>>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -34,13 +38,14 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
         mut work: impl FnMut(J) -> Result<R> + Send + 'static,
     ) -> Result<Self> {
         let (jobs, waiting) = bounded::<Order<J, R>>(1);
+        let (queue, first) = bounded::<J>(QUEUE);
         let latest = Arc::new(Mutex::new(None));
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn({
                 let (orders, latest) = (waiting.clone(), latest.clone());
                 move || {
-                    for order in orders {
+                    while let Some(order) = next(&first, &orders) {
                         let job = order.job;
                         let result =
                             catch_unwind(AssertUnwindSafe(|| work(job))).unwrap_or_else(|panic| {
@@ -61,6 +66,7 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
         Ok(Self {
             jobs: Some(jobs),
             waiting,
+            queue: Some(queue),
             latest,
             thread: Some(thread),
         })
@@ -77,7 +83,13 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
         }
     }
 
-    /// The newest finished result of a submitted job, once.
+    /// Hands over a job that is done before submitted ones and that none replaces, and returns at once: whether there was room for it in the queue.
+    pub fn queue(&self, job: J) -> bool {
+        let queue = self.queue.as_ref();
+        queue.is_some_and(|queue| queue.try_send(job).is_ok())
+    }
+
+    /// The newest finished result of a submitted or queued job, once.
     pub fn latest(&self) -> Option<Result<R>> {
         self.latest
             .lock()
@@ -103,12 +115,27 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
 
 impl<J, R> Drop for Worker<J, R> {
     fn drop(&mut self) {
-        self.jobs = None;
+        (self.jobs, self.queue) = (None, None);
         drop(self.waiting.try_recv());
         if let Some(thread) = self.thread.take() {
             // Panics are caught inside, so there is nothing left to report.
             drop(thread.join());
         }
+    }
+}
+
+/// The next job: of the queue if one is there. `None` when there will be none any more.
+fn next<J, R>(first: &Receiver<J>, orders: &Receiver<Order<J, R>>) -> Option<Order<J, R>> {
+    let queued = |job| Order { job, reply: None };
+    select_biased! {
+        recv(first) -> job => match job {
+            Ok(job) => Some(queued(job)),
+            Err(_) => orders.recv().ok(),
+        },
+        recv(orders) -> order => match order {
+            Ok(order) => Some(order),
+            Err(_) => first.recv().ok().map(queued),
+        },
     }
 }
 
@@ -183,5 +210,24 @@ mod tests {
         drop(go);
         drop(worker);
         assert!(begins.try_iter().next().is_none_or(|job| job != 1));
+    }
+
+    #[test]
+    fn the_queue_comes_first_and_is_emptied_before_the_end() {
+        let (worker, begins, go) = held();
+        worker.submit(1);
+        assert_eq!(begins.recv().unwrap(), 1);
+        worker.submit(2);
+        for job in 10..10 + QUEUE as u32 {
+            assert!(worker.queue(job));
+        }
+        assert!(!worker.queue(99), "there is no more room");
+        worker.submit(3);
+        for _ in 0..=QUEUE {
+            go.send(()).unwrap();
+        }
+        drop(worker);
+        let done: Vec<u32> = begins.try_iter().collect();
+        assert_eq!(done, (10..10 + QUEUE as u32).collect::<Vec<_>>());
     }
 }

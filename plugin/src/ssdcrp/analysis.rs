@@ -12,12 +12,13 @@ use ::ssdcrp::ssd::Model;
 use ::ssdcrp::worker::Worker;
 
 use super::Mode;
-use super::explaining::{Explaining, Round};
+use super::events::Raised;
+use super::explaining::{Answer, Explaining, Round};
 use super::memory::{Memory, Outcome};
 use super::picking::Picking;
 use super::results;
 use super::settings::Settings;
-use super::sight::{Job, Question, Sight, Sights};
+use super::sight::{About, Job, Question, Sight, Sights};
 
 /// What is posted on the bus.
 #[derive(Debug)]
@@ -34,10 +35,24 @@ impl Report {
     fn new(sight: &Sight, round: Option<&Round>, warning: Option<anyhow::Error>) -> Self {
         let summaries = round.map_or(&[][..], |round| &round.answers);
         let summaries = summaries.iter().map(|answer| &answer.summary);
+        // Told with the detections, and not again with explanations that come later.
+        let at_once = round.is_none() || sight.settings.mode == Mode::EveryFrame;
+        let events = sight.events.iter().filter(|_| at_once);
+        let events = events.map(|raised| &raised.structure);
         Self {
             stretch: sight.stretch,
-            message: results::message(sight.stamp, sight.size(), &sight.regions, summaries),
+            message: results::message(sight, summaries, events),
             warning,
+        }
+    }
+
+    /// Of an event whose question is answered, or cannot be.
+    fn of_event(sight: &Sight, raised: &Raised, answer: Option<&Answer>) -> Self {
+        let explanation = answer.map(|answer| &answer.summary);
+        Self {
+            stretch: sight.stretch,
+            message: results::event(&raised.structure, explanation, sight),
+            warning: None,
         }
     }
 }
@@ -81,6 +96,10 @@ impl Analysis {
                 let mut told = answers.unwrap_or_else(|| Report::new(&seen.sight, None, None));
                 told.warning = warning;
                 report(told);
+                if let Some(question) = &seen.urgent {
+                    let answers = answer_events(&mut explaining, question, &report);
+                    outcome = memory.heed(answers, &model.manifest)?.unwrap_or(outcome);
+                }
                 Ok(outcome)
             };
             return Ok(Self::EveryFrame(Worker::spawn("ssdcrp", work)?));
@@ -89,6 +108,10 @@ impl Analysis {
         let answers = Arc::new(Worker::spawn("ssdcrp-explain", {
             let (memory, model, report) = (memory.clone(), model.clone(), report.clone());
             move |question: Question| {
+                if question.about == About::Events {
+                    let answers = answer_events(&mut explaining, &question, &report);
+                    return lock(&memory).heed(answers, &model.manifest);
+                }
                 let (round, warning) = explaining.answer(&question);
                 if !round.answers.is_empty() || warning.is_some() {
                     report(Report::new(&question.sight, Some(&round), warning));
@@ -101,6 +124,15 @@ impl Analysis {
             move |job: Job| {
                 let seen = seeing.see(job)?;
                 report(Report::new(&seen.sight, None, seen.warning));
+                if let Some(question) = seen.urgent {
+                    let sight = question.sight.clone();
+                    if !answers.queue(question) {
+                        // There are more events than can be explained: they are told all the same.
+                        for raised in &sight.events {
+                            report(Report::of_event(&sight, raised, None));
+                        }
+                    }
+                }
                 if let Some(question) = seen.question {
                     answers.submit(question);
                 }
@@ -141,6 +173,24 @@ impl Analysis {
             .chain(explained)
             .max_by_key(|outcome| outcome.number))
     }
+}
+
+/// Answers what the events of a frame ask, as far as that can be, and tells of each.
+fn answer_events(
+    explaining: &mut Explaining,
+    question: &Question,
+    report: &impl Fn(Report),
+) -> Vec<(u64, Answer)> {
+    let answered = explaining.answer_events(question).into_iter();
+    let answers = answered.filter_map(|(raised, answer)| {
+        report(Report::of_event(
+            &question.sight,
+            &raised,
+            answer.as_ref().ok(),
+        ));
+        Some((raised.number, answer.ok()?))
+    });
+    answers.collect()
 }
 
 /// No invariant can be broken halfway in what these locks hold.

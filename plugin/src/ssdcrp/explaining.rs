@@ -13,6 +13,7 @@ use ::ssdcrp::crp::{Composite, Contrast, Explainer, Explanation, Target, TargetO
 use ::ssdcrp::heatmap::Scale;
 use ::ssdcrp::ssd::{Detection, Model};
 
+use super::events::Raised;
 use super::results::{self, Stamp};
 use super::selection::Selection;
 use super::settings::{Asked, Settings};
@@ -29,6 +30,8 @@ pub struct Answer {
     pub map: Array2<f32>,
     /// What is explained, in words.
     pub words: String,
+    /// Of the frame that was explained.
+    pub stamp: Stamp,
     /// For machines.
     pub summary: gst::Structure,
 }
@@ -36,8 +39,6 @@ pub struct Answer {
 /// The explanations of one frame.
 #[derive(Debug)]
 pub struct Round {
-    /// Of the frame.
-    pub stamp: Stamp,
     pub stretch: u64,
     pub asked: Asked,
     pub answers: Vec<Answer>,
@@ -81,7 +82,6 @@ impl Explaining {
             }
         };
         let round = Round {
-            stamp: sight.stamp,
             stretch: sight.stretch,
             asked: sight.asked.clone(),
             answers,
@@ -89,13 +89,39 @@ impl Explaining {
         (round, warning)
     }
 
-    fn explain(&mut self, question: &Question) -> Result<Vec<Answer>> {
+    /// The explanation that each of the frame's events asks for; where there is none, why.
+    pub fn answer_events(&mut self, question: &Question) -> Vec<(Arc<Raised>, Result<Answer>)> {
         let sight = &*question.sight;
-        let settings = &sight.settings;
-        let composite = settings.composite.value().named().unwrap_or(&self.own);
+        let events = sight.events.iter().map(|raised| {
+            let answer = self.explain_event(raised, question);
+            (raised.clone(), answer)
+        });
+        events.collect()
+    }
+
+    fn explain_event(&mut self, raised: &Raised, question: &Question) -> Result<Answer> {
+        let (sight, event) = (&*question.sight, &raised.event);
+        self.keep_to(sight)?;
+        let targets = std::slice::from_ref(&event.target);
+        let explanations = self.explainer.explain(&question.forward, targets)?;
+        let explanation = explanations.first().context("there is no explanation")?;
+        Ok(self.keep(event.object, &event.detection, explanation, sight))
+    }
+
+    /// Explains with the composite that is set.
+    fn keep_to(&mut self, sight: &Sight) -> Result<()> {
+        let composite = sight.settings.composite.value();
+        let composite = composite.named().unwrap_or(&self.own);
         if self.explainer.composite() != composite {
             self.explainer = Explainer::new(self.model.clone(), composite.clone(), self.threads)?;
         }
+        Ok(())
+    }
+
+    fn explain(&mut self, question: &Question) -> Result<Vec<Answer>> {
+        let sight = &*question.sight;
+        let settings = &sight.settings;
+        self.keep_to(sight)?;
         let explained: Vec<(u64, &Detection)> = (sight.chosen.iter())
             .filter_map(|&index| Some((*sight.objects.get(index)?, sight.detections.get(index)?)))
             .collect();
@@ -136,6 +162,7 @@ impl Explaining {
             rect: detection.rect,
             map,
             words: explanation.question.words.clone(),
+            stamp: sight.stamp,
             summary,
         }
     }

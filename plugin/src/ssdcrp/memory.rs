@@ -8,12 +8,13 @@ use std::sync::Arc;
 use ::ssdcrp::anchor::{Anchored, gathered};
 use ::ssdcrp::heatmap::{Heatmap, Scale};
 use ::ssdcrp::overlay::{BoxMark, Scene, class_colour, render};
-use ::ssdcrp::ssd::Manifest;
 use ::ssdcrp::ssd::nms::intersection_over_union;
+use ::ssdcrp::ssd::{Detection, Manifest};
 use anyhow::{Context, Result};
 
 use super::Output;
 use super::delivery::Overlay;
+use super::events::Raised;
 use super::explaining::{Answer, Round};
 use super::negotiation::Surface;
 use super::picking::Placed;
@@ -74,7 +75,24 @@ impl Outcome {
 pub struct Memory {
     sight: Option<Arc<Sight>>,
     round: Option<Round>,
+    /// The last events, oldest first.
+    alerts: Vec<Alert>,
     outcomes: u64,
+}
+
+/// An event is shown for so long, in place of what is explained otherwise: an operator has to look up and read.
+const SHOWN: gst::ClockTime = gst::ClockTime::from_seconds(3);
+/// So many events are shown at once.
+const ALERTS: usize = 4;
+
+/// An event that is shown while its object is seen.
+#[derive(Debug)]
+struct Alert {
+    raised: Arc<Raised>,
+    stamp: Stamp,
+    stretch: u64,
+    /// Once there is one.
+    answer: Option<Answer>,
 }
 
 /// An explanation and its detection in the newest frame.
@@ -93,6 +111,18 @@ impl Memory {
                 && (round.asked == sight.asked || !sight.chosen.is_empty())
         };
         self.round.take_if(|round| !stays(round));
+        self.alerts.retain(|alert| {
+            let is_old = (alert.stamp.age(sight.stamp)).is_some_and(|age| age > SHOWN);
+            alert.stretch == sight.stretch && !is_old
+        });
+        self.alerts.extend(sight.events.iter().map(|raised| Alert {
+            raised: raised.clone(),
+            stamp: sight.stamp,
+            stretch: sight.stretch,
+            answer: None,
+        }));
+        let surplus = self.alerts.len().saturating_sub(ALERTS);
+        self.alerts.drain(..surplus);
         self.sight = Some(sight.clone());
         self.outcome(&sight, manifest)
     }
@@ -107,6 +137,29 @@ impl Memory {
             return Ok(None);
         };
         self.round = Some(round);
+        self.outcome(&sight, manifest).map(Some)
+    }
+
+    /// Answers to events are there, with the events' numbers. `None` where no frame is shown, or none of the events any more.
+    ///
+    /// # Errors
+    /// Their overlay cannot be drawn.
+    pub fn heed(
+        &mut self,
+        answers: Vec<(u64, Answer)>,
+        manifest: &Manifest,
+    ) -> Result<Option<Outcome>> {
+        let mut heeded = false;
+        for (number, answer) in answers {
+            let alert = self.alerts.iter_mut().find(|a| a.raised.number == number);
+            if let Some(alert) = alert {
+                alert.answer = Some(answer);
+                heeded = true;
+            }
+        }
+        let Some(sight) = self.sight.clone().filter(|_| heeded) else {
+            return Ok(None);
+        };
         self.outcome(&sight, manifest).map(Some)
     }
 
@@ -125,14 +178,14 @@ impl Memory {
                 Some((region.clone()?).explained(answer.map(|(_, answer)| &answer.summary)))
             })
             .collect();
-        let overlay = draw(sight, &explained, manifest).context("cannot draw the results")?;
+        let remarks = self.remarks(sight);
+        let overlay =
+            draw(sight, &explained, &remarks, manifest).context("cannot draw the results")?;
         Ok(Outcome {
             number: self.outcomes,
             stamp: sight.stamp,
             stretch: sight.stretch,
-            explained: (self.round.as_ref())
-                .filter(|_| !explained.is_empty())
-                .map(|round| round.stamp),
+            explained: explained.first().map(|(_, answer)| answer.stamp),
             output: sight.settings.output,
             regions,
             objects,
@@ -141,22 +194,45 @@ impl Memory {
         })
     }
 
-    /// The last explanations of objects that `sight` shows, as what they were explained as.
+    /// The last explanations of objects that `sight` shows, as what they were explained as: of events, else of what was chosen.
     fn explained(&self, sight: &Sight) -> Vec<Explained<'_>> {
-        let answers = self.round.iter().flat_map(|round| &round.answers);
-        answers
-            .filter_map(|answer| {
-                let same = |(&object, class)| object == answer.object && class == answer.class;
-                let classes = sight.detections.iter().map(|detection| detection.class);
-                let index = sight.objects.iter().zip(classes).position(same)?;
-                Some((index, answer))
-            })
-            .collect()
+        let seen = |answer: &Answer| sight.index_of(answer.object, answer.class);
+        let events = self.alerts.iter().rev();
+        let events = events.filter_map(|alert| alert.answer.as_ref());
+        let mut explained: Vec<Explained> = Vec::new();
+        for answer in events {
+            if let Some(index) = seen(answer)
+                && !explained.iter().any(|(known, _)| *known == index)
+            {
+                explained.push((index, answer));
+            }
+        }
+        if explained.is_empty() {
+            let answers = self.round.iter().flat_map(|round| &round.answers);
+            explained.extend(answers.filter_map(|answer| Some((seen(answer)?, answer))));
+        }
+        explained
+    }
+
+    /// What events say of the detections that `sight` shows, by their index.
+    fn remarks(&self, sight: &Sight) -> Vec<(usize, &str)> {
+        let alerts = self.alerts.iter();
+        let remarks = alerts.filter_map(|alert| {
+            let event = &alert.raised.event;
+            let index = sight.index_of(event.object, event.detection.class)?;
+            Some((index, alert.raised.remark.as_str()))
+        });
+        remarks.collect()
     }
 }
 
 /// Overlay of the detections and of what explains them, for frames like that which was seen.
-fn draw(sight: &Sight, explained: &[Explained], manifest: &Manifest) -> Result<Option<Overlay>> {
+fn draw(
+    sight: &Sight,
+    explained: &[Explained],
+    remarks: &[(usize, &str)],
+    manifest: &Manifest,
+) -> Result<Option<Overlay>> {
     let settings = &sight.settings;
     let explained = &drawn(sight, explained)[..];
     let alone = settings.output == Output::Heatmap;
@@ -173,7 +249,7 @@ fn draw(sight: &Sight, explained: &[Explained], manifest: &Manifest) -> Result<O
     let boxes: Vec<BoxMark> = (sight.detections.iter().enumerate())
         .map(|(index, detection)| BoxMark {
             rect: std::array::from_fn(|edge| detection.rect[edge] * scale[edge]),
-            label: format!("{} {:.2}", manifest.label(detection.class), detection.score),
+            label: label(detection, index, remarks, manifest),
             colour: class_colour(detection.class),
             explained: explained.iter().any(|(explained, _)| *explained == index),
         })
@@ -194,6 +270,22 @@ fn draw(sight: &Sight, explained: &[Explained], manifest: &Manifest) -> Result<O
         note: None,
     };
     Overlay::new(&render(&scene), &sight.surface)
+}
+
+/// "sheep 0.92", and what events say of it: "sheep 0.92: or horse?".
+fn label(
+    detection: &Detection,
+    index: usize,
+    remarks: &[(usize, &str)],
+    manifest: &Manifest,
+) -> String {
+    let mut label = format!("{} {:.2}", manifest.label(detection.class), detection.score);
+    let own = remarks.iter().filter(|(of, _)| *of == index);
+    for (position, (_, remark)) in own.enumerate() {
+        label += if position == 0 { ": " } else { ", " };
+        label += remark;
+    }
+    label
 }
 
 /// Boxes that overlap by more (intersection over union) are taken for one.

@@ -13,6 +13,7 @@ mod blank;
 mod blend;
 mod colour;
 mod delivery;
+mod events;
 mod explaining;
 mod failure;
 mod frame_pixels;

@@ -10,6 +10,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use ::ssdcrp::crp::PRESETS;
+use ::ssdcrp::monitor::Kind;
 
 use super::settings::{Settings, Written};
 
@@ -225,6 +226,69 @@ fn all() -> Vec<Property> {
                 .mutable_playing()
                 .build(),
             |s| &mut s.output,
+        ),
+        written(
+            "events",
+            "Events",
+            &format!(
+                "What looks wrong is told, explained and shown: none of it, all, or some of {}, with commas between",
+                Kind::ALL.map(|kind| kind.to_string()).join(", ")
+            ),
+            |s| &mut s.events.kinds,
+        ),
+        share(
+            "event-ambiguous-class",
+            "Ambiguous class from",
+            "A class is ambiguous where its runner-up at the same default box has at least this share of its score",
+            |s| &mut s.events.ambiguous_class,
+        ),
+        time(
+            "event-class-flicker",
+            "Class flicker within",
+            "A class flickers where the object had another one so many nanoseconds ago or less",
+            |s| &mut s.events.class_flicker,
+        ),
+        share(
+            "event-box-jitter",
+            "Box jitter from",
+            "A box jumps where it is off its course by more than this share of its size",
+            |s| &mut s.events.box_jitter,
+        ),
+        share(
+            "event-fragment",
+            "Fragment from",
+            "Two boxes of a class are on one object where this share of the smaller one's area lies in the larger one",
+            |s| &mut s.events.fragment,
+        ),
+        share(
+            "event-merge",
+            "Merge from",
+            "A box is over two objects where two others of its class lie in it with this share of their areas",
+            |s| &mut s.events.merge,
+        ),
+        share(
+            "event-low-confidence",
+            "Low confidence below",
+            "A score is low below it",
+            |s| &mut s.events.low_confidence,
+        ),
+        plain(
+            glib::ParamSpecUInt::builder("event-confirm")
+                .nick("Sightings")
+                .blurb("What a single frame shows is an event when so many sightings of the object in a row show it; class flicker and box jitter are one at once")
+                .minimum(1)
+                .maximum(1000)
+                .default_value(default.events.confirm)
+                .controllable()
+                .mutable_playing()
+                .build(),
+            |s| &mut s.events.confirm,
+        ),
+        time(
+            "event-cooldown",
+            "Event cooldown",
+            "Nanoseconds until the same object has an event of the same kind again",
+            |s| &mut s.events.cooldown,
         ),
         file(
             "results-location",

@@ -59,6 +59,11 @@ impl Region {
         })
     }
 
+    /// For machines.
+    pub fn detection(&self) -> &gst::StructureRef {
+        &self.detection
+    }
+
     /// With what the last explanation of its object says, if there is one.
     pub fn explained(self, explanation: Option<&gst::Structure>) -> Self {
         let explanation = explanation.cloned();
@@ -125,21 +130,46 @@ impl Stamp {
 
 /// The structure of the element message for one frame's results.
 pub fn message<'a>(
-    stamp: Stamp,
-    (width, height): (u32, u32),
-    regions: &[Option<Region>],
+    sight: &Sight,
     explanations: impl Iterator<Item = &'a gst::Structure>,
+    events: impl Iterator<Item = &'a gst::Structure>,
 ) -> gst::Structure {
     let mut message = gst::Structure::new_empty("ssdcrp");
-    stamp.write(&mut message);
+    sight.stamp.write(&mut message);
+    let (width, height) = sight.size();
     message.set("width", width);
     message.set("height", height);
-    let detections = regions.iter().flatten();
+    let detections = sight.regions.iter().flatten();
     let detections = detections.map(|region| region.detection.to_send_value());
     message.set("detections", gst::Array::from_values(detections));
-    let mut explanations = explanations.map(ToSendValue::to_send_value).peekable();
-    if explanations.peek().is_some() {
-        message.set("explanations", gst::Array::from_values(explanations));
+    set_some(&mut message, "explanations", explanations);
+    set_some(&mut message, "events", events);
+    message
+}
+
+/// Structures as an array; no field where there are none.
+fn set_some<'a>(
+    message: &mut gst::StructureRef,
+    name: &str,
+    structures: impl Iterator<Item = &'a gst::Structure>,
+) {
+    let mut values = structures.map(ToSendValue::to_send_value).peekable();
+    if values.peek().is_some() {
+        message.set(name, gst::Array::from_values(values));
+    }
+}
+
+/// The structure of the element message for an event in `sight`, with the explanation that it asked for, if there is one.
+pub fn event(
+    event: &gst::StructureRef,
+    explanation: Option<&gst::Structure>,
+    sight: &Sight,
+) -> gst::Structure {
+    let mut message = event.to_owned();
+    message.set_name("ssdcrp-event");
+    sight.stamp.write(&mut message);
+    if let Some(explanation) = explanation {
+        message.set("explanation", explanation.to_send_value());
     }
     message
 }

@@ -2,6 +2,7 @@
 //!
 //! In: the detections, best first, and what the user set. Out: indices of those that are explained, most important first.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -87,6 +88,11 @@ impl Selection {
     /// Whether the user does not expect detections of a class.
     pub fn unexpected(&self, class: usize) -> bool {
         !self.expected.is_empty() && !self.expected.contains(&class)
+    }
+
+    /// The classes that the user expects; `None` where all are.
+    pub fn expected(&self) -> Option<BTreeSet<usize>> {
+        (!self.expected.is_empty()).then(|| self.expected.iter().copied().collect())
     }
 
     /// The detections that are explained in a frame of `size` pixels, those of unexpected classes first.

@@ -13,6 +13,7 @@ use gst::ClockTime;
 use ::ssdcrp::crp::{Composite, Contrast, TargetOutput};
 use ::ssdcrp::ssd::Thresholds;
 
+use super::events::EventSettings;
 use super::navigation::ClassQuestion;
 use super::selection::ClassNames;
 use super::{ColourMap, Mode, Output, Select};
@@ -51,6 +52,8 @@ pub struct Settings {
     pub draw_heatmap: bool,
     /// How old what is shown is.
     pub draw_age: bool,
+    /// Which looks are told of.
+    pub events: EventSettings,
     /// The file that gets all results as JSON Lines.
     pub results_location: Option<PathBuf>,
     /// Threads that the network runs on; 0 is as many as there are cores.
@@ -85,6 +88,7 @@ impl Default for Settings {
             draw_labels: true,
             draw_heatmap: true,
             draw_age: false,
+            events: EventSettings::default(),
             results_location: None,
             // More would be taken from the decoder and the encoder, and two cores is all that a small machine has.
             threads: 2,
@@ -155,6 +159,7 @@ impl Settings {
             ("composite", self.composite.refusal()),
             ("select-label", self.select_label.refusal()),
             ("expected-classes", self.expected_classes.refusal()),
+            ("events", self.events.kinds.refusal()),
         ];
         for (property, refusal) in refusals {
             if let Some(reason) = refusal {
@@ -228,7 +233,8 @@ pub struct Written<T> {
 }
 
 impl<T: FromStr<Err = anyhow::Error>> Written<T> {
-    fn new(value: T) -> Self {
+    /// One that nobody has set.
+    pub fn new(value: T) -> Self {
         Self {
             value,
             refusal: None,

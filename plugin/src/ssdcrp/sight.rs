@@ -5,11 +5,14 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use ::ssdcrp::monitor::Monitor;
 use ::ssdcrp::ssd::{Detection, Detector, Forward, Model, NetworkInput};
 use ::ssdcrp::tracking::Tracker;
 use anyhow::Result;
 
+use super::events::Raised;
 use super::negotiation::Surface;
 use super::pace::Pace;
 use super::picking::Picking;
@@ -48,6 +51,8 @@ pub struct Sight {
     pub chosen: Vec<usize>,
     /// What the user asked when it was seen.
     pub asked: Asked,
+    /// What looks wrong.
+    pub events: Vec<Arc<Raised>>,
 }
 
 impl Sight {
@@ -55,13 +60,30 @@ impl Sight {
     pub fn size(&self) -> (u32, u32) {
         (self.surface.info.width(), self.surface.info.height())
     }
+
+    /// The detection of an object as this class.
+    pub fn index_of(&self, object: u64, class: usize) -> Option<usize> {
+        let classes = self.detections.iter().map(|detection| detection.class);
+        let mut seen = self.objects.iter().zip(classes);
+        seen.position(|(&known, as_class)| known == object && as_class == class)
+    }
 }
 
-/// A frame whose chosen detections are explained now.
+/// A frame of which something is explained now.
 #[derive(Debug)]
 pub struct Question {
     pub sight: Arc<Sight>,
-    pub forward: Forward,
+    pub forward: Arc<Forward>,
+    pub about: About,
+}
+
+/// What is explained of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// The chosen detections.
+    Chosen,
+    /// What its events ask.
+    Events,
 }
 
 /// What comes out of a frame.
@@ -69,6 +91,8 @@ pub struct Seen {
     pub sight: Arc<Sight>,
     /// `None` where nothing is to be explained, or not yet again.
     pub question: Option<Question>,
+    /// What the frame's events ask; `None` where it has none.
+    pub urgent: Option<Question>,
     /// Why nothing can be selected, the first time that the settings of this moment lead to that.
     pub warning: Option<anyhow::Error>,
 }
@@ -78,6 +102,9 @@ pub struct Sights {
     model: Arc<Model>,
     detector: Detector,
     tracker: Tracker,
+    monitor: Monitor,
+    /// Events so far.
+    raised: u64,
     picking: Arc<Mutex<Picking>>,
     stretch: u64,
     explained: Pace<Asked>,
@@ -93,6 +120,8 @@ impl Sights {
             detector: Detector::new(model.clone(), threads)?,
             model,
             tracker: Tracker::default(),
+            monitor: Monitor::default(),
+            raised: 0,
             picking,
             stretch: 0,
             explained: Pace::default(),
@@ -108,10 +137,11 @@ impl Sights {
         if self.stretch != job.stretch {
             self.stretch = job.stretch;
             self.tracker.forget();
+            self.monitor.forget();
             self.explained.reset();
         }
         let size = (job.surface.info.width(), job.surface.info.height());
-        let forward = self.detector.forward(job.input)?;
+        let forward = Arc::new(self.detector.forward(job.input)?);
         let detections = (self.detector).detections(&forward, job.settings.thresholds())?;
         let objects = self.tracker.follow(&detections);
         let picked = self.picked();
@@ -119,10 +149,24 @@ impl Sights {
         let manifest = &self.model.manifest;
         let selection = Selection::new(&job.settings, manifest);
         let unexpected = |class| (selection.as_ref()).is_ok_and(|s| s.unexpected(class));
-        let regions = (detections.iter().zip(&objects))
+        let regions: Vec<Option<Region>> = (detections.iter().zip(&objects))
             .map(|(detection, &object)| {
                 let unexpected = unexpected(detection.class);
                 Region::new(detection, object, unexpected, manifest, size)
+            })
+            .collect();
+        let thresholds = (job.settings.events).thresholds(selection.as_ref().ok());
+        let events = thresholds.map_or(vec![], |thresholds| {
+            let time = job.stamp.running_time.map_or(0, |time| time.nseconds());
+            let time = Duration::from_nanos(time);
+            (self.monitor).observe(&thresholds, time, &detections, &objects)
+        });
+        let events = (events.into_iter())
+            .filter_map(|event| {
+                let index = objects.iter().position(|&object| object == event.object)?;
+                let region = regions.get(index)?.as_ref()?;
+                self.raised += 1;
+                Some(Raised::new(self.raised, event, region, manifest))
             })
             .collect();
         let (chosen, warning) = match (picked, selection) {
@@ -154,14 +198,17 @@ impl Sights {
             regions,
             chosen,
             asked,
+            events,
         });
-        let question = due.then(|| Question {
+        let ask = |about| Question {
             sight: sight.clone(),
-            forward,
-        });
+            forward: forward.clone(),
+            about,
+        };
         Ok(Seen {
+            question: due.then(|| ask(About::Chosen)),
+            urgent: (!sight.events.is_empty()).then(|| ask(About::Events)),
             sight,
-            question,
             warning,
         })
     }

@@ -4,6 +4,7 @@
 
 mod delivery;
 mod endurance;
+mod events;
 mod failures;
 mod formats;
 mod live;

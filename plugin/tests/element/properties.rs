@@ -44,6 +44,18 @@ fn properties_have_their_documented_defaults() {
     );
     assert!(!element.property::<bool>("draw-age"));
     assert_eq!(element.property::<Option<String>>("results-location"), None);
+    assert_eq!(element.property::<String>("events"), "none");
+    assert_eq!(element.property::<f32>("event-ambiguous-class"), 0.2);
+    assert_eq!(
+        element.property::<u64>("event-class-flicker"),
+        1_000_000_000
+    );
+    assert_eq!(element.property::<f32>("event-box-jitter"), 0.5);
+    assert_eq!(element.property::<f32>("event-fragment"), 0.8);
+    assert_eq!(element.property::<f32>("event-merge"), 0.65);
+    assert_eq!(element.property::<f32>("event-low-confidence"), 0.55);
+    assert_eq!(element.property::<u32>("event-confirm"), 3);
+    assert_eq!(element.property::<u64>("event-cooldown"), 10_000_000_000);
     assert_eq!(element.property::<u32>("threads"), 2);
     assert!(
         !element.property::<bool>("qos"),
@@ -77,6 +89,15 @@ fn values_are_kept() {
         ("draw-heatmap", "false"),
         ("draw-age", "true"),
         ("output", "heatmap"),
+        ("events", "ambiguous-class,merge"),
+        ("event-ambiguous-class", "0.5"),
+        ("event-class-flicker", "2000000000"),
+        ("event-box-jitter", "0.75"),
+        ("event-fragment", "0.9"),
+        ("event-merge", "0.7"),
+        ("event-low-confidence", "0.6"),
+        ("event-confirm", "5"),
+        ("event-cooldown", "60000000000"),
         ("results-location", "/tmp/results.jsonl"),
         ("threads", "4"),
     ];

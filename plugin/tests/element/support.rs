@@ -106,22 +106,32 @@ pub fn photo(name: &str) -> Clip {
         .fps(10)
         .build()
         .unwrap();
+    let frame = rgb_frame(&photo, &info, 0);
+    Clip {
+        info,
+        frames: vec![frame],
+    }
+}
+
+/// A picture as the frame `index` of RGB video of its size.
+pub fn rgb_frame(
+    picture: &image::RgbImage,
+    info: &gst_video::VideoInfo,
+    index: u64,
+) -> gst::Buffer {
     let mut frame = gst_video::VideoFrame::from_buffer_writable(
         gst::Buffer::with_size(info.size()).unwrap(),
-        &info,
+        info,
     )
     .unwrap();
     let stride = info.stride()[0] as usize;
     let lines = frame.plane_data_mut(0).unwrap().chunks_mut(stride);
-    for (line, row) in lines.zip(photo.as_raw().chunks(3 * width as usize)) {
+    for (line, row) in lines.zip(picture.as_raw().chunks(3 * picture.width() as usize)) {
         line[..row.len()].copy_from_slice(row);
     }
     let mut buffer = frame.into_buffer();
-    stamp(buffer.get_mut().unwrap(), 0);
-    Clip {
-        info,
-        frames: vec![buffer],
-    }
+    stamp(buffer.get_mut().unwrap(), index);
+    buffer
 }
 
 /// `clip` as GStreamer itself converts it.

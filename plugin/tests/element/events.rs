@@ -1,0 +1,231 @@
+//! What looks wrong is told, explained and shown, where that is switched on.
+
+use std::time::Duration;
+
+use gst::prelude::*;
+use image::imageops::{FilterType, crop_imm, resize};
+
+use super::support::*;
+
+const PAGE: &str = include_str!("../../../docs/element.md");
+
+/// An element that records `clip`.
+fn bench(settings: &[(&str, &str)], clip: &Clip) -> Bench {
+    Bench::new(&[&[("mode", "every-frame")], settings].concat(), clip)
+}
+
+/// The events that a result tells of.
+fn events(report: &gst::StructureRef) -> Vec<gst::Structure> {
+    let array = report.get::<gst::Array>("events").ok();
+    let values = array.iter().flat_map(|array| array.iter());
+    values.map(|value| value.get().unwrap()).collect()
+}
+
+fn text(structure: &gst::StructureRef, field: &str) -> String {
+    structure.get(field).unwrap()
+}
+
+/// Times, in tenths of a second, and words of all events that are told of with the detections.
+fn told(reports: &[gst::Structure]) -> Vec<(u64, String)> {
+    let results = reports.iter().filter(|report| report.name() == "ssdcrp");
+    let all = results.flat_map(|report| {
+        let time: gst::ClockTime = report.get("running-time").unwrap();
+        let tenths = time.mseconds() / 100;
+        events(report)
+            .into_iter()
+            .map(move |event| (tenths, text(&event, "words")))
+    });
+    all.collect()
+}
+
+/// Two seconds of each photo: the window shrinks to nine tenths while it moves to the lower right.
+fn film(names: &[&str]) -> Clip {
+    const FRAMES: u32 = 20;
+    let mut clip = photo(names[0]);
+    let size = (clip.info.width(), clip.info.height());
+    clip.frames.clear();
+    for name in names {
+        let photo = image::open(cached(&format!("photos/{name}.jpg")))
+            .unwrap()
+            .into_rgb8();
+        for index in 0..FRAMES {
+            let lost = |side: u32| side * index / (10 * FRAMES);
+            let (width, height) = photo.dimensions();
+            let (dx, dy) = (lost(width), lost(height));
+            let window = crop_imm(&photo, dx / 2, dy / 2, width - dx, height - dy).to_image();
+            let window = resize(&window, size.0, size.1, FilterType::Triangle);
+            clip.frames
+                .push(rgb_frame(&window, &clip.info, clip.frames.len() as u64));
+        }
+    }
+    clip
+}
+
+#[test]
+fn without_being_asked_for_there_are_none() {
+    let clip = photo("person");
+    let mut bench = bench(&[], &clip);
+    bench.push(clip.frame());
+    let reports = bench.reports();
+    assert_eq!(reports.len(), 1);
+    assert!(!reports[0].has_field("events"));
+}
+
+#[test]
+fn an_event_is_told_with_its_frame_and_once_more_with_its_explanation() {
+    let clip = photo("person");
+    let settings = [("events", "ambiguous-class"), ("event-confirm", "1")];
+    let mut bench = bench(&settings, &clip);
+    let out = bench.push(clip.frame());
+    let reports = bench.reports();
+    assert_eq!(reports.len(), 2, "{reports:?}");
+    let at_once = events(&reports[0]);
+    assert_eq!(at_once.len(), 1);
+    let event = &at_once[0];
+    assert_eq!(text(event, "kind"), "ambiguous-class");
+    assert_eq!(text(event, "words"), "sheep, or horse?");
+    assert_eq!(text(event, "target"), "class:20");
+    assert_eq!(text(event, "contrast"), "class:19");
+    assert_eq!(event.get::<u64>("number").unwrap(), 1);
+
+    let answered = &reports[1];
+    assert_eq!(answered.name(), "ssdcrp-event");
+    for (name, value) in event.iter() {
+        let again = answered.value(name).unwrap();
+        assert_eq!(
+            again.serialize().unwrap(),
+            value.serialize().unwrap(),
+            "{name}"
+        );
+    }
+    let explanation: gst::Structure = answered.get("explanation").unwrap();
+    assert_eq!(text(&explanation, "words"), "sheep rather than horse");
+    assert_eq!(text(&explanation, "target"), "class:sheep");
+    assert_eq!(
+        answered.get::<gst::ClockTime>("running-time").unwrap(),
+        gst::ClockTime::ZERO
+    );
+
+    // The frame shows this explanation, of the sheep, rather than that of the best detection, a person.
+    let explained: Vec<Region> = regions(&out)
+        .into_iter()
+        .filter(|region| region.explanation.is_some())
+        .collect();
+    assert_eq!(explained.len(), 1);
+    assert_eq!(explained[0].label, "sheep");
+    assert_eq!(explained[0].explanation.as_ref(), Some(&explanation));
+}
+
+#[test]
+fn an_event_is_shown_for_a_while_and_then_what_was_chosen_again() {
+    let clip = photo("person");
+    let mut bench = bench(&[("events", "all"), ("event-confirm", "1")], &clip);
+    let mut explained = |tenths: u64| {
+        let mut frame = clip.frame();
+        stamp(frame.make_mut(), tenths);
+        let regions = regions(&bench.push(frame));
+        let explained = regions.into_iter().filter(|r| r.explanation.is_some());
+        explained.map(|r| r.label).collect::<Vec<_>>()
+    };
+    assert_eq!(explained(0), ["sheep"]);
+    assert_eq!(explained(30), ["sheep"]);
+    assert_eq!(explained(31), ["person"]);
+}
+
+#[test]
+fn the_words_are_drawn_at_the_object() {
+    let clip = photo("person");
+    let drawn = |events: &str| {
+        let settings = [
+            ("events", events),
+            ("event-confirm", "1"),
+            ("draw-heatmap", "false"),
+        ];
+        bench(&settings, &clip).push(clip.frame())
+    };
+    let changed = difference(&drawn("none"), &drawn("ambiguous-class"), &clip.info);
+    assert!(changed.iter().any(|&change| change > 0));
+}
+
+#[test]
+fn what_the_page_says_of_an_event_is_what_there_is() {
+    let clip = photo("person");
+    let mut bench = bench(&[("events", "all"), ("event-confirm", "1")], &clip);
+    bench.push(clip.frame());
+    let reports = bench.reports();
+    let event = reports.iter().find(|r| r.name() == "ssdcrp-event").unwrap();
+    let part = PAGE.split("## Events").nth(1).unwrap();
+    let part = part.split("\n## ").next().unwrap();
+    let detection = events(&reports[0])[0].clone();
+    for (name, _) in event.iter() {
+        let of_detection = PAGE.contains(&format!("`{name}`")) && detection.has_field(name);
+        assert!(
+            part.contains(&format!("`{name}`")) || of_detection,
+            "the page must name {name}"
+        );
+    }
+    for kind in ssdcrp::monitor::Kind::ALL {
+        assert!(part.contains(&format!("`{kind}`")), "the page lacks {kind}");
+    }
+}
+
+#[test]
+fn a_film_raises_the_same_events_at_every_run_and_none_where_all_is_right() {
+    let clip = film(&["person", "eagle", "horses"]);
+    let watch = || {
+        let mut bench = bench(
+            &[("events", "all"), ("explain-interval", "1000000000")],
+            &clip,
+        );
+        for frame in &clip.frames {
+            bench.push(frame.clone());
+        }
+        told(&bench.reports())
+    };
+    let told = watch();
+    for words in [
+        "sheep, or horse?",
+        "cow, or horse?",
+        "one box of horse over two objects",
+    ] {
+        assert!(
+            told.iter().any(|(_, said)| said == words),
+            "{words} in {told:?}"
+        );
+    }
+    let clean = told.iter().filter(|(tenths, _)| (20..40).contains(tenths));
+    assert_eq!(clean.count(), 0, "{told:?}");
+    assert_eq!(watch(), told);
+}
+
+#[test]
+fn in_live_mode_an_event_is_explained_though_nothing_else_is() {
+    let clip = photo("person");
+    let settings = [
+        ("events", "ambiguous-class"),
+        ("event-confirm", "1"),
+        ("select", "label"),
+        ("select-label", "zebra"),
+    ];
+    let mut bench = Bench::new(&settings, &clip);
+    for _ in 0..6000 {
+        bench.push(clip.frame());
+        let reports = bench.reports();
+        if let Some(event) = reports.iter().find(|r| r.name() == "ssdcrp-event") {
+            let explanation: gst::Structure = event.get("explanation").unwrap();
+            assert_eq!(text(&explanation, "words"), "sheep rather than horse");
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("no event was explained");
+}
+
+#[test]
+fn kinds_that_do_not_exist_are_refused() {
+    let (element, bus) = element(&[("events", "jitter")]);
+    assert_eq!(element.property::<String>("events"), "none");
+    assert!(element.set_state(gst::State::Paused).is_err());
+    element.set_state(gst::State::Null).unwrap();
+    bus.set_flushing(true);
+}
