@@ -73,7 +73,7 @@ bench: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## run the workspace's benchmark
 	$(call with,release) cargo bench --workspace --locked
 
 oracle: $(ORACLE)/ready ## make the golden vectors anew (2 minutes) and check the oracle itself
-	cd tests/oracle && for script in golden_small golden_ssdlite golden_ssd300 check; do \
+	cd tests/oracle && for script in golden_small golden_ssdlite golden_ssd300 golden_yolo check; do \
 		OPENBLAS_NUM_THREADS=1 $(ORACLE)/bin/python -B $$script.py; done
 	@git status --short -- tests/golden
 

@@ -125,6 +125,7 @@ mod tests {
             rect: [x, y, x + 0.1, y + 0.2],
             default_box: 0,
             logits: vec![],
+            objectness: None,
             offsets: [0.0; 4],
             runner_up: None,
         }

@@ -155,13 +155,7 @@ fn an_edge_starts_with_its_slope_times_the_offset() -> Result<()> {
     let model = Arc::new(Model::built_in()?);
     let forward = forward(&model)?;
     let offsets: [f32; 4] = std::array::from_fn(|q| forward.offsets[[HORSE, q]]);
-    let rect = |offsets| {
-        decode(
-            model.default_boxes[HORSE],
-            offsets,
-            model.manifest.output.variances,
-        )
-    };
+    let rect = |offsets| decode(model.default_boxes[HORSE], offsets, model.coding(HORSE));
     for (edge, side) in [("left", 0), ("top", 1), ("right", 2), ("bottom", 3)] {
         let target = offset(HORSE, &format!("edge:{edge}+"))?;
         let question = target.ask(&model, &Composite::default(), &forward)?;

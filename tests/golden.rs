@@ -1,4 +1,4 @@
-//! Relevance against the independent float64 oracle (`tests/oracle`): small nets with every rule and operator, the default model on two photos, and the paper's network, narrow and with random weights.
+//! Relevance against the independent float64 oracle (`tests/oracle`): small nets with every rule and operator, the default model on two photos, and the paper's network and a YOLO, narrow and with random weights.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -212,6 +212,16 @@ fn the_papers_network_with_default_boxes_of_two_kinds() -> Result<()> {
         maps += photos("ssd300", model, these.into_iter())?;
     }
     assert_eq!(maps, 2);
+    Ok(())
+}
+
+#[test]
+fn a_yolo_with_anchors_objectness_and_cells() -> Result<()> {
+    let cases: PhotoCases = json(golden("yolo/cases.json"))?;
+    assert!(cases.cases.len() >= 15);
+    let model = Arc::new(Model::read(&golden("yolo/yolo.onnx"))?);
+    assert_eq!(model.default_boxes.len(), 2 * (8 * 12 + 16 * 24));
+    assert_eq!(photos("yolo", model, cases.cases.iter())?, 4);
     Ok(())
 }
 

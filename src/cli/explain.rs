@@ -42,8 +42,8 @@ pub struct Explain {
     #[arg(long, conflicts_with_all = ["best", "at", "default_box"])]
     all: bool,
     /// What to explain at that box: class:NAME (a label or a number), offset:cx, cy, w or h, or edge:left, right, top or bottom; the last two with + or - behind
-    /// them for the direction (+ is right, down, wider, taller) [default: the predicted class; the direction that the network predicted].
-    /// May be given several times
+    /// them for the direction (+ is right, down, wider, taller) [default: the predicted class; the direction that the network predicted];
+    /// of a YOLO also objectness, and tx, ty, tw, th for cx, cy, w, h. May be given several times
     #[arg(long = "target", value_name = "TARGET")]
     targets: Vec<String>,
     /// What to set it against: mean (of all other classes; of an offset, the same one of the cell's other boxes), softmax (the other classes by their

@@ -60,16 +60,19 @@ impl Inspect {
             model.layout.len(),
             manifest.labels.len()
         )?;
-        let mut rows =
-            vec![["head", "cells", "boxes per cell", "class scores", "offsets"].map(str::to_owned)];
+        let mut header = vec!["head", "cells", "boxes per cell", "class scores", "offsets"];
+        header.extend(model.objectness.is_some().then_some("objectness"));
+        let mut rows = vec![header.into_iter().map(str::to_owned).collect::<Vec<_>>()];
         for (index, (head, grid)) in model.heads.iter().zip(&model.layout.heads).enumerate() {
-            rows.push([
+            let mut row = vec![
                 index.to_string(),
                 format!("{}x{}", grid.rows, grid.cols),
                 grid.shapes.to_string(),
                 head.class_tensor.clone(),
                 head.offset_tensor.clone().unwrap_or_default(),
-            ]);
+            ];
+            row.extend(head.objectness_tensor.clone());
+            rows.push(row);
         }
         write!(text, "\n{}", table::aligned(&rows))?;
 

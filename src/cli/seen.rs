@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use image::RgbImage;
-use ssdcrp::ssd::decode::Scorer;
 use ssdcrp::ssd::{Detection, Detector, Forward, Location, Model, Thresholds, preprocess};
 
 use super::{Engine, photo};
@@ -96,7 +95,7 @@ impl Seen {
             .logits
             .get(class)
             .with_context(|| format!("there is no class {class}"))?;
-        let scorer = Scorer::new(self.model.manifest.output.activation, &detection.logits);
+        let scorer = detection.scorer(&self.model.manifest);
         Ok(Detection {
             class,
             score: scorer.score(*logit),

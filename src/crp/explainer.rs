@@ -55,17 +55,14 @@ impl Explainer {
     /// # Errors
     /// A model in which the layer types cannot be found, or whose manifest names others that do not exist.
     pub fn new(model: Arc<Model>, composite: Composite, threads: usize) -> Result<Self> {
-        let classes: Vec<&str> = model
-            .heads
-            .iter()
-            .map(|h| h.class_tensor.as_str())
-            .collect();
+        let scores = model.heads.iter().flat_map(Head::score_tensors);
+        let scores: Vec<&str> = scores.collect();
         let offsets: Vec<&str> = model
             .heads
             .iter()
             .filter_map(|h| h.offset_tensor.as_deref())
             .collect();
-        let mut types = layer_types(&model.graph, &classes, &offsets)?;
+        let mut types = layer_types(&model.graph, &scores, &offsets)?;
         override_types(&mut types, &model.manifest.layer_types)?;
         Ok(Self {
             model,

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::composite::Composite;
 use super::target::{Contrast, Direction, Edge, Seed, Target, TargetOutput};
-use crate::ssd::decode::Scorer;
+use crate::ssd::decode::{Axis, Scorer};
 use crate::ssd::manifest::Offset;
 use crate::ssd::{Forward, Location, Model};
 
@@ -69,6 +69,9 @@ impl Target {
                 *direction,
                 self.contrast.as_ref().unwrap_or(&Contrast::None),
             ),
+            TargetOutput::Objectness => {
+                asked.objectness(self.contrast.as_ref().unwrap_or(&Contrast::None))
+            }
         }
     }
 }
@@ -178,7 +181,7 @@ impl Asked<'_> {
     /// The other classes with p_k / Σ p, the background left out.
     fn probabilities(&self, class: usize) -> Result<Vec<(usize, f32)>> {
         let logits = self.forward.logits.row(self.default_box);
-        let scorer = Scorer::new(self.model.manifest.output.activation, &logits);
+        let scorer = Scorer::new(self.model.manifest.output.activation, &logits, None);
         let scores: Vec<(usize, f32)> = self
             .classes_but(class, false)
             .into_iter()
@@ -201,32 +204,14 @@ impl Asked<'_> {
     ) -> Result<Question> {
         let direction =
             direction.unwrap_or(Direction::of(self.predicted(self.default_box, offset)));
-        let shape = self.location.shape;
-        let shapes = self.model.layout.heads[self.location.head].shapes;
-        let towards = towards(offset, direction);
-        let (weights, words) = match contrast {
-            Contrast::None => (vec![(shape, 1.0)], format!("box {towards}")),
-            Contrast::Mean => {
-                ensure!(
-                    shapes > 1,
-                    "the cell of default box {} has no other box to contrast with",
-                    self.default_box
-                );
-                let others = -1.0 / (shapes - 1) as f32;
-                let weights = (0..shapes)
-                    .map(|a| (a, if a == shape { 1.0 } else { others }))
-                    .collect();
-                (
-                    weights,
-                    format!("box {towards}, rather than the cell's other boxes"),
-                )
-            }
-            other => {
-                bail!("the contrast '{other}' goes with a class; an offset takes 'none' or 'mean'")
-            }
-        };
-        let parts = weights.into_iter().map(|(a, weight): (usize, f32)| {
-            let value = self.predicted(self.default_box - shape + a, offset);
+        let weights = self.shapes(contrast, "an offset")?;
+        let words = format!(
+            "box {}{}",
+            towards(offset, direction),
+            rather_than(contrast, ", ")
+        );
+        let parts = weights.into_iter().map(|(a, weight)| {
+            let value = self.predicted(self.default_box - self.location.shape + a, offset);
             let start = match self.seed {
                 Seed::Score => value,
                 Seed::One => Direction::of(value).sign(),
@@ -242,6 +227,59 @@ impl Asked<'_> {
         )
     }
 
+    /// What is said of the cell's boxes under a contrast that an output of one of them takes: the shape that is asked for, and against it the others on average.
+    fn shapes(&self, contrast: &Contrast, whose: &str) -> Result<Vec<(usize, f32)>> {
+        let shape = self.location.shape;
+        let shapes = self.model.layout.heads[self.location.head].shapes;
+        match contrast {
+            Contrast::None => Ok(vec![(shape, 1.0)]),
+            Contrast::Mean => {
+                ensure!(
+                    shapes > 1,
+                    "the cell of default box {} has no other box to contrast with",
+                    self.default_box
+                );
+                let others = -1.0 / (shapes - 1) as f32;
+                let weight = |a| if a == shape { 1.0 } else { others };
+                Ok((0..shapes).map(|a| (a, weight(a))).collect())
+            }
+            other => {
+                bail!("the contrast '{other}' goes with a class; {whose} takes 'none' or 'mean'")
+            }
+        }
+    }
+
+    /// Whether there is an object, by its logit.
+    fn objectness(&self, contrast: &Contrast) -> Result<Question> {
+        let head = &self.model.heads[self.location.head];
+        let (tensor, logits) = head
+            .objectness_tensor
+            .clone()
+            .zip(self.forward.objectness.as_ref())
+            .with_context(|| {
+                format!(
+                    "{} has no objectness, which only a YOLO has: ask for a class",
+                    self.model.manifest.name
+                )
+            })?;
+        let weights = self.shapes(contrast, "objectness")?;
+        let values = weights.into_iter().filter_map(|(shape, weight)| {
+            let logit = logits[self.default_box - self.location.shape + shape];
+            let start = if self.seed == Seed::Score { logit } else { 1.0 };
+            Some((head.objectness_channel(shape)?, weight * start))
+        });
+        Ok(Question {
+            seed: HeadSeed {
+                tensor,
+                cell: [self.location.row, self.location.col],
+                values: values.collect(),
+            },
+            target: TargetOutput::Objectness.to_string(),
+            contrast: contrast.to_string(),
+            words: format!("an object{}", rather_than(contrast, " ")),
+        })
+    }
+
     /// The edge e moves with two offsets: each starts with (∂e/∂o_q)·o_q.
     fn edge(
         &self,
@@ -254,22 +292,27 @@ impl Asked<'_> {
             "the contrast '{contrast}' does not go with an edge: it takes 'none'"
         );
         let default_box = self.model.default_boxes[self.default_box];
-        let [v_centre, v_size] = self.model.manifest.output.variances;
-        let (centre, size, extent, side) = match edge {
-            Edge::Left => (Offset::Cx, Offset::W, default_box.w, -0.5),
-            Edge::Right => (Offset::Cx, Offset::W, default_box.w, 0.5),
-            Edge::Top => (Offset::Cy, Offset::H, default_box.h, -0.5),
-            Edge::Bottom => (Offset::Cy, Offset::H, default_box.h, 0.5),
+        let coding = self.model.coding(self.default_box);
+        let (axis, side) = match edge {
+            Edge::Left => (Axis::X, -0.5),
+            Edge::Right => (Axis::X, 0.5),
+            Edge::Top => (Axis::Y, -0.5),
+            Edge::Bottom => (Axis::Y, 0.5),
+        };
+        let (centre, size, extent) = match axis {
+            Axis::X => (Offset::Cx, Offset::W, default_box.w),
+            Axis::Y => (Offset::Cy, Offset::H, default_box.h),
         };
         let [o_centre, o_size] =
             [centre, size].map(|offset| self.predicted(self.default_box, offset));
-        // e = v_c·o_c·W + C ± ½·W·exp(v_s·o_s)
-        let predicted = extent * (v_size * o_size).exp();
-        let shift = v_centre * o_centre * extent + side * (predicted - extent);
-        let direction = direction.unwrap_or(Direction::of(shift));
+        // e = C + shift(o_c) ± ½·size(o_s)
+        let (shift, shift_slope) = coding.shift(axis, o_centre, extent);
+        let (predicted, size_slope) = coding.size(o_size, extent);
+        let moved = shift + side * (predicted - extent);
+        let direction = direction.unwrap_or(Direction::of(moved));
         let slopes = [
-            (centre, v_centre * extent, o_centre),
-            (size, side * v_size * predicted, o_size),
+            (centre, shift_slope, o_centre),
+            (size, side * size_slope, o_size),
         ];
         let total: f32 = match self.seed {
             Seed::Score => 1.0,
@@ -341,6 +384,13 @@ impl Asked<'_> {
 
     fn predicted(&self, default_box: usize, offset: Offset) -> f32 {
         self.forward.offsets[[default_box, offset as usize]]
+    }
+}
+
+fn rather_than(contrast: &Contrast, comma: &str) -> String {
+    match contrast {
+        Contrast::Mean => format!("{comma}rather than the cell's other boxes"),
+        _ => String::new(),
     }
 }
 

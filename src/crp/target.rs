@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::ssd::Detection;
 use crate::ssd::manifest::Offset;
 
-/// An output of a default box, as a user names it: `class:NAME`, `offset:cx+` or `edge:left+`, directions being optional.
+/// An output of a default box, as a user names it: `class:NAME`, `offset:cx+`, `edge:left+` or `objectness`, directions being optional.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetOutput {
     /// A class by label or number.
@@ -17,6 +17,8 @@ pub enum TargetOutput {
     Offset(Offset, Option<Direction>),
     /// An edge of the predicted box, in a direction or in the one from the default box's edge to it.
     Edge(Edge, Option<Direction>),
+    /// Whether there is an object at all, where the network says it apart from the classes.
+    Objectness,
 }
 
 /// A side of a box.
@@ -114,6 +116,7 @@ impl fmt::Display for TargetOutput {
             Self::Class(name) => write!(f, "class:{name}"),
             Self::Offset(offset, direction) => write!(f, "offset:{offset}{}", suffix(*direction)),
             Self::Edge(edge, direction) => write!(f, "edge:{edge}{}", suffix(*direction)),
+            Self::Objectness => f.write_str("objectness"),
         }
     }
 }
@@ -145,9 +148,17 @@ impl FromStr for TargetOutput {
             Some(("class", name)) if !name.is_empty() => Ok(Self::Class(name.to_owned())),
             Some(("offset", rest)) => {
                 let (name, direction) = split_direction(rest);
+                // YOLO calls them tx, ty, tw and th.
+                let plain = match name {
+                    "tx" => "cx",
+                    "ty" => "cy",
+                    "tw" => "w",
+                    "th" => "h",
+                    other => other,
+                };
                 let offset = Offset::ALL
                     .into_iter()
-                    .find(|offset| offset.to_string() == name)
+                    .find(|offset| offset.to_string() == plain)
                     .with_context(|| {
                         format!("there is no offset '{name}': cx, cy, w and h exist")
                     })?;
@@ -163,9 +174,10 @@ impl FromStr for TargetOutput {
                     })?;
                 Ok(Self::Edge(edge, direction))
             }
+            None if text == "objectness" => Ok(Self::Objectness),
             _ => bail!(
                 "'{text}' is not a target: class:NAME, offset:cx, cy, w or h, edge:left, right, top or bottom, \
-                 the last two with + or - behind the name if the direction matters"
+                 the last two with + or - behind the name if the direction matters; of a YOLO also objectness"
             ),
         }
     }
@@ -222,6 +234,7 @@ mod tests {
             "offset:h-",
             "edge:left+",
             "edge:bottom",
+            "objectness",
         ] {
             assert_eq!(text.parse::<TargetOutput>().unwrap().to_string(), text);
         }
@@ -229,6 +242,10 @@ mod tests {
             "offset:cy−".parse::<TargetOutput>().unwrap().to_string(),
             "offset:cy-"
         );
+        for (yolo, name) in [("tx+", "cx+"), ("ty", "cy"), ("tw-", "w-"), ("th", "h")] {
+            let target: TargetOutput = format!("offset:{yolo}").parse().unwrap();
+            assert_eq!(target.to_string(), format!("offset:{name}"));
+        }
         for text in ["none", "mean", "softmax", "runner-up", "class:horse"] {
             assert_eq!(text.parse::<Contrast>().unwrap().to_string(), text);
         }
@@ -240,6 +257,7 @@ mod tests {
             ("sheep", "not a target"),
             ("class:", "not a target"),
             ("offset:x+", "no offset 'x'"),
+            ("offset:tcx", "no offset 'tcx'"),
             ("edge:middle", "no edge 'middle'"),
         ] {
             let error = text.parse::<TargetOutput>().unwrap_err().to_string();

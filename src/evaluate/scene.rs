@@ -225,6 +225,7 @@ mod tests {
                 source_size: (300, 300),
             },
             logits: Array2::from_shape_fn((boxes, model.manifest.labels.len()), value),
+            objectness: None,
             offsets: Array2::from_shape_fn((boxes, 4), value),
         }
     }
@@ -244,6 +245,7 @@ mod tests {
             rect: [0.0; 4],
             default_box,
             logits: logits.clone(),
+            objectness: None,
             offsets,
             runner_up: Some((19, 0.1)),
         })

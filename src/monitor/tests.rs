@@ -20,6 +20,7 @@ fn seen(class: usize, score: f32, rect: [f32; 4]) -> Detection {
         rect,
         default_box: place.iter().fold(0, |place, edge| place * 9 + edge),
         logits: vec![0.0; 4],
+        objectness: None,
         offsets: [0.0; 4],
         runner_up: Some((3 - class.min(2), 0.01)),
     }

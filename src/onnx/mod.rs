@@ -12,6 +12,7 @@ mod graph;
 mod load;
 mod origins;
 mod output_shape;
+mod parts;
 mod shapes;
 mod tensor;
 
@@ -27,4 +28,5 @@ pub use graph::{Graph, describe};
 pub use load::{parse, read};
 pub use origins::Origins;
 pub use output_shape::{bounds as slice_bounds, place as axis};
+pub use parts::Parts;
 pub use tensor::Tensor;

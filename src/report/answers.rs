@@ -6,7 +6,7 @@ use super::Object;
 use super::chart::Charts;
 use super::picture::heat_layer;
 use crate::crp::{Contrast, Edge, Explainer, Explanation, Target, TargetOutput};
-use crate::ssd::decode::decode;
+use crate::ssd::decode::{Axis, decode};
 use crate::ssd::manifest::{Kind, Offset};
 use crate::ssd::{Detection, Forward, Model};
 
@@ -135,21 +135,18 @@ struct Moves {
 impl Moves {
     fn of(detection: &Detection, model: &Model) -> Self {
         let default_box = model.default_boxes[detection.default_box];
-        let variances = model.manifest.output.variances;
+        let coding = model.coding(detection.default_box);
         let [start, end] =
-            [[0.0; 4], detection.offsets].map(|offsets| decode(default_box, offsets, variances));
+            [[0.0; 4], detection.offsets].map(|offsets| decode(default_box, offsets, coding));
         let [cx, cy, w, h] = detection.offsets;
-        let centre = |offset: f32| {
-            format!(
-                "{offset:+.2}: by {:+.0} % of its size",
-                100.0 * offset * variances[0]
-            )
+        let centre = |axis: Axis, offset: f32, extent: f32| {
+            let (shift, _) = coding.shift(axis, offset, extent);
+            let share = 100.0 * shift / extent;
+            format!("{offset:+.2}: by {share:+.0} % of its size")
         };
         let size = |offset: f32| {
-            format!(
-                "{offset:+.2}: {:.2} times the size",
-                (offset * variances[1]).exp()
-            )
+            let (times, _) = coding.size(offset, 1.0);
+            format!("{offset:+.2}: {times:.2} times the size")
         };
         let edge = |index: usize| {
             let side = if index.is_multiple_of(2) {
@@ -163,7 +160,12 @@ impl Moves {
             )
         };
         Self {
-            offsets: [centre(cx), centre(cy), size(w), size(h)],
+            offsets: [
+                centre(Axis::X, cx, default_box.w),
+                centre(Axis::Y, cy, default_box.h),
+                size(w),
+                size(h),
+            ],
             // Left, right, top, bottom.
             edges: [0, 2, 1, 3].map(edge),
         }

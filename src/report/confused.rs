@@ -145,6 +145,7 @@ mod tests {
             rect,
             default_box: 0,
             logits: vec![],
+            objectness: None,
             offsets: [0.0; 4],
             runner_up: None,
         }

@@ -11,7 +11,6 @@ use super::picture::Photo;
 use super::{Object, Sight, chart};
 use crate::crp::Composite;
 use crate::monitor::Kind;
-use crate::ssd::decode::Scorer;
 use crate::ssd::{Detection, Model};
 use crate::truth::Verdict;
 
@@ -190,7 +189,7 @@ fn judged(object: &Object, model: &Model) -> String {
 /// The best trained classes, background aside.
 fn top(detection: &Detection, model: &Model) -> Vec<TopClass> {
     let manifest = &model.manifest;
-    let scorer = Scorer::new(manifest.output.activation, &detection.logits);
+    let scorer = detection.scorer(manifest);
     let mut classes: Vec<(usize, f32)> = (0..detection.logits.len())
         .filter(|&class| manifest.trained(class) && Some(class) != manifest.background())
         .map(|class| (class, detection.logits[class]))

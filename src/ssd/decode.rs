@@ -6,18 +6,65 @@ use super::manifest::Activation;
 /// The exponent of a size is kept within ±20. e²⁰ times a default box is off any picture; the bound only keeps the arithmetic finite.
 const MAX_EXPONENT: f32 = 20.0;
 
+/// What the four numbers o_cx, o_cy, o_w, o_h of a default box do to it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Coding {
+    /// The SSD paper's equation (2) inverted, with variances [v_c, v_s]: cx = CX + v_c·o_cx·W, w = W·exp(v_s·o_w), likewise cy and h.
+    Variances([f32; 2]),
+    /// YOLOv3's: the centre lies anywhere in the cell that the default box is the centre of, cx = CX + (σ(t_x) − ½)·cell, and w = W·exp(t_w). In shares of the
+    /// picture the cell's width and height.
+    Cell([f32; 2]),
+}
+
+/// A direction in the picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Axis {
+    /// Along the width.
+    X,
+    /// Along the height.
+    Y,
+}
+
+impl Coding {
+    /// How far an offset of the centre moves it, and the derivative by the offset; `extent` is the default box's along `axis`.
+    pub fn shift(self, axis: Axis, offset: f32, extent: f32) -> (f32, f32) {
+        match self {
+            Self::Variances([v_c, _]) => (offset * v_c * extent, v_c * extent),
+            Self::Cell(cell) => {
+                let share = sigmoid(offset);
+                let cell = cell[axis as usize];
+                ((share - 0.5) * cell, share * (1.0 - share) * cell)
+            }
+        }
+    }
+
+    /// The size that an offset of the size makes of a default box's `extent`, and the derivative by the offset.
+    pub fn size(self, offset: f32, extent: f32) -> (f32, f32) {
+        let v_s = match self {
+            Self::Variances([_, v_s]) => v_s,
+            Self::Cell(_) => 1.0,
+        };
+        let exponent = (v_s * offset).clamp(-MAX_EXPONENT, MAX_EXPONENT);
+        let size = extent * exponent.exp();
+        (size, v_s * size)
+    }
+}
+
 /// The box that `offsets` (cx, cy, w, h) make of a default box, as corners x0, y0, x1, y1 in shares of the picture; not clipped.
 ///
-/// The SSD paper's equation (2) inverted, with `variances` [v_c, v_s]: cx = o_cx·v_c·W + CX, w = W·exp(v_s·o_w), likewise cy and h.
 /// An offset that is not a number gives corners that are none.
-pub fn decode(default_box: DefaultBox, offsets: [f32; 4], variances: [f32; 2]) -> [f32; 4] {
+pub fn decode(default_box: DefaultBox, offsets: [f32; 4], coding: Coding) -> [f32; 4] {
+    let DefaultBox { cx, cy, w, h } = default_box;
     let [o_cx, o_cy, o_w, o_h] = offsets;
-    let [v_c, v_s] = variances;
-    let size = |offset: f32, of: f32| of * (v_s * offset).clamp(-MAX_EXPONENT, MAX_EXPONENT).exp();
-    let cx = o_cx * v_c * default_box.w + default_box.cx;
-    let cy = o_cy * v_c * default_box.h + default_box.cy;
-    let (w, h) = (size(o_w, default_box.w), size(o_h, default_box.h));
+    let cx = coding.shift(Axis::X, o_cx, w).0 + cx;
+    let cy = coding.shift(Axis::Y, o_cy, h).0 + cy;
+    let (w, h) = (coding.size(o_w, w).0, coding.size(o_h, h).0);
     [cx - w / 2.0, cy - h / 2.0, cx + w / 2.0, cy + h / 2.0]
+}
+
+fn sigmoid(z: f32) -> f32 {
+    // exp(−z) may be infinite, which gives the right 0.
+    1.0 / (1.0 + (-z).exp())
 }
 
 /// The part of a box within the picture, 0..1.
@@ -27,52 +74,60 @@ pub fn clip(rect: [f32; 4]) -> [f32; 4] {
 
 /// Turns the logits of *one* default box into scores; what its classes share is computed once.
 #[derive(Debug, Clone, Copy)]
-pub enum Scorer {
-    /// 1 / (1 + e^−z), each class on its own.
-    Sigmoid,
-    /// ln Σ_k exp(z_k): a score is exp(z − log_sum), which no large logit can overflow.
-    Softmax {
-        /// ln Σ e^z over the classes.
-        log_sum: f32,
-    },
+pub struct Scorer {
+    activation: Activation,
+    /// ln Σ_k exp(z_k) over the classes for a softmax: a score is exp(z − log_sum), which no large logit can overflow.
+    log_sum: f32,
+    /// The probability that there is an object at all, where the network says it apart.
+    objectness: f32,
 }
 
 impl Scorer {
-    /// A scorer for the default box with these `logits`, one per class, background included.
+    /// A scorer for the default box with these `logits`, one per class, background included, and the logit of its objectness if the network has one.
     pub fn new<'a>(
         activation: Activation,
         logits: impl IntoIterator<Item = &'a f32> + Clone,
+        objectness: Option<f32>,
     ) -> Self {
-        match activation {
-            Activation::Sigmoid => Self::Sigmoid,
+        let log_sum = match activation {
+            Activation::Sigmoid => 0.0,
             Activation::Softmax => {
                 let largest = max(logits.clone());
                 let sum: f32 = logits.into_iter().map(|z| (z - largest).exp()).sum();
-                Self::Softmax {
-                    log_sum: largest + sum.ln(),
-                }
+                largest + sum.ln()
             }
+        };
+        Self {
+            activation,
+            log_sum,
+            objectness: objectness.map_or(1.0, sigmoid),
         }
     }
 
     /// The score of the class with this logit, 0..=1; NaN if a logit that it depends on is.
     pub fn score(self, logit: f32) -> f32 {
-        match self {
-            // exp(−z) may be infinite, which gives the right 0.
-            Self::Sigmoid => 1.0 / (1.0 + (-logit).exp()),
+        let score = match self.activation {
+            Activation::Sigmoid => sigmoid(logit),
             // Rounding can lift a certain class a hair above 1.
-            Self::Softmax { log_sum } => (logit - log_sum).exp().clamp(0.0, 1.0),
-        }
+            Activation::Softmax => (logit - self.log_sum).exp().clamp(0.0, 1.0),
+        };
+        self.objectness * score
     }
 }
 
-/// A logit that every class with a score above `threshold` (0..=1) exceeds, so that most default boxes are passed over without a
-/// single exponential. It is a bound, not the limit: what exceeds it has still to be scored.
+/// A logit that every class with a score above `threshold` (0..=1) exceeds, so that most default boxes are passed over without an
+/// exponential a class. It is a bound, not the limit: what exceeds it has still to be scored.
 pub fn logit_bound<'a>(
     activation: Activation,
     threshold: f32,
     logits: impl IntoIterator<Item = &'a f32>,
+    objectness: Option<f32>,
 ) -> f32 {
+    let threshold = match objectness {
+        // What the quotient is rounded by tells much near 1.
+        Some(logit) => (threshold / sigmoid(logit) - 1e-6).clamp(0.0, 1.0),
+        None => threshold,
+    };
     let exact = match activation {
         Activation::Sigmoid => (threshold / (1.0 - threshold)).ln(),
         // Σ_k exp(z_k) is at least its largest term.
@@ -96,6 +151,7 @@ mod tests {
     use proptest::prelude::*;
 
     const VARIANCES: [f32; 2] = [0.1, 0.2];
+    const CODING: Coding = Coding::Variances(VARIANCES);
 
     /// The SSD paper's equation (2): the offsets that make `rect` of a default box.
     fn encode(default_box: DefaultBox, rect: [f32; 4]) -> [f32; 4] {
@@ -120,7 +176,7 @@ mod tests {
     }
 
     fn scores(activation: Activation, logits: &[f32]) -> Vec<f32> {
-        let scorer = Scorer::new(activation, logits);
+        let scorer = Scorer::new(activation, logits, None);
         logits.iter().map(|&z| scorer.score(z)).collect()
     }
 
@@ -133,14 +189,60 @@ mod tests {
             h: 0.1,
         };
         assert_close(
-            &decode(default_box, [0.0; 4], VARIANCES),
+            &decode(default_box, [0.0; 4], CODING),
             &[0.4, 0.35, 0.6, 0.45],
             1e-6,
         );
         // Right by 2·.1·.2 = .04, up by 1·.1·.1 = .01; twice as wide (ln 2 / .2), half as high.
         let doubled = std::f32::consts::LN_2 / 0.2;
-        let found = decode(default_box, [2.0, -1.0, doubled, -doubled], VARIANCES);
+        let found = decode(default_box, [2.0, -1.0, doubled, -doubled], CODING);
         assert_close(&found, &[0.34, 0.365, 0.74, 0.415], 1e-6);
+    }
+
+    #[test]
+    fn yolo_s_centre_stays_in_its_cell() {
+        // The cell of row 1, column 2 of 4x5 cells.
+        let default_box = DefaultBox {
+            cx: 0.5,
+            cy: 0.375,
+            w: 0.3,
+            h: 0.1,
+        };
+        let coding = Coding::Cell([0.2, 0.25]);
+        let unmoved = decode(default_box, [0.0; 4], coding);
+        assert_close(&unmoved, &[0.35, 0.325, 0.65, 0.425], 1e-6);
+        // darknet's: (2 + σ(t))/5 and (1 + σ(t))/4, σ(ln 3) = ¾; sizes e^t times the anchor's.
+        let ln = f32::ln;
+        let moved = decode(default_box, [ln(3.0), -ln(3.0), ln(2.0), -ln(2.0)], coding);
+        assert_close(&moved, &[0.25, 0.2875, 0.85, 0.3375], 1e-6);
+        let far = decode(default_box, [1e9, -1e9, 0.0, 0.0], coding);
+        assert_close(&far, &[0.45, 0.2, 0.75, 0.3], 1e-6);
+    }
+
+    #[test]
+    fn the_slopes_are_those_of_the_boxes() {
+        for coding in [CODING, Coding::Cell([0.2, 0.25])] {
+            for offset in [-2.0f32, -0.3, 0.0, 1.5] {
+                for axis in [Axis::X, Axis::Y] {
+                    let [less, more] = [-0.01, 0.01].map(|by| coding.shift(axis, offset + by, 0.4));
+                    let slope = coding.shift(axis, offset, 0.4).1;
+                    assert!(
+                        close(slope, (more.0 - less.0) / 0.02),
+                        "{coding:?} {offset}"
+                    );
+                }
+                let [less, more] = [-0.01, 0.01].map(|by| coding.size(offset + by, 0.4));
+                let slope = coding.size(offset, 0.4).1;
+                assert!(
+                    close(slope, (more.0 - less.0) / 0.02),
+                    "{coding:?} {offset}"
+                );
+            }
+        }
+    }
+
+    fn close(found: f32, expected: f32) -> bool {
+        (found - expected).abs() <= 1e-3 * expected.abs() + 1e-5
     }
 
     #[test]
@@ -151,11 +253,11 @@ mod tests {
             w: 0.2,
             h: 0.2,
         };
-        let huge = decode(default_box, [1e6, -1e6, 1e30, f32::INFINITY], VARIANCES);
+        let huge = decode(default_box, [1e6, -1e6, 1e30, f32::INFINITY], CODING);
         assert!(huge.iter().all(|edge| edge.is_finite()), "{huge:?}");
-        let tiny = decode(default_box, [0.0, 0.0, f32::NEG_INFINITY, -1e30], VARIANCES);
+        let tiny = decode(default_box, [0.0, 0.0, f32::NEG_INFINITY, -1e30], CODING);
         assert!(tiny.iter().all(|edge| edge.is_finite()), "{tiny:?}");
-        let nan = decode(default_box, [0.0, 0.0, f32::NAN, 0.0], VARIANCES);
+        let nan = decode(default_box, [0.0, 0.0, f32::NAN, 0.0], CODING);
         assert!(nan[0].is_nan() && nan[2].is_nan() && nan[1] == 0.4);
     }
 
@@ -202,7 +304,7 @@ mod tests {
         ) {
             let default_box = DefaultBox { cx: centre[0], cy: centre[1], w: size[0], h: size[1] };
             let rect = [corner[0], corner[1], corner[0] + extent[0], corner[1] + extent[1]];
-            let found = decode(default_box, encode(default_box, rect), VARIANCES);
+            let found = decode(default_box, encode(default_box, rect), CODING);
             for (f, e) in found.iter().zip(rect) {
                 prop_assert!((f - e).abs() < 1e-5, "found {found:?}, expected {rect:?}");
             }
@@ -219,10 +321,13 @@ mod tests {
             logits in prop::collection::vec(-12.0f32..12.0, 1..30),
             threshold in 0.0f32..=1.0,
             softmax: bool,
+            objectness in prop::option::of(-8.0f32..8.0),
         ) {
             let activation = if softmax { Activation::Softmax } else { Activation::Sigmoid };
-            let bound = logit_bound(activation, threshold, &logits);
-            for (logit, score) in logits.iter().zip(scores(activation, &logits)) {
+            let bound = logit_bound(activation, threshold, &logits, objectness);
+            let scorer = Scorer::new(activation, &logits, objectness);
+            for logit in &logits {
+                let score = scorer.score(*logit);
                 prop_assert!(score <= threshold || *logit > bound, "logit {logit}, score {score}, bound {bound}");
             }
         }

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 
 use super::layout::{HeadGrid, Layout};
-use super::manifest::{DefaultBoxes, PriorBoxes, TensorFlowBoxes};
+use super::manifest::{AnchorBoxes, DefaultBoxes, PriorBoxes, TensorFlowBoxes};
 
 /// A default box by its centre and size, as shares of the picture's width and height (0..1; boxes may reach over the edge).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,6 +45,7 @@ pub fn generate(
             return Ok(vec![vec![whole; layout.len()]]);
         }
         DefaultBoxes::PriorBox(boxes) => return prior_boxes(boxes, layout, input_size),
+        DefaultBoxes::Anchors(boxes) => return anchors(boxes, layout, input_size),
     };
     let shorter = f64::from(width.min(height));
     let unit = (shorter / f64::from(width), shorter / f64::from(height));
@@ -154,6 +155,44 @@ fn prior_boxes(
                     cy: centre(1, row).min(bound) as f32,
                     w: (w / input[0]).min(bound) as f32,
                     h: (h / input[1]).min(bound) as f32,
+                }));
+            }
+        }
+        heads.push(boxes);
+    }
+    Ok(heads)
+}
+
+/// Boxes of given sizes in pixels, in the middle of every cell.
+fn anchors(
+    spec: &AnchorBoxes,
+    layout: &Layout,
+    (width, height): (u32, u32),
+) -> Result<Vec<Vec<DefaultBox>>> {
+    ensure!(
+        spec.sizes.len() == layout.heads.len(),
+        "[default_boxes] has sizes for {} heads, but the network has {}",
+        spec.sizes.len(),
+        layout.heads.len()
+    );
+    let mut heads = Vec::new();
+    for (head, (grid, sizes)) in layout.heads.iter().zip(&spec.sizes).enumerate() {
+        ensure!(
+            sizes.len() == grid.shapes,
+            "[default_boxes] has {} sizes for head {head} ({}x{} cells), but the network has outputs for {} boxes a cell: check sizes[{head}]",
+            sizes.len(),
+            grid.rows,
+            grid.cols,
+            grid.shapes
+        );
+        let mut boxes = Vec::with_capacity(grid.boxes());
+        for row in 0..grid.rows {
+            for col in 0..grid.cols {
+                boxes.extend(sizes.iter().map(|[w, h]| DefaultBox {
+                    cx: (col as f32 + 0.5) / grid.cols as f32,
+                    cy: (row as f32 + 0.5) / grid.rows as f32,
+                    w: w / width as f32,
+                    h: h / height as f32,
                 }));
             }
         }

@@ -6,8 +6,9 @@
 use anyhow::{Context, Result, ensure};
 use ndarray::{ArrayView1, ArrayView2};
 
-use super::decode::{Scorer, clip, decode, logit_bound};
+use super::decode::{Coding, Scorer, clip, decode, logit_bound};
 use super::default_boxes::DefaultBox;
+use super::layout::Layout;
 use super::manifest::{DetectionSettings, Manifest};
 use super::nms::{Candidate, suppress};
 
@@ -24,10 +25,19 @@ pub struct Detection {
     pub default_box: usize,
     /// All K logits of the default box.
     pub logits: Vec<f32>,
+    /// The logit of there being an object at all, which a YOLO says apart from the classes.
+    pub objectness: Option<f32>,
     /// cx, cy, w, h as the network gave them.
     pub offsets: [f32; 4],
     /// The best other trained class at this default box, the background aside, with its score.
     pub runner_up: Option<(usize, f32)>,
+}
+
+impl Detection {
+    /// What turns logits of its default box into scores.
+    pub fn scorer(&self, manifest: &Manifest) -> Scorer {
+        Scorer::new(manifest.output.activation, &self.logits, self.objectness)
+    }
 }
 
 /// What becomes a detection.
@@ -55,6 +65,8 @@ pub struct Predictions<'a> {
     offsets: ArrayView2<'a, f32>,
     boxes: &'a [DefaultBox],
     manifest: &'a Manifest,
+    /// A YOLO's logits of objectness, [D], and the cells of its default boxes.
+    cells: Option<(ArrayView1<'a, f32>, &'a Layout)>,
     /// Which class ids can be detected, [K]: trained and not the background.
     detectable: Vec<bool>,
 }
@@ -94,7 +106,26 @@ impl<'a> Predictions<'a> {
             offsets,
             boxes,
             manifest,
+            cells: None,
             detectable,
+        })
+    }
+
+    /// The same for a YOLO: `objectness` [D] and the `layout` of its default boxes.
+    ///
+    /// # Errors
+    /// If these are others than D.
+    pub fn in_cells(self, objectness: ArrayView1<'a, f32>, layout: &'a Layout) -> Result<Self> {
+        let count = self.boxes.len();
+        ensure!(
+            objectness.len() == count && layout.len() == count,
+            "there are {} logits of objectness and {} places for {count} default boxes",
+            objectness.len(),
+            layout.len()
+        );
+        Ok(Self {
+            cells: Some((objectness, layout)),
+            ..self
         })
     }
 
@@ -126,7 +157,7 @@ impl<'a> Predictions<'a> {
         let (class, logit) = self.best(logits, None).with_context(|| {
             format!("default box {default_box} has no trained class with a logit that is a number")
         })?;
-        let score = Scorer::new(self.manifest.output.activation, &logits).score(logit);
+        let score = self.scorer(default_box).score(logit);
         Ok(self.detection(&Candidate {
             default_box,
             class,
@@ -140,12 +171,12 @@ impl<'a> Predictions<'a> {
         let activation = self.manifest.output.activation;
         let mut candidates = Vec::new();
         for (default_box, logits) in self.logits.outer_iter().enumerate() {
-            let bound = logit_bound(activation, threshold, logits);
+            let bound = logit_bound(activation, threshold, logits, self.objectness(default_box));
             let mut detectable = logits.iter().zip(&self.detectable);
             if !detectable.any(|(&logit, &detectable)| detectable && logit > bound) {
                 continue;
             }
-            let scorer = Scorer::new(activation, &logits);
+            let scorer = self.scorer(default_box);
             let rect = self.rect(default_box);
             candidates.extend(
                 self.detectable_logits(logits)
@@ -172,13 +203,14 @@ impl<'a> Predictions<'a> {
         }: &Candidate,
     ) -> Detection {
         let logits = self.logits.row(default_box);
-        let scorer = Scorer::new(self.manifest.output.activation, &logits);
+        let scorer = self.scorer(default_box);
         Detection {
             class,
             score,
             rect: clip(rect),
             default_box,
             logits: logits.to_vec(),
+            objectness: self.objectness(default_box),
             offsets: self.offsets(default_box),
             runner_up: self
                 .best(logits, Some(class))
@@ -190,12 +222,21 @@ impl<'a> Predictions<'a> {
         [0, 1, 2, 3].map(|q| self.offsets[[default_box, q]])
     }
 
+    fn objectness(&self, default_box: usize) -> Option<f32> {
+        self.cells.map(|(objectness, _)| objectness[default_box])
+    }
+
+    fn scorer(&self, default_box: usize) -> Scorer {
+        let logits = self.logits.row(default_box);
+        let objectness = self.objectness(default_box);
+        Scorer::new(self.manifest.output.activation, &logits, objectness)
+    }
+
     fn rect(&self, default_box: usize) -> [f32; 4] {
-        decode(
-            self.boxes[default_box],
-            self.offsets(default_box),
-            self.manifest.output.variances,
-        )
+        let variances = Coding::Variances(self.manifest.output.variances);
+        let cell = self.cells.and_then(|(_, layout)| layout.cell(default_box));
+        let coding = cell.map_or(variances, Coding::Cell);
+        decode(self.boxes[default_box], self.offsets(default_box), coding)
     }
 
     /// The class with the largest logit but for `without`. Both activations rise with the logit, so its score is the best too.

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use ndarray::{Array2, Axis};
+use ndarray::{Array1, Array2, Axis};
 
 use super::detection::{Detection, Predictions, Thresholds};
-use super::manifest::Kind;
 use super::model::Model;
 use super::preprocess::NetworkInput;
 use crate::runtime::Network;
@@ -26,6 +25,8 @@ pub struct Forward {
     pub logits: Array2<f32>,
     /// Offsets in the order cx, cy, w, h, `[D, 4]`; zeros for a classifier.
     pub offsets: Array2<f32>,
+    /// Logits of there being an object, `[D]`, if the network has them apart from the classes, as a YOLO has.
+    pub objectness: Option<Array1<f32>>,
 }
 
 impl Detector {
@@ -35,10 +36,9 @@ impl Detector {
     /// ONNX Runtime cannot be loaded or does not take the model.
     pub fn new(model: Arc<Model>, threads: usize) -> Result<Self> {
         let output = &model.manifest.output;
-        let outputs: Vec<&str> = match model.manifest.kind {
-            Kind::Ssd => vec![&output.classes, &output.offsets],
-            Kind::Classifier => vec![&output.classes],
-        };
+        let mut outputs: Vec<&str> = vec![&output.classes];
+        outputs.extend(Some(output.offsets.as_str()).filter(|offsets| !offsets.is_empty()));
+        outputs.extend(model.objectness.as_deref());
         let file = model.graph.to_model(&outputs)?;
         let network = Network::load(&file, threads)?;
         Ok(Self { model, network })
@@ -53,8 +53,9 @@ impl Detector {
             .network
             .run(&[(&self.model.input_name, input.tensor.view().into_dyn())])?;
         let mut outputs = outputs.into_iter();
-        let (logits, offsets) = (
+        let (logits, offsets, objectness) = (
             outputs.next().context("the network has no output")?,
+            outputs.next(),
             outputs.next(),
         );
         let flat = |array: ndarray::ArrayD<f32>| -> Result<Array2<f32>> {
@@ -71,6 +72,7 @@ impl Detector {
                 Some(offsets) => flat(offsets)?.select(Axis(1), &columns),
                 None => Array2::zeros((self.model.layout.len(), 4)),
             },
+            objectness: objectness.map(|logits| logits.into_iter().collect()),
         })
     }
 
@@ -91,11 +93,15 @@ impl Detector {
     }
 
     fn predictions<'a>(&'a self, forward: &'a Forward) -> Result<Predictions<'a>> {
-        Predictions::new(
+        let predictions = Predictions::new(
             forward.logits.view(),
             forward.offsets.view(),
             &self.model.default_boxes,
             &self.model.manifest,
-        )
+        )?;
+        match &forward.objectness {
+            Some(objectness) => predictions.in_cells(objectness.view(), &self.model.layout),
+            None => Ok(predictions),
+        }
     }
 }

@@ -14,8 +14,11 @@ pub struct Head {
     pub class_tensor: String,
     /// Output of the localization layer, `[1, channels, rows, cols]`; a classifier has none.
     pub offset_tensor: Option<String>,
+    /// Output of the layer that says whether there is an object, `[1, channels, rows, cols]`, where it is said apart from the classes.
+    pub objectness_tensor: Option<String>,
     class_channels: Channels,
     offset_channels: Option<Channels>,
+    objectness_channels: Option<Channels>,
 }
 
 impl Head {
@@ -29,9 +32,19 @@ impl Head {
         Some(self.offset_channels.as_ref()?.of(shape, column))
     }
 
+    /// The channel of the objectness tensor that belongs to the boxes of a shape, where there is objectness.
+    pub fn objectness_channel(&self, shape: usize) -> Option<usize> {
+        Some(self.objectness_channels.as_ref()?.of(shape, 0))
+    }
+
+    /// The outputs of what scores objects: the classes, and whether there is one.
+    pub fn score_tensors(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.class_tensor.as_str()).chain(self.objectness_tensor.as_deref())
+    }
+
     /// The tensors at which relevance may enter.
     pub fn tensors(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.class_tensor.as_str()).chain(self.offset_tensor.as_deref())
+        self.score_tensors().chain(self.offset_tensor.as_deref())
     }
 }
 
@@ -56,10 +69,21 @@ pub fn find(
     graph: &Graph,
     classes: &str,
     offsets: &str,
+    objectness: Option<&str>,
     class_count: usize,
 ) -> Result<(Vec<Head>, Layout)> {
     let class_scales = scales(graph, classes, class_count, "labels of the manifest")?;
     let offset_scales = scales(graph, offsets, 4, "offsets a box has")?;
+    let objectness_scales = match objectness {
+        Some(tensor) => scales(
+            graph,
+            tensor,
+            1,
+            "numbers that say whether there is an object",
+        )?,
+        None => vec![],
+    };
+    let mut objectness_scales = objectness_scales.into_iter();
     ensure!(
         class_scales.len() == offset_scales.len(),
         "'{classes}' comes from {} heads, '{offsets}' from {}",
@@ -78,11 +102,15 @@ pub fn find(
             in_words(&offset.grid)
         );
         grids.push(class.grid);
+        let objectness = objectness_scales.next().map(|s| (s.tensor, s.channels));
+        let (objectness_tensor, objectness_channels) = objectness.unzip();
         heads.push(Head {
             class_tensor: class.tensor,
             offset_tensor: Some(offset.tensor),
+            objectness_tensor,
             class_channels: class.channels,
             offset_channels: Some(offset.channels),
+            objectness_channels,
         });
     }
     Ok((heads, Layout { heads: grids }))
@@ -121,8 +149,10 @@ pub fn find_classifier(
     let head = Head {
         class_tensor: tensor,
         offset_tensor: None,
+        objectness_tensor: None,
         class_channels: channels,
         offset_channels: None,
+        objectness_channels: None,
     };
     Ok((vec![head], Layout { heads: vec![grid] }))
 }

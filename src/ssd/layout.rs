@@ -68,6 +68,12 @@ impl Layout {
         None
     }
 
+    /// Width and height of the cell of the default box `index`, in shares of the picture; `None` from D on.
+    pub fn cell(&self, index: usize) -> Option<[f32; 2]> {
+        let grid = self.heads.get(self.locate(index)?.head)?;
+        Some([1.0 / grid.cols as f32, 1.0 / grid.rows as f32])
+    }
+
     /// The index of the default box at `location`, or `None` where there is none.
     pub fn index_of(&self, location: Location) -> Option<usize> {
         let Location {

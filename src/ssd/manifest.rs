@@ -52,6 +52,8 @@ pub enum Kind {
     Ssd,
     /// A network with one class score for the whole picture each: no offsets, no default boxes, no background.
     Classifier,
+    /// A YOLO from the second version on: each head is one convolution that gives t_x, t_y, t_w, t_h, objectness and class scores for each anchor.
+    Yolo,
 }
 
 /// How a picture becomes the network's input, whose size is the graph's own: x ↦ (x − mean) / std per channel, x in 0..=255.
@@ -99,7 +101,11 @@ pub enum Resize {
 #[serde(deny_unknown_fields)]
 pub struct Output {
     /// Name of the class logits in the graph, shape [1, D, K].
+    #[serde(default)]
     pub classes: String,
+    /// Names of a YOLO's last convolutions, [1, A·(5 + K), rows, columns], one a head; it has neither `classes` nor `offsets`.
+    #[serde(default)]
+    pub heads: Vec<String>,
     /// Name of the offsets in the graph, shape [1, D, 4]; a classifier has none.
     #[serde(default)]
     pub offsets: String,
@@ -192,6 +198,16 @@ pub enum DefaultBoxes {
     /// Those of Caffe's PriorBox layer, as the SSD paper has them; also pytorch-ssd's, torchvision's and SSD-Tensorflow's.
     #[serde(rename = "prior-box")]
     PriorBox(PriorBoxes),
+    /// Boxes of given sizes in the middle of each cell, as YOLO has them.
+    Anchors(AnchorBoxes),
+}
+
+/// A YOLO's anchors (dimension priors).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnchorBoxes {
+    /// For each head, in the order of the network's channels, width and height of its boxes in pixels of the network's input.
+    pub sizes: Vec<Vec<[f32; 2]>>,
 }
 
 /// Parameters of Caffe's PriorBox layer, one entry a head. A cell has, in this order, a square of the smaller size, a square of √(smaller · larger) and for each aspect
@@ -311,11 +327,11 @@ impl Manifest {
         self.labels.is_named(class) || Some(class) == self.background()
     }
 
-    /// The class id that means "nothing here", which a classifier has not.
+    /// The class id that means "nothing here", which only an SSD has.
     pub fn background(&self) -> Option<usize> {
         match self.kind {
             Kind::Ssd => Some(self.output.background),
-            Kind::Classifier => None,
+            Kind::Classifier | Kind::Yolo => None,
         }
     }
 }

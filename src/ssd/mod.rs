@@ -15,6 +15,7 @@ pub mod model;
 pub mod nms;
 pub mod preprocess;
 pub mod propose;
+pub mod yolo;
 
 pub use default_boxes::DefaultBox;
 pub use detection::{Detection, Predictions, Thresholds};

@@ -5,10 +5,12 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use prost::bytes::Bytes;
 
+use super::decode::Coding;
 use super::default_boxes::{self, DefaultBox};
 use super::heads::{self, Head};
 use super::layout::Layout;
 use super::manifest::{Kind, Manifest};
+use super::yolo;
 use crate::onnx::{self, Graph};
 
 /// The default model, part of the program: ssdlite_mobilenet_v2 trained on COCO (Apache-2.0, see models/README.md).
@@ -32,6 +34,8 @@ pub struct Model {
     pub input_size: (u32, u32),
     /// Name of the network's input.
     pub input_name: String,
+    /// Name of the logits of objectness, `[1, D, 1]`, where the network says apart from the classes whether there is an object.
+    pub objectness: Option<String>,
 }
 
 impl Model {
@@ -76,13 +80,27 @@ impl Model {
             "input '{input_name}' has {channels} channels, a colour picture has 3"
         );
         let input_size = (u32::try_from(width)?, u32::try_from(height)?);
-        let scores = heads::before_activation(&graph, &manifest.output.classes).to_owned();
-        manifest.output.classes = scores;
-        let output = &manifest.output;
         let count = manifest.labels.len();
+        let (mut graph, mut objectness) = (graph, None);
+        match manifest.kind {
+            Kind::Ssd | Kind::Classifier => {
+                let classes = &mut manifest.output.classes;
+                *classes = heads::before_activation(&graph, classes).to_owned();
+            }
+            Kind::Yolo => {
+                graph = yolo::with_rows(&graph, &manifest.output.heads, count)?;
+                manifest.output.classes = yolo::CLASSES.to_owned();
+                manifest.output.offsets = yolo::OFFSETS.to_owned();
+                objectness = Some(yolo::OBJECTNESS.to_owned());
+            }
+        }
+        let output = &manifest.output;
         let (heads, layout) = match manifest.kind {
-            Kind::Ssd => heads::find(&graph, &output.classes, &output.offsets, count)?,
             Kind::Classifier => heads::find_classifier(&graph, &output.classes, count)?,
+            Kind::Ssd | Kind::Yolo => {
+                let objectness = objectness.as_deref();
+                heads::find(&graph, &output.classes, &output.offsets, objectness, count)?
+            }
         };
         let default_boxes: Vec<_> =
             default_boxes::generate(&manifest.default_boxes, &layout, input_size)?.concat();
@@ -94,7 +112,16 @@ impl Model {
             default_boxes,
             input_size,
             input_name,
+            objectness,
         })
+    }
+
+    /// What offsets do to the default box `index`.
+    pub fn coding(&self, index: usize) -> Coding {
+        let variances = Coding::Variances(self.manifest.output.variances);
+        let cell = self.layout.cell(index);
+        let cell = cell.filter(|_| self.manifest.kind == Kind::Yolo);
+        cell.map_or(variances, Coding::Cell)
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! In: a graph without a manifest. Out: the text of a manifest that [`Manifest::parse`](super::Manifest::parse) reads.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 
 use anyhow::{Context, Result};
 
-use super::heads;
 use super::layout::{HeadGrid, Layout};
+use super::{heads, yolo};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 
 /// Behind a value that the graph does not say.
@@ -15,13 +16,40 @@ const GUESS: &str = "# a guess";
 
 /// What was found of a network's outputs.
 struct Found {
-    classes: String,
     class_count: usize,
     /// How scores are made, and whether the graph says so.
     activation: (&'static str, bool),
-    /// The offsets and the grids of a detector; a classifier has none.
-    boxes: Option<(String, Layout)>,
+    outputs: Outputs,
 }
+
+/// The tensors of each kind of network, and the grids of a detector.
+enum Outputs {
+    Ssd {
+        classes: String,
+        offsets: String,
+        layout: Layout,
+    },
+    Classifier {
+        classes: String,
+    },
+    Yolo {
+        heads: Vec<String>,
+        anchors: &'static [&'static [[u16; 2]]],
+    },
+}
+
+/// Anchors of yolov3-tiny and yolov3 for COCO, coarsest head first (darknet's cfg files).
+const ANCHORS: [&[&[[u16; 2]]]; 2] = [
+    &[
+        &[[81, 82], [135, 169], [344, 319]],
+        &[[10, 14], [23, 27], [37, 58]],
+    ],
+    &[
+        &[[116, 90], [156, 198], [373, 326]],
+        &[[30, 61], [62, 45], [59, 119]],
+        &[[10, 13], [16, 30], [33, 23]],
+    ],
+];
 
 /// Where the picture enters, and how it is normalised as far as the graph shows it.
 struct Picture {
@@ -41,10 +69,13 @@ pub fn propose(graph: &Graph, name: &str) -> Result<String> {
     let picture = picture(graph)?;
     let [height, width] = picture.size;
     let inner = graph.with_input(&picture.tensor, [1, 3, height, width])?;
-    let found = detector(&inner).or_else(|| classifier(&inner)).context(
-        "no class scores [1, D, K] and box offsets [1, D, 4] were found that are put together from the same feature maps, nor scores [1, K] for the whole picture: \
-         if it is an SSD, name their tensors in a manifest (models/README.md)",
-    )?;
+    let found = detector(&inner)
+        .or_else(|| yolo(&inner))
+        .or_else(|| classifier(&inner))
+        .context(
+            "no class scores [1, D, K] and box offsets [1, D, 4] were found that are put together from the same feature maps, nor the two or three heads of a YOLO, \
+             nor scores [1, K] for the whole picture: if it is an SSD, name their tensors in a manifest (models/README.md)",
+        )?;
     write(&picture, &found, name)
 }
 
@@ -57,11 +88,53 @@ fn classifier(graph: &Graph) -> Option<Found> {
         };
         heads::find_classifier(graph, classes, class_count).ok()?;
         Some(Found {
-            classes: classes.to_owned(),
             class_count,
             activation: activation(graph, classes),
-            boxes: None,
+            outputs: Outputs::Classifier {
+                classes: classes.to_owned(),
+            },
         })
+    })
+}
+
+/// Two or three last convolutions of as many channels each, on grids of different fineness: three anchors with four offsets, objectness and class scores.
+fn yolo(graph: &Graph) -> Option<Found> {
+    let convolutions = || {
+        let nodes = graph.nodes().iter();
+        nodes.filter(|node| node.op() == "Conv")
+    };
+    let read = convolutions().filter_map(|node| node.input_at(0));
+    let inner: HashSet<usize> = graph.ancestors(read).into_iter().collect();
+    let mut heads: Vec<(&str, [usize; 4])> = convolutions()
+        .map(NodeExt::first_output)
+        .filter(|tensor| {
+            graph
+                .producer(tensor)
+                .is_some_and(|index| !inner.contains(&index))
+        })
+        .map(|tensor| Some((tensor, graph.feature_map(tensor).ok()?)))
+        .collect::<Option<_>>()?;
+    heads.sort_by_key(|(_, [_, _, rows, cols])| rows * cols);
+    let anchors = ANCHORS.into_iter().find(|all| all.len() == heads.len())?;
+    let [_, channels, _, _] = heads.first()?.1;
+    let finer = |pair: &[(&str, [usize; 4])]| pair[0].1[2] < pair[1].1[2];
+    let alike = heads.iter().all(|(_, shape)| shape[1] == channels);
+    let each = channels / anchors[0].len();
+    if !alike || !heads.windows(2).all(finer) || each * anchors[0].len() != channels {
+        return None;
+    }
+    let class_count = each
+        .checked_sub(yolo::BEFORE_CLASSES)
+        .filter(|&count| count > 0)?;
+    let heads: Vec<String> = heads
+        .into_iter()
+        .map(|(tensor, _)| tensor.to_owned())
+        .collect();
+    yolo::with_rows(graph, &heads, class_count).ok()?;
+    Some(Found {
+        class_count,
+        activation: ("sigmoid", false),
+        outputs: Outputs::Yolo { heads, anchors },
     })
 }
 
@@ -85,34 +158,37 @@ fn detector(graph: &Graph) -> Option<Found> {
         })
         .collect();
     flattened.sort_by_key(|&(_, rows, _)| std::cmp::Reverse(rows));
-    let mut best: Option<(u32, Found)> = None;
+    // Rows, how likely it is that the scores are scores, and what was found.
+    let mut best: Option<(usize, u32, Found)> = None;
     for &(offsets, rows, columns) in &flattened {
-        let most = best.as_ref().and_then(|(_, found)| found.boxes.as_ref());
-        if columns != 4 || most.is_some_and(|(_, layout)| layout.len() > rows) {
+        if columns != 4 || best.as_ref().is_some_and(|&(most, _, _)| most > rows) {
             continue;
         }
         for &(classes, _, class_count) in flattened.iter().filter(|(_, r, _)| *r == rows) {
             if classes == offsets {
                 continue;
             }
-            let Ok((_, layout)) = heads::find(graph, classes, offsets, class_count) else {
+            let Ok((_, layout)) = heads::find(graph, classes, offsets, None, class_count) else {
                 continue;
             };
             let activation = activation(graph, classes);
             // With four classes either could be the scores.
             let likelihood = 2 * u32::from(activation.1) + u32::from(is_named_like_scores(classes));
-            if best.as_ref().is_none_or(|(most, _)| likelihood > *most) {
+            if best.as_ref().is_none_or(|&(_, most, _)| likelihood > most) {
                 let found = Found {
-                    classes: classes.to_owned(),
                     class_count,
                     activation,
-                    boxes: Some((offsets.to_owned(), layout)),
+                    outputs: Outputs::Ssd {
+                        classes: classes.to_owned(),
+                        offsets: offsets.to_owned(),
+                        layout,
+                    },
                 };
-                best = Some((likelihood, found));
+                best = Some((rows, likelihood, found));
             }
         }
     }
-    best.map(|(_, found)| found)
+    best.map(|(_, _, found)| found)
 }
 
 fn is_named_like_scores(tensor: &str) -> bool {
@@ -235,10 +311,10 @@ fn write(picture: &Picture, found: &Found, name: &str) -> Result<String> {
         "# and set the labels. models/README.md explains every field."
     )?;
     writeln!(text)?;
-    let kind = if found.boxes.is_some() {
-        "ssd"
-    } else {
-        "classifier"
+    let kind = match found.outputs {
+        Outputs::Ssd { .. } => "ssd",
+        Outputs::Classifier { .. } => "classifier",
+        Outputs::Yolo { .. } => "yolo",
     };
     writeln!(text, "kind = \"{kind}\"")?;
     writeln!(text, "name = {}", quoted(name))?;
@@ -250,7 +326,7 @@ fn write(picture: &Picture, found: &Found, name: &str) -> Result<String> {
     )?;
     let labels: Vec<String> = (0..found.class_count)
         .map(|class| {
-            if class == 0 && found.boxes.is_some() {
+            if class == 0 && kind == "ssd" {
                 "\"background\"".to_owned()
             } else {
                 format!("\"class {class}\"")
@@ -282,28 +358,52 @@ fn write(picture: &Picture, found: &Found, name: &str) -> Result<String> {
             writeln!(text, "std = {}", list(std))?;
         }
         None => {
-            writeln!(text, "mean = [127.5, 127.5, 127.5] {GUESS}")?;
-            writeln!(text, "std = [127.5, 127.5, 127.5] {GUESS}")?;
+            let (mean, std) = match found.outputs {
+                Outputs::Yolo { .. } => (0.0, 255.0),
+                Outputs::Ssd { .. } | Outputs::Classifier { .. } => (127.5, 127.5),
+            };
+            writeln!(text, "mean = {} {GUESS}", list(&[mean; 3]))?;
+            writeln!(text, "std = {} {GUESS}", list(&[std; 3]))?;
         }
     }
     writeln!(text, "resize = \"bilinear\" {GUESS}")?;
     writeln!(text)?;
     writeln!(text, "[output]")?;
-    writeln!(text, "classes = {}", quoted(&found.classes))?;
     let (activation, known) = found.activation;
     let mark = if known { "# found in the graph" } else { GUESS };
-    writeln!(text, "activation = \"{activation}\" {mark}")?;
-    if let Some((offsets, layout)) = &found.boxes {
-        writeln!(text, "offsets = {}", quoted(offsets))?;
-        writeln!(
-            text,
-            "offset_order = [\"cx\", \"cy\", \"w\", \"h\"] {GUESS}"
-        )?;
-        writeln!(text, "background = 0 {GUESS}")?;
-        writeln!(text, "variances = [0.1, 0.2] {GUESS}")?;
-        writeln!(text)?;
-        let side = *width.min(height);
-        default_boxes(&mut text, layout, found.class_count, side)?;
+    let activation = format!("activation = \"{activation}\" {mark}");
+    match &found.outputs {
+        Outputs::Classifier { classes } => {
+            writeln!(text, "classes = {}\n{activation}", quoted(classes))?;
+        }
+        Outputs::Ssd {
+            classes,
+            offsets,
+            layout,
+        } => {
+            writeln!(text, "classes = {}\n{activation}", quoted(classes))?;
+            writeln!(text, "offsets = {}", quoted(offsets))?;
+            writeln!(
+                text,
+                "offset_order = [\"cx\", \"cy\", \"w\", \"h\"] {GUESS}"
+            )?;
+            writeln!(text, "background = 0 {GUESS}")?;
+            writeln!(text, "variances = [0.1, 0.2] {GUESS}")?;
+            writeln!(text)?;
+            let side = *width.min(height);
+            default_boxes(&mut text, layout, found.class_count, side)?;
+        }
+        Outputs::Yolo { heads, anchors } => {
+            let heads: Vec<String> = heads.iter().map(|head| quoted(head)).collect();
+            writeln!(text, "heads = [{}]\n{activation}", heads.join(", "))?;
+            writeln!(text)?;
+            writeln!(
+                text,
+                "[default_boxes] {GUESS}: the anchors of YOLOv3 for COCO"
+            )?;
+            writeln!(text, "generator = \"anchors\"")?;
+            writeln!(text, "sizes = {anchors:?}")?;
+        }
     }
     Ok(text)
 }

@@ -74,13 +74,15 @@ def head_convolutions(network, output):
     return found
 
 
-def layer_types(network, tensors, classes="class_logits", offsets="box_offsets"):
+def layer_types(network, tensors, classes="class_logits", offsets="box_offsets", objectness="objectness"):
     """The type of every convolution, by node name.
 
     The boundary between high and low is the resolution of the finest tapped feature map. A head's convolution may sit
     behind a depthwise one, which keeps that resolution, so the head's own input tells it.
     """
     types = {node.name: "classification" for node in head_convolutions(network, classes)}
+    if objectness in network.outputs:
+        types |= {node.name: "classification" for node in head_convolutions(network, objectness)}
     if offsets in network.outputs:
         types |= {node.name: "localization" for node in head_convolutions(network, offsets)}
 

@@ -1,14 +1,20 @@
 """Default boxes, and what the offsets make of them (Liu et al. 2016, section 2.2).
 
 In: the manifest's `[default_boxes]` and a place in a head; offsets. Out: boxes in shares of the picture. The generators
-are that of the TensorFlow Object Detection API, for a square input, and that of Caffe's PriorBox layer for 300x300.
+are that of the TensorFlow Object Detection API, for a square input, that of Caffe's PriorBox layer for 300x300, and YOLO's anchors.
 """
 
 import numpy as np
 
 
-def default_box(generator, head, heads, grid, cell, index):
-    """Box `index` of `cell` (row, column) in head `head` of `heads`, as cx, cy, w, h; `grid` is (rows, columns)."""
+def default_box(generator, head, heads, grid, cell, index, size):
+    """Box `index` of `cell` (row, column) in head `head` of `heads`, as cx, cy, w, h; `grid` is (rows, columns).
+
+    `size` is that of the network's input, (height, width).
+    """
+    if generator["generator"] == "anchors":
+        width, height = generator["sizes"][head][index]
+        return (cell[1] + 0.5) / grid[1], (cell[0] + 0.5) / grid[0], width / size[1], height / size[0]
     if generator["generator"] == "prior-box":
         return _prior_box(generator, head, cell, index)
     if generator["generator"] != "tensorflow":
@@ -35,6 +41,15 @@ def _prior_box(generator, head, cell, index, side=300):
     step = generator["steps"][head]
     box = [(column + 0.5) * step / side, (row + 0.5) * step / side, *(size / side for size in shapes[index])]
     return tuple(min(value, 1.0) for value in box) if generator["clip"] else tuple(box)
+
+
+def decoded_in_cell(place, cell, offsets):
+    """The same for a YOLO: `cell` is the size of the cell that the box is the centre of, width and height."""
+    (cx, cy, w, h), (cell_width, cell_height) = place, cell
+    left, top = cx - cell_width / 2, cy - cell_height / 2
+    x, y = left + cell_width / (1 + np.exp(-offsets["cx"])), top + cell_height / (1 + np.exp(-offsets["cy"]))
+    width, height = w * np.exp(offsets["w"]), h * np.exp(offsets["h"])
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
 
 
 def decoded(place, offsets, variances):

@@ -1,6 +1,6 @@
 """From a target in the user's words to a seed: relevance on the outputs of the head convolutions.
 
-In: a default box, `class:NAME`, `offset:q±` or `edge:SIDE±`, a contrast, a kind of seed. Out: a list of (tensor,
+In: a default box, `class:NAME`, `offset:q±`, `edge:SIDE±` or `objectness`, a contrast, a kind of seed. Out: a list of (tensor,
 channel, row, column, value). Apart from `default_boxes.py` this is the only file of the oracle that knows of default
 boxes and classes.
 """
@@ -8,22 +8,28 @@ boxes and classes.
 import numpy as np
 
 from composite import head_convolutions
-from default_boxes import decoded, default_box
+from default_boxes import decoded, decoded_in_cell, default_box
 
 SIDES = ("left", "top", "right", "bottom")
 
 
 class Outputs:
-    """An SSD's class scores and offsets, and where each number comes from in the heads; `manifest` is the model's."""
+    """An SSD's or YOLO's scores and offsets, and where each number comes from in the heads; `manifest` is the model's."""
 
     def __init__(self, network, tensors, manifest):
         output = manifest["output"]
-        self.labels, self.background = manifest["labels"], output["background"]
-        self.offset_order, self.variances = output["offset_order"], output["variances"]
+        self.is_yolo = manifest["kind"] == "yolo"
+        self.labels, self.background = manifest["labels"], None if self.is_yolo else output["background"]
+        self.offset_order = output.get("offset_order", ["cx", "cy", "w", "h"])
+        self.variances = output.get("variances", [0.1, 0.2])
         self.activation, self.generator = output["activation"], manifest["default_boxes"]
         self.logits, self.offsets = tensors["class_logits"][0], tensors["box_offsets"][0]
         self.logit_origin = _origins(network, tensors, "class_logits")
         self.offset_origin = _origins(network, tensors, "box_offsets")
+        if self.is_yolo:
+            self.objectness_origin = _origins(network, tensors, "objectness")
+            self.objectness = tensors["objectness"][0, :, 0]
+        self.size = tensors[network.input].shape[2:]
         self.grids = {
             conv.outputs[0]: tensors[conv.outputs[0]].shape[2:] for conv in head_convolutions(network, "box_offsets")
         }
@@ -50,6 +56,10 @@ class Outputs:
         the head's last convolution.
         """
         what, _, name = target.partition(":")
+        if what == "objectness":
+            value = self.objectness if kind == "score" else np.ones(len(self.objectness))
+            weights = self._boxes(box, contrast).items()
+            return [(*self.objectness_origin(which, 0), float(weight * value[which])) for which, weight in weights]
         if what == "offset":
             return self._offset_seed(box, name, contrast, kind)
         if what == "edge":
@@ -81,13 +91,6 @@ class Outputs:
     def _offset_seed(self, box, name, contrast, kind):
         q = self.offset_order.index(name.rstrip("+-"))
         direction = {"+": 1.0, "-": -1.0}.get(name[-1], _sign(self.offsets[box, q]))
-        weights = {box: 1.0}
-        if contrast == "mean":
-            others = [other for other in self.cell(box) if other != box]
-            weights |= {other: -1.0 / len(others) for other in others}
-        elif contrast != "none":
-            raise ValueError(f"'{contrast}' is no contrast of an offset")
-
         def start(which):
             # A plain preset has R = 1 on the output; x_i*w_iq/o_q then carries the sign of o_q, which is taken out
             # again so that positive relevance pushes the named way under every composite.
@@ -96,15 +99,26 @@ class Outputs:
 
         return [
             (*self.offset_origin(which, q), float(direction * weight * start(which)))
-            for which, weight in weights.items()
+            for which, weight in self._boxes(box, contrast).items()
         ]
+
+    def _boxes(self, box, contrast):
+        """The weights of a cell's boxes under the contrast of what is asked of one of them."""
+        others = [other for other in self.cell(box) if other != box]
+        if contrast not in ("none", "mean"):
+            raise ValueError(f"'{contrast}' is no contrast of a box")
+        return {box: 1.0} | ({other: -1.0 / len(others) for other in others} if contrast == "mean" else {})
 
     def _edge_seed(self, box, name, kind):
         side = SIDES.index(name.rstrip("+-"))
         place, order = self.default_box(box), self.offset_order
         offsets = {order[q]: self.offsets[box, q] for q in range(4)}
 
+        rows, columns = self.grids[self.offset_origin(box, 0)[0]]
+
         def edge(values):
+            if self.is_yolo:
+                return decoded_in_cell(place, (1 / columns, 1 / rows), values)[side]
             return decoded(place, values, self.variances)[side]
 
         # The complex step: exact to the last digit, and it knows nothing of the formula that it differentiates.
@@ -131,9 +145,8 @@ class Outputs:
         """Centre and size cx, cy, w, h of a default box, in shares of the picture."""
         tensor, _, row, column = self.offset_origin(box, 0)
         head = list(self.grids).index(tensor)
-        return default_box(
-            self.generator, head, len(self.grids), self.grids[tensor], (row, column), self.cell(box).index(box)
-        )
+        index, cell = self.cell(box).index(box), (row, column)
+        return default_box(self.generator, head, len(self.grids), self.grids[tensor], cell, index, self.size)
 
 
 def _sign(value):

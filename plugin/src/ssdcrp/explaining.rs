@@ -208,7 +208,7 @@ pub fn check(settings: &Settings, model: &Model) -> Result<()> {
     };
     let taken: &[Contrast] = match target {
         TargetOutput::Class(_) => return Ok(()),
-        TargetOutput::Offset(..) => &[Contrast::None, Contrast::Mean],
+        TargetOutput::Offset(..) | TargetOutput::Objectness => &[Contrast::None, Contrast::Mean],
         TargetOutput::Edge(..) => &[Contrast::None],
     };
     if !taken.contains(contrast) {

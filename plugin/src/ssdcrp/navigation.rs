@@ -57,7 +57,7 @@ pub fn next_kind(settings: &mut Settings) {
             TargetOutput::Offset(OFFSETS[0], None)
         }
         Choice::Named(TargetOutput::Offset(..)) => TargetOutput::Edge(Edge::ALL[0], None),
-        Choice::Named(TargetOutput::Edge(..)) => {
+        Choice::Named(TargetOutput::Edge(..) | TargetOutput::Objectness) => {
             let (target, contrast) =
                 (settings.class_question.take()).unwrap_or((Choice::Auto, Choice::Auto));
             settings.target.put(target);
@@ -79,7 +79,7 @@ pub fn next_output(settings: &mut Settings) {
         Choice::Named(TargetOutput::Edge(edge, _)) => {
             TargetOutput::Edge(after(&Edge::ALL, edge), None)
         }
-        Choice::Auto | Choice::Named(TargetOutput::Class(_)) => return,
+        Choice::Auto | Choice::Named(TargetOutput::Class(_) | TargetOutput::Objectness) => return,
     };
     settings.target.put(Choice::Named(target));
 }

@@ -9,7 +9,7 @@ mod channels_first;
 mod constants;
 mod dense;
 mod pads;
-mod rewrite;
+pub(super) mod rewrite;
 mod slices;
 
 use std::collections::HashMap;

@@ -82,7 +82,12 @@ impl<'a> Rewrite<'a> {
 }
 
 /// A node with one output, named after it and the operator.
-pub(super) fn node(op: &str, inputs: &[&str], output: &str, attributes: &[Attribute]) -> NodeProto {
+pub(in crate::onnx) fn node(
+    op: &str,
+    inputs: &[&str],
+    output: &str,
+    attributes: &[Attribute],
+) -> NodeProto {
     NodeProto {
         name: Some(format!("{output}:{}", op.to_lowercase())),
         op_type: Some(op.to_owned()),

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use anyhow::{Result, bail, ensure};
 
 use super::{
-    DefaultBoxes, DetectionSettings, Input, Kind, Labels, Manifest, Offset, Output, PriorBoxes,
-    TensorFlowBoxes,
+    AnchorBoxes, DefaultBoxes, DetectionSettings, Input, Kind, Labels, Manifest, Offset, Output,
+    PriorBoxes, TensorFlowBoxes,
 };
 
 /// Channels that vary less than this, of 255, are no picture's: the division would only blow up rounding.
@@ -33,13 +33,17 @@ impl Manifest {
             self.output.background
         );
         match &self.default_boxes {
-            DefaultBoxes::Whole => ensure!(
-                self.kind == Kind::Classifier,
-                "[default_boxes] generator: expected \"tensorflow\" or \"prior-box\" for a detector"
-            ),
+            DefaultBoxes::Whole if self.kind == Kind::Classifier => {}
             _ if self.kind == Kind::Classifier => {
                 bail!("[default_boxes]: a classifier has none, leave the table out")
             }
+            DefaultBoxes::Anchors(boxes) => boxes.validate()?,
+            _ if self.kind == Kind::Yolo => {
+                bail!("[default_boxes] generator: expected \"anchors\" for a YOLO")
+            }
+            DefaultBoxes::Whole => bail!(
+                "[default_boxes] generator: expected \"tensorflow\", \"prior-box\" or \"anchors\" for a detector"
+            ),
             DefaultBoxes::TensorFlow(boxes) => boxes.validate()?,
             DefaultBoxes::PriorBox(boxes) => boxes.validate()?,
         }
@@ -102,20 +106,38 @@ impl Input {
 
 impl Output {
     fn validate(&self, kind: Kind) -> Result<()> {
+        let is_yolo = kind == Kind::Yolo;
+        for (field, name, has) in [
+            ("classes", &self.classes, !is_yolo),
+            ("offsets", &self.offsets, kind == Kind::Ssd),
+        ] {
+            let whose = if is_yolo { "YOLO" } else { "classifier" };
+            ensure!(
+                name.is_empty() || has,
+                "[output] {field}: a {whose} has none, leave the line out"
+            );
+            ensure!(
+                !name.is_empty() || !has,
+                "[output] {field}: expected the name of an output of the graph, found \"\""
+            );
+        }
         ensure!(
-            !self.classes.is_empty(),
-            "[output] classes: expected the name of an output of the graph, found \"\""
+            self.heads.is_empty() || is_yolo,
+            "[output] heads: only a YOLO's are named, leave the line out"
         );
         ensure!(
-            self.offsets.is_empty() || kind == Kind::Ssd,
-            "[output] offsets: a classifier has none, leave the line out"
+            !is_yolo || !self.heads.is_empty() && self.heads.iter().all(|head| !head.is_empty()),
+            "[output] heads: expected the names of a YOLO's last convolutions, found {:?}",
+            self.heads
         );
+        for (i, head) in self.heads.iter().enumerate() {
+            ensure!(
+                !self.heads[..i].contains(head),
+                "[output] heads: expected each head once, found \"{head}\" twice"
+            );
+        }
         ensure!(
-            !self.offsets.is_empty() || kind == Kind::Classifier,
-            "[output] offsets: expected the name of an output of the graph, found \"\""
-        );
-        ensure!(
-            self.classes != self.offsets,
+            self.classes.is_empty() || self.classes != self.offsets,
             "[output] offsets: expected another output of the graph than classes, found \"{}\" for both",
             self.offsets
         );
@@ -216,6 +238,24 @@ impl PriorBoxes {
             "[default_boxes] offset: expected a number from 0 to 1, found {}",
             self.offset
         );
+        Ok(())
+    }
+}
+
+impl AnchorBoxes {
+    fn validate(&self) -> Result<()> {
+        ensure!(
+            !self.sizes.is_empty(),
+            "[default_boxes] sizes: expected a list of [width, height] a head, found none"
+        );
+        for (head, sizes) in self.sizes.iter().enumerate() {
+            for &size in sizes.iter().flatten() {
+                ensure!(
+                    size.is_finite() && size > 0.0,
+                    "[default_boxes] sizes[{head}]: expected a positive number, found {size}"
+                );
+            }
+        }
         Ok(())
     }
 }

@@ -1,0 +1,57 @@
+//! A YOLO read as what the rest of this program knows: class scores, offsets and objectness of default boxes.
+//!
+//! In: a graph whose heads are one convolution each, with the channels t_x, t_y, t_w, t_h, objectness and K class scores for each of A anchors in turn (Redmon and Farhadi,
+//! *YOLOv3: An Incremental Improvement*, 2018; darknet's `yolo` layer). Out: the graph with each head as three convolutions, for each of the three a tensor of all default boxes.
+
+use anyhow::{Context, Result, ensure};
+
+use crate::onnx::{Graph, Parts};
+
+/// Class logits, `[1, D, K]`.
+pub const CLASSES: &str = "yolo/classes";
+/// t_x, t_y, t_w, t_h, `[1, D, 4]`.
+pub const OFFSETS: &str = "yolo/offsets";
+/// Logits of objectness, `[1, D, 1]`.
+pub const OBJECTNESS: &str = "yolo/objectness";
+
+/// Channels of an anchor before its class scores.
+pub const BEFORE_CLASSES: usize = 5;
+
+/// The graph with the tensors [`CLASSES`], [`OFFSETS`] and [`OBJECTNESS`] besides, made by convolutions `HEAD:classes`, `HEAD:offsets` and `HEAD:objectness`.
+///
+/// # Errors
+/// A head that no convolution writes, or whose channels are no multiple of 5 + K.
+pub fn with_rows(graph: &Graph, heads: &[String], class_count: usize) -> Result<Graph> {
+    let per_anchor = BEFORE_CLASSES + class_count;
+    let mut parts = Parts::of(graph);
+    for (tensor, what, first, columns) in [
+        (CLASSES, "classes", BEFORE_CLASSES, class_count),
+        (OFFSETS, "offsets", 0, 4),
+        (OBJECTNESS, "objectness", 4, 1),
+    ] {
+        let mut maps = Vec::new();
+        for head in heads {
+            ensure!(
+                graph.producer(head).is_some(),
+                "[output] heads of the manifest: the graph has no tensor '{head}'; 'ssdcrp inspect' on the bare file proposes the heads"
+            );
+            let [_, channels, _, _] = graph.feature_map(head)?;
+            ensure!(
+                channels.is_multiple_of(per_anchor),
+                "'{head}' has {channels} channels, which is no multiple of {per_anchor}: four offsets, objectness and a score for each of the {class_count} labels of the manifest"
+            );
+            let channels: Vec<usize> = (0..channels / per_anchor)
+                .flat_map(|anchor| {
+                    (first..first + columns).map(move |column| anchor * per_anchor + column)
+                })
+                .collect();
+            let name = format!("{head}:{what}");
+            parts
+                .channels(head, &name, &channels)
+                .context("[output] heads of the manifest")?;
+            maps.push(name);
+        }
+        parts.rows(tensor, &maps, columns);
+    }
+    parts.join()
+}
