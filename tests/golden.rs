@@ -211,7 +211,7 @@ fn the_papers_network_with_default_boxes_of_two_kinds() -> Result<()> {
         assert!(these.len() >= 2);
         maps += photos("ssd300", model, these.into_iter())?;
     }
-    assert_eq!(maps, 2);
+    assert_eq!(maps, 3);
     Ok(())
 }
 

@@ -12,8 +12,9 @@ use super::target::{Contrast, Seed};
 use crate::ssd::Model;
 
 /// The names of the presets, the default first.
-pub const PRESETS: [&str; 5] = [
+pub const PRESETS: [&str; 6] = [
     "crp",
+    "crp-epsilon",
     "lrp-simple",
     "lrp-epsilon",
     "lrp-alpha1beta0",
@@ -90,6 +91,19 @@ impl Composite {
         }
     }
 
+    /// Whether a layer type has the rule `rescale`.
+    pub(super) fn rescales(&self) -> bool {
+        [
+            self.classification,
+            self.localization,
+            self.high,
+            self.low,
+            self.pixels,
+        ]
+        .iter()
+        .any(|rule| matches!(rule, Rule::Rescale(_)))
+    }
+
     /// The composite for relevance that enters at a layer of this type: localization may have rules of its own for the layers below.
     pub fn entering_at(&self, head: LayerType) -> Self {
         Self {
@@ -121,6 +135,15 @@ impl Composite {
         };
         Some(match name {
             "crp" => Self::default(),
+            "crp-epsilon" => {
+                let high = Rule::Epsilon(Epsilon::Deviations(0.1));
+                Self {
+                    name: name.to_owned(),
+                    high,
+                    localization_high: high,
+                    ..Self::default()
+                }
+            }
             "lrp-simple" => plain(Rule::Simple, Rule::Simple, AddRule::Proportional),
             "lrp-epsilon" => plain(epsilon, epsilon, AddRule::Proportional),
             "lrp-alpha1beta0" => plain(Rule::ZPlus, Rule::WSquare, AddRule::Magnitude),
@@ -137,8 +160,8 @@ impl Default for Composite {
             name: PRESETS[0].to_owned(),
             classification: Rule::Simple,
             localization: Rule::Simple,
-            high: Rule::Epsilon(Epsilon::Deviations(0.1)),
-            localization_high: Rule::Epsilon(Epsilon::Deviations(0.1)),
+            high: Rule::Rescale(0.75),
+            localization_high: Rule::Rescale(1.2),
             low: Rule::Abs,
             pixels: Rule::WSquare,
             add: AddRule::Magnitude,

@@ -25,7 +25,7 @@ fn inspect_shows_heads_layer_types_rules_and_cost() {
     assert_eq!(row("expanded_conv_6/expand")[1..3], ["low", "abs"]);
     assert_eq!(
         row("expanded_conv_6/depthwise")[1..3],
-        ["high", "epsilon:0.1std"]
+        ["high", "rescale:0.75;"]
     );
     assert_eq!(row("head3/class")[1..3], ["classification", "simple"]);
     assert_eq!(row("head3/box")[1..3], ["localization", "simple"]);
@@ -105,7 +105,7 @@ fn diagnose_draws_and_prints_what_its_table_says() {
     for words in [
         ">default box 1436: sheep rather than horse</text>",
         ">head1/class</text>",
-        ">high: epsilon:0.1std</text>",
+        ">high: rescale:0.75</text>",
         &format!(">ΣR/Σ|R| = {}: ", rows.last().unwrap()[6]),
     ] {
         assert!(svg.contains(words), "{words} in\n{svg}");

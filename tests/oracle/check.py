@@ -30,6 +30,7 @@ def main(golden):
     check_rules_by_loops()
     check_ties(golden)
     check_gradient_times_input()
+    check_rescale()
     check_conservation()
     check_golden(golden)
 
@@ -83,7 +84,8 @@ def check_rules_by_loops():
         z[o, row, column] = sum(x[source] * w for source, w in taps) + bias[o]
     arriving = random.normal(size=z.shape)
     worst = 0.0
-    for text in (*FEATURE_RULES, "zb:-4,4", "unit"):
+    with_shares = [text for text in FEATURE_RULES if not text.startswith("rescale")]
+    for text in (*with_shares, "zb:-4,4", "unit"):
         expected = np.zeros_like(x)
         for j, taps in inputs.items():
             for (source, _), share in zip(taps, scalar_shares(text, [(x[s], w) for s, w in taps], bias[j[0]], z.std())):
@@ -91,7 +93,7 @@ def check_rules_by_loops():
         rule = Unit() if text == "unit" else parse_rule(text)
         found = convolution(rule, x, weight, bias, window, 2, z.std(), arriving)
         worst = max(worst, np.abs(found - expected).max() / np.abs(expected).max())
-    require(worst < 1e-12, f"every rule against loops over single products: {worst:.1e} of max|R|")
+    require(worst < 1e-12, f"every rule with shares against loops over single products: {worst:.1e} of max|R|")
 
 
 def scalar_shares(text, taps, bias, deviation):
@@ -170,16 +172,49 @@ def check_gradient_times_input():
     ):
         score = float(tensors[tensor][0, channel, row, column])
         relevance = propagate(network, tensors, types, simple, [(tensor, channel, row, column, score)])
-        gradient = np.zeros_like(picture)
-        for index in np.ndindex(picture.shape):
-            above, below = picture.copy(), picture.copy()
-            above[index] += step
-            below[index] -= step
-            difference = network.forward(above)[tensor] - network.forward(below)[tensor]
-            gradient[index] = difference[0, channel, row, column] / (2 * step)
-        expected = (gradient * picture)[0]
+        expected = (gradient(network, picture, (tensor, channel, row, column), step) * picture)[0]
         worst = max(worst, np.abs(relevance - expected).max() / np.abs(expected).max())
     require(worst < 1e-6, f"simple everywhere against gradient x input: {worst:.1e} of max|R|")
+
+
+def gradient(network, picture, place, step):
+    """Central differences of one output by every pixel."""
+    tensor, channel, row, column = place
+    found = np.zeros_like(picture)
+    for index in np.ndindex(picture.shape):
+        above, below = picture.copy(), picture.copy()
+        above[index] += step
+        below[index] -= step
+        difference = network.forward(above)[tensor] - network.forward(below)[tensor]
+        found[index] = difference[0, channel, row, column] / (2 * step)
+    return found
+
+
+def check_rescale():
+    """Without activations `rescale` everywhere is gradient x distance from the mean; slopes against their formula, number by number."""
+    net = signed_features()
+    with tempfile.TemporaryDirectory() as folder:
+        onnx.save(net.model, Path(folder) / "net.onnx")
+        network = Network(Path(folder) / "net.onnx")
+    picture = net.picture.astype(np.float64)
+    tensors, place = network.forward(picture), ("high.class_logits", 3, 2, 2)
+    score = float(tensors[place[0]][(0, *place[1:])])
+    everywhere = Composite.parse(rules(high="rescale:0.75", low="rescale:2", pixels="rescale:0.1"))
+    found = propagate(network, tensors, layer_types(network, tensors), everywhere, [(*place, score)])
+    expected = (gradient(network, picture, place, 1e-4) * (picture - picture.mean(axis=(2, 3), keepdims=True)))[0]
+    worst = np.abs(found - expected).max() / np.abs(expected).max()
+    require(worst < 1e-6, f"rescale everywhere against gradient x distance: {worst:.1e} of max|R|")
+
+    z = np.random.default_rng(1).normal(2, 3, (1, 2, 4, 5))
+    found = parse_rule("rescale:0.75").slope(lambda z: np.clip(z, 0, 6), z)
+    worst = 0.0
+    for index in np.ndindex(z.shape):
+        centre = sum(z[0, index[1]].reshape(-1)) / 20
+        low, high = sorted((float(z[index]), centre))
+        low, high = low - 0.75 * z.std(), high + 0.75 * z.std()
+        slope = (min(max(high, 0), 6) - min(max(low, 0), 6)) / (high - low)
+        worst = max(worst, abs(found[index] - slope))
+    require(worst < 1e-12, f"slopes of rescale against their formula: {worst:.1e}")
 
 
 def check_conservation():

@@ -1,10 +1,10 @@
 """Composites: which rule each type of layer has, and the types of a network's layers.
 
-In: a preset's name or `classification=R,localization=R,high=R,low=R,pixels=R,add=A`; a network. Out: a rule for every
-convolution. The four layer types are those of Tsunakawa et al. 2019.
+In: a preset's name or `classification=R,localization=R,high=R,low=R,pixels=R,add=A`, which may name `localization-high` too; a
+network. Out: a rule for every convolution. The four layer types are those of Tsunakawa et al. 2019.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,20 +20,23 @@ PRESETS = {
     "lrp-alpha1beta0": "classification=zplus,localization=zplus,high=zplus,low=zplus,pixels=w2,add=abs",
     "lrp-alpha2beta1": "classification=alphabeta:2,1,localization=alphabeta:2,1,high=alphabeta:2,1,low=alphabeta:2,1,"
     "pixels=w2,add=abs",
-    "crp": "classification=simple,localization=simple,high=epsilon:0.1std,low=abs,pixels=w2,add=abs",
+    "crp": "classification=simple,localization=simple,high=rescale:0.75,localization-high=rescale:1.2,low=abs,pixels=w2,add=abs",
+    "crp-epsilon": "classification=simple,localization=simple,high=epsilon:0.1std,low=abs,pixels=w2,add=abs",
 }
 
 
 @dataclass(frozen=True)
 class Composite:
-    """`rules` by layer type, and the name of the rule for residual additions: `prop` or `abs`."""
+    """`rules` by layer type, the rule of the high-level layers for offsets, and the name of the rule for residual additions:
+    `prop` or `abs`."""
 
     rules: dict
+    localization_high: object
     add: str
 
     @staticmethod
     def parse(text, seed="score"):
-        """A composite from a preset's name or from the grammar, in which every part must be named.
+        """A composite from a preset's name or from the grammar, in which every part but `localization-high` must be named.
 
         With the seed `unit` the heads' last convolutions have the rule `Unit`, whatever the text says.
         """
@@ -45,6 +48,7 @@ class Composite:
             else:
                 # A comma inside a rule's arguments: the piece belongs to the part before it.
                 parts[list(parts)[-1]] += f",{piece}"
+        offsets = parts.pop("localization-high", parts.get("high"))
         if sorted(parts) != sorted((*LAYER_TYPES, "add")):
             raise ValueError(f"'{text}' must name {', '.join(LAYER_TYPES)} and add, each once")
         if parts["add"] not in ("prop", "abs"):
@@ -52,7 +56,13 @@ class Composite:
         rules = {kind: parse_rule(parts[kind]) for kind in LAYER_TYPES}
         if seed == "unit":
             rules |= {"classification": Unit(), "localization": Unit()}
-        return Composite(rules, parts["add"])
+        return Composite(rules, parse_rule(offsets), parts["add"])
+
+    def of_target(self, target):
+        """The composite for a target such as `class:sheep`, `offset:w+` or `edge:left`."""
+        if target.startswith("class:"):
+            return self
+        return replace(self, rules=self.rules | {"high": self.localization_high})
 
 
 def head_convolutions(network, output):

@@ -3,10 +3,9 @@
 In: a network and a node. Weights, gates and norms are constants of the picture and receive nothing.
 """
 
-PASSING = (
-    "Relu", "Clip", "Identity", "Dropout", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid", "HardSwish", "LpNormalization",
-    "Mul", "Div",
-)  # fmt: skip
+ACTIVATIONS = ("Relu", "Clip", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid", "HardSwish")
+# Multiplied with what is constant for the picture: a gate, a norm, a constant or nothing.
+SCALING = ("Identity", "Dropout", "LpNormalization", "Mul", "Div")
 # Linear layers but Conv: their weights are found by what they do to pictures with a single 1.
 LINEAR = (
     "Gemm", "MatMul", "ConvTranspose", "AveragePool", "GlobalAveragePool", "ReduceMean", "BatchNormalization",

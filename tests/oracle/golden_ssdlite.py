@@ -37,6 +37,8 @@ MAPS = [
     ("horses", 1749, "class:horse", "mean", "crp"),
     ("person", 1436, "class:sheep", "softmax", "crp", "unit"),
     ("horses", 1406, "edge:left+", "none", "crp"),
+    ("person", 1436, "class:sheep", "class:horse", "crp-epsilon"),
+    ("horses", 1406, "offset:w+", "none", "crp-epsilon"),
 ]
 # Here the seed alone is recorded: what differs from the maps above ends where the relevance enters the heads.
 SEEDS = [
@@ -44,6 +46,7 @@ SEEDS = [
     ("horses", 608, "class:cow", "runner-up", "crp"),
     ("horses", 608, "class:cow", "none", "crp"),
     ("horses", 608, "class:cow", "mean", "lrp-alpha1beta0"),
+    ("horses", 608, "class:cow", "mean", "crp-epsilon"),
     ("horses", 608, "class:cow", "class:horse", "lrp-alpha2beta1"),
     *(("horses", 1406, f"offset:{q}{way}", "none", "crp") for q in ("cx", "cy", "h") for way in ("+", "-", "")),
     *(("horses", 1406, f"offset:w{way}", "none", "crp") for way in ("-", "")),
@@ -113,7 +116,7 @@ class Explained:
 
     def relevance(self, entry):
         """The map [H, W] of a case, summed over the colours."""
-        composite = Composite.parse(entry["composite"], entry["seed"])
+        composite = Composite.parse(entry["composite"], entry["seed"]).of_target(entry["target"])
         return propagate(self.network, self.tensors, self.types, composite, entry["seeds"]).sum(axis=0)
 
 

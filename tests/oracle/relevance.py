@@ -8,8 +8,9 @@ at a time, and divided up as the rule says.
 import numpy as np
 
 import operators
-from flow import PASSING, explained, is_linear
-from rules import STABILISER, Products, stabilised
+from flow import ACTIVATIONS, SCALING, explained, is_linear
+from forms import Relevance, nonzero
+from rules import STABILISER, WITHOUT_INPUT, Products, Rescale, sign, stabilised
 from unfold import Window, fold, unfold
 
 # Products held at once; bounds memory and has no influence on the result beyond the order of additions.
@@ -22,57 +23,96 @@ def propagate(network, tensors, types, composite, seed, trace=None):
     `types` is a layer type by node name. `seed` is a list of (tensor, channel, row, column, value).
     `trace`, if given, is called with (node, relevance of the output, list of relevances of the inputs).
     """
-    relevance = {}
+    received = {}
     for tensor, channel, row, column, value in seed:
-        relevance.setdefault(tensor, np.zeros_like(tensors[tensor][0]))
+        start = received.setdefault(tensor, Relevance(np.zeros_like(tensors[tensor][0]))).plain
         # A fully connected layer has channels alone.
-        relevance[tensor][(channel, row, column)[: relevance[tensor].ndim]] += value
+        start[(channel, row, column)[: start.ndim]] += value
     for node in reversed(network.nodes):
-        outputs = [relevance.pop(name, None) for name in node.outputs]
-        if all(output is None for output in outputs):
+        arriving = [received.pop(name, None) for name in node.outputs]
+        if all(output is None for output in arriving):
             continue
-        if node.op == "Split":
-            arriving = [np.zeros_like(tensors[name][0]) if r is None else r for name, r in zip(node.outputs, outputs)]
-        else:
-            (arriving,) = outputs
+        arriving = [Relevance(np.zeros_like(tensors[name][0])) if r is None else r for name, r in zip(node.outputs, arriving)]
         parts = _through(network, tensors, types, composite, node, arriving)
+        names = explained(network, node)
         if trace:
-            trace(node, arriving, parts)
-        for tensor, part in zip(explained(network, node), parts):
+            totals = [part.total(tensors[name]) for name, part in zip(names, parts)]
+            trace(node, arriving[0].total(tensors[node.outputs[0]]), totals)
+        for tensor, part in zip(names, parts):
             # A tensor with several consumers gathers what each of them hands back.
-            relevance[tensor] = relevance[tensor] + part if tensor in relevance else part
-    return relevance.pop(network.input, np.zeros_like(tensors[network.input][0]))
+            received[tensor] = received[tensor] + part if tensor in received else part
+    picture = tensors[network.input]
+    return received.pop(network.input, Relevance()).total(picture) + np.zeros_like(picture[0])
 
 
 def _through(network, tensors, types, composite, node, arriving):
-    if node.op == "Conv":
-        weight, bias = network.weights(node)
-        return [
-            convolution(
-                composite.rules[types[node.name]],
-                tensors[node.inputs[0]][0],
-                weight,
-                bias,
-                Window.of(node, weight.shape[2:]),
-                node.attributes.get("group", 1),
-                # Population standard deviation of every element of the layer's pre-activations.
-                tensors[node.outputs[0]].std(),
-                arriving,
-            )
-        ]
+    if node.op in operators.MOVING or node.op == "Resize" and not is_linear(network, node):
+        return moving(network, node, tensors, arriving)
+    (arriving,) = arriving
+    x, y = tensors[explained(network, node)[0]], tensors[node.outputs[0]]
     if is_linear(network, node):
         rule = composite.rules[types[node.name]]
-        return [linear(rule, network, node, tensors[explained(network, node)[0]], tensors[node.outputs[0]], arriving)]
-    if node.op in PASSING:
-        return [arriving]
+        if isinstance(rule, Rescale):
+            return [Relevance(distance=layer(rule, network, node, x, y, arriving.factor(y)))]
+        if isinstance(rule, WITHOUT_INPUT):
+            return [Relevance(layer(rule, network, node, x, y, arriving.total(y)))]
+        x = nonzero(x)
+        return [Relevance(value=layer(rule, network, node, x, y, arriving.total(y)) / x[0])]
+    if node.op in ACTIVATIONS:
+        rule = rule_before(network, types, composite, node)
+        if not isinstance(rule, Rescale):
+            return [Relevance(arriving.total(y))]
+        constants = [network.constants[name] if name else None for name in node.inputs[1:]]
+        slope = rule.slope(lambda z: network.evaluate(node, [z, *constants]), x)
+        return [Relevance(distance=arriving.factor(y) * slope[0])]
+    if node.op in SCALING:
+        factor = scale(network, node, tensors)
+        return [Relevance(arriving.plain, arriving.value * factor, arriving.distance * factor)]
     if node.op in ("Add", "Sum"):
-        return addition(composite.add, [tensors[name][0] for name in node.inputs], arriving)
-    if node.op in operators.MOVING or node.op == "Resize":
-        return moving(network, node, tensors, arriving)
+        return addition(composite.add, [tensors[name] for name in node.inputs], y, arriving)
     if node.op == "MaxPool":
         window = Window.of(node, node.attributes["kernel_shape"])
-        return [max_pooling(tensors[node.inputs[0]][0], window, arriving)]
+        return [arriving.each(lambda part: max_pooling(x[0], window, part))]
     raise ValueError(f"{node.name}: relevance cannot pass the operator {node.op}")
+
+
+def rule_before(network, types, composite, node):
+    """The rule of the last linear layer, in the file's order, of all that an activation's input depends on."""
+    ancestors, waiting = set(), [node.inputs[0]]
+    while waiting:
+        producer = network.producer(waiting.pop())
+        if producer is not None and producer.name not in ancestors:
+            ancestors.add(producer.name)
+            waiting += producer.inputs
+    layers = [other.name for other in network.nodes if other.name in ancestors and other.name in types]
+    return composite.rules[types[layers[-1]]] if layers else None
+
+
+def scale(network, node, tensors):
+    """What the operator multiplies its explained input with, a constant of the picture."""
+    if node.op in ("Identity", "Dropout"):
+        return 1.0
+    (name,) = explained(network, node)
+    if node.op == "LpNormalization":
+        x = tensors[name]
+        return (1 / np.sqrt((x * x).sum(axis=node.attributes.get("axis", -1), keepdims=True)))[0]
+    other = next(other for other in node.inputs if other != name)
+    if other in network.constants:
+        # A scalar, or without the batch.
+        factor = np.broadcast_to(network.constants[other], tensors[name].shape)[0]
+    else:
+        factor = tensors[other][0]
+    return 1 / factor if node.op == "Div" else factor
+
+
+def layer(rule, network, node, x, z, arriving):
+    """What a linear layer hands to its input [1, ...], from what arrives at its output."""
+    if node.op != "Conv":
+        return linear(rule, network, node, x, z, arriving)
+    weight, bias = network.weights(node)
+    window = Window.of(node, weight.shape[2:])
+    # Population standard deviation of every element of the layer's pre-activations.
+    return convolution(rule, x[0], weight, bias, window, node.attributes.get("group", 1), z.std(), arriving)
 
 
 def convolution(rule, x, weight, bias, window, groups, deviation, arriving):
@@ -143,19 +183,29 @@ def moving(network, node, tensors, arriving):
     if node.op == "Pad":
         operands[2:] = [0]
     sent = operators.nearest(node, operands) if node.op == "Resize" else operators.moved(node, operands)
-    pairs = zip(sent, arriving) if node.op == "Split" else [(sent, arriving)]
-    gathered = np.zeros(start, dtype=tensors[names[0]].dtype)
-    for places, part in pairs:
-        np.add.at(gathered, places.reshape(-1), part.reshape(-1))
-    return [gathered[addresses[name][0]] for name in names]
+    sent = sent if node.op == "Split" else [sent]
+
+    def gathered(form):
+        sums = np.zeros(start, dtype=tensors[names[0]].dtype)
+        for places, relevance in zip(sent, arriving):
+            part = getattr(relevance, form)
+            if not np.isscalar(part):
+                np.add.at(sums, places.reshape(-1), part.reshape(-1))
+        return sums
+
+    sums = {form: gathered(form) for form in ("plain", "value", "distance")}
+    return [Relevance(**{form: values[addresses[name][0]] for form, values in sums.items()}) for name in names]
 
 
-def addition(rule, parts, arriving):
-    """Relevance of all summands: in proportion to their values (`prop`) or to their sizes (`abs`)."""
+def addition(rule, parts, y, arriving):
+    """Relevance of all summands: in proportion to their values (`prop`) or to their sizes (`abs`); a distance's parts are
+    the summands' distances."""
     if rule == "abs":
-        parts = [np.abs(part) for part in parts]
-        return [part / (sum(parts) + STABILISER) * arriving for part in parts]
-    return [part / stabilised(sum(parts)) * arriving for part in parts]
+        sizes = sum(np.abs(part[0]) for part in parts) + STABILISER
+        rest = Relevance(arriving.plain, arriving.value).total(y)
+        return [Relevance(value=sign(part[0]) / sizes * rest, distance=arriving.distance) for part in parts]
+    value = arriving.value + arriving.plain / stabilised(y[0])
+    return [Relevance(value=value, distance=arriving.distance) for _ in parts]
 
 
 def max_pooling(x, window, arriving):

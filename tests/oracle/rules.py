@@ -2,6 +2,7 @@
 
 In: the products z_ij = x_i * w_ij of a layer as plain numbers. Out: shares of the same shape, R_ij = share_ij * R_j.
 Formulas: Bach et al. 2015 (simple, epsilon, alpha-beta), Montavon et al. 2017 (w^2, z^B), Montavon et al. 2019 (gamma).
+`Rescale` alone has no shares: it goes on from the factor in R = m * distance (`forms.py`), as the engine's documentation defines it.
 No rule here is turned into a gradient, a convolution or anything else that is quick.
 """
 
@@ -129,6 +130,32 @@ class ZBounded:
         return parts / stabilised(parts.sum(axis=2, keepdims=True))
 
 
+@dataclass(frozen=True)
+class Rescale:
+    """m_i = sum of w_ij * m_j through a layer; through an activation m_z = slope * m_y."""
+
+    tolerance: float
+
+    def shares(self, layer):
+        return layer.w * layer.inside
+
+    def slope(self, activation, z):
+        """(act(b) - act(a)) / (b - a), from z to the mean of its map and `tolerance` deviations further at both ends."""
+        margin = max(self.tolerance * z.std(), STABILISER)
+        centre = mean_of_map(z)
+        low, high = np.minimum(z, centre) - margin, np.maximum(z, centre) + margin
+        return (activation(high) - activation(low)) / (high - low)
+
+
+# What these hand over has no factor x_i.
+WITHOUT_INPUT = (SquaredWeight, Flat, ZBounded)
+
+
+def mean_of_map(x):
+    """The mean of each channel of [1, C, H, W] over its map; what is no map is its own mean."""
+    return x.mean(axis=(2, 3), keepdims=True) if x.ndim == 4 else x
+
+
 def parse_rule(text):
     """A rule from its name in the grammar, e.g. `simple`, `epsilon:0.1std`, `alphabeta:2,1`, `zb:-1,1`."""
     name, _, argument = text.partition(":")
@@ -143,8 +170,8 @@ def parse_rule(text):
         return without_argument[name]
     if name == "epsilon" and argument:
         return Epsilon(float(argument.removesuffix("std")), argument.endswith("std"))
-    if name == "gamma" and argument:
-        return Gamma(float(argument))
+    if name in ("gamma", "rescale") and argument:
+        return {"gamma": Gamma, "rescale": Rescale}[name](float(argument))
     if name in ("alphabeta", "zb") and argument.count(",") == 1:
         first, second = (float(number) for number in argument.split(","))
         return AlphaBeta(first, second) if name == "alphabeta" else ZBounded(first, second)

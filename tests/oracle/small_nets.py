@@ -15,7 +15,7 @@ from composite import PRESETS
 
 CLASSES = 4
 FEATURE_RULES = (
-    "simple", "epsilon:0.01", "epsilon:0.25std", "alphabeta:2,1", "zplus", "abs", "gamma:0.25", "w2", "flat",
+    "simple", "epsilon:0.01", "epsilon:0.25std", "alphabeta:2,1", "zplus", "abs", "gamma:0.25", "w2", "flat", "rescale:0.75",
 )  # fmt: skip
 PIXEL_RULES = (*FEATURE_RULES, "zb:-1,1")
 

@@ -2,10 +2,11 @@
 
 use anyhow::Result;
 
+use super::form::Form;
 use super::{Compiler, Share};
 use crate::crp::flow;
 use crate::crp::rules::STABILISER;
-use crate::onnx::{Graph, NodeExt, proto::NodeProto};
+use crate::onnx::{Attribute, Graph, NodeExt, proto::NodeProto};
 
 pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share) -> Result<()> {
     for input in flow::explained(compiler.graph, node)? {
@@ -14,30 +15,61 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
     Ok(())
 }
 
-/// Gates, norms and other factors that are constants of the picture: relevance goes on as it is, and what arrives as R = m ⊙ Δy ([`super::rescale`]) as
-/// m ⊙ factor ⊙ Δx.
+/// Gates, norms and other factors that are constants of the picture: relevance goes on as it is. Where [`super::rescale`] goes on from it, what arrives as R = c ⊙ y or
+/// R = m ⊙ Δy goes on as c ⊙ factor ⊙ x or m ⊙ factor ⊙ Δx.
 pub(super) fn scale(compiler: &mut Compiler, node: &NodeProto, share: Share) -> Result<()> {
-    let y = node.first_output();
-    let Some(multiplier) = compiler.arrived_as_multiplier(&share, y) else {
+    let form = compiler.form(&share, node.first_output());
+    if form == Form::Plain || !compiler.rescales() {
         return propagate(compiler, node, share);
-    };
+    }
     for x in flow::explained(compiler.graph, node)? {
-        let other = || node.input.iter().find(|input| *input != x);
-        let back = match (node.op(), other()) {
-            (operator @ ("Mul" | "Div"), Some(factor)) => {
-                compiler.emitter.op(operator, &[&multiplier, factor], &[])
-            }
-            ("Identity", _) => multiplier.clone(),
-            _ => {
-                let stabiliser = compiler.emitter.scalar(STABILISER);
-                let denominator = compiler.stabilised(x, &stabiliser);
-                let factor = compiler.emitter.op("Div", &[y, &denominator], &[]);
-                compiler.emitter.op("Mul", &[&multiplier, &factor], &[])
-            }
+        let other = node.input.iter().find(|input| *input != x);
+        let (operator, factor) = match (node.op(), other) {
+            (operator @ ("Mul" | "Div"), Some(factor)) => (operator, factor.clone()),
+            ("LpNormalization", _) => ("Div", norm(compiler, node, x)),
+            _ => ("Identity", String::new()),
         };
-        compiler.give_multiplier(x, back);
+        let back = match operator {
+            "Identity" => share.coefficient.clone(),
+            _ => compiler
+                .emitter
+                .op(operator, &[&share.coefficient, &factor], &[]),
+        };
+        compiler.give_in(form, x, back);
     }
     Ok(())
+}
+
+/// What an LpNormalization divides x by, never 0.
+fn norm(compiler: &mut Compiler, node: &NodeProto, x: &str) -> String {
+    let operator = match node.int("p", 2) {
+        1 => "ReduceL1",
+        _ => "ReduceL2",
+    };
+    let axes = [node.int("axis", -1)];
+    let norm = compiler
+        .emitter
+        .op(operator, &[x], &[Attribute::Ints("axes", &axes)]);
+    let stabiliser = compiler.emitter.scalar(STABILISER);
+    compiler.emitter.op("Max", &[&norm, &stabiliser], &[])
+}
+
+/// Whether relevance passes it by the rule of the linear layer whose output it takes.
+pub(super) fn is_activation(node: &NodeProto) -> bool {
+    matches!(
+        node.op(),
+        "Relu"
+            | "Clip"
+            | "LeakyRelu"
+            | "PRelu"
+            | "Sigmoid"
+            | "HardSigmoid"
+            | "HardSwish"
+            | "Elu"
+            | "Softplus"
+            | "Tanh"
+            | "Mish"
+    )
 }
 
 /// Whether a tensor can hold no negative number, judged by the operator that writes it.

@@ -3,6 +3,7 @@
 
 use anyhow::{Result, ensure};
 
+use super::form::Form;
 use super::{Compiler, Share};
 use crate::crp::composite::AddRule;
 use crate::crp::rules::STABILISER;
@@ -23,9 +24,10 @@ pub(super) fn propagate(
             "only the sum of feature maps of one shape is supported, found {found:?} in a sum of {shape:?}"
         );
     }
-    if let Some(multiplier) = compiler.arrived_as_multiplier(&share, node.first_output()) {
+    let form = compiler.form(&share, node.first_output());
+    if form == Form::OfDistance {
         for input in inputs {
-            compiler.give_multiplier(input, multiplier.clone());
+            compiler.give_in(form, input, share.coefficient.clone());
         }
         return Ok(());
     }
@@ -33,21 +35,14 @@ pub(super) fn propagate(
     match rule {
         AddRule::Proportional => {
             // R_a = a/y·R: with R = c ⊙ y the coefficient stays as it is.
-            let coefficient = if share.base.as_deref() == Some(node.first_output()) {
+            let coefficient = if form == Form::OfValue {
                 share.coefficient
             } else {
                 let denominator = compiler.stabilised(node.first_output(), &stabiliser);
                 compiler.divided(&share, &denominator)
             };
-            for &input in &inputs {
-                let base = Some(input.to_owned());
-                compiler.give(
-                    input,
-                    Share {
-                        coefficient: coefficient.clone(),
-                        base,
-                    },
-                );
+            for input in inputs {
+                compiler.give_in(Form::OfValue, input, coefficient.clone());
             }
         }
         AddRule::Magnitude => {
@@ -57,16 +52,10 @@ pub(super) fn propagate(
                 sum = compiler.emitter.op("Add", &[&sum, &magnitude], &[]);
             }
             for &input in &inputs {
-                let sign = compiler.emitter.op("Sign", &[input], &[]);
+                let sign = compiler.sign(input);
                 let factor = compiler.emitter.op("Div", &[&sign, &sum], &[]);
                 let coefficient = compiler.scaled(&share, &factor);
-                compiler.give(
-                    input,
-                    Share {
-                        coefficient,
-                        base: Some(input.to_owned()),
-                    },
-                );
+                compiler.give_in(Form::OfValue, input, coefficient);
             }
         }
     }

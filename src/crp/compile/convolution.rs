@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::activation::{is_non_negative, rectifies};
+use super::form::Form;
 use super::linear::{self, Linear};
 use super::{Compiler, Share};
 use crate::crp::rules::{Denominator, Epsilon, Gate, Group, InputPart, STABILISER, WeightPart};
@@ -76,27 +77,14 @@ fn propagate_group(compiler: &mut Compiler, layer: &dyn Linear, share: &Share, g
     let [mut positive, mut negative] = [zero.clone(), zero.clone()];
     for &(part, weight) in &group.terms {
         let back = layer.backward(&mut compiler.emitter, &per_output, weight);
-        let base = Some(x.to_owned());
         match part {
-            InputPart::Whole => compiler.give(
-                x,
-                Share {
-                    coefficient: back,
-                    base,
-                },
-            ),
+            InputPart::Whole => compiler.give_in(Form::OfValue, x, back),
             InputPart::Magnitude => {
-                let sign = compiler.emitter.op("Sign", &[x], &[]);
+                let sign = compiler.sign(x);
                 let coefficient = compiler.emitter.op("Mul", &[&back, &sign], &[]);
-                compiler.give(x, Share { coefficient, base });
+                compiler.give_in(Form::OfValue, x, coefficient);
             }
-            InputPart::One => compiler.give(
-                x,
-                Share {
-                    coefficient: back,
-                    base: None,
-                },
-            ),
+            InputPart::One => compiler.give_in(Form::Plain, x, back),
             InputPart::Positive => positive = back,
             InputPart::Negative => negative = back,
         }
@@ -106,13 +94,7 @@ fn propagate_group(compiler: &mut Compiler, layer: &dyn Linear, share: &Share, g
         let coefficient = compiler
             .emitter
             .op("Where", &[&is_negative, &negative, &positive], &[]);
-        compiler.give(
-            x,
-            Share {
-                coefficient,
-                base: Some(x.to_owned()),
-            },
-        );
+        compiler.give_in(Form::OfValue, x, coefficient);
     }
 }
 

@@ -1,4 +1,5 @@
-//! Max pooling: the winner of each window takes all, and inputs that tie share. What arrives as R = m ⊙ Δy goes on as m ⊙ Δx of the winner.
+//! Max pooling: the winner of each window takes all, and inputs that tie share. What arrives as R = c ⊙ y or m ⊙ Δy ([`super::rescale`])
+//! goes on as c ⊙ x or m ⊙ Δx of the winner.
 
 use anyhow::{Context, Result, ensure};
 
@@ -46,11 +47,10 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
     for win in &wins[1..] {
         winners = emitter.op("Add", &[&winners, win], &[]);
     }
-    let multiplier = compiler.arrived_as_multiplier(&share, y);
-    let is_multiplier = multiplier.is_some();
-    let relevance = multiplier.unwrap_or_else(|| compiler.materialise(&share));
+    let form = compiler.form(&share, y);
+    let arrived = compiler.factor(&share, form);
     let emitter = &mut compiler.emitter;
-    let each = emitter.op("Div", &[&relevance, &winners], &[]);
+    let each = emitter.op("Div", &[&arrived, &winners], &[]);
     // One channel for each place in the window, put back to its place by a kernel with a single 1.
     let parts: Vec<String> = wins
         .iter()
@@ -82,7 +82,7 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
         let used = (output - 1) * window.strides[axis] + window.kernel[axis];
         (input + window.pads[axis] + window.pads[axis + 2] - used) as i64
     });
-    let relevance = emitter.op(
+    let back = emitter.op(
         "ConvTranspose",
         &[&stacked, &places],
         &[
@@ -92,17 +92,7 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
             Attribute::Int("group", channels as i64),
         ],
     );
-    if is_multiplier {
-        compiler.give_multiplier(x, relevance);
-        return Ok(());
-    }
-    compiler.give(
-        x,
-        Share {
-            coefficient: relevance,
-            base: None,
-        },
-    );
+    compiler.give_in(form, x, back);
     Ok(())
 }
 

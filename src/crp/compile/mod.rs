@@ -12,6 +12,7 @@ mod add;
 mod backward;
 mod convolution;
 mod derivative;
+mod form;
 mod interpolation;
 mod linear;
 mod max_pool;
@@ -112,7 +113,7 @@ struct Compiler<'a> {
     emitter: Emitter,
     incoming: HashMap<String, Vec<Share>>,
     /// By tensor, how far it is from the mean of its map, where relevance was handed over as a multiple of that.
-    deltas: HashMap<String, String>,
+    distances: HashMap<String, String>,
 }
 
 impl<'a> Compiler<'a> {
@@ -122,7 +123,7 @@ impl<'a> Compiler<'a> {
             propagation,
             emitter: Emitter::default(),
             incoming: HashMap::new(),
-            deltas: HashMap::new(),
+            distances: HashMap::new(),
         }
     }
 
@@ -147,17 +148,23 @@ impl<'a> Compiler<'a> {
         for index in flow::passed(graph, heads.iter().copied()).into_iter().rev() {
             let node = &graph.nodes()[index];
             let tensor = node.first_output();
-            if let Some(share) = self.take(tensor) {
-                if watched.contains(&tensor) {
-                    seen.insert(tensor, self.materialise(&share));
-                }
-                self.propagate(node, share)
-                    .with_context(|| format!("relevance cannot pass {}", describe(node)))?;
+            let shares = self.take(tensor);
+            if shares.is_empty() {
+                continue;
             }
+            if watched.contains(&tensor) {
+                let sum = self.sum(shares.clone());
+                seen.insert(tensor, self.materialise(&sum));
+            }
+            self.propagate(node, shares)
+                .with_context(|| format!("relevance cannot pass {}", describe(node)))?;
         }
-        let share = self
-            .take(image)
-            .with_context(|| format!("none of {heads:?} depends on the picture '{image}'"))?;
+        let shares = self.take(image);
+        ensure!(
+            !shares.is_empty(),
+            "none of {heads:?} depends on the picture '{image}'"
+        );
+        let share = self.sum(shares);
         let relevance = self.materialise(&share);
         let mut outputs = vec![(
             relevance,
@@ -175,28 +182,49 @@ impl<'a> Compiler<'a> {
         Ok(ExplanationGraph { model })
     }
 
-    fn propagate(&mut self, node: &NodeProto, share: Share) -> Result<()> {
+    /// Whether a layer has the rule `rescale`.
+    fn rescales(&self) -> bool {
+        match &self.propagation {
+            Propagation::Relevance { composite, .. } => composite.rescales(),
+            Propagation::Derivative(_) => false,
+        }
+    }
+
+    fn propagate(&mut self, node: &NodeProto, shares: Vec<Share>) -> Result<()> {
         let (types, composite) = match &self.propagation {
             Propagation::Relevance { types, composite } => (*types, *composite),
-            Propagation::Derivative(_) => return derivative::propagate(self, node, share),
+            Propagation::Derivative(_) => {
+                let share = self.sum(shares);
+                return derivative::propagate(self, node, share);
+            }
         };
+        if flow::is_linear(node) {
+            let layer_type = types
+                .get(node.first_output())
+                .context("it has no layer type")?;
+            return match composite.law(*layer_type) {
+                Law::Shares(groups) => {
+                    let share = self.sum(shares);
+                    convolution::propagate(self, node, share, groups)
+                }
+                Law::Slopes(_) => rescale::layer(self, node, &shares),
+            };
+        }
+        if activation::is_activation(node)
+            && let Some(tolerance) = rescale::tolerance(self.graph, node, types, composite)
+        {
+            return rescale::activation(self, node, &shares, tolerance);
+        }
+        for share in shares {
+            self.pass(node, share, composite)?;
+        }
+        Ok(())
+    }
+
+    /// Through what has no rule of its own.
+    fn pass(&mut self, node: &NodeProto, share: Share, composite: &Composite) -> Result<()> {
         match node.op() {
-            _ if flow::is_linear(node) => {
-                let layer_type = types
-                    .get(node.first_output())
-                    .context("it has no layer type")?;
-                match composite.law(*layer_type) {
-                    Law::Shares(groups) => convolution::propagate(self, node, share, groups),
-                    Law::Slopes(_) => rescale::layer(self, node, share),
-                }
-            }
-            "Relu" | "Clip" | "LeakyRelu" | "PRelu" | "Sigmoid" | "HardSigmoid" | "HardSwish"
-            | "Elu" | "Softplus" | "Tanh" | "Mish" => {
-                match rescale::tolerance(self.graph, node, types, composite) {
-                    Some(tolerance) => rescale::activation(self, node, share, tolerance),
-                    None => activation::propagate(self, node, share),
-                }
-            }
+            _ if activation::is_activation(node) => activation::propagate(self, node, share),
             "LpNormalization" | "Identity" | "Mul" | "Div" => activation::scale(self, node, share),
             "Concat" | "Slice" | "Pad" | "Transpose" | "Reshape" | "Flatten" | "Squeeze"
             | "Unsqueeze" | "Resize" => route::propagate(self, node, share),
@@ -216,10 +244,11 @@ impl<'a> Compiler<'a> {
             .push(share);
     }
 
-    /// All that a tensor received, as one share. Coefficients of the same base are added before they are multiplied.
-    fn take(&mut self, tensor: &str) -> Option<Share> {
+    /// All that a tensor received. Coefficients of the same base are added before they are multiplied; shares of several bases become one,
+    /// unless `rescale` wants to tell them apart.
+    fn take(&mut self, tensor: &str) -> Vec<Share> {
         let mut by_base: Vec<Share> = Vec::new();
-        for share in self.incoming.remove(tensor)? {
+        for share in self.incoming.remove(tensor).unwrap_or_default() {
             match by_base.iter_mut().find(|sum| sum.base == share.base) {
                 Some(sum) => {
                     sum.coefficient =
@@ -229,19 +258,31 @@ impl<'a> Compiler<'a> {
                 None => by_base.push(share),
             }
         }
-        let first = by_base.first()?.clone();
-        if by_base.len() == 1 {
-            return Some(first);
+        if by_base.len() < 2 || self.rescales() {
+            by_base
+        } else {
+            vec![self.sum(by_base)]
         }
-        let mut sum = self.materialise(&first);
-        for share in &by_base[1..] {
-            let relevance = self.materialise(share);
-            sum = self.emitter.op("Add", &[&sum, &relevance], &[]);
+    }
+
+    /// Several shares as one.
+    fn sum(&mut self, mut shares: Vec<Share>) -> Share {
+        if shares.len() == 1 {
+            return shares.remove(0);
         }
-        Some(Share {
-            coefficient: sum,
+        let mut terms = shares
+            .iter()
+            .map(|share| self.materialise(share))
+            .collect::<Vec<_>>()
+            .into_iter();
+        let first = terms.next().unwrap_or_else(|| self.emitter.scalar(0.0));
+        let coefficient = terms.fold(first, |sum, term| {
+            self.emitter.op("Add", &[&sum, &term], &[])
+        });
+        Share {
+            coefficient,
             base: None,
-        })
+        }
     }
 
     /// Relevance itself.
@@ -272,6 +313,13 @@ impl<'a> Compiler<'a> {
                 .emitter
                 .op("Div", &[&share.coefficient, denominator], &[]),
         }
+    }
+
+    /// The sign of each element, 1 for 0.
+    fn sign(&mut self, tensor: &str) -> String {
+        let [zero, below, above] = [0.0, -1.0, 1.0].map(|value| self.emitter.scalar(value));
+        let negative = self.emitter.op("Less", &[tensor, &zero], &[]);
+        self.emitter.op("Where", &[&negative, &below, &above], &[])
     }
 
     /// denominator + ε·sign(denominator) with sign(0) = 1.

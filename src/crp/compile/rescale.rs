@@ -1,11 +1,13 @@
 //! The rule `rescale`: relevance as R = m ⊙ Δ, where Δ is how far a tensor is from the mean of its map; the multiplier m goes through linear layers by their weights
 //! and through activations by a slope.
 //!
-//! Relevance that other rules hand over arrives as R = c ⊙ x; its coefficient c is the multiplier, R/x where it is not known.
+//! Relevance that other rules hand over arrives as R = c ⊙ x; its factor c is the multiplier there, or R/x where a rule gives x no part in what it hands over
+//! (`w2`, `flat`, `zb`).
 
 use anyhow::{Context, Result};
 
 use super::convolution::deviations;
+use super::form::Form;
 use super::linear;
 use super::{Compiler, Share};
 use crate::crp::composite::Composite;
@@ -14,11 +16,11 @@ use crate::crp::rules::{Law, STABILISER, WeightPart};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 
 /// m_i = Σ_j w_ij·m_j
-pub(super) fn layer(compiler: &mut Compiler, node: &NodeProto, share: Share) -> Result<()> {
+pub(super) fn layer(compiler: &mut Compiler, node: &NodeProto, shares: &[Share]) -> Result<()> {
     let layer = linear::read(compiler.graph, node)?;
-    let multiplier = compiler.multiplier(&share, layer.output());
+    let multiplier = compiler.multiplier(shares, layer.output());
     let back = layer.backward(&mut compiler.emitter, &multiplier, WeightPart::WHOLE);
-    compiler.give_multiplier(layer.input(), back);
+    compiler.give_in(Form::OfDistance, layer.input(), back);
     Ok(())
 }
 
@@ -26,14 +28,14 @@ pub(super) fn layer(compiler: &mut Compiler, node: &NodeProto, share: Share) -> 
 pub(super) fn activation(
     compiler: &mut Compiler,
     node: &NodeProto,
-    share: Share,
+    shares: &[Share],
     tolerance: f32,
 ) -> Result<()> {
     let z = node.input_at(0).context("it has no input")?;
-    let multiplier = compiler.multiplier(&share, node.first_output());
+    let multiplier = compiler.multiplier(shares, node.first_output());
     let slope = slope(compiler, node, z, tolerance);
     let back = compiler.emitter.op("Mul", &[&multiplier, &slope], &[]);
-    compiler.give_multiplier(z, back);
+    compiler.give_in(Form::OfDistance, z, back);
     Ok(())
 }
 
@@ -77,42 +79,23 @@ fn slope(compiler: &mut Compiler, node: &NodeProto, z: &str, tolerance: f32) -> 
 }
 
 impl Compiler<'_> {
-    /// The mean of each channel over its map; what is no map is its own mean.
-    fn mean(&mut self, tensor: &str) -> String {
-        match self.graph.feature_map(tensor) {
-            Ok(_) => self.emitter.op("GlobalAveragePool", &[tensor], &[]),
-            Err(_) => tensor.to_owned(),
+    /// Σ of the factors of all that arrived at `tensor`, m for R = m ⊙ Δ and c for R = c ⊙ x; what is written as neither is divided by x.
+    fn multiplier(&mut self, shares: &[Share], tensor: &str) -> String {
+        let mut sum: Option<String> = None;
+        for share in shares {
+            let factor = match self.form(share, tensor) {
+                Form::Plain => {
+                    let stabiliser = self.emitter.scalar(STABILISER);
+                    let denominator = self.stabilised(tensor, &stabiliser);
+                    self.divided(share, &denominator)
+                }
+                form => self.factor(share, form),
+            };
+            sum = Some(match sum {
+                Some(sum) => self.emitter.op("Add", &[&sum, &factor], &[]),
+                None => factor,
+            });
         }
-    }
-
-    /// The multiplier m of relevance that arrives as R = m ⊙ Δ.
-    pub(super) fn arrived_as_multiplier(&self, share: &Share, tensor: &str) -> Option<String> {
-        let delta = self.deltas.get(tensor)?;
-        (share.base.as_ref() == Some(delta)).then(|| share.coefficient.clone())
-    }
-
-    /// The multiplier m of relevance that arrives in whatever form.
-    fn multiplier(&mut self, share: &Share, tensor: &str) -> String {
-        if let Some(multiplier) = self.arrived_as_multiplier(share, tensor) {
-            return multiplier;
-        }
-        if share.base.as_deref() == Some(tensor) {
-            return share.coefficient.clone();
-        }
-        let stabiliser = self.emitter.scalar(STABILISER);
-        let denominator = self.stabilised(tensor, &stabiliser);
-        self.divided(share, &denominator)
-    }
-
-    /// Hands m ⊙ Δ to `tensor`.
-    pub(super) fn give_multiplier(&mut self, tensor: &str, multiplier: String) {
-        let mean = self.mean(tensor);
-        let delta = self.emitter.op("Sub", &[tensor, &mean], &[]);
-        self.deltas.insert(tensor.to_owned(), delta.clone());
-        let share = Share {
-            coefficient: multiplier,
-            base: Some(delta),
-        };
-        self.give(tensor, share);
+        sum.unwrap_or_else(|| self.emitter.scalar(0.0))
     }
 }

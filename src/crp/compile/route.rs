@@ -51,7 +51,7 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
     give(compiler, input, output, &share, &back)
 }
 
-/// An output's number is its input's: the coefficient goes back, and the base is the input instead of the output.
+/// An output's number is its input's: the coefficient goes back, and what it is multiplied with is the input's instead of the output's.
 fn give(
     compiler: &mut Compiler,
     input: &str,
@@ -59,24 +59,10 @@ fn give(
     share: &Share,
     back: &Back,
 ) -> Result<()> {
-    if let Some(multiplier) = compiler.arrived_as_multiplier(share, output) {
-        let multiplier = back(compiler, &multiplier)?;
-        compiler.give_multiplier(input, multiplier);
-        return Ok(());
-    }
-    let share = if share.base.as_deref() == Some(output) {
-        Share {
-            coefficient: back(compiler, &share.coefficient)?,
-            base: Some(input.to_owned()),
-        }
-    } else {
-        let relevance = compiler.materialise(share);
-        Share {
-            coefficient: back(compiler, &relevance)?,
-            base: None,
-        }
-    };
-    compiler.give(input, share);
+    let form = compiler.form(share, output);
+    let arrived = compiler.factor(share, form);
+    let back = back(compiler, &arrived)?;
+    compiler.give_in(form, input, back);
     Ok(())
 }
 
