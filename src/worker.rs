@@ -6,6 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased};
@@ -19,7 +20,28 @@ pub struct Worker<J, R> {
     waiting: Receiver<Order<J, R>>,
     queue: Option<Sender<J>>,
     latest: Arc<Mutex<Option<Result<R>>>>,
+    course: Arc<Mutex<Course>>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What is known of when the thread will be free.
+#[derive(Clone, Copy, Debug, Default)]
+struct Course {
+    /// When the job in hand was begun, if there is one.
+    begun: Option<Instant>,
+    /// How long the last one took.
+    took: Duration,
+}
+
+impl Course {
+    /// Whether the thread may be free before `within` has passed. A job that takes longer than the last one did may end at
+    /// any moment.
+    fn free_within(self, now: Instant, within: Duration) -> bool {
+        self.begun.is_none_or(|begun| {
+            let left = self.took.saturating_sub(now - begun);
+            left.is_zero() || left < within
+        })
+    }
 }
 
 struct Order<J, R> {
@@ -40,24 +62,28 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
         let (jobs, waiting) = bounded::<Order<J, R>>(1);
         let (queue, first) = bounded::<J>(QUEUE);
         let latest = Arc::new(Mutex::new(None));
+        let course = Arc::new(Mutex::new(Course::default()));
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn({
-                let (orders, latest) = (waiting.clone(), latest.clone());
+                let (orders, latest, course) = (waiting.clone(), latest.clone(), course.clone());
                 move || {
                     while let Some(order) = next(&first, &orders) {
                         let job = order.job;
+                        let begun = Instant::now();
+                        lock(&course).begun = Some(begun);
                         let result =
                             catch_unwind(AssertUnwindSafe(|| work(job))).unwrap_or_else(|panic| {
                                 Err(anyhow!("internal error: {}", panic_text(&*panic)))
                             });
+                        *lock(&course) = Course {
+                            begun: None,
+                            took: begun.elapsed(),
+                        };
                         match order.reply {
                             // Who no longer waits does not want the result.
                             Some(reply) => drop(reply.send(result)),
-                            None => {
-                                *latest.lock().unwrap_or_else(PoisonError::into_inner) =
-                                    Some(result)
-                            }
+                            None => *lock(&latest) = Some(result),
                         }
                     }
                 }
@@ -68,6 +94,7 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
             waiting,
             queue: Some(queue),
             latest,
+            course,
             thread: Some(thread),
         })
     }
@@ -91,10 +118,13 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
 
     /// The newest finished result of a submitted or queued job, once.
     pub fn latest(&self) -> Option<Result<R>> {
-        self.latest
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        lock(&self.latest).take()
+    }
+
+    /// Whether the thread may begin another job before `within` has passed, judged by how long the last one took: if not, a job
+    /// that is submitted now will have been replaced by then where they come at that interval, and need not be made.
+    pub fn free_within(&self, within: Duration) -> bool {
+        lock(&self.course).free_within(Instant::now(), within)
     }
 
     /// Does this very job and waits for its result.
@@ -137,6 +167,11 @@ fn next<J, R>(first: &Receiver<J>, orders: &Receiver<Order<J, R>>) -> Option<Ord
             Err(_) => first.recv().ok().map(queued),
         },
     }
+}
+
+/// No invariant can be broken halfway in what these locks hold.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
@@ -198,6 +233,36 @@ mod tests {
         let error = worker.finish(13).unwrap_err().to_string();
         assert_eq!(error, "internal error: unlucky");
         assert_eq!(worker.finish(14).unwrap(), 14);
+    }
+
+    #[test]
+    fn jobs_are_wanted_when_the_thread_may_be_free_before_the_next() {
+        let now = Instant::now();
+        let ms = Duration::from_millis;
+        let busy = |took| Course {
+            begun: Some(now),
+            took: ms(took),
+        };
+        let wanted = |course: Course, at, interval| course.free_within(now + ms(at), ms(interval));
+        let free = Course {
+            begun: None,
+            ..busy(500)
+        };
+        assert!(wanted(free, 0, 1));
+        assert!(wanted(busy(0), 0, 1), "nothing is known yet");
+        assert!(!wanted(busy(100), 0, 40) && !wanted(busy(100), 40, 40));
+        assert!(wanted(busy(100), 80, 40) && wanted(busy(39), 0, 40));
+        assert!(
+            wanted(busy(100), 140, 1),
+            "it takes longer than the last one"
+        );
+
+        let (worker, begins, go) = held();
+        assert!(worker.free_within(Duration::ZERO));
+        worker.submit(1);
+        begins.recv().unwrap();
+        assert!(worker.free_within(Duration::ZERO), "nothing is known yet");
+        go.send(()).unwrap();
     }
 
     #[test]

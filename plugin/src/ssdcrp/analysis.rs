@@ -5,6 +5,7 @@
 //! video while an explanation takes its time; in every-frame mode one does all that a frame needs, one thing after the other.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -155,6 +156,15 @@ impl Analysis {
                 sights.submit(job);
                 newest
             }
+        }
+    }
+
+    /// Whether a frame can be used: in live mode one that the next, `interval` later, would replace before the thread is free
+    /// cannot, and need not be sampled.
+    pub fn wants(&self, interval: Duration) -> bool {
+        match self {
+            Self::EveryFrame(_) => true,
+            Self::Live { sights, .. } => sights.free_within(interval),
         }
     }
 

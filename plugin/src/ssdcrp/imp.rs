@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use gst::glib;
@@ -68,6 +68,8 @@ struct State {
     stretch: Arc<AtomicU64>,
     /// Frames that are looked at, and the settings that they were with.
     detected: Pace<Settings>,
+    /// When the last frame came, by the clock on the wall.
+    came: Option<Instant>,
     /// The result that the frame in hand shows.
     shown: Option<Outcome>,
     age: AgeNote,
@@ -327,6 +329,7 @@ impl SsdCrp {
             model,
             stretch,
             detected: Pace::default(),
+            came: None,
             shown: None,
             age: AgeNote::default(),
         })
@@ -423,9 +426,12 @@ impl SsdCrp {
         };
         let stretch = state.stretch.load(Ordering::Relaxed);
         let interval = settings.detect_interval();
-        let found = if (state.detected).due(stamp.running_time, interval, &settings) {
+        let begun = Instant::now();
+        // As long after this frame as this one after the last, the next will be here.
+        let next = (state.came.replace(begun)).map_or(Duration::MAX, |came| begun - came);
+        let due = (state.detected).due(stamp.running_time, interval, &settings);
+        let found = if due && state.analysis.wants(next) {
             state.detected.begin(stamp.running_time, settings.clone());
-            let begun = Instant::now();
             let outcome = state.analysis.analyse(Job {
                 input: sampled(buffer, surface, &state.model)?,
                 stamp,
