@@ -127,6 +127,11 @@ impl Canvas {
         let pixels = self.pixels.as_chunks::<4>().0;
         let rows = pixels.chunks_exact((self.width as usize).max(1)).zip(0..);
         let drawn = rows.filter_map(|(row, y)| {
+            // Most rows hold nothing, which is seen many pixels at a time.
+            let any = |any, &pixel: &[u8; 4]| any | u32::from_le_bytes(pixel);
+            if row.iter().fold(0, any) >> 24 == 0 {
+                return None;
+            }
             let first = row.iter().position(|pixel| pixel[3] != 0)? as i64;
             let last = row.iter().rposition(|pixel| pixel[3] != 0)? as i64;
             Some(Area {

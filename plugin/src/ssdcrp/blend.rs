@@ -102,36 +102,84 @@ impl Wash {
         })
     }
 
-    /// Washes the pixels of a row of which any byte lies in `bytes`; `target` begins with the row.
-    fn apply(&self, row: usize, bytes: &Range<usize>, target: &mut [u8]) {
+    /// How much of its colour each pixel of a row loses of which any byte lies in `bytes`; and where in the row the first of
+    /// them begins.
+    fn of_row(&self, row: usize, bytes: &Range<usize>) -> (&[u8], usize) {
         let first = bytes.start / self.step;
         let end = bytes.end.div_ceil(self.step).min(self.width);
         let amounts = (self.amounts)
             .get(row * self.width + first..row * self.width + end)
             .unwrap_or_default();
-        let pixels = target.get_mut(first * self.step..).unwrap_or_default();
-        let [a, b, c, _] = self.luma;
+        (amounts, first * self.step)
+    }
+
+    /// Washes pixels; `target` begins with the first.
+    fn apply(&self, amounts: &[u8], target: &mut [u8]) {
         match self.step {
-            3 => wash_pixels(pixels.as_chunks_mut().0, amounts, [a, b, c]),
-            _ => wash_pixels(pixels.as_chunks_mut().0, amounts, self.luma),
+            3 => {
+                let [a, b, c, _] = self.luma;
+                let pixels = target.as_chunks_mut().0.iter_mut().zip(amounts);
+                pixels.for_each(|(pixel, &wash)| wash_pixel(pixel, wash, [a, b, c]));
+            }
+            _ => {
+                let (several, rest) = target.as_chunks_mut::<BLOCK>();
+                let (washes, last) = amounts.as_chunks();
+                let pixels = several.iter_mut().zip(washes);
+                pixels.for_each(|(pixels, washes)| wash_block(pixels, washes, self.luma));
+                let behind = several
+                    .get_mut(washes.len())
+                    .map(<[u8; BLOCK]>::as_mut_slice);
+                let pixels = behind.unwrap_or(rest).as_chunks_mut().0.iter_mut();
+                pixels
+                    .zip(last)
+                    .for_each(|(pixel, &wash)| wash_pixel(pixel, wash, self.luma));
+            }
         }
     }
 }
 
-fn wash_pixels<const STEP: usize>(pixels: &mut [[u8; STEP]], amounts: &[u8], luma: [u8; STEP]) {
+fn wash_pixel<const STEP: usize>(pixel: &mut [u8; STEP], wash: u8, luma: [u8; STEP]) {
+    if wash == 0 {
+        return;
+    }
+    let sum: u32 = (0..STEP)
+        .map(|i| u32::from(luma[i]) * u32::from(pixel[i]))
+        .sum();
+    let grey = (sum + 128) >> 8;
+    for i in 0..STEP {
+        let wash = u32::from(wash) * u32::from(luma[i] != 0);
+        let mixed = u32::from(pixel[i]) * (255 - wash) + grey * wash;
+        pixel[i] = divided(mixed) as u8;
+    }
+}
+
+/// The same as [`wash_pixel`] for a block of pixels of four bytes, in a form that vector instructions can be made of: words for
+/// what is done once a pixel, bytes for what is done to each.
+fn wash_block(pixels: &mut [u8; BLOCK], washes: &[u8; BLOCK / 4], luma: [u8; 4]) {
+    if washes.iter().fold(0, |any, wash| any | wash) == 0 {
+        return;
+    }
     let weights = luma.map(u32::from);
-    let colour = luma.map(|weight| u32::from(weight != 0));
-    for (pixel, &wash) in pixels.iter_mut().zip(amounts) {
-        if wash == 0 {
-            continue;
-        }
-        let sum: u32 = (0..STEP).map(|i| weights[i] * u32::from(pixel[i])).sum();
-        let grey = (sum + 128) >> 8;
-        for i in 0..STEP {
-            let wash = u32::from(wash) * colour[i];
-            let kept = divided(u32::from(pixel[i]) * (255 - wash));
-            pixel[i] = (kept + divided(grey * wash)).min(255) as u8;
-        }
+    let colour = u32::from_le_bytes(luma.map(|weight| if weight == 0 { 0 } else { 255 }));
+    let each = |byte: u32| byte | byte << 8 | byte << 16 | byte << 24;
+    let (mut greys, mut amounts) = ([0; BLOCK], [0; BLOCK]);
+    let places = (greys.as_chunks_mut::<4>().0.iter_mut())
+        .zip(amounts.as_chunks_mut::<4>().0)
+        .zip(pixels.as_chunks::<4>().0)
+        .zip(washes);
+    for (((grey, amount), pixel), &wash) in places {
+        let word = u32::from_le_bytes(*pixel);
+        let sum = weights[0] * (word & 0xff)
+            + weights[1] * (word >> 8 & 0xff)
+            + weights[2] * (word >> 16 & 0xff)
+            + weights[3] * (word >> 24);
+        *grey = each((sum + 128) >> 8).to_le_bytes();
+        *amount = (each(wash.into()) & colour).to_le_bytes();
+    }
+    for ((byte, grey), amount) in pixels.iter_mut().zip(greys).zip(amounts) {
+        let (kept, amount) = (u16::from(255 - amount), u16::from(amount));
+        let t = u16::from(*byte) * kept + u16::from(grey) * amount + 128;
+        *byte = ((t + (t >> 8)) >> 8) as u8;
     }
 }
 
@@ -240,6 +288,11 @@ impl PreparedOverlay {
         })
     }
 
+    /// Whether there is nothing to be painted.
+    pub fn is_empty(&self) -> bool {
+        self.planes.iter().all(|plane| plane.spans.is_empty())
+    }
+
     /// Whether frames of `info` can be painted; if not, the overlay has to be prepared anew.
     pub fn fits(&self, info: &VideoInfo) -> bool {
         self.video == Video::of(info)
@@ -293,7 +346,8 @@ impl PreparedOverlay {
                     .filter(|rest| rest.len() >= overlay.row_bytes)
                     .context("the frame is shorter than its video info says")?;
                 if let Some(wash) = &overlay.wash {
-                    wash.apply(span.row, &span.bytes, rest);
+                    let (amounts, first) = wash.of_row(span.row, &span.bytes);
+                    wash.apply(amounts, rest.get_mut(first..).unwrap_or_default());
                 }
                 let target = rest.get_mut(span.bytes.clone()).unwrap_or_default();
                 let source = span.row * overlay.row_bytes;
@@ -341,54 +395,49 @@ fn convert(canvas: &Canvas, components: &[Painted], interlaced: bool, planes: &m
     let mut washes = Vec::with_capacity(width);
     let mut alphas = Vec::with_capacity(width);
     let mut values = Vec::with_capacity(width);
+    let mut visible = Vec::new();
     for row in 0..shape.rows(height) {
         let lines = shape.pixel_rows(row, height, interlaced);
         let lines = lines[..1 << shape.down].iter().filter_map(|y| {
             let line = y * width..(y + 1) * width;
             Some((pixels.get(line.clone())?, canvas.wash.get(line)?))
         });
-        let visible = lines.clone().filter_map(|(line, _)| visible_pixels(line));
-        let Some(visible) = visible.reduce(hull) else {
-            continue;
-        };
-        let first = visible.start >> shape.across;
-        let end = visible.end.next_multiple_of(1 << shape.across).min(width);
-        let visible = first << shape.across..end;
-        for sums in sums.iter_mut().chain([&mut washes]) {
-            sums.clear();
-            sums.resize(visible.len(), 0);
-        }
-        for (line, wash) in lines {
-            add_line(line.get(visible.clone()).unwrap_or_default(), &mut sums);
-            let wash = wash.get(visible.clone()).unwrap_or_default();
-            washes
-                .iter_mut()
-                .zip(wash)
-                .for_each(|(sum, &wash)| *sum += i32::from(wash));
-        }
-        if shape.across == 1 {
-            sums.iter_mut()
-                .chain([&mut washes])
-                .for_each(add_neighbours);
-        }
-        let mean = |sum: &i32| ((sum + ((1 << shift) >> 1)) >> shift) as u8;
-        for Painted {
-            component,
-            form,
-            chroma,
-        } in components
-        {
-            let Some(plane) = planes.get_mut(component.plane) else {
-                continue;
-            };
-            alphas.clear();
-            alphas.extend(sums[3].iter().map(mean));
-            form.apply(&sums, shift, &alphas, &mut values);
-            if *chroma {
-                let samples = values.iter_mut().zip(&mut alphas).zip(&washes);
-                samples.for_each(|((value, alpha), wash)| neutralise(value, alpha, mean(wash)));
+        runs(lines.clone().map(|(line, _)| line), width, &mut visible);
+        for run in &visible {
+            for sums in sums.iter_mut().chain([&mut washes]) {
+                sums.clear();
+                sums.resize(run.len(), 0);
             }
-            plane.write(row, *component, first, &values, &alphas);
+            for (line, wash) in lines.clone() {
+                add_line(line.get(run.clone()).unwrap_or_default(), &mut sums);
+                let wash = wash.get(run.clone()).unwrap_or_default();
+                let washes = washes.iter_mut().zip(wash);
+                washes.for_each(|(sum, &wash)| *sum += i32::from(wash));
+            }
+            if shape.across == 1 {
+                let all = sums.iter_mut().chain([&mut washes]);
+                all.for_each(add_neighbours);
+            }
+            let mean = |sum: &i32| ((sum + ((1 << shift) >> 1)) >> shift) as u8;
+            for Painted {
+                component,
+                form,
+                chroma,
+            } in components
+            {
+                let Some(plane) = planes.get_mut(component.plane) else {
+                    continue;
+                };
+                alphas.clear();
+                alphas.extend(sums[3].iter().map(mean));
+                form.apply(&sums, shift, &alphas, &mut values);
+                if *chroma {
+                    let samples = values.iter_mut().zip(&mut alphas).zip(&washes);
+                    samples.for_each(|((value, alpha), wash)| neutralise(value, alpha, mean(wash)));
+                }
+                let first = run.start >> shape.across;
+                plane.write(row, *component, first, &values, &alphas);
+            }
         }
     }
 }
@@ -400,15 +449,30 @@ fn neutralise(value: &mut u8, alpha: &mut u8, wash: u8) {
     *alpha = alpha.saturating_add(hidden as u8);
 }
 
-/// The part of a row from its first to its last pixel that is not transparent.
-fn visible_pixels(line: &[[u8; 4]]) -> Option<Range<usize>> {
-    let start = line.iter().position(|pixel| pixel[3] != 0)?;
-    let last = line.iter().rposition(|pixel| pixel[3] != 0)?;
-    Some(start..last + 1)
-}
+/// Pixels of a row that are converted or left out together; even, so that no chroma sample is cut.
+const RUN: usize = 32;
 
-fn hull(a: Range<usize>, b: Range<usize>) -> Range<usize> {
-    a.start.min(b.start)..a.end.max(b.end)
+/// The parts of rows of `width` pixels in which any is not transparent in any of `lines`.
+fn runs<'c>(
+    lines: impl Iterator<Item = &'c [[u8; 4]]> + Clone,
+    width: usize,
+    found: &mut Vec<Range<usize>>,
+) {
+    found.clear();
+    for start in (0..width).step_by(RUN) {
+        let run = start..(start + RUN).min(width);
+        let any = |line: &[[u8; 4]]| {
+            let pixels = line.get(run.clone()).unwrap_or_default().iter();
+            pixels.fold(0, |any, &pixel| any | u32::from_le_bytes(pixel)) >> 24 != 0
+        };
+        if !lines.clone().any(any) {
+            continue;
+        }
+        match found.last_mut() {
+            Some(last) if last.end == start => last.end = run.end,
+            _ => found.push(run),
+        }
+    }
 }
 
 /// Adds a row of RGBA pixels to the sums of the four channels.

@@ -27,13 +27,13 @@ impl Overlay {
     /// # Errors
     /// As [`PreparedOverlay::new`].
     pub fn new(canvas: &Canvas, surface: &Surface) -> Result<Option<Self>> {
-        let Some(drawn) = canvas.drawn() else {
-            return Ok(None);
-        };
         if surface.attached {
-            return Ok(Some(Self::Attached(composition(canvas, drawn)?)));
+            let drawn = canvas.drawn();
+            let composed = drawn.map(|drawn| composition(canvas, drawn)).transpose()?;
+            return Ok(composed.map(Self::Attached));
         }
-        PreparedOverlay::new(canvas, &surface.info).map(|prepared| Some(Self::Painted(prepared)))
+        let prepared = PreparedOverlay::new(canvas, &surface.info)?;
+        Ok((!prepared.is_empty()).then_some(Self::Painted(prepared)))
     }
 
     /// Whether it can be delivered with buffers for `surface`.
