@@ -1,6 +1,7 @@
 //! Which of a frame's detections are explained.
 //!
-//! In: the detections, best first, and what the user set. Out: indices of those that are explained, most important first.
+//! In: the detections, best first, which of them were explained last, and what the user set. Out: indices of those that are
+//! explained, most important first.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -51,6 +52,10 @@ impl ClassNames {
     }
 }
 
+/// An object that is explained stays so until the score of another one is higher by more than this: scores of the same two
+/// objects go up and down by several hundredths from frame to frame, and an explanation that jumps with them cannot be read.
+const LEAD: f32 = 0.1;
+
 /// The user's wishes in the model's terms.
 #[derive(Clone, Debug)]
 pub struct Selection {
@@ -95,16 +100,37 @@ impl Selection {
         (!self.expected.is_empty()).then(|| self.expected.iter().copied().collect())
     }
 
-    /// The detections that are explained in a frame of `size` pixels, those of unexpected classes first.
-    pub fn of(&self, detections: &[Detection], (width, height): (u32, u32)) -> Vec<usize> {
+    /// The detections that are explained in a frame of `size` pixels, those of unexpected classes first. `kept` tells of a
+    /// detection whether its object was explained last.
+    pub fn of(
+        &self,
+        detections: &[Detection],
+        kept: impl Fn(usize) -> bool,
+        (width, height): (u32, u32),
+    ) -> Vec<usize> {
+        let expected = |index: usize| !self.unexpected(detections[index].class);
         let mut order: Vec<usize> = (0..detections.len()).collect();
-        order.sort_by_key(|&index| !self.unexpected(detections[index].class));
+        order.sort_by_key(|&index| expected(index));
+        // The most important ones of `order`, those that were explained last ahead of others that are hardly better.
+        let first = |mut order: Vec<usize>, most: usize| {
+            let lead = |index: usize| if kept(index) { LEAD } else { 0.0 };
+            let score = |index: usize| detections[index].score + lead(index);
+            let rank = |&a: &usize, &b: &usize| {
+                (expected(a).cmp(&expected(b))).then(score(b).total_cmp(&score(a)))
+            };
+            let all = order.clone();
+            order.sort_by(rank);
+            order.truncate(most);
+            all.into_iter()
+                .filter(|index| order.contains(index))
+                .collect()
+        };
         match self.select {
-            Select::Best => order.truncate(1),
-            Select::All => order.truncate(self.most),
+            Select::Best => order = first(order, 1),
+            Select::All => order = first(order, self.most),
             Select::Label => {
                 order.retain(|&index| self.labels.contains(&detections[index].class));
-                order.truncate(self.most);
+                order = first(order, self.most);
             }
             Select::Point => {
                 let [x, y] = self.point;
@@ -176,16 +202,22 @@ mod tests {
             detection(1, [0.4, 0.1, 0.6, 0.5]),
             detection(18, [0.0, 0.0, 0.2, 0.2]),
         ];
-        let of = |select, most| selection(select, most).of(&found, SIZE);
+        let of = |select, most| selection(select, most).of(&found, |_| false, SIZE);
         assert_eq!(of(Select::Best, 9), [0]);
         assert_eq!(of(Select::All, 9), [0, 1, 2, 3]);
         assert_eq!(of(Select::All, 2), [0, 1]);
         assert_eq!(of(Select::Label, 9), [1, 2, 3]);
         assert_eq!(of(Select::Label, 2), [1, 2]);
         assert_eq!(of(Select::Point, 9), [1]);
-        assert_eq!(selection(Select::Point, 9).of(&found[2..], SIZE), [0]);
-        assert_eq!(selection(Select::Point, 9).of(&found[3..], SIZE), [0; 0]);
-        assert_eq!(selection(Select::All, 9).of(&[], SIZE), [0; 0]);
+        assert_eq!(
+            selection(Select::Point, 9).of(&found[2..], |_| false, SIZE),
+            [0]
+        );
+        assert_eq!(
+            selection(Select::Point, 9).of(&found[3..], |_| false, SIZE),
+            [0; 0]
+        );
+        assert_eq!(selection(Select::All, 9).of(&[], |_| false, SIZE), [0; 0]);
     }
 
     #[test]
@@ -194,15 +226,42 @@ mod tests {
         let found = [1, 18, 3, 19].map(|class| detection(class, place));
         let mut careful = selection(Select::All, 9);
         careful.expected = vec![1, 3];
-        assert_eq!(careful.of(&found, SIZE), [1, 3, 0, 2]);
+        assert_eq!(careful.of(&found, |_| false, SIZE), [1, 3, 0, 2]);
         careful.select = Select::Best;
-        assert_eq!(careful.of(&found, SIZE), [1]);
-        assert_eq!(careful.of(&found[..1], SIZE), [0]);
+        assert_eq!(careful.of(&found, |_| false, SIZE), [1]);
+        assert_eq!(careful.of(&found[..1], |_| false, SIZE), [0]);
         assert!(careful.unexpected(18) && !careful.unexpected(1));
         assert!(
             !selection(Select::All, 9).unexpected(18),
             "all are expected"
         );
+    }
+
+    #[test]
+    fn what_is_explained_stays_until_another_is_clearly_better() {
+        let found = |scores: [f32; 3]| {
+            let mut found = scores.map(|score| Detection {
+                score,
+                ..detection(1, [0.1, 0.1, 0.9, 0.9])
+            });
+            found[1].class = 18;
+            found
+        };
+        let near = found([0.9, 0.85, 0.81]);
+        let best = |found: &[Detection], kept: usize| {
+            selection(Select::Best, 9).of(found, |index| index == kept, SIZE)
+        };
+        assert_eq!(best(&near, 1), [1]);
+        assert_eq!(best(&near, 2), [2]);
+        assert_eq!(best(&near, 9), [0], "what was explained is gone");
+        assert_eq!(best(&found([0.9, 0.79, 0.7]), 1), [0]);
+        let several =
+            |kept: usize| selection(Select::All, 2).of(&near, |index| index == kept, SIZE);
+        assert_eq!(several(9), [0, 1]);
+        assert_eq!(several(2), [0, 2], "the best first, as ever");
+        let mut careful = selection(Select::Best, 9);
+        careful.expected = vec![1];
+        assert_eq!(careful.of(&near, |index| index == 0, SIZE), [1]);
     }
 
     #[test]

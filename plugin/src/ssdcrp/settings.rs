@@ -188,6 +188,14 @@ pub struct Asked {
 
 /// A choice that the element makes by itself (`auto`) unless the user names one.
 #[derive(Clone, Debug, PartialEq)]
+impl Asked {
+    /// Whether the same detections are to be explained, whatever is asked of them.
+    pub fn chooses_like(&self, other: &Self) -> bool {
+        let rules = |asked: &Self| (asked.select, asked.point, asked.most, asked.picked);
+        rules(self) == rules(other) && self.selection == other.selection
+    }
+}
+
 pub enum Choice<T> {
     Auto,
     Named(T),

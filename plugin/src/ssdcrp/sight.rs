@@ -107,6 +107,8 @@ pub struct Sights {
     raised: u64,
     picking: Arc<Mutex<Picking>>,
     stretch: u64,
+    /// The objects that were chosen last, and what for.
+    chosen: Option<(Asked, Vec<u64>)>,
     explained: Pace<Asked>,
     /// Settings that nothing could be selected with.
     warned: HashSet<[String; 2]>,
@@ -124,6 +126,7 @@ impl Sights {
             raised: 0,
             picking,
             stretch: 0,
+            chosen: None,
             explained: Pace::default(),
             warned: HashSet::new(),
         })
@@ -138,6 +141,7 @@ impl Sights {
             self.stretch = job.stretch;
             self.tracker.forget();
             self.monitor.forget();
+            self.chosen = None;
             self.explained.reset();
         }
         let size = (job.surface.info.width(), job.surface.info.height());
@@ -145,6 +149,9 @@ impl Sights {
         let detections = (self.detector).detections(&forward, job.settings.thresholds())?;
         let objects = self.tracker.follow(&detections);
         let picked = self.picked();
+        let asked = job.settings.asked(picked);
+        // What was chosen by other rules is no reason for this choice.
+        (self.chosen).take_if(|(before, _)| !before.chooses_like(&asked));
 
         let manifest = &self.model.manifest;
         let selection = Selection::new(&job.settings, manifest);
@@ -174,13 +181,22 @@ impl Sights {
                 let place = objects.iter().position(|&object| object == picked);
                 (place.into_iter().collect(), None)
             }
-            (None, Ok(selection)) => (selection.of(&detections, size), None),
+            (None, Ok(selection)) => {
+                let before = self.chosen.as_ref().map(|(_, chosen)| &chosen[..]);
+                let before = before.unwrap_or_default();
+                let kept = |index: usize| before.contains(&objects[index]);
+                (selection.of(&detections, kept, size), None)
+            }
             (None, Err(error)) => {
                 let first = self.warned.insert(job.settings.selection());
                 (vec![], first.then_some(error))
             }
         };
-        let asked = job.settings.asked(picked);
+        // Where nothing is to be explained for a moment, the choice before it still counts.
+        if !chosen.is_empty() {
+            let chosen = chosen.iter().map(|&index| objects[index]).collect();
+            self.chosen = Some((asked.clone(), chosen));
+        }
         let now = job.stamp.running_time;
         let due = !job.late
             && !chosen.is_empty()
