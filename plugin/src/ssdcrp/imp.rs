@@ -395,6 +395,7 @@ impl SsdCrp {
             }
             Gesture::NextKind => navigation::next_kind,
             Gesture::NextOutput => navigation::next_output,
+            Gesture::NextContrast => navigation::next_contrast,
         };
         change(&mut lock(&self.settings));
         self.obj().notify("target");

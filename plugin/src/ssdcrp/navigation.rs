@@ -20,6 +20,8 @@ pub enum Gesture {
     NextKind,
     /// `n`: ask of the next output of the same kind.
     NextOutput,
+    /// `c`: contrast it with the next.
+    NextContrast,
 }
 
 impl Gesture {
@@ -33,6 +35,7 @@ impl Gesture {
                 "Escape" => Some(Self::Release),
                 "t" | "T" => Some(Self::NextKind),
                 "n" | "N" => Some(Self::NextOutput),
+                "c" | "C" => Some(Self::NextContrast),
                 _ => None,
             },
             _ => None,
@@ -84,6 +87,28 @@ pub fn next_output(settings: &mut Settings) {
     settings.target.put(Choice::Named(target));
 }
 
+/// The next contrast that goes with what is asked, beginning with one that `auto` is not; an edge has no other.
+pub fn next_contrast(settings: &mut Settings) {
+    let all: &[Contrast] = match settings.target.value() {
+        Choice::Auto | Choice::Named(TargetOutput::Class(_)) => &[
+            Contrast::Softmax,
+            Contrast::RunnerUp,
+            Contrast::None,
+            Contrast::Mean,
+        ],
+        Choice::Named(TargetOutput::Offset(..) | TargetOutput::Objectness) => {
+            &[Contrast::Mean, Contrast::None]
+        }
+        Choice::Named(TargetOutput::Edge(..)) => return,
+    };
+    let now = settings.contrast.value().named();
+    let next = (now.and_then(|now| all.iter().position(|other| other == now)))
+        .map_or(0, |index| (index + 1) % all.len());
+    if let Some(next) = all.get(next) {
+        settings.contrast.put(Choice::Named(next.clone()));
+    }
+}
+
 fn after<T: Copy + PartialEq>(all: &[T; 4], one: &T) -> T {
     let index = all.iter().position(|other| other == one).unwrap_or(3);
     all[(index + 1) % all.len()]
@@ -124,6 +149,27 @@ mod tests {
     }
 
     #[test]
+    fn contrasts_go_round_as_far_as_they_go_with_the_target() {
+        let round = |target: &str, contrast: &str| {
+            let mut settings = Settings::default();
+            settings.target.set(target).unwrap();
+            settings.contrast.set(contrast).unwrap();
+            let next = |_| {
+                next_contrast(&mut settings);
+                let [now, contrast] = asked(&settings);
+                assert_eq!(now, target);
+                contrast
+            };
+            (0..5).map(next).collect::<Vec<_>>().join(" ")
+        };
+        let all = "softmax runner-up none mean softmax";
+        assert_eq!(round("auto", "auto"), all);
+        assert_eq!(round("class:dog", "class:horse"), all);
+        assert_eq!(round("offset:w", "auto"), "mean none mean none mean");
+        assert_eq!(round("edge:left", "auto"), "auto auto auto auto auto");
+    }
+
+    #[test]
     fn from_a_box_that_was_set_keys_lead_to_the_predicted_class() {
         let mut settings = Settings::default();
         settings.target.set("edge:top+").unwrap();
@@ -153,6 +199,10 @@ mod tests {
         assert_eq!(
             gesture(NavigationEvent::new_key_press("N")),
             Some(Gesture::NextOutput)
+        );
+        assert_eq!(
+            gesture(NavigationEvent::new_key_press("c")),
+            Some(Gesture::NextContrast)
         );
         assert_eq!(gesture(NavigationEvent::new_key_press("x")), None);
         assert_eq!(gesture(NavigationEvent::new_key_release("t")), None);

@@ -234,3 +234,41 @@ fn user(bench: &mut Bench, event: &NavigationEvent) {
         "the event did not go on"
     );
 }
+#[test]
+fn a_key_turns_the_contrast() {
+    let clip = photo("dog");
+    let mut bench = bench(&[], &clip);
+    let mut told = || {
+        bench.push(clip.frame());
+        let explanation = explanations(&bench.reports()[0]).remove(0);
+        user(&mut bench, &NavigationEvent::new_key_press("c"));
+        explanation.get::<String>("contrast").unwrap()
+    };
+    let contrasts: Vec<String> = (0..5).map(|_| told()).collect();
+    assert_eq!(contrasts[1], "softmax");
+    assert!(contrasts[2].starts_with("class:"), "{contrasts:?}");
+    assert_eq!(contrasts[3..], ["none", "mean"]);
+}
+
+#[test]
+fn an_explanation_stays_with_its_object_until_another_is_clearly_better() {
+    let clip = footage();
+    let mut bench = bench(&[], &clip);
+    let (mut before, mut not_the_best) = (None, 0);
+    for frame in &clip.frames {
+        let found = regions(&bench.push(frame.clone()));
+        let now = found.iter().position(|region| region.explanation.is_some());
+        let now = &found[now.expect("there are persons in each frame")];
+        let kept = found.iter().find(|region| Some(region.object()) == before);
+        if let Some(kept) = kept.filter(|kept| kept.object() != now.object()) {
+            assert!(
+                now.confidence() > kept.confidence() + 0.1,
+                "{kept:?} {now:?}"
+            );
+        }
+        not_the_best += usize::from(now.object() != found[0].object());
+        before = Some(now.object());
+    }
+    assert!(not_the_best > 0, "the best is another person now and then");
+}
+
