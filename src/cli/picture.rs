@@ -37,6 +37,7 @@ pub fn draw(
         height: picture.height(),
         pixel_aspect: 1.0,
         heatmap: Some(&heatmap),
+        tiles: &[],
         colours,
         opacity: 1.0,
         boxes: &boxes,

@@ -11,16 +11,17 @@ const LINES: usize = 2;
 /// The legend's type beside that of the caption.
 const LEGEND_SIZE: f32 = 0.82;
 
-/// Draws the caption, with a legend of `colours` where there are any. Returns the plate's place, or None where there is no text, or
-/// no room for it in the frame.
+/// Draws the caption left of `right`, with a legend of `colours` where there are any. Returns the plate's place, or None where there
+/// is no text, or no room for it in the frame.
 pub(super) fn draw(
     canvas: &mut Canvas,
     style: &Style,
     caption: &str,
     colours: Option<ColourMap>,
+    right: i64,
 ) -> Option<Area> {
     let frame = canvas.area();
-    let room = frame.x1 - 2 * style.margin - 2 * style.padding;
+    let room = right - 2 * style.margin - 2 * style.padding;
     let caption = text::wrap(caption, style.type_size, room as f32, LINES);
     let line_height = caption.first()?.height.ceil() as i64;
     let legend = colours.and_then(|colours| Legend::new(style, colours, room));
@@ -123,7 +124,7 @@ mod tests {
     ) -> (Canvas, Option<Area>) {
         let mut canvas = Canvas::new(width, height);
         let style = Style::for_frame(width, height);
-        let plate = draw(&mut canvas, &style, caption, colours);
+        let plate = draw(&mut canvas, &style, caption, colours, width.into());
         (canvas, plate)
     }
 

@@ -35,7 +35,7 @@ pub(super) fn draw(canvas: &mut Canvas, heatmap: &Heatmap, colours: ColourMap, o
             let ink = table.ink(value + rise * tap.fraction);
             if !ink.is_clear() {
                 draw_over(pixel, ink);
-                *wash = ink.alpha().saturating_mul(WASH);
+                *wash = Table::wash(ink);
             }
         }
     }
@@ -87,16 +87,17 @@ fn hot_range(line: &[[f32; 2]]) -> Option<(usize, usize)> {
 }
 
 /// The colours of the values from -1 to 1 with the opacity applied: worked out once, looked up for each pixel.
-struct Table(Vec<Ink>);
+pub(super) struct Table(Vec<Ink>);
 
 /// Steps on either side of 0: finer than the 8 bits of alpha, also where that is steep.
 const STEPS: i32 = 1024;
 
 impl Table {
-    fn new(colours: ColourMap, opacity: f32) -> Table {
+    /// `opacity` 0..1, beyond as at the end, not a number as 0.
+    pub fn new(colours: ColourMap, opacity: f32) -> Table {
         let inks = (-STEPS..=STEPS).map(|step| {
             let [r, g, b, alpha] = colours.colour(step as f32 / STEPS as f32);
-            let alpha = (f32::from(alpha) * opacity.min(1.0)).round() as u8;
+            let alpha = (f32::from(alpha) * opacity.clamp(0.0, 1.0)).round() as u8;
             Ink::new([r, g, b], alpha)
         });
         Table(inks.collect())
@@ -104,10 +105,16 @@ impl Table {
 
     /// The colour of a value in -1..1.
     #[inline]
-    fn ink(&self, value: f32) -> Ink {
+    pub fn ink(&self, value: f32) -> Ink {
         // Truncation of the shifted, positive value rounds to the nearest step.
         let step = ((value + 1.0) * STEPS as f32 + 0.5) as i32;
         self.0[step.clamp(0, 2 * STEPS) as usize]
+    }
+
+    /// How much of its own colour the picture loses under an ink.
+    #[inline]
+    pub fn wash(ink: Ink) -> u8 {
+        ink.alpha().saturating_mul(WASH)
     }
 }
 

@@ -24,16 +24,16 @@ pub(super) fn draw_box(canvas: &mut Canvas, style: &Style, area: Area, mark: &Bo
     }
 }
 
-/// Draws the box's label where `taken` leaves room for it. Returns the plate's place, or None where there is no label, or no
-/// room for one in the frame.
+/// Draws the box's label in the part `frame` of the canvas, where `taken` leaves room for it. Returns the plate's place, or None where
+/// there is no label, or no room for one.
 pub(super) fn draw_label(
     canvas: &mut Canvas,
     style: &Style,
     area: Area,
     mark: &BoxMark,
+    frame: Area,
     taken: &[Area],
 ) -> Option<Area> {
-    let frame = canvas.area();
     // The explained label's plate is all in the box's colour, the others have a bar of it before the text.
     let (bar, inset) = if mark.explained {
         (0, style.heavy_line)
@@ -120,8 +120,9 @@ mod tests {
         for explained in [false, true] {
             let mut canvas = Canvas::new(320, 240);
             let style = Style::for_frame(320, 240);
-            let plate =
-                draw_label(&mut canvas, &style, AREA, &mark("Ågj 0.98", explained), &[]).unwrap();
+            let mark = mark("Ågj 0.98", explained);
+            let frame = canvas.area();
+            let plate = draw_label(&mut canvas, &style, AREA, &mark, frame, &[]).unwrap();
             assert_eq!((plate.x0, plate.y1), (AREA.x0, AREA.y0));
             assert_eq!(count(&canvas, [0; 4]) as i64, 320 * 240 - plate.size());
             let in_colour = count(&canvas, [255, 200, 0, 255]) as i64;
@@ -139,16 +140,25 @@ mod tests {
         let mut canvas = Canvas::new(320, 240);
         let style = Style::for_frame(320, 240);
         let text = "a label that is far too long ".repeat(20);
-        let plate = draw_label(&mut canvas, &style, AREA, &mark(&text, false), &[]).unwrap();
+        let frame = canvas.area();
+        let plate = draw_label(&mut canvas, &style, AREA, &mark(&text, false), frame, &[]).unwrap();
         assert_eq!(plate.intersection(canvas.area()), plate);
         assert!(plate.x1 - plate.x0 > 280);
         assert_eq!(
-            draw_label(&mut canvas, &style, AREA, &mark("", false), &[]),
+            draw_label(&mut canvas, &style, AREA, &mark("", false), frame, &[]),
             None
         );
         let mut narrow = Canvas::new(9, 240);
+        let frame = narrow.area();
         assert_eq!(
-            draw_label(&mut narrow, &style, AREA.grown(-30), &mark("x", false), &[]),
+            draw_label(
+                &mut narrow,
+                &style,
+                AREA.grown(-30),
+                &mark("x", false),
+                frame,
+                &[]
+            ),
             None
         );
     }

@@ -11,9 +11,11 @@ mod note;
 mod placement;
 mod style;
 mod text;
+mod tile;
 
 pub use canvas::{Area, Canvas, Ink, LUMA, washed};
 pub use style::class_colour;
+pub use tile::Tile;
 
 use crate::heatmap::{ColourMap, Heatmap};
 use style::Style;
@@ -47,9 +49,11 @@ pub struct Scene<'a> {
     pub pixel_aspect: f64,
     /// Stretched over the whole frame.
     pub heatmap: Option<&'a Heatmap>,
-    /// The heatmap's.
+    /// Close-ups of what is explained, along the right edge.
+    pub tiles: &'a [Tile<'a>],
+    /// The heatmaps'.
     pub colours: ColourMap,
-    /// Of the heatmap, 0..1.
+    /// Of the heatmaps, 0..1.
     pub opacity: f32,
     /// Best first: where labels are in each other's way, the earlier one gets the better place.
     pub boxes: &'a [BoxMark],
@@ -64,7 +68,7 @@ pub struct Scene<'a> {
 }
 
 /// Draws the scene onto a canvas of the frame's size: the heatmap, the boxes, the explained one over the others, then the
-/// caption with a legend of the heatmap's colours, and the labels. Nothing in a scene is an error: what cannot be drawn is not.
+/// tiles, the caption with a legend of the heatmaps' colours, and the labels. Nothing in a scene is an error: what cannot be drawn is not.
 pub fn render(scene: &Scene) -> Canvas {
     let (width, height) = aspect::displayed(scene.width, scene.height, scene.pixel_aspect);
     if (width, height) == (scene.width, scene.height) {
@@ -109,13 +113,24 @@ fn render_square(scene: &Scene) -> Canvas {
     }
 
     let mut taken = Vec::new();
+    let tiles = tile::draw(
+        &mut canvas,
+        &style,
+        scene.tiles,
+        scene.colours,
+        scene.opacity,
+    );
+    taken.extend(tiles);
     let legible = scene.width >= LEGIBLE.0 && scene.height >= LEGIBLE.1;
     if let Some(caption) = scene.caption.filter(|_| legible) {
+        let heat = scene.heatmap.is_some() || !scene.tiles.is_empty();
+        let right = tiles.map_or(i64::from(scene.width), |tiles| tiles.x0);
         taken.extend(caption::draw(
             &mut canvas,
             &style,
             caption,
-            scene.heatmap.map(|_| scene.colours),
+            heat.then_some(scene.colours),
+            right,
         ));
     }
     if let Some(note) = scene.note.filter(|_| legible) {
@@ -123,7 +138,13 @@ fn render_square(scene: &Scene) -> Canvas {
     }
     if scene.draw_labels && legible {
         for (area, mark) in boxes {
-            taken.extend(marks::draw_label(&mut canvas, &style, area, mark, &taken));
+            let frame = canvas.area();
+            // What a tile hides has its label in the tile.
+            let beside = tiles.filter(|tiles| area.y0 < tiles.y1);
+            let x1 = beside.map_or(frame.x1, |tiles| tiles.x0);
+            let room = Area { x1, ..frame };
+            let plate = marks::draw_label(&mut canvas, &style, area, mark, room, &taken);
+            taken.extend(plate);
         }
     }
     canvas
@@ -167,6 +188,7 @@ mod tests {
             height,
             pixel_aspect: 1.0,
             heatmap: None,
+            tiles: &[],
             colours: ColourMap::default(),
             opacity: 1.0,
             boxes,
@@ -293,6 +315,44 @@ mod tests {
             unlabelled(&boxes[1..]).pixel(40, 100).unwrap()[..3],
             boxes[1].colour
         );
+    }
+
+    #[test]
+    fn labels_and_caption_stay_out_of_the_tiles() {
+        let picture = image::RgbImage::from_pixel(30, 30, image::Rgb([90; 3]));
+        let heatmap = Heatmap::normalise(Array2::zeros((30, 30)).view(), Scale::default());
+        let tile = Tile {
+            picture: &picture,
+            heatmap: &heatmap,
+            rect: [0.2, 0.2, 0.4, 0.4],
+            label: "",
+            colour: [90; 3],
+        };
+        let boxes = [
+            mark([200.0, 30.0, 310.0, 100.0], "person 0.98", true),
+            mark([290.0, 100.0, 310.0, 140.0], "hidden 0.98", false),
+        ];
+        let tiled = |count: usize, boxes: &[BoxMark]| {
+            render(&Scene {
+                tiles: &vec![tile; count],
+                draw_boxes: false,
+                caption: Some("a caption that is longer than there is room for beside tiles"),
+                ..scene(320, 240, boxes)
+            })
+        };
+        let (bare, labelled) = (tiled(4, &[]), tiled(4, &boxes));
+        let changed = |x: u32, y: u32| bare.pixel(x, y) != labelled.pixel(x, y);
+        for y in 0..240 {
+            let all_tile = (250..310).all(|x| !changed(x, y));
+            assert!(all_tile, "row {y}");
+        }
+        assert!((0..240).any(|y| (0..240).any(|x| changed(x, y))), "a label");
+        assert_eq!(
+            tiled(4, &boxes),
+            tiled(4, &boxes[..1]),
+            "what is hidden has none"
+        );
+        assert!(tiled(1, &boxes) != tiled(1, &boxes[..1]));
     }
 
     #[test]

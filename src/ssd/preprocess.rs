@@ -59,6 +59,23 @@ pub struct NetworkInput {
     pub source_size: (u32, u32),
 }
 
+impl NetworkInput {
+    /// The picture as the network sees it, which `input` of its manifest describes: the way back from the tensor.
+    pub fn picture(&self, input: &Input) -> RgbImage {
+        let (_, _, height, width) = self.tensor.dim();
+        let order = match input.colour {
+            Colour::Rgb => [0, 1, 2],
+            Colour::Bgr => [2, 1, 0],
+        };
+        RgbImage::from_fn(width as u32, height as u32, |x, y| {
+            image::Rgb(order.map(|channel| {
+                let value = self.tensor[[0, channel, y as usize, x as usize]];
+                (value * input.std[channel] + input.mean[channel]).round() as u8
+            }))
+        })
+    }
+}
+
 /// Samples `picture` into a network input of `input_size` (width, height), as the manifest's `[input]` says. Nothing is smoothed
 /// before shrinking, as nothing was when the networks were trained.
 ///
@@ -218,6 +235,8 @@ mod tests {
             };
             let found = sample(&picture, (2, 2), &input).unwrap();
             assert_eq!(found.source_size, (3, 2));
+            let back = found.picture(&input);
+            assert_eq!(back, RgbImage::from_pixel(2, 2, image::Rgb([10, 20, 30])));
             for (c, expected) in expected.into_iter().enumerate() {
                 let plane = found.tensor.index_axis(Axis(1), c);
                 assert!(

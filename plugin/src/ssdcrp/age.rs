@@ -51,6 +51,7 @@ impl AgeNote {
             }
         }
     }
+        tiles: &[],
 }
 
 fn note(text: &str, info: &VideoInfo) -> Result<PreparedOverlay> {

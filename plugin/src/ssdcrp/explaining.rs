@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use image::RgbImage;
 use ndarray::Array2;
 
 use ::ssdcrp::crp::{Composite, Contrast, Explainer, Explanation, Target, TargetOutput};
@@ -28,6 +29,8 @@ pub struct Answer {
     pub rect: [f32; 4],
     /// Relevance in units of what is drawn in full colour, `[H, W]`.
     pub map: Array2<f32>,
+    /// The picture that was explained, as the network saw it.
+    pub picture: Arc<RgbImage>,
     /// What is explained, in words.
     pub words: String,
     /// Of the frame that was explained.
@@ -105,7 +108,8 @@ impl Explaining {
         let targets = std::slice::from_ref(&event.target);
         let explanations = self.explainer.explain(&question.forward, targets)?;
         let explanation = explanations.first().context("there is no explanation")?;
-        Ok(self.keep(event.object, &event.detection, explanation, sight))
+        let picture = self.picture(question);
+        Ok(self.keep(event.object, &event.detection, explanation, sight, picture))
     }
 
     /// Explains with the composite that is set.
@@ -130,11 +134,17 @@ impl Explaining {
             .collect();
         let explanations = self.explainer.explain(&question.forward, &targets)?;
         let answers = explained.into_iter().zip(explanations);
+        let picture = self.picture(question);
         Ok(answers
             .map(|((object, detection), explanation)| {
-                self.keep(object, detection, &explanation, sight)
+                self.keep(object, detection, &explanation, sight, picture.clone())
             })
             .collect())
+    }
+
+    fn picture(&self, question: &Question) -> Arc<RgbImage> {
+        let input = &self.model.manifest.input;
+        Arc::new(question.forward.input.picture(input))
     }
 
     fn keep(
@@ -143,6 +153,7 @@ impl Explaining {
         detection: &Detection,
         explanation: &Explanation,
         sight: &Sight,
+        picture: Arc<RgbImage>,
     ) -> Answer {
         let relevance = explanation.map();
         let summary = results::explanation(
@@ -161,6 +172,7 @@ impl Explaining {
             class: detection.class,
             rect: detection.rect,
             map,
+            picture,
             words: explanation.question.words.clone(),
             stamp: sight.stamp,
             summary,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ::ssdcrp::anchor::{Anchored, gathered};
 use ::ssdcrp::heatmap::{Heatmap, Scale};
-use ::ssdcrp::overlay::{BoxMark, Scene, class_colour, render};
+use ::ssdcrp::overlay::{BoxMark, Scene, Tile, class_colour, render};
 use ::ssdcrp::ssd::nms::intersection_over_union;
 use ::ssdcrp::ssd::{Detection, Manifest};
 use anyhow::{Context, Result};
@@ -19,6 +19,7 @@ use super::explaining::{Answer, Round};
 use super::negotiation::Surface;
 use super::picking::Placed;
 use super::results::{Region, Stamp};
+use super::{HeatmapLayout, Output};
 use super::sight::Sight;
 
 /// What is shown on frames and attached to them.
@@ -236,31 +237,57 @@ fn draw(
     let settings = &sight.settings;
     let explained = &drawn(sight, explained)[..];
     let alone = settings.output == Output::Heatmap;
-    let heatmap = heatmap(sight, explained).filter(|_| alone || settings.draw_heatmap);
+    let hot = !explained.is_empty() && (alone || settings.draw_heatmap);
+    let tiled = settings.layout == HeatmapLayout::Tiles && !alone;
+    let heatmap = heatmap(sight, explained).filter(|_| hot && !tiled);
     let draw_boxes = settings.draw_boxes && !alone;
     let draw_labels = settings.draw_labels && !alone;
     let marks = (draw_boxes || draw_labels) && !sight.detections.is_empty();
-    if heatmap.is_none() && !marks {
+    if !hot && !marks {
         return Ok(None);
     }
+    // In the order in which objects appeared, which explanations do not change.
+    let mut in_tiles = if hot && tiled {
+        explained.to_vec()
+    } else {
+        vec![]
+    };
+    in_tiles.sort_by_key(|(_, answer)| answer.object);
     let info = &sight.surface.info;
     let (width, height) = sight.size();
     let scale = [width as f32, height as f32, width as f32, height as f32];
     let boxes: Vec<BoxMark> = (sight.detections.iter().enumerate())
         .map(|(index, detection)| BoxMark {
             rect: std::array::from_fn(|edge| detection.rect[edge] * scale[edge]),
-            label: label(detection, index, remarks, manifest),
+            label: (numbered(index, &in_tiles)).unwrap_or_default()
+                + &label(detection, index, remarks, manifest),
             colour: class_colour(detection.class),
             explained: explained.iter().any(|(explained, _)| *explained == index),
         })
         .collect();
     // Without a heatmap there is nothing that the words would be about.
-    let caption = (heatmap.is_some() && draw_labels).then(|| words(explained));
+    let caption = (hot && draw_labels).then(|| words(explained));
+    let maps: Vec<Heatmap> = (in_tiles.iter())
+        .map(|(_, answer)| Heatmap::normalise(answer.map.view(), Scale::Fixed(1.0)))
+        .collect();
+    let tiles: Vec<Tile> = (in_tiles.iter().zip(&maps))
+        .filter_map(|((index, answer), heatmap)| {
+            let mark = boxes.get(*index)?;
+            Some(Tile {
+                picture: &answer.picture,
+                heatmap,
+                rect: answer.rect,
+                label: &mark.label,
+                colour: mark.colour,
+            })
+        })
+        .collect();
     let scene = Scene {
         width,
         height,
         pixel_aspect: f64::from(info.par().numer()) / f64::from(info.par().denom()),
         heatmap: heatmap.as_ref(),
+        tiles: &tiles,
         colours: settings.colour_map.on(info),
         opacity: settings.opacity,
         boxes: &boxes,
@@ -270,6 +297,14 @@ fn draw(
         note: None,
     };
     Overlay::new(&render(&scene), &sight.surface)
+}
+
+/// "2 ": which tile belongs to a detection.
+fn numbered(index: usize, tiles: &[Explained]) -> Option<String> {
+    let place = tiles
+        .iter()
+        .position(|(explained, _)| *explained == index)?;
+    Some(format!("{} ", place + 1))
 }
 
 /// "sheep 0.92", and what events say of it: "sheep 0.92: or horse?".

@@ -95,6 +95,23 @@ impl ColourMap {
     }
 }
 
+/// Where heatmaps are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstSsdCrpLayout")]
+#[repr(i32)]
+pub enum HeatmapLayout {
+    /// Over the video.
+    #[default]
+    #[enum_value(name = "Over the video, each over its object", nick = "together")]
+    Together = 0,
+    /// Beside it.
+    #[enum_value(
+        name = "In tiles along the right edge, each with a close-up of its object as it was explained",
+        nick = "tiles"
+    )]
+    Tiles = 1,
+}
+
 /// What the frames show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstSsdCrpOutput")]

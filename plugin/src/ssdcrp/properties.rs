@@ -204,6 +204,15 @@ fn all() -> Vec<Property> {
                 .build(),
             |s| &mut s.colour_map,
         ),
+        plain(
+            glib::ParamSpecEnum::builder_with_default("layout", default.layout)
+                .nick("Layout")
+                .blurb("Where heatmaps are shown: over the video, or each in a tile of its own")
+                .controllable()
+                .mutable_playing()
+                .build(),
+            |s| &mut s.layout,
+        ),
         switch("draw-boxes", "Draw boxes", "Draw the detections' boxes", |s| &mut s.draw_boxes),
         switch(
             "draw-labels",

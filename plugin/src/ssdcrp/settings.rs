@@ -16,7 +16,7 @@ use ::ssdcrp::ssd::Thresholds;
 use super::events::EventSettings;
 use super::navigation::ClassQuestion;
 use super::selection::ClassNames;
-use super::{ColourMap, Mode, Output, Select};
+use super::{ColourMap, HeatmapLayout, Mode, Output, Select};
 
 /// The values of all properties.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +47,7 @@ pub struct Settings {
     /// Of the heatmap, 0..=1.
     pub opacity: f32,
     pub colour_map: ColourMap,
+    pub layout: HeatmapLayout,
     pub draw_boxes: bool,
     pub draw_labels: bool,
     pub draw_heatmap: bool,
@@ -84,6 +85,7 @@ impl Default for Settings {
             expire_overlay: 1_000_000_000,
             opacity: 1.0,
             colour_map: ColourMap::default(),
+            layout: HeatmapLayout::default(),
             draw_boxes: true,
             draw_labels: true,
             draw_heatmap: true,
@@ -186,8 +188,6 @@ pub struct Asked {
     picked: Option<u64>,
 }
 
-/// A choice that the element makes by itself (`auto`) unless the user names one.
-#[derive(Clone, Debug, PartialEq)]
 impl Asked {
     /// Whether the same detections are to be explained, whatever is asked of them.
     pub fn chooses_like(&self, other: &Self) -> bool {
@@ -196,6 +196,8 @@ impl Asked {
     }
 }
 
+/// A choice that the element makes by itself (`auto`) unless the user names one.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Choice<T> {
     Auto,
     Named(T),

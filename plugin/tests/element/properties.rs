@@ -23,6 +23,10 @@ fn properties_have_their_documented_defaults() {
         element.property::<gstssdcrp::ColourMap>("colour-map"),
         gstssdcrp::ColourMap::RedBlue
     );
+    assert_eq!(
+        element.property::<gstssdcrp::HeatmapLayout>("layout"),
+        gstssdcrp::HeatmapLayout::Together
+    );
     for switch in ["draw-boxes", "draw-labels", "draw-heatmap"] {
         assert!(element.property::<bool>(switch));
     }
@@ -84,6 +88,7 @@ fn values_are_kept() {
         ("expire-overlay", "18446744073709551615"),
         ("opacity", "0.5"),
         ("colour-map", "orange-blue"),
+        ("layout", "tiles"),
         ("draw-boxes", "false"),
         ("draw-labels", "false"),
         ("draw-heatmap", "false"),

@@ -99,6 +99,32 @@ fn several_heatmaps_are_each_in_their_own_place() {
 }
 
 #[test]
+fn tiles_show_each_explanation_apart_and_leave_the_rest_of_the_picture_alone() {
+    let clip = photo("dog");
+    let drawn = |settings: &[(&str, &str)]| {
+        let tiles = [("layout", "tiles"), ("select", "all")];
+        let mut bench = bench(&[&tiles, settings].concat(), &clip);
+        difference(&clip.frame(), &bench.push(clip.frame()), &clip.info)
+    };
+    let lines = [("draw-boxes", "false"), ("draw-labels", "false")];
+    let changed = |change: &[u32], columns: std::ops::Range<usize>| {
+        let inside =
+            |&(index, &change): &(usize, &u32)| columns.contains(&(index % 768)) && change > 0;
+        change.iter().enumerate().filter(inside).count()
+    };
+    let one = drawn(&[&lines[..], &[("max-explanations", "1")]].concat());
+    let three = drawn(&[&lines[..], &[("max-explanations", "3")]].concat());
+    // A tile takes less than a quarter of either side.
+    for change in [&one, &three] {
+        assert_eq!(changed(change, 0..576), 0);
+    }
+    let (one, three) = (changed(&one, 576..768), changed(&three, 576..768));
+    assert!(one > 15_000 && three > 2 * one, "{one} {three}");
+    let off = drawn(&[&lines[..], &[("draw-heatmap", "false")]].concat());
+    assert_eq!(changed(&off, 0..768), 0);
+}
+
+#[test]
 fn of_two_names_for_one_box_the_better_one_is_drawn() {
     let clip = photo("person");
     let drawn = |label: &str| {
@@ -224,16 +250,6 @@ fn keys_turn_the_question_from_the_class_to_the_box_and_back() {
     assert_eq!(bench.element.property::<String>("contrast"), "runner-up");
 }
 
-/// The user does something in the window, which must be heard upstream too.
-fn user(bench: &mut Bench, event: &NavigationEvent) {
-    while bench.harness.try_pull_upstream_event().is_some() {}
-    bench.harness.push_upstream_event(event.clone().build());
-    let mut upstream = std::iter::from_fn(|| bench.harness.try_pull_upstream_event());
-    assert!(
-        upstream.any(|event| event.type_() == gst::EventType::Navigation),
-        "the event did not go on"
-    );
-}
 #[test]
 fn a_key_turns_the_contrast() {
     let clip = photo("dog");
@@ -272,3 +288,13 @@ fn an_explanation_stays_with_its_object_until_another_is_clearly_better() {
     assert!(not_the_best > 0, "the best is another person now and then");
 }
 
+/// The user does something in the window, which must be heard upstream too.
+fn user(bench: &mut Bench, event: &NavigationEvent) {
+    while bench.harness.try_pull_upstream_event().is_some() {}
+    bench.harness.push_upstream_event(event.clone().build());
+    let mut upstream = std::iter::from_fn(|| bench.harness.try_pull_upstream_event());
+    assert!(
+        upstream.any(|event| event.type_() == gst::EventType::Navigation),
+        "the event did not go on"
+    );
+}
