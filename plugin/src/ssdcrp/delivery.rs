@@ -43,37 +43,46 @@ impl Overlay {
             Self::Attached(_) => surface.attached,
         }
     }
+}
 
-    /// Delivers it, `visibility` (0..=1) of it, with a buffer whose frame is as `info` says.
-    ///
-    /// # Errors
-    /// The frame cannot be written, or as [`PreparedOverlay::blend`].
-    pub fn deliver(
-        &self,
-        buffer: &mut gst::BufferRef,
-        info: &VideoInfo,
-        visibility: f32,
-    ) -> Result<()> {
-        match self {
-            Self::Painted(prepared) => {
+/// Delivers overlays with a buffer whose frame is as `info` says, later ones over earlier ones, of each the part of its opacity
+/// (0..=1) that stands beside it. All are painted or all are attached.
+///
+/// # Errors
+/// The frame cannot be written, or as [`PreparedOverlay::blend`].
+pub fn deliver(
+    overlays: &[(&Overlay, f32)],
+    buffer: &mut gst::BufferRef,
+    info: &VideoInfo,
+) -> Result<()> {
+    let mut attached = Vec::new();
+    for &(overlay, visibility) in overlays {
+        match overlay {
+            Overlay::Painted(prepared) => {
                 let mut frame = VideoFrameRef::from_buffer_ref_writable(buffer, info)
                     .context("the frame cannot be written to")?;
                 match (255.0 * visibility).round() as u8 {
-                    u8::MAX => prepared.blend(&mut frame),
-                    share => prepared.faded(share).blend(&mut frame),
+                    u8::MAX => prepared.blend(&mut frame)?,
+                    share => prepared.faded(share).blend(&mut frame)?,
                 }
             }
-            Self::Attached(composition) => {
-                if visibility < 1.0 {
-                    let faded = faded(composition, visibility)?;
-                    VideoOverlayCompositionMeta::add(buffer, &faded);
-                } else {
-                    VideoOverlayCompositionMeta::add(buffer, composition);
-                }
-                Ok(())
+            Overlay::Attached(composition) if visibility < 1.0 => {
+                attached.push(faded(composition, visibility)?);
             }
+            Overlay::Attached(composition) => attached.push(composition.clone()),
         }
     }
+    match &attached[..] {
+        [] => {}
+        [one] => drop(VideoOverlayCompositionMeta::add(buffer, one)),
+        // A sink looks at one composition, whose rectangles it knows from the frame before.
+        several => {
+            let rectangles: Vec<_> = several.iter().flat_map(|one| one.iter()).collect();
+            let all = VideoOverlayComposition::new(&rectangles)?;
+            VideoOverlayCompositionMeta::add(buffer, &all);
+        }
+    }
+    Ok(())
 }
 
 /// The same composition, `visibility` (0..=1) of it.

@@ -471,19 +471,18 @@ impl SsdCrp {
             blank::clear(&mut writable(buffer, surface)?)?;
         }
         if let Some(outcome) = &state.shown {
-            outcome.deliver(buffer, surface, visible(outcome))?;
+            let ages = [Some(outcome.stamp), outcome.explained];
+            let ages = ages.map(|then| then.and_then(|then| then.age(stamp)));
+            let note = match settings.draw_age && !alone {
+                true => state.age.of(ages, surface)?,
+                false => None,
+            };
+            outcome.deliver(buffer, surface, visible(outcome), note)?;
         }
         if alone {
-            return blank::straighten(&mut writable(buffer, surface)?);
+            blank::straighten(&mut writable(buffer, surface)?)?;
         }
-        match &state.shown {
-            Some(outcome) if settings.draw_age => {
-                let ages = [Some(outcome.stamp), outcome.explained];
-                let ages = ages.map(|then| then.and_then(|then| then.age(stamp)));
-                state.age.draw(&mut writable(buffer, surface)?, ages)
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 }
 

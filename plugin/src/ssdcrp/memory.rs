@@ -12,15 +12,14 @@ use ::ssdcrp::ssd::nms::intersection_over_union;
 use ::ssdcrp::ssd::{Detection, Manifest};
 use anyhow::{Context, Result};
 
-use super::Output;
-use super::delivery::Overlay;
+use super::delivery::{Overlay, deliver};
 use super::events::Raised;
 use super::explaining::{Answer, Round};
 use super::negotiation::Surface;
 use super::picking::Placed;
 use super::results::{Region, Stamp};
-use super::{HeatmapLayout, Output};
 use super::sight::Sight;
+use super::{HeatmapLayout, Output};
 
 /// What is shown on frames and attached to them.
 #[derive(Debug)]
@@ -50,20 +49,21 @@ impl Outcome {
             && (self.overlay.as_ref()).is_none_or(|overlay| overlay.fits(surface))
     }
 
-    /// Gives everything to a buffer that is for `surface`, which it fits: the overlay, `visibility` (0..=1) of it, and a meta
-    /// for each detection.
+    /// Gives everything to a buffer that is for `surface`, which it fits: the overlay, `visibility` (0..=1) of it, with a note over
+    /// it, and a meta for each detection.
     ///
     /// # Errors
-    /// As [`Overlay::deliver`].
+    /// As [`deliver`].
     pub fn deliver(
         &self,
         buffer: &mut gst::BufferRef,
         surface: &Surface,
         visibility: f32,
+        note: Option<&Overlay>,
     ) -> Result<()> {
-        if let Some(overlay) = &self.overlay {
-            overlay.deliver(buffer, &surface.info, visibility)?;
-        }
+        let overlay = self.overlay.as_ref().map(|overlay| (overlay, visibility));
+        let overlays = overlay.into_iter().chain(note.map(|note| (note, 1.0)));
+        deliver(&overlays.collect::<Vec<_>>(), buffer, &surface.info)?;
         for (id, region) in (0..).zip(&self.regions) {
             region.attach(buffer, id);
         }

@@ -142,6 +142,40 @@ fn a_composited_overlay_fades_too() {
 }
 
 #[test]
+fn the_age_is_composited_too() {
+    let clip = person("I420");
+    let settings = [
+        ("mode", "every-frame"),
+        ("detect-interval", "18446744073709551615"),
+        ("draw-age", "true"),
+    ];
+    let mut bench = before_sink(&settings, &clip, true);
+    let mut at = |ms: u64| {
+        let mut frame = clip.frame();
+        frame.make_mut().set_pts(ms * gst::ClockTime::MSECOND);
+        let out = bench.push(frame);
+        assert!(same_bytes(&out, &clip.frame()), "the frame was painted");
+        overlay(&out).unwrap()
+    };
+    let (now, soon, later) = (at(0), at(90), at(730));
+    for composition in [&now, &soon, &later] {
+        assert_eq!(composition.n_rectangles(), 2, "results, and the note");
+    }
+    let numbers = |composition: &VideoOverlayComposition| {
+        [0, 1].map(|index| composition.rectangle(index).unwrap().seqnum())
+    };
+    assert_eq!(
+        numbers(&now),
+        numbers(&soon),
+        "a sink need not upload them again"
+    );
+    assert_eq!(numbers(&now)[0], numbers(&later)[0]);
+    assert_ne!(numbers(&now)[1], numbers(&later)[1]);
+    let (x, y, width, height) = later.rectangle(1).unwrap().render_rectangle();
+    assert!(x >= 0 && y >= 0 && width < 332 && height < 50);
+}
+
+#[test]
 fn a_sink_that_takes_the_caps_but_does_not_composite_gets_painted_frames() {
     let clip = person("I420");
     let settings = [("mode", "every-frame")];
@@ -171,6 +205,27 @@ fn the_way_is_found_anew_when_the_caps_change() {
         .set_sink_caps_str(&format!("video/x-raw({FEATURES}); video/x-raw"));
     let out = bench.push(second.frame());
     assert!(overlay(&out).is_some() && same_bytes(&out, &second.frame()));
+}
+
+#[test]
+fn a_frame_that_others_hold_is_copied_only_to_be_painted() {
+    let clip = person("I420");
+    let settings = [("mode", "every-frame")];
+    let (frame, expected) = (clip.frame(), clip.frames[0].copy_deep().unwrap());
+    let address = memory(&frame);
+    let out = before_sink(&settings, &clip, true).push(frame.clone());
+    assert!(overlay(&out).is_some() && memory(&out) == address);
+    let out = Bench::new(&settings, &clip).push(frame.clone());
+    assert!(memory(&out) != address && !same_bytes(&out, &expected));
+    assert!(
+        same_bytes(&frame, &expected),
+        "what others hold stays as it is"
+    );
+    // Nobody else holds this one.
+    let own = frame.copy_deep().unwrap();
+    let address = memory(&own);
+    let out = Bench::new(&settings, &clip).push(own);
+    assert!(memory(&out) == address && !same_bytes(&out, &expected));
 }
 
 #[test]
