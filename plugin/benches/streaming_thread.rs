@@ -3,7 +3,10 @@
 //! Frames of the footage, at their own size and enlarged to 1080p, go through `ssdcrp` in live mode at the pace of a
 //! camera, and for comparison through `identity` and through a `textoverlay` that writes a line. All take turns, round by
 //! round, so that a noisy machine disturbs them alike. A frame's time is what pushing it into the element takes until it
-//! has come out: the delay that the element adds. Frames are writable, as a decoder's that keeps none of them are.
+//! has come out: the delay that the element adds, which in live mode must not exceed the interval between frames.
+//!
+//! Frames are writable, as a decoder's that keeps none of them are. Where they are `shared`, as behind a `tee`, the element has
+//! to copy what it paints into; where the overlay is `attached`, for a sink that composites, it has not.
 //!
 //! `ROUNDS` (default 3) and `DURATION` (default 2) set how often, and for how many seconds, each takes its turn.
 
@@ -11,17 +14,44 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use gst::MetaAPI;
 use gst::prelude::*;
 use gst_check::Harness;
+use gst_video::{
+    CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION as COMPOSITION, VideoOverlayCompositionMeta,
+};
 
 /// Width, height and frames per second.
 const VIDEOS: [(u32, u32, u32); 2] = [(768, 576, 25), (1920, 1080, 30)];
 const FORMATS: [&str; 3] = ["I420", "NV12", "BGRx"];
-/// As of a launch line, with the name of the pad that takes the video.
-const ELEMENTS: [(&str, &str); 3] = [
-    ("identity", "sink"),
-    ("textoverlay text=sheep", "video_sink"),
-    ("ssdcrp threads=2", "sink"),
+
+/// One element and the way that frames take through it.
+#[derive(Clone, Copy, PartialEq)]
+struct Case {
+    /// As of a launch line.
+    line: &'static str,
+    /// The name of the pad that takes the video.
+    pad: &'static str,
+    way: Way,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Plain,
+    Shared,
+    Attached,
+}
+
+const fn case(line: &'static str, pad: &'static str, way: Way) -> Case {
+    Case { line, pad, way }
+}
+
+const CASES: [Case; 5] = [
+    case("identity", "sink", Way::Plain),
+    case("textoverlay text=sheep", "video_sink", Way::Plain),
+    case("ssdcrp", "sink", Way::Plain),
+    case("ssdcrp", "sink", Way::Shared),
+    case("ssdcrp", "sink", Way::Attached),
 ];
 
 fn main() -> Result<()> {
@@ -35,9 +65,12 @@ fn main() -> Result<()> {
                 "video/x-raw,format={format},width={width},height={height},framerate={rate}/1,pixel-aspect-ratio=1/1"
             );
             let frames = frames(&caps)?;
-            for (line, pad) in ELEMENTS {
-                let name = format!("{width}x{height} {format:5} {line}");
-                rows.push(Row::new(name, line, pad, &caps, &frames, rate)?);
+            for case in CASES {
+                let name = format!("{width}x{height} {format:5} {}{}", case.line, case.way);
+                // Copies cost the same in every format.
+                if case.way == Way::Plain || format == FORMATS[0] {
+                    rows.push(Row::new(name, case, &caps, &frames, rate)?);
+                }
             }
         }
     }
@@ -47,11 +80,21 @@ fn main() -> Result<()> {
         }
     }
     println!(
-        "{:42} {:>8} {:>17} {:>8} {:>11} {:>9} {:>6}",
-        "", "median", "10 to 90 %", "most", "frames", "explained", "CPU"
+        "{:40} {:>8} {:>17} {:>8} {:>8} {:>11} {:>9} {:>6}",
+        "", "median", "10 to 90 %", "most", "interval", "frames", "explained", "CPU"
     );
     rows.iter_mut().for_each(Row::report);
     Ok(())
+}
+
+impl std::fmt::Display for Way {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "",
+            Self::Shared => ", shared",
+            Self::Attached => ", attached",
+        })
+    }
 }
 
 fn setting(name: &str, default: u64) -> Result<u64> {
@@ -96,6 +139,7 @@ fn frames(caps: &str) -> Result<Vec<gst::Buffer>> {
 /// One element, fed with one kind of video.
 struct Row {
     name: String,
+    way: Way,
     harness: Harness,
     bus: gst::Bus,
     frames: Vec<gst::Buffer>,
@@ -113,19 +157,26 @@ struct Row {
 impl Row {
     fn new(
         name: String,
-        line: &str,
-        pad: &str,
+        case: Case,
         caps: &str,
         frames: &[gst::Buffer],
         rate: u32,
     ) -> Result<Self> {
-        let element = gst::parse::launch(line)?;
+        let element = gst::parse::launch(case.line)?;
         let bus = gst::Bus::new();
         element.set_bus(Some(&bus));
-        let mut harness = Harness::with_element(&element, Some(pad), Some("src"));
+        let mut harness = Harness::with_element(&element, Some(case.pad), Some("src"));
+        if case.way == Way::Attached {
+            harness.set_sink_caps_str(&format!(
+                "video/x-raw(memory:SystemMemory, {COMPOSITION}); video/x-raw"
+            ));
+            let composition = <VideoOverlayCompositionMeta as MetaAPI>::meta_api();
+            harness.add_propose_allocation_meta(composition, None);
+        }
         harness.set_src_caps(caps.parse()?);
         let mut row = Self {
             name,
+            way: case.way,
             harness,
             bus,
             frames: frames.to_vec(),
@@ -156,12 +207,14 @@ impl Row {
             frame_mut.set_pts(self.next * time);
             frame_mut.set_duration(time);
             self.next += 1;
+            let held = (self.way == Way::Shared).then(|| frame.clone());
             let pushed = Instant::now();
             self.harness.push(frame)?;
             self.times.push(pushed.elapsed().as_secs_f64() * 1e3);
             while self.harness.try_pull().is_some() {
                 self.came_out += 1;
             }
+            drop(held);
             due += self.interval;
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
@@ -185,12 +238,13 @@ impl Row {
         self.times.sort_by(f64::total_cmp);
         let part = |share: f64| self.times[((self.times.len() - 1) as f64 * share) as usize];
         println!(
-            "{:42} {:5.2} ms {:6.2} to {:5.2} ms {:5.2} ms {:4} of {:4} {:5.1} /s {:4.0} %",
+            "{:40} {:5.2} ms {:6.2} to {:5.2} ms {:5.2} ms {:5.1} ms {:4} of {:4} {:5.1} /s {:4.0} %",
             self.name,
             part(0.5),
             part(0.1),
             part(0.9),
             part(1.0),
+            self.interval.as_secs_f64() * 1e3,
             self.came_out,
             self.times.len(),
             self.results as f64 / self.wall.as_secs_f64(),
