@@ -1,9 +1,24 @@
 //! What happens a thousand times must leave nothing behind: no GStreamer object, which the tracer `leaks` tells at the end of
 //! a process, and no memory.
+//!
+//! Loading the model that is built in takes nearly all of a start's time, and is the same each time; so most starts, and all else,
+//! are with a network of 27 KB that finds something in every picture, of which a copy left behind would show all the same.
 
 use gst::prelude::*;
 
 use super::support::*;
+
+/// With the small network.
+const SMALL: [(&str, &str); 2] = [
+    (
+        "model-file",
+        concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../tests/golden/yolo/yolo.onnx"
+        ),
+    ),
+    ("score-threshold", "0.05"),
+];
 
 /// Runs a test of this module in a process of its own, under the tracer.
 fn traced(test: &str) {
@@ -40,19 +55,21 @@ fn memory() -> f64 {
     line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
 }
 
-/// Does something `count` times. After the first tenth, by when every network is compiled, memory must not grow any more.
+/// Does something `count` times. After the first tenth, by when every network is compiled, memory goes up and down; what is left
+/// behind shows where it is lowest, which must not rise from the first half to the second.
 fn again_and_again(count: usize, mut what: impl FnMut(usize)) {
-    let warm = count / 10;
-    let mut before = 0.0;
+    let mut lowest = [f64::INFINITY; 2];
     for index in 0..count {
-        if index == warm {
-            before = memory();
-        }
         what(index);
+        if index >= count / 10 {
+            let half = &mut lowest[index * 2 / count];
+            *half = half.min(memory());
+        }
     }
-    let grown = memory() - before;
+    let [before, after] = lowest;
+    let grown = after - before;
     eprintln!("{count} times: {before:.0} MiB, grown by {grown:.1}");
-    assert!(grown < 16.0, "{grown} MiB more than {before}");
+    assert!(grown < 8.0, "{grown} MiB more than {before}");
 }
 
 #[test]
@@ -65,16 +82,19 @@ fn a_thousand_starts_leave_nothing_behind() {
 fn traced_starts() {
     {
         let clip = photo("dog");
-        let mut bench = Bench::new(&[], &clip);
-        again_and_again(1000, |index| {
-            bench.element.set_state(gst::State::Null).unwrap();
-            bench.harness.play();
-            if index % 100 == 0 {
-                bench.harness.set_src_caps(clip.caps());
-                bench.push(clip.frame());
-            }
-            bench.reports();
-        });
+        for (settings, count) in [(&SMALL[..], 950), (&[], 50)] {
+            let settings = [settings, &[("mode", "every-frame")]].concat();
+            let mut bench = Bench::new(&settings, &clip);
+            again_and_again(count, |index| {
+                bench.element.set_state(gst::State::Null).unwrap();
+                bench.harness.play();
+                if index % (count / 10) == 0 {
+                    bench.harness.set_src_caps(clip.caps());
+                    assert!(!regions(&bench.push(clip.frame())).is_empty());
+                }
+                bench.reports();
+            });
+        }
     }
     end();
 }
@@ -97,12 +117,12 @@ fn traced_caps() {
         ]
         .map(|caps| converted(&clip, &caps.parse().unwrap()));
         let settings = [("mode", "every-frame"), ("draw-age", "true")];
-        let mut bench = Bench::new(&settings, &clip);
+        let mut bench = Bench::new(&[&SMALL[..], &settings].concat(), &clip);
         again_and_again(200, |index| {
             let clip = &clips[index % clips.len()];
             bench.harness.set_src_caps(clip.caps());
-            bench.push(clip.frame());
-            bench.reports();
+            assert!(!regions(&bench.push(clip.frame())).is_empty());
+            assert!(!explanations(&bench.reports()[0]).is_empty());
         });
     }
     end();
@@ -118,8 +138,11 @@ fn two_hundred_seeks_leave_nothing_behind() {
 fn traced_seeks() {
     init();
     {
+        let small = SMALL
+            .map(|(name, value)| format!("{name}={value}"))
+            .join(" ");
         let pipeline = format!(
-            "filesrc location={} ! decodebin ! videoconvert ! ssdcrp mode=every-frame ! appsink name=sink sync=false max-buffers=1",
+            "filesrc location={} ! decodebin ! videoconvert ! ssdcrp mode=every-frame {small} ! appsink name=sink sync=false max-buffers=1",
             cached("footage/vtest.avi").display()
         );
         let pipeline = gst::parse::launch(&pipeline)
