@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every script of pipelines/ in a real gst-launch-1.0, on a few frames of real footage, and looks at the result.
 # Usage: tests/pipelines.sh    GST_PLUGIN_PATH names the folder of the plugin to test; `make test` sets it.
-# In: the footage in the cache folder, tests/rtsp_server.py. Out: a line per check and their number; it ends with 1 at the first that fails.
+# In: the footage in the cache folder, tests/rtsp_server.py, Xvfb and xdotool. Out: a line per check and their number; it ends with 1 at the first that fails.
 set -euo pipefail
 : "${GST_PLUGIN_PATH:?must name the folder of the plugin, e.g. target/debug}"
 cd "$(dirname "$(realpath "$0")")/.."
@@ -10,9 +10,10 @@ footage=${SSDCRP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ssdcrp}/footage/vtest.av
 frame_bytes=$((768 * 576 * 3 / 2)) # a picture of the footage in 4:2:0, so that another format has another size
 
 work=$(mktemp -d)
-camera=''
+camera='' screen=''
 cleanup() {
   [[ -z $camera ]] || kill "$camera" 2>/dev/null || true
+  [[ -z $screen ]] || kill "$screen" 2>/dev/null || true
   rm -rf -- "$work"
 }
 trap cleanup EXIT
@@ -316,6 +317,42 @@ SSDCRP_SINK="jpegenc ! multifilesink location=$work/click-%03d.jpg" \
   succeeds pipelines/webcam-click.sh --frames 10 "$footage" contrast=none
 [[ -s $work/click-000.jpg ]] || fail "webcam-click: no picture"
 ok "webcam-click: pictures arrive"
+
+# A window on a display of its own, a mouse and a keyboard. In the footage's first minute somebody is always in the picture.
+Xvfb -displayfd 7 -screen 0 1024x768x24 -nolisten tcp 7>"$work/display" >"$log" 2>&1 &
+screen=$!
+until_true 60 test -s "$work/display" || fail "no display to click on"
+user() { DISPLAY=:$(<"$work/display") xdotool "$@" >"$work/xdotool" 2>&1 || fail "xdotool $*: $(<"$work/xdotool")"; }
+results=$work/clicked.jsonl
+set -m
+env --default-signal DISPLAY=":$(<"$work/display")" SSDCRP_SINK=ximagesink \
+  pipelines/webcam-click.sh "$footage" select=point results-location="$results" >"$log" 2>&1 &
+pid=$!
+set +m
+user search --sync --onlyvisible --name .
+window=$(head -n 1 "$work/xdotool")
+# pressed: clicks into the middle of what was found last, unless something is explained already.
+pressed() {
+  local place
+  ! grep -q '"explanations"' "$results" || return 0
+  place=$(tail -n 1 "$results" | sed -n 's/.*"x":\([0-9]*\),"y":\([0-9]*\),"width":\([0-9]*\),"height":\([0-9]*\).*/\1 \2 \3 \4/p')
+  [[ -n $place ]] || return 1
+  read -r x y width height <<<"$place"
+  user mousemove --sync --window "$window" $((x + width / 2)) $((y + height / 2)) click 1
+  sleep 2
+  grep -q '"explanations"' "$results"
+}
+until_true 60 test -s "$results" || fail "webcam-click: no results"
+# Nothing is at the point 0, 0, so nothing is explained before the click.
+until_true 60 pressed || fail "webcam-click: a click explains nothing"
+asked_of() { grep -q "\"target\":\"$1" "$results"; }
+asked_of class: || fail "webcam-click: not the class is explained"
+user key --window "$window" t
+until_true 60 asked_of offset:cx || fail "webcam-click: the key t does not turn the question"
+kill -INT -- "-$pid"
+wait "$pid" || fail "webcam-click: exit status $? after Ctrl-C"
+kill "$screen"
+ok "webcam-click: a click in the window explains what is there, and keys turn the question"
 
 export SSDCRP_SINK=fakesink
 refused "GStreamer failed" pipelines/live.sh "$work/text.avi"
