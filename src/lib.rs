@@ -11,6 +11,7 @@
 //! * [`tracking`] finds the same object in successive pictures; [`anchor`] lets its heatmap follow it.
 //! * [`evaluate`] measures how good explanations are.
 //! * [`monitor`] says which detections of a stream look wrong, and which question that raises.
+//! * [`evidence`] keeps such events on the disk, with pictures.
 //! * [`truth`] reads annotations and says what kinds of errors detections are.
 //! * [`report`] makes a page of photos, detections and explanations.
 //! * [`worker`] keeps all of that off the thread that carries a video.
@@ -22,6 +23,7 @@
 pub mod anchor;
 pub mod crp;
 pub mod evaluate;
+pub mod evidence;
 pub mod heatmap;
 pub mod monitor;
 pub mod onnx;

@@ -110,10 +110,15 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
         }
     }
 
-    /// Hands over a job that is done before submitted ones and that none replaces, and returns at once: whether there was room for it in the queue.
-    pub fn queue(&self, job: J) -> bool {
-        let queue = self.queue.as_ref();
-        queue.is_some_and(|queue| queue.try_send(job).is_ok())
+    /// Hands over a job that is done before submitted ones and that none replaces, and returns at once.
+    ///
+    /// # Errors
+    /// There is no room in the queue: the job comes back.
+    pub fn queue(&self, job: J) -> Result<(), J> {
+        match &self.queue {
+            Some(queue) => queue.try_send(job).map_err(TrySendError::into_inner),
+            None => Err(job),
+        }
     }
 
     /// The newest finished result of a submitted or queued job, once.
@@ -284,9 +289,9 @@ mod tests {
         assert_eq!(begins.recv().unwrap(), 1);
         worker.submit(2);
         for job in 10..10 + QUEUE as u32 {
-            assert!(worker.queue(job));
+            worker.queue(job).unwrap();
         }
-        assert!(!worker.queue(99), "there is no more room");
+        assert_eq!(worker.queue(99), Err(99), "there is no more room");
         worker.submit(3);
         for _ in 0..=QUEUE {
             go.send(()).unwrap();

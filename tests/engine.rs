@@ -132,7 +132,7 @@ fn a_rule_that_looks_only_at_weights_loses_no_relevance() -> Result<()> {
     let forward = forward(&model)?;
     let target = class(HORSE, "sheep", Contrast::Mean);
     let flat = "classification=flat,localization=flat,high=flat,low=w2,pixels=w2,add=abs";
-    let explainer = Explainer::new(model.clone(), flat.parse()?, 1)?;
+    let mut explainer = Explainer::new(model.clone(), flat.parse()?, 1)?;
     let diagnosis = explainer.diagnose(&forward, &target)?;
     let whole = diagnosis.layers.first().context("no layers")?.sum;
     let pixels: f64 = diagnosis.relevance.iter().map(|&r| f64::from(r)).sum();

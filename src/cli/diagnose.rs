@@ -67,7 +67,7 @@ impl Diagnose {
             ..predicted
         };
         let composite = composite.map_or_else(|| Composite::of(&seen.model), Ok)?;
-        let explainer = Explainer::new(seen.model.clone(), composite, engine.threads())?;
+        let mut explainer = Explainer::new(seen.model.clone(), composite, engine.threads())?;
         let diagnosis = explainer.diagnose(&seen.forward, &target)?;
 
         if let Some(path) = &self.plot {

@@ -1,4 +1,4 @@
-//! `ssdcrp report`: photos and folders of photos in; one HTML page out that shows what looks wrong and why.
+//! `ssdcrp report`: photos, folders of photos and folders of events in; one HTML page out that shows what looks wrong and why.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use ssdcrp::crp::Composite;
+use ssdcrp::evidence::{LINES, Record, Told};
 use ssdcrp::monitor::Settings;
 use ssdcrp::report::{Options, Reporter};
 use ssdcrp::truth::Truth;
@@ -24,7 +25,7 @@ offsets and edges of its box, and of the classes of --what-if.";
 #[derive(Debug, Args)]
 #[command(after_help = NOTES)]
 pub struct Report {
-    /// JPEG, PNG, or folders with such files in them
+    /// JPEG, PNG, folders with such files in them, or folders of events as the element writes them
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// The page
@@ -39,6 +40,9 @@ pub struct Report {
     /// Compare with annotations: COCO's JSON, an XML file of Pascal VOC or a folder of such; pictures are found by file name, classes by label
     #[arg(long, value_name = "ANNOTATIONS")]
     truth: Option<PathBuf>,
+    /// Of folders of events, take no more than so many, those that look worst
+    #[arg(long, value_name = "EVENTS", default_value_t = 100)]
+    most: usize,
     /// Rules of propagation, as for explain
     #[arg(long, value_name = "NAME")]
     composite: Option<String>,
@@ -51,9 +55,9 @@ impl Report {
     pub fn run(&self, engine: &Engine) -> Result<()> {
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
         output::check_is_file_name(&self.output)?;
-        let photos = self.photos()?;
-        for photo in &photos {
-            output::check_is_not(&self.output, photo)?;
+        let inputs = self.inputs()?;
+        for input in &inputs {
+            output::check_is_not(&self.output, &input.picture)?;
         }
         let model = engine.model()?;
         let classes = |names: &[String]| -> Result<Vec<usize>> {
@@ -67,9 +71,9 @@ impl Report {
             .map(|path| Truth::read(path, &model.manifest.labels))
             .transpose()?;
         if let Some(truth) = &truth {
-            let is_known = |photo: &PathBuf| truth.of(&photo.to_string_lossy()).is_some();
+            let is_known = |input: &Input| truth.of(&input.picture.to_string_lossy()).is_some();
             ensure!(
-                photos.iter().any(is_known),
+                inputs.iter().any(is_known),
                 "the annotations are of none of these photos: file names have to agree"
             );
         }
@@ -85,17 +89,26 @@ impl Report {
         let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
         let mut reporter = Reporter::new(model, composite, engine.threads(), options)?;
 
-        let bar = progress(photos.len(), "looked at")?;
-        for path in &photos {
-            bar.set_message(path.display().to_string());
-            let name = path.file_name().unwrap_or(path.as_os_str());
-            let seen = photo::read(path)?;
-            reporter
-                .look(name.to_string_lossy().into_owned(), &seen)
-                .with_context(|| format!("cannot use {}", path.display()))?;
+        let bar = progress(inputs.len(), "looked at")?;
+        let mut failures = Vec::new();
+        for input in &inputs {
+            bar.set_message(input.picture.display().to_string());
+            if let Err(error) = input.look(&mut reporter) {
+                reporter.leave_out(format!("{error:#}"));
+                failures.push(error);
+            }
             bar.inc(1);
         }
         bar.finish_and_clear();
+        let seen = inputs.len() - failures.len();
+        if seen == 0
+            && let Some(error) = failures.pop()
+        {
+            return Err(error);
+        }
+        for failure in &failures {
+            eprintln!("ssdcrp: left out: {failure:#}");
+        }
 
         let objects = reporter.objects();
         let bar = progress(objects, "explained")?;
@@ -106,30 +119,102 @@ impl Report {
         bar.finish_and_clear();
         output::write_text(&self.output, &page.html()?)?;
         output::print(&format!(
-            "{objects} objects in {} photos; written: {}\n",
-            photos.len(),
+            "{objects} objects in {seen} photos{}; written: {}\n",
+            match failures.len() {
+                0 => String::new(),
+                left_out => format!(", {left_out} left out"),
+            },
             self.output.display()
         ))
     }
 
-    /// Files as named, and of folders what looks like a picture, by name.
-    fn photos(&self) -> Result<Vec<PathBuf>> {
-        let mut photos = Vec::new();
-        for input in &self.inputs {
-            if input.is_dir() {
-                let found = pictures(input)?;
+    /// Files as named, of folders what looks like a picture, by name, and of folders of events the frames of the worst.
+    fn inputs(&self) -> Result<Vec<Input>> {
+        let mut inputs = Vec::new();
+        for path in &self.inputs {
+            if path.join(LINES).is_file() {
+                inputs.extend(frames(path, self.most)?);
+            } else if path.is_dir() {
+                let found = pictures(path)?;
                 ensure!(
                     !found.is_empty(),
                     "there is no JPEG or PNG in {}",
-                    input.display()
+                    path.display()
                 );
-                photos.extend(found);
+                inputs.extend(found.into_iter().map(Input::photo));
             } else {
-                photos.push(input.clone());
+                inputs.push(Input::photo(path.clone()));
             }
         }
-        Ok(photos)
+        Ok(inputs)
     }
+}
+
+/// A picture that is reported.
+struct Input {
+    picture: PathBuf,
+    /// What the page calls it.
+    name: String,
+    /// What was raised in it; a photo has none.
+    events: Vec<Told>,
+}
+
+impl Input {
+    fn photo(picture: PathBuf) -> Self {
+        let name = picture.file_name().unwrap_or(picture.as_os_str());
+        Self {
+            name: name.to_string_lossy().into_owned(),
+            picture,
+            events: Vec::new(),
+        }
+    }
+
+    fn look(&self, reporter: &mut Reporter) -> Result<()> {
+        let picture = photo::read(&self.picture)?;
+        let name = self.name.clone();
+        let seen = if self.events.is_empty() {
+            reporter.look(name, &picture)
+        } else {
+            reporter.recall(name, &picture, &self.events)
+        };
+        seen.with_context(|| format!("cannot use {}", self.picture.display()))
+    }
+}
+
+/// Frames of a folder of events: those of the `most` severe ones, events of one frame together.
+fn frames(folder: &Path, most: usize) -> Result<Vec<Input>> {
+    let mut records = Record::all_in(folder)?;
+    ensure!(
+        !records.is_empty(),
+        "no event is kept in {}",
+        folder.display()
+    );
+    records.sort_by(|a, b| b.event.severity.total_cmp(&a.event.severity));
+    records.truncate(most);
+    records.sort_by_key(|record| record.id);
+    let mut frames: Vec<Input> = Vec::new();
+    let mut last = None;
+    for record in records {
+        let time = record.event.running_time;
+        // Two runs may have a frame at the same time, but not within the same second.
+        let place = time.map(|time| (time, record.recorded.clone()));
+        if place.is_some()
+            && place == last
+            && let Some(frame) = frames.last_mut()
+        {
+            frame.events.push(record.event);
+            continue;
+        }
+        last = place;
+        let picture = record.frame_in(folder);
+        let at = time.map(|time| format!(" at {:.1} s", time as f64 / 1e9));
+        frames.push(Input {
+            name: format!("{}{}", record.frame, at.unwrap_or_default()),
+            picture,
+            events: vec![record.event],
+        });
+    }
+    Ok(frames)
 }
 
 fn pictures(folder: &Path) -> Result<Vec<PathBuf>> {

@@ -19,14 +19,23 @@ use crate::ssd::{Forward, Head, Model};
 /// Explanation networks that are kept, the most recently used ones; each holds the model's weights once or twice.
 const KEPT_NETWORKS: usize = 4;
 
+/// A compiled explanation network.
+struct Compiled {
+    /// The head tensor at which relevance enters.
+    tensor: String,
+    /// The layers whose relevance comes out beside that of the pixels; for an explanation alone, none.
+    layers: Vec<String>,
+    network: Network,
+}
+
 /// Explains the outputs of one model under one composite.
 pub struct Explainer {
     model: Arc<Model>,
     composite: Composite,
     types: LayerTypes,
     threads: usize,
-    /// By head tensor, the most recently used last.
-    networks: Vec<(String, Network)>,
+    /// The most recently used last.
+    networks: Vec<Compiled>,
 }
 
 /// The answer to a target.
@@ -153,7 +162,7 @@ impl Explainer {
         let batch = self.batch(tensor, seeds)?;
         let image: ArrayViewD<f32> = forward.input.tensor.view().into_dyn();
         let model = self.model.clone();
-        let network = self.network(tensor)?;
+        let network = self.network(tensor, &[])?;
         let seed = seed_name(tensor);
         let started = Instant::now();
         let outputs =
@@ -165,13 +174,14 @@ impl Explainer {
         Ok((relevance, took))
     }
 
-    /// Explains one target and keeps the relevance of every layer on the way. The graph is compiled for this one call.
+    /// Explains one target and keeps the relevance of every layer on the way.
     ///
     /// # Errors
     /// As [`Explainer::explain`].
-    pub fn diagnose(&self, forward: &Forward, target: &Target) -> Result<Diagnosis> {
+    pub fn diagnose(&mut self, forward: &Forward, target: &Target) -> Result<Diagnosis> {
         let question = target.ask(&self.model, &self.composite, forward)?;
-        let graph = &self.model.graph;
+        let model = self.model.clone();
+        let graph = &model.graph;
         let tensor = question.seed.tensor.as_str();
         let layers: Vec<&str> = graph
             .ancestors([tensor])
@@ -181,15 +191,12 @@ impl Explainer {
             .filter(|output| self.types.contains_key(*output))
             .collect();
         let composite = self.composite_at(tensor);
-        let compiled = compile(graph, &self.types, &composite, &[tensor], &layers)?;
-        let mut network = Network::load(&compiled.model, self.threads)?;
         let batch = self.batch(tensor, &[&question.seed])?;
         let image: ArrayViewD<f32> = forward.input.tensor.view().into_dyn();
         let seed = seed_name(tensor);
-        let mut outputs = network.run(&[
-            (&self.model.input_name, image),
-            (&seed, batch.view().into_dyn()),
-        ])?;
+        let network = self.network(tensor, &layers)?;
+        let mut outputs =
+            network.run(&[(&model.input_name, image), (&seed, batch.view().into_dyn())])?;
         ensure!(
             outputs.len() == layers.len() + 1,
             "the network has other outputs than layers"
@@ -234,23 +241,30 @@ impl Explainer {
         }
     }
 
-    fn network(&mut self, tensor: &str) -> Result<&mut Network> {
-        match self.networks.iter().position(|(name, _)| name == tensor) {
+    /// The network for relevance that enters at `tensor`, with that of `layers` as further outputs.
+    fn network(&mut self, tensor: &str, layers: &[&str]) -> Result<&mut Network> {
+        let is_it = |kept: &Compiled| kept.tensor == tensor && kept.layers == layers;
+        match self.networks.iter().position(is_it) {
             Some(index) => {
                 let kept = self.networks.remove(index);
                 self.networks.push(kept);
             }
             None => {
                 let composite = self.composite_at(tensor);
-                let graph = compile(&self.model.graph, &self.types, &composite, &[tensor], &[])?;
-                let network = Network::load(&graph.model, self.threads)?;
+                let graph = &self.model.graph;
+                let compiled = compile(graph, &self.types, &composite, &[tensor], layers)?;
+                let network = Network::load(&compiled.model, self.threads)?;
                 if self.networks.len() == KEPT_NETWORKS {
                     self.networks.remove(0);
                 }
-                self.networks.push((tensor.to_owned(), network));
+                self.networks.push(Compiled {
+                    tensor: tensor.to_owned(),
+                    layers: layers.iter().map(ToString::to_string).collect(),
+                    network,
+                });
             }
         }
-        let (_, network) = self.networks.last_mut().context("no network is kept")?;
-        Ok(network)
+        let kept = self.networks.last_mut().context("no network is kept")?;
+        Ok(&mut kept.network)
     }
 }

@@ -9,8 +9,8 @@ use crate::ssd::manifest::Offset;
 
 /// Boxes that a course is drawn through at least, and at most.
 const FEWEST: usize = 5;
-const MOST: usize = 8;
-/// Older ones say nothing about now.
+const MOST: usize = 60;
+/// Older ones say nothing about now. A walker takes two steps in that time, so that legs which swing the box's sides are usual.
 pub(super) const OLDEST: Duration = Duration::from_secs(2);
 /// Over a gap longer than so many times the usual one a course leads nowhere.
 const GAP: u32 = 3;
@@ -41,7 +41,7 @@ impl Course {
         self.boxes.clear();
     }
 
-    /// How far `rect` is off the course at `time`, as a share of the expected box's size, and which output of the network that is: the offset where two opposite edges
+    /// How far `rect` is off the course at `time`, as a share of the expected box's size (the square root of its area), and which output of the network that is: the offset where two opposite edges
     /// move together, else the edge. `None` where the course is too short or was interrupted, or its box has no size.
     pub fn deviation(&self, time: Duration, rect: [f32; 4]) -> Option<(f32, TargetOutput)> {
         let ((first, _), (last, _)) = (self.boxes.front()?, self.boxes.back()?);
@@ -51,14 +51,16 @@ impl Course {
         }
         let lines = [0, 1, 2, 3].map(|edge| self.line(time, edge));
         let expected = lines.map(|(expected, _)| expected);
-        let size = [expected[2] - expected[0], expected[3] - expected[1]];
-        if !size.iter().all(|&size| size > 0.0) {
+        let [width, height] = [0, 1].map(|axis| expected[axis + 2] - expected[axis]);
+        if width <= 0.0 || height <= 0.0 {
             return None;
         }
+        // One size for both: a tenth of a standing person's height is a third of their width, and no more wrong for that.
+        let size = (width * height).sqrt();
         let shift = [0, 1, 2, 3].map(|edge: usize| {
             let off = rect[edge] - expected[edge];
             let is_usual = off.abs() <= USUAL * lines[edge].1;
-            if is_usual { 0.0 } else { off / size[edge % 2] }
+            if is_usual { 0.0 } else { off / size }
         });
         let axes = [
             (

@@ -15,8 +15,8 @@ pub struct Settings {
     pub class_flicker: Option<Duration>,
     /// The class ids that may be there; off by default.
     pub expected_classes: Option<BTreeSet<usize>>,
-    /// The box jumps where an edge, the centre or the size is off the course of the last boxes by more than this share of the box's own size. Boxes of
-    /// small walking people are off by a third of their width every few seconds.
+    /// The box jumps where an edge, the centre or the size is off the course of the last boxes by more than this share of the box's own size, which is the square
+    /// root of its area. The legs of walking people move the sides of their boxes by a third of it.
     pub box_jitter: Option<f32>,
     /// Two boxes of one class are on one object where the smaller one lies in the larger one by at least this share of its area, 0..=1.
     pub fragment: Option<f32>,
@@ -24,10 +24,10 @@ pub struct Settings {
     pub merge: Option<f32>,
     /// A score below it is a low one. Detections have a threshold of their own, so the two limit a band.
     pub low_confidence: Option<f32>,
-    /// What is wrong with a single frame is raised when so many sightings of the object in a row show it; at least 1. What changes from one frame to the next,
-    /// class and box, is raised at once.
-    pub confirm: usize,
-    /// After an event, the same kind is not raised again for the same object for so long.
+    /// What is wrong with a single frame is raised when all sightings of the object have shown it for so long. What changes from one frame to the next, class and
+    /// box, is raised at once.
+    pub confirm: Duration,
+    /// After an event, the same kind is not raised again for the same object before it was not suspected for so long: what stays wrong is said once.
     pub cooldown: Duration,
 }
 
@@ -41,7 +41,7 @@ impl Default for Settings {
             fragment: Some(0.8),
             merge: Some(0.65),
             low_confidence: Some(0.55),
-            confirm: 3,
+            confirm: Duration::from_millis(300),
             cooldown: Duration::from_secs(10),
         }
     }
@@ -51,7 +51,7 @@ impl Settings {
     /// For pictures that have nothing to do with each other: one sighting is all there is.
     pub fn for_stills() -> Self {
         Self {
-            confirm: 1,
+            confirm: Duration::ZERO,
             ..Self::default()
         }
     }

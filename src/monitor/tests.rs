@@ -120,18 +120,22 @@ fn sure_objects_on_their_way_raise_nothing() {
 }
 
 #[test]
-fn a_near_runner_up_is_asked_about_when_it_stays_and_again_after_the_cooldown() {
+fn a_near_runner_up_is_asked_about_when_it_stays_and_again_when_it_comes_back() {
     let doubtful = Detection {
         runner_up: Some((CAT, 0.5)),
         ..seen(DOG, 0.9, HERE)
     };
     let sure = seen(DOG, 0.9, HERE);
-    let mut frames = vec![vec![sure], vec![doubtful.clone()], vec![doubtful.clone()]];
-    frames.push(vec![seen(DOG, 0.9, HERE)]);
-    frames.extend(std::iter::repeat_n(vec![doubtful], 120));
+    let mut frames = vec![vec![sure.clone()]];
+    frames.extend(std::iter::repeat_n(vec![doubtful.clone()], 3));
+    frames.push(vec![sure.clone()]);
+    // 0.3 seconds later it has stayed, for twenty seconds it stays so, and for ten it does not.
+    frames.extend(std::iter::repeat_n(vec![doubtful.clone()], 200));
+    frames.extend(std::iter::repeat_n(vec![sure], 100));
+    frames.extend(std::iter::repeat_n(vec![doubtful], 10));
     assert_eq!(
         events(&Settings::default(), &frames),
-        [6, 106].map(|frame| expected(frame, Kind::AmbiguousClass, "class:1", "class:2"))
+        [8, 308].map(|frame| expected(frame, Kind::AmbiguousClass, "class:1", "class:2"))
     );
 }
 
@@ -211,20 +215,39 @@ fn only_expected_classes_pass() {
 
 #[test]
 fn the_part_of_the_box_that_jumps_is_asked_about() {
-    let [x0, y0, x1, y1] = HERE;
+    // Square: a narrow box that moves by half its size no longer overlaps with itself.
+    let square = [0.2, 0.2, 0.5, 0.5];
+    let [x0, y0, x1, y1] = square;
     for (jumped, target) in [
-        (moved(HERE, 0.105, 0.0), "offset:cx+"),
-        (moved(HERE, 0.0, -0.16), "offset:cy-"),
-        ([x0 - 0.11, y0, x1 + 0.11, y1], "offset:w+"),
+        (moved(square, 0.155, 0.0), "offset:cx+"),
+        (moved(square, 0.0, -0.155), "offset:cy-"),
+        ([x0 - 0.16, y0, x1 + 0.16, y1], "offset:w+"),
         ([x0, y0 - 0.16, x1, y1 + 0.16], "offset:h+"),
-        ([x0 - 0.11, y0, x1, y1], "edge:left-"),
+        ([x0 - 0.16, y0, x1, y1], "edge:left-"),
         ([x0, y0, x1, y1 - 0.16], "edge:bottom-"),
     ] {
-        let mut frames = vec![vec![seen(DOG, 0.9, HERE)]; 6];
+        let mut frames = vec![vec![seen(DOG, 0.9, square)]; 6];
         frames.extend(vec![vec![seen(DOG, 0.9, jumped)]; 6]);
         let found = events(&Settings::default(), &frames);
         assert_eq!(found, [expected(6, Kind::BoxJitter, target, "")]);
     }
+}
+
+#[test]
+fn a_box_that_swings_all_the_time_does_not_jump() {
+    let frames: Vec<_> = (0..60)
+        .map(|n: i32| {
+            // A side goes out and in with each step, by more than half of the box's size.
+            let swing = 0.05 * (n % 4 - 2).abs() as f32;
+            let [x0, y0, x1, y1] = moved(HERE, 0.004 * n as f32, 0.0);
+            vec![seen(DOG, 0.9, [x0, y0, x1 + swing, y1])]
+        })
+        .collect();
+    let settings = Settings {
+        box_jitter: Some(0.2),
+        ..Settings::default()
+    };
+    assert_eq!(events(&settings, &frames), []);
 }
 
 #[test]
@@ -296,7 +319,7 @@ fn every_kind_can_be_off() {
                 seen(
                     1 + n % 2,
                     0.51,
-                    moved(HERE, if n > 6 { 0.105 } else { 0.0 }, 0.0),
+                    moved(HERE, 0.0, if n > 6 { 0.14 } else { 0.0 }),
                 ),
                 seen(DOG, 0.5, [0.2, 0.2, 0.3, 0.3]),
             ]

@@ -15,8 +15,9 @@ pub(super) struct Track {
     seen: Duration,
     class: Option<usize>,
     course: Course,
-    /// How many sightings in a row showed it.
-    streaks: BTreeMap<Kind, usize>,
+    /// Since when all sightings have shown it.
+    since: BTreeMap<Kind, Duration>,
+    /// Of what was raised, when it was suspected last.
     raised: BTreeMap<Kind, Duration>,
 }
 
@@ -75,20 +76,19 @@ impl Track {
         settings: &Settings,
     ) -> Vec<Suspicion> {
         let of = |kind: Kind| found.iter().find(|s| s.finding.kind() == kind);
-        self.streaks.retain(|kind, _| of(*kind).is_some());
+        self.since.retain(|kind, _| of(*kind).is_some());
         let mut events = Vec::new();
         for kind in Kind::ALL {
             let Some(suspicion) = of(kind) else { continue };
-            let streak = self.streaks.entry(kind).or_default();
-            *streak += 1;
-            let confirmed = kind.is_change() || *streak >= settings.confirm;
-            let cold = self
-                .raised
-                .get(&kind)
-                .is_none_or(|last| time.saturating_sub(*last) >= settings.cooldown);
+            let since = *self.since.entry(kind).or_insert(time);
+            let confirmed = kind.is_change() || time.saturating_sub(since) >= settings.confirm;
+            let last = self.raised.get(&kind);
+            let cold = last.is_none_or(|last| time.saturating_sub(*last) >= settings.cooldown);
             if confirmed && cold {
-                self.raised.insert(kind, time);
                 events.push(suspicion.clone());
+            }
+            if confirmed || !cold {
+                self.raised.insert(kind, time);
             }
         }
         events

@@ -2,13 +2,14 @@
 //!
 //! Where there is ground truth, the page also says of what kind the errors are, and what speaks for the wrong class where classes are confused.
 //!
-//! A [`Reporter`] looks at photos one by one ([`Reporter::look`]), then explains what it found ([`Reporter::explain`]) and gives back the [`Page`]. The page needs
+//! A [`Reporter`] looks at photos one by one ([`Reporter::look`]), or at frames of events that were kept ([`Reporter::recall`]), then explains what it found ([`Reporter::explain`]) and gives back the [`Page`]. The page needs
 //! nothing else: pictures, styles and script are in it.
 
 mod answers;
 mod chart;
 mod comparison;
 mod confused;
+mod doubt;
 mod page;
 mod picture;
 
@@ -22,12 +23,14 @@ use anyhow::Result;
 use image::RgbImage;
 
 use crate::crp::{Composite, Explainer};
-use crate::monitor::{Event, Monitor, Settings};
+use crate::evidence::Told;
+use crate::monitor::{Monitor, Settings};
 use crate::ssd::{Detection, Detector, Forward, Model, Thresholds, preprocess};
 use crate::truth::{Annotated, Judgement, Truth, Verdict, judge};
 use answers::Answers;
 use comparison::Comparison;
 use confused::{Confused, Pairs};
+use doubt::Doubt;
 use picture::Photo;
 
 /// What is to be reported.
@@ -50,6 +53,7 @@ pub struct Reporter {
     explainer: Explainer,
     options: Options,
     sights: Vec<Sight>,
+    left_out: Vec<String>,
 }
 
 /// A photo that was looked at.
@@ -57,6 +61,8 @@ struct Sight {
     photo: Photo,
     forward: Forward,
     objects: Vec<Object>,
+    /// Boxes that are seen there, and have no card.
+    beside: Vec<[f32; 4]>,
     /// Where somebody has annotated the photo.
     judged: Option<Judged>,
 }
@@ -73,7 +79,7 @@ struct Judged {
 /// A default box at which something was detected, with what looks wrong about it.
 struct Object {
     detection: Detection,
-    events: Vec<Event>,
+    events: Vec<Doubt>,
     /// Of its best class; `None` without ground truth.
     verdict: Option<Verdict>,
     /// Each class that was detected here in place of another one.
@@ -97,6 +103,7 @@ impl Reporter {
             model,
             options,
             sights: Vec::new(),
+            left_out: Vec::new(),
         })
     }
 
@@ -111,7 +118,7 @@ impl Reporter {
         let detections = self
             .detector
             .detections(&forward, self.options.thresholds)?;
-        let mut events: BTreeMap<usize, Vec<Event>> = BTreeMap::new();
+        let mut events: BTreeMap<usize, Vec<Doubt>> = BTreeMap::new();
         let numbers: Vec<u64> = (0..).take(detections.len()).collect();
         let raised = Monitor::default().observe(
             &self.options.monitor,
@@ -121,7 +128,7 @@ impl Reporter {
         );
         for event in raised {
             let of_box = events.entry(event.detection.default_box).or_default();
-            of_box.push(event);
+            of_box.push(Doubt::raised(&event, &manifest.labels));
         }
         let truth = self
             .options
@@ -161,9 +168,53 @@ impl Reporter {
             photo: Photo::new(name, photo)?,
             forward,
             objects,
+            beside: Vec::new(),
             judged,
         });
         Ok(())
+    }
+
+    /// Looks at a frame again in which `events` were raised: they are on the page, and nothing else of the frame. `name` is what the page calls it.
+    ///
+    /// # Errors
+    /// As [`Reporter::look`], or events that are not of this model.
+    pub fn recall(&mut self, name: String, frame: &RgbImage, events: &[Told]) -> Result<()> {
+        let manifest = &self.model.manifest;
+        let input = preprocess::sample(frame, self.model.input_size, &manifest.input)?;
+        let forward = self.detector.forward(input)?;
+        let mut objects: Vec<Object> = Vec::new();
+        for event in events {
+            let doubt = Doubt::told(event)?;
+            let of_box = |o: &&mut Object| o.detection.default_box == event.default_box;
+            if let Some(object) = objects.iter_mut().find(of_box) {
+                object.events.push(doubt);
+                continue;
+            }
+            objects.push(Object {
+                detection: self
+                    .detector
+                    .describe_as(&forward, event.default_box, event.class)?,
+                events: vec![doubt],
+                verdict: None,
+                confused: Vec::new(),
+            });
+        }
+        let detections = self
+            .detector
+            .detections(&forward, self.options.thresholds)?;
+        self.sights.push(Sight {
+            photo: Photo::new(name, frame)?,
+            beside: detections.iter().map(|detection| detection.rect).collect(),
+            forward,
+            objects,
+            judged: None,
+        });
+        Ok(())
+    }
+
+    /// Says on the page that something is not on it, and why.
+    pub fn leave_out(&mut self, reason: String) {
+        self.left_out.push(reason);
     }
 
     /// How many objects there are to explain.
@@ -223,6 +274,7 @@ impl Reporter {
             self.sights.into_iter().map(|sight| sight.photo),
             cards,
             comparison,
+            self.left_out,
         ))
     }
 }

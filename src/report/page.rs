@@ -32,6 +32,7 @@ pub struct Page {
     kinds: Vec<Count>,
     verdicts: Vec<Count>,
     comparison: Option<Comparison>,
+    left_out: Vec<String>,
     suspicious: usize,
     style: &'static str,
     script: &'static str,
@@ -54,8 +55,8 @@ pub(super) struct Card {
     aspect: String,
     label: String,
     score: String,
-    /// What looks wrong, in words.
-    doubts: Vec<Doubt>,
+    /// What looks wrong: its kind, and in words.
+    doubts: Vec<(String, String)>,
     kinds: String,
     /// Beside ground truth; empty without.
     verdict: &'static str,
@@ -74,11 +75,6 @@ pub(super) struct Card {
     failure: String,
     /// To sort by: errors first, then objects with events by how much is wrong, then the others by how low their score is.
     pub suspicion: f32,
-}
-
-struct Doubt {
-    kind: String,
-    words: String,
 }
 
 /// A box in per cent of the photo.
@@ -104,23 +100,21 @@ pub(super) fn card(
     model: &Model,
 ) -> Result<Card> {
     let detection = &object.detection;
-    let labels = &model.manifest.labels;
-    let doubts: Vec<Doubt> = object
+    let doubts: Vec<(String, String)> = object
         .events
         .iter()
-        .map(|event| Doubt {
-            kind: event.finding.kind().to_string(),
-            words: event.words(labels),
-        })
+        .map(|doubt| (doubt.kind.to_string(), doubt.words.clone()))
         .collect();
-    let severity: f32 = object.events.iter().map(|event| event.severity).sum();
-    let kinds: Vec<&str> = doubts.iter().map(|doubt| doubt.kind.as_str()).collect();
+    let severity: f32 = object.events.iter().map(|doubt| doubt.severity).sum();
+    let kinds: Vec<&str> = doubts.iter().map(|(kind, _)| kind.as_str()).collect();
     let (width, height) = sight.photo.size;
     let [x0, y0, x1, y1] = detection.rect;
     let others = sight
         .objects
         .iter()
-        .filter(|other| other.detection.default_box != detection.default_box);
+        .filter(|other| other.detection.default_box != detection.default_box)
+        .map(|other| other.detection.rect)
+        .chain(sight.beside.iter().copied());
     let location = model
         .layout
         .locate(detection.default_box)
@@ -151,7 +145,7 @@ pub(super) fn card(
         doubts,
         frame: Frame::of(detection.rect),
         stage: Frame::stage(detection.rect),
-        others: others.map(|o| Frame::of(o.detection.rect)).collect(),
+        others: others.map(Frame::of).collect(),
         place: format!(
             "box {:.0},{:.0} – {:.0},{:.0}; default box {}: head {}, row {}, column {}, shape {}",
             x0 * width as f32,
@@ -239,11 +233,12 @@ impl Page {
         photos: impl Iterator<Item = Photo>,
         cards: Vec<Card>,
         comparison: Option<Comparison>,
+        left_out: Vec<String>,
     ) -> Self {
         let classes = counts(cards.iter().map(|card| card.label.as_str()));
         let verdicts = counts(cards.iter().map(|card| card.verdict));
         let with = |kind: &str| {
-            let has = |card: &&Card| card.doubts.iter().any(|doubt| doubt.kind == kind);
+            let has = |card: &&Card| card.doubts.iter().any(|(known, _)| known == kind);
             cards.iter().filter(has).count()
         };
         let kinds = Kind::ALL
@@ -264,6 +259,7 @@ impl Page {
             verdicts,
             cards,
             comparison,
+            left_out,
             style: include_str!("page.css"),
             script: include_str!("page.js"),
             chart: (chart::WIDTH, chart::HEIGHT),

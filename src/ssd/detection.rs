@@ -166,6 +166,27 @@ impl<'a> Predictions<'a> {
         }))
     }
 
+    /// What the network says of a class at any default box, detected or not.
+    ///
+    /// # Errors
+    /// There is no such default box, or the class cannot be detected.
+    pub fn describe_as(&self, default_box: usize, class: usize) -> Result<Detection> {
+        let best = self.describe(default_box)?;
+        ensure!(
+            self.detectable.get(class) == Some(&true),
+            "class {class} cannot be detected with this model"
+        );
+        if best.class == class {
+            return Ok(best);
+        }
+        Ok(self.detection(&Candidate {
+            default_box,
+            class,
+            score: self.scorer(default_box).score(best.logits[class]),
+            rect: best.rect,
+        }))
+    }
+
     /// Every class at every default box that scores above `threshold` and lies in the picture.
     fn candidates(&self, threshold: f32) -> Vec<Candidate> {
         let activation = self.manifest.output.activation;

@@ -92,6 +92,19 @@ impl Detector {
         self.predictions(forward)?.describe(default_box)
     }
 
+    /// What the network says of a class at one default box, detected or not.
+    ///
+    /// # Errors
+    /// There is no such default box, or no such class.
+    pub fn describe_as(
+        &self,
+        forward: &Forward,
+        default_box: usize,
+        class: usize,
+    ) -> Result<Detection> {
+        self.predictions(forward)?.describe_as(default_box, class)
+    }
+
     fn predictions<'a>(&'a self, forward: &'a Forward) -> Result<Predictions<'a>> {
         let predictions = Predictions::new(
             forward.logits.view(),

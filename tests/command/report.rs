@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::json;
+use ssdcrp::evidence::{Limits, Pictures, Store, Told};
 
 use crate::{fail, photo, run, succeed};
 
@@ -12,6 +13,21 @@ fn page(folder: &Path, inputs: &[&str], more: &[&str]) -> String {
     let arguments = [&["report"], inputs, &["-o", file.to_str().unwrap()], more].concat();
     let said = succeed(&arguments);
     assert!(said.contains("written: "), "{said}");
+    std::fs::read_to_string(file).unwrap()
+}
+
+/// The page about `inputs`, of which `left_out` cannot be used.
+fn page_without(folder: &Path, inputs: &[&str], left_out: usize) -> String {
+    let file = folder.join("report.html");
+    let arguments = [&["report"], inputs, &["-o", file.to_str().unwrap()]].concat();
+    let output = run(&arguments);
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{complaint}");
+    assert_eq!(
+        complaint.matches("left out: ").count(),
+        left_out,
+        "{complaint}"
+    );
     std::fs::read_to_string(file).unwrap()
 }
 
@@ -325,4 +341,82 @@ fn mistakes_are_named() {
     }
     assert!(!Path::new(out).exists());
     assert_eq!(run(&["report", &dog]).status.code(), Some(2));
+}
+
+#[test]
+fn what_cannot_be_read_is_left_out_and_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = folder.path().join("broken.jpg");
+    std::fs::write(&broken, "no picture").unwrap();
+    let broken = broken.to_str().unwrap();
+    let page = page_without(folder.path(), &[broken, &photo("eagle.jpg")], 1);
+    assert_eq!(between(&page, "<article", "</article>").len(), 1);
+    let left_out = between(&page, "left out: ", "</li>");
+    assert_eq!(left_out.len(), 1);
+    assert!(left_out[0].contains("broken.jpg"), "{}", left_out[0]);
+    // Nothing at all is an error.
+    let output = folder.path().join("none.html");
+    let error = fail(&["report", broken, "-o", output.to_str().unwrap()]);
+    assert!(error.contains("broken.jpg") && !output.exists(), "{error}");
+}
+
+#[test]
+fn a_folder_of_events_is_reported_with_what_they_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = folder.path().join("events");
+    let limits = Limits {
+        bytes: 1 << 30,
+        per_minute: 10,
+    };
+    let mut store = Store::open(&events, limits).unwrap();
+    let frame = |name: &str| std::fs::read(photo(name)).unwrap();
+    let event = |line: serde_json::Value| -> Told { serde_json::from_value(line).unwrap() };
+    let sheep = json!({"kind": "ambiguous-class", "words": "sheep, or horse?", "severity": 0.25, "class": 20,
+        "default-box": 1436, "target": "class:20", "contrast": "class:19", "running-time": 1_500_000_000_u64});
+    let flicker = json!({"kind": "class-flicker", "words": "sheep, a moment ago horse", "severity": 1.0, "class": 20,
+        "default-box": 1436, "target": "class:20", "contrast": "class:19", "running-time": 1_500_000_000_u64});
+    let wide = json!({"kind": "merge", "words": "one box of horse over two objects", "severity": 0.9, "class": 19,
+        "default-box": 1406, "target": "offset:w+", "running-time": 3_000_000_000_u64});
+    let foreign = json!({"kind": "merge", "words": "another model", "severity": 0.1, "class": 19,
+        "default-box": 99_999, "target": "offset:w+"});
+    for (line, name) in [
+        (sheep, "person.jpg"),
+        (flicker, "person.jpg"),
+        (wide, "horses.jpg"),
+        (foreign, "dog.jpg"),
+    ] {
+        let pictures = Pictures {
+            frame: frame(name),
+            annotated: frame(name),
+            heatmap: None,
+        };
+        let time = std::time::Duration::ZERO;
+        (store.keep(time, "today".to_owned(), event(line), &pictures)).unwrap();
+    }
+    let events = events.to_str().unwrap();
+    let page = page_without(folder.path(), &[events], 1);
+    let cards = between(&page, "<article", "</article>");
+    assert_eq!(
+        cards.len(),
+        2,
+        "the two events of one frame are of one object"
+    );
+    // What looks worse comes first.
+    for (card, kinds, question) in [
+        (
+            cards[0],
+            "ambiguous-class class-flicker",
+            "sheep rather than horse",
+        ),
+        (cards[1], "merge", "box wider"),
+    ] {
+        assert!(card.contains(&format!("data-kinds=\"{kinds}\"")), "{kinds}");
+        let tiles = between(card, "<figcaption>", "</figcaption>");
+        let asks = |tile: &&str| tile.contains("class=\"ask\"") && tile.contains(question);
+        assert!(tiles.iter().any(asks), "{question}");
+    }
+    assert!(cards[0].contains("000001-frame.png at 1.5 s"));
+    assert!(between(&page, "left out: ", "</li>")[0].contains("99999"));
+    let worst = self::page(folder.path(), &[events], &["--most", "1"]);
+    assert_eq!(between(&worst, "<article", "</article>").len(), 1);
 }

@@ -14,6 +14,7 @@ use ::ssdcrp::worker::Worker;
 
 use super::Mode;
 use super::events::Raised;
+use super::evidence::Exhibit;
 use super::explaining::{Answer, Explaining, Round};
 use super::memory::{Memory, Outcome};
 use super::picking::Picking;
@@ -69,7 +70,7 @@ pub enum Analysis {
 }
 
 impl Analysis {
-    /// Starts the threads. `report` is called on them.
+    /// Starts the threads. `report` is called on them; `evidence` gets the events.
     ///
     /// # Errors
     /// ONNX Runtime cannot be loaded or does not take the model's network; the system gives no thread.
@@ -78,7 +79,12 @@ impl Analysis {
         settings: &Settings,
         picking: Arc<Mutex<Picking>>,
         report: impl Fn(Report) + Clone + Send + 'static,
+        evidence: Option<Worker<Exhibit, ()>>,
     ) -> Result<Self> {
+        let teller = Teller {
+            report: report.clone(),
+            evidence: evidence.map(Arc::new),
+        };
         let mut seeing = Sights::new(model.clone(), settings.threads as usize, picking)?;
         let mut explaining = Explaining::new(model.clone(), settings)?;
         let model = model.clone();
@@ -98,7 +104,7 @@ impl Analysis {
                 told.warning = warning;
                 report(told);
                 if let Some(question) = &seen.urgent {
-                    let answers = answer_events(&mut explaining, question, &report);
+                    let answers = teller.answer(question, &mut explaining);
                     outcome = memory.heed(answers, &model.manifest)?.unwrap_or(outcome);
                 }
                 Ok(outcome)
@@ -108,9 +114,10 @@ impl Analysis {
         let memory = Arc::new(Mutex::new(Memory::default()));
         let answers = Arc::new(Worker::spawn("ssdcrp-explain", {
             let (memory, model, report) = (memory.clone(), model.clone(), report.clone());
+            let answering = teller.clone();
             move |question: Question| {
                 if question.about == About::Events {
-                    let answers = answer_events(&mut explaining, &question, &report);
+                    let answers = answering.answer(&question, &mut explaining);
                     return lock(&memory).heed(answers, &model.manifest);
                 }
                 let (round, warning) = explaining.answer(&question);
@@ -125,13 +132,12 @@ impl Analysis {
             move |job: Job| {
                 let seen = seeing.see(job)?;
                 report(Report::new(&seen.sight, None, seen.warning));
-                if let Some(question) = seen.urgent {
-                    let sight = question.sight.clone();
-                    if !answers.queue(question) {
-                        // There are more events than can be explained: they are told all the same.
-                        for raised in &sight.events {
-                            report(Report::of_event(&sight, raised, None));
-                        }
+                if let Some(question) = seen.urgent
+                    && let Err(question) = answers.queue(question)
+                {
+                    // There are more events than can be explained: they are told all the same.
+                    for raised in &question.sight.events {
+                        teller.tell(&question, raised, None);
                     }
                 }
                 if let Some(question) = seen.question {
@@ -185,22 +191,39 @@ impl Analysis {
     }
 }
 
-/// Answers what the events of a frame ask, as far as that can be, and tells of each.
-fn answer_events(
-    explaining: &mut Explaining,
-    question: &Question,
-    report: &impl Fn(Report),
-) -> Vec<(u64, Answer)> {
-    let answered = explaining.answer_events(question).into_iter();
-    let answers = answered.filter_map(|(raised, answer)| {
-        report(Report::of_event(
-            &question.sight,
-            &raised,
-            answer.as_ref().ok(),
-        ));
-        Some((raised.number, answer.ok()?))
-    });
-    answers.collect()
+/// Tells of events, and hands them on to be kept.
+#[derive(Clone)]
+struct Teller<R> {
+    report: R,
+    evidence: Option<Arc<Worker<Exhibit, ()>>>,
+}
+
+impl<R: Fn(Report)> Teller<R> {
+    fn tell(&self, question: &Question, raised: &Arc<Raised>, answer: Option<Arc<Answer>>) {
+        let told = Report::of_event(&question.sight, raised, answer.as_deref());
+        if let (Some(evidence), Some(frame)) = (&self.evidence, &question.frame) {
+            // Where events come faster than the disk takes them, there is evidence of some.
+            drop(evidence.queue(Exhibit {
+                sight: question.sight.clone(),
+                raised: raised.clone(),
+                answer,
+                message: told.message.clone(),
+                frame: frame.clone(),
+            }));
+        }
+        (self.report)(told);
+    }
+
+    /// Answers what the events of a frame ask, as far as that can be, and tells of each. The answers have the events' numbers.
+    fn answer(&self, question: &Question, explaining: &mut Explaining) -> Vec<(u64, Arc<Answer>)> {
+        let mut answers = Vec::new();
+        for (raised, answer) in explaining.answer_events(question) {
+            let answer = answer.ok().map(Arc::new);
+            self.tell(question, &raised, answer.clone());
+            answers.extend(answer.map(|answer| (raised.number, answer)));
+        }
+        answers
+    }
 }
 
 /// No invariant can be broken halfway in what these locks hold.

@@ -4,6 +4,7 @@
 //! into messages.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result};
 
 use ::ssdcrp::crp::Contrast;
+use ::ssdcrp::evidence::Limits;
 use ::ssdcrp::monitor::{Event, Kind, Settings as Thresholds};
 use ::ssdcrp::ssd::Manifest;
 
@@ -73,8 +75,13 @@ pub struct EventSettings {
     /// Nanoseconds.
     pub class_flicker: u64,
     pub cooldown: u64,
-    /// Sightings in a row.
-    pub confirm: u32,
+    pub confirm: u64,
+    /// The folder of evidence.
+    pub location: Option<PathBuf>,
+    /// Bytes of its pictures.
+    pub budget: u64,
+    /// Events that it takes in a minute.
+    pub per_minute: u32,
 }
 
 impl Default for EventSettings {
@@ -90,18 +97,33 @@ impl Default for EventSettings {
             low_confidence: own.low_confidence.unwrap_or_default(),
             class_flicker: nanoseconds(own.class_flicker.unwrap_or_default()),
             cooldown: nanoseconds(own.cooldown),
-            confirm: own.confirm as u32,
+            confirm: nanoseconds(own.confirm),
+            location: None,
+            budget: 1 << 30,
+            per_minute: 30,
         }
     }
 }
 
 impl EventSettings {
+    /// Whether any event is wanted.
+    pub fn are_wanted(&self) -> bool {
+        *self.kinds.value() != Kinds::default()
+    }
+
+    pub fn limits(&self) -> Limits {
+        Limits {
+            bytes: self.budget,
+            per_minute: self.per_minute as usize,
+        }
+    }
+
     /// `None` where no event is wanted.
     pub fn thresholds(&self, selection: Option<&Selection>) -> Option<Thresholds> {
-        let kinds = *self.kinds.value();
-        if kinds == Kinds::default() {
+        if !self.are_wanted() {
             return None;
         }
+        let kinds = *self.kinds.value();
         let share = |kind, threshold: f32| kinds.contains(kind).then_some(threshold);
         let expected = selection.and_then(Selection::expected);
         Some(Thresholds {
@@ -113,7 +135,7 @@ impl EventSettings {
             fragment: share(Kind::Fragment, self.fragment),
             merge: share(Kind::Merge, self.merge),
             low_confidence: share(Kind::LowConfidence, self.low_confidence),
-            confirm: self.confirm as usize,
+            confirm: Duration::from_nanos(self.confirm),
             cooldown: Duration::from_nanos(self.cooldown),
         })
     }

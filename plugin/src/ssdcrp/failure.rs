@@ -34,6 +34,14 @@ pub fn results(error: &anyhow::Error) -> gst::ErrorMessage {
     )
 }
 
+/// The message for a folder of evidence that cannot be used, `GST_RESOURCE_ERROR_OPEN_WRITE`.
+pub fn evidence(error: &anyhow::Error) -> gst::ErrorMessage {
+    gst::error_msg!(
+        gst::ResourceError::OpenWrite,
+        ("{error:#}; set the property events-location to a folder that can be written into, or leave it unset")
+    )
+}
+
 /// The message for a setting that cannot be used, `GST_RESOURCE_ERROR_SETTINGS`.
 pub fn setting(error: &anyhow::Error) -> gst::ErrorMessage {
     gst::error_msg!(gst::ResourceError::Settings, ("{error:#}"))

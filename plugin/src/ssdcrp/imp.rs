@@ -13,12 +13,14 @@ use gst_base::subclass::prelude::*;
 use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 
+use ::ssdcrp::evidence::Store;
 use ::ssdcrp::ssd::preprocess::sample;
 use ::ssdcrp::ssd::{Model, NetworkInput};
 
 use super::age::AgeNote;
 use super::analysis::{Analysis, Report, lock};
 use super::blank;
+use super::evidence;
 use super::explaining;
 use super::failure;
 use super::frame_pixels::FramePixels;
@@ -64,6 +66,8 @@ pub struct SsdCrp {
 struct State {
     model: Arc<Model>,
     analysis: Analysis,
+    /// Whether the frames of events are kept.
+    keeps_evidence: bool,
     /// Counts flushes; results from before one are dropped. The worker threads look at it too.
     stretch: Arc<AtomicU64>,
     /// Frames that are looked at, and the settings that they were with.
@@ -165,8 +169,12 @@ impl BaseTransformImpl for SsdCrp {
             .map(Journal::create)
             .transpose())
         .map_err(|error| failure::results(&error))?;
+        let evidence = (settings.events.location.as_deref())
+            .map(|folder| Store::open(folder, settings.events.limits()))
+            .transpose()
+            .map_err(|error| failure::evidence(&error))?;
         let state = self
-            .begin(&settings, Arc::new(model), journal)
+            .begin(&settings, Arc::new(model), journal, evidence)
             .map_err(|error| failure::loading(&error))?;
         *lock(&self.state) = Some(state);
         Ok(())
@@ -293,6 +301,7 @@ impl SsdCrp {
         settings: &Settings,
         model: Arc<Model>,
         journal: Option<Journal>,
+        evidence: Option<Store>,
     ) -> Result<State> {
         gst::debug!(
             CAT,
@@ -318,7 +327,19 @@ impl SsdCrp {
                 }
             }
         };
-        let start = || Analysis::start(&model, settings, self.picking.clone(), report);
+        let keeps_evidence = evidence.is_some();
+        let start = || {
+            let keeper = evidence.map(|store| {
+                let element = self.obj().downgrade();
+                evidence::keeper(store, model.manifest.clone(), move |error| {
+                    if let Some(element) = element.upgrade() {
+                        warn_of_evidence(&element, &error);
+                    }
+                })
+            });
+            let keeper = keeper.transpose()?;
+            Analysis::start(&model, settings, self.picking.clone(), report, keeper)
+        };
         let analysis = match settings.mode {
             Mode::Live => priority::lowered(start),
             // The video waits for them.
@@ -327,6 +348,7 @@ impl SsdCrp {
         Ok(State {
             analysis,
             model,
+            keeps_evidence,
             stretch,
             detected: Pace::default(),
             came: None,
@@ -433,6 +455,9 @@ impl SsdCrp {
         let due = (state.detected).due(stamp.running_time, interval, &settings);
         let found = if due && state.analysis.wants(next) {
             state.detected.begin(stamp.running_time, settings.clone());
+            // Shares the pixels: what is painted into the frame later is painted into a copy of them.
+            let keeps = state.keeps_evidence && settings.events.are_wanted();
+            let frame = keeps.then(|| buffer.to_owned());
             let outcome = state.analysis.analyse(Job {
                 input: sampled(buffer, surface, &state.model)?,
                 stamp,
@@ -440,6 +465,7 @@ impl SsdCrp {
                 surface: surface.clone(),
                 settings: settings.clone(),
                 late,
+                frame,
             })?;
             if settings.mode == Mode::EveryFrame {
                 self.waited(gst::ClockTime::from_nseconds(
@@ -516,6 +542,16 @@ fn caught_up(timestamp: gst::ClockTime, jitter: i64) -> Option<gst::ClockTime> {
 /// Keeps a result in the file; where that cannot be, the video goes on.
 fn keep(element: &super::SsdCrp, journal: &mut Journal, result: &gst::StructureRef) {
     if let Err(error) = journal.write(result) {
+        gst::element_warning!(element, gst::ResourceError::Write, ("{error:#}"));
+    }
+}
+
+/// Evidence is missing; the video goes on.
+fn warn_of_evidence(element: &super::SsdCrp, error: &anyhow::Error) {
+    let io = (error.chain()).find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    if io.is_some_and(|io| io.kind() == std::io::ErrorKind::StorageFull) {
+        gst::element_warning!(element, gst::ResourceError::NoSpaceLeft, ("{error:#}"));
+    } else {
         gst::element_warning!(element, gst::ResourceError::Write, ("{error:#}"));
     }
 }

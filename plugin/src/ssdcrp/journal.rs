@@ -72,7 +72,7 @@ impl Journal {
 }
 
 /// A structure as a JSON object, fields in their order. Numbers that JSON does not have become null.
-struct Fields<'a>(&'a gst::StructureRef);
+pub struct Fields<'a>(pub &'a gst::StructureRef);
 
 impl Serialize for Fields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

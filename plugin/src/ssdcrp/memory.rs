@@ -93,7 +93,7 @@ struct Alert {
     stamp: Stamp,
     stretch: u64,
     /// Once there is one.
-    answer: Option<Answer>,
+    answer: Option<Arc<Answer>>,
 }
 
 /// An explanation and its detection in the newest frame.
@@ -147,7 +147,7 @@ impl Memory {
     /// Their overlay cannot be drawn.
     pub fn heed(
         &mut self,
-        answers: Vec<(u64, Answer)>,
+        answers: Vec<(u64, Arc<Answer>)>,
         manifest: &Manifest,
     ) -> Result<Option<Outcome>> {
         let mut heeded = false;
@@ -199,7 +199,7 @@ impl Memory {
     fn explained(&self, sight: &Sight) -> Vec<Explained<'_>> {
         let seen = |answer: &Answer| sight.index_of(answer.object, answer.class);
         let events = self.alerts.iter().rev();
-        let events = events.filter_map(|alert| alert.answer.as_ref());
+        let events = events.filter_map(|alert| alert.answer.as_deref());
         let mut explained: Vec<Explained> = Vec::new();
         for answer in events {
             if let Some(index) = seen(answer)
@@ -255,16 +255,13 @@ fn draw(
     in_tiles.sort_by_key(|(_, answer)| answer.object);
     let info = &sight.surface.info;
     let (width, height) = sight.size();
-    let scale = [width as f32, height as f32, width as f32, height as f32];
-    let boxes: Vec<BoxMark> = (sight.detections.iter().enumerate())
-        .map(|(index, detection)| BoxMark {
-            rect: std::array::from_fn(|edge| detection.rect[edge] * scale[edge]),
-            label: (numbered(index, &in_tiles)).unwrap_or_default()
-                + &label(detection, index, remarks, manifest),
-            colour: class_colour(detection.class),
-            explained: explained.iter().any(|(explained, _)| *explained == index),
-        })
-        .collect();
+    let is_explained = |index| explained.iter().any(|(explained, _)| *explained == index);
+    let mut boxes = box_marks(sight, &is_explained, remarks, manifest);
+    for (index, mark) in boxes.iter_mut().enumerate() {
+        if let Some(number) = numbered(index, &in_tiles) {
+            mark.label.insert_str(0, &number);
+        }
+    }
     // Without a heatmap there is nothing that the words would be about.
     let caption = (hot && draw_labels).then(|| words(explained));
     let maps: Vec<Heatmap> = (in_tiles.iter())
@@ -305,6 +302,25 @@ fn numbered(index: usize, tiles: &[Explained]) -> Option<String> {
         .iter()
         .position(|(explained, _)| *explained == index)?;
     Some(format!("{} ", place + 1))
+}
+
+/// The boxes of all detections with their labels, and beside them what events say of them.
+pub fn box_marks(
+    sight: &Sight,
+    is_explained: &dyn Fn(usize) -> bool,
+    remarks: &[(usize, &str)],
+    manifest: &Manifest,
+) -> Vec<BoxMark> {
+    let (width, height) = sight.size();
+    let scale = [width as f32, height as f32, width as f32, height as f32];
+    let marks = sight.detections.iter().enumerate();
+    let marks = marks.map(|(index, detection)| BoxMark {
+        rect: std::array::from_fn(|edge| detection.rect[edge] * scale[edge]),
+        label: label(detection, index, remarks, manifest),
+        colour: class_colour(detection.class),
+        explained: is_explained(index),
+    });
+    marks.collect()
 }
 
 /// "sheep 0.92", and what events say of it: "sheep 0.92: or horse?".

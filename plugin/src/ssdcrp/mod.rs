@@ -14,6 +14,7 @@ mod blend;
 mod colour;
 mod delivery;
 mod events;
+mod evidence;
 mod explaining;
 mod failure;
 mod frame_pixels;

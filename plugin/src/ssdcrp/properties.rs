@@ -260,7 +260,7 @@ fn all() -> Vec<Property> {
         share(
             "event-box-jitter",
             "Box jitter from",
-            "A box jumps where it is off its course by more than this share of its size",
+            "A box jumps where it is off its course by more than this share of its size, the square root of its area",
             |s| &mut s.events.box_jitter,
         ),
         share(
@@ -281,23 +281,41 @@ fn all() -> Vec<Property> {
             "A score is low below it",
             |s| &mut s.events.low_confidence,
         ),
-        plain(
-            glib::ParamSpecUInt::builder("event-confirm")
-                .nick("Sightings")
-                .blurb("What a single frame shows is an event when so many sightings of the object in a row show it; class flicker and box jitter are one at once")
-                .minimum(1)
-                .maximum(1000)
-                .default_value(default.events.confirm)
-                .controllable()
-                .mutable_playing()
-                .build(),
+        time(
+            "event-confirm",
+            "Event confirmation",
+            "Nanoseconds for which all sightings of the object must show what a single frame can show; class flicker and box jitter are told at once",
             |s| &mut s.events.confirm,
         ),
         time(
             "event-cooldown",
             "Event cooldown",
-            "Nanoseconds until the same object has an event of the same kind again",
+            "Nanoseconds without a sign of it until the same object has an event of the same kind again",
             |s| &mut s.events.cooldown,
+        ),
+        file(
+            "events-location",
+            "Events location",
+            "Folder that gets evidence of every event: its frame, as it came and with everything drawn, and the heatmap as PNG, and a line in events.jsonl",
+            |s| &mut s.events.location,
+        ),
+        plain(
+            glib::ParamSpecUInt64::builder("events-budget")
+                .nick("Events budget")
+                .blurb("Bytes that the pictures in events-location may take; the oldest go first")
+                .default_value(default.events.budget)
+                .mutable_ready()
+                .build(),
+            |s| &mut s.events.budget,
+        ),
+        plain(
+            glib::ParamSpecUInt::builder("events-per-minute")
+                .nick("Events per minute")
+                .blurb("Evidence is kept of no more events in any minute of the stream")
+                .default_value(default.events.per_minute)
+                .mutable_ready()
+                .build(),
+            |s| &mut s.events.per_minute,
         ),
         file(
             "results-location",

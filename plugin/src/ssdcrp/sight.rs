@@ -32,6 +32,8 @@ pub struct Job {
     pub settings: Settings,
     /// Downstream gets its frames too late: this one is not explained.
     pub late: bool,
+    /// The frame itself, where evidence is kept.
+    pub frame: Option<gst::Buffer>,
 }
 
 /// What was detected in a frame.
@@ -75,6 +77,8 @@ pub struct Question {
     pub sight: Arc<Sight>,
     pub forward: Arc<Forward>,
     pub about: About,
+    /// The frame itself, where evidence of its events is kept.
+    pub frame: Option<gst::Buffer>,
 }
 
 /// What is explained of a frame.
@@ -216,14 +220,15 @@ impl Sights {
             asked,
             events,
         });
-        let ask = |about| Question {
+        let ask = |about, frame| Question {
             sight: sight.clone(),
             forward: forward.clone(),
             about,
+            frame,
         };
         Ok(Seen {
-            question: due.then(|| ask(About::Chosen)),
-            urgent: (!sight.events.is_empty()).then(|| ask(About::Events)),
+            question: due.then(|| ask(About::Chosen, None)),
+            urgent: (!sight.events.is_empty()).then(|| ask(About::Events, job.frame)),
             sight,
             warning,
         })

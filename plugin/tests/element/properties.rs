@@ -58,8 +58,11 @@ fn properties_have_their_documented_defaults() {
     assert_eq!(element.property::<f32>("event-fragment"), 0.8);
     assert_eq!(element.property::<f32>("event-merge"), 0.65);
     assert_eq!(element.property::<f32>("event-low-confidence"), 0.55);
-    assert_eq!(element.property::<u32>("event-confirm"), 3);
+    assert_eq!(element.property::<u64>("event-confirm"), 300_000_000);
     assert_eq!(element.property::<u64>("event-cooldown"), 10_000_000_000);
+    assert_eq!(element.property::<Option<String>>("events-location"), None);
+    assert_eq!(element.property::<u64>("events-budget"), 1 << 30);
+    assert_eq!(element.property::<u32>("events-per-minute"), 30);
     assert_eq!(element.property::<u32>("threads"), 2);
     assert!(
         !element.property::<bool>("qos"),
@@ -101,8 +104,11 @@ fn values_are_kept() {
         ("event-fragment", "0.9"),
         ("event-merge", "0.7"),
         ("event-low-confidence", "0.6"),
-        ("event-confirm", "5"),
+        ("event-confirm", "250000000"),
         ("event-cooldown", "60000000000"),
+        ("events-location", "/tmp/events"),
+        ("events-budget", "1000000"),
+        ("events-per-minute", "5"),
         ("results-location", "/tmp/results.jsonl"),
         ("threads", "4"),
     ];
@@ -147,7 +153,7 @@ fn an_unset_text_is_the_default() {
         element.set_property(name, None::<&str>);
         assert_eq!(element.property::<String>(name), default);
     }
-    for name in ["model-file", "results-location"] {
+    for name in ["model-file", "events-location", "results-location"] {
         element.set_property(name, "");
         assert_eq!(element.property::<Option<String>>(name), None);
     }

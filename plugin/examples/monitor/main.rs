@@ -1,0 +1,126 @@
+//! Watches several streams at once and tells what looks wrong in them: one process, one model, one set of sessions for all.
+//!
+//! ```sh
+//! cargo run --release --example monitor -- rtsp://gate/ rtsp://yard/ /dev/video0 --serve
+//! ```
+//!
+//! Each event is a line of JSON on standard output. `--serve` shows the streams with their newest explanations, and the last events, as a page on this computer.
+//!
+//! The element explains one stream. Here the engine is used directly, with GStreamer for decoding only: every stream ends in an `appsink` that keeps its newest
+//! frame ([`source`]), and one thread looks at the streams in turn ([`watch`]), so that none is looked at twice while another one waits. SIGINT and SIGTERM end it.
+
+mod serve;
+mod source;
+mod watch;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use gst::glib;
+
+use serve::Board;
+use source::Source;
+use ssdcrp::ssd::Model;
+use watch::Watch;
+
+/// Watch streams and tell what looks wrong in them.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Files, cameras (/dev/video0) and addresses (rtsp://…, http://…)
+    #[arg(required = true, value_name = "SOURCE")]
+    sources: Vec<String>,
+    /// Show the streams as a page at this address; other computers reach it only where the address is not one of this computer's own
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:8080")]
+    serve: Option<SocketAddr>,
+    /// Keep evidence of events in this folder, for each stream in one of its own
+    #[arg(long, value_name = "FOLDER")]
+    evidence: Option<PathBuf>,
+    /// ONNX file of the detector, its manifest beside it [default: the one that is built in]
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// Threads of each of the two networks
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    threads: usize,
+}
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("monitor: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<()> {
+    gst::init()?;
+    let model = match &options.model {
+        None => Model::built_in()?,
+        Some(path) => Model::read(path)?,
+    };
+    let (news, arrivals) = std::sync::mpsc::sync_channel(1);
+    let sources: Vec<Source> = (options.sources.iter())
+        .map(|name| Source::open(name, news.clone()).with_context(|| name.clone()))
+        .collect::<Result<_>>()?;
+    let board = Arc::new(Board::new(&options.sources));
+    let served = (options.serve)
+        .map(|address| serve::start(address, board.clone()))
+        .transpose()?;
+    if let Some(address) = served {
+        eprintln!("monitor: http://{address}/");
+    }
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let frames = sources.iter().map(Source::frames).collect();
+    let watch = Watch::new(Arc::new(model), frames, board.clone(), options)?;
+    let watching = std::thread::Builder::new()
+        .name("watch".to_owned())
+        .spawn({
+            let stop = stop.clone();
+            move || watch.run(&arrivals, &stop)
+        })?;
+
+    let main = glib::MainLoop::new(None, false);
+    ctrlc::set_handler({
+        let main = main.clone();
+        move || main.quit()
+    })?;
+    // Ends by itself where every stream has, or where frames can no longer be looked at.
+    let left = std::rc::Rc::new(std::cell::Cell::new(sources.len()));
+    let guards: Vec<_> = (sources.iter().zip(&options.sources))
+        .map(|(source, name)| {
+            let (main, left, name) = (main.clone(), left.clone(), name.clone());
+            source.start(move |outcome| {
+                if let Err(error) = outcome {
+                    eprintln!("monitor: {name}: {error:#}");
+                }
+                left.set(left.get() - 1);
+                if left.get() == 0 {
+                    main.quit();
+                }
+            })
+        })
+        .collect::<Result<_>>()?;
+    glib::timeout_add_local(std::time::Duration::from_millis(200), {
+        let main = main.clone();
+        move || {
+            if watching.is_finished() {
+                main.quit();
+            }
+            glib::ControlFlow::Continue
+        }
+    });
+    main.run();
+
+    drop(guards);
+    stop.store(true, Ordering::Relaxed);
+    drop(sources);
+    board.close();
+    Ok(())
+}

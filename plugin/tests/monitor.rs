@@ -1,0 +1,137 @@
+//! The application examples/monitor: two streams, their events, its page, and a clean end. `cargo test` builds it beside this test.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// The program, where cargo puts examples.
+fn program() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let built = test.parent().and_then(|deps| deps.parent()).unwrap();
+    built.join("examples/monitor")
+}
+
+fn footage() -> String {
+    let folder = |name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let cache = folder("SSDCRP_CACHE")
+        .or_else(|| Some(folder("XDG_CACHE_HOME")?.join("ssdcrp")))
+        .or_else(|| Some(folder("HOME")?.join(".cache/ssdcrp")))
+        .expect("a home folder");
+    let path = cache.join("footage/vtest.avi");
+    path.to_str().unwrap().to_owned()
+}
+
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Who has ended already cannot be killed.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// The answer's head and as much of its body as `enough` wants.
+fn get(address: &str, path: &str, host: &str, enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = Vec::new();
+    let mut part = [0; 4096];
+    while !enough(&answer) {
+        match stream.read(&mut part).unwrap() {
+            0 => break,
+            read => answer.extend_from_slice(&part[..read]),
+        }
+    }
+    answer
+}
+
+fn text(answer: &[u8]) -> String {
+    String::from_utf8_lossy(answer).into_owned()
+}
+
+#[test]
+fn it_tells_of_both_streams_shows_them_and_ends_when_it_is_told() {
+    let evidence = tempfile::tempdir().unwrap();
+    let footage = footage();
+    let child = Command::new(program())
+        .args([&footage, &footage, "--serve", "127.0.0.1:0", "--evidence"])
+        .arg(evidence.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut child = Running(child);
+    let mut complaints = BufReader::new(child.0.stderr.take().unwrap());
+    let mut line = String::new();
+    complaints.read_line(&mut line).unwrap();
+    let address = line.trim().trim_start_matches("monitor: http://");
+    let address = address.trim_end_matches('/').to_owned();
+
+    // The van is a car, or a truck, from the first frames on.
+    let mut told = BufReader::new(child.0.stdout.take().unwrap()).lines();
+    let mut streams = std::collections::BTreeSet::new();
+    while streams.len() < 2 {
+        let line = told.next().expect("an event").unwrap();
+        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert!(
+            event["words"].is_string() && event["kind"].is_string(),
+            "{line}"
+        );
+        streams.insert(event["stream"].as_u64().unwrap());
+    }
+    assert_eq!(Vec::from_iter(streams), [1, 2]);
+
+    let whole = |_: &[u8]| false;
+    let page = text(&get(&address, "/", "localhost", whole));
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("What looks wrong"));
+    let events = text(&get(&address, "/events", &address, whole));
+    assert!(
+        events.contains("vtest.avi") && events.contains("ambiguous-class"),
+        "{events}"
+    );
+    let missing = text(&get(&address, "/stream/3", "localhost", whole));
+    assert!(missing.starts_with("HTTP/1.1 404"), "{missing}");
+    let foreign = text(&get(&address, "/events", "cameras.example", whole));
+    assert!(
+        foreign.starts_with("HTTP/1.1 403") && !foreign.contains("vtest"),
+        "{foreign}"
+    );
+
+    // Two pictures, of which the first is whole.
+    let pictures = |answer: &[u8]| text(answer).matches("--picture").count() >= 2;
+    let film = get(&address, "/stream/2", "localhost", pictures);
+    let start = film
+        .windows(2)
+        .position(|pair| pair == [0xff, 0xd8])
+        .unwrap();
+    let end = film
+        .windows(2)
+        .position(|pair| pair == [0xff, 0xd9])
+        .unwrap()
+        + 2;
+    let picture = image::load_from_memory(&film[start..end]).unwrap();
+    assert_eq!((picture.width(), picture.height()), (768, 576));
+
+    let kill = Command::new("kill")
+        .args(["-TERM", &child.0.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let ended = child.0.wait().unwrap();
+    let mut rest = String::new();
+    complaints.read_to_string(&mut rest).unwrap();
+    assert!(ended.success() && rest.is_empty(), "{ended}: {rest}");
+    for stream in ["stream-1", "stream-2"] {
+        let kept = ssdcrp::evidence::Record::all_in(&evidence.path().join(stream)).unwrap();
+        assert!(!kept.is_empty(), "{stream}");
+    }
+}

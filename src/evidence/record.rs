@@ -1,0 +1,185 @@
+//! A line of `events.jsonl`: what is told of an event, and which files show it.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::crp::Target;
+use crate::monitor::Kind;
+
+/// The file of all lines.
+pub const LINES: &str = "events.jsonl";
+
+/// An event that is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Record {
+    /// Counts the events that the folder ever had.
+    pub id: u64,
+    /// When it was written, as the caller tells the time.
+    pub recorded: String,
+    /// The names of its pictures.
+    pub frame: String,
+    /// The frame with everything over it.
+    pub annotated: String,
+    /// `None` where nothing was explained.
+    pub heatmap: Option<String>,
+    /// The event.
+    #[serde(flatten)]
+    pub event: Told,
+}
+
+/// What is told of an event; fields that are not known here are kept as they are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Told {
+    /// In which way it looks wrong.
+    #[serde(with = "as_text")]
+    pub kind: Kind,
+    /// For people.
+    pub words: String,
+    /// How much is wrong, 0..=1.
+    pub severity: f32,
+    /// The class's number.
+    pub class: usize,
+    /// Where the network said so.
+    pub default_box: usize,
+    /// The question that it raises: an output of the network at that default box, in the grammar of [`crate::crp::TargetOutput`].
+    pub target: String,
+    /// What it is set against; `None` where the composite says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contrast: Option<String>,
+    /// Nanoseconds; events with the same time are of one frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running_time: Option<u64>,
+    /// All else.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+/// What the files of an event show, in the order in which they are written.
+pub(super) const PICTURES: [&str; 3] = ["frame", "annotated", "heatmap"];
+
+/// The name of a picture of the event `id`.
+pub(super) fn picture(id: u64, what: &str) -> String {
+    format!("{id:06}-{what}.png")
+}
+
+/// The event whose picture has this name.
+pub(super) fn id_of(name: &str) -> Option<u64> {
+    let (id, what) = name.strip_suffix(".png")?.split_once('-')?;
+    let id = id.parse().ok()?;
+    (PICTURES.contains(&what) && picture(id, what) == name).then_some(id)
+}
+
+impl Record {
+    /// The frame's file. The name in the line is for others: a line that somebody made could name any file.
+    pub fn frame_in(&self, folder: &Path) -> PathBuf {
+        folder.join(picture(self.id, PICTURES[0]))
+    }
+
+    /// All lines of a folder, oldest first, except such as are none.
+    ///
+    /// # Errors
+    /// There is no such file, or it cannot be read.
+    pub fn all_in(folder: &Path) -> Result<Vec<Self>> {
+        let path = folder.join(LINES);
+        let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(lines(&text))
+    }
+
+    /// As [`Record::all_in`]; none where there is no file.
+    pub(super) fn any_in(folder: &Path) -> Result<Vec<Self>> {
+        Self::all_in(folder).or_else(|error| {
+            let io = error.downcast_ref::<std::io::Error>();
+            let missing = io.is_some_and(|io| io.kind() == ErrorKind::NotFound);
+            if missing { Ok(vec![]) } else { Err(error) }
+        })
+    }
+}
+
+impl Told {
+    /// The question.
+    ///
+    /// # Errors
+    /// It is not in the grammar.
+    pub fn question(&self) -> Result<Target> {
+        Ok(Target {
+            default_box: self.default_box,
+            output: self.target.parse()?,
+            contrast: self.contrast.as_deref().map(str::parse).transpose()?,
+        })
+    }
+}
+
+fn lines(text: &[u8]) -> Vec<Record> {
+    let lines = text.split(|&byte| byte == b'\n');
+    lines
+        .filter_map(|line| serde_json::from_slice(line).ok())
+        .collect()
+}
+
+/// A value by its text.
+mod as_text {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub fn serialize<T: Display, S: Serializer>(
+        value: &T,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+    where
+        T: FromStr<Err = anyhow::Error>,
+        D: Deserializer<'de>,
+    {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_comes_back_with_what_is_not_known_here() {
+        let line = r#"{"id":7,"recorded":"today","frame":"../../a","annotated":"b","heatmap":null,"kind":"merge","words":"one box","severity":0.5,"class":19,"default-box":1406,"target":"offset:w+","running-time":400000000,"explanation":{"sum":1.5},"label":"horse"}"#;
+        let read = lines(format!("{line}\n{{\"id\":8}}\nno JSON\n").as_bytes());
+        assert_eq!(read.len(), 1);
+        assert_eq!(read[0].event.rest["explanation"]["sum"], 1.5);
+        assert_eq!(
+            read[0].event.question().unwrap().output.to_string(),
+            "offset:w+"
+        );
+        assert_eq!(serde_json::to_string(&read[0]).unwrap(), line);
+        assert_eq!(
+            read[0].frame_in(Path::new("e")),
+            Path::new("e/000007-frame.png")
+        );
+    }
+
+    #[test]
+    fn only_own_names_are_known() {
+        assert_eq!(id_of("000012-heatmap.png"), Some(12));
+        assert_eq!(id_of(&picture(12_345_678, "frame")), Some(12_345_678));
+        for name in [
+            "12-frame.png",
+            "000012-photo.png",
+            "000012-frame.jpg",
+            "frame.png",
+            "+00012-frame.png",
+        ] {
+            assert_eq!(id_of(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! The folder: records and pictures in; what does not fit any more goes, the oldest first.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::atomic;
+use super::pictures::Pictures;
+use super::record::{LINES, PICTURES, Record, Told, id_of, picture};
+
+/// Who has the file locked writes into the folder.
+const LOCK: &str = ".lock";
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of all pictures together.
+    pub bytes: u64,
+    /// Events in any minute of the stream.
+    pub per_minute: usize,
+}
+
+/// A folder of evidence that this process writes into, and no other.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+    limits: Limits,
+    /// Oldest first, with the bytes of each one's pictures.
+    kept: VecDeque<(Record, u64)>,
+    next: u64,
+    /// When, in the stream, the last events were kept.
+    recent: VecDeque<Duration>,
+    /// Released when it is dropped, also by a process that is killed.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens a folder, which need not be there yet, and removes what is in pieces. Files that are not of a store's making are left alone.
+    ///
+    /// # Errors
+    /// The folder cannot be made, read or written to, or another store has it open.
+    pub fn open(folder: &Path, limits: Limits) -> Result<Self> {
+        let name = folder.display();
+        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {name}"))?;
+        let lock = File::create(folder.join(LOCK))
+            .with_context(|| format!("cannot write into the folder {name}"))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => bail!(
+                "events are already written into the folder {name}: every stream needs a folder of its own"
+            ),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock the folder {name}"));
+            }
+        }
+        let mut store = Self {
+            folder: folder.to_owned(),
+            limits,
+            kept: VecDeque::new(),
+            next: 1,
+            recent: VecDeque::new(),
+            _lock: lock,
+        };
+        store
+            .recover()
+            .with_context(|| format!("cannot tidy the folder {name}"))?;
+        Ok(store)
+    }
+
+    /// How many events are kept.
+    pub fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// Whether an event at this time of the stream may be kept, as far as the limit by the minute goes: whoever asks first need not draw in vain.
+    pub fn has_time_for(&mut self, time: Duration) -> bool {
+        // A seek back begins anew.
+        let is_recent = |&then: &Duration| then <= time && time - then < MINUTE;
+        self.recent.retain(is_recent);
+        self.recent.len() < self.limits.per_minute
+    }
+
+    /// Keeps an event of this time of the stream, and lets the oldest go where there is no room. Returns its number in the folder.
+    ///
+    /// # Errors
+    /// Something cannot be written: then nothing of the event is kept, and the next one may be tried.
+    pub fn keep(
+        &mut self,
+        time: Duration,
+        recorded: String,
+        event: Told,
+        pictures: &Pictures,
+    ) -> Result<u64> {
+        let id = self.next;
+        let record = Record {
+            id,
+            recorded,
+            frame: picture(id, PICTURES[0]),
+            annotated: picture(id, PICTURES[1]),
+            heatmap: pictures.heatmap.as_ref().map(|_| picture(id, PICTURES[2])),
+            event,
+        };
+        let bytes = pictures.bytes();
+        ensure!(
+            bytes <= self.limits.bytes,
+            "an event's pictures take {bytes} bytes, more than the {} that all may take",
+            self.limits.bytes
+        );
+        self.make_room(self.limits.bytes - bytes)?;
+        // Also where it fails: a file of this name may be left.
+        self.next += 1;
+        let kept = self.write(&record, pictures);
+        if let Err(error) = kept {
+            self.remove_pictures(id);
+            return Err(error).with_context(|| {
+                format!(
+                    "cannot keep an event in the folder {}",
+                    self.folder.display()
+                )
+            });
+        }
+        self.kept.push_back((record, bytes));
+        self.recent.push_back(time);
+        Ok(id)
+    }
+
+    fn write(&self, record: &Record, pictures: &Pictures) -> Result<()> {
+        let files = [
+            (Some(&record.frame), Some(&pictures.frame)),
+            (Some(&record.annotated), Some(&pictures.annotated)),
+            (record.heatmap.as_ref(), pictures.heatmap.as_ref()),
+        ];
+        for (name, bytes) in files {
+            if let (Some(name), Some(bytes)) = (name, bytes) {
+                atomic::write(&self.folder, name, bytes)?;
+            }
+        }
+        self.write_lines(Some(record))?;
+        Ok(atomic::settle(&self.folder)?)
+    }
+
+    /// All lines anew, with one more.
+    fn write_lines(&self, new: Option<&Record>) -> Result<()> {
+        let mut lines = Vec::new();
+        for record in self.kept.iter().map(|(record, _)| record).chain(new) {
+            serde_json::to_writer(&mut lines, record)?;
+            lines.push(b'\n');
+        }
+        Ok(atomic::write(&self.folder, LINES, &lines)?)
+    }
+
+    /// Lets the oldest events go until the pictures of the others take no more than `bytes`.
+    fn make_room(&mut self, bytes: u64) -> Result<()> {
+        let mut taken: u64 = self.kept.iter().map(|(_, bytes)| bytes).sum();
+        let mut gone = Vec::new();
+        while taken > bytes
+            && let Some((record, bytes)) = self.kept.pop_front()
+        {
+            taken -= bytes;
+            gone.push(record.id);
+        }
+        if !gone.is_empty() {
+            // The lines first: no line names a file that is not there. Where they cannot be written for want of space, the files go all the same and make some.
+            let written = self.write_lines(None);
+            gone.into_iter().for_each(|id| self.remove_pictures(id));
+            written?;
+        }
+        Ok(())
+    }
+
+    fn remove_pictures(&self, id: u64) {
+        for what in PICTURES {
+            // What is not there or cannot be removed is looked for again at the next start.
+            drop(fs::remove_file(self.folder.join(picture(id, what))));
+        }
+    }
+
+    /// Takes up what an earlier store left.
+    fn recover(&mut self) -> Result<()> {
+        let records = Record::any_in(&self.folder)?;
+        let size = |id: u64, what: &str| fs::metadata(self.folder.join(picture(id, what))).ok();
+        let mut kept: VecDeque<(Record, u64)> = VecDeque::new();
+        for record in records {
+            let whats = &PICTURES[..if record.heatmap.is_some() { 3 } else { 2 }];
+            let sizes: Option<Vec<u64>> = whats
+                .iter()
+                .map(|what| Some(size(record.id, what)?.len()))
+                .collect();
+            // A line without its pictures, or a second one of the same number, is nothing to look at.
+            if let Some(sizes) = sizes
+                && kept.iter().all(|(known, _)| known.id != record.id)
+            {
+                kept.push_back((record, sizes.iter().sum()));
+            }
+        }
+        self.kept = kept;
+        let known: BTreeSet<u64> = self.kept.iter().map(|(record, _)| record.id).collect();
+        let mut last = known.last().copied().unwrap_or_default();
+        for entry in fs::read_dir(&self.folder)? {
+            let name = entry?.file_name();
+            let name = name.to_string_lossy();
+            let left = atomic::unfinished(&name);
+            let id = id_of(left.unwrap_or(&name));
+            last = last.max(id.unwrap_or_default());
+            let is_orphan = id.is_some_and(|id| !known.contains(&id));
+            if is_orphan || left.is_some_and(|left| left == LINES || id.is_some()) {
+                fs::remove_file(self.folder.join(&*name))?;
+            }
+        }
+        self.next = last + 1;
+        self.make_room(self.limits.bytes)?;
+        self.write_lines(None)?;
+        Ok(atomic::settle(&self.folder)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monitor::Kind;
+
+    const ROOMY: Limits = Limits {
+        bytes: 1 << 20,
+        per_minute: 1000,
+    };
+
+    fn told(words: &str) -> Told {
+        Told {
+            kind: Kind::Merge,
+            words: words.to_owned(),
+            severity: 0.5,
+            class: 1,
+            default_box: 9,
+            target: "offset:w+".to_owned(),
+            contrast: None,
+            running_time: Some(5),
+            rest: serde_json::Map::new(),
+        }
+    }
+
+    /// A thousand bytes.
+    fn pictures() -> Pictures {
+        Pictures {
+            frame: vec![1; 500],
+            annotated: vec![2; 400],
+            heatmap: Some(vec![3; 100]),
+        }
+    }
+
+    fn keep(store: &mut Store, words: &str) -> Result<u64> {
+        store.keep(Duration::ZERO, "now".to_owned(), told(words), &pictures())
+    }
+
+    /// The words of the lines, and the names of all files but the lock.
+    fn found(folder: &Path) -> (Vec<String>, Vec<String>) {
+        let records = Record::all_in(folder).unwrap();
+        let names = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> = names
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .filter(|name| name != LOCK)
+            .collect();
+        names.sort();
+        (records.into_iter().map(|r| r.event.words).collect(), names)
+    }
+
+    fn names(ids: &[u64]) -> Vec<String> {
+        let mut names: Vec<String> = ids
+            .iter()
+            .flat_map(|&id| PICTURES.map(|what| picture(id, what)))
+            .collect();
+        names.push(LINES.to_owned());
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_oldest_make_room_and_numbers_go_on_at_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = Limits {
+            bytes: 2500,
+            ..ROOMY
+        };
+        let mut store = Store::open(folder.path(), limits).unwrap();
+        for words in ["a", "b", "c"] {
+            keep(&mut store, words).unwrap();
+        }
+        let expected = (vec!["b".to_owned(), "c".to_owned()], names(&[2, 3]));
+        assert_eq!(found(folder.path()), expected);
+        drop(store);
+        let smaller = Limits {
+            bytes: 1999,
+            ..ROOMY
+        };
+        let mut store = Store::open(folder.path(), smaller).unwrap();
+        assert_eq!(store.len(), 1);
+        assert_eq!(keep(&mut store, "d").unwrap(), 4);
+        assert_eq!(found(folder.path()).0, ["d"]);
+        drop(store);
+        let tiny = Limits {
+            bytes: 999,
+            ..ROOMY
+        };
+        let error = keep(&mut Store::open(folder.path(), tiny).unwrap(), "e").unwrap_err();
+        assert!(error.to_string().contains("1000 bytes"), "{error:#}");
+    }
+
+    #[test]
+    fn what_is_in_pieces_goes_and_what_others_put_there_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let mut store = Store::open(folder.path(), ROOMY).unwrap();
+        keep(&mut store, "a").unwrap();
+        keep(&mut store, "b").unwrap();
+        drop(store);
+        fs::remove_file(path("000002-heatmap.png")).unwrap();
+        for name in [
+            ".000003-frame.png.part",
+            "000003-frame.png",
+            ".events.jsonl.part",
+            "notes.png",
+            ".mine.part",
+        ] {
+            fs::write(path(name), "x").unwrap();
+        }
+        let mut lines = fs::read(path(LINES)).unwrap();
+        lines.extend(b"{\"id\": 4, \"rec");
+        fs::write(path(LINES), lines).unwrap();
+
+        let mut store = Store::open(folder.path(), ROOMY).unwrap();
+        let mut expected = names(&[1]);
+        expected.extend([".mine.part", "notes.png"].map(str::to_owned));
+        expected.sort();
+        assert_eq!(found(folder.path()), (vec!["a".to_owned()], expected));
+        assert_eq!(keep(&mut store, "c").unwrap(), 4);
+    }
+
+    #[test]
+    fn a_folder_has_one_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), ROOMY).unwrap();
+        let error = Store::open(folder.path(), ROOMY).unwrap_err();
+        assert!(
+            error.to_string().contains("a folder of its own"),
+            "{error:#}"
+        );
+        drop(store);
+        Store::open(folder.path(), ROOMY).unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(Store::open(&file, ROOMY).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_nothing_and_the_next_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path(), ROOMY).unwrap();
+        keep(&mut store, "a").unwrap();
+        // A folder has the name of the next heatmap: it cannot be replaced by a file.
+        let blocked = folder.path().join(picture(2, PICTURES[2]));
+        fs::create_dir(&blocked).unwrap();
+        assert!(keep(&mut store, "b").is_err());
+        fs::remove_dir(&blocked).unwrap();
+        assert_eq!(found(folder.path()), (vec!["a".to_owned()], names(&[1])));
+        keep(&mut store, "c").unwrap();
+        assert_eq!(found(folder.path()).0, ["a", "c"]);
+    }
+
+    #[test]
+    fn a_minute_has_its_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = Limits {
+            per_minute: 2,
+            ..ROOMY
+        };
+        let mut store = Store::open(folder.path(), limits).unwrap();
+        let mut kept = Vec::new();
+        for second in [0, 1, 2, 59, 60, 61, 62, 30, 31] {
+            let time = Duration::from_secs(second);
+            if store.has_time_for(time) {
+                (store.keep(time, String::new(), told(""), &pictures())).unwrap();
+                kept.push(second);
+            }
+        }
+        assert_eq!(kept, [0, 1, 60, 61, 30, 31]);
+    }
+}

@@ -1,0 +1,42 @@
+//! What looks wrong about an object on the page: raised by the monitor in a photo, or told of an event that was kept.
+
+use anyhow::{Context, Result};
+
+use crate::crp::Target;
+use crate::evidence::Told;
+use crate::monitor::{Event, Kind};
+use crate::ssd::labels::Labels;
+
+/// In which way an object looks wrong, and what to ask about it.
+pub(super) struct Doubt {
+    pub kind: Kind,
+    /// For people.
+    pub words: String,
+    /// 0..=1
+    pub severity: f32,
+    pub target: Target,
+}
+
+impl Doubt {
+    pub fn raised(event: &Event, labels: &Labels) -> Self {
+        Self {
+            kind: event.finding.kind(),
+            words: event.words(labels),
+            severity: event.severity,
+            target: event.target.clone(),
+        }
+    }
+
+    /// # Errors
+    /// The event's question is none.
+    pub fn told(event: &Told) -> Result<Self> {
+        let question = event.question();
+        Ok(Self {
+            kind: event.kind,
+            words: event.words.clone(),
+            severity: event.severity.clamp(0.0, 1.0),
+            target: question
+                .with_context(|| format!("the event '{}' asks nothing", event.words))?,
+        })
+    }
+}
