@@ -68,6 +68,8 @@ fn run(options: &Options) -> Result<()> {
     let sources: Vec<Source> = (options.sources.iter())
         .map(|name| Source::open(name, news.clone()).with_context(|| name.clone()))
         .collect::<Result<_>>()?;
+    // The streams alone tell of frames.
+    drop(news);
     let board = Arc::new(Board::new(&options.sources));
     let served = (options.serve)
         .map(|address| serve::start(address, board.clone()))
@@ -79,19 +81,21 @@ fn run(options: &Options) -> Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     let frames = sources.iter().map(Source::frames).collect();
     let watch = Watch::new(Arc::new(model), frames, board.clone(), options)?;
+    let main = glib::MainLoop::new(None, false);
     let watching = std::thread::Builder::new()
         .name("watch".to_owned())
         .spawn({
-            let stop = stop.clone();
-            move || watch.run(&arrivals, &stop)
+            let (stop, main) = (stop.clone(), main.clone());
+            move || {
+                watch.run(&arrivals, &stop);
+                main.quit();
+            }
         })?;
-
-    let main = glib::MainLoop::new(None, false);
     ctrlc::set_handler({
         let main = main.clone();
         move || main.quit()
     })?;
-    // Ends by itself where every stream has, or where frames can no longer be looked at.
+    // Ends by itself where every stream has.
     let left = std::rc::Rc::new(std::cell::Cell::new(sources.len()));
     let guards: Vec<_> = (sources.iter().zip(&options.sources))
         .map(|(source, name)| {
@@ -107,20 +111,12 @@ fn run(options: &Options) -> Result<()> {
             })
         })
         .collect::<Result<_>>()?;
-    glib::timeout_add_local(std::time::Duration::from_millis(200), {
-        let main = main.clone();
-        move || {
-            if watching.is_finished() {
-                main.quit();
-            }
-            glib::ControlFlow::Continue
-        }
-    });
     main.run();
 
     drop(guards);
     stop.store(true, Ordering::Relaxed);
     drop(sources);
     board.close();
-    Ok(())
+    // What is in hand is finished: nothing may run a network while the process goes down.
+    (watching.join()).map_err(|_| anyhow::anyhow!("the watching thread has failed"))
 }

@@ -69,7 +69,8 @@ struct Answer {
 pub struct Watch {
     model: Arc<Model>,
     detector: Detector,
-    explaining: Worker<Question, ()>,
+    /// Until the end.
+    explaining: Option<Worker<Question, ()>>,
     answers: Receiver<Answer>,
     /// Questions that are neither answered nor given up.
     open: Arc<AtomicUsize>,
@@ -104,7 +105,10 @@ impl Watch {
         Ok(Self {
             streams: streams.collect::<Result<_>>()?,
             detector: Detector::new(model.clone(), options.threads)?,
-            explaining: Worker::spawn("explain", answering(explainer, finished, open.clone()))?,
+            explaining: Some(Worker::spawn(
+                "explain",
+                answering(explainer, finished, open.clone()),
+            )?),
             model,
             answers,
             open,
@@ -130,6 +134,9 @@ impl Watch {
                 }
             }
         }
+        // The last events are explained and kept.
+        drop(self.explaining.take());
+        self.heed();
     }
 
     fn look(&mut self, index: usize, (time, frame): (gst::ClockTime, RgbImage)) -> Result<()> {
@@ -154,15 +161,18 @@ impl Watch {
                 time,
                 event: Some((event, frame.clone())),
             };
-            if self.explaining.queue(question).is_err() {
+            let explaining = self.explaining.as_ref();
+            if explaining.is_none_or(|worker| worker.queue(question).is_err()) {
                 self.open.fetch_sub(1, Ordering::Relaxed);
             }
         }
         if index == self.turn % self.streams.len() && self.open.load(Ordering::Relaxed) == 0 {
             self.turn += 1;
-            if let (Some(best), Some(&object)) = (detections.first(), objects.first()) {
+            if let (Some(best), Some(&object), Some(explaining)) =
+                (detections.first(), objects.first(), &self.explaining)
+            {
                 self.open.fetch_add(1, Ordering::Relaxed);
-                self.explaining.submit(Question {
+                explaining.submit(Question {
                     stream: index,
                     object,
                     detection: best.clone(),
