@@ -206,10 +206,12 @@ impl Watch {
                 self.board
                     .explain(answer.question.stream, &said, &answer.words);
             }
-            // An event stays for a while, unless another one comes.
+            // An event stays for a while, unless another one comes or its object is gone.
+            let tracker = &stream.tracker;
             let is_held = stream.shown.as_ref().is_some_and(|shown| {
                 let age = answer.question.time.saturating_sub(shown.question.time);
-                shown.question.event.is_some() && age < SHOWN
+                let is_event = shown.question.event.is_some();
+                is_event && age < SHOWN && tracker.knows(shown.question.object)
             });
             if answer.question.event.is_some() || !is_held {
                 stream.shown = Some(answer);
