@@ -28,7 +28,7 @@ fn proto(name: &str) -> Result<ModelProto> {
 fn with_proposed(model: &ModelProto, folder: &Path) -> Result<(Model, String)> {
     let file = folder.join("net.onnx");
     std::fs::write(&file, model.encode_to_vec())?;
-    let manifest = propose::propose(&onnx::read(&file)?, "net")?;
+    let manifest = propose::propose(&onnx::read(&file)?, "net", None)?;
     std::fs::write(file.with_extension("toml"), &manifest)?;
     Ok((Model::read(&file)?, manifest))
 }
@@ -65,7 +65,7 @@ fn a_manifest_is_proposed_for_a_bare_file() -> Result<()> {
         .collect();
     assert_eq!(grids, [(5, 4, 2), (2, 2, 3), (1, 1, 3)]);
     assert_eq!(model.manifest.labels.len(), 4);
-    assert_eq!(model.manifest.output.classes, "class_logits");
+    assert_eq!(model.outputs.classes, "class_logits");
     // Nothing in the graph says these.
     for line in [
         "activation = \"softmax\" # a guess",
@@ -168,7 +168,55 @@ fn scores_named_behind_a_softmax_are_taken_before_it() -> Result<()> {
     let named = manifest.replace("classes = \"class_logits\"", "classes = \"scores\"");
     assert_ne!(named, manifest);
     std::fs::write(file.with_extension("toml"), named)?;
-    assert_eq!(Model::read(&file)?.manifest.output.classes, "class_logits");
+    assert_eq!(Model::read(&file)?.outputs.classes, "class_logits");
+    Ok(())
+}
+
+#[test]
+fn heads_that_are_not_joined_are_named_one_by_one() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (joined, _) = with_proposed(&proto("lite_heads")?, folder.path())?;
+    // As SSD-Tensorflow has it: six outputs for three heads.
+    let mut model = proto("lite_heads")?;
+    let graph = model.graph.as_mut().context("no graph")?;
+    let joins = graph.node.iter().filter(|node| node.op_type() == "Concat");
+    let parts: Vec<Vec<String>> = joins.map(|node| node.input.clone()).collect();
+    let [classes, offsets] = &parts[..] else {
+        anyhow::bail!("{parts:?}");
+    };
+    graph.node.retain(|node| node.op_type() != "Concat");
+    let outputs = parts.iter().flatten().map(|name| ValueInfoProto {
+        name: Some(name.clone()),
+        ..Default::default()
+    });
+    graph.output = outputs.collect();
+    let (apart, manifest) = with_proposed(&model, folder.path())?;
+    assert_eq!(apart.layout, joined.layout, "{manifest}");
+    // What the heads are reshaped to does as well as the feature maps that the proposal names.
+    let named = format!("classes = {classes:?}\noffsets = {offsets:?}\n");
+    let (before, rest) = manifest.split_once("classes =").context("no classes")?;
+    let (_, after) = rest.split_once("]\noffset_order").context("no order")?;
+    let manifest = format!("{before}{named}activation = \"softmax\"\noffset_order{after}");
+    let file = folder.path().join("net.onnx");
+    std::fs::write(file.with_extension("toml"), &manifest)?;
+    let reshaped = Model::read(&file)?;
+    let map = |model: Model| -> Result<_> {
+        let model = Arc::new(model);
+        let forward = forward(&model)?;
+        let mut explainer = Explainer::new(model, Composite::default(), 1)?;
+        Ok(explainer.explain(&forward, &[class(47)])?.remove(0).map())
+    };
+    let expected = map(joined)?;
+    assert_eq!(expected, map(apart)?);
+    assert_eq!(expected, map(reshaped)?);
+
+    let wrong = manifest.replacen(&format!("{:?}", classes[0]), "\"image\"", 1);
+    std::fs::write(file.with_extension("toml"), wrong)?;
+    let error = format!("{:#}", Model::read(&file).unwrap_err());
+    assert!(
+        error.contains("[output] classes of the manifest: the graph has no tensor 'image'"),
+        "{error}"
+    );
     Ok(())
 }
 

@@ -91,12 +91,12 @@ fn a_yolo_without_a_manifest_is_known_by_its_heads() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("net.onnx");
     std::fs::copy(yolo(), &file)?;
-    let manifest = propose::propose(&onnx::read(&file)?, "net")?;
+    let manifest = propose::propose(&onnx::read(&file)?, "net", None)?;
     std::fs::write(file.with_extension("toml"), &manifest)?;
     let model = Model::read(&file)?;
     for line in [
         "kind = \"yolo\"",
-        "heads = [\"010_convolutional\", \"017_convolutional\"]",
+        "heads = [\n    \"010_convolutional\",\n    \"017_convolutional\",\n]",
         "std = [255.0, 255.0, 255.0] # a guess",
         "generator = \"anchors\"",
     ] {

@@ -23,6 +23,17 @@ pub struct Inspect {
     /// Propose a manifest for a bare ONNX file and write it beside the model, as NAME.toml, unless there is one
     #[arg(long)]
     write_manifest: bool,
+    /// Width and height in pixels of the picture that a bare ONNX file takes, where the graph does not show them
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = size)]
+    size: Option<[usize; 2]>,
+}
+
+fn size(text: &str) -> Result<[usize; 2]> {
+    let side = |text: &str| text.parse().ok().filter(|side| (1..=8192).contains(side));
+    let sides = text
+        .split_once('x')
+        .and_then(|(width, height)| Some([side(width)?, side(height)?]));
+    sides.context("a width and a height from 1 to 8192 are expected, as in 300x300")
 }
 
 impl Inspect {
@@ -36,6 +47,10 @@ impl Inspect {
         ensure!(
             !self.write_manifest,
             "there is a manifest already: remove it first, or inspect without --write-manifest"
+        );
+        ensure!(
+            self.size.is_none(),
+            "--size goes with an ONNX file that has no manifest; in a manifest it is [input] size"
         );
         let model = match &self.file {
             Some(path) => Arc::new(Model::read(path)?),
@@ -61,7 +76,7 @@ impl Inspect {
             manifest.labels.len()
         )?;
         let mut header = vec!["head", "cells", "boxes per cell", "class scores", "offsets"];
-        header.extend(model.objectness.is_some().then_some("objectness"));
+        header.extend(model.outputs.objectness.is_some().then_some("objectness"));
         let mut rows = vec![header.into_iter().map(str::to_owned).collect::<Vec<_>>()];
         for (index, (head, grid)) in model.heads.iter().zip(&model.layout.heads).enumerate() {
             let mut row = vec![
@@ -114,7 +129,7 @@ impl Inspect {
     fn propose(&self, path: &Path) -> Result<()> {
         let graph = onnx::read(path)?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        let text = propose::propose(&graph, &name).with_context(|| {
+        let text = propose::propose(&graph, &name, self.size).with_context(|| {
             format!(
                 "there is no manifest beside {}, and none can be proposed",
                 path.display()

@@ -57,17 +57,18 @@ pub(super) fn passed<'a>(graph: &Graph, tensors: impl IntoIterator<Item = &'a st
     (0..passed.len()).filter(|&index| passed[index]).collect()
 }
 
-/// Which factor of a·b is the signal, the other one being its gate: what comes from a sigmoid is a gate, and so is what is made of the other factor by an activation
+/// Which factor of a·b is the signal, the other one being its gate: what comes from a sigmoid is a gate, one over a norm is, and so is what is made of the other factor by an activation
 /// (x·σ(x), and the hard swish x·clip(x + 3)/6 of old exporters).
 fn signal<'a>(graph: &Graph, node: &NodeProto, a: &'a str, b: &'a str) -> Result<&'a str> {
     let whole = graph.shape(node.first_output())?;
-    let found = match [a, b].map(|factor| is_gate(graph, factor)) {
+    let gates = |factor| is_gate(graph, factor) || is_inverse_norm(graph, factor);
+    let found = match [a, b].map(gates) {
         [true, false] => b,
         [false, true] => a,
         _ if follows(graph, b, a) => a,
         _ if follows(graph, a, b) => b,
         _ => bail!(
-            "it multiplies '{a}' and '{b}', neither or both of which come from a sigmoid: it is not known which one gates the other"
+            "it multiplies '{a}' and '{b}', neither or both of which come from a sigmoid or a norm: it is not known which one gates the other"
         ),
     };
     if graph.shape(found)? != whole {
@@ -125,6 +126,25 @@ fn follows(graph: &Graph, tensor: &str, source: &str) -> bool {
         tensor = input;
     }
     false
+}
+
+/// Whether a tensor is one over a norm, as TensorFlow has it, but for its shape.
+fn is_inverse_norm(graph: &Graph, tensor: &str) -> bool {
+    let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) else {
+        return false;
+    };
+    let input = |index| node.input_at(index);
+    match node.op() {
+        "Reciprocal" => input(0).is_some_and(|norm| is_norm(graph, norm)),
+        "Div" => {
+            input(0).is_some_and(|name| graph.is_constant(name))
+                && input(1).is_some_and(|norm| is_norm(graph, norm))
+        }
+        "Reshape" | "Unsqueeze" | "Squeeze" | "Expand" | "Transpose" => {
+            input(0).is_some_and(|inverse| is_inverse_norm(graph, inverse))
+        }
+        _ => false,
+    }
 }
 
 /// Whether a tensor is a norm of something: a sum or L2 norm along an axis, but for roots, bounds and its shape.

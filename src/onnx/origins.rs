@@ -89,7 +89,7 @@ impl Trace<'_> {
         };
         let input = node.input_at(0).unwrap_or_default();
         Ok(Some(match node.op() {
-            "Identity" => self.places(input)?,
+            "Identity" | "Cast" => self.places(input)?,
             "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => {
                 let shape = graph.shape(tensor)?;
                 let places = self.places(input)?;

@@ -64,23 +64,53 @@ impl<'a> Parts<'a> {
         Ok(())
     }
 
-    /// Feature maps `[1, A·columns, rows, cols]` as the one tensor `name`, `[1, D, columns]`, in the order map, row, column, A.
-    pub fn rows(&mut self, name: &str, maps: &[String], columns: usize) {
+    /// Tensors with `columns` numbers for each of some boxes as the one tensor `name`, `[1, D, columns]`. Each is a feature map `[1, A·columns, rows, cols]`, whose
+    /// boxes are taken in the order row, column, A, or ends with an axis of `columns`.
+    ///
+    /// # Errors
+    /// A tensor of another shape, or that does not exist.
+    pub fn rows(&mut self, name: &str, tensors: &[String], columns: usize) -> Result<()> {
         let sizes = format!("{name}.sizes");
         let values = tensor::int64s_to_proto(&[1, -1, columns as i64], &sizes);
         self.proto.initializer.push(values);
         let mut flat = Vec::new();
-        for map in maps {
-            let [last, rows] = ["last", "rows"].map(|step| format!("{map}:{step}"));
-            let order = [Attribute::Ints("perm", &[0, 2, 3, 1])];
-            self.nodes.push(node("Transpose", &[map], &last, &order));
+        for tensor in tensors {
+            let [last, rows] = ["last", "rows"].map(|step| format!("{tensor}:{step}"));
+            let source = if self.is_map(tensor, columns)? {
+                let order = [Attribute::Ints("perm", &[0, 2, 3, 1])];
+                self.nodes.push(node("Transpose", &[tensor], &last, &order));
+                &last
+            } else {
+                tensor
+            };
             self.nodes
-                .push(node("Reshape", &[&last, &sizes], &rows, &[]));
+                .push(node("Reshape", &[source, &sizes], &rows, &[]));
             flat.push(rows);
         }
         let flat: Vec<&str> = flat.iter().map(String::as_str).collect();
         let axis = [Attribute::Int("axis", 1)];
         self.nodes.push(node("Concat", &flat, name, &axis));
+        Ok(())
+    }
+
+    /// Whether a tensor is a feature map rather than rows of `columns` numbers.
+    fn is_map(&self, tensor: &str, columns: usize) -> Result<bool> {
+        if self.nodes.iter().any(|part| part.first_output() == tensor) {
+            return Ok(true);
+        }
+        let producer = self.graph.producer(tensor);
+        let producer = producer.with_context(|| format!("the graph has no tensor '{tensor}'"))?;
+        let shape = self.graph.shape(tensor)?;
+        if let ([1, channels, _, _], "Conv") = (shape, self.graph.nodes()[producer].op())
+            && channels.is_multiple_of(columns)
+        {
+            return Ok(true);
+        }
+        ensure!(
+            shape.len() > 1 && shape.last() == Some(&columns),
+            "'{tensor}' is {shape:?}: [1, boxes · {columns}, rows, columns] of a convolution was expected, or what ends with {columns} numbers a box"
+        );
+        Ok(false)
     }
 
     /// The graph with them.

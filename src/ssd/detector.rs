@@ -35,10 +35,9 @@ impl Detector {
     /// # Errors
     /// ONNX Runtime cannot be loaded or does not take the model.
     pub fn new(model: Arc<Model>, threads: usize) -> Result<Self> {
-        let output = &model.manifest.output;
-        let mut outputs: Vec<&str> = vec![&output.classes];
-        outputs.extend(Some(output.offsets.as_str()).filter(|offsets| !offsets.is_empty()));
-        outputs.extend(model.objectness.as_deref());
+        let mut outputs: Vec<&str> = vec![&model.outputs.classes];
+        outputs.extend(model.outputs.offsets.as_deref());
+        outputs.extend(model.outputs.objectness.as_deref());
         let file = model.graph.to_model(&outputs)?;
         let network = Network::load(&file, threads)?;
         Ok(Self { model, network })

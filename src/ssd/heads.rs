@@ -5,7 +5,9 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use ndarray::{ArrayView2, Axis, Ix2, Ix3, Slice};
 
 use super::layout::{HeadGrid, Layout};
-use crate::onnx::{Graph, NodeExt, describe};
+use super::manifest::{Output, Tensors};
+use super::model::Outputs;
+use crate::onnx::{Graph, NodeExt, Parts, describe};
 
 /// One scale of the detector.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,16 +67,12 @@ impl Channels {
 ///
 /// # Errors
 /// An output that the graph does not have or that is not put together from feature maps cell by cell; heads whose grids do not belong together.
-pub fn find(
-    graph: &Graph,
-    classes: &str,
-    offsets: &str,
-    objectness: Option<&str>,
-    class_count: usize,
-) -> Result<(Vec<Head>, Layout)> {
+pub fn find(graph: &Graph, outputs: &Outputs, class_count: usize) -> Result<(Vec<Head>, Layout)> {
+    let classes = &outputs.classes;
+    let offsets = outputs.offsets.as_deref().context("no offsets are named")?;
     let class_scales = scales(graph, classes, class_count, "labels of the manifest")?;
     let offset_scales = scales(graph, offsets, 4, "offsets a box has")?;
-    let objectness_scales = match objectness {
+    let objectness_scales = match &outputs.objectness {
         Some(tensor) => scales(
             graph,
             tensor,
@@ -162,6 +160,43 @@ fn in_words(grid: &HeadGrid) -> String {
         "{} boxes for each of {}x{} cells",
         grid.shapes, grid.rows, grid.cols
     )
+}
+
+/// The graph in which the outputs that the manifest names are one tensor each; those that it names head by head are joined.
+///
+/// # Errors
+/// A head's tensor that does not exist, or is neither a feature map nor ends with as many numbers as a box has.
+pub fn with_rows(graph: &Graph, output: &Output, class_count: usize) -> Result<(Graph, Outputs)> {
+    let mut parts = Parts::of(graph);
+    let mut one = |field: &str, tensors: &Tensors, columns| -> Result<Option<String>> {
+        let names = tensors.names().iter();
+        let raw: Vec<String> = names
+            .map(|name| before_activation(graph, name).to_owned())
+            .collect();
+        match raw.len() {
+            0 | 1 => Ok(raw.into_iter().next()),
+            _ => {
+                let joined = format!("joined/{field}");
+                parts
+                    .rows(&joined, &raw, columns)
+                    .with_context(|| format!("[output] {field} of the manifest"))?;
+                Ok(Some(joined))
+            }
+        }
+    };
+    let classes = one("classes", &output.classes, class_count)?.context("no classes are named")?;
+    let offsets = one("offsets", &output.offsets, 4)?;
+    let outputs = Outputs {
+        classes,
+        offsets,
+        objectness: None,
+    };
+    let graph = if output.classes.names().len() + output.offsets.names().len() > 2 {
+        parts.join()?
+    } else {
+        graph.clone()
+    };
+    Ok((graph, outputs))
 }
 
 /// The tensor that holds raw scores where `tensor` names what a softmax or sigmoid makes of them.

@@ -4,6 +4,7 @@
 
 mod check;
 mod read;
+mod tensors;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,6 +12,8 @@ use std::fmt;
 
 use anyhow::{Result, anyhow};
 use serde::Deserialize;
+
+pub use tensors::Tensors;
 
 use super::labels::Labels;
 
@@ -100,15 +103,15 @@ pub enum Resize {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Output {
-    /// Name of the class logits in the graph, shape [1, D, K].
+    /// The class logits in the graph, [1, D, K], or those of each head: what ends with K, or feature maps [1, A·K, rows, columns].
     #[serde(default)]
-    pub classes: String,
-    /// Names of a YOLO's last convolutions, [1, A·(5 + K), rows, columns], one a head; it has neither `classes` nor `offsets`.
+    pub classes: Tensors,
+    /// A YOLO's last convolutions, [1, A·(5 + K), rows, columns], one a head; it has neither `classes` nor `offsets`.
     #[serde(default)]
-    pub heads: Vec<String>,
-    /// Name of the offsets in the graph, shape [1, D, 4]; a classifier has none.
+    pub heads: Tensors,
+    /// The offsets in the graph, [1, D, 4], or those of each head, likewise; a classifier has none.
     #[serde(default)]
-    pub offsets: String,
+    pub offsets: Tensors,
     /// Which offset each of the four columns is.
     #[serde(default = "paper_order", deserialize_with = "read::exactly")]
     pub offset_order: [Offset; 4],

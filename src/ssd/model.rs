@@ -34,7 +34,18 @@ pub struct Model {
     pub input_size: (u32, u32),
     /// Name of the network's input.
     pub input_name: String,
-    /// Name of the logits of objectness, `[1, D, 1]`, where the network says apart from the classes whether there is an object.
+    /// What it computes.
+    pub outputs: Outputs,
+}
+
+/// Names of the tensors that hold what a network says of all default boxes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outputs {
+    /// Class logits, `[1, D, K]`.
+    pub classes: String,
+    /// Offsets in the order of the manifest, `[1, D, 4]`; a classifier has none.
+    pub offsets: Option<String>,
+    /// Logits of there being an object, `[1, D, 1]`, where the network says that apart from the classes, as a YOLO does.
     pub objectness: Option<String>,
 }
 
@@ -69,7 +80,7 @@ impl Model {
         })
     }
 
-    fn new(graph: Graph, mut manifest: Manifest) -> Result<Self> {
+    fn new(graph: Graph, manifest: Manifest) -> Result<Self> {
         let graph = with_picture(graph, &manifest)?;
         let (input_name, [_, channels, height, width]) = graph.image_input().context(
             "the network's input is no picture of fixed size; where only the size is missing, write size = [width, height] under [input]",
@@ -81,26 +92,13 @@ impl Model {
         );
         let input_size = (u32::try_from(width)?, u32::try_from(height)?);
         let count = manifest.labels.len();
-        let (mut graph, mut objectness) = (graph, None);
-        match manifest.kind {
-            Kind::Ssd | Kind::Classifier => {
-                let classes = &mut manifest.output.classes;
-                *classes = heads::before_activation(&graph, classes).to_owned();
-            }
-            Kind::Yolo => {
-                graph = yolo::with_rows(&graph, &manifest.output.heads, count)?;
-                manifest.output.classes = yolo::CLASSES.to_owned();
-                manifest.output.offsets = yolo::OFFSETS.to_owned();
-                objectness = Some(yolo::OBJECTNESS.to_owned());
-            }
-        }
-        let output = &manifest.output;
+        let (graph, outputs) = match manifest.kind {
+            Kind::Yolo => yolo::with_rows(&graph, manifest.output.heads.names(), count)?,
+            Kind::Ssd | Kind::Classifier => heads::with_rows(&graph, &manifest.output, count)?,
+        };
         let (heads, layout) = match manifest.kind {
-            Kind::Classifier => heads::find_classifier(&graph, &output.classes, count)?,
-            Kind::Ssd | Kind::Yolo => {
-                let objectness = objectness.as_deref();
-                heads::find(&graph, &output.classes, &output.offsets, objectness, count)?
-            }
+            Kind::Classifier => heads::find_classifier(&graph, &outputs.classes, count)?,
+            Kind::Ssd | Kind::Yolo => heads::find(&graph, &outputs, count)?,
         };
         let default_boxes: Vec<_> =
             default_boxes::generate(&manifest.default_boxes, &layout, input_size)?.concat();
@@ -112,7 +110,7 @@ impl Model {
             default_boxes,
             input_size,
             input_name,
-            objectness,
+            outputs,
         })
     }
 

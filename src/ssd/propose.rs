@@ -2,203 +2,47 @@
 //!
 //! In: a graph without a manifest. Out: the text of a manifest that [`Manifest::parse`](super::Manifest::parse) reads.
 
-use std::collections::HashSet;
+mod outputs;
+
 use std::fmt::Write;
 
 use anyhow::{Context, Result};
 
 use super::layout::{HeadGrid, Layout};
-use super::{heads, yolo};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
+use outputs::{Found, Outputs};
 
 /// Behind a value that the graph does not say.
 const GUESS: &str = "# a guess";
-
-/// What was found of a network's outputs.
-struct Found {
-    class_count: usize,
-    /// How scores are made, and whether the graph says so.
-    activation: (&'static str, bool),
-    outputs: Outputs,
-}
-
-/// The tensors of each kind of network, and the grids of a detector.
-enum Outputs {
-    Ssd {
-        classes: String,
-        offsets: String,
-        layout: Layout,
-    },
-    Classifier {
-        classes: String,
-    },
-    Yolo {
-        heads: Vec<String>,
-        anchors: &'static [&'static [[u16; 2]]],
-    },
-}
-
-/// Anchors of yolov3-tiny and yolov3 for COCO, coarsest head first (darknet's cfg files).
-const ANCHORS: [&[&[[u16; 2]]]; 2] = [
-    &[
-        &[[81, 82], [135, 169], [344, 319]],
-        &[[10, 14], [23, 27], [37, 58]],
-    ],
-    &[
-        &[[116, 90], [156, 198], [373, 326]],
-        &[[30, 61], [62, 45], [59, 119]],
-        &[[10, 13], [16, 30], [33, 23]],
-    ],
-];
 
 /// Where the picture enters, and how it is normalised as far as the graph shows it.
 struct Picture {
     tensor: String,
     /// Whether it is not the graph's own input.
     is_inner: bool,
+    /// Whether the size is from the user.
+    is_size_said: bool,
     size: [usize; 2],
     /// Mean and standard deviation for values 0..255, if nodes before the tensor make them.
     normalised: Option<([f32; 3], [f32; 3])>,
 }
 
-/// The text of a manifest for a detector called `name`.
+/// The text of a manifest for a detector called `name`; `size` is the width and height of its picture where the graph does not show them.
 ///
 /// # Errors
 /// A graph in which no picture or no pair of class scores and offsets is found; the message says what was looked for.
-pub fn propose(graph: &Graph, name: &str) -> Result<String> {
-    let picture = picture(graph)?;
+pub fn propose(graph: &Graph, name: &str, size: Option<[usize; 2]>) -> Result<String> {
+    let picture = picture(graph, size)?;
     let [height, width] = picture.size;
     let inner = graph.with_input(&picture.tensor, [1, 3, height, width])?;
-    let found = detector(&inner)
-        .or_else(|| yolo(&inner))
-        .or_else(|| classifier(&inner))
-        .context(
+    let found = outputs::find(&inner).context(
             "no class scores [1, D, K] and box offsets [1, D, 4] were found that are put together from the same feature maps, nor the two or three heads of a YOLO, \
              nor scores [1, K] for the whole picture: if it is an SSD, name their tensors in a manifest (models/README.md)",
         )?;
     write(&picture, &found, name)
 }
 
-/// Scores of classes for the whole picture, the last ones in the graph.
-fn classifier(graph: &Graph) -> Option<Found> {
-    graph.nodes().iter().rev().find_map(|node| {
-        let classes = heads::before_activation(graph, node.first_output());
-        let [1, class_count] = *graph.shape(classes).ok()? else {
-            return None;
-        };
-        heads::find_classifier(graph, classes, class_count).ok()?;
-        Some(Found {
-            class_count,
-            activation: activation(graph, classes),
-            outputs: Outputs::Classifier {
-                classes: classes.to_owned(),
-            },
-        })
-    })
-}
-
-/// Two or three last convolutions of as many channels each, on grids of different fineness: three anchors with four offsets, objectness and class scores.
-fn yolo(graph: &Graph) -> Option<Found> {
-    let convolutions = || {
-        let nodes = graph.nodes().iter();
-        nodes.filter(|node| node.op() == "Conv")
-    };
-    let read = convolutions().filter_map(|node| node.input_at(0));
-    let inner: HashSet<usize> = graph.ancestors(read).into_iter().collect();
-    let mut heads: Vec<(&str, [usize; 4])> = convolutions()
-        .map(NodeExt::first_output)
-        .filter(|tensor| {
-            graph
-                .producer(tensor)
-                .is_some_and(|index| !inner.contains(&index))
-        })
-        .map(|tensor| Some((tensor, graph.feature_map(tensor).ok()?)))
-        .collect::<Option<_>>()?;
-    heads.sort_by_key(|(_, [_, _, rows, cols])| rows * cols);
-    let anchors = ANCHORS.into_iter().find(|all| all.len() == heads.len())?;
-    let [_, channels, _, _] = heads.first()?.1;
-    let finer = |pair: &[(&str, [usize; 4])]| pair[0].1[2] < pair[1].1[2];
-    let alike = heads.iter().all(|(_, shape)| shape[1] == channels);
-    let each = channels / anchors[0].len();
-    if !alike || !heads.windows(2).all(finer) || each * anchors[0].len() != channels {
-        return None;
-    }
-    let class_count = each
-        .checked_sub(yolo::BEFORE_CLASSES)
-        .filter(|&count| count > 0)?;
-    let heads: Vec<String> = heads
-        .into_iter()
-        .map(|(tensor, _)| tensor.to_owned())
-        .collect();
-    yolo::with_rows(graph, &heads, class_count).ok()?;
-    Some(Found {
-        class_count,
-        activation: ("sigmoid", false),
-        outputs: Outputs::Yolo { heads, anchors },
-    })
-}
-
-fn detector(graph: &Graph) -> Option<Found> {
-    // Both have one row a default box; of several pairs that of the most boxes is the detector's whole output.
-    let mut flattened: Vec<(&str, usize, usize)> = graph
-        .nodes()
-        .iter()
-        .filter_map(|node| {
-            let tensor = node.first_output();
-            let joins = matches!(
-                node.op(),
-                "Concat" | "Reshape" | "Transpose" | "Squeeze" | "Flatten"
-            );
-            match *graph.shape(tensor).ok().filter(|_| joins)? {
-                [1, rows, columns] | [rows, columns] if rows > 1 && columns > 1 => {
-                    Some((tensor, rows, columns))
-                }
-                _ => None,
-            }
-        })
-        .collect();
-    flattened.sort_by_key(|&(_, rows, _)| std::cmp::Reverse(rows));
-    // Rows, how likely it is that the scores are scores, and what was found.
-    let mut best: Option<(usize, u32, Found)> = None;
-    for &(offsets, rows, columns) in &flattened {
-        if columns != 4 || best.as_ref().is_some_and(|&(most, _, _)| most > rows) {
-            continue;
-        }
-        for &(classes, _, class_count) in flattened.iter().filter(|(_, r, _)| *r == rows) {
-            if classes == offsets {
-                continue;
-            }
-            let Ok((_, layout)) = heads::find(graph, classes, offsets, None, class_count) else {
-                continue;
-            };
-            let activation = activation(graph, classes);
-            // With four classes either could be the scores.
-            let likelihood = 2 * u32::from(activation.1) + u32::from(is_named_like_scores(classes));
-            if best.as_ref().is_none_or(|&(_, most, _)| likelihood > most) {
-                let found = Found {
-                    class_count,
-                    activation,
-                    outputs: Outputs::Ssd {
-                        classes: classes.to_owned(),
-                        offsets: offsets.to_owned(),
-                        layout,
-                    },
-                };
-                best = Some((rows, likelihood, found));
-            }
-        }
-    }
-    best.map(|(_, _, found)| found)
-}
-
-fn is_named_like_scores(tensor: &str) -> bool {
-    let tensor = tensor.to_lowercase();
-    ["class", "cls", "score", "conf", "logit"]
-        .iter()
-        .any(|part| tensor.contains(part))
-}
-
-fn picture(graph: &Graph) -> Result<Picture> {
+fn picture(graph: &Graph, size: Option<[usize; 2]>) -> Result<Picture> {
     let tensor = graph
         .picture_tensor()
         .context("no convolution reads a picture of one or three channels")?;
@@ -213,14 +57,16 @@ fn picture(graph: &Graph) -> Result<Picture> {
             _ => None,
         })
     };
-    let size = known.or_else(own).with_context(|| {
+    let said = size.map(|[width, height]| [height, width]);
+    let size = said.or(known).or_else(own).with_context(|| {
         format!(
-            "the size of the picture '{tensor}' is not known: export with fixed height and width"
+            "the size of the picture '{tensor}' is not known: name it with --size, or export with fixed height and width"
         )
     })?;
     Ok(Picture {
         tensor: tensor.to_owned(),
         is_inner,
+        is_size_said: said.is_some(),
         size,
         normalised: is_inner.then(|| normalisation(graph, tensor)).flatten(),
     })
@@ -270,34 +116,11 @@ fn normalisation(graph: &Graph, tensor: &str) -> Option<([f32; 3], [f32; 3])> {
     (any && usable).then_some((mean, std))
 }
 
-/// What a node behind the scores says of them.
-fn activation(graph: &Graph, classes: &str) -> (&'static str, bool) {
-    let mut open = vec![classes];
-    let mut seen = 0;
-    while let Some(tensor) = open.pop() {
-        for &index in graph.consumers(tensor) {
-            let node = &graph.nodes()[index];
-            match node.op() {
-                "Softmax" | "LogSoftmax" => return ("softmax", true),
-                "Sigmoid" => return ("sigmoid", true),
-                "Reshape" | "Transpose" | "Concat" | "Squeeze" | "Unsqueeze" | "Slice" => {
-                    open.push(node.first_output());
-                }
-                _ => {}
-            }
-        }
-        seen += 1;
-        if seen > 64 {
-            break;
-        }
-    }
-    ("softmax", false)
-}
-
 fn write(picture: &Picture, found: &Found, name: &str) -> Result<String> {
     let Picture {
         tensor,
         is_inner,
+        is_size_said,
         size: [height, width],
         normalised,
     } = picture;
@@ -345,6 +168,8 @@ fn write(picture: &Picture, found: &Found, name: &str) -> Result<String> {
             "tensor = {} # what comes before it is cut off",
             quoted(tensor)
         )?;
+    }
+    if *is_inner || *is_size_said {
         writeln!(text, "size = [{width}, {height}]")?;
     }
     writeln!(text, "colour = \"rgb\" {GUESS}")?;
@@ -381,8 +206,8 @@ fn write(picture: &Picture, found: &Found, name: &str) -> Result<String> {
             offsets,
             layout,
         } => {
-            writeln!(text, "classes = {}\n{activation}", quoted(classes))?;
-            writeln!(text, "offsets = {}", quoted(offsets))?;
+            writeln!(text, "classes = {}\n{activation}", one_or_all(classes))?;
+            writeln!(text, "offsets = {}", one_or_all(offsets))?;
             writeln!(
                 text,
                 "offset_order = [\"cx\", \"cy\", \"w\", \"h\"] {GUESS}"
@@ -394,8 +219,7 @@ fn write(picture: &Picture, found: &Found, name: &str) -> Result<String> {
             default_boxes(&mut text, layout, found.class_count, side)?;
         }
         Outputs::Yolo { heads, anchors } => {
-            let heads: Vec<String> = heads.iter().map(|head| quoted(head)).collect();
-            writeln!(text, "heads = [{}]\n{activation}", heads.join(", "))?;
+            writeln!(text, "heads = {}\n{activation}", one_or_all(heads))?;
             writeln!(text)?;
             writeln!(
                 text,
@@ -482,6 +306,17 @@ fn list(values: &[f32]) -> String {
         .map(|v| format!("{:?}", (v * 1e3).round() / 1e3))
         .collect();
     format!("[{}]", values.join(", "))
+}
+
+/// A name, or a list with a line for each.
+fn one_or_all(names: &[String]) -> String {
+    match names {
+        [name] => quoted(name),
+        _ => {
+            let lines = names.iter().map(|name| format!("    {},\n", quoted(name)));
+            format!("[\n{}]", lines.collect::<String>())
+        }
+    }
 }
 
 fn quoted(text: &str) -> String {

@@ -5,23 +5,21 @@
 
 use anyhow::{Context, Result, ensure};
 
+use super::model::Outputs;
 use crate::onnx::{Graph, Parts};
 
-/// Class logits, `[1, D, K]`.
-pub const CLASSES: &str = "yolo/classes";
-/// t_x, t_y, t_w, t_h, `[1, D, 4]`.
-pub const OFFSETS: &str = "yolo/offsets";
-/// Logits of objectness, `[1, D, 1]`.
-pub const OBJECTNESS: &str = "yolo/objectness";
+const CLASSES: &str = "yolo/classes";
+const OFFSETS: &str = "yolo/offsets";
+const OBJECTNESS: &str = "yolo/objectness";
 
 /// Channels of an anchor before its class scores.
 pub const BEFORE_CLASSES: usize = 5;
 
-/// The graph with the tensors [`CLASSES`], [`OFFSETS`] and [`OBJECTNESS`] besides, made by convolutions `HEAD:classes`, `HEAD:offsets` and `HEAD:objectness`.
+/// The graph with the three outputs besides, made by convolutions `HEAD:classes`, `HEAD:offsets` and `HEAD:objectness`.
 ///
 /// # Errors
 /// A head that no convolution writes, or whose channels are no multiple of 5 + K.
-pub fn with_rows(graph: &Graph, heads: &[String], class_count: usize) -> Result<Graph> {
+pub fn with_rows(graph: &Graph, heads: &[String], class_count: usize) -> Result<(Graph, Outputs)> {
     let per_anchor = BEFORE_CLASSES + class_count;
     let mut parts = Parts::of(graph);
     for (tensor, what, first, columns) in [
@@ -51,7 +49,12 @@ pub fn with_rows(graph: &Graph, heads: &[String], class_count: usize) -> Result<
                 .context("[output] heads of the manifest")?;
             maps.push(name);
         }
-        parts.rows(tensor, &maps, columns);
+        parts.rows(tensor, &maps, columns)?;
     }
-    parts.join()
+    let outputs = Outputs {
+        classes: CLASSES.to_owned(),
+        offsets: Some(OFFSETS.to_owned()),
+        objectness: Some(OBJECTNESS.to_owned()),
+    };
+    Ok((parts.join()?, outputs))
 }

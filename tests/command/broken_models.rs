@@ -199,7 +199,14 @@ fn dynamic_height_and_width() {
         .manifest
         .replace("[input]", "[input]\nsize = [16, 20]");
     let file = broken.write();
-    succeed(&["inspect", file.to_str().expect("UTF-8")]);
+    let file = file.to_str().expect("UTF-8");
+    succeed(&["inspect", file]);
+    // Without a manifest the size can be said too.
+    std::fs::remove_file(broken.folder.path().join("net.toml")).expect("removed");
+    let line = fail(&["inspect", file]);
+    assert!(line.contains("name it with --size"), "{line}");
+    let proposed = succeed(&["inspect", file, "--size", "16x20"]);
+    assert!(proposed.contains("\nsize = [16, 20]\n"), "{proposed}");
 }
 
 #[test]

@@ -60,7 +60,7 @@ class Composite:
 
     def of_target(self, target):
         """The composite for a target such as `class:sheep`, `offset:w+` or `edge:left`."""
-        if target.startswith("class:"):
+        if target.startswith("class:") or target == "objectness":
             return self
         return replace(self, rules=self.rules | {"high": self.localization_high})
 

@@ -25,8 +25,8 @@ def explained(network, node):
     """Names of the inputs that relevance goes to."""
     computed = [name for name in node.inputs if name and name not in network.constants]
     if node.op == "Mul" and len(computed) == 2:
-        # What a sigmoid made, of whatever kind, is the gate; in x * clip(x + 3) / 6 the clipped one.
-        gates = [name for name in computed if network.producer(name).op in ("Sigmoid", "HardSigmoid")]
+        # What a sigmoid made, of whatever kind, is the gate, one over a norm is; in x * clip(x + 3) / 6 the clipped one.
+        gates = [name for name in computed if network.producer(name).op in ("Sigmoid", "HardSigmoid", "Reciprocal")]
         gates = gates or [name for name in computed if network.producer(name).op == "Clip"]
         (gate,) = gates
         return [name for name in computed if name != gate]

@@ -1,8 +1,9 @@
-"""Files as exporters write them, tried from end to end: python own_models.py COMMAND FILE.onnx...
+"""Files as exporters write them, tried from end to end: python own_models.py COMMAND [--no-oracle] FILE.onnx...
 
-In: the `ssdcrp` command, and ONNX files with their manifests. Out: a table in Markdown, a row a file: whether it loads, detects, explains a class and an offset; the largest difference of
-both maps from the oracle's, of max|R|; milliseconds of the forward pass and of explaining (two threads, medians of 5 and 3). The oracle reads the part of the file between picture and raw
-outputs, after ONNX Runtime has computed what is constant in it. Needs requirements.txt and ONNX Runtime's library for the command.
+In: the `ssdcrp` command, and ONNX files with their manifests. Out: a table in Markdown, a row a file: whether it loads, detects, explains a class and an offset (of a YOLO objectness too), and
+whether the network that `compile` writes gives the same map in Python's onnxruntime; the largest difference of the maps from the oracle's, of max|R|, and in brackets that of the oracle's own arithmetic in float32; milliseconds of the forward pass and of
+explaining (two threads, medians of 5 and 3). The oracle reads the part of the file between picture and raw outputs, after ONNX Runtime has computed what is constant in it; at the
+full width of VGG it takes many minutes a map, and --no-oracle leaves it out. Needs requirements.txt and ONNX Runtime's library for the command.
 """
 
 import json
@@ -23,25 +24,35 @@ from network import Network
 from pictures import network_input
 from relevance import propagate
 from targets import Outputs
+from yolo import as_detector
 
 PICTURE = Path(__file__).resolve().parent.parent / "golden" / "ssdlite" / "person.png"
 
 
-def main(command, files):
-    print("| file | loads | detects | explains class | explains offset | oracle error | ms forward | ms explanation |")
-    print("|---|---|---|---|---|---|---|---|")
-    for file in files:
-        with tempfile.TemporaryDirectory() as folder:
-            print(row(command, Path(file), Path(folder)), flush=True)
+# Where the explanation of a class and the compiled network's differ by less, of max|R|, at all but a thousandth of the pixels, they are the same: of two inputs of a
+# max pooling that all but tie, rounding decides which one wins.
+SAME = 1e-4
+NOISE = 8
 
 
-def row(command, file, folder):
+def main(command, arguments):
+    print("| file | loads | detects | explains class | explains offset | compiled | oracle error | ms forward | ms explanation |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for file in arguments:
+        if file != "--no-oracle":
+            with tempfile.TemporaryDirectory() as folder:
+                print(row(command, Path(file), Path(folder), "--no-oracle" not in arguments), flush=True)
+
+
+def row(command, file, folder, with_oracle):
     manifest = tomllib.loads(file.with_suffix(".toml").read_text())
     model = inner(file, manifest)
     width, height = (model.graph.input[0].type.tensor_type.shape.dim[axis].dim_value for axis in (3, 2))
     picture = folder / "picture.png"
-    # At the network's own size, so that no resize has a say.
-    Image.open(PICTURE).resize((width, height)).save(picture)
+    # At the network's own size, so that no resize has a say, and with noise, so that no flat areas tie in max pooling but for rounding.
+    photo = np.asarray(Image.open(PICTURE).resize((width, height))).astype(int)
+    photo = np.clip(photo + np.random.default_rng(0).integers(-NOISE, NOISE + 1, photo.shape), 0, 255)
+    Image.fromarray(photo.astype(np.uint8)).save(picture)
 
     def run(*arguments):
         full = [command, "--model", file, "--threads", "2", *arguments]
@@ -49,14 +60,15 @@ def row(command, file, folder):
 
     loads = run("inspect").returncode == 0
     # Random weights may be sure of nothing: a detection is whatever is likeliest.
-    found = run("detect", picture, "--score-threshold", "0.001", "--json")
+    found = run("detect", picture, "--score-threshold", "0.001", "--json", "--logits")
     detections = json.loads(found.stdout)["detections"] if found.returncode == 0 else []
     if not detections:
-        return f"| {file.name} | {yes(loads)} | no: {found.stderr.strip()[:80]} | | | | | |"
-    best = detections[0]
+        return f"| {file.name} | {yes(loads)} | no: {found.stderr.strip()[:80]} | | | | | | |"
+    best, kind = detections[0], manifest["kind"]
     maps, times = {}, []
-    questions = [(f"class:{best['class']}", "mean"), ("offset:w+", "none")]
-    for target, contrast in questions[: 2 if manifest["kind"] == "ssd" else 1]:
+    questions = [(f"class:{best['class']}", "mean")]
+    questions += [("offset:w+", "none")] * (kind != "classifier") + [("objectness", "none")] * (kind == "yolo")
+    for target, contrast in questions:
         npy = folder / "map.npy"
         arguments = ["--box", best["default_box"], "--target", target, "--contrast", contrast, "--composite", "crp"]
         for _ in range(3):
@@ -65,13 +77,20 @@ def row(command, file, folder):
                 times.append(json.loads(made.stdout)["explanations"][0]["ms"])
         if made.returncode == 0:
             maps[target.partition(":")[0]] = (target, contrast, np.load(npy))
-    error, forward = against_oracle(model, manifest, picture, best, maps, folder)
-    explains = [yes(kind in maps) for kind in ("class", "offset")]
-    if manifest["kind"] != "ssd":
+    values = network_input(np.asarray(Image.open(picture)), manifest["input"]["mean"], manifest["input"]["std"])
+    if manifest["input"]["colour"] == "bgr":
+        values = values[:, ::-1]
+    forward = forward_pass(model, values, folder)
+    error = "{:.1e} ({:.1e})".format(*against_oracle(manifest, values, best, maps, folder)) if with_oracle else "–"
+    explains = [yes(name in maps) for name in ("class", "offset")]
+    if kind == "classifier":
         explains[1] = "–"
+    elif kind == "yolo" and "objectness" in maps:
+        explains[1] += ", and objectness"
+    compiled = yes("class" in maps and same_when_compiled(run, manifest, values, best, maps["class"][2], folder))
     return (
-        f"| {file.name} | {yes(loads)} | {best['label']} {best['score']:.2f} | {explains[0]} | {explains[1]} "
-        f"| {error:.1e} | {forward:.0f} | {np.median(times):.0f} |"
+        f"| {file.name} | {yes(loads)} | {best['label']} {best['score']:.2f} | {explains[0]} | {explains[1]} | {compiled} "
+        f"| {error} | {forward:.0f} | {np.median(times):.0f} |"
     )
 
 
@@ -79,35 +98,64 @@ def yes(works):
     return "yes" if works else "no"
 
 
+def names(value):
+    return [value] if isinstance(value, str) else value
+
+
 def inner(file, manifest):
     """The part of the graph between the picture and the raw outputs, these under the oracle's names."""
     model = onnx.load(file)
     graph, output = model.graph, manifest["output"]
     picture = manifest["input"].get("tensor", graph.input[0].name)
-    wanted, kept = {output["classes"], output.get("offsets", output["classes"])}, []
+    readers = [node for node in graph.node if picture in node.input]
+    # Channels last: the transposed picture is what the network reads.
+    if readers[0].op_type == "Transpose" and list(readers[0].attribute[0].ints) == [0, 3, 1, 2]:
+        picture = readers[0].output[0]
+    raw = {"class_logits": names(output.get("classes", [])), "box_offsets": names(output.get("offsets", []))}
+    heads = output.get("heads", [])
+    wanted, kept = {*raw["class_logits"], *raw["box_offsets"], *heads}, []
     for node in reversed(graph.node):
         if any(name in wanted for name in node.output) and picture not in node.output:
             kept.insert(0, node)
             wanted.update(node.input)
     size = manifest["input"].get("size")
     if not size:
-        dims = graph.input[0].type.tensor_type.shape.dim
-        size = [dims[3].dim_value, dims[2].dim_value]
+        dims = [dim.dim_value for dim in graph.input[0].type.tensor_type.shape.dim]
+        size = [dims[2], dims[1]] if dims[3] == 3 else [dims[3], dims[2]]
     info = onnx.helper.make_tensor_value_info(picture, 1, [1, 3, size[1], size[0]])
-    names = {output["classes"]: "class_logits"}
-    if manifest["kind"] == "ssd":
-        names[output["offsets"]] = "box_offsets"
-    for node in kept:
-        for index, name in enumerate(node.output):
-            node.output[index] = names.get(name, name)
-    outputs = [onnx.helper.make_tensor_value_info(name, 1, None) for name in names.values()]
     constants = [tensor for tensor in graph.initializer if tensor.name in wanted]
-    part = onnx.helper.make_graph(kept, "inner", [info], outputs, constants)
-    return onnx.helper.make_model(part, opset_imports=model.opset_import, ir_version=model.ir_version)
+    kept += joined(raw, {name for node in kept if node.op_type == "Conv" for name in node.output}, constants, manifest)
+    outputs = [name for name, tensors in raw.items() if tensors] or heads
+    infos = [onnx.helper.make_tensor_value_info(name, 1, None) for name in outputs]
+    part = onnx.helper.make_graph(kept, "inner", [info], infos, constants)
+    model = onnx.helper.make_model(part, opset_imports=model.opset_import, ir_version=model.ir_version)
+    return as_detector(model, heads, len(manifest["labels"])) if heads else model
 
 
-def against_oracle(model, manifest, picture, best, maps, folder):
-    """The larger of the maps' errors, and the milliseconds of a forward pass in ONNX Runtime."""
+def joined(raw, convolutions, constants, manifest):
+    """Nodes that give raw outputs the oracle's names, and put together those that are named head by head."""
+    made = []
+    for name, tensors in raw.items():
+        columns = 4 if name == "box_offsets" else len(manifest["labels"])
+        if len(tensors) == 1 and tensors != [name]:
+            made.append(onnx.helper.make_node("Identity", tensors, [name]))
+        if len(tensors) < 2:
+            continue
+        rows = []
+        for tensor in tensors:
+            source = tensor
+            if tensor in convolutions:
+                source = f"{tensor}.last"
+                made.append(onnx.helper.make_node("Transpose", [tensor], [source], perm=[0, 2, 3, 1]))
+            constants.append(onnx.numpy_helper.from_array(np.array([1, -1, columns], np.int64), f"{tensor}.sizes"))
+            rows.append(f"{tensor}.rows")
+            made.append(onnx.helper.make_node("Reshape", [source, f"{tensor}.sizes"], [rows[-1]]))
+        made.append(onnx.helper.make_node("Concat", rows, [name], axis=1))
+    return made
+
+
+def forward_pass(model, values, folder):
+    """The milliseconds of a forward pass in ONNX Runtime; leaves in folder/constant.onnx the network without what can be computed beforehand."""
     onnx.save(model, folder / "inner.onnx")
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
@@ -116,29 +164,61 @@ def against_oracle(model, manifest, picture, best, maps, folder):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 2
     session = onnxruntime.InferenceSession(str(folder / "inner.onnx"), options)
-    values = network_input(np.asarray(Image.open(picture)), manifest["input"]["mean"], manifest["input"]["std"])
     feed = {session.get_inputs()[0].name: values.astype(np.float32)}
     times = []
     for _ in range(6):
         start = time.perf_counter()
         session.run(None, feed)
         times.append(1e3 * (time.perf_counter() - start))
-    network = Network(folder / "constant.onnx")
-    tensors = network.forward(values)
+    return np.median(times[1:])
+
+
+def same_when_compiled(run, manifest, values, best, expected, folder):
+    """Whether the network that `compile` writes gives the class's map in Python's onnxruntime.
+
+    The contrast `mean` puts z_k on the class's channel and -z/(K - 1) on those of the others; where in the head that is `detect` says.
+    """
+    written = run("compile", "-o", folder / "explain.onnx", "--composite", "crp")
+    if written.returncode:
+        return False
+    session = onnxruntime.InferenceSession(str(folder / "explain.onnx"))
+    logits, (row, column, shape) = np.array(best["logits"], np.float32), best["cell"]
+    background = manifest["output"].get("background", 0) if manifest["kind"] == "ssd" else None
+    trained = np.array([float(label != "" or k == background) for k, label in enumerate(manifest["labels"])])
+    weights = -trained / (trained.sum() - 1)
+    weights[best["class"]] = 1
+    picture, *seeds = session.get_inputs()
+    each = {"ssd": 2, "yolo": 3, "classifier": 1}[manifest["kind"]]
+    feed = {picture.name: values.astype(np.float32)}
+    feed |= {seed.name: np.zeros([1, *seed.shape[1:]], np.float32) for seed in seeds}
+    # The class scores come first of each head's inputs.
+    start = shape * len(logits)
+    feed[seeds[best["head"] * each].name][0, start : start + len(logits), row, column] = weights * logits
+    relevance = session.run(["relevance"], feed)[0][0].sum(axis=0)
+    return np.quantile(np.abs(relevance - expected), 0.999) <= SAME * np.abs(expected).max()
+
+
+def against_oracle(manifest, values, best, maps, folder):
+    """The largest of the maps' errors, of max|R|, and of those of the oracle's own arithmetic in float32."""
+    exact, rounded = (Network(folder / "constant.onnx", dtype) for dtype in (np.float64, np.float32))
+    passes = [(network, network.forward(values)) for network in (exact, rounded)]
+    network, tensors = passes[0]
     types = layer_types(network, tensors)
-    composite, worst = Composite.parse("crp"), 0.0
+    composite, worst = Composite.parse("crp"), np.zeros(2)
     for target, contrast, found in maps.values():
         kind, _, name = target.partition(":")
         asked = f"class:{manifest['labels'][int(name)]}" if kind == "class" else target
-        if manifest["kind"] == "ssd":
+        if manifest["kind"] != "classifier":
             seed = Outputs(network, tensors, manifest).seed(best["default_box"], asked, contrast, "score")
         else:
             logits = tensors["class_logits"][0]
             weights = [1.0 if k == int(name) else -1 / (len(logits) - 1) for k in range(len(logits))]
             seed = [("class_logits", k, 0, 0, weight * logits[k]) for k, weight in enumerate(weights)]
-        expected = propagate(network, tensors, types, composite, seed).sum(axis=0)
-        worst = max(worst, np.abs(found - expected).max() / np.abs(expected).max())
-    return worst, np.median(times[1:])
+        rules = composite.of_target(target)
+        expected, also = (propagate(*passed, types, rules, seed).sum(axis=0) for passed in passes)
+        errors = [np.abs(other - expected).max() for other in (found, also)]
+        worst = np.maximum(worst, errors / np.abs(expected).max())
+    return worst
 
 
 if __name__ == "__main__":

@@ -35,7 +35,10 @@ use crate::onnx::{Emitter, Graph, NodeExt, describe, proto::NodeProto};
 /// The operators that relevance can pass through, those that canonicalising replaces among them.
 const OPERATORS: &str = "Conv, ConvTranspose, Gemm and MatMul with constants, BatchNormalization, MaxPool, AveragePool, GlobalAveragePool, ReduceMean over rows and columns, \
     Relu, LeakyRelu, PRelu, Clip, Sigmoid, HardSigmoid, HardSwish, Elu, Softplus, Tanh, Mish, Add, Sum, Mul by a constant or gate, Div by a constant or norm, LpNormalization, \
-    Concat, Split, Slice, Pad, Resize (nearest, linear), Reshape, Flatten, Squeeze, Unsqueeze, Transpose, Identity, Dropout";
+    Concat, Split, Slice, Pad, Resize (nearest, linear), Reshape, Flatten, Squeeze, Unsqueeze, Transpose, Identity, Dropout, Cast to float32";
+
+/// ONNX's number for float32.
+const FLOAT: i64 = crate::onnx::proto::tensor_proto::DataType::Float as i64;
 
 /// A network that computes relevance.
 #[derive(Clone, Debug)]
@@ -226,6 +229,8 @@ impl<'a> Compiler<'a> {
         match node.op() {
             _ if activation::is_activation(node) => activation::propagate(self, node, share),
             "LpNormalization" | "Identity" | "Mul" | "Div" => activation::scale(self, node, share),
+            // From another type of numbers there is no way back.
+            "Cast" if node.int("to", 0) == FLOAT => activation::scale(self, node, share),
             "Concat" | "Slice" | "Pad" | "Transpose" | "Reshape" | "Flatten" | "Squeeze"
             | "Unsqueeze" | "Resize" => route::propagate(self, node, share),
             "MaxPool" => max_pool::propagate(self, node, share),

@@ -97,7 +97,9 @@ fn evaluate(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
     if node.input.is_empty() || !constant.clone().all(|name| graph.is_constant(name)) {
         return None;
     }
-    integers(graph, node).or_else(|| moved(graph, node))
+    integers(graph, node)
+        .or_else(|| moved(graph, node))
+        .or_else(|| expanded(graph, node))
 }
 
 /// Arithmetic on shapes.
@@ -176,6 +178,21 @@ fn moved(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
     Some(Tensor { dims, data }.to_proto(""))
 }
 
+/// A constant repeated to a shape, as PyTorch's `expand_as` of a weight is.
+fn expanded(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
+    if node.op() != "Expand" {
+        return None;
+    }
+    let value = graph.constant(node.input_at(0)?).ok()?;
+    let dims = graph.shape(node.first_output()).ok()?.to_vec();
+    if dims.iter().product::<usize>() > MOST_ELEMENTS {
+        return None;
+    }
+    let array = ndarray::ArrayD::from_shape_vec(value.dims, value.data).ok()?;
+    let data = array.broadcast(dims.clone())?.iter().copied().collect();
+    Some(Tensor { dims, data }.to_proto(""))
+}
+
 #[cfg(test)]
 mod tests {
     use crate::onnx::emit::tests::small_graph;
@@ -199,6 +216,28 @@ mod tests {
             [1, -1, 4]
         );
         assert_eq!(reshape.op(), "Reshape");
+    }
+
+    #[test]
+    fn a_weight_that_is_expanded_is_constant() {
+        let graph = small_graph(|e| {
+            let weight = e.constant(
+                "w",
+                crate::onnx::Tensor {
+                    dims: vec![1, 1, 4, 1],
+                    data: vec![0.0, 1.0, 2.0, 3.0],
+                },
+            );
+            let shape = e.op("Shape", &["x"], &[]);
+            let whole = e.op("Expand", &[&weight, &shape], &[]);
+            e.op("Mul", &[&whole, "x"], &[])
+        });
+        let [product] = graph.nodes() else {
+            panic!("{:?}", graph.nodes());
+        };
+        let weight = graph.constant(&product.input[0]).unwrap();
+        assert_eq!(weight.dims, [1, 1, 4, 4]);
+        assert_eq!(weight.data[..8], [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
     }
 
     #[test]

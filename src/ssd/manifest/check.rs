@@ -126,15 +126,25 @@ impl Output {
             "[output] heads: only a YOLO's are named, leave the line out"
         );
         ensure!(
-            !is_yolo || !self.heads.is_empty() && self.heads.iter().all(|head| !head.is_empty()),
-            "[output] heads: expected the names of a YOLO's last convolutions, found {:?}",
-            self.heads
+            !is_yolo || !self.heads.is_empty(),
+            "[output] heads: expected the names of a YOLO's last convolutions, found none"
         );
-        for (i, head) in self.heads.iter().enumerate() {
-            ensure!(
-                !self.heads[..i].contains(head),
-                "[output] heads: expected each head once, found \"{head}\" twice"
-            );
+        for (field, tensors) in [
+            ("classes", &self.classes),
+            ("heads", &self.heads),
+            ("offsets", &self.offsets),
+        ] {
+            let names = tensors.names();
+            for (i, name) in names.iter().enumerate() {
+                ensure!(
+                    !name.is_empty(),
+                    "[output] {field}[{i}]: expected the name of a tensor of the graph, found \"\""
+                );
+                ensure!(
+                    !names[..i].contains(name),
+                    "[output] {field}: expected each head once, found \"{name}\" twice"
+                );
+            }
         }
         ensure!(
             self.classes.is_empty() || self.classes != self.offsets,

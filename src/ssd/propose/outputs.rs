@@ -1,0 +1,272 @@
+//! The outputs of a network that nothing is said of: class scores and offsets, joined or head by head, a YOLO's heads, or a classifier's scores.
+
+use std::collections::HashSet;
+
+use crate::onnx::{Graph, NodeExt, Parts};
+use crate::ssd::layout::Layout;
+use crate::ssd::{heads, model, yolo};
+
+/// What was found of a network's outputs.
+pub(super) struct Found {
+    pub class_count: usize,
+    /// How scores are made, and whether the graph says so.
+    pub activation: (&'static str, bool),
+    pub outputs: Outputs,
+}
+
+/// The tensors of each kind of network, and the grids of a detector.
+pub(super) enum Outputs {
+    /// Names of the outputs, or of those of each head.
+    Ssd {
+        classes: Vec<String>,
+        offsets: Vec<String>,
+        layout: Layout,
+    },
+    Classifier {
+        classes: String,
+    },
+    Yolo {
+        heads: Vec<String>,
+        anchors: &'static [&'static [[u16; 2]]],
+    },
+}
+
+/// Anchors of yolov3-tiny and yolov3 for COCO, coarsest head first (darknet's cfg files).
+const ANCHORS: [&[&[[u16; 2]]]; 2] = [
+    &[
+        &[[81, 82], [135, 169], [344, 319]],
+        &[[10, 14], [23, 27], [37, 58]],
+    ],
+    &[
+        &[[116, 90], [156, 198], [373, 326]],
+        &[[30, 61], [62, 45], [59, 119]],
+        &[[10, 13], [16, 30], [33, 23]],
+    ],
+];
+
+/// What there is, looked for in this order: an SSD, a YOLO, a classifier.
+pub(super) fn find(graph: &Graph) -> Option<Found> {
+    let boxes = |found: &Found| match &found.outputs {
+        Outputs::Ssd { layout, .. } => layout.len(),
+        Outputs::Classifier { .. } | Outputs::Yolo { .. } => 0,
+    };
+    // A single head of several looks like a detector too.
+    [separate_heads(graph), detector(graph)]
+        .into_iter()
+        .flatten()
+        .max_by_key(boxes)
+        .or_else(|| yolo(graph))
+        .or_else(|| classifier(graph))
+}
+
+/// Scores of classes for the whole picture, the last ones in the graph.
+fn classifier(graph: &Graph) -> Option<Found> {
+    graph.nodes().iter().rev().find_map(|node| {
+        let classes = heads::before_activation(graph, node.first_output());
+        let [1, class_count] = *graph.shape(classes).ok()? else {
+            return None;
+        };
+        heads::find_classifier(graph, classes, class_count).ok()?;
+        Some(Found {
+            class_count,
+            activation: activation(graph, classes),
+            outputs: Outputs::Classifier {
+                classes: classes.to_owned(),
+            },
+        })
+    })
+}
+
+/// Convolutions behind which there is no other one, with their outputs' shapes.
+fn last_convolutions(graph: &Graph) -> Option<Vec<(&str, [usize; 4])>> {
+    let convolutions = || {
+        let nodes = graph.nodes().iter();
+        nodes.filter(|node| node.op() == "Conv")
+    };
+    let read = convolutions().filter_map(|node| node.input_at(0));
+    let inner: HashSet<usize> = graph.ancestors(read).into_iter().collect();
+    let is_last = |tensor: &&str| {
+        let producer = graph.producer(tensor);
+        producer.is_some_and(|index| !inner.contains(&index))
+    };
+    convolutions()
+        .map(NodeExt::first_output)
+        .filter(is_last)
+        .map(|tensor| Some((tensor, graph.feature_map(tensor).ok()?)))
+        .collect()
+}
+
+/// An SSD whose heads are not joined: on each grid two last convolutions, one with four numbers a box and one with as many as there are classes, the same on all grids.
+fn separate_heads(graph: &Graph) -> Option<Found> {
+    let mut last = last_convolutions(graph)?;
+    last.sort_by_key(|(_, [_, _, rows, cols])| std::cmp::Reverse(rows * cols));
+    let (pairs, []) = last.as_chunks::<2>() else {
+        return None;
+    };
+    let alike = |[a, b]: &[(&str, [usize; 4]); 2]| a.1[2..] == b.1[2..];
+    if pairs.len() < 2 || !pairs.iter().all(alike) {
+        return None;
+    }
+    // The number of classes if the second of a pair has the offsets.
+    let classes = |of_classes: usize, of_offsets: usize| {
+        let boxes = of_offsets / 4;
+        let whole = of_offsets.is_multiple_of(4) && boxes > 0 && of_classes.is_multiple_of(boxes);
+        whole.then(|| of_classes / boxes).filter(|&count| count > 1)
+    };
+    let either = |[a, b]: &[(&str, [usize; 4]); 2]| {
+        let [first, second] = [classes(a.1[1], b.1[1]), classes(b.1[1], a.1[1])];
+        // Where both could be either, their names decide.
+        if is_named_like_scores(b.0) {
+            [(second, true), (first, false)]
+        } else {
+            [(first, false), (second, true)]
+        }
+    };
+    for class_count in either(&pairs[0]).into_iter().filter_map(|(count, _)| count) {
+        let assigned = pairs.iter().map(|pair| {
+            let fits = |(count, _): &(Option<usize>, bool)| *count == Some(class_count);
+            let (_, turned) = either(pair).into_iter().find(fits)?;
+            let [a, b] = pair.map(|(tensor, _)| tensor.to_owned());
+            Some(if turned { (b, a) } else { (a, b) })
+        });
+        let Some(assigned) = assigned.collect::<Option<Vec<_>>>() else {
+            continue;
+        };
+        let (classes, offsets): (Vec<String>, Vec<String>) = assigned.into_iter().unzip();
+        let mut parts = Parts::of(graph);
+        parts.rows("classes", &classes, class_count).ok()?;
+        parts.rows("offsets", &offsets, 4).ok()?;
+        let outputs = model::Outputs {
+            classes: "classes".to_owned(),
+            offsets: Some("offsets".to_owned()),
+            objectness: None,
+        };
+        let (_, layout) = heads::find(&parts.join().ok()?, &outputs, class_count).ok()?;
+        return Some(Found {
+            class_count,
+            activation: activation(graph, &classes[0]),
+            outputs: Outputs::Ssd {
+                classes,
+                offsets,
+                layout,
+            },
+        });
+    }
+    None
+}
+
+/// Two or three last convolutions of as many channels each, on grids of different fineness: three anchors with four offsets, objectness and class scores.
+fn yolo(graph: &Graph) -> Option<Found> {
+    let mut heads = last_convolutions(graph)?;
+    heads.sort_by_key(|(_, [_, _, rows, cols])| rows * cols);
+    let anchors = ANCHORS.into_iter().find(|all| all.len() == heads.len())?;
+    let [_, channels, _, _] = heads.first()?.1;
+    let finer = |pair: &[(&str, [usize; 4])]| pair[0].1[2] < pair[1].1[2];
+    let alike = heads.iter().all(|(_, shape)| shape[1] == channels);
+    let each = channels / anchors[0].len();
+    if !alike || !heads.windows(2).all(finer) || each * anchors[0].len() != channels {
+        return None;
+    }
+    let class_count = each
+        .checked_sub(yolo::BEFORE_CLASSES)
+        .filter(|&count| count > 0)?;
+    let heads: Vec<String> = heads
+        .into_iter()
+        .map(|(tensor, _)| tensor.to_owned())
+        .collect();
+    yolo::with_rows(graph, &heads, class_count).ok()?;
+    Some(Found {
+        class_count,
+        activation: ("sigmoid", false),
+        outputs: Outputs::Yolo { heads, anchors },
+    })
+}
+
+fn detector(graph: &Graph) -> Option<Found> {
+    // Both have one row a default box; of several pairs that of the most boxes is the detector's whole output.
+    let mut flattened: Vec<(&str, usize, usize)> = graph
+        .nodes()
+        .iter()
+        .filter_map(|node| {
+            let tensor = node.first_output();
+            let joins = matches!(
+                node.op(),
+                "Concat" | "Reshape" | "Transpose" | "Squeeze" | "Flatten"
+            );
+            match *graph.shape(tensor).ok().filter(|_| joins)? {
+                [1, rows, columns] | [rows, columns] if rows > 1 && columns > 1 => {
+                    Some((tensor, rows, columns))
+                }
+                _ => None,
+            }
+        })
+        .collect();
+    flattened.sort_by_key(|&(_, rows, _)| std::cmp::Reverse(rows));
+    // Rows, how likely it is that the scores are scores, and what was found.
+    let mut best: Option<(usize, u32, Found)> = None;
+    for &(offsets, rows, columns) in &flattened {
+        if columns != 4 || best.as_ref().is_some_and(|&(most, _, _)| most > rows) {
+            continue;
+        }
+        for &(classes, _, class_count) in flattened.iter().filter(|(_, r, _)| *r == rows) {
+            if classes == offsets {
+                continue;
+            }
+            let outputs = model::Outputs {
+                classes: classes.to_owned(),
+                offsets: Some(offsets.to_owned()),
+                objectness: None,
+            };
+            let Ok((_, layout)) = heads::find(graph, &outputs, class_count) else {
+                continue;
+            };
+            let activation = activation(graph, classes);
+            // With four classes either could be the scores.
+            let likelihood = 2 * u32::from(activation.1) + u32::from(is_named_like_scores(classes));
+            if best.as_ref().is_none_or(|&(_, most, _)| likelihood > most) {
+                let found = Found {
+                    class_count,
+                    activation,
+                    outputs: Outputs::Ssd {
+                        classes: vec![classes.to_owned()],
+                        offsets: vec![offsets.to_owned()],
+                        layout,
+                    },
+                };
+                best = Some((rows, likelihood, found));
+            }
+        }
+    }
+    best.map(|(_, _, found)| found)
+}
+
+fn is_named_like_scores(tensor: &str) -> bool {
+    let tensor = tensor.to_lowercase();
+    ["class", "cls", "score", "conf", "logit"]
+        .iter()
+        .any(|part| tensor.contains(part))
+}
+
+/// What a node behind the scores says of them.
+fn activation(graph: &Graph, classes: &str) -> (&'static str, bool) {
+    let mut open = vec![classes];
+    let mut seen = 0;
+    while let Some(tensor) = open.pop() {
+        for &index in graph.consumers(tensor) {
+            let node = &graph.nodes()[index];
+            match node.op() {
+                "Softmax" | "LogSoftmax" => return ("softmax", true),
+                "Sigmoid" => return ("sigmoid", true),
+                "Reshape" | "Transpose" | "Concat" | "Squeeze" | "Unsqueeze" | "Slice" => {
+                    open.push(node.first_output());
+                }
+                _ => {}
+            }
+        }
+        seen += 1;
+        if seen > 64 {
+            break;
+        }
+    }
+    ("softmax", false)
+}
