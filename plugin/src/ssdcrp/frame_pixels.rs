@@ -3,7 +3,8 @@
 //! In: a `gst_video::VideoFrameRef`. Out: [`FramePixels`], from which the engine samples the network's input on the
 //! streaming thread. That must not take long, so the stored components are interpolated and RGB is made of the result.
 //! Of each plane two rows are mixed byte by byte, whatever the bytes mean, which vector instructions do; of the one row
-//! that is left, each component takes the bytes that it needs. The result differs from interpolated RGB by rounding, and
+//! that is left, each component takes the bytes that it needs. Where pixels are words of R, G, B and a fourth byte, and few of
+//! them are needed, the four around a place are mixed instead. The result differs from interpolated RGB by rounding, and
 //! where a stored Y'CbCr has no RGB in 0..=255.
 
 use anyhow::{Context, Result};
@@ -97,6 +98,12 @@ impl<'a> FramePixels<'a> {
 
     /// The components' values, not yet decoded, where the taps meet.
     fn resample_components(&self, rows: &[Tap], columns: &[Tap], values: &mut [&mut [f32]]) {
+        if let ([plane], [first, second, third]) = (&self.planes[..], &mut *values)
+            && self.size.0 as usize >= FEW * columns.len()
+            && let Some(places) = self.places_in_words()
+        {
+            return resample_words(plane, rows, columns, places, [first, second, third]);
+        }
         let mut mixed = Vec::new();
         for (index, plane) in self.planes.iter().enumerate() {
             let mut components: Vec<_> = (self.components.iter().zip(values.iter_mut()))
@@ -124,6 +131,61 @@ impl<'a> FramePixels<'a> {
             }
         }
     }
+}
+
+/// A row has so many pixels for each column before it is faster to mix only those that are needed, two for each: measured at
+/// 768 and 1920 pixels for 300 columns.
+const FEW: usize = 4;
+
+impl FramePixels<'_> {
+    /// Where R, G and B are in pixels that are words of four bytes.
+    fn places_in_words(&self) -> Option<[usize; 3]> {
+        let components = self.components.first_chunk::<3>()?;
+        let words = components.iter().all(|component| component.step == 4);
+        (words && matches!(self.kind, Kind::Rgb))
+            .then(|| components.map(|component| component.offset & 3))
+    }
+}
+
+/// The same as [`FramePixels::resample_components`] for a plane of words, of which `places` are the bytes that are wanted.
+fn resample_words(
+    plane: &Plane,
+    rows: &[Tap],
+    columns: &[Tap],
+    places: [usize; 3],
+    [first, second, third]: [&mut [f32]; 3],
+) {
+    let width = columns.len().max(1);
+    let lines = (first.chunks_exact_mut(width))
+        .zip(second.chunks_exact_mut(width))
+        .zip(third.chunks_exact_mut(width));
+    for (row, ((first, second), third)) in rows.iter().zip(lines) {
+        let [above, below] = [row.low, row.high].map(|y| plane.row(y as usize));
+        let values = first.iter_mut().zip(second).zip(third);
+        for (column, ((first, second), third)) in columns.iter().zip(values) {
+            let [top, bottom] = [above, below].map(|line| {
+                let [low, high] = [column.low, column.high].map(|x| word(line, x as usize));
+                between(low, high, column.weight)
+            });
+            let mixed = between(top, bottom, row.weight);
+            [*first, *second, *third] = places.map(|place| mixed[place]);
+        }
+    }
+}
+
+/// The pixel number `x` of a row of words, whose last one may lack a fourth byte that is no colour.
+#[inline(always)]
+fn word(row: &[u8], x: usize) -> [f32; 4] {
+    let bytes = row.get(4 * x..).unwrap_or_default();
+    let whole = bytes.first_chunk().copied();
+    let word = whole.unwrap_or_else(|| std::array::from_fn(|i| bytes.get(i).copied().unwrap_or(0)));
+    word.map(f32::from)
+}
+
+/// a·(1 − weight) + b·weight
+#[inline(always)]
+fn between(a: [f32; 4], b: [f32; 4], weight: f32) -> [f32; 4] {
+    std::array::from_fn(|i| a[i] + (b[i] - a[i]) * weight)
 }
 
 impl Pixels for FramePixels<'_> {
