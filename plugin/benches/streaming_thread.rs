@@ -8,7 +8,8 @@
 //! Frames are writable, as a decoder's that keeps none of them are. Where they are `shared`, as behind a `tee`, the element has
 //! to copy what it paints into; where the overlay is `attached`, for a sink that composites, it has not.
 //!
-//! `ROUNDS` (default 3) and `DURATION` (default 2) set how often, and for how many seconds, each takes its turn.
+//! A word behind `--` picks the rows that have it in their name. `ROUNDS` (default 3) and `DURATION` (default 2) set how
+//! often, and for how many seconds, each takes its turn.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -58,6 +59,11 @@ fn main() -> Result<()> {
     gst::init()?;
     gstssdcrp::plugin_register_static()?;
     let (rounds, seconds) = (setting("ROUNDS", 3)?, setting("DURATION", 2)?);
+    let word = std::env::args().skip(1).find(|word| !word.starts_with('-'));
+    let picked = |name: &str| {
+        word.as_ref()
+            .is_none_or(|word| name.contains(word.as_str()))
+    };
     let mut rows = Vec::new();
     for (width, height, rate) in VIDEOS {
         for format in FORMATS {
@@ -68,7 +74,7 @@ fn main() -> Result<()> {
             for case in CASES {
                 let name = format!("{width}x{height} {format:5} {}{}", case.line, case.way);
                 // Copies cost the same in every format.
-                if case.way == Way::Plain || format == FORMATS[0] {
+                if (case.way == Way::Plain || format == FORMATS[0]) && picked(&name) {
                     rows.push(Row::new(name, case, &caps, &frames, rate)?);
                 }
             }
