@@ -131,6 +131,65 @@ fn the_heatmap_can_be_the_picture() {
 }
 
 #[test]
+fn the_colour_map_may_change_while_playing() {
+    let caps = "video/x-raw,format=RGBA,width=640,height=424";
+    let clip = converted(&photo("person"), &caps.parse().unwrap());
+    let settings = [
+        ("mode", "every-frame"),
+        ("output", "heatmap"),
+        ("select", "label"),
+        ("select-label", "sheep"),
+        ("contrast", "runner-up"),
+    ];
+    let mut bench = Bench::new(&settings, &clip);
+    for (name, colours) in [
+        ("red-blue", [[240, 24, 36], [24, 84, 255]]),
+        ("orange-blue", [[255, 150, 0], [0, 64, 255]]),
+        ("purple-green", [[176, 32, 232], [0, 176, 48]]),
+        ("light-dark", [[255; 3], [0; 3]]),
+    ] {
+        bench.element.set_property_from_str("colour-map", name);
+        let out = bench.push(clip.frame());
+        let mut found = [0; 2];
+        for &[r, g, b, a] in out.map_readable().unwrap().as_chunks::<4>().0 {
+            if a < 100 {
+                continue;
+            }
+            let like = |colour: &[u8; 3]| {
+                let pairs = [r, g, b].into_iter().zip(*colour);
+                pairs
+                    .into_iter()
+                    .all(|(found, colour)| found.abs_diff(colour) <= 4)
+            };
+            let place = colours.iter().position(like);
+            let place = place.unwrap_or_else(|| panic!("{name}: {r} {g} {b}"));
+            found[place] += 1;
+        }
+        assert!(
+            found.iter().all(|&pixels| pixels > 100),
+            "{name}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn any_number_of_threads_finds_the_same() {
+    let clip = photo("dog");
+    let found = |threads| {
+        let mut bench = Bench::new(&[("mode", "every-frame"), ("threads", threads)], &clip);
+        let regions = regions(&bench.push(clip.frame()));
+        let found = regions
+            .into_iter()
+            .map(|region| (region.label, region.rect));
+        found.collect::<Vec<_>>()
+    };
+    let one = found("1");
+    assert!(one.len() >= 3);
+    assert_eq!(found("3"), one);
+    assert_eq!(found("0"), one);
+}
+
+#[test]
 fn without_a_result_the_heatmap_is_blank() {
     let clip = photo("dog");
     let settings = [
