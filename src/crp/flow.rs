@@ -128,7 +128,7 @@ fn follows(graph: &Graph, tensor: &str, source: &str) -> bool {
     false
 }
 
-/// Whether a tensor is one over a norm, as TensorFlow has it, but for its shape.
+/// Whether a tensor is one over a norm, as TensorFlow has it, but for factors and its shape.
 fn is_inverse_norm(graph: &Graph, tensor: &str) -> bool {
     let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) else {
         return false;
@@ -139,6 +139,12 @@ fn is_inverse_norm(graph: &Graph, tensor: &str) -> bool {
         "Div" => {
             input(0).is_some_and(|name| graph.is_constant(name))
                 && input(1).is_some_and(|norm| is_norm(graph, norm))
+        }
+        // A learned scale may be joined with it.
+        "Mul" => {
+            let mut computed = node.input.iter().filter(|name| !graph.is_constant(name));
+            let one = computed.next().filter(|_| computed.next().is_none());
+            one.is_some_and(|inverse| is_inverse_norm(graph, inverse))
         }
         "Reshape" | "Unsqueeze" | "Squeeze" | "Expand" | "Transpose" => {
             input(0).is_some_and(|inverse| is_inverse_norm(graph, inverse))
