@@ -331,24 +331,25 @@ pid=$!
 set +m
 user search --sync --onlyvisible --name .
 window=$(head -n 1 "$work/xdotool")
-# pressed: clicks into the middle of what was found last, unless something is explained already.
-pressed() {
-  local place
-  ! grep -q '"explanations"' "$results" || return 0
-  place=$(tail -n 1 "$results" | sed -n 's/.*"x":\([0-9]*\),"y":\([0-9]*\),"width":\([0-9]*\),"height":\([0-9]*\).*/\1 \2 \3 \4/p')
-  [[ -n $place ]] || return 1
-  read -r x y width height <<<"$place"
-  user mousemove --sync --window "$window" $((x + width / 2)) $((y + height / 2)) click 1
+# explained TARGET: a click explains an object by such a target; if what was clicked is gone, what was found last is clicked.
+explained() {
+  local last place
+  ! grep -q "\"target\":\"$1" "$results" || return 0
+  last=$(tail -n 1 "$results")
+  if [[ $last != *'"explanations"'* ]]; then
+    place=$(sed -n 's/.*"x":\([0-9]*\),"y":\([0-9]*\),"width":\([0-9]*\),"height":\([0-9]*\).*/\1 \2 \3 \4/p' <<<"$last")
+    [[ -n $place ]] || return 1
+    read -r x y width height <<<"$place"
+    user mousemove --sync --window "$window" $((x + width / 2)) $((y + height / 2)) click 1
+  fi
   sleep 2
-  grep -q '"explanations"' "$results"
+  grep -q "\"target\":\"$1" "$results"
 }
 until_true 60 test -s "$results" || fail "webcam-click: no results"
 # Nothing is at the point 0, 0, so nothing is explained before the click.
-until_true 60 pressed || fail "webcam-click: a click explains nothing"
-asked_of() { grep -q "\"target\":\"$1" "$results"; }
-asked_of class: || fail "webcam-click: not the class is explained"
+until_true 60 explained class: || fail "webcam-click: a click explains nothing"
 user key --window "$window" t
-until_true 60 asked_of offset:cx || fail "webcam-click: the key t does not turn the question"
+until_true 60 explained offset:cx || fail "webcam-click: the key t does not turn the question"
 kill -INT -- "-$pid"
 wait "$pid" || fail "webcam-click: exit status $? after Ctrl-C"
 kill "$screen"
