@@ -68,6 +68,13 @@ pub(super) fn int(name: &str, value: i64) -> AttributeProto {
     }
 }
 
+pub(super) fn float(name: &str, value: f32) -> AttributeProto {
+    AttributeProto {
+        f: Some(value),
+        ..typed(name, AttributeType::Float)
+    }
+}
+
 pub(super) fn ints(name: &str, values: &[i64]) -> AttributeProto {
     AttributeProto {
         ints: values.to_vec(),

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::attributes::{int, ints};
+use super::attributes::{float, int, ints};
 use super::graph::Graph;
 use super::proto::{NodeProto, TensorProto};
 use super::{Tensor, shapes, tensor};
@@ -15,6 +15,8 @@ const PREFIX: &str = "ssdcrp/";
 pub enum Attribute<'a> {
     /// A single integer.
     Int(&'a str, i64),
+    /// A single number.
+    Float(&'a str, f32),
     /// A list of integers.
     Ints(&'a str, &'a [i64]),
 }
@@ -46,6 +48,7 @@ impl Emitter {
                 .iter()
                 .map(|attribute| match attribute {
                     Attribute::Int(name, value) => int(name, *value),
+                    Attribute::Float(name, value) => float(name, *value),
                     Attribute::Ints(name, values) => ints(name, values),
                 })
                 .collect(),

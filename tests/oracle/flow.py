@@ -3,9 +3,9 @@
 In: a network and a node. Weights, gates and norms are constants of the picture and receive nothing.
 """
 
-ACTIVATIONS = ("Relu", "Clip", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid", "HardSwish")
+ACTIVATIONS = ("Relu", "Clip", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid")
 # Multiplied with what is constant for the picture: a gate, a norm, a constant or nothing.
-SCALING = ("Identity", "Dropout", "LpNormalization", "Mul", "Div")
+SCALING = ("HardSwish", "Identity", "Dropout", "LpNormalization", "Mul", "Div")
 # Linear layers but Conv: their weights are found by what they do to pictures with a single 1.
 LINEAR = (
     "Gemm", "MatMul", "ConvTranspose", "AveragePool", "GlobalAveragePool", "ReduceMean", "BatchNormalization",

@@ -93,8 +93,10 @@ def scale(network, node, tensors):
     if node.op in ("Identity", "Dropout"):
         return 1.0
     (name,) = explained(network, node)
+    x = tensors[name]
+    if node.op == "HardSwish":
+        return np.clip(x / 6 + x.dtype.type(0.5), 0, 1)[0]
     if node.op == "LpNormalization":
-        x = tensors[name]
         return (1 / np.sqrt((x * x).sum(axis=node.attributes.get("axis", -1), keepdims=True)))[0]
     other = next(other for other in node.inputs if other != name)
     if other in network.constants:

@@ -412,7 +412,8 @@ def gates():
     x = b.add("PRelu", [b.conv("high3", x, (6, 6)), slope], "prelu")
     x = b.add("LeakyRelu", [b.conv("high4", x, (6, 6))], "leaky", alpha=0.1)
     b.head(x, 6, boxes=2)
-    return b.finish([*PRESETS, rules(high="gamma:0.25"), rules(high="abs", pixels="zb:-1,1")])
+    everywhere = rules(high="rescale:0.75", low="rescale:0.75", pixels="rescale:0.75")
+    return b.finish([*PRESETS, rules(high="gamma:0.25"), rules(high="abs", pixels="zb:-1,1"), everywhere])
 
 
 def norms():

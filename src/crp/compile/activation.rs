@@ -1,12 +1,12 @@
 //! Activations, gates and norms pass relevance through: what y receives, z receives.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::form::Form;
 use super::{Compiler, Share};
 use crate::crp::flow;
 use crate::crp::rules::STABILISER;
-use crate::onnx::{Attribute, Graph, NodeExt, proto::NodeProto};
+use crate::onnx::{Graph, NodeExt, Tensor, proto::NodeProto};
 
 pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share) -> Result<()> {
     for input in flow::explained(compiler.graph, node)? {
@@ -26,7 +26,7 @@ pub(super) fn scale(compiler: &mut Compiler, node: &NodeProto, share: Share) -> 
         let other = node.input.iter().find(|input| *input != x);
         let (operator, factor) = match (node.op(), other) {
             (operator @ ("Mul" | "Div"), Some(factor)) => (operator, factor.clone()),
-            ("LpNormalization", _) => ("Div", norm(compiler, node, x)),
+            ("LpNormalization", _) => ("Div", norm(compiler, node, x)?),
             _ => ("Identity", String::new()),
         };
         let back = match operator {
@@ -40,18 +40,31 @@ pub(super) fn scale(compiler: &mut Compiler, node: &NodeProto, share: Share) -> 
     Ok(())
 }
 
-/// What an LpNormalization divides x by, never 0.
-fn norm(compiler: &mut Compiler, node: &NodeProto, x: &str) -> String {
-    let operator = match node.int("p", 2) {
-        1 => "ReduceL1",
-        _ => "ReduceL2",
+/// What an LpNormalization over the channels divides x by, never 0.
+fn norm(compiler: &mut Compiler, node: &NodeProto, x: &str) -> Result<String> {
+    let [_, channels, _, _] = compiler.graph.feature_map(x)?;
+    ensure!(
+        matches!(node.int("axis", -1), 1 | -3),
+        "rescale passes a norm over the channels only"
+    );
+    let emitter = &mut compiler.emitter;
+    let is_l1 = node.int("p", 2) == 1;
+    let part = match is_l1 {
+        true => emitter.op("Abs", &[x], &[]),
+        false => emitter.op("Mul", &[x, x], &[]),
     };
-    let axes = [node.int("axis", -1)];
-    let norm = compiler
-        .emitter
-        .op(operator, &[x], &[Attribute::Ints("axes", &axes)]);
-    let stabiliser = compiler.emitter.scalar(STABILISER);
-    compiler.emitter.op("Max", &[&norm, &stabiliser], &[])
+    // A convolution is the sum over channels that reads the same in every operator set.
+    let ones = emitter.constant_with(&format!("ones:{channels}"), || Tensor {
+        dims: vec![1, channels, 1, 1],
+        data: vec![1.0; channels],
+    });
+    let sum = emitter.op("Conv", &[&part, &ones], &[]);
+    let norm = match is_l1 {
+        true => sum,
+        false => emitter.op("Sqrt", &[&sum], &[]),
+    };
+    let stabiliser = emitter.scalar(STABILISER);
+    Ok(emitter.op("Max", &[&norm, &stabiliser], &[]))
 }
 
 /// Whether relevance passes it by the rule of the linear layer whose output it takes.
@@ -64,11 +77,9 @@ pub(super) fn is_activation(node: &NodeProto) -> bool {
             | "PRelu"
             | "Sigmoid"
             | "HardSigmoid"
-            | "HardSwish"
             | "Elu"
             | "Softplus"
             | "Tanh"
-            | "Mish"
     )
 }
 

@@ -8,6 +8,7 @@ mod average;
 mod channels_first;
 mod constants;
 mod dense;
+mod gates;
 mod pads;
 pub(super) mod rewrite;
 mod slices;
@@ -24,7 +25,7 @@ use super::proto::{GraphProto, OperatorSetIdProto};
 type Step = fn(&Graph) -> Result<Option<GraphProto>>;
 
 /// In this order: what a later step looks at, an earlier one may have made.
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     channels_first::take_pictures_channels_first,
     channels_first::join_transposes,
     slices::split_into_slices,
@@ -33,6 +34,7 @@ const STEPS: [Step; 8] = [
     dense::to_convolutions,
     average::to_convolutions,
     affine::join_convolutions,
+    gates::write_out,
 ];
 
 pub(super) fn canonicalise(

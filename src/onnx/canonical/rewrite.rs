@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::onnx::attributes::{int, ints};
+use crate::onnx::attributes::{float, int, ints};
 use crate::onnx::graph::Graph;
 use crate::onnx::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
 use crate::onnx::{Attribute, Tensor, tensor};
@@ -101,6 +101,7 @@ pub(in crate::onnx) fn node(
 fn to_proto(attribute: &Attribute) -> AttributeProto {
     match attribute {
         Attribute::Int(name, value) => int(name, *value),
+        Attribute::Float(name, value) => float(name, *value),
         Attribute::Ints(name, values) => ints(name, values),
     }
 }
