@@ -43,7 +43,7 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
 fi
 
 mkdir -p "$target"
-work=$(mktemp -d "$cache/.$package.XXXXXX")
+work=$(mktemp -d --tmpdir="$cache")
 trap 'rm -rf -- "$work"' EXIT
 mkdir -p "$work/lists/partial" "$work/archives/partial"
 

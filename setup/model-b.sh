@@ -36,7 +36,7 @@ import_model() {
     die "$(python3 --version) is too old; the importer needs 3.11 or newer first on the path"
 
   mkdir -p "$target"
-  work=$(mktemp -d "$cache/.model-b.XXXXXX")
+  work=$(mktemp -d --tmpdir="$cache")
   # Expanded now: the variable is gone when the trap runs.
   # shellcheck disable=SC2064
   trap "rm -rf -- '$work'" EXIT

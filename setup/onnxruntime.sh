@@ -51,7 +51,7 @@ download() {
   python3 -m pip --version >/dev/null 2>&1 || "$here/system-packages.sh" python3 python3-pip
 
   mkdir -p "$cache"
-  work=$(mktemp -d "$cache/.download.XXXXXX")
+  work=$(mktemp -d --tmpdir="$cache")
   # Expanded now: the variable is gone when the trap runs.
   # shellcheck disable=SC2064
   trap "rm -rf -- '$work'" EXIT
