@@ -4,7 +4,7 @@
 //! finished result, or a job's own result where the caller chooses to wait for it ([`Worker::finish`]). What the work is, its owner says with a closure; a panic inside it becomes an error like any other.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -18,9 +18,10 @@ const QUEUE: usize = 8;
 pub struct Worker<J, R> {
     jobs: Option<Sender<Order<J, R>>>,
     waiting: Receiver<Order<J, R>>,
-    queue: Option<Sender<J>>,
+    queue: Option<Sender<Order<J, R>>>,
     latest: Arc<Mutex<Option<Result<R>>>>,
     course: Arc<Mutex<Course>>,
+    open: Arc<OpenJobs>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -48,6 +49,31 @@ struct Order<J, R> {
     job: J,
     /// Who waits for the result; nobody where the newest result is enough.
     reply: Option<Sender<Result<R>>>,
+    open: OpenJob,
+}
+
+/// How many jobs are neither done nor replaced.
+#[derive(Debug, Default)]
+struct OpenJobs {
+    count: Mutex<usize>,
+    fewer: Condvar,
+}
+
+/// Counts as one until it is dropped.
+struct OpenJob(Arc<OpenJobs>);
+
+impl OpenJob {
+    fn new(jobs: &Arc<OpenJobs>) -> Self {
+        *lock(&jobs.count) += 1;
+        Self(jobs.clone())
+    }
+}
+
+impl Drop for OpenJob {
+    fn drop(&mut self) {
+        *lock(&self.0.count) -= 1;
+        self.0.fewer.notify_all();
+    }
 }
 
 impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
@@ -60,7 +86,7 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
         mut work: impl FnMut(J) -> Result<R> + Send + 'static,
     ) -> Result<Self> {
         let (jobs, waiting) = bounded::<Order<J, R>>(1);
-        let (queue, first) = bounded::<J>(QUEUE);
+        let (queue, first) = bounded::<Order<J, R>>(QUEUE);
         let latest = Arc::new(Mutex::new(None));
         let course = Arc::new(Mutex::new(Course::default()));
         let thread = std::thread::Builder::new()
@@ -69,7 +95,7 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
                 let (orders, latest, course) = (waiting.clone(), latest.clone(), course.clone());
                 move || {
                     while let Some(order) = next(&first, &orders) {
-                        let job = order.job;
+                        let Order { job, reply, open } = order;
                         let begun = Instant::now();
                         lock(&course).begun = Some(begun);
                         let result =
@@ -80,11 +106,12 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
                             begun: None,
                             took: begun.elapsed(),
                         };
-                        match order.reply {
+                        match reply {
                             // Who no longer waits does not want the result.
                             Some(reply) => drop(reply.send(result)),
                             None => *lock(&latest) = Some(result),
                         }
+                        drop(open);
                     }
                 }
             })
@@ -95,6 +122,7 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
             queue: Some(queue),
             latest,
             course,
+            open: Arc::default(),
             thread: Some(thread),
         })
     }
@@ -102,7 +130,7 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
     /// Hands over a job and returns at once. A job that still waits is replaced by this one.
     pub fn submit(&self, job: J) {
         let Some(jobs) = &self.jobs else { return };
-        let mut order = Order { job, reply: None };
+        let mut order = self.order(job, None);
         while let Err(TrySendError::Full(refused)) = jobs.try_send(order) {
             order = refused;
             // The worker may have taken the waiting job meanwhile: then the next try finds room.
@@ -116,7 +144,10 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
     /// There is no room in the queue: the job comes back.
     pub fn queue(&self, job: J) -> Result<(), J> {
         match &self.queue {
-            Some(queue) => queue.try_send(job).map_err(TrySendError::into_inner),
+            Some(queue) => {
+                let sent = queue.try_send(self.order(job, None));
+                sent.map_err(|refused| refused.into_inner().job)
+            }
             None => Err(job),
         }
     }
@@ -139,12 +170,22 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
     pub fn finish(&self, job: J) -> Result<R> {
         let (reply, result) = bounded(1);
         let jobs = self.jobs.as_ref().context("the worker thread has ended")?;
-        jobs.send(Order {
-            job,
-            reply: Some(reply),
-        })
-        .map_err(|_| anyhow!("the worker thread has ended"))?;
+        jobs.send(self.order(job, Some(reply)))
+            .map_err(|_| anyhow!("the worker thread has ended"))?;
         result.recv().context("the worker thread has ended")?
+    }
+
+    /// Waits until all jobs are done or replaced, for `within` at the most, and says whether they are.
+    pub fn settle(&self, within: Duration) -> bool {
+        let waited = (self.open.fewer)
+            .wait_timeout_while(lock(&self.open.count), within, |open| *open > 0)
+            .unwrap_or_else(PoisonError::into_inner);
+        *waited.0 == 0
+    }
+
+    fn order(&self, job: J, reply: Option<Sender<Result<R>>>) -> Order<J, R> {
+        let open = OpenJob::new(&self.open);
+        Order { job, reply, open }
     }
 }
 
@@ -160,17 +201,10 @@ impl<J, R> Drop for Worker<J, R> {
 }
 
 /// The next job: of the queue if one is there. `None` when there will be none any more.
-fn next<J, R>(first: &Receiver<J>, orders: &Receiver<Order<J, R>>) -> Option<Order<J, R>> {
-    let queued = |job| Order { job, reply: None };
+fn next<T>(first: &Receiver<T>, orders: &Receiver<T>) -> Option<T> {
     select_biased! {
-        recv(first) -> job => match job {
-            Ok(job) => Some(queued(job)),
-            Err(_) => orders.recv().ok(),
-        },
-        recv(orders) -> order => match order {
-            Ok(order) => Some(order),
-            Err(_) => first.recv().ok().map(queued),
-        },
+        recv(first) -> order => order.or_else(|_| orders.recv()).ok(),
+        recv(orders) -> order => order.or_else(|_| first.recv()).ok(),
     }
 }
 
@@ -280,6 +314,24 @@ mod tests {
         drop(go);
         drop(worker);
         assert!(begins.try_iter().next().is_none_or(|job| job != 1));
+    }
+
+    #[test]
+    fn it_is_settled_when_every_job_is_done_or_replaced() {
+        let (worker, begins, go) = held();
+        assert!(worker.settle(Duration::ZERO), "nothing was asked yet");
+        worker.submit(1);
+        begins.recv().unwrap();
+        worker.submit(2);
+        worker.submit(3);
+        worker.queue(4).unwrap();
+        assert!(!worker.settle(Duration::from_millis(1)));
+        for _ in 0..3 {
+            go.send(()).unwrap();
+        }
+        assert!(worker.settle(Duration::MAX));
+        assert_eq!(begins.try_iter().collect::<Vec<_>>(), [4, 3]);
+        assert_eq!(worker.latest().unwrap().unwrap(), 30);
     }
 
     #[test]

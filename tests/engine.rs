@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use ndarray::Array2;
@@ -55,7 +56,7 @@ fn difference(a: &Array2<f32>, b: &Array2<f32>) -> f32 {
 fn a_batch_over_several_heads_is_the_same_as_one_by_one() -> Result<()> {
     let model = Arc::new(Model::built_in()?);
     let forward = forward(&model)?;
-    let targets = [
+    let mut targets = vec![
         class(HORSE, "sheep", Contrast::Mean),
         class(40, "person", Contrast::None),
         offset(HORSE, "offset:w+")?,
@@ -63,6 +64,9 @@ fn a_batch_over_several_heads_is_the_same_as_one_by_one() -> Result<()> {
         offset(1916, "offset:cy")?,
         class(1405, "person", Contrast::Mean),
     ];
+    // More at one head than one run takes.
+    let neighbours = (1..10).map(|n| class(HORSE + 6 * n, "horse", Contrast::Mean));
+    targets.extend(neighbours);
     let mut explainer = Explainer::new(model, Composite::default(), 1)?;
     let batch = explainer.explain(&forward, &targets)?;
     assert_eq!(batch.len(), targets.len());
@@ -75,6 +79,21 @@ fn a_batch_over_several_heads_is_the_same_as_one_by_one() -> Result<()> {
         let difference = difference(&together.map(), &alone.map());
         assert!(difference < 1e-5, "{}: {difference}", alone.question.words);
     }
+    Ok(())
+}
+
+#[test]
+fn an_interrupted_explainer_answers_again_afterwards() -> Result<()> {
+    let model = Arc::new(Model::built_in()?);
+    let forward = forward(&model)?;
+    let interrupt = Arc::new(AtomicBool::new(true));
+    let mut explainer =
+        Explainer::new(model, Composite::default(), 1)?.interrupted_by(interrupt.clone());
+    let target = [class(HORSE, "sheep", Contrast::Mean)];
+    let error = explainer.explain(&forward, &target).unwrap_err();
+    assert_eq!(error.to_string(), "interrupted");
+    interrupt.store(false, Ordering::Relaxed);
+    assert_eq!(explainer.explain(&forward, &target)?.len(), 1);
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! The explainer at work: targets in, relevance out, by way of explanation graphs that are compiled when first needed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -19,6 +20,10 @@ use crate::ssd::{Forward, Head, Model};
 /// Explanation networks that are kept, the most recently used ones; each holds the model's weights once or twice.
 const KEPT_NETWORKS: usize = 4;
 
+/// Targets that are explained in one run of a network at most: each takes memory of its own, and beyond so many the time for
+/// each does not fall any more.
+const BATCH: usize = 8;
+
 /// A compiled explanation network.
 struct Compiled {
     /// The head tensor at which relevance enters.
@@ -36,6 +41,7 @@ pub struct Explainer {
     threads: usize,
     /// The most recently used last.
     networks: Vec<Compiled>,
+    interrupt: Arc<AtomicBool>,
 }
 
 /// The answer to a target.
@@ -79,7 +85,14 @@ impl Explainer {
             types,
             threads,
             networks: Vec::new(),
+            interrupt: Arc::default(),
         })
+    }
+
+    /// While `interrupt` is set explanations fail, also one that is under way, at the next run of a network.
+    #[must_use]
+    pub fn interrupted_by(self, interrupt: Arc<AtomicBool>) -> Self {
+        Self { interrupt, ..self }
     }
 
     /// The model's linear layers in the order in which they are computed.
@@ -112,10 +125,10 @@ impl Explainer {
         &self.composite
     }
 
-    /// Explains all targets for one picture, in their order. Targets of one head tensor share the forward pass and every denominator.
+    /// Explains all targets for one picture, in their order. Up to eight targets of one head tensor share the forward pass and every denominator.
     ///
     /// # Errors
-    /// A target that the model does not have, a network that cannot be compiled or run, relevance that is not finite.
+    /// A target that the model does not have, a network that cannot be compiled or run, relevance that is not finite, an interruption.
     pub fn explain(&mut self, forward: &Forward, targets: &[Target]) -> Result<Vec<Explanation>> {
         let questions = targets
             .iter()
@@ -125,9 +138,11 @@ impl Explainer {
         while let Some(open) = answers.iter().position(Option::is_none) {
             let tensor = &questions[open].seed.tensor;
             let batch: Vec<usize> = (open..questions.len())
-                .filter(|&i| &questions[i].seed.tensor == tensor)
+                .filter(|&i| answers[i].is_none() && &questions[i].seed.tensor == tensor)
+                .take(BATCH)
                 .collect();
             let seeds: Vec<&HeadSeed> = batch.iter().map(|&i| &questions[i].seed).collect();
+            ensure!(!self.interrupt.load(Ordering::Relaxed), "interrupted");
             let (relevance, took) = self.propagate(forward, tensor, &seeds)?;
             for (&index, relevance) in batch.iter().zip(relevance.outer_iter()) {
                 ensure!(

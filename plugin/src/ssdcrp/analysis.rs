@@ -4,8 +4,9 @@
 //! the bus. In live mode two workers share the [`Memory`] and neither waits for the other, so that boxes keep up with the
 //! video while an explanation takes its time; in every-frame mode one does all that a frame needs, one thing after the other.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -59,8 +60,14 @@ impl Report {
     }
 }
 
-/// A model at work.
-pub enum Analysis {
+/// A model at work. Dropping it ends it soon: events that are not explained yet are told without an explanation.
+pub struct Analysis {
+    threads: Threads,
+    /// Set while no more explanations are wanted.
+    hurry: Arc<AtomicBool>,
+}
+
+enum Threads {
     Live {
         /// Dropped first: it hands questions to the other.
         sights: Worker<Job, Outcome>,
@@ -86,7 +93,8 @@ impl Analysis {
             evidence: evidence.map(Arc::new),
         };
         let mut seeing = Sights::new(model.clone(), settings.threads as usize, picking)?;
-        let mut explaining = Explaining::new(model.clone(), settings)?;
+        let hurry = Arc::new(AtomicBool::new(false));
+        let mut explaining = Explaining::new(model.clone(), settings, hurry.clone())?;
         let model = model.clone();
         if settings.mode == Mode::EveryFrame {
             let mut memory = Memory::default();
@@ -109,7 +117,8 @@ impl Analysis {
                 }
                 Ok(outcome)
             };
-            return Ok(Self::EveryFrame(Worker::spawn("ssdcrp", work)?));
+            let threads = Threads::EveryFrame(Worker::spawn("ssdcrp", work)?);
+            return Ok(Self { threads, hurry });
         }
         let memory = Arc::new(Mutex::new(Memory::default()));
         let answers = Arc::new(Worker::spawn("ssdcrp-explain", {
@@ -146,7 +155,8 @@ impl Analysis {
                 lock(&memory).see(seen.sight, &model.manifest)
             }
         })?;
-        Ok(Self::Live { sights, answers })
+        let threads = Threads::Live { sights, answers };
+        Ok(Self { threads, hurry })
     }
 
     /// In every-frame mode the frame's own outcome, once it is there; in live mode the newest new one that there is, and
@@ -155,9 +165,9 @@ impl Analysis {
     /// # Errors
     /// A network does not run, or something cannot be drawn.
     pub fn analyse(&self, job: Job) -> Result<Option<Outcome>> {
-        match self {
-            Self::EveryFrame(worker) => worker.finish(job).map(Some),
-            Self::Live { sights, .. } => {
+        match &self.threads {
+            Threads::EveryFrame(worker) => worker.finish(job).map(Some),
+            Threads::Live { sights, .. } => {
                 let newest = self.newest();
                 sights.submit(job);
                 newest
@@ -168,9 +178,25 @@ impl Analysis {
     /// Whether a frame can be used: in live mode one that the next, `interval` later, would replace before the thread is free
     /// cannot, and need not be sampled.
     pub fn wants(&self, interval: Duration) -> bool {
-        match self {
-            Self::EveryFrame(_) => true,
-            Self::Live { sights, .. } => sights.free_within(interval),
+        match &self.threads {
+            Threads::EveryFrame(_) => true,
+            Threads::Live { sights, .. } => sights.free_within(interval),
+        }
+    }
+
+    /// Waits until everything is told of the frames that were handed over. After `patience` no more explanations are begun.
+    pub fn settle(&self, patience: Duration) {
+        let Threads::Live { sights, answers } = &self.threads else {
+            return;
+        };
+        let begun = Instant::now();
+        let settled =
+            sights.settle(patience) && answers.settle(patience.saturating_sub(begun.elapsed()));
+        if !settled {
+            self.hurry.store(true, Ordering::Relaxed);
+            sights.settle(Duration::MAX);
+            answers.settle(Duration::MAX);
+            self.hurry.store(false, Ordering::Relaxed);
         }
     }
 
@@ -179,7 +205,7 @@ impl Analysis {
     /// # Errors
     /// As [`Analysis::analyse`].
     pub fn newest(&self) -> Result<Option<Outcome>> {
-        let Self::Live { sights, answers } = self else {
+        let Threads::Live { sights, answers } = &self.threads else {
             return Ok(None);
         };
         let seen = sights.latest().transpose()?;
@@ -188,6 +214,12 @@ impl Analysis {
             .into_iter()
             .chain(explained)
             .max_by_key(|outcome| outcome.number))
+    }
+}
+
+impl Drop for Analysis {
+    fn drop(&mut self) {
+        self.hurry.store(true, Ordering::Relaxed);
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
 use image::RgbImage;
@@ -56,21 +57,25 @@ pub struct Explaining {
     threads: usize,
     /// Settings that could not be explained with, as far as a question depends on them.
     warned: HashSet<[String; 3]>,
+    /// While it is set, nothing is explained.
+    hurry: Arc<AtomicBool>,
 }
 
 impl Explaining {
     /// # Errors
     /// The model's layer types cannot be found, or its composite is none.
-    pub fn new(model: Arc<Model>, settings: &Settings) -> Result<Self> {
+    pub fn new(model: Arc<Model>, settings: &Settings, hurry: Arc<AtomicBool>) -> Result<Self> {
         let threads = settings.threads as usize;
         let own = Composite::of(&model)?;
         let composite = settings.composite.value().named().unwrap_or(&own).clone();
         Ok(Self {
-            explainer: Explainer::new(model.clone(), composite, threads)?,
+            explainer: Explainer::new(model.clone(), composite, threads)?
+                .interrupted_by(hurry.clone()),
             model,
             own,
             threads,
             warned: HashSet::new(),
+            hurry,
         })
     }
 
@@ -79,6 +84,7 @@ impl Explaining {
         let sight = &*question.sight;
         let (answers, warning) = match self.explain(question) {
             Ok(answers) => (answers, None),
+            Err(_) if self.hurry.load(Ordering::Relaxed) => (vec![], None),
             Err(error) => {
                 let first = self.warned.insert(sight.settings.question());
                 (vec![], first.then_some(error))
@@ -117,7 +123,8 @@ impl Explaining {
         let composite = sight.settings.composite.value();
         let composite = composite.named().unwrap_or(&self.own);
         if self.explainer.composite() != composite {
-            self.explainer = Explainer::new(self.model.clone(), composite.clone(), self.threads)?;
+            let explainer = Explainer::new(self.model.clone(), composite.clone(), self.threads)?;
+            self.explainer = explainer.interrupted_by(self.hurry.clone());
         }
         Ok(())
     }

@@ -45,6 +45,9 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     )
 });
 
+/// How long the end of the stream waits for explanations that were asked for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 #[derive(Default)]
 pub struct SsdCrp {
     settings: Mutex<Settings>,
@@ -197,6 +200,12 @@ impl BaseTransformImpl for SsdCrp {
             state.stretch.fetch_add(1, Ordering::Relaxed);
             state.shown = None;
             *lock(&self.late_until) = None;
+        }
+        if event.type_() == gst::EventType::Eos
+            && let Some(state) = &*lock(&self.state)
+        {
+            // No frame waits, and who waits for the end wants to be told of everything before it.
+            state.analysis.settle(PATIENCE);
         }
         if event.type_() != gst::EventType::Caps {
             return self.parent_sink_event(event);

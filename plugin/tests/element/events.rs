@@ -221,6 +221,61 @@ fn in_live_mode_an_event_is_explained_though_nothing_else_is() {
     panic!("no event was explained");
 }
 
+/// Numbers of the events that were told of with detections, and of those that were told of once more.
+fn numbers(reports: &[gst::Structure]) -> (Vec<u64>, Vec<u64>) {
+    let number = |event: &gst::StructureRef| event.get::<u64>("number").unwrap();
+    let at_once = reports.iter().flat_map(|report| events(report));
+    let at_once = at_once.map(|event| number(&event)).collect();
+    let again = reports
+        .iter()
+        .filter(|report| report.name() == "ssdcrp-event")
+        .map(|event| number(event));
+    (at_once, again.collect())
+}
+
+/// In live mode, with more events than can be explained while the frame passes by.
+fn crowded() -> Bench {
+    let clip = photo("person");
+    let settings = [
+        ("events", "all"),
+        ("event-confirm", "0"),
+        ("score-threshold", "0.01"),
+        ("event-low-confidence", "0.9"),
+        ("expected-classes", "person"),
+    ];
+    let mut bench = Bench::new(&settings, &clip);
+    bench.push(clip.frame());
+    bench
+}
+
+#[test]
+fn the_end_of_the_stream_comes_after_what_is_told_of_it() {
+    let mut bench = crowded();
+    assert!(bench.harness.push_event(gst::event::Eos::new()));
+    let (told, again) = numbers(&bench.reports());
+    assert!(told.len() > 20, "{told:?}");
+    assert_eq!(again, told);
+}
+
+#[test]
+fn a_stop_does_not_wait_for_explanations_but_every_event_is_told() {
+    let bench = crowded();
+    let mut reports = Vec::new();
+    while numbers(&reports).0.is_empty() {
+        std::thread::sleep(Duration::from_millis(1));
+        reports.extend(bench.reports());
+    }
+    bench.element.set_state(gst::State::Null).unwrap();
+    reports.extend(bench.reports());
+    let (told, again) = numbers(&reports);
+    assert!(told.len() > 20, "{told:?}");
+    assert_eq!(again, told);
+    let explained = reports
+        .iter()
+        .filter(|report| report.has_field("explanation"));
+    assert!(explained.count() < told.len());
+}
+
 #[test]
 fn kinds_that_do_not_exist_are_refused() {
     let (element, bus) = element(&[("events", "jitter")]);
@@ -258,7 +313,7 @@ fn evidence_is_the_frame_as_it_came_what_was_drawn_and_the_heatmap() {
         "{messages:?}"
     );
     let folder = folder.path().join("evidence");
-    let records = ssdcrp::evidence::Record::all_in(&folder).unwrap();
+    let records = ssdcrp::evidence::Records::read(&folder).unwrap().records;
     assert_eq!(records.len(), 1);
     let record = &records[0];
     assert_eq!(record.event.words, "sheep, or horse?");
@@ -288,7 +343,7 @@ fn evidence_is_kept_of_every_format() {
         let clip = converted(&photo("person"), &caps.parse().unwrap());
         let (folder, _) = kept(&[("draw-boxes", "false")], &clip);
         let folder = folder.path().join("evidence");
-        let records = ssdcrp::evidence::Record::all_in(&folder).unwrap();
+        let records = ssdcrp::evidence::Records::read(&folder).unwrap().records;
         let record = records
             .first()
             .unwrap_or_else(|| panic!("none in {format}"));
@@ -324,9 +379,6 @@ fn evidence_that_cannot_be_written_is_warned_of_once_and_the_video_goes_on() {
         .filter(|message| message.type_() == gst::MessageType::Warning);
     assert_eq!(warnings.count(), 1);
     let folder = folder.path().join("evidence");
-    assert!(
-        ssdcrp::evidence::Record::all_in(&folder)
-            .unwrap()
-            .is_empty()
-    );
+    let kept = ssdcrp::evidence::Records::read(&folder).unwrap();
+    assert!(kept.records.is_empty());
 }
