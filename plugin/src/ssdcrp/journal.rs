@@ -3,11 +3,11 @@
 //! In: the messages' structures, from any thread. Out: the file. Each line is written whole and at once, so that whoever
 //! follows the file never waits for a result that is there, and never reads half of one.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use gst::glib;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
@@ -21,13 +21,26 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Begins an empty file.
+    /// Begins an empty file, which nobody else then writes to.
     ///
     /// # Errors
-    /// It cannot be created; the cause is an `io::Error`.
+    /// It cannot be created; the cause is an `io::Error`. Or another journal is written there.
     pub fn create(path: &Path) -> Result<Self> {
-        let file = File::create(path)
-            .with_context(|| format!("cannot write results to '{}'", path.display()))?;
+        let name = path.display();
+        let context = || format!("cannot write results to '{name}'");
+        // What is there already is another one's until the file is locked.
+        let mut options = File::options();
+        let open = options.write(true).create(true).truncate(false).open(path);
+        let file = open.with_context(context)?;
+        if file.metadata().with_context(context)?.is_file() {
+            // Some file systems have no locks.
+            if let Err(TryLockError::WouldBlock) = file.try_lock() {
+                bail!(
+                    "results are already written to '{name}': every stream needs a file of its own"
+                );
+            }
+            file.set_len(0).with_context(context)?;
+        }
         Ok(Self {
             file,
             path: path.to_owned(),
@@ -147,6 +160,21 @@ mod tests {
         assert!(format!("{error:#}").contains("'/dev/full'"), "{error:#}");
         assert!(error.downcast_ref::<std::io::Error>().is_some());
         journal.write(&result()).unwrap();
+    }
+
+    #[test]
+    fn a_file_has_one_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("results.jsonl");
+        std::fs::write(&path, "of an earlier run").unwrap();
+        let mut first = Journal::create(&path).unwrap();
+        first.write(&result()).unwrap();
+        let error = Journal::create(&path).unwrap_err().to_string();
+        assert!(error.contains("a file of its own"), "{error}");
+        drop(first);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with('{') && text.lines().count() == 1, "{text}");
+        Journal::create(&path).unwrap();
     }
 
     #[test]
