@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use image::{Rgb, RgbImage};
-use ssdcrp::evidence::{Limits, Pictures, Record, Store, Told};
+use ssdcrp::evidence::{Limits, Pictures, Records, Store, Told};
 use ssdcrp::heatmap::ColourMap;
 use ssdcrp::overlay::Scene;
 
@@ -78,8 +78,8 @@ impl Drop for Killed {
 }
 
 fn last_id(folder: &Path) -> u64 {
-    let records = Record::all_in(folder).unwrap_or_default();
-    records.last().map_or(0, |record| record.id)
+    let kept = Records::read(folder).unwrap_or_default();
+    kept.records.last().map_or(0, |record| record.id)
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn killed_at_any_moment_it_leaves_nothing_broken() {
         std::thread::sleep(Duration::from_micros(kill * 7919 % 40_000));
         drop(writer);
 
-        let records = Record::all_in(path).unwrap();
+        let records = Records::read(path).unwrap().records;
         let lines = fs::read_to_string(path.join("events.jsonl")).unwrap();
         assert_eq!(lines.lines().count(), records.len(), "a line is broken");
         let ids: Vec<u64> = records.iter().map(|record| record.id).collect();
@@ -127,7 +127,7 @@ fn killed_at_any_moment_it_leaves_nothing_broken() {
         per_minute: 1,
     };
     let store = Store::open(path, limits).unwrap();
-    let named: BTreeSet<String> = (Record::all_in(path).unwrap().into_iter())
+    let named: BTreeSet<String> = (Records::read(path).unwrap().records.into_iter())
         .flat_map(|record| [record.frame, record.annotated])
         .collect();
     assert_eq!(2 * store.len(), named.len());

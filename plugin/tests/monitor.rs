@@ -131,7 +131,9 @@ fn it_tells_of_both_streams_shows_them_and_ends_when_it_is_told() {
     complaints.read_to_string(&mut rest).unwrap();
     assert!(ended.success() && rest.is_empty(), "{ended}: {rest}");
     for stream in ["stream-1", "stream-2"] {
-        let kept = ssdcrp::evidence::Record::all_in(&evidence.path().join(stream)).unwrap();
+        let kept = ssdcrp::evidence::Records::read(&evidence.path().join(stream))
+            .unwrap()
+            .records;
         assert!(!kept.is_empty(), "{stream}");
     }
 }

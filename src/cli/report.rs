@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use ssdcrp::crp::Composite;
-use ssdcrp::evidence::{LINES, Record, Told};
+use ssdcrp::evidence::{LINES, Record, Records, Told};
 use ssdcrp::monitor::Settings;
 use ssdcrp::report::{Options, Reporter};
 use ssdcrp::truth::Truth;
@@ -55,7 +55,7 @@ impl Report {
     pub fn run(&self, engine: &Engine) -> Result<()> {
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
         output::check_is_file_name(&self.output)?;
-        let inputs = self.inputs()?;
+        let (inputs, notes) = self.inputs()?;
         for input in &inputs {
             output::check_is_not(&self.output, &input.picture)?;
         }
@@ -88,6 +88,10 @@ impl Report {
         };
         let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
         let mut reporter = Reporter::new(model, composite, engine.threads(), options)?;
+        for note in notes {
+            eprintln!("ssdcrp: left out: {note}");
+            reporter.leave_out(note);
+        }
 
         let bar = progress(inputs.len(), "looked at")?;
         let mut failures = Vec::new();
@@ -128,12 +132,23 @@ impl Report {
         ))
     }
 
-    /// Files as named, of folders what looks like a picture, by name, and of folders of events the frames of the worst.
-    fn inputs(&self) -> Result<Vec<Input>> {
+    /// Files as named, of folders what looks like a picture, by name, and of folders of events the frames of the worst; and what
+    /// of these folders cannot be used.
+    fn inputs(&self) -> Result<(Vec<Input>, Vec<String>)> {
         let mut inputs = Vec::new();
+        let mut notes = Vec::new();
         for path in &self.inputs {
             if path.join(LINES).is_file() {
-                inputs.extend(frames(path, self.most)?);
+                let kept = Records::read(path)?;
+                let unreadable = match kept.unreadable {
+                    0 => None,
+                    1 => Some("one line that is no event".to_owned()),
+                    lines => Some(format!("{lines} lines that are no events")),
+                };
+                notes.extend(
+                    unreadable.map(|lines| format!("{lines} in {}", path.join(LINES).display())),
+                );
+                inputs.extend(frames(path, kept.records, self.most)?);
             } else if path.is_dir() {
                 let found = pictures(path)?;
                 ensure!(
@@ -146,7 +161,7 @@ impl Report {
                 inputs.push(Input::photo(path.clone()));
             }
         }
-        Ok(inputs)
+        Ok((inputs, notes))
     }
 }
 
@@ -182,8 +197,7 @@ impl Input {
 }
 
 /// Frames of a folder of events: those of the `most` severe ones, events of one frame together.
-fn frames(folder: &Path, most: usize) -> Result<Vec<Input>> {
-    let mut records = Record::all_in(folder)?;
+fn frames(folder: &Path, mut records: Vec<Record>, most: usize) -> Result<Vec<Input>> {
     ensure!(
         !records.is_empty(),
         "no event is kept in {}",

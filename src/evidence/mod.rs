@@ -12,5 +12,5 @@ mod record;
 mod store;
 
 pub use pictures::Pictures;
-pub use record::{LINES, Record, Told};
+pub use record::{LINES, Record, Records, Told};
 pub use store::{Limits, Store};

@@ -81,24 +81,51 @@ impl Record {
     pub fn frame_in(&self, folder: &Path) -> PathBuf {
         folder.join(picture(self.id, PICTURES[0]))
     }
+}
 
-    /// All lines of a folder, oldest first, except such as are none.
+/// What a folder's file of lines holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Records {
+    /// Oldest first.
+    pub records: Vec<Record>,
+    /// Lines that are no record.
+    pub unreadable: usize,
+}
+
+impl Records {
+    /// All lines of a folder.
     ///
     /// # Errors
     /// There is no such file, or it cannot be read.
-    pub fn all_in(folder: &Path) -> Result<Vec<Self>> {
+    pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(LINES);
         let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        Ok(lines(&text))
+        Ok(Self::parse(&text))
     }
 
-    /// As [`Record::all_in`]; none where there is no file.
-    pub(super) fn any_in(folder: &Path) -> Result<Vec<Self>> {
-        Self::all_in(folder).or_else(|error| {
+    /// As [`Records::read`]; none where there is no file.
+    pub(super) fn read_any(folder: &Path) -> Result<Self> {
+        Self::read(folder).or_else(|error| {
             let io = error.downcast_ref::<std::io::Error>();
             let missing = io.is_some_and(|io| io.kind() == ErrorKind::NotFound);
-            if missing { Ok(vec![]) } else { Err(error) }
+            if missing {
+                Ok(Self::default())
+            } else {
+                Err(error)
+            }
         })
+    }
+
+    fn parse(text: &[u8]) -> Self {
+        let mut parsed = Self::default();
+        let lines = text.split(|&byte| byte == b'\n');
+        for line in lines.filter(|line| !line.trim_ascii().is_empty()) {
+            match serde_json::from_slice(line) {
+                Ok(record) => parsed.records.push(record),
+                Err(_) => parsed.unreadable += 1,
+            }
+        }
+        parsed
     }
 }
 
@@ -114,13 +141,6 @@ impl Told {
             contrast: self.contrast.as_deref().map(str::parse).transpose()?,
         })
     }
-}
-
-fn lines(text: &[u8]) -> Vec<Record> {
-    let lines = text.split(|&byte| byte == b'\n');
-    lines
-        .filter_map(|line| serde_json::from_slice(line).ok())
-        .collect()
 }
 
 /// A value by its text.
@@ -154,8 +174,12 @@ mod tests {
     #[test]
     fn a_line_comes_back_with_what_is_not_known_here() {
         let line = r#"{"id":7,"recorded":"today","frame":"../../a","annotated":"b","heatmap":null,"kind":"merge","words":"one box","severity":0.5,"class":19,"default-box":1406,"target":"offset:w+","running-time":400000000,"explanation":{"sum":1.5},"label":"horse"}"#;
-        let read = lines(format!("{line}\n{{\"id\":8}}\nno JSON\n").as_bytes());
-        assert_eq!(read.len(), 1);
+        let text = format!("{line}\n{{\"id\":8}}\nno JSON\n");
+        let Records {
+            records: read,
+            unreadable,
+        } = Records::parse(text.as_bytes());
+        assert_eq!((read.len(), unreadable), (1, 2));
         assert_eq!(read[0].event.rest["explanation"]["sum"], 1.5);
         assert_eq!(
             read[0].event.question().unwrap().output.to_string(),

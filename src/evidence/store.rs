@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::atomic;
 use super::pictures::Pictures;
-use super::record::{LINES, PICTURES, Record, Told, id_of, picture};
+use super::record::{LINES, PICTURES, Record, Records, Told, id_of, picture};
 
 /// Who has the file locked writes into the folder.
 const LOCK: &str = ".lock";
@@ -186,7 +186,7 @@ impl Store {
 
     /// Takes up what an earlier store left.
     fn recover(&mut self) -> Result<()> {
-        let records = Record::any_in(&self.folder)?;
+        let records = Records::read_any(&self.folder)?.records;
         let size = |id: u64, what: &str| fs::metadata(self.folder.join(picture(id, what))).ok();
         let mut kept: VecDeque<(Record, u64)> = VecDeque::new();
         for record in records {
@@ -262,7 +262,7 @@ mod tests {
 
     /// The words of the lines, and the names of all files but the lock.
     fn found(folder: &Path) -> (Vec<String>, Vec<String>) {
-        let records = Record::all_in(folder).unwrap();
+        let records = Records::read(folder).unwrap().records;
         let names = fs::read_dir(folder).unwrap();
         let mut names: Vec<String> = names
             .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())

@@ -393,8 +393,15 @@ fn a_folder_of_events_is_reported_with_what_they_asked() {
         let time = std::time::Duration::ZERO;
         (store.keep(time, "today".to_owned(), event(line), &pictures)).unwrap();
     }
+    let lines = events.join("events.jsonl");
+    let text = std::fs::read_to_string(&lines).unwrap();
+    std::fs::write(
+        &lines,
+        text.clone() + "{\"id\": 9, \"kind\": \"of tomorrow\"}\n",
+    )
+    .unwrap();
     let events = events.to_str().unwrap();
-    let page = page_without(folder.path(), &[events], 1);
+    let page = page_without(folder.path(), &[events], 2);
     let cards = between(&page, "<article", "</article>");
     assert_eq!(
         cards.len(),
@@ -416,7 +423,11 @@ fn a_folder_of_events_is_reported_with_what_they_asked() {
         assert!(tiles.iter().any(asks), "{question}");
     }
     assert!(cards[0].contains("000001-frame.png at 1.5 s"));
-    assert!(between(&page, "left out: ", "</li>")[0].contains("99999"));
+    let left_out = between(&page, "left out: ", "</li>").concat();
+    for reason in ["99999", "one line that is no event in "] {
+        assert!(left_out.contains(reason), "{left_out}");
+    }
+    std::fs::write(&lines, text).unwrap();
     let worst = self::page(folder.path(), &[events], &["--most", "1"]);
     assert_eq!(between(&worst, "<article", "</article>").len(), 1);
 }
