@@ -70,6 +70,8 @@ impl Network {
             .and_then(|b| Ok(b.with_optimization_level(GraphOptimizationLevel::All)?))
             .and_then(|b| Ok(b.with_intra_threads(threads)?))
             .and_then(|b| Ok(b.with_log_level(LogLevel::Fatal)?))
+            // A plan of memory for every size of batch takes two thirds more of it, and saves a thirtieth of the time.
+            .and_then(|b| Ok(b.with_memory_pattern(false)?))
             // Threads that wait must leave the cores to the video's decoder and encoder.
             .and_then(|b| Ok(b.with_intra_op_spinning(false)?));
         let session = builder
