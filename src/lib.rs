@@ -30,6 +30,7 @@ pub mod onnx;
 pub mod overlay;
 pub mod report;
 pub mod runtime;
+mod spelling;
 pub mod ssd;
 pub mod tracking;
 pub mod truth;

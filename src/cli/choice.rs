@@ -4,7 +4,9 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use ssdcrp::crp::TargetOutput;
 use ssdcrp::ssd::Detection;
+use ssdcrp::ssd::manifest::Kind;
 
 use super::seen::Seen;
 use super::text;
@@ -13,7 +15,7 @@ use super::text;
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub struct Choice {
-    /// Explain the detection with the highest score (this is the default)
+    /// Explain the detection with the highest score (this is the default); where nothing is detected, --target class:NAME is explained where NAME scores highest
     #[arg(long)]
     best: bool,
     /// Explain the best of the detections at this point, in pixels from the top left
@@ -47,18 +49,28 @@ impl FromStr for Point {
 }
 
 impl Choice {
-    /// What the network said at the default box that is meant.
+    /// What the network said at the default box that is meant; `asked` is what is to be explained there, if the user said that.
+    ///
+    /// A classifier has one, the picture. Where nothing was detected, a class that is asked for is explained where it scores highest: that it was not
+    /// detected is a question too.
     ///
     /// # Errors
     /// There is no such box, or no detection there; the message says what there is instead.
-    pub fn of(&self, seen: &Seen) -> Result<Detection> {
+    pub fn of(&self, seen: &Seen, asked: Option<&TargetOutput>) -> Result<Detection> {
         let name = seen.path.display();
         if let Some(default_box) = self.default_box {
             return seen.detector.describe(&seen.forward, default_box);
         }
+        if seen.model.manifest.kind == Kind::Classifier {
+            return seen.detector.describe(&seen.forward, 0);
+        }
         let Some(best) = seen.detections.first() else {
+            if let (Some(TargetOutput::Class(class)), None) = (asked, self.at) {
+                let class = seen.model.manifest.class_named(class)?;
+                return seen.detector.strongest(&seen.forward, class);
+            }
             bail!(
-                "nothing scores above {} in {name}: lower --score-threshold, or name a default box with --box",
+                "nothing scores above {} in {name}: lower --score-threshold, name a class with --target class:NAME, or a default box with --box",
                 seen.thresholds.score
             );
         };

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use ssdcrp::crp::{Composite, Explainer, seed_name};
 use ssdcrp::ssd::Model;
@@ -32,18 +32,18 @@ impl Compile {
     pub fn run(&self, engine: &Engine) -> Result<()> {
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
         output::check_is_file_name(&self.output)?;
+        if let Some(path) = self.file.as_ref().or(engine.model.as_ref()) {
+            output::check_is_not(&self.output, path, "model")?;
+            output::check_is_not(&self.output, &path.with_extension("toml"), "manifest")?;
+        }
         let model = match &self.file {
             Some(path) => Arc::new(Model::read(path)?),
             None => engine.model()?,
         };
-        if let Some(path) = self.file.as_ref().or(engine.model.as_ref()) {
-            output::check_is_not(&self.output, path)?;
-        }
         let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
         let explainer = Explainer::new(model.clone(), composite, engine.threads())?;
         let graph = explainer.compile()?;
-        std::fs::write(&self.output, &graph.model)
-            .with_context(|| format!("cannot write {}", self.output.display()))?;
+        output::write_network(&self.output, &graph.model)?;
         let (width, height) = model.input_size;
         let mut text = String::new();
         writeln!(

@@ -52,14 +52,14 @@ impl Diagnose {
     pub fn run(&self, engine: &Engine) -> Result<()> {
         if let Some(path) = &self.plot {
             output::check_is_file_name(path)?;
-            output::check_is_not(path, &self.image)?;
+            output::check_is_not(path, &self.image, "photo")?;
         }
         let output: Option<TargetOutput> = self.target.as_deref().map(str::parse).transpose()?;
         let contrast: Option<Contrast> = self.contrast.as_deref().map(str::parse).transpose()?;
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
 
         let seen = Seen::look(engine, &self.image, &self.thresholds)?;
-        let predicted = Target::predicted_class(&self.choice.of(&seen)?);
+        let predicted = Target::predicted_class(&self.choice.of(&seen, output.as_ref())?);
         let output = output.unwrap_or(predicted.output);
         let target = Target {
             output,

@@ -128,11 +128,21 @@ impl FromStr for Count {
 impl Evaluate {
     /// Judges all methods at all photos, writes the files that were asked for, and prints the table.
     pub fn run(&self, engine: &Engine) -> Result<()> {
-        for path in self.csv.iter().chain(&self.json).chain(&self.plot) {
+        let files: Vec<(&str, &Path)> = [
+            ("CSV", &self.csv),
+            ("JSON", &self.json),
+            ("plot", &self.plot),
+        ]
+        .into_iter()
+        .filter_map(|(what, path)| Some((what, path.as_deref()?)))
+        .collect();
+        for (_, path) in &files {
+            output::check_is_file_name(path)?;
             for image in &self.images {
-                output::check_is_not(path, image)?;
+                output::check_is_not(path, image, "photo")?;
             }
         }
+        output::check_differ(&files)?;
         let choices = self.choices()?;
         let model = engine.model()?;
         let mut detector = Detector::new(model.clone(), engine.threads())?;

@@ -111,17 +111,17 @@ impl Explain {
         }
         for path in self.output.iter().chain(&self.npy) {
             output::check_is_file_name(path)?;
-            output::check_is_not(path, &self.image)?;
+            output::check_is_not(path, &self.image, "photo")?;
         }
         if let (Some(picture), Some(npy)) = (&self.output, &self.npy) {
-            output::check_differ(picture, npy)?;
+            output::check_differ(&[("picture", picture), ("NPY", npy)])?;
         }
 
         let seen = Seen::look(engine, &self.image, &self.thresholds)?;
         let chosen = if self.all {
             seen.detections.clone()
         } else {
-            vec![self.choice.of(&seen)?]
+            vec![self.choice.of(&seen, asked.first())?]
         };
         ensure!(
             !chosen.is_empty(),
@@ -164,7 +164,7 @@ impl Explain {
         for (index, answer) in answers.iter().enumerate() {
             if let Some(path) = &self.output {
                 let path = output::numbered(path, index, answers.len());
-                output::check_is_not(&path, &self.image)?;
+                output::check_is_not(&path, &self.image, "photo")?;
                 let caption = caption(answer, explainer.composite());
                 let map = smoothed(answer.map.view(), self.smooth);
                 let picture =
@@ -174,7 +174,7 @@ impl Explain {
             }
             if let Some(path) = &self.npy {
                 let path = output::numbered(path, index, answers.len());
-                output::check_is_not(&path, &self.image)?;
+                output::check_is_not(&path, &self.image, "photo")?;
                 output::write_map(&path, &answer.map)?;
                 written.push(path.display().to_string());
             }

@@ -142,7 +142,7 @@ impl Inspect {
             ));
         }
         let file = path.with_extension("toml");
-        std::fs::write(&file, &text).with_context(|| format!("cannot write {}", file.display()))?;
+        output::write_text(&file, &text)?;
         let guesses = text
             .lines()
             .filter(|line| line.contains("# a guess"))

@@ -41,12 +41,12 @@ pub fn check_picture_name(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Fails where writing `path` would replace the photo that is read.
-pub fn check_is_not(path: &Path, photo: &Path) -> Result<()> {
-    let same = matches!((fs::canonicalize(path), fs::canonicalize(photo)), (Ok(path), Ok(photo)) if path == photo);
+/// Fails where writing `path` would replace `read`, a file that is read; `what` says what that is, such as "photo".
+pub fn check_is_not(path: &Path, read: &Path, what: &str) -> Result<()> {
+    let same = matches!((fs::canonicalize(path), fs::canonicalize(read)), (Ok(path), Ok(read)) if path == read);
     ensure!(
         !same,
-        "cannot write {}: that is the photo itself, name another file",
+        "cannot write {}: that is the {what} itself, name another file",
         path.display()
     );
     Ok(())
@@ -61,20 +61,27 @@ pub fn check_is_file_name(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Fails where `picture` and `npy` are one file, so that the second would replace the first.
-pub fn check_differ(picture: &Path, npy: &Path) -> Result<()> {
-    let same = match (place(picture), place(npy)) {
+/// Fails where two of the `files` are one, so that the later one would replace the earlier; each stands behind what is written to it, such as "CSV".
+pub fn check_differ(files: &[(&str, &Path)]) -> Result<()> {
+    for (index, (what, path)) in files.iter().enumerate() {
+        for (earlier, other) in &files[..index] {
+            ensure!(
+                !are_one(other, path),
+                "cannot write {earlier} and {what} both to {}: name two files",
+                path.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+fn are_one(one: &Path, other: &Path) -> bool {
+    match (place(one), place(other)) {
         // Devices and pipes take both.
         (Some(one), Some(other)) => one == other && (one.is_file() || !one.exists()),
         // A folder that is not there fails when it is written to.
-        _ => picture == npy,
-    };
-    ensure!(
-        !same,
-        "cannot write picture and NPY both to {}: name two files",
-        npy.display()
-    );
-    Ok(())
+        _ => one == other,
+    }
 }
 
 /// The absolute path, free of links, of a file that need not be there yet.
@@ -120,6 +127,11 @@ pub fn write_map(path: &Path, map: &Array2<f32>) -> Result<()> {
 /// Writes text, such as CSV, JSON or SVG.
 pub fn write_text(path: &Path, text: &str) -> Result<()> {
     replace(path, text.as_bytes())
+}
+
+/// Writes a network as an ONNX file.
+pub fn write_network(path: &Path, model: &[u8]) -> Result<()> {
+    replace(path, model)
 }
 
 /// Makes `content` the file at `path`. It is written beside it under another name first, so that on failure what was there stays as it was. A link stays one, and its
@@ -237,6 +249,8 @@ mod tests {
 
     #[test]
     fn picture_and_npy_are_two_files() {
+        let differ =
+            |picture: &Path, npy: &Path| check_differ(&[("picture", picture), ("NPY", npy)]);
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::create_dir(path("below")).unwrap();
@@ -250,14 +264,22 @@ mod tests {
             ("there", "link"),
             ("nowhere/a", "nowhere/a"),
         ] {
-            let error = check_differ(&path(picture), &path(npy)).unwrap_err();
+            let error = differ(&path(picture), &path(npy)).unwrap_err();
             assert!(error.to_string().ends_with("name two files"), "{error}");
         }
-        assert!(check_differ(Path::new("same"), Path::new("./same")).is_err());
+        assert!(differ(Path::new("same"), Path::new("./same")).is_err());
         for (picture, npy) in [("new", "newer"), ("new", "below/new"), ("there", "new")] {
-            check_differ(&path(picture), &path(npy)).unwrap();
+            differ(&path(picture), &path(npy)).unwrap();
         }
-        check_differ(Path::new("/dev/null"), Path::new("/dev/null")).unwrap();
+        differ(Path::new("/dev/null"), Path::new("/dev/null")).unwrap();
+        let three = [("CSV", "new"), ("JSON", "newer"), ("SVG", "./new")]
+            .map(|(what, name)| (what, path(name)));
+        let error = check_differ(&three.each_ref().map(|(what, path)| (*what, path.as_path())));
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.starts_with("cannot write CSV and SVG both to "),
+            "{error}"
+        );
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Report {
         output::check_is_file_name(&self.output)?;
         let (inputs, notes) = self.inputs()?;
         for input in &inputs {
-            output::check_is_not(&self.output, &input.picture)?;
+            output::check_is_not(&self.output, &input.picture, "photo")?;
         }
         let model = engine.model()?;
         let classes = |names: &[String]| -> Result<Vec<usize>> {

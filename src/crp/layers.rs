@@ -7,10 +7,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::flow;
 use crate::onnx::{Graph, NodeExt, describe};
+use crate::spelling;
+
+/// How many layers an error names where it cannot say which was meant.
+const LISTED: usize = 5;
 
 /// What a linear layer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -62,14 +66,33 @@ impl FromStr for LayerType {
 /// A layer that the heads do not depend on, or a type that does not exist.
 pub fn override_types(types: &mut LayerTypes, overrides: &BTreeMap<String, String>) -> Result<()> {
     for (tensor, layer_type) in overrides {
-        let found = types.get_mut(tensor).with_context(|| {
-            format!("[layer_types] of the manifest: no linear layer writes '{tensor}'; 'ssdcrp inspect' lists the layers")
-        })?;
-        *found = layer_type
+        let layer_type = layer_type
             .parse()
             .with_context(|| format!("[layer_types] of the manifest, '{tensor}'"))?;
+        match types.get_mut(tensor) {
+            Some(found) => *found = layer_type,
+            None => bail!(
+                "[layer_types] of the manifest: no layer writes '{tensor}': {}",
+                instead(tensor, types)
+            ),
+        }
     }
     Ok(())
+}
+
+/// What a user may have meant by `tensor`, which no layer writes.
+fn instead(tensor: &str, types: &LayerTypes) -> String {
+    let names = || types.keys().map(String::as_str);
+    let nearest = spelling::nearest(tensor, names());
+    if !nearest.is_empty() {
+        return format!("did you mean {}?", nearest.join(", "));
+    }
+    let some: Vec<&str> = names().take(LISTED).collect();
+    let rest = match types.len() - some.len() {
+        0 => String::new(),
+        left => format!(" and {left} more, which 'ssdcrp inspect' lists without this line"),
+    };
+    format!("layers write {}{rest}", some.join(", "))
 }
 
 /// The type of each linear layer, by the name of its output tensor.

@@ -104,6 +104,25 @@ impl Detector {
         self.predictions(forward)?.describe_as(default_box, class)
     }
 
+    /// What the network says of a class at the default box where that class scores highest, detected or not.
+    ///
+    /// # Errors
+    /// There is no such class.
+    pub fn strongest(&self, forward: &Forward, class: usize) -> Result<Detection> {
+        let predictions = self.predictions(forward)?;
+        let mut strongest: Option<Detection> = None;
+        for default_box in 0..self.model.layout.len() {
+            let described = predictions.describe_as(default_box, class)?;
+            if strongest
+                .as_ref()
+                .is_none_or(|best| described.score > best.score)
+            {
+                strongest = Some(described);
+            }
+        }
+        strongest.context("the model has no default box")
+    }
+
     fn predictions<'a>(&'a self, forward: &'a Forward) -> Result<Predictions<'a>> {
         let predictions = Predictions::new(
             forward.logits.view(),

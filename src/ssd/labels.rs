@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use anyhow::{Result, bail};
 use serde::Deserialize;
 
-/// How many labels an error about an unknown name suggests.
-const SUGGESTIONS: usize = 3;
+use crate::spelling;
 
 /// Class names by class id; an empty string is an id that the model never trained.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -69,7 +68,7 @@ impl Labels {
                 self.0.len().saturating_sub(1)
             );
         }
-        let nearest = self.nearest(&wanted);
+        let nearest = spelling::nearest(&wanted, self.iter().filter(|label| !label.is_empty()));
         if nearest.is_empty() {
             bail!(
                 "there is no class \"{}\" and no label like it: give a label of the model's manifest or a class number",
@@ -82,51 +81,12 @@ impl Labels {
             nearest.join(", ")
         );
     }
-
-    /// The quoted labels that are likely meant by `wanted` (in lower case), the likeliest first.
-    fn nearest(&self, wanted: &str) -> Vec<String> {
-        let near_enough = (wanted.chars().count() / 3).max(2);
-        let mut found: Vec<(usize, usize)> = (0..self.0.len())
-            .filter(|&class| self.is_named(class) && !wanted.is_empty())
-            .filter_map(|class| {
-                let label = self.0[class].to_lowercase();
-                // "phone" means "cell phone" although they are five letters apart.
-                let distance = if label.split_whitespace().any(|word| word == wanted) {
-                    1
-                } else {
-                    edit_distance(&label, wanted)
-                };
-                (distance <= near_enough).then_some((distance, class))
-            })
-            .collect();
-        found.sort_unstable();
-        found
-            .into_iter()
-            .take(SUGGESTIONS)
-            .map(|(_, class)| format!("\"{}\"", self.0[class]))
-            .collect()
-    }
 }
 
 impl<S: Into<String>> FromIterator<S> for Labels {
     fn from_iter<I: IntoIterator<Item = S>>(names: I) -> Self {
         Self(names.into_iter().map(Into::into).collect())
     }
-}
-
-/// The least number of letters to insert, delete or replace to turn one word into the other (Levenshtein 1966).
-fn edit_distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut previous: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut current = vec![i + 1];
-        for (j, &b) in to.iter().enumerate() {
-            let replaced = previous[j] + usize::from(a != b);
-            current.push(replaced.min(previous[j + 1] + 1).min(current[j] + 1));
-        }
-        previous = current;
-    }
-    previous[to.len()]
 }
 
 #[cfg(test)]
@@ -185,12 +145,5 @@ mod tests {
         assert!(error("crane").contains("several classes ([6, 7])"));
         assert!(error("helicopter").contains("no label like it"));
         assert!(error("").contains("no label like it"));
-    }
-
-    #[test]
-    fn edit_distance_counts_letters() {
-        assert_eq!(edit_distance("kitten", "sitting"), 3);
-        assert_eq!(edit_distance("", "dog"), 3);
-        assert_eq!(edit_distance("dog", "dog"), 0);
     }
 }

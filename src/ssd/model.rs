@@ -1,8 +1,9 @@
 //! A detector as files: an ONNX graph and the manifest beside it, checked against each other.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use prost::bytes::Bytes;
 
 use super::decode::Coding;
@@ -67,9 +68,7 @@ impl Model {
     pub fn read(path: &Path) -> Result<Self> {
         let graph = onnx::read(path)?;
         let beside = path.with_extension("toml");
-        let text = std::fs::read_to_string(&beside).with_context(|| {
-            format!("cannot read the manifest {}: it must stand beside the model (models/README.md says what goes into it)", beside.display())
-        })?;
+        let text = manifest_text(&beside, path)?;
         let manifest = Manifest::parse(&text, &beside.display().to_string())?;
         Self::new(graph, manifest).with_context(|| {
             format!(
@@ -123,6 +122,26 @@ impl Model {
     }
 }
 
+/// The text of the manifest of `model`, as far as it is text.
+fn manifest_text(manifest: &Path, model: &Path) -> Result<String> {
+    let name = manifest.display();
+    let bytes = std::fs::read(manifest).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => anyhow!(
+            "there is no manifest {name} beside the model: 'ssdcrp inspect {} --write-manifest' proposes one",
+            model.display()
+        ),
+        _ => anyhow!("cannot read the manifest {name}: {error}"),
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let whole = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes()[..whole]
+            .iter()
+            .filter(|&&b| b == b'\n')
+            .count();
+        anyhow!("{name}: line {line} is not UTF-8, as TOML has to be: save the file as UTF-8")
+    })
+}
+
 /// The graph from where the picture enters, if the manifest says where or how large it is.
 fn with_picture(graph: Graph, manifest: &Manifest) -> Result<Graph> {
     let input = &manifest.input;
@@ -136,8 +155,18 @@ fn with_picture(graph: Graph, manifest: &Manifest) -> Result<Graph> {
             name.to_owned()
         }
     };
+    let known = graph.feature_map(&tensor).ok();
     let shape = match input.size {
-        Some([width, height]) => [1, 3, height as usize, width as usize],
+        Some([width, height]) => {
+            let said = [height as usize, width as usize];
+            if let Some([.., rows, cols]) = known {
+                ensure!(
+                    said == [rows, cols],
+                    "[input] size of the manifest is [{width}, {height}], but '{tensor}' is {cols} pixels wide and {rows} high: leave the line out"
+                );
+            }
+            [1, 3, said[0], said[1]]
+        }
         None => graph
             .feature_map(&tensor)
             .context("[input] tensor of the manifest needs a size = [width, height] beside it")?,

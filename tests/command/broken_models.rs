@@ -265,3 +265,88 @@ fn a_truncated_file() {
         "{line}"
     );
 }
+
+#[test]
+fn a_missing_manifest() {
+    let broken = Broken::new();
+    let file = broken.write();
+    std::fs::remove_file(file.with_extension("toml")).expect("removed");
+    let file = file.to_str().expect("UTF-8");
+    let line = fail(&["detect", &photo("dog.jpg"), "--model", file]);
+    assert!(
+        line.contains("net.toml beside the model")
+            && line.contains(&format!("'ssdcrp inspect {file} --write-manifest'")),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_manifest_in_another_encoding() {
+    let broken = Broken::new();
+    let file = broken.write();
+    let latin = [broken.manifest.as_bytes(), b"# caf\xe9\n"].concat();
+    std::fs::write(file.with_extension("toml"), latin).expect("written");
+    let file = file.to_str().expect("UTF-8");
+    let line = fail(&["detect", &photo("dog.jpg"), "--model", file]);
+    let last = broken.manifest.lines().count() + 1;
+    assert!(
+        line.contains(&format!("net.toml: line {last} is not UTF-8"))
+            && line.contains("save the file as UTF-8"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_size_that_the_graph_contradicts() {
+    let mut broken = Broken::new();
+    broken.manifest = broken.manifest.replace("[input]", "[input]\nsize = [1, 1]");
+    assert_says(
+        &broken,
+        &[
+            "[input] size of the manifest is [1, 1], but 'image' is 16 pixels wide and 20 high: leave the line out",
+        ],
+    );
+}
+
+#[test]
+fn a_layer_type_for_a_layer_that_does_not_exist() {
+    let mut broken = Broken::new();
+    let whole = broken.manifest.clone();
+    broken.manifest += "\n[layer_types]\nhigh22 = \"low\"\n";
+    assert_says(
+        &broken,
+        &["no layer writes 'high22': did you mean \"high2\""],
+    );
+    broken.manifest = whole + "\n[layer_types]\nsomething_else = \"low\"\n";
+    assert_says(
+        &broken,
+        &[
+            "no layer writes 'something_else': layers write ",
+            "which 'ssdcrp inspect' lists without this line",
+        ],
+    );
+}
+
+#[test]
+fn a_network_is_not_written_over_what_it_is_made_from() {
+    let broken = Broken::new();
+    let file = broken.write();
+    let before =
+        [file.clone(), file.with_extension("toml")].map(|path| std::fs::read(path).expect("there"));
+    for (name, what) in [("net.onnx", "model"), ("net.toml", "manifest")] {
+        let output = broken.folder.path().join(name);
+        let line = fail(&[
+            "compile",
+            file.to_str().expect("UTF-8"),
+            "-o",
+            output.to_str().expect("UTF-8"),
+        ]);
+        assert!(
+            line.contains(&format!("that is the {what} itself")),
+            "{line}"
+        );
+    }
+    let after =
+        [file.clone(), file.with_extension("toml")].map(|path| std::fs::read(path).expect("there"));
+    assert!(before == after);
+}

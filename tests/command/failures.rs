@@ -89,8 +89,31 @@ fn a_failure_is_one_line_and_status_1() {
         ),
         (&["explain", &dog, "--npy", "/"], "cannot write /: "),
         (
+            &["explain", &photo("scream.jpg")],
+            "name a class with --target class:NAME, or a default box with --box",
+        ),
+        (
             &["explain", prose, "--npy", prose],
             "that is the photo itself",
+        ),
+        (
+            &[
+                "evaluate",
+                &dog,
+                "--csv",
+                "/nowhere/a",
+                "--json",
+                "/nowhere/a",
+            ],
+            "cannot write CSV and JSON both to /nowhere/a: name two files",
+        ),
+        (
+            &["evaluate", &dog, "--json", "-"],
+            "cannot write to '-': standard output is for",
+        ),
+        (
+            &["compile", "-o", "/dev/full"],
+            "cannot write /dev/full: No space left",
         ),
         (
             &["explain", &dog, "-o", "/nowhere/a", "--npy", "/nowhere/a"],

@@ -3,6 +3,7 @@
 //! Needs ONNX Runtime and the photos, both of which `make test` puts into the cache.
 
 mod broken_models;
+mod classifier;
 mod detect;
 mod evaluate;
 mod explain;
