@@ -16,6 +16,7 @@ use serde::Serialize;
 use ssdcrp::crp::{Composite, PRESETS};
 use ssdcrp::evaluate::sanity::{Stage, randomise_top_down};
 use ssdcrp::evaluate::{Method, Relevance, Row, Scene, Summary, judge};
+use ssdcrp::ssd::manifest::Kind;
 use ssdcrp::ssd::{Detector, Model, preprocess};
 
 use self::baseline::Baseline;
@@ -26,7 +27,7 @@ const NOTES: &str = "\
 Deletion: blocks of 20 pixels of the network's input are replaced by the blurred picture, 4 % of them a step up to 40 %, once the most and once the least relevant first;
 the score is the mean over the steps of (least first − most first) of the quantity, each column for the map that explains that quantity: the class logit minus the mean
 of the others, the class logit minus the runner-up's, the largest offset. Higher is better, a random map has about 0. Composites without a contrast are judged
-by one map in both class columns. Same class?: cosine and Spearman's correlation of the maps of the two best classes, both against the mean of the others; 1 is blind
+by one map in both class columns; a classifier has no offsets. Same class?: cosine and Spearman's correlation of the maps of the two best classes, both against the mean of the others; 1 is blind
 for the class. In brackets: 95 % bootstrap intervals over detections.";
 
 /// Measure how good explanations are: deletion, class separation, energy in the box, time.
@@ -263,6 +264,10 @@ impl Evaluate {
         let input = preprocess::sample(&photo, model.input_size, &model.manifest.input)?;
         let forward = detector.forward(input)?;
         let mut detections = detector.detections(&forward, self.thresholds.of(model))?;
+        if detections.is_empty() && model.manifest.kind == Kind::Classifier {
+            // It always says something of the picture.
+            detections.push(detector.describe(&forward, 0)?);
+        }
         detections.truncate(self.detections.0);
         let name = path.file_name().unwrap_or(path.as_os_str());
         Scene::new(name.to_string_lossy().into_owned(), forward, detections)

@@ -37,8 +37,8 @@ pub struct Row {
     pub score: f32,
     /// Default box of the detection.
     pub default_box: usize,
-    /// Deletion, in the order of [`Column::ALL`].
-    pub deletion: [Curve; 3],
+    /// Deletion, in the order of [`Column::of`] the model.
+    pub deletion: Vec<Curve>,
     /// Class separation.
     pub separation: Separation,
     /// Share of Σ|R| in the box, 0..=1, of the map that is judged in the first column.
@@ -51,7 +51,7 @@ pub struct Row {
 
 /// The place of each question about one detection in the list that the method is asked.
 struct Asked {
-    columns: [usize; 3],
+    columns: Vec<usize>,
     /// Maps of the two best classes under the mean.
     mean: [usize; 2],
     plain: Option<[usize; 2]>,
@@ -71,7 +71,7 @@ pub fn judge(
     let asked: Vec<Asked> = scene
         .subjects
         .iter()
-        .map(|subject| Asked::new(subject, method.is_plain(), &mut targets))
+        .map(|subject| Asked::new(subject, Column::of(model), method.is_plain(), &mut targets))
         .collect();
     let maps = method.explain(scene, &targets)?;
     ensure!(
@@ -86,10 +86,13 @@ pub fn judge(
     let mut rows = Vec::with_capacity(asked.len());
     for (subject, asked) in scene.subjects.iter().zip(&asked) {
         let detection = &subject.detection;
-        let column_maps = asked.columns.map(map);
+        let column_maps: Vec<&Array2<f32>> =
+            asked.columns.iter().map(|&index| map(index)).collect();
         let millis = asked
             .columns
-            .map(|index| maps[index].took.as_secs_f64() * 1e3);
+            .iter()
+            .map(|&index| maps[index].took.as_secs_f64() * 1e3);
+        let millis = millis.sum::<f64>() / asked.columns.len() as f64;
         let [all, positive] = [column_maps[0].clone(), column_maps[0].mapv(|r| r.max(0.0))]
             .map(|map| crate::crp::Summary::of(&map, detection.rect).in_box_share);
         rows.push(Row {
@@ -98,21 +101,21 @@ pub fn judge(
             label: model.manifest.label(detection.class).into_owned(),
             score: detection.score,
             default_box: detection.default_box,
-            deletion: deletion(detector, scene, model, subject, column_maps)?,
+            deletion: deletion(detector, scene, model, subject, &column_maps)?,
             separation: Separation {
                 mean: similarity(asked.mean),
                 plain: asked.plain.map(similarity),
             },
             energy: all,
             positive_energy: positive,
-            millis: millis.iter().sum::<f64>() / 3.0,
+            millis,
         });
     }
     Ok(rows)
 }
 
 impl Asked {
-    fn new(subject: &Subject, plain: bool, targets: &mut Vec<Target>) -> Self {
+    fn new(subject: &Subject, columns: &[Column], plain: bool, targets: &mut Vec<Target>) -> Self {
         let mut ask = |target: Target| match targets.iter().position(|known| *known == target) {
             Some(index) => index,
             None => {
@@ -125,10 +128,11 @@ impl Asked {
             |contrast: Contrast| classes.map(|class| ask(subject.class(class, contrast.clone())));
         let mean = pair(Contrast::Mean);
         let plain = plain.then(|| pair(Contrast::None));
-        let columns = Column::ALL.map(|column| match (column, plain) {
+        let columns = columns.iter().map(|&column| match (column, plain) {
             (Column::Mean | Column::RunnerUp, Some([class, _])) => class,
             _ => ask(column.target(subject)),
         });
+        let columns = columns.collect();
         Self {
             columns,
             mean,
@@ -143,14 +147,16 @@ fn deletion(
     scene: &Scene,
     model: &Model,
     subject: &Subject,
-    maps: [&Array2<f32>; 3],
-) -> Result<[Curve; 3]> {
-    let [a, b, c] =
-        Column::ALL.map(|column| Quantity::new(&column.target(subject), model, &scene.forward));
-    let quantities = [a?, b?, c?];
+    maps: &[&Array2<f32>],
+) -> Result<Vec<Curve>> {
+    let targets: Vec<Target> = Column::of(model)
+        .iter()
+        .map(|column| column.target(subject))
+        .collect();
+    let quantities = Quantity::all(&targets, model, &scene.forward)?;
     let mut known: HashMap<[Vec<usize>; 2], Vec<Curve>> = HashMap::new();
-    let mut found = Vec::with_capacity(3);
-    for (column, map) in maps.into_iter().enumerate() {
+    let mut found = Vec::with_capacity(maps.len());
+    for (column, map) in maps.iter().enumerate() {
         let (height, width) = map.dim();
         let blocks = Blocks::new(height, width, BLOCK);
         let orders = [First::Most, First::Least].map(|first| blocks.order(map, first));
@@ -163,7 +169,5 @@ fn deletion(
         };
         found.push(curves[column].clone());
     }
-    let [a, b, c] = <[Curve; 3]>::try_from(found)
-        .map_err(|found| anyhow::anyhow!("{} curves for three columns", found.len()))?;
-    Ok([a, b, c])
+    Ok(found)
 }

@@ -5,7 +5,7 @@ use ndarray::Array4;
 
 use super::blur::{SIGMA, blurred};
 use crate::crp::{Composite, Contrast, Direction, HeadSeed, Seed, Target, TargetOutput};
-use crate::ssd::manifest::Offset;
+use crate::ssd::manifest::{Kind, Offset};
 use crate::ssd::{Detection, Forward, Model};
 
 /// What is measured when parts of the picture are taken away, a column of the results.
@@ -22,6 +22,15 @@ pub enum Column {
 impl Column {
     /// All three.
     pub const ALL: [Self; 3] = [Self::Mean, Self::RunnerUp, Self::Offset];
+
+    /// Those that a model can be asked: of a classifier, which has no offsets, the first two.
+    pub fn of(model: &Model) -> &'static [Self] {
+        const ALL: &[Column] = &Column::ALL;
+        match model.manifest.kind {
+            Kind::Classifier => &ALL[..2],
+            Kind::Ssd | Kind::Yolo => ALL,
+        }
+    }
 
     /// The question that belongs to it.
     pub fn target(self, subject: &Subject) -> Target {

@@ -12,12 +12,12 @@ pub struct Summary {
     pub method: String,
     /// The number of detections.
     pub detections: usize,
-    /// Deletion scores in the quantities' own units, in the order of [`Column::ALL`](super::Column::ALL).
-    pub deletion: [Mean; 3],
+    /// Deletion scores in the quantities' own units, in the order of [`Column::of`](super::Column::of) the model.
+    pub deletion: Vec<Mean>,
     /// Deletion scores as shares of |initial value|.
-    pub relative: [Mean; 3],
+    pub relative: Vec<Mean>,
     /// By how much the first method's deletion scores are higher at the same detections, in the quantities' own units.
-    pub behind_first: [Mean; 3],
+    pub behind_first: Vec<Mean>,
     /// Cosine of the two best classes' maps under the mean.
     pub cosine: Mean,
     /// Spearman's rank correlation of the same.
@@ -71,13 +71,14 @@ impl Summary {
             let values: Vec<f64> = pairs.map(|(a, b)| score(a) - score(b)).collect();
             Mean::of(&values, seed)
         };
+        let columns = || 0..rows.first().map_or(0, |row| row.deletion.len());
         let millis: Vec<f64> = rows.iter().map(|row| row.millis).collect();
         Some(Self {
             method: method.to_owned(),
             detections: rows.len(),
-            deletion: [deletion(0)?, deletion(1)?, deletion(2)?],
-            relative: [relative(0)?, relative(1)?, relative(2)?],
-            behind_first: [behind(0)?, behind(1)?, behind(2)?],
+            deletion: columns().map(deletion).collect::<Option<_>>()?,
+            relative: columns().map(relative).collect::<Option<_>>()?,
+            behind_first: columns().map(behind).collect::<Option<_>>()?,
             cosine: mean(&|row| row.separation.mean.cosine)?,
             spearman: mean(&|row| row.separation.mean.spearman)?,
             plain_cosine: plain(&|row| row.separation.plain.map(|s| s.cosine)),
@@ -107,7 +108,7 @@ mod tests {
             label: "dog".to_owned(),
             score: 0.9,
             default_box: 7,
-            deletion: [curve(1.0), curve(2.0), curve(-1.0)],
+            deletion: vec![curve(1.0), curve(2.0), curve(-1.0)],
             separation: Separation {
                 mean: Similarity {
                     cosine: score / 10.0,
@@ -129,13 +130,14 @@ mod tests {
             panic!("{summaries:?}")
         };
         assert_eq!((b.method.as_str(), b.detections), ("b", 2));
-        assert_eq!(b.deletion.map(|mean| mean.mean), [3.0, 6.0, -3.0]);
+        let means: Vec<f64> = b.deletion.iter().map(|mean| mean.mean).collect();
+        assert_eq!(means, [3.0, 6.0, -3.0]);
         assert!((b.relative[2].mean + 0.3).abs() < 1e-12);
         assert!((b.cosine.mean - 0.3).abs() < 1e-12 && b.plain_cosine.is_none());
         // 1 − 8 and 5 − 2; resamples of two lie between.
         let behind = a.behind_first[0];
         assert_eq!((behind.low, behind.mean, behind.high), (-7.0, -2.0, 3.0));
-        assert_eq!(b.behind_first.map(|mean| mean.high), [0.0; 3]);
+        assert!(b.behind_first.iter().all(|mean| mean.high == 0.0));
         assert_eq!(b.millis, 3.0);
         assert!(Summary::of(&[], 0).is_empty());
     }

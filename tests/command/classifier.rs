@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use prost::Message;
+use ssdcrp::crp::PRESETS;
 use ssdcrp::onnx::proto::{ModelProto, ValueInfoProto};
 
 use crate::{SHEEP, fail, json, photo, succeed};
@@ -55,6 +56,62 @@ fn a_class_needs_no_score_to_be_explained() {
         format!("class:{label}")
     );
     succeed(&["diagnose", &dog, "--model", &model, "--target", "class:4"]);
+}
+
+#[test]
+fn its_evaluation_leaves_out_what_asks_for_a_box() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (model, dog) = (classifier(folder.path()), photo("dog.jpg"));
+    let files = ["a.csv", "a.json", "a.svg"].map(|name| folder.path().join(name));
+    let [csv, json, svg] = files.each_ref().map(|file| file.to_str().expect("UTF-8"));
+    let evaluate = [
+        "evaluate",
+        &dog,
+        "--model",
+        &model,
+        "--baselines",
+        "occlusion,random",
+    ];
+    let table = succeed(
+        &[
+            &evaluate[..],
+            &["--csv", csv, "--json", json, "--plot", svg],
+        ]
+        .concat(),
+    );
+    let heading = table.lines().find(|line| line.starts_with("| method"));
+    let heading = heading.expect("a table");
+    assert!(
+        heading.contains("| vs runner-up ") && !table.contains("largest offset"),
+        "{table}"
+    );
+    let mut reader = csv::Reader::from_path(&files[0]).expect("CSV");
+    let columns = reader.headers().expect("a heading").clone();
+    let cell = |record: &csv::StringRecord, name: &str| {
+        let place = columns.iter().position(|column| column == name);
+        record[place.expect("the column")].to_owned()
+    };
+    let mut rows = 0;
+    for record in reader.records() {
+        let record = record.expect("a row");
+        cell(&record, "vs_mean").parse::<f64>().expect("a number");
+        cell(&record, "vs_runner_up_initial")
+            .parse::<f64>()
+            .expect("a number");
+        assert_eq!(
+            cell(&record, "offset") + &cell(&record, "offset_initial"),
+            ""
+        );
+        assert_eq!(cell(&record, "energy"), "1");
+        rows += 1;
+    }
+    assert_eq!(rows, PRESETS.len() + 2);
+    let text = std::fs::read_to_string(&files[1]).expect("JSON");
+    let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let columns = &report["protocol"]["columns"];
+    assert_eq!(columns, &serde_json::json!(["vs_mean", "vs_runner_up"]));
+    let drawing = std::fs::read_to_string(&files[2]).expect("SVG");
+    assert!(drawing.contains("deletion: vs runner-up") && !drawing.contains("offset"));
 }
 
 #[test]

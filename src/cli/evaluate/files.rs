@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use serde::Serialize;
-use ssdcrp::evaluate::deletion::{SHARE, STEPS};
-use ssdcrp::evaluate::{BLOCK, Row, SIGMA, Summary};
+use ssdcrp::evaluate::deletion::{Curve, SHARE, STEPS};
+use ssdcrp::evaluate::{BLOCK, Column, Row, SIGMA, Summary};
 
 use super::Randomisation;
 
@@ -32,7 +32,7 @@ const COLUMNS: [&str; 22] = [
     "detection",
 ];
 
-/// All rows as CSV with a heading. `detection` counts the detections, equal for all methods.
+/// All rows as CSV with a heading; what a model has not is empty. `detection` counts the detections, equal for all methods.
 pub fn csv(rows: &[Row]) -> Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
@@ -54,13 +54,11 @@ pub fn csv(rows: &[Row]) -> Result<String> {
             row.score.to_string(),
             row.default_box.to_string(),
         ];
-        record.extend(row.deletion.iter().map(|curve| curve.score().to_string()));
-        record.extend(
-            row.deletion
-                .iter()
-                .map(|curve| curve.relative().to_string()),
-        );
-        record.extend(row.deletion.iter().map(|curve| curve.initial.to_string()));
+        for value in [Curve::score, Curve::relative, |curve: &Curve| curve.initial] {
+            // A classifier has no offsets.
+            let cells = (0..Column::ALL.len()).map(|column| row.deletion.get(column).map(value));
+            record.extend(cells.map(number));
+        }
         record.extend([
             row.separation.mean.cosine.to_string(),
             row.separation.mean.spearman.to_string(),
@@ -82,7 +80,7 @@ struct Protocol {
     sigma: f64,
     share_per_step: f64,
     steps: usize,
-    columns: [&'static str; 3],
+    columns: Vec<&'static str>,
     seed: u64,
 }
 
@@ -103,12 +101,13 @@ pub fn json(
     rows: &[Row],
     randomisation: &[Randomisation],
 ) -> Result<String> {
+    let measured = rows.first().map_or(0, |row| row.deletion.len());
     let protocol = Protocol {
         block: BLOCK,
         sigma: SIGMA,
         share_per_step: SHARE,
         steps: STEPS,
-        columns: ["vs_mean", "vs_runner_up", "offset"],
+        columns: COLUMNS[5..].iter().copied().take(measured).collect(),
         seed,
     };
     let report = Report {

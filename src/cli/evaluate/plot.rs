@@ -12,28 +12,44 @@ const GAP: f64 = 24.0;
 const MARGIN: f64 = 40.0;
 const CHARACTER: f64 = 7.0;
 
-/// A panel for each deletion column, and one for the likeness of two classes' maps.
+const DELETION: [&str; 3] = [
+    "deletion: vs mean of others",
+    "deletion: vs runner-up",
+    "deletion: largest offset",
+];
+
+/// A panel for each deletion column that the model has, and one for the likeness of two classes' maps.
 pub fn svg(summaries: &[Summary]) -> String {
-    type Value = fn(&Summary) -> Mean;
-    let panels: [(&str, Value); 4] = [
-        ("deletion: vs mean of others", |s| s.deletion[0]),
-        ("deletion: vs runner-up", |s| s.deletion[1]),
-        ("deletion: largest offset", |s| s.deletion[2]),
-        ("same class? (cosine)", |s| s.cosine),
-    ];
+    let measured = summaries
+        .first()
+        .map_or(0, |summary| summary.deletion.len());
+    let mut panels: Vec<(&str, Vec<Mean>)> = DELETION
+        .into_iter()
+        .take(measured)
+        .enumerate()
+        .map(|(column, title)| {
+            (
+                title,
+                summaries.iter().map(|s| s.deletion[column]).collect(),
+            )
+        })
+        .collect();
+    panels.push((
+        "same class? (cosine)",
+        summaries.iter().map(|s| s.cosine).collect(),
+    ));
     let longest = summaries.iter().map(|s| s.method.chars().count()).max();
     let left = longest.unwrap_or(0) as f64 * CHARACTER + GAP;
     let bottom = MARGIN + summaries.len() as f64 * ROW;
-    let (width, height) = (left + 4.0 * (PANEL + GAP), bottom + MARGIN);
+    let (width, height) = (left + panels.len() as f64 * (PANEL + GAP), bottom + MARGIN);
     let mut drawing = Drawing::new(width, height);
     let middle = |row: usize| MARGIN + (row as f64 + 0.5) * ROW;
     for (row, summary) in summaries.iter().enumerate() {
         let place = [left - GAP / 2.0, middle(row) + 4.0];
         drawing.text(place, Anchor::End, 12.0, &summary.method);
     }
-    for (panel, (title, value)) in panels.into_iter().enumerate() {
+    for (panel, (title, means)) in panels.into_iter().enumerate() {
         let start = left + panel as f64 * (PANEL + GAP);
-        let means: Vec<Mean> = summaries.iter().map(value).collect();
         // Zero is always in view.
         let low = means.iter().fold(0.0_f64, |low, mean| low.min(mean.low));
         let high = means.iter().fold(0.0_f64, |high, mean| high.max(mean.high));
@@ -77,9 +93,9 @@ mod tests {
         let summary = |method: &str, value: f64| Summary {
             method: method.to_owned(),
             detections: 3,
-            deletion: [mean(value); 3],
-            relative: [mean(value); 3],
-            behind_first: [mean(0.0); 3],
+            deletion: vec![mean(value); 3],
+            relative: vec![mean(value); 3],
+            behind_first: vec![mean(0.0); 3],
             cosine: mean(value),
             spearman: mean(value),
             plain_cosine: None,

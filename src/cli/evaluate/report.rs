@@ -8,11 +8,9 @@ use ssdcrp::ssd::Model;
 
 use super::Randomisation;
 
-const HEADING: [&str; 10] = [
-    "method",
-    "vs mean of others",
-    "vs runner-up",
-    "largest offset",
+/// What is deleted for; a model has the first of them, or all.
+const DELETION: [&str; 3] = ["vs mean of others", "vs runner-up", "largest offset"];
+const OTHERS: [&str; 6] = [
     "same class? cosine",
     "Spearman",
     "cosine, plain",
@@ -32,13 +30,18 @@ pub fn table(summaries: &[Summary], model: &Model, photos: usize) -> Result<Stri
         counted(detections, "detection"),
         counted(photos, "photo")
     )?;
-    let mut rows = vec![HEADING.map(str::to_owned).to_vec()];
+    let measured = summaries
+        .first()
+        .map_or(0, |summary| summary.deletion.len());
+    let heading = ["method"]
+        .iter()
+        .chain(&DELETION[..measured])
+        .chain(&OTHERS);
+    let mut rows = vec![heading.map(|&name| name.to_owned()).collect::<Vec<_>>()];
     rows.extend(summaries.iter().map(|summary| {
-        vec![
-            summary.method.clone(),
-            with_interval(summary.deletion[0]),
-            with_interval(summary.deletion[1]),
-            with_interval(summary.deletion[2]),
+        let mut row = vec![summary.method.clone()];
+        row.extend(summary.deletion.iter().copied().map(with_interval));
+        row.extend([
             with_interval(summary.cosine),
             format!("{:.2}", summary.spearman.mean),
             summary
@@ -47,27 +50,30 @@ pub fn table(summaries: &[Summary], model: &Model, photos: usize) -> Result<Stri
             format!("{:.2}", summary.energy.mean),
             format!("{:.2}", summary.positive_energy.mean),
             format!("{:.1}", summary.millis),
-        ]
+        ]);
+        row
     }));
     text += &markdown(&rows);
     text += "\nDeletion relative to |initial value|:\n\n";
-    text += &columns(summaries, |summary| summary.relative);
+    text += &columns(summaries, |summary| &summary.relative);
     if let [first, others @ ..] = summaries
         && !others.is_empty()
     {
         let name = &first.method;
         text += &format!("\nBy how much {name} scores higher, detection by detection:\n\n");
-        text += &columns(others, |summary| summary.behind_first);
+        text += &columns(others, |summary| &summary.behind_first);
     }
     Ok(text)
 }
 
-/// The three deletion columns.
-fn columns(summaries: &[Summary], values: fn(&Summary) -> [Mean; 3]) -> String {
-    let mut rows = vec![HEADING[..4].iter().map(|&name| name.to_owned()).collect()];
+/// The deletion columns.
+fn columns(summaries: &[Summary], values: fn(&Summary) -> &[Mean]) -> String {
+    let measured = summaries.first().map_or(0, |summary| values(summary).len());
+    let heading = ["method"].iter().chain(&DELETION[..measured]);
+    let mut rows = vec![heading.map(|&name| name.to_owned()).collect()];
     rows.extend(summaries.iter().map(|summary| {
         std::iter::once(summary.method.clone())
-            .chain(values(summary).map(with_interval))
+            .chain(values(summary).iter().copied().map(with_interval))
             .collect()
     }));
     markdown(&rows)
