@@ -47,10 +47,11 @@ const fn case(line: &'static str, pad: &'static str, way: Way) -> Case {
     Case { line, pad, way }
 }
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 6] = [
     case("identity", "sink", Way::Plain),
     case("textoverlay text=sheep", "video_sink", Way::Plain),
     case("ssdcrp", "sink", Way::Plain),
+    case("ssdcrp events=all", "sink", Way::Plain),
     case("ssdcrp", "sink", Way::Shared),
     case("ssdcrp", "sink", Way::Attached),
 ];
