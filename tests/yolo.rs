@@ -144,7 +144,7 @@ fn a_yolo_s_mistakes_are_named() -> Result<()> {
         (
             "[[40, 30], [30, 60]]",
             "[[40, 30]]",
-            "[default_boxes] has 1 sizes for head 0 (8x12 cells), but the network has outputs for 2 boxes a cell",
+            "[default_boxes] makes 1 boxes per cell of head 0 (8x12 cells), but the network has outputs for 2: check sizes[0]",
         ),
         (
             "[[40, 30], [30, 60]], ",

@@ -33,8 +33,7 @@ pub fn generate(
         width > 0 && height > 0,
         "the network's input is {width}x{height}: it needs at least one pixel"
     );
-    let heads = match spec {
-        DefaultBoxes::TensorFlow(boxes) => tensorflow_shapes(boxes, layout.heads.len()),
+    match spec {
         DefaultBoxes::Whole => {
             let whole = DefaultBox {
                 cx: 0.5,
@@ -42,29 +41,85 @@ pub fn generate(
                 w: 1.0,
                 h: 1.0,
             };
-            return Ok(vec![vec![whole; layout.len()]]);
+            Ok(vec![vec![whole; layout.len()]])
         }
-        DefaultBoxes::PriorBox(boxes) => return prior_boxes(boxes, layout, input_size),
-        DefaultBoxes::Anchors(boxes) => return anchors(boxes, layout, input_size),
-    };
+        DefaultBoxes::TensorFlow(boxes) => tensorflow_boxes(boxes, layout, input_size),
+        DefaultBoxes::PriorBox(boxes) => prior_boxes(boxes, layout, input_size),
+        DefaultBoxes::Anchors(boxes) => anchors(boxes, layout, input_size),
+    }
+}
+
+/// The boxes of a head whose cells have one of each of `sizes`, width and height in shares of the input. `centre` is a cell's along the width (axis 0)
+/// or the height (1); `check` says which fields of the manifest make the number of sizes.
+fn in_cells(
+    (head, grid): (usize, &HeadGrid),
+    sizes: &[[f64; 2]],
+    centre: impl Fn(usize, usize) -> f64,
+    check: &str,
+) -> Result<Vec<DefaultBox>> {
+    ensure!(
+        sizes.len() == grid.shapes,
+        "[default_boxes] makes {} boxes per cell of head {head} ({}x{} cells), but the network has outputs for {}: check {check}",
+        sizes.len(),
+        grid.rows,
+        grid.cols,
+        grid.shapes
+    );
+    let mut boxes = Vec::with_capacity(grid.boxes());
+    for row in 0..grid.rows {
+        for col in 0..grid.cols {
+            let (cx, cy) = (centre(0, col) as f32, centre(1, row) as f32);
+            boxes.extend(sizes.iter().map(|&[w, h]| DefaultBox {
+                cx,
+                cy,
+                w: w as f32,
+                h: h as f32,
+            }));
+        }
+    }
+    Ok(boxes)
+}
+
+/// The middle of a head's cells.
+fn middle(grid: &HeadGrid) -> impl Fn(usize, usize) -> f64 {
+    let cells = [grid.cols as f64, grid.rows as f64];
+    move |axis, cell| (cell as f64 + 0.5) / cells[axis]
+}
+
+/// Fails unless the manifest has sizes for as many heads as the network has.
+fn check_heads(sizes: usize, layout: &Layout) -> Result<()> {
+    ensure!(
+        sizes == layout.heads.len(),
+        "[default_boxes] has sizes for {sizes} heads, but the network has {}",
+        layout.heads.len()
+    );
+    Ok(())
+}
+
+fn tensorflow_boxes(
+    spec: &TensorFlowBoxes,
+    layout: &Layout,
+    (width, height): (u32, u32),
+) -> Result<Vec<Vec<DefaultBox>>> {
+    // Scales are shares of the shorter side.
     let shorter = f64::from(width.min(height));
-    let unit = (shorter / f64::from(width), shorter / f64::from(height));
-    layout
-        .heads
-        .iter()
-        .zip(heads)
-        .enumerate()
-        .map(|(head, (grid, shapes))| {
-            ensure!(
-                shapes.len() == grid.shapes,
-                "[default_boxes] makes {} boxes per cell of head {head} ({}x{} cells), but the network has outputs for {}: \
-                 check aspect_ratios, interpolated_scale_aspect_ratio and reduce_boxes_in_lowest_layer",
-                shapes.len(),
-                grid.rows,
-                grid.cols,
-                grid.shapes
-            );
-            Ok(tile(grid, &shapes, unit))
+    let unit = [shorter / f64::from(width), shorter / f64::from(height)];
+    let shapes = tensorflow_shapes(spec, layout.heads.len());
+    let heads = layout.heads.iter().enumerate().zip(shapes);
+    heads
+        .map(|((head, grid), shapes)| {
+            let sizes: Vec<[f64; 2]> = shapes
+                .into_iter()
+                .map(|(scale, ratio)| {
+                    [
+                        scale * ratio.sqrt() * unit[0],
+                        scale / ratio.sqrt() * unit[1],
+                    ]
+                })
+                .collect();
+            let check =
+                "aspect_ratios, interpolated_scale_aspect_ratio and reduce_boxes_in_lowest_layer";
+            in_cells((head, grid), &sizes, middle(grid), check)
         })
         .collect()
 }
@@ -111,56 +166,37 @@ fn prior_boxes(
     layout: &Layout,
     (width, height): (u32, u32),
 ) -> Result<Vec<Vec<DefaultBox>>> {
-    ensure!(
-        spec.sizes.len() == layout.heads.len(),
-        "[default_boxes] has sizes for {} heads, but the network has {}",
-        spec.sizes.len(),
-        layout.heads.len()
-    );
+    check_heads(spec.sizes.len(), layout)?;
     let input = [f64::from(width), f64::from(height)];
-    let mut heads = Vec::new();
-    for (head, grid) in layout.heads.iter().enumerate() {
-        // Width and height in pixels.
-        let smaller = f64::from(spec.sizes[head][0]);
-        let mut shapes = vec![[smaller; 2]];
-        if let Some(&larger) = spec.sizes[head].get(1) {
-            shapes.push([(smaller * f64::from(larger)).sqrt(); 2]);
-        }
-        for &ratio in &spec.aspect_ratios[head] {
-            let root = f64::from(ratio).sqrt();
-            shapes.push([smaller * root, smaller / root]);
-            shapes.push([smaller / root, smaller * root]);
-        }
-        ensure!(
-            shapes.len() == grid.shapes,
-            "[default_boxes] makes {} boxes per cell of head {head} ({}x{} cells), but the network has outputs for {}: \
-             check sizes[{head}] and aspect_ratios[{head}]",
-            shapes.len(),
-            grid.rows,
-            grid.cols,
-            grid.shapes
-        );
-        let step = spec.steps.as_ref().map(|steps| f64::from(steps[head]));
-        let cells = [grid.cols, grid.rows];
-        let centre = |axis: usize, cell: usize| {
-            let step = step.unwrap_or(input[axis] / cells[axis] as f64);
-            (cell as f64 + f64::from(spec.offset)) * step / input[axis]
-        };
-        let bound = if spec.clip { 1.0 } else { f64::INFINITY };
-        let mut boxes = Vec::with_capacity(grid.boxes());
-        for row in 0..grid.rows {
-            for col in 0..grid.cols {
-                boxes.extend(shapes.iter().map(|[w, h]| DefaultBox {
-                    cx: centre(0, col).min(bound) as f32,
-                    cy: centre(1, row).min(bound) as f32,
-                    w: (w / input[0]).min(bound) as f32,
-                    h: (h / input[1]).min(bound) as f32,
-                }));
+    let bound = if spec.clip { 1.0 } else { f64::INFINITY };
+    let heads = layout.heads.iter().enumerate();
+    heads
+        .map(|(head, grid)| {
+            // Width and height in pixels.
+            let smaller = f64::from(spec.sizes[head][0]);
+            let mut shapes = vec![[smaller; 2]];
+            if let Some(&larger) = spec.sizes[head].get(1) {
+                shapes.push([(smaller * f64::from(larger)).sqrt(); 2]);
             }
-        }
-        heads.push(boxes);
-    }
-    Ok(heads)
+            for &ratio in &spec.aspect_ratios[head] {
+                let root = f64::from(ratio).sqrt();
+                shapes.push([smaller * root, smaller / root]);
+                shapes.push([smaller / root, smaller * root]);
+            }
+            let sizes: Vec<[f64; 2]> = shapes
+                .into_iter()
+                .map(|[w, h]| [(w / input[0]).min(bound), (h / input[1]).min(bound)])
+                .collect();
+            let step = spec.steps.as_ref().map(|steps| f64::from(steps[head]));
+            let cells = [grid.cols, grid.rows];
+            let centre = |axis: usize, cell: usize| {
+                let step = step.unwrap_or(input[axis] / cells[axis] as f64);
+                ((cell as f64 + f64::from(spec.offset)) * step / input[axis]).min(bound)
+            };
+            let check = format!("sizes[{head}] and aspect_ratios[{head}]");
+            in_cells((head, grid), &sizes, centre, &check)
+        })
+        .collect()
 }
 
 /// Boxes of given sizes in pixels, in the middle of every cell.
@@ -169,52 +205,27 @@ fn anchors(
     layout: &Layout,
     (width, height): (u32, u32),
 ) -> Result<Vec<Vec<DefaultBox>>> {
-    ensure!(
-        spec.sizes.len() == layout.heads.len(),
-        "[default_boxes] has sizes for {} heads, but the network has {}",
-        spec.sizes.len(),
-        layout.heads.len()
-    );
-    let mut heads = Vec::new();
-    for (head, (grid, sizes)) in layout.heads.iter().zip(&spec.sizes).enumerate() {
-        ensure!(
-            sizes.len() == grid.shapes,
-            "[default_boxes] has {} sizes for head {head} ({}x{} cells), but the network has outputs for {} boxes a cell: check sizes[{head}]",
-            sizes.len(),
-            grid.rows,
-            grid.cols,
-            grid.shapes
-        );
-        let mut boxes = Vec::with_capacity(grid.boxes());
-        for row in 0..grid.rows {
-            for col in 0..grid.cols {
-                boxes.extend(sizes.iter().map(|[w, h]| DefaultBox {
-                    cx: (col as f32 + 0.5) / grid.cols as f32,
-                    cy: (row as f32 + 0.5) / grid.rows as f32,
-                    w: w / width as f32,
-                    h: h / height as f32,
-                }));
-            }
-        }
-        heads.push(boxes);
-    }
-    Ok(heads)
-}
-
-/// `shapes` at the centre of every cell. `unit` is the input's shorter side as a share of its width and of its height.
-fn tile(grid: &HeadGrid, shapes: &[Shape], unit: (f64, f64)) -> Vec<DefaultBox> {
-    let mut boxes = Vec::with_capacity(grid.boxes());
-    for row in 0..grid.rows {
-        for col in 0..grid.cols {
-            boxes.extend(shapes.iter().map(|&(scale, ratio)| DefaultBox {
-                cx: ((col as f64 + 0.5) / grid.cols as f64) as f32,
-                cy: ((row as f64 + 0.5) / grid.rows as f64) as f32,
-                w: (scale * ratio.sqrt() * unit.0) as f32,
-                h: (scale / ratio.sqrt() * unit.1) as f32,
-            }));
-        }
-    }
-    boxes
+    check_heads(spec.sizes.len(), layout)?;
+    let heads = layout.heads.iter().zip(&spec.sizes).enumerate();
+    heads
+        .map(|(head, (grid, sizes))| {
+            let sizes: Vec<[f64; 2]> = sizes
+                .iter()
+                .map(|&[w, h]| {
+                    [
+                        f64::from(w) / f64::from(width),
+                        f64::from(h) / f64::from(height),
+                    ]
+                })
+                .collect();
+            in_cells(
+                (head, grid),
+                &sizes,
+                middle(grid),
+                &format!("sizes[{head}]"),
+            )
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -6,13 +6,13 @@ colours, and golden/ssdlite/cases.json. With --look every map is also drawn over
 """
 
 import argparse
-import json
 import tomllib
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from cases import write
 from composite import Composite, layer_types
 from network import Network
 from pictures import heatmap, network_input, resized
@@ -101,7 +101,7 @@ def main():
                 if arguments.look:
                     heatmap(picture, relevance).save(arguments.look / f"{entry['name']}.png")
             cases.append(entry)
-    write(cases)
+    write(GOLDEN, cases)
     separation(maps)
 
 
@@ -143,15 +143,6 @@ def describe(explained, case):
     elif kind == "offset":
         entry["value"] = float(outputs.offsets[box, outputs.offset_order.index(asked.rstrip("+-"))])
     return entry | {"seeds": outputs.seed(box, target, contrast, seed)}
-
-
-def write(cases):
-    """cases.json, a case to a few lines, its seed on one."""
-    blocks = []
-    for case in cases:
-        lines = [f"    {json.dumps(key)}: {json.dumps(value)}" for key, value in case.items()]
-        blocks.append("  {\n" + ",\n".join(lines) + "\n  }")
-    (GOLDEN / "cases.json").write_text('{ "cases": [\n' + ",\n".join(blocks) + "\n] }\n")
 
 
 def separation(maps):

@@ -4,7 +4,6 @@ In: models/import_darknet.py and golden/ssdlite/person.png. Out: golden/yolo/yol
 golden_ssdlite.py writes them. The network has every kind of layer that yolov3-tiny has, and a shortcut, with random weights.
 """
 
-import json
 import sys
 import tomllib
 from pathlib import Path
@@ -13,11 +12,8 @@ import numpy as np
 import onnx
 from PIL import Image
 
-from composite import Composite, layer_types
-from network import Network
+from cases import Passes, write
 from pictures import network_input
-from relevance import propagate
-from targets import Outputs
 from yolo import as_detector
 
 TESTS = Path(__file__).resolve().parent.parent
@@ -83,40 +79,15 @@ def main():
     values = network_input(np.asarray(picture), settings["input"]["mean"], settings["input"]["std"])
     split = GOLDEN / "split.onnx"
     onnx.save(as_detector(model, settings["output"]["heads"], len(NAMES)), split)
-    passes = {dtype: forward(split, values, dtype) for dtype in (np.float64, np.float32)}
+    passes = Passes(split, values)
     split.unlink()
-    blocks = []
-    for index, (box, target, contrast, composite) in enumerate(CASES):
-        network, tensors, types = passes[np.float64]
-        outputs = Outputs(network, tensors, settings)
-        name = f"{box}-{target}-{contrast}".replace(":", "_")
-        entry = {
-            "name": name,
-            "picture": "../yolo/person.png",
-            "default_box": box,
-            "target": target,
-            "contrast": contrast,
-            "composite": composite,
-            "seed": "score",
-            "seeds": outputs.seed(box, target, contrast, "score"),
-        }
-        if index < MAPS:
-            rules = Composite.parse(composite)
-            exact, rounded = (propagate(*passed, rules, entry["seeds"]).sum(axis=0) for passed in passes.values())
-            deviation = np.abs(rounded - exact).max() / np.abs(exact).max()
-            entry |= {"expected": f"{name}.npy", "float32_deviation": float(f"{deviation:.1e}")}
-            np.save(GOLDEN / entry["expected"], exact.astype(np.float32))
-            print(f"{name}: float32 {deviation:.1e}")
-        lines = [f"    {json.dumps(key)}: {json.dumps(value)}" for key, value in entry.items()]
-        blocks.append("  {\n" + ",\n".join(lines) + "\n  }")
-    (GOLDEN / "cases.json").write_text('{ "cases": [\n' + ",\n".join(blocks) + "\n] }\n")
-
-
-def forward(path, values, dtype):
-    network = Network(path, dtype)
-    tensors = network.forward(values)
-    print({name: float(np.abs(tensors[name]).max()) for name in network.outputs})
-    return network, tensors, layer_types(network, tensors)
+    entries = []
+    for case in CASES:
+        box, target, contrast, _ = case
+        entries.append(passes.entry(f"{box}-{target}-{contrast}", settings, case, {"picture": "../yolo/person.png"}))
+    for entry in entries[:MAPS]:
+        passes.write_map(GOLDEN, entry)
+    write(GOLDEN, entries)
 
 
 if __name__ == "__main__":
