@@ -56,7 +56,7 @@ impl Graph {
                     initializers.contains_key(input)
                         || producers.contains_key(input)
                         || inputs.iter().any(|i| i.name() == input),
-                    "{} reads '{input}', which no earlier node, input or initialiser provides",
+                    "{} reads '{input}', which no earlier node, input or initialiser provides: the file is incomplete, export it again",
                     describe(node)
                 );
                 consumers.entry(input.clone()).or_default().push(index);

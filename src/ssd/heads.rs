@@ -70,7 +70,12 @@ impl Channels {
 pub fn find(graph: &Graph, outputs: &Outputs, class_count: usize) -> Result<(Vec<Head>, Layout)> {
     let classes = &outputs.classes;
     let offsets = outputs.offsets.as_deref().context("no offsets are named")?;
-    let class_scales = scales(graph, classes, class_count, "labels of the manifest")?;
+    let class_scales = scales(
+        graph,
+        classes,
+        class_count,
+        "labels of the manifest (one a class id, background included)",
+    )?;
     let offset_scales = scales(graph, offsets, 4, "offsets a box has")?;
     let objectness_scales = match &outputs.objectness {
         Some(tensor) => scales(
@@ -123,7 +128,12 @@ pub fn find_classifier(
     classes: &str,
     class_count: usize,
 ) -> Result<(Vec<Head>, Layout)> {
-    let scales = scales(graph, classes, class_count, "labels of the manifest")?;
+    let scales = scales(
+        graph,
+        classes,
+        class_count,
+        "labels of the manifest (one a class id, background included)",
+    )?;
     let [
         Scale {
             tensor,

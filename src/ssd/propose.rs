@@ -208,10 +208,12 @@ fn write(picture: &Picture, found: &Found, name: &str) -> Result<String> {
         } => {
             writeln!(text, "classes = {}\n{activation}", one_or_all(classes))?;
             writeln!(text, "offsets = {}", one_or_all(offsets))?;
-            writeln!(
-                text,
-                "offset_order = [\"cx\", \"cy\", \"w\", \"h\"] {GUESS}"
-            )?;
+            let order = if has_tensorflow_boxes(layout) {
+                ["cy", "cx", "h", "w"]
+            } else {
+                ["cx", "cy", "w", "h"]
+            };
+            writeln!(text, "offset_order = {order:?} {GUESS}")?;
             writeln!(text, "background = 0 {GUESS}")?;
             writeln!(text, "variances = [0.1, 0.2] {GUESS}")?;
             writeln!(text)?;
@@ -232,6 +234,12 @@ fn write(picture: &Picture, found: &Found, name: &str) -> Result<String> {
     Ok(text)
 }
 
+/// Whether the numbers of boxes a cell are those of the TensorFlow Object Detection API, whose offsets have an order of their own too.
+fn has_tensorflow_boxes(layout: &Layout) -> bool {
+    let mut shapes = layout.heads.iter().map(|head| head.shapes);
+    shapes.next() == Some(3) && shapes.all(|count| count == 6)
+}
+
 /// TensorFlow's boxes where the numbers a cell are TensorFlow's, else prior boxes, of the SSD paper's sizes where the grids are those of its model for VOC.
 fn default_boxes(
     text: &mut String,
@@ -249,7 +257,7 @@ fn default_boxes(
         grids.collect::<Vec<_>>().join(", ")
     )?;
     let shapes: Vec<usize> = layout.heads.iter().map(|head| head.shapes).collect();
-    if shapes.first() == Some(&3) && shapes[1..].iter().all(|&s| s == 6) {
+    if has_tensorflow_boxes(layout) {
         writeln!(text, "generator = \"tensorflow\"")?;
         writeln!(text, "min_scale = 0.2\nmax_scale = 0.95")?;
         writeln!(text, "aspect_ratios = [1.0, 2.0, 0.5, 3.0, 0.3333]")?;

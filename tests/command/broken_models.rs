@@ -65,10 +65,22 @@ impl Broken {
 #[track_caller]
 fn assert_says(broken: &Broken, parts: &[&str]) {
     let line = broken.says();
-    println!("{line}");
+    assert_documented(broken, &line);
     for part in parts {
         assert!(line.contains(part), "'{part}' in: {line}");
     }
+}
+
+/// Holds what is said against the table in docs/own-models.md, which has it word for word but for the folder.
+#[track_caller]
+fn assert_documented(broken: &Broken, line: &str) {
+    let page = include_str!("../../docs/own-models.md");
+    let (_, table) = page
+        .split_once("## What is said of broken files")
+        .expect("the section");
+    let folder = format!("{}/", broken.folder.path().display());
+    let row = format!("| `{}` |", line.replace(&folder, ""));
+    assert!(table.contains(&row), "not in docs/own-models.md: {row}");
 }
 
 #[test]
@@ -260,6 +272,7 @@ fn a_truncated_file() {
         "--model",
         file.to_str().expect("UTF-8"),
     ]);
+    assert_documented(&broken, &line);
     assert!(
         line.contains("is not an ONNX model, or it is cut off"),
         "{line}"
@@ -273,6 +286,7 @@ fn a_missing_manifest() {
     std::fs::remove_file(file.with_extension("toml")).expect("removed");
     let file = file.to_str().expect("UTF-8");
     let line = fail(&["detect", &photo("dog.jpg"), "--model", file]);
+    assert_documented(&broken, &line);
     assert!(
         line.contains("net.toml beside the model")
             && line.contains(&format!("'ssdcrp inspect {file} --write-manifest'")),
@@ -289,6 +303,7 @@ fn a_manifest_in_another_encoding() {
     let file = file.to_str().expect("UTF-8");
     let line = fail(&["detect", &photo("dog.jpg"), "--model", file]);
     let last = broken.manifest.lines().count() + 1;
+    assert_documented(&broken, &line);
     assert!(
         line.contains(&format!("net.toml: line {last} is not UTF-8"))
             && line.contains("save the file as UTF-8"),

@@ -26,13 +26,21 @@ def explained(network, node):
     computed = [name for name in node.inputs if name and name not in network.constants]
     if node.op == "Mul" and len(computed) == 2:
         # What a sigmoid made, of whatever kind, is the gate, one over a norm is; in x * clip(x + 3) / 6 the clipped one.
-        gates = [name for name in computed if network.producer(name).op in ("Sigmoid", "HardSigmoid", "Reciprocal")]
+        gates = [name for name in computed if _maker(network, name) in ("Sigmoid", "HardSigmoid", "Reciprocal")]
         gates = gates or [name for name in computed if network.producer(name).op == "Clip"]
         (gate,) = gates
         return [name for name in computed if name != gate]
     if node.op in ("Add", "Sum", "Concat"):
         return computed
     return computed[:1]
+
+
+def _maker(network, name):
+    """The operator that made a tensor, a factor that is constant aside."""
+    node = network.producer(name)
+    while node is not None and node.op == "Mul" and any(name in network.constants for name in node.inputs):
+        node = network.producer(next(name for name in node.inputs if name not in network.constants))
+    return node.op if node is not None else None
 
 
 def reached(network, tensors):
