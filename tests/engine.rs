@@ -326,7 +326,7 @@ fn a_manifest_can_name_composite_and_layer_types() -> Result<()> {
         ("composite = \"low=round\"", "composite of the manifest"),
         (
             "---[layer_types]\n\"expanded_conv_99\" = \"high\"",
-            "no linear layer writes 'expanded_conv_99'",
+            "no layer writes 'expanded_conv_99'",
         ),
         (
             "---[layer_types]\n\"expanded_conv_6/expand\" = \"top\"",

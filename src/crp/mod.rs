@@ -16,8 +16,8 @@ mod summary;
 mod target;
 
 pub use compile::{
-    Derivative, ExplanationGraph, REFERENCE_INPUT, compile, compile_derivative, relevance_name,
-    seed_name,
+    Derivative, ExplanationGraph, OPERATORS, REFERENCE_INPUT, compile, compile_derivative,
+    relevance_name, seed_name,
 };
 pub use composite::{AddRule, Composite, PRESETS};
 pub use diagnosis::{Diagnosis, LayerRelevance};

@@ -59,7 +59,7 @@ def forward_error(path, picture):
     session = onnxruntime.InferenceSession(str(path))
     network = Network(path)
     tensors = network.forward(picture)
-    values = session.run(network.outputs, {network.input: picture})
+    values = session.run(network.outputs, {network.input: network.taken(picture)})
     pairs = [(tensors[output], value) for output, value in zip(network.outputs, values)]
     return max(np.abs(found - value).max() / np.abs(value).max() for found, value in pairs)
 

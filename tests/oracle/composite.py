@@ -115,11 +115,11 @@ def layer_types(network, tensors, classes="class_logits", offsets="box_offsets",
 
 
 def reads_the_picture(network, node):
-    """Whether nothing but Identity stands between the network's input and this node."""
+    """Whether nothing that computes stands between the network's input and this node."""
     tensor = node.inputs[0]
     while tensor != network.input:
         producer = network.producer(tensor)
-        if producer is None or producer.op != "Identity":
+        if producer is None or producer.op not in ("Identity", "Transpose"):
             return False
         tensor = producer.inputs[0]
     return True

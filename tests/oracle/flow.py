@@ -3,9 +3,9 @@
 In: a network and a node. Weights, gates and norms are constants of the picture and receive nothing.
 """
 
-ACTIVATIONS = ("Relu", "Clip", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid")
+ACTIVATIONS = ("Relu", "Clip", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid", "Elu", "Softplus", "Tanh")
 # Multiplied with what is constant for the picture: a gate, a norm, a constant or nothing.
-SCALING = ("HardSwish", "Identity", "Dropout", "LpNormalization", "Mul", "Div")
+SCALING = ("HardSwish", "Mish", "Identity", "Dropout", "Cast", "LpNormalization", "Mul", "Div")
 # Linear layers but Conv: their weights are found by what they do to pictures with a single 1.
 LINEAR = (
     "Gemm", "MatMul", "ConvTranspose", "AveragePool", "GlobalAveragePool", "ReduceMean", "BatchNormalization",
@@ -16,7 +16,7 @@ def is_linear(network, node):
     """Whether a node is a linear layer with a rule of its own."""
     if node.op == "Resize":
         return node.attributes.get("mode") == b"linear"
-    if node.op == "Add":
+    if node.op in ("Add", "Sub"):
         return any(name in network.constants for name in node.inputs)
     return node.op == "Conv" or node.op in LINEAR
 
@@ -26,7 +26,7 @@ def explained(network, node):
     computed = [name for name in node.inputs if name and name not in network.constants]
     if node.op == "Mul" and len(computed) == 2:
         # What a sigmoid made, of whatever kind, is the gate, one over a norm is; in x * clip(x + 3) / 6 the clipped one.
-        gates = [name for name in computed if _maker(network, name) in ("Sigmoid", "HardSigmoid", "Reciprocal")]
+        gates = [name for name in computed if is_gate(network, network.producer(name))]
         gates = gates or [name for name in computed if network.producer(name).op == "Clip"]
         (gate,) = gates
         return [name for name in computed if name != gate]
@@ -35,12 +35,14 @@ def explained(network, node):
     return computed[:1]
 
 
-def _maker(network, name):
-    """The operator that made a tensor, a factor that is constant aside."""
-    node = network.producer(name)
+def is_gate(network, node):
+    """Whether a node makes a gate, a factor that is constant aside: a sigmoid, or one over something."""
     while node is not None and node.op == "Mul" and any(name in network.constants for name in node.inputs):
         node = network.producer(next(name for name in node.inputs if name not in network.constants))
-    return node.op if node is not None else None
+    if node is None:
+        return False
+    one_over = node.op == "Reciprocal" or node.op == "Div" and node.inputs[0] in network.constants
+    return one_over or node.op in ("Sigmoid", "HardSigmoid")
 
 
 def reached(network, tensors):

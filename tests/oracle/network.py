@@ -52,6 +52,8 @@ class Network:
         if len(inputs) != 1:
             raise ValueError(f"{path}: one input is expected, found {[value.name for value in inputs]}")
         self.input = inputs[0].name
+        sizes = [size.dim_value for size in inputs[0].type.tensor_type.shape.dim]
+        self.channels_last = sizes[3] == 3 != sizes[1]
         self.outputs = [value.name for value in graph.output]
         self._fold_pads()
         self._fold_batch_normalisation()
@@ -115,13 +117,17 @@ class Network:
 
     def forward(self, picture):
         """Every tensor by name, for one picture [1, 3, H, W]."""
-        tensors = {self.input: picture.astype(self.dtype)}
+        tensors = {self.input: self.taken(picture).astype(self.dtype)}
         for node in self.nodes:
             # What is left out is None.
             values = tensors | self.constants | {"": None}
             made = self.evaluate(node, [values[name] for name in node.inputs])
             tensors.update(zip(node.outputs, made if node.op == "Split" else [made]))
         return tensors
+
+    def taken(self, picture):
+        """A picture [1, 3, H, W] as the network takes it, which may be [1, H, W, 3]."""
+        return np.moveaxis(picture, 1, -1) if self.channels_last else picture
 
     def evaluate(self, node, arguments):
         """One node's output from its inputs' values; moving operators take arrays of any type."""

@@ -72,6 +72,9 @@ def _taps(node, arguments, axis):
             source = 0.0
         elif mode in ("half_pixel", "pytorch_half_pixel"):
             source = (position + 0.5) / scale - 0.5
+        elif mode == "half_pixel_symmetric":
+            # The output's centre lies on the input's, also where the size was rounded down.
+            source = (position + 0.5) / scale - 0.5 + length / 2 - count / scale / 2
         else:
             raise ValueError(f"{node.name}: {mode} is not known")
         if node.attributes.get("mode", b"nearest") == b"nearest":
@@ -151,14 +154,27 @@ def _hard_sigmoid(node, x):
     return np.clip(alpha * x + beta, 0, 1)
 
 
-def _lp_normalisation(node, x):
-    if node.attributes.get("p", 2) != 2:
-        raise ValueError(f"{node.name}: only the L2 norm is known")
-    return x / np.sqrt((x * x).sum(axis=node.attributes.get("axis", -1), keepdims=True))
+def norm(node, x):
+    """What an LpNormalization divides by."""
+    axis = node.attributes.get("axis", -1)
+    if node.attributes.get("p", 2) == 1:
+        return np.abs(x).sum(axis=axis, keepdims=True)
+    return np.sqrt((x * x).sum(axis=axis, keepdims=True))
+
+
+def mish_gate(x):
+    """tanh(softplus(x))"""
+    return np.tanh(np.log1p(np.exp(x)))
+
+
+def _elu(node, x):
+    alpha = x.dtype.type(node.attributes.get("alpha", 1.0))
+    return np.where(x < 0, alpha * np.expm1(np.minimum(x, 0)), x)
 
 
 COMPUTING = {
     "Add": lambda node, a, b: a + b,
+    "Sub": lambda node, a, b: a - b,
     "Sum": lambda node, *parts: sum(parts[1:], parts[0]),
     "Mul": lambda node, a, b: a * b,
     "Div": lambda node, a, b: a / b,
@@ -169,13 +185,18 @@ COMPUTING = {
     "Max": lambda node, *parts: np.maximum.reduce(np.broadcast_arrays(*parts)),
     "Cast": lambda node, x: x,
     "ReduceL2": lambda node, x: np.sqrt((x * x).sum(axis=tuple(node.attributes["axes"]), keepdims=True)),
+    "ReduceSumSquare": lambda node, x: (x * x).sum(axis=tuple(node.attributes["axes"]), keepdims=True),
     "ReduceSum": lambda node, x, axes: x.sum(axis=tuple(int(axis) for axis in axes), keepdims=True),
     "LeakyRelu": lambda node, x: np.where(x < 0, x.dtype.type(node.attributes.get("alpha", 0.01)) * x, x),
     "PRelu": lambda node, x, slope: np.where(x < 0, slope * x, x),
     "Sigmoid": lambda node, x: _sigmoid(x),
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": lambda node, x: x * np.clip(x / 6 + x.dtype.type(0.5), 0, 1),
-    "LpNormalization": _lp_normalisation,
+    "LpNormalization": lambda node, x: x / norm(node, x),
+    "Elu": _elu,
+    "Softplus": lambda node, x: np.log1p(np.exp(x)),
+    "Tanh": lambda node, x: np.tanh(x),
+    "Mish": lambda node, x: x * mish_gate(x),
     "ConvTranspose": _conv_transpose,
     "AveragePool": _average_pool,
     "GlobalAveragePool": lambda node, x: x.mean(axis=(2, 3), keepdims=True),

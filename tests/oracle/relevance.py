@@ -45,7 +45,8 @@ def propagate(network, tensors, types, composite, seed, trace=None):
             # A tensor with several consumers gathers what each of them hands back.
             received[tensor] = received[tensor] + part if tensor in received else part
     picture = tensors[network.input]
-    return received.pop(network.input, Relevance()).total(picture) + np.zeros_like(picture[0])
+    relevance = received.pop(network.input, Relevance()).total(picture) + np.zeros_like(picture[0])
+    return np.moveaxis(relevance, -1, 0) if network.channels_last else relevance
 
 
 def _through(network, tensors, types, composite, node, arriving):
@@ -93,14 +94,16 @@ def rule_before(network, types, composite, node):
 
 def scale(network, node, tensors):
     """What the operator multiplies its explained input with, a constant of the picture."""
-    if node.op in ("Identity", "Dropout"):
+    if node.op in ("Identity", "Dropout", "Cast"):
         return 1.0
     (name,) = explained(network, node)
     x = tensors[name]
     if node.op == "HardSwish":
         return np.clip(x / 6 + x.dtype.type(0.5), 0, 1)[0]
+    if node.op == "Mish":
+        return operators.mish_gate(x)[0]
     if node.op == "LpNormalization":
-        return (1 / np.sqrt((x * x).sum(axis=node.attributes.get("axis", -1), keepdims=True)))[0]
+        return (1 / operators.norm(node, x))[0]
     other = next(other for other in node.inputs if other != name)
     if other in network.constants:
         # A scalar, or without the batch.

@@ -135,12 +135,14 @@ class Builder:
             shape = self.constant(f"{name}.shape", np.array([1, -1, columns], np.int64))
             self.heads.append((output, self.add("Reshape", [x, shape], f"{name}.reshaped")))
 
-    def finish(self, composites, unit=()):
+    def finish(self, composites, unit=(), channels_last=False):
+        """The net with its picture; with `channels_last` the picture is read as [N, H, W, 3], N free."""
         outputs = []
         for output, columns in (("class_logits", CLASSES), ("box_offsets", 4)):
             self.add("Concat", [tensor for name, tensor in self.heads if name == output], output, axis=1)
             outputs.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, [1, None, columns]))
-        image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, *self.size])
+        sizes = ["N", *self.size, 3] if channels_last else [1, 3, *self.size]
+        image = helper.make_tensor_value_info("image", TensorProto.FLOAT, sizes)
         graph = helper.make_graph(self.nodes, self.name, [image], outputs, self.constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=8)
         onnx.checker.check_model(model)
@@ -475,8 +477,98 @@ def batch_norm_alone():
     return b.finish([*PRESETS, *(rules(high=rule) for rule in FEATURE_RULES)])
 
 
+def activations():
+    """Every other activation; what passes numbers on as they are; a difference that stands behind no convolution."""
+    b = Builder("activations", 9, 10, seed=24, opset=18)
+    x = b.add("Elu", [b.conv("pixels", "image", (3, 6), strides=(2, 2))], "elu", alpha=0.75)
+    x = b.add("Cast", [x], "cast", to=TensorProto.FLOAT)
+    x = b.add("Mish", [b.conv("high1", x, (6, 6))], "mish")
+    x = b.add("Dropout", [x], "dropout")
+    x = b.add("Sub", [x, b.constant("lowered.by", b.normal((6, 1, 1), 0.5))], "high_lowered")
+    x = b.add("Softplus", [b.conv("high2", x, (6, 6))], "softplus")
+    y = b.add("Tanh", [b.conv("high3", x, (6, 6))], "tanh")
+    z = b.add("Sigmoid", [b.conv("high4", x, (6, 6))], "sigmoid")
+    x = b.add("Sum", [y, z, b.add("HardSigmoid", [b.conv("high5", x, (6, 6))], "hard_sigmoid")], "sum")
+    b.head(x, 6, boxes=2)
+    everywhere = rules(high="rescale:0.75", low="rescale:0.75", pixels="rescale:0.75")
+    return b.finish([*PRESETS, rules(high="gamma:0.25"), rules(high="zplus", add="prop"), everywhere])
+
+
+def resizing_conventions():
+    """Resizing to sizes that are rounded, in the conventions that `resizing` has not, and to the nearest pixel by every rounding."""
+    b = Builder("resizing_conventions", 7, 9, seed=29, opset=19)
+    x = b.conv("pixels", "image", (3, 4))
+    x = b.resize("low_symmetric", x, scales=(1.5, 1.3), mode="linear", coordinate_transformation_mode="half_pixel_symmetric")
+    x = b.conv("high1", b.relu(x), (4, 4), strides=(2, 2))
+    parts = [
+        b.resize("ceil", x, channels=4, sizes=(8, 9), nearest_mode="ceil", coordinate_transformation_mode="asymmetric"),
+        b.resize("up", x, channels=4, sizes=(8, 9), nearest_mode="round_prefer_ceil", coordinate_transformation_mode="align_corners"),
+        b.resize("floor", x, channels=4, sizes=(8, 9), nearest_mode="floor", coordinate_transformation_mode="half_pixel"),
+        b.resize("symmetric", x, scales=(1.7, 1.625), coordinate_transformation_mode="half_pixel_symmetric"),
+        b.resize("pytorch", x, channels=4, sizes=(8, 9), nearest_mode="round_prefer_ceil", coordinate_transformation_mode="pytorch_half_pixel"),
+    ]  # fmt: skip
+    x = b.add("Concat", parts, "all", axis=1)
+    x = b.resize("high_plain", x, scales=(0.7, 0.6), mode="linear", coordinate_transformation_mode="asymmetric")
+    b.head(b.relu(b.conv("high2", x, (20, 6))), 6, boxes=2)
+    return b.finish([*PRESETS, *(rules(high=rule, low=rule) for rule in FEATURE_RULES)])
+
+
+def inverse_norms():
+    """L2 normalisation as a product with one over the norm, with a repeated norm, and L1 normalisation."""
+    b = Builder("inverse_norms", 8, 9, seed=26)
+    x = b.relu(b.conv("pixels", "image", (3, 6), strides=(2, 2)))
+    squares = b.add("ReduceSumSquare", [x], "squares", axes=(1,))
+    bounded = b.add("Max", [squares, b.constant("least", np.array(1e-9, np.float32))], "bounded")
+    x = b.add("Mul", [x, b.add("Reciprocal", [b.add("Sqrt", [bounded], "root")], "inverse")], "normed1")
+    x = b.conv("high1", x, (6, 6))
+    norm = b.add("Clip", [b.add("ReduceL2", [x], "norm", axes=(1,)), "least"], "norm.clipped")
+    norm = b.add("Expand", [norm, b.ints("sizes", [1, 6, 4, 5])], "norm.everywhere")
+    x = b.relu(b.conv("high2", b.add("Div", [x, norm], "normed2"), (6, 6)))
+    one = b.constant("one", np.array(1, np.float32))
+    norm = b.add("Add", [b.add("ReduceL2", [x], "third", axes=(1,)), b.constant("tiny", np.array(1e-6, np.float32))], "kept")
+    x = b.add("Mul", [b.add("Div", [one, norm], "one_over"), x], "normed3")
+    x = b.add("LpNormalization", [b.conv("high3", x, (6, 6))], "normed4", axis=1, p=1)
+    b.head(x, 6, boxes=2)
+    everywhere = rules(high="rescale:0.75", low="rescale:0.75", pixels="rescale:0.75")
+    return b.finish([*PRESETS, rules(high="gamma:0.25"), rules(high="zplus", low="flat"), everywhere])
+
+
+def channels_last():
+    """Pictures with their channels last and a free batch, as TensorFlow has them; what lies between transposes is by column."""
+    b = Builder("channels_last", 11, 9, seed=27)
+    x = b.add("Transpose", ["image"], "first", perm=(0, 3, 1, 2))
+    x = b.conv("pixels", x, (3, 6), strides=(2, 2), pads=(0, 0, 1, 1))
+    x = b.add("Transpose", [b.relu(x)], "last1", perm=(0, 2, 3, 1))
+    parts = ["left", "right"]
+    b.split([x, b.ints("sizes", [2, 4])], parts, axis=3)
+    x = b.add("Concat", [parts[1], b.slice("rows", x, axis=3, start=1, end=3), parts[0]], "joined", axis=3)
+    x = b.add("Transpose", [x], "first1", perm=(0, 3, 1, 2))
+    x = b.relu6(b.batch_norm("high_norm", b.conv("high", x, (8, 6)), 6))
+    x = b.add("Transpose", [x], "last2", perm=(0, 2, 3, 1))
+    x = b.add("Transpose", [x], "first2", perm=(0, 3, 1, 2))
+    b.head(x, 6, boxes=2)
+    return b.finish([*PRESETS, rules(high="flat", pixels="zb:-1,1"), rules(high="gamma:0.25")], channels_last=True)
+
+
+def same_pads():
+    """Pads that are to be worked out: as many outputs as inputs over stride, with the odd one at the end or the beginning, and none."""
+    b = Builder("same_pads", 13, 11, seed=28)
+    weight = b.constant("pixels.weight", b.normal((5, 3, 3, 2), 0.4))
+    x = b.add("Conv", ["image", weight], "pixels", auto_pad="SAME_UPPER", strides=(2, 2))
+    x = b.add("MaxPool", [b.relu(x)], "pool1", auto_pad="SAME_LOWER", kernel_shape=(3, 2), strides=(2, 1))
+    weight = b.constant("high1.weight", b.normal((6, 5, 3, 2), 0.3))
+    x = b.add("Conv", [x, weight], "high1", auto_pad="SAME_LOWER", strides=(1, 2))
+    x = b.add("AveragePool", [x], "high_pool", auto_pad="SAME_UPPER", kernel_shape=(2, 2), count_include_pad=1)
+    x = b.add("MaxPool", [x], "pool2", auto_pad="SAME_UPPER", kernel_shape=(2, 2), strides=(1, 1))
+    weight = b.constant("high2.weight", b.normal((6, 6, 2, 2), 0.3))
+    x = b.relu(b.add("Conv", [x, weight], "high2", auto_pad="VALID"))
+    b.head(x, 6, boxes=2)
+    return b.finish([*PRESETS, *(rules(high=rule) for rule in FEATURE_RULES)])
+
+
 ALL = (
     stride_pads, dilation, groups, signed_features, pixel_rules, head_rules, residual, consumers, max_pool_2x2,
     max_pool_3x3, clipped, border, batch_norm_identity, lite_heads, dense, averages, averages_at_the_border, transposed,
-    resizing, gates, norms, moves, batch_norm_alone,
+    resizing, gates, norms, moves, batch_norm_alone, activations, resizing_conventions, inverse_norms, channels_last,
+    same_pads,
 )  # fmt: skip

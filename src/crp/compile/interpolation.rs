@@ -24,7 +24,20 @@ struct Coordinates<'a> {
 }
 
 impl Coordinates<'_> {
+    /// The coordinate of an output. Where it lies on an input or half-way between two but for rounding, as 3 / 0.6 does, it is taken to lie there: the neighbour's weight of
+    /// 1e-7 would make it an input like any other, and nearest would round to another side than ONNX Runtime.
     fn of(&self, output: usize) -> Result<f64> {
+        let x = self.unrounded(output)?;
+        let half = (2.0 * x).round() / 2.0;
+        let rounding = 4.0 * f64::from(f32::EPSILON) * self.input as f64;
+        Ok(if (x - half).abs() <= rounding {
+            half
+        } else {
+            x
+        })
+    }
+
+    fn unrounded(&self, output: usize) -> Result<f64> {
         let x = output as f64;
         let half_pixel = (x + 0.5) / self.scale - 0.5;
         Ok(match self.mode {
@@ -270,5 +283,23 @@ mod tests {
         let corners = rows("align_corners", 2, 3, None);
         assert_eq!(corners, [[1., 0.], [0.5, 0.5], [0., 1.]]);
         assert_eq!(rows("pytorch_half_pixel", 3, 1, None), [[1., 0., 0.]]);
+    }
+
+    #[test]
+    fn what_rounding_leaves_of_a_neighbour_is_no_input() {
+        // Of the float32 scales, neither 3 / 0.6 is 5 nor 4 / 1.6 two and a half.
+        let matrix_of = |scale: f32, input: usize, output: usize, rounding: Option<&str>| {
+            let coordinates = Coordinates {
+                mode: "asymmetric",
+                input,
+                output,
+                scale: f64::from(scale),
+            };
+            matrix(&coordinates, rounding).unwrap()
+        };
+        let shrunk = matrix_of(0.6, 9, 5, None).data;
+        assert_eq!(shrunk[3 * 9..4 * 9], [0., 0., 0., 0., 0., 1., 0., 0., 0.]);
+        let grown = matrix_of(1.6, 6, 9, Some("round_prefer_ceil")).data;
+        assert_eq!(grown[4 * 6..5 * 6], [0., 0., 0., 1., 0., 0.]);
     }
 }

@@ -32,10 +32,54 @@ use super::layers::LayerTypes;
 use super::rules::Law;
 use crate::onnx::{Emitter, Graph, NodeExt, describe, proto::NodeProto};
 
-/// The operators that relevance can pass through, those that canonicalising replaces among them.
-const OPERATORS: &str = "Conv, ConvTranspose, Gemm and MatMul with constants, BatchNormalization, MaxPool, AveragePool, GlobalAveragePool, ReduceMean over rows and columns, \
-    Relu, LeakyRelu, PRelu, Clip, Sigmoid, HardSigmoid, HardSwish, Elu, Softplus, Tanh, Mish, Add, Sum, Mul by a constant or gate, Div by a constant or norm, LpNormalization, \
-    Concat, Split, Slice, Pad, Resize (nearest, linear), Reshape, Flatten, Squeeze, Unsqueeze, Transpose, Identity, Dropout, Cast to float32";
+/// The operators that relevance can pass through, those that canonicalising replaces among them, each with what it takes of that operator where that is not all.
+pub const OPERATORS: [(&str, &str); 39] = [
+    ("Conv", ""),
+    ("ConvTranspose", ""),
+    ("Gemm", "with constants"),
+    ("MatMul", "with a constant"),
+    ("BatchNormalization", ""),
+    ("MaxPool", ""),
+    ("AveragePool", ""),
+    ("GlobalAveragePool", ""),
+    ("ReduceMean", "over rows and columns"),
+    ("Relu", ""),
+    ("LeakyRelu", ""),
+    ("PRelu", ""),
+    ("Clip", ""),
+    ("Sigmoid", ""),
+    ("HardSigmoid", ""),
+    ("HardSwish", ""),
+    ("Elu", ""),
+    ("Softplus", ""),
+    ("Tanh", ""),
+    ("Mish", ""),
+    ("Add", ""),
+    ("Sub", "of a constant"),
+    ("Sum", ""),
+    ("Mul", "by a constant or gate"),
+    ("Div", "by a constant or norm"),
+    ("LpNormalization", ""),
+    ("Concat", ""),
+    ("Split", ""),
+    ("Slice", ""),
+    ("Pad", "with a constant"),
+    ("Resize", "nearest or linear"),
+    ("Reshape", ""),
+    ("Flatten", ""),
+    ("Squeeze", ""),
+    ("Unsqueeze", ""),
+    ("Transpose", ""),
+    ("Identity", ""),
+    ("Dropout", ""),
+    ("Cast", "to float32"),
+];
+
+fn supported() -> String {
+    let operators = OPERATORS.map(|(operator, what)| format!("{operator} {what}"));
+    let operators: Vec<&str> = operators.iter().map(|text| text.trim_end()).collect();
+    operators.join(", ")
+}
 
 /// ONNX's number for float32.
 const FLOAT: i64 = crate::onnx::proto::tensor_proto::DataType::Float as i64;
@@ -236,7 +280,8 @@ impl<'a> Compiler<'a> {
             "MaxPool" => max_pool::propagate(self, node, share),
             "Add" | "Sum" => add::propagate(self, node, share, composite.add),
             operator => bail!(
-                "the operator {operator} is not supported on the way from a head to the picture; supported: {OPERATORS}"
+                "the operator {operator} is not supported on the way from a head to the picture; supported: {}",
+                supported()
             ),
         }
     }
