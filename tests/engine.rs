@@ -98,6 +98,20 @@ fn an_interrupted_explainer_answers_again_afterwards() -> Result<()> {
 }
 
 #[test]
+fn scores_of_another_network_do_not_enter() -> Result<()> {
+    let model = Arc::new(Model::built_in()?);
+    let mut forward = forward(&model)?;
+    let mut explainer = Explainer::new(model, Composite::default(), 1)?;
+    let target = [class(HORSE, "sheep", Contrast::Mean)];
+    let expected = explainer.explain(&forward, &target)?.remove(0).map();
+    // As far off as another session's rounding puts a score that is all but 0.
+    forward.logits.mapv_inplace(|z| 1.25 * z);
+    let found = explainer.explain(&forward, &target)?.remove(0).map();
+    assert_eq!(found, expected);
+    Ok(())
+}
+
+#[test]
 fn relevance_is_linear_in_what_is_asked() -> Result<()> {
     let model = Arc::new(Model::built_in()?);
     let forward = forward(&model)?;

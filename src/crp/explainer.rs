@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use ndarray::{Array2, Array3, Array4, ArrayViewD, Axis, Ix4};
 
-use super::compile::{ExplanationGraph, compile, seed_name};
+use super::compile::{ExplanationGraph, compile, compile_multiples, seed_name};
 use super::composite::Composite;
 use super::diagnosis::{Diagnosis, LayerRelevance};
 use super::layers::{Layer, LayerTypes, layer_types, layers, override_types};
 use super::question::{HeadSeed, Question};
-use super::target::Target;
+use super::target::{Seed, Target};
 use crate::onnx::NodeExt;
 use crate::runtime::{Network, only};
 use crate::ssd::{Forward, Head, Model};
@@ -236,12 +236,13 @@ impl Explainer {
         })
     }
 
-    /// Seeds at one head tensor as its input, `[N, C, rows, cols]`.
+    /// Seeds at one head tensor as its network's input, `[N, C, rows, cols]`.
     fn batch(&self, tensor: &str, seeds: &[&HeadSeed]) -> Result<Array4<f32>> {
         let [_, channels, rows, cols] = self.model.graph.feature_map(tensor)?;
         let mut batch = Array4::zeros((seeds.len(), channels, rows, cols));
         for (n, seed) in seeds.iter().enumerate() {
-            for &(channel, value) in &seed.values {
+            for (index, &(channel, value)) in seed.values.iter().enumerate() {
+                let value = seed.multiples.get(index).copied().unwrap_or(value);
                 batch[[n, channel, seed.cell[0], seed.cell[1]]] = value;
             }
         }
@@ -267,7 +268,14 @@ impl Explainer {
             None => {
                 let composite = self.composite_at(tensor);
                 let graph = &self.model.graph;
-                let compiled = compile(graph, &self.types, &composite, &[tensor], layers)?;
+                let compiled = match composite.seed {
+                    Seed::Score => {
+                        compile_multiples(graph, &self.types, &composite, tensor, layers)?
+                    }
+                    Seed::One | Seed::Unit => {
+                        compile(graph, &self.types, &composite, &[tensor], layers)?
+                    }
+                };
                 let network = Network::load(&compiled.model, self.threads)?;
                 if self.networks.len() == KEPT_NETWORKS {
                     self.networks.remove(0);

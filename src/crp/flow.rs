@@ -82,20 +82,20 @@ fn signal<'a>(graph: &Graph, node: &NodeProto, a: &'a str, b: &'a str) -> Result
 
 /// Whether a tensor comes straight from a sigmoid, but for factors and its shape.
 fn is_gate(graph: &Graph, tensor: &str) -> bool {
-    let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) else {
-        return false;
-    };
-    match node.op() {
-        "Sigmoid" | "HardSigmoid" | "Softmax" => true,
-        "Reshape" | "Unsqueeze" | "Squeeze" | "Expand" | "Transpose" => {
-            node.input_at(0).is_some_and(|input| is_gate(graph, input))
+    let mut tensor = tensor;
+    while let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) {
+        match node.op() {
+            "Sigmoid" | "HardSigmoid" | "Softmax" => return true,
+            "Reshape" | "Unsqueeze" | "Squeeze" | "Expand" | "Transpose" => {}
+            "Mul" | "Div" if node.input_at(1).is_some_and(|name| graph.is_constant(name)) => {}
+            _ => return false,
         }
-        "Mul" | "Div" => {
-            let constant = node.input_at(1).is_some_and(|name| graph.is_constant(name));
-            constant && node.input_at(0).is_some_and(|input| is_gate(graph, input))
-        }
-        _ => false,
+        let Some(input) = node.input_at(0) else {
+            return false;
+        };
+        tensor = input;
     }
+    false
 }
 
 /// Whether a tensor is made of `source` by elementwise operations with constants alone.
@@ -130,27 +130,28 @@ fn follows(graph: &Graph, tensor: &str, source: &str) -> bool {
 
 /// Whether a tensor is one over a norm, as TensorFlow has it, but for factors and its shape.
 fn is_inverse_norm(graph: &Graph, tensor: &str) -> bool {
-    let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) else {
-        return false;
-    };
-    let input = |index| node.input_at(index);
-    match node.op() {
-        "Reciprocal" => input(0).is_some_and(|norm| is_norm(graph, norm)),
-        "Div" => {
-            input(0).is_some_and(|name| graph.is_constant(name))
-                && input(1).is_some_and(|norm| is_norm(graph, norm))
-        }
-        // A learned scale may be joined with it.
-        "Mul" => {
-            let mut computed = node.input.iter().filter(|name| !graph.is_constant(name));
-            let one = computed.next().filter(|_| computed.next().is_none());
-            one.is_some_and(|inverse| is_inverse_norm(graph, inverse))
-        }
-        "Reshape" | "Unsqueeze" | "Squeeze" | "Expand" | "Transpose" => {
-            input(0).is_some_and(|inverse| is_inverse_norm(graph, inverse))
-        }
-        _ => false,
+    let mut tensor = tensor;
+    while let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) {
+        let input = |index| node.input_at(index);
+        let inverse = match node.op() {
+            "Reciprocal" => return input(0).is_some_and(|norm| is_norm(graph, norm)),
+            "Div" => {
+                return input(0).is_some_and(|name| graph.is_constant(name))
+                    && input(1).is_some_and(|norm| is_norm(graph, norm));
+            }
+            // A learned scale may be joined with it.
+            "Mul" => {
+                let mut computed = node.input.iter().filter(|name| !graph.is_constant(name));
+                let one = computed.next().filter(|_| computed.next().is_none());
+                one.map(String::as_str)
+            }
+            "Reshape" | "Unsqueeze" | "Squeeze" | "Expand" | "Transpose" => input(0),
+            _ => return false,
+        };
+        let Some(inverse) = inverse else { return false };
+        tensor = inverse;
     }
+    false
 }
 
 /// Whether a tensor is a norm of something: a sum or L2 norm along an axis, but for roots, bounds and its shape.

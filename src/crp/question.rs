@@ -19,6 +19,8 @@ pub struct HeadSeed {
     pub cell: [usize; 2],
     /// Channels and their relevance; all others are 0.
     pub values: Vec<(usize, f32)>,
+    /// Where relevance starts from the outputs themselves ([`Seed::Score`]), what multiple of its output each of the values is; otherwise empty.
+    pub multiples: Vec<f32>,
 }
 
 /// What is asked of one picture.
@@ -138,14 +140,11 @@ impl Asked<'_> {
             } else {
                 1.0
             };
-            (head.class_channel(self.location.shape, k), weight * start)
+            let channel = head.class_channel(self.location.shape, k);
+            (channel, weight * start, weight)
         });
         Ok(Question {
-            seed: HeadSeed {
-                tensor: head.class_tensor.clone(),
-                cell: [self.location.row, self.location.col],
-                values: values.collect(),
-            },
+            seed: self.head_seed(head.class_tensor.clone(), values),
             target: format!("class:{label}"),
             contrast,
             words,
@@ -217,7 +216,8 @@ impl Asked<'_> {
                 Seed::One => Direction::of(value).sign(),
                 Seed::Unit => 1.0,
             };
-            (a, offset, weight * start * direction.sign())
+            let multiple = weight * direction.sign();
+            (a, offset, multiple * start, multiple)
         });
         self.box_question(
             parts.collect(),
@@ -266,14 +266,10 @@ impl Asked<'_> {
         let values = weights.into_iter().filter_map(|(shape, weight)| {
             let logit = logits[self.default_box - self.location.shape + shape];
             let start = if self.seed == Seed::Score { logit } else { 1.0 };
-            Some((head.objectness_channel(shape)?, weight * start))
+            Some((head.objectness_channel(shape)?, weight * start, weight))
         });
         Ok(Question {
-            seed: HeadSeed {
-                tensor,
-                cell: [self.location.row, self.location.col],
-                values: values.collect(),
-            },
+            seed: self.head_seed(tensor, values),
             target: TargetOutput::Objectness.to_string(),
             contrast: contrast.to_string(),
             words: format!("an object{}", rather_than(contrast, " ")),
@@ -329,7 +325,9 @@ impl Asked<'_> {
                 slope * value
             };
             let start = if total > 0.0 { start / total } else { 0.0 };
-            (self.location.shape, offset, start * direction.sign())
+            let relevance = start * direction.sign();
+            let multiple = slope * direction.sign();
+            (self.location.shape, offset, relevance, multiple)
         });
         let words = format!(
             "{edge} edge further {}",
@@ -348,10 +346,29 @@ impl Asked<'_> {
         )
     }
 
-    /// Shape of the cell, offset, relevance.
+    /// Of channels, the relevance and what multiple of the output it is.
+    fn head_seed(
+        &self,
+        tensor: String,
+        parts: impl Iterator<Item = (usize, f32, f32)>,
+    ) -> HeadSeed {
+        let parts: Vec<_> = parts.collect();
+        let multiples = parts.iter().map(|&(_, _, multiple)| multiple);
+        HeadSeed {
+            tensor,
+            cell: [self.location.row, self.location.col],
+            values: parts.iter().map(|&(c, value, _)| (c, value)).collect(),
+            multiples: match self.seed {
+                Seed::Score => multiples.collect(),
+                Seed::One | Seed::Unit => Vec::new(),
+            },
+        }
+    }
+
+    /// Shape of the cell, offset, relevance, what multiple of the offset that is.
     fn box_question(
         &self,
-        parts: Vec<(usize, Offset, f32)>,
+        parts: Vec<(usize, Offset, f32, f32)>,
         target: TargetOutput,
         contrast: &Contrast,
         words: String,
@@ -364,18 +381,14 @@ impl Asked<'_> {
                 self.model.manifest.name
             )
         })?;
-        let values = parts.into_iter().filter_map(|(shape, offset, relevance)| {
-            Some((
-                head.offset_channel(shape, output.column(offset))?,
-                relevance,
-            ))
-        });
+        let values = parts
+            .into_iter()
+            .filter_map(|(shape, offset, relevance, multiple)| {
+                let channel = head.offset_channel(shape, output.column(offset))?;
+                Some((channel, relevance, multiple))
+            });
         Ok(Question {
-            seed: HeadSeed {
-                tensor,
-                cell: [self.location.row, self.location.col],
-                values: values.collect(),
-            },
+            seed: self.head_seed(tensor, values),
             target: target.to_string(),
             contrast: contrast.to_string(),
             words,

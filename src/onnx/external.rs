@@ -36,6 +36,11 @@ pub(super) fn load(model: &mut ModelProto, folder: &Path) -> Result<()> {
         );
         if !files.contains_key(&location) {
             let path = folder.join(&location);
+            ensure!(
+                std::fs::metadata(&path).is_ok_and(|data| data.is_file()) || !path.exists(),
+                "initialiser '{name}' keeps its data in {}, which is not a file",
+                path.display()
+            );
             let bytes = std::fs::read(&path).with_context(|| {
                 format!(
                     "initialiser '{name}' keeps its data in {}, which cannot be read: it has to lie beside the model",

@@ -14,6 +14,8 @@ use super::{Tensor, shapes, tensor};
 /// Limits of a feature map, far above those of any detector.
 const MAX_CHANNELS: usize = 1 << 16;
 const MAX_SIDE: usize = 1 << 13;
+/// Half a gigabyte of float32.
+const MAX_NUMBERS: usize = 1 << 27;
 
 /// A canonical graph: nodes sorted topologically, constants as initialisers, shapes known where they can be inferred.
 ///
@@ -62,6 +64,12 @@ impl Graph {
                 consumers.entry(input.clone()).or_default().push(index);
             }
             for output in node.output.iter().filter(|name| !name.is_empty()) {
+                ensure!(
+                    !initializers.contains_key(output)
+                        && !inputs.iter().any(|i| i.name() == output),
+                    "{} writes '{output}', which is an input or an initialiser of the graph",
+                    describe(node)
+                );
                 if producers.insert(output.clone(), index).is_some() {
                     bail!("two nodes write the tensor '{output}'");
                 }
@@ -159,8 +167,9 @@ impl Graph {
         ensure!(
             (1..=MAX_CHANNELS).contains(&channels)
                 && (1..=MAX_SIDE).contains(&height)
-                && (1..=MAX_SIDE).contains(&width),
-            "tensor '{tensor}' has shape {shape:?}: 1 to {MAX_CHANNELS} channels of 1x1 to {MAX_SIDE}x{MAX_SIDE} are supported"
+                && (1..=MAX_SIDE).contains(&width)
+                && channels * height * width <= MAX_NUMBERS,
+            "tensor '{tensor}' has shape {shape:?}: 1 to {MAX_CHANNELS} channels of 1x1 to {MAX_SIDE}x{MAX_SIDE} are supported, and {MAX_NUMBERS} numbers in all"
         );
         Ok(map)
     }
@@ -168,6 +177,15 @@ impl Graph {
     /// Whether `tensor` is a constant.
     pub fn is_constant(&self, tensor: &str) -> bool {
         self.initializers.contains_key(tensor)
+    }
+
+    /// How many elements all constants have together.
+    pub(super) fn constant_elements(&self) -> usize {
+        let elements = |tensor: &TensorProto| {
+            let dims = tensor.dims.iter().map(|&d| usize::try_from(d).unwrap_or(0));
+            dims.product::<usize>()
+        };
+        self.initializers.values().map(elements).sum()
     }
 
     /// A float32 constant.

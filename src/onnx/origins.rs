@@ -9,8 +9,10 @@ use super::attributes::NodeExt;
 use super::graph::{Graph, describe};
 use super::output_shape::{bounds, place};
 
-/// More numbers than any detector's outputs have.
+/// More numbers than any detector's outputs have, and the tensors together that they come through.
 const MOST_NUMBERS: usize = 1 << 26;
+/// More operators than any exporter moves numbers by, one after the other.
+const MOST_MOVES: usize = 256;
 
 /// The origins of a tensor.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ impl Graph {
             graph: self,
             sources: Vec::new(),
             known: HashMap::new(),
+            moves: 0,
+            numbers: 0,
         };
         let places = trace.places(tensor)?;
         Ok(Origins {
@@ -44,6 +48,10 @@ struct Trace<'a> {
     graph: &'a Graph,
     sources: Vec<String>,
     known: HashMap<String, ArrayD<(u32, u32)>>,
+    /// Operators between the tensor that was asked for and the one that is looked at.
+    moves: usize,
+    /// In all that is known.
+    numbers: usize,
 }
 
 impl Trace<'_> {
@@ -56,13 +64,27 @@ impl Trace<'_> {
             .producer(tensor)
             .with_context(|| format!("no node writes the tensor '{tensor}'"))?;
         let node = &graph.nodes()[index];
+        ensure!(
+            self.moves < MOST_MOVES,
+            "{} is one of more than {MOST_MOVES} operators in a row that only move numbers",
+            describe(node)
+        );
+        self.moves += 1;
         let moved = self
             .moved(tensor)
-            .with_context(|| format!("cannot tell what {} moves where", describe(node)))?;
+            .with_context(|| format!("cannot tell what {} moves where", describe(node)));
+        self.moves -= 1;
+        let moved = moved?;
         let places = match moved {
             Some(places) => places,
             None => self.source(tensor)?,
         };
+        self.numbers += places.len();
+        ensure!(
+            self.numbers <= MOST_NUMBERS,
+            "{} moves more numbers than any detector's outputs have",
+            describe(node)
+        );
         self.known.insert(tensor.to_owned(), places.clone());
         Ok(places)
     }

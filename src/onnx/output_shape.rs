@@ -113,7 +113,7 @@ fn output_shape(node: &NodeProto, known: &Known) -> Option<Vec<usize>> {
         }
         "Unsqueeze" => {
             let shape = input(0)?;
-            let axes = known.list(node, "axes", 1)?;
+            let axes = known.list(node, "axes", 1).filter(|axes| axes.len() < 16)?;
             let rank = shape.len() + axes.len();
             let axes = places(&axes, rank)?;
             let mut sizes = shape.iter();

@@ -47,8 +47,14 @@ pub(super) fn infer<'a>(
 /// More elements than any tensor has; sizes below it can be added and multiplied without a thought of overflow.
 const MAX_ELEMENTS: usize = 1 << 40;
 
+/// More axes than any tensor of a detector has.
+const MAX_RANK: usize = 16;
+
 /// The shape, unless a damaged or hostile file claims the impossible.
 fn possible(shape: Vec<usize>) -> Option<Vec<usize>> {
+    if shape.len() > MAX_RANK {
+        return None;
+    }
     let elements = shape
         .iter()
         .try_fold(1usize, |product, &d| product.checked_mul(d.max(1)))?;

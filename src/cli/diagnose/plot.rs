@@ -256,6 +256,7 @@ mod tests {
                     tensor: "head".to_owned(),
                     cell: [0, 0],
                     values: vec![],
+                    multiples: vec![],
                 },
                 target: "class:a".to_owned(),
                 contrast: "none".to_owned(),

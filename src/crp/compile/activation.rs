@@ -1,5 +1,7 @@
 //! Activations, gates and norms pass relevance through: what y receives, z receives.
 
+use std::collections::HashSet;
+
 use anyhow::{Result, ensure};
 
 use super::form::Form;
@@ -83,23 +85,33 @@ pub(super) fn is_activation(node: &NodeProto) -> bool {
     )
 }
 
-/// Whether a tensor can hold no negative number, judged by the operator that writes it.
+/// Whether a tensor can hold no negative number, judged by the operators that write it and those before.
 pub(super) fn is_non_negative(graph: &Graph, tensor: &str) -> bool {
-    let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) else {
-        return false;
-    };
-    match node.op() {
-        "Relu" | "Sigmoid" | "HardSigmoid" | "Softmax" => true,
-        "Clip" => node
-            .input_at(1)
-            .and_then(|low| graph.constant(low).ok())
-            .is_some_and(|low| low.data.iter().all(|&value| value >= 0.0)),
-        "MaxPool" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "Slice" => node
-            .input_at(0)
-            .is_some_and(|input| is_non_negative(graph, input)),
-        "Concat" => node.input.iter().all(|input| is_non_negative(graph, input)),
-        _ => false,
+    let mut open = vec![tensor];
+    let mut seen = HashSet::new();
+    while let Some(tensor) = open.pop() {
+        if !seen.insert(tensor) {
+            continue;
+        }
+        let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) else {
+            return false;
+        };
+        match node.op() {
+            "Relu" | "Sigmoid" | "HardSigmoid" | "Softmax" => {}
+            "Clip" => {
+                let low = node.input_at(1).and_then(|low| graph.constant(low).ok());
+                if low.is_none_or(|low| low.data.iter().any(|&value| value < 0.0)) {
+                    return false;
+                }
+            }
+            "MaxPool" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "Slice" => {
+                open.push(node.input_at(0).unwrap_or_default());
+            }
+            "Concat" => open.extend(node.input.iter().map(String::as_str)),
+            _ => return false,
+        }
     }
+    true
 }
 
 /// Whether y is an activation of z that is 0 for every z ≤ 0.

@@ -6,6 +6,9 @@ use super::linear::Linear;
 use crate::crp::rules::WeightPart;
 use crate::onnx::{Emitter, Graph, NodeExt, Tensor, proto::NodeProto};
 
+/// Of a matrix for one axis: as many as 4096 rows resized to as many have.
+const MOST_WEIGHTS: usize = 1 << 24;
+
 /// A resizing of rows and columns as the graph has it.
 pub(super) struct Interpolation<'a> {
     input: &'a str,
@@ -232,6 +235,10 @@ fn scales(graph: &Graph, node: &NodeProto) -> Result<Option<[f64; 2]>> {
 /// Interpolation along one axis, `[outputs, inputs]`; with `rounding` the nearest input alone.
 fn matrix(coordinates: &Coordinates, rounding: Option<&str>) -> Result<Tensor> {
     let (inputs, outputs) = (coordinates.input, coordinates.output);
+    ensure!(
+        inputs * outputs <= MOST_WEIGHTS,
+        "resizing {inputs} rows or columns to {outputs} takes too much memory"
+    );
     let last = (inputs - 1) as f64;
     let mut data = vec![0.0; inputs * outputs];
     for (output, row) in data.chunks_mut(inputs).enumerate() {

@@ -6,6 +6,9 @@ use anyhow::{Context, Result, ensure};
 use super::{Compiler, Share};
 use crate::onnx::{Attribute, NodeExt, Tensor, proto::NodeProto};
 
+/// Places in a window, each of which takes nodes of its own; YOLO's widest pooling is 13x13.
+const MOST_PLACES: usize = 1 << 10;
+
 /// Lower than any activation, yet finite, so that it can be multiplied by 0.
 const BELOW_ALL: f32 = f32::MIN;
 
@@ -134,6 +137,16 @@ impl Window {
         ensure!(
             kernel.iter().chain(&strides).all(|&v| v > 0),
             "its window or stride is 0"
+        );
+        let area = kernel[0].checked_mul(kernel[1]);
+        ensure!(
+            area.is_some_and(|area| area <= MOST_PLACES),
+            "its window of {kernel:?} is too large: {MOST_PLACES} places are supported"
+        );
+        ensure!(
+            (0..4).all(|side| pads[side] < kernel[side % 2])
+                && strides.iter().all(|&s| s <= usize::from(u16::MAX)),
+            "its pads {pads:?} reach beyond its window {kernel:?}, or its strides {strides:?} beyond any map"
         );
         Ok(Self {
             kernel,

@@ -118,6 +118,24 @@ pub fn compile(
     Compiler::new(graph, propagation).compile(heads, watched)
 }
 
+/// The same for seeds at one head that are multiples of its outputs: R = seed ⊙ z, where z is what the compiled network itself computes. A forward pass by another network
+/// rounds otherwise, and R = a·z of that one, divided by this one's z, is not a where z is all but 0: of some ninety class scores one often is.
+///
+/// # Errors
+/// As [`compile`].
+pub(super) fn compile_multiples(
+    graph: &Graph,
+    types: &LayerTypes,
+    composite: &Composite,
+    head: &str,
+    watched: &[&str],
+) -> Result<ExplanationGraph> {
+    let propagation = Propagation::Relevance { types, composite };
+    let mut compiler = Compiler::new(graph, propagation);
+    compiler.seeds_are_multiples = true;
+    compiler.compile(&[head], watched)
+}
+
 /// Compiles the backward pass for weights of outputs at `heads`: what comes out in place of the relevance is the derivative by each pixel, not multiplied by the picture.
 /// For [`Derivative::Rescale`] the model has the input [`REFERENCE_INPUT`] too, `[1, channels, H, W]`.
 ///
@@ -157,6 +175,8 @@ struct Share {
 struct Compiler<'a> {
     graph: &'a Graph,
     propagation: Propagation<'a>,
+    /// Whether seeds are multiples of the outputs rather than relevance.
+    seeds_are_multiples: bool,
     emitter: Emitter,
     incoming: HashMap<String, Vec<Share>>,
     /// By tensor, how far it is from the mean of its map, where relevance was handed over as a multiple of that.
@@ -168,6 +188,7 @@ impl<'a> Compiler<'a> {
         Self {
             graph,
             propagation,
+            seeds_are_multiples: false,
             emitter: Emitter::default(),
             incoming: HashMap::new(),
             distances: HashMap::new(),
@@ -187,7 +208,7 @@ impl<'a> Compiler<'a> {
                 head,
                 Share {
                     coefficient: seed,
-                    base: None,
+                    base: self.seeds_are_multiples.then(|| (*head).to_owned()),
                 },
             );
         }

@@ -122,6 +122,10 @@ fn pad<'a>(compiler: &Compiler, node: &NodeProto, input: &str) -> Result<Back<'a
         pads.iter().all(|&pad| pad >= 0),
         "it cuts off with negative pads {pads:?}: use Slice"
     );
+    ensure!(
+        pads.iter().all(|&pad| pad <= i64::from(u32::MAX)),
+        "its pads {pads:?} are larger than any map"
+    );
     Ok(Box::new(move |compiler, tensor| {
         let e = &mut compiler.emitter;
         let axes: Vec<i64> = (1..shape.len() as i64).collect();
@@ -181,6 +185,14 @@ fn slice<'a>(compiler: &Compiler, node: &NodeProto, input: &str) -> Result<Back<
             continue;
         }
         ensure!(along > 0, "it cuts the batch");
+        // Behind a single number no step is taken.
+        let step = if sizes[1] == 1 { 1 } else { step };
+        let last = (sizes[1] - 1).checked_mul(step);
+        let last = last.and_then(|last| last.checked_add(start));
+        ensure!(
+            last.is_some_and(|last| last < sizes[0]),
+            "its bounds and steps do not lead from {before:?} to {after:?}"
+        );
         cuts.push(Cut {
             axis: along,
             start,

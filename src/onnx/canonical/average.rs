@@ -12,6 +12,9 @@ use crate::onnx::{Attribute, Tensor};
 /// Where it says what an AveragePool whose pads were written out counts as padding: top, left, bottom, right.
 pub(super) const COUNTED_PADS: &str = "ssdcrp_counted_pads";
 
+/// More than the average over any map of a detector needs.
+const MOST_WEIGHTS: usize = 1 << 24;
+
 /// A window that averages.
 struct Average {
     kernel: [usize; 2],
@@ -108,6 +111,14 @@ fn convolution(
         counted,
     } = average;
     let area = kernel[0].checked_mul(kernel[1]).filter(|&area| area > 0)?;
+    let fits = |axis: usize, size: usize| {
+        let beyond = [pads[axis], pads[axis + 2]].into_iter().max();
+        let extent = dilations[axis] * (kernel[axis] - 1) + 1;
+        beyond < Some(extent) && extent <= size + pads[axis] + pads[axis + 2]
+    };
+    if !fits(0, height) || !fits(1, width) || channels.checked_mul(area)? > MOST_WEIGHTS {
+        return None;
+    }
     let per_axis = |axis: usize, size: usize| -> Option<Vec<usize>> {
         let extent = dilations[axis] * (kernel[axis] - 1) + 1;
         let padded = size + pads[axis] + pads[axis + 2];

@@ -12,6 +12,11 @@ use crate::onnx::{Tensor, tensor};
 
 /// Constants with more elements are not computed: it would be weights that somebody quantised or packed.
 const MOST_ELEMENTS: usize = 1 << 28;
+/// What a repeated constant may grow to, and all constants of the graph together while there are repeated ones.
+const MOST_REPEATED: usize = 1 << 24;
+const MOST_IN_ALL: usize = 1 << 28;
+/// More numbers than any shape has, nor a list of places in one.
+const MOST_INTEGERS: usize = 1 << 16;
 
 /// Constant nodes become initialisers.
 pub(super) fn to_initializers(graph: &mut GraphProto) -> Result<()> {
@@ -137,7 +142,8 @@ fn integers(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
         "Reshape" if list(1)?.len() == 1 => Some(int64s(&first, false)),
         "Concat" => {
             let parts: Option<Vec<Vec<i64>>> = (0..node.input.len()).map(list).collect();
-            Some(int64s(&parts?.concat(), false))
+            let joined = parts?.concat();
+            (joined.len() <= MOST_INTEGERS).then(|| int64s(&joined, false))
         }
         "Slice" if rank(0)? == 1 && node.input_at(4).is_none_or(|_| list(4) == Some(vec![1])) => {
             let (start, end) = bounds(*list(1)?.first()?, *list(2)?.first()?, first.len())?;
@@ -185,7 +191,8 @@ fn expanded(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
     }
     let value = graph.constant(node.input_at(0)?).ok()?;
     let dims = graph.shape(node.first_output()).ok()?.to_vec();
-    if dims.iter().product::<usize>() > MOST_ELEMENTS {
+    let elements = dims.iter().product::<usize>();
+    if elements > MOST_REPEATED || graph.constant_elements() + elements > MOST_IN_ALL {
         return None;
     }
     let array = ndarray::ArrayD::from_shape_vec(value.dims, value.data).ok()?;

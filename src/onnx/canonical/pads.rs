@@ -55,17 +55,20 @@ fn explicit(graph: &Graph, node: &NodeProto, mode: &str) -> Option<[i64; 4]> {
             let values = node.ints(name);
             values.and_then(|v| v.get(axis).copied()).unwrap_or(default)
         };
-        let extent = at("dilations", 1).checked_mul(kernel.get(axis)? - 1)? + 1;
-        let reach = (output as i64 - 1).checked_mul(at("strides", 1))? + extent;
+        let last = kernel.get(axis)?.checked_sub(1)?;
+        let extent = at("dilations", 1).checked_mul(last)?.checked_add(1)?;
+        let steps = (output as i64 - 1).checked_mul(at("strides", 1))?;
+        let reach = steps.checked_add(extent)?;
         let given = |side: usize| node.ints("pads").and_then(|p| p.get(side).copied());
-        let total = (reach - input as i64).max(0);
+        let total = reach.checked_sub(input as i64)?.max(0);
         let (begin, end) = match mode {
             "SAME_UPPER" => (total / 2, total - total / 2),
             "SAME_LOWER" => (total - total / 2, total / 2),
             "VALID" => (0, total),
             _ => {
                 let begin = given(axis).unwrap_or(0);
-                (begin, (reach - input as i64 - begin).max(0))
+                let end = reach.checked_sub(input as i64)?.checked_sub(begin)?;
+                (begin, end.max(0))
             }
         };
         pads[axis] = begin;
@@ -93,7 +96,9 @@ pub(super) fn join_convolutions(graph: &Graph) -> Result<Option<GraphProto>> {
         for &index in consumers {
             let mut convolution = graph.nodes()[index].clone();
             let own = convolution.ints("pads").unwrap_or(&[0; 4]).to_vec();
-            let sum: Vec<i64> = own.iter().zip(pads).map(|(a, b)| a + b).collect();
+            let sums = own.iter().zip(pads);
+            // What no kernel reaches is refused where the convolution is read.
+            let sum: Vec<i64> = sums.map(|(own, pad)| own.saturating_add(pad)).collect();
             set(&mut convolution, ints("pads", &sum));
             convolution.input[0] = input.to_owned();
             rewrite.replace(index, vec![convolution]);
