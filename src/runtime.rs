@@ -4,6 +4,7 @@
 //! whoever only looks at a program or a plugin does not need it.
 
 use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -74,8 +75,13 @@ impl Network {
             .and_then(|b| Ok(b.with_memory_pattern(false)?))
             // Threads that wait must leave the cores to the video's decoder and encoder.
             .and_then(|b| Ok(b.with_intra_op_spinning(false)?));
+        // What ONNX Runtime says of the outputs of an impossible network, the binding may not be able to put into words, and panics.
         let session = builder
-            .and_then(|mut b| b.commit_from_memory(model))
+            .and_then(|mut b| {
+                catch_unwind(AssertUnwindSafe(|| b.commit_from_memory(model))).unwrap_or_else(
+                    |_| Err(ort::Error::new("it makes outputs of impossible sizes")),
+                )
+            })
             .map_err(|error| {
                 anyhow!(
                     "ONNX Runtime does not take the network: {}",

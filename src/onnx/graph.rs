@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use prost::Message;
 
 use super::attributes::NodeExt;
+use super::output_shape::{Known, output_shapes};
 use super::proto::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
 };
@@ -177,6 +178,15 @@ impl Graph {
     /// Whether `tensor` is a constant.
     pub fn is_constant(&self, tensor: &str) -> bool {
         self.initializers.contains_key(tensor)
+    }
+
+    /// Whether the shape of a node's output follows from those of its inputs.
+    pub(super) fn infers(&self, node: &NodeProto) -> bool {
+        let known = Known {
+            shapes: &self.shapes,
+            initializers: &self.initializers,
+        };
+        output_shapes(node, &known).is_some()
     }
 
     /// How many elements all constants have together.

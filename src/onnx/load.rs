@@ -67,7 +67,9 @@ fn from_model(model: ModelProto) -> Result<Graph> {
         "its operator set is {opset}, {MIN_OPSET} is the oldest supported: \
          export it again, or convert it with onnx.version_converter.convert_version(model, {MIN_OPSET})"
     );
-    let graph = model.graph.context("the file holds no graph")?;
+    let mut graph = model.graph.context("the file holds no graph")?;
+    let declared = graph.input.iter_mut().chain(&mut graph.output);
+    declared.for_each(shapes::free_impossible_sizes);
     let half = |kind: i32| {
         matches!(
             DataType::try_from(kind),

@@ -79,6 +79,19 @@ pub(super) fn static_shape(info: &ValueInfoProto) -> Option<Vec<usize>> {
         .collect()
 }
 
+/// A declared size below 0 becomes a free one: some exporters write -1 for that, and ONNX Runtime's bindings panic at anything below.
+pub(super) fn free_impossible_sizes(info: &mut ValueInfoProto) {
+    if let Some(TypeValue::TensorType(tensor)) = info.r#type.as_mut().and_then(|t| t.value.as_mut())
+        && let Some(shape) = &mut tensor.shape
+    {
+        for dim in &mut shape.dim {
+            if matches!(dim.value, Some(DimensionValue::DimValue(size)) if size < 0) {
+                dim.value = None;
+            }
+        }
+    }
+}
+
 /// The element type of a declared tensor, a number of [`DataType`]; 0 where none is declared.
 pub(super) fn element_type(info: &ValueInfoProto) -> i32 {
     match info.r#type.as_ref().and_then(|t| t.value.as_ref()) {

@@ -15,10 +15,10 @@ mod slices;
 
 use std::collections::HashMap;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::attributes::NodeExt;
-use super::graph::Graph;
+use super::graph::{Graph, describe};
 use super::proto::{GraphProto, OperatorSetIdProto};
 
 /// A step: the graph anew, or `None` where it found nothing to do. It is taken until it finds nothing more.
@@ -55,7 +55,36 @@ pub(super) fn canonicalise(
             graph = new(changed)?;
         }
     }
+    windows_fit(&graph)?;
     Ok(graph)
+}
+
+/// Refuses windows that do not fit what they read: ONNX Runtime takes them, and says that their outputs have sizes below 0.
+fn windows_fit(graph: &Graph) -> Result<()> {
+    for node in graph.nodes() {
+        let weights = match node.op() {
+            "Conv" | "ConvTranspose" => node.input_at(1).and_then(|name| graph.shape(name).ok()),
+            "MaxPool" | "AveragePool" => None,
+            _ => continue,
+        };
+        if let (Some(weights), Some(kernel)) = (weights, node.ints("kernel_shape")) {
+            let stored = weights.iter().skip(2).map(|&size| size as i64);
+            ensure!(
+                stored.eq(kernel.iter().copied()),
+                "{} has the kernel_shape {kernel:?}, and weights of the shape {weights:?}",
+                describe(node)
+            );
+        }
+        let input = node.input_at(0).and_then(|name| graph.shape(name).ok());
+        let is_known = input.is_some() && (weights.is_some() || node.op().ends_with("Pool"));
+        ensure!(
+            !is_known || node.op() == "ConvTranspose" || graph.infers(node),
+            "{} has a kernel, strides or pads that do not fit its input {:?}",
+            describe(node),
+            input.unwrap_or_default()
+        );
+    }
+    Ok(())
 }
 
 /// Removes Identity and Dropout (at inference the identity) unless they name an output of the graph.
