@@ -21,7 +21,6 @@ from PIL import Image
 
 from composite import Composite, layer_types
 from network import Network
-from pictures import network_input
 from relevance import propagate
 from targets import Outputs
 from yolo import as_detector
@@ -77,7 +76,10 @@ def row(command, file, folder, with_oracle):
                 times.append(json.loads(made.stdout)["explanations"][0]["ms"])
         if made.returncode == 0:
             maps[target.partition(":")[0]] = (target, contrast, np.load(npy))
-    values = network_input(np.asarray(Image.open(picture)), manifest["input"]["mean"], manifest["input"]["std"])
+    # Rounded as the engine rounds it, so that both start from the same numbers.
+    mean, std = (np.array(manifest["input"][key], np.float32) for key in ("mean", "std"))
+    values = (np.asarray(Image.open(picture), np.float32) - mean) * (1 / std)
+    values = values.transpose(2, 0, 1)[None]
     if manifest["input"]["colour"] == "bgr":
         values = values[:, ::-1]
     forward = forward_pass(model, values, folder)
@@ -181,8 +183,11 @@ def same_when_compiled(run, manifest, values, best, expected, folder):
     written = run("compile", "-o", folder / "explain.onnx", "--composite", "crp")
     if written.returncode:
         return False
-    session = onnxruntime.InferenceSession(str(folder / "explain.onnx"))
-    logits, (row, column, shape) = np.array(best["logits"], np.float32), best["cell"]
+    explanation = onnx.load(folder / "explain.onnx")
+    heads = [info.name.removeprefix("seed:") for info in explanation.graph.input if info.name.startswith("seed:")]
+    explanation.graph.output.extend(onnx.helper.make_tensor_value_info(name, 1, None) for name in heads)
+    session = onnxruntime.InferenceSession(explanation.SerializeToString())
+    logits, (row, column, shape) = best["logits"], best["cell"]
     background = manifest["output"].get("background", 0) if manifest["kind"] == "ssd" else None
     trained = np.array([float(label != "" or k == background) for k, label in enumerate(manifest["labels"])])
     weights = -trained / (trained.sum() - 1)
@@ -193,7 +198,9 @@ def same_when_compiled(run, manifest, values, best, expected, folder):
     feed |= {seed.name: np.zeros([1, *seed.shape[1:]], np.float32) for seed in seeds}
     # The class scores come first of each head's inputs.
     start = shape * len(logits)
-    feed[seeds[best["head"] * each].name][0, start : start + len(logits), row, column] = weights * logits
+    # The scores that this network itself computes: another one's are not the same to the last bit, and one of them may be all but 0.
+    scores = session.run([heads[best["head"] * each]], feed)[0][0, start : start + len(logits), row, column]
+    feed[seeds[best["head"] * each].name][0, start : start + len(logits), row, column] = weights * scores
     relevance = session.run(["relevance"], feed)[0][0].sum(axis=0)
     return np.quantile(np.abs(relevance - expected), 0.999) <= SAME * np.abs(expected).max()
 
@@ -208,14 +215,16 @@ def against_oracle(manifest, values, best, maps, folder):
     for target, contrast, found in maps.values():
         kind, _, name = target.partition(":")
         asked = f"class:{manifest['labels'][int(name)]}" if kind == "class" else target
-        if manifest["kind"] != "classifier":
-            seed = Outputs(network, tensors, manifest).seed(best["default_box"], asked, contrast, "score")
-        else:
-            logits = tensors["class_logits"][0]
-            weights = [1.0 if k == int(name) else -1 / (len(logits) - 1) for k in range(len(logits))]
-            seed = [("class_logits", k, 0, 0, weight * logits[k]) for k, weight in enumerate(weights)]
-        rules = composite.of_target(target)
-        expected, also = (propagate(*passed, types, rules, seed).sum(axis=0) for passed in passes)
+        rules, maps_of_both = composite.of_target(target), []
+        for network, tensors in passes:
+            if manifest["kind"] != "classifier":
+                seed = Outputs(network, tensors, manifest).seed(best["default_box"], asked, contrast, "score")
+            else:
+                logits = tensors["class_logits"][0]
+                weights = [1.0 if k == int(name) else -1 / (len(logits) - 1) for k in range(len(logits))]
+                seed = [("class_logits", k, 0, 0, weight * logits[k]) for k, weight in enumerate(weights)]
+            maps_of_both.append(propagate(network, tensors, types, rules, seed).sum(axis=0))
+        expected, also = maps_of_both
         error = np.abs(found - expected)
         errors = [error.max(), np.abs(also - expected).max(), np.quantile(error, 0.999)]
         worst = np.maximum(worst, errors / np.abs(expected).max())
