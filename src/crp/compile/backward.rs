@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 
+use super::kernel::{self, Kernel, Movement, pair, sizes};
 use super::linear::Linear;
 use crate::crp::rules::WeightPart;
 use crate::onnx::{Attribute, Emitter, Graph, NodeExt, Tensor, proto::NodeProto};
@@ -13,13 +14,9 @@ const FEW_CHANNELS: usize = 4;
 pub(super) struct Convolution<'a> {
     input: &'a str,
     output: &'a str,
-    weight_name: &'a str,
-    weight: Tensor,
+    kernel: Kernel<'a>,
     input_shape: [usize; 4],
-    strides: [usize; 2],
-    dilations: [usize; 2],
-    /// Top, left, bottom, right.
-    pads: [usize; 4],
+    movement: Movement,
     group: usize,
 }
 
@@ -36,11 +33,8 @@ impl<'a> Convolution<'a> {
             "its weights are {:?}, a two-dimensional convolution has [outputs, inputs, height, width]",
             weight.dims
         );
-        let pair = |name: &str| -> Result<[usize; 2]> {
-            let values = node.ints(name).unwrap_or(&[1, 1]);
-            sizes(values).with_context(|| format!("its {name} are {values:?}"))
-        };
-        let (strides, dilations) = (pair("strides")?, pair("dilations")?);
+        let strides = pair(node, "strides", [1, 1])?;
+        let dilations = pair(node, "dilations", [1, 1])?;
         let kernel = [weight.dims[2], weight.dims[3]];
         let extents = [0, 1].map(|axis| dilations[axis] * kernel[axis].saturating_sub(1) + 1);
         let pads = match node.string("auto_pad").unwrap_or("NOTSET") {
@@ -87,12 +81,16 @@ impl<'a> Convolution<'a> {
         Ok(Self {
             input,
             output,
-            weight_name,
-            weight,
+            kernel: Kernel {
+                name: weight_name,
+                weight,
+            },
             input_shape,
-            strides,
-            dilations,
-            pads,
+            movement: Movement {
+                strides,
+                dilations,
+                pads,
+            },
             group,
         })
     }
@@ -105,49 +103,24 @@ impl<'a> Convolution<'a> {
         bias: Option<f32>,
         group: usize,
     ) -> String {
-        let outputs = self.weight.dims[0];
-        let bias = bias.map(|value| {
-            let name = format!("bias:{outputs}x{value:e}");
-            emitter.constant_with(&name, || Tensor {
-                dims: vec![outputs],
-                data: vec![value; outputs],
-            })
-        });
+        let outputs = self.kernel.weight.dims[0];
+        let bias = bias.map(|value| kernel::bias(emitter, outputs, value));
         let inputs: Vec<&str> = [x, weight].into_iter().chain(bias.as_deref()).collect();
-        emitter.op(
-            "Conv",
-            &inputs,
-            &[
-                Attribute::Ints("strides", &self.strides.map(|v| v as i64)),
-                Attribute::Ints("dilations", &self.dilations.map(|v| v as i64)),
-                Attribute::Ints("pads", &self.pads.map(|v| v as i64)),
-                Attribute::Int("group", group as i64),
-            ],
-        )
-    }
-
-    fn weight_part(&self, emitter: &mut Emitter, part: WeightPart) -> String {
-        if part == WeightPart::WHOLE {
-            return self.weight_name.to_owned();
-        }
-        emitter.constant_with(&format!("{}:{part:?}", self.weight_name), || Tensor {
-            dims: self.weight.dims.clone(),
-            data: self.weight.data.iter().map(|&w| part.apply(w)).collect(),
-        })
+        self.movement.emit(emitter, "Conv", &inputs, group, None)
     }
 
     /// Kernels turned by 180°, inputs and outputs exchanged within each group.
     fn turned_weight(&self, emitter: &mut Emitter, part: WeightPart) -> String {
-        emitter.constant_with(&format!("{}:{part:?}:turned", self.weight_name), || {
+        emitter.constant_with(&format!("{}:{part:?}:turned", self.kernel.name), || {
             let [outputs, inputs, height, width] = self.weight_dims();
             let per_group = outputs / self.group;
             let area = height * width;
-            let mut data = Vec::with_capacity(self.weight.data.len());
+            let mut data = Vec::with_capacity(self.kernel.weight.data.len());
             for group in 0..self.group {
                 for input in 0..inputs {
                     for output in 0..per_group {
                         let kernel = ((group * per_group + output) * inputs + input) * area;
-                        let kernel = &self.weight.data[kernel..kernel + area];
+                        let kernel = &self.kernel.weight.data[kernel..kernel + area];
                         data.extend(kernel.iter().rev().map(|&w| part.apply(w)));
                     }
                 }
@@ -160,20 +133,21 @@ impl<'a> Convolution<'a> {
     }
 
     fn weight_dims(&self) -> [usize; 4] {
-        std::array::from_fn(|axis| self.weight.dims[axis])
+        std::array::from_fn(|axis| self.kernel.weight.dims[axis])
     }
 
     /// Whether it is a fully connected layer: its way back is a product with the same matrix, of which no turned copy is needed.
     fn is_dense(&self) -> bool {
-        self.input_shape[2..] == [1, 1] && self.weight.dims[2..] == [1, 1]
+        self.input_shape[2..] == [1, 1] && self.kernel.weight.dims[2..] == [1, 1]
     }
 
     /// The padding with which a turned convolution has the input's size; `None` where the forward padding is wider than the kernel.
     fn turned_pads(&self) -> Option<[usize; 4]> {
-        let reach = [0, 1].map(|axis| self.dilations[axis] * (self.weight.dims[axis + 2] - 1));
+        let reach = [0, 1]
+            .map(|axis| self.movement.dilations[axis] * (self.kernel.weight.dims[axis + 2] - 1));
         let mut pads = [0; 4];
         for (index, pad) in pads.iter_mut().enumerate() {
-            *pad = reach[index % 2].checked_sub(self.pads[index])?;
+            *pad = reach[index % 2].checked_sub(self.movement.pads[index])?;
         }
         Some(pads)
     }
@@ -195,21 +169,17 @@ impl Linear for Convolution<'_> {
         part: WeightPart,
         bias: Option<f32>,
     ) -> String {
-        let weight = self.weight_part(emitter, part);
+        let weight = self.kernel.part(emitter, part);
         self.forward_with(emitter, x, &weight, bias, self.group)
     }
 
     fn forward_ones(&self, emitter: &mut Emitter, part: WeightPart, bias: Option<f32>) -> String {
-        let [_, _, height, width] = self.input_shape;
-        let ones = emitter.constant_with(&format!("ones:{height}x{width}"), || Tensor {
-            dims: vec![1, 1, height, width],
-            data: vec![1.0; height * width],
-        });
-        let name = format!("{}:{part:?}:summed", self.weight_name);
+        let ones = kernel::ones(emitter, self.input_shape);
+        let name = format!("{}:{part:?}:summed", self.kernel.name);
         let weight = emitter.constant_with(&name, || {
             let [outputs, inputs, h, w] = self.weight_dims();
             let mut data = vec![0.0; outputs * h * w];
-            for (index, &value) in self.weight.data.iter().enumerate() {
+            for (index, &value) in self.kernel.weight.data.iter().enumerate() {
                 data[index / (inputs * h * w) * (h * w) + index % (h * w)] += part.apply(value);
             }
             Tensor {
@@ -223,46 +193,33 @@ impl Linear for Convolution<'_> {
     fn backward(&self, emitter: &mut Emitter, s: &str, part: WeightPart) -> String {
         match self.turned_pads() {
             Some(pads)
-                if self.strides == [1, 1]
+                if self.movement.strides == [1, 1]
                     && self.input_shape[1] > FEW_CHANNELS
                     && !self.is_dense() =>
             {
                 let weight = self.turned_weight(emitter, part);
                 let attributes = [
-                    Attribute::Ints("dilations", &self.dilations.map(|v| v as i64)),
+                    Attribute::Ints("dilations", &self.movement.dilations.map(|v| v as i64)),
                     Attribute::Ints("pads", &pads.map(|v| v as i64)),
                     Attribute::Int("group", self.group as i64),
                 ];
                 emitter.op("Conv", &[s, &weight], &attributes)
             }
             _ => {
-                let weight = self.weight_part(emitter, part);
+                let weight = self.kernel.part(emitter, part);
                 // What the stride left over at the lower and right edge was read by no output.
                 let rest = [0, 1].map(|axis| {
-                    let extent = self.dilations[axis] * (self.weight.dims[axis + 2] - 1) + 1;
-                    let padded = self.input_shape[axis + 2] + self.pads[axis] + self.pads[axis + 2];
-                    ((padded - extent) % self.strides[axis]) as i64
+                    let extent =
+                        self.movement.dilations[axis] * (self.kernel.weight.dims[axis + 2] - 1) + 1;
+                    let padded = self.input_shape[axis + 2]
+                        + self.movement.pads[axis]
+                        + self.movement.pads[axis + 2];
+                    (padded - extent) % self.movement.strides[axis]
                 });
-                let attributes = [
-                    Attribute::Ints("strides", &self.strides.map(|v| v as i64)),
-                    Attribute::Ints("dilations", &self.dilations.map(|v| v as i64)),
-                    Attribute::Ints("pads", &self.pads.map(|v| v as i64)),
-                    Attribute::Ints("output_padding", &rest),
-                    Attribute::Int("group", self.group as i64),
-                ];
-                emitter.op("ConvTranspose", &[s, &weight], &attributes)
+                let inputs = [s, &weight];
+                let movement = &self.movement;
+                movement.emit(emitter, "ConvTranspose", &inputs, self.group, Some(rest))
             }
         }
     }
-}
-
-pub(super) fn sizes<const N: usize>(values: &[i64]) -> Result<[usize; N]> {
-    let sizes: Vec<usize> = values
-        .iter()
-        .map(|&v| u16::try_from(v).map(usize::from).context("impossible"))
-        .collect::<Result<_>>()?;
-    sizes
-        .try_into()
-        .ok()
-        .with_context(|| format!("{N} numbers were expected"))
 }

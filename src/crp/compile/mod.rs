@@ -14,6 +14,7 @@ mod convolution;
 mod derivative;
 mod form;
 mod interpolation;
+mod kernel;
 mod linear;
 mod max_pool;
 mod rescale;

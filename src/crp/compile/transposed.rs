@@ -2,24 +2,20 @@
 
 use anyhow::{Context, Result, ensure};
 
-use super::backward::sizes;
+use super::kernel::{self, Kernel, Movement, pair, sizes};
 use super::linear::Linear;
 use crate::crp::rules::WeightPart;
-use crate::onnx::{Attribute, Emitter, Graph, NodeExt, Tensor, proto::NodeProto};
+use crate::onnx::{Emitter, Graph, NodeExt, Tensor, proto::NodeProto};
 
 /// A two-dimensional transposed convolution as the graph has it.
 pub(super) struct TransposedConvolution<'a> {
     input: &'a str,
     output: &'a str,
-    weight_name: &'a str,
     /// `[inputs, outputs / groups, kernel height, kernel width]`
-    weight: Tensor,
+    kernel: Kernel<'a>,
     input_shape: [usize; 4],
     outputs: usize,
-    strides: [usize; 2],
-    dilations: [usize; 2],
-    /// Top, left, bottom, right.
-    pads: [usize; 4],
+    movement: Movement,
     output_padding: [usize; 2],
     group: usize,
 }
@@ -42,13 +38,9 @@ impl<'a> TransposedConvolution<'a> {
                 && node.ints("output_shape").is_none(),
             "auto_pad and output_shape are not supported for ConvTranspose: export with explicit pads"
         );
-        let pair = |name: &str, default: &'static [i64]| -> Result<[usize; 2]> {
-            let values = node.ints(name).unwrap_or(default);
-            sizes(values).with_context(|| format!("its {name} are {values:?}"))
-        };
-        let strides = pair("strides", &[1, 1])?;
-        let dilations = pair("dilations", &[1, 1])?;
-        let output_padding = pair("output_padding", &[0, 0])?;
+        let strides = pair(node, "strides", [1, 1])?;
+        let dilations = pair(node, "dilations", [1, 1])?;
+        let output_padding = pair(node, "output_padding", [0, 0])?;
         let pads = sizes(node.ints("pads").unwrap_or(&[0; 4])).context("its pads")?;
         let group = usize::try_from(node.int("group", 1)).context("its group is negative")?;
         let outputs = weight.dims[1] * group;
@@ -74,25 +66,19 @@ impl<'a> TransposedConvolution<'a> {
         Ok(Self {
             input,
             output,
-            weight_name,
-            weight,
+            kernel: Kernel {
+                name: weight_name,
+                weight,
+            },
             input_shape,
             outputs,
-            strides,
-            dilations,
-            pads,
+            movement: Movement {
+                strides,
+                dilations,
+                pads,
+            },
             output_padding,
             group,
-        })
-    }
-
-    fn weight_part(&self, emitter: &mut Emitter, part: WeightPart) -> String {
-        if part == WeightPart::WHOLE {
-            return self.weight_name.to_owned();
-        }
-        emitter.constant_with(&format!("{}:{part:?}", self.weight_name), || Tensor {
-            dims: self.weight.dims.clone(),
-            data: self.weight.data.iter().map(|&w| part.apply(w)).collect(),
         })
     }
 
@@ -105,25 +91,11 @@ impl<'a> TransposedConvolution<'a> {
         group: usize,
     ) -> String {
         let outputs = self.outputs;
-        let bias = bias.map(|value| {
-            let name = format!("bias:{outputs}x{value:e}");
-            emitter.constant_with(&name, || Tensor {
-                dims: vec![outputs],
-                data: vec![value; outputs],
-            })
-        });
+        let bias = bias.map(|value| kernel::bias(emitter, outputs, value));
         let inputs: Vec<&str> = [x, weight].into_iter().chain(bias.as_deref()).collect();
-        emitter.op(
-            "ConvTranspose",
-            &inputs,
-            &[
-                Attribute::Ints("strides", &self.strides.map(|v| v as i64)),
-                Attribute::Ints("dilations", &self.dilations.map(|v| v as i64)),
-                Attribute::Ints("pads", &self.pads.map(|v| v as i64)),
-                Attribute::Ints("output_padding", &self.output_padding.map(|v| v as i64)),
-                Attribute::Int("group", group as i64),
-            ],
-        )
+        let rest = Some(self.output_padding);
+        self.movement
+            .emit(emitter, "ConvTranspose", &inputs, group, rest)
     }
 }
 
@@ -143,30 +115,31 @@ impl Linear for TransposedConvolution<'_> {
         part: WeightPart,
         bias: Option<f32>,
     ) -> String {
-        let weight = self.weight_part(emitter, part);
+        let weight = self.kernel.part(emitter, part);
         self.forward_with(emitter, x, &weight, bias, self.group)
     }
 
     fn forward_ones(&self, emitter: &mut Emitter, part: WeightPart, bias: Option<f32>) -> String {
-        let [_, _, height, width] = self.input_shape;
-        let ones = emitter.constant_with(&format!("ones:{height}x{width}"), || Tensor {
-            dims: vec![1, 1, height, width],
-            data: vec![1.0; height * width],
-        });
+        let ones = kernel::ones(emitter, self.input_shape);
         // Summed over the inputs of each group, so that one channel of ones stands for all.
-        let name = format!("{}:{part:?}:summed", self.weight_name);
+        let name = format!("{}:{part:?}:summed", self.kernel.name);
         let weight = emitter.constant_with(&name, || {
-            let per_input = self.weight.data.len() / self.weight.dims[0];
-            let inputs_per_group = self.weight.dims[0] / self.group;
+            let per_input = self.kernel.weight.data.len() / self.kernel.weight.dims[0];
+            let inputs_per_group = self.kernel.weight.dims[0] / self.group;
             let mut data = vec![0.0; per_input * self.group];
-            for (input, kernels) in self.weight.data.chunks(per_input).enumerate() {
+            for (input, kernels) in self.kernel.weight.data.chunks(per_input).enumerate() {
                 let start = input / inputs_per_group * per_input;
                 for (sum, &w) in data[start..start + per_input].iter_mut().zip(kernels) {
                     *sum += part.apply(w);
                 }
             }
             Tensor {
-                dims: vec![1, self.outputs, self.weight.dims[2], self.weight.dims[3]],
+                dims: vec![
+                    1,
+                    self.outputs,
+                    self.kernel.weight.dims[2],
+                    self.kernel.weight.dims[3],
+                ],
                 data,
             }
         });
@@ -174,16 +147,8 @@ impl Linear for TransposedConvolution<'_> {
     }
 
     fn backward(&self, emitter: &mut Emitter, s: &str, part: WeightPart) -> String {
-        let weight = self.weight_part(emitter, part);
-        emitter.op(
-            "Conv",
-            &[s, &weight],
-            &[
-                Attribute::Ints("strides", &self.strides.map(|v| v as i64)),
-                Attribute::Ints("dilations", &self.dilations.map(|v| v as i64)),
-                Attribute::Ints("pads", &self.pads.map(|v| v as i64)),
-                Attribute::Int("group", self.group as i64),
-            ],
-        )
+        let weight = self.kernel.part(emitter, part);
+        self.movement
+            .emit(emitter, "Conv", &[s, &weight], self.group, None)
     }
 }
