@@ -77,7 +77,7 @@ def head_convolutions(network, output):
             found.append(node)
         elif node.op == "Concat":
             waiting.extend(node.inputs)
-        elif node.op in ("Reshape", "Transpose", "Identity"):
+        elif node.op in ("Reshape", "Transpose", "Identity", "Squeeze"):
             waiting.append(node.inputs[0])
         else:
             raise ValueError(f"{node.name}: {node.op} stands between the output {output} and its convolutions")
