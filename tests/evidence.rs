@@ -9,7 +9,7 @@ use std::time::Duration;
 use image::{Rgb, RgbImage};
 use ssdcrp::evidence::{Limits, Pictures, Records, Store, Told};
 use ssdcrp::heatmap::ColourMap;
-use ssdcrp::overlay::Scene;
+use ssdcrp::overlay::{Scene, Side};
 
 const FOLDER: &str = "SSDCRP_TEST_EVIDENCE";
 const KILLS: u64 = 50;
@@ -47,6 +47,7 @@ fn pictures(seed: u64) -> Pictures {
         caption: Some("killed"),
         note: None,
         tiles: &[],
+        tiles_side: Side::default(),
     };
     Pictures::new(frame, &scene).unwrap()
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use image::RgbImage;
 use ndarray::Array2;
 use ssdcrp::heatmap::{ColourMap, Heatmap, Scale};
-use ssdcrp::overlay::{self, BoxMark, Scene};
+use ssdcrp::overlay::{self, BoxMark, Scene, Side};
 use ssdcrp::ssd::Detection;
 
 use super::seen::Seen;
@@ -38,6 +38,7 @@ pub fn draw(
         pixel_aspect: 1.0,
         heatmap: Some(&heatmap),
         tiles: &[],
+        tiles_side: Side::default(),
         colours,
         opacity: 1.0,
         boxes: &boxes,

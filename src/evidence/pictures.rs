@@ -82,6 +82,7 @@ mod tests {
 
     use super::*;
     use crate::heatmap::{ColourMap, Heatmap, Scale};
+    use crate::overlay::Side;
 
     #[test]
     fn the_frame_stays_as_it_was_and_the_heatmap_is_alone() {
@@ -100,6 +101,7 @@ mod tests {
             caption: None,
             note: None,
             tiles: &[],
+            tiles_side: Side::default(),
         };
         let pictures = Pictures::new(frame.clone(), &scene).unwrap();
         let read = |png: &[u8]| image::load_from_memory(png).unwrap();

@@ -11,17 +11,16 @@ const LINES: usize = 2;
 /// The legend's type beside that of the caption.
 const LEGEND_SIZE: f32 = 0.82;
 
-/// Draws the caption left of `right`, with a legend of `colours` where there are any. Returns the plate's place, or None where there
-/// is no text, or no room for it in the frame.
+/// Draws the caption in the part `frame` of the canvas, with a legend of `colours` where there are any. Returns the plate's place, or
+/// None where there is no text, or no room for it.
 pub(super) fn draw(
     canvas: &mut Canvas,
     style: &Style,
     caption: &str,
     colours: Option<ColourMap>,
-    right: i64,
+    frame: Area,
 ) -> Option<Area> {
-    let frame = canvas.area();
-    let room = right - 2 * style.margin - 2 * style.padding;
+    let room = frame.x1 - frame.x0 - 2 * style.margin - 2 * style.padding;
     let caption = text::wrap(caption, style.type_size, room as f32, LINES);
     let line_height = caption.first()?.height.ceil() as i64;
     let legend = colours.and_then(|colours| Legend::new(style, colours, room));
@@ -124,7 +123,8 @@ mod tests {
     ) -> (Canvas, Option<Area>) {
         let mut canvas = Canvas::new(width, height);
         let style = Style::for_frame(width, height);
-        let plate = draw(&mut canvas, &style, caption, colours, width.into());
+        let frame = canvas.area();
+        let plate = draw(&mut canvas, &style, caption, colours, frame);
         (canvas, plate)
     }
 

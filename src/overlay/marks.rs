@@ -40,7 +40,7 @@ pub(super) fn draw_label(
     } else {
         (style.bar, style.line)
     };
-    let room = frame.x1 - bar - 2 * style.padding;
+    let room = frame.x1 - frame.x0 - bar - 2 * style.padding;
     let line = text::lay_out(&mark.label, style.type_size, room as f32);
     if line.is_empty() {
         return None;

@@ -15,7 +15,7 @@ mod tile;
 
 pub use canvas::{Area, Canvas, Ink, LUMA, washed};
 pub use style::class_colour;
-pub use tile::Tile;
+pub use tile::{Side, Tile};
 
 use crate::heatmap::{ColourMap, Heatmap};
 use style::Style;
@@ -49,8 +49,10 @@ pub struct Scene<'a> {
     pub pixel_aspect: f64,
     /// Stretched over the whole frame.
     pub heatmap: Option<&'a Heatmap>,
-    /// Close-ups of what is explained, along the right edge.
+    /// Close-ups of what is explained.
     pub tiles: &'a [Tile<'a>],
+    /// Where they are.
+    pub tiles_side: Side,
     /// The heatmaps'.
     pub colours: ColourMap,
     /// Of the heatmaps, 0..1.
@@ -116,33 +118,36 @@ fn render_square(scene: &Scene) -> Canvas {
     let tiles = tile::draw(
         &mut canvas,
         &style,
-        scene.tiles,
+        (scene.tiles, scene.tiles_side),
         scene.colours,
         scene.opacity,
     );
     taken.extend(tiles);
+    let frame = canvas.area();
+    let beside_tiles = match (tiles, scene.tiles_side) {
+        (None, _) => frame,
+        (Some(Area { x1: x0, .. }), Side::Left) => Area { x0, ..frame },
+        (Some(Area { x0: x1, .. }), Side::Right) => Area { x1, ..frame },
+    };
     let legible = scene.width >= LEGIBLE.0 && scene.height >= LEGIBLE.1;
     if let Some(caption) = scene.caption.filter(|_| legible) {
         let heat = scene.heatmap.is_some() || !scene.tiles.is_empty();
-        let right = tiles.map_or(i64::from(scene.width), |tiles| tiles.x0);
         taken.extend(caption::draw(
             &mut canvas,
             &style,
             caption,
             heat.then_some(scene.colours),
-            right,
+            beside_tiles,
         ));
     }
     if let Some(note) = scene.note.filter(|_| legible) {
-        taken.extend(note::draw(&mut canvas, &style, note));
+        taken.extend(note::draw(&mut canvas, &style, note, beside_tiles));
     }
     if scene.draw_labels && legible {
         for (area, mark) in boxes {
-            let frame = canvas.area();
             // What a tile hides has its label in the tile.
-            let beside = tiles.filter(|tiles| area.y0 < tiles.y1);
-            let x1 = beside.map_or(frame.x1, |tiles| tiles.x0);
-            let room = Area { x1, ..frame };
+            let is_beside = tiles.is_some_and(|tiles| area.y0 < tiles.y1);
+            let room = if is_beside { beside_tiles } else { frame };
             let plate = marks::draw_label(&mut canvas, &style, area, mark, room, &taken);
             taken.extend(plate);
         }
@@ -189,6 +194,7 @@ mod tests {
             pixel_aspect: 1.0,
             heatmap: None,
             tiles: &[],
+            tiles_side: Side::default(),
             colours: ColourMap::default(),
             opacity: 1.0,
             boxes,
@@ -335,6 +341,7 @@ mod tests {
         let tiled = |count: usize, boxes: &[BoxMark]| {
             render(&Scene {
                 tiles: &vec![tile; count],
+                tiles_side: Side::Right,
                 draw_boxes: false,
                 caption: Some("a caption that is longer than there is room for beside tiles"),
                 ..scene(320, 240, boxes)

@@ -4,10 +4,9 @@ use super::canvas::{Area, Canvas};
 use super::style::{self, Style};
 use super::text;
 
-/// Draws the note. Returns the plate's place, or None where there is no text, or no room for it in the frame.
-pub(super) fn draw(canvas: &mut Canvas, style: &Style, note: &str) -> Option<Area> {
-    let frame = canvas.area();
-    let room = frame.x1 - 2 * style.margin - 2 * style.padding;
+/// Draws the note in the part `frame` of the canvas. Returns the plate's place, or None where there is no text, or no room for it.
+pub(super) fn draw(canvas: &mut Canvas, style: &Style, note: &str, frame: Area) -> Option<Area> {
+    let room = frame.x1 - frame.x0 - 2 * style.margin - 2 * style.padding;
     let line = text::lay_out(note, style.type_size, room as f32);
     if line.is_empty() {
         return None;
@@ -36,7 +35,8 @@ mod tests {
     fn the_plate_is_at_the_top_left_and_holds_everything() {
         let mut canvas = Canvas::new(320, 240);
         let style = Style::for_frame(320, 240);
-        let plate = draw(&mut canvas, &style, "seen 0.1 s ago").unwrap();
+        let frame = canvas.area();
+        let plate = draw(&mut canvas, &style, "seen 0.1 s ago", frame).unwrap();
         assert_eq!((plate.x0, plate.y0), (style.margin, style.margin));
         for y in 0..240 {
             for x in 0..320 {
@@ -52,7 +52,9 @@ mod tests {
         for (width, height) in [(0, 0), (320, 12), (9, 240)] {
             let mut canvas = Canvas::new(width, height);
             let style = Style::for_frame(width, height);
-            assert_eq!(draw(&mut canvas, &style, "seen"), None, "{width}x{height}");
+            let frame = canvas.area();
+            let plate = draw(&mut canvas, &style, "seen", frame);
+            assert_eq!(plate, None, "{width}x{height}");
         }
     }
 }

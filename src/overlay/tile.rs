@@ -1,7 +1,7 @@
-//! Tiles: close-ups of what was explained, each with its heatmap alone on it, in columns along the frame's right edge.
+//! Tiles: close-ups of what was explained, each with its heatmap alone on it, in columns along one side of the frame.
 //!
 //! In: pictures and maps of the network's size, and which part of each is shown. Out: opaque pixels on the canvas, and the area
-//! that they take, which other marks stay out of.
+//! that they take, which other marks stay out of; and, for whoever shows one frame after another, the side on which they hide less.
 
 use image::RgbImage;
 
@@ -9,7 +9,48 @@ use super::canvas::{Area, Canvas, Ink, draw_over, washed};
 use super::heat::Table;
 use super::style::{self, Style};
 use super::text;
+use super::{BoxMark, whole_pixels};
 use crate::heatmap::{ColourMap, Heatmap};
+
+/// An edge of the frame along which tiles are laid out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Side {
+    /// The left one.
+    Left,
+    /// The right one.
+    #[default]
+    Right,
+}
+
+impl Side {
+    /// The side on which `count` tiles hide less of `boxes` (x0, y0, x1, y1 in pixels) in a frame of this size. So that they
+    /// do not jump to and fro it is `self` unless they would hide less than half as much on the other one.
+    #[must_use]
+    pub fn clearer(self, count: usize, boxes: &[BoxMark], width: u32, height: u32) -> Self {
+        let margin = Style::for_frame(width, height).margin;
+        let frame = Canvas::new(width, height).area();
+        let boxes: Vec<Area> = (boxes.iter())
+            .filter_map(|mark| whole_pixels(mark.rect))
+            .collect();
+        let hidden = |side: Self| -> i64 {
+            let places = places(count, margin, frame, side);
+            let overlaps = places.iter().flat_map(|place| {
+                let boxes = boxes.iter();
+                boxes.map(|area| place.intersection(*area).size())
+            });
+            overlaps.sum()
+        };
+        let other = match self {
+            Self::Left => Self::Right,
+            Self::Right => Self::Left,
+        };
+        if 2 * hidden(other) < hidden(self) {
+            other
+        } else {
+            self
+        }
+    }
+}
 
 /// A close-up.
 #[derive(Clone, Copy, Debug)]
@@ -32,16 +73,20 @@ const ROWS: usize = 4;
 /// How much of a tile's side the box takes at most; the rest is what lies around it.
 const BOX: f32 = 0.7;
 
-/// Draws the tiles, the first at the top right. Returns the area that they take together; None where there are none.
+/// Lines that a label may take, and which share of the tile.
+const LINES: i64 = 3;
+const FOOT: f64 = 0.6;
+
+/// Draws the tiles along `side`, the first at its top. Returns the area that they take together; None where there are none.
 pub(super) fn draw(
     canvas: &mut Canvas,
     style: &Style,
-    tiles: &[Tile],
+    (tiles, side): (&[Tile], Side),
     colours: ColourMap,
     opacity: f32,
 ) -> Option<Area> {
     let frame = canvas.area();
-    let places = places(tiles.len(), style.margin, frame);
+    let places = places(tiles.len(), style.margin, frame, side);
     let table = Table::new(colours, opacity);
     for (tile, &place) in tiles.iter().zip(&places) {
         picture(canvas, tile, place, &table);
@@ -58,9 +103,9 @@ pub(super) fn draw(
     })
 }
 
-/// Where `count` tiles of the frame's shape lie: from the top right downwards, then in the next column to the left. The more there
+/// Where `count` tiles of the frame's shape lie: from the top downwards, then in the next column further in. The more there
 /// are, the smaller they become, so that they take a third of the frame at most.
-fn places(count: usize, margin: i64, frame: Area) -> Vec<Area> {
+fn places(count: usize, margin: i64, frame: Area, side: Side) -> Vec<Area> {
     let rows = ROWS.max((4.0 * count as f64).sqrt().ceil() as usize) as i64;
     let across = (frame.x1 - frame.x0 - margin) / rows;
     let down = (frame.y1 - frame.y0 - margin) / rows;
@@ -68,14 +113,17 @@ fn places(count: usize, margin: i64, frame: Area) -> Vec<Area> {
     (0..count as i64)
         .map(|index| {
             let (column, row) = (index / rows, index % rows);
-            let (x1, y0) = (
-                frame.x1 - margin / 2 - column * across,
-                frame.y0 + margin / 2 + row * down,
-            );
+            let in_from_edge = margin / 2 + column * across;
+            let width = across - gap;
+            let x0 = match side {
+                Side::Left => frame.x0 + in_from_edge,
+                Side::Right => frame.x1 - in_from_edge - width,
+            };
+            let y0 = frame.y0 + margin / 2 + row * down;
             Area {
-                x0: x1 - across + gap,
+                x0,
                 y0: y0 + gap / 2,
-                x1,
+                x1: x0 + width,
                 y1: y0 + down - gap / 2,
             }
         })
@@ -171,22 +219,30 @@ fn heat(heatmap: &Heatmap, row: Tap, column: Tap) -> f32 {
     row.between(line(row.low), line(row.high))
 }
 
-/// The label at the tile's foot, on a plate in the box's colour, cut where it is too long.
+/// The label at the tile's foot, on a plate in the box's colour, in as many lines as there is room for, and cut where it is longer.
 fn foot(canvas: &mut Canvas, style: &Style, tile: &Tile, place: Area) {
-    let room = place.x1 - place.x0 - 2 * style.padding;
-    let line = text::lay_out(tile.label, style.type_size, room as f32);
-    let height = line.height.ceil() as i64 + 2 * style.edge;
-    if line.is_empty() || height > (place.y1 - place.y0) / 2 {
+    let (width, height) = (place.x1 - place.x0, place.y1 - place.y0);
+    let room = (width - 2 * style.padding) as f32;
+    let line_height = text::lay_out("", style.type_size, room).height.ceil() as i64;
+    let most = (height as f64 * FOOT) as i64 - 2 * style.edge;
+    let lines = (most / line_height).min(LINES);
+    if lines < 1 {
         return;
     }
+    let lines = text::wrap(tile.label, style.type_size, room, lines as usize);
+    let widest = lines.iter().map(|line| line.width.ceil() as i64).max();
+    let Some(widest) = widest else { return };
     let plate = Area {
-        y0: place.y1 - height,
-        x1: place.x0 + line.width.ceil() as i64 + 2 * style.padding,
+        y0: place.y1 - line_height * lines.len() as i64 - 2 * style.edge,
+        x1: place.x0 + widest + 2 * style.padding,
         ..place
     };
     canvas.fill(plate, Ink::new(tile.colour, 255));
-    let (x, y) = (plate.x0 + style.padding, plate.y0 + style.edge);
-    line.draw(canvas, x, y, style::text_on(tile.colour));
+    let x = plate.x0 + style.padding;
+    for (line, index) in lines.iter().zip(0..) {
+        let y = plate.y0 + style.edge + index * line_height;
+        line.draw(canvas, x, y, style::text_on(tile.colour));
+    }
 }
 
 #[cfg(test)]
@@ -203,12 +259,20 @@ mod tests {
     };
 
     #[test]
-    fn tiles_lie_at_the_right_apart_from_each_other_and_take_a_third_at_most() {
+    fn tiles_lie_at_one_side_apart_from_each_other_and_take_a_third_at_most() {
         for count in [0, 1, 4, 5, 8, 9, 40, 100] {
-            let places = places(count, 8, FRAME);
+            let places = places(count, 8, FRAME, Side::Right);
             assert_eq!(places.len(), count);
             let left = places.iter().map(|place| place.x0).min().unwrap_or(640);
             assert!(3 * left >= 2 * 640, "{count}: from {left} on");
+            let mirrored: Vec<Area> = (super::places(count, 8, FRAME, Side::Left).iter())
+                .map(|place| Area {
+                    x0: 640 - place.x1,
+                    x1: 640 - place.x0,
+                    ..*place
+                })
+                .collect();
+            assert_eq!(mirrored, places);
             for (index, place) in places.iter().enumerate() {
                 assert_eq!(place.intersection(FRAME), *place);
                 for other in &places[..index] {
@@ -224,10 +288,61 @@ mod tests {
                     x1: 3,
                     y1: 2,
                     ..FRAME
-                }
+                },
+                Side::Right
             )
             .is_empty()
         );
+    }
+
+    #[test]
+    fn the_clearer_side_is_taken_where_it_is_much_clearer() {
+        let at = |x: f32, width: f32| BoxMark {
+            rect: [x, 40.0, x + width, 140.0],
+            label: String::new(),
+            colour: [0; 3],
+            explained: false,
+        };
+        let (left, right) = (at(20.0, 80.0), at(540.0, 80.0));
+        let clearer = |side: Side, boxes: &[BoxMark]| side.clearer(2, boxes, 640, 480);
+        for side in [Side::Left, Side::Right] {
+            assert_eq!(clearer(side, &[]), side);
+            assert_eq!(clearer(side, &[left.clone(), right.clone()]), side);
+            assert_eq!(clearer(side, std::slice::from_ref(&left)), Side::Right);
+            assert_eq!(clearer(side, std::slice::from_ref(&right)), Side::Left);
+        }
+        // A third less is no reason to jump.
+        let boxes = [at(20.0, 60.0), right];
+        assert_eq!(clearer(Side::Right, &boxes), Side::Right);
+    }
+
+    #[test]
+    fn a_long_label_takes_several_lines() {
+        let picture = RgbImage::from_pixel(30, 30, image::Rgb([90; 3]));
+        let heatmap = Heatmap::normalise(Array2::zeros((30, 30)).view(), Scale::default());
+        let rows = |label: &str, width: u32, height: u32| {
+            let tile = Tile {
+                picture: &picture,
+                heatmap: &heatmap,
+                rect: [0.2, 0.2, 0.4, 0.4],
+                label,
+                colour: [255, 200, 0],
+            };
+            let mut canvas = Canvas::new(width, height);
+            let style = Style::for_frame(width, height);
+            let colours = ColourMap::default();
+            let taken = draw(&mut canvas, &style, (&[tile], Side::Right), colours, 1.0).unwrap();
+            let x = taken.x0 + style.line + 2 * style.edge + 1;
+            let plate = |y: &i64| canvas.pixel(x as u32, *y as u32).unwrap()[..3] == [255, 200, 0];
+            let inside = taken.grown(-style.line - 2 * style.edge);
+            (inside.y0..inside.y1).filter(plate).count()
+        };
+        let (short, long) = (
+            rows("1 dog 0.89", 320, 240),
+            rows("1 person 0.89: not expected", 320, 240),
+        );
+        assert!(short > 5 && long > 2 * short - 4, "{short}, {long}");
+        assert!(rows("1 person 0.89: not expected", 160, 120) > 5);
     }
 
     #[test]
@@ -269,7 +384,8 @@ mod tests {
         };
         let style = Style::for_frame(width, height);
         let colours = ColourMap::RedBlue;
-        let taken = draw(&mut canvas, &style, &[tile], colours, 1.0).unwrap();
+        let tiles = (&[tile][..], Side::Right);
+        let taken = draw(&mut canvas, &style, tiles, colours, 1.0).unwrap();
         for y in 0..height {
             for x in 0..width {
                 let inside = (taken.x0..taken.x1).contains(&i64::from(x))
@@ -285,7 +401,8 @@ mod tests {
         let (hot, cold) = (at(taken.x0 + quarter), at(taken.x1 - quarter));
         assert!(hot[0] > 180 && hot[1] < 110, "{hot:?}");
         assert_eq!(cold, [0, 200, 0, 255]);
-        assert_eq!(draw(&mut canvas, &style, &[], colours, 1.0), None);
+        let none = (&[][..], Side::Left);
+        assert_eq!(draw(&mut canvas, &style, none, colours, 1.0), None);
     }
 
     #[test]
@@ -303,7 +420,11 @@ mod tests {
             for (width, height) in [(0, 0), (1, 1), (33, 17), (300, 200)] {
                 let style = Style::for_frame(width, height);
                 let mut canvas = Canvas::new(width, height);
-                draw(&mut canvas, &style, &[tile; 9], ColourMap::default(), 1.0);
+                for side in [Side::Left, Side::Right] {
+                    let tiles = (&[tile; 9][..], side);
+                    draw(&mut canvas, &style, tiles, ColourMap::default(), 1.0);
+                    assert_eq!(side.clearer(9, &[], width, height), side);
+                }
             }
         }
     }

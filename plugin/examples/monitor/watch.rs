@@ -19,7 +19,7 @@ use ssdcrp::crp::{Composite, Explainer, Target};
 use ssdcrp::evidence::{Limits, Pictures, Store};
 use ssdcrp::heatmap::{ColourMap, Heatmap, Scale};
 use ssdcrp::monitor::{Event, Monitor, Settings};
-use ssdcrp::overlay::{BoxMark, Scene, class_colour, render};
+use ssdcrp::overlay::{BoxMark, Scene, Side, class_colour, render};
 use ssdcrp::ssd::{Detection, Detector, Forward, Model, Thresholds, preprocess};
 use ssdcrp::tracking::Tracker;
 use ssdcrp::worker::Worker;
@@ -348,6 +348,7 @@ fn scene<'a>(frame: &RgbImage, heatmap: Option<&'a Heatmap>, boxes: &'a [BoxMark
         caption: None,
         note: None,
         tiles: &[],
+        tiles_side: Side::default(),
     }
 }
 

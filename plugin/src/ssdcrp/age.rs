@@ -7,7 +7,7 @@ use anyhow::Result;
 use gst::ClockTime;
 
 use ::ssdcrp::heatmap::ColourMap;
-use ::ssdcrp::overlay::{Canvas, Scene, render};
+use ::ssdcrp::overlay::{Canvas, Scene, Side, render};
 
 use super::delivery::Overlay;
 use super::negotiation::Surface;
@@ -52,6 +52,7 @@ fn note(text: &str, surface: &Surface) -> Canvas {
         pixel_aspect: f64::from(info.par().numer()) / f64::from(info.par().denom()),
         heatmap: None,
         tiles: &[],
+        tiles_side: Side::default(),
         colours: ColourMap::default(),
         opacity: 0.0,
         boxes: &[],

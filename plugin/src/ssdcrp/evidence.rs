@@ -12,7 +12,7 @@ use image::RgbImage;
 
 use ::ssdcrp::evidence::{Pictures, Store};
 use ::ssdcrp::heatmap::{ColourMap, Heatmap, Scale};
-use ::ssdcrp::overlay::Scene;
+use ::ssdcrp::overlay::{Scene, Side};
 use ::ssdcrp::ssd::Manifest;
 use ::ssdcrp::worker::Worker;
 
@@ -102,6 +102,7 @@ impl Exhibit {
             caption: answer.map(|answer| answer.words.as_str()),
             note: None,
             tiles: &[],
+            tiles_side: Side::default(),
         };
         Pictures::new(rgb(&self.frame, info)?, &scene)
     }

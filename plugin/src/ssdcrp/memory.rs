@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ::ssdcrp::anchor::{Anchored, gathered};
 use ::ssdcrp::heatmap::{Heatmap, Scale};
-use ::ssdcrp::overlay::{BoxMark, Scene, Tile, class_colour, render};
+use ::ssdcrp::overlay::{BoxMark, Scene, Side, Tile, class_colour, render};
 use ::ssdcrp::ssd::nms::intersection_over_union;
 use ::ssdcrp::ssd::{Detection, Manifest};
 use anyhow::{Context, Result};
@@ -78,6 +78,8 @@ pub struct Memory {
     round: Option<Round>,
     /// The last events, oldest first.
     alerts: Vec<Alert>,
+    /// Where the last tiles were.
+    tiles_side: Side,
     outcomes: u64,
 }
 
@@ -180,13 +182,16 @@ impl Memory {
             })
             .collect();
         let remarks = self.remarks(sight);
-        let overlay =
-            draw(sight, &explained, &remarks, manifest).context("cannot draw the results")?;
+        let mut tiles_side = self.tiles_side;
+        let overlay = draw(sight, &explained, &remarks, &mut tiles_side, manifest)
+            .context("cannot draw the results")?;
+        let explained = explained.first().map(|(_, answer)| answer.stamp);
+        self.tiles_side = tiles_side;
         Ok(Outcome {
             number: self.outcomes,
             stamp: sight.stamp,
             stretch: sight.stretch,
-            explained: explained.first().map(|(_, answer)| answer.stamp),
+            explained,
             output: sight.settings.output,
             regions,
             objects,
@@ -232,6 +237,7 @@ fn draw(
     sight: &Sight,
     explained: &[Explained],
     remarks: &[(usize, &str)],
+    tiles_side: &mut Side,
     manifest: &Manifest,
 ) -> Result<Option<Overlay>> {
     let settings = &sight.settings;
@@ -257,13 +263,21 @@ fn draw(
     let (width, height) = sight.size();
     let is_explained = |index| explained.iter().any(|(explained, _)| *explained == index);
     let mut boxes = box_marks(sight, &is_explained, remarks, manifest);
-    for (index, mark) in boxes.iter_mut().enumerate() {
-        if let Some(number) = numbered(index, &in_tiles) {
-            mark.label.insert_str(0, &number);
+    *tiles_side = tiles_side.clearer(in_tiles.len(), &boxes, width, height);
+    for (number, (index, _)) in (1..).zip(&in_tiles) {
+        if let Some(mark) = boxes.get_mut(*index) {
+            mark.label.insert_str(0, &format!("{number} "));
         }
     }
     // Without a heatmap there is nothing that the words would be about.
-    let caption = (hot && draw_labels).then(|| words(explained));
+    let caption = (hot && draw_labels).then(|| match in_tiles.len() {
+        0 => words(
+            explained
+                .iter()
+                .map(|(_, answer)| (None, &answer.words[..])),
+        ),
+        _ => words((in_tiles.iter().zip(1..)).map(|((_, answer), n)| (Some(n), &answer.words[..]))),
+    });
     let maps: Vec<Heatmap> = (in_tiles.iter())
         .map(|(_, answer)| Heatmap::normalise(answer.map.view(), Scale::Fixed(1.0)))
         .collect();
@@ -285,6 +299,7 @@ fn draw(
         pixel_aspect: f64::from(info.par().numer()) / f64::from(info.par().denom()),
         heatmap: heatmap.as_ref(),
         tiles: &tiles,
+        tiles_side: *tiles_side,
         colours: settings.colour_map.on(info),
         opacity: settings.opacity,
         boxes: &boxes,
@@ -294,14 +309,6 @@ fn draw(
         note: None,
     };
     Overlay::new(&render(&scene), &sight.surface)
-}
-
-/// "2 ": which tile belongs to a detection.
-fn numbered(index: usize, tiles: &[Explained]) -> Option<String> {
-    let place = tiles
-        .iter()
-        .position(|(explained, _)| *explained == index)?;
-    Some(format!("{} ", place + 1))
 }
 
 /// The boxes of all detections with their labels, and beside them what events say of them.
@@ -377,23 +384,53 @@ fn heatmap(sight: &Sight, explained: &[Explained]) -> Option<Heatmap> {
     ))
 }
 
-/// What the explanations say in words, each thing once: "dog, car rather than the other classes; box wider".
-fn words(explained: &[Explained]) -> String {
+/// What explanations say in words, each thing once, after the numbers of the tiles that say it: "dog, car rather than the other
+/// classes; box wider", or "1+3 dog, 2 car rather than the other classes".
+fn words<'a>(explained: impl Iterator<Item = (Option<usize>, &'a str)>) -> String {
     const RATHER: &str = " rather than ";
+    type Said<'a> = (Vec<String>, &'a str);
     // What is said of the same rival is said in one go.
-    let mut said: Vec<(Vec<&str>, &str)> = Vec::new();
-    for (_, answer) in explained {
-        let words = answer.words.as_str();
+    let mut said: Vec<(Vec<Said>, &str)> = Vec::new();
+    for (number, words) in explained {
+        let number = number.map(|number| number.to_string());
         let (one, rival) = words.split_once(RATHER).unwrap_or((words, ""));
-        match said.iter_mut().find(|(_, other)| *other == rival) {
-            Some((ones, _)) if ones.contains(&one) => {}
-            Some((ones, _)) => ones.push(one),
-            None => said.push((vec![one], rival)),
+        let place = said.iter().position(|(_, other)| *other == rival);
+        let place = place.unwrap_or_else(|| {
+            said.push((vec![], rival));
+            said.len() - 1
+        });
+        let ones = &mut said[place].0;
+        match ones.iter_mut().find(|(_, other)| *other == one) {
+            Some((numbers, _)) => numbers.extend(number),
+            None => ones.push((number.into_iter().collect(), one)),
         }
     }
     let said = said.iter().map(|(ones, rival)| {
         let rather = if rival.is_empty() { "" } else { RATHER };
-        format!("{}{rather}{rival}", ones.join(", "))
+        let ones = ones.iter().map(|(numbers, one)| {
+            let gap = if numbers.is_empty() { "" } else { " " };
+            format!("{}{gap}{one}", numbers.join("+"))
+        });
+        format!("{}{rather}{rival}", ones.collect::<Vec<_>>().join(", "))
     });
     said.collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_thing_is_said_once() {
+        let said = [
+            "dog rather than cat",
+            "box wider",
+            "car rather than cat",
+            "dog rather than cat",
+        ];
+        let plain = words(said.iter().map(|words| (None, *words)));
+        assert_eq!(plain, "dog, car rather than cat; box wider");
+        let numbered = words(said.iter().zip(1..).map(|(words, n)| (Some(n), *words)));
+        assert_eq!(numbered, "1+4 dog, 3 car rather than cat; 2 box wider");
+    }
 }

@@ -107,7 +107,7 @@ pub enum HeatmapLayout {
     Together = 0,
     /// Beside it.
     #[enum_value(
-        name = "In tiles along the right edge, each with a close-up of its object as it was explained",
+        name = "In tiles along one side, each with a close-up of its object as it was explained",
         nick = "tiles"
     )]
     Tiles = 1,

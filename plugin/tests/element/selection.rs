@@ -114,12 +114,12 @@ fn tiles_show_each_explanation_apart_and_leave_the_rest_of_the_picture_alone() {
     };
     let one = drawn(&[&lines[..], &[("max-explanations", "1")]].concat());
     let three = drawn(&[&lines[..], &[("max-explanations", "3")]].concat());
-    // A tile takes less than a quarter of either side.
-    for change in [&one, &three] {
-        assert_eq!(changed(change, 0..576), 0);
-    }
-    let (one, three) = (changed(&one, 576..768), changed(&three, 576..768));
-    assert!(one > 15_000 && three > 2 * one, "{one} {three}");
+    // A tile takes less than a quarter of either side. One at the upper right would hide the car, at the upper left it hides
+    // nothing; three would hide the bicycle there.
+    let thirds = |change| [0..192, 192..576, 576..768].map(|columns| changed(change, columns));
+    let (one, three) = (thirds(&one), thirds(&three));
+    assert!(one[0] > 15_000 && one[1..] == [0, 0], "{one:?}");
+    assert!(three[2] > 2 * one[0] && three[..2] == [0, 0], "{three:?}");
     let off = drawn(&[&lines[..], &[("draw-heatmap", "false")]].concat());
     assert_eq!(changed(&off, 0..768), 0);
 }
