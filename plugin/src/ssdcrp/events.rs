@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Error, Result, ensure};
 
 use ::ssdcrp::crp::Contrast;
 use ::ssdcrp::evidence::Limits;
@@ -29,6 +29,10 @@ impl Kinds {
         let all = Kind::ALL.into_iter().zip(self.0);
         all.into_iter().any(|(one, on)| on && one == kind)
     }
+
+    pub fn are_only_unexpected_class(self) -> bool {
+        self == Self(Kind::ALL.map(|kind| kind == Kind::UnexpectedClass))
+    }
 }
 
 impl FromStr for Kinds {
@@ -41,9 +45,15 @@ impl FromStr for Kinds {
             _ => {}
         }
         let named = text.split(',').map(|name| {
-            let kind: Result<Kind> = name.trim().parse();
-            kind.context("none, all, or names with commas between are expected")
+            let name = name.trim();
+            ensure!(
+                !["none", "all"].contains(&name),
+                "'{name}' stands alone, without other names"
+            );
+            name.parse::<Kind>()
         });
+        let named =
+            named.map(|kind| kind.context("none, all, or names with commas between are expected"));
         let named: Vec<Kind> = named.collect::<Result<_>>()?;
         Ok(Self(Kind::ALL.map(|kind| named.contains(&kind))))
     }
@@ -191,6 +201,7 @@ mod tests {
         for text in ["", "jitter", "all,merge", "merge,"] {
             let error = format!("{:#}", text.parse::<Kinds>().unwrap_err());
             assert!(error.starts_with("none, all, or names"), "{error}");
+            assert_eq!(error.contains("stands alone"), text == "all,merge");
         }
     }
 

@@ -166,6 +166,9 @@ impl BaseTransformImpl for SsdCrp {
         }
         .map_err(|error| failure::loading(&error))?;
         explaining::check(&settings, &model).map_err(|error| failure::setting(&error))?;
+        for gap in settings.gaps() {
+            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{gap}"));
+        }
         let journal = (settings
             .results_location
             .as_deref()

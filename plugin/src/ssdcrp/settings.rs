@@ -130,8 +130,28 @@ impl Settings {
         ]
     }
 
-    /// The settings that decide whether something can be selected.
-    pub fn selection(&self) -> [String; 2] {
+    /// What is asked for and cannot come about with the other properties as they are.
+    pub fn gaps(&self) -> impl Iterator<Item = &'static str> {
+        let events = &self.events;
+        let kept = events.location.is_some() && !events.are_wanted();
+        let unexpected = events.kinds.value().are_only_unexpected_class();
+        let nothing_expected = *self.expected_classes.value() == ClassNames::default();
+        let gaps = [
+            (
+                kept,
+                "property 'events-location': there is no evidence to keep while the property events is none: set it to all, or to the kinds that are wanted",
+            ),
+            (
+                unexpected && nothing_expected,
+                "property 'events': no class is unexpected while the property expected-classes names none: name the classes that may be there",
+            ),
+        ];
+        gaps.into_iter()
+            .filter_map(|(is_one, words)| is_one.then_some(words))
+    }
+
+    /// The settings that decide which objects are selected.
+    fn selection(&self) -> [String; 2] {
         [
             self.select_label.value().to_string(),
             self.expected_classes.value().to_string(),

@@ -97,7 +97,7 @@ pub struct Seen {
     pub question: Option<Question>,
     /// What the frame's events ask; `None` where it has none.
     pub urgent: Option<Question>,
-    /// Why nothing can be selected, the first time that the settings of this moment lead to that.
+    /// Why nothing can be selected, once for each reason.
     pub warning: Option<anyhow::Error>,
 }
 
@@ -114,8 +114,8 @@ pub struct Sights {
     /// The objects that were chosen last, and what for.
     chosen: Option<(Asked, Vec<u64>)>,
     explained: Pace<Asked>,
-    /// Settings that nothing could be selected with.
-    warned: HashSet<[String; 2]>,
+    /// Why nothing could be selected, as far as that was told.
+    warned: HashSet<String>,
 }
 
 impl Sights {
@@ -192,7 +192,7 @@ impl Sights {
                 (selection.of(&detections, kept, size), None)
             }
             (None, Err(error)) => {
-                let first = self.warned.insert(job.settings.selection());
+                let first = self.warned.insert(format!("{error:#}"));
                 (vec![], first.then_some(error))
             }
         };

@@ -285,6 +285,41 @@ fn kinds_that_do_not_exist_are_refused() {
     bus.set_flushing(true);
 }
 
+#[test]
+fn what_cannot_come_about_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = [("events-location", folder.path().to_str().unwrap())];
+    let unexpected = [("events", "unexpected-class")];
+    let expected = [("expected-classes", "person")];
+    for (settings, property) in [
+        (location.to_vec(), Some("the property events is none")),
+        ([&location[..], &[("events", "all")]].concat(), None),
+        (
+            unexpected.to_vec(),
+            Some("the property expected-classes names none"),
+        ),
+        ([unexpected, expected].concat(), None),
+    ] {
+        let bench = Bench::new(&settings, &photo("eagle"));
+        let messages = bench.messages();
+        let warnings = messages.iter().filter_map(|message| match message.view() {
+            gst::MessageView::Warning(warning) => Some(warning.error().message().to_owned()),
+            _ => None,
+        });
+        let warnings: Vec<String> = warnings.collect();
+        assert_eq!(
+            warnings.len(),
+            usize::from(property.is_some()),
+            "{warnings:?}"
+        );
+        assert!(
+            warnings
+                .iter()
+                .all(|warning| warning.contains(property.unwrap()))
+        );
+    }
+}
+
 /// Pushes frames and ends, so that everything is written.
 fn kept(settings: &[(&str, &str)], clip: &Clip) -> (tempfile::TempDir, Vec<gst::Message>) {
     let folder = tempfile::tempdir().unwrap();
