@@ -145,15 +145,7 @@ fn traced_seeks() {
             "filesrc location={} ! decodebin ! videoconvert ! ssdcrp mode=every-frame {small} ! appsink name=sink sync=false max-buffers=1",
             cached("footage/vtest.avi").display()
         );
-        let pipeline = gst::parse::launch(&pipeline)
-            .unwrap()
-            .downcast::<gst::Pipeline>()
-            .unwrap();
-        let sink = pipeline
-            .by_name("sink")
-            .unwrap()
-            .downcast::<gst_app::AppSink>()
-            .unwrap();
+        let (pipeline, sink) = launched(&pipeline);
         let bus = pipeline.bus().unwrap();
         pipeline.set_state(gst::State::Playing).unwrap();
         sink.pull_sample().unwrap();

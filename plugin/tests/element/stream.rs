@@ -26,15 +26,7 @@ fn after_a_seek_a_file_gives_the_same_pictures_again() {
          appsink name=sink sync=false max-buffers=1",
         cached("footage/vtest.avi").display()
     );
-    let pipeline = gst::parse::launch(&pipeline)
-        .unwrap()
-        .downcast::<gst::Pipeline>()
-        .unwrap();
-    let sink = pipeline
-        .by_name("sink")
-        .unwrap()
-        .downcast::<gst_app::AppSink>()
-        .unwrap();
+    let (pipeline, sink) = launched(&pipeline);
     let take = |count: usize| -> Vec<gst::Buffer> {
         let samples = (0..count).map(|_| sink.pull_sample().unwrap());
         samples

@@ -166,18 +166,20 @@ pub fn stamp(buffer: &mut gst::BufferRef, index: u64) {
     buffer.set_offset(index);
 }
 
-/// The first `count` buffers that arrive at the appsink `sink`, or all where there are fewer, and their caps.
-pub fn pull(pipeline: &str, count: usize) -> (gst::Caps, Vec<gst::Buffer>) {
+/// A pipeline as of a launch line, and its end, the appsink `sink`.
+pub fn launched(line: &str) -> (gst::Pipeline, gst_app::AppSink) {
     init();
-    let pipeline = gst::parse::launch(pipeline)
+    let pipeline = gst::parse::launch(line)
         .unwrap()
         .downcast::<gst::Pipeline>()
         .unwrap();
-    let sink = pipeline
-        .by_name("sink")
-        .unwrap()
-        .downcast::<gst_app::AppSink>()
-        .unwrap();
+    let sink = pipeline.by_name("sink").unwrap();
+    (pipeline, sink.downcast().unwrap())
+}
+
+/// The first `count` buffers that arrive at the appsink `sink`, or all where there are fewer, and their caps.
+pub fn pull(pipeline: &str, count: usize) -> (gst::Caps, Vec<gst::Buffer>) {
+    let (pipeline, sink) = launched(pipeline);
     pipeline.set_state(gst::State::Playing).unwrap();
     let mut caps = None;
     let mut buffers = Vec::new();
