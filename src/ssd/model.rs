@@ -125,12 +125,15 @@ impl Model {
 /// The text of the manifest of `model`, as far as it is text.
 fn manifest_text(manifest: &Path, model: &Path) -> Result<String> {
     let name = manifest.display();
-    let bytes = std::fs::read(manifest).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => anyhow!(
-            "there is no manifest {name} beside the model: 'ssdcrp inspect {} --write-manifest' proposes one",
-            model.display()
-        ),
-        _ => anyhow!("cannot read the manifest {name}: {error}"),
+    let bytes = std::fs::read(manifest).map_err(|error| {
+        let text = match error.kind() {
+            ErrorKind::NotFound => format!(
+                "there is no manifest {name} beside the model: 'ssdcrp inspect {} --write-manifest' proposes one",
+                model.display()
+            ),
+            _ => format!("cannot read the manifest {name}: {error}"),
+        };
+        std::io::Error::new(error.kind(), text)
     })?;
     String::from_utf8(bytes).map_err(|error| {
         let whole = error.utf8_error().valid_up_to();
