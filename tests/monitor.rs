@@ -2,7 +2,8 @@
 //!
 //! Needs ONNX Runtime and the photos, both of which `make test` puts into the cache.
 
-use std::path::PathBuf;
+mod cache;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,19 +13,12 @@ use ssdcrp::monitor::{Event, Kind, Monitor, Settings};
 use ssdcrp::ssd::{Detector, Model, Thresholds, preprocess};
 use ssdcrp::tracking::Tracker;
 
+use cache::cached;
+
 const FRAMES: u32 = 40;
 
 fn photo(name: &str) -> RgbImage {
-    let folder = |variable: &str| {
-        std::env::var_os(variable)
-            .filter(|v| !v.is_empty())
-            .map(PathBuf::from)
-    };
-    let cache = folder("SSDCRP_CACHE")
-        .or_else(|| Some(folder("XDG_CACHE_HOME")?.join("ssdcrp")))
-        .or_else(|| Some(folder("HOME")?.join(".cache/ssdcrp")))
-        .expect("HOME is set");
-    let path = cache.join("photos").join(name);
+    let path = cached(&format!("photos/{name}"));
     let photo = image::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     photo.into_rgb8()
 }

@@ -1,5 +1,7 @@
 //! A model of one's own: manifests proposed for bare ONNX files, pictures that enter behind preprocessing, networks written for other runtimes.
 
+mod pattern;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +14,9 @@ use ssdcrp::onnx::proto::{ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use ssdcrp::onnx::{self, Tensor};
 use ssdcrp::report;
 use ssdcrp::runtime::{Network, only};
-use ssdcrp::ssd::{Detector, Forward, Model, NetworkInput, propose};
+use ssdcrp::ssd::{Detector, Model, propose};
+
+use pattern::forward;
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -31,18 +35,6 @@ fn with_proposed(model: &ModelProto, folder: &Path) -> Result<(Model, String)> {
     let manifest = propose::propose(&onnx::read(&file)?, "net", None)?;
     std::fs::write(file.with_extension("toml"), &manifest)?;
     Ok((Model::read(&file)?, manifest))
-}
-
-fn forward(model: &Arc<Model>) -> Result<Forward> {
-    let (width, height) = model.input_size;
-    let tensor = Array4::from_shape_fn((1, 3, height as usize, width as usize), |(_, c, y, x)| {
-        ((c * 7 + y * 3 + x * 5) % 11) as f32 / 5.5 - 1.0
-    });
-    let source_size = model.input_size;
-    Detector::new(model.clone(), 1)?.forward(NetworkInput {
-        tensor,
-        source_size,
-    })
 }
 
 fn class(default_box: usize) -> Target {

@@ -1,26 +1,18 @@
 //! A YOLO: its boxes, scores and objectness, the manifest that is proposed for one, and the errors of one that does not fit.
 
+mod pattern;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use ndarray::{Array4, Axis};
+use ndarray::Axis;
 use ssdcrp::crp::{Composite, Target, TargetOutput};
 use ssdcrp::onnx;
 use ssdcrp::runtime::Network;
-use ssdcrp::ssd::{Detector, Forward, Model, NetworkInput, propose};
+use ssdcrp::ssd::{Detector, Model, propose};
 
-fn forward(model: &Arc<Model>) -> Result<Forward> {
-    let (width, height) = model.input_size;
-    let tensor = Array4::from_shape_fn((1, 3, height as usize, width as usize), |(_, c, y, x)| {
-        ((c * 7 + y * 3 + x * 5) % 11) as f32 / 5.5 - 1.0
-    });
-    let source_size = model.input_size;
-    Detector::new(model.clone(), 1)?.forward(NetworkInput {
-        tensor,
-        source_size,
-    })
-}
+use pattern::forward;
 
 fn yolo() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/yolo/yolo.onnx")

@@ -11,16 +11,20 @@
 //! A word behind `--` picks the rows that have it in their name. `ROUNDS` (default 3) and `DURATION` (default 2) set how
 //! often, and for how many seconds, each takes its turn.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use gst::MetaAPI;
 use gst::prelude::*;
 use gst_check::Harness;
 use gst_video::{
     CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION as COMPOSITION, VideoOverlayCompositionMeta,
 };
+
+#[path = "../../tests/cache/mod.rs"]
+mod cache;
+
+use cache::cached;
 
 /// Width, height and frames per second.
 const VIDEOS: [(u32, u32, u32); 2] = [(768, 576, 25), (1920, 1080, 30)];
@@ -112,17 +116,7 @@ fn setting(name: &str, default: u64) -> Result<u64> {
 
 /// Ten frames of the footage as `caps` says.
 fn frames(caps: &str) -> Result<Vec<gst::Buffer>> {
-    let folder = |name| Some(PathBuf::from(std::env::var_os(name)?));
-    let cache = folder("SSDCRP_CACHE")
-        .or_else(|| Some(folder("XDG_CACHE_HOME")?.join("ssdcrp")))
-        .or_else(|| Some(folder("HOME")?.join(".cache/ssdcrp")))
-        .context("no home folder")?;
-    let footage = cache.join("footage/vtest.avi");
-    ensure!(
-        footage.is_file(),
-        "{} is missing: make bench puts it there",
-        footage.display()
-    );
+    let footage = cached("footage/vtest.avi");
     let pipeline = gst::parse::launch(&format!(
         "filesrc location={} ! decodebin ! videoconvert ! videoscale ! videorate ! {caps} ! appsink name=sink sync=false max-buffers=1",
         footage.display()

@@ -5,6 +5,11 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+#[path = "../../tests/cache/mod.rs"]
+mod cache;
+
+use cache::cached;
+
 /// The program, where cargo puts examples.
 fn program() -> PathBuf {
     let test = std::env::current_exe().unwrap();
@@ -13,16 +18,7 @@ fn program() -> PathBuf {
 }
 
 fn footage() -> String {
-    let folder = |name| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    let cache = folder("SSDCRP_CACHE")
-        .or_else(|| Some(folder("XDG_CACHE_HOME")?.join("ssdcrp")))
-        .or_else(|| Some(folder("HOME")?.join(".cache/ssdcrp")))
-        .expect("a home folder");
-    let path = cache.join("footage/vtest.avi");
+    let path = cached("footage/vtest.avi");
     path.to_str().unwrap().to_owned()
 }
 

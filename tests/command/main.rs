@@ -3,6 +3,8 @@
 //! Needs ONNX Runtime and the photos, both of which `make test` puts into the cache.
 
 mod broken_models;
+#[path = "../cache/mod.rs"]
+mod cache;
 mod classifier;
 mod detect;
 mod evaluate;
@@ -12,30 +14,17 @@ mod json;
 mod layers;
 mod report;
 
-use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+
+use cache::cached;
 
 /// The default box at which a white horse is called a sheep.
 const SHEEP: &str = "1436";
 
 fn photo(name: &str) -> String {
-    let folder = |variable: &str| {
-        std::env::var_os(variable)
-            .filter(|v| !v.is_empty())
-            .map(PathBuf::from)
-    };
-    let cache = folder("SSDCRP_CACHE")
-        .or_else(|| Some(folder("XDG_CACHE_HOME")?.join("ssdcrp")))
-        .or_else(|| Some(folder("HOME")?.join(".cache/ssdcrp")))
-        .expect("HOME is set");
-    let path = cache.join("photos").join(name);
-    assert!(
-        path.is_file(),
-        "{} is not there: 'make test' fetches it",
-        path.display()
-    );
+    let path = cached(&format!("photos/{name}"));
     path.to_str().expect("the cache's name is UTF-8").to_owned()
 }
 

@@ -84,18 +84,19 @@ fn a_full_disk_costs_results_but_no_frame() {
     assert!(warnings[0].to_string().contains("'/dev/full'"));
 }
 
+const HEATMAP_ALONE: [(&str, &str); 5] = [
+    ("mode", "every-frame"),
+    ("output", "heatmap"),
+    ("select", "label"),
+    ("select-label", "sheep"),
+    ("contrast", "runner-up"),
+];
+
 /// One frame of the photo in a format, as the heatmap alone.
 fn heatmap_alone(format: &str) -> (gst::Buffer, gst_video::VideoInfo) {
     let caps = format!("video/x-raw,format={format},width=640,height=424");
     let clip = converted(&photo("person"), &caps.parse().unwrap());
-    let settings = [
-        ("mode", "every-frame"),
-        ("output", "heatmap"),
-        ("select", "label"),
-        ("select-label", "sheep"),
-        ("contrast", "runner-up"),
-    ];
-    let mut bench = Bench::new(&settings, &clip);
+    let mut bench = Bench::new(&HEATMAP_ALONE, &clip);
     let out = bench.push(clip.frame());
     assert!(!regions(&out).is_empty(), "results go along as ever");
     (out, clip.info)
@@ -134,14 +135,7 @@ fn the_heatmap_can_be_the_picture() {
 fn the_colour_map_may_change_while_playing() {
     let caps = "video/x-raw,format=RGBA,width=640,height=424";
     let clip = converted(&photo("person"), &caps.parse().unwrap());
-    let settings = [
-        ("mode", "every-frame"),
-        ("output", "heatmap"),
-        ("select", "label"),
-        ("select-label", "sheep"),
-        ("contrast", "runner-up"),
-    ];
-    let mut bench = Bench::new(&settings, &clip);
+    let mut bench = Bench::new(&HEATMAP_ALONE, &clip);
     for (name, colours) in [
         ("red-blue", [[240, 24, 36], [24, 84, 255]]),
         ("orange-blue", [[255, 150, 0], [0, 64, 255]]),

@@ -1,12 +1,16 @@
 //! What the tests share: media as buffers, the element in a harness, and its results read back.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{LazyLock, Once};
 
 use gst::prelude::*;
 use gst_check::Harness;
 use gst_video::prelude::*;
+
+#[path = "../../../tests/cache/mod.rs"]
+mod cache;
+
+pub use cache::cached;
 
 /// The footage's frame rate is 10 per second.
 pub const FRAME: gst::ClockTime = gst::ClockTime::from_mseconds(100);
@@ -34,26 +38,6 @@ pub fn alone(test: &str, environment: &[(&str, &str)]) -> String {
         "{out}\n{err}"
     );
     err
-}
-
-/// A file in the cache folder, e.g. `photos/dog.jpg`.
-pub fn cached(file: &str) -> PathBuf {
-    let folder = |name| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    let cache = folder("SSDCRP_CACHE")
-        .or_else(|| Some(folder("XDG_CACHE_HOME")?.join("ssdcrp")))
-        .or_else(|| Some(folder("HOME")?.join(".cache/ssdcrp")))
-        .expect("a home folder");
-    let path = cache.join(file);
-    assert!(
-        path.is_file(),
-        "{} is missing: 'make test' puts it there",
-        path.display()
-    );
-    path
 }
 
 /// Pictures with their caps.

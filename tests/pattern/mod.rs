@@ -1,0 +1,20 @@
+//! A picture for networks that know no photo: a pattern without meaning.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use ndarray::Array4;
+use ssdcrp::ssd::{Detector, Forward, Model, NetworkInput};
+
+/// The pattern, of the network's size, and its forward pass.
+pub fn forward(model: &Arc<Model>) -> Result<Forward> {
+    let (width, height) = model.input_size;
+    let tensor = Array4::from_shape_fn((1, 3, height as usize, width as usize), |(_, c, y, x)| {
+        ((c * 7 + y * 3 + x * 5) % 11) as f32 / 5.5 - 1.0
+    });
+    let source_size = model.input_size;
+    Detector::new(model.clone(), 1)?.forward(NetworkInput {
+        tensor,
+        source_size,
+    })
+}
