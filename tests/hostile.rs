@@ -3,6 +3,8 @@
 //! Small nets of every operator are changed at random, the same way in every run: bytes flipped, cut and spliced, and, so that the changes reach deeper than the
 //! decoder, single fields of the decoded file set to what no exporter writes. A panic, an abort or a hang fails the test by itself; memory is looked at in the end.
 
+mod random;
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -20,6 +22,8 @@ use ssdcrp::onnx::{self, Graph};
 use ssdcrp::runtime::Network;
 use ssdcrp::ssd::Model;
 use ssdcrp::ssd::propose::propose;
+
+use random::Random;
 
 /// Numbers that sizes, strides, axes and the like are set to.
 const NUMBERS: [i64; 20] = [
@@ -63,23 +67,7 @@ const ROUNDS: u64 = 4000;
 /// Feature maps of more numbers are not run: it would only take its time.
 const SMALL: usize = 1 << 16;
 
-/// A stream of numbers (splitmix64).
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bits ^ (bits >> 31)
-    }
-
-    /// Evenly spread over 0..end; 0 for an end of 0.
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
-    }
-
     fn one_of<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
         from.get(self.below(from.len()))
     }

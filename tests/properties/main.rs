@@ -3,6 +3,8 @@
 //! Each property is tried on the same networks in every run; a network that fails is made as small as it can be while it still fails, and printed.
 
 mod net;
+#[path = "../random/mod.rs"]
+mod random;
 mod recipe;
 mod slow;
 
@@ -16,7 +18,8 @@ use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 use ssdcrp::crp::{Composite, LayerTypes, compile, layer_types, seed_name};
 use ssdcrp::runtime::{Network, only};
 
-use net::{Net, Random};
+use net::Net;
+use random::Random;
 use recipe::{Recipe, recipes};
 
 /// What the definition adds to a denominator.

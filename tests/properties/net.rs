@@ -12,6 +12,8 @@ use ssdcrp::onnx::proto::{
 };
 use ssdcrp::onnx::{Graph, Tensor, parse};
 
+use crate::random::Random;
+
 /// A network for one picture.
 #[derive(Debug)]
 pub struct Net {
@@ -55,26 +57,10 @@ pub struct Window {
     pub pads: [usize; 4],
 }
 
-/// A stream of numbers (splitmix64).
-pub struct Random(pub u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bits ^ (bits >> 31)
-    }
-
     /// Evenly spread over −1..1.
     pub fn uniform(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-    }
-
-    /// Evenly spread over 0..end.
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
+        (self.bits() >> 40) as f32 / (1u64 << 23) as f32 - 1.0
     }
 }
 

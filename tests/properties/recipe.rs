@@ -7,7 +7,8 @@ use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any};
 use proptest::{array, option, prop_oneof};
 
-use crate::net::{Convolution, Net, Node, Random, Window};
+use crate::net::{Convolution, Net, Node, Window};
+use crate::random::Random;
 
 /// A network of one to three blocks and two heads, each a convolution: one behind the last block, one behind the block `tap`.
 #[derive(Clone, Debug)]
