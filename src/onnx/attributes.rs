@@ -82,6 +82,13 @@ pub(super) fn ints(name: &str, values: &[i64]) -> AttributeProto {
     }
 }
 
+pub(super) fn string(name: &str, value: &str) -> AttributeProto {
+    AttributeProto {
+        s: Some(value.as_bytes().to_vec()),
+        ..typed(name, AttributeType::String)
+    }
+}
+
 /// Puts an attribute in the place of one of the same name.
 pub(super) fn set(node: &mut NodeProto, attribute: AttributeProto) {
     node.attribute.retain(|a| a.name() != attribute.name());

@@ -27,7 +27,8 @@ impl Graph {
             let mut inputs = node.input.iter().filter(|name| !name.is_empty());
             let provided =
                 inputs.all(|name| there.contains(name.as_str()) || self.is_constant(name));
-            if provided && node.first_output() != tensor {
+            // A loop may write the picture as one of several outputs.
+            if provided && !node.output.iter().any(|output| output == tensor) {
                 there.extend(node.output.iter().map(String::as_str));
                 kept.push(node.clone());
             }
@@ -50,5 +51,28 @@ impl Graph {
                 .then(|| node.input_at(0))
                 .flatten()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::emit::tests::small_graph_of;
+    use super::super::proto::NodeProto;
+
+    #[test]
+    fn a_picture_that_is_one_of_several_outputs_becomes_the_input() {
+        let graph = small_graph_of(|e| {
+            // As TensorFlow's preprocessing, which reads the file's own input from inside of its body.
+            let body = NodeProto {
+                op_type: Some("Loop".to_owned()),
+                input: vec![e.int64s(&[1])],
+                output: vec!["count".to_owned(), "picture".to_owned()],
+                ..Default::default()
+            };
+            (vec![body], e.op("Relu", &["picture"], &[]))
+        });
+        let cut = graph.with_input("picture", [1, 3, 8, 8]).unwrap();
+        assert_eq!(cut.nodes().len(), 1);
+        assert_eq!(cut.image_input().unwrap().0, "picture");
     }
 }

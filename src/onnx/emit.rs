@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use anyhow::Result;
+
 use super::attributes::{float, int, ints};
 use super::graph::Graph;
 use super::proto::{NodeProto, TensorProto};
@@ -114,7 +116,14 @@ impl Emitter {
 
     /// The model file: the emitted nodes after the nodes of `graph` that they depend on. Each output is an emitted tensor or input `[N, …]`, the name that
     /// it gets, and its dimensions after the first.
-    pub fn finish(mut self, graph: &Graph, outputs: &[(String, String, Vec<usize>)]) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// A node of `graph` that is needed and could not be brought from an older operator set to this one.
+    pub fn finish(
+        mut self,
+        graph: &Graph,
+        outputs: &[(String, String, Vec<usize>)],
+    ) -> Result<Vec<u8>> {
         let read = self.nodes.iter().flat_map(|n| &n.input).map(String::as_str);
         let keep = graph.ancestors(read);
         let inputs = self
@@ -203,7 +212,7 @@ pub(super) mod tests {
         emitter.batch_input("seed", &[1, 4, 4]);
         let product = emitter.op("Mul", &["seed", &relu], &[]);
         let outputs = [(product, "relevance".to_owned(), vec![1, 4, 4])];
-        let bytes = emitter.finish(&graph, &outputs);
+        let bytes = emitter.finish(&graph, &outputs).unwrap();
         let model = ModelProto::decode(Bytes::from(bytes)).unwrap();
         let graph = model.graph.unwrap();
         let operators: Vec<_> = graph.node.iter().map(|n| n.op_type()).collect();

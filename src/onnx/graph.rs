@@ -10,7 +10,7 @@ use super::output_shape::{Known, output_shapes};
 use super::proto::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
 };
-use super::{Tensor, shapes, tensor};
+use super::{Tensor, shapes, tensor, upgrade};
 
 /// Limits of a feature map, far above those of any detector.
 const MAX_CHANNELS: usize = 1 << 16;
@@ -139,18 +139,24 @@ impl Graph {
     /// # Errors
     /// The shape is neither in the file nor inferable; the node at which inference ended is named.
     pub fn shape(&self, tensor: &str) -> Result<&[usize]> {
-        self.shapes.get(tensor).map(Vec::as_slice).with_context(|| {
-            let origin = self
-                .ancestors([tensor])
-                .into_iter()
-                .map(|index| &self.nodes[index])
-                .find(|node| !self.shapes.contains_key(node.first_output()))
-                .map_or(String::new(), |node| format!(", because {} is not understood", describe(node)));
-            format!(
-                "the shape of tensor '{tensor}' is not known{origin}: \
-                 export with fixed height and width and save onnx.shape_inference.infer_shapes(model)"
-            )
-        })
+        if let Some(shape) = self.shapes.get(tensor) {
+            return Ok(shape);
+        }
+        let origin = self
+            .ancestors([tensor])
+            .into_iter()
+            .map(|index| &self.nodes[index])
+            .find(|node| !self.shapes.contains_key(node.first_output()));
+        if let Some(node) = origin {
+            upgrade::check(node)?;
+        }
+        let because = origin.map_or(String::new(), |node| {
+            format!(", because {} is not understood", describe(node))
+        });
+        bail!(
+            "the shape of tensor '{tensor}' is not known{because}: \
+             export with fixed height and width and save onnx.shape_inference.infer_shapes(model)"
+        )
     }
 
     /// The shape of a feature map, `[1, C, H, W]`.
@@ -252,6 +258,9 @@ impl Graph {
     }
 
     /// A model file of the nodes at `keep` with the constants that they read, followed by `more` nodes and `constants`.
+    ///
+    /// # Errors
+    /// A node to keep that is of an older operator set and could not be brought to this one.
     pub(super) fn assemble(
         &self,
         keep: &[usize],
@@ -259,8 +268,9 @@ impl Graph {
         constants: Vec<TensorProto>,
         inputs: Vec<ValueInfoProto>,
         outputs: Vec<ValueInfoProto>,
-    ) -> Vec<u8> {
+    ) -> Result<Vec<u8>> {
         let mut nodes: Vec<NodeProto> = keep.iter().map(|&i| self.nodes[i].clone()).collect();
+        nodes.iter().try_for_each(upgrade::check)?;
         nodes.extend(more);
         let mut used: Vec<&str> = nodes
             .iter()
@@ -289,13 +299,13 @@ impl Graph {
             }),
             ..Default::default()
         };
-        model.encode_to_vec()
+        Ok(model.encode_to_vec())
     }
 
     /// The whole model as a file, with `outputs` as its outputs.
     ///
     /// # Errors
-    /// An output that no node writes or whose shape is not known.
+    /// An output that no node writes or whose shape is not known; a node that it needs and that could not be brought from an older operator set to this one.
     pub fn to_model(&self, outputs: &[&str]) -> Result<Vec<u8>> {
         let keep = self.ancestors(outputs.iter().copied());
         let outputs = outputs
@@ -309,7 +319,7 @@ impl Graph {
                 Ok(shapes::value_info(name, &dims, None))
             })
             .collect::<Result<_>>()?;
-        Ok(self.assemble(&keep, vec![], vec![], self.inputs.clone(), outputs))
+        self.assemble(&keep, vec![], vec![], self.inputs.clone(), outputs)
     }
 
     /// The graph as it would stand in a file.

@@ -9,12 +9,12 @@ use prost::bytes::Bytes;
 use super::graph::Graph;
 use super::proto::ModelProto;
 use super::proto::tensor_proto::DataType;
-use super::{canonical, external, shapes, tensor};
+use super::{canonical, external, shapes, tensor, upgrade};
 
 /// Protobuf's own limit for one message.
 const MAX_BYTES: u64 = 2 << 30;
-/// The oldest operator set whose operators have the signatures that the compiler writes.
-const MIN_OPSET: i64 = 13;
+/// The oldest IR version that goes with the operator set that files are brought to.
+const IR_VERSION: i64 = 7;
 
 /// Reads a model file into a canonical [`Graph`].
 ///
@@ -43,7 +43,7 @@ pub fn read(path: &Path) -> Result<Graph> {
 /// `origin` names the model in error messages.
 ///
 /// # Errors
-/// Bytes that are no ONNX model, an operator set older than 13, weights outside of the file or of the wrong length,
+/// Bytes that are no ONNX model, an operator set older than 9, weights outside of the file or of the wrong length,
 /// nodes that are not topologically sorted.
 pub fn parse(bytes: Bytes, origin: &str) -> Result<Graph> {
     let model = decode(bytes, origin)?;
@@ -55,19 +55,25 @@ fn decode(bytes: Bytes, origin: &str) -> Result<ModelProto> {
         .with_context(|| format!("{origin} is not an ONNX model, or it is cut off"))
 }
 
-fn from_model(model: ModelProto) -> Result<Graph> {
-    let opset = model
-        .opset_import
-        .iter()
+fn from_model(mut model: ModelProto) -> Result<Graph> {
+    let imported = &mut model.opset_import;
+    let set = imported
+        .iter_mut()
         .find(|set| matches!(set.domain(), "" | "ai.onnx"))
-        .map(|set| set.version())
         .context("the file names no ONNX operator set: it is not an ONNX model")?;
+    let opset = set.version();
     ensure!(
-        opset >= MIN_OPSET,
-        "its operator set is {opset}, {MIN_OPSET} is the oldest supported: \
-         export it again, or convert it with onnx.version_converter.convert_version(model, {MIN_OPSET})"
+        opset >= upgrade::OLDEST,
+        "its operator set is {opset}, {} is the oldest supported: \
+         export it again, or convert it with onnx.version_converter.convert_version(model, {})",
+        upgrade::OLDEST,
+        upgrade::CURRENT
     );
     let mut graph = model.graph.context("the file holds no graph")?;
+    if opset < upgrade::CURRENT {
+        set.version = Some(upgrade::CURRENT);
+        upgrade::upgrade(&mut graph, opset);
+    }
     let declared = graph.input.iter_mut().chain(&mut graph.output);
     declared.for_each(shapes::free_impossible_sizes);
     let half = |kind: i32| {
@@ -92,7 +98,8 @@ fn from_model(model: ModelProto) -> Result<Graph> {
         }
         tensor::check(initializer)?;
     }
-    canonical::canonicalise(graph, model.opset_import, model.ir_version.unwrap_or(8))
+    let ir_version = model.ir_version.unwrap_or(8).max(IR_VERSION);
+    canonical::canonicalise(graph, model.opset_import, ir_version)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod output_shape;
 mod parts;
 mod shapes;
 mod tensor;
+mod upgrade;
 
 /// The ONNX schema (`onnx-ml.proto`, Apache-2.0), compiled at build time.
 pub mod proto {

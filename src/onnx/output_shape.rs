@@ -70,8 +70,8 @@ fn output_shape(node: &NodeProto, known: &Known) -> Option<Vec<usize>> {
         }
         "Relu" | "Clip" | "Identity" | "Dropout" | "Sigmoid" | "LeakyRelu"
         | "BatchNormalization" | "HardSwish" | "HardSigmoid" | "PRelu" | "Elu" | "Tanh"
-        | "Softplus" | "Mish" | "Softmax" | "LpNormalization" | "Cast" | "Sqrt" | "Abs" | "Exp"
-        | "Neg" | "Sign" | "Reciprocal" => input(0).cloned(),
+        | "Softplus" | "Mish" | "Softmax" | "LogSoftmax" | "LpNormalization" | "Cast" | "Sqrt"
+        | "Abs" | "Exp" | "Neg" | "Sign" | "Reciprocal" => input(0).cloned(),
         "Add" | "Sub" | "Mul" | "Div" | "Pow" => broadcast(input(0)?, input(1)?),
         "Sum" | "Max" | "Min" => (1..node.input.len())
             .try_fold(input(0)?.clone(), |shape, i| broadcast(&shape, input(i)?)),

@@ -254,7 +254,7 @@ fn an_operator_set_that_is_too_old() {
     assert_says(
         &broken,
         &[
-            "its operator set is 7, 13 is the oldest",
+            "its operator set is 7, 9 is the oldest",
             "version_converter",
         ],
     );

@@ -247,7 +247,7 @@ impl<'a> Compiler<'a> {
             let [_, c, h, w] = graph.feature_map(tensor)?;
             outputs.push((relevance, relevance_name(tensor), vec![c, h, w]));
         }
-        let model = self.emitter.finish(graph, &outputs);
+        let model = self.emitter.finish(graph, &outputs)?;
         Ok(ExplanationGraph { model })
     }
 

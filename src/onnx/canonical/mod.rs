@@ -9,6 +9,7 @@ mod channels_first;
 mod constants;
 mod dense;
 mod gates;
+mod older;
 mod pads;
 pub(super) mod rewrite;
 mod slices;
@@ -25,7 +26,8 @@ use super::proto::{GraphProto, OperatorSetIdProto};
 type Step = fn(&Graph) -> Result<Option<GraphProto>>;
 
 /// In this order: what a later step looks at, an earlier one may have made.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
+    older::settle,
     channels_first::take_pictures_channels_first,
     channels_first::join_transposes,
     slices::split_into_slices,
