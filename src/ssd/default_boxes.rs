@@ -1,5 +1,7 @@
 //! Default boxes (the SSD paper, §2.2): from the manifest's generator and the heads' grids to the boxes that the offsets move.
 
+mod multiscale;
+
 use anyhow::{Result, ensure};
 
 use super::layout::{HeadGrid, Layout};
@@ -45,6 +47,7 @@ pub fn generate(
         }
         DefaultBoxes::TensorFlow(boxes) => tensorflow_boxes(boxes, layout, input_size),
         DefaultBoxes::PriorBox(boxes) => prior_boxes(boxes, layout, input_size),
+        DefaultBoxes::MultiscaleAnchors(boxes) => multiscale::boxes(boxes, layout, input_size),
         DefaultBoxes::Anchors(boxes) => anchors(boxes, layout, input_size),
     }
 }
@@ -342,7 +345,7 @@ mod tests {
         assert!(error.unwrap_err().to_string().contains("sizes for 1 heads"));
     }
 
-    fn assert_close(found: DefaultBox, expected: [f32; 4]) {
+    pub(super) fn assert_close(found: DefaultBox, expected: [f32; 4]) {
         let found = [found.cx, found.cy, found.w, found.h];
         for (f, e) in found.iter().zip(expected) {
             assert!(

@@ -3,6 +3,7 @@
 //! In comes the text of the file; out goes a [`Manifest`] whose every number has been checked, so that no other module has to.
 
 mod check;
+mod default_boxes;
 mod read;
 mod tensors;
 
@@ -13,6 +14,9 @@ use std::fmt;
 use anyhow::{Result, anyhow};
 use serde::Deserialize;
 
+pub use default_boxes::{
+    AnchorBoxes, DefaultBoxes, MultiscaleAnchorBoxes, PriorBoxes, TensorFlowBoxes,
+};
 pub use tensors::Tensors;
 
 use super::labels::Labels;
@@ -187,89 +191,6 @@ pub enum Activation {
     Sigmoid,
     /// All classes of a default box, background included, sum to 1.
     Softmax,
-}
-
-/// Where the default boxes come from.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(tag = "generator", rename_all = "lowercase")]
-pub enum DefaultBoxes {
-    /// One box, the whole picture: a classifier's.
-    #[default]
-    Whole,
-    /// The TensorFlow Object Detection API's anchors.
-    TensorFlow(TensorFlowBoxes),
-    /// Those of Caffe's PriorBox layer, as the SSD paper has them; also pytorch-ssd's, torchvision's and SSD-Tensorflow's.
-    #[serde(rename = "prior-box")]
-    PriorBox(PriorBoxes),
-    /// Boxes of given sizes in the middle of each cell, as YOLO has them.
-    Anchors(AnchorBoxes),
-}
-
-/// A YOLO's anchors (dimension priors).
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AnchorBoxes {
-    /// For each head, in the order of the network's channels, width and height of its boxes in pixels of the network's input.
-    pub sizes: Vec<Vec<[f32; 2]>>,
-}
-
-/// Parameters of Caffe's PriorBox layer, one entry a head. A cell has, in this order, a square of the smaller size, a square of √(smaller · larger) and for each aspect
-/// ratio r a box of the smaller size with r and one with 1/r.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PriorBoxes {
-    /// Smaller and larger size in pixels of the network's input; a list of one leaves the second square out.
-    pub sizes: Vec<Vec<f32>>,
-    /// Width over height; the reciprocal of each goes without saying.
-    pub aspect_ratios: Vec<Vec<f32>>,
-    /// Distance of cells in pixels of the input; the input's size over the number of cells where it is left out.
-    pub steps: Option<Vec<f32>>,
-    /// Centre of the first cell's boxes in steps.
-    #[serde(default = "half")]
-    pub offset: f32,
-    /// Whether widths, heights and centres are at most the picture's.
-    #[serde(default)]
-    pub clip: bool,
-}
-
-fn half() -> f32 {
-    0.5
-}
-
-/// Parameters of the TensorFlow Object Detection API's `ssd_anchor_generator`, by its names and with its defaults.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TensorFlowBoxes {
-    /// Scale of the finest head, relative to the shorter side of the input.
-    #[serde(default = "tensorflow_min_scale")]
-    pub min_scale: f32,
-    /// Scale of the coarsest head.
-    #[serde(default = "tensorflow_max_scale")]
-    pub max_scale: f32,
-    /// Width over height of the shapes at each cell, in the order of the network's channels.
-    pub aspect_ratios: Vec<f32>,
-    /// Aspect ratio of one more box, between this head's scale and the next; 0 leaves it out.
-    #[serde(default = "square")]
-    pub interpolated_scale_aspect_ratio: f32,
-    /// Whether the finest head has three fixed shapes only.
-    #[serde(default = "yes")]
-    pub reduce_boxes_in_lowest_layer: bool,
-}
-
-fn tensorflow_min_scale() -> f32 {
-    0.2
-}
-
-fn tensorflow_max_scale() -> f32 {
-    0.95
-}
-
-fn square() -> f32 {
-    1.0
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// What becomes a detection unless the user says otherwise. Overlap and number default to the SSD paper's ("Inference time").

@@ -2,14 +2,15 @@
 //!
 //! In: a graph without a manifest. Out: the text of a manifest that [`Manifest::parse`](super::Manifest::parse) reads.
 
+mod default_boxes;
 mod outputs;
 
 use std::fmt::Write;
 
 use anyhow::{Context, Result};
 
-use super::layout::{HeadGrid, Layout};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
+use default_boxes::Generator;
 use outputs::{Found, Outputs};
 
 /// Behind a value that the graph does not say.
@@ -208,17 +209,19 @@ fn write(picture: &Picture, found: &Found, name: &str) -> Result<String> {
         } => {
             writeln!(text, "classes = {}\n{activation}", one_or_all(classes))?;
             writeln!(text, "offsets = {}", one_or_all(offsets))?;
-            let order = if has_tensorflow_boxes(layout) {
-                ["cy", "cx", "h", "w"]
-            } else {
-                ["cx", "cy", "w", "h"]
+            let generator = Generator::of(layout, picture.size);
+            let order = match generator {
+                Generator::TensorFlow | Generator::MultiscaleAnchors { .. } => {
+                    ["cy", "cx", "h", "w"]
+                }
+                Generator::PriorBox => ["cx", "cy", "w", "h"],
             };
             writeln!(text, "offset_order = {order:?} {GUESS}")?;
             writeln!(text, "background = 0 {GUESS}")?;
             writeln!(text, "variances = [0.1, 0.2] {GUESS}")?;
             writeln!(text)?;
             let side = *width.min(height);
-            default_boxes(&mut text, layout, found.class_count, side)?;
+            default_boxes::write(&mut text, &generator, layout, found.class_count, side)?;
         }
         Outputs::Yolo { heads, anchors } => {
             writeln!(text, "heads = {}\n{activation}", one_or_all(heads))?;
@@ -232,80 +235,6 @@ fn write(picture: &Picture, found: &Found, name: &str) -> Result<String> {
         }
     }
     Ok(text)
-}
-
-/// Whether the numbers of boxes a cell are those of the TensorFlow Object Detection API, whose offsets have an order of their own too.
-fn has_tensorflow_boxes(layout: &Layout) -> bool {
-    let mut shapes = layout.heads.iter().map(|head| head.shapes);
-    shapes.next() == Some(3) && shapes.all(|count| count == 6)
-}
-
-/// TensorFlow's boxes where the numbers a cell are TensorFlow's, else prior boxes, of the SSD paper's sizes where the grids are those of its model for VOC.
-fn default_boxes(
-    text: &mut String,
-    layout: &Layout,
-    class_count: usize,
-    side: usize,
-) -> Result<()> {
-    let grids = layout
-        .heads
-        .iter()
-        .map(|HeadGrid { rows, cols, shapes }| format!("{rows}x{cols} cells of {shapes}"));
-    writeln!(
-        text,
-        "[default_boxes] {GUESS}, for heads of {}",
-        grids.collect::<Vec<_>>().join(", ")
-    )?;
-    let shapes: Vec<usize> = layout.heads.iter().map(|head| head.shapes).collect();
-    if has_tensorflow_boxes(layout) {
-        writeln!(text, "generator = \"tensorflow\"")?;
-        writeln!(text, "min_scale = 0.2\nmax_scale = 0.95")?;
-        writeln!(text, "aspect_ratios = [1.0, 2.0, 0.5, 3.0, 0.3333]")?;
-        return Ok(());
-    }
-    let heads = layout.heads.len();
-    let rows: Vec<usize> = layout.heads.iter().map(|head| head.rows).collect();
-    let paper = side == 300 && rows == [38, 19, 10, 5, 3, 1];
-    let (sizes, steps): (Vec<[f32; 2]>, Option<Vec<f32>>) = if paper {
-        // The paper's sizes for the 20 classes of VOC, and those for COCO.
-        let bounds = if class_count == 21 {
-            [30., 60., 111., 162., 213., 264., 315.]
-        } else {
-            [21., 45., 99., 153., 207., 261., 315.]
-        };
-        let sizes: Vec<[f32; 2]> = bounds.windows(2).map(|pair| [pair[0], pair[1]]).collect();
-        (sizes, Some(vec![8.0, 16.0, 32.0, 64.0, 100.0, 300.0]))
-    } else {
-        let scale = |head: usize| match head {
-            _ if head == heads => 1.0,
-            _ => 0.2 + 0.75 * head as f32 / (heads.max(2) - 1) as f32,
-        };
-        let sizes = (0..heads)
-            .map(|head| [scale(head), scale(head + 1)].map(|s| (s * side as f32).round()));
-        (sizes.collect(), None)
-    };
-    let mut pairs = Vec::new();
-    let mut ratios = Vec::new();
-    for (head, &shapes) in shapes.iter().enumerate() {
-        let two = shapes.is_multiple_of(2) && shapes > 1;
-        pairs.push(if two {
-            list(&sizes[head])
-        } else {
-            list(&sizes[head][..1])
-        });
-        let squares = if two { 2 } else { 1 };
-        let count = (shapes - squares) / 2;
-        let these: Vec<f32> = (0..count).map(|i| i as f32 + 2.0).collect();
-        ratios.push(list(&these));
-    }
-    writeln!(text, "generator = \"prior-box\"")?;
-    writeln!(text, "sizes = [{}]", pairs.join(", "))?;
-    writeln!(text, "aspect_ratios = [{}]", ratios.join(", "))?;
-    if let Some(steps) = steps {
-        writeln!(text, "steps = {}", list(&steps))?;
-    }
-    writeln!(text, "clip = true")?;
-    Ok(())
 }
 
 fn list(values: &[f32]) -> String {

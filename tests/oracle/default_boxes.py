@@ -1,7 +1,7 @@
 """Default boxes, and what the offsets make of them (Liu et al. 2016, section 2.2).
 
 In: the manifest's `[default_boxes]` and a place in a head; offsets. Out: boxes in shares of the picture. The generators
-are that of the TensorFlow Object Detection API, for a square input, that of Caffe's PriorBox layer for 300x300, and YOLO's anchors.
+are the two of the TensorFlow Object Detection API, its plain SSDs' for a square input, that of Caffe's PriorBox layer for 300x300, and YOLO's anchors.
 """
 
 import numpy as np
@@ -17,6 +17,8 @@ def default_box(generator, head, heads, grid, cell, index, size):
         return (cell[1] + 0.5) / grid[1], (cell[0] + 0.5) / grid[0], width / size[1], height / size[0]
     if generator["generator"] == "prior-box":
         return _prior_box(generator, head, cell, index)
+    if generator["generator"] == "multiscale-anchors":
+        return _multiscale_anchor(generator, head, cell, index, size)
     if generator["generator"] != "tensorflow":
         raise ValueError(f"the oracle does not know the generator {generator['generator']}")
     low, high = generator["min_scale"], generator["max_scale"]
@@ -30,6 +32,15 @@ def default_box(generator, head, heads, grid, cell, index, size):
     scale, ratio = shapes[index]
     (row, column), (rows, columns) = cell, grid
     return (column + 0.5) / columns, (row + 0.5) / rows, scale * np.sqrt(ratio), scale / np.sqrt(ratio)
+
+
+def _multiscale_anchor(generator, head, cell, index, size):
+    """Lin et al. 2017, section 4: per aspect ratio so many sizes an octave; boxes stand on corners where the stride does not divide the input."""
+    stride, octave = 2 ** (generator["min_level"] + head), generator["scales_per_octave"]
+    side = generator["anchor_scale"] * stride * 2 ** (index % octave / octave)
+    ratio = generator["aspect_ratios"][index // octave]
+    y, x = ((place + 0.5 * (pixels % stride == 0)) * stride / pixels for place, pixels in zip(cell, size))
+    return x, y, side * np.sqrt(ratio) / size[1], side / np.sqrt(ratio) / size[0]
 
 
 def _prior_box(generator, head, cell, index, side=300):

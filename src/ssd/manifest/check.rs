@@ -4,10 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::{Result, bail, ensure};
 
-use super::{
-    AnchorBoxes, DefaultBoxes, DetectionSettings, Input, Kind, Labels, Manifest, Offset, Output,
-    PriorBoxes, TensorFlowBoxes,
-};
+use super::{DetectionSettings, Input, Kind, Labels, Manifest, Offset, Output};
 
 /// Channels that vary less than this, of 255, are no picture's: the division would only blow up rounding.
 const MIN_STD: f32 = 1e-6;
@@ -32,21 +29,7 @@ impl Manifest {
             self.labels.len(),
             self.output.background
         );
-        match &self.default_boxes {
-            DefaultBoxes::Whole if self.kind == Kind::Classifier => {}
-            _ if self.kind == Kind::Classifier => {
-                bail!("[default_boxes]: a classifier has none, leave the table out")
-            }
-            DefaultBoxes::Anchors(boxes) => boxes.validate()?,
-            _ if self.kind == Kind::Yolo => {
-                bail!("[default_boxes] generator: expected \"anchors\" for a YOLO")
-            }
-            DefaultBoxes::Whole => bail!(
-                "[default_boxes] generator: expected \"tensorflow\", \"prior-box\" or \"anchors\" for a detector"
-            ),
-            DefaultBoxes::TensorFlow(boxes) => boxes.validate()?,
-            DefaultBoxes::PriorBox(boxes) => boxes.validate()?,
-        }
+        self.default_boxes.validate(self.kind)?;
         self.detection.validate()
     }
 }
@@ -168,108 +151,6 @@ impl Output {
     }
 }
 
-impl TensorFlowBoxes {
-    fn validate(&self) -> Result<()> {
-        let positive = |field: &str, value: f32| {
-            ensure!(
-                value.is_finite() && value > 0.0,
-                "[default_boxes] {field}: expected a positive number, found {value}"
-            );
-            Ok(())
-        };
-        positive("min_scale", self.min_scale)?;
-        positive("max_scale", self.max_scale)?;
-        ensure!(
-            self.max_scale >= self.min_scale,
-            "[default_boxes] max_scale: expected at least min_scale ({}), found {}",
-            self.min_scale,
-            self.max_scale
-        );
-        ensure!(
-            !self.aspect_ratios.is_empty(),
-            "[default_boxes] aspect_ratios: expected at least one, found none"
-        );
-        for (i, &ratio) in self.aspect_ratios.iter().enumerate() {
-            positive(&format!("aspect_ratios[{i}]"), ratio)?;
-        }
-        let interpolated = self.interpolated_scale_aspect_ratio;
-        ensure!(
-            interpolated.is_finite() && interpolated >= 0.0,
-            "[default_boxes] interpolated_scale_aspect_ratio: expected a positive number, or 0 for no such box, found {interpolated}"
-        );
-        Ok(())
-    }
-}
-
-impl PriorBoxes {
-    fn validate(&self) -> Result<()> {
-        let heads = self.sizes.len();
-        ensure!(
-            heads > 0,
-            "[default_boxes] sizes: expected one pair a head, found none"
-        );
-        let steps = self.steps.as_ref().map_or(heads, Vec::len);
-        for (field, count) in [
-            ("aspect_ratios", self.aspect_ratios.len()),
-            ("steps", steps),
-        ] {
-            ensure!(
-                count == heads,
-                "[default_boxes] {field}: expected one entry a head, as sizes has ({heads}), found {count}"
-            );
-        }
-        let positive = |field: &str, value: f32| {
-            ensure!(
-                value.is_finite() && value > 0.0,
-                "[default_boxes] {field}: expected a positive number, found {value}"
-            );
-            Ok(())
-        };
-        for (head, sizes) in self.sizes.iter().enumerate() {
-            ensure!(
-                (1..=2).contains(&sizes.len()),
-                "[default_boxes] sizes[{head}]: expected one size or two, found {}",
-                sizes.len()
-            );
-            for &size in sizes {
-                positive(&format!("sizes[{head}]"), size)?;
-            }
-        }
-        for (head, ratios) in self.aspect_ratios.iter().enumerate() {
-            for &ratio in ratios {
-                positive(&format!("aspect_ratios[{head}]"), ratio)?;
-            }
-        }
-        for (head, &step) in self.steps.iter().flatten().enumerate() {
-            positive(&format!("steps[{head}]"), step)?;
-        }
-        ensure!(
-            (0.0..=1.0).contains(&self.offset),
-            "[default_boxes] offset: expected a number from 0 to 1, found {}",
-            self.offset
-        );
-        Ok(())
-    }
-}
-
-impl AnchorBoxes {
-    fn validate(&self) -> Result<()> {
-        ensure!(
-            !self.sizes.is_empty(),
-            "[default_boxes] sizes: expected a list of [width, height] a head, found none"
-        );
-        for (head, sizes) in self.sizes.iter().enumerate() {
-            for &size in sizes.iter().flatten() {
-                ensure!(
-                    size.is_finite() && size > 0.0,
-                    "[default_boxes] sizes[{head}]: expected a positive number, found {size}"
-                );
-            }
-        }
-        Ok(())
-    }
-}
-
 impl DetectionSettings {
     fn validate(&self) -> Result<()> {
         for (field, value) in [
@@ -292,44 +173,6 @@ impl DetectionSettings {
 #[cfg(test)]
 mod tests {
     use crate::ssd::manifest::tests::error;
-
-    #[test]
-    fn prior_boxes_have_one_entry_a_head() {
-        let tensorflow = "generator = \"tensorflow\"\nmin_scale = 0.2\nmax_scale = 0.95\naspect_ratios = [1.0, 2.0, 0.5, 3.0, 0.3333]\n\
-            interpolated_scale_aspect_ratio = 1.0\nreduce_boxes_in_lowest_layer = true\n";
-        for (fields, message) in [
-            (
-                "sizes = []\naspect_ratios = []",
-                "sizes: expected one pair a head, found none",
-            ),
-            (
-                "sizes = [[30, 60], [60, 111]]\naspect_ratios = [[2]]",
-                "aspect_ratios: expected one entry a head, as sizes has (2), found 1",
-            ),
-            (
-                "sizes = [[30, 60]]\naspect_ratios = [[2]]\nsteps = [8, 16]",
-                "steps: expected one entry a head, as sizes has (1), found 2",
-            ),
-            (
-                "sizes = [[30, 60, 90]]\naspect_ratios = [[2]]",
-                "sizes[0]: expected one size or two, found 3",
-            ),
-            (
-                "sizes = [[30]]\naspect_ratios = [[2, -2]]",
-                "aspect_ratios[0]: expected a positive number, found -2",
-            ),
-            (
-                "sizes = [[30]]\naspect_ratios = [[2]]\noffset = 8",
-                "offset: expected a number from 0 to 1, found 8",
-            ),
-        ] {
-            let found = error(
-                tensorflow,
-                &format!("generator = \"prior-box\"\n{fields}\n"),
-            );
-            assert_eq!(found, format!("a.toml: [default_boxes] {message}"));
-        }
-    }
 
     #[test]
     fn what_makes_no_sense_names_the_field_and_both_values() {
