@@ -94,7 +94,7 @@ struct SmallCase {
 #[test]
 fn every_rule_and_operator_on_small_nets() -> Result<()> {
     let nets: SmallNets = json(golden("small/cases.json"))?;
-    assert!(nets.nets.len() >= 28);
+    assert!(nets.nets.len() >= 29);
     let mut cases = 0;
     for net in nets.nets {
         let graph = onnx::read(&golden(&format!("small/{}.onnx", net.name)))?;

@@ -457,3 +457,44 @@ fn a_network_with_channels_last_is_the_same_network() -> Result<()> {
     assert_eq!(map(plain)?, map(turned)?);
     Ok(())
 }
+
+#[test]
+fn a_feature_pyramid_is_told_by_its_grids() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (model, manifest) = with_proposed(&proto("feature_pyramid")?, folder.path())?;
+    let lines = "[default_boxes] # a guess, for heads of 6x6 cells of 3, 3x3 cells of 3, 2x2 cells of 3\n\
+        generator = \"multiscale-anchors\"\nmin_level = 2\nanchor_scale = 4.0\naspect_ratios = [1.0, 2.0, 0.5]\nscales_per_octave = 1\n";
+    assert!(manifest.ends_with(lines), "{manifest}");
+    assert!(manifest.contains("offset_order = [\"cy\", \"cx\", \"h\", \"w\"] # a guess"));
+    // The first box of each head, 16, 32 and 64 pixels wide in a picture of 24: in the middle of a cell where its 4 or 8 pixels divide the picture, else on its corner.
+    let first = |index: usize| {
+        let found = model.default_boxes[index];
+        [found.cx, found.cy, found.w, found.h].map(|share| share * 24.0)
+    };
+    for (index, expected) in [
+        (0, [2.0, 2.0, 16.0, 16.0]),
+        (108, [4.0, 4.0, 32.0, 32.0]),
+        (135, [0.0, 0.0, 64.0, 64.0]),
+    ] {
+        let found = first(index);
+        let near = found
+            .iter()
+            .zip(expected)
+            .all(|(f, e)| (f - e).abs() < 1e-4);
+        assert!(near, "{index}: {found:?}");
+    }
+    // What the levels share is explained at each of them.
+    let model = Arc::new(model);
+    let forward = forward(&model)?;
+    let mut explainer = Explainer::new(model, Composite::default(), 1)?;
+    let wider = Target {
+        default_box: 120,
+        output: "offset:w+".parse()?,
+        contrast: None,
+    };
+    for target in [class(20), class(110), class(140), wider] {
+        let map = explainer.explain(&forward, &[target])?.remove(0).map();
+        assert!(map.iter().all(|r| r.is_finite()) && map.iter().any(|&r| r != 0.0));
+    }
+    Ok(())
+}

@@ -198,15 +198,17 @@ def matrix(network, node, x):
 def moving(network, node, tensors, arriving):
     """Numbers that say where they come from are sent through the operator; relevance goes back to there."""
     names = explained(network, node)
-    addresses, start = {}, 1
+    # One for each place among the inputs: a tensor may be joined to itself.
+    addresses, start = [], 1
     for name in names:
         size = tensors[name].size
-        addresses[name] = np.arange(start, start + size).reshape(tensors[name].shape)
+        addresses.append(np.arange(start, start + size).reshape(tensors[name].shape))
         start += size
     # Address 0 is what comes from none of them: constants and padding.
-    operands = [addresses.get(name, network.constants.get(name)) for name in node.inputs]
+    left = iter(addresses)
+    operands = [next(left) if name in names else network.constants.get(name) for name in node.inputs]
     if node.op == "Concat":
-        operands = [addresses.get(name, np.zeros_like(network.constants.get(name), dtype=int)) for name in node.inputs]
+        operands = [np.zeros_like(operand, dtype=int) if name not in names else operand for name, operand in zip(node.inputs, operands)]
     if node.op == "Pad":
         operands[2:] = [0]
     sent = operators.nearest(node, operands) if node.op == "Resize" else operators.moved(node, operands)
@@ -221,7 +223,7 @@ def moving(network, node, tensors, arriving):
         return sums
 
     sums = {form: gathered(form) for form in ("plain", "value", "distance")}
-    return [Relevance(**{form: values[addresses[name][0]] for form, values in sums.items()}) for name in names]
+    return [Relevance(**{form: values[places[0]] for form, values in sums.items()}) for places in addresses]
 
 
 def addition(rule, parts, y, arriving):

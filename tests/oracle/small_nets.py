@@ -566,9 +566,42 @@ def same_pads():
     return b.finish([*PRESETS, *(rules(high=rule) for rule in FEATURE_RULES)])
 
 
+def feature_pyramid():
+    """A feature pyramid as tf2onnx writes TensorFlow's: upsampled by joining a map to itself; a head of which the levels share all but batch normalisation."""
+    b = Builder("feature_pyramid", 24, 24, seed=30)
+    x = b.relu6(b.conv("pixels", "image", (3, 6), strides=(2, 2), pads=(0, 0, 1, 1)))
+    fine = b.relu6(b.conv("low", x, (6, 6), strides=(2, 2), pads=(0, 0, 1, 1)))
+    coarse = b.relu6(b.conv("high", fine, (6, 8), strides=(2, 2), pads=(0, 0, 1, 1)))
+    top = b.conv("projection_coarse", coarse, (8, 6), kernel=1, pads=(0,) * 4)
+    y = b.add("Unsqueeze", [top, b.ints("first", [1])], "wider.part")
+    y = b.add("Concat", [y, y], "wider.parts", axis=1)
+    y = b.add("Transpose", [y], "wider.last", perm=(0, 3, 4, 1, 2))
+    y = b.add("Reshape", [y, b.ints("wider.sizes", [1, 3, 6, 6])], "wider")
+    y = b.add("Unsqueeze", [y, b.ints("second", [2])], "taller.part")
+    y = b.add("Concat", [y, y], "taller.parts", axis=2)
+    y = b.add("Reshape", [y, b.ints("taller.sizes", [1, 6, 6, 6])], "taller")
+    y = b.add("Transpose", [y], "upsampled", perm=(0, 3, 1, 2))
+    y = b.add("Add", [y, b.conv("projection_fine", fine, (6, 6), kernel=1, pads=(0,) * 4)], "sum")
+    levels = [b.relu6(b.batch_norm("smoothing_norm", b.conv("smoothing", y, (6, 6)), 6)), top]
+    levels.append(b.relu6(b.conv("coarsest", top, (6, 6), strides=(2, 2))))
+    shapes = {"depthwise": (6, 1, 3, 3), "pointwise": (6, 6, 1, 1), "class_logits": (12, 6, 3, 3), "box_offsets": (12, 6, 3, 3)}
+    shared = {name: b.constant(f"{name}.weight", b.normal(shape, np.sqrt(2 / np.prod(shape[1:])))) for name, shape in shapes.items()}
+    bias = b.constant("class_logits.bias", b.normal(12, 0.3))
+    for level, x in enumerate(levels):
+        x = b.add("Conv", [x, shared["depthwise"]], f"depthwise{level}", pads=(1,) * 4, group=6)
+        x = b.add("Conv", [x, shared["pointwise"]], f"pointwise{level}")
+        x = b.relu6(b.batch_norm(f"norm{level}", x, 6))
+        for output, more in (("class_logits", [bias]), ("box_offsets", [])):
+            y = b.add("Conv", [x, shared[output], *more], f"{output}{level}", pads=(1,) * 4)
+            y = b.add("Transpose", [y], f"{output}{level}.transposed", perm=(0, 2, 3, 1))
+            y = b.add("Reshape", [y, b.ints(f"{output}{level}.sizes", [1, -1, 4])], f"{output}{level}.rows")
+            b.heads.append((output, y))
+    return b.finish([*PRESETS, rules(high="gamma:0.25"), rules(high="zplus", add="prop"), rules(high="flat", low="w2")], unit=["crp"])
+
+
 ALL = (
     stride_pads, dilation, groups, signed_features, pixel_rules, head_rules, residual, consumers, max_pool_2x2,
     max_pool_3x3, clipped, border, batch_norm_identity, lite_heads, dense, averages, averages_at_the_border, transposed,
     resizing, gates, norms, moves, batch_norm_alone, activations, resizing_conventions, inverse_norms, channels_last,
-    same_pads,
+    same_pads, feature_pyramid,
 )  # fmt: skip
