@@ -19,7 +19,7 @@ from composite import Composite, layer_types
 from golden_ssdlite import MODEL
 from network import Network
 from pictures import network_input
-from relevance import convolution, max_pooling, propagate
+from relevance import convolution, max_pooling, pooling_winners, propagate
 from rules import Unit, parse_rule
 from small_nets import ALL, Builder, FEATURE_RULES, rules, signed_features
 from unfold import Window
@@ -135,7 +135,7 @@ def check_ties(golden):
     """Max pooling shares among ties by hand, and the golden nets really have ties and clipped values."""
     x = np.array([[[6.0, 6.0, 1.0], [0.0, 6.0, 2.0], [3.0, 3.0, 2.0]]])
     window = Window(kernel=(2, 2), strides=(1, 1), dilations=(1, 1), pads=(0, 0, 0, 0))
-    found = max_pooling(x, window, np.array([[[3.0, 4.0], [5.0, 6.0]]]))
+    found = max_pooling(pooling_winners(window, x), x.shape, np.array([[[3.0, 4.0], [5.0, 6.0]]]))
     expected = [[[1.0, 3.0, 0.0], [0.0, 1.0 + 2.0 + 5.0 + 6.0, 0.0], [0.0, 0.0, 0.0]]]
     require(np.allclose(found, expected, atol=1e-15), "max pooling shares equally among ties")
     for name in ("max_pool_2x2", "max_pool_3x3"):

@@ -134,7 +134,7 @@ class Network:
         if node.op == "Conv":
             return self._conv(node, arguments[0])
         if node.op == "MaxPool":
-            window = Window.of(node, node.attributes["kernel_shape"])
+            window = Window.of(node)
             channels, height, width = arguments[0].shape[1:]
             columns = unfold(arguments[0][0], window.sources(height, width), -np.inf)
             return columns.max(axis=1).reshape(1, channels, *window.output_size(height, width))

@@ -120,7 +120,7 @@ def _conv_transpose(node, x, weight, bias=None):
 
 
 def _average_pool(node, x):
-    window = Window.of(node, node.attributes["kernel_shape"])
+    window = Window.of(node)
     channels, height, width = x.shape[1:]
     sources = window.sources(height, width)
     sums = unfold(x[0], sources).sum(axis=1)

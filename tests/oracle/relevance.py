@@ -20,11 +20,12 @@ from unfold import Window, fold, unfold
 BLOCK = 1 << 16
 
 
-def propagate(network, tensors, types, composite, seed, trace=None):
+def propagate(network, tensors, types, composite, seed, trace=None, rivals=None):
     """Relevance of the picture, [3, H, W].
 
     `types` is a layer type by node name. `seed` is a list of (tensor, channel, row, column, value).
     `trace`, if given, is called with (node, relevance of the output, list of relevances of the inputs).
+    `rivals`, if given, holds by name inputs of max poolings as another arithmetic has them: the winners are told by these.
     """
     received = {}
     for tensor, channel, row, column, value in seed:
@@ -36,7 +37,7 @@ def propagate(network, tensors, types, composite, seed, trace=None):
         if all(output is None for output in arriving):
             continue
         arriving = [Relevance(np.zeros_like(tensors[name][0])) if r is None else r for name, r in zip(node.outputs, arriving)]
-        parts = _through(network, tensors, types, composite, node, arriving)
+        parts = _through(network, tensors, types, composite, node, arriving, rivals or {})
         names = explained(network, node)
         if trace:
             totals = [part.total(tensors[name]) for name, part in zip(names, parts)]
@@ -49,7 +50,7 @@ def propagate(network, tensors, types, composite, seed, trace=None):
     return np.moveaxis(relevance, -1, 0) if network.channels_last else relevance
 
 
-def _through(network, tensors, types, composite, node, arriving):
+def _through(network, tensors, types, composite, node, arriving, rivals):
     if node.op in operators.MOVING or node.op == "Resize" and not is_linear(network, node):
         return moving(network, node, tensors, arriving)
     (arriving,) = arriving
@@ -75,8 +76,8 @@ def _through(network, tensors, types, composite, node, arriving):
     if node.op in ("Add", "Sum"):
         return addition(composite.add, [tensors[name] for name in node.inputs], y, arriving)
     if node.op == "MaxPool":
-        window = Window.of(node, node.attributes["kernel_shape"])
-        return [arriving.each(lambda part: max_pooling(x[0], window, part))]
+        winners = pooling_winners(Window.of(node), rivals.get(node.inputs[0], x)[0])
+        return [arriving.each(lambda part: max_pooling(winners, x.shape[1:], part))]
     raise ValueError(f"{node.name}: relevance cannot pass the operator {node.op}")
 
 
@@ -237,11 +238,15 @@ def addition(rule, parts, y, arriving):
     return [Relevance(value=value, distance=arriving.distance) for _ in parts]
 
 
-def max_pooling(x, window, arriving):
-    """Winner takes all; inputs that tie for the maximum of a window share equally."""
-    channels, height, width = x.shape
-    sources = window.sources(height, width)
+def pooling_winners(window, x):
+    """Which inputs of each window are its maximum, [C, taps, windows], and where in a map they lie, [taps, windows]."""
+    sources = window.sources(*x.shape[1:])
     columns = unfold(x, sources, -np.inf)
-    winners = (columns == columns.max(axis=1, keepdims=True)) & (sources >= 0)
-    shares = winners / winners.sum(axis=1, keepdims=True)
-    return fold(shares.astype(x.dtype) * arriving.reshape(channels, 1, -1), sources, x.shape)
+    return (columns == columns.max(axis=1, keepdims=True)) & (sources >= 0), sources
+
+
+def max_pooling(winners, shape, arriving):
+    """Winner takes all; inputs that tie for the maximum of a window share equally."""
+    won, sources = winners
+    shares = won / won.sum(axis=1, keepdims=True)
+    return fold(shares.astype(arriving.dtype) * arriving.reshape(shape[0], 1, -1), sources, shape)

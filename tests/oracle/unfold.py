@@ -22,12 +22,12 @@ class Window:
     same: str = ""
 
     @staticmethod
-    def of(node, kernel):
-        """Reads the geometry from a Conv or pooling node's attributes."""
+    def of(node, kernel=()):
+        """Reads the geometry from a Conv or pooling node's attributes; `kernel` is needed where it follows from the weights."""
         attributes = node.attributes
         auto_pad = attributes.get("auto_pad", b"NOTSET").decode()
         return Window(
-            tuple(kernel),
+            tuple(kernel or attributes["kernel_shape"]),
             tuple(attributes.get("strides", (1, 1))),
             tuple(attributes.get("dilations", (1, 1))),
             tuple(attributes.get("pads", (0, 0, 0, 0))),
