@@ -337,14 +337,14 @@ fn a_manifest_can_name_composite_and_layer_types() -> Result<()> {
     assert_eq!(of(&explainer, "expanded_conv_6/expand")?, LayerType::High);
     assert_eq!(of(&explainer, "expanded_conv_5/project")?, LayerType::Low);
     for (text, reason) in [
-        ("composite = \"low=round\"", "composite of the manifest"),
+        ("composite = \"low=round\"", ": line 1: composite: "),
         (
             "---[layer_types]\n\"expanded_conv_99\" = \"high\"",
-            "no layer writes 'expanded_conv_99'",
+            "[layer_types] expanded_conv_99: no layer writes it",
         ),
         (
             "---[layer_types]\n\"expanded_conv_6/expand\" = \"top\"",
-            "no layer type 'top'",
+            "[layer_types] expanded_conv_6/expand: there is no layer type 'top'",
         ),
     ] {
         let error = explainer_with(text).err().context(text)?;

@@ -206,7 +206,7 @@ fn heads_that_are_not_joined_are_named_one_by_one() -> Result<()> {
     std::fs::write(file.with_extension("toml"), wrong)?;
     let error = format!("{:#}", Model::read(&file).unwrap_err());
     assert!(
-        error.contains("[output] classes of the manifest: the graph has no tensor 'image'"),
+        error.contains("[output] classes: the graph has no tensor 'image'"),
         "{error}"
     );
     Ok(())

@@ -136,12 +136,12 @@ fn a_yolo_s_mistakes_are_named() -> Result<()> {
         (
             "[[40, 30], [30, 60]]",
             "[[40, 30]]",
-            "[default_boxes] makes 1 boxes per cell of head 0 (8x12 cells), but the network has outputs for 2: check sizes[0]",
+            "[default_boxes]: it makes 1 boxes per cell of head 0 (8x12 cells), but the network has outputs for 2: check sizes[0]",
         ),
         (
             "[[40, 30], [30, 60]], ",
             "",
-            "[default_boxes] has sizes for 1 heads, but the network has 2",
+            "[default_boxes] sizes: it has sizes for 1 heads, but the network has 2",
         ),
         (
             "[40, 30]",

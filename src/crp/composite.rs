@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::layers::LayerType;
 use super::rules::{Epsilon, Law, Rule, unit_groups};
 use super::target::{Contrast, Seed};
-use crate::ssd::Model;
+use crate::ssd::{Field, Model};
 
 /// The names of the presets, the default first.
 pub const PRESETS: [&str; 6] = [
@@ -63,10 +63,12 @@ impl Composite {
     /// # Errors
     /// A text in the manifest that is not in the grammar.
     pub fn of(model: &Model) -> Result<Self> {
-        match &model.manifest.composite {
-            Some(text) => text.parse().context("composite of the manifest"),
-            None => Ok(Self::default()),
-        }
+        let Some(text) = &model.manifest.composite else {
+            return Ok(Self::default());
+        };
+        text.parse()
+            .context(Field::top("composite"))
+            .map_err(|error| model.manifest.source.locate(error))
     }
 
     /// The rule for a layer type.

@@ -78,7 +78,9 @@ impl Explainer {
             .filter_map(|h| h.offset_tensor.as_deref())
             .collect();
         let mut types = layer_types(&model.graph, &scores, &offsets)?;
-        override_types(&mut types, &model.manifest.layer_types)?;
+        let manifest = &model.manifest;
+        override_types(&mut types, &manifest.layer_types)
+            .map_err(|error| manifest.source.locate(error))?;
         Ok(Self {
             model,
             composite,

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::flow;
 use crate::onnx::{Graph, NodeExt, describe};
 use crate::spelling;
+use crate::ssd::Field;
 
 /// How many layers an error names where it cannot say which was meant.
 const LISTED: usize = 5;
@@ -66,15 +67,14 @@ impl FromStr for LayerType {
 /// A layer that the heads do not depend on, or a type that does not exist.
 pub fn override_types(types: &mut LayerTypes, overrides: &BTreeMap<String, String>) -> Result<()> {
     for (tensor, layer_type) in overrides {
-        let layer_type = layer_type
-            .parse()
-            .with_context(|| format!("[layer_types] of the manifest, '{tensor}'"))?;
+        let field = || Field::of("layer_types", tensor);
+        let layer_type = layer_type.parse().with_context(field)?;
         match types.get_mut(tensor) {
             Some(found) => *found = layer_type,
-            None => bail!(
-                "[layer_types] of the manifest: no layer writes '{tensor}': {}",
-                instead(tensor, types)
-            ),
+            None => {
+                let instead = instead(tensor, types);
+                return Err(field().wrong(format_args!("no layer writes it: {instead}")));
+            }
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ mod multiscale;
 use anyhow::{Result, ensure};
 
 use super::layout::{HeadGrid, Layout};
-use super::manifest::{AnchorBoxes, DefaultBoxes, PriorBoxes, TensorFlowBoxes};
+use super::manifest::{AnchorBoxes, DefaultBoxes, Field, PriorBoxes, TensorFlowBoxes};
 
 /// A default box by its centre and size, as shares of the picture's width and height (0..1; boxes may reach over the edge).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,14 +60,16 @@ fn in_cells(
     centre: impl Fn(usize, usize) -> f64,
     check: &str,
 ) -> Result<Vec<DefaultBox>> {
-    ensure!(
+    Field::of("default_boxes", "").ensure(
         sizes.len() == grid.shapes,
-        "[default_boxes] makes {} boxes per cell of head {head} ({}x{} cells), but the network has outputs for {}: check {check}",
-        sizes.len(),
-        grid.rows,
-        grid.cols,
-        grid.shapes
-    );
+        format_args!(
+            "it makes {} boxes per cell of head {head} ({}x{} cells), but the network has outputs for {}: check {check}",
+            sizes.len(),
+            grid.rows,
+            grid.cols,
+            grid.shapes
+        ),
+    )?;
     let mut boxes = Vec::with_capacity(grid.boxes());
     for row in 0..grid.rows {
         for col in 0..grid.cols {
@@ -91,12 +93,11 @@ fn middle(grid: &HeadGrid) -> impl Fn(usize, usize) -> f64 {
 
 /// Fails unless the manifest has sizes for as many heads as the network has.
 fn check_heads(sizes: usize, layout: &Layout) -> Result<()> {
-    ensure!(
-        sizes == layout.heads.len(),
-        "[default_boxes] has sizes for {sizes} heads, but the network has {}",
-        layout.heads.len()
-    );
-    Ok(())
+    let heads = layout.heads.len();
+    Field::of("default_boxes", "sizes").ensure(
+        sizes == heads,
+        format_args!("it has sizes for {sizes} heads, but the network has {heads}"),
+    )
 }
 
 fn tensorflow_boxes(
@@ -342,7 +343,7 @@ mod tests {
         assert_close(boxes[0], [0.125, 0.25, 0.1, 0.2]);
         assert_close(boxes[22], [0.875, 0.75, 0.2, 0.1]);
         let error = prior_boxes(&spec, &Layout { heads: vec![] }, (200, 100));
-        assert!(error.unwrap_err().to_string().contains("sizes for 1 heads"));
+        assert!(format!("{:#}", error.unwrap_err()).contains("sizes for 1 heads"));
     }
 
     pub(super) fn assert_close(found: DefaultBox, expected: [f32; 4]) {
@@ -426,9 +427,8 @@ mod tests {
             reduce_boxes_in_lowest_layer: false,
             ..spec()
         };
-        let error = generate(&DefaultBoxes::TensorFlow(spec), &layout(), (300, 300))
-            .unwrap_err()
-            .to_string();
+        let error = generate(&DefaultBoxes::TensorFlow(spec), &layout(), (300, 300));
+        let error = format!("{:#}", error.unwrap_err());
         assert!(
             error.contains("6 boxes per cell of head 0 (19x19 cells)"),
             "{error}"

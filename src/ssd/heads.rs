@@ -5,7 +5,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use ndarray::{ArrayView2, Axis, Ix2, Ix3, Slice};
 
 use super::layout::{HeadGrid, Layout};
-use super::manifest::{Output, Tensors};
+use super::manifest::{Field, Output, Tensors};
 use super::model::Outputs;
 use crate::onnx::{Graph, NodeExt, Parts, describe};
 
@@ -75,8 +75,10 @@ pub fn find(graph: &Graph, outputs: &Outputs, class_count: usize) -> Result<(Vec
         classes,
         class_count,
         "labels of the manifest (one a class id, background included)",
-    )?;
-    let offset_scales = scales(graph, offsets, 4, "offsets a box has")?;
+    )
+    .context(Field::of("output", "classes"))?;
+    let offset_scales =
+        scales(graph, offsets, 4, "offsets a box has").context(Field::of("output", "offsets"))?;
     let objectness_scales = match &outputs.objectness {
         Some(tensor) => scales(
             graph,
@@ -133,7 +135,8 @@ pub fn find_classifier(
         classes,
         class_count,
         "labels of the manifest (one a class id, background included)",
-    )?;
+    )
+    .context(Field::of("output", "classes"))?;
     let [
         Scale {
             tensor,
@@ -189,7 +192,7 @@ pub fn with_rows(graph: &Graph, output: &Output, class_count: usize) -> Result<(
                 let joined = format!("joined/{field}");
                 parts
                     .rows(&joined, &raw, columns)
-                    .with_context(|| format!("[output] {field} of the manifest"))?;
+                    .with_context(|| Field::of("output", field))?;
                 Ok(Some(joined))
             }
         }

@@ -4,6 +4,7 @@
 
 mod check;
 mod default_boxes;
+mod field;
 mod read;
 mod tensors;
 
@@ -17,6 +18,7 @@ use serde::Deserialize;
 pub use default_boxes::{
     AnchorBoxes, DefaultBoxes, MultiscaleAnchorBoxes, PriorBoxes, TensorFlowBoxes,
 };
+pub use field::{Field, Source};
 pub use tensors::Tensors;
 
 use super::labels::Labels;
@@ -49,6 +51,9 @@ pub struct Manifest {
     /// reads them.
     #[serde(default)]
     pub layer_types: BTreeMap<String, String>,
+    /// Where it was read from.
+    #[serde(skip)]
+    pub source: Source,
 }
 
 /// What sort of network the file holds.
@@ -220,14 +225,15 @@ impl Manifest {
     /// Reads and checks a manifest. `origin` is the file's name, for the errors.
     ///
     /// # Errors
-    /// If the text is no TOML, a field is missing, unknown or of the wrong type (the error names the line), or a value makes no
-    /// sense (the error names the field, what was expected and what was found).
+    /// If the text is no TOML, a field is missing, unknown or of the wrong type, or a value makes no sense. The error names the line and the field, what was
+    /// expected and what was found.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
-        let manifest: Self = toml::from_str(text)
+        let mut manifest: Self = toml::from_str(text)
             .map_err(|error| anyhow!("{origin}: {}", read::describe(error, text)))?;
+        manifest.source = Source::new(text, origin);
         manifest
             .validate()
-            .map_err(|error| anyhow!("{origin}: {error}"))?;
+            .map_err(|error| anyhow!("{:#}", manifest.source.locate(error)))?;
         Ok(manifest)
     }
 

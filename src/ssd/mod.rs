@@ -22,6 +22,6 @@ pub use detection::{Detection, Predictions, Thresholds};
 pub use detector::{Detector, Forward};
 pub use heads::Head;
 pub use layout::{HeadGrid, Layout, Location};
-pub use manifest::Manifest;
+pub use manifest::{Field, Manifest};
 pub use model::Model;
 pub use preprocess::{NetworkInput, Pixels, Tap};

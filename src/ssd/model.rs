@@ -10,7 +10,7 @@ use super::decode::Coding;
 use super::default_boxes::{self, DefaultBox};
 use super::heads::{self, Head};
 use super::layout::Layout;
-use super::manifest::{Kind, Manifest};
+use super::manifest::{Field, Kind, Manifest};
 use super::yolo;
 use crate::onnx::{self, Graph};
 
@@ -70,12 +70,13 @@ impl Model {
         let beside = path.with_extension("toml");
         let text = manifest_text(&beside, path)?;
         let manifest = Manifest::parse(&text, &beside.display().to_string())?;
-        Self::new(graph, manifest).with_context(|| {
-            format!(
+        let source = manifest.source.clone();
+        Self::new(graph, manifest).map_err(|error| {
+            source.with_line(error).context(format!(
                 "{} and {} do not fit together",
                 path.display(),
                 beside.display()
-            )
+            ))
         })
     }
 
@@ -162,19 +163,21 @@ fn with_picture(graph: Graph, manifest: &Manifest) -> Result<Graph> {
     let shape = match input.size {
         Some([width, height]) => {
             let said = [height as usize, width as usize];
-            if let Some([.., rows, cols]) = known {
-                ensure!(
-                    said == [rows, cols],
-                    "[input] size of the manifest is [{width}, {height}], but '{tensor}' is {cols} pixels wide and {rows} high: leave the line out"
-                );
-            }
+            let [.., rows, cols] = known.unwrap_or([1, 3, said[0], said[1]]);
+            Field::of("input", "size").ensure(
+                said == [rows, cols],
+                format_args!(
+                    "expected [{cols}, {rows}] (width, height), which '{tensor}' has, found [{width}, {height}]: leave the line out"
+                ),
+            )?;
             [1, 3, said[0], said[1]]
         }
         None => graph
             .feature_map(&tensor)
-            .context("[input] tensor of the manifest needs a size = [width, height] beside it")?,
+            .context("it needs a size = [width, height] beside it")
+            .context(Field::of("input", "tensor"))?,
     };
     graph
         .with_input(&tensor, shape)
-        .with_context(|| format!("[input] tensor of the manifest is '{tensor}'"))
+        .context(Field::of("input", "tensor"))
 }

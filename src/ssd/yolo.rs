@@ -3,8 +3,9 @@
 //! In: a graph whose heads are one convolution each, with the channels t_x, t_y, t_w, t_h, objectness and K class scores for each of A anchors in turn (Redmon and Farhadi,
 //! *YOLOv3: An Incremental Improvement*, 2018; darknet's `yolo` layer). Out: the graph with each head as three convolutions, for each of the three a tensor of all default boxes.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
+use super::manifest::Field;
 use super::model::Outputs;
 use crate::onnx::{Graph, Parts};
 
@@ -28,25 +29,18 @@ pub fn with_rows(graph: &Graph, heads: &[String], class_count: usize) -> Result<
         (OBJECTNESS, "objectness", 4, 1),
     ] {
         let mut maps = Vec::new();
-        for head in heads {
-            ensure!(
-                graph.producer(head).is_some(),
-                "[output] heads of the manifest: the graph has no tensor '{head}'; 'ssdcrp inspect' on the bare file proposes the heads"
-            );
-            let [_, channels, _, _] = graph.feature_map(head)?;
-            ensure!(
-                channels.is_multiple_of(per_anchor),
-                "'{head}' has {channels} channels, which is no multiple of {per_anchor}: four offsets, objectness and a score for each of the {class_count} labels of the manifest"
-            );
+        for (index, head) in heads.iter().enumerate() {
+            let field = || Field::of("output", format!("heads[{index}]"));
+            field().ensure(graph.producer(head).is_some(), format_args!("the graph has no tensor '{head}'; 'ssdcrp inspect' on the bare file proposes the heads"))?;
+            let [_, channels, _, _] = graph.feature_map(head).with_context(field)?;
+            field().ensure(channels.is_multiple_of(per_anchor), format_args!("'{head}' has {channels} channels, which is no multiple of {per_anchor}: four offsets, objectness and a score for each of the {class_count} labels of the manifest"))?;
             let channels: Vec<usize> = (0..channels / per_anchor)
                 .flat_map(|anchor| {
                     (first..first + columns).map(move |column| anchor * per_anchor + column)
                 })
                 .collect();
             let name = format!("{head}:{what}");
-            parts
-                .channels(head, &name, &channels)
-                .context("[output] heads of the manifest")?;
+            parts.channels(head, &name, &channels).with_context(field)?;
             maps.push(name);
         }
         parts.rows(tensor, &maps, columns)?;

@@ -105,7 +105,7 @@ fn a_wrong_head_name() {
     assert_says(
         &broken,
         &[
-            "no tensor 'scores'",
+            "[output] classes: the graph has no tensor 'scores'",
             "its outputs are [\"class_logits\", \"box_offsets\"]",
             "ssdcrp inspect",
         ],
@@ -318,7 +318,7 @@ fn a_size_that_the_graph_contradicts() {
     assert_says(
         &broken,
         &[
-            "[input] size of the manifest is [1, 1], but 'image' is 16 pixels wide and 20 high: leave the line out",
+            "[input] size: expected [16, 20] (width, height), which 'image' has, found [1, 1]: leave the line out",
         ],
     );
 }
@@ -330,13 +330,13 @@ fn a_layer_type_for_a_layer_that_does_not_exist() {
     broken.manifest += "\n[layer_types]\nhigh22 = \"low\"\n";
     assert_says(
         &broken,
-        &["no layer writes 'high22': did you mean \"high2\""],
+        &["[layer_types] high22: no layer writes it: did you mean \"high2\""],
     );
     broken.manifest = whole + "\n[layer_types]\nsomething_else = \"low\"\n";
     assert_says(
         &broken,
         &[
-            "no layer writes 'something_else': layers write ",
+            "[layer_types] something_else: no layer writes it: layers write ",
             "which 'ssdcrp inspect' lists without this line",
         ],
     );

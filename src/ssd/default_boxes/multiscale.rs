@@ -138,8 +138,8 @@ mod tests {
         };
         let error = boxes(&spec, &layout(&[[40, 40]]), (320, 320)).unwrap_err();
         assert_eq!(
-            error.to_string(),
-            "[default_boxes] makes 9 boxes per cell of head 0 (40x40 cells), but the network has outputs for 6: check aspect_ratios and scales_per_octave"
+            format!("{error:#}"),
+            "[default_boxes]: it makes 9 boxes per cell of head 0 (40x40 cells), but the network has outputs for 6: check aspect_ratios and scales_per_octave"
         );
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::Result;
 
-use super::{DetectionSettings, Input, Kind, Labels, Manifest, Offset, Output};
+use super::{DetectionSettings, Field, Input, Kind, Labels, Manifest, Offset, Output};
 
 /// Channels that vary less than this, of 255, are no picture's: the division would only blow up rounding.
 const MIN_STD: f32 = 1e-6;
@@ -12,10 +12,10 @@ const MIN_STD: f32 = 1e-6;
 impl Manifest {
     /// Checks what the types alone do not ensure.
     pub(super) fn validate(&self) -> Result<()> {
-        ensure!(
+        Field::top("name").ensure(
             !self.name.is_empty(),
-            "name: expected the model's name, found \"\""
-        );
+            "expected the model's name, found \"\"",
+        )?;
         one_line("name", &self.name)?;
         if let Some(licence) = &self.licence {
             one_line("licence", licence)?;
@@ -23,12 +23,14 @@ impl Manifest {
         self.labels.validate()?;
         self.input.validate()?;
         self.output.validate(self.kind)?;
-        ensure!(
+        Field::of("output", "background").ensure(
             self.output.background < self.labels.len(),
-            "[output] background: expected a class id below the number of labels ({}), found {}",
-            self.labels.len(),
-            self.output.background
-        );
+            format_args!(
+                "expected a class id below the number of labels ({}), found {}",
+                self.labels.len(),
+                self.output.background
+            ),
+        )?;
         self.default_boxes.validate(self.kind)?;
         self.detection.validate()
     }
@@ -36,18 +38,15 @@ impl Manifest {
 
 impl Labels {
     fn validate(&self) -> Result<()> {
-        ensure!(
-            !self.is_empty(),
-            "labels: expected one per class id, found none"
-        );
+        Field::top("labels").ensure(!self.is_empty(), "expected one per class id, found none")?;
         let mut classes = HashMap::new();
         for (class, label) in self.iter().enumerate() {
             one_line(&format!("labels[{class}]"), label)?;
             let earlier = classes.insert(label, class);
             if let Some(earlier) = earlier.filter(|_| !label.is_empty()) {
-                bail!(
-                    "labels[{class}]: expected another name than labels[{earlier}], found \"{label}\" for both"
-                );
+                return Err(Field::top(format!("labels[{class}]")).wrong(format_args!(
+                    "expected another name than labels[{earlier}], found \"{label}\" for both"
+                )));
             }
         }
         Ok(())
@@ -55,33 +54,33 @@ impl Labels {
 }
 
 /// Fails for a text that would break the line that it is printed in, or take over the terminal.
-fn one_line(field: &str, text: &str) -> Result<()> {
-    if let Some(control) = text.chars().find(|c| c.is_control()) {
-        bail!(
-            "{field}: expected text without control characters, found '{}'",
+fn one_line(key: &str, text: &str) -> Result<()> {
+    match text.chars().find(|c| c.is_control()) {
+        None => Ok(()),
+        Some(control) => Err(Field::top(key).wrong(format_args!(
+            "expected text without control characters, found '{}'",
             control.escape_debug()
-        );
+        ))),
     }
-    Ok(())
 }
 
 impl Input {
     fn validate(&self) -> Result<()> {
         for side in self.size.iter().flatten() {
-            ensure!(
+            Field::of("input", "size").ensure(
                 (1..=8192).contains(side),
-                "[input] size: expected width and height from 1 to 8192, found {side}"
-            );
+                format_args!("expected width and height from 1 to 8192, found {side}"),
+            )?;
         }
         for (i, (&mean, &std)) in self.mean.iter().zip(&self.std).enumerate() {
-            ensure!(
+            Field::of("input", format!("mean[{i}]")).ensure(
                 mean.is_finite(),
-                "[input] mean[{i}]: expected a finite number, found {mean}"
-            );
-            ensure!(
+                format_args!("expected a finite number, found {mean}"),
+            )?;
+            Field::of("input", format!("std[{i}]")).ensure(
                 std.is_finite() && std >= MIN_STD,
-                "[input] std[{i}]: expected a positive finite number, at least 0.000001, found {std}"
-            );
+                format_args!("expected a positive finite number, at least 0.000001, found {std}"),
+            )?;
         }
         Ok(())
     }
@@ -95,23 +94,23 @@ impl Output {
             ("offsets", &self.offsets, kind == Kind::Ssd),
         ] {
             let whose = if is_yolo { "YOLO" } else { "classifier" };
-            ensure!(
+            Field::of("output", field).ensure(
                 name.is_empty() || has,
-                "[output] {field}: a {whose} has none, leave the line out"
-            );
-            ensure!(
+                format_args!("a {whose} has none, leave the line out"),
+            )?;
+            Field::of("output", field).ensure(
                 !name.is_empty() || !has,
-                "[output] {field}: expected the name of an output of the graph, found \"\""
-            );
+                "expected the name of an output of the graph, found \"\"",
+            )?;
         }
-        ensure!(
+        Field::of("output", "heads").ensure(
             self.heads.is_empty() || is_yolo,
-            "[output] heads: only a YOLO's are named, leave the line out"
-        );
-        ensure!(
+            "only a YOLO's are named, leave the line out",
+        )?;
+        Field::of("output", "heads").ensure(
             !is_yolo || !self.heads.is_empty(),
-            "[output] heads: expected the names of a YOLO's last convolutions, found none"
-        );
+            "expected the names of a YOLO's last convolutions, found none",
+        )?;
         for (field, tensors) in [
             ("classes", &self.classes),
             ("heads", &self.heads),
@@ -119,33 +118,35 @@ impl Output {
         ] {
             let names = tensors.names();
             for (i, name) in names.iter().enumerate() {
-                ensure!(
+                Field::of("output", format!("{field}[{i}]")).ensure(
                     !name.is_empty(),
-                    "[output] {field}[{i}]: expected the name of a tensor of the graph, found \"\""
-                );
-                ensure!(
+                    "expected the name of a tensor of the graph, found \"\"",
+                )?;
+                Field::of("output", field).ensure(
                     !names[..i].contains(name),
-                    "[output] {field}: expected each head once, found \"{name}\" twice"
-                );
+                    format_args!("expected each head once, found \"{name}\" twice"),
+                )?;
             }
         }
-        ensure!(
+        Field::of("output", "offsets").ensure(
             self.classes.is_empty() || self.classes != self.offsets,
-            "[output] offsets: expected another output of the graph than classes, found \"{}\" for both",
-            self.offsets
-        );
+            format_args!(
+                "expected another output of the graph than classes, found \"{}\" for both",
+                self.offsets
+            ),
+        )?;
         for offset in Offset::ALL {
             let count = self.offset_order.iter().filter(|&&o| o == offset).count();
-            ensure!(
+            Field::of("output", "offset_order").ensure(
                 count == 1,
-                "[output] offset_order: expected each of cx, cy, w, h once, found {offset} {count} times"
-            );
+                format_args!("expected each of cx, cy, w, h once, found {offset} {count} times"),
+            )?;
         }
         for (i, variance) in self.variances.iter().enumerate() {
-            ensure!(
+            Field::of("output", format!("variances[{i}]")).ensure(
                 variance.is_finite() && *variance > 0.0,
-                "[output] variances[{i}]: expected a positive number, found {variance}"
-            );
+                format_args!("expected a positive number, found {variance}"),
+            )?;
         }
         Ok(())
     }
@@ -157,15 +158,13 @@ impl DetectionSettings {
             ("score_threshold", self.score_threshold),
             ("iou_threshold", self.iou_threshold),
         ] {
-            ensure!(
+            Field::of("detection", field).ensure(
                 (0.0..=1.0).contains(&value),
-                "[detection] {field}: expected a number from 0 to 1, found {value}"
-            );
+                format_args!("expected a number from 0 to 1, found {value}"),
+            )?;
         }
-        ensure!(
-            self.max_detections > 0,
-            "[detection] max_detections: expected at least 1, found 0"
-        );
+        Field::of("detection", "max_detections")
+            .ensure(self.max_detections > 0, "expected at least 1, found 0")?;
         Ok(())
     }
 }
@@ -180,122 +179,122 @@ mod tests {
             (
                 "\"a_net\"",
                 "\"\"",
-                "name: expected the model's name, found \"\"",
+                "line 3: name: expected the model's name, found \"\"",
             ),
             (
                 "labels = [\"background\", \"person\", \"\", \"sheep\"]",
                 "labels = []",
-                "labels: expected one per class id, found none",
+                "line 5: labels: expected one per class id, found none",
             ),
             (
                 "117.5",
                 "nan",
-                "[input] mean[1]: expected a finite number, found NaN",
+                "line 9: [input] mean[1]: expected a finite number, found NaN",
             ),
             (
                 "\"a_net\"",
                 "\"a\\nnet\"",
-                "name: expected text without control characters, found '\\n'",
+                "line 3: name: expected text without control characters, found '\\n'",
             ),
             (
                 "Apache-2.0",
                 "\\u0007",
-                "licence: expected text without control characters, found '\\u{7}'",
+                "line 4: licence: expected text without control characters, found '\\u{7}'",
             ),
             (
                 "\"sheep\"",
                 "\"\\u001b[31msheep\"",
-                "labels[3]: expected text without control characters, found '\\u{1b}'",
+                "line 5: labels[3]: expected text without control characters, found '\\u{1b}'",
             ),
             (
                 "\"sheep\"",
                 "\"person\"",
-                "labels[3]: expected another name than labels[1], found \"person\" for both",
+                "line 5: labels[3]: expected another name than labels[1], found \"person\" for both",
             ),
             (
                 "std = [127.5",
                 "std = [0.0",
-                "[input] std[0]: expected a positive finite number, at least 0.000001, found 0",
+                "line 10: [input] std[0]: expected a positive finite number, at least 0.000001, found 0",
             ),
             (
                 "std = [127.5",
                 "std = [-127.5",
-                "[input] std[0]: expected a positive finite number, at least 0.000001, found -127.5",
+                "line 10: [input] std[0]: expected a positive finite number, at least 0.000001, found -127.5",
             ),
             (
                 "std = [127.5",
                 "std = [1e-7",
-                "[input] std[0]: expected a positive finite number, at least 0.000001, found 0.0000001",
+                "line 10: [input] std[0]: expected a positive finite number, at least 0.000001, found 0.0000001",
             ),
             (
                 "std = [127.5",
                 "std = [inf",
-                "[input] std[0]: expected a positive finite number, at least 0.000001, found inf",
+                "line 10: [input] std[0]: expected a positive finite number, at least 0.000001, found inf",
             ),
             (
                 "\"class_logits\"",
                 "\"\"",
-                "[output] classes: expected the name of an output of the graph, found \"\"",
+                "line 14: [output] classes: expected the name of an output of the graph, found \"\"",
             ),
             (
                 "\"class_logits\"",
                 "\"box_offsets\"",
-                "[output] offsets: expected another output of the graph than classes, found \"box_offsets\" for both",
+                "line 15: [output] offsets: expected another output of the graph than classes, found \"box_offsets\" for both",
             ),
             (
                 "\"cx\", \"h\"",
                 "\"cy\", \"h\"",
-                "[output] offset_order: expected each of cx, cy, w, h once, found cx 0 times",
+                "line 16: [output] offset_order: expected each of cx, cy, w, h once, found cx 0 times",
             ),
             (
                 "background = 0",
                 "background = 4",
-                "[output] background: expected a class id below the number of labels (4), found 4",
+                "line 18: [output] background: expected a class id below the number of labels (4), found 4",
             ),
             (
                 "[0.1, 0.2]",
                 "[0.1, -0.2]",
-                "[output] variances[1]: expected a positive number, found -0.2",
+                "line 19: [output] variances[1]: expected a positive number, found -0.2",
             ),
             (
                 "min_scale = 0.2",
                 "min_scale = inf",
-                "[default_boxes] min_scale: expected a positive number, found inf",
+                "line 23: [default_boxes] min_scale: expected a positive number, found inf",
             ),
             (
                 "min_scale = 0.2",
                 "min_scale = 0.99",
-                "[default_boxes] max_scale: expected at least min_scale (0.99), found 0.95",
+                "line 24: [default_boxes] max_scale: expected at least min_scale (0.99), found 0.95",
             ),
             (
                 "[1.0, 2.0, 0.5, 3.0, 0.3333]",
                 "[]",
-                "[default_boxes] aspect_ratios: expected at least one, found none",
+                "line 25: [default_boxes] aspect_ratios: expected at least one, found none",
             ),
             (
                 "3.0",
                 "0",
-                "[default_boxes] aspect_ratios[3]: expected a positive number, found 0",
+                "line 25: [default_boxes] aspect_ratios[3]: expected a positive number, found 0",
             ),
             (
                 "interpolated_scale_aspect_ratio = 1.0",
                 "interpolated_scale_aspect_ratio = -1.0",
-                "[default_boxes] interpolated_scale_aspect_ratio: expected a positive number, or 0 for no such box, found -1",
+                "line 26: [default_boxes] interpolated_scale_aspect_ratio: expected a positive number, or 0 for no such box, found -1",
             ),
             (
                 "score_threshold = 0.5",
                 "score_threshold = 1.5",
-                "[detection] score_threshold: expected a number from 0 to 1, found 1.5",
+                "line 30: [detection] score_threshold: expected a number from 0 to 1, found 1.5",
             ),
             (
                 "iou_threshold = 0.6",
                 "iou_threshold = nan",
-                "[detection] iou_threshold: expected a number from 0 to 1, found NaN",
+                "line 31: [detection] iou_threshold: expected a number from 0 to 1, found NaN",
             ),
             (
                 "max_detections = 100",
                 "max_detections = 0",
-                "[detection] max_detections: expected at least 1, found 0",
+                "line 32: [detection] max_detections: expected at least 1, found 0",
             ),
         ] {
             assert_eq!(error(old, new), format!("a.toml: {message}"));

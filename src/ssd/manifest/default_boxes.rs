@@ -2,10 +2,10 @@
 //!
 //! [`crate::ssd::default_boxes`] makes boxes of them.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::Result;
 use serde::Deserialize;
 
-use super::{Kind, read};
+use super::{Field, Kind, read};
 
 /// Cells of this level are as far apart as half of the largest input is wide.
 const MAX_LEVEL: usize = 12;
@@ -133,15 +133,15 @@ impl DefaultBoxes {
         match self {
             Self::Whole if kind == Kind::Classifier => Ok(()),
             _ if kind == Kind::Classifier => {
-                bail!("[default_boxes]: a classifier has none, leave the table out")
+                Err(field("").wrong("a classifier has none, leave the table out"))
             }
             Self::Anchors(boxes) => boxes.validate(),
             _ if kind == Kind::Yolo => {
-                bail!("[default_boxes] generator: expected \"anchors\" for a YOLO")
+                Err(field("generator").wrong("expected \"anchors\" for a YOLO"))
             }
-            Self::Whole => bail!(
-                "[default_boxes] generator: expected \"tensorflow\", \"prior-box\", \"multiscale-anchors\" or \"anchors\" for a detector"
-            ),
+            Self::Whole => Err(field("generator").wrong(
+                "expected \"tensorflow\", \"prior-box\", \"multiscale-anchors\" or \"anchors\" for a detector"
+            )),
             Self::TensorFlow(boxes) => boxes.validate(),
             Self::PriorBox(boxes) => boxes.validate(),
             Self::MultiscaleAnchors(boxes) => boxes.validate(),
@@ -153,18 +153,19 @@ impl TensorFlowBoxes {
     fn validate(&self) -> Result<()> {
         positive("min_scale", self.min_scale)?;
         positive("max_scale", self.max_scale)?;
-        ensure!(
+        field("max_scale").ensure(
             self.max_scale >= self.min_scale,
-            "[default_boxes] max_scale: expected at least min_scale ({}), found {}",
-            self.min_scale,
-            self.max_scale
-        );
+            format_args!(
+                "expected at least min_scale ({}), found {}",
+                self.min_scale, self.max_scale
+            ),
+        )?;
         all_positive("aspect_ratios", &self.aspect_ratios)?;
         let interpolated = self.interpolated_scale_aspect_ratio;
-        ensure!(
+        field("interpolated_scale_aspect_ratio").ensure(
             interpolated.is_finite() && interpolated >= 0.0,
-            "[default_boxes] interpolated_scale_aspect_ratio: expected a positive number, or 0 for no such box, found {interpolated}"
-        );
+            format_args!("expected a positive number, or 0 for no such box, found {interpolated}"),
+        )?;
         Ok(())
     }
 }
@@ -172,26 +173,22 @@ impl TensorFlowBoxes {
 impl PriorBoxes {
     fn validate(&self) -> Result<()> {
         let heads = self.sizes.len();
-        ensure!(
-            heads > 0,
-            "[default_boxes] sizes: expected one pair a head, found none"
-        );
+        field("sizes").ensure(heads > 0, "expected one pair a head, found none")?;
         let steps = self.steps.as_ref().map_or(heads, Vec::len);
-        for (field, count) in [
+        for (key, count) in [
             ("aspect_ratios", self.aspect_ratios.len()),
             ("steps", steps),
         ] {
-            ensure!(
+            field(key).ensure(
                 count == heads,
-                "[default_boxes] {field}: expected one entry a head, as sizes has ({heads}), found {count}"
-            );
+                format_args!("expected one entry a head, as sizes has ({heads}), found {count}"),
+            )?;
         }
         for (head, sizes) in self.sizes.iter().enumerate() {
-            ensure!(
+            field(&format!("sizes[{head}]")).ensure(
                 (1..=2).contains(&sizes.len()),
-                "[default_boxes] sizes[{head}]: expected one size or two, found {}",
-                sizes.len()
-            );
+                format_args!("expected one size or two, found {}", sizes.len()),
+            )?;
             for &size in sizes {
                 positive(&format!("sizes[{head}]"), size)?;
             }
@@ -204,27 +201,23 @@ impl PriorBoxes {
         for (head, &step) in self.steps.iter().flatten().enumerate() {
             positive(&format!("steps[{head}]"), step)?;
         }
-        ensure!(
+        field("offset").ensure(
             (0.0..=1.0).contains(&self.offset),
-            "[default_boxes] offset: expected a number from 0 to 1, found {}",
-            self.offset
-        );
+            format_args!("expected a number from 0 to 1, found {}", self.offset),
+        )?;
         Ok(())
     }
 }
 
 impl AnchorBoxes {
     fn validate(&self) -> Result<()> {
-        ensure!(
+        field("sizes").ensure(
             !self.sizes.is_empty(),
-            "[default_boxes] sizes: expected a list of [width, height] a head, found none"
-        );
+            "expected a list of [width, height] a head, found none",
+        )?;
         for (head, sizes) in self.sizes.iter().enumerate() {
             for &size in sizes.iter().flatten() {
-                ensure!(
-                    size.is_finite() && size > 0.0,
-                    "[default_boxes] sizes[{head}]: expected a positive number, found {size}"
-                );
+                positive(&format!("sizes[{head}]"), size)?;
             }
         }
         Ok(())
@@ -233,38 +226,39 @@ impl AnchorBoxes {
 
 impl MultiscaleAnchorBoxes {
     fn validate(&self) -> Result<()> {
-        ensure!(
+        field("min_level").ensure(
             self.min_level <= MAX_LEVEL,
-            "[default_boxes] min_level: expected 0 to {MAX_LEVEL}, found {}",
-            self.min_level
-        );
+            format_args!("expected 0 to {MAX_LEVEL}, found {}", self.min_level),
+        )?;
         positive("anchor_scale", self.anchor_scale)?;
         all_positive("aspect_ratios", &self.aspect_ratios)?;
-        ensure!(
+        field("scales_per_octave").ensure(
             (1..=MAX_SCALES_PER_OCTAVE).contains(&self.scales_per_octave),
-            "[default_boxes] scales_per_octave: expected 1 to {MAX_SCALES_PER_OCTAVE}, found {}",
-            self.scales_per_octave
-        );
+            format_args!(
+                "expected 1 to {MAX_SCALES_PER_OCTAVE}, found {}",
+                self.scales_per_octave
+            ),
+        )?;
         Ok(())
     }
 }
 
-fn positive(field: &str, value: f32) -> Result<()> {
-    ensure!(
+fn field(key: &str) -> Field {
+    Field::of("default_boxes", key)
+}
+
+fn positive(key: &str, value: f32) -> Result<()> {
+    field(key).ensure(
         value.is_finite() && value > 0.0,
-        "[default_boxes] {field}: expected a positive number, found {value}"
-    );
-    Ok(())
+        format_args!("expected a positive number, found {value}"),
+    )
 }
 
 /// Fails unless there are numbers, each of them positive.
-fn all_positive(field: &str, values: &[f32]) -> Result<()> {
-    ensure!(
-        !values.is_empty(),
-        "[default_boxes] {field}: expected at least one, found none"
-    );
+fn all_positive(key: &str, values: &[f32]) -> Result<()> {
+    field(key).ensure(!values.is_empty(), "expected at least one, found none")?;
     for (i, &value) in values.iter().enumerate() {
-        positive(&format!("{field}[{i}]"), value)?;
+        positive(&format!("{key}[{i}]"), value)?;
     }
     Ok(())
 }
@@ -288,31 +282,31 @@ mod tests {
         for (fields, message) in [
             (
                 "sizes = []\naspect_ratios = []",
-                "sizes: expected one pair a head, found none",
+                "23: [default_boxes] sizes: expected one pair a head, found none",
             ),
             (
                 "sizes = [[30, 60], [60, 111]]\naspect_ratios = [[2]]",
-                "aspect_ratios: expected one entry a head, as sizes has (2), found 1",
+                "24: [default_boxes] aspect_ratios: expected one entry a head, as sizes has (2), found 1",
             ),
             (
                 "sizes = [[30, 60]]\naspect_ratios = [[2]]\nsteps = [8, 16]",
-                "steps: expected one entry a head, as sizes has (1), found 2",
+                "25: [default_boxes] steps: expected one entry a head, as sizes has (1), found 2",
             ),
             (
                 "sizes = [[30, 60, 90]]\naspect_ratios = [[2]]",
-                "sizes[0]: expected one size or two, found 3",
+                "23: [default_boxes] sizes[0]: expected one size or two, found 3",
             ),
             (
                 "sizes = [[30]]\naspect_ratios = [[2, -2]]",
-                "aspect_ratios[0]: expected a positive number, found -2",
+                "24: [default_boxes] aspect_ratios[0]: expected a positive number, found -2",
             ),
             (
                 "sizes = [[30]]\naspect_ratios = [[2]]\noffset = 8",
-                "offset: expected a number from 0 to 1, found 8",
+                "25: [default_boxes] offset: expected a number from 0 to 1, found 8",
             ),
         ] {
             let found = error_of("prior-box", fields);
-            assert_eq!(found, format!("a.toml: [default_boxes] {message}"));
+            assert_eq!(found, format!("a.toml: line {message}"));
         }
     }
 
@@ -321,31 +315,31 @@ mod tests {
         for (fields, message) in [
             (
                 "min_level = 20\naspect_ratios = [1]",
-                "min_level: expected 0 to 12, found 20",
+                "23: [default_boxes] min_level: expected 0 to 12, found 20",
             ),
             (
                 "anchor_scale = 0\naspect_ratios = [1]",
-                "anchor_scale: expected a positive number, found 0",
+                "23: [default_boxes] anchor_scale: expected a positive number, found 0",
             ),
             (
                 "aspect_ratios = []",
-                "aspect_ratios: expected at least one, found none",
+                "23: [default_boxes] aspect_ratios: expected at least one, found none",
             ),
             (
                 "aspect_ratios = [1, 2, -0.5]",
-                "aspect_ratios[2]: expected a positive number, found -0.5",
+                "23: [default_boxes] aspect_ratios[2]: expected a positive number, found -0.5",
             ),
             (
                 "aspect_ratios = [1]\nscales_per_octave = 0",
-                "scales_per_octave: expected 1 to 16, found 0",
+                "24: [default_boxes] scales_per_octave: expected 1 to 16, found 0",
             ),
             (
                 "aspect_ratios = [1]\nscales_per_octave = 4000000000",
-                "scales_per_octave: expected 1 to 16, found 4000000000",
+                "24: [default_boxes] scales_per_octave: expected 1 to 16, found 4000000000",
             ),
         ] {
             let found = error_of("multiscale-anchors", fields);
-            assert_eq!(found, format!("a.toml: [default_boxes] {message}"));
+            assert_eq!(found, format!("a.toml: line {message}"));
         }
         let found = error_of("multiscale-anchors", "aspect_ratios = [1]\nmax_level = 7");
         assert!(found.contains("unknown field `max_level`"), "{found}");
