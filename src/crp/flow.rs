@@ -61,8 +61,13 @@ pub(super) fn passed<'a>(graph: &Graph, tensors: impl IntoIterator<Item = &'a st
 /// (x·σ(x), and the hard swish x·clip(x + 3)/6 of old exporters).
 fn signal<'a>(graph: &Graph, node: &NodeProto, a: &'a str, b: &'a str) -> Result<&'a str> {
     let whole = graph.shape(node.first_output())?;
-    let gates = |factor| is_gate(graph, factor) || is_inverse_norm(graph, factor);
-    let found = match [a, b].map(gates) {
+    let norms = [a, b].map(|factor| is_inverse_norm(graph, factor));
+    // What is divided by its norm may come from a sigmoid itself.
+    let gates = match norms {
+        [false, false] => [a, b].map(|factor| is_gate(graph, factor)),
+        norms => norms,
+    };
+    let found = match gates {
         [true, false] => b,
         [false, true] => a,
         _ if follows(graph, b, a) => a,

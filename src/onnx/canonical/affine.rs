@@ -1,6 +1,8 @@
 //! One factor and one summand a channel (batch normalisation, Mul, Div, Add and Sub with constants) become part of the convolution before them. Where there is none, batch
 //! normalisation and summands become a depthwise 1x1 convolution, since their summand is a bias like any other; factors alone stay.
 
+use std::collections::HashSet;
+
 use anyhow::{Result, ensure};
 
 use super::rewrite::{Rewrite, node};
@@ -42,8 +44,12 @@ pub(super) fn join_convolutions(graph: &Graph) -> Result<Option<GraphProto>> {
     // A node before one of these may only now have become a convolution, which takes it along the next time.
     if rewrite.is_empty() {
         for (index, affine) in alone {
-            let depthwise = depthwise(&mut rewrite, &graph.nodes()[index], &affine);
-            rewrite.replace(index, vec![depthwise]);
+            // What follows another one is taken along by it the next time.
+            let follows = graph.producer(affine.input);
+            if !follows.is_some_and(|before| rewrite.has_replaced(before)) {
+                let depthwise = depthwise(&mut rewrite, &graph.nodes()[index], &affine);
+                rewrite.replace(index, vec![depthwise]);
+            }
         }
     }
     Ok(rewrite.finish())
@@ -142,15 +148,75 @@ fn convolution_before(graph: &Graph, tensor: &str) -> Option<usize> {
 fn stands_alone(graph: &Graph, this: &NodeProto, affine: &Affine) -> bool {
     match this.op() {
         "BatchNormalization" => true,
-        // x + 3 in front of a Clip is the first part of a hard sigmoid, and a norm, of one channel, is kept away from 0 so.
-        "Add" | "Sub" if affine.factor.len() > 1 => {
-            let consumers = graph.consumers(this.first_output());
-            consumers
-                .iter()
-                .all(|&index| graph.nodes()[index].op() != "Clip")
+        "Add" | "Sub" => {
+            !gates_its_input(graph, this.first_output(), affine.input)
+                && !is_reduced(graph, affine.input)
         }
         _ => false,
     }
+}
+
+/// Whether `x` is multiplied with something that is made of `tensor`, element by element: x + 3 in x·clip(x + 3)/6 is the first part of a gate.
+fn gates_its_input(graph: &Graph, tensor: &str, x: &str) -> bool {
+    let mut seen = HashSet::new();
+    let mut open = vec![tensor];
+    while let Some(tensor) = open.pop() {
+        for &index in graph.consumers(tensor) {
+            let node = &graph.nodes()[index];
+            if node.op() == "Mul" && node.input.iter().any(|input| input == x) {
+                return true;
+            }
+            if is_elementwise(node) && computed(graph, node) == [tensor] {
+                let made = node.first_output();
+                if seen.insert(made) {
+                    open.push(made);
+                }
+            }
+        }
+    }
+    false
+}
+
+/// Whether a tensor is made of a sum over axes, element by element: a norm, which is kept away from 0 by adding to it.
+fn is_reduced(graph: &Graph, tensor: &str) -> bool {
+    let mut tensor = tensor;
+    while let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) {
+        if matches!(node.op(), "ReduceL2" | "ReduceSumSquare" | "ReduceSum") {
+            return true;
+        }
+        match computed(graph, node)[..] {
+            [input] if is_elementwise(node) => tensor = input,
+            _ => return false,
+        }
+    }
+    false
+}
+
+fn computed<'a>(graph: &Graph, node: &'a NodeProto) -> Vec<&'a str> {
+    let inputs = node.input.iter().map(String::as_str);
+    inputs
+        .filter(|name| !name.is_empty() && !graph.is_constant(name))
+        .collect()
+}
+
+fn is_elementwise(node: &NodeProto) -> bool {
+    matches!(
+        node.op(),
+        "Add"
+            | "Sub"
+            | "Mul"
+            | "Div"
+            | "Clip"
+            | "Relu"
+            | "Min"
+            | "Max"
+            | "Sigmoid"
+            | "HardSigmoid"
+            | "Tanh"
+            | "Softplus"
+            | "Sqrt"
+            | "Pow"
+    )
 }
 
 /// The convolution that does both.
@@ -309,5 +375,52 @@ mod tests {
         });
         let operators: Vec<_> = graph.nodes().iter().map(|n| n.op()).collect();
         assert_eq!(operators, ["Concat", "Add", "Clip", "Mul", "Conv"]);
+    }
+
+    #[test]
+    fn one_channel_alone_is_a_convolution_whatever_activation_follows() {
+        let graph = small_graph(|e| {
+            let (shift, low, high) = (e.scalar(0.5), e.scalar(0.0), e.scalar(6.0));
+            let shifted = e.op("Sub", &["x", &shift], &[]);
+            e.op("Clip", &[&shifted, &low, &high], &[])
+        });
+        let operators: Vec<_> = graph.nodes().iter().map(|n| n.op()).collect();
+        assert_eq!(operators, ["Conv", "Clip"]);
+    }
+
+    #[test]
+    fn what_is_added_to_a_norm_stays() {
+        let graph = small_graph(|e| {
+            let (axes, epsilon) = (e.int64s(&[1]), e.scalar(1e-3));
+            let squares = e.op("ReduceSum", &["x", &axes], &[]);
+            let sum = e.op("Add", &[&squares, &epsilon], &[]);
+            let norm = e.op("Sqrt", &[&sum], &[]);
+            e.op("Div", &["x", &norm], &[])
+        });
+        let operators: Vec<_> = graph.nodes().iter().map(|n| n.op()).collect();
+        assert_eq!(operators, ["ReduceSum", "Add", "Sqrt", "Div"]);
+    }
+
+    #[test]
+    fn two_in_a_row_without_a_convolution_are_one() {
+        let graph = small_graph(|e| {
+            let x = e.op("Concat", &["x", "x"], &[Attribute::Int("axis", 1)]);
+            let summand = e.constant("summand", of(&[1, 2, 1, 1], [1.0, -1.0]));
+            let x = e.op("Add", &[&x, &summand], &[]);
+            batch_norm(e, &x)
+        });
+        assert_eq!(graph.nodes().len(), 2);
+        assert_convolution(&graph, 1, [2.0, 1.0], [2.0, -4.0]);
+    }
+
+    #[test]
+    fn an_average_takes_nothing_along() {
+        let graph = small_graph(|e| {
+            let x = e.op("Concat", &["x", "x"], &[Attribute::Int("axis", 1)]);
+            let x = e.op("GlobalAveragePool", &[&x], &[]);
+            batch_norm(e, &x)
+        });
+        assert_eq!(graph.nodes().len(), 3);
+        assert_convolution(&graph, 2, [2.0, 1.0], [0.0, -3.0]);
     }
 }

@@ -34,8 +34,9 @@ const STEPS: [Step; 10] = [
     pads::write_out,
     pads::join_convolutions,
     dense::to_convolutions,
-    average::to_convolutions,
+    // Averages later: what is constant for a channel belongs to a convolution of the file.
     affine::join_convolutions,
+    average::to_convolutions,
     gates::write_out,
 ];
 
