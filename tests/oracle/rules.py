@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 STABILISER = 1e-9
+# Of the mean of z: the least tolerance of `rescale`, where all of z is one number.
+LEAST_MARGIN = 1e-4
 
 
 @dataclass
@@ -141,7 +143,7 @@ class Rescale:
 
     def slope(self, activation, z):
         """(act(b) - act(a)) / (b - a), from z to the mean of its map and `tolerance` deviations further at both ends."""
-        margin = max(self.tolerance * z.std(), STABILISER)
+        margin = max(self.tolerance * z.std(), LEAST_MARGIN * abs(z.mean()), STABILISER)
         centre = mean_of_map(z)
         low, high = np.minimum(z, centre) - margin, np.maximum(z, centre) + margin
         return (activation(high) - activation(low)) / (high - low)

@@ -59,11 +59,19 @@ pub(super) fn tolerance(
     }
 }
 
+/// Of the mean of z: the least that an end of a slope lies beside z, so that float32 tells the two ends apart where all of z is one number.
+const LEAST_MARGIN: f32 = 1e-4;
+
 /// (act(b) − act(a)) / (b − a) between z and the mean of its map, F·σ further at both ends.
 fn slope(compiler: &mut Compiler, node: &NodeProto, z: &str, tolerance: f32) -> String {
     let margin = deviations(compiler, z, tolerance);
     let mean = compiler.mean(z);
     let emitter = &mut compiler.emitter;
+    let whole = emitter.op("ReduceMean", &[z], &[]);
+    let whole = emitter.op("Abs", &[&whole], &[]);
+    let least = emitter.scalar(LEAST_MARGIN);
+    let least = emitter.op("Mul", &[&whole, &least], &[]);
+    let margin = emitter.op("Max", &[&margin, &least], &[]);
     let low = emitter.op("Min", &[z, &mean], &[]);
     let high = emitter.op("Max", &[z, &mean], &[]);
     let low = emitter.op("Sub", &[&low, &margin], &[]);
