@@ -1,33 +1,32 @@
-//! What holds of relevance in any network, tried on random small ones: convolutions of every shape, activations, residual sums, pooling, under every rule.
+//! What holds of relevance in any network, tried on random small ones: every family of operators that the compiler knows, in all combinations, under every rule.
 //!
 //! Each property is tried on the same networks in every run; a network that fails is made as small as it can be while it still fails, and printed.
 
+mod build;
+mod case;
+mod coverage;
+mod file;
+mod found;
 mod net;
 #[path = "../random/mod.rs"]
 mod random;
 mod recipe;
 mod slow;
+mod window;
 
 use std::cell::Cell;
 
-use anyhow::{Context, Result};
-use ndarray::{Array4, Axis, concatenate};
+use ndarray::{Axis, concatenate};
 use proptest::prelude::Strategy;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
-use ssdcrp::crp::{Composite, LayerTypes, compile, layer_types, seed_name};
-use ssdcrp::runtime::{Network, only};
 
-use net::Net;
-use random::Random;
+use case::{Case, Seeds, difference, fail, largest, target};
+use coverage::Coverage;
 use recipe::{Recipe, recipes};
 
-/// What the definition adds to a denominator.
-const STABILISER: f32 = 1e-9;
 /// Largest error allowed, as a share of the largest |R|.
 const TOLERANCE: f64 = 1e-4;
-/// A network is passed over if its relevance changes by more than this in float32 with a stabiliser twice as large: what it would show is a denominator that cancels.
-const CONDITION: f64 = 1e-5;
 
 const RULES: [&str; 12] = [
     "simple",
@@ -65,10 +64,6 @@ fn holds<S: Strategy>(
     println!("{runner}");
 }
 
-fn fail(error: anyhow::Error) -> TestCaseError {
-    TestCaseError::fail(format!("{error:#}"))
-}
-
 /// Any rule for any layer type.
 fn composites() -> impl Strategy<Value = String> {
     let rule = || select(&RULES[..]);
@@ -89,138 +84,6 @@ fn everywhere(rules: &'static [&'static str]) -> impl Strategy<Value = String> {
     })
 }
 
-/// A network under a composite, ready to be explained in both ways.
-struct Case {
-    net: Net,
-    composite: Composite,
-    types: LayerTypes,
-    engine: Network,
-}
-
-/// Relevance of each head tensor, `[N, C, H, W]`.
-type Seeds = Vec<Array4<f32>>;
-
-impl Case {
-    fn new(recipe: &Recipe, composite: &str) -> Result<Self> {
-        let (net, composite) = (recipe.build(), composite.parse()?);
-        let graph = net.graph()?;
-        let heads: Vec<String> = net.heads.iter().map(|&h| Net::name(h)).collect();
-        let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
-        let types = layer_types(&graph, &heads[..1], &heads[1..])?;
-        let engine = compile(&graph, &types, &composite, &heads, &[])?;
-        Ok(Self {
-            engine: Network::load(&engine.model, 1)?,
-            net,
-            composite,
-            types,
-        })
-    }
-
-    /// Relevance on one to three outputs of each head, for `targets` targets.
-    fn draw(&self, targets: usize, seed: u64) -> Seeds {
-        let mut random = Random(!seed);
-        let mut draw = |head: &usize| {
-            let [c, h, w] = self.net.shape(*head);
-            let mut seed = Array4::zeros((targets, c, h, w));
-            for n in 0..targets {
-                for _ in 0..=random.below(3) {
-                    seed[[n, random.below(c), random.below(h), random.below(w)]] = random.uniform();
-                }
-            }
-            seed
-        };
-        self.net.heads.iter().map(&mut draw).collect()
-    }
-
-    /// The engine's answer, `[N, channels, height, width]`.
-    fn explain(&mut self, seeds: &Seeds) -> Result<Array4<f32>> {
-        let [c, h, w] = self.net.shape(Net::IMAGE);
-        let image = Array4::from_shape_vec((1, c, h, w), self.net.picture.clone())?;
-        let names = self.net.heads.iter().map(|&head| Net::name(head));
-        let names: Vec<String> = names.map(|name| seed_name(&name)).collect();
-        let mut inputs = vec![(Net::name(Net::IMAGE), image.view().into_dyn())];
-        inputs.extend(
-            names
-                .into_iter()
-                .zip(seeds.iter().map(|s| s.view().into_dyn())),
-        );
-        let inputs: Vec<_> = inputs
-            .iter()
-            .map(|(name, v)| (name.as_str(), v.clone()))
-            .collect();
-        only(self.engine.run(&inputs)?)?
-            .into_dimensionality()
-            .context("not a batch of pictures")
-    }
-
-    /// Each head's relevance for target `n`.
-    fn of_target(&self, seeds: &Seeds, n: usize) -> Vec<(usize, Vec<f32>)> {
-        let heads = self.net.heads.iter().zip(seeds);
-        heads
-            .map(|(&head, seed)| (head, seed.index_axis(Axis(0), n).iter().copied().collect()))
-            .collect()
-    }
-
-    /// The slow answer for target `n`.
-    fn slowly<T: slow::Number>(
-        &self,
-        seeds: &Seeds,
-        n: usize,
-        stabiliser: f32,
-    ) -> Result<Vec<f64>> {
-        let rule = |tensor: usize| self.composite.rule(self.types[&Net::name(tensor)]);
-        let seeds = self.of_target(seeds, n);
-        let tensors = slow::forward::<T>(&self.net);
-        let add = self.composite.add;
-        let relevance = slow::relevance(&self.net, &tensors, rule, add, &seeds, stabiliser);
-        Ok(relevance.into_iter().map(Into::into).collect())
-    }
-
-    /// The slow answer in float64 for each target. Networks whose answer hangs on a cancelling denominator, or is nothing at all, are passed over.
-    fn truth(&self, seeds: &Seeds) -> Result<Vec<Vec<f64>>, TestCaseError> {
-        let targets = seeds[0].len_of(Axis(0));
-        (0..targets)
-            .map(|n| {
-                let exact = self.slowly::<f64>(seeds, n, STABILISER).map_err(fail)?;
-                let rounded = self
-                    .slowly::<f32>(seeds, n, 2.0 * STABILISER)
-                    .map_err(fail)?;
-                // Not a number where nothing arrives.
-                if difference(&rounded, &exact) < CONDITION {
-                    Ok(exact)
-                } else {
-                    Err(TestCaseError::reject(
-                        "a denominator cancels, or nothing arrives",
-                    ))
-                }
-            })
-            .collect()
-    }
-}
-
-/// Largest difference as a share of the largest |expected|.
-fn difference(found: &[f64], expected: &[f64]) -> f64 {
-    let differences = found.iter().zip(expected).map(|(f, e)| f - e);
-    largest(differences) / largest(expected.iter().copied())
-}
-
-/// Largest size; not a number if one of them is none.
-fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
-    let sizes = values.into_iter().map(f64::abs);
-    sizes.fold(0.0, |most, size| {
-        if size > most || size.is_nan() {
-            size
-        } else {
-            most
-        }
-    })
-}
-
-fn target(relevance: &Array4<f32>, n: usize) -> Vec<f64> {
-    let target = relevance.index_axis(Axis(0), n);
-    target.iter().map(|&r| f64::from(r)).collect()
-}
-
 fn check(error: f64, limit: f64, what: &str) -> Result<(), TestCaseError> {
     if error <= limit {
         Ok(())
@@ -231,7 +94,7 @@ fn check(error: f64, limit: f64, what: &str) -> Result<(), TestCaseError> {
 
 #[test]
 fn the_engine_equals_the_definition() {
-    let worst = Cell::new(0f64);
+    let (worst, coverage) = (Cell::new(0f64), Coverage::default());
     holds(400, (recipes(), composites()), |(recipe, composite)| {
         let mut case = Case::new(&recipe, &composite).map_err(fail)?;
         let seeds = case.draw(2, recipe.seed);
@@ -242,14 +105,16 @@ fn the_engine_equals_the_definition() {
             check(error, TOLERANCE, "relevance")?;
             worst.set(worst.get().max(error));
         }
+        coverage.add(&case.net);
         Ok(())
     });
     println!("worst error {:.1e}", worst.get());
+    coverage.check();
 }
 
 #[test]
 fn rescaling_layers_equal_their_definition() {
-    let worst = Cell::new(0f64);
+    let (worst, coverage) = (Cell::new(0f64), Coverage::default());
     let strategy = (recipes(), select(vec![0.05f32, 0.75, 2.0]));
     holds(200, strategy, |(recipe, tolerance)| {
         let rule = format!("rescale:{tolerance}");
@@ -258,26 +123,16 @@ fn rescaling_layers_equal_their_definition() {
         );
         let mut case = Case::new(&recipe, &composite).map_err(fail)?;
         let seeds = case.draw(1, recipe.seed);
-        let of_target = case.of_target(&seeds, 0);
-        let (exact, rounded) = (
-            slow::forward::<f64>(&case.net),
-            slow::forward::<f32>(&case.net),
-        );
-        let exact = slow::rescaled(&case.net, &exact, tolerance, &of_target, STABILISER);
-        let rounded = slow::rescaled(&case.net, &rounded, tolerance, &of_target, STABILISER);
-        let rounded: Vec<f64> = rounded.into_iter().map(f64::from).collect();
-        let conditioned = difference(&rounded, &exact) < CONDITION;
-        if !conditioned {
-            return Err(TestCaseError::reject(
-                "an output near 0, or nothing arrives",
-            ));
-        }
+        let exact = case.rescaled(&seeds, tolerance)?;
         let found = case.explain(&seeds).map_err(fail)?;
         let error = difference(&target(&found, 0), &exact);
         worst.set(worst.get().max(error));
-        check(error, TOLERANCE, "relevance")
+        check(error, TOLERANCE, "relevance")?;
+        coverage.add(&case.net);
+        Ok(())
     });
     println!("worst error {:.1e}", worst.get());
+    coverage.check();
 }
 
 #[test]
@@ -358,12 +213,7 @@ fn a_batch_is_the_same_as_one_by_one() {
 fn loss(recipe: &Recipe, composite: &str) -> Result<f64, TestCaseError> {
     let mut case = Case::new(recipe, composite).map_err(fail)?;
     let mut seeds = case.draw(1, recipe.seed);
-    let tensors = slow::forward::<f64>(&case.net);
-    for (&head, seed) in case.net.heads.iter().zip(&mut seeds) {
-        for (r, &value) in seed.iter_mut().zip(&tensors[head]) {
-            *r *= f32::from(value != 0.0);
-        }
-    }
+    case.leave_out_zeros(&mut seeds);
     case.truth(&seeds)?;
     let relevance = target(&case.explain(&seeds).map_err(fail)?, 0);
     let put: f64 = seeds.iter().flatten().map(|&r| f64::from(r)).sum();

@@ -1,18 +1,9 @@
-//! A small network as plain data, and as the ONNX file that the engine reads.
+//! A small network as plain data.
 //!
-//! In: nodes, appended one after the other. Out: shapes, and [`Net::graph`]. Tensor 0 is the picture, tensor n what node n − 1 makes.
-
-use anyhow::Result;
-use prost::Message;
-use ssdcrp::onnx::proto::attribute_proto::AttributeType;
-use ssdcrp::onnx::proto::tensor_shape_proto::{Dimension, dimension};
-use ssdcrp::onnx::proto::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
-    TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
-};
-use ssdcrp::onnx::{Graph, Tensor, parse};
+//! In: nodes, appended one after the other. Out: shapes, who reads what. Tensor 0 is the picture, tensor n what node n − 1 makes.
 
 use crate::random::Random;
+use crate::window::Window;
 
 /// A network for one picture.
 #[derive(Debug)]
@@ -27,97 +18,139 @@ pub struct Net {
     shapes: Vec<[usize; 3]>,
 }
 
-/// An operator with the tensors that it reads.
+/// An operator, or the few that are one in the method, with the tensors that it reads. Axes are 0 for channels, 1 for rows, 2 for columns.
 #[derive(Debug)]
 pub enum Node {
     Conv(Convolution),
-    Relu(usize),
-    Clip(usize, f32, f32),
+    /// What is added to the output at the lower and right edge.
+    ConvTranspose(Convolution, [usize; 2]),
+    ByChannel(usize, Constants),
+    Activation(usize, Activation),
+    /// x·g(x)
+    SelfGated(usize, SelfGate),
+    /// A signal times a gate of its shape or `[C, 1, 1]`.
+    Gated {
+        signal: usize,
+        gate: usize,
+        gate_first: bool,
+    },
     MaxPool(usize, Window),
+    AveragePool {
+        input: usize,
+        window: Window,
+        counts_pads: bool,
+    },
+    /// Written as ReduceMean if true.
+    GlobalAveragePool(usize, bool),
+    Norm(usize, Norm),
     Add(usize, usize),
+    Concat(usize, usize, usize),
+    /// One of the two parts of a Split; the other one is the node before or behind.
+    Part {
+        input: usize,
+        axis: usize,
+        sizes: [usize; 2],
+        is_second: bool,
+    },
+    Slice {
+        input: usize,
+        axis: usize,
+        start: usize,
+        step: usize,
+        size: usize,
+    },
+    Pad {
+        input: usize,
+        before: [usize; 3],
+        after: [usize; 3],
+        value: f32,
+    },
+    Resize(usize, Resize),
+    /// Rows become channels, columns rows and channels columns.
+    Transpose(usize),
+    /// Channels of so many groups in turns, as Reshape, Transpose, Reshape.
+    Shuffle(usize, usize),
+    /// The same numbers in the same order, by way of a Flatten if true.
+    Reshape(usize, [usize; 3], bool),
 }
 
+/// A plain or a transposed convolution.
 #[derive(Debug)]
 pub struct Convolution {
     pub input: usize,
     pub outputs: usize,
     pub groups: usize,
     pub window: Window,
-    /// `[outputs, inputs / groups, kernel height, kernel width]`
+    /// `[outputs, inputs / groups, kernel height, kernel width]`; transposed `[inputs, outputs / groups, …]`.
     pub weight: Vec<f32>,
     pub bias: Option<Vec<f32>>,
 }
 
-/// A sliding window; pairs are (vertical, horizontal), pads ONNX's top, left, bottom, right.
+/// Constants that channels are multiplied with or that are added to them, one for each channel or one for all.
+#[derive(Debug)]
+pub enum Constants {
+    BatchNormalization {
+        scale: Vec<f32>,
+        shift: Vec<f32>,
+        mean: Vec<f32>,
+        variance: Vec<f32>,
+    },
+    Mul(Vec<f32>),
+    Div(Vec<f32>),
+    Add(Vec<f32>),
+    Sub(Vec<f32>),
+}
+
 #[derive(Clone, Debug)]
-pub struct Window {
-    pub kernel: [usize; 2],
-    pub strides: [usize; 2],
-    pub dilations: [usize; 2],
-    pub pads: [usize; 4],
+pub enum Activation {
+    Relu,
+    Clip(f32, f32),
+    LeakyRelu(f32),
+    /// One slope a channel.
+    PRelu(Vec<f32>),
+    Sigmoid,
+    /// α and β of max(0, min(1, α·z + β)).
+    HardSigmoid(f32, f32),
+    Elu(f32),
+    Softplus,
+    Tanh,
+}
+
+/// Activations that the method takes for a gate.
+#[derive(Clone, Copy, Debug)]
+pub enum SelfGate {
+    HardSwish,
+    /// x·clip(x + 3, 0, 6)/6, as exporters wrote it before there was an operator.
+    ClippedHardSwish,
+    Mish,
+}
+
+/// Division by a norm over the channels.
+#[derive(Clone, Copy, Debug)]
+pub enum Norm {
+    /// LpNormalization of this p, 1 or 2.
+    Lp(i64),
+    /// x / clip(‖x‖₂, least)
+    Quotient(f32),
+    /// x · 1/√(Σx² + ε)
+    Inverse(f32),
+}
+
+/// Rows and columns of another number.
+#[derive(Clone, Debug)]
+pub struct Resize {
+    pub size: [usize; 2],
+    pub is_linear: bool,
+    /// ONNX's `coordinate_transformation_mode`.
+    pub coordinates: &'static str,
+    /// ONNX's `nearest_mode`.
+    pub rounding: &'static str,
 }
 
 impl Random {
     /// Evenly spread over −1..1.
     pub fn uniform(&mut self) -> f32 {
         (self.bits() >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-    }
-}
-
-impl Window {
-    pub fn square(kernel: usize, pad: usize) -> Self {
-        Self {
-            kernel: [kernel; 2],
-            strides: [1, 1],
-            dilations: [1, 1],
-            pads: [pad; 4],
-        }
-    }
-
-    /// The same with a kernel of 1 along an axis that is too short for it.
-    pub fn fitted(&self, [_, height, width]: [usize; 3]) -> Self {
-        let mut fitted = self.clone();
-        for (axis, size) in [height, width].into_iter().enumerate() {
-            let extent = self.dilations[axis] * (self.kernel[axis] - 1) + 1;
-            if extent > size + self.pads[axis] + self.pads[axis + 2] {
-                fitted.kernel[axis] = 1;
-                fitted.pads[axis] = 0;
-                fitted.pads[axis + 2] = 0;
-            }
-        }
-        fitted
-    }
-
-    /// Height and width of the output.
-    pub fn output(&self, [_, height, width]: [usize; 3]) -> [usize; 2] {
-        [0, 1].map(|axis| {
-            let extent = self.dilations[axis] * (self.kernel[axis] - 1) + 1;
-            let padded = [height, width][axis] + self.pads[axis] + self.pads[axis + 2];
-            (padded - extent) / self.strides[axis] + 1
-        })
-    }
-
-    /// The row and column that a tap reads for an output cell; none in the padding.
-    pub fn source(
-        &self,
-        [_, height, width]: [usize; 3],
-        cell: [usize; 2],
-        tap: [usize; 2],
-    ) -> Option<[usize; 2]> {
-        let place = |axis: usize, size: usize| {
-            let at = cell[axis] * self.strides[axis] + tap[axis] * self.dilations[axis];
-            at.checked_sub(self.pads[axis]).filter(|&at| at < size)
-        };
-        Some([place(0, height)?, place(1, width)?])
-    }
-
-    fn attributes(&self) -> Vec<AttributeProto> {
-        vec![
-            ints("kernel_shape", &self.kernel),
-            ints("strides", &self.strides),
-            ints("dilations", &self.dilations),
-            ints("pads", &self.pads),
-        ]
     }
 }
 
@@ -142,20 +175,58 @@ impl Net {
         self.shapes[tensor]
     }
 
+    /// The node that makes a tensor; none makes the picture.
+    pub fn producer(&self, tensor: usize) -> Option<&Node> {
+        self.nodes.get(tensor.checked_sub(1)?)
+    }
+
+    /// The nodes that read a tensor.
+    pub fn readers(&self, tensor: usize) -> Vec<&Node> {
+        let reads = |node: &&Node| node.inputs().contains(&tensor);
+        self.nodes.iter().filter(reads).collect()
+    }
+
     /// Appends a node and returns the tensor that it makes.
     pub fn push(&mut self, node: Node) -> usize {
-        let shape = match &node {
+        let mut shape = self.shape(node.inputs()[0]);
+        match &node {
             Node::Conv(conv) => {
-                let [height, width] = conv.window.output(self.shape(conv.input));
-                [conv.outputs, height, width]
+                let [height, width] = conv.window.output(shape);
+                shape = [conv.outputs, height, width];
             }
-            Node::MaxPool(input, window) => {
-                let shape = self.shape(*input);
+            Node::ConvTranspose(conv, more) => {
+                let [height, width] = conv.window.transposed_output(shape, *more);
+                shape = [conv.outputs, height, width];
+            }
+            Node::MaxPool(_, window) | Node::AveragePool { window, .. } => {
                 let [height, width] = window.output(shape);
-                [shape[0], height, width]
+                shape = [shape[0], height, width];
             }
-            Node::Relu(input) | Node::Clip(input, ..) | Node::Add(input, _) => self.shape(*input),
-        };
+            Node::GlobalAveragePool(..) => shape = [shape[0], 1, 1],
+            Node::Concat(_, other, axis) => shape[*axis] += self.shape(*other)[*axis],
+            Node::Part {
+                axis,
+                sizes,
+                is_second,
+                ..
+            } => shape[*axis] = sizes[usize::from(*is_second)],
+            Node::Slice { axis, size, .. } => shape[*axis] = *size,
+            Node::Pad { before, after, .. } => {
+                for axis in 0..3 {
+                    shape[axis] += before[axis] + after[axis];
+                }
+            }
+            Node::Resize(_, resize) => shape = [shape[0], resize.size[0], resize.size[1]],
+            Node::Transpose(_) => shape = [shape[1], shape[2], shape[0]],
+            Node::Reshape(_, sizes, _) => shape = *sizes,
+            Node::ByChannel(..)
+            | Node::Activation(..)
+            | Node::SelfGated(..)
+            | Node::Gated { .. }
+            | Node::Norm(..)
+            | Node::Add(..)
+            | Node::Shuffle(..) => {}
+        }
         self.shapes.push(shape);
         self.nodes.push(node);
         self.nodes.len()
@@ -165,114 +236,29 @@ impl Net {
     pub fn name(tensor: usize) -> String {
         format!("t{tensor}")
     }
+}
 
-    /// The network by way of its ONNX file.
-    pub fn graph(&self) -> Result<Graph> {
-        let mut graph = GraphProto {
-            name: Some("net".to_owned()),
-            input: vec![self.value_info(Self::IMAGE)],
-            output: self.heads.iter().map(|&h| self.value_info(h)).collect(),
-            ..Default::default()
-        };
-        for (index, node) in self.nodes.iter().enumerate() {
-            let output = Self::name(index + 1);
-            let mut constant = |suffix: &str, dims: &[usize], data: &[f32]| {
-                let name = format!("{output}.{suffix}");
-                graph.initializer.push(tensor(&name, dims, data));
-                name
-            };
-            let (op, inputs, attributes) = match node {
-                Node::Conv(conv) => {
-                    let [h, w] = conv.window.kernel;
-                    let dims = [conv.outputs, self.shape(conv.input)[0] / conv.groups, h, w];
-                    let mut inputs = vec![
-                        Self::name(conv.input),
-                        constant("weight", &dims, &conv.weight),
-                    ];
-                    if let Some(bias) = &conv.bias {
-                        inputs.push(constant("bias", &[conv.outputs], bias));
-                    }
-                    let mut attributes = conv.window.attributes();
-                    attributes.push(AttributeProto {
-                        i: Some(conv.groups as i64),
-                        ..attribute("group", AttributeType::Int)
-                    });
-                    ("Conv", inputs, attributes)
-                }
-                Node::Relu(x) => ("Relu", vec![Self::name(*x)], vec![]),
-                Node::Clip(x, low, high) => {
-                    let bounds = [
-                        constant("low", &[], &[*low]),
-                        constant("high", &[], &[*high]),
-                    ];
-                    let [low, high] = bounds;
-                    ("Clip", vec![Self::name(*x), low, high], vec![])
-                }
-                Node::MaxPool(x, window) => ("MaxPool", vec![Self::name(*x)], window.attributes()),
-                Node::Add(a, b) => ("Add", vec![Self::name(*a), Self::name(*b)], vec![]),
-            };
-            graph.node.push(NodeProto {
-                op_type: Some(op.to_owned()),
-                name: Some(format!("{op}{index}")),
-                input: inputs,
-                output: vec![output.clone()],
-                attribute: attributes,
-                ..Default::default()
-            });
+impl Node {
+    /// The tensors that it reads.
+    pub fn inputs(&self) -> Vec<usize> {
+        match self {
+            Self::Conv(conv) | Self::ConvTranspose(conv, _) => vec![conv.input],
+            Self::Add(a, b) | Self::Concat(a, b, _) => vec![*a, *b],
+            Self::Gated { signal, gate, .. } => vec![*signal, *gate],
+            Self::ByChannel(input, _)
+            | Self::Activation(input, _)
+            | Self::SelfGated(input, _)
+            | Self::MaxPool(input, _)
+            | Self::AveragePool { input, .. }
+            | Self::GlobalAveragePool(input, _)
+            | Self::Norm(input, _)
+            | Self::Part { input, .. }
+            | Self::Slice { input, .. }
+            | Self::Pad { input, .. }
+            | Self::Resize(input, _)
+            | Self::Transpose(input)
+            | Self::Shuffle(input, _)
+            | Self::Reshape(input, ..) => vec![*input],
         }
-        let model = ModelProto {
-            ir_version: Some(8),
-            opset_import: vec![OperatorSetIdProto {
-                domain: Some(String::new()),
-                version: Some(13),
-            }],
-            graph: Some(graph),
-            ..Default::default()
-        };
-        parse(model.encode_to_vec().into(), "a random net")
-    }
-
-    fn value_info(&self, tensor: usize) -> ValueInfoProto {
-        let dims = std::iter::once(1).chain(self.shape(tensor));
-        let dim = dims
-            .map(|size| Dimension {
-                value: Some(dimension::Value::DimValue(size as i64)),
-                ..Default::default()
-            })
-            .collect();
-        ValueInfoProto {
-            name: Some(Self::name(tensor)),
-            r#type: Some(TypeProto {
-                value: Some(type_proto::Value::TensorType(type_proto::Tensor {
-                    elem_type: Some(1),
-                    shape: Some(TensorShapeProto { dim }),
-                })),
-                ..Default::default()
-            }),
-            ..Default::default()
-        }
-    }
-}
-
-fn tensor(name: &str, dims: &[usize], data: &[f32]) -> TensorProto {
-    Tensor {
-        dims: dims.to_vec(),
-        data: data.to_vec(),
-    }
-    .to_proto(name)
-}
-
-fn ints(name: &str, values: &[usize]) -> AttributeProto {
-    AttributeProto {
-        ints: values.iter().map(|&v| v as i64).collect(),
-        ..attribute(name, AttributeType::Ints)
-    }
-}
-
-fn attribute(name: &str, kind: AttributeType) -> AttributeProto {
-    AttributeProto {
-        name: Some(name.to_owned()),
-        r#type: Some(kind as i32),
-        ..Default::default()
     }
 }

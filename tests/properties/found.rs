@@ -1,0 +1,53 @@
+//! What random networks once found wrong, as small as it can be, so that it is tried whatever is drawn.
+
+use crate::case::Case;
+use crate::net::{Activation, Convolution, Net, Node, Norm};
+use crate::random::Random;
+use crate::window::Window;
+
+const RESCALE: &str =
+    "classification=rescale:0.75,localization=rescale:0.75,high=rescale:0.75,pixels=rescale:0.75";
+
+/// A 1x1 convolution of one channel.
+fn convolution(input: usize, weight: f32) -> Node {
+    Node::Conv(Convolution {
+        input,
+        outputs: 1,
+        groups: 1,
+        window: Window::square(1, 0),
+        weight: vec![weight],
+        bias: Some(vec![0.7]),
+    })
+}
+
+/// A picture through a convolution of this weight and `nodes`, each made from the tensor before, to two heads; none of its relevance may be no number.
+fn gives_numbers(weight: f32, nodes: &[fn(usize) -> Node]) {
+    let mut net = Net::new([1, 3, 3], &mut Random(1));
+    let mut x = net.push(convolution(Net::IMAGE, weight));
+    for node in nodes {
+        x = net.push(node(x));
+    }
+    net.heads = [0.5, -0.5]
+        .map(|weight| net.push(convolution(x, weight)))
+        .to_vec();
+    let mut case = Case::of(net, RESCALE).unwrap();
+    let seeds = case.draw(1, 1);
+    let relevance = case.explain(&seeds).unwrap();
+    assert!(relevance.iter().all(|r| r.is_finite()), "{relevance}");
+}
+
+#[test]
+fn rescale_passes_a_map_that_is_the_same_everywhere() {
+    gives_numbers(0.0, &[|x| Node::Activation(x, Activation::Relu)]);
+}
+
+#[test]
+fn what_is_divided_by_its_norm_may_come_from_a_sigmoid() {
+    gives_numbers(
+        1.0,
+        &[
+            |x| Node::Activation(x, Activation::Sigmoid),
+            |x| Node::Norm(x, Norm::Inverse(0.01)),
+        ],
+    );
+}
