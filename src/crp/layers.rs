@@ -181,10 +181,16 @@ pub fn layers(graph: &Graph, types: &LayerTypes) -> Result<Vec<Layer>> {
             continue;
         };
         let shape = graph.feature_map(tensor)?;
-        let weight = node
-            .input_at(1)
-            .with_context(|| format!("{} has no weights", describe(node)))?;
-        let per_output: usize = graph.shape(weight)?.iter().skip(1).product();
+        let per_output: usize = match node.op() {
+            // Two rows and two columns are mixed.
+            "Resize" => 4,
+            _ => {
+                let weight = node
+                    .input_at(1)
+                    .with_context(|| format!("{} has no weights", describe(node)))?;
+                graph.shape(weight)?.iter().skip(1).product()
+            }
+        };
         let macs = (shape.iter().product::<usize>() * per_output) as u64;
         layers.push(Layer {
             tensor: tensor.to_owned(),

@@ -1,7 +1,9 @@
-//! What random networks once found wrong, as small as it can be, so that it is tried whatever is drawn.
+//! What random networks, and a look at what they may hold, once found wrong: as small as it can be, so that it is tried whatever is drawn.
+
+use ssdcrp::crp::{LayerType, LayerTypes, layers};
 
 use crate::case::Case;
-use crate::net::{Activation, Convolution, Net, Node, Norm};
+use crate::net::{Activation, Convolution, Net, Node, Norm, Resize};
 use crate::random::Random;
 use crate::window::Window;
 
@@ -49,5 +51,25 @@ fn what_is_divided_by_its_norm_may_come_from_a_sigmoid() {
             |x| Node::Activation(x, Activation::Sigmoid),
             |x| Node::Norm(x, Norm::Inverse(0.01)),
         ],
+    );
+}
+
+#[test]
+fn interpolation_is_listed_among_the_layers() {
+    let mut net = Net::new([2, 2, 3], &mut Random(1));
+    let resize = Resize {
+        size: [4, 6],
+        is_linear: true,
+        coordinates: "half_pixel",
+        rounding: "floor",
+    };
+    let wide = net.push(Node::Resize(Net::IMAGE, resize));
+    net.heads = vec![wide];
+    let (graph, name) = (net.graph().unwrap(), Net::name(wide));
+    let types = LayerTypes::from([(name.clone(), LayerType::Pixels)]);
+    let found = layers(&graph, &types).unwrap();
+    assert_eq!(
+        (found[0].tensor.as_str(), found[0].macs),
+        (name.as_str(), 2 * 4 * 6 * 4)
     );
 }
