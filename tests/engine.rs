@@ -278,7 +278,7 @@ fn a_manifest_that_does_not_fit_says_what_was_expected() {
         (
             "classes = \"class_logits\"",
             "classes = \"scores\"",
-            "no tensor 'scores'",
+            "a tensor 'scores'",
         ),
         ("\"teddy bear\", ", "", "90 labels"),
         ("max_scale", "maximum", "maximum"),

@@ -155,13 +155,18 @@ fn a_yolo_s_mistakes_are_named() -> Result<()> {
         ),
         (
             "heads =",
+            "variances = [0.1, 0.2]\nheads =",
+            "line 17: [output] variances: only an SSD has it",
+        ),
+        (
+            "heads =",
             "classes = \"a\"\nheads =",
             "[output] classes: a YOLO has none",
         ),
         (
             "\"yolo\"\nname",
             "\"classifier\"\nname",
-            "[output] classes: expected the name",
+            "[output] heads: only a YOLO's are named",
         ),
     ] {
         assert!(manifest.contains(old), "{old}");

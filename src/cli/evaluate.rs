@@ -44,9 +44,10 @@ pub struct Evaluate {
     #[arg(long)]
     no_presets: bool,
     /// What to compare with, commas between: gradient-x-input, integrated-gradients (20 steps), deeplift (Rescale), occlusion, masks:N (N random masks after D-RISE),
-    /// masks:time (as many masks as fit into the time of an explanation), random; none leaves all out
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_values = baseline::ALL)]
-    baselines: Vec<String>,
+    /// masks:time (as many masks as fit into the time of an explanation), random; none leaves all out.
+    /// Unless said, all with masks:1000 that the network has
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    baselines: Option<Vec<String>>,
     /// The best so many detections of each photo, or all
     #[arg(long, value_name = "N", default_value = "3")]
     detections: Count,
@@ -164,12 +165,23 @@ impl Evaluate {
         for choice in choices {
             // Made one after the other: each holds networks as large as the model.
             let mut method = choice.method(&model, &scenes, self.seed, engine.threads())?;
-            for scene in &scenes {
-                progress.set_message(format!("{}, {}", method.name(), scene.name));
-                let judged = judge(method.as_mut(), scene, &model, &mut detector)
-                    .with_context(|| format!("{} of {}", method.name(), scene.name))?;
-                rows.extend(judged);
-                progress.inc(scene.subjects.len() as u64);
+            let judged: Result<Vec<Vec<Row>>> = scenes
+                .iter()
+                .map(|scene| {
+                    progress.set_message(format!("{}, {}", method.name(), scene.name));
+                    let judged = judge(method.as_mut(), scene, &model, &mut detector)
+                        .with_context(|| format!("{} of {}", method.name(), scene.name))?;
+                    progress.inc(scene.subjects.len() as u64);
+                    Ok(judged)
+                })
+                .collect();
+            match judged {
+                Ok(judged) => rows.extend(judged.into_iter().flatten()),
+                Err(error) if self.may_be_left_out(&choice) => {
+                    progress.suspend(|| eprintln!("left out: {error:#}"));
+                    continue;
+                }
+                Err(error) => return Err(error),
             }
             if self.randomise && choice.is_of_the_network() {
                 progress.set_message(format!("{}, weights randomised", method.name()));
@@ -255,8 +267,16 @@ impl Evaluate {
     }
 
     fn baselines(&self) -> Result<Vec<Baseline>> {
-        let names = self.baselines.iter().filter(|name| *name != "none");
+        let Some(names) = &self.baselines else {
+            return baseline::ALL.iter().map(|name| name.parse()).collect();
+        };
+        let names = names.iter().filter(|name| *name != "none");
         names.map(|name| name.parse()).collect()
+    }
+
+    /// A baseline that nobody asked for by name: not every network has DeepLIFT's slopes.
+    fn may_be_left_out(&self, choice: &Choice) -> bool {
+        self.baselines.is_none() && matches!(choice, Choice::Baseline(_))
     }
 
     fn look(&self, path: &Path, model: &Arc<Model>, detector: &mut Detector) -> Result<Scene> {

@@ -9,17 +9,18 @@ use super::graph::Graph;
 use super::{canonical, shapes};
 
 impl Graph {
+    /// Whether a node writes `tensor`, or it is an input.
+    pub fn has(&self, tensor: &str) -> bool {
+        self.producer(tensor).is_some() || self.input_infos().iter().any(|i| i.name() == tensor)
+    }
+
     /// The graph from `tensor` on, as a network that takes a picture of `shape`. Nodes that need anything else that came before are left out, and so are outputs that
     /// need them.
     ///
     /// # Errors
     /// There is no such tensor, or what remains is no graph.
     pub fn with_input(&self, tensor: &str, shape: [usize; 4]) -> Result<Self> {
-        ensure!(
-            self.producer(tensor).is_some()
-                || self.input_infos().iter().any(|i| i.name() == tensor),
-            "the graph has no tensor '{tensor}'"
-        );
+        ensure!(self.has(tensor), "the graph has no tensor '{tensor}'");
         let mut proto = self.to_proto();
         let mut there: HashSet<&str> = HashSet::from([tensor]);
         let mut kept = Vec::new();

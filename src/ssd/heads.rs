@@ -235,7 +235,7 @@ fn scales(graph: &Graph, output: &str, columns: usize, meaning: &str) -> Result<
     if graph.producer(output).is_none() {
         let names: Vec<_> = graph.outputs().collect();
         bail!(
-            "the graph has no tensor '{output}': its outputs are {names:?}; any other tensor of it can be named too, 'ssdcrp inspect' on the bare file proposes one"
+            "no layer of the graph writes a tensor '{output}': its outputs are {names:?}; any other tensor of it can be named too, 'ssdcrp inspect' on the bare file proposes one"
         );
     }
     let origins = graph.origins(output)?;

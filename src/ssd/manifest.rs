@@ -75,6 +75,7 @@ pub struct Input {
     /// The tensor at which the picture enters, where it is not the graph's own input: what lies before it, preprocessing, is cut off.
     pub tensor: Option<String>,
     /// Width and height of the input in pixels, where the graph does not say them.
+    #[serde(default, deserialize_with = "read::exactly_if_given")]
     pub size: Option<[u32; 2]>,
     /// The order of the tensor's channels.
     pub colour: Colour,

@@ -159,6 +159,10 @@ fn with_picture(graph: Graph, manifest: &Manifest) -> Result<Graph> {
             name.to_owned()
         }
     };
+    Field::of("input", "tensor").ensure(
+        graph.has(&tensor),
+        format_args!("the graph has no tensor '{tensor}'"),
+    )?;
     let known = graph.feature_map(&tensor).ok();
     let shape = match input.size {
         Some([width, height]) => {

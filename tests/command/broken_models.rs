@@ -105,11 +105,20 @@ fn a_wrong_head_name() {
     assert_says(
         &broken,
         &[
-            "[output] classes: the graph has no tensor 'scores'",
+            "[output] classes: no layer of the graph writes a tensor 'scores'",
             "its outputs are [\"class_logits\", \"box_offsets\"]",
             "ssdcrp inspect",
         ],
     );
+}
+
+#[test]
+fn a_picture_that_enters_nowhere() {
+    let mut broken = Broken::new();
+    broken.manifest = broken
+        .manifest
+        .replace("[input]", "[input]\ntensor = \"imag\"");
+    assert_says(&broken, &["[input] tensor: the graph has no tensor 'imag'"]);
 }
 
 #[test]

@@ -105,6 +105,33 @@ fn a_run_gives_table_and_files_and_the_seed_repeats_it() {
 }
 
 #[test]
+fn a_baseline_that_the_network_does_not_have_is_left_out_unless_it_was_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let net = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/small/max_pool_2x2.onnx");
+    let file = folder.path().join("net.onnx");
+    std::fs::copy(net, &file).expect("copied");
+    let file = file.to_str().expect("UTF-8");
+    succeed(&["inspect", file, "--write-manifest"]);
+    let photo = photo("dog.jpg");
+    let mut arguments = vec!["evaluate", &photo, "--model", file, "--detections", "1"];
+    arguments.extend(["--score-threshold", "0", "--no-presets"]);
+    let output = run(&arguments);
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.starts_with("left out: deeplift of dog.jpg: "),
+        "{said}"
+    );
+    let table = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(
+        table.contains("| occlusion") && !table.contains("| deeplift"),
+        "{table}"
+    );
+    arguments.extend(["--baselines", "deeplift"]);
+    assert!(crate::fail(&arguments).contains("deeplift of dog.jpg: "));
+}
+
+#[test]
 fn mistakes_are_named() {
     let photo = photo("dog.jpg");
     for (arguments, reason) in [

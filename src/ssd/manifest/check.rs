@@ -22,6 +22,13 @@ impl Manifest {
         }
         self.labels.validate()?;
         self.input.validate()?;
+        if self.kind != Kind::Ssd {
+            for key in ["offset_order", "background", "variances"] {
+                let field = Field::of("output", key);
+                let is_given = self.source.has(&field);
+                field.ensure(!is_given, "only an SSD has it, leave the line out")?;
+            }
+        }
         self.output.validate(self.kind)?;
         Field::of("output", "background").ensure(
             self.output.background < self.labels.len(),
@@ -89,6 +96,14 @@ impl Input {
 impl Output {
     fn validate(&self, kind: Kind) -> Result<()> {
         let is_yolo = kind == Kind::Yolo;
+        Field::of("output", "heads").ensure(
+            self.heads.is_empty() || is_yolo,
+            "only a YOLO's are named, leave the line out",
+        )?;
+        Field::of("output", "heads").ensure(
+            !is_yolo || !self.heads.is_empty(),
+            "expected the names of a YOLO's last convolutions, found none",
+        )?;
         for (field, name, has) in [
             ("classes", &self.classes, !is_yolo),
             ("offsets", &self.offsets, kind == Kind::Ssd),
@@ -100,17 +115,9 @@ impl Output {
             )?;
             Field::of("output", field).ensure(
                 !name.is_empty() || !has,
-                "expected the name of an output of the graph, found \"\"",
+                "expected the name of a tensor of the graph, found none",
             )?;
         }
-        Field::of("output", "heads").ensure(
-            self.heads.is_empty() || is_yolo,
-            "only a YOLO's are named, leave the line out",
-        )?;
-        Field::of("output", "heads").ensure(
-            !is_yolo || !self.heads.is_empty(),
-            "expected the names of a YOLO's last convolutions, found none",
-        )?;
         for (field, tensors) in [
             ("classes", &self.classes),
             ("heads", &self.heads),
@@ -234,7 +241,7 @@ mod tests {
             (
                 "\"class_logits\"",
                 "\"\"",
-                "line 14: [output] classes: expected the name of an output of the graph, found \"\"",
+                "line 14: [output] classes: expected the name of a tensor of the graph, found none",
             ),
             (
                 "\"class_logits\"",

@@ -17,6 +17,7 @@ const MAX_SCALES_PER_OCTAVE: usize = 16;
 pub enum DefaultBoxes {
     /// One box, the whole picture: a classifier's.
     #[default]
+    #[serde(skip_deserializing)]
     Whole,
     /// The TensorFlow Object Detection API's anchors.
     TensorFlow(TensorFlowBoxes),

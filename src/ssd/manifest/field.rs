@@ -116,6 +116,11 @@ impl Source {
         }
     }
 
+    /// Whether the text has the field.
+    pub(super) fn has(&self, field: &Field) -> bool {
+        self.lines.contains_key(field)
+    }
+
     /// The line of a field, or of what it stands in; none where the text leaves it out.
     fn line(&self, field: &Field) -> Option<usize> {
         let list = field.key.rsplit_once('[').map_or("", |(list, _)| list);

@@ -20,6 +20,20 @@ where
         .map_err(|values| D::Error::custom(format!("expected {N} values, found {}", values.len())))
 }
 
+/// The same of a list that may be left out.
+///
+/// # Errors
+/// As [`exactly`].
+pub fn exactly_if_given<'de, D, T, const N: usize>(
+    deserializer: D,
+) -> Result<Option<[T; N]>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    exactly(deserializer).map(Some)
+}
+
 /// Reads a number that counts something.
 ///
 /// # Errors
@@ -82,6 +96,11 @@ mod tests {
                 "mean = [123, 117.5, 104]",
                 "mean = [123, 117.5, 104, 0]",
                 "line 9: expected 3 values, found 4 in `input.mean`",
+            ),
+            (
+                "std = [127.5, 127.5, 127.5]",
+                "std = [127.5, 127.5, 127.5]\nsize = [300, 300, 3]",
+                "line 11: expected 2 values, found 3 in `input.size`",
             ),
             (
                 "std = [127.5, 127.5, 127.5]",
