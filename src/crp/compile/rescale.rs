@@ -67,7 +67,8 @@ fn slope(compiler: &mut Compiler, node: &NodeProto, z: &str, tolerance: f32) -> 
     let margin = deviations(compiler, z, tolerance);
     let mean = compiler.mean(z);
     let emitter = &mut compiler.emitter;
-    let whole = emitter.op("ReduceMean", &[z], &[]);
+    // Maps are of one size.
+    let whole = emitter.op("ReduceMean", &[&mean], &[]);
     let whole = emitter.op("Abs", &[&whole], &[]);
     let least = emitter.scalar(LEAST_MARGIN);
     let least = emitter.op("Mul", &[&whole, &least], &[]);
