@@ -10,9 +10,9 @@ use prost::Message;
 use ssdcrp::crp::{
     Composite, Contrast, Explainer, LayerType, Seed, Target, TargetOutput, compile, layer_types,
 };
+use ssdcrp::detect::decode::decode;
+use ssdcrp::detect::{Detector, Forward, Model, preprocess};
 use ssdcrp::onnx::proto::ModelProto;
-use ssdcrp::ssd::decode::decode;
-use ssdcrp::ssd::{Detector, Forward, Model, preprocess};
 
 const PERSON: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use ssdcrp::crp::Composite;
+use ssdcrp::detect::{Detector, Model, NetworkInput, Thresholds, preprocess};
 use ssdcrp::evaluate::{
     BLOCK, Blocks, Column, First, Gradient, GradientKind, Method, Occlusion, Quantity, RandomMap,
     RandomMasks, Relevance, Row, Scene, judge,
 };
-use ssdcrp::ssd::{Detector, Model, NetworkInput, Thresholds, preprocess};
 
 struct Stage {
     model: Arc<Model>,

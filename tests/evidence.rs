@@ -7,9 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use image::{Rgb, RgbImage};
-use ssdcrp::evidence::{Limits, Pictures, Records, Store, Told};
 use ssdcrp::heatmap::ColourMap;
 use ssdcrp::overlay::{Scene, Side};
+use ssdcrp::stream::evidence::{Limits, Pictures, Records, Store, Told};
 
 const FOLDER: &str = "SSDCRP_TEST_EVIDENCE";
 const KILLS: u64 = 50;

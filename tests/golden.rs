@@ -12,9 +12,9 @@ use serde::Deserialize;
 use ssdcrp::crp::{
     Composite, Explainer, LayerType, OPERATORS, Seed, Target, compile, layer_types, seed_name,
 };
+use ssdcrp::detect::{Detector, Model, preprocess};
 use ssdcrp::onnx::{self, proto::ModelProto};
 use ssdcrp::runtime::{Network, only};
-use ssdcrp::ssd::{Detector, Model, preprocess};
 
 /// Largest error allowed, as a share of the largest |R|.
 const TOLERANCE: f64 = 1e-4;

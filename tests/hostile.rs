@@ -14,6 +14,8 @@ use anyhow::{Context, Result, ensure};
 use ndarray::ArrayD;
 use prost::Message;
 use ssdcrp::crp::{Composite, LayerType, compile, layer_types, seed_name};
+use ssdcrp::detect::Model;
+use ssdcrp::detect::propose::propose;
 use ssdcrp::onnx::proto::attribute_proto::AttributeType;
 use ssdcrp::onnx::proto::tensor_shape_proto::dimension;
 use ssdcrp::onnx::proto::{
@@ -21,8 +23,6 @@ use ssdcrp::onnx::proto::{
 };
 use ssdcrp::onnx::{self, Graph};
 use ssdcrp::runtime::Network;
-use ssdcrp::ssd::Model;
-use ssdcrp::ssd::propose::propose;
 
 use random::Random;
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use image::RgbImage;
 use image::imageops::crop_imm;
-use ssdcrp::monitor::{Event, Kind, Monitor, Settings};
-use ssdcrp::ssd::{Detector, Model, Thresholds, preprocess};
-use ssdcrp::tracking::Tracker;
+use ssdcrp::detect::{Detector, Model, Thresholds, preprocess};
+use ssdcrp::stream::monitor::{Event, Kind, Monitor, Settings};
+use ssdcrp::stream::tracking::Tracker;
 
 use cache::cached;
 

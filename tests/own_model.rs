@@ -9,12 +9,12 @@ use anyhow::{Context, Result};
 use ndarray::Array4;
 use prost::Message;
 use ssdcrp::crp::{Composite, Contrast, Explainer, Target, TargetOutput, seed_name};
-use ssdcrp::monitor::Settings;
+use ssdcrp::detect::{Detector, Model, propose};
 use ssdcrp::onnx::proto::{ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use ssdcrp::onnx::{self, Tensor};
 use ssdcrp::report;
 use ssdcrp::runtime::{Network, only};
-use ssdcrp::ssd::{Detector, Model, propose};
+use ssdcrp::stream::monitor::Settings;
 
 use pattern::forward;
 
@@ -365,7 +365,7 @@ fn a_classifier_is_explained_as_one_box_that_is_the_whole_picture() -> Result<()
     );
     let model = Arc::new(model);
     let forward = forward(&model)?;
-    let thresholds = ssdcrp::ssd::Thresholds {
+    let thresholds = ssdcrp::detect::Thresholds {
         score: 0.0,
         iou: 0.5,
     };

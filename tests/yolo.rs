@@ -8,9 +8,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use ndarray::Axis;
 use ssdcrp::crp::{Composite, Target, TargetOutput};
+use ssdcrp::detect::{Detector, Model, propose};
 use ssdcrp::onnx;
 use ssdcrp::runtime::Network;
-use ssdcrp::ssd::{Detector, Model, propose};
 
 use pattern::forward;
 
@@ -53,7 +53,7 @@ fn a_yolo_s_scores_and_boxes_are_those_of_its_heads() -> Result<()> {
     }
 
     // All that is above a threshold is found, and nothing else.
-    let thresholds = ssdcrp::ssd::Thresholds {
+    let thresholds = ssdcrp::detect::Thresholds {
         score: 0.3,
         iou: 1.0,
     };

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use ssdcrp::crp::TargetOutput;
-use ssdcrp::ssd::Detection;
-use ssdcrp::ssd::manifest::Kind;
+use ssdcrp::detect::Detection;
+use ssdcrp::detect::manifest::Kind;
 
 use super::seen::Seen;
 use super::text;

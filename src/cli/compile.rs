@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::Args;
 use ssdcrp::crp::{Composite, Explainer, seed_name};
-use ssdcrp::ssd::Model;
+use ssdcrp::detect::Model;
 
 use super::{Engine, output};
 

@@ -14,10 +14,10 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use ssdcrp::crp::{Composite, PRESETS};
+use ssdcrp::detect::manifest::Kind;
+use ssdcrp::detect::{Detector, Model, preprocess};
 use ssdcrp::evaluate::sanity::{Stage, randomise_top_down};
 use ssdcrp::evaluate::{Method, Relevance, Row, Scene, Summary, judge};
-use ssdcrp::ssd::manifest::Kind;
-use ssdcrp::ssd::{Detector, Model, preprocess};
 
 use self::baseline::Baseline;
 use super::seen::ThresholdOptions;

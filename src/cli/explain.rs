@@ -8,8 +8,8 @@ use ndarray::Array2;
 use ssdcrp::crp::{
     Composite, Contrast, Explainer, Explanation, PRESETS, Seed, Summary, Target, TargetOutput,
 };
+use ssdcrp::detect::Detection;
 use ssdcrp::heatmap::{ColourMap, smoothed};
-use ssdcrp::ssd::Detection;
 
 use super::choice::Choice;
 use super::seen::{Seen, ThresholdOptions};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use ssdcrp::crp::{Composite, Explainer, LayerType};
+use ssdcrp::detect::{Model, propose};
 use ssdcrp::onnx;
-use ssdcrp::ssd::{Model, propose};
 
 use super::{Engine, output, table};
 

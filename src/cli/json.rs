@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use anyhow::Result;
 use serde::Serialize;
 use ssdcrp::crp::{Explanation, Summary};
-use ssdcrp::ssd::{Detection, Model};
+use ssdcrp::detect::{Detection, Model};
 
 use super::seen::Seen;
 

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
-use ssdcrp::ssd::Model;
+use ssdcrp::detect::Model;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -3,9 +3,9 @@
 use anyhow::Result;
 use image::RgbImage;
 use ndarray::Array2;
+use ssdcrp::detect::Detection;
 use ssdcrp::heatmap::{ColourMap, Heatmap, Scale};
 use ssdcrp::overlay::{self, BoxMark, Scene, Side};
-use ssdcrp::ssd::Detection;
 
 use super::seen::Seen;
 

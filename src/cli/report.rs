@@ -8,9 +8,9 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use ssdcrp::crp::Composite;
-use ssdcrp::evidence::{LINES, Record, Records, Told};
-use ssdcrp::monitor::Settings;
 use ssdcrp::report::{Options, Reporter};
+use ssdcrp::stream::evidence::{LINES, Record, Records, Told};
+use ssdcrp::stream::monitor::Settings;
 use ssdcrp::truth::Truth;
 
 use super::seen::ThresholdOptions;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use image::RgbImage;
-use ssdcrp::ssd::{Detection, Detector, Forward, Location, Model, Thresholds, preprocess};
+use ssdcrp::detect::{Detection, Detector, Forward, Location, Model, Thresholds, preprocess};
 
 use super::{Engine, photo};
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anyhow::Result;
 use ssdcrp::crp::{Explanation, Summary};
-use ssdcrp::ssd::Detection;
+use ssdcrp::detect::Detection;
 
 use super::seen::Seen;
 use super::table;

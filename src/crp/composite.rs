@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::layers::LayerType;
 use super::rules::{Epsilon, Law, Rule, unit_groups};
 use super::target::{Contrast, Seed};
-use crate::ssd::{Field, Model};
+use crate::detect::{Field, Model};
 
 /// The names of the presets, the default first.
 pub const PRESETS: [&str; 6] = [

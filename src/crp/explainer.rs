@@ -13,9 +13,9 @@ use super::diagnosis::{Diagnosis, LayerRelevance};
 use super::layers::{Layer, LayerTypes, layer_types, layers, override_types};
 use super::question::{HeadSeed, Question};
 use super::target::{Seed, Target};
+use crate::detect::{Forward, Head, Model};
 use crate::onnx::NodeExt;
 use crate::runtime::{Network, only};
-use crate::ssd::{Forward, Head, Model};
 
 /// Explanation networks that are kept, the most recently used ones; each holds the model's weights once or twice.
 const KEPT_NETWORKS: usize = 4;

@@ -10,9 +10,9 @@ use std::str::FromStr;
 use anyhow::{Context, Result};
 
 use super::flow;
+use crate::detect::Field;
 use crate::onnx::{Graph, NodeExt, describe};
 use crate::spelling;
-use crate::ssd::Field;
 
 /// How many layers an error names where it cannot say which was meant.
 const LISTED: usize = 5;

@@ -6,9 +6,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::composite::Composite;
 use super::target::{Contrast, Direction, Edge, Seed, Target, TargetOutput};
-use crate::ssd::decode::{Axis, Scorer};
-use crate::ssd::manifest::Offset;
-use crate::ssd::{Forward, Location, Model};
+use crate::detect::decode::{Axis, Scorer};
+use crate::detect::manifest::Offset;
+use crate::detect::{Forward, Location, Model};
 
 /// The relevance that enters at one cell of a head tensor, for one target.
 #[derive(Clone, Debug, PartialEq)]

@@ -20,7 +20,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Sums up `map` `[H, W]` of a box with the corners x0, y0, x1, y1 in shares of the picture (as [`Detection::rect`](crate::ssd::Detection)).
+    /// Sums up `map` `[H, W]` of a box with the corners x0, y0, x1, y1 in shares of the picture (as [`Detection::rect`](crate::detect::Detection)).
     /// A corner that is not a number leaves nothing in the box.
     pub fn of(map: &Array2<f32>, rect: [f32; 4]) -> Self {
         let (height, width) = map.dim();

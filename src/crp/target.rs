@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 
-use crate::ssd::Detection;
-use crate::ssd::manifest::Offset;
+use crate::detect::Detection;
+use crate::detect::manifest::Offset;
 
 /// An output of a default box, as a user names it: `class:NAME`, `offset:cx+`, `edge:left+` or `objectness`, directions being optional.
 #[derive(Clone, Debug, PartialEq, Eq)]

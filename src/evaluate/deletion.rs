@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::blocks::Blocks;
 use super::scene::{Quantity, Scene};
-use crate::ssd::{Detector, NetworkInput};
+use crate::detect::{Detector, NetworkInput};
 
 /// The share of the blocks that is replaced in each step.
 pub const SHARE: f64 = 0.04;

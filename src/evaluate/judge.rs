@@ -13,7 +13,7 @@ use super::methods::Method;
 use super::scene::{Column, Quantity, Scene, Subject};
 use super::statistics::Similarity;
 use crate::crp::{Contrast, Target};
-use crate::ssd::{Detector, Model};
+use crate::detect::{Detector, Model};
 
 /// How alike the maps of a detection's two best classes are; 1 is blind for the class.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

@@ -14,9 +14,9 @@ use super::random::Random;
 use super::scene::{Column, Scene, Subject};
 use super::statistics::Similarity;
 use crate::crp::{Contrast, Target};
+use crate::detect::{Detector, Model};
 use crate::onnx::NodeExt;
 use crate::onnx::proto::NodeProto;
-use crate::ssd::{Detector, Model};
 
 /// Stages besides the first, which randomises the head's last layer alone.
 const STAGES: usize = 8;

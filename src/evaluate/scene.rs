@@ -5,8 +5,8 @@ use ndarray::Array4;
 
 use super::blur::{SIGMA, blurred};
 use crate::crp::{Composite, Contrast, Direction, HeadSeed, Seed, Target, TargetOutput};
-use crate::ssd::manifest::{Kind, Offset};
-use crate::ssd::{Detection, Forward, Model};
+use crate::detect::manifest::{Kind, Offset};
+use crate::detect::{Detection, Forward, Model};
 
 /// What is measured when parts of the picture are taken away, a column of the results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,7 +222,7 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
-    use crate::ssd::NetworkInput;
+    use crate::detect::NetworkInput;
 
     /// A forward pass in which every output has a number of its own.
     fn made_up(model: &Model) -> Forward {

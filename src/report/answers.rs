@@ -6,9 +6,9 @@ use super::Object;
 use super::chart::Charts;
 use super::picture::heat_layer;
 use crate::crp::{Contrast, Edge, Explainer, Explanation, Target, TargetOutput};
-use crate::ssd::decode::{Axis, decode};
-use crate::ssd::manifest::{Kind, Offset};
-use crate::ssd::{Detection, Forward, Model};
+use crate::detect::decode::{Axis, decode};
+use crate::detect::manifest::{Kind, Offset};
+use crate::detect::{Detection, Forward, Model};
 
 /// A heatmap with its words.
 pub struct Tile {

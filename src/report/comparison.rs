@@ -8,7 +8,7 @@ use super::Sight;
 use super::confused::{AROUND, Pairs};
 use super::page::Frame;
 use super::picture::{heat_layer, jpeg};
-use crate::ssd::labels::Labels;
+use crate::detect::labels::Labels;
 use crate::truth::{Truth, Verdict};
 
 /// The page's part about ground truth.

@@ -7,8 +7,8 @@ use image::{Rgb, RgbImage};
 use ndarray::Array2;
 
 use crate::crp::{Contrast, Explainer, Target};
+use crate::detect::{Detection, Forward};
 use crate::heatmap::{Heatmap, Scale};
-use crate::ssd::{Detection, Forward};
 
 /// Cells of a mean map along each side.
 pub(super) const CELLS: usize = 96;

@@ -3,9 +3,9 @@
 use anyhow::{Context, Result};
 
 use crate::crp::Target;
-use crate::evidence::Told;
-use crate::monitor::{Event, Kind};
-use crate::ssd::labels::Labels;
+use crate::detect::labels::Labels;
+use crate::stream::evidence::Told;
+use crate::stream::monitor::{Event, Kind};
 
 /// In which way an object looks wrong, and what to ask about it.
 pub(super) struct Doubt {

@@ -23,9 +23,9 @@ use anyhow::Result;
 use image::RgbImage;
 
 use crate::crp::{Composite, Explainer};
-use crate::evidence::Told;
-use crate::monitor::{Monitor, Settings};
-use crate::ssd::{Detection, Detector, Forward, Model, Thresholds, preprocess};
+use crate::detect::{Detection, Detector, Forward, Model, Thresholds, preprocess};
+use crate::stream::evidence::Told;
+use crate::stream::monitor::{Monitor, Settings};
 use crate::truth::{Annotated, Judgement, Truth, Verdict, judge};
 use answers::Answers;
 use comparison::Comparison;

@@ -10,8 +10,8 @@ use super::comparison::{Comparison, verdict_name};
 use super::picture::Photo;
 use super::{Object, Sight, chart};
 use crate::crp::Composite;
-use crate::monitor::Kind;
-use crate::ssd::{Detection, Model};
+use crate::detect::{Detection, Model};
+use crate::stream::monitor::Kind;
 use crate::truth::Verdict;
 
 /// How many classes a card lists.

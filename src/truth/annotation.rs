@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::{coco, voc};
-use crate::ssd::labels::Labels;
+use crate::detect::labels::Labels;
 
 /// What is really on pictures.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -3,8 +3,8 @@
 //! The error types, their thresholds and their order are those of TIDE (Bolya et al., *TIDE: A General Toolbox for Identifying Object Detection Errors*, ECCV 2020).
 
 use super::annotation::Annotated;
-use crate::ssd::Detection;
-use crate::ssd::nms::intersection_over_union;
+use crate::detect::Detection;
+use crate::detect::nms::intersection_over_union;
 
 /// A detection is on an object from this intersection over union on (t_f).
 const FOREGROUND: f32 = 0.5;

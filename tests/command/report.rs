@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::json;
-use ssdcrp::evidence::{Limits, Pictures, Store, Told};
+use ssdcrp::stream::evidence::{Limits, Pictures, Store, Told};
 
 use crate::{fail, photo, run, succeed};
 

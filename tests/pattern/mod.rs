@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use ndarray::Array4;
-use ssdcrp::ssd::{Detector, Forward, Model, NetworkInput};
+use ssdcrp::detect::{Detector, Forward, Model, NetworkInput};
 
 /// The pattern, of the network's size, and its forward pass.
 pub fn forward(model: &Arc<Model>) -> Result<Forward> {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use ::ssdcrp::ssd::Model;
-use ::ssdcrp::worker::Worker;
+use ::ssdcrp::detect::Model;
+use ::ssdcrp::stream::worker::Worker;
 
 use super::Mode;
 use super::events::Raised;

@@ -12,9 +12,9 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result, ensure};
 
 use ::ssdcrp::crp::Contrast;
-use ::ssdcrp::evidence::Limits;
-use ::ssdcrp::monitor::{Event, Kind, Settings as Thresholds};
-use ::ssdcrp::ssd::Manifest;
+use ::ssdcrp::detect::Manifest;
+use ::ssdcrp::stream::evidence::Limits;
+use ::ssdcrp::stream::monitor::{Event, Kind, Settings as Thresholds};
 
 use super::results::Region;
 use super::selection::Selection;

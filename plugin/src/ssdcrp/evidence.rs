@@ -10,11 +10,11 @@ use gst::glib;
 use gst_video::prelude::*;
 use image::RgbImage;
 
-use ::ssdcrp::evidence::{Pictures, Store};
+use ::ssdcrp::detect::Manifest;
 use ::ssdcrp::heatmap::{ColourMap, Heatmap, Scale};
 use ::ssdcrp::overlay::{Scene, Side};
-use ::ssdcrp::ssd::Manifest;
-use ::ssdcrp::worker::Worker;
+use ::ssdcrp::stream::evidence::{Pictures, Store};
+use ::ssdcrp::stream::worker::Worker;
 
 use super::events::Raised;
 use super::explaining::Answer;

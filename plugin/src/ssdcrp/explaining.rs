@@ -12,8 +12,8 @@ use image::RgbImage;
 use ndarray::Array2;
 
 use ::ssdcrp::crp::{Composite, Contrast, Explainer, Explanation, Target, TargetOutput};
+use ::ssdcrp::detect::{Detection, Model};
 use ::ssdcrp::heatmap::Scale;
-use ::ssdcrp::ssd::{Detection, Model};
 
 use super::events::Raised;
 use super::results::{self, Stamp};

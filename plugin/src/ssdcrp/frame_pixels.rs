@@ -10,7 +10,7 @@
 use anyhow::{Context, Result};
 use gst_video::prelude::*;
 
-use ::ssdcrp::ssd::{Pixels, Tap};
+use ::ssdcrp::detect::{Pixels, Tap};
 
 use super::colour::Decoder;
 use super::layout::{Component, Layout, strides};

@@ -13,9 +13,9 @@ use gst_base::subclass::prelude::*;
 use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 
-use ::ssdcrp::evidence::Store;
-use ::ssdcrp::ssd::preprocess::sample;
-use ::ssdcrp::ssd::{Model, NetworkInput};
+use ::ssdcrp::detect::preprocess::sample;
+use ::ssdcrp::detect::{Model, NetworkInput};
+use ::ssdcrp::stream::evidence::Store;
 
 use super::age::AgeNote;
 use super::analysis::{Analysis, Report, lock};

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use ::ssdcrp::anchor::{Anchored, gathered};
+use ::ssdcrp::detect::nms::intersection_over_union;
+use ::ssdcrp::detect::{Detection, Manifest};
 use ::ssdcrp::heatmap::{Heatmap, Scale};
 use ::ssdcrp::overlay::{BoxMark, Scene, Side, Tile, class_colour, render};
-use ::ssdcrp::ssd::nms::intersection_over_union;
-use ::ssdcrp::ssd::{Detection, Manifest};
+use ::ssdcrp::stream::anchoring::{Anchored, gathered};
 use anyhow::{Context, Result};
 
 use super::delivery::{Overlay, deliver};

@@ -5,7 +5,7 @@
 use gst_video::NavigationEvent;
 
 use ::ssdcrp::crp::{Contrast, Edge, TargetOutput};
-use ::ssdcrp::ssd::manifest::Offset;
+use ::ssdcrp::detect::manifest::Offset;
 
 use super::settings::{Choice, Settings};
 

@@ -10,7 +10,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use ::ssdcrp::crp::PRESETS;
-use ::ssdcrp::monitor::Kind;
+use ::ssdcrp::stream::monitor::Kind;
 
 use super::settings::{Settings, Written};
 

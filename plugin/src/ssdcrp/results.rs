@@ -9,7 +9,7 @@ use gst_video::VideoRegionOfInterestMeta;
 use ndarray::Array2;
 
 use ::ssdcrp::crp::{Composite, Explanation, Summary};
-use ::ssdcrp::ssd::{Detection, Manifest};
+use ::ssdcrp::detect::{Detection, Manifest};
 
 use super::sight::Sight;
 

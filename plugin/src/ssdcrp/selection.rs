@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Error, Result, bail};
 
-use ::ssdcrp::ssd::{Detection, Manifest};
+use ::ssdcrp::detect::{Detection, Manifest};
 
 use super::Select;
 use super::settings::Settings;

@@ -11,7 +11,7 @@ use anyhow::{Result, anyhow};
 use gst::ClockTime;
 
 use ::ssdcrp::crp::{Composite, Contrast, TargetOutput};
-use ::ssdcrp::ssd::Thresholds;
+use ::ssdcrp::detect::Thresholds;
 
 use super::events::EventSettings;
 use super::navigation::ClassQuestion;

@@ -7,9 +7,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ::ssdcrp::monitor::Monitor;
-use ::ssdcrp::ssd::{Detection, Detector, Forward, Model, NetworkInput};
-use ::ssdcrp::tracking::Tracker;
+use ::ssdcrp::detect::{Detection, Detector, Forward, Model, NetworkInput};
+use ::ssdcrp::stream::monitor::Monitor;
+use ::ssdcrp::stream::tracking::Tracker;
 use anyhow::Result;
 
 use super::events::Raised;

@@ -3,7 +3,7 @@
 
 use gst_video::{VideoColorMatrix, VideoColorRange, VideoFormat, VideoFrameRef, VideoInfo};
 
-use ::ssdcrp::ssd::Pixels;
+use ::ssdcrp::detect::Pixels;
 
 use super::frame_pixels::FramePixels;
 

@@ -164,7 +164,7 @@ fn what_the_page_says_of_an_event_is_what_there_is() {
             "the page must name {name}"
         );
     }
-    for kind in ssdcrp::monitor::Kind::ALL {
+    for kind in ssdcrp::stream::monitor::Kind::ALL {
         assert!(part.contains(&format!("`{kind}`")), "the page lacks {kind}");
     }
 }
@@ -348,7 +348,9 @@ fn evidence_is_the_frame_as_it_came_what_was_drawn_and_the_heatmap() {
         "{messages:?}"
     );
     let folder = folder.path().join("evidence");
-    let records = ssdcrp::evidence::Records::read(&folder).unwrap().records;
+    let records = ssdcrp::stream::evidence::Records::read(&folder)
+        .unwrap()
+        .records;
     assert_eq!(records.len(), 1);
     let record = &records[0];
     assert_eq!(record.event.words, "sheep, or horse?");
@@ -378,7 +380,9 @@ fn evidence_is_kept_of_every_format() {
         let clip = converted(&photo("person"), &caps.parse().unwrap());
         let (folder, _) = kept(&[("draw-boxes", "false")], &clip);
         let folder = folder.path().join("evidence");
-        let records = ssdcrp::evidence::Records::read(&folder).unwrap().records;
+        let records = ssdcrp::stream::evidence::Records::read(&folder)
+            .unwrap()
+            .records;
         let record = records
             .first()
             .unwrap_or_else(|| panic!("none in {format}"));
@@ -414,6 +418,6 @@ fn evidence_that_cannot_be_written_is_warned_of_once_and_the_video_goes_on() {
         .filter(|message| message.type_() == gst::MessageType::Warning);
     assert_eq!(warnings.count(), 1);
     let folder = folder.path().join("evidence");
-    let kept = ssdcrp::evidence::Records::read(&folder).unwrap();
+    let kept = ssdcrp::stream::evidence::Records::read(&folder).unwrap();
     assert!(kept.records.is_empty());
 }

@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use ssdcrp::crp::{Composite, Explainer, Target};
+use ssdcrp::detect::{Detector, Model};
 use ssdcrp::evaluate::{
     Gradient, GradientKind, Method, Occlusion, RandomMap, RandomMasks, Scene, median,
 };
-use ssdcrp::ssd::{Detector, Model};
 
 /// All of them, in the order of the table.
 pub const ALL: [&str; 7] = [

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use anyhow::Result;
+use ssdcrp::detect::Model;
 use ssdcrp::evaluate::{Mean, Similarity, Summary};
-use ssdcrp::ssd::Model;
 
 use super::Randomisation;
 

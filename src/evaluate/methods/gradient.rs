@@ -8,9 +8,9 @@ use ndarray::{Array2, Array4, Axis, Ix4};
 
 use super::{Attribution, Method};
 use crate::crp::{Derivative, HeadSeed, REFERENCE_INPUT, Target, compile_derivative, seed_name};
+use crate::detect::Model;
 use crate::evaluate::scene::{Quantity, Scene};
 use crate::runtime::{Network, only};
-use crate::ssd::Model;
 
 /// Steps from the baseline to the picture.
 const STEPS: usize = 20;

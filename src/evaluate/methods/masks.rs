@@ -13,9 +13,9 @@ use ndarray::{Array2, Axis, Zip};
 
 use super::{Attribution, Method};
 use crate::crp::Target;
+use crate::detect::{Detector, Model, NetworkInput};
 use crate::evaluate::random::Random;
 use crate::evaluate::scene::{Quantity, Scene};
-use crate::ssd::{Detector, Model, NetworkInput};
 
 /// Cells on a side of a mask.
 const CELLS: usize = 16;

@@ -7,9 +7,9 @@ use anyhow::Result;
 
 use super::{Attribution, Method};
 use crate::crp::Target;
+use crate::detect::{Detector, Model, NetworkInput};
 use crate::evaluate::blocks::{BLOCK, Blocks};
 use crate::evaluate::scene::{Quantity, Scene};
-use crate::ssd::{Detector, Model, NetworkInput};
 
 /// One forward pass a block, shared by all targets.
 pub struct Occlusion {

@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use super::{Attribution, Method};
 use crate::crp::{Composite, Contrast, Explainer, Target, TargetOutput};
+use crate::detect::Model;
 use crate::evaluate::scene::Scene;
-use crate::ssd::Model;
 
 /// An [`Explainer`] as a method.
 pub struct Relevance {

@@ -9,9 +9,9 @@ use super::super::test_frames::{
 };
 use super::*;
 
-use ::ssdcrp::ssd::Model;
-use ::ssdcrp::ssd::manifest::Input;
-use ::ssdcrp::ssd::preprocess::sample;
+use ::ssdcrp::detect::Model;
+use ::ssdcrp::detect::manifest::Input;
+use ::ssdcrp::detect::preprocess::sample;
 
 /// GStreamer's matrices have few bits of fraction: with noise, which holds colours of any strength, it is off by up to
 /// three where the exact equations below are met.

@@ -16,12 +16,12 @@ pub use settings::Settings;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::ssd::Detection;
+use crate::detect::Detection;
 use event::Suspicion;
 use overlap::Object;
 use track::Track;
 
-/// Watches the objects of one stream. Who they are is told by a [`Tracker`](crate::tracking::Tracker).
+/// Watches the objects of one stream. Who they are is told by a [`Tracker`](crate::stream::tracking::Tracker).
 #[derive(Clone, Debug, Default)]
 pub struct Monitor {
     tracks: BTreeMap<u64, Track>,

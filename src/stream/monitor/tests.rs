@@ -5,8 +5,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ssd::labels::Labels;
-use crate::tracking::Tracker;
+use crate::detect::labels::Labels;
+use crate::stream::tracking::Tracker;
 
 const DOG: usize = 1;
 const CAT: usize = 2;

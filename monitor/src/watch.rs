@@ -14,15 +14,15 @@ use image::RgbImage;
 use ndarray::Array2;
 use serde_json::json;
 
-use ssdcrp::anchor::{Anchored, gathered};
 use ssdcrp::crp::{Composite, Explainer, Target};
-use ssdcrp::evidence::{Limits, Pictures, Store};
+use ssdcrp::detect::{Detection, Detector, Forward, Model, Thresholds, preprocess};
 use ssdcrp::heatmap::{ColourMap, Heatmap, Scale};
-use ssdcrp::monitor::{Event, Monitor, Settings};
 use ssdcrp::overlay::{BoxMark, Scene, Side, class_colour, render};
-use ssdcrp::ssd::{Detection, Detector, Forward, Model, Thresholds, preprocess};
-use ssdcrp::tracking::Tracker;
-use ssdcrp::worker::Worker;
+use ssdcrp::stream::anchoring::{Anchored, gathered};
+use ssdcrp::stream::evidence::{Limits, Pictures, Store};
+use ssdcrp::stream::monitor::{Event, Monitor, Settings};
+use ssdcrp::stream::tracking::Tracker;
+use ssdcrp::stream::worker::Worker;
 
 use super::Options;
 use super::serve::Board;

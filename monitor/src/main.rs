@@ -1,7 +1,7 @@
 //! Watches several streams at once and tells what looks wrong in them: one process, one model, one set of sessions for all.
 //!
 //! ```sh
-//! cargo run --release --example monitor -- rtsp://gate/ rtsp://yard/ /dev/video0 --serve
+//! ssdcrp-monitor rtsp://gate/ rtsp://yard/ /dev/video0 --serve
 //! ```
 //!
 //! Each event is a line of JSON on standard output. `--serve` shows the streams with their newest explanations, and the last events, as a page on this computer.
@@ -25,7 +25,7 @@ use gst::glib;
 
 use serve::Board;
 use source::Source;
-use ssdcrp::ssd::Model;
+use ssdcrp::detect::Model;
 use watch::Watch;
 
 /// Watch streams and tell what looks wrong in them.

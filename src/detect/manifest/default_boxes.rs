@@ -1,6 +1,6 @@
 //! The manifest's `[default_boxes]`: which generator makes them, and its parameters.
 //!
-//! [`crate::ssd::default_boxes`] makes boxes of them.
+//! [`crate::detect::default_boxes`] makes boxes of them.
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -266,7 +266,7 @@ fn all_positive(key: &str, values: &[f32]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ssd::manifest::tests::error;
+    use crate::detect::manifest::tests::error;
 
     /// The error of a manifest with these lines in place of the generator and its fields.
     fn error_of(generator: &str, fields: &str) -> String {

@@ -226,7 +226,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::monitor::Kind;
+    use crate::stream::monitor::Kind;
 
     const ROOMY: Limits = Limits {
         bytes: 1 << 20,

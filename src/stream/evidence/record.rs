@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::crp::Target;
-use crate::monitor::Kind;
+use crate::stream::monitor::Kind;
 
 /// The file of all lines.
 pub const LINES: &str = "events.jsonl";

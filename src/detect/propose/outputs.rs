@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
+use crate::detect::layout::Layout;
+use crate::detect::{heads, model, yolo};
 use crate::onnx::{Graph, NodeExt, Parts};
-use crate::ssd::layout::Layout;
-use crate::ssd::{heads, model, yolo};
 
 /// What was found of a network's outputs.
 pub(super) struct Found {

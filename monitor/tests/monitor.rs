@@ -1,21 +1,13 @@
-//! The application examples/monitor: two streams, their events, its page, and a clean end. `cargo test` builds it beside this test.
+//! The application: two streams, their events, its page, and a clean end.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 #[path = "../../tests/cache/mod.rs"]
 mod cache;
 
 use cache::cached;
-
-/// The program, where cargo puts examples.
-fn program() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let built = test.parent().and_then(|deps| deps.parent()).unwrap();
-    built.join("examples/monitor")
-}
 
 fn footage() -> String {
     let path = cached("footage/vtest.avi");
@@ -59,7 +51,7 @@ fn text(answer: &[u8]) -> String {
 fn it_tells_of_both_streams_shows_them_and_ends_when_it_is_told() {
     let evidence = tempfile::tempdir().unwrap();
     let footage = footage();
-    let child = Command::new(program())
+    let child = Command::new(env!("CARGO_BIN_EXE_ssdcrp-monitor"))
         .args([&footage, &footage, "--serve", "127.0.0.1:0", "--evidence"])
         .arg(evidence.path())
         .stdout(Stdio::piped())
@@ -127,7 +119,7 @@ fn it_tells_of_both_streams_shows_them_and_ends_when_it_is_told() {
     complaints.read_to_string(&mut rest).unwrap();
     assert!(ended.success() && rest.is_empty(), "{ended}: {rest}");
     for stream in ["stream-1", "stream-2"] {
-        let kept = ssdcrp::evidence::Records::read(&evidence.path().join(stream))
+        let kept = ssdcrp::stream::evidence::Records::read(&evidence.path().join(stream))
             .unwrap()
             .records;
         assert!(!kept.is_empty(), "{stream}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::event::{direction, offset};
 use crate::crp::{Edge, TargetOutput};
-use crate::ssd::manifest::Offset;
+use crate::detect::manifest::Offset;
 
 /// Boxes that a course is drawn through at least, and at most.
 const FEWEST: usize = 5;

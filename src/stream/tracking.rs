@@ -4,8 +4,8 @@
 //! object is known by the overlap of its boxes alone, where it was seen last or where it should be if it moves on as it
 //! did, so pictures must follow each other closely enough for that.
 
-use crate::ssd::Detection;
-use crate::ssd::nms::intersection_over_union;
+use crate::detect::Detection;
+use crate::detect::nms::intersection_over_union;
 
 /// Two boxes of one object overlap by at least so much (intersection over union).
 const LEAST_OVERLAP: f32 = 0.3;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::course::Course;
 use super::event::{Finding, Kind, Suspicion};
 use super::settings::Settings;
-use crate::ssd::Detection;
+use crate::detect::Detection;
 
 /// What is remembered of an object that is followed.
 #[derive(Clone, Debug, Default)]

@@ -3,9 +3,9 @@
 use super::event::{Finding, Suspicion, direction};
 use super::settings::Settings;
 use crate::crp::{Edge, TargetOutput};
-use crate::ssd::Detection;
-use crate::ssd::manifest::Offset;
-use crate::ssd::nms::intersection_over_union;
+use crate::detect::Detection;
+use crate::detect::manifest::Offset;
+use crate::detect::nms::intersection_over_union;
 
 /// From this intersection over union on, boxes of different classes are one object.
 const SAME_OBJECT: f32 = 0.8;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::crp::{Contrast, Direction, Target, TargetOutput};
-use crate::ssd::Detection;
-use crate::ssd::labels::Labels;
-use crate::ssd::manifest::Offset;
+use crate::detect::Detection;
+use crate::detect::labels::Labels;
+use crate::detect::manifest::Offset;
 
 /// Something that looks wrong.
 #[derive(Clone, Debug, PartialEq)]

@@ -36,7 +36,7 @@ impl Field {
     ///
     /// # Errors
     /// If it does not hold.
-    pub(in crate::ssd) fn ensure(self, holds: bool, wrong: impl fmt::Display) -> Result<()> {
+    pub(in crate::detect) fn ensure(self, holds: bool, wrong: impl fmt::Display) -> Result<()> {
         if holds {
             Ok(())
         } else {
@@ -131,7 +131,7 @@ impl Source {
     }
 
     /// The error with the line of its field before it, as far as both are known.
-    pub(in crate::ssd) fn with_line(&self, error: Error) -> Error {
+    pub(in crate::detect) fn with_line(&self, error: Error) -> Error {
         match error.downcast_ref().and_then(|field| self.line(field)) {
             Some(line) => error.context(format!("line {line}")),
             None => error,

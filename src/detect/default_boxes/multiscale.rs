@@ -4,8 +4,8 @@
 use anyhow::Result;
 
 use super::{DefaultBox, in_cells};
-use crate::ssd::layout::Layout;
-use crate::ssd::manifest::MultiscaleAnchorBoxes;
+use crate::detect::layout::Layout;
+use crate::detect::manifest::MultiscaleAnchorBoxes;
 
 /// The boxes of each head, finest first. Head i is level l = `min_level` + i, whose cells are 2^l pixels apart whatever the size of the grid. A cell has, for
 /// each aspect ratio r and each k below `scales_per_octave`, a box of √r by 1/√r times `anchor_scale` · 2^l · 2^(k / `scales_per_octave`).
@@ -48,8 +48,8 @@ pub(super) fn boxes(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ssd::default_boxes::tests::assert_close;
-    use crate::ssd::layout::HeadGrid;
+    use crate::detect::default_boxes::tests::assert_close;
+    use crate::detect::layout::HeadGrid;
 
     fn layout(grids: &[[usize; 2]]) -> Layout {
         Layout {

@@ -87,7 +87,7 @@ fn shortened(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::ssd::manifest::tests::error;
+    use crate::detect::manifest::tests::error;
 
     #[test]
     fn a_list_of_another_length_is_refused_with_both_lengths() {

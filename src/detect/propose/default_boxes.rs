@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anyhow::Result;
 
 use super::{GUESS, list};
-use crate::ssd::layout::{HeadGrid, Layout};
+use crate::detect::layout::{HeadGrid, Layout};
 
 /// Which generator a detector's heads look like they were made for.
 pub(super) enum Generator {

@@ -178,7 +178,7 @@ impl DetectionSettings {
 
 #[cfg(test)]
 mod tests {
-    use crate::ssd::manifest::tests::error;
+    use crate::detect::manifest::tests::error;
 
     #[test]
     fn what_makes_no_sense_names_the_field_and_both_values() {
