@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::onnx::{Graph, NodeExt, describe, proto::NodeProto};
+use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 
 /// Linear layers of a canonical graph: those that have a layer type and a rule. Resizing to the nearest pixel moves numbers and has none.
 pub(super) fn is_linear(node: &NodeProto) -> bool {
@@ -79,7 +79,7 @@ fn signal<'a>(graph: &Graph, node: &NodeProto, a: &'a str, b: &'a str) -> Result
     if graph.shape(found)? != whole {
         bail!(
             "the signal '{found}' is smaller than what gates it in {}",
-            describe(node)
+            node.describe()
         );
     }
     Ok(found)

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 
 use super::flow;
 use crate::detect::Field;
-use crate::onnx::{Graph, NodeExt, describe};
+use crate::onnx::{Graph, NodeExt};
 use crate::spelling;
 
 /// How many layers an error names where it cannot say which was meant.
@@ -119,7 +119,7 @@ pub fn layer_types(
         let node = &graph.nodes()[producer];
         let tapped = node
             .input_at(0)
-            .with_context(|| format!("{} has no input", describe(node)))?;
+            .with_context(|| format!("{} has no input", node.describe()))?;
         finest = finest.max(resolution(graph, tapped)?);
     }
     // A network with one head for the whole picture, a classifier, has its high level from stride 16 on.
@@ -187,7 +187,7 @@ pub fn layers(graph: &Graph, types: &LayerTypes) -> Result<Vec<Layer>> {
             _ => {
                 let weight = node
                     .input_at(1)
-                    .with_context(|| format!("{} has no weights", describe(node)))?;
+                    .with_context(|| format!("{} has no weights", node.describe()))?;
                 graph.shape(weight)?.iter().skip(1).product()
             }
         };

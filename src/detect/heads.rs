@@ -6,8 +6,8 @@ use ndarray::{ArrayView2, Axis, Ix2, Ix3, Slice};
 
 use super::layout::{HeadGrid, Layout};
 use super::manifest::{Field, Output, Tensors};
-use super::model::Outputs;
-use crate::onnx::{Graph, NodeExt, Parts, describe};
+use super::output_tensors::OutputTensors;
+use crate::onnx::{Graph, NodeExt, Parts};
 
 /// One scale of the detector.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +67,11 @@ impl Channels {
 ///
 /// # Errors
 /// An output that the graph does not have or that is not put together from feature maps cell by cell; heads whose grids do not belong together.
-pub fn find(graph: &Graph, outputs: &Outputs, class_count: usize) -> Result<(Vec<Head>, Layout)> {
+pub fn find(
+    graph: &Graph,
+    outputs: &OutputTensors,
+    class_count: usize,
+) -> Result<(Vec<Head>, Layout)> {
     let classes = &outputs.classes;
     let offsets = outputs.offsets.as_deref().context("no offsets are named")?;
     let class_scales = scales(
@@ -179,7 +183,11 @@ fn in_words(grid: &HeadGrid) -> String {
 ///
 /// # Errors
 /// A head's tensor that does not exist, or is neither a feature map nor ends with as many numbers as a box has.
-pub fn with_rows(graph: &Graph, output: &Output, class_count: usize) -> Result<(Graph, Outputs)> {
+pub fn with_rows(
+    graph: &Graph,
+    output: &Output,
+    class_count: usize,
+) -> Result<(Graph, OutputTensors)> {
     let mut parts = Parts::of(graph);
     let mut one = |field: &str, tensors: &Tensors, columns| -> Result<Option<String>> {
         let names = tensors.names().iter();
@@ -199,7 +207,7 @@ pub fn with_rows(graph: &Graph, output: &Output, class_count: usize) -> Result<(
     };
     let classes = one("classes", &output.classes, class_count)?.context("no classes are named")?;
     let offsets = one("offsets", &output.offsets, 4)?;
-    let outputs = Outputs {
+    let outputs = OutputTensors {
         classes,
         offsets,
         objectness: None,
@@ -282,7 +290,7 @@ fn scale(
         matches!(node.op(), "Conv" | "ConvTranspose"),
         "'{output}' passes {}: between a head's last layer and the raw class scores or offsets numbers may only be moved (Transpose, Reshape, Flatten, Concat, …). \
          Name a tensor before softmax, decoding and non-maximum suppression",
-        describe(node)
+        node.describe()
     );
     let [_, _, rows, cols] = graph.feature_map(tensor)?;
     let cells = rows * cols;

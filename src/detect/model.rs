@@ -11,6 +11,7 @@ use super::default_boxes::{self, DefaultBox};
 use super::heads::{self, Head};
 use super::layout::Layout;
 use super::manifest::{Field, Kind, Manifest};
+use super::output_tensors::OutputTensors;
 use super::yolo;
 use crate::onnx::{self, Graph};
 
@@ -36,18 +37,7 @@ pub struct Model {
     /// Name of the network's input.
     pub input_name: String,
     /// What it computes.
-    pub outputs: Outputs,
-}
-
-/// Names of the tensors that hold what a network says of all default boxes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outputs {
-    /// Class logits, `[1, D, K]`.
-    pub classes: String,
-    /// Offsets in the order of the manifest, `[1, D, 4]`; a classifier has none.
-    pub offsets: Option<String>,
-    /// Logits of there being an object, `[1, D, 1]`, where the network says that apart from the classes, as a YOLO does.
-    pub objectness: Option<String>,
+    pub outputs: OutputTensors,
 }
 
 impl Model {

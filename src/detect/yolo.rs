@@ -6,7 +6,7 @@
 use anyhow::{Context, Result};
 
 use super::manifest::Field;
-use super::model::Outputs;
+use super::output_tensors::OutputTensors;
 use crate::onnx::{Graph, Parts};
 
 const CLASSES: &str = "yolo/classes";
@@ -20,7 +20,11 @@ pub const BEFORE_CLASSES: usize = 5;
 ///
 /// # Errors
 /// A head that no convolution writes, or whose channels are no multiple of 5 + K.
-pub fn with_rows(graph: &Graph, heads: &[String], class_count: usize) -> Result<(Graph, Outputs)> {
+pub fn with_rows(
+    graph: &Graph,
+    heads: &[String],
+    class_count: usize,
+) -> Result<(Graph, OutputTensors)> {
     let per_anchor = BEFORE_CLASSES + class_count;
     let mut parts = Parts::of(graph);
     for (tensor, what, first, columns) in [
@@ -45,7 +49,7 @@ pub fn with_rows(graph: &Graph, heads: &[String], class_count: usize) -> Result<
         }
         parts.rows(tensor, &maps, columns)?;
     }
-    let outputs = Outputs {
+    let outputs = OutputTensors {
         classes: CLASSES.to_owned(),
         offsets: Some(OFFSETS.to_owned()),
         objectness: Some(OBJECTNESS.to_owned()),

@@ -7,6 +7,8 @@ use super::proto::{AttributeProto, NodeProto};
 pub trait NodeExt {
     /// The operator's name, `Conv` for example; empty if the file left it out.
     fn op(&self) -> &str;
+    /// The node as error messages name it: operator and name, or the output where the exporter gave no name.
+    fn describe(&self) -> String;
     /// The node's first output, the only one of every operator that relevance passes through; empty if there is none.
     fn first_output(&self) -> &str;
     /// Input number `index`, if it is given and not the empty name that ONNX uses for "left out".
@@ -26,6 +28,15 @@ pub trait NodeExt {
 impl NodeExt for NodeProto {
     fn op(&self) -> &str {
         self.op_type()
+    }
+
+    fn describe(&self) -> String {
+        let name = if self.name().is_empty() {
+            self.first_output()
+        } else {
+            self.name()
+        };
+        format!("{} node '{name}'", self.op())
     }
 
     fn first_output(&self) -> &str {

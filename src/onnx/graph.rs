@@ -60,7 +60,7 @@ impl Graph {
                         || producers.contains_key(input)
                         || inputs.iter().any(|i| i.name() == input),
                     "{} reads '{input}', which no earlier node, input or initialiser provides: the file is incomplete, export it again",
-                    describe(node)
+                    node.describe()
                 );
                 consumers.entry(input.clone()).or_default().push(index);
             }
@@ -69,7 +69,7 @@ impl Graph {
                     !initializers.contains_key(output)
                         && !inputs.iter().any(|i| i.name() == output),
                     "{} writes '{output}', which is an input or an initialiser of the graph",
-                    describe(node)
+                    node.describe()
                 );
                 if producers.insert(output.clone(), index).is_some() {
                     bail!("two nodes write the tensor '{output}'");
@@ -151,7 +151,7 @@ impl Graph {
             upgrade::check(node)?;
         }
         let because = origin.map_or(String::new(), |node| {
-            format!(", because {} is not understood", describe(node))
+            format!(", because {} is not understood", node.describe())
         });
         bail!(
             "the shape of tensor '{tensor}' is not known{because}: \
@@ -362,14 +362,4 @@ impl Graph {
     pub(super) fn input_infos(&self) -> &[ValueInfoProto] {
         &self.inputs
     }
-}
-
-/// A node as error messages name it: operator and name, or the output where the exporter gave no name.
-pub fn describe(node: &NodeProto) -> String {
-    let name = if node.name().is_empty() {
-        node.first_output()
-    } else {
-        node.name()
-    };
-    format!("{} node '{name}'", node.op())
 }

@@ -25,7 +25,7 @@ pub mod proto {
 
 pub use attributes::NodeExt;
 pub use emit::{Attribute, Emitter};
-pub use graph::{Graph, describe};
+pub use graph::Graph;
 pub use load::{parse, read};
 pub use origins::Origins;
 pub use output_shape::{bounds as slice_bounds, place as axis};

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use ndarray::{ArrayD, Axis, IxDyn, Slice, concatenate};
 
 use super::attributes::NodeExt;
-use super::graph::{Graph, describe};
+use super::graph::Graph;
 use super::output_shape::{bounds, place};
 
 /// More numbers than any detector's outputs have, and the tensors together that they come through.
@@ -67,12 +67,12 @@ impl Trace<'_> {
         ensure!(
             self.moves < MOST_MOVES,
             "{} is one of more than {MOST_MOVES} operators in a row that only move numbers",
-            describe(node)
+            node.describe()
         );
         self.moves += 1;
         let moved = self
             .moved(tensor)
-            .with_context(|| format!("cannot tell what {} moves where", describe(node)));
+            .with_context(|| format!("cannot tell what {} moves where", node.describe()));
         self.moves -= 1;
         let moved = moved?;
         let places = match moved {
@@ -83,7 +83,7 @@ impl Trace<'_> {
         ensure!(
             self.numbers <= MOST_NUMBERS,
             "{} moves more numbers than any detector's outputs have",
-            describe(node)
+            node.describe()
         );
         self.known.insert(tensor.to_owned(), places.clone());
         Ok(places)

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::attributes::NodeExt;
 use super::canonical::rewrite::node;
-use super::graph::{Graph, describe};
+use super::graph::Graph;
 use super::proto::{GraphProto, NodeProto};
 use super::{Attribute, Tensor, canonical, tensor};
 
@@ -36,7 +36,7 @@ impl<'a> Parts<'a> {
         ensure!(
             convolution.op() == "Conv" && convolution.int("group", 1) == 1,
             "'{tensor}' is written by {}: the output of a convolution was expected",
-            describe(convolution)
+            convolution.describe()
         );
         let mut part = convolution.clone();
         part.name = Some(name.to_owned());
@@ -50,7 +50,7 @@ impl<'a> Parts<'a> {
             ensure!(
                 channels.iter().all(|&channel| channel < outputs),
                 "{} has {outputs} output channels",
-                describe(convolution)
+                convolution.describe()
             );
             let each = data.len() / outputs.max(1);
             let data = channels.iter().flat_map(|c| &data[c * each..][..each]);

@@ -8,7 +8,6 @@
 use anyhow::{Result, bail};
 
 use super::attributes::{NodeExt, set, string};
-use super::graph::describe;
 use super::proto::attribute_proto::AttributeType;
 use super::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
 use super::{Tensor, tensor};
@@ -50,7 +49,7 @@ pub(super) fn check(node: &NodeProto) -> Result<()> {
     if let Some(reason) = node.string(MARK) {
         bail!(
             "{} is of an older operator set and cannot be brought to {CURRENT}: {reason}. Export the model with operator set {CURRENT} or newer",
-            describe(node)
+            node.describe()
         );
     }
     let inner = |attribute: &AttributeProto| {

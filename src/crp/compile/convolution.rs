@@ -1,193 +1,225 @@
-//! Linear layers under any rule: each group of the rule becomes a denominator, a division and ways back through the layer.
+//! Convolutions: forward with parts of their weights, and the way back from outputs to the inputs that they were computed from.
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 
-use super::activation::{is_non_negative, rectifies};
-use super::form::Form;
-use super::linear::{self, Linear};
-use super::{Compiler, Share};
-use crate::crp::rules::{Denominator, Epsilon, Gate, Group, InputPart, STABILISER, WeightPart};
-use crate::onnx::proto::NodeProto;
+use super::kernel::{self, Kernel, Movement, pair, sizes};
+use super::linear::Linear;
+use crate::crp::rules::WeightPart;
+use crate::onnx::{Attribute, Emitter, Graph, NodeExt, Tensor, proto::NodeProto};
 
-pub(super) fn propagate(
-    compiler: &mut Compiler,
-    node: &NodeProto,
-    share: Share,
-    groups: Vec<Group>,
-) -> Result<()> {
-    let layer = linear::read(compiler.graph, node)?;
-    let non_negative = is_non_negative(compiler.graph, layer.input());
-    for group in groups {
-        let group = if non_negative {
-            without_negative_inputs(group)
-        } else {
-            group
-        };
-        propagate_group(compiler, layer.as_ref(), &share, &group);
-    }
-    Ok(())
+/// Up to so many input channels ConvTranspose is the faster way back at stride 1; for more it is a Conv with turned kernels.
+const FEW_CHANNELS: usize = 4;
+
+/// A two-dimensional convolution as the graph has it.
+pub(super) struct Convolution<'a> {
+    input: &'a str,
+    output: &'a str,
+    kernel: Kernel<'a>,
+    input_shape: [usize; 4],
+    movement: Movement,
+    group: usize,
 }
 
-/// The same group for inputs that are never negative: fewer terms.
-fn without_negative_inputs(mut group: Group) -> Group {
-    group.terms.retain(|(part, _)| *part != InputPart::Negative);
-    for (part, _) in &mut group.terms {
-        if matches!(part, InputPart::Positive | InputPart::Magnitude) {
-            *part = InputPart::Whole;
-        }
-    }
-    group
-}
-
-fn propagate_group(compiler: &mut Compiler, layer: &dyn Linear, share: &Share, group: &Group) {
-    let mut per_output = match group.denominator {
-        Denominator::Output(epsilon) => share_of_output(compiler, layer, share, epsilon),
-        Denominator::NonNegativeTerms => {
-            let sum = sum_of_terms(compiler, layer, &group.terms, Some(STABILISER));
-            compiler.divided(share, &sum)
-        }
-        Denominator::Magnitudes => {
-            let terms = [(InputPart::Magnitude, WeightPart::MAGNITUDE)];
-            let sum = sum_of_terms(compiler, layer, &terms, Some(STABILISER));
-            compiler.divided(share, &sum)
-        }
-        Denominator::Terms => {
-            let sum = sum_of_terms(compiler, layer, &group.terms, None);
-            let stabiliser = compiler.emitter.scalar(STABILISER);
-            let denominator = compiler.stabilised(&sum, &stabiliser);
-            compiler.divided(share, &denominator)
-        }
-    };
-    if group.gain != 1.0 {
-        let gain = compiler.emitter.scalar(group.gain);
-        per_output = compiler.emitter.op("Mul", &[&per_output, &gain], &[]);
-    }
-    let zero = compiler.emitter.scalar(0.0);
-    if group.gate != Gate::Always {
-        let negative = compiler.emitter.op("Less", &[layer.output(), &zero], &[]);
-        let (if_negative, otherwise) = match group.gate {
-            Gate::Negative => (&per_output, &zero),
-            _ => (&zero, &per_output),
-        };
-        per_output = compiler
-            .emitter
-            .op("Where", &[&negative, if_negative, otherwise], &[]);
-    }
-    let x = layer.input();
-    let [mut positive, mut negative] = [zero.clone(), zero.clone()];
-    for &(part, weight) in &group.terms {
-        let back = layer.backward(&mut compiler.emitter, &per_output, weight);
-        match part {
-            InputPart::Whole => compiler.give_in(Form::OfValue, x, back),
-            InputPart::Magnitude => {
-                let sign = compiler.sign(x);
-                let coefficient = compiler.emitter.op("Mul", &[&back, &sign], &[]);
-                compiler.give_in(Form::OfValue, x, coefficient);
+impl<'a> Convolution<'a> {
+    pub fn read(graph: &Graph, node: &'a NodeProto) -> Result<Self> {
+        let input = node.input_at(0).context("it has no input")?;
+        let output = node.first_output();
+        let weight_name = node.input_at(1).context("it has no weights")?;
+        let weight = graph.constant(weight_name)?;
+        let input_shape = graph.feature_map(input)?;
+        let output_shape = graph.feature_map(output)?;
+        ensure!(
+            weight.dims.len() == 4 && !weight.dims.contains(&0),
+            "its weights are {:?}, a two-dimensional convolution has [outputs, inputs, height, width]",
+            weight.dims
+        );
+        let strides = pair(node, "strides", [1, 1])?;
+        let dilations = pair(node, "dilations", [1, 1])?;
+        let kernel = [weight.dims[2], weight.dims[3]];
+        let extents = [0, 1].map(|axis| dilations[axis] * kernel[axis].saturating_sub(1) + 1);
+        let pads = match node.string("auto_pad").unwrap_or("NOTSET") {
+            "NOTSET" => {
+                let values = node.ints("pads").unwrap_or(&[0; 4]);
+                sizes(values).with_context(|| format!("its pads are {values:?}"))?
             }
-            InputPart::One => compiler.give_in(Form::Plain, x, back),
-            InputPart::Positive => positive = back,
-            InputPart::Negative => negative = back,
+            "VALID" => [0; 4],
+            mode => {
+                let total = [0, 1].map(|axis| {
+                    ((output_shape[axis + 2].saturating_sub(1)) * strides[axis] + extents[axis])
+                        .saturating_sub(input_shape[axis + 2])
+                });
+                let small = total.map(|t| t / 2);
+                let large = [total[0] - small[0], total[1] - small[1]];
+                let (begin, end) = if mode == "SAME_LOWER" {
+                    (large, small)
+                } else {
+                    (small, large)
+                };
+                [begin[0], begin[1], end[0], end[1]]
+            }
+        };
+        let group = usize::try_from(node.int("group", 1)).context("its group is negative")?;
+        ensure!(
+            group > 0
+                && weight.dims[0].is_multiple_of(group)
+                && weight.dims[1] * group == input_shape[1]
+                && weight.dims[0] == output_shape[1],
+            "weights {:?} in {group} groups do not fit {} input and {} output channels",
+            weight.dims,
+            input_shape[1],
+            output_shape[1]
+        );
+        for axis in 0..2 {
+            let padded = input_shape[axis + 2] + pads[axis] + pads[axis + 2];
+            ensure!(
+                strides[axis] > 0
+                    && padded >= extents[axis]
+                    && (padded - extents[axis]) / strides[axis] + 1 == output_shape[axis + 2],
+                "its kernel, stride and pads do not lead from {input_shape:?} to {output_shape:?}"
+            );
         }
+        Ok(Self {
+            input,
+            output,
+            kernel: Kernel {
+                name: weight_name,
+                weight,
+            },
+            input_shape,
+            movement: Movement {
+                strides,
+                dilations,
+                pads,
+            },
+            group,
+        })
     }
-    if positive != zero || negative != zero {
-        let is_negative = compiler.emitter.op("Less", &[x, &zero], &[]);
-        let coefficient = compiler
-            .emitter
-            .op("Where", &[&is_negative, &negative, &positive], &[]);
-        compiler.give_in(Form::OfValue, x, coefficient);
+
+    fn forward_with(
+        &self,
+        emitter: &mut Emitter,
+        x: &str,
+        weight: &str,
+        bias: Option<f32>,
+        group: usize,
+    ) -> String {
+        let outputs = self.kernel.weight.dims[0];
+        let bias = bias.map(|value| kernel::bias(emitter, outputs, value));
+        let inputs: Vec<&str> = [x, weight].into_iter().chain(bias.as_deref()).collect();
+        self.movement.emit(emitter, "Conv", &inputs, group, None)
+    }
+
+    /// Kernels turned by 180°, inputs and outputs exchanged within each group.
+    fn turned_weight(&self, emitter: &mut Emitter, part: WeightPart) -> String {
+        emitter.constant_with(&format!("{}:{part:?}:turned", self.kernel.name), || {
+            let [outputs, inputs, height, width] = self.weight_dims();
+            let per_group = outputs / self.group;
+            let area = height * width;
+            let mut data = Vec::with_capacity(self.kernel.weight.data.len());
+            for group in 0..self.group {
+                for input in 0..inputs {
+                    for output in 0..per_group {
+                        let kernel = ((group * per_group + output) * inputs + input) * area;
+                        let kernel = &self.kernel.weight.data[kernel..kernel + area];
+                        data.extend(kernel.iter().rev().map(|&w| part.apply(w)));
+                    }
+                }
+            }
+            Tensor {
+                dims: vec![inputs * self.group, per_group, height, width],
+                data,
+            }
+        })
+    }
+
+    fn weight_dims(&self) -> [usize; 4] {
+        std::array::from_fn(|axis| self.kernel.weight.dims[axis])
+    }
+
+    /// Whether it is a fully connected layer: its way back is a product with the same matrix, of which no turned copy is needed.
+    fn is_dense(&self) -> bool {
+        self.input_shape[2..] == [1, 1] && self.kernel.weight.dims[2..] == [1, 1]
+    }
+
+    /// The padding with which a turned convolution has the input's size; `None` where the forward padding is wider than the kernel.
+    fn turned_pads(&self) -> Option<[usize; 4]> {
+        let reach = [0, 1]
+            .map(|axis| self.movement.dilations[axis] * (self.kernel.weight.dims[axis + 2] - 1));
+        let mut pads = [0; 4];
+        for (index, pad) in pads.iter_mut().enumerate() {
+            *pad = reach[index % 2].checked_sub(self.movement.pads[index])?;
+        }
+        Some(pads)
     }
 }
 
-/// R_j / (z_j + ε·sign(z_j)), by the cheapest way that gives the same numbers.
-fn share_of_output(
-    compiler: &mut Compiler,
-    layer: &dyn Linear,
-    share: &Share,
-    epsilon: Epsilon,
-) -> String {
-    let z = layer.output();
-    let epsilon = match epsilon {
-        Epsilon::Fixed(value) => compiler.emitter.scalar(value),
-        Epsilon::Deviations(factor) => deviations(compiler, z, factor),
-    };
-    match share.base.as_deref() {
-        // z/(z + ε·sign z) = |z|/(|z| + ε)
-        Some(base) if base == z => {
-            let magnitude = compiler.emitter.op("Abs", &[z], &[]);
-            let denominator = compiler.emitter.op("Add", &[&magnitude, &epsilon], &[]);
-            let base = Some(magnitude);
-            compiler.divided(
-                &Share {
-                    base,
-                    ..share.clone()
-                },
-                &denominator,
-            )
-        }
-        // y is 0 wherever z is not positive, and with it R_j.
-        Some(base) if rectifies(compiler.graph, base, z) => {
-            let positive = compiler.emitter.op("Relu", &[z], &[]);
-            let denominator = compiler.emitter.op("Add", &[&positive, &epsilon], &[]);
-            compiler.divided(share, &denominator)
-        }
-        _ => {
-            let denominator = compiler.stabilised(z, &epsilon);
-            compiler.divided(share, &denominator)
-        }
+impl Linear for Convolution<'_> {
+    fn input(&self) -> &str {
+        self.input
     }
-}
 
-/// factor · standard deviation of all elements of z; never less than the stabiliser, for a constant z has none.
-pub(super) fn deviations(compiler: &mut Compiler, z: &str, factor: f32) -> String {
-    let emitter = &mut compiler.emitter;
-    let mean = emitter.op("ReduceMean", &[z], &[]);
-    let centred = emitter.op("Sub", &[z, &mean], &[]);
-    let squared = emitter.op("Mul", &[&centred, &centred], &[]);
-    let variance = emitter.op("ReduceMean", &[&squared], &[]);
-    let deviation = emitter.op("Sqrt", &[&variance], &[]);
-    let factor = emitter.scalar(factor);
-    let epsilon = emitter.op("Mul", &[&deviation, &factor], &[]);
-    let least = emitter.scalar(STABILISER);
-    emitter.op("Max", &[&epsilon, &least], &[])
-}
+    fn output(&self) -> &str {
+        self.output
+    }
 
-/// Σ_terms Σ_i φ(x_i)·ω(w_ij), with the stabiliser as the bias of the first convolution if it is given.
-fn sum_of_terms(
-    compiler: &mut Compiler,
-    layer: &dyn Linear,
-    terms: &[(InputPart, WeightPart)],
-    stabiliser: Option<f32>,
-) -> String {
-    let mut sum: Option<String> = None;
-    for &(part, weight) in terms {
-        let bias = if sum.is_none() { stabiliser } else { None };
-        let term = term(compiler, layer, part, weight, bias);
-        sum = Some(match sum {
-            Some(sum) => compiler.emitter.op("Add", &[&sum, &term], &[]),
-            None => term,
+    fn forward(
+        &self,
+        emitter: &mut Emitter,
+        x: &str,
+        part: WeightPart,
+        bias: Option<f32>,
+    ) -> String {
+        let weight = self.kernel.part(emitter, part);
+        self.forward_with(emitter, x, &weight, bias, self.group)
+    }
+
+    fn forward_ones(&self, emitter: &mut Emitter, part: WeightPart, bias: Option<f32>) -> String {
+        let ones = kernel::ones(emitter, self.input_shape);
+        let name = format!("{}:{part:?}:summed", self.kernel.name);
+        let weight = emitter.constant_with(&name, || {
+            let [outputs, inputs, h, w] = self.weight_dims();
+            let mut data = vec![0.0; outputs * h * w];
+            for (index, &value) in self.kernel.weight.data.iter().enumerate() {
+                data[index / (inputs * h * w) * (h * w) + index % (h * w)] += part.apply(value);
+            }
+            Tensor {
+                dims: vec![outputs, 1, h, w],
+                data,
+            }
         });
+        self.forward_with(emitter, &ones, &weight, bias, 1)
     }
-    // Only a rule without terms has none, and there is no such rule.
-    sum.unwrap_or_else(|| compiler.emitter.scalar(1.0))
-}
 
-fn term(
-    compiler: &mut Compiler,
-    layer: &dyn Linear,
-    part: InputPart,
-    weight: WeightPart,
-    bias: Option<f32>,
-) -> String {
-    let emitter = &mut compiler.emitter;
-    let input = match part {
-        InputPart::One => return layer.forward_ones(emitter, weight, bias),
-        InputPart::Whole => layer.input().to_owned(),
-        InputPart::Positive => emitter.op("Relu", &[layer.input()], &[]),
-        InputPart::Negative => {
-            let zero = emitter.scalar(0.0);
-            emitter.op("Min", &[layer.input(), &zero], &[])
+    fn backward(&self, emitter: &mut Emitter, s: &str, part: WeightPart) -> String {
+        match self.turned_pads() {
+            Some(pads)
+                if self.movement.strides == [1, 1]
+                    && self.input_shape[1] > FEW_CHANNELS
+                    && !self.is_dense() =>
+            {
+                let weight = self.turned_weight(emitter, part);
+                let attributes = [
+                    Attribute::Ints("dilations", &self.movement.dilations.map(|v| v as i64)),
+                    Attribute::Ints("pads", &pads.map(|v| v as i64)),
+                    Attribute::Int("group", self.group as i64),
+                ];
+                emitter.op("Conv", &[s, &weight], &attributes)
+            }
+            _ => {
+                let weight = self.kernel.part(emitter, part);
+                // What the stride left over at the lower and right edge was read by no output.
+                let rest = [0, 1].map(|axis| {
+                    let extent =
+                        self.movement.dilations[axis] * (self.kernel.weight.dims[axis + 2] - 1) + 1;
+                    let padded = self.input_shape[axis + 2]
+                        + self.movement.pads[axis]
+                        + self.movement.pads[axis + 2];
+                    (padded - extent) % self.movement.strides[axis]
+                });
+                let inputs = [s, &weight];
+                let movement = &self.movement;
+                movement.emit(emitter, "ConvTranspose", &inputs, self.group, Some(rest))
+            }
         }
-        InputPart::Magnitude => emitter.op("Abs", &[layer.input()], &[]),
-    };
-    layer.forward(emitter, &input, weight, bias)
+    }
 }

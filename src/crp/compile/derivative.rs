@@ -8,9 +8,9 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Compiler, Propagation, Share, linear, max_pool, route};
+use super::{Compiler, Propagation, Share, layer, max_pool, route};
 use crate::crp::rules::WeightPart;
-use crate::onnx::{NodeExt, describe, proto::NodeProto};
+use crate::onnx::{NodeExt, proto::NodeProto};
 
 /// The name of the input that takes the reference picture.
 pub const REFERENCE_INPUT: &str = "reference";
@@ -58,7 +58,7 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
         "Concat" | "Slice" | "Pad" | "Transpose" | "Reshape" | "Flatten" | "Squeeze"
         | "Unsqueeze" => route::propagate(compiler, node, share)?,
         "Conv" | "ConvTranspose" | "Resize" => {
-            let layer = linear::read(compiler.graph, node)?;
+            let layer = layer::read(compiler.graph, node)?;
             let back = layer.backward(&mut compiler.emitter, &share.coefficient, WeightPart::WHOLE);
             compiler.give(layer.input(), whole(back));
         }
@@ -84,7 +84,7 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
             }
         }
         "MaxPool" if !rescales => max_pool::propagate(compiler, node, share)?,
-        _ => bail!("{} has no derivative here", describe(node)),
+        _ => bail!("{} has no derivative here", node.describe()),
     }
     Ok(())
 }

@@ -9,13 +9,14 @@
 
 mod activation;
 mod add;
-mod backward;
 mod convolution;
 mod derivative;
 mod form;
 mod interpolation;
 mod kernel;
+mod layer;
 mod linear;
+mod linear_rule;
 mod max_pool;
 mod rescale;
 mod route;
@@ -31,7 +32,7 @@ use super::composite::Composite;
 use super::flow;
 use super::layers::LayerTypes;
 use super::rules::Law;
-use crate::onnx::{Emitter, Graph, NodeExt, describe, proto::NodeProto};
+use crate::onnx::{Emitter, Graph, NodeExt, proto::NodeProto};
 
 /// The operators that relevance can pass through, those that canonicalising replaces among them, each with what it takes of that operator where that is not all.
 pub const OPERATORS: [(&str, &str); 39] = [
@@ -226,7 +227,7 @@ impl<'a> Compiler<'a> {
                 seen.insert(tensor, self.materialise(&sum));
             }
             self.propagate(node, shares)
-                .with_context(|| format!("relevance cannot pass {}", describe(node)))?;
+                .with_context(|| format!("relevance cannot pass {}", node.describe()))?;
         }
         let shares = self.take(image);
         ensure!(
@@ -274,7 +275,7 @@ impl<'a> Compiler<'a> {
             return match composite.law(*layer_type) {
                 Law::Shares(groups) => {
                     let share = self.sum(shares);
-                    convolution::propagate(self, node, share, groups)
+                    linear_rule::propagate(self, node, share, groups)
                 }
                 Law::Slopes(_) => rescale::layer(self, node, &shares),
             };

@@ -6,9 +6,9 @@
 
 use anyhow::{Context, Result};
 
-use super::convolution::deviations;
 use super::form::Form;
-use super::linear;
+use super::layer;
+use super::linear_rule::deviations;
 use super::{Compiler, Share};
 use crate::crp::composite::Composite;
 use crate::crp::layers::LayerTypes;
@@ -17,7 +17,7 @@ use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 
 /// m_i = Σ_j w_ij·m_j
 pub(super) fn layer(compiler: &mut Compiler, node: &NodeProto, shares: &[Share]) -> Result<()> {
-    let layer = linear::read(compiler.graph, node)?;
+    let layer = layer::read(compiler.graph, node)?;
     let multiplier = compiler.multiplier(shares, layer.output());
     let back = layer.backward(&mut compiler.emitter, &multiplier, WeightPart::WHOLE);
     compiler.give_in(Form::OfDistance, layer.input(), back);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::detect::layout::Layout;
-use crate::detect::{heads, model, yolo};
+use crate::detect::{OutputTensors, heads, yolo};
 use crate::onnx::{Graph, NodeExt, Parts};
 
 /// What was found of a network's outputs.
@@ -136,7 +136,7 @@ fn separate_heads(graph: &Graph) -> Option<Found> {
         let mut parts = Parts::of(graph);
         parts.rows("classes", &classes, class_count).ok()?;
         parts.rows("offsets", &offsets, 4).ok()?;
-        let outputs = model::Outputs {
+        let outputs = OutputTensors {
             classes: "classes".to_owned(),
             offsets: Some("offsets".to_owned()),
             objectness: None,
@@ -212,7 +212,7 @@ fn detector(graph: &Graph) -> Option<Found> {
             if classes == offsets {
                 continue;
             }
-            let outputs = model::Outputs {
+            let outputs = OutputTensors {
                 classes: classes.to_owned(),
                 offsets: Some(offsets.to_owned()),
                 objectness: None,

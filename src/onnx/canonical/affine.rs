@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 
 use super::rewrite::{Rewrite, node};
 use crate::onnx::attributes::NodeExt;
-use crate::onnx::graph::{Graph, describe};
+use crate::onnx::graph::Graph;
 use crate::onnx::proto::{GraphProto, NodeProto};
 use crate::onnx::{Attribute, Tensor};
 
@@ -107,7 +107,7 @@ fn batch_normalisation<'a>(graph: &Graph, this: &'a NodeProto) -> Result<Option<
     ensure!(
         lengths.iter().all(|&len| len == channels),
         "{} has parameters of lengths {lengths:?} for {channels} channels",
-        describe(this)
+        this.describe()
     );
     let epsilon = this.float("epsilon", 1e-5);
     let factor: Vec<f32> = scale
@@ -239,7 +239,7 @@ fn join(
     ensure!(
         weight.dims.first() == Some(&channels) && bias.len() == channels,
         "{} has weights {:?} and {} biases for {channels} channels",
-        describe(convolution),
+        convolution.describe(),
         weight.dims,
         bias.len()
     );

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use super::rewrite::{Rewrite, node};
 use crate::onnx::Attribute;
 use crate::onnx::attributes::NodeExt;
-use crate::onnx::graph::{Graph, describe};
+use crate::onnx::graph::Graph;
 use crate::onnx::proto::GraphProto;
 use crate::onnx::shapes;
 
@@ -36,7 +36,7 @@ pub(super) fn take_pictures_channels_first(graph: &Graph) -> Result<Option<Graph
             node.op() != "Conv",
             "{} reads the input '{}', which has the channels last ([1, {height}, {width}, {channels}]): convolutions read [1, channels, height, width]. \
              Put a Transpose (0, 3, 1, 2) between them, or export with channels first (tf2onnx --inputs-as-nchw)",
-            describe(node),
+            node.describe(),
             info.name()
         );
     }

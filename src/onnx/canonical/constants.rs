@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use super::rewrite::Rewrite;
 use crate::onnx::attributes::NodeExt;
-use crate::onnx::graph::{Graph, describe};
+use crate::onnx::graph::Graph;
 use crate::onnx::output_shape::{bounds, place};
 use crate::onnx::proto::tensor_proto::DataType;
 use crate::onnx::proto::{GraphProto, NodeProto, TensorProto};
@@ -78,7 +78,7 @@ pub(super) fn fold(graph: &Graph) -> Result<Option<GraphProto>> {
             ensure!(
                 tensor::check(&value).is_ok(),
                 "{} has an impossible result",
-                describe(node)
+                node.describe()
             );
             made.push(value);
             rewrite.replace(index, vec![]);

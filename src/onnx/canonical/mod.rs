@@ -19,7 +19,7 @@ use std::collections::HashMap;
 use anyhow::{Result, ensure};
 
 use super::attributes::NodeExt;
-use super::graph::{Graph, describe};
+use super::graph::Graph;
 use super::proto::{GraphProto, OperatorSetIdProto};
 
 /// A step: the graph anew, or `None` where it found nothing to do. It is taken until it finds nothing more.
@@ -75,7 +75,7 @@ fn windows_fit(graph: &Graph) -> Result<()> {
             ensure!(
                 stored.eq(kernel.iter().copied()),
                 "{} has the kernel_shape {kernel:?}, and weights of the shape {weights:?}",
-                describe(node)
+                node.describe()
             );
         }
         let input = node.input_at(0).and_then(|name| graph.shape(name).ok());
@@ -83,7 +83,7 @@ fn windows_fit(graph: &Graph) -> Result<()> {
         ensure!(
             !is_known || node.op() == "ConvTranspose" || graph.infers(node),
             "{} has a kernel, strides or pads that do not fit its input {:?}",
-            describe(node),
+            node.describe(),
             input.unwrap_or_default()
         );
     }
