@@ -3,18 +3,23 @@
 //! In: a model file as bytes, named float32 arrays. Out: named float32 arrays. The library is loaded at the first network, never before, so that
 //! whoever only looks at a program or a plugin does not need it.
 
+mod cancel;
+
+pub use cancel::CancelToken;
+
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, anyhow, ensure};
+use cancel::Handle;
 use ndarray::{ArrayD, ArrayViewD};
 use ort::LoadDynamicError;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
-use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
+use ort::session::{RunOptions, Session};
 use ort::value::TensorRef;
 
 /// Names the library to load, an absolute path; looked at before anything else.
@@ -55,6 +60,18 @@ impl std::fmt::Display for RuntimeUnavailable {
 
 impl Error for RuntimeUnavailable {}
 
+/// Work that was ended by its [`CancelToken`].
+#[derive(Debug)]
+pub struct Cancelled;
+
+impl std::fmt::Display for Cancelled {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("cancelled")
+    }
+}
+
+impl Error for Cancelled {}
+
 /// A network ready to run.
 pub struct Network {
     session: Session,
@@ -66,6 +83,14 @@ impl Network {
     /// # Errors
     /// [`RuntimeUnavailable`] where ONNX Runtime cannot be loaded; otherwise what it says against the model.
     pub fn load(model: &[u8], threads: usize) -> Result<Self> {
+        Self::load_cancellable(model, threads, &CancelToken::default())
+    }
+
+    /// As [`Network::load`], until `cancel` ends it.
+    ///
+    /// # Errors
+    /// [`Cancelled`], or as [`Network::load`].
+    pub fn load_cancellable(model: &[u8], threads: usize, cancel: &CancelToken) -> Result<Self> {
         let environment = environment()?;
         let builder = Session::builder(&environment)
             .and_then(|b| Ok(b.with_optimization_level(GraphOptimizationLevel::All)?))
@@ -78,15 +103,17 @@ impl Network {
         // What ONNX Runtime says of the outputs of an impossible network, the binding may not be able to put into words, and panics.
         let session = builder
             .and_then(|mut b| {
+                let _guard = cancel.guard(Handle::Load(b.canceler()));
                 catch_unwind(AssertUnwindSafe(|| b.commit_from_memory(model))).unwrap_or_else(
                     |_| Err(ort::Error::new("it makes outputs of impossible sizes")),
                 )
             })
-            .map_err(|error| {
-                anyhow!(
+            .map_err(|error| match cancel.is_cancelled() {
+                true => anyhow!(Cancelled),
+                false => anyhow!(
                     "ONNX Runtime does not take the network: {}",
                     one_line(&error)
-                )
+                ),
             })?;
         Ok(Self { session })
     }
@@ -96,6 +123,18 @@ impl Network {
     /// # Errors
     /// Names or shapes that do not fit the model, or a failure inside ONNX Runtime.
     pub fn run(&mut self, inputs: &[(&str, ArrayViewD<f32>)]) -> Result<Vec<ArrayD<f32>>> {
+        self.run_cancellable(inputs, &CancelToken::default())
+    }
+
+    /// As [`Network::run`], until `cancel` ends it.
+    ///
+    /// # Errors
+    /// [`Cancelled`], or as [`Network::run`].
+    pub fn run_cancellable(
+        &mut self,
+        inputs: &[(&str, ArrayViewD<f32>)],
+        cancel: &CancelToken,
+    ) -> Result<Vec<ArrayD<f32>>> {
         let mut values: Vec<(&str, ort::session::SessionInputValue)> =
             Vec::with_capacity(inputs.len());
         for (name, array) in inputs {
@@ -106,10 +145,16 @@ impl Network {
                 .map_err(|error| anyhow!("input '{name}': {}", one_line(&error)))?;
             values.push((name, tensor.into()));
         }
+        let failed = |error: ort::Error| match cancel.is_cancelled() {
+            true => anyhow!(Cancelled),
+            false => anyhow!("ONNX Runtime failed: {}", one_line(&error)),
+        };
+        let options = Arc::new(RunOptions::new().map_err(failed)?);
+        let _guard = (cancel.guard(Handle::Run(options.clone()))).context(Cancelled)?;
         let outputs = self
             .session
-            .run(values)
-            .map_err(|error| anyhow!("ONNX Runtime failed: {}", one_line(&error)))?;
+            .run_with_options(values, &*options)
+            .map_err(failed)?;
         outputs
             .values()
             .map(|value| {

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use ndarray::Array2;
@@ -13,6 +12,7 @@ use ssdcrp::crp::{
 use ssdcrp::detect::decode::decode;
 use ssdcrp::detect::{Detector, Forward, Model, preprocess};
 use ssdcrp::onnx::proto::ModelProto;
+use ssdcrp::runtime::{CancelToken, Cancelled};
 
 const PERSON: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -77,22 +77,44 @@ fn a_batch_over_several_heads_is_the_same_as_one_by_one() -> Result<()> {
         assert_eq!(alone.question, together.question);
         assert!(largest(&alone.map()) > 0.0);
         let difference = difference(&together.map(), &alone.map());
-        assert!(difference < 1e-5, "{}: {difference}", alone.question.words);
+        assert!(
+            difference < 1e-5,
+            "{}: {difference}",
+            alone.question.wording
+        );
     }
     Ok(())
 }
 
 #[test]
-fn an_interrupted_explainer_answers_again_afterwards() -> Result<()> {
+fn what_is_cancelled_ends_and_the_explainer_answers_again_afterwards() -> Result<()> {
     let model = Arc::new(Model::built_in()?);
     let forward = forward(&model)?;
-    let interrupt = Arc::new(AtomicBool::new(true));
-    let mut explainer =
-        Explainer::new(model, Composite::default(), 1)?.interrupted_by(interrupt.clone());
+    let mut explainer = Explainer::new(model, Composite::default(), 1)?;
     let target = [class(HORSE, "sheep", Contrast::Mean)];
-    let error = explainer.explain(&forward, &target).unwrap_err();
-    assert_eq!(error.to_string(), "interrupted");
-    interrupt.store(false, Ordering::Relaxed);
+    let cancelled = CancelToken::default();
+    cancelled.cancel();
+    let result = explainer.explain_cancellable(&forward, &target, &cancelled);
+    assert!(result.unwrap_err().is::<Cancelled>(), "before it begins");
+
+    // Nearly all of the time a network runs: it is one of those that ends.
+    let token = CancelToken::default();
+    let (explained, explanations) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let explaining = scope.spawn(|| {
+            loop {
+                match explainer.explain_cancellable(&forward, &target, &token) {
+                    Ok(_) => explained.send(())?,
+                    Err(error) => return Ok::<_, anyhow::Error>(error),
+                }
+            }
+        });
+        explanations.recv()?;
+        token.cancel();
+        let error = explaining.join().unwrap()?;
+        assert!(error.is::<Cancelled>(), "{error:#}");
+        Ok::<_, anyhow::Error>(())
+    })?;
     assert_eq!(explainer.explain(&forward, &target)?.len(), 1);
     Ok(())
 }

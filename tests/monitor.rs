@@ -10,7 +10,7 @@ use std::time::Duration;
 use image::RgbImage;
 use image::imageops::crop_imm;
 use ssdcrp::detect::{Detector, Model, Thresholds, preprocess};
-use ssdcrp::stream::monitor::{Event, Kind, Monitor, Settings};
+use ssdcrp::stream::monitor::{Event, EventKind, EventThresholds, Monitor};
 use ssdcrp::stream::tracking::Tracker;
 
 use cache::cached;
@@ -36,7 +36,7 @@ fn watch(names: &[&str]) -> (Arc<Model>, Vec<Event>) {
     let model = Arc::new(Model::built_in().unwrap());
     let mut detector = Detector::new(model.clone(), 1).unwrap();
     let thresholds = Thresholds::from(&model.manifest.detection);
-    let settings = Settings::default();
+    let settings = EventThresholds::default();
     let (mut tracker, mut monitor) = (Tracker::default(), Monitor::default());
     let mut events = Vec::new();
     let mut time = Duration::ZERO;
@@ -48,8 +48,8 @@ fn watch(names: &[&str]) -> (Arc<Model>, Vec<Event>) {
                 preprocess::sample(&frame, model.input_size, &model.manifest.input).unwrap();
             let forward = detector.forward(input).unwrap();
             let detections = detector.detections(&forward, thresholds).unwrap();
-            let objects = tracker.follow(&detections);
-            events.extend(monitor.observe(&settings, time, &detections, &objects));
+            let tracked = tracker.follow(detections);
+            events.extend(monitor.observe(&settings, time, &tracked));
             time += Duration::from_millis(100);
         }
     }
@@ -79,7 +79,7 @@ fn a_film_of_the_known_errors_raises_their_questions_at_every_run() {
     }
     let sheep = events
         .iter()
-        .find(|event| event.finding.kind() == Kind::AmbiguousClass);
+        .find(|event| event.finding.kind() == EventKind::AmbiguousClass);
     let target = &sheep.unwrap().target;
     assert_eq!(target.output.to_string(), "class:20");
     assert_eq!(target.contrast.as_ref().unwrap().to_string(), "class:19");

@@ -14,7 +14,7 @@ use ssdcrp::onnx::proto::{ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use ssdcrp::onnx::{self, Tensor};
 use ssdcrp::report;
 use ssdcrp::runtime::{Network, only};
-use ssdcrp::stream::monitor::Settings;
+use ssdcrp::stream::monitor::EventThresholds;
 
 use pattern::forward;
 
@@ -401,7 +401,7 @@ fn a_classifier_is_explained_as_one_box_that_is_the_whole_picture() -> Result<()
     // Its report leaves out what asks for a box.
     let options = report::Options {
         thresholds,
-        monitor: Settings::for_stills(),
+        monitor: EventThresholds::for_stills(),
         what_if: vec![],
         truth: None,
     };

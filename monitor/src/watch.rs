@@ -20,7 +20,7 @@ use ssdcrp::heatmap::{ColourMap, Heatmap, Scale};
 use ssdcrp::overlay::{BoxMark, Scene, Side, class_colour, render};
 use ssdcrp::stream::anchoring::{Anchored, gathered};
 use ssdcrp::stream::evidence::{Limits, Pictures, Store};
-use ssdcrp::stream::monitor::{Event, Monitor, Settings};
+use ssdcrp::stream::monitor::{Event, EventThresholds, Monitor};
 use ssdcrp::stream::tracking::Tracker;
 use ssdcrp::stream::worker::Worker;
 
@@ -147,8 +147,11 @@ impl Watch {
         let thresholds = Thresholds::from(&manifest.detection);
         let detections = self.detector.detections(&forward, thresholds)?;
         let stream = &mut self.streams[index];
-        let objects = stream.tracker.follow(&detections);
-        let events = (stream.monitor).observe(&Settings::default(), time, &detections, &objects);
+        let tracked = stream.tracker.follow(detections);
+        let events = (stream.monitor).observe(&EventThresholds::default(), time, &tracked);
+        let (objects, detections): (Vec<u64>, Vec<Detection>) = (tracked.into_iter())
+            .map(|tracked| (tracked.object, tracked.detection))
+            .unzip();
         for event in events {
             self.tell(index, &event);
             self.open.fetch_add(1, Ordering::Relaxed);
@@ -292,7 +295,7 @@ fn answering(
         let explanation = explained?.into_iter().next().context("no explanation")?;
         let answer = Answer {
             map: explanation.map(),
-            words: explanation.question.words,
+            words: explanation.question.wording.to_string(),
             question,
         };
         // At the end nobody listens any more.

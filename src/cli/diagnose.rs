@@ -99,7 +99,7 @@ impl Diagnose {
 fn heading(target: &Target, diagnosis: &Diagnosis) -> String {
     format!(
         "default box {}: {}",
-        target.default_box, diagnosis.question.words
+        target.default_box, diagnosis.question.wording
     )
 }
 

@@ -196,7 +196,7 @@ impl Explain {
 
 /// What is explained; under another composite than the default also under which.
 fn caption(answer: &Answer, composite: &Composite) -> String {
-    let words = &answer.explanation.question.words;
+    let words = answer.explanation.question.wording.to_string();
     if composite.name == PRESETS[0] {
         words.clone()
     } else {

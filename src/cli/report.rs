@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ssdcrp::crp::Composite;
 use ssdcrp::report::{Options, Reporter};
 use ssdcrp::stream::evidence::{LINES, Record, Records, Told};
-use ssdcrp::stream::monitor::Settings;
+use ssdcrp::stream::monitor::EventThresholds;
 use ssdcrp::truth::Truth;
 
 use super::seen::ThresholdOptions;
@@ -80,9 +80,9 @@ impl Report {
         let options = Options {
             truth,
             thresholds: self.thresholds.of(&model),
-            monitor: Settings {
+            monitor: EventThresholds {
                 expected_classes: (!expected.is_empty()).then(|| expected.into_iter().collect()),
-                ..Settings::for_stills()
+                ..EventThresholds::for_stills()
             },
             what_if: classes(&self.what_if)?,
         };

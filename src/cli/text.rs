@@ -73,7 +73,7 @@ pub fn explained(
     writeln!(
         text,
         "{} (target {}, contrast {}, composite {composite})",
-        question.words, question.target, question.contrast
+        question.wording, question.target, question.contrast
     )?;
     writeln!(
         text,

@@ -1,7 +1,6 @@
 //! The explainer at work: targets in, relevance out, by way of explanation graphs that are compiled when first needed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -15,7 +14,7 @@ use super::question::{HeadSeed, Question};
 use super::target::{Seed, Target};
 use crate::detect::{Forward, Head, Model};
 use crate::onnx::NodeExt;
-use crate::runtime::{Network, only};
+use crate::runtime::{CancelToken, Network, only};
 
 /// Explanation networks that are kept, the most recently used ones; each holds the model's weights once or twice.
 const KEPT_NETWORKS: usize = 4;
@@ -41,7 +40,6 @@ pub struct Explainer {
     threads: usize,
     /// The most recently used last.
     networks: Vec<Compiled>,
-    interrupt: Arc<AtomicBool>,
 }
 
 /// The answer to a target.
@@ -87,14 +85,7 @@ impl Explainer {
             types,
             threads,
             networks: Vec::new(),
-            interrupt: Arc::default(),
         })
-    }
-
-    /// While `interrupt` is set explanations fail, also one that is under way, at the next run of a network.
-    #[must_use]
-    pub fn interrupted_by(self, interrupt: Arc<AtomicBool>) -> Self {
-        Self { interrupt, ..self }
     }
 
     /// The model's linear layers in the order in which they are computed.
@@ -130,8 +121,21 @@ impl Explainer {
     /// Explains all targets for one picture, in their order. Up to eight targets of one head tensor share the forward pass and every denominator.
     ///
     /// # Errors
-    /// A target that the model does not have, a network that cannot be compiled or run, relevance that is not finite, an interruption.
+    /// A target that the model does not have, a network that cannot be compiled or run, relevance that is not finite.
     pub fn explain(&mut self, forward: &Forward, targets: &[Target]) -> Result<Vec<Explanation>> {
+        self.explain_cancellable(forward, targets, &CancelToken::default())
+    }
+
+    /// As [`Explainer::explain`], until `cancel` ends it.
+    ///
+    /// # Errors
+    /// [`Cancelled`](crate::runtime::Cancelled), or as [`Explainer::explain`].
+    pub fn explain_cancellable(
+        &mut self,
+        forward: &Forward,
+        targets: &[Target],
+        cancel: &CancelToken,
+    ) -> Result<Vec<Explanation>> {
         let questions = targets
             .iter()
             .map(|target| target.ask(&self.model, &self.composite, forward))
@@ -144,13 +148,12 @@ impl Explainer {
                 .take(BATCH)
                 .collect();
             let seeds: Vec<&HeadSeed> = batch.iter().map(|&i| &questions[i].seed).collect();
-            ensure!(!self.interrupt.load(Ordering::Relaxed), "interrupted");
-            let (relevance, took) = self.propagate(forward, tensor, &seeds)?;
+            let (relevance, took) = self.propagate(forward, tensor, &seeds, cancel)?;
             for (&index, relevance) in batch.iter().zip(relevance.outer_iter()) {
                 ensure!(
                     relevance.iter().all(|r| r.is_finite()),
                     "the relevance of {} is not finite under composite '{}'",
-                    questions[index].words,
+                    questions[index].wording,
                     self.composite
                 );
                 answers[index] = Some((relevance.to_owned(), took));
@@ -175,15 +178,19 @@ impl Explainer {
         forward: &Forward,
         tensor: &str,
         seeds: &[&HeadSeed],
+        cancel: &CancelToken,
     ) -> Result<(Array4<f32>, Duration)> {
         let batch = self.batch(tensor, seeds)?;
         let image: ArrayViewD<f32> = forward.input.tensor.view().into_dyn();
         let model = self.model.clone();
-        let network = self.network(tensor, &[])?;
+        let network = self.network(tensor, &[], cancel)?;
         let seed = seed_name(tensor);
         let started = Instant::now();
-        let outputs =
-            network.run(&[(&model.input_name, image), (&seed, batch.view().into_dyn())])?;
+        let inputs = [
+            (model.input_name.as_str(), image),
+            (seed.as_str(), batch.view().into_dyn()),
+        ];
+        let outputs = network.run_cancellable(&inputs, cancel)?;
         let took = started.elapsed();
         let relevance = only(outputs)?
             .into_dimensionality::<Ix4>()
@@ -211,7 +218,7 @@ impl Explainer {
         let batch = self.batch(tensor, &[&question.seed])?;
         let image: ArrayViewD<f32> = forward.input.tensor.view().into_dyn();
         let seed = seed_name(tensor);
-        let network = self.network(tensor, &layers)?;
+        let network = self.network(tensor, &layers, &CancelToken::default())?;
         let mut outputs =
             network.run(&[(&model.input_name, image), (&seed, batch.view().into_dyn())])?;
         ensure!(
@@ -260,7 +267,12 @@ impl Explainer {
     }
 
     /// The network for relevance that enters at `tensor`, with that of `layers` as further outputs.
-    fn network(&mut self, tensor: &str, layers: &[&str]) -> Result<&mut Network> {
+    fn network(
+        &mut self,
+        tensor: &str,
+        layers: &[&str],
+        cancel: &CancelToken,
+    ) -> Result<&mut Network> {
         let is_it = |kept: &Compiled| kept.tensor == tensor && kept.layers == layers;
         match self.networks.iter().position(is_it) {
             Some(index) => {
@@ -278,7 +290,7 @@ impl Explainer {
                         compile(graph, &self.types, &composite, &[tensor], layers)?
                     }
                 };
-                let network = Network::load(&compiled.model, self.threads)?;
+                let network = Network::load_cancellable(&compiled.model, self.threads, cancel)?;
                 if self.networks.len() == KEPT_NETWORKS {
                     self.networks.remove(0);
                 }

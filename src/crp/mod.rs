@@ -24,7 +24,7 @@ pub use diagnosis::{Diagnosis, LayerRelevance};
 pub use explainer::{Explainer, Explanation};
 pub use histogram::Histogram;
 pub use layers::{Layer, LayerType, LayerTypes, layer_types, layers, override_types};
-pub use question::{HeadSeed, Question};
+pub use question::{HeadSeed, Question, Wording};
 pub use rules::{Epsilon, Rule, STABILISER};
 pub use summary::Summary;
 pub use target::{Contrast, Direction, Edge, Seed, Target, TargetOutput};

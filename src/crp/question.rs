@@ -2,6 +2,8 @@
 //!
 //! Everything specific to SSD ends here: out comes a [`HeadSeed`], a few numbers at one cell of one head tensor.
 
+use std::fmt;
+
 use anyhow::{Context, Result, bail, ensure};
 
 use super::composite::Composite;
@@ -32,8 +34,48 @@ pub struct Question {
     pub target: String,
     /// The contrast in the grammar, with the label: `class:horse` (also for the runner-up), `mean`, `none`.
     pub contrast: String,
-    /// Both in words: "sheep rather than horse", "box wider".
-    pub words: String,
+    /// Both for people.
+    pub wording: Wording,
+}
+
+/// A question for people: "sheep rather than horse", "box wider".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wording {
+    /// What is explained: "sheep", "box wider".
+    pub subject: String,
+    /// What it is contrasted with: "horse", "the other classes"; `None` where it stands alone.
+    pub rather_than: Option<String>,
+    /// Whether a comma parts the two, as behind "box wider".
+    pub comma: bool,
+}
+
+impl Wording {
+    fn plain(subject: impl Into<String>) -> Self {
+        Self {
+            subject: subject.into(),
+            rather_than: None,
+            comma: false,
+        }
+    }
+
+    fn rather_than(self, rival: impl Into<String>) -> Self {
+        let rather_than = Some(rival.into());
+        Self {
+            rather_than,
+            ..self
+        }
+    }
+}
+
+impl fmt::Display for Wording {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.subject)?;
+        match &self.rather_than {
+            Some(rival) if self.comma => write!(f, ", rather than {rival}"),
+            Some(rival) => write!(f, " rather than {rival}"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Target {
@@ -78,8 +120,8 @@ impl Target {
     }
 }
 
-/// What is subtracted, class by class; the contrast with its label; the question in words.
-type Others = (Vec<(usize, f32)>, String, String);
+/// What is subtracted, class by class; the contrast with its label; the question for people.
+type Others = (Vec<(usize, f32)>, String, Wording);
 
 struct Asked<'a> {
     model: &'a Model,
@@ -93,8 +135,8 @@ impl Asked<'_> {
     /// R = Σ_k a_k·R^(k) over class scores.
     fn class(&self, class: usize, contrast: &Contrast) -> Result<Question> {
         let label = self.model.manifest.label(class);
-        let (others, contrast, words) = match contrast {
-            Contrast::None => (vec![], "none".to_owned(), label.to_string()),
+        let (others, contrast, wording) = match contrast {
+            Contrast::None => (vec![], "none".to_owned(), Wording::plain(label.clone())),
             Contrast::Mean => {
                 let others = self.classes_but(class, true);
                 ensure!(
@@ -106,7 +148,7 @@ impl Asked<'_> {
                 (
                     others,
                     "mean".to_owned(),
-                    format!("{label} rather than the other classes"),
+                    Wording::plain(label.clone()).rather_than("the other classes"),
                 )
             }
             Contrast::Softmax => {
@@ -114,7 +156,7 @@ impl Asked<'_> {
                 (
                     others,
                     "softmax".to_owned(),
-                    format!("{label} rather than its likeliest rivals"),
+                    Wording::plain(label.clone()).rather_than("its likeliest rivals"),
                 )
             }
             Contrast::RunnerUp => {
@@ -147,7 +189,7 @@ impl Asked<'_> {
             seed: self.head_seed(head.class_tensor.clone(), values),
             target: format!("class:{label}"),
             contrast,
-            words,
+            wording,
         })
     }
 
@@ -161,7 +203,7 @@ impl Asked<'_> {
         Ok((
             vec![(other, 1.0)],
             format!("class:{name}"),
-            format!("{label} rather than {name}"),
+            Wording::plain(label).rather_than(name),
         ))
     }
 
@@ -204,11 +246,11 @@ impl Asked<'_> {
         let direction =
             direction.unwrap_or(Direction::of(self.predicted(self.default_box, offset)));
         let weights = self.shapes(contrast, "an offset")?;
-        let words = format!(
-            "box {}{}",
-            towards(offset, direction),
-            rather_than(contrast, ", ")
-        );
+        let wording = Wording {
+            subject: format!("box {}", towards(offset, direction)),
+            rather_than: other_boxes(contrast),
+            comma: true,
+        };
         let parts = weights.into_iter().map(|(a, weight)| {
             let value = self.predicted(self.default_box - self.location.shape + a, offset);
             let start = match self.seed {
@@ -223,7 +265,7 @@ impl Asked<'_> {
             parts.collect(),
             TargetOutput::Offset(offset, Some(direction)),
             contrast,
-            words,
+            wording,
         )
     }
 
@@ -272,7 +314,10 @@ impl Asked<'_> {
             seed: self.head_seed(tensor, values),
             target: TargetOutput::Objectness.to_string(),
             contrast: contrast.to_string(),
-            words: format!("an object{}", rather_than(contrast, " ")),
+            wording: Wording {
+                rather_than: other_boxes(contrast),
+                ..Wording::plain("an object")
+            },
         })
     }
 
@@ -329,7 +374,7 @@ impl Asked<'_> {
             let multiple = slope * direction.sign();
             (self.location.shape, offset, relevance, multiple)
         });
-        let words = format!(
+        let wording = Wording::plain(format!(
             "{edge} edge further {}",
             match (edge, direction) {
                 (Edge::Left | Edge::Right, Direction::Plus) => "right",
@@ -337,12 +382,12 @@ impl Asked<'_> {
                 (Edge::Top | Edge::Bottom, Direction::Plus) => "down",
                 (Edge::Top | Edge::Bottom, Direction::Minus) => "up",
             }
-        );
+        ));
         self.box_question(
             parts.to_vec(),
             TargetOutput::Edge(edge, Some(direction)),
             contrast,
-            words,
+            wording,
         )
     }
 
@@ -371,7 +416,7 @@ impl Asked<'_> {
         parts: Vec<(usize, Offset, f32, f32)>,
         target: TargetOutput,
         contrast: &Contrast,
-        words: String,
+        wording: Wording,
     ) -> Result<Question> {
         let output = &self.model.manifest.output;
         let head = &self.model.heads[self.location.head];
@@ -391,7 +436,7 @@ impl Asked<'_> {
             seed: self.head_seed(tensor, values),
             target: target.to_string(),
             contrast: contrast.to_string(),
-            words,
+            wording,
         })
     }
 
@@ -400,11 +445,9 @@ impl Asked<'_> {
     }
 }
 
-fn rather_than(contrast: &Contrast, comma: &str) -> String {
-    match contrast {
-        Contrast::Mean => format!("{comma}rather than the cell's other boxes"),
-        _ => String::new(),
-    }
+/// What an output of one of a cell's boxes is contrasted with, if with anything.
+fn other_boxes(contrast: &Contrast) -> Option<String> {
+    (*contrast == Contrast::Mean).then(|| "the cell's other boxes".to_owned())
 }
 
 fn towards(offset: Offset, direction: Direction) -> &'static str {

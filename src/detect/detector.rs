@@ -8,7 +8,7 @@ use ndarray::{Array1, Array2, Axis};
 use super::detection::{Detection, Predictions, Thresholds};
 use super::model::Model;
 use super::preprocess::NetworkInput;
-use crate::runtime::Network;
+use crate::runtime::{CancelToken, Network};
 
 /// Runs a model's network.
 pub struct Detector {
@@ -48,9 +48,23 @@ impl Detector {
     /// # Errors
     /// A failure inside ONNX Runtime, or an input of another size than the model's.
     pub fn forward(&mut self, input: NetworkInput) -> Result<Forward> {
-        let outputs = self
-            .network
-            .run(&[(&self.model.input_name, input.tensor.view().into_dyn())])?;
+        self.forward_cancellable(input, &CancelToken::default())
+    }
+
+    /// As [`Detector::forward`], until `cancel` ends it.
+    ///
+    /// # Errors
+    /// [`Cancelled`](crate::runtime::Cancelled), or as [`Detector::forward`].
+    pub fn forward_cancellable(
+        &mut self,
+        input: NetworkInput,
+        cancel: &CancelToken,
+    ) -> Result<Forward> {
+        let inputs = [(
+            self.model.input_name.as_str(),
+            input.tensor.view().into_dyn(),
+        )];
+        let outputs = self.network.run_cancellable(&inputs, cancel)?;
         let mut outputs = outputs.into_iter();
         let (logits, offsets, objectness) = (
             outputs.next().context("the network has no output")?,

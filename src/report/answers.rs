@@ -85,7 +85,7 @@ impl Answers {
         for (index, explanation) in lead.iter().enumerate() {
             // Two events, or an event and the usual contrast, may ask the same.
             let is_same = |(known, _): &(&Explanation, Tile)| {
-                known.question.words == explanation.question.words
+                known.question.wording == explanation.question.wording
             };
             if !tiles.iter().any(is_same) {
                 let tile = Tile::new(explanation, String::new(), index < raised)?;
@@ -118,7 +118,7 @@ impl Answers {
 impl Tile {
     fn new(explanation: &Explanation, note: String, raised: bool) -> Result<Self> {
         Ok(Self {
-            words: explanation.question.words.clone(),
+            words: explanation.question.wording.to_string(),
             note,
             heat: heat_layer(&explanation.map())?,
             raised,

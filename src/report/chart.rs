@@ -52,7 +52,7 @@ impl Charts {
             format!("{:.1e}", layer.map_or(0.0, LayerRelevance::mean_abs))
         };
         Self {
-            words: diagnosis.question.words.clone(),
+            words: diagnosis.question.wording.to_string(),
             bars: bars(&histogram.counts),
             balance,
             limit: format!("{:.1e}", histogram.limit),

@@ -5,11 +5,11 @@ use anyhow::{Context, Result};
 use crate::crp::Target;
 use crate::detect::labels::Labels;
 use crate::stream::evidence::Told;
-use crate::stream::monitor::{Event, Kind};
+use crate::stream::monitor::{Event, EventKind};
 
 /// In which way an object looks wrong, and what to ask about it.
 pub(super) struct Doubt {
-    pub kind: Kind,
+    pub kind: EventKind,
     /// For people.
     pub words: String,
     /// 0..=1

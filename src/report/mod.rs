@@ -25,7 +25,8 @@ use image::RgbImage;
 use crate::crp::{Composite, Explainer};
 use crate::detect::{Detection, Detector, Forward, Model, Thresholds, preprocess};
 use crate::stream::evidence::Told;
-use crate::stream::monitor::{Monitor, Settings};
+use crate::stream::monitor::{EventThresholds, Monitor};
+use crate::stream::tracking::Tracked;
 use crate::truth::{Annotated, Judgement, Truth, Verdict, judge};
 use answers::Answers;
 use comparison::Comparison;
@@ -39,7 +40,7 @@ pub struct Options {
     /// What becomes a detection.
     pub thresholds: Thresholds,
     /// What looks wrong.
-    pub monitor: Settings,
+    pub monitor: EventThresholds,
     /// Classes that every object is also asked about: what would speak for them?
     pub what_if: Vec<usize>,
     /// What is really on the photos.
@@ -119,13 +120,12 @@ impl Reporter {
             .detector
             .detections(&forward, self.options.thresholds)?;
         let mut events: BTreeMap<usize, Vec<Doubt>> = BTreeMap::new();
-        let numbers: Vec<u64> = (0..).take(detections.len()).collect();
-        let raised = Monitor::default().observe(
-            &self.options.monitor,
-            Duration::ZERO,
-            &detections,
-            &numbers,
-        );
+        // A photo knows no other: each detection is an object.
+        let tracked = (0..).zip(detections.clone());
+        let tracked: Vec<Tracked> = tracked
+            .map(|(object, detection)| Tracked { object, detection })
+            .collect();
+        let raised = Monitor::default().observe(&self.options.monitor, Duration::ZERO, &tracked);
         for event in raised {
             let of_box = events.entry(event.detection.default_box).or_default();
             of_box.push(Doubt::raised(&event, &manifest.labels));

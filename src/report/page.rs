@@ -11,7 +11,7 @@ use super::picture::Photo;
 use super::{Object, Sight, chart};
 use crate::crp::Composite;
 use crate::detect::{Detection, Model};
-use crate::stream::monitor::Kind;
+use crate::stream::monitor::EventKind;
 use crate::truth::Verdict;
 
 /// How many classes a card lists.
@@ -241,7 +241,7 @@ impl Page {
             let has = |card: &&Card| card.doubts.iter().any(|(known, _)| known == kind);
             cards.iter().filter(has).count()
         };
-        let kinds = Kind::ALL
+        let kinds = EventKind::ALL
             .map(|kind| Count {
                 count: with(&kind.to_string()),
                 name: kind.to_string(),

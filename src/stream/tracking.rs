@@ -1,6 +1,6 @@
 //! Which detections of successive pictures are the same object.
 //!
-//! In: the detections of one picture after the other. Out: a number for each, which it shares with its predecessors. An
+//! In: the detections of one picture after the other. Out: each as [`Tracked`], with a number that it shares with its predecessors. An
 //! object is known by the overlap of its boxes alone, where it was seen last or where it should be if it moves on as it
 //! did, so pictures must follow each other closely enough for that.
 
@@ -12,6 +12,15 @@ const LEAST_OVERLAP: f32 = 0.3;
 
 /// In how many pictures in a row an object may be missed: scores near the threshold come and go.
 const PATIENCE: u32 = 3;
+
+/// A detection, and the object that it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tracked {
+    /// The object's number, the same for as long as it is followed.
+    pub object: u64,
+    /// What was detected.
+    pub detection: Detection,
+}
 
 /// Follows objects from picture to picture.
 #[derive(Clone, Debug, Default)]
@@ -60,7 +69,7 @@ impl Tracker {
     /// Pairs of a known object and a detection are taken in the order of their overlap, those of one class before those
     /// of two: a detector that wavers between sheep and horse still sees one animal. What belongs to no known object is
     /// a new one. Numbers begin at 0 and are never used again.
-    pub fn follow(&mut self, detections: &[Detection]) -> Vec<u64> {
+    pub fn follow(&mut self, detections: Vec<Detection>) -> Vec<Tracked> {
         let mut pairs: Vec<(bool, f32, usize, usize)> = Vec::new();
         for (index, detection) in detections.iter().enumerate() {
             for (known, track) in self.tracks.iter().enumerate() {
@@ -86,7 +95,10 @@ impl Tracker {
         self.tracks.retain(|track| track.missed <= PATIENCE);
         let objects = objects.into_iter().zip(detections);
         objects
-            .map(|(object, detection)| object.unwrap_or_else(|| self.begin(detection)))
+            .map(|(object, detection)| Tracked {
+                object: object.unwrap_or_else(|| self.begin(&detection)),
+                detection,
+            })
             .collect()
     }
 
@@ -131,12 +143,19 @@ mod tests {
         }
     }
 
+    impl Tracker {
+        fn numbers(&mut self, detections: &[Detection]) -> Vec<u64> {
+            let tracked = self.follow(detections.to_vec());
+            tracked.iter().map(|tracked| tracked.object).collect()
+        }
+    }
+
     #[test]
     fn two_who_pass_each_other_keep_their_numbers() {
         let mut tracker = Tracker::default();
         for step in 0..40 {
             let x = step as f32 * 0.02;
-            let objects = tracker.follow(&[
+            let objects = tracker.numbers(&[
                 detection(1, x, 0.2),
                 detection(1, 0.8 - x, 0.36 - 0.002 * x),
             ]);
@@ -148,38 +167,38 @@ mod tests {
     fn the_order_of_detections_does_not_matter() {
         let mut tracker = Tracker::default();
         let (left, right) = (detection(1, 0.1, 0.1), detection(1, 0.7, 0.1));
-        assert_eq!(tracker.follow(&[left.clone(), right.clone()]), [0, 1]);
-        assert_eq!(tracker.follow(&[right, left]), [1, 0]);
+        assert_eq!(tracker.numbers(&[left.clone(), right.clone()]), [0, 1]);
+        assert_eq!(tracker.numbers(&[right, left]), [1, 0]);
     }
 
     #[test]
     fn an_object_may_change_its_class_unless_another_of_its_own_is_there() {
         let mut tracker = Tracker::default();
         let (sheep, horse) = (detection(20, 0.4, 0.4), detection(19, 0.4, 0.4));
-        assert_eq!(tracker.follow(std::slice::from_ref(&sheep)), [0]);
-        assert_eq!(tracker.follow(std::slice::from_ref(&horse)), [0]);
+        assert_eq!(tracker.numbers(std::slice::from_ref(&sheep)), [0]);
+        assert_eq!(tracker.numbers(std::slice::from_ref(&horse)), [0]);
         // One box that is detected as both.
-        assert_eq!(tracker.follow(&[sheep.clone(), horse.clone()]), [1, 0]);
-        assert_eq!(tracker.follow(&[horse, sheep]), [0, 1]);
+        assert_eq!(tracker.numbers(&[sheep.clone(), horse.clone()]), [1, 0]);
+        assert_eq!(tracker.numbers(&[horse, sheep]), [0, 1]);
     }
 
     #[test]
     fn a_missed_object_is_waited_for_and_then_forgotten() {
         let mut tracker = Tracker::default();
         let object = [detection(1, 0.4, 0.4)];
-        assert_eq!(tracker.follow(&object), [0]);
+        assert_eq!(tracker.numbers(&object), [0]);
         for missed in 0..PATIENCE {
-            assert_eq!(tracker.follow(&[]), [0; 0], "{missed}");
+            assert_eq!(tracker.numbers(&[]), [0; 0], "{missed}");
             assert!(tracker.knows(0));
         }
-        assert_eq!(tracker.follow(&object), [0]);
+        assert_eq!(tracker.numbers(&object), [0]);
         for _ in 0..=PATIENCE {
-            tracker.follow(&[]);
+            tracker.numbers(&[]);
         }
         assert!(!tracker.knows(0));
-        assert_eq!(tracker.follow(&object), [1]);
+        assert_eq!(tracker.numbers(&object), [1]);
         tracker.forget();
-        assert_eq!(tracker.follow(&object), [2], "no number comes twice");
+        assert_eq!(tracker.numbers(&object), [2], "no number comes twice");
     }
 
     #[test]
@@ -189,18 +208,18 @@ mod tests {
         for step in 0..12 {
             // In the end 0.08 a picture, of a box that is 0.1 wide.
             x += (0.02 * step as f32).min(0.08);
-            assert_eq!(tracker.follow(&[detection(1, x, 0.1)]), [0], "at {x}");
+            assert_eq!(tracker.numbers(&[detection(1, x, 0.1)]), [0], "at {x}");
         }
-        assert_eq!(tracker.follow(&[]), [0; 0]);
-        assert_eq!(tracker.follow(&[detection(1, x + 0.16, 0.1)]), [0]);
+        assert_eq!(tracker.numbers(&[]), [0; 0]);
+        assert_eq!(tracker.numbers(&[detection(1, x + 0.16, 0.1)]), [0]);
     }
 
     #[test]
     fn a_jump_is_another_object_and_no_place_is_none() {
         let mut tracker = Tracker::default();
-        assert_eq!(tracker.follow(&[detection(1, 0.1, 0.1)]), [0]);
-        assert_eq!(tracker.follow(&[detection(1, 0.6, 0.1)]), [1]);
+        assert_eq!(tracker.numbers(&[detection(1, 0.1, 0.1)]), [0]);
+        assert_eq!(tracker.numbers(&[detection(1, 0.6, 0.1)]), [1]);
         let nowhere = detection(1, f32::NAN, 0.1);
-        assert_eq!(tracker.follow(&[nowhere.clone(), nowhere]), [2, 3]);
+        assert_eq!(tracker.numbers(&[nowhere.clone(), nowhere]), [2, 3]);
     }
 }

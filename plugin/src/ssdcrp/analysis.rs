@@ -4,13 +4,13 @@
 //! the bus. In live mode two workers share the [`Memory`] and neither waits for the other, so that boxes keep up with the
 //! video while an explanation takes its time; in every-frame mode one does all that a frame needs, one thing after the other.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use ::ssdcrp::detect::Model;
+use ::ssdcrp::runtime::CancelToken;
 use ::ssdcrp::stream::worker::Worker;
 
 use super::Mode;
@@ -63,8 +63,8 @@ impl Report {
 /// A model at work. Dropping it ends it soon: events that are not explained yet are told without an explanation.
 pub struct Analysis {
     threads: Threads,
-    /// Set while no more explanations are wanted.
-    hurry: Arc<AtomicBool>,
+    /// Ends explanations that are not wanted any more.
+    hurry: Arc<Mutex<CancelToken>>,
 }
 
 enum Threads {
@@ -93,7 +93,7 @@ impl Analysis {
             evidence: evidence.map(Arc::new),
         };
         let mut seeing = Sights::new(model.clone(), settings.threads as usize, picking)?;
-        let hurry = Arc::new(AtomicBool::new(false));
+        let hurry = Arc::<Mutex<CancelToken>>::default();
         let mut explaining = Explaining::new(model.clone(), settings, hurry.clone())?;
         let model = model.clone();
         if settings.mode == Mode::EveryFrame {
@@ -193,10 +193,10 @@ impl Analysis {
         let settled =
             sights.settle(patience) && answers.settle(patience.saturating_sub(begun.elapsed()));
         if !settled {
-            self.hurry.store(true, Ordering::Relaxed);
+            lock(&self.hurry).cancel();
             sights.settle(Duration::MAX);
             answers.settle(Duration::MAX);
-            self.hurry.store(false, Ordering::Relaxed);
+            *lock(&self.hurry) = CancelToken::default();
         }
     }
 
@@ -219,7 +219,7 @@ impl Analysis {
 
 impl Drop for Analysis {
     fn drop(&mut self) {
-        self.hurry.store(true, Ordering::Relaxed);
+        lock(&self.hurry).cancel();
     }
 }
 

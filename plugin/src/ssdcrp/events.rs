@@ -14,7 +14,7 @@ use anyhow::{Context, Error, Result, ensure};
 use ::ssdcrp::crp::Contrast;
 use ::ssdcrp::detect::Manifest;
 use ::ssdcrp::stream::evidence::Limits;
-use ::ssdcrp::stream::monitor::{Event, Kind, Settings as Thresholds};
+use ::ssdcrp::stream::monitor::{Event, EventKind as Kind, EventThresholds as Thresholds};
 
 use super::results::Region;
 use super::selection::Selection;

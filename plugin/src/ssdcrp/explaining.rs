@@ -4,8 +4,7 @@
 //! its map follows the object while that can be seen.
 
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, bail};
 use image::RgbImage;
@@ -15,6 +14,9 @@ use ::ssdcrp::crp::{Composite, Contrast, Explainer, Explanation, Target, TargetO
 use ::ssdcrp::detect::{Detection, Model};
 use ::ssdcrp::heatmap::Scale;
 
+use ::ssdcrp::runtime::{CancelToken, Cancelled};
+
+use super::analysis::lock;
 use super::events::Raised;
 use super::results::{self, Stamp};
 use super::selection::Selection;
@@ -57,20 +59,23 @@ pub struct Explaining {
     threads: usize,
     /// Settings that could not be explained with, as far as a question depends on them.
     warned: HashSet<[String; 3]>,
-    /// While it is set, nothing is explained.
-    hurry: Arc<AtomicBool>,
+    /// Ends what is explained.
+    hurry: Arc<Mutex<CancelToken>>,
 }
 
 impl Explaining {
     /// # Errors
     /// The model's layer types cannot be found, or its composite is none.
-    pub fn new(model: Arc<Model>, settings: &Settings, hurry: Arc<AtomicBool>) -> Result<Self> {
+    pub fn new(
+        model: Arc<Model>,
+        settings: &Settings,
+        hurry: Arc<Mutex<CancelToken>>,
+    ) -> Result<Self> {
         let threads = settings.threads as usize;
         let own = Composite::of(&model)?;
         let composite = settings.composite.value().named().unwrap_or(&own).clone();
         Ok(Self {
-            explainer: Explainer::new(model.clone(), composite, threads)?
-                .interrupted_by(hurry.clone()),
+            explainer: Explainer::new(model.clone(), composite, threads)?,
             model,
             own,
             threads,
@@ -84,7 +89,7 @@ impl Explaining {
         let sight = &*question.sight;
         let (answers, warning) = match self.explain(question) {
             Ok(answers) => (answers, None),
-            Err(_) if self.hurry.load(Ordering::Relaxed) => (vec![], None),
+            Err(error) if error.is::<Cancelled>() => (vec![], None),
             Err(error) => {
                 let first = self.warned.insert(sight.settings.question());
                 (vec![], first.then_some(error))
@@ -111,8 +116,11 @@ impl Explaining {
     fn explain_event(&mut self, raised: &Raised, question: &Question) -> Result<Answer> {
         let (sight, event) = (&*question.sight, &raised.event);
         self.keep_to(sight)?;
+        let cancel = lock(&self.hurry).clone();
         let targets = std::slice::from_ref(&event.target);
-        let explanations = self.explainer.explain(&question.forward, targets)?;
+        let explanations =
+            self.explainer
+                .explain_cancellable(&question.forward, targets, &cancel)?;
         let explanation = explanations.first().context("there is no explanation")?;
         let picture = self.picture(question);
         Ok(self.keep(event.object, &event.detection, explanation, sight, picture))
@@ -123,8 +131,7 @@ impl Explaining {
         let composite = sight.settings.composite.value();
         let composite = composite.named().unwrap_or(&self.own);
         if self.explainer.composite() != composite {
-            let explainer = Explainer::new(self.model.clone(), composite.clone(), self.threads)?;
-            self.explainer = explainer.interrupted_by(self.hurry.clone());
+            self.explainer = Explainer::new(self.model.clone(), composite.clone(), self.threads)?;
         }
         Ok(())
     }
@@ -136,10 +143,13 @@ impl Explaining {
         let explained: Vec<(u64, &Detection)> = (sight.chosen.iter())
             .filter_map(|&index| Some((*sight.objects.get(index)?, sight.detections.get(index)?)))
             .collect();
+        let cancel = lock(&self.hurry).clone();
         let targets: Vec<Target> = (explained.iter())
             .map(|(_, detection)| target(detection, settings))
             .collect();
-        let explanations = self.explainer.explain(&question.forward, &targets)?;
+        let explanations =
+            self.explainer
+                .explain_cancellable(&question.forward, &targets, &cancel)?;
         let answers = explained.into_iter().zip(explanations);
         let picture = self.picture(question);
         Ok(answers
@@ -180,7 +190,7 @@ impl Explaining {
             rect: detection.rect,
             map,
             picture,
-            words: explanation.question.words.clone(),
+            words: explanation.question.wording.to_string(),
             stamp: sight.stamp,
             summary,
         }

@@ -10,7 +10,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use ::ssdcrp::crp::PRESETS;
-use ::ssdcrp::stream::monitor::Kind;
+use ::ssdcrp::stream::monitor::EventKind;
 
 use super::settings::{Settings, Written};
 
@@ -241,7 +241,7 @@ fn all() -> Vec<Property> {
             "Events",
             &format!(
                 "What looks wrong is told, explained and shown: none of it, all, or some of {}, with commas between",
-                Kind::ALL.map(|kind| kind.to_string()).join(", ")
+                EventKind::ALL.map(|kind| kind.to_string()).join(", ")
             ),
             |s| &mut s.events.kinds,
         ),

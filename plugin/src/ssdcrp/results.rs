@@ -191,7 +191,7 @@ pub fn explanation(
         .field("target", &question.target)
         .field("contrast", &question.contrast)
         .field("composite", composite.to_string())
-        .field("words", &question.words)
+        .field("words", question.wording.to_string())
         .field("sum", summary.sum)
         .field("sum-abs", summary.sum_abs)
         .field("positive-share", summary.positive_share)

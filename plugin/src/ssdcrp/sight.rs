@@ -151,7 +151,10 @@ impl Sights {
         let size = (job.surface.info.width(), job.surface.info.height());
         let forward = Arc::new(self.detector.forward(job.input)?);
         let detections = (self.detector).detections(&forward, job.settings.thresholds())?;
-        let objects = self.tracker.follow(&detections);
+        let tracked = self.tracker.follow(detections);
+        let (objects, detections): (Vec<u64>, Vec<Detection>) = (tracked.iter())
+            .map(|tracked| (tracked.object, tracked.detection.clone()))
+            .unzip();
         let picked = self.picked();
         let asked = job.settings.asked(picked);
         // What was chosen by other rules is no reason for this choice.
@@ -170,7 +173,7 @@ impl Sights {
         let events = thresholds.map_or(vec![], |thresholds| {
             let time = job.stamp.running_time.map_or(0, |time| time.nseconds());
             let time = Duration::from_nanos(time);
-            (self.monitor).observe(&thresholds, time, &detections, &objects)
+            (self.monitor).observe(&thresholds, time, &tracked)
         });
         let events = (events.into_iter())
             .filter_map(|event| {

@@ -164,7 +164,7 @@ fn what_the_page_says_of_an_event_is_what_there_is() {
             "the page must name {name}"
         );
     }
-    for kind in ssdcrp::stream::monitor::Kind::ALL {
+    for kind in ssdcrp::stream::monitor::EventKind::ALL {
         assert!(part.contains(&format!("`{kind}`")), "the page lacks {kind}");
     }
 }

@@ -236,7 +236,7 @@ fn draw_histogram(
 #[cfg(test)]
 mod tests {
     use ndarray::Array3;
-    use ssdcrp::crp::{HeadSeed, Question, Rule};
+    use ssdcrp::crp::{HeadSeed, Question, Rule, Wording};
 
     use super::*;
 
@@ -260,7 +260,11 @@ mod tests {
                 },
                 target: "class:a".to_owned(),
                 contrast: "none".to_owned(),
-                words: "a".to_owned(),
+                wording: Wording {
+                    subject: "a".to_owned(),
+                    rather_than: None,
+                    comma: false,
+                },
             },
             layers: vec![
                 layer("head", LayerType::Classification, 10.0, 1),

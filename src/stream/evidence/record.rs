@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::crp::Target;
-use crate::stream::monitor::Kind;
+use crate::stream::monitor::EventKind;
 
 /// The file of all lines.
 pub const LINES: &str = "events.jsonl";
@@ -39,7 +39,7 @@ pub struct Record {
 pub struct Told {
     /// In which way it looks wrong.
     #[serde(with = "as_text")]
-    pub kind: Kind,
+    pub kind: EventKind,
     /// For people.
     pub words: String,
     /// How much is wrong, 0..=1.

@@ -226,7 +226,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream::monitor::Kind;
+    use crate::stream::monitor::EventKind;
 
     const ROOMY: Limits = Limits {
         bytes: 1 << 20,
@@ -235,7 +235,7 @@ mod tests {
 
     fn told(words: &str) -> Told {
         Told {
-            kind: Kind::Merge,
+            kind: EventKind::Merge,
             words: words.to_owned(),
             severity: 0.5,
             class: 1,

@@ -66,7 +66,7 @@ pub enum Finding {
 
 /// A [`Finding`]'s name, to filter and to count by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
+pub enum EventKind {
     /// `ambiguous-class`
     AmbiguousClass,
     /// `class-flicker`
@@ -83,7 +83,7 @@ pub enum Kind {
     LowConfidence,
 }
 
-impl Kind {
+impl EventKind {
     /// All of them.
     pub const ALL: [Self; 7] = [
         Self::AmbiguousClass,
@@ -101,7 +101,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
             Self::AmbiguousClass => "ambiguous-class",
@@ -115,7 +115,7 @@ impl fmt::Display for Kind {
     }
 }
 
-impl FromStr for Kind {
+impl FromStr for EventKind {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -129,15 +129,15 @@ impl FromStr for Kind {
 
 impl Finding {
     /// Its name.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> EventKind {
         match self {
-            Self::AmbiguousClass { .. } => Kind::AmbiguousClass,
-            Self::ClassFlicker { .. } => Kind::ClassFlicker,
-            Self::UnexpectedClass => Kind::UnexpectedClass,
-            Self::BoxJitter { .. } => Kind::BoxJitter,
-            Self::Fragment { .. } => Kind::Fragment,
-            Self::Merge { .. } => Kind::Merge,
-            Self::LowConfidence => Kind::LowConfidence,
+            Self::AmbiguousClass { .. } => EventKind::AmbiguousClass,
+            Self::ClassFlicker { .. } => EventKind::ClassFlicker,
+            Self::UnexpectedClass => EventKind::UnexpectedClass,
+            Self::BoxJitter { .. } => EventKind::BoxJitter,
+            Self::Fragment { .. } => EventKind::Fragment,
+            Self::Merge { .. } => EventKind::Merge,
+            Self::LowConfidence => EventKind::LowConfidence,
         }
     }
 }

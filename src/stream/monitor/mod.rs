@@ -1,22 +1,23 @@
 //! What looks wrong in a detector's output, without ground truth: detections of successive frames in, [`Event`]s out, each with the question that it raises.
 //!
-//! A [`Monitor`] remembers each object and holds it against thresholds ([`Settings`]): a class that hardly beats its runner-up, a class that changes or
+//! A [`Monitor`] remembers each object and holds it against thresholds ([`EventThresholds`]): a class that hardly beats its runner-up, a class that changes or
 //! that nobody expects, a box that jumps, a box over two objects, two boxes on one, a score just above the threshold. No pixel and no clock is looked at: the
 //! same detections at the same times give the same events.
 
 mod course;
 mod event;
 mod overlap;
-mod settings;
+mod thresholds;
 mod track;
 
-pub use event::{Event, Finding, Kind};
-pub use settings::Settings;
+pub use event::{Event, EventKind, Finding};
+pub use thresholds::EventThresholds;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::detect::Detection;
+use crate::stream::tracking::Tracked;
 use event::Suspicion;
 use overlap::Object;
 use track::Track;
@@ -32,21 +33,20 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Takes in the detections of one frame, best first, with the number of the object that each of them is, and says what is wrong with them, in the order of the
+    /// Takes in the detections of one frame, best first, with the objects that they are, and says what is wrong with them, in the order of the
     /// detections. `time` is the frame's place in the stream; where it runs backwards, as after a seek, all objects are forgotten.
     pub fn observe(
         &mut self,
-        settings: &Settings,
+        settings: &EventThresholds,
         time: Duration,
-        detections: &[Detection],
-        objects: &[u64],
+        tracked: &[Tracked],
     ) -> Vec<Event> {
         if time < self.time {
             self.forget();
         }
         self.time = time;
         self.prune(settings);
-        let things = overlap::objects(detections, objects);
+        let things = overlap::objects(tracked);
         let best: Vec<&Detection> = things.iter().map(|thing| thing.detection).collect();
         let doubts = overlap::doubts(&best, settings);
         let mut taken = BTreeSet::new();
@@ -95,7 +95,7 @@ impl Monitor {
     }
 
     /// Drops tracks that no threshold looks back to any more.
-    fn prune(&mut self, settings: &Settings) {
+    fn prune(&mut self, settings: &EventThresholds) {
         let back = settings.looks_back();
         let now = self.time;
         self.tracks
@@ -105,7 +105,7 @@ impl Monitor {
     }
 }
 
-impl Settings {
+impl EventThresholds {
     /// What is to be said of a detection by itself.
     fn suspicions(&self, detection: &Detection) -> Vec<Suspicion> {
         let mut found = Vec::new();

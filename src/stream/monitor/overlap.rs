@@ -1,11 +1,12 @@
 //! What boxes of one frame say about each other: detections that are one object, one box over two objects, two boxes on one.
 
 use super::event::{Finding, Suspicion, direction};
-use super::settings::Settings;
+use super::thresholds::EventThresholds;
 use crate::crp::{Edge, TargetOutput};
 use crate::detect::Detection;
 use crate::detect::manifest::Offset;
 use crate::detect::nms::intersection_over_union;
+use crate::stream::tracking::Tracked;
 
 /// From this intersection over union on, boxes of different classes are one object.
 const SAME_OBJECT: f32 = 0.8;
@@ -28,23 +29,23 @@ impl Object<'_> {
 }
 
 /// The things in a picture, best first. A box that is not finite is none.
-pub(super) fn objects<'a>(detections: &'a [Detection], numbers: &[u64]) -> Vec<Object<'a>> {
+pub(super) fn objects(tracked: &[Tracked]) -> Vec<Object<'_>> {
     let mut objects: Vec<Object> = Vec::new();
-    for (detection, &number) in detections.iter().zip(numbers) {
+    for Tracked { object, detection } in tracked {
         if !detection.rect.iter().all(|edge| edge.is_finite()) {
             continue;
         }
-        let is_same = |object: &&mut Object| {
-            let best = object.detection;
+        let is_same = |known: &&mut Object| {
+            let best = known.detection;
             best.class != detection.class
                 && (best.default_box == detection.default_box
                     || intersection_over_union(best.rect, detection.rect) >= SAME_OBJECT)
         };
         match objects.iter_mut().find(is_same) {
-            Some(object) => object.numbers.push(number),
+            Some(known) => known.numbers.push(*object),
             None => objects.push(Object {
                 detection,
-                numbers: vec![number],
+                numbers: vec![*object],
             }),
         }
     }
@@ -52,7 +53,7 @@ pub(super) fn objects<'a>(detections: &'a [Detection], numbers: &[u64]) -> Vec<O
 }
 
 /// For each object what is wrong with its box beside the others.
-pub(super) fn doubts(objects: &[&Detection], settings: &Settings) -> Vec<Option<Suspicion>> {
+pub(super) fn doubts(objects: &[&Detection], settings: &EventThresholds) -> Vec<Option<Suspicion>> {
     let merged: Vec<Option<[usize; 2]>> = (0..objects.len())
         .map(|index| merge(objects, index, settings.merge?))
         .collect();

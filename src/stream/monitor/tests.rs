@@ -35,14 +35,14 @@ const THERE: [f32; 4] = [0.6, 0.5, 0.9, 0.9];
 
 /// A monitor with the tracker that tells it who is who.
 struct Watch {
-    settings: Settings,
+    settings: EventThresholds,
     tracker: Tracker,
     monitor: Monitor,
     time: Duration,
 }
 
 impl Watch {
-    fn new(settings: &Settings) -> Self {
+    fn new(settings: &EventThresholds) -> Self {
         Self {
             settings: settings.clone(),
             tracker: Tracker::default(),
@@ -56,14 +56,16 @@ impl Watch {
             self.tracker.forget();
         }
         self.time = time;
-        let objects = self.tracker.follow(detections);
-        self.monitor
-            .observe(&self.settings, time, detections, &objects)
+        let tracked = self.tracker.follow(detections.to_vec());
+        self.monitor.observe(&self.settings, time, &tracked)
     }
 }
 
 /// The events of each frame, ten frames a second, as (kind, target, contrast).
-fn film(settings: &Settings, frames: &[Vec<Detection>]) -> Vec<Vec<(Kind, String, String)>> {
+fn film(
+    settings: &EventThresholds,
+    frames: &[Vec<Detection>],
+) -> Vec<Vec<(EventKind, String, String)>> {
     let mut monitor = Watch::new(settings);
     frames
         .iter()
@@ -86,7 +88,10 @@ fn film(settings: &Settings, frames: &[Vec<Detection>]) -> Vec<Vec<(Kind, String
 }
 
 /// All events of a film with the frames that they are in.
-fn events(settings: &Settings, frames: &[Vec<Detection>]) -> Vec<(usize, Kind, String, String)> {
+fn events(
+    settings: &EventThresholds,
+    frames: &[Vec<Detection>],
+) -> Vec<(usize, EventKind, String, String)> {
     let all = film(settings, frames).into_iter().enumerate();
     all.flat_map(|(frame, events)| {
         events
@@ -98,10 +103,10 @@ fn events(settings: &Settings, frames: &[Vec<Detection>]) -> Vec<(usize, Kind, S
 
 fn expected(
     frame: usize,
-    kind: Kind,
+    kind: EventKind,
     target: &str,
     contrast: &str,
-) -> (usize, Kind, String, String) {
+) -> (usize, EventKind, String, String) {
     (frame, kind, target.to_owned(), contrast.to_owned())
 }
 
@@ -116,7 +121,7 @@ fn sure_objects_on_their_way_raise_nothing() {
             ]
         })
         .collect();
-    assert_eq!(events(&Settings::default(), &frames), []);
+    assert_eq!(events(&EventThresholds::default(), &frames), []);
 }
 
 #[test]
@@ -134,8 +139,8 @@ fn a_near_runner_up_is_asked_about_when_it_stays_and_again_when_it_comes_back() 
     frames.extend(std::iter::repeat_n(vec![sure], 100));
     frames.extend(std::iter::repeat_n(vec![doubtful], 10));
     assert_eq!(
-        events(&Settings::default(), &frames),
-        [8, 308].map(|frame| expected(frame, Kind::AmbiguousClass, "class:1", "class:2"))
+        events(&EventThresholds::default(), &frames),
+        [8, 308].map(|frame| expected(frame, EventKind::AmbiguousClass, "class:1", "class:2"))
     );
 }
 
@@ -143,16 +148,16 @@ fn a_near_runner_up_is_asked_about_when_it_stays_and_again_when_it_comes_back() 
 fn a_class_that_changes_is_asked_about_at_once() {
     let dog = || vec![seen(DOG, 0.9, HERE)];
     let cat = || vec![seen(CAT, 0.7, moved(HERE, 0.01, 0.0))];
-    let found = events(&Settings::default(), &[dog(), dog(), cat(), dog()]);
+    let found = events(&EventThresholds::default(), &[dog(), dog(), cat(), dog()]);
     // Back again within the cooldown.
     assert_eq!(
         found,
-        [expected(2, Kind::ClassFlicker, "class:2", "class:1")]
+        [expected(2, EventKind::ClassFlicker, "class:2", "class:1")]
     );
     let mut late = vec![dog()];
     late.extend(std::iter::repeat_n(vec![], 14));
     late.push(cat());
-    assert_eq!(events(&Settings::default(), &late), []);
+    assert_eq!(events(&EventThresholds::default(), &late), []);
 }
 
 #[test]
@@ -162,10 +167,13 @@ fn classes_at_one_default_box_are_one_object() {
         pair.sort_by(|a, b| b.score.total_cmp(&a.score));
         pair
     };
-    let found = events(&Settings::default(), &[pair(0.7, 0.6), pair(0.6, 0.7)]);
+    let found = events(
+        &EventThresholds::default(),
+        &[pair(0.7, 0.6), pair(0.6, 0.7)],
+    );
     assert_eq!(
         found,
-        [expected(1, Kind::ClassFlicker, "class:2", "class:1")]
+        [expected(1, EventKind::ClassFlicker, "class:2", "class:1")]
     );
 }
 
@@ -177,39 +185,44 @@ fn two_names_for_one_thing_are_no_flicker_when_they_part() {
         seen(CAT, 0.7, moved(HERE, 0.06, 0.02)),
     ];
     let found = events(
-        &Settings::default(),
+        &EventThresholds::default(),
         &[both.clone(), both, later.clone(), later],
     );
     assert_eq!(found, []);
     // Where only the second name is left, the thing has changed its class.
     let left = vec![seen(CAT, 0.7, HERE)];
     let found = events(
-        &Settings::default(),
+        &EventThresholds::default(),
         &[vec![seen(DOG, 0.8, HERE), seen(CAT, 0.7, HERE)], left],
     );
     assert_eq!(
         found,
-        [expected(1, Kind::ClassFlicker, "class:2", "class:1")]
+        [expected(1, EventKind::ClassFlicker, "class:2", "class:1")]
     );
 }
 
 #[test]
 fn only_expected_classes_pass() {
-    let settings = Settings {
+    let settings = EventThresholds {
         expected_classes: Some([DOG].into()),
-        ..Settings::for_stills()
+        ..EventThresholds::for_stills()
     };
     let frames = [vec![seen(DOG, 0.9, HERE), seen(CAT, 0.9, THERE)]];
     assert_eq!(
         events(&settings, &frames),
-        [expected(0, Kind::UnexpectedClass, "class:2", "class:1")]
+        [expected(
+            0,
+            EventKind::UnexpectedClass,
+            "class:2",
+            "class:1"
+        )]
     );
     // With no other class there is nothing to contrast with.
     let mut alone = seen(CAT, 0.9, THERE);
     alone.runner_up = None;
     assert_eq!(
         events(&settings, &[vec![alone]]),
-        [expected(0, Kind::UnexpectedClass, "class:2", "")]
+        [expected(0, EventKind::UnexpectedClass, "class:2", "")]
     );
 }
 
@@ -228,8 +241,8 @@ fn the_part_of_the_box_that_jumps_is_asked_about() {
     ] {
         let mut frames = vec![vec![seen(DOG, 0.9, square)]; 6];
         frames.extend(vec![vec![seen(DOG, 0.9, jumped)]; 6]);
-        let found = events(&Settings::default(), &frames);
-        assert_eq!(found, [expected(6, Kind::BoxJitter, target, "")]);
+        let found = events(&EventThresholds::default(), &frames);
+        assert_eq!(found, [expected(6, EventKind::BoxJitter, target, "")]);
     }
 }
 
@@ -243,9 +256,9 @@ fn a_box_that_swings_all_the_time_does_not_jump() {
             vec![seen(DOG, 0.9, [x0, y0, x1 + swing, y1])]
         })
         .collect();
-    let settings = Settings {
+    let settings = EventThresholds {
         box_jitter: Some(0.2),
-        ..Settings::default()
+        ..EventThresholds::default()
     };
     assert_eq!(events(&settings, &frames), []);
 }
@@ -268,7 +281,7 @@ fn one_box_over_two_and_two_boxes_on_one() {
             .map(|&(score, rect)| seen(DOG, score, rect))
             .collect()
     };
-    let mut monitor = Watch::new(&Settings::for_stills());
+    let mut monitor = Watch::new(&EventThresholds::for_stills());
     let found = monitor.observe(Duration::ZERO, &frame(&horses));
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(
@@ -281,13 +294,13 @@ fn one_box_over_two_and_two_boxes_on_one() {
     assert_eq!(found[0].target.output.to_string(), "offset:w+");
 
     assert_eq!(
-        events(&Settings::for_stills(), &[frame(&zebras)]),
-        [expected(0, Kind::Fragment, "edge:left-", "")]
+        events(&EventThresholds::for_stills(), &[frame(&zebras)]),
+        [expected(0, EventKind::Fragment, "edge:left-", "")]
     );
-    let off = Settings {
+    let off = EventThresholds {
         fragment: None,
         merge: None,
-        ..Settings::for_stills()
+        ..EventThresholds::for_stills()
     };
     assert_eq!(events(&off, &[frame(&zebras), frame(&horses)]), []);
 }
@@ -296,14 +309,14 @@ fn one_box_over_two_and_two_boxes_on_one() {
 fn a_low_score_is_asked_about_without_a_rival() {
     let frames = [vec![seen(DOG, 0.52, HERE), seen(DOG, 0.56, THERE)]];
     assert_eq!(
-        events(&Settings::for_stills(), &frames),
-        [expected(0, Kind::LowConfidence, "class:1", "")]
+        events(&EventThresholds::for_stills(), &frames),
+        [expected(0, EventKind::LowConfidence, "class:1", "")]
     );
 }
 
 #[test]
 fn every_kind_can_be_off() {
-    let off = Settings {
+    let off = EventThresholds {
         ambiguous_class: None,
         class_flicker: None,
         expected_classes: None,
@@ -311,7 +324,7 @@ fn every_kind_can_be_off() {
         fragment: None,
         merge: None,
         low_confidence: None,
-        ..Settings::for_stills()
+        ..EventThresholds::for_stills()
     };
     let frames: Vec<_> = (0..12)
         .map(|n| {
@@ -326,15 +339,15 @@ fn every_kind_can_be_off() {
         })
         .collect();
     assert_eq!(events(&off, &frames), []);
-    assert!(events(&Settings::for_stills(), &frames).len() > 3);
+    assert!(events(&EventThresholds::for_stills(), &frames).len() > 3);
 }
 
 #[test]
 fn a_seek_back_forgets_and_an_object_keeps_its_number() {
-    let settings = Settings {
+    let settings = EventThresholds {
         ambiguous_class: Some(0.0),
         cooldown: Duration::ZERO,
-        ..Settings::for_stills()
+        ..EventThresholds::for_stills()
     };
     let mut monitor = Watch::new(&settings);
     let mut numbers = Vec::new();
@@ -347,13 +360,13 @@ fn a_seek_back_forgets_and_an_object_keeps_its_number() {
 
 #[test]
 fn kinds_and_words_are_for_people() {
-    for kind in Kind::ALL {
-        assert_eq!(kind.to_string().parse::<Kind>().unwrap(), kind);
+    for kind in EventKind::ALL {
+        assert_eq!(kind.to_string().parse::<EventKind>().unwrap(), kind);
     }
-    let error = "jitter".parse::<Kind>().unwrap_err().to_string();
+    let error = "jitter".parse::<EventKind>().unwrap_err().to_string();
     assert!(error.contains("box-jitter, fragment"), "{error}");
     let labels: Labels = ["background", "dog", "cat"].into_iter().collect();
-    let mut monitor = Watch::new(&Settings::for_stills());
+    let mut monitor = Watch::new(&EventThresholds::for_stills());
     let doubtful = Detection {
         runner_up: Some((CAT, 0.5)),
         ..seen(DOG, 0.9, HERE)
@@ -382,7 +395,7 @@ proptest! {
             (0..5_000_u64, prop::collection::vec(any_detection(), 0..8)), 0..30)
     ) {
         let watch = || {
-            let mut monitor = Watch::new(&Settings { expected_classes: Some([1].into()), ..Settings::default() });
+            let mut monitor = Watch::new(&EventThresholds { expected_classes: Some([1].into()), ..EventThresholds::default() });
             let mut time = 0;
             let mut all = Vec::new();
             for (step, detections) in &frames {
@@ -404,7 +417,7 @@ proptest! {
     /// However an object behaves, one kind of event is raised for it once in a cooldown.
     #[test]
     fn the_cooldown_holds(scores in prop::collection::vec((1..3_usize, 0.3..1.0_f32, 0.0..1.0_f32), 1..200)) {
-        let settings = Settings::for_stills();
+        let settings = EventThresholds::for_stills();
         let mut monitor = Watch::new(&settings);
         let mut last = std::collections::BTreeMap::new();
         for (index, (class, score, rival)) in scores.into_iter().enumerate() {

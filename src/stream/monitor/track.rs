@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::course::Course;
-use super::event::{Finding, Kind, Suspicion};
-use super::settings::Settings;
+use super::event::{EventKind, Finding, Suspicion};
+use super::thresholds::EventThresholds;
 use crate::detect::Detection;
 
 /// What is remembered of an object that is followed.
@@ -16,9 +16,9 @@ pub(super) struct Track {
     class: Option<usize>,
     course: Course,
     /// Since when all sightings have shown it.
-    since: BTreeMap<Kind, Duration>,
+    since: BTreeMap<EventKind, Duration>,
     /// Of what was raised, when it was suspected last.
-    raised: BTreeMap<Kind, Duration>,
+    raised: BTreeMap<EventKind, Duration>,
 }
 
 impl Track {
@@ -32,7 +32,7 @@ impl Track {
         &mut self,
         detection: &Detection,
         time: Duration,
-        settings: &Settings,
+        settings: &EventThresholds,
     ) -> Vec<Suspicion> {
         let mut found = Vec::new();
         if let (Some(within), Some(before)) = (settings.class_flicker, self.class)
@@ -73,12 +73,12 @@ impl Track {
         &mut self,
         found: &[Suspicion],
         time: Duration,
-        settings: &Settings,
+        settings: &EventThresholds,
     ) -> Vec<Suspicion> {
-        let of = |kind: Kind| found.iter().find(|s| s.finding.kind() == kind);
+        let of = |kind: EventKind| found.iter().find(|s| s.finding.kind() == kind);
         self.since.retain(|kind, _| of(*kind).is_some());
         let mut events = Vec::new();
-        for kind in Kind::ALL {
+        for kind in EventKind::ALL {
             let Some(suspicion) = of(kind) else { continue };
             let since = *self.since.entry(kind).or_insert(time);
             let confirmed = kind.is_change() || time.saturating_sub(since) >= settings.confirm;

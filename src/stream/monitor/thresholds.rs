@@ -7,7 +7,7 @@ use super::course;
 
 /// A threshold for each kind of event; `None` switches the kind off.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
+pub struct EventThresholds {
     /// The class is in doubt where its runner-up at the same default box has at least this share of its score, 0..=1. Where the default model is sure, it has
     /// seldom more than 0.1; where it takes a horse for a sheep, 0.24.
     pub ambiguous_class: Option<f32>,
@@ -31,7 +31,7 @@ pub struct Settings {
     pub cooldown: Duration,
 }
 
-impl Default for Settings {
+impl Default for EventThresholds {
     fn default() -> Self {
         Self {
             ambiguous_class: Some(0.2),
@@ -47,7 +47,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl EventThresholds {
     /// For pictures that have nothing to do with each other: one sighting is all there is.
     pub fn for_stills() -> Self {
         Self {
