@@ -1,5 +1,7 @@
 //! Names near one that does not exist: what a user typed and the names there are in, those that were likely meant out.
 
+use strsim::levenshtein;
+
 /// How many names an error about an unknown one suggests.
 const SUGGESTIONS: usize = 3;
 
@@ -19,7 +21,7 @@ pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Ve
             let distance = if parts.any(|part| part == wanted) {
                 1
             } else {
-                edit_distance(&lower, &wanted)
+                levenshtein(&lower, &wanted)
             };
             (distance <= near_enough).then_some((distance, name))
         })
@@ -30,31 +32,9 @@ pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Ve
     quoted.take(SUGGESTIONS).collect()
 }
 
-/// The least number of letters to insert, delete or replace to turn one word into the other (Levenshtein 1966).
-fn edit_distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut previous: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut current = vec![i + 1];
-        for (j, &b) in to.iter().enumerate() {
-            let replaced = previous[j] + usize::from(a != b);
-            current.push(replaced.min(previous[j + 1] + 1).min(current[j] + 1));
-        }
-        previous = current;
-    }
-    previous[to.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn edit_distance_counts_letters() {
-        assert_eq!(edit_distance("kitten", "sitting"), 3);
-        assert_eq!(edit_distance("", "dog"), 3);
-        assert_eq!(edit_distance("dog", "dog"), 0);
-    }
 
     #[test]
     fn the_nearest_come_first_and_far_ones_not_at_all() {
