@@ -409,7 +409,7 @@ fn models_that_are_damaged_or_hostile_do_no_harm() -> Result<()> {
     let composites = ["crp", "lrp-alpha1beta0", "lrp-epsilon"].map(str::parse::<Composite>);
     let mut worked = 0;
     for round in 0..ROUNDS {
-        let mut random = Random(round);
+        let mut random = Random::new(round);
         let net = &nets[random.below(nets.len())];
         let other = &nets[random.below(nets.len())];
         let composite = composites[random.below(3)].as_ref().expect("a composite");
@@ -507,7 +507,7 @@ fn manifests_that_are_damaged_or_hostile_do_no_harm() -> Result<()> {
     }
     let mut worked = 0;
     for round in 0..ROUNDS / 3 {
-        let mut random = Random(round);
+        let mut random = Random::new(round);
         let (file, text) = &models[random.below(models.len())];
         std::fs::write(file.with_extension("toml"), spoil(text, &mut random))?;
         match catch_unwind(|| Model::read(file)) {

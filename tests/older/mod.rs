@@ -27,7 +27,7 @@ pub fn net(of: i64, written: i64) -> ModelProto {
             name: Some("older".to_owned()),
             ..Default::default()
         },
-        random: Random(of as u64),
+        random: Random::new(of as u64),
     };
     net.graph.input = vec![info("image", &PICTURE.map(|size| size as i64))];
     net.convolution("image", 8, "features");

@@ -13,7 +13,7 @@ const MOST_CHANNELS: usize = 12;
 impl Recipe {
     /// The network.
     pub fn build(&self) -> Net {
-        let mut random = Random(self.seed);
+        let mut random = Random::new(self.seed);
         let net = Net::new([self.channels, self.size[0], self.size[1]], &mut random);
         let mut builder = Builder { net, random };
         let mut x = Net::IMAGE;

@@ -58,7 +58,7 @@ impl Case {
 
     /// Relevance on one to three outputs of each head, for `targets` targets.
     pub fn draw(&self, targets: usize, seed: u64) -> Seeds {
-        let mut random = Random(!seed);
+        let mut random = Random::new(!seed);
         let mut draw = |head: &usize| {
             let [c, h, w] = self.net.shape(*head);
             let mut seed = Array4::zeros((targets, c, h, w));

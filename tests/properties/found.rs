@@ -24,7 +24,7 @@ fn convolution(input: usize, weight: f32) -> Node {
 
 /// A picture through a convolution of this weight and `nodes`, each made from the tensor before, to two heads; none of its relevance may be no number.
 fn gives_numbers(weight: f32, nodes: &[fn(usize) -> Node]) {
-    let mut net = Net::new([1, 3, 3], &mut Random(1));
+    let mut net = Net::new([1, 3, 3], &mut Random::new(1));
     let mut x = net.push(convolution(Net::IMAGE, weight));
     for node in nodes {
         x = net.push(node(x));
@@ -56,7 +56,7 @@ fn what_is_divided_by_its_norm_may_come_from_a_sigmoid() {
 
 #[test]
 fn interpolation_is_listed_among_the_layers() {
-    let mut net = Net::new([2, 2, 3], &mut Random(1));
+    let mut net = Net::new([2, 2, 3], &mut Random::new(1));
     let resize = Resize {
         size: [4, 6],
         is_linear: true,
