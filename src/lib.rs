@@ -4,6 +4,7 @@
 //! frame → worker → detector → targets → explainer → heatmap → overlay → frame
 //! ```
 //!
+//! * [`atomic_file`] writes files that are there whole or not at all.
 //! * [`onnx`] reads a network and writes nodes; [`runtime`] executes networks with ONNX Runtime.
 //! * [`detect`] knows what a detector's outputs mean: manifest, default boxes, detections.
 //! * [`crp`] compiles relevance propagation into an ONNX graph and answers [`crp::Target`]s with relevance.
@@ -17,6 +18,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod atomic_file;
 pub mod crp;
 pub mod detect;
 pub mod evaluate;

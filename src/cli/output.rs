@@ -1,6 +1,6 @@
 //! Where results go: text onto standard output, files that are there whole or not at all.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Cursor, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,10 @@ use image::{ImageFormat, RgbImage};
 use ndarray::Array2;
 use ndarray_npy::WriteNpyExt;
 use serde::Serialize;
+use ssdcrp::atomic_file;
+
+/// Whose files are unfinished where this process is killed.
+const OWNER: &str = "ssdcrp";
 
 /// Prints text that ends with a newline. A reader that has gone away, as `head` does, wanted no more: that is no error.
 pub fn print(text: &str) -> Result<()> {
@@ -134,47 +138,14 @@ pub fn write_network(path: &Path, model: &[u8]) -> Result<()> {
     replace(path, model)
 }
 
-/// Makes `content` the file at `path`. It is written beside it under another name first, so that on failure what was there stays as it was. A link stays one, and its
-/// target is replaced; a device or pipe is simply written to.
+/// Makes `content` the file at `path`, whole or not at all. A link stays one, and its target is replaced; a device or pipe is simply written to.
 fn replace(path: &Path, content: &[u8]) -> Result<()> {
     let written = match fs::canonicalize(path) {
         Ok(existing) if !existing.is_file() => fs::write(existing, content),
-        Ok(existing) => write_beside(&existing, content),
-        Err(_) => write_beside(path, content),
+        Ok(existing) => atomic_file::write(&existing, OWNER, content),
+        Err(_) => atomic_file::write(path, OWNER, content),
     };
     written.with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn write_beside(path: &Path, content: &[u8]) -> io::Result<()> {
-    let (mut file, partial) = partial_file(path)?;
-    let written = file
-        .write_all(content)
-        // Some file systems tell of a full disk only now.
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(&partial, path));
-    if written.is_err() {
-        // The first failure is the one to report.
-        let _ = fs::remove_file(&partial);
-    }
-    written
-}
-
-/// A new file in the folder of `path`, with its name.
-fn partial_file(path: &Path) -> io::Result<(File, PathBuf)> {
-    let process = std::process::id();
-    let mut attempt = 0;
-    loop {
-        let partial = path.with_file_name(format!(".ssdcrp-{process}-{attempt}.partial"));
-        match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&partial)
-        {
-            // Left behind by a process that was killed.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => attempt += 1,
-            opened => return Ok((opened?, partial)),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -188,17 +159,6 @@ mod tests {
             .collect();
         names.sort();
         names
-    }
-
-    #[test]
-    fn a_file_is_replaced_and_nothing_else_stays() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.png");
-        for content in ["first", "the second"] {
-            replace(&path, content.as_bytes()).unwrap();
-            assert_eq!(fs::read_to_string(&path).unwrap(), content);
-            assert_eq!(names(folder.path()), ["a.png"]);
-        }
     }
 
     #[test]
@@ -225,9 +185,6 @@ mod tests {
         );
         assert!(replace(&folder.path().join("nowhere/a.png"), b"x").is_err());
         assert!(replace(&folder.path().join(".."), b"x").is_err());
-        assert_eq!(names(folder.path()), ["taken"]);
-        // A rename that fails after all was written.
-        assert!(write_beside(&path, b"x").is_err());
         assert_eq!(names(folder.path()), ["taken"]);
     }
 

@@ -33,7 +33,7 @@ const KNOWN_CIRCLES: [(&[&str], &str); 9] = [
 ];
 
 /// Names of types that occur more than once, and the reason.
-const KNOWN_NAMES: [(&str, &str); 33] = [
+const KNOWN_NAMES: [(&str, &str); 32] = [
     ("Answer", "to be renamed"),
     ("Asked", "to be renamed"),
     ("Choice", "to be renamed"),
@@ -59,7 +59,6 @@ const KNOWN_NAMES: [(&str, &str); 33] = [
     ("Scale", "to be renamed"),
     ("Scene", "to be renamed"),
     ("Seen", "to be renamed"),
-    ("Settings", "to be renamed"),
     ("Sight", "to be renamed"),
     ("Source", "to be renamed"),
     (

@@ -6,7 +6,6 @@
 //!
 //! Writing waits for the disk: a thread that must not wait hands events to one that may ([`crate::stream::worker::Worker::queue`]).
 
-mod atomic;
 mod pictures;
 mod record;
 mod store;

@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::atomic;
 use super::pictures::Pictures;
 use super::record::{LINES, PICTURES, Record, Records, Told, id_of, picture};
+use crate::atomic_file;
 
+/// Whose files are unfinished where a process is killed.
+const OWNER: &str = "evidence";
 /// Who has the file locked writes into the folder.
 const LOCK: &str = ".lock";
 const MINUTE: Duration = Duration::from_secs(60);
@@ -141,11 +144,11 @@ impl Store {
         ];
         for (name, bytes) in files {
             if let (Some(name), Some(bytes)) = (name, bytes) {
-                atomic::write(&self.folder, name, bytes)?;
+                self.write_file(name, bytes)?;
             }
         }
         self.write_lines(Some(record))?;
-        Ok(atomic::settle(&self.folder)?)
+        Ok(self.settle()?)
     }
 
     /// All lines anew, with one more.
@@ -155,7 +158,16 @@ impl Store {
             serde_json::to_writer(&mut lines, record)?;
             lines.push(b'\n');
         }
-        Ok(atomic::write(&self.folder, LINES, &lines)?)
+        Ok(self.write_file(LINES, &lines)?)
+    }
+
+    fn write_file(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        atomic_file::write(&self.folder.join(name), OWNER, bytes)
+    }
+
+    /// Puts the names themselves on the disk, after files were renamed or removed. On systems where a folder cannot be opened that is not in our hands.
+    fn settle(&self) -> io::Result<()> {
+        File::open(&self.folder).map_or(Ok(()), |folder| folder.sync_all())
     }
 
     /// Lets the oldest events go until the pictures of the others take no more than `bytes`.
@@ -208,18 +220,17 @@ impl Store {
         for entry in fs::read_dir(&self.folder)? {
             let name = entry?.file_name();
             let name = name.to_string_lossy();
-            let left = atomic::unfinished(&name);
-            let id = id_of(left.unwrap_or(&name));
+            let id = id_of(&name);
             last = last.max(id.unwrap_or_default());
             let is_orphan = id.is_some_and(|id| !known.contains(&id));
-            if is_orphan || left.is_some_and(|left| left == LINES || id.is_some()) {
+            if is_orphan || atomic_file::is_unfinished(&name, OWNER) {
                 fs::remove_file(self.folder.join(&*name))?;
             }
         }
         self.next = last + 1;
         self.make_room(self.limits.bytes)?;
         self.write_lines(None)?;
-        Ok(atomic::settle(&self.folder)?)
+        Ok(self.settle()?)
     }
 }
 
@@ -323,9 +334,8 @@ mod tests {
         drop(store);
         fs::remove_file(path("000002-heatmap.png")).unwrap();
         for name in [
-            ".000003-frame.png.part",
+            ".evidence-x1y2z3.part",
             "000003-frame.png",
-            ".events.jsonl.part",
             "notes.png",
             ".mine.part",
         ] {

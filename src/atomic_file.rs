@@ -1,0 +1,117 @@
+//! Files that are there whole or not at all: bytes in, a file out that has its name when it is on the disk.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use tempfile::Builder;
+
+/// How the name of an unfinished file ends. It begins with a dot, its owner and a dash.
+const UNFINISHED: &str = ".part";
+/// Characters between, which differ from file to file.
+const RANDOM: usize = 6;
+
+/// Makes `bytes` the file at `path`. They are written beside it under a hidden name first, which begins with `owner`: so what was there stays as it was until all of the
+/// new file is on the disk, and what a process that is killed leaves behind is known by its name ([`is_unfinished`]).
+///
+/// # Errors
+/// It cannot be written; nothing is left of it then, and what had the name before stays.
+pub fn write(path: &Path, owner: &str, bytes: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let prefix = format!(".{owner}-");
+    let mut builder = Builder::new();
+    builder
+        .prefix(&prefix)
+        .suffix(UNFINISHED)
+        .rand_bytes(RANDOM);
+    // Else nobody but the owner could read it. The process's mask counts, as for every file.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    // Some file systems tell of a full disk only now.
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Whether a file of this name was not finished, and is of that owner.
+pub fn is_unfinished(name: &str, owner: &str) -> bool {
+    let random = name
+        .strip_prefix('.')
+        .and_then(|name| name.strip_prefix(owner)?.strip_prefix('-'))
+        .and_then(|name| name.strip_suffix(UNFINISHED));
+    random.is_some_and(|random| random.len() == RANDOM && !random.contains('-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let files = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = files
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_else_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        for content in ["first", "the second"] {
+            write(&path, "test", content.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+            assert_eq!(names(folder.path()), ["a.png"]);
+        }
+    }
+
+    #[test]
+    fn a_failure_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("taken");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("inside"), "").unwrap();
+        // The rename fails after all was written.
+        assert!(write(&path, "test", b"x").is_err());
+        assert!(write(&folder.path().join("nowhere/a"), "test", b"x").is_err());
+        assert_eq!(names(folder.path()), ["taken"]);
+    }
+
+    /// As any other file has: the mask of the process takes some away.
+    #[cfg(unix)]
+    #[test]
+    fn others_may_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        File::create(path("usual")).unwrap();
+        write(&path("atomic"), "test", b"x").unwrap();
+        let [usual, atomic] =
+            ["usual", "atomic"].map(|name| fs::metadata(path(name)).unwrap().permissions().mode());
+        assert_eq!(format!("{usual:o}"), format!("{atomic:o}"));
+    }
+
+    #[test]
+    fn only_own_leftovers_are_known() {
+        assert!(is_unfinished(".mine-a1B2c3.part", "mine"));
+        for name in [
+            ".other-a1B2c3.part",
+            ".mine-too-a1B2c3.part",
+            ".mine-a-b-c3.part",
+            ".mine-.part",
+            "mine-a1B2c3.part",
+            ".mine-a1B2c3",
+            ".mine.part",
+        ] {
+            assert!(!is_unfinished(name, "mine"), "{name}");
+        }
+    }
+}
