@@ -5,6 +5,7 @@
 //! ```
 //!
 //! * [`atomic_file`] writes files that are there whole or not at all.
+//! * [`geometry`] has rectangles and sizes, in shares of a picture or in its pixels.
 //! * [`onnx`] reads a network and writes nodes; [`runtime`] executes networks with ONNX Runtime.
 //! * [`detect`] knows what a detector's outputs mean: manifest, default boxes, detections.
 //! * [`crp`] compiles relevance propagation into an ONNX graph and answers [`crp::Target`]s with relevance.
@@ -22,6 +23,7 @@ pub mod atomic_file;
 pub mod crp;
 pub mod detect;
 pub mod evaluate;
+pub mod geometry;
 pub mod heatmap;
 pub mod onnx;
 pub mod overlay;

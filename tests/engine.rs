@@ -210,7 +210,7 @@ fn an_edge_starts_with_its_slope_times_the_offset() -> Result<()> {
     let model = Arc::new(Model::built_in()?);
     let forward = forward(&model)?;
     let offsets: [f32; 4] = std::array::from_fn(|q| forward.offsets[[HORSE, q]]);
-    let rect = |offsets| decode(model.default_boxes[HORSE], offsets, model.coding(HORSE));
+    let edges = |offsets| decode(model.default_boxes[HORSE], offsets, model.coding(HORSE)).edges();
     for (edge, side) in [("left", 0), ("top", 1), ("right", 2), ("bottom", 3)] {
         let target = offset(HORSE, &format!("edge:{edge}+"))?;
         let question = target.ask(&model, &Composite::default(), &forward)?;
@@ -219,7 +219,7 @@ fn an_edge_starts_with_its_slope_times_the_offset() -> Result<()> {
             let [mut less, mut more] = [offsets; 2];
             less[q] -= 0.05;
             more[q] += 0.05;
-            let slope = (rect(more)[side] - rect(less)[side]) / 0.1;
+            let slope = (edges(more)[side] - edges(less)[side]) / 0.1;
             let expected = slope * offsets[q];
             assert!(
                 (relevance - expected).abs() < 1e-3 * expected.abs() + 1e-6,

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use image::{Rgb, RgbImage};
+use ssdcrp::geometry::Size;
 use ssdcrp::heatmap::ColourMap;
 use ssdcrp::overlay::{Scene, Side};
 use ssdcrp::stream::evidence::{Limits, Pictures, Records, Store, Told};
@@ -35,8 +36,7 @@ fn pictures(seed: u64) -> Pictures {
         ])
     });
     let scene = Scene {
-        width: 160,
-        height: 120,
+        size: Size::new(160, 120),
         pixel_aspect: 1.0,
         heatmap: None,
         colours: ColourMap::default(),

@@ -375,7 +375,7 @@ fn a_classifier_is_explained_as_one_box_that_is_the_whole_picture() -> Result<()
     assert!(
         detections
             .iter()
-            .all(|found| found.rect == [0.0, 0.0, 1.0, 1.0])
+            .all(|found| found.rect.edges() == [0.0, 0.0, 1.0, 1.0])
     );
     assert!((detections.iter().map(|found| found.score).sum::<f32>() - 1.0).abs() < 1e-5);
 

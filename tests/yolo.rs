@@ -48,7 +48,7 @@ fn a_yolo_s_scores_and_boxes_are_those_of_its_heads() -> Result<()> {
     let (x, y) = ((4.0 + sigmoid(at(0))) / 24.0, (9.0 + sigmoid(at(1))) / 16.0);
     let (w, h) = (18.0 / 96.0 * at(2).exp(), 11.0 / 64.0 * at(3).exp());
     let rect = [x - w / 2.0, y - h / 2.0, x + w / 2.0, y + h / 2.0];
-    for (found, expected) in found.rect.iter().zip(rect) {
+    for (found, expected) in found.rect.edges().iter().zip(rect) {
         assert!((found - expected.clamp(0.0, 1.0)).abs() < 1e-5, "{rect:?}");
     }
 

@@ -234,7 +234,7 @@ impl Watch {
             "object": event.object,
             "label": labels.name(detection.class),
             "score": detection.score,
-            "box": detection.rect,
+            "box": detection.rect.edges(),
         });
         println!("{told}");
         self.board.tell(told);
@@ -339,8 +339,7 @@ fn keep(store: &mut Store, answer: &Answer, model: &Model) -> Result<()> {
 
 fn scene<'a>(frame: &RgbImage, heatmap: Option<&'a Heatmap>, boxes: &'a [BoxMark]) -> Scene<'a> {
     Scene {
-        width: frame.width(),
-        height: frame.height(),
+        size: frame.dimensions().into(),
         pixel_aspect: 1.0,
         heatmap,
         colours: ColourMap::default(),
@@ -362,7 +361,7 @@ fn marks(
     detections: &[Detection],
     explained: Option<(usize, &Answer)>,
 ) -> Vec<BoxMark> {
-    let size = [frame.width() as f32, frame.height() as f32];
+    let size = frame.dimensions().into();
     let marks = detections.iter().enumerate().map(|(index, detection)| {
         let answer = explained
             .filter(|(place, _)| *place == index)
@@ -371,7 +370,7 @@ fn marks(
         let remark = event.map(|(event, _)| format!(": {}", event.remark(&model.manifest.labels)));
         let name = model.manifest.label(detection.class);
         BoxMark {
-            rect: std::array::from_fn(|edge| detection.rect[edge] * size[edge % 2]),
+            rect: detection.rect.in_pixels(size),
             label: format!(
                 "{name} {:.2}{}",
                 detection.score,

@@ -8,6 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use ssdcrp::crp::{Composite, Explainer, seed_name};
 use ssdcrp::detect::Model;
+use ssdcrp::geometry::Size;
 
 use super::{Engine, output};
 
@@ -44,7 +45,7 @@ impl Compile {
         let explainer = Explainer::new(model.clone(), composite, engine.threads())?;
         let graph = explainer.compile()?;
         output::write_network(&self.output, &graph.model)?;
-        let (width, height) = model.input_size;
+        let Size { width, height } = model.input_size;
         let mut text = String::new();
         writeln!(
             text,

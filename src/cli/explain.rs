@@ -254,7 +254,7 @@ impl Answer {
             chosen.clone()
         };
         let map = explanation.map();
-        let summary = Summary::of(&map, explained.rect);
+        let summary = Summary::of(&map, &explained.rect);
         Ok(Self {
             explained,
             explanation,

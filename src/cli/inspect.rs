@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use ssdcrp::crp::{Composite, Explainer, LayerType};
 use ssdcrp::detect::{Model, propose};
+use ssdcrp::geometry::Size;
 use ssdcrp::onnx;
 
 use super::{Engine, output, table};
@@ -57,7 +58,7 @@ impl Inspect {
             None => engine.model()?,
         };
         let manifest = &model.manifest;
-        let (width, height) = model.input_size;
+        let Size { width, height } = model.input_size;
         let background = manifest.background();
         let trained = (0..manifest.labels.len())
             .filter(|&k| manifest.trained(k) && Some(k) != background)

@@ -121,7 +121,7 @@ impl<'a> DetectionRecord<'a> {
             label: seen.model.manifest.label(detection.class),
             class: detection.class,
             score: detection.score,
-            r#box: seen.pixels(detection),
+            r#box: seen.pixels(detection).edges(),
             default_box: detection.default_box,
             head: location.head,
             cell: [location.row, location.col, location.shape],

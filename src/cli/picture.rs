@@ -33,8 +33,7 @@ pub fn draw(
         .collect();
     let mut picture = seen.photo.clone();
     let canvas = overlay::render(&Scene {
-        width: picture.width(),
-        height: picture.height(),
+        size: picture.dimensions().into(),
         pixel_aspect: 1.0,
         heatmap: Some(&heatmap),
         tiles: &[],

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use image::RgbImage;
 use ssdcrp::detect::{Detection, Detector, Forward, Location, Model, Thresholds, preprocess};
+use ssdcrp::geometry::{Pixel, Rect};
 
 use super::{Engine, photo};
 
@@ -75,12 +76,9 @@ impl Seen {
         })
     }
 
-    /// Corners x0, y0, x1, y1 of a detection's box in pixels of the photo.
-    pub fn pixels(&self, detection: &Detection) -> [f32; 4] {
-        let (width, height) = self.photo.dimensions();
-        let [x0, y0, x1, y1] = detection.rect;
-        let (width, height) = (width as f32, height as f32);
-        [x0 * width, y0 * height, x1 * width, y1 * height]
+    /// A detection's box in pixels of the photo.
+    pub fn pixels(&self, detection: &Detection) -> Rect<Pixel> {
+        detection.rect.in_pixels(self.photo.dimensions().into())
     }
 
     /// The cell that a detection comes from.

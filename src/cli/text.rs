@@ -113,7 +113,7 @@ pub fn list(seen: &Seen) -> String {
 
 /// "130,221 – 310,543", whole pixels.
 fn corners(seen: &Seen, detection: &Detection) -> String {
-    let [x0, y0, x1, y1] = seen.pixels(detection);
+    let [x0, y0, x1, y1] = seen.pixels(detection).edges();
     format!("{x0:.0},{y0:.0} – {x1:.0},{y1:.0}")
 }
 

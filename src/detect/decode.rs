@@ -2,6 +2,7 @@
 
 use super::default_boxes::DefaultBox;
 use super::manifest::Activation;
+use crate::geometry::Rect;
 
 /// The exponent of a size is kept within ±20. e²⁰ times a default box is off any picture; the bound only keeps the arithmetic finite.
 const MAX_EXPONENT: f32 = 20.0;
@@ -50,26 +51,21 @@ impl Coding {
     }
 }
 
-/// The box that `offsets` (cx, cy, w, h) make of a default box, as corners x0, y0, x1, y1 in shares of the picture; not clipped.
+/// The box that `offsets` (cx, cy, w, h) make of a default box, in shares of the picture; not clipped.
 ///
-/// An offset that is not a number gives corners that are none.
-pub fn decode(default_box: DefaultBox, offsets: [f32; 4], coding: Coding) -> [f32; 4] {
+/// An offset that is not a number gives edges that are none.
+pub fn decode(default_box: DefaultBox, offsets: [f32; 4], coding: Coding) -> Rect {
     let DefaultBox { cx, cy, w, h } = default_box;
     let [o_cx, o_cy, o_w, o_h] = offsets;
     let cx = coding.shift(Axis::X, o_cx, w).0 + cx;
     let cy = coding.shift(Axis::Y, o_cy, h).0 + cy;
     let (w, h) = (coding.size(o_w, w).0, coding.size(o_h, h).0);
-    [cx - w / 2.0, cy - h / 2.0, cx + w / 2.0, cy + h / 2.0]
+    Rect::new(cx - w / 2.0, cy - h / 2.0, cx + w / 2.0, cy + h / 2.0)
 }
 
 fn sigmoid(z: f32) -> f32 {
     // exp(−z) may be infinite, which gives the right 0.
     1.0 / (1.0 + (-z).exp())
-}
-
-/// The part of a box within the picture, 0..1.
-pub fn clip(rect: [f32; 4]) -> [f32; 4] {
-    rect.map(|edge| edge.clamp(0.0, 1.0))
 }
 
 /// Turns the logits of *one* default box into scores; what its classes share is computed once.
@@ -189,13 +185,13 @@ mod tests {
             h: 0.1,
         };
         assert_close(
-            &decode(default_box, [0.0; 4], CODING),
+            &decode(default_box, [0.0; 4], CODING).edges(),
             &[0.4, 0.35, 0.6, 0.45],
             1e-6,
         );
         // Right by 2·.1·.2 = .04, up by 1·.1·.1 = .01; twice as wide (ln 2 / .2), half as high.
         let doubled = std::f32::consts::LN_2 / 0.2;
-        let found = decode(default_box, [2.0, -1.0, doubled, -doubled], CODING);
+        let found = decode(default_box, [2.0, -1.0, doubled, -doubled], CODING).edges();
         assert_close(&found, &[0.34, 0.365, 0.74, 0.415], 1e-6);
     }
 
@@ -209,13 +205,13 @@ mod tests {
             h: 0.1,
         };
         let coding = Coding::Cell([0.2, 0.25]);
-        let unmoved = decode(default_box, [0.0; 4], coding);
+        let unmoved = decode(default_box, [0.0; 4], coding).edges();
         assert_close(&unmoved, &[0.35, 0.325, 0.65, 0.425], 1e-6);
         // darknet's: (2 + σ(t))/5 and (1 + σ(t))/4, σ(ln 3) = ¾; sizes e^t times the anchor's.
         let ln = f32::ln;
-        let moved = decode(default_box, [ln(3.0), -ln(3.0), ln(2.0), -ln(2.0)], coding);
+        let moved = decode(default_box, [ln(3.0), -ln(3.0), ln(2.0), -ln(2.0)], coding).edges();
         assert_close(&moved, &[0.25, 0.2875, 0.85, 0.3375], 1e-6);
-        let far = decode(default_box, [1e9, -1e9, 0.0, 0.0], coding);
+        let far = decode(default_box, [1e9, -1e9, 0.0, 0.0], coding).edges();
         assert_close(&far, &[0.45, 0.2, 0.75, 0.3], 1e-6);
     }
 
@@ -253,18 +249,12 @@ mod tests {
             w: 0.2,
             h: 0.2,
         };
-        let huge = decode(default_box, [1e6, -1e6, 1e30, f32::INFINITY], CODING);
+        let huge = decode(default_box, [1e6, -1e6, 1e30, f32::INFINITY], CODING).edges();
         assert!(huge.iter().all(|edge| edge.is_finite()), "{huge:?}");
-        let tiny = decode(default_box, [0.0, 0.0, f32::NEG_INFINITY, -1e30], CODING);
+        let tiny = decode(default_box, [0.0, 0.0, f32::NEG_INFINITY, -1e30], CODING).edges();
         assert!(tiny.iter().all(|edge| edge.is_finite()), "{tiny:?}");
-        let nan = decode(default_box, [0.0, 0.0, f32::NAN, 0.0], CODING);
+        let nan = decode(default_box, [0.0, 0.0, f32::NAN, 0.0], CODING).edges();
         assert!(nan[0].is_nan() && nan[2].is_nan() && nan[1] == 0.4);
-    }
-
-    #[test]
-    fn clipping_keeps_what_is_in_the_picture() {
-        assert_eq!(clip([-0.5, 0.25, 1.5, 0.75]), [0.0, 0.25, 1.0, 0.75]);
-        assert_eq!(clip([1.5, 0.0, 2.0, 1.0]), [1.0, 0.0, 1.0, 1.0]);
     }
 
     #[test]
@@ -304,7 +294,7 @@ mod tests {
         ) {
             let default_box = DefaultBox { cx: centre[0], cy: centre[1], w: size[0], h: size[1] };
             let rect = [corner[0], corner[1], corner[0] + extent[0], corner[1] + extent[1]];
-            let found = decode(default_box, encode(default_box, rect), CODING);
+            let found = decode(default_box, encode(default_box, rect), CODING).edges();
             for (f, e) in found.iter().zip(rect) {
                 prop_assert!((f - e).abs() < 1e-5, "found {found:?}, expected {rect:?}");
             }

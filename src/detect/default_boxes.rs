@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 
 use super::layout::{HeadGrid, Layout};
 use super::manifest::{AnchorBoxes, DefaultBoxes, Field, PriorBoxes, TensorFlowBoxes};
+use crate::geometry::Size;
 
 /// A default box by its centre and size, as shares of the picture's width and height (0..1; boxes may reach over the edge).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,19 +22,18 @@ pub struct DefaultBox {
 }
 
 /// The default boxes of every head of `layout`, each in the order (row, column, shape) of its outputs.
-/// `input_size` is the network's (width, height): boxes that are square in pixels are not square as shares of an oblong input.
+/// `input_size` is the network's: boxes that are square in pixels are not square as shares of an oblong input.
 ///
 /// # Errors
 /// If the generator makes another number of boxes per cell than the head has outputs for, or the input has no pixels.
 pub fn generate(
     spec: &DefaultBoxes,
     layout: &Layout,
-    input_size: (u32, u32),
+    input_size: Size,
 ) -> Result<Vec<Vec<DefaultBox>>> {
-    let (width, height) = input_size;
     ensure!(
-        width > 0 && height > 0,
-        "the network's input is {width}x{height}: it needs at least one pixel"
+        !input_size.is_empty(),
+        "the network's input is {input_size}: it needs at least one pixel"
     );
     match spec {
         DefaultBoxes::Whole => {
@@ -103,7 +103,7 @@ fn check_heads(sizes: usize, layout: &Layout) -> Result<()> {
 fn tensorflow_boxes(
     spec: &TensorFlowBoxes,
     layout: &Layout,
-    (width, height): (u32, u32),
+    Size { width, height }: Size,
 ) -> Result<Vec<Vec<DefaultBox>>> {
     // Scales are shares of the shorter side.
     let shorter = f64::from(width.min(height));
@@ -168,7 +168,7 @@ fn tensorflow_shapes(spec: &TensorFlowBoxes, heads: usize) -> Vec<Vec<Shape>> {
 fn prior_boxes(
     spec: &PriorBoxes,
     layout: &Layout,
-    (width, height): (u32, u32),
+    Size { width, height }: Size,
 ) -> Result<Vec<Vec<DefaultBox>>> {
     check_heads(spec.sizes.len(), layout)?;
     let input = [f64::from(width), f64::from(height)];
@@ -207,7 +207,7 @@ fn prior_boxes(
 fn anchors(
     spec: &AnchorBoxes,
     layout: &Layout,
-    (width, height): (u32, u32),
+    Size { width, height }: Size,
 ) -> Result<Vec<Vec<DefaultBox>>> {
     check_heads(spec.sizes.len(), layout)?;
     let heads = layout.heads.iter().zip(&spec.sizes).enumerate();
@@ -296,7 +296,7 @@ mod tests {
             [213., 264.],
             [264., 315.],
         ];
-        let boxes = prior_boxes(&spec(voc), &layout, (300, 300))
+        let boxes = prior_boxes(&spec(voc), &layout, Size::new(300, 300))
             .unwrap()
             .concat();
         assert_eq!(boxes.len(), 8732);
@@ -315,7 +315,7 @@ mod tests {
             [207., 261.],
             [261., 315.],
         ];
-        let boxes = prior_boxes(&spec(coco), &layout, (300, 300))
+        let boxes = prior_boxes(&spec(coco), &layout, Size::new(300, 300))
             .unwrap()
             .concat();
         assert_close(boxes[0], [0.013_333, 0.013_333, 0.07, 0.07]);
@@ -339,10 +339,10 @@ mod tests {
             offset: 0.5,
             clip: false,
         };
-        let boxes = &prior_boxes(&spec, &layout, (200, 100)).unwrap()[0];
+        let boxes = &prior_boxes(&spec, &layout, Size::new(200, 100)).unwrap()[0];
         assert_close(boxes[0], [0.125, 0.25, 0.1, 0.2]);
         assert_close(boxes[22], [0.875, 0.75, 0.2, 0.1]);
-        let error = prior_boxes(&spec, &Layout { heads: vec![] }, (200, 100));
+        let error = prior_boxes(&spec, &Layout { heads: vec![] }, Size::new(200, 100));
         assert!(format!("{:#}", error.unwrap_err()).contains("sizes for 1 heads"));
     }
 
@@ -375,7 +375,12 @@ mod tests {
 
     #[test]
     fn the_1917_boxes_of_a_300x300_net_are_tensorflow_s() {
-        let heads = generate(&DefaultBoxes::TensorFlow(spec()), &layout(), (300, 300)).unwrap();
+        let heads = generate(
+            &DefaultBoxes::TensorFlow(spec()),
+            &layout(),
+            Size::new(300, 300),
+        )
+        .unwrap();
         assert_eq!(
             heads.iter().map(Vec::len).collect::<Vec<_>>(),
             [1083, 600, 150, 54, 24, 6]
@@ -404,9 +409,13 @@ mod tests {
                 shapes: 3,
             }],
         };
-        let boxes = generate(&DefaultBoxes::TensorFlow(spec()), &layout, (400, 200))
-            .unwrap()
-            .concat();
+        let boxes = generate(
+            &DefaultBoxes::TensorFlow(spec()),
+            &layout,
+            Size::new(400, 200),
+        )
+        .unwrap()
+        .concat();
         assert_close(boxes[0], [0.125, 0.25, 0.05, 0.1]);
         assert_close(boxes[23], [0.875, 0.75, 0.070_710_68, 0.282_842_7]);
     }
@@ -427,7 +436,11 @@ mod tests {
             reduce_boxes_in_lowest_layer: false,
             ..spec()
         };
-        let error = generate(&DefaultBoxes::TensorFlow(spec), &layout(), (300, 300));
+        let error = generate(
+            &DefaultBoxes::TensorFlow(spec),
+            &layout(),
+            Size::new(300, 300),
+        );
         let error = format!("{:#}", error.unwrap_err());
         assert!(
             error.contains("6 boxes per cell of head 0 (19x19 cells)"),

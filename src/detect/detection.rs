@@ -6,11 +6,12 @@
 use anyhow::{Context, Result, ensure};
 use ndarray::{ArrayView1, ArrayView2};
 
-use super::decode::{Coding, Scorer, clip, decode, logit_bound};
+use super::decode::{Coding, Scorer, decode, logit_bound};
 use super::default_boxes::DefaultBox;
 use super::layout::Layout;
 use super::manifest::{DetectionSettings, Manifest};
 use super::nms::{Candidate, suppress};
+use crate::geometry::Rect;
 
 /// One class at one default box, with what the network said there.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +20,8 @@ pub struct Detection {
     pub class: usize,
     /// 0..=1, of `class`.
     pub score: f32,
-    /// x0, y0, x1, y1 in shares of the picture, clipped to it. Not a number where the network's offsets are none.
-    pub rect: [f32; 4],
+    /// Clipped to the picture. An edge is no number where the network's offsets are none.
+    pub rect: Rect,
     /// Index into the outputs, 0..D.
     pub default_box: usize,
     /// All K logits of the default box.
@@ -228,7 +229,7 @@ impl<'a> Predictions<'a> {
         Detection {
             class,
             score,
-            rect: clip(rect),
+            rect: rect.clipped(),
             default_box,
             logits: logits.to_vec(),
             objectness: self.objectness(default_box),
@@ -253,7 +254,7 @@ impl<'a> Predictions<'a> {
         Scorer::new(self.manifest.output.activation, &logits, objectness)
     }
 
-    fn rect(&self, default_box: usize) -> [f32; 4] {
+    fn rect(&self, default_box: usize) -> Rect {
         let variances = Coding::Variances(self.manifest.output.variances);
         let cell = self.cells.and_then(|(_, layout)| layout.cell(default_box));
         let coding = cell.map_or(variances, Coding::Cell);
@@ -364,6 +365,7 @@ default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
         // .31 ± .1 and .5 + 2.5·.1·.4 ± .2.
         assert!(
             dog.rect
+                .edges()
                 .iter()
                 .zip([0.21, 0.4, 0.41, 0.8])
                 .all(|(&f, e)| close(f, e)),
@@ -377,6 +379,7 @@ default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
         assert!(
             found[0]
                 .rect
+                .edges()
                 .iter()
                 .zip([0.85, 0.3, 1.0, 0.7])
                 .all(|(&f, e)| close(f, e))

@@ -13,6 +13,7 @@ use super::layout::Layout;
 use super::manifest::{Field, Kind, Manifest};
 use super::output_tensors::OutputTensors;
 use super::yolo;
+use crate::geometry::Size;
 use crate::onnx::{self, Graph};
 
 /// The default model, part of the program: ssdlite_mobilenet_v2 trained on COCO (Apache-2.0, see models/README.md).
@@ -32,8 +33,8 @@ pub struct Model {
     pub layout: Layout,
     /// All default boxes, in the order of the outputs.
     pub default_boxes: Vec<DefaultBox>,
-    /// Width and height of the network's input, pixels.
-    pub input_size: (u32, u32),
+    /// The network's input's.
+    pub input_size: Size,
     /// Name of the network's input.
     pub input_name: String,
     /// What it computes.
@@ -80,7 +81,7 @@ impl Model {
             channels == 3,
             "input '{input_name}' has {channels} channels, a colour picture has 3"
         );
-        let input_size = (u32::try_from(width)?, u32::try_from(height)?);
+        let input_size = Size::new(u32::try_from(width)?, u32::try_from(height)?);
         let count = manifest.labels.len();
         let (graph, outputs) = match manifest.kind {
             Kind::Yolo => yolo::with_rows(&graph, manifest.output.heads.names(), count)?,

@@ -1,6 +1,6 @@
 //! Non-maximum suppression: of several boxes of one class on one object, the best stays.
 
-use super::decode::clip;
+use crate::geometry::Rect;
 
 /// A default box that may be a detection of one class.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -11,15 +11,15 @@ pub struct Candidate {
     pub class: usize,
     /// 0..=1, of `class`.
     pub score: f32,
-    /// x0, y0, x1, y1 in shares of the picture, not clipped.
-    pub rect: [f32; 4],
+    /// Not clipped to the picture.
+    pub rect: Rect,
 }
 
 impl Candidate {
     /// Whether any of the box lies in the picture; not so where a corner is no number.
     pub fn is_visible(&self) -> bool {
-        let [x0, y0, x1, y1] = clip(self.rect);
-        x1 > x0 && y1 > y0
+        let rect = self.rect.clipped();
+        rect.x1 > rect.x0 && rect.y1 > rect.y0
     }
 }
 
@@ -41,29 +41,12 @@ pub fn suppress(mut candidates: Vec<Candidate>, iou: f32, most: usize) -> Vec<Ca
         if kept.len() == most {
             break;
         }
-        let rival = |k: &Candidate| {
-            k.class == candidate.class && intersection_over_union(k.rect, candidate.rect) > iou
-        };
+        let rival = |k: &Candidate| k.class == candidate.class && k.rect.iou(&candidate.rect) > iou;
         if !kept.iter().any(rival) {
             kept.push(candidate);
         }
     }
     kept
-}
-
-/// Area of the intersection over area of the union, 0..=1; 0 where either box is empty or has a corner that is no number.
-pub fn intersection_over_union(a: [f32; 4], b: [f32; 4]) -> f32 {
-    let area = |[x0, y0, x1, y1]: [f32; 4]| (x1 - x0).max(0.0) * (y1 - y0).max(0.0);
-    if area(a) <= 0.0 || area(b) <= 0.0 {
-        return 0.0;
-    }
-    let intersection = area([
-        a[0].max(b[0]),
-        a[1].max(b[1]),
-        a[2].min(b[2]),
-        a[3].min(b[3]),
-    ]);
-    intersection / (area(a) + area(b) - intersection)
 }
 
 #[cfg(test)]
@@ -76,7 +59,7 @@ mod tests {
             default_box,
             class,
             score,
-            rect,
+            rect: rect.into(),
         }
     }
 
@@ -85,17 +68,6 @@ mod tests {
             .iter()
             .map(|c| (c.default_box, c.class))
             .collect()
-    }
-
-    #[test]
-    fn overlap_is_intersection_over_union() {
-        let a = [0.0, 0.0, 0.4, 0.4];
-        // .04 of .16 + .16 − .04.
-        assert!((intersection_over_union(a, [0.2, 0.2, 0.6, 0.6]) - 1.0 / 7.0).abs() < 1e-6);
-        assert!((intersection_over_union(a, a) - 1.0).abs() < 1e-6);
-        assert_eq!(intersection_over_union(a, [0.4, 0.0, 0.8, 0.4]), 0.0);
-        assert_eq!(intersection_over_union(a, [0.3, 0.3, 0.1, 0.1]), 0.0);
-        assert_eq!(intersection_over_union([0.2; 4], [0.2; 4]), 0.0);
     }
 
     #[test]
@@ -171,12 +143,12 @@ mod tests {
             for (i, a) in stayed.iter().enumerate() {
                 for b in &stayed[i + 1..] {
                     prop_assert!(a.score >= b.score);
-                    prop_assert!(a.class != b.class || intersection_over_union(a.rect, b.rect) <= iou);
+                    prop_assert!(a.class != b.class || a.rect.iou(&b.rect) <= iou);
                 }
             }
             for c in candidates.iter().filter(|c| !stayed.contains(c)) {
                 let mut stronger = stayed.iter().filter(|k| k.class == c.class && k.score >= c.score);
-                prop_assert!(stronger.any(|k| intersection_over_union(k.rect, c.rect) > iou));
+                prop_assert!(stronger.any(|k| k.rect.iou(&c.rect) > iou));
             }
         }
 

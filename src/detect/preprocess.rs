@@ -6,11 +6,12 @@ use image::RgbImage;
 use ndarray::Array4;
 
 use super::manifest::{Colour, Input, Resize};
+use crate::geometry::Size;
 
 /// A picture that the network's input can be sampled from, in whatever format it is stored.
 pub trait Pixels {
-    /// Width and height.
-    fn size(&self) -> (u32, u32);
+    /// In pixels.
+    fn size(&self) -> Size;
     /// Red, green and blue at column `x` < width and row `y` < height.
     fn rgb(&self, x: u32, y: u32) -> [u8; 3];
 
@@ -40,8 +41,8 @@ pub trait Pixels {
 }
 
 impl Pixels for RgbImage {
-    fn size(&self) -> (u32, u32) {
-        self.dimensions()
+    fn size(&self) -> Size {
+        self.dimensions().into()
     }
 
     #[inline]
@@ -55,8 +56,8 @@ impl Pixels for RgbImage {
 pub struct NetworkInput {
     /// [1, 3, H, W], H and W being the network's.
     pub tensor: Array4<f32>,
-    /// Width and height of the picture that it was sampled from.
-    pub source_size: (u32, u32),
+    /// The picture's that it was sampled from.
+    pub source_size: Size,
 }
 
 impl NetworkInput {
@@ -76,31 +77,24 @@ impl NetworkInput {
     }
 }
 
-/// Samples `picture` into a network input of `input_size` (width, height), as the manifest's `[input]` says. Nothing is smoothed
+/// Samples `picture` into a network input of `input_size`, as the manifest's `[input]` says. Nothing is smoothed
 /// before shrinking, as nothing was when the networks were trained.
 ///
 /// # Errors
 /// If the picture or the input has no pixels.
-pub fn sample<P: Pixels>(
-    picture: &P,
-    input_size: (u32, u32),
-    input: &Input,
-) -> Result<NetworkInput> {
+pub fn sample<P: Pixels>(picture: &P, input_size: Size, input: &Input) -> Result<NetworkInput> {
     let source_size = picture.size();
-    let (width, height) = input_size;
     ensure!(
-        source_size.0 > 0 && source_size.1 > 0,
-        "the picture is {}x{}: it has no pixels",
-        source_size.0,
-        source_size.1
+        !source_size.is_empty(),
+        "the picture is {source_size}: it has no pixels"
     );
     ensure!(
-        width > 0 && height > 0,
-        "the network's input is {width}x{height}: it has no pixels"
+        !input_size.is_empty(),
+        "the network's input is {input_size}: it has no pixels"
     );
 
-    let columns = taps(source_size.0, width, input.resize);
-    let rows = taps(source_size.1, height, input.resize);
+    let columns = taps(source_size.width, input_size.width, input.resize);
+    let rows = taps(source_size.height, input_size.height, input.resize);
     let plane = rows.len() * columns.len();
     let mut tensor = vec![0.0; 3 * plane];
     let (first, rest) = tensor.split_at_mut(plane);
@@ -186,7 +180,7 @@ mod tests {
     }
 
     fn assert_channel(picture: &RgbImage, size: (u32, u32), resize: Resize, expected: &[f32]) {
-        let found = sample(picture, size, &input(Colour::Rgb, resize))
+        let found = sample(picture, size.into(), &input(Colour::Rgb, resize))
             .unwrap()
             .tensor;
         assert_eq!(found.dim(), (1, 3, size.1 as usize, size.0 as usize));
@@ -233,8 +227,8 @@ mod tests {
                 std: [1.0, 2.0, 4.0],
                 resize: Resize::Bilinear,
             };
-            let found = sample(&picture, (2, 2), &input).unwrap();
-            assert_eq!(found.source_size, (3, 2));
+            let found = sample(&picture, Size::new(2, 2), &input).unwrap();
+            assert_eq!(found.source_size, Size::new(3, 2));
             let back = found.picture(&input);
             assert_eq!(back, RgbImage::from_pixel(2, 2, image::Rgb([10, 20, 30])));
             for (c, expected) in expected.into_iter().enumerate() {
@@ -250,11 +244,11 @@ mod tests {
     #[test]
     fn a_picture_or_an_input_without_pixels_is_an_error() {
         let input = input(Colour::Rgb, Resize::Bilinear);
-        let error = sample(&RgbImage::new(0, 5), (4, 4), &input)
+        let error = sample(&RgbImage::new(0, 5), Size::new(4, 4), &input)
             .unwrap_err()
             .to_string();
         assert_eq!(error, "the picture is 0x5: it has no pixels");
-        assert!(sample(&RgbImage::new(5, 5), (4, 0), &input).is_err());
+        assert!(sample(&RgbImage::new(5, 5), Size::new(4, 0), &input).is_err());
     }
 
     /// Bilinear sampling as a sum over the whole picture: each pixel weighs max(0, 1 − distance) in each direction.
@@ -298,7 +292,7 @@ mod tests {
         #[test]
         fn sampling_is_bilinear_at_every_size(picture in any_picture(), size in (1..9u32, 1..9u32), legacy: bool) {
             let resize = if legacy { Resize::BilinearLegacy } else { Resize::Bilinear };
-            let found = sample(&picture, size, &input(Colour::Rgb, resize)).unwrap().tensor;
+            let found = sample(&picture, size.into(), &input(Colour::Rgb, resize)).unwrap().tensor;
             for ((_, c, y, x), &value) in found.indexed_iter() {
                 let expected = dense(&picture, size, resize, c, x as u32, y as u32);
                 prop_assert!((value - expected).abs() < 1e-2, "channel {c} at {x},{y}: {value}, expected {expected}");
@@ -308,7 +302,7 @@ mod tests {
         #[test]
         fn the_same_size_changes_no_pixel(picture in any_picture(), legacy: bool) {
             let resize = if legacy { Resize::BilinearLegacy } else { Resize::Bilinear };
-            let found = sample(&picture, picture.dimensions(), &input(Colour::Bgr, resize)).unwrap().tensor;
+            let found = sample(&picture, picture.dimensions().into(), &input(Colour::Bgr, resize)).unwrap().tensor;
             for (x, y, pixel) in picture.enumerate_pixels() {
                 for c in 0..3 {
                     prop_assert_eq!(found[[0, 2 - c, y as usize, x as usize]], f32::from(pixel[c]));
@@ -319,7 +313,7 @@ mod tests {
         #[test]
         fn a_plain_picture_stays_plain(colour: [u8; 3], from in (1..40u32, 1..40u32), to in (1..40u32, 1..40u32)) {
             let picture = RgbImage::from_pixel(from.0, from.1, image::Rgb(colour));
-            let found = sample(&picture, to, &input(Colour::Rgb, Resize::Bilinear)).unwrap().tensor;
+            let found = sample(&picture, to.into(), &input(Colour::Rgb, Resize::Bilinear)).unwrap().tensor;
             for ((_, c, ..), &value) in found.indexed_iter() {
                 prop_assert_eq!(value, f32::from(colour[c]));
             }

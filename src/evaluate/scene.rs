@@ -223,6 +223,7 @@ mod tests {
 
     use super::*;
     use crate::detect::NetworkInput;
+    use crate::geometry::{Rect, Size};
 
     /// A forward pass in which every output has a number of its own.
     fn made_up(model: &Model) -> Forward {
@@ -231,7 +232,7 @@ mod tests {
         Forward {
             input: NetworkInput {
                 tensor: Array4::zeros((1, 3, 300, 300)),
-                source_size: (300, 300),
+                source_size: Size::new(300, 300),
             },
             logits: Array2::from_shape_fn((boxes, model.manifest.labels.len()), value),
             objectness: None,
@@ -251,7 +252,7 @@ mod tests {
         let subject = Subject::new(Detection {
             class,
             score: 0.5,
-            rect: [0.0; 4],
+            rect: Rect::new(0.0, 0.0, 0.0, 0.0),
             default_box,
             logits: logits.clone(),
             objectness: None,

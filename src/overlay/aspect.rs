@@ -2,6 +2,7 @@
 //! out, so that letters, lines and swatches have their right shape when the frame is shown.
 
 use super::canvas::Canvas;
+use crate::geometry::Size;
 
 /// How much wider than high a pixel may be, or the other way round, before it is drawn for as if it were this: no video has
 /// such pixels, and the canvas must not outgrow memory for a wrong number in its caps.
@@ -9,21 +10,23 @@ const EXTREME: f64 = 8.0;
 
 /// The size of a frame with square pixels that shows all of a frame whose pixels are `aspect` times as wide as high. One of
 /// its sides is the frame's own and the other is larger, so that making one of the other never enlarges anything.
-pub(super) fn displayed(width: u32, height: u32, aspect: f64) -> (u32, u32) {
+pub(super) fn displayed(frame: Size, aspect: f64) -> Size {
+    let Size { width, height } = frame;
     if !aspect.is_finite() || aspect <= 0.0 {
-        return (width, height);
+        return frame;
     }
     let aspect = aspect.clamp(1.0 / EXTREME, EXTREME);
     let enlarged = |side: u32, by: f64| (f64::from(side) * by).round() as u32;
     if aspect > 1.0 {
-        (enlarged(width, aspect), height)
+        Size::new(enlarged(width, aspect), height)
     } else {
-        (width, enlarged(height, 1.0 / aspect))
+        Size::new(width, enlarged(height, 1.0 / aspect))
     }
 }
 
-/// `canvas` made smaller in one direction or both, to `width` by `height`; each pixel is the mean of what it covers.
-pub(super) fn squeezed(canvas: &Canvas, width: u32, height: u32) -> Canvas {
+/// `canvas` made smaller in one direction or both, to the size `to`; each pixel is the mean of what it covers.
+pub(super) fn squeezed(canvas: &Canvas, to: Size) -> Canvas {
+    let Size { width, height } = to;
     let mut narrow = Canvas::new(width, canvas.height);
     let columns = shares(canvas.width, width);
     for y in 0..canvas.height as usize {
@@ -109,6 +112,10 @@ mod tests {
 
     #[test]
     fn square_pixels_keep_their_frame_and_others_are_made_square() {
+        let displayed = |width, height, aspect| {
+            let shown = super::displayed(Size::new(width, height), aspect);
+            (shown.width, shown.height)
+        };
         assert_eq!(displayed(720, 576, 1.0), (720, 576));
         assert_eq!(displayed(720, 576, 64.0 / 45.0), (1024, 576));
         assert_eq!(displayed(720, 480, 8.0 / 9.0), (720, 540));
@@ -131,11 +138,11 @@ mod tests {
         canvas.fill(column(1), Ink::new([0, 100, 200], 255));
         canvas.fill(column(3), Ink::new([255, 255, 255], 255));
         canvas.wash = vec![100, 200, 0, 0, 100, 200, 0, 0];
-        let half = squeezed(&canvas, 2, 2);
+        let half = squeezed(&canvas, Size::new(2, 2));
         assert_eq!(half.pixel(0, 1), Some([100, 100, 100, 255]));
         assert_eq!(half.pixel(1, 0), Some([128, 128, 128, 128]));
         assert_eq!(half.wash, [150, 0, 150, 0]);
-        let third = squeezed(&canvas, 3, 1);
+        let third = squeezed(&canvas, Size::new(3, 1));
         // Three quarters of the first column and a quarter of the second.
         assert_eq!(third.pixel(0, 0), Some([150, 100, 50, 255]));
         assert_eq!((third.width, third.height), (3, 1));
@@ -154,13 +161,17 @@ mod tests {
             (61, 5),
             (1, 1),
         ] {
-            let squeezed = squeezed(&canvas, width, height);
+            let squeezed = squeezed(&canvas, Size::new(width, height));
             let same = |pixel: &[u8; 4]| Some(*pixel) == canvas.pixel(0, 0);
             assert!(
                 squeezed.pixels.as_chunks::<4>().0.iter().all(same),
                 "{width}x{height}"
             );
         }
-        assert!(squeezed(&Canvas::new(0, 0), 0, 0).pixels.is_empty());
+        assert!(
+            squeezed(&Canvas::new(0, 0), Size::new(0, 0))
+                .pixels
+                .is_empty()
+        );
     }
 }

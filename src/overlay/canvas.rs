@@ -4,6 +4,8 @@
 use anyhow::{Result, ensure};
 use image::RgbImage;
 
+use crate::geometry::Size;
+
 /// Premultiplied RGBA, 8 bits each, row-major, tightly packed: `pixels.len() == 4 * width * height`. No colour component
 /// exceeds its alpha.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +63,16 @@ impl Ink {
 }
 
 impl Area {
+    /// All pixels of a canvas or frame.
+    pub fn of(size: Size) -> Area {
+        Area {
+            x0: 0,
+            y0: 0,
+            x1: i64::from(size.width),
+            y1: i64::from(size.height),
+        }
+    }
+
     /// What both have in common, possibly empty.
     pub fn intersection(self, other: Area) -> Area {
         Area {
@@ -105,12 +117,7 @@ impl Canvas {
 
     /// The whole canvas.
     pub fn area(&self) -> Area {
-        Area {
-            x0: 0,
-            y0: 0,
-            x1: i64::from(self.width),
-            y1: i64::from(self.height),
-        }
+        Area::of(Size::new(self.width, self.height))
     }
 
     /// The premultiplied RGBA at a pixel, None outside.

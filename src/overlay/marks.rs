@@ -76,7 +76,7 @@ mod tests {
 
     fn mark(label: &str, explained: bool) -> BoxMark {
         BoxMark {
-            rect: [60.0, 80.0, 200.0, 190.0],
+            rect: [60.0, 80.0, 200.0, 190.0].into(),
             label: label.to_owned(),
             colour: [255, 200, 0],
             explained,

@@ -17,18 +17,19 @@ pub use canvas::{Area, Canvas, Ink, LUMA, washed};
 pub use style::class_colour;
 pub use tile::{Side, Tile};
 
+use crate::geometry::{Pixel, Rect, Size};
 use crate::heatmap::{ColourMap, Heatmap};
 use style::Style;
 
-/// The width and height, in pixels, that a frame needs for words on it: on a smaller one they would hide the picture.
-const LEGIBLE: (u32, u32) = (160, 120);
+/// What a frame needs for words on it: on a smaller one they would hide the picture.
+const LEGIBLE: Size = Size::new(160, 120);
 
 /// A box to be drawn.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BoxMark {
-    /// x0, y0, x1, y1 in pixels of the frame. What lies outside is cut off; a box with a coordinate that is not finite, or
+    /// In pixels of the frame. What lies outside is cut off; a box with a coordinate that is not finite, or
     /// without an inside, is not drawn.
-    pub rect: [f32; 4],
+    pub rect: Rect<Pixel>,
     /// Drawn on a plate at the box: "dog 0.89".
     pub label: String,
     /// Red, green, blue.
@@ -40,10 +41,8 @@ pub struct BoxMark {
 /// Everything that is to be seen over one frame.
 #[derive(Clone, Copy, Debug)]
 pub struct Scene<'a> {
-    /// The frame's width in pixels.
-    pub width: u32,
-    /// The frame's height in pixels.
-    pub height: u32,
+    /// The frame's.
+    pub size: Size,
     /// How much wider than high the frame's pixels are when they are displayed; 1 for square ones. What is drawn has its
     /// right shape there.
     pub pixel_aspect: f64,
@@ -72,31 +71,31 @@ pub struct Scene<'a> {
 /// Draws the scene onto a canvas of the frame's size: the heatmap, the boxes, the explained one over the others, then the
 /// tiles, the caption with a legend of the heatmaps' colours, and the labels. Nothing in a scene is an error: what cannot be drawn is not.
 pub fn render(scene: &Scene) -> Canvas {
-    let (width, height) = aspect::displayed(scene.width, scene.height, scene.pixel_aspect);
-    if (width, height) == (scene.width, scene.height) {
+    let size = aspect::displayed(scene.size, scene.pixel_aspect);
+    if size == scene.size {
         return render_square(scene);
     }
-    let [across, down] = [(width, scene.width), (height, scene.height)]
+    let stored = scene.size;
+    let [across, down] = [(size.width, stored.width), (size.height, stored.height)]
         .map(|(displayed, stored)| displayed as f32 / stored.max(1) as f32);
     let boxes: Vec<BoxMark> = (scene.boxes.iter())
         .map(|mark| BoxMark {
-            rect: std::array::from_fn(|edge| mark.rect[edge] * [across, down][edge % 2]),
+            rect: mark.rect.scaled(across, down),
             ..mark.clone()
         })
         .collect();
     let canvas = render_square(&Scene {
-        width,
-        height,
+        size,
         boxes: &boxes,
         ..*scene
     });
-    aspect::squeezed(&canvas, scene.width, scene.height)
+    aspect::squeezed(&canvas, stored)
 }
 
 /// Of square pixels.
 fn render_square(scene: &Scene) -> Canvas {
-    let mut canvas = Canvas::new(scene.width, scene.height);
-    let style = Style::for_frame(scene.width, scene.height);
+    let mut canvas = Canvas::new(scene.size.width, scene.size.height);
+    let style = Style::for_frame(scene.size.width, scene.size.height);
     if let Some(heatmap) = scene.heatmap {
         heat::draw(&mut canvas, heatmap, scene.colours, scene.opacity);
     }
@@ -105,7 +104,7 @@ fn render_square(scene: &Scene) -> Canvas {
     let mut boxes: Vec<(Area, &BoxMark)> = scene
         .boxes
         .iter()
-        .filter_map(|mark| Some((whole_pixels(mark.rect)?, mark)))
+        .filter_map(|mark| Some((whole_pixels(&mark.rect)?, mark)))
         .collect();
     boxes.sort_by_key(|(_, mark)| !mark.explained);
     if scene.draw_boxes {
@@ -129,7 +128,7 @@ fn render_square(scene: &Scene) -> Canvas {
         (Some(Area { x1: x0, .. }), Side::Left) => Area { x0, ..frame },
         (Some(Area { x0: x1, .. }), Side::Right) => Area { x1, ..frame },
     };
-    let legible = scene.width >= LEGIBLE.0 && scene.height >= LEGIBLE.1;
+    let legible = scene.size.width >= LEGIBLE.width && scene.size.height >= LEGIBLE.height;
     if let Some(caption) = scene.caption.filter(|_| legible) {
         let heat = scene.heatmap.is_some() || !scene.tiles.is_empty();
         taken.extend(caption::draw(
@@ -156,9 +155,9 @@ fn render_square(scene: &Scene) -> Canvas {
 }
 
 /// The pixels of a box, edges rounded to nearest; None where there is nothing to draw.
-fn whole_pixels(rect: [f32; 4]) -> Option<Area> {
-    let [x0, y0, x1, y1] = rect;
-    if !rect.iter().all(|edge| edge.is_finite()) || x1 <= x0 || y1 <= y0 {
+fn whole_pixels(rect: &Rect<Pixel>) -> Option<Area> {
+    let [x0, y0, x1, y1] = rect.edges();
+    if !rect.is_finite() || x1 <= x0 || y1 <= y0 {
         return None;
     }
     // Far outside of every frame, and safe to calculate with.
@@ -180,7 +179,7 @@ mod tests {
 
     fn mark(rect: [f32; 4], label: &str, explained: bool) -> BoxMark {
         BoxMark {
-            rect,
+            rect: rect.into(),
             label: label.to_owned(),
             colour: class_colour(label.len()),
             explained,
@@ -189,8 +188,7 @@ mod tests {
 
     fn scene<'a>(width: u32, height: u32, boxes: &'a [BoxMark]) -> Scene<'a> {
         Scene {
-            width,
-            height,
+            size: Size::new(width, height),
             pixel_aspect: 1.0,
             heatmap: None,
             tiles: &[],
@@ -283,7 +281,7 @@ mod tests {
         // The same frame, stored at half its width.
         let boxes = [mark([50.0, 60.0, 150.0, 180.0], "person 0.98", true)];
         let stored = render(&Scene {
-            width: 320,
+            size: Size::new(320, 240),
             pixel_aspect: 2.0,
             boxes: &boxes,
             ..shown
@@ -330,7 +328,7 @@ mod tests {
         let tile = Tile {
             picture: &picture,
             heatmap: &heatmap,
-            rect: [0.2, 0.2, 0.4, 0.4],
+            rect: Rect::new(0.2, 0.2, 0.4, 0.4),
             label: "",
             colour: [90; 3],
         };
@@ -476,7 +474,7 @@ mod tests {
     #[test]
     fn a_sliver_of_a_box_is_a_pixel_wide() {
         assert_eq!(
-            whole_pixels([4.1, 7.0, 4.2, 9.0]),
+            whole_pixels(&Rect::new(4.1, 7.0, 4.2, 9.0)),
             Some(Area {
                 x0: 4,
                 y0: 7,

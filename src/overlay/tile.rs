@@ -10,6 +10,7 @@ use super::heat::Table;
 use super::style::{self, Style};
 use super::text;
 use super::{BoxMark, whole_pixels};
+use crate::geometry::{Rect, Size};
 use crate::heatmap::{ColourMap, Heatmap};
 
 /// An edge of the frame along which tiles are laid out.
@@ -23,14 +24,14 @@ pub enum Side {
 }
 
 impl Side {
-    /// The side on which `count` tiles hide less of `boxes` (x0, y0, x1, y1 in pixels) in a frame of this size. So that they
+    /// The side on which `count` tiles hide less of `boxes` in a frame of this size. So that they
     /// do not jump to and fro it is `self` unless they would hide less than half as much on the other one.
     #[must_use]
-    pub fn clearer(self, count: usize, boxes: &[BoxMark], width: u32, height: u32) -> Self {
-        let margin = Style::for_frame(width, height).margin;
-        let frame = Canvas::new(width, height).area();
+    pub fn clearer(self, count: usize, boxes: &[BoxMark], size: Size) -> Self {
+        let margin = Style::for_frame(size.width, size.height).margin;
+        let frame = Area::of(size);
         let boxes: Vec<Area> = (boxes.iter())
-            .filter_map(|mark| whole_pixels(mark.rect))
+            .filter_map(|mark| whole_pixels(&mark.rect))
             .collect();
         let hidden = |side: Self| -> i64 {
             let places = places(count, margin, frame, side);
@@ -59,8 +60,8 @@ pub struct Tile<'a> {
     pub picture: &'a RgbImage,
     /// Of the whole picture.
     pub heatmap: &'a Heatmap,
-    /// The box that is explained: x0, y0, x1, y1 in shares of the picture.
-    pub rect: [f32; 4],
+    /// The box that is explained.
+    pub rect: Rect,
     /// At the tile's foot: "1 dog 0.89".
     pub label: &'a str,
     /// The box's, red, green and blue.
@@ -133,19 +134,19 @@ fn places(count: usize, margin: i64, frame: Area, side: Side) -> Vec<Area> {
 
 /// The part of the picture that a tile shows, x0, y0 and side in shares of it: the box and what lies around it, all of it
 /// inside of the picture; and so in the picture's shape, which the tile has too.
-fn part(rect: [f32; 4]) -> [f32; 3] {
-    if !rect.iter().all(|edge| edge.is_finite()) {
+fn part(rect: &Rect) -> [f32; 3] {
+    if !rect.is_finite() {
         return [0.0, 0.0, 1.0];
     }
-    let [x0, y0, x1, y1] = rect;
-    let side = ((x1 - x0).max(y1 - y0) / BOX).clamp(0.05, 1.0);
+    let [x0, y0, x1, y1] = rect.edges();
+    let side = (rect.width().max(rect.height()) / BOX).clamp(0.05, 1.0);
     let start = |from: f32, to: f32| ((from + to - side) / 2.0).clamp(0.0, 1.0 - side);
     [start(x0, x1), start(y0, y1), side]
 }
 
 /// The part of the picture, with the heat over it.
 fn picture(canvas: &mut Canvas, tile: &Tile, place: Area, table: &Table) {
-    let [left, top, side] = part(tile.rect);
+    let [left, top, side] = part(&tile.rect);
     let seen = place.intersection(canvas.area());
     // The places in the picture and in the map of a row or column of the tile.
     let taps = |at: i64, from: i64, to: i64, start: f32, lengths: [usize; 2]| {
@@ -298,13 +299,13 @@ mod tests {
     #[test]
     fn the_clearer_side_is_taken_where_it_is_much_clearer() {
         let at = |x: f32, width: f32| BoxMark {
-            rect: [x, 40.0, x + width, 140.0],
+            rect: [x, 40.0, x + width, 140.0].into(),
             label: String::new(),
             colour: [0; 3],
             explained: false,
         };
         let (left, right) = (at(20.0, 80.0), at(540.0, 80.0));
-        let clearer = |side: Side, boxes: &[BoxMark]| side.clearer(2, boxes, 640, 480);
+        let clearer = |side: Side, boxes: &[BoxMark]| side.clearer(2, boxes, Size::new(640, 480));
         for side in [Side::Left, Side::Right] {
             assert_eq!(clearer(side, &[]), side);
             assert_eq!(clearer(side, &[left.clone(), right.clone()]), side);
@@ -324,7 +325,7 @@ mod tests {
             let tile = Tile {
                 picture: &picture,
                 heatmap: &heatmap,
-                rect: [0.2, 0.2, 0.4, 0.4],
+                rect: Rect::new(0.2, 0.2, 0.4, 0.4),
                 label,
                 colour: [255, 200, 0],
             };
@@ -353,12 +354,12 @@ mod tests {
             [0.9, 0.7, 1.0, 1.0],
             [0.0, 0.1, 1.0, 0.9],
         ] {
-            let [x, y, side] = part(rect);
+            let [x, y, side] = part(&rect.into());
             let [x0, y0, x1, y1] = rect;
             assert!(x >= 0.0 && y >= 0.0 && x + side < 1.000_01 && y + side < 1.000_01);
             assert!(x <= x0 && y <= y0 && x + side > x1 - 1e-5 && y + side > y1 - 1e-5);
         }
-        assert_eq!(part([f32::NAN; 4]), [0.0, 0.0, 1.0]);
+        assert_eq!(part(&[f32::NAN; 4].into()), [0.0, 0.0, 1.0]);
     }
 
     #[test]
@@ -378,7 +379,7 @@ mod tests {
         let tile = Tile {
             picture: &picture,
             heatmap: &heatmap,
-            rect: [0.05, 0.05, 0.4, 0.4],
+            rect: Rect::new(0.05, 0.05, 0.4, 0.4),
             label: "1 dog 0.89",
             colour: [255, 200, 0],
         };
@@ -413,7 +414,7 @@ mod tests {
             let tile = Tile {
                 picture: &picture,
                 heatmap: &heatmap,
-                rect,
+                rect: rect.into(),
                 label: "label",
                 colour: [1, 2, 3],
             };
@@ -423,7 +424,7 @@ mod tests {
                 for side in [Side::Left, Side::Right] {
                     let tiles = (&[tile; 9][..], side);
                     draw(&mut canvas, &style, tiles, ColourMap::default(), 1.0);
-                    assert_eq!(side.clearer(9, &[], width, height), side);
+                    assert_eq!(side.clearer(9, &[], Size::new(width, height)), side);
                 }
             }
         }

@@ -156,7 +156,7 @@ impl Moves {
             };
             format!(
                 "by {:+.1} % of the picture's {side}",
-                100.0 * (end[index] - start[index])
+                100.0 * (end.edges()[index] - start.edges()[index])
             )
         };
         Self {

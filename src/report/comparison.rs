@@ -9,6 +9,7 @@ use super::confused::{AROUND, Pairs};
 use super::page::Frame;
 use super::picture::{heat_layer, jpeg};
 use crate::detect::labels::Labels;
+use crate::geometry::Rect;
 use crate::truth::{Truth, Verdict};
 
 /// The page's part about ground truth.
@@ -101,7 +102,7 @@ impl Comparison {
                     photo: index,
                     photo_name: sight.photo.name.clone(),
                     aspect: sight.photo.aspect(),
-                    frame: Frame::of(object.rect),
+                    frame: Frame::of(&object.rect),
                 });
             }
         }
@@ -154,7 +155,7 @@ impl Comparison {
                     count: mean.count,
                     heat: heat_layer(&mean.relevance())?,
                     photo: jpeg(&mean.photo())?,
-                    frame: Frame::of([margin, margin, 1.0 - margin, 1.0 - margin]),
+                    frame: Frame::of(&Rect::new(margin, margin, 1.0 - margin, 1.0 - margin)),
                 })
             })
             .collect::<Result<Vec<_>>>()?;

@@ -8,6 +8,7 @@ use ndarray::Array2;
 
 use crate::crp::{Contrast, Explainer, Target};
 use crate::detect::{Detection, Forward};
+use crate::geometry::Rect;
 use crate::heatmap::{Heatmap, Scale};
 
 /// Cells of a mean map along each side.
@@ -42,7 +43,7 @@ impl Confused {
     pub fn new(detection: &Detection, truth: usize, photo: &RgbImage) -> Self {
         let (width, height) = photo.dimensions();
         let crop = RgbImage::from_fn(CELLS as u32, CELLS as u32, |column, row| {
-            let [x, y] = place(detection.rect, [column as usize, row as usize]);
+            let [x, y] = place(&detection.rect, [column as usize, row as usize]);
             pixel(x, width as usize)
                 .zip(pixel(y, height as usize))
                 .map_or(NOTHING, |(x, y)| *photo.get_pixel(x as u32, y as u32))
@@ -90,7 +91,7 @@ impl Mean {
     fn add(&mut self, heatmap: &Heatmap, confused: &Confused) {
         self.count += 1;
         for ((row, column), sum) in self.relevance.indexed_iter_mut() {
-            let [x, y] = place(confused.detection.rect, [column, row]);
+            let [x, y] = place(&confused.detection.rect, [column, row]);
             if let (Some(x), Some(y)) = (pixel(x, heatmap.width()), pixel(y, heatmap.height())) {
                 *sum += heatmap.values()[y * heatmap.width() + x];
             }
@@ -118,11 +119,12 @@ impl Mean {
 }
 
 /// The middle of a cell, column and row, in shares of the photo.
-fn place([x0, y0, x1, y1]: [f32; 4], cell: [usize; 2]) -> [f32; 2] {
+fn place(rect: &Rect, cell: [usize; 2]) -> [f32; 2] {
     let [column, row] = cell.map(|index| (index as f32 + 0.5) / CELLS as f32 - 0.5);
+    let [x, y] = rect.centre();
     [
-        0.5 * (x0 + x1) + AROUND * column * (x1 - x0),
-        0.5 * (y0 + y1) + AROUND * row * (y1 - y0),
+        x + AROUND * column * rect.width(),
+        y + AROUND * row * rect.height(),
     ]
 }
 
@@ -138,7 +140,7 @@ mod tests {
 
     use super::*;
 
-    fn detection(rect: [f32; 4]) -> Detection {
+    fn detection(rect: Rect) -> Detection {
         Detection {
             class: 1,
             score: 0.9,
@@ -155,11 +157,14 @@ mod tests {
     fn maps_are_laid_over_each_other_box_on_box() {
         // Two photos whose box has relevance in its left half, one of them twice as large and at the edge.
         let mut mean = Mean::new();
-        for (rect, scale) in [([0.2, 0.2, 0.4, 0.4], 1.0), ([0.0, 0.4, 0.4, 1.0], 700.0)] {
+        for (rect, scale) in [
+            (Rect::new(0.2, 0.2, 0.4, 0.4), 1.0),
+            (Rect::new(0.0, 0.4, 0.4, 1.0), 700.0),
+        ] {
             let map = Array2::from_shape_fn((200, 200), |(y, x)| {
                 let (x, y) = (x as f32 / 200.0, y as f32 / 200.0);
-                let inside = (rect[0]..0.5 * (rect[0] + rect[2])).contains(&x)
-                    && (rect[1]..rect[3]).contains(&y);
+                let inside =
+                    (rect.x0..rect.centre()[0]).contains(&x) && (rect.y0..rect.y1).contains(&y);
                 if inside { scale } else { 0.0 }
             });
             let photo = RgbImage::from_pixel(20, 10, Rgb([200, 100, 0]));

@@ -24,6 +24,7 @@ use image::RgbImage;
 
 use crate::crp::{Composite, Explainer};
 use crate::detect::{Detection, Detector, Forward, Model, Thresholds, preprocess};
+use crate::geometry::Rect;
 use crate::stream::evidence::Told;
 use crate::stream::monitor::{EventThresholds, Monitor};
 use crate::stream::tracking::Tracked;
@@ -63,7 +64,7 @@ struct Sight {
     forward: Forward,
     objects: Vec<Object>,
     /// Boxes that are seen there, and have no card.
-    beside: Vec<[f32; 4]>,
+    beside: Vec<Rect>,
     /// Where somebody has annotated the photo.
     judged: Option<Judged>,
 }

@@ -11,6 +11,7 @@ use super::picture::Photo;
 use super::{Object, Sight, chart};
 use crate::crp::Composite;
 use crate::detect::{Detection, Model};
+use crate::geometry::Rect;
 use crate::stream::monitor::EventKind;
 use crate::truth::Verdict;
 
@@ -107,14 +108,13 @@ pub(super) fn card(
         .collect();
     let severity: f32 = object.events.iter().map(|doubt| doubt.severity).sum();
     let kinds: Vec<&str> = doubts.iter().map(|(kind, _)| kind.as_str()).collect();
-    let (width, height) = sight.photo.size;
-    let [x0, y0, x1, y1] = detection.rect;
+    let [x0, y0, x1, y1] = detection.rect.in_pixels(sight.photo.size).edges();
     let others = sight
         .objects
         .iter()
         .filter(|other| other.detection.default_box != detection.default_box)
-        .map(|other| other.detection.rect)
-        .chain(sight.beside.iter().copied());
+        .map(|other| &other.detection.rect)
+        .chain(&sight.beside);
     let location = model
         .layout
         .locate(detection.default_box)
@@ -140,18 +140,18 @@ pub(super) fn card(
         truth: sight
             .judged
             .iter()
-            .flat_map(|judged| judged.truth.iter().map(|object| Frame::of(object.rect)))
+            .flat_map(|judged| judged.truth.iter().map(|object| Frame::of(&object.rect)))
             .collect(),
         doubts,
-        frame: Frame::of(detection.rect),
-        stage: Frame::stage(detection.rect),
+        frame: Frame::of(&detection.rect),
+        stage: Frame::stage(&detection.rect),
         others: others.map(Frame::of).collect(),
         place: format!(
             "box {:.0},{:.0} – {:.0},{:.0}; default box {}: head {}, row {}, column {}, shape {}",
-            x0 * width as f32,
-            y0 * height as f32,
-            x1 * width as f32,
-            y1 * height as f32,
+            x0,
+            y0,
+            x1,
+            y1,
             detection.default_box,
             location.head,
             location.row,
@@ -204,22 +204,22 @@ fn top(detection: &Detection, model: &Model) -> Vec<TopClass> {
 }
 
 impl Frame {
-    pub(super) fn of([x0, y0, x1, y1]: [f32; 4]) -> Self {
+    pub(super) fn of(rect: &Rect) -> Self {
         Self {
-            left: 100.0 * x0,
-            top: 100.0 * y0,
-            width: 100.0 * (x1 - x0),
-            height: 100.0 * (y1 - y0),
+            left: 100.0 * rect.x0,
+            top: 100.0 * rect.y0,
+            width: 100.0 * rect.width(),
+            height: 100.0 * rect.height(),
         }
     }
 
     /// The photo, enlarged so that a window around the box fills the tile.
-    fn stage([x0, y0, x1, y1]: [f32; 4]) -> Self {
-        let side = (AROUND * (x1 - x0).max(y1 - y0)).clamp(SMALLEST_WINDOW, 1.0);
+    fn stage(rect: &Rect) -> Self {
+        let side = (AROUND * rect.width().max(rect.height())).clamp(SMALLEST_WINDOW, 1.0);
         let start = |from: f32, to: f32| (0.5 * (from + to - side)).clamp(0.0, 1.0 - side);
         Self {
-            left: -100.0 * start(x0, x1) / side,
-            top: -100.0 * start(y0, y1) / side,
+            left: -100.0 * start(rect.x0, rect.x1) / side,
+            top: -100.0 * start(rect.y0, rect.y1) / side,
             width: 100.0 / side,
             height: 100.0 / side,
         }
@@ -306,7 +306,7 @@ mod tests {
             ([0.45, 0.4, 0.55, 0.6], -50.0, -50.0, 200.0),
             ([0.0, 0.9, 0.01, 1.0], 0.0, -300.0, 400.0),
         ] {
-            let stage = Frame::stage(rect);
+            let stage = Frame::stage(&rect.into());
             let found = [stage.left, stage.top, stage.width, stage.height];
             let near = found
                 .iter()

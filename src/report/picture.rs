@@ -8,6 +8,7 @@ use image::imageops::FilterType;
 use image::{ImageEncoder, RgbImage};
 use ndarray::{Array2, ArrayView2};
 
+use crate::geometry::Size;
 use crate::heatmap::{ColourMap, Heatmap, Scale};
 
 /// The longer side of a photo on the page, pixels.
@@ -22,8 +23,8 @@ const SHADES: u8 = 63;
 pub struct Photo {
     /// What it is called.
     pub name: String,
-    /// Width and height of the original.
-    pub size: (u32, u32),
+    /// Of the original.
+    pub size: Size,
     /// JPEG as a data URI.
     pub uri: String,
 }
@@ -34,8 +35,9 @@ impl Photo {
     /// # Errors
     /// A photo without pixels.
     pub fn new(name: String, photo: &RgbImage) -> Result<Self> {
-        let (width, height) = photo.dimensions();
-        ensure!(width > 0 && height > 0, "{name} has no pixels");
+        let size = Size::from(photo.dimensions());
+        let Size { width, height } = size;
+        ensure!(!size.is_empty(), "{name} has no pixels");
         let factor = f64::from(PHOTO_SIDE) / f64::from(width.max(height));
         let scaled = |side: u32| ((f64::from(side) * factor).round() as u32).max(1);
         let small = if factor < 1.0 {
@@ -45,14 +47,14 @@ impl Photo {
         };
         Ok(Self {
             name,
-            size: (width, height),
+            size,
             uri: jpeg(&small)?,
         })
     }
 
     /// Width / height, as CSS takes it.
     pub fn aspect(&self) -> String {
-        format!("{} / {}", self.size.0, self.size.1)
+        format!("{} / {}", self.size.width, self.size.height)
     }
 }
 
@@ -135,7 +137,10 @@ mod tests {
         ] {
             let photo = Photo::new("a".to_owned(), &RgbImage::new(from.0, from.1)).unwrap();
             let small = decoded(&photo.uri);
-            assert_eq!((photo.size, (small.width(), small.height())), (from, to));
+            assert_eq!(
+                (photo.size, (small.width(), small.height())),
+                (from.into(), to)
+            );
         }
         assert!(Photo::new("a".to_owned(), &RgbImage::new(0, 7)).is_err());
     }

@@ -5,15 +5,17 @@
 
 use ndarray::{Array2, ArrayView2};
 
+use crate::geometry::Rect;
+
 /// A relevance map and the box that it explains.
 #[derive(Clone, Debug)]
 pub struct Anchored<'a> {
     /// Relevance over the whole picture, `[H, W]`, on a scale that all maps which are shown together share.
     pub map: ArrayView2<'a, f32>,
-    /// The box when it was explained: x0, y0, x1, y1 in shares of the picture.
-    pub then: [f32; 4],
+    /// The box when it was explained.
+    pub then: Rect,
     /// The same box where the map is to be shown.
-    pub now: [f32; 4],
+    pub now: Rect,
 }
 
 /// Of several maps, each is shown so far beyond its box, in sides of the box, before it has faded.
@@ -61,8 +63,10 @@ struct Tap {
 
 /// The taps of all columns (axis 0) or rows (axis 1) of the result; `None` where the map does not reach.
 fn along(one: &Anchored, axis: usize, to: usize, from: usize) -> Vec<Option<Tap>> {
-    let then = [one.then[axis], one.then[axis + 2]];
-    let now = [one.now[axis], one.now[axis + 2]];
+    let [then, now] = [one.then, one.now].map(|rect| {
+        let edges = rect.edges();
+        [edges[axis], edges[axis + 2]]
+    });
     let course = course(then, now);
     let rim = REACH * (now[1] - now[0]);
     (0..to)
@@ -156,7 +160,7 @@ mod tests {
         place
     }
 
-    fn unmoved(map: &Array2<f32>, place: [f32; 4]) -> Anchored<'_> {
+    fn unmoved(map: &Array2<f32>, place: Rect) -> Anchored<'_> {
         Anchored {
             map: map.view(),
             then: place,
@@ -164,7 +168,7 @@ mod tests {
         }
     }
 
-    const BOX: [f32; 4] = [0.2, 0.3, 0.4, 0.6];
+    const BOX: Rect = Rect::new(0.2, 0.3, 0.4, 0.6);
 
     #[test]
     fn a_box_that_stays_keeps_its_map_to_the_bit() {
@@ -178,7 +182,7 @@ mod tests {
         let anchored = Anchored {
             map: map.view(),
             then: BOX,
-            now: BOX.map(|edge| edge + 0.25),
+            now: BOX.moved(0.25, 0.25),
         };
         let moved = gathered(&[anchored], (100, 100));
         assert_eq!(hottest(&moved), (70, 55));
@@ -191,8 +195,8 @@ mod tests {
         let map = spot((200, 200), (105, 60), -1.0);
         let anchored = Anchored {
             map: map.view(),
-            then: [0.2, 0.3, 0.4, 0.6],
-            now: [0.1, 0.2, 0.5, 0.8],
+            then: BOX,
+            now: Rect::new(0.1, 0.2, 0.5, 0.8),
         };
         let grown = gathered(&[anchored], (200, 200));
         let (y, x) = hottest(&grown);
@@ -206,8 +210,8 @@ mod tests {
         let map = spot((100, 100), (45, 75), 1.0);
         let anchored = Anchored {
             map: map.view(),
-            then: [0.6, 0.3, 0.9, 0.6],
-            now: [0.8, 0.3, 1.0, 0.6],
+            then: Rect::new(0.6, 0.3, 0.9, 0.6),
+            now: Rect::new(0.8, 0.3, 1.0, 0.6),
         };
         assert_eq!(hottest(&gathered(&[anchored], (100, 100))), (45, 95));
         assert_eq!(course([0.0, 0.2], [0.0, 0.1]), Some((1.0, 0.1)));
@@ -218,7 +222,7 @@ mod tests {
     fn of_several_each_keeps_to_its_box_and_the_stronger_value_stands() {
         let one = Array2::from_elem((50, 50), 0.5);
         let other = Array2::from_elem((50, 50), -1.0);
-        let (left, right) = ([0.0, 0.0, 0.5, 1.0], [0.4, 0.2, 0.8, 0.8]);
+        let (left, right) = (Rect::new(0.0, 0.0, 0.5, 1.0), Rect::new(0.4, 0.2, 0.8, 0.8));
         let both = gathered(&[unmoved(&one, left), unmoved(&other, right)], (50, 50));
         assert_eq!(both[[25, 5]], 0.5);
         assert_eq!(both[[25, 22]], -1.0, "where both are");
@@ -240,7 +244,7 @@ mod tests {
         ] {
             let anchored = Anchored {
                 map: map.view(),
-                then: place,
+                then: place.into(),
                 now: BOX,
             };
             let shown = gathered(&[anchored.clone(), anchored], (5, 3));

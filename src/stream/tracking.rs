@@ -5,7 +5,7 @@
 //! did, so pictures must follow each other closely enough for that.
 
 use crate::detect::Detection;
-use crate::detect::nms::intersection_over_union;
+use crate::geometry::Rect;
 
 /// Two boxes of one object overlap by at least so much (intersection over union).
 const LEAST_OVERLAP: f32 = 0.3;
@@ -34,7 +34,7 @@ struct Track {
     object: u64,
     class: usize,
     /// Where it was seen last.
-    rect: [f32; 4],
+    rect: Rect,
     /// How far its centre moves from picture to picture.
     step: [f32; 2],
     /// Pictures since then.
@@ -42,18 +42,16 @@ struct Track {
 }
 
 impl Track {
-    fn overlap(&self, rect: [f32; 4]) -> f32 {
+    fn overlap(&self, rect: &Rect) -> f32 {
         let steps = (self.missed + 1) as f32;
         let [dx, dy] = self.step.map(|step| steps * step);
-        let [x0, y0, x1, y1] = self.rect;
-        let expected = [x0 + dx, y0 + dy, x1 + dx, y1 + dy];
-        intersection_over_union(self.rect, rect).max(intersection_over_union(expected, rect))
+        let expected = self.rect.moved(dx, dy);
+        self.rect.iou(rect).max(expected.iou(rect))
     }
 
     /// It is seen again, `self.missed` pictures after the last time.
     fn see(&mut self, detection: &Detection) {
-        let centre = |[x0, y0, x1, y1]: [f32; 4]| [(x0 + x1) / 2.0, (y0 + y1) / 2.0];
-        let (now, before) = (centre(detection.rect), centre(self.rect));
+        let (now, before) = (detection.rect.centre(), self.rect.centre());
         for axis in 0..2 {
             let step = (now[axis] - before[axis]) / self.missed.max(1) as f32;
             // Half of what it was, because boxes jitter.
@@ -73,7 +71,7 @@ impl Tracker {
         let mut pairs: Vec<(bool, f32, usize, usize)> = Vec::new();
         for (index, detection) in detections.iter().enumerate() {
             for (known, track) in self.tracks.iter().enumerate() {
-                let overlap = track.overlap(detection.rect);
+                let overlap = track.overlap(&detection.rect);
                 if overlap >= LEAST_OVERLAP {
                     pairs.push((track.class == detection.class, overlap, index, known));
                 }
@@ -134,7 +132,7 @@ mod tests {
         Detection {
             class,
             score: 0.9,
-            rect: [x, y, x + 0.1, y + 0.2],
+            rect: Rect::new(x, y, x + 0.1, y + 0.2),
             default_box: 0,
             logits: vec![],
             objectness: None,

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::{coco, voc};
 use crate::detect::labels::Labels;
+use crate::geometry::Rect;
 
 /// What is really on pictures.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,8 +24,8 @@ pub struct Truth {
 pub struct Annotated {
     /// The model's class id.
     pub class: usize,
-    /// x0, y0, x1, y1 in shares of the picture.
-    pub rect: [f32; 4],
+    /// Clipped to the picture.
+    pub rect: Rect,
     /// Whether it is neither to be found nor an error to find: a crowd, or an object marked as difficult.
     pub ignored: bool,
 }
@@ -34,7 +35,7 @@ pub struct Annotated {
 pub(super) struct Entry {
     pub picture: String,
     pub label: String,
-    pub rect: [f32; 4],
+    pub rect: Rect,
     pub ignored: bool,
 }
 
@@ -110,7 +111,7 @@ impl Truth {
             let of_picture = self.pictures.entry(file_name(&entry.picture)).or_default();
             of_picture.push(Annotated {
                 class,
-                rect: entry.rect.map(|edge| edge.clamp(0.0, 1.0)),
+                rect: entry.rect.clipped(),
                 ignored: entry.ignored,
             });
         }
@@ -169,7 +170,7 @@ mod tests {
         Entry {
             picture: picture.to_owned(),
             label: label.to_owned(),
-            rect,
+            rect: rect.into(),
             ignored: false,
         }
     }
@@ -191,7 +192,7 @@ mod tests {
         );
         let dog = Annotated {
             class: 1,
-            rect: [0.0, 0.2, 0.5, 1.0],
+            rect: Rect::new(0.0, 0.2, 0.5, 1.0),
             ignored: false,
         };
         for name in ["a.jpg", "photos/a.jpg", "a.png"] {

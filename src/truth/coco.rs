@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use super::annotation::{Entries, Entry};
+use crate::geometry::Rect;
 
 #[derive(Deserialize)]
 struct File {
@@ -71,12 +72,12 @@ pub(super) fn parse(text: &str) -> Result<Entries> {
         boxes.push(Entry {
             picture: image.file_name.clone(),
             label: (*label).to_owned(),
-            rect: [
+            rect: Rect::new(
                 x / image.width,
                 y / image.height,
                 (x + width) / image.width,
                 (y + height) / image.height,
-            ],
+            ),
             ignored: annotation.iscrowd != 0,
         });
     }
@@ -110,7 +111,7 @@ mod tests {
             [Entry {
                 picture: "a.jpg".to_owned(),
                 label: "dog".to_owned(),
-                rect: [0.1, 0.1, 0.6, 0.6],
+                rect: Rect::new(0.1, 0.1, 0.6, 0.6),
                 ignored: true
             }]
         );

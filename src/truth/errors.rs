@@ -4,7 +4,6 @@
 
 use super::annotation::Annotated;
 use crate::detect::Detection;
-use crate::detect::nms::intersection_over_union;
 
 /// A detection is on an object from this intersection over union on (t_f).
 const FOREGROUND: f32 = 0.5;
@@ -84,7 +83,8 @@ fn error(detection: &Detection, truth: &[Annotated], found: &[bool]) -> (Verdict
     let is_on_ignored = truth.iter().any(|object| {
         object.ignored
             && object.class == detection.class
-            && share_inside(detection.rect, object.rect) > FOREGROUND
+            // Crowds are larger than what is found in them.
+            && detection.rect.share_inside(&object.rect) > FOREGROUND
     });
     if is_on_ignored {
         return (Verdict::Ignored, None);
@@ -128,24 +128,8 @@ fn best(
         .iter()
         .enumerate()
         .filter(|(index, object)| counts(*index, object))
-        .map(|(index, object)| (index, intersection_over_union(detection.rect, object.rect)))
+        .map(|(index, object)| (index, detection.rect.iou(&object.rect)))
         .reduce(|best, other| if other.1 > best.1 { other } else { best })
-}
-
-/// The part of a detection's box that lies in a region: crowds are larger than what is found in them.
-fn share_inside(part: [f32; 4], region: [f32; 4]) -> f32 {
-    let common = [
-        part[0].max(region[0]),
-        part[1].max(region[1]),
-        part[2].min(region[2]),
-        part[3].min(region[3]),
-    ];
-    let area = |[x0, y0, x1, y1]: [f32; 4]| (x1 - x0).max(0.0) * (y1 - y0).max(0.0);
-    if area(part) > 0.0 {
-        area(common) / area(part)
-    } else {
-        0.0
-    }
 }
 
 #[cfg(test)]
@@ -153,11 +137,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::geometry::Rect;
 
     const DOG: usize = 1;
     const CAT: usize = 2;
 
-    fn detection(class: usize, rect: [f32; 4]) -> Detection {
+    fn detection(class: usize, rect: Rect) -> Detection {
         Detection {
             class,
             score: 0.9,
@@ -170,7 +155,7 @@ mod tests {
         }
     }
 
-    fn object(class: usize, rect: [f32; 4]) -> Annotated {
+    fn object(class: usize, rect: Rect) -> Annotated {
         Annotated {
             class,
             rect,
@@ -178,11 +163,11 @@ mod tests {
         }
     }
 
-    const HERE: [f32; 4] = [0.0, 0.0, 0.4, 0.4];
+    const HERE: Rect = Rect::new(0.0, 0.0, 0.4, 0.4);
     /// IoU with HERE: ⅓ and 1/7.
-    const NEAR: [f32; 4] = [0.2, 0.0, 0.6, 0.4];
-    const CORNER: [f32; 4] = [0.2, 0.2, 0.6, 0.6];
-    const THERE: [f32; 4] = [0.6, 0.6, 1.0, 1.0];
+    const NEAR: Rect = Rect::new(0.2, 0.0, 0.6, 0.4);
+    const CORNER: Rect = Rect::new(0.2, 0.2, 0.6, 0.6);
+    const THERE: Rect = Rect::new(0.6, 0.6, 1.0, 1.0);
 
     fn verdict(detections: &[Detection], truth: &[Annotated]) -> (Vec<Verdict>, usize) {
         let judgement = judge(detections, truth);
@@ -225,7 +210,7 @@ mod tests {
     fn crowds_are_neither_found_nor_missed() {
         let crowd = Annotated {
             ignored: true,
-            ..object(DOG, [0.0, 0.0, 1.0, 1.0])
+            ..object(DOG, Rect::new(0.0, 0.0, 1.0, 1.0))
         };
         let detections = [detection(DOG, HERE), detection(CAT, HERE)];
         let expected = vec![Verdict::Ignored, Verdict::Background];
@@ -238,8 +223,8 @@ mod tests {
             boxes in prop::collection::vec((1..4_usize, prop::array::uniform4(0.0..1.0_f32)), 0..20), split in 0..20_usize
         ) {
             let (found, there) = boxes.split_at(split.min(boxes.len()));
-            let detections: Vec<_> = found.iter().map(|&(class, rect)| detection(class, rect)).collect();
-            let truth: Vec<_> = there.iter().map(|&(class, rect)| object(class, rect)).collect();
+            let detections: Vec<_> = found.iter().map(|&(class, rect)| detection(class, rect.into())).collect();
+            let truth: Vec<_> = there.iter().map(|&(class, rect)| object(class, rect.into())).collect();
             let judgement = judge(&detections, &truth);
             prop_assert_eq!(judgement.verdicts.len(), detections.len());
             let count = |verdict: fn(&Verdict) -> bool| judgement.verdicts.iter().filter(|v| verdict(v)).count();

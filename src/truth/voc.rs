@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use roxmltree::{Document, Node};
 
 use super::annotation::{Entries, Entry};
+use crate::geometry::Rect;
 
 /// `stem` is the file's name without its ending: the picture's too, where the file does not say it.
 pub(super) fn parse(text: &str, stem: &str) -> Result<Entries> {
@@ -36,12 +37,12 @@ pub(super) fn parse(text: &str, stem: &str) -> Result<Entries> {
             Ok(Entry {
                 picture: picture.clone(),
                 label: label.to_owned(),
-                rect: [
+                rect: Rect::new(
                     (number(rect, "xmin")? - 1.0) / width,
                     (number(rect, "ymin")? - 1.0) / height,
                     number(rect, "xmax")? / width,
                     number(rect, "ymax")? / height,
-                ],
+                ),
                 ignored: difficult.is_some_and(|text| text.trim() == "1"),
             })
         })
@@ -81,8 +82,11 @@ mod tests {
             panic!("{entries:?}")
         };
         assert_eq!((dog.label.as_str(), dog.ignored), ("dog", false));
-        assert_eq!(dog.rect, [0.1, 0.1, 0.6, 0.6]);
-        assert_eq!((cat.rect, cat.ignored), ([0.0, 0.0, 1.0, 1.0], true));
+        assert_eq!(dog.rect.edges(), [0.1, 0.1, 0.6, 0.6]);
+        assert_eq!(
+            (cat.rect.edges(), cat.ignored),
+            ([0.0, 0.0, 1.0, 1.0], true)
+        );
         let unnamed = FILE.replace("<filename>a.jpg</filename>", "");
         assert_eq!(parse(&unnamed, "b").unwrap().pictures, ["b"]);
     }

@@ -8,11 +8,11 @@ use ssdcrp::detect::{Detector, Forward, Model, NetworkInput};
 
 /// The pattern, of the network's size, and its forward pass.
 pub fn forward(model: &Arc<Model>) -> Result<Forward> {
-    let (width, height) = model.input_size;
+    let source_size = model.input_size;
+    let (width, height) = (source_size.width, source_size.height);
     let tensor = Array4::from_shape_fn((1, 3, height as usize, width as usize), |(_, c, y, x)| {
         ((c * 7 + y * 3 + x * 5) % 11) as f32 / 5.5 - 1.0
     });
-    let source_size = model.input_size;
     Detector::new(model.clone(), 1)?.forward(NetworkInput {
         tensor,
         source_size,

@@ -6,6 +6,7 @@
 use anyhow::Result;
 use gst::ClockTime;
 
+use ::ssdcrp::geometry::Size;
 use ::ssdcrp::heatmap::ColourMap;
 use ::ssdcrp::overlay::{Canvas, Scene, Side, render};
 
@@ -47,8 +48,7 @@ impl AgeNote {
 fn note(text: &str, surface: &Surface) -> Canvas {
     let info = &surface.info;
     let scene = Scene {
-        width: info.width(),
-        height: info.height(),
+        size: Size::new(info.width(), info.height()),
         pixel_aspect: f64::from(info.par().numer()) / f64::from(info.par().denom()),
         heatmap: None,
         tiles: &[],

@@ -86,8 +86,7 @@ impl Exhibit {
         let answer = self.answer.as_deref();
         let heatmap = answer.map(|answer| Heatmap::normalise(answer.map.view(), Scale::Fixed(1.0)));
         let scene = Scene {
-            width: info.width(),
-            height: info.height(),
+            size: sight.size(),
             pixel_aspect: f64::from(info.par().numer()) / f64::from(info.par().denom()),
             heatmap: heatmap.as_ref(),
             colours: match sight.settings.colour_map.on(info) {

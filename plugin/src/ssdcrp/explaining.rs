@@ -12,6 +12,7 @@ use ndarray::Array2;
 
 use ::ssdcrp::crp::{Composite, Contrast, Explainer, Explanation, Target, TargetOutput};
 use ::ssdcrp::detect::{Detection, Model};
+use ::ssdcrp::geometry::Rect;
 use ::ssdcrp::heatmap::Scale;
 
 use ::ssdcrp::runtime::{CancelToken, Cancelled};
@@ -29,7 +30,7 @@ pub struct Answer {
     pub object: u64,
     pub class: usize,
     /// The detection's box when it was explained, in shares of the picture.
-    pub rect: [f32; 4],
+    pub rect: Rect,
     /// Relevance in units of what is drawn in full colour, `[H, W]`.
     pub map: Array2<f32>,
     /// The picture that was explained, as the network saw it.
@@ -177,7 +178,7 @@ impl Explaining {
             explanation,
             &relevance,
             self.explainer.composite(),
-            (object, detection.rect),
+            (object, &detection.rect),
             sight,
         );
         let map = match Scale::default().magnitude(relevance.view()) {

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use gst_video::prelude::*;
 
 use ::ssdcrp::detect::{Pixels, Tap};
+use ::ssdcrp::geometry::Size;
 
 use super::colour::Decoder;
 use super::layout::{Component, Layout, strides};
@@ -24,7 +25,7 @@ mod tests;
 /// interlaced frame is one picture of all lines. A pixel outside of the frame is never an error: its samples are 0.
 #[derive(Debug)]
 pub struct FramePixels<'a> {
-    size: (u32, u32),
+    size: Size,
     planes: Vec<Plane<'a>>,
     /// R, G, B; Y, U, V; or grey alone.
     components: Vec<Component>,
@@ -78,7 +79,7 @@ impl<'a> FramePixels<'a> {
             .collect::<Result<_>>()?;
         let components: Vec<Component> = layout.components.into_iter().take(3).collect();
         Ok(Self {
-            size: (info.width(), info.height()),
+            size: Size::new(info.width(), info.height()),
             planes,
             kind: match components.len() {
                 3 if info.is_rgb() => Kind::Rgb,
@@ -93,13 +94,13 @@ impl<'a> FramePixels<'a> {
 
     /// The row of the component's plane that covers the row `y` of pixels.
     fn row_of(&self, component: &Component, y: u32) -> usize {
-        component.row_of(y as usize, self.size.1 as usize, self.interlaced)
+        component.row_of(y as usize, self.size.height as usize, self.interlaced)
     }
 
     /// The components' values, not yet decoded, where the taps meet.
     fn resample_components(&self, rows: &[Tap], columns: &[Tap], values: &mut [&mut [f32]]) {
         if let ([plane], [first, second, third]) = (&self.planes[..], &mut *values)
-            && self.size.0 as usize >= FEW * columns.len()
+            && self.size.width as usize >= FEW * columns.len()
             && let Some(places) = self.places_in_words()
         {
             return resample_words(plane, rows, columns, places, [first, second, third]);
@@ -189,7 +190,7 @@ fn between(a: [f32; 4], b: [f32; 4], weight: f32) -> [f32; 4] {
 }
 
 impl Pixels for FramePixels<'_> {
-    fn size(&self) -> (u32, u32) {
+    fn size(&self) -> Size {
         self.size
     }
 

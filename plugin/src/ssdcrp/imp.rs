@@ -501,10 +501,7 @@ impl SsdCrp {
                 || visible(outcome) == 0.0
         });
         let objects = state.shown.as_ref().map(|outcome| outcome.objects.clone());
-        lock(&self.picking).show(
-            objects.unwrap_or_default(),
-            (surface.info.width(), surface.info.height()),
-        );
+        lock(&self.picking).show(objects.unwrap_or_default(), surface.size());
         if alone {
             blank::clear(&mut writable(buffer, surface)?)?;
         }

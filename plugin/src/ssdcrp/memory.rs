@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use ::ssdcrp::detect::nms::intersection_over_union;
 use ::ssdcrp::detect::{Detection, Manifest};
+use ::ssdcrp::geometry::Size;
 use ::ssdcrp::heatmap::{Heatmap, Scale};
 use ::ssdcrp::overlay::{BoxMark, Scene, Side, Tile, class_colour, render};
 use ::ssdcrp::stream::anchoring::{Anchored, gathered};
@@ -36,7 +36,7 @@ pub struct Outcome {
     /// What can be picked.
     pub objects: Arc<[Placed]>,
     /// The size of the frame that it was found in.
-    size: (u32, u32),
+    size: Size,
     /// `None` where there is nothing to draw.
     overlay: Option<Overlay>,
 }
@@ -45,7 +45,7 @@ impl Outcome {
     /// Whether it can be shown on `surface`, as `output` says.
     pub fn fits(&self, surface: &Surface, output: Output) -> bool {
         self.output == output
-            && self.size == (surface.info.width(), surface.info.height())
+            && self.size == surface.size()
             && (self.overlay.as_ref()).is_none_or(|overlay| overlay.fits(surface))
     }
 
@@ -260,10 +260,10 @@ fn draw(
     };
     in_tiles.sort_by_key(|(_, answer)| answer.object);
     let info = &sight.surface.info;
-    let (width, height) = sight.size();
+    let size = sight.size();
     let is_explained = |index| explained.iter().any(|(explained, _)| *explained == index);
     let mut boxes = box_marks(sight, &is_explained, remarks, manifest);
-    *tiles_side = tiles_side.clearer(in_tiles.len(), &boxes, width, height);
+    *tiles_side = tiles_side.clearer(in_tiles.len(), &boxes, size);
     for (number, (index, _)) in (1..).zip(&in_tiles) {
         if let Some(mark) = boxes.get_mut(*index) {
             mark.label.insert_str(0, &format!("{number} "));
@@ -294,8 +294,7 @@ fn draw(
         })
         .collect();
     let scene = Scene {
-        width,
-        height,
+        size,
         pixel_aspect: f64::from(info.par().numer()) / f64::from(info.par().denom()),
         heatmap: heatmap.as_ref(),
         tiles: &tiles,
@@ -318,11 +317,10 @@ pub fn box_marks(
     remarks: &[(usize, &str)],
     manifest: &Manifest,
 ) -> Vec<BoxMark> {
-    let (width, height) = sight.size();
-    let scale = [width as f32, height as f32, width as f32, height as f32];
+    let size = sight.size();
     let marks = sight.detections.iter().enumerate();
     let marks = marks.map(|(index, detection)| BoxMark {
-        rect: std::array::from_fn(|edge| detection.rect[edge] * scale[edge]),
+        rect: detection.rect.in_pixels(size),
         label: label(detection, index, remarks, manifest),
         colour: class_colour(detection.class),
         explained: is_explained(index),
@@ -352,10 +350,10 @@ const SAME_BOX: f32 = 0.6;
 /// Of explanations of one box, which the detector calls by several names, only the most important is drawn: "sheep rather than
 /// horse" and "horse rather than sheep" in one place would say nothing.
 fn drawn<'a>(sight: &Sight, explained: &[Explained<'a>]) -> Vec<Explained<'a>> {
-    let rect = |index: usize| sight.detections.get(index).map(|detection| detection.rect);
+    let rect = |index: usize| Some(&sight.detections.get(index)?.rect);
     let same = |a: usize, b: usize| {
         let both = rect(a).zip(rect(b));
-        both.is_some_and(|(a, b)| intersection_over_union(a, b) > SAME_BOX)
+        both.is_some_and(|(a, b)| a.iou(b) > SAME_BOX)
     };
     let mut drawn: Vec<Explained> = Vec::new();
     for &(index, answer) in explained {

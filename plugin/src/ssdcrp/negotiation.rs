@@ -8,6 +8,8 @@
 use gst::prelude::*;
 use gst_video::VideoInfo;
 
+use ::ssdcrp::geometry::Size;
+
 use super::layout::FORMATS;
 
 /// What overlays are made for: the frames, and whether the overlay is attached to them as a meta or painted into them.
@@ -15,6 +17,13 @@ use super::layout::FORMATS;
 pub struct Surface {
     pub info: VideoInfo,
     pub attached: bool,
+}
+
+impl Surface {
+    /// The frames'.
+    pub fn size(&self) -> Size {
+        Size::new(self.info.width(), self.info.height())
+    }
 }
 
 /// Of buffers in system memory that may carry an overlay.

@@ -4,35 +4,36 @@
 
 use std::sync::Arc;
 
+use ::ssdcrp::geometry::{Rect, Size};
+
 use super::selection::under;
 
 /// An object in a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Placed {
     pub object: u64,
-    /// x0, y0, x1, y1 in shares of the picture.
-    pub rect: [f32; 4],
+    pub rect: Rect,
 }
 
 /// What can be picked and what is.
 #[derive(Debug, Default)]
 pub struct Picking {
     shown: Arc<[Placed]>,
-    /// Of the frame, in pixels.
-    size: (u32, u32),
+    /// The frame's.
+    size: Size,
     picked: Option<u64>,
 }
 
 impl Picking {
     /// The video, with frames of `size`, now shows these.
-    pub fn show(&mut self, objects: Arc<[Placed]>, size: (u32, u32)) {
+    pub fn show(&mut self, objects: Arc<[Placed]>, size: Size) {
         (self.shown, self.size) = (objects, size);
     }
 
     /// A press at a place in pixels of the frame: picks the smallest object there; if that is picked already, none is.
     /// Returns whether anything was there.
     pub fn press(&mut self, [x, y]: [f32; 2]) -> bool {
-        let place = [x / self.size.0 as f32, y / self.size.1 as f32];
+        let place = [x / self.size.width as f32, y / self.size.height as f32];
         let rects = self.shown.iter().map(|placed| placed.rect);
         let Some(pressed) = under(rects, place).and_then(|index| self.shown.get(index)) else {
             return false;
@@ -57,10 +58,10 @@ mod tests {
 
     #[test]
     fn a_press_picks_and_a_second_one_releases() {
-        let size = (200, 100);
+        let size = Size::new(200, 100);
         let mut picking = Picking::default();
         assert!(!picking.press([100.0, 50.0]), "nothing is shown yet");
-        let (large, small) = ([0.0, 0.0, 0.9, 0.9], [0.4, 0.4, 0.6, 0.6]);
+        let (large, small) = (Rect::new(0.0, 0.0, 0.9, 0.9), Rect::new(0.4, 0.4, 0.6, 0.6));
         let placed = |object, rect| Placed { object, rect };
         picking.show(Arc::new([placed(7, large), placed(9, small)]), size);
         assert!(picking.press([100.0, 50.0]));

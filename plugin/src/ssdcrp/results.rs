@@ -10,6 +10,7 @@ use ndarray::Array2;
 
 use ::ssdcrp::crp::{Composite, Explanation, Summary};
 use ::ssdcrp::detect::{Detection, Manifest};
+use ::ssdcrp::geometry::{Rect, Size};
 
 use super::sight::Sight;
 
@@ -30,9 +31,9 @@ impl Region {
         object: u64,
         unexpected: bool,
         manifest: &Manifest,
-        size: (u32, u32),
+        size: Size,
     ) -> Option<Self> {
-        let rect = whole_pixels(detection.rect, size)?;
+        let rect = whole_pixels(&detection.rect, size)?;
         let label = manifest.label(detection.class).into_owned();
         let mut params = gst::Structure::builder("detection")
             .field("label", &label)
@@ -85,9 +86,9 @@ impl Region {
     }
 }
 
-/// x, y, width, height of a box in shares of the frame, edges rounded to nearest; at least a pixel inside of the frame.
-fn whole_pixels(rect: [f32; 4], (width, height): (u32, u32)) -> Option<[u32; 4]> {
-    if !rect.iter().all(|edge| edge.is_finite()) || width == 0 || height == 0 {
+/// x, y, width, height of a box in the frame, edges rounded to nearest; at least a pixel inside of the frame.
+fn whole_pixels(rect: &Rect, size: Size) -> Option<[u32; 4]> {
+    if !rect.is_finite() || size.is_empty() {
         return None;
     }
     let along = |from: f32, to: f32, length: u32| {
@@ -95,8 +96,8 @@ fn whole_pixels(rect: [f32; 4], (width, height): (u32, u32)) -> Option<[u32; 4]>
         let from = pixel(from).min(length - 1);
         (from, pixel(to).clamp(from + 1, length) - from)
     };
-    let [x0, y0, x1, y1] = rect;
-    let ((x, width), (y, height)) = (along(x0, x1, width), along(y0, y1, height));
+    let (x, width) = along(rect.x0, rect.x1, size.width);
+    let (y, height) = along(rect.y0, rect.y1, size.height);
     Some([x, y, width, height])
 }
 
@@ -136,7 +137,7 @@ pub fn message<'a>(
 ) -> gst::Structure {
     let mut message = gst::Structure::new_empty("ssdcrp");
     sight.stamp.write(&mut message);
-    let (width, height) = sight.size();
+    let Size { width, height } = sight.size();
     message.set("width", width);
     message.set("height", height);
     let detections = sight.regions.iter().flatten();
@@ -174,13 +175,12 @@ pub fn event(
     message
 }
 
-/// What is told of an explanation: `map` is its relevance `[H, W]`, and it is about an object of `sight` with a box in
-/// shares of the picture.
+/// What is told of an explanation: `map` is its relevance `[H, W]`, and it is about an object of `sight` with its box.
 pub fn explanation(
     explanation: &Explanation,
     map: &Array2<f32>,
     composite: &Composite,
-    (object, rect): (u64, [f32; 4]),
+    (object, rect): (u64, &Rect),
     sight: &Sight,
 ) -> gst::Structure {
     let summary = Summary::of(map, rect);
@@ -200,7 +200,7 @@ pub fn explanation(
         .build();
     sight.stamp.write(&mut structure);
     if let Some([x, y]) = summary.centre {
-        let (width, height) = sight.size();
+        let Size { width, height } = sight.size();
         structure.set("centre-x", x * f64::from(width));
         structure.set("centre-y", y * f64::from(height));
     }
@@ -213,13 +213,14 @@ mod tests {
 
     #[test]
     fn boxes_become_whole_pixels_inside_of_the_frame() {
-        let size = (640, 480);
-        let whole = |rect| whole_pixels(rect, size);
+        let size = Size::new(640, 480);
+        let whole = |edges: [f32; 4]| whole_pixels(&edges.into(), size);
         assert_eq!(whole([0.0, 0.0, 1.0, 1.0]), Some([0, 0, 640, 480]));
         assert_eq!(whole([0.25, 0.5, 0.5, 0.75]), Some([160, 240, 160, 120]));
         assert_eq!(whole([-3.0, 0.5, 9.0, 0.5]), Some([0, 240, 640, 1]));
         assert_eq!(whole([1.0, 1.0, 1.0, 1.0]), Some([639, 479, 1, 1]));
         assert_eq!(whole([0.0, f32::NAN, 1.0, 1.0]), None);
-        assert_eq!(whole_pixels([0.0, 0.0, 1.0, 1.0], (0, 480)), None);
+        let whole = Rect::new(0.0, 0.0, 1.0, 1.0);
+        assert_eq!(whole_pixels(&whole, Size::new(0, 480)), None);
     }
 }

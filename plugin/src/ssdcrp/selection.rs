@@ -10,6 +10,7 @@ use std::str::FromStr;
 use anyhow::{Context, Error, Result, bail};
 
 use ::ssdcrp::detect::{Detection, Manifest};
+use ::ssdcrp::geometry::{Rect, Size};
 
 use super::Select;
 use super::settings::Settings;
@@ -106,7 +107,7 @@ impl Selection {
         &self,
         detections: &[Detection],
         kept: impl Fn(usize) -> bool,
-        (width, height): (u32, u32),
+        size: Size,
     ) -> Vec<usize> {
         let expected = |index: usize| !self.unexpected(detections[index].class);
         let mut order: Vec<usize> = (0..detections.len()).collect();
@@ -134,7 +135,7 @@ impl Selection {
             }
             Select::Point => {
                 let [x, y] = self.point;
-                let place = [x / width as f32, y / height as f32];
+                let place = [x / size.width as f32, y / size.height as f32];
                 let rects = detections.iter().map(|detection| detection.rect);
                 order = under(rects, place).into_iter().collect();
             }
@@ -144,13 +145,11 @@ impl Selection {
 }
 
 /// The box under a point, both in shares of the picture: of several the smallest, which nothing else could reach.
-pub fn under(rects: impl Iterator<Item = [f32; 4]>, [x, y]: [f32; 2]) -> Option<usize> {
-    let contains = |[x0, y0, x1, y1]: [f32; 4]| (x0..=x1).contains(&x) && (y0..=y1).contains(&y);
-    let area = |[x0, y0, x1, y1]: [f32; 4]| (x1 - x0) * (y1 - y0);
+pub fn under(rects: impl Iterator<Item = Rect>, point: [f32; 2]) -> Option<usize> {
     rects
         .enumerate()
-        .filter(|&(_, rect)| contains(rect))
-        .min_by(|a, b| area(a.1).total_cmp(&area(b.1)))
+        .filter(|(_, rect)| rect.contains(point))
+        .min_by(|a, b| a.1.area().total_cmp(&b.1.area()))
         .map(|(index, _)| index)
 }
 
@@ -162,7 +161,7 @@ mod tests {
         Detection {
             class,
             score: 0.9,
-            rect,
+            rect: rect.into(),
             default_box: 0,
             logits: vec![],
             objectness: None,
@@ -181,7 +180,7 @@ mod tests {
         }
     }
 
-    const SIZE: (u32, u32) = (600, 400);
+    const SIZE: Size = Size::new(600, 400);
 
     #[test]
     fn names_are_separated_by_commas() {
@@ -267,7 +266,7 @@ mod tests {
     #[test]
     fn a_box_without_a_place_is_under_no_point() {
         let rects = [[f32::NAN; 4], [0.6, 0.6, 0.4, 0.4]];
-        assert_eq!(under(rects.into_iter(), [0.5, 0.5]), None);
-        assert_eq!(under([[0.0; 4]].into_iter(), [f32::NAN, 0.0]), None);
+        assert_eq!(under(rects.map(Rect::from).into_iter(), [0.5, 0.5]), None);
+        assert_eq!(under([[0.0; 4].into()].into_iter(), [f32::NAN, 0.0]), None);
     }
 }

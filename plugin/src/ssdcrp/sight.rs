@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::ssdcrp::detect::{Detection, Detector, Forward, Model, NetworkInput};
+use ::ssdcrp::geometry::Size;
 use ::ssdcrp::stream::monitor::Monitor;
 use ::ssdcrp::stream::tracking::Tracker;
 use anyhow::Result;
@@ -58,9 +59,9 @@ pub struct Sight {
 }
 
 impl Sight {
-    /// The frame's size in pixels.
-    pub fn size(&self) -> (u32, u32) {
-        (self.surface.info.width(), self.surface.info.height())
+    /// The frame's.
+    pub fn size(&self) -> Size {
+        self.surface.size()
     }
 
     /// The detection of an object as this class.
@@ -148,7 +149,7 @@ impl Sights {
             self.chosen = None;
             self.explained.reset();
         }
-        let size = (job.surface.info.width(), job.surface.info.height());
+        let size = job.surface.size();
         let forward = Arc::new(self.detector.forward(job.input)?);
         let detections = (self.detector).detections(&forward, job.settings.thresholds())?;
         let tracked = self.tracker.follow(detections);

@@ -4,6 +4,7 @@
 use gst_video::{VideoColorMatrix, VideoColorRange, VideoFormat, VideoFrameRef, VideoInfo};
 
 use ::ssdcrp::detect::Pixels;
+use ::ssdcrp::geometry::Size;
 
 use super::frame_pixels::FramePixels;
 
@@ -132,7 +133,7 @@ pub fn read_by_gstreamer(info: &VideoInfo, frame: &gst::Buffer) -> Vec<[u8; 3]> 
 pub fn read(info: &VideoInfo, frame: &gst::Buffer) -> Vec<[u8; 3]> {
     let frame = VideoFrameRef::from_buffer_ref_readable(frame, info).unwrap();
     let pixels = FramePixels::new(&frame).unwrap();
-    let (width, height) = pixels.size();
+    let Size { width, height } = pixels.size();
     assert_eq!((width, height), (info.width(), info.height()));
     (0..height)
         .flat_map(|y| (0..width).map(move |x| (x, y)))

@@ -6,6 +6,7 @@ use anyhow::Result;
 use super::{DefaultBox, in_cells};
 use crate::detect::layout::Layout;
 use crate::detect::manifest::MultiscaleAnchorBoxes;
+use crate::geometry::Size;
 
 /// The boxes of each head, finest first. Head i is level l = `min_level` + i, whose cells are 2^l pixels apart whatever the size of the grid. A cell has, for
 /// each aspect ratio r and each k below `scales_per_octave`, a box of √r by 1/√r times `anchor_scale` · 2^l · 2^(k / `scales_per_octave`).
@@ -17,7 +18,7 @@ use crate::detect::manifest::MultiscaleAnchorBoxes;
 pub(super) fn boxes(
     spec: &MultiscaleAnchorBoxes,
     layout: &Layout,
-    (width, height): (u32, u32),
+    Size { width, height }: Size,
 ) -> Result<Vec<Vec<DefaultBox>>> {
     let input = [f64::from(width), f64::from(height)];
     let octave = spec.scales_per_octave as f64;
@@ -76,7 +77,9 @@ mod tests {
             scales_per_octave: 2,
         };
         let grids = [40, 20, 10, 5, 3].map(|side| [side; 2]);
-        let found = boxes(&spec, &layout(&grids), (320, 320)).unwrap().concat();
+        let found = boxes(&spec, &layout(&grids), Size::new(320, 320))
+            .unwrap()
+            .concat();
         assert_eq!(found.len(), 12804);
         for (index, expected) in [
             (0, [0.0125, 0.0125, 0.1, 0.1]),
@@ -110,7 +113,9 @@ mod tests {
             scales_per_octave: 3,
         };
         let grids = [[13, 25], [7, 13]];
-        let found = boxes(&spec, &layout(&grids), (400, 200)).unwrap().concat();
+        let found = boxes(&spec, &layout(&grids), Size::new(400, 200))
+            .unwrap()
+            .concat();
         assert_eq!(found.len(), 2496);
         for (index, expected) in [
             (0, [0.02, 0.0, 0.12, 0.24]),
@@ -136,7 +141,7 @@ mod tests {
             aspect_ratios: vec![1.0, 2.0, 0.5],
             scales_per_octave: 3,
         };
-        let error = boxes(&spec, &layout(&[[40, 40]]), (320, 320)).unwrap_err();
+        let error = boxes(&spec, &layout(&[[40, 40]]), Size::new(320, 320)).unwrap_err();
         assert_eq!(
             format!("{error:#}"),
             "[default_boxes]: it makes 9 boxes per cell of head 0 (40x40 cells), but the network has outputs for 6: check aspect_ratios and scales_per_octave"

@@ -81,6 +81,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+    use crate::geometry::Size;
     use crate::heatmap::{ColourMap, Heatmap, Scale};
     use crate::overlay::Side;
 
@@ -89,8 +90,7 @@ mod tests {
         let heatmap = Heatmap::normalise(array![[1.0, 0.0], [0.0, -1.0]].view(), Scale::default());
         let frame = RgbImage::from_pixel(40, 30, Rgb([10, 200, 30]));
         let scene = Scene {
-            width: 40,
-            height: 30,
+            size: Size::new(40, 30),
             pixel_aspect: 1.0,
             heatmap: Some(&heatmap),
             colours: ColourMap::default(),

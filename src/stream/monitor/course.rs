@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::event::{direction, offset};
 use crate::crp::{Edge, TargetOutput};
 use crate::detect::manifest::Offset;
+use crate::geometry::Rect;
 
 /// Boxes that a course is drawn through at least, and at most.
 const FEWEST: usize = 5;
@@ -22,12 +23,12 @@ const USUAL: f32 = 4.0;
 /// The last boxes of an object, oldest first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Course {
-    boxes: VecDeque<(Duration, [f32; 4])>,
+    boxes: VecDeque<(Duration, Rect)>,
 }
 
 impl Course {
     /// Goes on to `rect`.
-    pub fn push(&mut self, time: Duration, rect: [f32; 4]) {
+    pub fn push(&mut self, time: Duration, rect: Rect) {
         if self.boxes.len() == MOST {
             self.boxes.pop_front();
         }
@@ -43,7 +44,7 @@ impl Course {
 
     /// How far `rect` is off the course at `time`, as a share of the expected box's size (the square root of its area), and which output of the network that is: the offset where two opposite edges
     /// move together, else the edge. `None` where the course is too short or was interrupted, or its box has no size.
-    pub fn deviation(&self, time: Duration, rect: [f32; 4]) -> Option<(f32, TargetOutput)> {
+    pub fn deviation(&self, time: Duration, rect: Rect) -> Option<(f32, TargetOutput)> {
         let ((first, _), (last, _)) = (self.boxes.front()?, self.boxes.back()?);
         let spacing = last.saturating_sub(*first) / self.boxes.len() as u32;
         if self.boxes.len() < FEWEST || time.saturating_sub(*last) > GAP * spacing {
@@ -58,7 +59,7 @@ impl Course {
         // One size for both: a tenth of a standing person's height is a third of their width, and no more wrong for that.
         let size = (width * height).sqrt();
         let shift = [0, 1, 2, 3].map(|edge: usize| {
-            let off = rect[edge] - expected[edge];
+            let off = rect.edges()[edge] - expected[edge];
             let is_usual = off.abs() <= USUAL * lines[edge].1;
             if is_usual { 0.0 } else { off / size }
         });
@@ -101,7 +102,7 @@ impl Course {
         // Seconds before now, so that nothing is lost to large times.
         let points = self.boxes.iter().map(|(then, rect)| {
             let before = -time.saturating_sub(*then).as_secs_f64();
-            (before, f64::from(rect[edge]))
+            (before, f64::from(rect.edges()[edge]))
         });
         let (t_sum, e_sum) = points
             .clone()

@@ -10,6 +10,7 @@ use crate::crp::{Contrast, Direction, Target, TargetOutput};
 use crate::detect::Detection;
 use crate::detect::labels::Labels;
 use crate::detect::manifest::Offset;
+use crate::geometry::Rect;
 
 /// Something that looks wrong.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,13 +53,13 @@ pub enum Finding {
     },
     /// A better box of the same class is on the same object.
     Fragment {
-        /// That box, x0, y0, x1, y1 in shares of the picture.
-        of: [f32; 4],
+        /// That box.
+        of: Rect,
     },
     /// The box lies over two objects of its class that have boxes of their own.
     Merge {
-        /// Those boxes, x0, y0, x1, y1 in shares of the picture.
-        over: [[f32; 4]; 2],
+        /// Those boxes.
+        over: [Rect; 2],
     },
     /// The score is hardly above the threshold.
     LowConfidence,

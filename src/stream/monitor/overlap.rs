@@ -5,7 +5,7 @@ use super::thresholds::EventThresholds;
 use crate::crp::{Edge, TargetOutput};
 use crate::detect::Detection;
 use crate::detect::manifest::Offset;
-use crate::detect::nms::intersection_over_union;
+use crate::geometry::Rect;
 use crate::stream::tracking::Tracked;
 
 /// From this intersection over union on, boxes of different classes are one object.
@@ -32,14 +32,14 @@ impl Object<'_> {
 pub(super) fn objects(tracked: &[Tracked]) -> Vec<Object<'_>> {
     let mut objects: Vec<Object> = Vec::new();
     for Tracked { object, detection } in tracked {
-        if !detection.rect.iter().all(|edge| edge.is_finite()) {
+        if !detection.rect.is_finite() {
             continue;
         }
         let is_same = |known: &&mut Object| {
             let best = known.detection;
             best.class != detection.class
                 && (best.default_box == detection.default_box
-                    || intersection_over_union(best.rect, detection.rect) >= SAME_OBJECT)
+                    || best.rect.iou(&detection.rect) >= SAME_OBJECT)
         };
         match objects.iter_mut().find(is_same) {
             Some(known) => known.numbers.push(*object),
@@ -82,57 +82,47 @@ fn merge(objects: &[&Detection], index: usize, least: f32) -> Option<[usize; 2]>
             let part = &objects[other];
             other != index
                 && part.class == merged.class
-                && area(part.rect) < area(merged.rect)
-                && share_inside(part.rect, merged.rect) >= least
+                && part.rect.area() < merged.rect.area()
+                && part.rect.share_inside(&merged.rect) >= least
         })
         .collect();
     inside.iter().enumerate().find_map(|(n, &one)| {
         let mut rest = inside[n + 1..].iter();
-        let other = rest.find(|&&other| {
-            intersection_over_union(objects[one].rect, objects[other].rect) <= APART
-        })?;
+        let apart = |&&other: &&usize| objects[one].rect.iou(&objects[other].rect) <= APART;
+        let other = rest.find(apart)?;
         Some([one, *other])
     })
 }
 
 /// The box stretches along the line between the two.
-fn of_merge(merged: &Detection, over: [[f32; 4]; 2]) -> Suspicion {
-    let size = |axis: usize| merged.rect[axis + 2] - merged.rect[axis];
-    let distance = |axis: usize| {
-        let [one, other] = over.map(|rect| 0.5 * (rect[axis] + rect[axis + 2]));
-        (one - other).abs() / size(axis)
-    };
-    let grown = if distance(0) >= distance(1) {
-        Offset::W
-    } else {
-        Offset::H
-    };
+fn of_merge(merged: &Detection, over: [Rect; 2]) -> Suspicion {
+    let [one, other] = over.map(|rect| rect.centre());
+    let across = (one[0] - other[0]).abs() / merged.rect.width();
+    let down = (one[1] - other[1]).abs() / merged.rect.height();
+    let grown = if across >= down { Offset::W } else { Offset::H };
     let output = super::event::offset(grown, 1.0);
-    let severity = over.map(|rect| share_inside(rect, merged.rect));
+    let severity = over.map(|rect| rect.share_inside(&merged.rect));
     let severity = 0.5 * (severity[0] + severity[1]);
     Suspicion::of_box(merged, output, Finding::Merge { over }, severity)
 }
 
 fn are_on_one_object(better: &Detection, other: &Detection, least: f32) -> bool {
-    let (a, b) = (better.rect, other.rect);
-    let (small, large) = if area(a) < area(b) { (a, b) } else { (b, a) };
+    let (small, large) = by_area(&better.rect, &other.rect);
     better.class == other.class
-        && area(small) <= SMALLER * area(large)
-        && share_inside(small, large) >= least
+        && small.area() <= SMALLER * large.area()
+        && small.share_inside(large) >= least
 }
 
 /// The edge in which the weaker box differs most from the better one.
-fn of_fragment(weaker: &Detection, better: [f32; 4]) -> Suspicion {
+fn of_fragment(weaker: &Detection, better: Rect) -> Suspicion {
     let rect = weaker.rect;
-    let extent = [0, 1].map(|axis| {
-        let outer = rect[axis + 2].max(better[axis + 2]) - rect[axis].min(better[axis]);
-        outer.max(f32::MIN_POSITIVE)
-    });
+    let both = rect.union(&better);
+    let extent = [both.width(), both.height()].map(|side| side.max(f32::MIN_POSITIVE));
     let edges = [
-        (Edge::Left, (rect[0] - better[0]) / extent[0]),
-        (Edge::Right, (rect[2] - better[2]) / extent[0]),
-        (Edge::Top, (rect[1] - better[1]) / extent[1]),
-        (Edge::Bottom, (rect[3] - better[3]) / extent[1]),
+        (Edge::Left, (rect.x0 - better.x0) / extent[0]),
+        (Edge::Right, (rect.x1 - better.x1) / extent[0]),
+        (Edge::Top, (rect.y0 - better.y0) / extent[1]),
+        (Edge::Bottom, (rect.y1 - better.y1) / extent[1]),
     ];
     let far = |a: &(Edge, f32), b: &(Edge, f32)| b.1.abs() > a.1.abs();
     let (edge, shift) = edges
@@ -140,30 +130,16 @@ fn of_fragment(weaker: &Detection, better: [f32; 4]) -> Suspicion {
         .reduce(|a, b| if far(&a, &b) { b } else { a })
         .unwrap_or(edges[0]);
     let output = TargetOutput::Edge(edge, Some(direction(shift)));
-    let (small, large) = if area(rect) < area(better) {
-        (rect, better)
-    } else {
-        (better, rect)
-    };
-    let severity = share_inside(small, large);
+    let (small, large) = by_area(&rect, &better);
+    let severity = small.share_inside(large);
     Suspicion::of_box(weaker, output, Finding::Fragment { of: better }, severity)
 }
 
-fn area([x0, y0, x1, y1]: [f32; 4]) -> f32 {
-    (x1 - x0).max(0.0) * (y1 - y0).max(0.0)
-}
-
-/// The part of `part`'s area, 0..=1, that lies in `whole`; 0 where it has none.
-fn share_inside(part: [f32; 4], whole: [f32; 4]) -> f32 {
-    let common = area([
-        part[0].max(whole[0]),
-        part[1].max(whole[1]),
-        part[2].min(whole[2]),
-        part[3].min(whole[3]),
-    ]);
-    if area(part) > 0.0 {
-        common / area(part)
+/// The smaller one first; of equals the second.
+fn by_area<'a>(one: &'a Rect, other: &'a Rect) -> (&'a Rect, &'a Rect) {
+    if one.area() < other.area() {
+        (one, other)
     } else {
-        0.0
+        (other, one)
     }
 }

@@ -17,7 +17,7 @@ fn seen(class: usize, score: f32, rect: [f32; 4]) -> Detection {
     Detection {
         class,
         score,
-        rect,
+        rect: rect.into(),
         default_box: place.iter().fold(0, |place, edge| place * 9 + edge),
         logits: vec![0.0; 4],
         objectness: None,
@@ -287,10 +287,10 @@ fn one_box_over_two_and_two_boxes_on_one() {
     assert_eq!(
         found[0].finding,
         Finding::Merge {
-            over: [horses[0].1, horses[1].1]
+            over: [horses[0].1.into(), horses[1].1.into()]
         }
     );
-    assert_eq!(found[0].detection.rect, horses[2].1);
+    assert_eq!(found[0].detection.rect, horses[2].1.into());
     assert_eq!(found[0].target.output.to_string(), "offset:w+");
 
     assert_eq!(

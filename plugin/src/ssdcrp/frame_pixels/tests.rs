@@ -204,7 +204,7 @@ fn interlaced_chroma_belongs_to_its_field() {
 struct ByPixel<'a>(FramePixels<'a>);
 
 impl Pixels for ByPixel<'_> {
-    fn size(&self) -> (u32, u32) {
+    fn size(&self) -> Size {
         self.0.size()
     }
 
@@ -220,7 +220,7 @@ fn sampled(pixels: &impl Pixels) -> Vec<f32> {
         std: [1.0; 3],
         ..Model::built_in().unwrap().manifest.input.clone()
     };
-    let sampled = sample(pixels, (30, 23), &input).unwrap();
+    let sampled = sample(pixels, (30, 23).into(), &input).unwrap();
     sampled.tensor.into_raw_vec_and_offset().0
 }
 
