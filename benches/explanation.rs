@@ -62,7 +62,7 @@ fn main() -> Result<()> {
             forward_times.push(forward_time);
         }
     }
-    println!("{} rounds, {threads} threads; median (least, most)", rounds);
+    println!("{rounds} rounds, {threads} threads; median (least, most)");
     let f = report("forward pass F", &mut forward_times, None);
     for (name, _, _, times) in &mut rows {
         report(name, times, Some(f));

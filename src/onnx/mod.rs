@@ -19,7 +19,12 @@ mod upgrade;
 
 /// The ONNX schema (`onnx-ml.proto`, Apache-2.0), compiled at build time.
 pub mod proto {
-    #![allow(missing_docs, clippy::all, rustdoc::all)]
+    #![allow(
+        missing_docs,
+        clippy::all,
+        rustdoc::all,
+        reason = "made by prost from the schema, with the schema's comments"
+    )]
     include!(concat!(env!("OUT_DIR"), "/onnx.rs"));
 }
 

@@ -40,6 +40,10 @@ fn traced(test: &str) {
 }
 
 /// Ends GStreamer, upon which the tracer tells what is alive.
+#[expect(
+    unsafe_code,
+    reason = "there is no other way to have leaks told before the process ends"
+)]
 fn end() {
     // SAFETY: all objects of this process are gone, and no test follows in it.
     unsafe { gst::deinit() };
