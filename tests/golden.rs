@@ -10,7 +10,7 @@ use ndarray_npy::ReadNpyExt;
 use prost::Message;
 use serde::Deserialize;
 use ssdcrp::crp::{
-    Composite, Explainer, LayerType, OPERATORS, Seed, Target, compile, layer_types, seed_name,
+    Composite, Explainer, LayerType, Seed, Target, compile, layer_types, operators, seed_name,
 };
 use ssdcrp::detect::{Detector, Model, preprocess};
 use ssdcrp::onnx::{self, proto::ModelProto};
@@ -167,7 +167,7 @@ fn every_rule_and_operator_on_small_nets() -> Result<()> {
 }
 
 /// The operators in the file of a small net.
-fn operators(net: &str) -> Result<BTreeSet<String>> {
+fn operators_of(net: &str) -> Result<BTreeSet<String>> {
     let file = std::fs::read(golden(&format!("small/{net}.onnx")))?;
     let graph = ModelProto::decode(file.as_slice())?.graph;
     let nodes = graph.context("no graph")?.node;
@@ -179,12 +179,12 @@ fn every_operator_that_relevance_passes_has_golden_values() -> Result<()> {
     let nets: SmallNets = json(golden("small/cases.json"))?;
     let mut holding: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for net in &nets.nets {
-        for operator in operators(&net.name)? {
+        for operator in operators_of(&net.name)? {
             holding.entry(operator).or_default().push(&net.name);
         }
     }
     let mut table = String::new();
-    for (operator, what) in OPERATORS {
+    for (operator, what) in operators() {
         let nets = holding
             .get(operator)
             .with_context(|| format!("no small net has the operator {operator}"))?;

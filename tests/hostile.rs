@@ -403,9 +403,9 @@ fn most_memory() -> Option<u64> {
 #[test]
 fn models_that_are_damaged_or_hostile_do_no_harm() -> Result<()> {
     let nets = nets()?;
-    let operators: Vec<String> = ssdcrp::crp::OPERATORS
+    let operators: Vec<String> = ssdcrp::crp::operators()
         .map(|(name, _)| name.to_owned())
-        .to_vec();
+        .collect();
     let composites = ["crp", "lrp-alpha1beta0", "lrp-epsilon"].map(str::parse::<Composite>);
     let mut worked = 0;
     for round in 0..ROUNDS {

@@ -2,13 +2,14 @@
 
 use anyhow::{Result, bail};
 
-use crate::onnx::{Graph, NodeExt, proto::NodeProto};
+use crate::onnx::ops::{Arithmetic, Convolution, Moving, Op, Resizing};
+use crate::onnx::{Graph, NodeExt, gives_other_axes, proto::NodeProto};
 
 /// Linear layers of a canonical graph: those that have a layer type and a rule. Resizing to the nearest pixel moves numbers and has none.
 pub(super) fn is_linear(node: &NodeProto) -> bool {
-    match node.op() {
-        "Conv" | "ConvTranspose" => true,
-        "Resize" => node.string("mode") == Some("linear"),
+    match Op::of(node) {
+        Op::Convolution(Convolution::Conv | Convolution::ConvTranspose) => true,
+        Op::Resizing(Resizing::Resize) => node.string("mode") == Some("linear"),
         _ => false,
     }
 }
@@ -18,22 +19,21 @@ pub(super) fn is_linear(node: &NodeProto) -> bool {
 /// # Errors
 /// A product or quotient of two feature maps of which neither is known to be a gate or norm.
 pub(super) fn explained<'a>(graph: &Graph, node: &'a NodeProto) -> Result<Vec<&'a str>> {
-    let computed = || {
-        let inputs = node.input.iter().map(String::as_str);
-        inputs.filter(|name| !name.is_empty() && !graph.is_constant(name))
-    };
-    match node.op() {
-        "Mul" => match computed().collect::<Vec<_>>()[..] {
+    let computed = graph.computed(node);
+    match Op::of(node) {
+        Op::Arithmetic(Arithmetic::Mul) => match computed[..] {
             [a, b] if a != b => Ok(vec![signal(graph, node, a, b)?]),
-            _ => Ok(computed().take(1).collect()),
+            _ => Ok(computed.into_iter().take(1).collect()),
         },
-        "Div" => match computed().collect::<Vec<_>>()[..] {
-            [a, b] if !is_norm(graph, b) => bail!(
+        Op::Arithmetic(Arithmetic::Div) => match computed[..] {
+            [a, b] if !graph.is_norm(b) => bail!(
                 "it divides '{a}' by '{b}', which is not understood: only division by a constant or by a norm (ReduceL2) is"
             ),
             _ => Ok(node.input_at(0).into_iter().collect()),
         },
-        "Add" | "Sum" | "Concat" => Ok(computed().collect()),
+        Op::Arithmetic(Arithmetic::Add | Arithmetic::Sum) | Op::Moving(Moving::Concat) => {
+            Ok(computed)
+        }
         _ => Ok(node.input_at(0).into_iter().collect()),
     }
 }
@@ -70,8 +70,8 @@ fn signal<'a>(graph: &Graph, node: &NodeProto, a: &'a str, b: &'a str) -> Result
     let found = match gates {
         [true, false] => b,
         [false, true] => a,
-        _ if follows(graph, b, a) => a,
-        _ if follows(graph, a, b) => b,
+        _ if graph.is_elementwise_of(b, a) => a,
+        _ if graph.is_elementwise_of(a, b) => b,
         _ => bail!(
             "it multiplies '{a}' and '{b}', neither or both of which come from a sigmoid or a norm: it is not known which one gates the other"
         ),
@@ -89,45 +89,15 @@ fn signal<'a>(graph: &Graph, node: &NodeProto, a: &'a str, b: &'a str) -> Result
 fn is_gate(graph: &Graph, tensor: &str) -> bool {
     let mut tensor = tensor;
     while let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) {
-        match node.op() {
-            "Sigmoid" | "HardSigmoid" | "Softmax" => return true,
-            "Reshape" | "Unsqueeze" | "Squeeze" | "Expand" | "Transpose" => {}
-            "Mul" | "Div" if node.input_at(1).is_some_and(|name| graph.is_constant(name)) => {}
-            _ => return false,
-        }
-        let Some(input) = node.input_at(0) else {
-            return false;
-        };
-        tensor = input;
-    }
-    false
-}
-
-/// Whether a tensor is made of `source` by elementwise operations with constants alone.
-fn follows(graph: &Graph, tensor: &str, source: &str) -> bool {
-    let mut tensor = tensor;
-    while let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) {
-        let mut computed = node.input.iter().filter(|name| !graph.is_constant(name));
-        let elementwise = matches!(
-            node.op(),
-            "Add"
-                | "Mul"
-                | "Div"
-                | "Clip"
-                | "Relu"
-                | "Min"
-                | "Max"
-                | "Sigmoid"
-                | "HardSigmoid"
-                | "Tanh"
-                | "Softplus"
-        );
-        let (Some(input), None, true) = (computed.next(), computed.next(), elementwise) else {
-            return false;
-        };
-        if input == source {
+        if Op::of(node).is_gate() {
             return true;
         }
+        let input = match Op::of(node) {
+            Op::Arithmetic(Arithmetic::Mul | Arithmetic::Div) => graph.elementwise_source(node),
+            _ if gives_other_axes(node) => node.input_at(0),
+            _ => None,
+        };
+        let Some(input) = input else { return false };
         tensor = input;
     }
     false
@@ -138,19 +108,17 @@ fn is_inverse_norm(graph: &Graph, tensor: &str) -> bool {
     let mut tensor = tensor;
     while let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) {
         let input = |index| node.input_at(index);
-        let inverse = match node.op() {
-            "Reciprocal" => return input(0).is_some_and(|norm| is_norm(graph, norm)),
-            "Div" => {
+        let inverse = match Op::of(node) {
+            Op::Arithmetic(Arithmetic::Reciprocal) => {
+                return input(0).is_some_and(|norm| graph.is_norm(norm));
+            }
+            Op::Arithmetic(Arithmetic::Div) => {
                 return input(0).is_some_and(|name| graph.is_constant(name))
-                    && input(1).is_some_and(|norm| is_norm(graph, norm));
+                    && input(1).is_some_and(|norm| graph.is_norm(norm));
             }
             // A learned scale may be joined with it.
-            "Mul" => {
-                let mut computed = node.input.iter().filter(|name| !graph.is_constant(name));
-                let one = computed.next().filter(|_| computed.next().is_none());
-                one.map(String::as_str)
-            }
-            "Reshape" | "Unsqueeze" | "Squeeze" | "Expand" | "Transpose" => input(0),
+            Op::Arithmetic(Arithmetic::Mul) => graph.elementwise_source(node),
+            _ if gives_other_axes(node) => input(0),
             _ => return false,
         };
         let Some(inverse) = inverse else { return false };
@@ -159,19 +127,78 @@ fn is_inverse_norm(graph: &Graph, tensor: &str) -> bool {
     false
 }
 
-/// Whether a tensor is a norm of something: a sum or L2 norm along an axis, but for roots, bounds and its shape.
-fn is_norm(graph: &Graph, tensor: &str) -> bool {
-    let mut tensor = tensor;
-    while let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) {
-        match node.op() {
-            "ReduceL2" | "ReduceSumSquare" | "ReduceSum" => return true,
-            "Sqrt" | "Clip" | "Max" | "Add" | "Expand" | "Reshape" | "Unsqueeze" | "Mul"
-            | "Pow" => {}
-            _ => return false,
-        }
-        let computed = node.input.iter().find(|name| !graph.is_constant(name));
-        let Some(input) = computed else { return false };
-        tensor = input;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnx::ops::{Activation, Reduction, Reshaping};
+    use crate::onnx::{Attribute, Emitter, small_graph};
+
+    /// What of the inputs of the last node relevance goes to, by the operators that make them; x has none.
+    fn explained_of(build: impl FnOnce(&mut Emitter) -> String) -> Result<Vec<String>> {
+        let graph = small_graph(build);
+        let last = graph.nodes().last().unwrap();
+        let operators = explained(&graph, last)?.into_iter().map(|input| {
+            let producer = graph.producer(input);
+            producer.map_or(String::new(), |index| graph.nodes()[index].operator())
+        });
+        Ok(operators.collect())
     }
-    false
+
+    #[test]
+    fn whatever_is_made_of_a_factor_element_by_element_gates_it() {
+        // Behind a Concat, so that a summand has no convolution to join.
+        for operator in [
+            Arithmetic::Add,
+            Arithmetic::Sub,
+            Arithmetic::Mul,
+            Arithmetic::Div,
+            Arithmetic::Pow,
+            Arithmetic::Min,
+            Arithmetic::Max,
+        ] {
+            for outer in [
+                Op::Activation(Activation::Clip),
+                Activation::Tanh.into(),
+                Activation::Elu.into(),
+                Arithmetic::Sqrt.into(),
+                Arithmetic::Exp.into(),
+            ] {
+                let found = explained_of(|e| {
+                    let two = e.scalar(2.0);
+                    let x = e.op(Moving::Concat, &["x", "x"], &[Attribute::Int("axis", 1)]);
+                    let inner = e.op(operator, &[&x, &two], &[]);
+                    let gate = e.op(outer, &[&inner], &[]);
+                    e.op(Arithmetic::Mul, &[&gate, &x], &[])
+                });
+                assert_eq!(found.unwrap(), ["Concat"], "{operator:?} {outer:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_quotient_by_a_norm_is_understood_whatever_keeps_it_from_zero() {
+        for keep in [Arithmetic::Add, Arithmetic::Max, Arithmetic::Div] {
+            let found = explained_of(|e| {
+                let (axes, epsilon) = (e.int64s(&[1]), e.scalar(1e-3));
+                let keeps = [Attribute::Int("keepdims", 0)];
+                let squares = e.op(Arithmetic::Mul, &["x", "x"], &[]);
+                let sum = e.op(Reduction::ReduceSum, &[&squares, &axes], &keeps);
+                // The axis is put back before the summand.
+                let deeper = e.op(Reshaping::Unsqueeze, &[&sum, &axes], &[]);
+                let kept = e.op(keep, &[&deeper, &epsilon], &[]);
+                let norm = e.op(Arithmetic::Sqrt, &[&kept], &[]);
+                let y = e.op(Activation::Relu, &["x"], &[]);
+                e.op(Arithmetic::Div, &[&y, &norm], &[])
+            });
+            assert_eq!(found.unwrap(), ["Relu"], "{keep:?}");
+        }
+        let error = explained_of(|e| {
+            let y = e.op(Activation::Relu, &["x"], &[]);
+            e.op(Arithmetic::Div, &[&y, "x"], &[])
+        });
+        assert!(
+            format!("{:#}", error.unwrap_err())
+                .contains("only division by a constant or by a norm")
+        );
+    }
 }

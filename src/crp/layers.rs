@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 
 use super::flow;
 use crate::detect::Field;
+use crate::onnx::ops::{Op, Resizing};
 use crate::onnx::{Graph, NodeExt};
 use crate::spelling;
 
@@ -181,9 +182,9 @@ pub fn layers(graph: &Graph, types: &LayerTypes) -> Result<Vec<Layer>> {
             continue;
         };
         let shape = graph.feature_map(tensor)?;
-        let per_output: usize = match node.op() {
+        let per_output: usize = match Op::of(node) {
             // Two rows and two columns are mixed.
-            "Resize" => 4,
+            Op::Resizing(Resizing::Resize) => 4,
             _ => {
                 let weight = node
                     .input_at(1)

@@ -16,7 +16,7 @@ mod summary;
 mod target;
 
 pub use compile::{
-    Derivative, ExplanationGraph, OPERATORS, REFERENCE_INPUT, compile, compile_derivative,
+    Derivative, ExplanationGraph, REFERENCE_INPUT, compile, compile_derivative, operators,
     relevance_name, seed_name,
 };
 pub use composite::{AddRule, Composite, PRESETS};

@@ -7,6 +7,7 @@ use ndarray::{ArrayView2, Axis, Ix2, Ix3, Slice};
 use super::layout::{HeadGrid, Layout};
 use super::manifest::{Field, Output, Tensors};
 use super::output_tensors::OutputTensors;
+use crate::onnx::ops::{Activation, Convolution, Normalisation, Op};
 use crate::onnx::{Graph, NodeExt, Parts};
 
 /// One scale of the detector.
@@ -224,8 +225,13 @@ pub fn with_rows(
 pub fn before_activation<'a>(graph: &'a Graph, tensor: &'a str) -> &'a str {
     let mut tensor = tensor;
     while let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) {
-        match (node.op(), node.input_at(0)) {
-            ("Softmax" | "Sigmoid" | "LogSoftmax", Some(input)) => tensor = input,
+        match (Op::of(node), node.input_at(0)) {
+            (
+                Op::Normalisation(Normalisation::Softmax)
+                | Op::Activation(Activation::Sigmoid)
+                | Op::Normalisation(Normalisation::LogSoftmax),
+                Some(input),
+            ) => tensor = input,
             _ => break,
         }
     }
@@ -287,7 +293,10 @@ fn scale(
         .map(|index| &graph.nodes()[index])
         .with_context(|| format!("'{output}' reads '{tensor}', which no layer writes"))?;
     ensure!(
-        matches!(node.op(), "Conv" | "ConvTranspose"),
+        matches!(
+            Op::of(node),
+            Op::Convolution(Convolution::Conv | Convolution::ConvTranspose)
+        ),
         "'{output}' passes {}: between a head's last layer and the raw class scores or offsets numbers may only be moved (Transpose, Reshape, Flatten, Concat, …). \
          Name a tensor before softmax, decoding and non-maximum suppression",
         node.describe()

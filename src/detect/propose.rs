@@ -9,6 +9,7 @@ use std::fmt::Write;
 
 use anyhow::{Context, Result};
 
+use crate::onnx::ops::{Arithmetic, Op};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 use default_boxes::Generator;
 use outputs::{Found, Outputs};
@@ -89,14 +90,18 @@ fn normalisation(graph: &Graph, tensor: &str) -> Option<([f32; 3], [f32; 3])> {
             continue;
         };
         let from_picture = node.input_at(0).is_some_and(|x| !graph.is_constant(x));
-        match node.op() {
-            "Sub" if from_picture => (0..3).for_each(|c| summand[c] -= values[c]),
-            "Add" if from_picture => (0..3).for_each(|c| summand[c] += values[c]),
-            "Div" if from_picture => (0..3).for_each(|c| {
+        match Op::of(node) {
+            Op::Arithmetic(Arithmetic::Sub) if from_picture => {
+                (0..3).for_each(|c| summand[c] -= values[c]);
+            }
+            Op::Arithmetic(Arithmetic::Add) if from_picture => {
+                (0..3).for_each(|c| summand[c] += values[c]);
+            }
+            Op::Arithmetic(Arithmetic::Div) if from_picture => (0..3).for_each(|c| {
                 factor[c] /= values[c];
                 summand[c] /= values[c];
             }),
-            "Mul" if from_picture => (0..3).for_each(|c| {
+            Op::Arithmetic(Arithmetic::Mul) if from_picture => (0..3).for_each(|c| {
                 factor[c] *= values[c];
                 summand[c] *= values[c];
             }),

@@ -16,6 +16,7 @@ use super::statistics::Similarity;
 use crate::crp::{Contrast, Target};
 use crate::detect::{Detector, Model};
 use crate::onnx::NodeExt;
+use crate::onnx::ops::{Convolution, Op};
 use crate::onnx::proto::NodeProto;
 
 /// Stages besides the first, which randomises the head's last layer alone.
@@ -96,7 +97,9 @@ fn layers_from_the_top<'a>(model: &'a Model, subject: &Subject) -> Result<Vec<&'
     let graph = &model.graph;
     let nodes = graph.ancestors([tensor]).into_iter().rev();
     let nodes = nodes.map(|index| &graph.nodes()[index]);
-    Ok(nodes.filter(|node| node.op() == "Conv").collect())
+    Ok(nodes
+        .filter(|node| Op::of(node) == Convolution::Conv)
+        .collect())
 }
 
 /// The model with the weights and biases of `layers` in a random order that depends on the seed and the layer alone.
@@ -132,7 +135,7 @@ mod tests {
             .graph
             .nodes()
             .iter()
-            .filter(|node| node.op() == "Conv")
+            .filter(|node| node.op_type() == "Conv")
             .collect();
         let weights = |model: &Model, layer: usize| {
             let name = convolutions[layer].input_at(1).unwrap();

@@ -5,8 +5,8 @@ use super::proto::{AttributeProto, NodeProto};
 
 /// Accessors that keep the optional fields of protobuf out of the code that reads graphs.
 pub trait NodeExt {
-    /// The operator's name, `Conv` for example; empty if the file left it out.
-    fn op(&self) -> &str;
+    /// The operator's name, `Conv` for example, with its domain where that is not ONNX's own, as in `com.microsoft:Gelu`; empty if the file left it out.
+    fn operator(&self) -> String;
     /// The node as error messages name it: operator and name, or the output where the exporter gave no name.
     fn describe(&self) -> String;
     /// The node's first output, the only one of every operator that relevance passes through; empty if there is none.
@@ -26,8 +26,11 @@ pub trait NodeExt {
 }
 
 impl NodeExt for NodeProto {
-    fn op(&self) -> &str {
-        self.op_type()
+    fn operator(&self) -> String {
+        match self.domain() {
+            "" | "ai.onnx" => self.op_type().to_owned(),
+            domain => format!("{domain}:{}", self.op_type()),
+        }
     }
 
     fn describe(&self) -> String {
@@ -36,7 +39,7 @@ impl NodeExt for NodeProto {
         } else {
             self.name()
         };
-        format!("{} node '{name}'", self.op())
+        format!("{} node '{name}'", self.operator())
     }
 
     fn first_output(&self) -> &str {
@@ -69,6 +72,28 @@ impl NodeExt for NodeProto {
 
     fn attribute_named(&self, name: &str) -> Option<&AttributeProto> {
         self.attribute.iter().find(|a| a.name() == name)
+    }
+}
+
+/// An attribute of a node that is written.
+#[derive(Clone, Debug)]
+pub enum Attribute<'a> {
+    /// A single integer.
+    Int(&'a str, i64),
+    /// A single number.
+    Float(&'a str, f32),
+    /// A list of integers.
+    Ints(&'a str, &'a [i64]),
+}
+
+impl Attribute<'_> {
+    /// As it stands in a file.
+    pub(super) fn to_proto(&self) -> AttributeProto {
+        match self {
+            Self::Int(name, value) => int(name, *value),
+            Self::Float(name, value) => float(name, *value),
+            Self::Ints(name, values) => ints(name, values),
+        }
     }
 }
 

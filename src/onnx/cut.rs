@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use super::attributes::NodeExt;
 use super::graph::Graph;
 use super::{canonical, shapes};
+use crate::onnx::ops::{Convolution, Op};
 
 impl Graph {
     /// Whether a node writes `tensor`, or it is an input.
@@ -46,7 +47,9 @@ impl Graph {
     /// The tensor that the first convolution of a picture reads, an output of preprocessing in the graph perhaps; `None` where no convolution reads one or three channels.
     pub fn picture_tensor(&self) -> Option<&str> {
         self.nodes().iter().find_map(|node| {
-            let weight = node.input_at(1).filter(|_| node.op() == "Conv")?;
+            let weight = node
+                .input_at(1)
+                .filter(|_| Op::of(node) == Convolution::Conv)?;
             let reads = self.shape(weight).ok()?.get(1).copied();
             matches!(reads, Some(1 | 3))
                 .then(|| node.input_at(0))
@@ -59,6 +62,7 @@ impl Graph {
 mod tests {
     use super::super::emit::tests::small_graph_of;
     use super::super::proto::NodeProto;
+    use crate::onnx::ops::Activation;
 
     #[test]
     fn a_picture_that_is_one_of_several_outputs_becomes_the_input() {
@@ -70,7 +74,7 @@ mod tests {
                 output: vec!["count".to_owned(), "picture".to_owned()],
                 ..Default::default()
             };
-            (vec![body], e.op("Relu", &["picture"], &[]))
+            (vec![body], e.op(Activation::Relu, &["picture"], &[]))
         });
         let cut = graph.with_input("picture", [1, 3, 8, 8]).unwrap();
         assert_eq!(cut.nodes().len(), 1);

@@ -4,24 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 
-use super::attributes::{float, int, ints};
+use super::attributes::Attribute;
 use super::graph::Graph;
+use super::ops::{Op, Passing};
 use super::proto::{NodeProto, TensorProto};
 use super::{Tensor, shapes, tensor};
 
 /// Names of emitted tensors begin with this, so that they cannot meet a name of the model.
 const PREFIX: &str = "ssdcrp/";
-
-/// An attribute of an emitted node.
-#[derive(Clone, Debug)]
-pub enum Attribute<'a> {
-    /// A single integer.
-    Int(&'a str, i64),
-    /// A single number.
-    Float(&'a str, f32),
-    /// A list of integers.
-    Ints(&'a str, &'a [i64]),
-}
 
 /// Collects nodes, constants and inputs; [`Emitter::finish`] joins them with the part of the graph that they read.
 #[derive(Default)]
@@ -35,7 +25,8 @@ pub struct Emitter {
 
 impl Emitter {
     /// Appends a node with one output and returns the output's name.
-    pub fn op(&mut self, op: &str, inputs: &[&str], attributes: &[Attribute]) -> String {
+    pub fn op(&mut self, op: impl Into<Op>, inputs: &[&str], attributes: &[Attribute]) -> String {
+        let op = op.into().name();
         let key = format!("{op}{inputs:?}{attributes:?}");
         if let Some(output) = self.memo.get(&key) {
             return output.clone();
@@ -46,14 +37,7 @@ impl Emitter {
             op_type: Some(op.to_owned()),
             input: inputs.iter().map(|&name| name.to_owned()).collect(),
             output: vec![output.clone()],
-            attribute: attributes
-                .iter()
-                .map(|attribute| match attribute {
-                    Attribute::Int(name, value) => int(name, *value),
-                    Attribute::Float(name, value) => float(name, *value),
-                    Attribute::Ints(name, values) => ints(name, values),
-                })
-                .collect(),
+            attribute: attributes.iter().map(Attribute::to_proto).collect(),
             ..Default::default()
         });
         self.memo.insert(key, output.clone());
@@ -134,7 +118,7 @@ impl Emitter {
         let mut infos = Vec::new();
         for (tensor, name, dims) in outputs {
             self.nodes.push(NodeProto {
-                op_type: Some("Identity".to_owned()),
+                op_type: Some(Passing::Identity.name().to_owned()),
                 input: vec![tensor.clone()],
                 output: vec![name.clone()],
                 ..Default::default()
@@ -150,6 +134,7 @@ impl Emitter {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use crate::onnx::ops::{Activation, Arithmetic, Convolution};
     use prost::Message;
     use prost::bytes::Bytes;
 
@@ -190,12 +175,12 @@ pub(super) mod tests {
     #[test]
     fn the_same_node_is_emitted_once() {
         let mut emitter = Emitter::default();
-        let a = emitter.op("Abs", &["x"], &[]);
-        assert_eq!(emitter.op("Abs", &["x"], &[]), a);
-        assert_ne!(emitter.op("Sign", &["x"], &[]), a);
+        let a = emitter.op(Arithmetic::Abs, &["x"], &[]);
+        assert_eq!(emitter.op(Arithmetic::Abs, &["x"], &[]), a);
+        assert_ne!(emitter.op(Arithmetic::Sign, &["x"], &[]), a);
         assert_ne!(
-            emitter.op("Conv", &["x"], &[Attribute::Int("group", 1)]),
-            emitter.op("Conv", &["x"], &[Attribute::Int("group", 2)])
+            emitter.op(Convolution::Conv, &["x"], &[Attribute::Int("group", 1)]),
+            emitter.op(Convolution::Conv, &["x"], &[Attribute::Int("group", 2)])
         );
         assert_eq!(emitter.scalar(0.5), emitter.scalar(0.5));
         assert_ne!(emitter.scalar(0.5), emitter.scalar(0.25));
@@ -204,13 +189,13 @@ pub(super) mod tests {
     #[test]
     fn only_what_is_read_comes_along() {
         let graph = small_graph(|e| {
-            let used = e.op("Relu", &["x"], &[]);
-            e.op("Abs", &[&used], &[])
+            let used = e.op(Activation::Relu, &["x"], &[]);
+            e.op(Arithmetic::Abs, &[&used], &[])
         });
         let relu = graph.nodes()[0].output[0].clone();
         let mut emitter = Emitter::default();
         emitter.batch_input("seed", &[1, 4, 4]);
-        let product = emitter.op("Mul", &["seed", &relu], &[]);
+        let product = emitter.op(Arithmetic::Mul, &["seed", &relu], &[]);
         let outputs = [(product, "relevance".to_owned(), vec![1, 4, 4])];
         let bytes = emitter.finish(&graph, &outputs).unwrap();
         let model = ModelProto::decode(Bytes::from(bytes)).unwrap();

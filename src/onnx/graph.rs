@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use prost::Message;
 
 use super::attributes::NodeExt;
-use super::output_shape::{Known, output_shapes};
+use super::ops::{self, Known, Op};
 use super::proto::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
 };
@@ -148,7 +148,7 @@ impl Graph {
             .map(|index| &self.nodes[index])
             .find(|node| !self.shapes.contains_key(node.first_output()));
         if let Some(node) = origin {
-            upgrade::check(node)?;
+            self.check(node)?;
         }
         let because = origin.map_or(String::new(), |node| {
             format!(", because {} is not understood", node.describe())
@@ -186,13 +186,30 @@ impl Graph {
         self.initializers.contains_key(tensor)
     }
 
+    /// Refuses a node that does not mean here what it means in the file: it is of an older operator set and could not be rewritten, or has a form that is not understood.
+    ///
+    /// # Errors
+    /// Names the node, the reason, and what to do.
+    pub fn check(&self, node: &NodeProto) -> Result<()> {
+        upgrade::check(node)?;
+        if let Some(reason) = self.refusal(node) {
+            bail!("{} is not understood: {reason}", node.describe());
+        }
+        Ok(())
+    }
+
+    /// Why a node is not understood as it stands.
+    pub(super) fn refusal(&self, node: &NodeProto) -> Option<String> {
+        ops::refusal(node, |name| self.initializers.get(name))
+    }
+
     /// Whether the shape of a node's output follows from those of its inputs.
     pub(super) fn infers(&self, node: &NodeProto) -> bool {
         let known = Known {
             shapes: &self.shapes,
             initializers: &self.initializers,
         };
-        output_shapes(node, &known).is_some()
+        Op::of(node).shapes(node, &known).is_some()
     }
 
     /// How many elements all constants have together.
@@ -270,7 +287,7 @@ impl Graph {
         outputs: Vec<ValueInfoProto>,
     ) -> Result<Vec<u8>> {
         let mut nodes: Vec<NodeProto> = keep.iter().map(|&i| self.nodes[i].clone()).collect();
-        nodes.iter().try_for_each(upgrade::check)?;
+        nodes.iter().try_for_each(|node| self.check(node))?;
         nodes.extend(more);
         let mut used: Vec<&str> = nodes
             .iter()

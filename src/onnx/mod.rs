@@ -10,9 +10,10 @@ mod emit;
 mod external;
 mod graph;
 mod load;
+pub mod ops;
 mod origins;
-mod output_shape;
 mod parts;
+mod patterns;
 mod shapes;
 mod tensor;
 mod upgrade;
@@ -28,11 +29,15 @@ pub mod proto {
     include!(concat!(env!("OUT_DIR"), "/onnx.rs"));
 }
 
-pub use attributes::NodeExt;
-pub use emit::{Attribute, Emitter};
+pub use attributes::{Attribute, NodeExt};
+pub use emit::Emitter;
 pub use graph::Graph;
 pub use load::{parse, read};
+pub use ops::Op;
 pub use origins::Origins;
-pub use output_shape::{bounds as slice_bounds, place as axis};
 pub use parts::Parts;
+pub(crate) use patterns::gives_other_axes;
 pub use tensor::Tensor;
+
+#[cfg(test)]
+pub(crate) use emit::tests::small_graph;

@@ -7,7 +7,7 @@ use ndarray::{ArrayD, Axis, IxDyn, Slice, concatenate};
 
 use super::attributes::NodeExt;
 use super::graph::Graph;
-use super::output_shape::{bounds, place};
+use crate::onnx::ops::{Moving, Op, Passing, Reshaping, axis_of, permutation, slice_bounds};
 
 /// More numbers than any detector's outputs have, and the tensors together that they come through.
 const MOST_NUMBERS: usize = 1 << 26;
@@ -110,39 +110,30 @@ impl Trace<'_> {
             bail!("no node writes the tensor '{tensor}'");
         };
         let input = node.input_at(0).unwrap_or_default();
-        Ok(Some(match node.op() {
-            "Identity" | "Cast" => self.places(input)?,
-            "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => {
+        Ok(Some(match Op::of(node) {
+            Op::Passing(Passing::Identity | Passing::Cast) => self.places(input)?,
+            Op::Reshaping(
+                Reshaping::Reshape | Reshaping::Flatten | Reshaping::Squeeze | Reshaping::Unsqueeze,
+            ) => {
                 let shape = graph.shape(tensor)?;
                 let places = self.places(input)?;
                 let places = places.as_standard_layout().into_owned();
                 places.into_shape_with_order(IxDyn(shape))?
             }
-            "Transpose" => {
+            Op::Moving(Moving::Transpose) => {
                 let places = self.places(input)?;
-                let order: Option<Vec<usize>> = match node.ints("perm") {
-                    Some(perm) => perm
-                        .iter()
-                        .map(|&axis| place(axis, places.ndim()))
-                        .collect(),
-                    None => Some((0..places.ndim()).rev().collect()),
-                };
-                let order = order.filter(|order| {
-                    let mut sorted = order.clone();
-                    sorted.sort_unstable();
-                    sorted.iter().copied().eq(0..places.ndim())
-                });
+                let order = permutation(node, places.ndim());
                 places.permuted_axes(order.context("its order is none")?)
             }
-            "Concat" => {
+            Op::Moving(Moving::Concat) => {
                 let parts = node.input.iter().map(|part| self.places(part));
                 let parts: Vec<_> = parts.collect::<Result<_>>()?;
                 let rank = parts.first().context("it has no input")?.ndim();
-                let axis = place(node.int("axis", 0), rank).context("its axis")?;
+                let axis = axis_of(node.int("axis", 0), rank).context("its axis")?;
                 let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
                 concatenate(Axis(axis), &views)?
             }
-            "Slice"
+            Op::Moving(Moving::Slice)
                 if node.input_at(4).is_none_or(|steps| {
                     let steps = graph.constant_int64s(steps);
                     steps.is_ok_and(|steps| steps.iter().all(|&step| step == 1))
@@ -157,9 +148,9 @@ impl Trace<'_> {
                     None => (0..starts.len() as i64).collect(),
                 };
                 for ((&start, &end), &axis) in starts.iter().zip(&ends).zip(&axes) {
-                    let axis = place(axis, places.ndim()).context("its axes")?;
+                    let axis = axis_of(axis, places.ndim()).context("its axes")?;
                     let size = places.len_of(Axis(axis));
-                    let (start, end) = bounds(start, end, size).context("its bounds")?;
+                    let (start, end) = slice_bounds(start, end, size).context("its bounds")?;
                     let kept = Slice::from(start..end.max(start));
                     places = places.slice_axis(Axis(axis), kept).into_owned();
                 }
@@ -174,23 +165,24 @@ impl Trace<'_> {
 mod tests {
     use super::super::Attribute;
     use super::super::emit::tests::small_graph;
+    use crate::onnx::ops::{Activation, Arithmetic, Moving, Reshaping};
 
     #[test]
     fn numbers_are_followed_through_what_moves_them() {
         let graph = small_graph(|e| {
-            let a = e.op("Relu", &["x"], &[]);
-            let b = e.op("Abs", &["x"], &[]);
+            let a = e.op(Activation::Relu, &["x"], &[]);
+            let b = e.op(Arithmetic::Abs, &["x"], &[]);
             let turned = e.op(
-                "Transpose",
+                Moving::Transpose,
                 &[&a],
                 &[Attribute::Ints("perm", &[0, 1, 3, 2])],
             );
-            let both = e.op("Concat", &[&b, &turned], &[Attribute::Int("axis", 1)]);
+            let both = e.op(Moving::Concat, &[&b, &turned], &[Attribute::Int("axis", 1)]);
             let shape = e.int64s(&[1, 8, 4]);
-            let rows = e.op("Reshape", &[&both, &shape], &[]);
+            let rows = e.op(Reshaping::Reshape, &[&both, &shape], &[]);
             let bounds = [1, 7].map(|value| e.int64s(&[value]));
             let axis = e.int64s(&[1]);
-            e.op("Slice", &[&rows, &bounds[0], &bounds[1], &axis], &[])
+            e.op(Moving::Slice, &[&rows, &bounds[0], &bounds[1], &axis], &[])
         });
         let origins = graph.origins(graph.outputs().next().unwrap()).unwrap();
         assert_eq!(origins.places.shape(), [1, 6, 4]);

@@ -7,6 +7,7 @@ use super::canonical::rewrite::node;
 use super::graph::Graph;
 use super::proto::{GraphProto, NodeProto};
 use super::{Attribute, Tensor, canonical, tensor};
+use crate::onnx::ops::{Convolution, Moving, Op, Reshaping};
 
 /// Nodes and constants to come behind those of a graph.
 pub struct Parts<'a> {
@@ -34,7 +35,7 @@ impl<'a> Parts<'a> {
         let convolution = &self.graph.nodes()
             [producer.with_context(|| format!("no node writes the tensor '{tensor}'"))?];
         ensure!(
-            convolution.op() == "Conv" && convolution.int("group", 1) == 1,
+            Op::of(convolution) == Convolution::Conv && convolution.int("group", 1) == 1,
             "'{tensor}' is written by {}: the output of a convolution was expected",
             convolution.describe()
         );
@@ -78,18 +79,19 @@ impl<'a> Parts<'a> {
             let [last, rows] = ["last", "rows"].map(|step| format!("{tensor}:{step}"));
             let source = if self.is_map(tensor, columns)? {
                 let order = [Attribute::Ints("perm", &[0, 2, 3, 1])];
-                self.nodes.push(node("Transpose", &[tensor], &last, &order));
+                self.nodes
+                    .push(node(Moving::Transpose, &[tensor], &last, &order));
                 &last
             } else {
                 tensor
             };
             self.nodes
-                .push(node("Reshape", &[source, &sizes], &rows, &[]));
+                .push(node(Reshaping::Reshape, &[source, &sizes], &rows, &[]));
             flat.push(rows);
         }
         let flat: Vec<&str> = flat.iter().map(String::as_str).collect();
         let axis = [Attribute::Int("axis", 1)];
-        self.nodes.push(node("Concat", &flat, name, &axis));
+        self.nodes.push(node(Moving::Concat, &flat, name, &axis));
         Ok(())
     }
 
@@ -101,7 +103,8 @@ impl<'a> Parts<'a> {
         let producer = self.graph.producer(tensor);
         let producer = producer.with_context(|| format!("the graph has no tensor '{tensor}'"))?;
         let shape = self.graph.shape(tensor)?;
-        if let ([1, channels, _, _], "Conv") = (shape, self.graph.nodes()[producer].op())
+        if let ([1, channels, _, _], Op::Convolution(Convolution::Conv)) =
+            (shape, Op::of(&self.graph.nodes()[producer]))
             && channels.is_multiple_of(columns)
         {
             return Ok(true);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::output_shape::{Known, output_shapes};
+use super::ops::{Known, Op};
 use super::proto::tensor_proto::DataType;
 use super::proto::tensor_shape_proto::Dimension;
 use super::proto::tensor_shape_proto::dimension::Value as DimensionValue;
@@ -34,7 +34,7 @@ pub(super) fn infer<'a>(
             shapes: &shapes,
             initializers,
         };
-        let found = output_shapes(node, &known).unwrap_or_default();
+        let found = Op::of(node).shapes(node, &known).unwrap_or_default();
         for (output, shape) in node.output.iter().zip(found) {
             if let Some(shape) = possible(shape) {
                 shapes.entry(output.clone()).or_insert(shape);

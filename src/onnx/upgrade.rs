@@ -8,6 +8,7 @@
 use anyhow::{Result, bail};
 
 use super::attributes::{NodeExt, set, string};
+use super::ops::{Moved, MovedKind, Op};
 use super::proto::attribute_proto::AttributeType;
 use super::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
 use super::{Tensor, tensor};
@@ -75,9 +76,6 @@ impl Upgrade {
                 let inner = attribute.g.iter_mut().chain(&mut attribute.graphs);
                 inner.for_each(|graph| self.graph(graph));
             }
-            if !matches!(node.domain(), "" | "ai.onnx") {
-                continue;
-            }
             if let Err(reason) = self.node(node, &mut graph.initializer) {
                 set(node, string(MARK, &reason));
             }
@@ -90,51 +88,49 @@ impl Upgrade {
         node: &mut NodeProto,
         constants: &mut Vec<TensorProto>,
     ) -> Result<(), Reason> {
-        for operand in self.operands(node)? {
+        let Some(signature) = Op::of(node).signature() else {
+            return Ok(());
+        };
+        let older = |moved: &&Moved| self.operator_set < moved.since;
+        let moved: Vec<&Moved> = signature.moved.iter().filter(older).collect();
+        let mut operands = Vec::new();
+        for moved in moved {
+            operands.extend(self.operand(node, moved)?);
+        }
+        for operand in operands {
             node.attribute.retain(|a| a.name() != operand.attribute);
             if let Some(value) = operand.value {
                 put(node, operand.place, value.name().to_owned());
                 constants.push(value);
             }
         }
-        self.rename(node)
+        match signature.older {
+            Some(rewrite) => rewrite(node, self.operator_set),
+            None => Ok(()),
+        }
     }
 
-    /// The attributes of a node that are inputs in operator set 13.
-    fn operands(&mut self, node: &NodeProto) -> Result<Vec<Operand>, Reason> {
-        let mut found = Vec::new();
-        match (node.op(), self.operator_set) {
-            ("Squeeze" | "ReduceSum", _) => found.extend(self.list(node, "axes", 1)),
-            ("Unsqueeze", _) => found.extend(self.needed_list(node, "axes", 1)?),
-            ("Split", _) => found.extend(self.list(node, "split", 1)),
-            ("Slice", ..10) => {
-                found.extend(self.needed_list(node, "starts", 1)?);
-                found.extend(self.needed_list(node, "ends", 2)?);
-                found.extend(self.list(node, "axes", 3));
+    /// What becomes of an attribute that is an input in operator set 13; nothing where the node has none.
+    fn operand(&mut self, node: &NodeProto, moved: &Moved) -> Result<Option<Operand>, Reason> {
+        let Moved {
+            attribute, place, ..
+        } = *moved;
+        match moved.kind {
+            MovedKind::List => Ok(self.list(node, attribute, place)),
+            MovedKind::NeededList => self.needed_list(node, attribute, place),
+            MovedKind::NeededInteger => {
+                let value = node.attribute_named(attribute).and_then(integer);
+                let value = value.ok_or(format!("it has no integer '{attribute}'"))?;
+                let value = tensor::int64s_to_proto(&[value], &self.name(attribute));
+                Ok(Some(Operand::new(attribute, place, value)))
             }
-            ("TopK", ..10) => {
-                let count = node.attribute_named("k").and_then(integer);
-                let count = count.ok_or("it has no integer 'k'")?;
-                let value = tensor::int64s_to_proto(&[count], &self.name("k"));
-                found.push(Operand::new("k", 1, value));
-            }
-            ("Pad", ..11) => {
-                found.extend(self.needed_list(node, "pads", 1)?);
-                found.extend(self.number(node, "value", 2)?);
-            }
-            ("Clip", ..11) => {
-                found.extend(self.number(node, "min", 1)?);
-                found.extend(self.number(node, "max", 2)?);
-            }
-            // What is dropped in training is all kept now.
-            ("Dropout", ..12) => found.push(Operand {
-                attribute: "ratio",
-                place: 1,
+            MovedKind::Number => self.number(node, attribute, place),
+            MovedKind::Dropped => Ok(Some(Operand {
+                attribute,
+                place,
                 value: None,
-            }),
-            _ => {}
+            })),
         }
-        Ok(found)
     }
 
     /// A list of integers as a constant; nothing where there is none, or an empty one, which says the same.
@@ -192,44 +188,6 @@ impl Upgrade {
     fn name(&mut self, attribute: &str) -> String {
         self.constants += 1;
         format!("ssdcrp/upgrade/{attribute}_{}", self.constants)
-    }
-
-    /// Operators that are others now, and attributes that say something else.
-    fn rename(&self, node: &mut NodeProto) -> Result<(), Reason> {
-        match (node.op(), self.operator_set) {
-            // Of the last axis alone it is what it was.
-            ("Softmax" | "LogSoftmax" | "Hardmax", _) if node.int("axis", 1) != -1 => {
-                return Err(
-                    "it takes all axes from its 'axis' on together, and its input's shape is not known"
-                        .to_owned(),
-                );
-            }
-            ("Scatter", _) => node.op_type = Some("ScatterElements".to_owned()),
-            ("Upsample" | "Resize", ..11) => {
-                let shrinks = node.op() == "Resize";
-                node.op_type = Some("Resize".to_owned());
-                // The scales were the second input, and are the third.
-                node.input.insert(1.min(node.input.len()), String::new());
-                set(node, string("coordinate_transformation_mode", "asymmetric"));
-                if node.string("mode").unwrap_or("nearest") == "nearest" {
-                    set(node, string("nearest_mode", "floor"));
-                    if shrinks {
-                        return Err("it resizes to the nearest by scales that are computed at run time, or that enlarge one axis and shrink another".to_owned());
-                    }
-                }
-            }
-            // (x + ½)/scale rounded down is (x + ½)/scale − ½ rounded to the nearest, halves up.
-            ("Resize", _)
-                if node.string("coordinate_transformation_mode")
-                    == Some("tf_half_pixel_for_nn")
-                    && node.string("nearest_mode") == Some("floor") =>
-            {
-                set(node, string("coordinate_transformation_mode", "half_pixel"));
-                set(node, string("nearest_mode", "round_prefer_ceil"));
-            }
-            _ => {}
-        }
-        Ok(())
     }
 }
 

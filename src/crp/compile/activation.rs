@@ -4,10 +4,13 @@ use std::collections::HashSet;
 
 use anyhow::{Result, ensure};
 
+use super::compiler::{Compiler, Share};
 use super::form::Form;
-use super::{Compiler, Share};
 use crate::crp::flow;
 use crate::crp::rules::STABILISER;
+use crate::onnx::ops::{
+    Activation, Arithmetic, Convolution, Moving, Normalisation, Op, Pooling, Reshaping,
+};
 use crate::onnx::{Graph, NodeExt, Tensor, proto::NodeProto};
 
 pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share) -> Result<()> {
@@ -26,16 +29,15 @@ pub(super) fn scale(compiler: &mut Compiler, node: &NodeProto, share: Share) -> 
     }
     for x in flow::explained(compiler.graph, node)? {
         let other = node.input.iter().find(|input| *input != x);
-        let (operator, factor) = match (node.op(), other) {
-            (operator @ ("Mul" | "Div"), Some(factor)) => (operator, factor.clone()),
-            ("LpNormalization", _) => ("Div", norm(compiler, node, x)?),
-            _ => ("Identity", String::new()),
+        let scaled = match (Op::of(node), other) {
+            (Op::Arithmetic(operator), Some(factor)) => Some((operator, factor.clone())),
+            (Op::Normalisation(_), _) => Some((Arithmetic::Div, norm(compiler, node, x)?)),
+            _ => None,
         };
-        let back = match operator {
-            "Identity" => share.coefficient.clone(),
-            _ => compiler
-                .emitter
-                .op(operator, &[&share.coefficient, &factor], &[]),
+        let arrived = share.coefficient.clone();
+        let back = match scaled {
+            Some((operator, factor)) => compiler.emitter.op(operator, &[&arrived, &factor], &[]),
+            None => arrived,
         };
         compiler.give_in(form, x, back);
     }
@@ -52,37 +54,21 @@ fn norm(compiler: &mut Compiler, node: &NodeProto, x: &str) -> Result<String> {
     let emitter = &mut compiler.emitter;
     let is_l1 = node.int("p", 2) == 1;
     let part = match is_l1 {
-        true => emitter.op("Abs", &[x], &[]),
-        false => emitter.op("Mul", &[x, x], &[]),
+        true => emitter.op(Arithmetic::Abs, &[x], &[]),
+        false => emitter.op(Arithmetic::Mul, &[x, x], &[]),
     };
     // A convolution is the sum over channels that reads the same in every operator set.
     let ones = emitter.constant_with(&format!("ones:{channels}"), || Tensor {
         dims: vec![1, channels, 1, 1],
         data: vec![1.0; channels],
     });
-    let sum = emitter.op("Conv", &[&part, &ones], &[]);
+    let sum = emitter.op(Convolution::Conv, &[&part, &ones], &[]);
     let norm = match is_l1 {
         true => sum,
-        false => emitter.op("Sqrt", &[&sum], &[]),
+        false => emitter.op(Arithmetic::Sqrt, &[&sum], &[]),
     };
     let stabiliser = emitter.scalar(STABILISER);
-    Ok(emitter.op("Max", &[&norm, &stabiliser], &[]))
-}
-
-/// Whether relevance passes it by the rule of the linear layer whose output it takes.
-pub(super) fn is_activation(node: &NodeProto) -> bool {
-    matches!(
-        node.op(),
-        "Relu"
-            | "Clip"
-            | "LeakyRelu"
-            | "PRelu"
-            | "Sigmoid"
-            | "HardSigmoid"
-            | "Elu"
-            | "Softplus"
-            | "Tanh"
-    )
+    Ok(emitter.op(Arithmetic::Max, &[&norm, &stabiliser], &[]))
 }
 
 /// Whether a tensor can hold no negative number, judged by the operators that write it and those before.
@@ -96,18 +82,23 @@ pub(super) fn is_non_negative(graph: &Graph, tensor: &str) -> bool {
         let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) else {
             return false;
         };
-        match node.op() {
-            "Relu" | "Sigmoid" | "HardSigmoid" | "Softmax" => {}
-            "Clip" => {
+        match Op::of(node) {
+            Op::Activation(Activation::Relu | Activation::Sigmoid | Activation::HardSigmoid)
+            | Op::Normalisation(Normalisation::Softmax) => {}
+            Op::Activation(Activation::Clip) => {
                 let low = node.input_at(1).and_then(|low| graph.constant(low).ok());
                 if low.is_none_or(|low| low.data.iter().any(|&value| value < 0.0)) {
                     return false;
                 }
             }
-            "MaxPool" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "Slice" => {
+            Op::Pooling(Pooling::MaxPool)
+            | Op::Reshaping(
+                Reshaping::Reshape | Reshaping::Flatten | Reshaping::Squeeze | Reshaping::Unsqueeze,
+            )
+            | Op::Moving(Moving::Transpose | Moving::Slice) => {
                 open.push(node.input_at(0).unwrap_or_default());
             }
-            "Concat" => open.extend(node.input.iter().map(String::as_str)),
+            Op::Moving(Moving::Concat) => open.extend(node.input.iter().map(String::as_str)),
             _ => return false,
         }
     }
@@ -123,5 +114,6 @@ pub(super) fn rectifies(graph: &Graph, y: &str, z: &str) -> bool {
         let low = node.input_at(1).and_then(|low| graph.constant(low).ok());
         low.is_some_and(|low| low.data.iter().all(|&value| value == 0.0))
     };
-    node.input_at(0) == Some(z) && (node.op() == "Relu" || node.op() == "Clip" && clips_at_zero())
+    node.input_at(0) == Some(z)
+        && (Op::of(node) == Activation::Relu || Op::of(node) == Activation::Clip && clips_at_zero())
 }

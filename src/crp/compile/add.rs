@@ -3,10 +3,11 @@
 
 use anyhow::{Result, ensure};
 
+use super::compiler::{Compiler, Share};
 use super::form::Form;
-use super::{Compiler, Share};
 use crate::crp::composite::AddRule;
 use crate::crp::rules::STABILISER;
+use crate::onnx::ops::Arithmetic;
 use crate::onnx::{NodeExt, proto::NodeProto};
 
 pub(super) fn propagate(
@@ -48,12 +49,14 @@ pub(super) fn propagate(
         AddRule::Magnitude => {
             let mut sum = stabiliser;
             for input in &inputs {
-                let magnitude = compiler.emitter.op("Abs", &[input], &[]);
-                sum = compiler.emitter.op("Add", &[&sum, &magnitude], &[]);
+                let magnitude = compiler.emitter.op(Arithmetic::Abs, &[input], &[]);
+                sum = compiler
+                    .emitter
+                    .op(Arithmetic::Add, &[&sum, &magnitude], &[]);
             }
             for &input in &inputs {
                 let sign = compiler.sign(input);
-                let factor = compiler.emitter.op("Div", &[&sign, &sum], &[]);
+                let factor = compiler.emitter.op(Arithmetic::Div, &[&sign, &sum], &[]);
                 let coefficient = compiler.scaled(&share, &factor);
                 compiler.give_in(Form::OfValue, input, coefficient);
             }

@@ -5,13 +5,14 @@ use anyhow::{Context, Result, ensure};
 use super::kernel::{self, Kernel, Movement, pair, sizes};
 use super::linear::Linear;
 use crate::crp::rules::WeightPart;
+use crate::onnx::ops::Convolution;
 use crate::onnx::{Attribute, Emitter, Graph, NodeExt, Tensor, proto::NodeProto};
 
 /// Up to so many input channels ConvTranspose is the faster way back at stride 1; for more it is a Conv with turned kernels.
 const FEW_CHANNELS: usize = 4;
 
 /// A two-dimensional convolution as the graph has it.
-pub(super) struct Convolution<'a> {
+pub(super) struct ConvolutionLayer<'a> {
     input: &'a str,
     output: &'a str,
     kernel: Kernel<'a>,
@@ -20,7 +21,7 @@ pub(super) struct Convolution<'a> {
     group: usize,
 }
 
-impl<'a> Convolution<'a> {
+impl<'a> ConvolutionLayer<'a> {
     pub fn read(graph: &Graph, node: &'a NodeProto) -> Result<Self> {
         let input = node.input_at(0).context("it has no input")?;
         let output = node.first_output();
@@ -106,7 +107,8 @@ impl<'a> Convolution<'a> {
         let outputs = self.kernel.weight.dims[0];
         let bias = bias.map(|value| kernel::bias(emitter, outputs, value));
         let inputs: Vec<&str> = [x, weight].into_iter().chain(bias.as_deref()).collect();
-        self.movement.emit(emitter, "Conv", &inputs, group, None)
+        self.movement
+            .emit(emitter, Convolution::Conv, &inputs, group, None)
     }
 
     /// Kernels turned by 180°, inputs and outputs exchanged within each group.
@@ -153,7 +155,7 @@ impl<'a> Convolution<'a> {
     }
 }
 
-impl Linear for Convolution<'_> {
+impl Linear for ConvolutionLayer<'_> {
     fn input(&self) -> &str {
         self.input
     }
@@ -203,7 +205,7 @@ impl Linear for Convolution<'_> {
                     Attribute::Ints("pads", &pads.map(|v| v as i64)),
                     Attribute::Int("group", self.group as i64),
                 ];
-                emitter.op("Conv", &[s, &weight], &attributes)
+                emitter.op(Convolution::Conv, &[s, &weight], &attributes)
             }
             _ => {
                 let weight = self.kernel.part(emitter, part);
@@ -218,7 +220,13 @@ impl Linear for Convolution<'_> {
                 });
                 let inputs = [s, &weight];
                 let movement = &self.movement;
-                movement.emit(emitter, "ConvTranspose", &inputs, self.group, Some(rest))
+                movement.emit(
+                    emitter,
+                    Convolution::ConvTranspose,
+                    &inputs,
+                    self.group,
+                    Some(rest),
+                )
             }
         }
     }

@@ -8,8 +8,12 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Compiler, Propagation, Share, layer, max_pool, route};
+use super::compiler::{Compiler, Propagation, Share};
+use super::{layer, max_pool, route};
 use crate::crp::rules::WeightPart;
+use crate::onnx::ops::{
+    Activation, Arithmetic, Comparison, Convolution, Moving, Op, Pooling, Reshaping, Resizing,
+};
 use crate::onnx::{NodeExt, proto::NodeProto};
 
 /// The name of the input that takes the reference picture.
@@ -54,23 +58,26 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
         base: None,
     };
     let rescales = matches!(compiler.propagation, Propagation::Derivative(Some(_)));
-    match node.op() {
-        "Concat" | "Slice" | "Pad" | "Transpose" | "Reshape" | "Flatten" | "Squeeze"
-        | "Unsqueeze" => route::propagate(compiler, node, share)?,
-        "Conv" | "ConvTranspose" | "Resize" => {
+    match Op::of(node) {
+        Op::Moving(Moving::Concat | Moving::Slice | Moving::Pad | Moving::Transpose)
+        | Op::Reshaping(
+            Reshaping::Reshape | Reshaping::Flatten | Reshaping::Squeeze | Reshaping::Unsqueeze,
+        ) => route::propagate(compiler, node, share)?,
+        Op::Convolution(Convolution::Conv | Convolution::ConvTranspose)
+        | Op::Resizing(Resizing::Resize) => {
             let layer = layer::read(compiler.graph, node)?;
             let back = layer.backward(&mut compiler.emitter, &share.coefficient, WeightPart::WHOLE);
             compiler.give(layer.input(), whole(back));
         }
-        "Relu" | "Clip" | "LeakyRelu" => {
+        Op::Activation(Activation::Relu | Activation::Clip | Activation::LeakyRelu) => {
             let z = node.input_at(0).context("it has no input")?;
             let slope = slope(compiler, node, z)?;
             let back = compiler
                 .emitter
-                .op("Mul", &[&share.coefficient, &slope], &[]);
+                .op(Arithmetic::Mul, &[&share.coefficient, &slope], &[]);
             compiler.give(z, whole(back));
         }
-        "Add" => {
+        Op::Arithmetic(Arithmetic::Add) => {
             for index in 0..2 {
                 let input = node
                     .input_at(index)
@@ -83,7 +90,7 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
                 compiler.give(input, share.clone());
             }
         }
-        "MaxPool" if !rescales => max_pool::propagate(compiler, node, share)?,
+        Op::Pooling(Pooling::MaxPool) if !rescales => max_pool::propagate(compiler, node, share)?,
         _ => bail!("{} has no derivative here", node.describe()),
     }
     Ok(())
@@ -103,39 +110,42 @@ fn slope(compiler: &mut Compiler, node: &NodeProto, z: &str) -> Result<String> {
         _ => return Ok(gradient),
     };
     let emitter = &mut compiler.emitter;
-    let rise = emitter.op("Sub", &[node.first_output(), &after], &[]);
-    let run = emitter.op("Sub", &[z, &before], &[]);
-    let magnitude = emitter.op("Abs", &[&run], &[]);
+    let rise = emitter.op(Arithmetic::Sub, &[node.first_output(), &after], &[]);
+    let run = emitter.op(Arithmetic::Sub, &[z, &before], &[]);
+    let magnitude = emitter.op(Arithmetic::Abs, &[&run], &[]);
     let (near, one) = (emitter.scalar(NEAR), emitter.scalar(1.0));
-    let is_near = emitter.op("Less", &[&magnitude, &near], &[]);
-    let run = emitter.op("Where", &[&is_near, &one, &run], &[]);
-    let quotient = emitter.op("Div", &[&rise, &run], &[]);
-    Ok(emitter.op("Where", &[&is_near, &gradient, &quotient], &[]))
+    let is_near = emitter.op(Comparison::Less, &[&magnitude, &near], &[]);
+    let run = emitter.op(Comparison::Where, &[&is_near, &one, &run], &[]);
+    let quotient = emitter.op(Arithmetic::Div, &[&rise, &run], &[]);
+    Ok(emitter.op(Comparison::Where, &[&is_near, &gradient, &quotient], &[]))
 }
 
 fn gradient(compiler: &mut Compiler, node: &NodeProto, z: &str) -> String {
     let emitter = &mut compiler.emitter;
     let (zero, one) = (emitter.scalar(0.0), emitter.scalar(1.0));
-    if node.op() != "Clip" {
-        let outside = match node.op() {
-            "LeakyRelu" => emitter.scalar(node.float("alpha", 0.01)),
+    if Op::of(node) != Activation::Clip {
+        let outside = match Op::of(node) {
+            Op::Activation(Activation::LeakyRelu) => emitter.scalar(node.float("alpha", 0.01)),
             _ => zero.clone(),
         };
-        let rises = emitter.op("Greater", &[z, &zero], &[]);
-        return emitter.op("Where", &[&rises, &one, &outside], &[]);
+        let rises = emitter.op(Comparison::Greater, &[z, &zero], &[]);
+        return emitter.op(Comparison::Where, &[&rises, &one, &outside], &[]);
     }
-    let bounds = [(1, "Greater"), (2, "Less")];
+    let bounds = [
+        (1, Op::Comparison(Comparison::Greater)),
+        (2, Op::Comparison(Comparison::Less)),
+    ];
     let inside: Vec<String> = bounds
         .into_iter()
         .filter_map(|(index, operator)| Some((node.input_at(index)?, operator)))
         .map(|(bound, operator)| {
             let inside = emitter.op(operator, &[z, bound], &[]);
-            emitter.op("Where", &[&inside, &one, &zero], &[])
+            emitter.op(Comparison::Where, &[&inside, &one, &zero], &[])
         })
         .collect();
     match &inside[..] {
         [] => one,
         [single] => single.clone(),
-        [low, high, ..] => emitter.op("Mul", &[low, high], &[]),
+        [low, high, ..] => emitter.op(Arithmetic::Mul, &[low, high], &[]),
     }
 }

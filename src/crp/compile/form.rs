@@ -1,6 +1,7 @@
 //! The forms in which relevance arrives at a tensor x. The rule `rescale` goes on from the factor, so that what moves numbers, picks or scales them keeps the form.
 
-use super::{Compiler, Share};
+use super::compiler::{Compiler, Share};
+use crate::onnx::ops::{Arithmetic, Pooling};
 
 /// How relevance is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,14 +49,14 @@ impl Compiler<'_> {
     /// The mean of each channel over its map; what is no map is its own mean.
     pub(super) fn mean(&mut self, tensor: &str) -> String {
         match self.graph.feature_map(tensor) {
-            Ok(_) => self.emitter.op("GlobalAveragePool", &[tensor], &[]),
+            Ok(_) => self.emitter.op(Pooling::GlobalAveragePool, &[tensor], &[]),
             Err(_) => tensor.to_owned(),
         }
     }
 
     fn distance(&mut self, tensor: &str) -> String {
         let mean = self.mean(tensor);
-        let distance = self.emitter.op("Sub", &[tensor, &mean], &[]);
+        let distance = self.emitter.op(Arithmetic::Sub, &[tensor, &mean], &[]);
         self.distances.insert(tensor.to_owned(), distance.clone());
         distance
     }

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::linear::Linear;
 use crate::crp::rules::WeightPart;
+use crate::onnx::ops::{Arithmetic, Matrix};
 use crate::onnx::{Emitter, Graph, NodeExt, Tensor, proto::NodeProto};
 
 /// Of a matrix for one axis: as many as 4096 rows resized to as many have.
@@ -142,7 +143,7 @@ impl<'a> Interpolation<'a> {
         match bias {
             Some(bias) => {
                 let bias = emitter.scalar(bias);
-                emitter.op("Add", &[&sum, &bias], &[])
+                emitter.op(Arithmetic::Add, &[&sum, &bias], &[])
             }
             None => sum,
         }
@@ -167,8 +168,8 @@ impl Linear for Interpolation<'_> {
     ) -> String {
         let rows = self.matrix(emitter, 0, part, false);
         let cols = self.matrix(emitter, 1, part, true);
-        let wide = emitter.op("MatMul", &[x, &cols], &[]);
-        let sum = emitter.op("MatMul", &[&rows, &wide], &[]);
+        let wide = emitter.op(Matrix::MatMul, &[x, &cols], &[]);
+        let sum = emitter.op(Matrix::MatMul, &[&rows, &wide], &[]);
         Self::with_bias(emitter, sum, bias)
     }
 
@@ -196,8 +197,8 @@ impl Linear for Interpolation<'_> {
     fn backward(&self, emitter: &mut Emitter, s: &str, part: WeightPart) -> String {
         let rows = self.matrix(emitter, 0, part, true);
         let cols = self.matrix(emitter, 1, part, false);
-        let narrow = emitter.op("MatMul", &[s, &cols], &[]);
-        emitter.op("MatMul", &[&rows, &narrow], &[])
+        let narrow = emitter.op(Matrix::MatMul, &[s, &cols], &[]);
+        emitter.op(Matrix::MatMul, &[&rows, &narrow], &[])
     }
 }
 

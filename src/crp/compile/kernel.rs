@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 
 use crate::crp::rules::WeightPart;
+use crate::onnx::ops::Convolution;
 use crate::onnx::{Attribute, Emitter, NodeExt, Tensor, proto::NodeProto};
 
 /// The constant weights of a layer.
@@ -37,7 +38,7 @@ impl Movement {
     pub fn emit(
         &self,
         emitter: &mut Emitter,
-        operator: &str,
+        operator: Convolution,
         inputs: &[&str],
         group: usize,
         rest: Option<[usize; 2]>,

@@ -5,10 +5,11 @@
 
 use anyhow::{Result, bail};
 
-use super::convolution::Convolution;
+use super::convolution::ConvolutionLayer;
 use super::interpolation::Interpolation;
 use super::linear::Linear;
-use super::transposed::TransposedConvolution;
+use super::transposed::TransposedLayer;
+use crate::onnx::ops::{Convolution, Op, Resizing};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 
 /// The linear layer that a node is.
@@ -16,10 +17,12 @@ use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 /// # Errors
 /// Another operator, weights that are computed, attributes that contradict the shapes.
 pub(super) fn read<'a>(graph: &Graph, node: &'a NodeProto) -> Result<Box<dyn Linear + 'a>> {
-    Ok(match node.op() {
-        "Conv" => Box::new(Convolution::read(graph, node)?),
-        "ConvTranspose" => Box::new(TransposedConvolution::read(graph, node)?),
-        "Resize" => Box::new(Interpolation::read(graph, node)?),
-        operator => bail!("{operator} is no linear layer"),
+    Ok(match Op::of(node) {
+        Op::Convolution(Convolution::Conv) => Box::new(ConvolutionLayer::read(graph, node)?),
+        Op::Convolution(Convolution::ConvTranspose) => {
+            Box::new(TransposedLayer::read(graph, node)?)
+        }
+        Op::Resizing(Resizing::Resize) => Box::new(Interpolation::read(graph, node)?),
+        _ => bail!("{} is no linear layer", node.operator()),
     })
 }

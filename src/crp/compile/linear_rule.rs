@@ -3,11 +3,12 @@
 use anyhow::Result;
 
 use super::activation::{is_non_negative, rectifies};
+use super::compiler::{Compiler, Share};
 use super::form::Form;
 use super::layer;
 use super::linear::Linear;
-use super::{Compiler, Share};
 use crate::crp::rules::{Denominator, Epsilon, Gate, Group, InputPart, STABILISER, WeightPart};
+use crate::onnx::ops::{Activation, Arithmetic, Comparison, Reduction};
 use crate::onnx::proto::NodeProto;
 
 pub(super) fn propagate(
@@ -61,18 +62,23 @@ fn propagate_group(compiler: &mut Compiler, layer: &dyn Linear, share: &Share, g
     };
     if group.gain != 1.0 {
         let gain = compiler.emitter.scalar(group.gain);
-        per_output = compiler.emitter.op("Mul", &[&per_output, &gain], &[]);
+        per_output = compiler
+            .emitter
+            .op(Arithmetic::Mul, &[&per_output, &gain], &[]);
     }
     let zero = compiler.emitter.scalar(0.0);
     if group.gate != Gate::Always {
-        let negative = compiler.emitter.op("Less", &[layer.output(), &zero], &[]);
+        let negative = compiler
+            .emitter
+            .op(Comparison::Less, &[layer.output(), &zero], &[]);
         let (if_negative, otherwise) = match group.gate {
             Gate::Negative => (&per_output, &zero),
             _ => (&zero, &per_output),
         };
-        per_output = compiler
-            .emitter
-            .op("Where", &[&negative, if_negative, otherwise], &[]);
+        per_output =
+            compiler
+                .emitter
+                .op(Comparison::Where, &[&negative, if_negative, otherwise], &[]);
     }
     let x = layer.input();
     let [mut positive, mut negative] = [zero.clone(), zero.clone()];
@@ -82,7 +88,7 @@ fn propagate_group(compiler: &mut Compiler, layer: &dyn Linear, share: &Share, g
             InputPart::Whole => compiler.give_in(Form::OfValue, x, back),
             InputPart::Magnitude => {
                 let sign = compiler.sign(x);
-                let coefficient = compiler.emitter.op("Mul", &[&back, &sign], &[]);
+                let coefficient = compiler.emitter.op(Arithmetic::Mul, &[&back, &sign], &[]);
                 compiler.give_in(Form::OfValue, x, coefficient);
             }
             InputPart::One => compiler.give_in(Form::Plain, x, back),
@@ -91,10 +97,12 @@ fn propagate_group(compiler: &mut Compiler, layer: &dyn Linear, share: &Share, g
         }
     }
     if positive != zero || negative != zero {
-        let is_negative = compiler.emitter.op("Less", &[x, &zero], &[]);
-        let coefficient = compiler
-            .emitter
-            .op("Where", &[&is_negative, &negative, &positive], &[]);
+        let is_negative = compiler.emitter.op(Comparison::Less, &[x, &zero], &[]);
+        let coefficient = compiler.emitter.op(
+            Comparison::Where,
+            &[&is_negative, &negative, &positive],
+            &[],
+        );
         compiler.give_in(Form::OfValue, x, coefficient);
     }
 }
@@ -114,8 +122,10 @@ fn share_of_output(
     match share.base.as_deref() {
         // z/(z + ε·sign z) = |z|/(|z| + ε)
         Some(base) if base == z => {
-            let magnitude = compiler.emitter.op("Abs", &[z], &[]);
-            let denominator = compiler.emitter.op("Add", &[&magnitude, &epsilon], &[]);
+            let magnitude = compiler.emitter.op(Arithmetic::Abs, &[z], &[]);
+            let denominator = compiler
+                .emitter
+                .op(Arithmetic::Add, &[&magnitude, &epsilon], &[]);
             let base = Some(magnitude);
             compiler.divided(
                 &Share {
@@ -127,8 +137,10 @@ fn share_of_output(
         }
         // y is 0 wherever z is not positive, and with it R_j.
         Some(base) if rectifies(compiler.graph, base, z) => {
-            let positive = compiler.emitter.op("Relu", &[z], &[]);
-            let denominator = compiler.emitter.op("Add", &[&positive, &epsilon], &[]);
+            let positive = compiler.emitter.op(Activation::Relu, &[z], &[]);
+            let denominator = compiler
+                .emitter
+                .op(Arithmetic::Add, &[&positive, &epsilon], &[]);
             compiler.divided(share, &denominator)
         }
         _ => {
@@ -141,15 +153,15 @@ fn share_of_output(
 /// factor · standard deviation of all elements of z; never less than the stabiliser, for a constant z has none.
 pub(super) fn deviations(compiler: &mut Compiler, z: &str, factor: f32) -> String {
     let emitter = &mut compiler.emitter;
-    let mean = emitter.op("ReduceMean", &[z], &[]);
-    let centred = emitter.op("Sub", &[z, &mean], &[]);
-    let squared = emitter.op("Mul", &[&centred, &centred], &[]);
-    let variance = emitter.op("ReduceMean", &[&squared], &[]);
-    let deviation = emitter.op("Sqrt", &[&variance], &[]);
+    let mean = emitter.op(Reduction::ReduceMean, &[z], &[]);
+    let centred = emitter.op(Arithmetic::Sub, &[z, &mean], &[]);
+    let squared = emitter.op(Arithmetic::Mul, &[&centred, &centred], &[]);
+    let variance = emitter.op(Reduction::ReduceMean, &[&squared], &[]);
+    let deviation = emitter.op(Arithmetic::Sqrt, &[&variance], &[]);
     let factor = emitter.scalar(factor);
-    let epsilon = emitter.op("Mul", &[&deviation, &factor], &[]);
+    let epsilon = emitter.op(Arithmetic::Mul, &[&deviation, &factor], &[]);
     let least = emitter.scalar(STABILISER);
-    emitter.op("Max", &[&epsilon, &least], &[])
+    emitter.op(Arithmetic::Max, &[&epsilon, &least], &[])
 }
 
 /// Σ_terms Σ_i φ(x_i)·ω(w_ij), with the stabiliser as the bias of the first convolution if it is given.
@@ -164,7 +176,7 @@ fn sum_of_terms(
         let bias = if sum.is_none() { stabiliser } else { None };
         let term = term(compiler, layer, part, weight, bias);
         sum = Some(match sum {
-            Some(sum) => compiler.emitter.op("Add", &[&sum, &term], &[]),
+            Some(sum) => compiler.emitter.op(Arithmetic::Add, &[&sum, &term], &[]),
             None => term,
         });
     }
@@ -183,12 +195,12 @@ fn term(
     let input = match part {
         InputPart::One => return layer.forward_ones(emitter, weight, bias),
         InputPart::Whole => layer.input().to_owned(),
-        InputPart::Positive => emitter.op("Relu", &[layer.input()], &[]),
+        InputPart::Positive => emitter.op(Activation::Relu, &[layer.input()], &[]),
         InputPart::Negative => {
             let zero = emitter.scalar(0.0);
-            emitter.op("Min", &[layer.input(), &zero], &[])
+            emitter.op(Arithmetic::Min, &[layer.input(), &zero], &[])
         }
-        InputPart::Magnitude => emitter.op("Abs", &[layer.input()], &[]),
+        InputPart::Magnitude => emitter.op(Arithmetic::Abs, &[layer.input()], &[]),
     };
     layer.forward(emitter, &input, weight, bias)
 }

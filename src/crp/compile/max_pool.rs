@@ -3,7 +3,8 @@
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Compiler, Share};
+use super::compiler::{Compiler, Share};
+use crate::onnx::ops::{Arithmetic, Comparison, Convolution, Moving, Reshaping};
 use crate::onnx::{Attribute, NodeExt, Tensor, proto::NodeProto};
 
 /// Places in a window, each of which takes nodes of its own; YOLO's widest pooling is 13x13.
@@ -30,7 +31,7 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
     let pads = window.pads.map(|v| v as i64);
     let pads = emitter.int64s(&[0, 0, pads[0], pads[1], 0, 0, pads[2], pads[3]]);
     let below_all = emitter.scalar(BELOW_ALL);
-    let padded = emitter.op("Pad", &[x, &pads, &below_all], &[]);
+    let padded = emitter.op(Moving::Pad, &[x, &pads, &below_all], &[]);
     let (zero, one) = (emitter.scalar(0.0), emitter.scalar(1.0));
     let [axes, steps] = [[2, 3], window.strides.map(|v| v as i64)].map(|v| emitter.int64s(&v));
     let mut wins = Vec::new();
@@ -41,33 +42,37 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
             });
             let starts = emitter.int64s(&[row as i64, col as i64]);
             let ends = emitter.int64s(&last);
-            let candidate = emitter.op("Slice", &[&padded, &starts, &ends, &axes, &steps], &[]);
-            let won = emitter.op("Equal", &[&candidate, y], &[]);
-            wins.push(emitter.op("Where", &[&won, &one, &zero], &[]));
+            let candidate = emitter.op(
+                Moving::Slice,
+                &[&padded, &starts, &ends, &axes, &steps],
+                &[],
+            );
+            let won = emitter.op(Comparison::Equal, &[&candidate, y], &[]);
+            wins.push(emitter.op(Comparison::Where, &[&won, &one, &zero], &[]));
         }
     }
     let mut winners = wins[0].clone();
     for win in &wins[1..] {
-        winners = emitter.op("Add", &[&winners, win], &[]);
+        winners = emitter.op(Arithmetic::Add, &[&winners, win], &[]);
     }
     let form = compiler.form(&share, y);
     let arrived = compiler.factor(&share, form);
     let emitter = &mut compiler.emitter;
-    let each = emitter.op("Div", &[&arrived, &winners], &[]);
+    let each = emitter.op(Arithmetic::Div, &[&arrived, &winners], &[]);
     // One channel for each place in the window, put back to its place by a kernel with a single 1.
     let parts: Vec<String> = wins
         .iter()
         .map(|win| {
-            let part = emitter.op("Mul", &[&each, win], &[]);
+            let part = emitter.op(Arithmetic::Mul, &[&each, win], &[]);
             let axis = emitter.int64s(&[2]);
-            emitter.op("Unsqueeze", &[&part, &axis], &[])
+            emitter.op(Reshaping::Unsqueeze, &[&part, &axis], &[])
         })
         .collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    let stacked = emitter.op("Concat", &parts, &[Attribute::Int("axis", 2)]);
+    let stacked = emitter.op(Moving::Concat, &parts, &[Attribute::Int("axis", 2)]);
     let area = parts.len();
     let shape = emitter.int64s(&[0, (channels * area) as i64, rows as i64, cols as i64]);
-    let stacked = emitter.op("Reshape", &[&stacked, &shape], &[]);
+    let stacked = emitter.op(Reshaping::Reshape, &[&stacked, &shape], &[]);
     let [h, w] = window.kernel;
     let places = emitter.constant_with(&format!("places:{channels}x{h}x{w}"), || Tensor {
         dims: vec![channels * area, 1, h, w],
@@ -86,7 +91,7 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
         (input + window.pads[axis] + window.pads[axis + 2] - used) as i64
     });
     let back = emitter.op(
-        "ConvTranspose",
+        Convolution::ConvTranspose,
         &[&stacked, &places],
         &[
             Attribute::Ints("strides", &window.strides.map(|v| v as i64)),

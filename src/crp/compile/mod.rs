@@ -3,12 +3,10 @@
 //! In: a [`Graph`], the type of each linear layer, a [`Composite`] and the head tensors at which relevance may enter. Out: a model file whose inputs are the
 //! picture and one seed per head tensor, and whose output is the relevance of the pixels. It walks the graph backwards from the head tensors, one function a
 //! family of operators; of boxes and classes it knows nothing.
-//!
-//! Relevance travels as a product, R = coefficient ⊙ base, where base is a tensor of the forward pass (one picture) and the coefficient has one entry for each of
-//! the N targets. So whatever depends on the picture alone, every denominator above all, is computed once for all targets, and activations cost nothing.
 
 mod activation;
 mod add;
+mod compiler;
 mod convolution;
 mod derivative;
 mod form;
@@ -18,6 +16,7 @@ mod layer;
 mod linear;
 mod linear_rule;
 mod max_pool;
+mod operators;
 mod rescale;
 mod route;
 mod transposed;
@@ -27,61 +26,18 @@ use std::collections::HashMap;
 use anyhow::{Context, Result, bail, ensure};
 
 pub use derivative::{Derivative, REFERENCE_INPUT};
+pub use operators::operators;
+
+use compiler::{Compiler, Propagation, Share};
 
 use super::composite::Composite;
 use super::flow;
 use super::layers::LayerTypes;
 use super::rules::Law;
-use crate::onnx::{Emitter, Graph, NodeExt, proto::NodeProto};
-
-/// The operators that relevance can pass through, those that canonicalising replaces among them, each with what it takes of that operator where that is not all.
-pub const OPERATORS: [(&str, &str); 39] = [
-    ("Conv", ""),
-    ("ConvTranspose", ""),
-    ("Gemm", "with constants"),
-    ("MatMul", "with a constant"),
-    ("BatchNormalization", ""),
-    ("MaxPool", ""),
-    ("AveragePool", ""),
-    ("GlobalAveragePool", ""),
-    ("ReduceMean", "over rows and columns"),
-    ("Relu", ""),
-    ("LeakyRelu", ""),
-    ("PRelu", ""),
-    ("Clip", ""),
-    ("Sigmoid", ""),
-    ("HardSigmoid", ""),
-    ("HardSwish", ""),
-    ("Elu", ""),
-    ("Softplus", ""),
-    ("Tanh", ""),
-    ("Mish", ""),
-    ("Add", ""),
-    ("Sub", "of a constant"),
-    ("Sum", ""),
-    ("Mul", "by a constant or gate"),
-    ("Div", "by a constant or norm"),
-    ("LpNormalization", ""),
-    ("Concat", ""),
-    ("Split", ""),
-    ("Slice", ""),
-    ("Pad", "with a constant"),
-    ("Resize", "nearest or linear"),
-    ("Reshape", ""),
-    ("Flatten", ""),
-    ("Squeeze", ""),
-    ("Unsqueeze", ""),
-    ("Transpose", ""),
-    ("Identity", ""),
-    ("Dropout", ""),
-    ("Cast", "to float32"),
-];
-
-fn supported() -> String {
-    let operators = OPERATORS.map(|(operator, what)| format!("{operator} {what}"));
-    let operators: Vec<&str> = operators.iter().map(|text| text.trim_end()).collect();
-    operators.join(", ")
-}
+use crate::onnx::ops::{
+    Arithmetic, Moving, Normalisation, Op, Passing, Pooling, Reshaping, Resizing,
+};
+use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 
 /// ONNX's number for float32.
 const FLOAT: i64 = crate::onnx::proto::tensor_proto::DataType::Float as i64;
@@ -156,47 +112,7 @@ pub fn compile_derivative(
     compiler.compile(heads, &[])
 }
 
-/// What is propagated.
-enum Propagation<'a> {
-    /// Relevance, by the rules of a composite.
-    Relevance {
-        types: &'a LayerTypes,
-        composite: &'a Composite,
-    },
-    /// A derivative: the gradient, or, where the names of the reference pass's tensors are given, the difference quotient.
-    Derivative(Option<HashMap<String, String>>),
-}
-
-/// The relevance that a tensor receives from one of its consumers: coefficient ⊙ base, or the coefficient alone.
-#[derive(Clone, Debug, PartialEq)]
-struct Share {
-    coefficient: String,
-    base: Option<String>,
-}
-
-struct Compiler<'a> {
-    graph: &'a Graph,
-    propagation: Propagation<'a>,
-    /// Whether seeds are multiples of the outputs rather than relevance.
-    seeds_are_multiples: bool,
-    emitter: Emitter,
-    incoming: HashMap<String, Vec<Share>>,
-    /// By tensor, how far it is from the mean of its map, where relevance was handed over as a multiple of that.
-    distances: HashMap<String, String>,
-}
-
-impl<'a> Compiler<'a> {
-    fn new(graph: &'a Graph, propagation: Propagation<'a>) -> Self {
-        Self {
-            graph,
-            propagation,
-            seeds_are_multiples: false,
-            emitter: Emitter::default(),
-            incoming: HashMap::new(),
-            distances: HashMap::new(),
-        }
-    }
-
+impl Compiler<'_> {
     /// Walks from `heads` to the picture.
     fn compile(mut self, heads: &[&str], watched: &[&str]) -> Result<ExplanationGraph> {
         ensure!(!heads.is_empty(), "no head tensor to explain");
@@ -218,10 +134,18 @@ impl<'a> Compiler<'a> {
         for index in flow::passed(graph, heads.iter().copied()).into_iter().rev() {
             let node = &graph.nodes()[index];
             let tensor = node.first_output();
+            for further in node.output.iter().skip(1) {
+                ensure!(
+                    self.take(further).is_empty(),
+                    "relevance cannot pass {}: it comes to the output '{further}', and '{tensor}' alone is explained",
+                    node.describe()
+                );
+            }
             let shares = self.take(tensor);
             if shares.is_empty() {
                 continue;
             }
+            graph.check(node)?;
             if watched.contains(&tensor) {
                 let sum = self.sum(shares.clone());
                 seen.insert(tensor, self.materialise(&sum));
@@ -252,14 +176,6 @@ impl<'a> Compiler<'a> {
         Ok(ExplanationGraph { model })
     }
 
-    /// Whether a layer has the rule `rescale`.
-    fn rescales(&self) -> bool {
-        match &self.propagation {
-            Propagation::Relevance { composite, .. } => composite.rescales(),
-            Propagation::Derivative(_) => false,
-        }
-    }
-
     fn propagate(&mut self, node: &NodeProto, shares: Vec<Share>) -> Result<()> {
         let (types, composite) = match &self.propagation {
             Propagation::Relevance { types, composite } => (*types, *composite),
@@ -280,7 +196,7 @@ impl<'a> Compiler<'a> {
                 Law::Slopes(_) => rescale::layer(self, node, &shares),
             };
         }
-        if activation::is_activation(node)
+        if let Op::Activation(_) = Op::of(node)
             && let Some(tolerance) = rescale::tolerance(self.graph, node, types, composite)
         {
             return rescale::activation(self, node, &shares, tolerance);
@@ -293,114 +209,31 @@ impl<'a> Compiler<'a> {
 
     /// Through what has no rule of its own.
     fn pass(&mut self, node: &NodeProto, share: Share, composite: &Composite) -> Result<()> {
-        match node.op() {
-            _ if activation::is_activation(node) => activation::propagate(self, node, share),
-            "LpNormalization" | "Identity" | "Mul" | "Div" => activation::scale(self, node, share),
+        match Op::of(node) {
+            Op::Activation(_) => activation::propagate(self, node, share),
+            Op::Normalisation(Normalisation::LpNormalization)
+            | Op::Passing(Passing::Identity | Passing::Dropout)
+            | Op::Arithmetic(Arithmetic::Mul | Arithmetic::Div) => {
+                activation::scale(self, node, share)
+            }
             // From another type of numbers there is no way back.
-            "Cast" if node.int("to", 0) == FLOAT => activation::scale(self, node, share),
-            "Concat" | "Slice" | "Pad" | "Transpose" | "Reshape" | "Flatten" | "Squeeze"
-            | "Unsqueeze" | "Resize" => route::propagate(self, node, share),
-            "MaxPool" => max_pool::propagate(self, node, share),
-            "Add" | "Sum" => add::propagate(self, node, share, composite.add),
-            operator => bail!(
-                "the operator {operator} is not supported on the way from a head to the picture; supported: {}",
-                supported()
+            Op::Passing(Passing::Cast) if node.int("to", 0) == FLOAT => {
+                activation::scale(self, node, share)
+            }
+            Op::Moving(Moving::Concat | Moving::Slice | Moving::Pad | Moving::Transpose)
+            | Op::Reshaping(
+                Reshaping::Reshape | Reshaping::Flatten | Reshaping::Squeeze | Reshaping::Unsqueeze,
+            )
+            | Op::Resizing(Resizing::Resize) => route::propagate(self, node, share),
+            Op::Pooling(Pooling::MaxPool) => max_pool::propagate(self, node, share),
+            Op::Arithmetic(Arithmetic::Add | Arithmetic::Sum) => {
+                add::propagate(self, node, share, composite.add)
+            }
+            _ => bail!(
+                "the operator {} is not supported on the way from a head to the picture; supported: {}",
+                node.operator(),
+                operators::supported()
             ),
         }
-    }
-
-    /// Adds to what a tensor receives.
-    fn give(&mut self, tensor: &str, share: Share) {
-        self.incoming
-            .entry(tensor.to_owned())
-            .or_default()
-            .push(share);
-    }
-
-    /// All that a tensor received. Coefficients of the same base are added before they are multiplied; shares of several bases become one,
-    /// unless `rescale` wants to tell them apart.
-    fn take(&mut self, tensor: &str) -> Vec<Share> {
-        let mut by_base: Vec<Share> = Vec::new();
-        for share in self.incoming.remove(tensor).unwrap_or_default() {
-            match by_base.iter_mut().find(|sum| sum.base == share.base) {
-                Some(sum) => {
-                    sum.coefficient =
-                        self.emitter
-                            .op("Add", &[&sum.coefficient, &share.coefficient], &[]);
-                }
-                None => by_base.push(share),
-            }
-        }
-        if by_base.len() < 2 || self.rescales() {
-            by_base
-        } else {
-            vec![self.sum(by_base)]
-        }
-    }
-
-    /// Several shares as one.
-    fn sum(&mut self, mut shares: Vec<Share>) -> Share {
-        if shares.len() == 1 {
-            return shares.remove(0);
-        }
-        let mut terms = shares
-            .iter()
-            .map(|share| self.materialise(share))
-            .collect::<Vec<_>>()
-            .into_iter();
-        let first = terms.next().unwrap_or_else(|| self.emitter.scalar(0.0));
-        let coefficient = terms.fold(first, |sum, term| {
-            self.emitter.op("Add", &[&sum, &term], &[])
-        });
-        Share {
-            coefficient,
-            base: None,
-        }
-    }
-
-    /// Relevance itself.
-    fn materialise(&mut self, share: &Share) -> String {
-        match &share.base {
-            Some(base) => self.emitter.op("Mul", &[&share.coefficient, base], &[]),
-            None => share.coefficient.clone(),
-        }
-    }
-
-    /// coefficient ⊙ base ⊙ factor, where base ⊙ factor is computed once for all targets.
-    fn scaled(&mut self, share: &Share, factor: &str) -> String {
-        let factor = match &share.base {
-            Some(base) => self.emitter.op("Mul", &[base, factor], &[]),
-            None => factor.to_owned(),
-        };
-        self.emitter.op("Mul", &[&share.coefficient, &factor], &[])
-    }
-
-    /// coefficient ⊙ base / denominator, where base / denominator is computed once for all targets.
-    fn divided(&mut self, share: &Share, denominator: &str) -> String {
-        match &share.base {
-            Some(base) => {
-                let factor = self.emitter.op("Div", &[base, denominator], &[]);
-                self.emitter.op("Mul", &[&share.coefficient, &factor], &[])
-            }
-            None => self
-                .emitter
-                .op("Div", &[&share.coefficient, denominator], &[]),
-        }
-    }
-
-    /// The sign of each element, 1 for 0.
-    fn sign(&mut self, tensor: &str) -> String {
-        let [zero, below, above] = [0.0, -1.0, 1.0].map(|value| self.emitter.scalar(value));
-        let negative = self.emitter.op("Less", &[tensor, &zero], &[]);
-        self.emitter.op("Where", &[&negative, &below, &above], &[])
-    }
-
-    /// denominator + ε·sign(denominator) with sign(0) = 1.
-    fn stabilised(&mut self, denominator: &str, epsilon: &str) -> String {
-        let zero = self.emitter.scalar(0.0);
-        let negative = self.emitter.op("Less", &[denominator, &zero], &[]);
-        let below = self.emitter.op("Sub", &[denominator, epsilon], &[]);
-        let above = self.emitter.op("Add", &[denominator, epsilon], &[]);
-        self.emitter.op("Where", &[&negative, &below, &above], &[])
     }
 }

@@ -6,13 +6,14 @@
 
 use anyhow::{Context, Result};
 
+use super::compiler::{Compiler, Share};
 use super::form::Form;
 use super::layer;
 use super::linear_rule::deviations;
-use super::{Compiler, Share};
 use crate::crp::composite::Composite;
 use crate::crp::layers::LayerTypes;
 use crate::crp::rules::{Law, STABILISER, WeightPart};
+use crate::onnx::ops::{Arithmetic, Reduction};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 
 /// m_i = Σ_j w_ij·m_j
@@ -34,7 +35,9 @@ pub(super) fn activation(
     let z = node.input_at(0).context("it has no input")?;
     let multiplier = compiler.multiplier(shares, node.first_output());
     let slope = slope(compiler, node, z, tolerance);
-    let back = compiler.emitter.op("Mul", &[&multiplier, &slope], &[]);
+    let back = compiler
+        .emitter
+        .op(Arithmetic::Mul, &[&multiplier, &slope], &[]);
     compiler.give_in(Form::OfDistance, z, back);
     Ok(())
 }
@@ -68,23 +71,23 @@ fn slope(compiler: &mut Compiler, node: &NodeProto, z: &str, tolerance: f32) -> 
     let mean = compiler.mean(z);
     let emitter = &mut compiler.emitter;
     // Maps are of one size.
-    let whole = emitter.op("ReduceMean", &[&mean], &[]);
-    let whole = emitter.op("Abs", &[&whole], &[]);
+    let whole = emitter.op(Reduction::ReduceMean, &[&mean], &[]);
+    let whole = emitter.op(Arithmetic::Abs, &[&whole], &[]);
     let least = emitter.scalar(LEAST_MARGIN);
-    let least = emitter.op("Mul", &[&whole, &least], &[]);
-    let margin = emitter.op("Max", &[&margin, &least], &[]);
-    let low = emitter.op("Min", &[z, &mean], &[]);
-    let high = emitter.op("Max", &[z, &mean], &[]);
-    let low = emitter.op("Sub", &[&low, &margin], &[]);
-    let high = emitter.op("Add", &[&high, &margin], &[]);
+    let least = emitter.op(Arithmetic::Mul, &[&whole, &least], &[]);
+    let margin = emitter.op(Arithmetic::Max, &[&margin, &least], &[]);
+    let low = emitter.op(Arithmetic::Min, &[z, &mean], &[]);
+    let high = emitter.op(Arithmetic::Max, &[z, &mean], &[]);
+    let low = emitter.op(Arithmetic::Sub, &[&low, &margin], &[]);
+    let high = emitter.op(Arithmetic::Add, &[&high, &margin], &[]);
     let [before, after] = [&low, &high].map(|end| {
         let mut inputs = node.input.clone();
         inputs[0] = end.to_owned();
         emitter.copy(node, inputs)
     });
-    let rise = emitter.op("Sub", &[&after, &before], &[]);
-    let run = emitter.op("Sub", &[&high, &low], &[]);
-    emitter.op("Div", &[&rise, &run], &[])
+    let rise = emitter.op(Arithmetic::Sub, &[&after, &before], &[]);
+    let run = emitter.op(Arithmetic::Sub, &[&high, &low], &[]);
+    emitter.op(Arithmetic::Div, &[&rise, &run], &[])
 }
 
 impl Compiler<'_> {
@@ -101,7 +104,7 @@ impl Compiler<'_> {
                 form => self.factor(share, form),
             };
             sum = Some(match sum {
-                Some(sum) => self.emitter.op("Add", &[&sum, &factor], &[]),
+                Some(sum) => self.emitter.op(Arithmetic::Add, &[&sum, &factor], &[]),
                 None => factor,
             });
         }

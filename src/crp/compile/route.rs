@@ -2,11 +2,13 @@
 
 use anyhow::{Context, Result, ensure};
 
+use super::compiler::{Compiler, Share};
 use super::interpolation::Interpolation;
 use super::linear::Linear;
-use super::{Compiler, Share};
 use crate::crp::rules::WeightPart;
-use crate::onnx::{Attribute, NodeExt, axis, proto::NodeProto, slice_bounds};
+use crate::onnx::ops::{Moving, Op, Reshaping, Resizing};
+use crate::onnx::ops::{axis_of, pads_of_all_axes, permutation, slice_bounds};
+use crate::onnx::{Attribute, NodeExt, proto::NodeProto};
 
 /// What of an output goes back to an input.
 type Back<'a> = Box<dyn Fn(&mut Compiler, &str) -> Result<String> + 'a>;
@@ -14,9 +16,9 @@ type Back<'a> = Box<dyn Fn(&mut Compiler, &str) -> Result<String> + 'a>;
 /// Sends relevance through `node` back to each of the inputs that it came from.
 pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share) -> Result<()> {
     let output = node.first_output();
-    if node.op() == "Concat" {
+    if Op::of(node) == Moving::Concat {
         let shape = compiler.graph.shape(output)?.to_vec();
-        let along = axis(node.int("axis", 0), shape.len()).context("its axis")?;
+        let along = axis_of(node.int("axis", 0), shape.len()).context("its axis")?;
         ensure!(along > 0, "it joins along the batch");
         let mut start = 0;
         for input in &node.input {
@@ -27,7 +29,7 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
                     let e = &mut compiler.emitter;
                     let bounds = [from, to, along as i64].map(|value| e.int64s(&[value]));
                     let [from, to, along] = &bounds;
-                    Ok(e.op("Slice", &[tensor, from, to, along], &[]))
+                    Ok(e.op(Moving::Slice, &[tensor, from, to, along], &[]))
                 });
                 give(compiler, input, output, &share, &back)?;
             }
@@ -36,11 +38,11 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
         return Ok(());
     }
     let input = node.input_at(0).context("it has no input")?;
-    let back: Back = match node.op() {
-        "Slice" => slice(compiler, node, input)?,
-        "Pad" => pad(compiler, node, input)?,
-        "Transpose" => transpose(compiler, node, input)?,
-        "Resize" => {
+    let back: Back = match Op::of(node) {
+        Op::Moving(Moving::Slice) => slice(compiler, node, input)?,
+        Op::Moving(Moving::Pad) => pad(compiler, node, input)?,
+        Op::Moving(Moving::Transpose) => transpose(compiler, node, input)?,
+        Op::Resizing(Resizing::Resize) => {
             let layer = Interpolation::read(compiler.graph, node)?;
             Box::new(move |compiler, tensor| {
                 Ok(layer.backward(&mut compiler.emitter, tensor, WeightPart::WHOLE))
@@ -78,26 +80,27 @@ fn reshape<'a>(compiler: &Compiler, node: &NodeProto, input: &str) -> Result<Bac
     let sizes: Vec<i64> = std::iter::once(0).chain(rest).collect();
     Ok(Box::new(move |compiler, tensor| {
         let sizes = compiler.emitter.int64s(&sizes);
-        Ok(compiler.emitter.op("Reshape", &[tensor, &sizes], &[]))
+        Ok(compiler
+            .emitter
+            .op(Reshaping::Reshape, &[tensor, &sizes], &[]))
     }))
 }
 
 fn transpose<'a>(compiler: &Compiler, node: &NodeProto, input: &str) -> Result<Back<'a>> {
     let rank = compiler.graph.shape(input)?.len();
-    let perm: Vec<i64> = match node.ints("perm") {
-        Some(perm) => perm.to_vec(),
-        None => (0..rank as i64).rev().collect(),
-    };
+    let order = permutation(node, rank)
+        .with_context(|| format!("its order {:?} is none", node.ints("perm")))?;
     ensure!(
-        perm.first() == Some(&0),
-        "it moves the batch away from the first axis, with the order {perm:?}"
+        order.first() == Some(&0),
+        "it moves the batch away from the first axis, with the order {order:?}"
     );
-    let position = |axis: usize| perm.iter().position(|&p| p == axis as i64);
-    let inverse: Option<Vec<i64>> = (0..rank).map(|a| Some(position(a)? as i64)).collect();
-    let inverse = inverse.with_context(|| format!("its order {perm:?} is none"))?;
+    let mut inverse = vec![0; rank];
+    for (to, &from) in order.iter().enumerate() {
+        inverse[from] = to as i64;
+    }
     Ok(Box::new(move |compiler, tensor| {
         let order = [Attribute::Ints("perm", &inverse)];
-        Ok(compiler.emitter.op("Transpose", &[tensor], &order))
+        Ok(compiler.emitter.op(Moving::Transpose, &[tensor], &order))
     }))
 }
 
@@ -108,16 +111,15 @@ fn pad<'a>(compiler: &Compiler, node: &NodeProto, input: &str) -> Result<Back<'a
         mode == "constant",
         "it pads with the mode '{mode}', which repeats inputs: only 'constant' is supported"
     );
-    ensure!(
-        node.input_at(3).is_none(),
-        "its axes are not supported: export with opset 17"
-    );
     let shape = graph.shape(input)?.to_vec();
     let pads = graph.constant_int64s(node.input_at(1).context("it has no pads")?)?;
-    ensure!(
-        pads.len() == 2 * shape.len() && pads[0] == 0 && pads[shape.len()] == 0,
-        "its pads are {pads:?} for {shape:?}"
-    );
+    let along = match node.input_at(3) {
+        Some(axes) => Some(graph.constant_int64s(axes)?),
+        None => None,
+    };
+    let pads = pads_of_all_axes(&pads, along.as_deref(), shape.len())
+        .filter(|pads| pads.first() == Some(&0) && pads[shape.len()] == 0)
+        .with_context(|| format!("its pads are {pads:?} for {shape:?}"))?;
     ensure!(
         pads.iter().all(|&pad| pad >= 0),
         "it cuts off with negative pads {pads:?}: use Slice"
@@ -137,7 +139,7 @@ fn pad<'a>(compiler: &Compiler, node: &NodeProto, input: &str) -> Result<Back<'a
             .collect();
         let bounds = [starts, &ends, &axes].map(|values| e.int64s(values));
         let [starts, ends, axes] = &bounds;
-        Ok(e.op("Slice", &[tensor, starts, ends, axes], &[]))
+        Ok(e.op(Moving::Slice, &[tensor, starts, ends, axes], &[]))
     }))
 }
 
@@ -169,7 +171,8 @@ fn slice<'a>(compiler: &Compiler, node: &NodeProto, input: &str) -> Result<Back<
     };
     let mut cuts = Vec::new();
     for (index, &along) in axes.iter().enumerate() {
-        let along = axis(along, before.len()).with_context(|| format!("its axes are {axes:?}"))?;
+        let along =
+            axis_of(along, before.len()).with_context(|| format!("its axes are {axes:?}"))?;
         let step = steps.get(index).and_then(|&s| usize::try_from(s).ok());
         let step = step.filter(|&s| s > 0).with_context(|| {
             format!("its steps are {steps:?}: only positive ones are supported")
@@ -217,24 +220,24 @@ fn slice<'a>(compiler: &Compiler, node: &NodeProto, input: &str) -> Result<Back<
             if step > 1 {
                 // Each number is followed by step − 1 zeros: along an axis of its own first, then flattened.
                 let behind = e.int64s(&[axis as i64 + 1]);
-                tensor = e.op("Unsqueeze", &[&tensor, &behind], &[]);
+                tensor = e.op(Reshaping::Unsqueeze, &[&tensor, &behind], &[]);
                 let mut pads = vec![0; 2 * (rank + 1)];
                 pads[rank + 1 + axis + 1] = step as i64 - 1;
                 let pads = e.int64s(&pads);
-                tensor = e.op("Pad", &[&tensor, &pads, &zero], &[]);
+                tensor = e.op(Moving::Pad, &[&tensor, &pads, &zero], &[]);
                 spread = kept * step;
                 shape[axis] = spread;
                 let rest = shape[1..].iter().map(|&d| d as i64);
                 let sizes: Vec<i64> = std::iter::once(0).chain(rest).collect();
                 let sizes = e.int64s(&sizes);
-                tensor = e.op("Reshape", &[&tensor, &sizes], &[]);
+                tensor = e.op(Reshaping::Reshape, &[&tensor, &sizes], &[]);
             }
             // The zeros behind the last number may reach beyond the end: a negative pad cuts them off.
             let mut pads = vec![0; 2 * rank];
             pads[axis] = start as i64;
             pads[rank + axis] = whole as i64 - start as i64 - spread as i64;
             let pads = e.int64s(&pads);
-            tensor = e.op("Pad", &[&tensor, &pads, &zero], &[]);
+            tensor = e.op(Moving::Pad, &[&tensor, &pads, &zero], &[]);
             shape[axis] = whole;
         }
         Ok(tensor)

@@ -5,10 +5,11 @@ use anyhow::{Context, Result, ensure};
 use super::kernel::{self, Kernel, Movement, pair, sizes};
 use super::linear::Linear;
 use crate::crp::rules::WeightPart;
+use crate::onnx::ops::Convolution;
 use crate::onnx::{Emitter, Graph, NodeExt, Tensor, proto::NodeProto};
 
 /// A two-dimensional transposed convolution as the graph has it.
-pub(super) struct TransposedConvolution<'a> {
+pub(super) struct TransposedLayer<'a> {
     input: &'a str,
     output: &'a str,
     /// `[inputs, outputs / groups, kernel height, kernel width]`
@@ -20,7 +21,7 @@ pub(super) struct TransposedConvolution<'a> {
     group: usize,
 }
 
-impl<'a> TransposedConvolution<'a> {
+impl<'a> TransposedLayer<'a> {
     pub fn read(graph: &Graph, node: &'a NodeProto) -> Result<Self> {
         let input = node.input_at(0).context("it has no input")?;
         let output = node.first_output();
@@ -95,11 +96,11 @@ impl<'a> TransposedConvolution<'a> {
         let inputs: Vec<&str> = [x, weight].into_iter().chain(bias.as_deref()).collect();
         let rest = Some(self.output_padding);
         self.movement
-            .emit(emitter, "ConvTranspose", &inputs, group, rest)
+            .emit(emitter, Convolution::ConvTranspose, &inputs, group, rest)
     }
 }
 
-impl Linear for TransposedConvolution<'_> {
+impl Linear for TransposedLayer<'_> {
     fn input(&self) -> &str {
         self.input
     }
@@ -149,6 +150,6 @@ impl Linear for TransposedConvolution<'_> {
     fn backward(&self, emitter: &mut Emitter, s: &str, part: WeightPart) -> String {
         let weight = self.kernel.part(emitter, part);
         self.movement
-            .emit(emitter, "Conv", &[s, &weight], self.group, None)
+            .emit(emitter, Convolution::Conv, &[s, &weight], self.group, None)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::detect::layout::Layout;
 use crate::detect::{OutputTensors, heads, yolo};
+use crate::onnx::ops::{Activation, Convolution, Moving, Normalisation, Op, Reshaping};
 use crate::onnx::{Graph, NodeExt, Parts};
 
 /// What was found of a network's outputs.
@@ -81,7 +82,7 @@ fn classifier(graph: &Graph) -> Option<Found> {
 fn last_convolutions(graph: &Graph) -> Option<Vec<(&str, [usize; 4])>> {
     let convolutions = || {
         let nodes = graph.nodes().iter();
-        nodes.filter(|node| node.op() == "Conv")
+        nodes.filter(|node| Op::of(node) == Convolution::Conv)
     };
     let read = convolutions().filter_map(|node| node.input_at(0));
     let inner: HashSet<usize> = graph.ancestors(read).into_iter().collect();
@@ -190,8 +191,11 @@ fn detector(graph: &Graph) -> Option<Found> {
         .filter_map(|node| {
             let tensor = node.first_output();
             let joins = matches!(
-                node.op(),
-                "Concat" | "Reshape" | "Transpose" | "Squeeze" | "Flatten"
+                Op::of(node),
+                Op::Moving(Moving::Concat)
+                    | Op::Reshaping(Reshaping::Reshape)
+                    | Op::Moving(Moving::Transpose)
+                    | Op::Reshaping(Reshaping::Squeeze | Reshaping::Flatten)
             );
             match *graph.shape(tensor).ok().filter(|_| joins)? {
                 [1, rows, columns] | [rows, columns] if rows > 1 && columns > 1 => {
@@ -254,10 +258,15 @@ fn activation(graph: &Graph, classes: &str) -> (&'static str, bool) {
     while let Some(tensor) = open.pop() {
         for &index in graph.consumers(tensor) {
             let node = &graph.nodes()[index];
-            match node.op() {
-                "Softmax" | "LogSoftmax" => return ("softmax", true),
-                "Sigmoid" => return ("sigmoid", true),
-                "Reshape" | "Transpose" | "Concat" | "Squeeze" | "Unsqueeze" | "Slice" => {
+            match Op::of(node) {
+                Op::Normalisation(Normalisation::Softmax | Normalisation::LogSoftmax) => {
+                    return ("softmax", true);
+                }
+                Op::Activation(Activation::Sigmoid) => return ("sigmoid", true),
+                Op::Reshaping(Reshaping::Reshape)
+                | Op::Moving(Moving::Transpose | Moving::Concat)
+                | Op::Reshaping(Reshaping::Squeeze | Reshaping::Unsqueeze)
+                | Op::Moving(Moving::Slice) => {
                     open.push(node.first_output());
                 }
                 _ => {}

@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 use super::rewrite::{Rewrite, node};
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::graph::Graph;
+use crate::onnx::ops::{Arithmetic, Convolution, Normalisation, Op};
 use crate::onnx::proto::{GraphProto, NodeProto};
 use crate::onnx::{Attribute, Tensor};
 
@@ -56,16 +57,26 @@ pub(super) fn join_convolutions(graph: &Graph) -> Result<Option<GraphProto>> {
 }
 
 fn read<'a>(graph: &Graph, this: &'a NodeProto) -> Result<Option<Affine<'a>>> {
-    if this.op() == "BatchNormalization" {
+    if graph.refusal(this).is_some() {
+        return Ok(None);
+    }
+    if Op::of(this) == Normalisation::BatchNormalization {
         return batch_normalisation(graph, this);
     }
-    if !matches!(this.op(), "Add" | "Sub" | "Mul" | "Div") {
+    if !matches!(
+        Op::of(this),
+        Op::Arithmetic(Arithmetic::Add | Arithmetic::Sub | Arithmetic::Mul | Arithmetic::Div)
+    ) {
         return Ok(None);
     }
     let (Some(first), Some(second)) = (this.input_at(0), this.input_at(1)) else {
         return Ok(None);
     };
-    let swapped = graph.is_constant(first) && matches!(this.op(), "Add" | "Mul");
+    let swapped = graph.is_constant(first)
+        && matches!(
+            Op::of(this),
+            Op::Arithmetic(Arithmetic::Add | Arithmetic::Mul)
+        );
     let (input, operand) = if swapped {
         (second, first)
     } else {
@@ -79,10 +90,10 @@ fn read<'a>(graph: &Graph, this: &'a NodeProto) -> Result<Option<Affine<'a>>> {
         return Ok(None);
     };
     let (zero, one) = (vec![0.0; channels], vec![1.0; channels]);
-    let (factor, summand) = match this.op() {
-        "Add" => (one, values),
-        "Sub" => (one, values.into_iter().map(|v| -v).collect()),
-        "Mul" => (values, zero),
+    let (factor, summand) = match Op::of(this) {
+        Op::Arithmetic(Arithmetic::Add) => (one, values),
+        Op::Arithmetic(Arithmetic::Sub) => (one, values.into_iter().map(|v| -v).collect()),
+        Op::Arithmetic(Arithmetic::Mul) => (values, zero),
         _ => (values.into_iter().map(|v| 1.0 / v).collect(), zero),
     };
     let finite = factor.iter().chain(&summand).all(|v: &f32| v.is_finite());
@@ -141,16 +152,16 @@ fn by_channel(operand: &Tensor, channels: usize) -> Option<Vec<f32>> {
 fn convolution_before(graph: &Graph, tensor: &str) -> Option<usize> {
     let source = graph.producer(tensor)?;
     let shared = graph.consumers(tensor).len() != 1 || graph.outputs().any(|o| o == tensor);
-    (graph.nodes()[source].op() == "Conv" && !shared).then_some(source)
+    (Op::of(&graph.nodes()[source]) == Convolution::Conv && !shared).then_some(source)
 }
 
 /// Whether what has no convolution before it is to be one itself.
 fn stands_alone(graph: &Graph, this: &NodeProto, affine: &Affine) -> bool {
-    match this.op() {
-        "BatchNormalization" => true,
-        "Add" | "Sub" => {
+    match Op::of(this) {
+        Op::Normalisation(Normalisation::BatchNormalization) => true,
+        Op::Arithmetic(Arithmetic::Add | Arithmetic::Sub) => {
             !gates_its_input(graph, this.first_output(), affine.input)
-                && !is_reduced(graph, affine.input)
+                && !graph.is_norm(affine.input)
         }
         _ => false,
     }
@@ -163,10 +174,10 @@ fn gates_its_input(graph: &Graph, tensor: &str, x: &str) -> bool {
     while let Some(tensor) = open.pop() {
         for &index in graph.consumers(tensor) {
             let node = &graph.nodes()[index];
-            if node.op() == "Mul" && node.input.iter().any(|input| input == x) {
+            if Op::of(node) == Arithmetic::Mul && node.input.iter().any(|input| input == x) {
                 return true;
             }
-            if is_elementwise(node) && computed(graph, node) == [tensor] {
+            if graph.elementwise_source(node) == Some(tensor) {
                 let made = node.first_output();
                 if seen.insert(made) {
                     open.push(made);
@@ -175,48 +186,6 @@ fn gates_its_input(graph: &Graph, tensor: &str, x: &str) -> bool {
         }
     }
     false
-}
-
-/// Whether a tensor is made of a sum over axes, element by element: a norm, which is kept away from 0 by adding to it.
-fn is_reduced(graph: &Graph, tensor: &str) -> bool {
-    let mut tensor = tensor;
-    while let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) {
-        if matches!(node.op(), "ReduceL2" | "ReduceSumSquare" | "ReduceSum") {
-            return true;
-        }
-        match computed(graph, node)[..] {
-            [input] if is_elementwise(node) => tensor = input,
-            _ => return false,
-        }
-    }
-    false
-}
-
-fn computed<'a>(graph: &Graph, node: &'a NodeProto) -> Vec<&'a str> {
-    let inputs = node.input.iter().map(String::as_str);
-    inputs
-        .filter(|name| !name.is_empty() && !graph.is_constant(name))
-        .collect()
-}
-
-fn is_elementwise(node: &NodeProto) -> bool {
-    matches!(
-        node.op(),
-        "Add"
-            | "Sub"
-            | "Mul"
-            | "Div"
-            | "Clip"
-            | "Relu"
-            | "Min"
-            | "Max"
-            | "Sigmoid"
-            | "HardSigmoid"
-            | "Tanh"
-            | "Softplus"
-            | "Sqrt"
-            | "Pow"
-    )
 }
 
 /// The convolution that does both.
@@ -281,7 +250,12 @@ fn depthwise(rewrite: &mut Rewrite, this: &NodeProto, affine: &Affine) -> NodePr
     let weight = rewrite.constant(format!("{output}:weight"), &weight);
     let bias = rewrite.constant(format!("{output}:bias"), &bias);
     let group = [Attribute::Int("group", channels as i64)];
-    let mut convolution = node("Conv", &[affine.input, &weight, &bias], output, &group);
+    let mut convolution = node(
+        Convolution::Conv,
+        &[affine.input, &weight, &bias],
+        output,
+        &group,
+    );
     convolution.name = this.name.clone();
     convolution
 }
@@ -289,6 +263,9 @@ fn depthwise(rewrite: &mut Rewrite, this: &NodeProto, affine: &Affine) -> NodePr
 #[cfg(test)]
 mod tests {
     use crate::onnx::emit::tests::small_graph;
+    use crate::onnx::ops::{
+        Activation, Arithmetic, Convolution, Moving, Normalisation, Pooling, Reduction,
+    };
     use crate::onnx::{Attribute, Emitter, Graph, NodeExt, Tensor};
 
     fn of<const N: usize>(dims: &[usize], data: [f32; N]) -> Tensor {
@@ -304,7 +281,7 @@ mod tests {
         let mean = e.constant("mean", of(&[2], [0.5, 2.0]));
         let variance = e.constant("variance", of(&[2], [4.0 - 1e-5, 1.0 - 1e-5]));
         e.op(
-            "BatchNormalization",
+            Normalisation::BatchNormalization,
             &[x, &scale, &shift, &mean, &variance],
             &[],
         )
@@ -312,7 +289,7 @@ mod tests {
 
     fn assert_convolution(graph: &Graph, index: usize, weight: [f32; 2], bias: [f32; 2]) {
         let node = &graph.nodes()[index];
-        assert_eq!(node.op(), "Conv");
+        assert_eq!(node.op_type(), "Conv");
         let found = [1, 2].map(|input| graph.constant(&node.input[input]).unwrap().data);
         for (found, expected) in found.iter().flatten().zip(weight.iter().chain(&bias)) {
             assert!(
@@ -326,9 +303,9 @@ mod tests {
     fn batch_normalisation_becomes_part_of_the_convolution() {
         let graph = small_graph(|e| {
             let w = e.constant("w", of(&[2, 1, 1, 1], [2.0, 3.0]));
-            let x = e.op("Conv", &["x", &w], &[]);
+            let x = e.op(Convolution::Conv, &["x", &w], &[]);
             let y = batch_norm(e, &x);
-            e.op("Relu", &[&y], &[])
+            e.op(Activation::Relu, &[&y], &[])
         });
         assert_eq!(graph.nodes().len(), 2);
         assert_convolution(&graph, 0, [4.0, 3.0], [0.0, -3.0]);
@@ -338,8 +315,8 @@ mod tests {
     fn batch_normalisation_without_a_convolution_is_one() {
         let graph = small_graph(|e| {
             let w = e.constant("w", of(&[2, 1, 1, 1], [2.0, 3.0]));
-            let x = e.op("Conv", &["x", &w], &[]);
-            let x = e.op("Relu", &[&x], &[]);
+            let x = e.op(Convolution::Conv, &["x", &w], &[]);
+            let x = e.op(Activation::Relu, &[&x], &[]);
             batch_norm(e, &x)
         });
         assert_eq!(graph.nodes().len(), 3);
@@ -352,11 +329,11 @@ mod tests {
         let graph = small_graph(|e| {
             let w = e.constant("w", of(&[2, 1, 1, 1], [2.0, 3.0]));
             let b = e.constant("b", of(&[2], [1.0, 1.0]));
-            let x = e.op("Conv", &["x", &w, &b], &[]);
+            let x = e.op(Convolution::Conv, &["x", &w, &b], &[]);
             let factor = e.constant("factor", of(&[2, 1, 1], [10.0, -1.0]));
-            let x = e.op("Mul", &[&factor, &x], &[]);
+            let x = e.op(Arithmetic::Mul, &[&factor, &x], &[]);
             let summand = e.constant("summand", of(&[1, 2, 1, 1], [0.5, 0.25]));
-            e.op("Sub", &[&x, &summand], &[])
+            e.op(Arithmetic::Sub, &[&x, &summand], &[])
         });
         assert_eq!(graph.nodes().len(), 1);
         assert_convolution(&graph, 0, [20.0, -3.0], [9.5, -1.25]);
@@ -366,14 +343,14 @@ mod tests {
     fn the_summand_of_a_hard_sigmoid_stays() {
         let graph = small_graph(|e| {
             let three = e.scalar(3.0);
-            let two = e.op("Concat", &["x", "x"], &[Attribute::Int("axis", 1)]);
-            let shifted = e.op("Add", &[&two, &three], &[]);
+            let two = e.op(Moving::Concat, &["x", "x"], &[Attribute::Int("axis", 1)]);
+            let shifted = e.op(Arithmetic::Add, &[&two, &three], &[]);
             let (low, high) = (e.scalar(0.0), e.scalar(6.0));
-            let clipped = e.op("Clip", &[&shifted, &low, &high], &[]);
-            let product = e.op("Mul", &[&two, &clipped], &[]);
-            e.op("Add", &[&product, &three], &[Attribute::Int("unused", 0)])
+            let clipped = e.op(Activation::Clip, &[&shifted, &low, &high], &[]);
+            let product = e.op(Arithmetic::Mul, &[&two, &clipped], &[]);
+            e.op(Arithmetic::Add, &[&product, &three], &[])
         });
-        let operators: Vec<_> = graph.nodes().iter().map(|n| n.op()).collect();
+        let operators: Vec<_> = graph.nodes().iter().map(|n| n.op_type()).collect();
         assert_eq!(operators, ["Concat", "Add", "Clip", "Mul", "Conv"]);
     }
 
@@ -381,10 +358,10 @@ mod tests {
     fn one_channel_alone_is_a_convolution_whatever_activation_follows() {
         let graph = small_graph(|e| {
             let (shift, low, high) = (e.scalar(0.5), e.scalar(0.0), e.scalar(6.0));
-            let shifted = e.op("Sub", &["x", &shift], &[]);
-            e.op("Clip", &[&shifted, &low, &high], &[])
+            let shifted = e.op(Arithmetic::Sub, &["x", &shift], &[]);
+            e.op(Activation::Clip, &[&shifted, &low, &high], &[])
         });
-        let operators: Vec<_> = graph.nodes().iter().map(|n| n.op()).collect();
+        let operators: Vec<_> = graph.nodes().iter().map(|n| n.op_type()).collect();
         assert_eq!(operators, ["Conv", "Clip"]);
     }
 
@@ -392,21 +369,21 @@ mod tests {
     fn what_is_added_to_a_norm_stays() {
         let graph = small_graph(|e| {
             let (axes, epsilon) = (e.int64s(&[1]), e.scalar(1e-3));
-            let squares = e.op("ReduceSum", &["x", &axes], &[]);
-            let sum = e.op("Add", &[&squares, &epsilon], &[]);
-            let norm = e.op("Sqrt", &[&sum], &[]);
-            e.op("Div", &["x", &norm], &[])
+            let squares = e.op(Reduction::ReduceSum, &["x", &axes], &[]);
+            let sum = e.op(Arithmetic::Add, &[&squares, &epsilon], &[]);
+            let norm = e.op(Arithmetic::Sqrt, &[&sum], &[]);
+            e.op(Arithmetic::Div, &["x", &norm], &[])
         });
-        let operators: Vec<_> = graph.nodes().iter().map(|n| n.op()).collect();
+        let operators: Vec<_> = graph.nodes().iter().map(|n| n.op_type()).collect();
         assert_eq!(operators, ["ReduceSum", "Add", "Sqrt", "Div"]);
     }
 
     #[test]
     fn two_in_a_row_without_a_convolution_are_one() {
         let graph = small_graph(|e| {
-            let x = e.op("Concat", &["x", "x"], &[Attribute::Int("axis", 1)]);
+            let x = e.op(Moving::Concat, &["x", "x"], &[Attribute::Int("axis", 1)]);
             let summand = e.constant("summand", of(&[1, 2, 1, 1], [1.0, -1.0]));
-            let x = e.op("Add", &[&x, &summand], &[]);
+            let x = e.op(Arithmetic::Add, &[&x, &summand], &[]);
             batch_norm(e, &x)
         });
         assert_eq!(graph.nodes().len(), 2);
@@ -416,8 +393,8 @@ mod tests {
     #[test]
     fn an_average_takes_nothing_along() {
         let graph = small_graph(|e| {
-            let x = e.op("Concat", &["x", "x"], &[Attribute::Int("axis", 1)]);
-            let x = e.op("GlobalAveragePool", &[&x], &[]);
+            let x = e.op(Moving::Concat, &["x", "x"], &[Attribute::Int("axis", 1)]);
+            let x = e.op(Pooling::GlobalAveragePool, &[&x], &[]);
             batch_norm(e, &x)
         });
         assert_eq!(graph.nodes().len(), 3);

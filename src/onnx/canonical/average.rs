@@ -5,12 +5,11 @@ use anyhow::Result;
 use super::rewrite::{Rewrite, node};
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::graph::Graph;
-use crate::onnx::output_shape::place;
+use crate::onnx::ops::{
+    Arithmetic, COUNTED_PADS, Convolution, Op, Pooling, Reduction, Reshaping, axis_of,
+};
 use crate::onnx::proto::{GraphProto, NodeProto};
 use crate::onnx::{Attribute, Tensor};
-
-/// Where it says what an AveragePool whose pads were written out counts as padding: top, left, bottom, right.
-pub(super) const COUNTED_PADS: &str = "ssdcrp_counted_pads";
 
 /// More than the average over any map of a detector needs.
 const MOST_WEIGHTS: usize = 1 << 24;
@@ -30,10 +29,12 @@ struct Average {
 pub(super) fn to_convolutions(graph: &Graph) -> Result<Option<GraphProto>> {
     let mut rewrite = Rewrite::new(graph);
     for (index, this) in graph.nodes().iter().enumerate() {
-        let average = match this.op() {
-            "AveragePool" => window(graph, this),
-            "GlobalAveragePool" => whole(graph, this),
-            "ReduceMean" if over_rows_and_columns(graph, this) => whole(graph, this),
+        let average = match Op::of(this) {
+            Op::Pooling(Pooling::AveragePool) => window(graph, this),
+            Op::Pooling(Pooling::GlobalAveragePool) => whole(graph, this),
+            Op::Reduction(Reduction::ReduceMean) if over_rows_and_columns(graph, this) => {
+                whole(graph, this)
+            }
             _ => None,
         };
         let nodes = average.and_then(|average| convolution(graph, &mut rewrite, this, &average));
@@ -62,7 +63,7 @@ fn over_rows_and_columns(graph: &Graph, this: &NodeProto) -> bool {
         (None, None) => None,
     };
     let places = axes.and_then(|axes| {
-        let places = axes.into_iter().map(|axis| place(axis, 4));
+        let places = axes.into_iter().map(|axis| axis_of(axis, 4));
         places.collect::<Option<Vec<usize>>>()
     });
     places.is_some_and(|mut places| {
@@ -144,7 +145,7 @@ fn convolution(
         data: vec![1.0 / area as f32; channels * area],
     };
     let weight = rewrite.constant(of("weight"), &weight);
-    let keeps_rank = this.op() != "ReduceMean" || this.int("keepdims", 1) != 0;
+    let keeps_rank = Op::of(this) != Reduction::ReduceMean || this.int("keepdims", 1) != 0;
     let factors: Vec<f32> = by_row
         .iter()
         .flat_map(|&r| {
@@ -165,7 +166,7 @@ fn convolution(
         Attribute::Ints("pads", &pads.map(|v| v as i64)),
         Attribute::Int("group", channels as i64),
     ];
-    let mut convolution = node("Conv", &[input, &weight], &made, &attributes);
+    let mut convolution = node(Convolution::Conv, &[input, &weight], &made, &attributes);
     convolution.name = this.name.clone();
     let mut nodes = vec![convolution];
     if !whole_windows {
@@ -177,18 +178,19 @@ fn convolution(
                 data: factors,
             },
         );
-        nodes.push(node("Mul", &[&made, &factors], output, &[]));
+        nodes.push(node(Arithmetic::Mul, &[&made, &factors], output, &[]));
     } else if !keeps_rank {
         let sizes = rewrite.int64s(of("sizes"), &[1, channels as i64]);
-        nodes.push(node("Reshape", &[&made, &sizes], output, &[]));
+        nodes.push(node(Reshaping::Reshape, &[&made, &sizes], output, &[]));
     }
     Some(nodes)
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::onnx::Attribute;
     use crate::onnx::emit::tests::small_graph;
-    use crate::onnx::{Attribute, NodeExt};
+    use crate::onnx::ops::{Pooling, Reduction};
 
     #[test]
     fn windows_at_the_border_average_over_fewer_inputs() {
@@ -197,7 +199,7 @@ mod tests {
                 Attribute::Ints("kernel_shape", &[2, 2]),
                 Attribute::Ints("pads", &[1, 0, 0, 0]),
             ];
-            e.op("AveragePool", &["x"], &attributes)
+            e.op(Pooling::AveragePool, &["x"], &attributes)
         });
         let [convolution, factor] = graph.nodes() else {
             panic!("{:?}", graph.nodes());
@@ -218,9 +220,9 @@ mod tests {
                 Attribute::Ints("axes", &[-1, 2]),
                 Attribute::Int("keepdims", 0),
             ];
-            e.op("ReduceMean", &["x"], &axes)
+            e.op(Reduction::ReduceMean, &["x"], &axes)
         });
-        let operators: Vec<_> = graph.nodes().iter().map(|n| n.op()).collect();
+        let operators: Vec<_> = graph.nodes().iter().map(|n| n.op_type()).collect();
         assert_eq!(operators, ["Conv", "Reshape"]);
         assert_eq!(
             graph.shape(&graph.nodes()[0].output[0]).unwrap(),

@@ -8,6 +8,7 @@ use super::rewrite::{Rewrite, node};
 use crate::onnx::Attribute;
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::graph::Graph;
+use crate::onnx::ops::{Convolution, Moving, Op};
 use crate::onnx::proto::GraphProto;
 use crate::onnx::shapes;
 
@@ -33,7 +34,7 @@ pub(super) fn take_pictures_channels_first(graph: &Graph) -> Result<Option<Graph
     for &index in graph.consumers(info.name()) {
         let node = &graph.nodes()[index];
         ensure!(
-            node.op() != "Conv",
+            Op::of(node) != Convolution::Conv,
             "{} reads the input '{}', which has the channels last ([1, {height}, {width}, {channels}]): convolutions read [1, channels, height, width]. \
              Put a Transpose (0, 3, 1, 2) between them, or export with channels first (tf2onnx --inputs-as-nchw)",
             node.describe(),
@@ -51,7 +52,7 @@ pub(super) fn take_pictures_channels_first(graph: &Graph) -> Result<Option<Graph
     let perm = [Attribute::Ints("perm", &[0, 2, 3, 1])];
     proto
         .node
-        .insert(0, node("Transpose", &[INPUT], &name, &perm));
+        .insert(0, node(Moving::Transpose, &[INPUT], &name, &perm));
     Ok(Some(proto))
 }
 
@@ -61,8 +62,8 @@ pub(super) fn join_transposes(graph: &Graph) -> Result<Option<GraphProto>> {
     // What each transpose makes of which tensor, chains taken together.
     let mut moved: HashMap<&str, (&str, Vec<i64>)> = HashMap::new();
     for (index, this) in graph.nodes().iter().enumerate() {
-        let (Some(source), Some(perm), "Transpose") =
-            (this.input_at(0), this.ints("perm"), this.op())
+        let (Some(source), Some(perm), Op::Moving(Moving::Transpose)) =
+            (this.input_at(0), this.ints("perm"), Op::of(this))
         else {
             continue;
         };
@@ -83,7 +84,7 @@ pub(super) fn join_transposes(graph: &Graph) -> Result<Option<GraphProto>> {
             rewrite.replace(index, vec![]);
         } else if origin != source {
             let attributes = [Attribute::Ints("perm", &order)];
-            let mut joined = node("Transpose", &[origin], output, &attributes);
+            let mut joined = node(Moving::Transpose, &[origin], output, &attributes);
             joined.name = this.name.clone();
             rewrite.replace(index, vec![joined]);
         }
@@ -95,35 +96,40 @@ pub(super) fn join_transposes(graph: &Graph) -> Result<Option<GraphProto>> {
 #[cfg(test)]
 mod tests {
     use crate::onnx::emit::tests::small_graph;
+    use crate::onnx::ops::{Activation, Moving};
     use crate::onnx::{Attribute, NodeExt};
 
     #[test]
     fn transposes_that_undo_each_other_disappear_and_others_become_one() {
         let graph = small_graph(|e| {
             let last = e.op(
-                "Transpose",
+                Moving::Transpose,
                 &["x"],
                 &[Attribute::Ints("perm", &[0, 2, 3, 1])],
             );
             let first = e.op(
-                "Transpose",
+                Moving::Transpose,
                 &[&last],
                 &[Attribute::Ints("perm", &[0, 3, 1, 2])],
             );
-            let y = e.op("Relu", &[&first], &[]);
+            let y = e.op(Activation::Relu, &[&first], &[]);
             let turned = e.op(
-                "Transpose",
+                Moving::Transpose,
                 &[&y],
                 &[Attribute::Ints("perm", &[0, 1, 3, 2])],
             );
             e.op(
-                "Transpose",
+                Moving::Transpose,
                 &[&turned],
                 &[Attribute::Ints("perm", &[0, 3, 1, 2])],
             )
         });
         // Transposes that nothing reads any more are left: what is not read is not computed.
-        let relu = graph.nodes().iter().find(|n| n.op() == "Relu").unwrap();
+        let relu = graph
+            .nodes()
+            .iter()
+            .find(|n| n.op_type() == "Relu")
+            .unwrap();
         assert_eq!(relu.input, ["x"]);
         let last = graph.nodes().last().unwrap();
         assert_eq!(last.input, relu.output);

@@ -5,7 +5,9 @@ use anyhow::{Result, ensure};
 use super::rewrite::Rewrite;
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::graph::Graph;
-use crate::onnx::output_shape::{bounds, place};
+use crate::onnx::ops::{
+    Arithmetic, Constants, Moving, Op, Passing, Reshaping, axis_of, permutation, slice_bounds,
+};
 use crate::onnx::proto::tensor_proto::DataType;
 use crate::onnx::proto::{GraphProto, NodeProto, TensorProto};
 use crate::onnx::{Tensor, tensor};
@@ -22,7 +24,9 @@ const MOST_INTEGERS: usize = 1 << 16;
 pub(super) fn to_initializers(graph: &mut GraphProto) -> Result<()> {
     let nodes = std::mem::take(&mut graph.node);
     for node in nodes {
-        let value = (node.op() == "Constant").then(|| value(&node)).flatten();
+        let value = (Op::of(&node) == Constants::Constant)
+            .then(|| value(&node))
+            .flatten();
         match value {
             Some(mut constant) => {
                 constant.name = Some(node.first_output().to_owned());
@@ -91,10 +95,10 @@ pub(super) fn fold(graph: &Graph) -> Result<Option<GraphProto>> {
 }
 
 fn evaluate(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
-    if node.op() == "Shape" {
+    if Op::of(node) == Constants::Shape {
         let shape = graph.shape(node.input_at(0)?).ok()?;
         let rank = shape.len();
-        let (start, end) = bounds(node.int("start", 0), node.int("end", i64::MAX), rank)?;
+        let (start, end) = slice_bounds(node.int("start", 0), node.int("end", i64::MAX), rank)?;
         let sizes: Vec<i64> = shape.get(start..end)?.iter().map(|&d| d as i64).collect();
         return Some(int64s(&sizes, false));
     }
@@ -125,34 +129,36 @@ fn integers(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
             .collect();
         Some(int64s(&values?, all_scalar()))
     };
-    match node.op() {
-        "Cast" if node.int("to", 0) == DataType::Int64 as i64 => {
+    match Op::of(node) {
+        Op::Passing(Passing::Cast) if node.int("to", 0) == DataType::Int64 as i64 => {
             Some(int64s(&first, rank(0)? == 0))
         }
-        "Gather" if rank(0)? == 1 => {
+        Op::Moving(Moving::Gather) if rank(0)? == 1 => {
             let indices = list(1)?;
             let values: Option<Vec<i64>> = indices
                 .iter()
-                .map(|&index| first.get(place(index, first.len())?).copied())
+                .map(|&index| first.get(axis_of(index, first.len())?).copied())
                 .collect();
             Some(int64s(&values?, rank(1)? == 0))
         }
-        "Unsqueeze" if rank(0)? == 0 => Some(int64s(&first, false)),
-        "Squeeze" if first.len() == 1 => Some(int64s(&first, true)),
-        "Reshape" if list(1)?.len() == 1 => Some(int64s(&first, false)),
-        "Concat" => {
+        Op::Reshaping(Reshaping::Unsqueeze) if rank(0)? == 0 => Some(int64s(&first, false)),
+        Op::Reshaping(Reshaping::Squeeze) if first.len() == 1 => Some(int64s(&first, true)),
+        Op::Reshaping(Reshaping::Reshape) if list(1)?.len() == 1 => Some(int64s(&first, false)),
+        Op::Moving(Moving::Concat) => {
             let parts: Option<Vec<Vec<i64>>> = (0..node.input.len()).map(list).collect();
             let joined = parts?.concat();
             (joined.len() <= MOST_INTEGERS).then(|| int64s(&joined, false))
         }
-        "Slice" if rank(0)? == 1 && node.input_at(4).is_none_or(|_| list(4) == Some(vec![1])) => {
-            let (start, end) = bounds(*list(1)?.first()?, *list(2)?.first()?, first.len())?;
+        Op::Moving(Moving::Slice)
+            if rank(0)? == 1 && node.input_at(4).is_none_or(|_| list(4) == Some(vec![1])) =>
+        {
+            let (start, end) = slice_bounds(*list(1)?.first()?, *list(2)?.first()?, first.len())?;
             Some(int64s(first.get(start..end)?, false))
         }
-        "Add" => pairs(i64::checked_add),
-        "Sub" => pairs(i64::checked_sub),
-        "Mul" => pairs(i64::checked_mul),
-        "Div" => pairs(i64::checked_div),
+        Op::Arithmetic(Arithmetic::Add) => pairs(i64::checked_add),
+        Op::Arithmetic(Arithmetic::Sub) => pairs(i64::checked_sub),
+        Op::Arithmetic(Arithmetic::Mul) => pairs(i64::checked_mul),
+        Op::Arithmetic(Arithmetic::Div) => pairs(i64::checked_div),
         _ => None,
     }
 }
@@ -160,8 +166,10 @@ fn integers(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
 /// Weights that are stored in another order than they are read in.
 fn moved(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
     if !matches!(
-        node.op(),
-        "Transpose" | "Reshape" | "Unsqueeze" | "Squeeze" | "Identity"
+        Op::of(node),
+        Op::Moving(Moving::Transpose)
+            | Op::Reshaping(Reshaping::Reshape | Reshaping::Unsqueeze | Reshaping::Squeeze)
+            | Op::Passing(Passing::Identity)
     ) {
         return None;
     }
@@ -170,12 +178,9 @@ fn moved(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
     if dims.iter().product::<usize>() != value.data.len() || value.data.len() > MOST_ELEMENTS {
         return None;
     }
-    let data = match node.op() {
-        "Transpose" => {
-            let order = node.ints("perm")?.iter();
-            let order: Vec<usize> = order
-                .map(|&axis| place(axis, dims.len()))
-                .collect::<Option<_>>()?;
+    let data = match Op::of(node) {
+        Op::Moving(Moving::Transpose) => {
+            let order = permutation(node, dims.len())?;
             let array = ndarray::ArrayViewD::from_shape(value.dims, &value.data).ok()?;
             array.permuted_axes(order).iter().copied().collect()
         }
@@ -186,7 +191,7 @@ fn moved(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
 
 /// A constant repeated to a shape, as PyTorch's `expand_as` of a weight is.
 fn expanded(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
-    if node.op() != "Expand" {
+    if Op::of(node) != Reshaping::Expand {
         return None;
     }
     let value = graph.constant(node.input_at(0)?).ok()?;
@@ -202,18 +207,23 @@ fn expanded(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
 
 #[cfg(test)]
 mod tests {
+    use crate::onnx::Attribute;
     use crate::onnx::emit::tests::small_graph;
-    use crate::onnx::{Attribute, NodeExt};
+    use crate::onnx::ops::{Arithmetic, Constants, Matrix, Moving, Reshaping};
 
     #[test]
     fn a_shape_that_is_computed_becomes_constant() {
         let graph = small_graph(|e| {
-            let shape = e.op("Shape", &["x"], &[]);
+            let shape = e.op(Constants::Shape, &["x"], &[]);
             let two = e.int64s(&[2]);
-            let height = e.op("Gather", &[&shape, &two], &[]);
+            let height = e.op(Moving::Gather, &[&shape, &two], &[]);
             let rest = e.int64s(&[1, -1]);
-            let target = e.op("Concat", &[&rest, &height], &[Attribute::Int("axis", 0)]);
-            e.op("Reshape", &["x", &target], &[])
+            let target = e.op(
+                Moving::Concat,
+                &[&rest, &height],
+                &[Attribute::Int("axis", 0)],
+            );
+            e.op(Reshaping::Reshape, &["x", &target], &[])
         });
         let [reshape] = graph.nodes() else {
             panic!("{:?}", graph.nodes());
@@ -222,7 +232,7 @@ mod tests {
             graph.constant_int64s(&reshape.input[1]).unwrap(),
             [1, -1, 4]
         );
-        assert_eq!(reshape.op(), "Reshape");
+        assert_eq!(reshape.op_type(), "Reshape");
     }
 
     #[test]
@@ -235,9 +245,9 @@ mod tests {
                     data: vec![0.0, 1.0, 2.0, 3.0],
                 },
             );
-            let shape = e.op("Shape", &["x"], &[]);
-            let whole = e.op("Expand", &[&weight, &shape], &[]);
-            e.op("Mul", &[&whole, "x"], &[])
+            let shape = e.op(Constants::Shape, &["x"], &[]);
+            let whole = e.op(Reshaping::Expand, &[&weight, &shape], &[]);
+            e.op(Arithmetic::Mul, &[&whole, "x"], &[])
         });
         let [product] = graph.nodes() else {
             panic!("{:?}", graph.nodes());
@@ -257,8 +267,12 @@ mod tests {
                     data: vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0],
                 },
             );
-            let turned = e.op("Transpose", &[&weight], &[Attribute::Ints("perm", &[1, 0])]);
-            e.op("MatMul", &["x", &turned], &[])
+            let turned = e.op(
+                Moving::Transpose,
+                &[&weight],
+                &[Attribute::Ints("perm", &[1, 0])],
+            );
+            e.op(Matrix::MatMul, &["x", &turned], &[])
         });
         let [product] = graph.nodes() else {
             panic!("{:?}", graph.nodes());

@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::rewrite::{Rewrite, node};
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::graph::Graph;
+use crate::onnx::ops::{Arithmetic, Convolution, Matrix, Moving, Op, Reshaping};
 use crate::onnx::proto::{GraphProto, NodeProto};
 use crate::onnx::{Attribute, Tensor};
 
@@ -23,9 +24,9 @@ struct Dense<'a> {
 pub(super) fn to_convolutions(graph: &Graph) -> Result<Option<GraphProto>> {
     let mut rewrite = Rewrite::new(graph);
     for (index, this) in graph.nodes().iter().enumerate() {
-        let (dense, bias_node) = match this.op() {
-            "Gemm" => (gemm(graph, this), None),
-            "MatMul" => match mat_mul(graph, this) {
+        let (dense, bias_node) = match Op::of(this) {
+            Op::Matrix(Matrix::Gemm) => (gemm(graph, this), None),
+            Op::Matrix(Matrix::MatMul) => match mat_mul(graph, this) {
                 Some((dense, bias_node)) => (Some(dense), bias_node),
                 None => (None, None),
             },
@@ -76,7 +77,7 @@ fn mat_mul<'a>(graph: &'a Graph, node: &'a NodeProto) -> Option<(Dense<'a>, Opti
     let consumers = graph.consumers(dense.output);
     let names_output = graph.outputs().any(|output| output == dense.output);
     if let ([index], false) = (consumers, names_output)
-        && graph.nodes()[*index].op() == "Add"
+        && Op::of(&graph.nodes()[*index]) == Arithmetic::Add
     {
         let add = &graph.nodes()[*index];
         let summand = add.input.iter().find(|name| *name != dense.output)?;
@@ -151,7 +152,7 @@ fn convolution(
     let before = if shape.len() == 4 {
         let first = [Attribute::Ints("perm", &[0, 3, 1, 2])];
         nodes.push(node(
-            "Transpose",
+            Moving::Transpose,
             &[dense.input],
             &of("channels_first"),
             &first,
@@ -161,7 +162,7 @@ fn convolution(
         let source = if shape.len() == 3 {
             let first = [Attribute::Ints("perm", &[0, 2, 1])];
             nodes.push(node(
-                "Transpose",
+                Moving::Transpose,
                 &[dense.input],
                 &of("channels_first"),
                 &first,
@@ -171,27 +172,32 @@ fn convolution(
             dense.input.to_owned()
         };
         let size = rewrite.int64s(of("sizes"), &sizes(inputs));
-        nodes.push(node("Reshape", &[&source, &size], &of("reshaped"), &[]));
+        nodes.push(node(
+            Reshaping::Reshape,
+            &[&source, &size],
+            &of("reshaped"),
+            &[],
+        ));
         of("reshaped")
     };
-    let mut convolution = node("Conv", &[&before], &map, &[]);
+    let mut convolution = node(Convolution::Conv, &[&before], &map, &[]);
     convolution.input.extend(operands);
     convolution.name = this.name.clone();
     nodes.push(convolution);
     match shape.len() {
         4 => {
             let last = [Attribute::Ints("perm", &[0, 2, 3, 1])];
-            nodes.push(node("Transpose", &[&map], output, &last));
+            nodes.push(node(Moving::Transpose, &[&map], output, &last));
         }
         3 => {
             let size = rewrite.int64s(of("flat_sizes"), &[1, outputs as i64, rows as i64]);
-            nodes.push(node("Reshape", &[&map, &size], &of("flat"), &[]));
+            nodes.push(node(Reshaping::Reshape, &[&map, &size], &of("flat"), &[]));
             let last = [Attribute::Ints("perm", &[0, 2, 1])];
-            nodes.push(node("Transpose", &[&of("flat")], output, &last));
+            nodes.push(node(Moving::Transpose, &[&of("flat")], output, &last));
         }
         _ => {
             let size = rewrite.int64s(of("flat_sizes"), &[1, outputs as i64]);
-            nodes.push(node("Reshape", &[&map, &size], output, &[]));
+            nodes.push(node(Reshaping::Reshape, &[&map, &size], output, &[]));
         }
     }
     Some(nodes)
@@ -200,13 +206,14 @@ fn convolution(
 #[cfg(test)]
 mod tests {
     use crate::onnx::emit::tests::small_graph;
+    use crate::onnx::ops::{Arithmetic, Matrix, Reshaping};
     use crate::onnx::{Attribute, NodeExt, Tensor};
 
     #[test]
     fn a_matrix_product_takes_its_bias_along() {
         let graph = small_graph(|e| {
             let shape = e.int64s(&[1, 16]);
-            let flat = e.op("Reshape", &["x", &shape], &[]);
+            let flat = e.op(Reshaping::Reshape, &["x", &shape], &[]);
             let weight = e.constant(
                 "w",
                 Tensor {
@@ -214,7 +221,7 @@ mod tests {
                     data: (0..32).map(|i| i as f32).collect(),
                 },
             );
-            let product = e.op("MatMul", &[&flat, &weight], &[]);
+            let product = e.op(Matrix::MatMul, &[&flat, &weight], &[]);
             let bias = e.constant(
                 "b",
                 Tensor {
@@ -222,9 +229,9 @@ mod tests {
                     data: vec![5.0, 6.0],
                 },
             );
-            e.op("Add", &[&bias, &product], &[])
+            e.op(Arithmetic::Add, &[&bias, &product], &[])
         });
-        let operators: Vec<_> = graph.nodes().iter().map(|n| n.op()).collect();
+        let operators: Vec<_> = graph.nodes().iter().map(|n| n.op_type()).collect();
         assert_eq!(operators, ["Reshape", "Reshape", "Conv", "Reshape"]);
         let convolution = &graph.nodes()[2];
         let weight = graph.constant(&convolution.input[1]).unwrap();
@@ -239,7 +246,7 @@ mod tests {
     #[test]
     fn gemm_counts_its_factors() {
         let graph = small_graph(|e| {
-            let flat = e.op("Flatten", &["x"], &[]);
+            let flat = e.op(Reshaping::Flatten, &["x"], &[]);
             let weight = e.constant(
                 "w",
                 Tensor {
@@ -247,9 +254,13 @@ mod tests {
                     data: vec![1.0; 48],
                 },
             );
-            e.op("Gemm", &[&flat, &weight], &[Attribute::Int("transB", 1)])
+            e.op(
+                Matrix::Gemm,
+                &[&flat, &weight],
+                &[Attribute::Int("transB", 1)],
+            )
         });
-        let operators: Vec<_> = graph.nodes().iter().map(|n| n.op()).collect();
+        let operators: Vec<_> = graph.nodes().iter().map(|n| n.op_type()).collect();
         assert_eq!(operators, ["Flatten", "Reshape", "Conv", "Reshape"]);
         let output = graph.outputs().next().unwrap();
         assert_eq!(graph.nodes()[2].first_output(), format!("{output}:map"));

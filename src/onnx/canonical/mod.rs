@@ -14,12 +14,13 @@ mod pads;
 pub(super) mod rewrite;
 mod slices;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::{Result, ensure};
 
 use super::attributes::NodeExt;
 use super::graph::Graph;
+use super::ops::{Convolution, Op, Passing, Pooling, refusal};
 use super::proto::{GraphProto, OperatorSetIdProto};
 
 /// A step: the graph anew, or `None` where it found nothing to do. It is taken until it finds nothing more.
@@ -65,9 +66,11 @@ pub(super) fn canonicalise(
 /// Refuses windows that do not fit what they read: ONNX Runtime takes them, and says that their outputs have sizes below 0.
 fn windows_fit(graph: &Graph) -> Result<()> {
     for node in graph.nodes() {
-        let weights = match node.op() {
-            "Conv" | "ConvTranspose" => node.input_at(1).and_then(|name| graph.shape(name).ok()),
-            "MaxPool" | "AveragePool" => None,
+        let weights = match Op::of(node) {
+            Op::Convolution(Convolution::Conv | Convolution::ConvTranspose) => {
+                node.input_at(1).and_then(|name| graph.shape(name).ok())
+            }
+            Op::Pooling(Pooling::MaxPool | Pooling::AveragePool) => None,
             _ => continue,
         };
         if let (Some(weights), Some(kernel)) = (weights, node.ints("kernel_shape")) {
@@ -79,9 +82,10 @@ fn windows_fit(graph: &Graph) -> Result<()> {
             );
         }
         let input = node.input_at(0).and_then(|name| graph.shape(name).ok());
-        let is_known = input.is_some() && (weights.is_some() || node.op().ends_with("Pool"));
+        let is_known =
+            input.is_some() && (weights.is_some() || matches!(Op::of(node), Op::Pooling(_)));
         ensure!(
-            !is_known || node.op() == "ConvTranspose" || graph.infers(node),
+            !is_known || Op::of(node) == Convolution::ConvTranspose || graph.infers(node),
             "{} has a kernel, strides or pads that do not fit its input {:?}",
             node.describe(),
             input.unwrap_or_default()
@@ -90,9 +94,10 @@ fn windows_fit(graph: &Graph) -> Result<()> {
     Ok(())
 }
 
-/// Removes Identity and Dropout (at inference the identity) unless they name an output of the graph.
+/// Removes Identity and Dropout (at inference the identity) unless they name an output of the graph, or have more to say.
 fn drop_pass_through(graph: &mut GraphProto) {
     let nodes = std::mem::take(&mut graph.node);
+    let read: HashSet<String> = nodes.iter().flat_map(|node| &node.input).cloned().collect();
     let mut renamed: HashMap<String, String> = HashMap::new();
     for mut node in nodes {
         for input in &mut node.input {
@@ -100,9 +105,24 @@ fn drop_pass_through(graph: &mut GraphProto) {
                 input.clone_from(source);
             }
         }
-        let names_output = graph.output.iter().any(|o| o.name() == node.first_output());
+        let names_output = |name: &str| graph.output.iter().any(|o| o.name() == name);
+        let constant = |name: &str| {
+            graph
+                .initializer
+                .iter()
+                .find(|tensor| tensor.name() == name)
+        };
+        let passes = || {
+            let mut more = node.output.iter().skip(1);
+            matches!(
+                Op::of(&node),
+                Op::Passing(Passing::Identity | Passing::Dropout)
+            ) && !names_output(node.first_output())
+                && !more.any(|name| read.contains(name) || names_output(name))
+                && refusal(&node, constant).is_none()
+        };
         match node.input_at(0) {
-            Some(source) if matches!(node.op(), "Identity" | "Dropout") && !names_output => {
+            Some(source) if passes() => {
                 renamed.insert(node.first_output().to_owned(), source.to_owned());
             }
             _ => graph.node.push(node),
@@ -113,17 +133,17 @@ fn drop_pass_through(graph: &mut GraphProto) {
 #[cfg(test)]
 mod tests {
     use super::super::emit::tests::small_graph;
-    use super::*;
+    use crate::onnx::ops::{Activation, Passing};
 
     #[test]
     fn identity_and_dropout_disappear_but_an_output_keeps_its_name() {
         let graph = small_graph(|e| {
-            let a = e.op("Identity", &["x"], &[]);
-            let b = e.op("Dropout", &[&a], &[]);
-            let c = e.op("Relu", &[&b], &[]);
-            e.op("Identity", &[&c], &[])
+            let a = e.op(Passing::Identity, &["x"], &[]);
+            let b = e.op(Passing::Dropout, &[&a], &[]);
+            let c = e.op(Activation::Relu, &[&b], &[]);
+            e.op(Passing::Identity, &[&c], &[])
         });
-        let operators: Vec<_> = graph.nodes().iter().map(|n| n.op()).collect();
+        let operators: Vec<_> = graph.nodes().iter().map(|n| n.op_type()).collect();
         assert_eq!(operators, ["Relu", "Identity"]);
         assert_eq!(graph.nodes()[0].input, ["x"]);
     }

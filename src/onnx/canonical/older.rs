@@ -6,7 +6,7 @@ use super::rewrite::{Rewrite, node};
 use crate::onnx::Attribute;
 use crate::onnx::attributes::{NodeExt, int, set, string};
 use crate::onnx::graph::Graph;
-use crate::onnx::output_shape::place;
+use crate::onnx::ops::{Normalisation, Op, Reshaping, Resizing, axis_of};
 use crate::onnx::proto::{GraphProto, NodeProto};
 use crate::onnx::upgrade;
 
@@ -17,9 +17,11 @@ pub(super) fn settle(graph: &Graph) -> Result<Option<GraphProto>> {
         if !upgrade::is_marked(this) {
             continue;
         }
-        let nodes = match this.op() {
-            "Softmax" | "LogSoftmax" | "Hardmax" => along_one_axis(graph, &mut rewrite, this),
-            "Resize" => to_the_nearest(graph, this),
+        let nodes = match Op::of(this) {
+            Op::Normalisation(
+                Normalisation::Softmax | Normalisation::LogSoftmax | Normalisation::Hardmax,
+            ) => along_one_axis(graph, &mut rewrite, this),
+            Op::Resizing(Resizing::Resize) => to_the_nearest(graph, this),
             _ => None,
         };
         if let Some(nodes) = nodes {
@@ -38,7 +40,7 @@ fn along_one_axis(
     let input = this.input_at(0)?;
     let output = this.first_output();
     let shape = graph.shape(input).ok()?;
-    let axis = place(this.int("axis", 1), shape.len())?;
+    let axis = axis_of(this.int("axis", 1), shape.len())?;
     let mut single = upgrade::unmarked(this);
     if shape[axis + 1..].iter().all(|&size| size == 1) {
         set(&mut single, int("axis", axis as i64));
@@ -48,14 +50,14 @@ fn along_one_axis(
     let sizes: Vec<i64> = shape.iter().map(|&size| size as i64).collect();
     let sizes = rewrite.int64s(format!("{output}:sizes"), &sizes);
     let first = [Attribute::Int("axis", axis as i64)];
-    let flatten = node("Flatten", &[input], &flat, &first);
+    let flatten = node(Reshaping::Flatten, &[input], &flat, &first);
     set(&mut single, int("axis", 1));
     single.input = vec![flat];
     single.output = vec![over.clone()];
     Some(vec![
         flatten,
         single,
-        node("Reshape", &[&over, &sizes], output, &[]),
+        node(Reshaping::Reshape, &[&over, &sizes], output, &[]),
     ])
 }
 

@@ -6,13 +6,18 @@ use anyhow::Result;
 use super::rewrite::Rewrite;
 use crate::onnx::attributes::{NodeExt, ints, set};
 use crate::onnx::graph::Graph;
+use crate::onnx::ops::{COUNTED_PADS, Convolution, Moving, Op, Pooling, pads_of_all_axes};
 use crate::onnx::proto::{GraphProto, NodeProto};
 
 /// `auto_pad` and `ceil_mode` of convolutions and poolings become pads.
 pub(super) fn write_out(graph: &Graph) -> Result<Option<GraphProto>> {
     let mut rewrite = Rewrite::new(graph);
     for (index, node) in graph.nodes().iter().enumerate() {
-        if !matches!(node.op(), "Conv" | "MaxPool" | "AveragePool") {
+        if !matches!(
+            Op::of(node),
+            Op::Convolution(Convolution::Conv)
+                | Op::Pooling(Pooling::MaxPool | Pooling::AveragePool)
+        ) {
             continue;
         }
         let mode = node.string("auto_pad").unwrap_or("NOTSET");
@@ -28,10 +33,13 @@ pub(super) fn write_out(graph: &Graph) -> Result<Option<GraphProto>> {
             .attribute
             .retain(|a| !matches!(a.name(), "auto_pad" | "ceil_mode"));
         set(&mut plain, ints("pads", &pads));
-        if node.op() == "AveragePool" && rounds_up {
+        if Op::of(node) == Pooling::AveragePool
+            && rounds_up
+            && node.int("count_include_pad", 0) != 0
+        {
             // What rounding up adds is never counted, whatever is said of the pads that were given.
             let given = node.ints("pads").unwrap_or(&[0; 4]).to_vec();
-            set(&mut plain, ints(super::average::COUNTED_PADS, &given));
+            set(&mut plain, ints(COUNTED_PADS, &given));
         }
         rewrite.replace(index, vec![plain]);
     }
@@ -42,8 +50,8 @@ pub(super) fn write_out(graph: &Graph) -> Result<Option<GraphProto>> {
 fn explicit(graph: &Graph, node: &NodeProto, mode: &str) -> Option<[i64; 4]> {
     let [_, _, height, width] = graph.feature_map(node.input_at(0)?).ok()?;
     let [_, _, rows, cols] = graph.feature_map(node.first_output()).ok()?;
-    let kernel: Vec<i64> = match node.op() {
-        "Conv" => {
+    let kernel: Vec<i64> = match Op::of(node) {
+        Op::Convolution(Convolution::Conv) => {
             let weights = graph.shape(node.input_at(1)?).ok()?;
             weights.iter().skip(2).map(|&k| k as i64).collect()
         }
@@ -88,7 +96,9 @@ pub(super) fn join_convolutions(graph: &Graph) -> Result<Option<GraphProto>> {
         let consumers = graph.consumers(output);
         let all_convolve = consumers.iter().all(|&index| {
             let node = &graph.nodes()[index];
-            node.op() == "Conv" && node.input_at(0) == Some(output) && !rewrite.has_replaced(index)
+            Op::of(node) == Convolution::Conv
+                && node.input_at(0) == Some(output)
+                && !rewrite.has_replaced(index)
         });
         if !all_convolve || consumers.is_empty() || graph.outputs().any(|o| o == output) {
             continue;
@@ -110,7 +120,7 @@ pub(super) fn join_convolutions(graph: &Graph) -> Result<Option<GraphProto>> {
 
 /// The input of a Pad that puts zeros around the rows and columns of feature maps, and how many: top, left, bottom, right.
 fn zeros_around<'a>(graph: &Graph, pad: &'a NodeProto) -> Option<(&'a str, [i64; 4])> {
-    if pad.op() != "Pad" || pad.string("mode").unwrap_or("constant") != "constant" {
+    if Op::of(pad) != Moving::Pad || pad.string("mode").unwrap_or("constant") != "constant" {
         return None;
     }
     let input = pad.input_at(0)?;
@@ -122,12 +132,15 @@ fn zeros_around<'a>(graph: &Graph, pad: &'a NodeProto) -> Option<(&'a str, [i64;
         }
     }
     let pads = graph.constant_int64s(pad.input_at(1)?).ok()?;
-    match pads[..] {
+    let along = match pad.input_at(3) {
+        Some(axes) => Some(graph.constant_int64s(axes).ok()?),
+        None => None,
+    };
+    match pads_of_all_axes(&pads, along.as_deref(), 4)?[..] {
         [0, 0, top, left, 0, 0, bottom, right]
-            if pad.input_at(3).is_none()
-                && [top, left, bottom, right]
-                    .iter()
-                    .all(|side| (0..=1 << 12).contains(side)) =>
+            if [top, left, bottom, right]
+                .iter()
+                .all(|side| (0..=1 << 12).contains(side)) =>
         {
             Some((input, [top, left, bottom, right]))
         }
@@ -139,6 +152,7 @@ fn zeros_around<'a>(graph: &Graph, pad: &'a NodeProto) -> Option<(&'a str, [i64;
 mod tests {
     use crate::onnx::attributes::{int, ints};
     use crate::onnx::emit::tests::small_graph_of;
+    use crate::onnx::ops::{Convolution, Moving};
     use crate::onnx::proto::{AttributeProto, NodeProto};
     use crate::onnx::{NodeExt, Tensor};
 
@@ -183,7 +197,7 @@ mod tests {
             let graph = small_graph_of(|e| {
                 let around = e.int64s(&[0, 0, 1, 2, 0, 0, 0, 1]);
                 let value = e.scalar(value);
-                let padded = e.op("Pad", &["x", &around, &value], &[]);
+                let padded = e.op(Moving::Pad, &["x", &around, &value], &[]);
                 let weight = e.constant(
                     "w",
                     Tensor {
@@ -191,9 +205,13 @@ mod tests {
                         data: vec![1.0; 9],
                     },
                 );
-                (vec![], e.op("Conv", &[&padded, &weight], &[]))
+                (vec![], e.op(Convolution::Conv, &[&padded, &weight], &[]))
             });
-            let convolution = graph.nodes().iter().find(|n| n.op() == "Conv").unwrap();
+            let convolution = graph
+                .nodes()
+                .iter()
+                .find(|n| n.op_type() == "Conv")
+                .unwrap();
             assert_eq!(convolution.ints("pads"), pads);
             assert_eq!(convolution.input[0] == "x", pads.is_some());
         }

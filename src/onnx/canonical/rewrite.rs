@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::onnx::attributes::{float, int, ints};
 use crate::onnx::graph::Graph;
-use crate::onnx::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
+use crate::onnx::ops::Op;
+use crate::onnx::proto::{GraphProto, NodeProto, TensorProto};
 use crate::onnx::{Attribute, Tensor, tensor};
 
 /// Collects replacements; [`Rewrite::finish`] makes them.
@@ -83,25 +83,18 @@ impl<'a> Rewrite<'a> {
 
 /// A node with one output, named after it and the operator.
 pub(in crate::onnx) fn node(
-    op: &str,
+    op: impl Into<Op>,
     inputs: &[&str],
     output: &str,
     attributes: &[Attribute],
 ) -> NodeProto {
+    let op = op.into().name();
     NodeProto {
         name: Some(format!("{output}:{}", op.to_lowercase())),
         op_type: Some(op.to_owned()),
         input: inputs.iter().map(|&input| input.to_owned()).collect(),
         output: vec![output.to_owned()],
-        attribute: attributes.iter().map(to_proto).collect(),
+        attribute: attributes.iter().map(Attribute::to_proto).collect(),
         ..Default::default()
-    }
-}
-
-fn to_proto(attribute: &Attribute) -> AttributeProto {
-    match attribute {
-        Attribute::Int(name, value) => int(name, *value),
-        Attribute::Float(name, value) => float(name, *value),
-        Attribute::Ints(name, values) => ints(name, values),
     }
 }

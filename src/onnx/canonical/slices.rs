@@ -5,20 +5,20 @@ use anyhow::Result;
 use super::rewrite::{Rewrite, node};
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::graph::Graph;
-use crate::onnx::output_shape::place;
+use crate::onnx::ops::{Moving, Op, axis_of};
 use crate::onnx::proto::GraphProto;
 
 /// Split with parts of known size.
 pub(super) fn split_into_slices(graph: &Graph) -> Result<Option<GraphProto>> {
     let mut rewrite = Rewrite::new(graph);
     for (index, split) in graph.nodes().iter().enumerate() {
-        let Some(input) = split.input_at(0).filter(|_| split.op() == "Split") else {
+        let Some(input) = split.input_at(0).filter(|_| Op::of(split) == Moving::Split) else {
             continue;
         };
         let Ok(rank) = graph.shape(input).map(<[usize]>::len) else {
             continue;
         };
-        let Some(axis) = place(split.int("axis", 0), rank) else {
+        let Some(axis) = axis_of(split.int("axis", 0), rank) else {
             continue;
         };
         let size = |output| Some(*graph.shape(output).ok()?.get(axis)?);
@@ -34,7 +34,12 @@ pub(super) fn split_into_slices(graph: &Graph) -> Result<Option<GraphProto>> {
             let operands = [("start", start), ("end", end), ("axis", axis)]
                 .map(|(what, value)| rewrite.int64s(of(what), &[value as i64]));
             let [starts, ends, axes] = &operands;
-            slices.push(node("Slice", &[input, starts, ends, axes], output, &[]));
+            slices.push(node(
+                Moving::Slice,
+                &[input, starts, ends, axes],
+                output,
+                &[],
+            ));
             start = end;
         }
         rewrite.replace(index, slices);
@@ -44,19 +49,20 @@ pub(super) fn split_into_slices(graph: &Graph) -> Result<Option<GraphProto>> {
 
 #[cfg(test)]
 mod tests {
+    use crate::onnx::Attribute;
     use crate::onnx::emit::tests::small_graph;
+    use crate::onnx::ops::{Activation, Moving};
     use crate::onnx::proto::NodeProto;
-    use crate::onnx::{Attribute, NodeExt};
 
     #[test]
     fn parts_of_unequal_size_become_slices() {
         let graph = small_graph(|e| {
             let sizes = e.int64s(&[3, 1]);
-            let first = e.op("Split", &["x", &sizes], &[Attribute::Int("axis", -1)]);
-            e.op("Relu", &[&first], &[])
+            let first = e.op(Moving::Split, &["x", &sizes], &[Attribute::Int("axis", -1)]);
+            e.op(Activation::Relu, &[&first], &[])
         });
         // The emitter's Split has one output, which its sizes contradict: it stays as it is.
-        assert_eq!(graph.nodes()[0].op(), "Split");
+        assert_eq!(graph.nodes()[0].op_type(), "Split");
         let graph = crate::onnx::emit::tests::small_graph_of(|e| {
             let sizes = e.int64s(&[3, 1]);
             let split = NodeProto {

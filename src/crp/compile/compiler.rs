@@ -1,0 +1,170 @@
+//! What compiling is made of: relevance on its way, tensor by tensor, and the nodes that compute it.
+//!
+//! Relevance travels as a product, R = coefficient ⊙ base, where base is a tensor of the forward pass (one picture) and the coefficient has one entry for each of
+//! the N targets. So whatever depends on the picture alone, every denominator above all, is computed once for all targets, and activations cost nothing.
+
+use std::collections::HashMap;
+
+use crate::crp::composite::Composite;
+use crate::crp::layers::LayerTypes;
+use crate::onnx::ops::{Arithmetic, Comparison};
+use crate::onnx::{Emitter, Graph};
+
+/// What is propagated.
+pub(super) enum Propagation<'a> {
+    /// Relevance, by the rules of a composite.
+    Relevance {
+        types: &'a LayerTypes,
+        composite: &'a Composite,
+    },
+    /// A derivative: the gradient, or, where the names of the reference pass's tensors are given, the difference quotient.
+    Derivative(Option<HashMap<String, String>>),
+}
+
+/// The relevance that a tensor receives from one of its consumers: coefficient ⊙ base, or the coefficient alone.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Share {
+    pub coefficient: String,
+    pub base: Option<String>,
+}
+
+pub(super) struct Compiler<'a> {
+    pub graph: &'a Graph,
+    pub propagation: Propagation<'a>,
+    /// Whether seeds are multiples of the outputs rather than relevance.
+    pub seeds_are_multiples: bool,
+    pub emitter: Emitter,
+    pub incoming: HashMap<String, Vec<Share>>,
+    /// By tensor, how far it is from the mean of its map, where relevance was handed over as a multiple of that.
+    pub distances: HashMap<String, String>,
+}
+
+impl<'a> Compiler<'a> {
+    pub fn new(graph: &'a Graph, propagation: Propagation<'a>) -> Self {
+        Self {
+            graph,
+            propagation,
+            seeds_are_multiples: false,
+            emitter: Emitter::default(),
+            incoming: HashMap::new(),
+            distances: HashMap::new(),
+        }
+    }
+
+    /// Whether a layer has the rule `rescale`.
+    pub fn rescales(&self) -> bool {
+        match &self.propagation {
+            Propagation::Relevance { composite, .. } => composite.rescales(),
+            Propagation::Derivative(_) => false,
+        }
+    }
+
+    /// Adds to what a tensor receives.
+    pub fn give(&mut self, tensor: &str, share: Share) {
+        self.incoming
+            .entry(tensor.to_owned())
+            .or_default()
+            .push(share);
+    }
+
+    /// All that a tensor received. Coefficients of the same base are added before they are multiplied; shares of several bases become one,
+    /// unless `rescale` wants to tell them apart.
+    pub fn take(&mut self, tensor: &str) -> Vec<Share> {
+        let mut by_base: Vec<Share> = Vec::new();
+        for share in self.incoming.remove(tensor).unwrap_or_default() {
+            match by_base.iter_mut().find(|sum| sum.base == share.base) {
+                Some(sum) => {
+                    sum.coefficient = self.emitter.op(
+                        Arithmetic::Add,
+                        &[&sum.coefficient, &share.coefficient],
+                        &[],
+                    );
+                }
+                None => by_base.push(share),
+            }
+        }
+        if by_base.len() < 2 || self.rescales() {
+            by_base
+        } else {
+            vec![self.sum(by_base)]
+        }
+    }
+
+    /// Several shares as one.
+    pub fn sum(&mut self, mut shares: Vec<Share>) -> Share {
+        if shares.len() == 1 {
+            return shares.remove(0);
+        }
+        let mut terms = shares
+            .iter()
+            .map(|share| self.materialise(share))
+            .collect::<Vec<_>>()
+            .into_iter();
+        let first = terms.next().unwrap_or_else(|| self.emitter.scalar(0.0));
+        let coefficient = terms.fold(first, |sum, term| {
+            self.emitter.op(Arithmetic::Add, &[&sum, &term], &[])
+        });
+        Share {
+            coefficient,
+            base: None,
+        }
+    }
+
+    /// Relevance itself.
+    pub fn materialise(&mut self, share: &Share) -> String {
+        match &share.base {
+            Some(base) => self
+                .emitter
+                .op(Arithmetic::Mul, &[&share.coefficient, base], &[]),
+            None => share.coefficient.clone(),
+        }
+    }
+
+    /// coefficient ⊙ base ⊙ factor, where base ⊙ factor is computed once for all targets.
+    pub fn scaled(&mut self, share: &Share, factor: &str) -> String {
+        let factor = match &share.base {
+            Some(base) => self.emitter.op(Arithmetic::Mul, &[base, factor], &[]),
+            None => factor.to_owned(),
+        };
+        self.emitter
+            .op(Arithmetic::Mul, &[&share.coefficient, &factor], &[])
+    }
+
+    /// coefficient ⊙ base / denominator, where base / denominator is computed once for all targets.
+    pub fn divided(&mut self, share: &Share, denominator: &str) -> String {
+        match &share.base {
+            Some(base) => {
+                let factor = self.emitter.op(Arithmetic::Div, &[base, denominator], &[]);
+                self.emitter
+                    .op(Arithmetic::Mul, &[&share.coefficient, &factor], &[])
+            }
+            None => self
+                .emitter
+                .op(Arithmetic::Div, &[&share.coefficient, denominator], &[]),
+        }
+    }
+
+    /// The sign of each element, 1 for 0.
+    pub fn sign(&mut self, tensor: &str) -> String {
+        let [zero, below, above] = [0.0, -1.0, 1.0].map(|value| self.emitter.scalar(value));
+        let negative = self.emitter.op(Comparison::Less, &[tensor, &zero], &[]);
+        self.emitter
+            .op(Comparison::Where, &[&negative, &below, &above], &[])
+    }
+
+    /// denominator + ε·sign(denominator) with sign(0) = 1.
+    pub fn stabilised(&mut self, denominator: &str, epsilon: &str) -> String {
+        let zero = self.emitter.scalar(0.0);
+        let negative = self
+            .emitter
+            .op(Comparison::Less, &[denominator, &zero], &[]);
+        let below = self
+            .emitter
+            .op(Arithmetic::Sub, &[denominator, epsilon], &[]);
+        let above = self
+            .emitter
+            .op(Arithmetic::Add, &[denominator, epsilon], &[]);
+        self.emitter
+            .op(Comparison::Where, &[&negative, &below, &above], &[])
+    }
+}
