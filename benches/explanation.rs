@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use ssdcrp::crp::{Explainer, Target, TargetOutput};
-use ssdcrp::detect::{Detector, Model, NetworkInput, preprocess};
+use ssdcrp::detect::{ClassRef, Detector, Model, NetworkInput, preprocess};
 
 /// Name, composite, default boxes. Box 271 belongs to the finest head, 1457 to the second.
 const ROWS: [(&str, &str, &[usize]); 4] = [
@@ -84,7 +84,7 @@ fn explain(
         .iter()
         .map(|&default_box| Target {
             default_box,
-            output: TargetOutput::Class("person".to_owned()),
+            output: TargetOutput::Class(ClassRef::Name("person".to_owned())),
             contrast: None,
         })
         .collect();

@@ -10,7 +10,7 @@ use ssdcrp::crp::{
     Composite, Contrast, Explainer, LayerType, Seed, Target, TargetOutput, compile, layer_types,
 };
 use ssdcrp::detect::decode::decode;
-use ssdcrp::detect::{Detector, Forward, Model, preprocess};
+use ssdcrp::detect::{ClassRef, Detector, Forward, Model, preprocess};
 use ssdcrp::onnx::proto::ModelProto;
 use ssdcrp::runtime::{CancelToken, Cancelled};
 
@@ -30,7 +30,7 @@ fn forward(model: &Arc<Model>) -> Result<Forward> {
 fn class(default_box: usize, name: &str, contrast: Contrast) -> Target {
     Target {
         default_box,
-        output: TargetOutput::Class(name.to_owned()),
+        output: TargetOutput::Class(ClassRef::Name(name.to_owned())),
         contrast: Some(contrast),
     }
 }
@@ -138,7 +138,7 @@ fn relevance_is_linear_in_what_is_asked() -> Result<()> {
     let model = Arc::new(Model::built_in()?);
     let forward = forward(&model)?;
     let mut explainer = Explainer::new(model, Composite::default(), 1)?;
-    let against = |name: &str| Contrast::Class(name.to_owned());
+    let against = |name: &str| Contrast::Class(ClassRef::Name(name.to_owned()));
     let answers = explainer.explain(
         &forward,
         &[
@@ -258,7 +258,7 @@ fn questions_that_make_no_sense_are_refused_with_the_reason() -> Result<()> {
     let model = Arc::new(Model::built_in()?);
     let forward = forward(&model)?;
     let composite = Composite::default();
-    let itself = Contrast::Class("sheep".to_owned());
+    let itself = Contrast::Class(ClassRef::Name("sheep".to_owned()));
     let mut wide = offset(HORSE, "offset:w+")?;
     wide.contrast = Some(Contrast::RunnerUp);
     for (target, reason) in [

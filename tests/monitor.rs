@@ -81,8 +81,9 @@ fn a_film_of_the_known_errors_raises_their_questions_at_every_run() {
         .iter()
         .find(|event| event.finding.kind() == EventKind::AmbiguousClass);
     let target = &sheep.unwrap().target;
-    assert_eq!(target.output.to_string(), "class:20");
-    assert_eq!(target.contrast.as_ref().unwrap().to_string(), "class:19");
+    let labels = &model.manifest.labels;
+    assert_eq!(target.output.text(labels), "class:20");
+    assert_eq!(target.contrast.as_ref().unwrap().text(labels), "class:19");
     // The eagle is nothing but a bird all the time, and it is in the picture from 4 to 8 seconds.
     let clean = events
         .iter()

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use ndarray::Array4;
 use prost::Message;
 use ssdcrp::crp::{Composite, Contrast, Explainer, Target, TargetOutput, seed_name};
-use ssdcrp::detect::{Detector, Model, propose};
+use ssdcrp::detect::{ClassId, Detector, Model, propose};
 use ssdcrp::onnx::proto::{ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use ssdcrp::onnx::{self, Tensor};
 use ssdcrp::report;
@@ -40,7 +40,7 @@ fn with_proposed(model: &ModelProto, folder: &Path) -> Result<(Model, String)> {
 fn class(default_box: usize) -> Target {
     Target {
         default_box,
-        output: TargetOutput::Class("2".to_owned()),
+        output: TargetOutput::Class(ClassId(2).into()),
         contrast: Some(Contrast::Mean),
     }
 }

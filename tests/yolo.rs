@@ -35,7 +35,7 @@ fn a_yolo_s_scores_and_boxes_are_those_of_its_heads() -> Result<()> {
     let index = 2 * 8 * 12 + (row * 24 + col) * 2 + anchor;
     let at = |channel: usize| raw[head][[0, anchor * 9 + channel, row, col]];
     let found = detector.describe(&forward, index)?;
-    let class = found.class;
+    let class = found.class.0;
     assert!((0..4).all(|other| at(5 + other) <= at(5 + class)));
     let score = sigmoid(at(4)) * sigmoid(at(5 + class));
     assert!(

@@ -321,14 +321,15 @@ fn keep(store: &mut Store, answer: &Answer, model: &Model) -> Result<()> {
         ..scene(frame, Some(&heatmap), &boxes)
     };
     let pictures = Pictures::new(frame.clone(), &scene)?;
+    let labels = &model.manifest.labels;
     let told = serde_json::from_value(json!({
         "kind": event.finding.kind().to_string(),
-        "words": event.words(&model.manifest.labels),
+        "words": event.words(labels),
         "severity": event.severity,
         "class": question.detection.class,
         "default-box": question.detection.default_box,
-        "target": event.target.output.to_string(),
-        "contrast": event.target.contrast.as_ref().map(ToString::to_string),
+        "target": event.target.output.text(labels),
+        "contrast": event.target.contrast.as_ref().map(|contrast| contrast.text(labels)),
         "running-time": question.time.as_nanos() as u64,
     }))?;
     let now = glib::DateTime::now_utc().and_then(|now| now.format("%Y-%m-%dT%H:%M:%SZ"));
@@ -376,7 +377,7 @@ fn marks(
                 detection.score,
                 remark.unwrap_or_default()
             ),
-            colour: class_colour(detection.class),
+            colour: class_colour(detection.class.0),
             explained: answer.is_some(),
         }
     });

@@ -66,7 +66,7 @@ impl Choice {
         }
         let Some(best) = seen.detections.first() else {
             if let (Some(TargetOutput::Class(class)), None) = (asked, self.at) {
-                let class = seen.model.manifest.class_named(class)?;
+                let class = seen.model.manifest.class(class)?;
                 return seen.detector.strongest(&seen.forward, class);
             }
             bail!(

@@ -41,7 +41,7 @@ pub struct Explain {
     /// Explain every detection
     #[arg(long, conflicts_with_all = ["best", "at", "default_box"])]
     all: bool,
-    /// What to explain at that box: class:NAME (a label or a number), offset:cx, cy, w or h, or edge:left, right, top or bottom; the last two with + or - behind
+    /// What to explain at that box: class:NAME (a label or a number; #20 is the number where a class is called 20), offset:cx, cy, w or h, or edge:left, right, top or bottom; the last two with + or - behind
     /// them for the direction (+ is right, down, wider, taller) [default: the predicted class; the direction that the network predicted];
     /// of a YOLO also objectness, and tx, ty, tw, th for cx, cy, w, h. May be given several times
     #[arg(long = "target", value_name = "TARGET")]
@@ -248,8 +248,8 @@ impl Answer {
         target: &Target,
         explanation: Explanation,
     ) -> Result<Self> {
-        let explained = if let TargetOutput::Class(name) = &target.output {
-            seen.as_class(chosen, seen.model.manifest.class_named(name)?)?
+        let explained = if let TargetOutput::Class(class) = &target.output {
+            seen.as_class(chosen, seen.model.manifest.class(class)?)?
         } else {
             chosen.clone()
         };

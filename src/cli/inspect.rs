@@ -60,7 +60,7 @@ impl Inspect {
         let manifest = &model.manifest;
         let Size { width, height } = model.input_size;
         let background = manifest.background();
-        let trained = (0..manifest.labels.len())
+        let trained = (manifest.labels.classes())
             .filter(|&k| manifest.trained(k) && Some(k) != background)
             .count();
         let mut text = String::new();

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use anyhow::Result;
 use serde::Serialize;
 use ssdcrp::crp::{Explanation, Summary};
-use ssdcrp::detect::{Detection, Model};
+use ssdcrp::detect::{ClassId, Detection, Model};
 
 use super::seen::Seen;
 
@@ -47,7 +47,7 @@ pub struct Report<'a> {
 #[derive(Serialize)]
 struct DetectionRecord<'a> {
     label: Cow<'a, str>,
-    class: usize,
+    class: ClassId,
     score: f32,
     r#box: [f32; 4],
     default_box: usize,
@@ -64,7 +64,7 @@ struct DetectionRecord<'a> {
 #[derive(Serialize)]
 struct RunnerUp<'a> {
     label: Cow<'a, str>,
-    class: usize,
+    class: ClassId,
     score: f32,
 }
 
@@ -136,7 +136,7 @@ impl<'a> DetectionRecord<'a> {
 }
 
 impl<'a> RunnerUp<'a> {
-    fn new(model: &'a Model, (class, score): (usize, f32)) -> Self {
+    fn new(model: &'a Model, (class, score): (ClassId, f32)) -> Self {
         Self {
             label: model.manifest.label(class),
             class,

@@ -25,7 +25,7 @@ pub fn draw(
     let mark = |detection: &Detection, explained| BoxMark {
         rect: seen.pixels(detection),
         label: seen.label(detection),
-        colour: overlay::class_colour(detection.class),
+        colour: overlay::class_colour(detection.class.0),
         explained,
     };
     let boxes: Vec<BoxMark> = std::iter::once(mark(explained, true))

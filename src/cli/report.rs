@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use ssdcrp::crp::Composite;
+use ssdcrp::detect::{ClassId, ClassRef};
 use ssdcrp::report::{Options, Reporter};
 use ssdcrp::stream::evidence::{LINES, Record, Records, Told};
 use ssdcrp::stream::monitor::EventThresholds;
@@ -33,10 +34,10 @@ pub struct Report {
     output: PathBuf,
     /// Show for every object what would speak for these classes, commas between
     #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
-    what_if: Vec<String>,
+    what_if: Vec<ClassRef>,
     /// Classes that may be in the photos, commas between: any other one looks wrong
     #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
-    expected_classes: Vec<String>,
+    expected_classes: Vec<ClassRef>,
     /// Compare with annotations: COCO's JSON, an XML file of Pascal VOC or a folder of such; pictures are found by file name, classes by label
     #[arg(long, value_name = "ANNOTATIONS")]
     truth: Option<PathBuf>,
@@ -60,9 +61,11 @@ impl Report {
             output::check_is_not(&self.output, &input.picture, "photo")?;
         }
         let model = engine.model()?;
-        let classes = |names: &[String]| -> Result<Vec<usize>> {
-            let known = names.iter().map(|name| model.manifest.class_named(name));
-            known.collect()
+        let classes = |named: &[ClassRef]| -> Result<Vec<ClassId>> {
+            named
+                .iter()
+                .map(|class| model.manifest.class(class))
+                .collect()
         };
         let expected = classes(&self.expected_classes)?;
         let truth = self

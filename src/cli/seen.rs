@@ -6,7 +6,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use image::RgbImage;
-use ssdcrp::detect::{Detection, Detector, Forward, Location, Model, Thresholds, preprocess};
+use ssdcrp::detect::{
+    ClassId, Detection, Detector, Forward, Location, Model, Thresholds, preprocess,
+};
 use ssdcrp::geometry::{Pixel, Rect};
 
 use super::{Engine, photo};
@@ -88,10 +90,10 @@ impl Seen {
     }
 
     /// The same default box, looked at as `class`: its label and score are then those of that class.
-    pub fn as_class(&self, detection: &Detection, class: usize) -> Result<Detection> {
+    pub fn as_class(&self, detection: &Detection, class: ClassId) -> Result<Detection> {
         let logit = detection
             .logits
-            .get(class)
+            .get(class.0)
             .with_context(|| format!("there is no class {class}"))?;
         let scorer = detection.scorer(&self.model.manifest);
         Ok(Detection {

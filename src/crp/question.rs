@@ -10,7 +10,7 @@ use super::composite::Composite;
 use super::target::{Contrast, Direction, Edge, Seed, Target, TargetOutput};
 use crate::detect::decode::{Axis, Scorer};
 use crate::detect::manifest::Offset;
-use crate::detect::{Forward, Location, Model};
+use crate::detect::{ClassId, Forward, Location, Model};
 
 /// The relevance that enters at one cell of a head tensor, for one target.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +30,7 @@ pub struct HeadSeed {
 pub struct Question {
     /// Where relevance enters.
     pub seed: HeadSeed,
-    /// The output in the grammar, with label and direction: `class:sheep`, `offset:w+`.
+    /// The output in the grammar, with label and direction: `class:sheep`, `offset:w+`. The class's number is there for its label where that is another's too.
     pub target: String,
     /// The contrast in the grammar, with the label: `class:horse` (also for the runner-up), `mean`, `none`.
     pub contrast: String,
@@ -99,8 +99,8 @@ impl Target {
             location,
         };
         match &self.output {
-            TargetOutput::Class(name) => {
-                let class = model.manifest.class_named(name)?;
+            TargetOutput::Class(class) => {
+                let class = model.manifest.class(class)?;
                 asked.class(class, self.contrast.as_ref().unwrap_or(&composite.contrast))
             }
             TargetOutput::Offset(offset, direction) => asked.offset(
@@ -121,7 +121,7 @@ impl Target {
 }
 
 /// What is subtracted, class by class; the contrast with its label; the question for people.
-type Others = (Vec<(usize, f32)>, String, Wording);
+type Others = (Vec<(ClassId, f32)>, String, Wording);
 
 struct Asked<'a> {
     model: &'a Model,
@@ -133,7 +133,7 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     /// R = Σ_k a_k·R^(k) over class scores.
-    fn class(&self, class: usize, contrast: &Contrast) -> Result<Question> {
+    fn class(&self, class: ClassId, contrast: &Contrast) -> Result<Question> {
         let label = self.model.manifest.label(class);
         let (others, contrast, wording) = match contrast {
             Contrast::None => (vec![], "none".to_owned(), Wording::plain(label.clone())),
@@ -164,13 +164,13 @@ impl Asked<'_> {
                 let best = self
                     .classes_but(class, false)
                     .into_iter()
-                    .max_by(|&a, &b| logits[a].total_cmp(&logits[b]))
+                    .max_by(|a, b| logits[a.0].total_cmp(&logits[b.0]))
                     .with_context(|| {
                         format!("the model has no other class than '{label}' to contrast with")
                     })?;
                 self.against(class, best)?
             }
-            Contrast::Class(name) => self.against(class, self.model.manifest.class_named(name)?)?,
+            Contrast::Class(other) => self.against(class, self.model.manifest.class(other)?)?,
         };
         let logits = self.forward.logits.row(self.default_box);
         let head = &self.model.heads[self.location.head];
@@ -178,7 +178,7 @@ impl Asked<'_> {
             std::iter::once((class, 1.0)).chain(others.into_iter().map(|(k, share)| (k, -share)));
         let values = weights.map(|(k, weight)| {
             let start = if self.seed == Seed::Score {
-                logits[k]
+                logits[k.0]
             } else {
                 1.0
             };
@@ -187,13 +187,13 @@ impl Asked<'_> {
         });
         Ok(Question {
             seed: self.head_seed(head.class_tensor.clone(), values),
-            target: format!("class:{label}"),
+            target: self.text(class),
             contrast,
             wording,
         })
     }
 
-    fn against(&self, class: usize, other: usize) -> Result<Others> {
+    fn against(&self, class: ClassId, other: ClassId) -> Result<Others> {
         let label = self.model.manifest.label(class);
         let name = self.model.manifest.label(other);
         ensure!(
@@ -202,15 +202,20 @@ impl Asked<'_> {
         );
         Ok((
             vec![(other, 1.0)],
-            format!("class:{name}"),
+            self.text(other),
             Wording::plain(label).rather_than(name),
         ))
     }
 
+    /// A class in the grammar.
+    fn text(&self, class: ClassId) -> String {
+        format!("class:{}", self.model.manifest.labels.text(class))
+    }
+
     /// Trained classes other than `class`.
-    fn classes_but(&self, class: usize, background: bool) -> Vec<usize> {
+    fn classes_but(&self, class: ClassId, background: bool) -> Vec<ClassId> {
         let manifest = &self.model.manifest;
-        (0..manifest.labels.len())
+        (manifest.labels.classes())
             .filter(|&k| {
                 k != class
                     && manifest.trained(k)
@@ -220,13 +225,13 @@ impl Asked<'_> {
     }
 
     /// The other classes with p_k / Σ p, the background left out.
-    fn probabilities(&self, class: usize) -> Result<Vec<(usize, f32)>> {
+    fn probabilities(&self, class: ClassId) -> Result<Vec<(ClassId, f32)>> {
         let logits = self.forward.logits.row(self.default_box);
         let scorer = Scorer::new(self.model.manifest.output.activation, &logits, None);
-        let scores: Vec<(usize, f32)> = self
+        let scores: Vec<(ClassId, f32)> = self
             .classes_but(class, false)
             .into_iter()
-            .map(|k| (k, scorer.score(logits[k])))
+            .map(|k| (k, scorer.score(logits[k.0])))
             .collect();
         let sum: f32 = scores.iter().map(|(_, p)| p).sum();
         ensure!(

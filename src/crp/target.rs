@@ -5,14 +5,15 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 
-use crate::detect::Detection;
+use crate::detect::labels::Labels;
 use crate::detect::manifest::Offset;
+use crate::detect::{ClassRef, Detection};
 
-/// An output of a default box, as a user names it: `class:NAME`, `offset:cx+`, `edge:left+` or `objectness`, directions being optional.
+/// An output of a default box, as a user names it: `class:NAME` or `class:#12`, `offset:cx+`, `edge:left+` or `objectness`, directions being optional.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetOutput {
-    /// A class by label or number.
-    Class(String),
+    /// A class.
+    Class(ClassRef),
     /// An offset, in a direction or in the one that the network predicted.
     Offset(Offset, Option<Direction>),
     /// An edge of the predicted box, in a direction or in the one from the default box's edge to it.
@@ -73,8 +74,8 @@ pub enum Contrast {
     Softmax,
     /// The best other class at the box, the background aside.
     RunnerUp,
-    /// A class by label or number.
-    Class(String),
+    /// A class.
+    Class(ClassRef),
 }
 
 /// How much relevance an output starts with.
@@ -104,8 +105,28 @@ impl Target {
     pub fn predicted_class(detection: &Detection) -> Self {
         Self {
             default_box: detection.default_box,
-            output: TargetOutput::Class(detection.class.to_string()),
+            output: TargetOutput::Class(detection.class.into()),
             contrast: None,
+        }
+    }
+}
+
+impl TargetOutput {
+    /// In the grammar, for whoever reads it with the same labels.
+    pub fn text(&self, labels: &Labels) -> String {
+        match self {
+            Self::Class(ClassRef::Id(class)) => format!("class:{}", labels.number(*class)),
+            other => other.to_string(),
+        }
+    }
+}
+
+impl Contrast {
+    /// In the grammar, for whoever reads it with the same labels.
+    pub fn text(&self, labels: &Labels) -> String {
+        match self {
+            Self::Class(ClassRef::Id(class)) => format!("class:{}", labels.number(*class)),
+            other => other.to_string(),
         }
     }
 }
@@ -145,7 +166,9 @@ impl FromStr for TargetOutput {
 
     fn from_str(text: &str) -> Result<Self> {
         match text.split_once(':') {
-            Some(("class", name)) if !name.is_empty() => Ok(Self::Class(name.to_owned())),
+            Some(("class", name)) if !name.is_empty() => {
+                Ok(Self::Class(ClassRef::Name(name.to_owned())))
+            }
             Some(("offset", rest)) => {
                 let (name, direction) = split_direction(rest);
                 // YOLO calls them tx, ty, tw and th.
@@ -214,7 +237,9 @@ impl FromStr for Contrast {
             ("mean", _) => Ok(Self::Mean),
             ("softmax", _) => Ok(Self::Softmax),
             ("runner-up", _) => Ok(Self::RunnerUp),
-            (_, Some(("class", name))) if !name.is_empty() => Ok(Self::Class(name.to_owned())),
+            (_, Some(("class", name))) if !name.is_empty() => {
+                Ok(Self::Class(ClassRef::Name(name.to_owned())))
+            }
             _ => bail!("'{text}' is not a contrast: mean, softmax, runner-up, class:NAME or none"),
         }
     }
@@ -229,6 +254,7 @@ mod tests {
         for text in [
             "class:traffic light",
             "class:17",
+            "class:#17",
             "offset:cx",
             "offset:w+",
             "offset:h-",
@@ -248,6 +274,27 @@ mod tests {
         }
         for text in ["none", "mean", "softmax", "runner-up", "class:horse"] {
             assert_eq!(text.parse::<Contrast>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_written_of_a_class_asks_for_it_again() {
+        let labels: Labels = ["1", "0", "#1", "a, b: c", "class:2", "X", "x", ""]
+            .into_iter()
+            .collect();
+        for class in labels.classes() {
+            let [output, contrast] = [
+                TargetOutput::Class(class.into()).text(&labels),
+                Contrast::Class(class.into()).text(&labels),
+            ];
+            let TargetOutput::Class(ClassRef::Name(asked)) = output.parse().unwrap() else {
+                panic!("{output}")
+            };
+            let Contrast::Class(ClassRef::Name(rival)) = contrast.parse().unwrap() else {
+                panic!("{contrast}")
+            };
+            assert_eq!(labels.find(&asked).unwrap(), class, "{output}");
+            assert_eq!(labels.find(&rival).unwrap(), class, "{contrast}");
         }
     }
 

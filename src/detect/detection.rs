@@ -6,6 +6,7 @@
 use anyhow::{Context, Result, ensure};
 use ndarray::{ArrayView1, ArrayView2};
 
+use super::class::ClassId;
 use super::decode::{Coding, Scorer, decode, logit_bound};
 use super::default_boxes::DefaultBox;
 use super::layout::Layout;
@@ -16,8 +17,8 @@ use crate::geometry::Rect;
 /// One class at one default box, with what the network said there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Detection {
-    /// Class id.
-    pub class: usize,
+    /// What it is.
+    pub class: ClassId,
     /// 0..=1, of `class`.
     pub score: f32,
     /// Clipped to the picture. An edge is no number where the network's offsets are none.
@@ -31,7 +32,7 @@ pub struct Detection {
     /// cx, cy, w, h as the network gave them.
     pub offsets: [f32; 4],
     /// The best other trained class at this default box, the background aside, with its score.
-    pub runner_up: Option<(usize, f32)>,
+    pub runner_up: Option<(ClassId, f32)>,
 }
 
 impl Detection {
@@ -68,7 +69,7 @@ pub struct Predictions<'a> {
     manifest: &'a Manifest,
     /// A YOLO's logits of objectness, [D], and the cells of its default boxes.
     cells: Option<(ArrayView1<'a, f32>, &'a Layout)>,
-    /// Which class ids can be detected, [K]: trained and not the background.
+    /// Which classes can be detected, [K]: trained and not the background.
     detectable: Vec<bool>,
 }
 
@@ -100,6 +101,7 @@ impl<'a> Predictions<'a> {
             offsets.ncols()
         );
         let detectable = (0..classes)
+            .map(ClassId)
             .map(|class| manifest.trained(class) && Some(class) != manifest.background())
             .collect();
         Ok(Self {
@@ -171,10 +173,10 @@ impl<'a> Predictions<'a> {
     ///
     /// # Errors
     /// There is no such default box, or the class cannot be detected.
-    pub fn describe_as(&self, default_box: usize, class: usize) -> Result<Detection> {
+    pub fn describe_as(&self, default_box: usize, class: ClassId) -> Result<Detection> {
         let best = self.describe(default_box)?;
         ensure!(
-            self.detectable.get(class) == Some(&true),
+            self.detectable.get(class.0) == Some(&true),
             "class {class} cannot be detected with this model"
         );
         if best.class == class {
@@ -183,7 +185,7 @@ impl<'a> Predictions<'a> {
         Ok(self.detection(&Candidate {
             default_box,
             class,
-            score: self.scorer(default_box).score(best.logits[class]),
+            score: self.scorer(default_box).score(best.logits[class.0]),
             rect: best.rect,
         }))
     }
@@ -262,7 +264,11 @@ impl<'a> Predictions<'a> {
     }
 
     /// The class with the largest logit but for `without`. Both activations rise with the logit, so its score is the best too.
-    fn best(&self, logits: ArrayView1<'_, f32>, without: Option<usize>) -> Option<(usize, f32)> {
+    fn best(
+        &self,
+        logits: ArrayView1<'_, f32>,
+        without: Option<ClassId>,
+    ) -> Option<(ClassId, f32)> {
         self.detectable_logits(logits)
             .filter(|&(class, logit)| Some(class) != without && !logit.is_nan())
             // Of equals the first wins, as everywhere.
@@ -272,13 +278,13 @@ impl<'a> Predictions<'a> {
     fn detectable_logits<'l>(
         &'l self,
         logits: ArrayView1<'l, f32>,
-    ) -> impl Iterator<Item = (usize, f32)> + 'l {
+    ) -> impl Iterator<Item = (ClassId, f32)> + 'l {
         let detectable = self
             .detectable
             .iter()
             .enumerate()
             .filter(|&(_, &detectable)| detectable);
-        detectable.map(move |(class, _)| (class, logits[class]))
+        detectable.map(move |(class, _)| (ClassId(class), logits[class]))
     }
 }
 
@@ -331,7 +337,7 @@ default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
         predictions
             .detections(THRESHOLDS)
             .iter()
-            .map(|d| (d.default_box, d.class))
+            .map(|d| (d.default_box, d.class.0))
             .collect()
     }
 
@@ -355,7 +361,7 @@ default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
         let predictions =
             Predictions::new(logits.view(), offsets.view(), &boxes, &manifest).unwrap();
         let found = predictions.detections(THRESHOLDS);
-        let which: Vec<_> = found.iter().map(|d| (d.default_box, d.class)).collect();
+        let which: Vec<_> = found.iter().map(|d| (d.default_box, d.class.0)).collect();
         assert_eq!(which, [(3, 4), (1, 1), (1, 2)]);
 
         let dog = &found[1];
@@ -373,8 +379,8 @@ default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
             dog.rect
         );
         let (class, score) = dog.runner_up.unwrap();
-        assert!(class == 2 && close(score, 0.622_459_3));
-        assert_eq!(found[2].runner_up.unwrap().0, 1);
+        assert!(class == ClassId(2) && close(score, 0.622_459_3));
+        assert_eq!(found[2].runner_up.unwrap().0, ClassId(1));
         // The cow's box reaches over the right edge.
         assert!(
             found[0]
@@ -441,7 +447,7 @@ default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
         let cat = predictions.describe(2).unwrap();
         assert_eq!(
             (cat.default_box, cat.class, cat.runner_up.unwrap().0),
-            (2, 2, 1)
+            (2, ClassId(2), ClassId(1))
         );
         assert!(close(cat.score, 0.119_202_92));
         assert!(
@@ -477,7 +483,7 @@ default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
                 let detected = predictions.detections(THRESHOLDS);
                 let detected = detected
                     .iter()
-                    .find(|d| (d.default_box, d.class) == (default_box, class));
+                    .find(|d| (d.default_box, d.class.0) == (default_box, class));
                 assert_eq!(detected, Some(&described));
             }
         }

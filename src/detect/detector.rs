@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use ndarray::{Array1, Array2, Axis};
 
+use super::class::ClassId;
 use super::detection::{Detection, Predictions, Thresholds};
 use super::model::Model;
 use super::preprocess::NetworkInput;
@@ -113,7 +114,7 @@ impl Detector {
         &self,
         forward: &Forward,
         default_box: usize,
-        class: usize,
+        class: ClassId,
     ) -> Result<Detection> {
         self.predictions(forward)?.describe_as(default_box, class)
     }
@@ -122,7 +123,7 @@ impl Detector {
     ///
     /// # Errors
     /// There is no such class.
-    pub fn strongest(&self, forward: &Forward, class: usize) -> Result<Detection> {
+    pub fn strongest(&self, forward: &Forward, class: ClassId) -> Result<Detection> {
         let predictions = self.predictions(forward)?;
         let mut strongest: Option<Detection> = None;
         for default_box in 0..self.model.layout.len() {

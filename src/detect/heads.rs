@@ -4,6 +4,7 @@
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use ndarray::{ArrayView2, Axis, Ix2, Ix3, Slice};
 
+use super::class::ClassId;
 use super::layout::{HeadGrid, Layout};
 use super::manifest::{Field, Output, Tensors};
 use super::output_tensors::OutputTensors;
@@ -26,8 +27,8 @@ pub struct Head {
 
 impl Head {
     /// The channel of the class tensor that holds the logit of `class` at the boxes of a shape.
-    pub fn class_channel(&self, shape: usize, class: usize) -> usize {
-        self.class_channels.of(shape, class)
+    pub fn class_channel(&self, shape: usize, class: ClassId) -> usize {
+        self.class_channels.of(shape, class.0)
     }
 
     /// The channel of the offset tensor that holds `column` of the offsets at the boxes of a shape, where there are offsets.

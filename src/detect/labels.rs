@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use serde::Deserialize;
 
+use super::class::ClassId;
 use crate::spelling;
 
 /// Class names by class id; an empty string is an id that the model never trained.
@@ -29,44 +30,79 @@ impl Labels {
     }
 
     /// Whether `class` has a name.
-    pub fn is_named(&self, class: usize) -> bool {
-        self.0.get(class).is_some_and(|name| !name.is_empty())
+    pub fn is_named(&self, class: ClassId) -> bool {
+        self.0.get(class.0).is_some_and(|name| !name.is_empty())
     }
 
-    /// The name of `class`, or "class 12" where it has none. [`Labels::find`] reads both.
-    pub fn name(&self, class: usize) -> Cow<'_, str> {
-        match self.0.get(class) {
+    /// All classes, those without a name included.
+    pub fn classes(&self) -> impl Iterator<Item = ClassId> + use<> {
+        (0..self.0.len()).map(ClassId)
+    }
+
+    /// The name of `class` for people, or "class 12" where it has none. Another class may have that name too: what is to be read again is [`Labels::text`].
+    pub fn name(&self, class: ClassId) -> Cow<'_, str> {
+        match self.0.get(class.0) {
             Some(name) if !name.is_empty() => Cow::Borrowed(name),
             _ => Cow::Owned(format!("class {class}")),
         }
     }
 
-    /// The class id that `text` means: a name in any case, else an id ("12" or "class 12").
+    /// `class`, if there is one of that number.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn check(&self, class: ClassId) -> Result<ClassId> {
+        ensure!(
+            class.0 < self.0.len(),
+            "there is no class {class}: this model has {} classes, 0 to {}",
+            self.0.len(),
+            self.0.len().saturating_sub(1)
+        );
+        Ok(class)
+    }
+
+    /// What [`Labels::find`] takes for `class` and for no other: its name, or where that is not found or is another's, its [`Labels::number`].
+    pub fn text(&self, class: ClassId) -> String {
+        let name = self.name(class);
+        match self.find(&name) {
+            Ok(found) if found == class => name.into_owned(),
+            _ => self.number(class),
+        }
+    }
+
+    /// The number of `class` as [`Labels::find`] takes it: "12", or "#12" where another class is called "12".
+    pub fn number(&self, class: ClassId) -> String {
+        let number = class.to_string();
+        if class.0 >= self.0.len() {
+            return number;
+        }
+        // Labels can take away but as many texts as there are labels.
+        let texts = (0..=self.0.len()).map(|count| format!("{}{number}", "#".repeat(count)));
+        let is_read = |text: &String| self.find(text).is_ok_and(|found| found == class);
+        texts.into_iter().find(is_read).unwrap_or(number)
+    }
+
+    /// The class that `text` means: a name in any case, else a number: "#12", "12" or "class 12".
     ///
     /// # Errors
     /// If no class or more than one has that name, or the id is out of range. An unknown name's error suggests the nearest labels.
-    pub fn find(&self, text: &str) -> Result<usize> {
+    pub fn find(&self, text: &str) -> Result<ClassId> {
         let wanted = text.trim().to_lowercase();
-        let named: Vec<usize> = (0..self.0.len())
-            .filter(|&class| self.is_named(class) && self.0[class].to_lowercase() == wanted)
+        let named: Vec<usize> = (self.0.iter().enumerate())
+            .filter(|(_, name)| !name.is_empty() && name.to_lowercase() == wanted)
+            .map(|(class, _)| class)
             .collect();
         match named[..] {
-            [class] => return Ok(class),
+            [class] => return Ok(ClassId(class)),
             [] => {}
             _ => bail!(
                 "the name \"{wanted}\" belongs to several classes ({named:?}): give the number of one of them"
             ),
         }
         let number = wanted.strip_prefix("class ").unwrap_or(&wanted);
-        if let Ok(class) = number.parse::<usize>() {
-            if class < self.0.len() {
-                return Ok(class);
-            }
-            bail!(
-                "there is no class {class}: this model has {} classes, 0 to {}",
-                self.0.len(),
-                self.0.len().saturating_sub(1)
-            );
+        let number = number.trim_start_matches('#');
+        if let Ok(class) = number.parse() {
+            return self.check(ClassId(class));
         }
         let nearest = spelling::nearest(&wanted, self.iter().filter(|label| !label.is_empty()));
         if nearest.is_empty() {
@@ -111,19 +147,44 @@ mod tests {
     #[test]
     fn a_name_is_found_in_any_case_and_an_id_by_number() {
         let labels = labels();
-        assert_eq!(labels.find("horse").unwrap(), 3);
-        assert_eq!(labels.find(" SHEEP ").unwrap(), 4);
-        assert_eq!(labels.find("5").unwrap(), 5);
-        assert_eq!(labels.find(&labels.name(2)).unwrap(), 2);
+        for (text, class) in [("horse", 3), (" SHEEP ", 4), ("5", 5), ("#5", 5)] {
+            assert_eq!(labels.find(text).unwrap(), ClassId(class), "{text}");
+        }
+        assert_eq!(labels.find(&labels.name(ClassId(2))).unwrap(), ClassId(2));
     }
 
     #[test]
     fn an_id_without_a_name_still_has_something_to_print() {
         let labels = labels();
-        assert_eq!(labels.name(3), "Horse");
-        assert_eq!(labels.name(2), "class 2");
-        assert_eq!(labels.name(99), "class 99");
-        assert!(labels.is_named(1) && !labels.is_named(2) && !labels.is_named(99));
+        for (class, name) in [(3, "Horse"), (2, "class 2"), (99, "class 99")] {
+            assert_eq!(labels.name(ClassId(class)), name);
+            assert_eq!(labels.is_named(ClassId(class)), class == 3);
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back_to_the_same_class_whatever_the_labels() {
+        let adversarial = [
+            "1", "0", "3", "#2", "a, b", " c", "Dup", "dup", "", "class 8", "class:2", "#10",
+            "##10", "10", "",
+        ];
+        for labels in [labels(), adversarial.into_iter().collect()] {
+            for class in labels.classes() {
+                for text in [labels.text(class), labels.number(class)] {
+                    assert_eq!(labels.find(&text).unwrap(), class, "{text}");
+                }
+            }
+        }
+        let labels: Labels = adversarial.into_iter().collect();
+        let texts = |classes: &[usize]| -> Vec<String> {
+            classes
+                .iter()
+                .map(|&class| labels.text(ClassId(class)))
+                .collect()
+        };
+        assert_eq!(texts(&[0, 4, 5, 6, 8]), ["1", "a, b", "5", "6", "8"]);
+        let numbers = [1, 2, 10].map(|class| labels.number(ClassId(class)));
+        assert_eq!(numbers, ["#1", "2", "###10"]);
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub use default_boxes::{
 pub use field::{Field, Source};
 pub use tensors::Tensors;
 
+use super::class::{ClassId, ClassRef};
 use super::labels::Labels;
 
 /// The whole file. `labels` stands before the first table, as TOML demands of a key of the top level.
@@ -127,9 +128,9 @@ pub struct Output {
     pub offset_order: [Offset; 4],
     /// How logits become scores.
     pub activation: Activation,
-    /// The class id that means "nothing here".
-    #[serde(default, deserialize_with = "read::count")]
-    pub background: usize,
+    /// The class that means "nothing here".
+    #[serde(default, deserialize_with = "read::class")]
+    pub background: ClassId,
     /// [v_c, v_s], both positive: the SSD paper's 0.1 and 0.2 unless given.
     #[serde(default = "paper_variances", deserialize_with = "read::exactly")]
     pub variances: [f32; 2],
@@ -239,27 +240,29 @@ impl Manifest {
     }
 
     /// The name of `class`, or "class 12" where it has none.
-    pub fn label(&self, class: usize) -> Cow<'_, str> {
+    pub fn label(&self, class: ClassId) -> Cow<'_, str> {
         self.labels.name(class)
     }
 
-    /// The class id that a user's `text` means: a label in any case, or a number.
+    /// The class that is meant: of what a person wrote a label in any case, else a number.
     ///
     /// # Errors
     /// If there is no such class; the error suggests the nearest labels.
-    pub fn class_named(&self, text: &str) -> Result<usize> {
-        self.labels
-            .find(text)
-            .map_err(|error| anyhow!("{}: {error}", self.name))
+    pub fn class(&self, class: &ClassRef) -> Result<ClassId> {
+        let found = match class {
+            ClassRef::Id(id) => self.labels.check(*id),
+            ClassRef::Name(name) => self.labels.find(name),
+        };
+        found.map_err(|error| anyhow!("{}: {error}", self.name))
     }
 
     /// Whether the model was trained on `class`: it has a label or is the background, which needs none.
-    pub fn trained(&self, class: usize) -> bool {
+    pub fn trained(&self, class: ClassId) -> bool {
         self.labels.is_named(class) || Some(class) == self.background()
     }
 
     /// The class id that means "nothing here", which only an SSD has.
-    pub fn background(&self) -> Option<usize> {
+    pub fn background(&self) -> Option<ClassId> {
         match self.kind {
             Kind::Ssd => Some(self.output.background),
             Kind::Classifier | Kind::Yolo => None,
@@ -360,7 +363,7 @@ aspect_ratios = [1.0]
         assert_eq!(manifest.licence, None);
         assert_eq!(
             (manifest.output.background, manifest.output.variances),
-            (0, [0.1, 0.2])
+            (ClassId(0), [0.1, 0.2])
         );
         assert_eq!(manifest.detection, DetectionSettings::default());
         let DefaultBoxes::TensorFlow(boxes) = &manifest.default_boxes else {
@@ -403,17 +406,25 @@ aspect_ratios = [1.0]
         let manifest =
             Manifest::parse(&MANIFEST.replace("\"background\"", "\"\""), "a.toml").unwrap();
         assert_eq!(
-            [0, 1, 2, 3, 4].map(|class| manifest.trained(class)),
+            [0, 1, 2, 3, 4].map(|class| manifest.trained(ClassId(class))),
             [true, true, false, true, false]
         );
-        assert_eq!(manifest.label(2), "class 2");
+        assert_eq!(manifest.label(ClassId(2)), "class 2");
     }
 
     #[test]
     fn an_unknown_class_names_the_model() {
         let manifest = Manifest::parse(MANIFEST, "a.toml").unwrap();
-        assert_eq!(manifest.class_named("Person").unwrap(), 1);
-        let error = manifest.class_named("parson").unwrap_err().to_string();
+        let class = |class: ClassRef| manifest.class(&class);
+        let named = |name: &str| class(ClassRef::Name(name.to_owned()));
+        assert_eq!(named("Person").unwrap(), ClassId(1));
+        assert_eq!(class(ClassId(3).into()).unwrap(), ClassId(3));
+        let error = class(ClassId(4).into()).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "a_net: there is no class 4: this model has 4 classes, 0 to 3"
+        );
+        let error = named("parson").unwrap_err().to_string();
         assert_eq!(
             error,
             "a_net: there is no class \"parson\": did you mean \"person\"?"

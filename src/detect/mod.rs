@@ -3,6 +3,7 @@
 //!
 //! In come pictures and a model; out go [`Forward`] passes and [`Detection`]s that remember their default box.
 
+mod class;
 pub mod decode;
 pub mod default_boxes;
 pub mod detection;
@@ -18,6 +19,7 @@ pub mod preprocess;
 pub mod propose;
 pub mod yolo;
 
+pub use class::{ClassId, ClassRef};
 pub use default_boxes::DefaultBox;
 pub use detection::{Detection, Predictions, Thresholds};
 pub use detector::{Detector, Forward};

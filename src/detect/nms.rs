@@ -1,5 +1,6 @@
 //! Non-maximum suppression: of several boxes of one class on one object, the best stays.
 
+use super::class::ClassId;
 use crate::geometry::Rect;
 
 /// A default box that may be a detection of one class.
@@ -7,8 +8,8 @@ use crate::geometry::Rect;
 pub struct Candidate {
     /// Its default box.
     pub default_box: usize,
-    /// Class id.
-    pub class: usize,
+    /// Of what it may be one.
+    pub class: ClassId,
     /// 0..=1, of `class`.
     pub score: f32,
     /// Not clipped to the picture.
@@ -57,7 +58,7 @@ mod tests {
     fn candidate(default_box: usize, class: usize, score: f32, rect: [f32; 4]) -> Candidate {
         Candidate {
             default_box,
-            class,
+            class: ClassId(class),
             score,
             rect: rect.into(),
         }
@@ -66,7 +67,7 @@ mod tests {
     fn kept(candidates: Vec<Candidate>, iou: f32, most: usize) -> Vec<(usize, usize)> {
         suppress(candidates, iou, most)
             .iter()
-            .map(|c| (c.default_box, c.class))
+            .map(|c| (c.default_box, c.class.0))
             .collect()
     }
 

@@ -6,7 +6,7 @@ use ndarray::Array4;
 use super::blur::{SIGMA, blurred};
 use crate::crp::{Composite, Contrast, Direction, HeadSeed, Seed, Target, TargetOutput};
 use crate::detect::manifest::{Kind, Offset};
-use crate::detect::{Detection, Forward, Model};
+use crate::detect::{ClassId, Detection, Forward, Model};
 
 /// What is measured when parts of the picture are taken away, a column of the results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Column {
             Self::Mean => subject.class(subject.detection.class, Contrast::Mean),
             Self::RunnerUp => subject.class(
                 subject.detection.class,
-                Contrast::Class(subject.runner_up.to_string()),
+                Contrast::Class(subject.runner_up.into()),
             ),
             Self::Offset => Target {
                 default_box: subject.detection.default_box,
@@ -55,7 +55,7 @@ pub struct Subject {
     /// The detection.
     pub detection: Detection,
     /// The best other class, background left out.
-    pub runner_up: usize,
+    pub runner_up: ClassId,
     /// The offset of the largest magnitude.
     pub offset: Offset,
     /// The direction that the network predicted for it.
@@ -92,10 +92,10 @@ impl Subject {
     }
 
     /// "Why `class` here?"
-    pub fn class(&self, class: usize, contrast: Contrast) -> Target {
+    pub fn class(&self, class: ClassId, contrast: Contrast) -> Target {
         Target {
             default_box: self.detection.default_box,
-            output: TargetOutput::Class(class.to_string()),
+            output: TargetOutput::Class(class.into()),
             contrast: Some(contrast),
         }
     }
@@ -247,8 +247,8 @@ mod tests {
         let default_box = 1436;
         let logits = forward.logits.row(default_box).to_vec();
         let offsets = std::array::from_fn(|q| forward.offsets[[default_box, q]]);
-        let class = 20;
-        let trained = |k: usize| k == 0 || model.manifest.trained(k);
+        let class = ClassId(20);
+        let trained = |k: usize| k == 0 || model.manifest.trained(ClassId(k));
         let subject = Subject::new(Detection {
             class,
             score: 0.5,
@@ -257,7 +257,7 @@ mod tests {
             logits: logits.clone(),
             objectness: None,
             offsets,
-            runner_up: Some((19, 0.1)),
+            runner_up: Some((ClassId(19), 0.1)),
         })
         .unwrap();
         let value = |column: Column| {
@@ -267,13 +267,13 @@ mod tests {
         };
 
         let others: Vec<f64> = (0..logits.len())
-            .filter(|&k| k != class && trained(k))
+            .filter(|&k| k != class.0 && trained(k))
             .map(|k| f64::from(logits[k]))
             .collect();
         assert_eq!(others.len(), 80);
-        let expected = f64::from(logits[class]) - others.iter().sum::<f64>() / 80.0;
+        let expected = f64::from(logits[class.0]) - others.iter().sum::<f64>() / 80.0;
         assert!((value(Column::Mean) - expected).abs() < 1e-5);
-        let expected = f64::from(logits[class] - logits[19]);
+        let expected = f64::from(logits[class.0] - logits[19]);
         assert!((value(Column::RunnerUp) - expected).abs() < 1e-5);
         let expected = offsets.iter().fold(0.0_f32, |most, o| most.max(o.abs()));
         assert_eq!(value(Column::Offset), f64::from(expected));

@@ -8,7 +8,7 @@ use super::picture::heat_layer;
 use crate::crp::{Contrast, Edge, Explainer, Explanation, Target, TargetOutput};
 use crate::detect::decode::{Axis, decode};
 use crate::detect::manifest::{Kind, Offset};
-use crate::detect::{Detection, Forward, Model};
+use crate::detect::{ClassId, Detection, Forward, Model};
 
 /// A heatmap with its words.
 pub struct Tile {
@@ -43,7 +43,7 @@ impl Answers {
         forward: &Forward,
         model: &Model,
         explainer: &mut Explainer,
-        what_if: &[usize],
+        what_if: &[ClassId],
     ) -> Result<Self> {
         let detection = &object.detection;
         let predicted = Target::predicted_class(detection);
@@ -67,7 +67,7 @@ impl Answers {
         let what_if: Vec<Target> = what_if
             .iter()
             .filter(|&&class| class != detection.class)
-            .map(|class| ask(TargetOutput::Class(class.to_string()), Some(Contrast::Mean)))
+            .map(|&class| ask(TargetOutput::Class(class.into()), Some(Contrast::Mean)))
             .collect();
 
         let counts = [lead.len(), offsets.len(), edges.len(), what_if.len()];

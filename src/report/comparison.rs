@@ -8,6 +8,7 @@ use super::Sight;
 use super::confused::{AROUND, Pairs};
 use super::page::Frame;
 use super::picture::{heat_layer, jpeg};
+use crate::detect::ClassId;
 use crate::detect::labels::Labels;
 use crate::geometry::Rect;
 use crate::truth::{Truth, Verdict};
@@ -62,7 +63,10 @@ pub(super) struct Missed {
 /// What the verdicts are called, in the order of the page.
 const MEANINGS: [(Verdict, &str); 7] = [
     (Verdict::Correct, "the best detection of an object"),
-    (Verdict::Class { truth: 0 }, "on an object of another class"),
+    (
+        Verdict::Class { truth: ClassId(0) },
+        "on an object of another class",
+    ),
     (Verdict::Localization, "the right class, but the box is off"),
     (Verdict::Both, "the wrong class, and the box is off"),
     (
@@ -75,12 +79,12 @@ const MEANINGS: [(Verdict, &str); 7] = [
 
 impl Comparison {
     pub fn new(truth: &Truth, sights: &[Sight], pairs: &Pairs, labels: &Labels) -> Result<Self> {
-        let name = |class: usize| labels.name(class).into_owned();
+        let name = |class: ClassId| labels.name(class).into_owned();
         let judged = || sights.iter().filter_map(|sight| sight.judged.as_ref());
         let verdicts = || judged().flat_map(|judged| judged.verdicts.iter());
         let mut missed = Vec::new();
         // What is there (or nothing), detected as what (or not at all).
-        let mut confusion: BTreeMap<(Option<usize>, Option<usize>), usize> = BTreeMap::new();
+        let mut confusion: BTreeMap<(Option<ClassId>, Option<ClassId>), usize> = BTreeMap::new();
         for (index, sight) in sights.iter().enumerate() {
             let Some(judged) = &sight.judged else {
                 continue;
@@ -122,9 +126,9 @@ impl Comparison {
             count: missed.len(),
         });
         // Only what is there, and only what was detected; nothing and not at all come last.
-        type Side = fn(&(Option<usize>, Option<usize>)) -> Option<usize>;
-        let side = |of: Side| -> Vec<Option<usize>> {
-            let classes: BTreeSet<usize> = confusion.keys().filter_map(of).collect();
+        type Side = fn(&(Option<ClassId>, Option<ClassId>)) -> Option<ClassId>;
+        let side = |of: Side| -> Vec<Option<ClassId>> {
+            let classes: BTreeSet<ClassId> = confusion.keys().filter_map(of).collect();
             classes.into_iter().map(Some).chain([None]).collect()
         };
         let (there, detected) = (side(|pair| pair.0), side(|pair| pair.1));

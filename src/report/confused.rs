@@ -7,7 +7,7 @@ use image::{Rgb, RgbImage};
 use ndarray::Array2;
 
 use crate::crp::{Contrast, Explainer, Target};
-use crate::detect::{Detection, Forward};
+use crate::detect::{ClassId, Detection, Forward};
 use crate::geometry::Rect;
 use crate::heatmap::{Heatmap, Scale};
 
@@ -21,7 +21,7 @@ const NOTHING: Rgb<u8> = Rgb([128; 3]);
 /// A detection of one class on an object of another.
 pub(super) struct Confused {
     detection: Detection,
-    truth: usize,
+    truth: ClassId,
     /// The photo in the box's coordinates, CELLS by CELLS.
     crop: RgbImage,
 }
@@ -29,7 +29,7 @@ pub(super) struct Confused {
 /// All errors by detected class, then true class.
 #[derive(Default)]
 pub(super) struct Pairs {
-    pub pairs: BTreeMap<(usize, usize), Mean>,
+    pub pairs: BTreeMap<(ClassId, ClassId), Mean>,
 }
 
 /// Sums over the errors of one pair.
@@ -40,7 +40,7 @@ pub(super) struct Mean {
 }
 
 impl Confused {
-    pub fn new(detection: &Detection, truth: usize, photo: &RgbImage) -> Self {
+    pub fn new(detection: &Detection, truth: ClassId, photo: &RgbImage) -> Self {
         let (width, height) = photo.dimensions();
         let crop = RgbImage::from_fn(CELLS as u32, CELLS as u32, |column, row| {
             let [x, y] = place(&detection.rect, [column as usize, row as usize]);
@@ -65,7 +65,7 @@ impl Pairs {
         explainer: &mut Explainer,
     ) -> Result<()> {
         let target = Target {
-            contrast: Some(Contrast::Class(confused.truth.to_string())),
+            contrast: Some(Contrast::Class(confused.truth.into())),
             ..Target::predicted_class(&confused.detection)
         };
         for explanation in explainer.explain(forward, &[target])? {
@@ -142,7 +142,7 @@ mod tests {
 
     fn detection(rect: Rect) -> Detection {
         Detection {
-            class: 1,
+            class: ClassId(1),
             score: 0.9,
             rect,
             default_box: 0,
@@ -169,7 +169,10 @@ mod tests {
             });
             let photo = RgbImage::from_pixel(20, 10, Rgb([200, 100, 0]));
             let heatmap = Heatmap::normalise(map.view(), Scale::default());
-            mean.add(&heatmap, &Confused::new(&detection(rect), 2, &photo));
+            mean.add(
+                &heatmap,
+                &Confused::new(&detection(rect), ClassId(2), &photo),
+            );
         }
         let relevance = mean.relevance();
         assert_eq!(mean.count, 2);

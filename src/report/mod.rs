@@ -23,7 +23,7 @@ use anyhow::Result;
 use image::RgbImage;
 
 use crate::crp::{Composite, Explainer};
-use crate::detect::{Detection, Detector, Forward, Model, Thresholds, preprocess};
+use crate::detect::{ClassId, Detection, Detector, Forward, Model, Thresholds, preprocess};
 use crate::geometry::Rect;
 use crate::stream::evidence::Told;
 use crate::stream::monitor::{EventThresholds, Monitor};
@@ -43,7 +43,7 @@ pub struct Options {
     /// What looks wrong.
     pub monitor: EventThresholds,
     /// Classes that every object is also asked about: what would speak for them?
-    pub what_if: Vec<usize>,
+    pub what_if: Vec<ClassId>,
     /// What is really on the photos.
     pub truth: Option<Truth>,
 }
@@ -73,7 +73,7 @@ struct Sight {
 struct Judged {
     truth: Vec<Annotated>,
     /// Class and verdict of each detection.
-    verdicts: Vec<(usize, Verdict)>,
+    verdicts: Vec<(ClassId, Verdict)>,
     /// Indices into `truth`.
     missed: Vec<usize>,
 }

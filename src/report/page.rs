@@ -10,7 +10,7 @@ use super::comparison::{Comparison, verdict_name};
 use super::picture::Photo;
 use super::{Object, Sight, chart};
 use crate::crp::Composite;
-use crate::detect::{Detection, Model};
+use crate::detect::{ClassId, Detection, Model};
 use crate::geometry::Rect;
 use crate::stream::monitor::EventKind;
 use crate::truth::Verdict;
@@ -184,9 +184,10 @@ fn judged(object: &Object, model: &Model) -> String {
 fn top(detection: &Detection, model: &Model) -> Vec<TopClass> {
     let manifest = &model.manifest;
     let scorer = detection.scorer(manifest);
-    let mut classes: Vec<(usize, f32)> = (0..detection.logits.len())
+    let mut classes: Vec<(ClassId, f32)> = (0..detection.logits.len())
+        .map(ClassId)
         .filter(|&class| manifest.trained(class) && Some(class) != manifest.background())
-        .map(|class| (class, detection.logits[class]))
+        .map(|class| (class, detection.logits[class.0]))
         .collect();
     classes.sort_by(|a, b| b.1.total_cmp(&a.1));
     classes

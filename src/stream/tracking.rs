@@ -4,7 +4,7 @@
 //! object is known by the overlap of its boxes alone, where it was seen last or where it should be if it moves on as it
 //! did, so pictures must follow each other closely enough for that.
 
-use crate::detect::Detection;
+use crate::detect::{ClassId, Detection};
 use crate::geometry::Rect;
 
 /// Two boxes of one object overlap by at least so much (intersection over union).
@@ -32,7 +32,7 @@ pub struct Tracker {
 #[derive(Clone, Debug)]
 struct Track {
     object: u64,
-    class: usize,
+    class: ClassId,
     /// Where it was seen last.
     rect: Rect,
     /// How far its centre moves from picture to picture.
@@ -130,7 +130,7 @@ mod tests {
 
     fn detection(class: usize, x: f32, y: f32) -> Detection {
         Detection {
-            class,
+            class: ClassId(class),
             score: 0.9,
             rect: Rect::new(x, y, x + 0.1, y + 0.2),
             default_box: 0,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::{coco, voc};
+use crate::detect::ClassId;
 use crate::detect::labels::Labels;
 use crate::geometry::Rect;
 
@@ -22,8 +23,8 @@ pub struct Truth {
 /// An object that somebody has drawn a box around.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Annotated {
-    /// The model's class id.
-    pub class: usize,
+    /// Of the model.
+    pub class: ClassId,
     /// Clipped to the picture.
     pub rect: Rect,
     /// Whether it is neither to be found nor an error to find: a crowd, or an object marked as difficult.
@@ -100,7 +101,7 @@ impl Truth {
         }
         for entry in entries.boxes {
             // Only a name counts: a number would be an id of the model's, not of the file's.
-            let class = (0..labels.len()).find(|&class| {
+            let class = labels.classes().find(|&class| {
                 labels.is_named(class)
                     && labels.name(class).to_lowercase() == entry.label.trim().to_lowercase()
             });
@@ -191,7 +192,7 @@ mod tests {
             &labels(),
         );
         let dog = Annotated {
-            class: 1,
+            class: ClassId(1),
             rect: Rect::new(0.0, 0.2, 0.5, 1.0),
             ignored: false,
         };

@@ -3,7 +3,7 @@
 //! The error types, their thresholds and their order are those of TIDE (Bolya et al., *TIDE: A General Toolbox for Identifying Object Detection Errors*, ECCV 2020).
 
 use super::annotation::Annotated;
-use crate::detect::Detection;
+use crate::detect::{ClassId, Detection};
 
 /// A detection is on an object from this intersection over union on (t_f).
 const FOREGROUND: f32 = 0.5;
@@ -18,7 +18,7 @@ pub enum Verdict {
     /// On an object of another class.
     Class {
         /// That class.
-        truth: usize,
+        truth: ClassId,
     },
     /// Of the right class, but the box is off.
     Localization,
@@ -139,10 +139,10 @@ mod tests {
     use super::*;
     use crate::geometry::Rect;
 
-    const DOG: usize = 1;
-    const CAT: usize = 2;
+    const DOG: ClassId = ClassId(1);
+    const CAT: ClassId = ClassId(2);
 
-    fn detection(class: usize, rect: Rect) -> Detection {
+    fn detection(class: ClassId, rect: Rect) -> Detection {
         Detection {
             class,
             score: 0.9,
@@ -155,7 +155,7 @@ mod tests {
         }
     }
 
-    fn object(class: usize, rect: Rect) -> Annotated {
+    fn object(class: ClassId, rect: Rect) -> Annotated {
         Annotated {
             class,
             rect,
@@ -223,8 +223,8 @@ mod tests {
             boxes in prop::collection::vec((1..4_usize, prop::array::uniform4(0.0..1.0_f32)), 0..20), split in 0..20_usize
         ) {
             let (found, there) = boxes.split_at(split.min(boxes.len()));
-            let detections: Vec<_> = found.iter().map(|&(class, rect)| detection(class, rect.into())).collect();
-            let truth: Vec<_> = there.iter().map(|&(class, rect)| object(class, rect.into())).collect();
+            let detections: Vec<_> = found.iter().map(|&(class, rect)| detection(ClassId(class), rect.into())).collect();
+            let truth: Vec<_> = there.iter().map(|&(class, rect)| object(ClassId(class), rect.into())).collect();
             let judgement = judge(&detections, &truth);
             prop_assert_eq!(judgement.verdicts.len(), detections.len());
             let count = |verdict: fn(&Verdict) -> bool| judgement.verdicts.iter().filter(|v| verdict(v)).count();

@@ -7,6 +7,7 @@ mod broken_models;
 mod cache;
 mod classifier;
 mod detect;
+mod digit_labels;
 mod evaluate;
 mod explain;
 mod failures;

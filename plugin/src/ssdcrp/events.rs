@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result, ensure};
 
-use ::ssdcrp::crp::Contrast;
 use ::ssdcrp::detect::Manifest;
 use ::ssdcrp::stream::evidence::Limits;
 use ::ssdcrp::stream::monitor::{Event, EventKind as Kind, EventThresholds as Thresholds};
@@ -174,9 +173,9 @@ impl Raised {
         structure.set("kind", event.finding.kind().to_string());
         structure.set("words", event.words(labels));
         structure.set("severity", f64::from(event.severity));
-        structure.set("target", target.output.to_string());
-        if let Some(contrast) = target.contrast.as_ref().map(Contrast::to_string) {
-            structure.set("contrast", contrast);
+        structure.set("target", target.output.text(labels));
+        if let Some(contrast) = &target.contrast {
+            structure.set("contrast", contrast.text(labels));
         }
         Arc::new(Self {
             number,

@@ -11,7 +11,7 @@ use image::RgbImage;
 use ndarray::Array2;
 
 use ::ssdcrp::crp::{Composite, Contrast, Explainer, Explanation, Target, TargetOutput};
-use ::ssdcrp::detect::{Detection, Model};
+use ::ssdcrp::detect::{ClassId, Detection, Model};
 use ::ssdcrp::geometry::Rect;
 use ::ssdcrp::heatmap::Scale;
 
@@ -28,7 +28,7 @@ use super::sight::{Question, Sight};
 #[derive(Debug)]
 pub struct Answer {
     pub object: u64,
-    pub class: usize,
+    pub class: ClassId,
     /// The detection's box when it was explained, in shares of the picture.
     pub rect: Rect,
     /// Relevance in units of what is drawn in full colour, `[H, W]`.
@@ -216,14 +216,14 @@ pub fn check(settings: &Settings, model: &Model) -> Result<()> {
     let target = settings.target.value().named();
     let contrast = settings.contrast.value().named();
     let explained = match target {
-        Some(TargetOutput::Class(name)) => {
-            Some((model.manifest.class_named(name)).context("property 'target'")?)
+        Some(TargetOutput::Class(class)) => {
+            Some((model.manifest.class(class)).context("property 'target'")?)
         }
         _ => None,
     };
     let rival = match contrast {
-        Some(Contrast::Class(name)) => {
-            Some((model.manifest.class_named(name)).context("property 'contrast'")?)
+        Some(Contrast::Class(class)) => {
+            Some((model.manifest.class(class)).context("property 'contrast'")?)
         }
         _ => None,
     };

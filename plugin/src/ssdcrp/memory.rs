@@ -322,7 +322,7 @@ pub fn box_marks(
     let marks = marks.map(|(index, detection)| BoxMark {
         rect: detection.rect.in_pixels(size),
         label: label(detection, index, remarks, manifest),
-        colour: class_colour(detection.class),
+        colour: class_colour(detection.class.0),
         explained: is_explained(index),
     });
     marks.collect()

@@ -37,7 +37,7 @@ impl Region {
         let label = manifest.label(detection.class).into_owned();
         let mut params = gst::Structure::builder("detection")
             .field("label", &label)
-            .field("class", detection.class as u32)
+            .field("class", detection.class.0 as u32)
             .field("confidence", f64::from(detection.score))
             .field("x", rect[0])
             .field("y", rect[1])

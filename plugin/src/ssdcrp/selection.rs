@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Error, Result, bail};
 
-use ::ssdcrp::detect::{Detection, Manifest};
+use ::ssdcrp::detect::{ClassId, ClassRef, Detection, Manifest};
 use ::ssdcrp::geometry::{Rect, Size};
 
 use super::Select;
@@ -17,7 +17,7 @@ use super::settings::Settings;
 
 /// Names of classes, separated by commas. Labels that contain a comma are named by their number.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct ClassNames(Vec<String>);
+pub struct ClassNames(Vec<ClassRef>);
 
 impl FromStr for ClassNames {
     type Err = Error;
@@ -30,7 +30,7 @@ impl FromStr for ClassNames {
             "" => {
                 bail!("a name is missing in '{text}': labels with commas between them are expected")
             }
-            name => Ok(name.to_owned()),
+            name => Ok(ClassRef::Name(name.to_owned())),
         });
         Ok(Self(names.collect::<Result<_>>()?))
     }
@@ -38,7 +38,8 @@ impl FromStr for ClassNames {
 
 impl fmt::Display for ClassNames {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.0.join(","))
+        let names: Vec<String> = self.0.iter().map(ClassRef::to_string).collect();
+        f.write_str(&names.join(","))
     }
 }
 
@@ -47,9 +48,8 @@ impl ClassNames {
     ///
     /// # Errors
     /// A class that the model does not have.
-    pub fn classes(&self, manifest: &Manifest) -> Result<Vec<usize>> {
-        let names = self.0.iter();
-        names.map(|name| manifest.class_named(name)).collect()
+    pub fn classes(&self, manifest: &Manifest) -> Result<Vec<ClassId>> {
+        self.0.iter().map(|class| manifest.class(class)).collect()
     }
 }
 
@@ -62,9 +62,9 @@ const LEAD: f32 = 0.1;
 pub struct Selection {
     select: Select,
     /// Of `select=label`.
-    labels: Vec<usize>,
+    labels: Vec<ClassId>,
     /// Empty where all classes are.
-    expected: Vec<usize>,
+    expected: Vec<ClassId>,
     /// Of `select=point`, pixels of the frame.
     point: [f32; 2],
     most: usize,
@@ -92,12 +92,12 @@ impl Selection {
     }
 
     /// Whether the user does not expect detections of a class.
-    pub fn unexpected(&self, class: usize) -> bool {
+    pub fn unexpected(&self, class: ClassId) -> bool {
         !self.expected.is_empty() && !self.expected.contains(&class)
     }
 
     /// The classes that the user expects; `None` where all are.
-    pub fn expected(&self) -> Option<BTreeSet<usize>> {
+    pub fn expected(&self) -> Option<BTreeSet<ClassId>> {
         (!self.expected.is_empty()).then(|| self.expected.iter().copied().collect())
     }
 
@@ -159,7 +159,7 @@ mod tests {
 
     fn detection(class: usize, rect: [f32; 4]) -> Detection {
         Detection {
-            class,
+            class: ClassId(class),
             score: 0.9,
             rect: rect.into(),
             default_box: 0,
@@ -173,7 +173,7 @@ mod tests {
     fn selection(select: Select, most: usize) -> Selection {
         Selection {
             select,
-            labels: vec![1, 18],
+            labels: [1, 18].map(ClassId).to_vec(),
             expected: vec![],
             point: [300.0, 120.0],
             most,
@@ -224,14 +224,14 @@ mod tests {
         let place = [0.1, 0.1, 0.9, 0.9];
         let found = [1, 18, 3, 19].map(|class| detection(class, place));
         let mut careful = selection(Select::All, 9);
-        careful.expected = vec![1, 3];
+        careful.expected = [1, 3].map(ClassId).to_vec();
         assert_eq!(careful.of(&found, |_| false, SIZE), [1, 3, 0, 2]);
         careful.select = Select::Best;
         assert_eq!(careful.of(&found, |_| false, SIZE), [1]);
         assert_eq!(careful.of(&found[..1], |_| false, SIZE), [0]);
-        assert!(careful.unexpected(18) && !careful.unexpected(1));
+        assert!(careful.unexpected(ClassId(18)) && !careful.unexpected(ClassId(1)));
         assert!(
-            !selection(Select::All, 9).unexpected(18),
+            !selection(Select::All, 9).unexpected(ClassId(18)),
             "all are expected"
         );
     }
@@ -243,7 +243,7 @@ mod tests {
                 score,
                 ..detection(1, [0.1, 0.1, 0.9, 0.9])
             });
-            found[1].class = 18;
+            found[1].class = ClassId(18);
             found
         };
         let near = found([0.9, 0.85, 0.81]);
@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(several(9), [0, 1]);
         assert_eq!(several(2), [0, 2], "the best first, as ever");
         let mut careful = selection(Select::Best, 9);
-        careful.expected = vec![1];
+        careful.expected = vec![ClassId(1)];
         assert_eq!(careful.of(&near, |index| index == 0, SIZE), [1]);
     }
 

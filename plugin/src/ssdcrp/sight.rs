@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ::ssdcrp::detect::{Detection, Detector, Forward, Model, NetworkInput};
+use ::ssdcrp::detect::{ClassId, Detection, Detector, Forward, Model, NetworkInput};
 use ::ssdcrp::geometry::Size;
 use ::ssdcrp::stream::monitor::Monitor;
 use ::ssdcrp::stream::tracking::Tracker;
@@ -65,7 +65,7 @@ impl Sight {
     }
 
     /// The detection of an object as this class.
-    pub fn index_of(&self, object: u64, class: usize) -> Option<usize> {
+    pub fn index_of(&self, object: u64, class: ClassId) -> Option<usize> {
         let classes = self.detections.iter().map(|detection| detection.class);
         let mut seen = self.objects.iter().zip(classes);
         seen.position(|(&known, as_class)| known == object && as_class == class)

@@ -31,7 +31,7 @@ impl Manifest {
         }
         self.output.validate(self.kind)?;
         Field::of("output", "background").ensure(
-            self.output.background < self.labels.len(),
+            self.output.background.0 < self.labels.len(),
             format_args!(
                 "expected a class id below the number of labels ({}), found {}",
                 self.labels.len(),

@@ -3,6 +3,8 @@
 
 use serde::de::{Deserialize, Deserializer, Error};
 
+use crate::detect::ClassId;
+
 /// Longer messages lose their middle: they quote what stands in the file, which can be of any length.
 const LONGEST_MESSAGE: usize = 300;
 
@@ -45,6 +47,11 @@ pub fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Err
             "expected a whole number, 0 or greater, found {number}"
         ))
     })
+}
+
+/// A class's number, likewise.
+pub fn class<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClassId, D::Error> {
+    count(deserializer).map(ClassId)
 }
 
 /// "line 12: expected 3 values, found 4 in `input.mean`": where in `text` the error lies, what it is and in which field, as far as that is known. One line,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::crp::Target;
+use crate::detect::ClassId;
 use crate::stream::monitor::EventKind;
 
 /// The file of all lines.
@@ -45,7 +46,7 @@ pub struct Told {
     /// How much is wrong, 0..=1.
     pub severity: f32,
     /// The class's number.
-    pub class: usize,
+    pub class: ClassId,
     /// Where the network said so.
     pub default_box: usize,
     /// The question that it raises: an output of the network at that default box, in the grammar of [`crate::crp::TargetOutput`].

@@ -237,6 +237,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::ClassId;
     use crate::stream::monitor::EventKind;
 
     const ROOMY: Limits = Limits {
@@ -249,7 +250,7 @@ mod tests {
             kind: EventKind::Merge,
             words: words.to_owned(),
             severity: 0.5,
-            class: 1,
+            class: ClassId(1),
             default_box: 9,
             target: "offset:w+".to_owned(),
             contrast: None,

@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::crp::{Contrast, Direction, Target, TargetOutput};
-use crate::detect::Detection;
 use crate::detect::labels::Labels;
 use crate::detect::manifest::Offset;
+use crate::detect::{ClassId, Detection};
 use crate::geometry::Rect;
 
 /// Something that looks wrong.
@@ -35,14 +35,14 @@ pub enum Finding {
     /// Another class scores nearly as high at the default box.
     AmbiguousClass {
         /// The other class.
-        rival: usize,
+        rival: ClassId,
         /// Its score as a share of the detection's.
         ratio: f32,
     },
     /// A moment ago the object had another class.
     ClassFlicker {
         /// That class.
-        before: usize,
+        before: ClassId,
     },
     /// The class is not among those that may be there.
     UnexpectedClass,
@@ -194,11 +194,11 @@ impl Suspicion {
     /// "Why this class rather than `rival`?"
     pub fn of_class(
         detection: &Detection,
-        rival: Option<usize>,
+        rival: Option<ClassId>,
         finding: Finding,
         severity: f32,
     ) -> Self {
-        let contrast = rival.map(|class| Contrast::Class(class.to_string()));
+        let contrast = rival.map(|class| Contrast::Class(class.into()));
         Self {
             finding,
             target: Target {

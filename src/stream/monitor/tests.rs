@@ -5,14 +5,19 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::detect::ClassId;
 use crate::detect::labels::Labels;
 use crate::stream::tracking::Tracker;
 
-const DOG: usize = 1;
-const CAT: usize = 2;
+const DOG: ClassId = ClassId(1);
+const CAT: ClassId = ClassId(2);
+
+fn labels() -> Labels {
+    ["background", "dog", "cat", "cow"].into_iter().collect()
+}
 
 /// A detection at a default box of its own.
-fn seen(class: usize, score: f32, rect: [f32; 4]) -> Detection {
+fn seen(class: ClassId, score: f32, rect: [f32; 4]) -> Detection {
     let place = rect.map(|edge| (edge * 9.0) as usize % 9);
     Detection {
         class,
@@ -22,7 +27,7 @@ fn seen(class: usize, score: f32, rect: [f32; 4]) -> Detection {
         logits: vec![0.0; 4],
         objectness: None,
         offsets: [0.0; 4],
-        runner_up: Some((3 - class.min(2), 0.01)),
+        runner_up: Some((ClassId(3 - class.0.min(2)), 0.01)),
     }
 }
 
@@ -78,8 +83,8 @@ fn film(
                     let contrast = event.target.contrast.as_ref();
                     (
                         event.finding.kind(),
-                        event.target.output.to_string(),
-                        contrast.map_or(String::new(), ToString::to_string),
+                        event.target.output.text(&labels()),
+                        contrast.map_or(String::new(), |contrast| contrast.text(&labels())),
                     )
                 })
                 .collect()
@@ -330,7 +335,7 @@ fn every_kind_can_be_off() {
         .map(|n| {
             vec![
                 seen(
-                    1 + n % 2,
+                    ClassId(1 + n % 2),
                     0.51,
                     moved(HERE, 0.0, if n > 6 { 0.14 } else { 0.0 }),
                 ),
@@ -365,7 +370,7 @@ fn kinds_and_words_are_for_people() {
     }
     let error = "jitter".parse::<EventKind>().unwrap_err().to_string();
     assert!(error.contains("box-jitter, fragment"), "{error}");
-    let labels: Labels = ["background", "dog", "cat"].into_iter().collect();
+    let labels = labels();
     let mut monitor = Watch::new(&EventThresholds::for_stills());
     let doubtful = Detection {
         runner_up: Some((CAT, 0.5)),
@@ -382,8 +387,10 @@ fn any_detection() -> impl Strategy<Value = Detection> {
     let runner_up = prop::option::of((0..4_usize, 0.0..1.0_f32));
     (1..4_usize, 0.0..1.0_f32, rect, runner_up).prop_map(|(class, score, rect, runner_up)| {
         Detection {
-            runner_up: runner_up.filter(|(rival, _)| *rival != class),
-            ..seen(class, score, rect)
+            runner_up: runner_up
+                .filter(|(rival, _)| *rival != class)
+                .map(|(rival, score)| (ClassId(rival), score)),
+            ..seen(ClassId(class), score, rect)
         }
     })
 }
@@ -395,7 +402,7 @@ proptest! {
             (0..5_000_u64, prop::collection::vec(any_detection(), 0..8)), 0..30)
     ) {
         let watch = || {
-            let mut monitor = Watch::new(&EventThresholds { expected_classes: Some([1].into()), ..EventThresholds::default() });
+            let mut monitor = Watch::new(&EventThresholds { expected_classes: Some([DOG].into()), ..EventThresholds::default() });
             let mut time = 0;
             let mut all = Vec::new();
             for (step, detections) in &frames {
@@ -410,7 +417,7 @@ proptest! {
         for event in &events {
             prop_assert!((0.0..=1.0).contains(&event.severity), "{event:?}");
             prop_assert_eq!(event.target.default_box, event.detection.default_box);
-            prop_assert!(event.target.contrast != Some(crate::crp::Contrast::Class(event.detection.class.to_string())));
+            prop_assert!(event.target.contrast != Some(crate::crp::Contrast::Class(event.detection.class.into())));
         }
     }
 
@@ -422,7 +429,7 @@ proptest! {
         let mut last = std::collections::BTreeMap::new();
         for (index, (class, score, rival)) in scores.into_iter().enumerate() {
             let time = Duration::from_millis(500 * index as u64);
-            let detection = Detection { runner_up: Some((3, rival)), ..seen(class, score, HERE) };
+            let detection = Detection { runner_up: Some((ClassId(3), rival)), ..seen(ClassId(class), score, HERE) };
             for event in monitor.observe(time, &[detection]) {
                 prop_assert_eq!(event.object, 0);
                 if let Some(before) = last.insert(event.finding.kind(), time) {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::course;
+use crate::detect::ClassId;
 
 /// A threshold for each kind of event; `None` switches the kind off.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,7 +15,7 @@ pub struct EventThresholds {
     /// An object whose class is another one than so long ago or less flickers.
     pub class_flicker: Option<Duration>,
     /// The class ids that may be there; off by default.
-    pub expected_classes: Option<BTreeSet<usize>>,
+    pub expected_classes: Option<BTreeSet<ClassId>>,
     /// The box jumps where an edge, the centre or the size is off the course of the last boxes by more than this share of the box's own size, which is the square
     /// root of its area. The legs of walking people move the sides of their boxes by a third of it.
     pub box_jitter: Option<f32>,

@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::course::Course;
 use super::event::{EventKind, Finding, Suspicion};
 use super::thresholds::EventThresholds;
-use crate::detect::Detection;
+use crate::detect::{ClassId, Detection};
 
 /// What is remembered of an object that is followed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Track {
     /// When it was last seen, and as what.
     seen: Duration,
-    class: Option<usize>,
+    class: Option<ClassId>,
     course: Course,
     /// Since when all sightings have shown it.
     since: BTreeMap<EventKind, Duration>,
