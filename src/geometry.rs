@@ -5,18 +5,18 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Shares of a picture's sides: 0 is the left or upper edge, 1 the right or lower one.
+/// Normalised coordinates, shares of a picture's sides: 0 is the left or upper edge, 1 the right or lower one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Share {}
+pub enum Normalised {}
 
 /// Pixels of a picture, counted from the left and upper edge.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pixel {}
 
-/// A rectangle with its sides along the picture's, in the `Unit` [`Share`] or [`Pixel`]. It may reach beyond the picture. It is empty
+/// A rectangle with its sides along the picture's, in the `Unit` [`Normalised`] or [`Pixel`]. It may reach beyond the picture. It is empty
 /// where x1 ≤ x0 or y1 ≤ y0; an edge may be no number, as a network gives it, and then every comparison below comes out as "no".
 #[derive(Clone, Copy, PartialEq)]
-pub struct Rect<Unit = Share> {
+pub struct Rect<Unit = Normalised> {
     /// Left edge.
     pub x0: f32,
     /// Upper edge.
@@ -140,7 +140,7 @@ impl<Unit> Rect<Unit> {
     }
 }
 
-impl Rect<Share> {
+impl Rect<Normalised> {
     /// The part within the picture, 0..=1. An edge that is no number stays so.
     #[must_use]
     pub fn clipped(&self) -> Self {
