@@ -21,6 +21,7 @@
 pub mod atomic_file;
 pub mod crp;
 pub mod detect;
+mod error;
 pub mod evaluate;
 pub mod geometry;
 pub mod heatmap;
@@ -31,3 +32,5 @@ pub mod runtime;
 mod spelling;
 pub mod stream;
 pub mod truth;
+
+pub use error::{Error, ErrorKind, Result};

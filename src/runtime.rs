@@ -3,16 +3,18 @@
 //! In: a model file as bytes, named float32 arrays. Out: named float32 arrays. The library is loaded at the first network, never before, so that
 //! whoever only looks at a program or a plugin does not need it.
 
+use crate::error::runtime::{Context, ensure, error};
+use crate::error::{Error, ErrorKind, Result};
+
 mod cancel;
 
 pub use cancel::CancelToken;
 
-use std::error::Error;
+use std::error::Error as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Context, Result, anyhow, ensure};
 use cancel::Handle;
 use ndarray::{ArrayD, ArrayViewD};
 use ort::LoadDynamicError;
@@ -48,30 +50,6 @@ pub fn installed_at(program: &Path) {
     *installed = folders.collect();
 }
 
-/// ONNX Runtime cannot be used: not found, not loadable, or too old. Its text says where it was looked for.
-#[derive(Debug)]
-pub struct RuntimeUnavailable(String);
-
-impl std::fmt::Display for RuntimeUnavailable {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Error for RuntimeUnavailable {}
-
-/// Work that was ended by its [`CancelToken`].
-#[derive(Debug)]
-pub struct Cancelled;
-
-impl std::fmt::Display for Cancelled {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        f.write_str("cancelled")
-    }
-}
-
-impl Error for Cancelled {}
-
 /// A network ready to run.
 pub struct Network {
     session: Session,
@@ -81,7 +59,7 @@ impl Network {
     /// Prepares a model for `threads` threads (0 = as many as there are cores).
     ///
     /// # Errors
-    /// [`RuntimeUnavailable`] where ONNX Runtime cannot be loaded; otherwise what it says against the model.
+    /// [`ErrorKind::RuntimeUnavailable`] where ONNX Runtime cannot be loaded; otherwise what it says against the model.
     pub fn load(model: &[u8], threads: usize) -> Result<Self> {
         Self::load_cancellable(model, threads, &CancelToken::default())
     }
@@ -89,7 +67,7 @@ impl Network {
     /// As [`Network::load`], until `cancel` ends it.
     ///
     /// # Errors
-    /// [`Cancelled`], or as [`Network::load`].
+    /// [`ErrorKind::Cancelled`], or as [`Network::load`].
     pub fn load_cancellable(model: &[u8], threads: usize, cancel: &CancelToken) -> Result<Self> {
         let environment = environment()?;
         let builder = Session::builder(&environment)
@@ -109,8 +87,8 @@ impl Network {
                 )
             })
             .map_err(|error| match cancel.is_cancelled() {
-                true => anyhow!(Cancelled),
-                false => anyhow!(
+                true => Error::cancelled(),
+                false => error!(
                     "ONNX Runtime does not take the network: {}",
                     one_line(&error)
                 ),
@@ -129,7 +107,7 @@ impl Network {
     /// As [`Network::run`], until `cancel` ends it.
     ///
     /// # Errors
-    /// [`Cancelled`], or as [`Network::run`].
+    /// [`ErrorKind::Cancelled`], or as [`Network::run`].
     pub fn run_cancellable(
         &mut self,
         inputs: &[(&str, ArrayViewD<f32>)],
@@ -142,15 +120,17 @@ impl Network {
                 .as_slice()
                 .with_context(|| format!("input '{name}' is not contiguous"))?;
             let tensor = TensorRef::from_array_view((array.shape(), data))
-                .map_err(|error| anyhow!("input '{name}': {}", one_line(&error)))?;
+                .map_err(|error| error!("input '{name}': {}", one_line(&error)))?;
             values.push((name, tensor.into()));
         }
         let failed = |error: ort::Error| match cancel.is_cancelled() {
-            true => anyhow!(Cancelled),
-            false => anyhow!("ONNX Runtime failed: {}", one_line(&error)),
+            true => Error::cancelled(),
+            false => error!("ONNX Runtime failed: {}", one_line(&error)),
         };
         let options = Arc::new(RunOptions::new().map_err(failed)?);
-        let _guard = (cancel.guard(Handle::Run(options.clone()))).context(Cancelled)?;
+        let _guard = cancel
+            .guard(Handle::Run(options.clone()))
+            .ok_or_else(Error::cancelled)?;
         let outputs = self
             .session
             .run_with_options(values, &*options)
@@ -160,7 +140,7 @@ impl Network {
             .map(|value| {
                 let array = value
                     .try_extract_array::<f32>()
-                    .map_err(|error| anyhow!("an output is not float32: {}", one_line(&error)))?;
+                    .map_err(|error| error!("an output is not float32: {}", one_line(&error)))?;
                 Ok(array.to_owned())
             })
             .collect()
@@ -194,7 +174,7 @@ fn environment() -> Result<Environment> {
                     .build()
                     .map_err(|error| {
                         let reason = one_line(&error);
-                        anyhow!(
+                        error!(
                             "ONNX Runtime at {} does not start: {reason}",
                             path.display()
                         )
@@ -227,12 +207,14 @@ fn environment() -> Result<Environment> {
         ),
         (false, None) => refused.join("; "),
     };
-    Err(RuntimeUnavailable(format!(
-        "ONNX Runtime (libonnxruntime.so, 1.22 or newer) cannot be loaded: {found}. \
+    Err(Error::said(
+        ErrorKind::RuntimeUnavailable,
+        format!(
+            "ONNX Runtime (libonnxruntime.so, 1.22 or newer) cannot be loaded: {found}. \
          Set {LIBRARY_VARIABLE} to the library's absolute path, install the package ssdcrp, which has one, \
          or run setup/onnxruntime.sh in the ssdcrp source folder"
+        ),
     ))
-    .into())
 }
 
 /// Libraries to try, best first. A library that the user named is the only one: another in its place would hide the mistake.

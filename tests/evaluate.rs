@@ -37,7 +37,7 @@ impl Stage {
     }
 
     fn judge(&mut self, method: &mut dyn Method) -> Result<Vec<Row>> {
-        judge(method, &self.scene, &self.model, &mut self.detector)
+        Ok(judge(method, &self.scene, &self.model, &mut self.detector)?)
     }
 
     /// The quantity for the picture, and for the blurred one.

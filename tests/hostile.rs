@@ -355,7 +355,9 @@ fn use_it(bytes: Vec<u8>, net: &Net, composite: &Composite) -> Result<()> {
         // What the network says against it is an answer too.
         let _ = detector.run(&[(image, picture.view())]);
     }
-    explainer.and(proposed.map(drop))
+    explainer?;
+    proposed?;
+    Ok(())
 }
 
 fn explain(graph: &Graph, net: &Net, composite: &Composite) -> Result<()> {
@@ -380,7 +382,8 @@ fn explain(graph: &Graph, net: &Net, composite: &Composite) -> Result<()> {
         .iter()
         .map(|(name, array)| (name.as_str(), array.view()))
         .collect();
-    network.run(&inputs).map(drop)
+    network.run(&inputs)?;
+    Ok(())
 }
 
 fn is_small(graph: &Graph) -> bool {

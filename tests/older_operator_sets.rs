@@ -22,11 +22,11 @@ fn picture() -> ArrayD<f32> {
 }
 
 fn read(model: &ModelProto) -> Result<Graph> {
-    onnx::parse(model.encode_to_vec().into(), "net.onnx")
+    Ok(onnx::parse(model.encode_to_vec().into(), "net.onnx")?)
 }
 
 fn run(model: &[u8]) -> Result<Vec<ArrayD<f32>>> {
-    Network::load(model, 1)?.run(&[("image", picture().view())])
+    Ok(Network::load(model, 1)?.run(&[("image", picture().view())])?)
 }
 
 #[test]

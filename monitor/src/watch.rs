@@ -70,7 +70,7 @@ pub struct Watch {
     model: Arc<Model>,
     detector: Detector,
     /// Until the end.
-    explaining: Option<Worker<Question, ()>>,
+    explaining: Option<Worker<Question, (), anyhow::Error>>,
     answers: Receiver<Answer>,
     /// Questions that are neither answered nor given up.
     open: Arc<AtomicUsize>,

@@ -59,15 +59,15 @@ impl Choice {
     pub fn of(&self, seen: &Seen, asked: Option<&TargetOutput>) -> Result<Detection> {
         let name = seen.path.display();
         if let Some(default_box) = self.default_box {
-            return seen.detector.describe(&seen.forward, default_box);
+            return Ok(seen.detector.describe(&seen.forward, default_box)?);
         }
         if seen.model.manifest.kind == Kind::Classifier {
-            return seen.detector.describe(&seen.forward, 0);
+            return Ok(seen.detector.describe(&seen.forward, 0)?);
         }
         let Some(best) = seen.detections.first() else {
             if let (Some(TargetOutput::Class(class)), None) = (asked, self.at) {
                 let class = seen.model.manifest.class(class)?;
-                return seen.detector.strongest(&seen.forward, class);
+                return Ok(seen.detector.strongest(&seen.forward, class)?);
             }
             bail!(
                 "nothing scores above {} in {name}: lower --score-threshold, name a class with --target class:NAME, or a default box with --box",

@@ -217,7 +217,10 @@ impl Evaluate {
         scenes: &[Scene],
         engine: &Engine,
     ) -> Result<Vec<Randomisation>> {
-        let make = |model: Arc<Model>| choice.method(&model, scenes, self.seed, engine.threads());
+        let make = |model: Arc<Model>| {
+            let method = choice.method(&model, scenes, self.seed, engine.threads());
+            method.map_err(ssdcrp::Error::other)
+        };
         let best = scenes
             .iter()
             .filter_map(|scene| Some((scene, scene.subjects.first()?)));
@@ -290,7 +293,8 @@ impl Evaluate {
         }
         detections.truncate(self.detections.0);
         let name = path.file_name().unwrap_or(path.as_os_str());
-        Scene::new(name.to_string_lossy().into_owned(), forward, detections)
+        let name = name.to_string_lossy().into_owned();
+        Ok(Scene::new(name, forward, detections)?)
     }
 }
 

@@ -103,7 +103,7 @@ impl Explain {
             .targets
             .iter()
             .map(|target| target.parse())
-            .collect::<Result<_>>()?;
+            .collect::<ssdcrp::Result<_>>()?;
         let contrast: Option<Contrast> = self.contrast.as_deref().map(str::parse).transpose()?;
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
         if let Some(path) = &self.output {

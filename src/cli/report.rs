@@ -61,7 +61,7 @@ impl Report {
             output::check_is_not(&self.output, &input.picture, "photo")?;
         }
         let model = engine.model()?;
-        let classes = |named: &[ClassRef]| -> Result<Vec<ClassId>> {
+        let classes = |named: &[ClassRef]| -> ssdcrp::Result<Vec<ClassId>> {
             named
                 .iter()
                 .map(|class| model.manifest.class(class))

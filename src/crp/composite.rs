@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Context, Result, bail, ensure};
-
 use super::layers::LayerType;
 use super::rules::{Epsilon, Law, Rule, unit_groups};
 use super::target::{Contrast, Seed};
 use crate::detect::{Field, Model};
+use crate::error::argument::{Context, bail, ensure};
+use crate::error::{Error, Result};
 
 /// The names of the presets, the default first.
 pub const PRESETS: [&str; 6] = [
@@ -180,7 +180,7 @@ impl fmt::Display for Composite {
 }
 
 impl FromStr for Composite {
-    type Err = anyhow::Error;
+    type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         if let Some(preset) = Self::preset(text) {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
 use ndarray::{Array2, Array3, Array4, ArrayViewD, Axis, Ix4};
 
 use super::compile::{ExplanationGraph, compile, compile_multiples, seed_name};
@@ -13,6 +12,8 @@ use super::layers::{Layer, LayerTypes, layer_types, layers, override_types};
 use super::question::{HeadSeed, Question};
 use super::target::{Seed, Target};
 use crate::detect::{Forward, Head, Model};
+use crate::error::Result;
+use crate::error::model::{Context, ensure};
 use crate::onnx::NodeExt;
 use crate::runtime::{CancelToken, Network, only};
 
@@ -129,7 +130,7 @@ impl Explainer {
     /// As [`Explainer::explain`], until `cancel` ends it.
     ///
     /// # Errors
-    /// [`Cancelled`](crate::runtime::Cancelled), or as [`Explainer::explain`].
+    /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled), or as [`Explainer::explain`].
     pub fn explain_cancellable(
         &mut self,
         forward: &Forward,

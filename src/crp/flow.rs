@@ -1,7 +1,7 @@
 //! Which way relevance takes through a graph: of a node's inputs those that are explained, while weights, gates and norms are constants of the picture.
 
-use anyhow::{Result, bail};
-
+use crate::error::Result;
+use crate::error::model::bail;
 use crate::onnx::ops::{Arithmetic, Convolution, Moving, Op, Resizing};
 use crate::onnx::{Graph, NodeExt, gives_other_axes, proto::NodeProto};
 

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Context, Result};
-
 use super::flow;
 use crate::detect::Field;
+use crate::error::argument::Context;
+use crate::error::{Error, Result};
 use crate::onnx::ops::{Op, Resizing};
 use crate::onnx::{Graph, NodeExt};
 use crate::spelling;
@@ -46,7 +46,7 @@ impl fmt::Display for LayerType {
 }
 
 impl FromStr for LayerType {
-    type Err = anyhow::Error;
+    type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         const ALL: [LayerType; 5] = [

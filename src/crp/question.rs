@@ -4,13 +4,13 @@
 
 use std::fmt;
 
-use anyhow::{Context, Result, bail, ensure};
-
 use super::composite::Composite;
 use super::target::{Contrast, Direction, Edge, Seed, Target, TargetOutput};
 use crate::detect::decode::{Axis, Scorer};
 use crate::detect::manifest::Offset;
 use crate::detect::{ClassId, Forward, Location, Model};
+use crate::error::Result;
+use crate::error::argument::{Context, bail, ensure};
 
 /// The relevance that enters at one cell of a head tensor, for one target.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,7 +7,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Context, Result, bail, ensure};
+use crate::error::argument::{Context, bail, ensure};
+use crate::error::{Error, Result};
 
 /// Added to a denominator, with the denominator's sign, unless the rule gives its own ε.
 pub const STABILISER: f32 = 1e-9;
@@ -276,7 +277,7 @@ impl fmt::Display for Rule {
 }
 
 impl FromStr for Rule {
-    type Err = anyhow::Error;
+    type Err = Error;
 
     /// Reads `simple`, `epsilon:E`, `epsilon:Fstd`, `alphabeta:A,B`, `zplus`, `abs`, `gamma:G`, `w2`, `flat`, `zb:L,H` or `rescale:F`.
     fn from_str(text: &str) -> Result<Self> {

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Context, Result, bail};
-
 use crate::detect::labels::Labels;
 use crate::detect::manifest::Offset;
 use crate::detect::{ClassRef, Detection};
+use crate::error::argument::{Context, bail};
+use crate::error::{Error, Result};
 
 /// An output of a default box, as a user names it: `class:NAME` or `class:#12`, `offset:cx+`, `edge:left+` or `objectness`, directions being optional.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,7 +162,7 @@ impl fmt::Display for Edge {
 }
 
 impl FromStr for TargetOutput {
-    type Err = anyhow::Error;
+    type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         match text.split_once(':') {
@@ -229,7 +229,7 @@ impl fmt::Display for Contrast {
 }
 
 impl FromStr for Contrast {
-    type Err = anyhow::Error;
+    type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         match (text, text.split_once(':')) {

@@ -2,10 +2,10 @@
 
 mod multiscale;
 
-use anyhow::{Result, ensure};
-
 use super::layout::{HeadGrid, Layout};
 use super::manifest::{AnchorBoxes, DefaultBoxes, Field, PriorBoxes, TensorFlowBoxes};
+use crate::error::Result;
+use crate::error::manifest::ensure;
 use crate::geometry::Size;
 
 /// A default box by its centre and size, as shares of the picture's width and height (0..1; boxes may reach over the edge).

@@ -3,7 +3,6 @@
 //! In come logits [D, K] and offsets [D, 4] of one picture; out go [`Detection`]s, found by score and non-maximum suppression
 //! or asked for by default-box index.
 
-use anyhow::{Context, Result, ensure};
 use ndarray::{ArrayView1, ArrayView2};
 
 use super::class::ClassId;
@@ -12,6 +11,9 @@ use super::default_boxes::DefaultBox;
 use super::layout::Layout;
 use super::manifest::{DetectionSettings, Manifest};
 use super::nms::{Candidate, suppress};
+use crate::error::Result;
+use crate::error::argument;
+use crate::error::manifest::{Context, ensure};
 use crate::geometry::Rect;
 
 /// One class at one default box, with what the network said there.
@@ -151,7 +153,7 @@ impl<'a> Predictions<'a> {
     /// # Errors
     /// If there is no such default box, or no class there has a logit that is a number.
     pub fn describe(&self, default_box: usize) -> Result<Detection> {
-        ensure!(
+        argument::ensure!(
             default_box < self.boxes.len(),
             "there is no default box {default_box}: this model has {}, numbered from 0",
             self.boxes.len()
@@ -175,7 +177,7 @@ impl<'a> Predictions<'a> {
     /// There is no such default box, or the class cannot be detected.
     pub fn describe_as(&self, default_box: usize, class: ClassId) -> Result<Detection> {
         let best = self.describe(default_box)?;
-        ensure!(
+        argument::ensure!(
             self.detectable.get(class.0) == Some(&true),
             "class {class} cannot be detected with this model"
         );

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
 use ndarray::{Array1, Array2, Axis};
 
 use super::class::ClassId;
 use super::detection::{Detection, Predictions, Thresholds};
 use super::model::Model;
 use super::preprocess::NetworkInput;
+use crate::error::model::{Context, bail};
+use crate::error::{Error, Result};
 use crate::runtime::{CancelToken, Network};
 
 /// Runs a model's network.
@@ -55,7 +56,7 @@ impl Detector {
     /// As [`Detector::forward`], until `cancel` ends it.
     ///
     /// # Errors
-    /// [`Cancelled`](crate::runtime::Cancelled), or as [`Detector::forward`].
+    /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled), or as [`Detector::forward`].
     pub fn forward_cancellable(
         &mut self,
         input: NetworkInput,
@@ -76,7 +77,9 @@ impl Detector {
             let [.., boxes, columns] = array.shape()[..] else {
                 bail!("an output is {:?}, not [1, D, n]", array.shape());
             };
-            Ok(array.into_shape_with_order((boxes, columns))?)
+            array
+                .into_shape_with_order((boxes, columns))
+                .map_err(Error::internal)
         };
         let columns = self.model.manifest.output.columns();
         Ok(Forward {

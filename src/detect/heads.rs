@@ -1,13 +1,14 @@
 //! Finds a detector's heads in its graph: each number of the class and offset outputs is followed back to the layer that computes it, and what comes from where says
 //! which feature maps there are, how many boxes a cell has, and which channel means what.
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
 use ndarray::{ArrayView2, Axis, Ix2, Ix3, Slice};
 
 use super::class::ClassId;
 use super::layout::{HeadGrid, Layout};
 use super::manifest::{Field, Output, Tensors};
 use super::output_tensors::OutputTensors;
+use crate::error::manifest::{Context, bail, ensure, error};
+use crate::error::{Error, Result};
 use crate::onnx::ops::{Activation, Convolution, Normalisation, Op};
 use crate::onnx::{Graph, NodeExt, Parts};
 
@@ -155,7 +156,7 @@ pub fn find_classifier(
             channels,
         },
     ] = <[Scale; 1]>::try_from(scales).map_err(|scales| {
-        anyhow!(
+        error!(
             "'{classes}' comes from {} layers, a classifier has one",
             scales.len()
         )
@@ -257,8 +258,13 @@ fn scales(graph: &Graph, output: &str, columns: usize, meaning: &str) -> Result<
     let shape = origins.places.shape().to_vec();
     let (sources, places) = (&origins.sources, origins.places);
     let places = match shape.len() {
-        3 if shape[0] == 1 => places.into_dimensionality::<Ix3>()?.remove_axis(Axis(0)),
-        2 => places.into_dimensionality::<Ix2>()?,
+        3 if shape[0] == 1 => places
+            .into_dimensionality::<Ix3>()
+            .map_err(Error::internal)?
+            .remove_axis(Axis(0)),
+        2 => places
+            .into_dimensionality::<Ix2>()
+            .map_err(Error::internal)?,
         _ => bail!("'{output}' is {shape:?}, [1, default boxes, {columns}] was expected"),
     };
     ensure!(

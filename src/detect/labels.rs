@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use anyhow::{Result, bail, ensure};
 use serde::Deserialize;
 
 use super::class::ClassId;
+use crate::error::Result;
+use crate::error::argument::{bail, ensure};
 use crate::spelling;
 
 /// Class names by class id; an empty string is an id that the model never trained.

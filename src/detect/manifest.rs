@@ -12,7 +12,6 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use anyhow::{Result, anyhow};
 use serde::Deserialize;
 
 pub use default_boxes::{
@@ -23,6 +22,9 @@ pub use tensors::Tensors;
 
 use super::class::{ClassId, ClassRef};
 use super::labels::Labels;
+use crate::error::Result;
+use crate::error::argument;
+use crate::error::manifest::error;
 
 /// The whole file. `labels` stands before the first table, as TOML demands of a key of the top level.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -231,11 +233,11 @@ impl Manifest {
     /// expected and what was found.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
         let mut manifest: Self = toml::from_str(text)
-            .map_err(|error| anyhow!("{origin}: {}", read::describe(error, text)))?;
+            .map_err(|error| error!("{origin}: {}", read::describe(error, text)))?;
         manifest.source = Source::new(text, origin);
         manifest
             .validate()
-            .map_err(|error| anyhow!("{:#}", manifest.source.locate(error)))?;
+            .map_err(|error| error!("{:#}", manifest.source.locate(error)))?;
         Ok(manifest)
     }
 
@@ -253,7 +255,7 @@ impl Manifest {
             ClassRef::Id(id) => self.labels.check(*id),
             ClassRef::Name(name) => self.labels.find(name),
         };
-        found.map_err(|error| anyhow!("{}: {error}", self.name))
+        found.map_err(|error| argument::error!("{}: {error}", self.name))
     }
 
     /// Whether the model was trained on `class`: it has a label or is the background, which needs none.

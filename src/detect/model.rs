@@ -3,7 +3,6 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, ensure};
 use prost::bytes::Bytes;
 
 use super::decode::Coding;
@@ -13,6 +12,9 @@ use super::layout::Layout;
 use super::manifest::{Field, Kind, Manifest};
 use super::output_tensors::OutputTensors;
 use super::yolo;
+use crate::error::manifest;
+use crate::error::model::{Context, ensure};
+use crate::error::{Error, Result};
 use crate::geometry::Size;
 use crate::onnx::{self, Graph};
 
@@ -81,7 +83,10 @@ impl Model {
             channels == 3,
             "input '{input_name}' has {channels} channels, a colour picture has 3"
         );
-        let input_size = Size::new(u32::try_from(width)?, u32::try_from(height)?);
+        let input_size = Size::new(
+            u32::try_from(width).context("the network's width")?,
+            u32::try_from(height).context("the network's height")?,
+        );
         let count = manifest.labels.len();
         let (graph, outputs) = match manifest.kind {
             Kind::Yolo => yolo::with_rows(&graph, manifest.output.heads.names(), count)?,
@@ -125,7 +130,7 @@ fn manifest_text(manifest: &Path, model: &Path) -> Result<String> {
             ),
             _ => format!("cannot read the manifest {name}: {error}"),
         };
-        std::io::Error::new(error.kind(), text)
+        Error::from(std::io::Error::new(error.kind(), text))
     })?;
     String::from_utf8(bytes).map_err(|error| {
         let whole = error.utf8_error().valid_up_to();
@@ -133,7 +138,9 @@ fn manifest_text(manifest: &Path, model: &Path) -> Result<String> {
             .iter()
             .filter(|&&b| b == b'\n')
             .count();
-        anyhow!("{name}: line {line} is not UTF-8, as TOML has to be: save the file as UTF-8")
+        manifest::error!(
+            "{name}: line {line} is not UTF-8, as TOML has to be: save the file as UTF-8"
+        )
     })
 }
 

@@ -1,11 +1,12 @@
 //! From a picture to the network's input: warped to the input size by bilinear sampling in floating point, colour order, mean and
 //! scale, all in one pass.
 
-use anyhow::{Result, ensure};
 use image::RgbImage;
 use ndarray::Array4;
 
 use super::manifest::{Colour, Input, Resize};
+use crate::error::picture::ensure;
+use crate::error::{Error, Result};
 use crate::geometry::Size;
 
 /// A picture that the network's input can be sampled from, in whatever format it is stored.
@@ -115,7 +116,8 @@ pub fn sample<P: Pixels>(picture: &P, input_size: Size, input: &Input) -> Result
             .iter_mut()
             .for_each(|value| *value = (*value - mean) * scale);
     }
-    let tensor = Array4::from_shape_vec((1, 3, rows.len(), columns.len()), tensor)?;
+    let tensor = Array4::from_shape_vec((1, 3, rows.len(), columns.len()), tensor)
+        .map_err(Error::internal)?;
     Ok(NetworkInput {
         tensor,
         source_size,

@@ -7,8 +7,8 @@ mod outputs;
 
 use std::fmt::Write;
 
-use anyhow::{Context, Result};
-
+use crate::error::Result;
+use crate::error::manifest::Context;
 use crate::onnx::ops::{Arithmetic, Op};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 use default_boxes::Generator;

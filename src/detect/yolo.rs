@@ -3,10 +3,10 @@
 //! In: a graph whose heads are one convolution each, with the channels t_x, t_y, t_w, t_h, objectness and K class scores for each of A anchors in turn (Redmon and Farhadi,
 //! *YOLOv3: An Incremental Improvement*, 2018; darknet's `yolo` layer). Out: the graph with each head as three convolutions, for each of the three a tensor of all default boxes.
 
-use anyhow::{Context, Result};
-
 use super::manifest::Field;
 use super::output_tensors::OutputTensors;
+use crate::error::Result;
+use crate::error::manifest::Context;
 use crate::onnx::{Graph, Parts};
 
 const CLASSES: &str = "yolo/classes";

@@ -3,12 +3,12 @@
 //! In: a scene, the order in which a map wants its blocks, the quantities. Out: their values after every step. The protocol: blocks of [`BLOCK`](super::BLOCK) pixels of the network's input are replaced by the blurred
 //! picture, [`SHARE`] of them a step, [`STEPS`] steps.
 
-use anyhow::Result;
 use serde::Serialize;
 
 use super::blocks::Blocks;
 use super::scene::{Quantity, Scene};
 use crate::detect::{Detector, NetworkInput};
+use crate::error::Result;
 
 /// The share of the blocks that is replaced in each step.
 pub const SHARE: f64 = 0.04;

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use anyhow::{Result, ensure};
 use ndarray::Array2;
 use serde::Serialize;
 
@@ -14,6 +13,8 @@ use super::scene::{Column, Quantity, Scene, Subject};
 use super::statistics::Similarity;
 use crate::crp::{Contrast, Target};
 use crate::detect::{Detector, Model};
+use crate::error::Result;
+use crate::error::internal::ensure;
 
 /// How alike the maps of a detection's two best classes are; 1 is blind for the class.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

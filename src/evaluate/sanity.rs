@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::methods::Method;
@@ -15,6 +14,8 @@ use super::scene::{Column, Scene, Subject};
 use super::statistics::Similarity;
 use crate::crp::{Contrast, Target};
 use crate::detect::{Detector, Model};
+use crate::error::Result;
+use crate::error::internal::Context;
 use crate::onnx::NodeExt;
 use crate::onnx::ops::{Convolution, Op};
 use crate::onnx::proto::NodeProto;

@@ -1,12 +1,13 @@
 //! What an evaluation asks: pictures with their detections, and of each detection the three quantities whose explanations are judged.
 
-use anyhow::{Context, Result};
 use ndarray::Array4;
 
 use super::blur::{SIGMA, blurred};
 use crate::crp::{Composite, Contrast, Direction, HeadSeed, Seed, Target, TargetOutput};
 use crate::detect::manifest::{Kind, Offset};
 use crate::detect::{ClassId, Detection, Forward, Model};
+use crate::error::Result;
+use crate::error::argument::Context;
 
 /// What is measured when parts of the picture are taken away, a column of the results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

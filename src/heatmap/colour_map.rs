@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Error, bail};
+use crate::error::Error;
+use crate::error::argument::bail;
 
 /// Values up to this far from 0 stay transparent: the unstructured floor of a relevance map would fog the picture.
 pub const FAINT: f32 = 0.04;

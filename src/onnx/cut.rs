@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use anyhow::{Result, ensure};
-
 use super::attributes::NodeExt;
 use super::graph::Graph;
 use super::{canonical, shapes};
+use crate::error::Result;
+use crate::error::model::ensure;
 use crate::onnx::ops::{Convolution, Op};
 
 impl Graph {

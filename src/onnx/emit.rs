@@ -2,13 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use anyhow::Result;
-
 use super::attributes::Attribute;
 use super::graph::Graph;
 use super::ops::{Op, Passing};
 use super::proto::{NodeProto, TensorProto};
 use super::{Tensor, shapes, tensor};
+use crate::error::Result;
 
 /// Names of emitted tensors begin with this, so that they cannot meet a name of the model.
 const PREFIX: &str = "ssdcrp/";

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::path::{Component, Path};
 
-use anyhow::{Context, Result, ensure};
 use prost::bytes::Bytes;
 
 use super::proto::{ModelProto, TensorProto};
+use crate::error::Result;
+use crate::error::model::{Context, ensure};
 
 /// Number of `data_location` that means another file.
 const EXTERNAL: i32 = 1;

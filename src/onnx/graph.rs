@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use anyhow::{Context, Result, bail, ensure};
 use prost::Message;
 
 use super::attributes::NodeExt;
@@ -11,6 +10,8 @@ use super::proto::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
 };
 use super::{Tensor, shapes, tensor, upgrade};
+use crate::error::Result;
+use crate::error::model::{Context, bail, ensure};
 
 /// Limits of a feature map, far above those of any detector.
 const MAX_CHANNELS: usize = 1 << 16;

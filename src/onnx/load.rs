@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
 use prost::Message;
 use prost::bytes::Bytes;
 
@@ -10,6 +9,8 @@ use super::graph::Graph;
 use super::proto::ModelProto;
 use super::proto::tensor_proto::DataType;
 use super::{canonical, external, shapes, tensor, upgrade};
+use crate::error::Result;
+use crate::error::model::{Context, bail, ensure};
 
 /// Protobuf's own limit for one message.
 const MAX_BYTES: u64 = 2 << 30;

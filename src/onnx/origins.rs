@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Context, Result, bail, ensure};
 use ndarray::{ArrayD, Axis, IxDyn, Slice, concatenate};
 
 use super::attributes::NodeExt;
 use super::graph::Graph;
+use crate::error::model::{Context, bail, ensure};
+use crate::error::{Error, Result};
 use crate::onnx::ops::{Moving, Op, Passing, Reshaping, axis_of, permutation, slice_bounds};
 
 /// More numbers than any detector's outputs have, and the tensors together that they come through.
@@ -100,7 +101,7 @@ impl Trace<'_> {
         let source = self.sources.len() as u32;
         self.sources.push(tensor.to_owned());
         let places = (0..count as u32).map(|index| (source, index)).collect();
-        Ok(ArrayD::from_shape_vec(IxDyn(shape), places)?)
+        ArrayD::from_shape_vec(IxDyn(shape), places).map_err(Error::internal)
     }
 
     /// What the node that writes a tensor moves there; `None` if it computes something.
@@ -118,7 +119,9 @@ impl Trace<'_> {
                 let shape = graph.shape(tensor)?;
                 let places = self.places(input)?;
                 let places = places.as_standard_layout().into_owned();
-                places.into_shape_with_order(IxDyn(shape))?
+                places
+                    .into_shape_with_order(IxDyn(shape))
+                    .map_err(Error::internal)?
             }
             Op::Moving(Moving::Transpose) => {
                 let places = self.places(input)?;
@@ -131,7 +134,7 @@ impl Trace<'_> {
                 let rank = parts.first().context("it has no input")?.ndim();
                 let axis = axis_of(node.int("axis", 0), rank).context("its axis")?;
                 let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
-                concatenate(Axis(axis), &views)?
+                concatenate(Axis(axis), &views).map_err(Error::internal)?
             }
             Op::Moving(Moving::Slice)
                 if node.input_at(4).is_none_or(|steps| {

@@ -1,12 +1,12 @@
 //! Convolutions taken apart and put together anew: some of their output channels as a convolution of their own, and feature maps as rows of numbers.
 
-use anyhow::{Context, Result, ensure};
-
 use super::attributes::NodeExt;
 use super::canonical::rewrite::node;
 use super::graph::Graph;
 use super::proto::{GraphProto, NodeProto};
 use super::{Attribute, Tensor, canonical, tensor};
+use crate::error::Result;
+use crate::error::model::{Context, ensure};
 use crate::onnx::ops::{Convolution, Moving, Op, Reshaping};
 
 /// Nodes and constants to come behind those of a graph.

@@ -1,10 +1,11 @@
 //! Constant tensors: from and to ONNX's `TensorProto`.
 
-use anyhow::{Context, Result, bail, ensure};
 use prost::bytes::Bytes;
 
 use super::proto::TensorProto;
 use super::proto::tensor_proto::DataType;
+use crate::error::Result;
+use crate::error::model::{Context, bail, ensure};
 
 /// A dense float32 constant in row-major order.
 #[derive(Clone, Debug, PartialEq)]

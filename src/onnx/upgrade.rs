@@ -5,13 +5,13 @@
 //! not refused, for it may lie in an exporter's post-processing, which is cut off; [`check`] refuses it where it is to be kept. What depends on shapes or on constants
 //! that are still to be computed is marked too, until [`canonical`](super::canonical) knows them.
 
-use anyhow::{Result, bail};
-
 use super::attributes::{NodeExt, set, string};
 use super::ops::{Moved, MovedKind, Op};
 use super::proto::attribute_proto::AttributeType;
 use super::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
 use super::{Tensor, tensor};
+use crate::error::Result;
+use crate::error::model::bail;
 
 /// The oldest operator set that is rewritten.
 pub(super) const OLDEST: i64 = 9;

@@ -1,9 +1,10 @@
 //! The canvas: a transparent picture of the frame's size that the overlay is drawn on, and its way onto a photo. Rectangles
 //! and single pixels in, premultiplied RGBA out; everything is clipped to the canvas.
 
-use anyhow::{Result, ensure};
 use image::RgbImage;
 
+use crate::error::Result;
+use crate::error::picture::ensure;
 use crate::geometry::Size;
 
 /// Premultiplied RGBA, 8 bits each, row-major, tightly packed: `pixels.len() == 4 * width * height`. No colour component

@@ -1,7 +1,5 @@
 //! What is asked about one object, and the answers as tiles of the page: class maps, offsets, edges, what-ifs, the way through the layers.
 
-use anyhow::Result;
-
 use super::Object;
 use super::chart::Charts;
 use super::picture::heat_layer;
@@ -9,6 +7,7 @@ use crate::crp::{Contrast, Edge, Explainer, Explanation, Target, TargetOutput};
 use crate::detect::decode::{Axis, decode};
 use crate::detect::manifest::{Kind, Offset};
 use crate::detect::{ClassId, Detection, Forward, Model};
+use crate::error::Result;
 
 /// A heatmap with its words.
 pub struct Tile {

@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
-
 use super::Sight;
 use super::confused::{AROUND, Pairs};
 use super::page::Frame;
 use super::picture::{heat_layer, jpeg};
 use crate::detect::ClassId;
 use crate::detect::labels::Labels;
+use crate::error::Result;
 use crate::geometry::Rect;
 use crate::truth::{Truth, Verdict};
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
 use image::{Rgb, RgbImage};
 use ndarray::Array2;
 
 use crate::crp::{Contrast, Explainer, Target};
 use crate::detect::{ClassId, Detection, Forward};
+use crate::error::Result;
 use crate::geometry::Rect;
 use crate::heatmap::{Heatmap, Scale};
 

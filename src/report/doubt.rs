@@ -1,9 +1,9 @@
 //! What looks wrong about an object on the page: raised by the monitor in a photo, or told of an event that was kept.
 
-use anyhow::{Context, Result};
-
 use crate::crp::Target;
 use crate::detect::labels::Labels;
+use crate::error::Result;
+use crate::error::internal::Context;
 use crate::stream::evidence::Told;
 use crate::stream::monitor::{Event, EventKind};
 

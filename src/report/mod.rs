@@ -19,11 +19,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
 use image::RgbImage;
 
 use crate::crp::{Composite, Explainer};
 use crate::detect::{ClassId, Detection, Detector, Forward, Model, Thresholds, preprocess};
+use crate::error::Result;
 use crate::geometry::Rect;
 use crate::stream::evidence::Told;
 use crate::stream::monitor::{EventThresholds, Monitor};

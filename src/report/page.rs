@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
 use askama::Template;
 
 use super::answers::Answers;
@@ -11,6 +10,8 @@ use super::picture::Photo;
 use super::{Object, Sight, chart};
 use crate::crp::Composite;
 use crate::detect::{ClassId, Detection, Model};
+use crate::error::Result;
+use crate::error::internal::Context;
 use crate::geometry::Rect;
 use crate::stream::monitor::EventKind;
 use crate::truth::Verdict;

@@ -1,6 +1,5 @@
 //! Pictures for the page, small and as data URIs: photos as JPEG, heatmaps as transparent PNG with a palette.
 
-use anyhow::{Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use image::codecs::jpeg::JpegEncoder;
@@ -8,6 +7,8 @@ use image::imageops::FilterType;
 use image::{ImageEncoder, RgbImage};
 use ndarray::{Array2, ArrayView2};
 
+use crate::error::picture::ensure;
+use crate::error::{Error, Result};
 use crate::geometry::Size;
 use crate::heatmap::{ColourMap, Heatmap, Scale};
 
@@ -61,12 +62,14 @@ impl Photo {
 /// A picture as JPEG.
 pub fn jpeg(picture: &RgbImage) -> Result<String> {
     let mut bytes = Vec::new();
-    JpegEncoder::new_with_quality(&mut bytes, QUALITY).write_image(
-        picture.as_raw(),
-        picture.width(),
-        picture.height(),
-        image::ExtendedColorType::Rgb8,
-    )?;
+    JpegEncoder::new_with_quality(&mut bytes, QUALITY)
+        .write_image(
+            picture.as_raw(),
+            picture.width(),
+            picture.height(),
+            image::ExtendedColorType::Rgb8,
+        )
+        .map_err(Error::internal)?;
     Ok(data_uri("image/jpeg", &bytes))
 }
 
@@ -92,9 +95,9 @@ pub fn heat_layer(map: &Array2<f32>) -> Result<String> {
     encoder.set_palette(rgb.concat());
     encoder.set_trns(alpha);
     encoder.set_compression(png::Compression::High);
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(&indices)?;
-    writer.finish()?;
+    let mut writer = encoder.write_header().map_err(Error::internal)?;
+    writer.write_image_data(&indices).map_err(Error::internal)?;
+    writer.finish().map_err(Error::internal)?;
     Ok(data_uri("image/png", &bytes))
 }
 

@@ -8,18 +8,20 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased};
+
+use crate::error::internal::{Context, error};
+use crate::error::{Error, Result};
 
 /// Jobs that wait in the queue at most: each may hold a frame.
 const QUEUE: usize = 8;
 
-/// A worker thread that turns jobs `J` into results `R`. Dropping it waits for the job in hand and for those in the queue, and drops the one that waits.
-pub struct Worker<J, R> {
-    jobs: Option<Sender<Order<J, R>>>,
-    waiting: Receiver<Order<J, R>>,
-    queue: Option<Sender<Order<J, R>>>,
-    latest: Arc<Mutex<Option<Result<R>>>>,
+/// A worker thread that turns jobs `J` into results `R` or errors `E`. Dropping it waits for the job in hand and for those in the queue, and drops the one that waits.
+pub struct Worker<J, R, E = Error> {
+    jobs: Option<Sender<Order<J, R, E>>>,
+    waiting: Receiver<Order<J, R, E>>,
+    queue: Option<Sender<Order<J, R, E>>>,
+    latest: Arc<Mutex<Option<Result<R, E>>>>,
     course: Arc<Mutex<Course>>,
     open: Arc<OpenJobs>,
     thread: Option<JoinHandle<()>>,
@@ -45,10 +47,10 @@ impl Course {
     }
 }
 
-struct Order<J, R> {
+struct Order<J, R, E> {
     job: J,
     /// Who waits for the result; nobody where the newest result is enough.
-    reply: Option<Sender<Result<R>>>,
+    reply: Option<Sender<Result<R, E>>>,
     open: OpenJob,
 }
 
@@ -76,17 +78,22 @@ impl Drop for OpenJob {
     }
 }
 
-impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
+impl<J, R, E> Worker<J, R, E>
+where
+    J: Send + 'static,
+    R: Send + 'static,
+    E: From<Error> + Send + 'static,
+{
     /// Starts a thread called `name` that does `work` for each job.
     ///
     /// # Errors
     /// The system gives no thread.
     pub fn spawn(
         name: &str,
-        mut work: impl FnMut(J) -> Result<R> + Send + 'static,
+        mut work: impl FnMut(J) -> Result<R, E> + Send + 'static,
     ) -> Result<Self> {
-        let (jobs, waiting) = bounded::<Order<J, R>>(1);
-        let (queue, first) = bounded::<Order<J, R>>(QUEUE);
+        let (jobs, waiting) = bounded::<Order<J, R, E>>(1);
+        let (queue, first) = bounded::<Order<J, R, E>>(QUEUE);
         let latest = Arc::new(Mutex::new(None));
         let course = Arc::new(Mutex::new(Course::default()));
         let thread = std::thread::Builder::new()
@@ -100,7 +107,7 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
                         lock(&course).begun = Some(begun);
                         let result =
                             catch_unwind(AssertUnwindSafe(|| work(job))).unwrap_or_else(|panic| {
-                                Err(anyhow!("internal error: {}", panic_text(&*panic)))
+                                Err(error!("internal error: {}", panic_text(&*panic)).into())
                             });
                         *lock(&course) = Course {
                             begun: None,
@@ -153,7 +160,7 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
     }
 
     /// The newest finished result of a submitted or queued job, once.
-    pub fn latest(&self) -> Option<Result<R>> {
+    pub fn latest(&self) -> Option<Result<R, E>> {
         lock(&self.latest).take()
     }
 
@@ -167,11 +174,11 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
     ///
     /// # Errors
     /// The work's own, or a thread that has ended.
-    pub fn finish(&self, job: J) -> Result<R> {
+    pub fn finish(&self, job: J) -> Result<R, E> {
         let (reply, result) = bounded(1);
         let jobs = self.jobs.as_ref().context("the worker thread has ended")?;
         jobs.send(self.order(job, Some(reply)))
-            .map_err(|_| anyhow!("the worker thread has ended"))?;
+            .map_err(|_| error!("the worker thread has ended"))?;
         result.recv().context("the worker thread has ended")?
     }
 
@@ -183,13 +190,13 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
         *waited.0 == 0
     }
 
-    fn order(&self, job: J, reply: Option<Sender<Result<R>>>) -> Order<J, R> {
+    fn order(&self, job: J, reply: Option<Sender<Result<R, E>>>) -> Order<J, R, E> {
         let open = OpenJob::new(&self.open);
         Order { job, reply, open }
     }
 }
 
-impl<J, R> Drop for Worker<J, R> {
+impl<J, R, E> Drop for Worker<J, R, E> {
     fn drop(&mut self) {
         (self.jobs, self.queue) = (None, None);
         drop(self.waiting.try_recv());
@@ -230,8 +237,8 @@ mod tests {
         let (begun, begins) = bounded(8);
         let (go, gate) = bounded::<()>(8);
         let worker = Worker::spawn("test", move |job: u32| {
-            begun.send(job)?;
-            gate.recv()?;
+            begun.send(job).map_err(Error::other)?;
+            gate.recv().map_err(Error::other)?;
             Ok(job * 10)
         });
         (worker.unwrap(), begins, go)
@@ -264,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_error_and_the_worker_lives_on() {
-        let worker = Worker::spawn("test", |job: u32| {
+        let worker: Worker<u32, u32> = Worker::spawn("test", |job: u32| {
             assert!(job != 13, "unlucky");
             Ok(job)
         })

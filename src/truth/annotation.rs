@@ -5,11 +5,11 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
-
 use super::{coco, voc};
 use crate::detect::ClassId;
 use crate::detect::labels::Labels;
+use crate::error::Result;
+use crate::error::annotations::{Context, ensure};
 use crate::geometry::Rect;
 
 /// What is really on pictures.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use super::annotation::{Entries, Entry};
+use crate::error::Result;
+use crate::error::annotations::{Context, ensure};
 use crate::geometry::Rect;
 
 #[derive(Deserialize)]

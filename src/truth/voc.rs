@@ -1,9 +1,10 @@
 //! Pascal VOC's annotations: an XML file a picture, boxes as first and last pixel, counted from 1.
 
-use anyhow::{Context, Result, ensure};
 use roxmltree::{Document, Node};
 
 use super::annotation::{Entries, Entry};
+use crate::error::Result;
+use crate::error::annotations::{Context, ensure};
 use crate::geometry::Rect;
 
 /// `stem` is the file's name without its ending: the picture's too, where the file does not say it.

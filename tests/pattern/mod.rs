@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
 use ndarray::Array4;
+use ssdcrp::Result;
 use ssdcrp::detect::{Detector, Forward, Model, NetworkInput};
 
 /// The pattern, of the network's size, and its forward pass.

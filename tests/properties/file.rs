@@ -1,7 +1,7 @@
 //! The ONNX file of a [`Net`], as exporters write one, and the graph that the engine reads out of it.
 
-use anyhow::Result;
 use prost::Message;
+use ssdcrp::Result;
 use ssdcrp::onnx::proto::attribute_proto::AttributeType;
 use ssdcrp::onnx::proto::tensor_shape_proto::{Dimension, dimension};
 use ssdcrp::onnx::proto::{

@@ -70,10 +70,10 @@ pub struct Analysis {
 enum Threads {
     Live {
         /// Dropped first: it hands questions to the other.
-        sights: Worker<Job, Outcome>,
-        answers: Arc<Worker<Question, Option<Outcome>>>,
+        sights: Worker<Job, Outcome, anyhow::Error>,
+        answers: Arc<Worker<Question, Option<Outcome>, anyhow::Error>>,
     },
-    EveryFrame(Worker<Job, Outcome>),
+    EveryFrame(Worker<Job, Outcome, anyhow::Error>),
 }
 
 impl Analysis {
@@ -86,7 +86,7 @@ impl Analysis {
         settings: &Settings,
         picking: Arc<Mutex<Picking>>,
         report: impl Fn(Report) + Clone + Send + 'static,
-        evidence: Option<Worker<Exhibit, ()>>,
+        evidence: Option<Worker<Exhibit, (), anyhow::Error>>,
     ) -> Result<Self> {
         let teller = Teller {
             report: report.clone(),
@@ -227,7 +227,7 @@ impl Drop for Analysis {
 #[derive(Clone)]
 struct Teller<R> {
     report: R,
-    evidence: Option<Arc<Worker<Exhibit, ()>>>,
+    evidence: Option<Arc<Worker<Exhibit, (), anyhow::Error>>>,
 }
 
 impl<R: Fn(Report)> Teller<R> {

@@ -49,7 +49,7 @@ impl FromStr for Kinds {
                 !["none", "all"].contains(&name),
                 "'{name}' stands alone, without other names"
             );
-            name.parse::<Kind>()
+            Ok(name.parse::<Kind>()?)
         });
         let named =
             named.map(|kind| kind.context("none, all, or names with commas between are expected"));

@@ -43,9 +43,9 @@ pub fn keeper(
     mut store: Store,
     manifest: Manifest,
     fail: impl Fn(anyhow::Error) + Send + 'static,
-) -> Result<Worker<Exhibit, ()>> {
+) -> Result<Worker<Exhibit, (), anyhow::Error>> {
     let mut failing = false;
-    Worker::spawn("ssdcrp-evidence", move |exhibit: Exhibit| {
+    let worker = Worker::spawn("ssdcrp-evidence", move |exhibit: Exhibit| {
         let kept = exhibit.keep(&mut store, &manifest);
         let before = std::mem::replace(&mut failing, kept.is_err());
         if let Err(error) = kept
@@ -56,7 +56,8 @@ pub fn keeper(
             );
         }
         Ok(())
-    })
+    });
+    Ok(worker?)
 }
 
 impl Exhibit {
@@ -103,7 +104,7 @@ impl Exhibit {
             tiles: &[],
             tiles_side: Side::default(),
         };
-        Pictures::new(rgb(&self.frame, info)?, &scene)
+        Ok(Pictures::new(rgb(&self.frame, info)?, &scene)?)
     }
 }
 

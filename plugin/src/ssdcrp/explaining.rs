@@ -15,10 +15,12 @@ use ::ssdcrp::detect::{ClassId, Detection, Model};
 use ::ssdcrp::geometry::Rect;
 use ::ssdcrp::heatmap::Scale;
 
-use ::ssdcrp::runtime::{CancelToken, Cancelled};
+use ::ssdcrp::ErrorKind;
+use ::ssdcrp::runtime::CancelToken;
 
 use super::analysis::lock;
 use super::events::Raised;
+use super::failure;
 use super::results::{self, Stamp};
 use super::selection::Selection;
 use super::settings::{Asked, Settings};
@@ -90,7 +92,7 @@ impl Explaining {
         let sight = &*question.sight;
         let (answers, warning) = match self.explain(question) {
             Ok(answers) => (answers, None),
-            Err(error) if error.is::<Cancelled>() => (vec![], None),
+            Err(error) if failure::kind(&error) == Some(ErrorKind::Cancelled) => (vec![], None),
             Err(error) => {
                 let first = self.warned.insert(sight.settings.question());
                 (vec![], first.then_some(error))

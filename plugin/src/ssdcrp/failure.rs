@@ -1,9 +1,9 @@
 //! From the engine's errors to messages on the bus: the engine says in words what is wrong, GStreamer wants a domain and a
 //! code besides, which applications decide by.
 
-use std::io::ErrorKind;
+use std::io;
 
-use ::ssdcrp::runtime::RuntimeUnavailable;
+use ::ssdcrp::{Error, ErrorKind};
 
 /// The message for an error while the model is loaded.
 ///
@@ -11,19 +11,32 @@ use ::ssdcrp::runtime::RuntimeUnavailable;
 /// cannot be read `GST_RESOURCE_ERROR_READ`, and a file that is not understood `GST_STREAM_ERROR_FORMAT`.
 pub fn loading(error: &anyhow::Error) -> gst::ErrorMessage {
     let text = format!("{error:#}");
-    let io = (error.chain()).find_map(|cause| cause.downcast_ref::<std::io::Error>());
     let advice = "set the property model-file to an ONNX file with its manifest (.toml) beside it, \
                   or leave it unset for the model that is built in";
-    if error.is::<RuntimeUnavailable>() {
+    if kind(error) == Some(ErrorKind::RuntimeUnavailable) {
         return gst::error_msg!(gst::LibraryError::Init, ("{text}"));
     }
-    match io.map(std::io::Error::kind) {
-        Some(ErrorKind::NotFound) => {
+    match io(error) {
+        Some(io::ErrorKind::NotFound) => {
             gst::error_msg!(gst::ResourceError::NotFound, ("{text}; {advice}"))
         }
         Some(_) => gst::error_msg!(gst::ResourceError::Read, ("{text}; {advice}")),
         None => gst::error_msg!(gst::StreamError::Format, ("{text}; {advice}")),
     }
+}
+
+/// What an error of the engine is about.
+pub fn kind(error: &anyhow::Error) -> Option<ErrorKind> {
+    error.downcast_ref().map(Error::kind)
+}
+
+/// What the system said, where it was the system that refused.
+pub fn io(error: &anyhow::Error) -> Option<io::ErrorKind> {
+    let found = error.chain().find_map(|cause| {
+        let engine = cause.downcast_ref().and_then(Error::io);
+        engine.or_else(|| cause.downcast_ref())
+    });
+    found.map(io::Error::kind)
 }
 
 /// The message for a file of results that cannot be written, `GST_RESOURCE_ERROR_OPEN_WRITE`.

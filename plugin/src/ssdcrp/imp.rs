@@ -164,7 +164,7 @@ impl BaseTransformImpl for SsdCrp {
             None => Model::built_in(),
             Some(path) => Model::read(path),
         }
-        .map_err(|error| failure::loading(&error))?;
+        .map_err(|error| failure::loading(&error.into()))?;
         explaining::check(&settings, &model).map_err(|error| failure::setting(&error))?;
         for gap in settings.gaps() {
             gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{gap}"));
@@ -178,7 +178,7 @@ impl BaseTransformImpl for SsdCrp {
         let evidence = (settings.events.location.as_deref())
             .map(|folder| Store::open(folder, settings.events.limits()))
             .transpose()
-            .map_err(|error| failure::evidence(&error))?;
+            .map_err(|error| failure::evidence(&error.into()))?;
         let state = self
             .begin(&settings, Arc::new(model), journal, evidence)
             .map_err(|error| failure::loading(&error))?;
@@ -534,11 +534,11 @@ fn writable<'b>(
 fn sampled(buffer: &gst::BufferRef, surface: &Surface, model: &Model) -> Result<NetworkInput> {
     let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &surface.info)
         .context("the frame cannot be read")?;
-    sample(
+    Ok(sample(
         &FramePixels::new(&frame)?,
         model.input_size,
         &model.manifest.input,
-    )
+    )?)
 }
 
 /// Until which running time frames are late where one for `timestamp` came `jitter` late, as `GstBaseTransform` has it:
@@ -557,8 +557,7 @@ fn keep(element: &super::SsdCrp, journal: &mut Journal, result: &gst::StructureR
 
 /// Evidence is missing; the video goes on.
 fn warn_of_evidence(element: &super::SsdCrp, error: &anyhow::Error) {
-    let io = (error.chain()).find_map(|cause| cause.downcast_ref::<std::io::Error>());
-    if io.is_some_and(|io| io.kind() == std::io::ErrorKind::StorageFull) {
+    if failure::io(error) == Some(std::io::ErrorKind::StorageFull) {
         gst::element_warning!(element, gst::ResourceError::NoSpaceLeft, ("{error:#}"));
     } else {
         gst::element_warning!(element, gst::ResourceError::Write, ("{error:#}"));

@@ -49,7 +49,10 @@ impl ClassNames {
     /// # Errors
     /// A class that the model does not have.
     pub fn classes(&self, manifest: &Manifest) -> Result<Vec<ClassId>> {
-        self.0.iter().map(|class| manifest.class(class)).collect()
+        self.0
+            .iter()
+            .map(|class| Ok(manifest.class(class)?))
+            .collect()
     }
 }
 

@@ -241,13 +241,14 @@ impl<T: fmt::Display> fmt::Display for Choice<T> {
     }
 }
 
-impl<T: FromStr<Err = anyhow::Error>> FromStr for Choice<T> {
+impl<T: FromStr<Err: Into<anyhow::Error>>> FromStr for Choice<T> {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self> {
         match text {
             "auto" => Ok(Self::Auto),
-            _ => Ok(Self::Named(text.parse().map_err(|error| {
+            _ => Ok(Self::Named(text.parse().map_err(|error: T::Err| {
+                let error: anyhow::Error = error.into();
                 anyhow!("{error:#}; 'auto' leaves the choice to the element")
             })?)),
         }
@@ -262,7 +263,7 @@ pub struct Written<T> {
     refusal: Option<String>,
 }
 
-impl<T: FromStr<Err = anyhow::Error>> Written<T> {
+impl<T: FromStr<Err: Into<anyhow::Error>>> Written<T> {
     /// One that nobody has set.
     pub fn new(value: T) -> Self {
         Self {
@@ -295,6 +296,7 @@ impl<T: FromStr<Err = anyhow::Error>> Written<T> {
                 Ok(())
             }
             Err(error) => {
+                let error: anyhow::Error = error.into();
                 self.refusal = Some(format!("{error:#}"));
                 Err(error)
             }

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use anyhow::{Result, ensure};
-
 use super::compiler::{Compiler, Share};
 use super::form::Form;
 use crate::crp::flow;
 use crate::crp::rules::STABILISER;
+use crate::error::Result;
+use crate::error::model::ensure;
 use crate::onnx::ops::{
     Activation, Arithmetic, Convolution, Moving, Normalisation, Op, Pooling, Reshaping,
 };

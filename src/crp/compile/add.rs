@@ -1,12 +1,12 @@
 //! Residual sums y = a + b + … share their relevance among the summands, by value or by magnitude; what arrives as R = m ⊙ Δy ([`super::rescale`]) goes on as m ⊙ Δ
 //! of each, whatever the rule.
 
-use anyhow::{Result, ensure};
-
 use super::compiler::{Compiler, Share};
 use super::form::Form;
 use crate::crp::composite::AddRule;
 use crate::crp::rules::STABILISER;
+use crate::error::Result;
+use crate::error::model::ensure;
 use crate::onnx::ops::Arithmetic;
 use crate::onnx::{NodeExt, proto::NodeProto};
 

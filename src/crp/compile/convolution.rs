@@ -1,10 +1,10 @@
 //! Convolutions: forward with parts of their weights, and the way back from outputs to the inputs that they were computed from.
 
-use anyhow::{Context, Result, ensure};
-
 use super::kernel::{self, Kernel, Movement, pair, sizes};
 use super::linear::Linear;
 use crate::crp::rules::WeightPart;
+use crate::error::Result;
+use crate::error::model::{Context, ensure};
 use crate::onnx::ops::Convolution;
 use crate::onnx::{Attribute, Emitter, Graph, NodeExt, Tensor, proto::NodeProto};
 

@@ -6,11 +6,11 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Context, Result, bail};
-
 use super::compiler::{Compiler, Propagation, Share};
 use super::{layer, max_pool, route};
 use crate::crp::rules::WeightPart;
+use crate::error::Result;
+use crate::error::model::{Context, bail};
 use crate::onnx::ops::{
     Activation, Arithmetic, Comparison, Convolution, Moving, Op, Pooling, Reshaping, Resizing,
 };

@@ -1,9 +1,9 @@
 //! Resizing (Resize, nearest or linear): y = A_rows · x · A_colsᵀ in every channel, with weights that are never negative.
 
-use anyhow::{Context, Result, bail, ensure};
-
 use super::linear::Linear;
 use crate::crp::rules::WeightPart;
+use crate::error::Result;
+use crate::error::model::{Context, bail, ensure};
 use crate::onnx::ops::{Arithmetic, Matrix};
 use crate::onnx::{Emitter, Graph, NodeExt, Tensor, proto::NodeProto};
 

@@ -1,8 +1,8 @@
 //! What convolutions and transposed ones have in common: constant weights of which rules use parts, and a window.
 
-use anyhow::{Context, Result};
-
 use crate::crp::rules::WeightPart;
+use crate::error::Result;
+use crate::error::model::Context;
 use crate::onnx::ops::Convolution;
 use crate::onnx::{Attribute, Emitter, NodeExt, Tensor, proto::NodeProto};
 

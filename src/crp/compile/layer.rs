@@ -3,12 +3,12 @@
 //! Canonical graphs have three kinds: convolutions (fully connected layers, averages and batch normalisation among them), transposed convolutions, and resizing
 //! that interpolates.
 
-use anyhow::{Result, bail};
-
 use super::convolution::ConvolutionLayer;
 use super::interpolation::Interpolation;
 use super::linear::Linear;
 use super::transposed::TransposedLayer;
+use crate::error::Result;
+use crate::error::model::bail;
 use crate::onnx::ops::{Convolution, Op, Resizing};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 

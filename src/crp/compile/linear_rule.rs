@@ -1,13 +1,12 @@
 //! Linear layers under any rule: each group of the rule becomes a denominator, a division and ways back through the layer.
 
-use anyhow::Result;
-
 use super::activation::{is_non_negative, rectifies};
 use super::compiler::{Compiler, Share};
 use super::form::Form;
 use super::layer;
 use super::linear::Linear;
 use crate::crp::rules::{Denominator, Epsilon, Gate, Group, InputPart, STABILISER, WeightPart};
+use crate::error::Result;
 use crate::onnx::ops::{Activation, Arithmetic, Comparison, Reduction};
 use crate::onnx::proto::NodeProto;
 

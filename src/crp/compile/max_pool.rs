@@ -1,9 +1,9 @@
 //! Max pooling: the winner of each window takes all, and inputs that tie share. What arrives as R = c ⊙ y or m ⊙ Δy ([`super::rescale`])
 //! goes on as c ⊙ x or m ⊙ Δx of the winner.
 
-use anyhow::{Context, Result, ensure};
-
 use super::compiler::{Compiler, Share};
+use crate::error::Result;
+use crate::error::model::{Context, ensure};
 use crate::onnx::ops::{Arithmetic, Comparison, Convolution, Moving, Reshaping};
 use crate::onnx::{Attribute, NodeExt, Tensor, proto::NodeProto};
 

@@ -23,8 +23,6 @@ mod transposed;
 
 use std::collections::HashMap;
 
-use anyhow::{Context, Result, bail, ensure};
-
 pub use derivative::{Derivative, REFERENCE_INPUT};
 pub use operators::operators;
 
@@ -34,6 +32,8 @@ use super::composite::Composite;
 use super::flow;
 use super::layers::LayerTypes;
 use super::rules::Law;
+use crate::error::Result;
+use crate::error::model::{Context, bail, ensure};
 use crate::onnx::ops::{
     Arithmetic, Moving, Normalisation, Op, Passing, Pooling, Reshaping, Resizing,
 };

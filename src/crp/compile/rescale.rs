@@ -4,8 +4,6 @@
 //! Relevance that other rules hand over arrives as R = c ⊙ x; its factor c is the multiplier there, or R/x where a rule gives x no part in what it hands over
 //! (`w2`, `flat`, `zb`).
 
-use anyhow::{Context, Result};
-
 use super::compiler::{Compiler, Share};
 use super::form::Form;
 use super::layer;
@@ -13,6 +11,8 @@ use super::linear_rule::deviations;
 use crate::crp::composite::Composite;
 use crate::crp::layers::LayerTypes;
 use crate::crp::rules::{Law, STABILISER, WeightPart};
+use crate::error::Result;
+use crate::error::model::Context;
 use crate::onnx::ops::{Arithmetic, Reduction};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 

@@ -1,11 +1,11 @@
 //! Operators that move numbers and change none (Concat, Slice, Pad, Transpose, Reshape and its like, resizing to the nearest): relevance goes back where its number came from.
 
-use anyhow::{Context, Result, ensure};
-
 use super::compiler::{Compiler, Share};
 use super::interpolation::Interpolation;
 use super::linear::Linear;
 use crate::crp::rules::WeightPart;
+use crate::error::Result;
+use crate::error::model::{Context, ensure};
 use crate::onnx::ops::{Moving, Op, Reshaping, Resizing};
 use crate::onnx::ops::{axis_of, pads_of_all_axes, permutation, slice_bounds};
 use crate::onnx::{Attribute, NodeExt, proto::NodeProto};

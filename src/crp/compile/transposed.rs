@@ -1,10 +1,10 @@
 //! Transposed convolutions (ConvTranspose), whose way back is a plain one.
 
-use anyhow::{Context, Result, ensure};
-
 use super::kernel::{self, Kernel, Movement, pair, sizes};
 use super::linear::Linear;
 use crate::crp::rules::WeightPart;
+use crate::error::Result;
+use crate::error::model::{Context, ensure};
 use crate::onnx::ops::Convolution;
 use crate::onnx::{Emitter, Graph, NodeExt, Tensor, proto::NodeProto};
 

@@ -1,11 +1,10 @@
 //! The default boxes of feature pyramids, as the TensorFlow Object Detection API's `multiscale_anchor_generator` has them
 //! (`multiscale_grid_anchor_generator.py`; RetinaNet's anchors, Lin et al. 2017, §4).
 
-use anyhow::Result;
-
 use super::{DefaultBox, in_cells};
 use crate::detect::layout::Layout;
 use crate::detect::manifest::MultiscaleAnchorBoxes;
+use crate::error::Result;
 use crate::geometry::Size;
 
 /// The boxes of each head, finest first. Head i is level l = `min_level` + i, whose cells are 2^l pixels apart whatever the size of the grid. A cell has, for

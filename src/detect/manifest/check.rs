@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use anyhow::Result;
-
 use super::{DetectionSettings, Field, Input, Kind, Labels, Manifest, Offset, Output};
+use crate::error::Result;
 
 /// Channels that vary less than this, of 255, are no picture's: the division would only blow up rounding.
 const MIN_STD: f32 = 1e-6;

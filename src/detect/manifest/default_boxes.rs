@@ -2,10 +2,10 @@
 //!
 //! [`crate::detect::default_boxes`] makes boxes of them.
 
-use anyhow::Result;
 use serde::Deserialize;
 
 use super::{Field, Kind, read};
+use crate::error::Result;
 
 /// Cells of this level are as far apart as half of the largest input is wide.
 const MAX_LEVEL: usize = 12;

@@ -5,9 +5,11 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use anyhow::{Error, Result, anyhow};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+use crate::error::manifest::error;
+use crate::error::{Error, Result};
 
 /// A field of the manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -46,7 +48,7 @@ impl Field {
 
     /// The error that says what is wrong with it.
     pub fn wrong(self, wrong: impl fmt::Display) -> Error {
-        anyhow!("{wrong}").context(self)
+        error!("{wrong}").context(self)
     }
 }
 
@@ -132,7 +134,7 @@ impl Source {
 
     /// The error with the line of its field before it, as far as both are known.
     pub(in crate::detect) fn with_line(&self, error: Error) -> Error {
-        match error.downcast_ref().and_then(|field| self.line(field)) {
+        match error.words().and_then(|field| self.line(field)) {
             Some(line) => error.context(format!("line {line}")),
             None => error,
         }
@@ -191,7 +193,7 @@ sizes = [[1, 2],
         );
         let unknown = Field::top("kind").wrong("expected another");
         assert_eq!(locate(unknown), "a.toml: kind: expected another");
-        assert_eq!(locate(anyhow!("no field")), "a.toml: no field");
+        assert_eq!(locate(error!("no field")), "a.toml: no field");
     }
 
     #[test]

@@ -2,10 +2,9 @@
 
 use std::fmt::Write;
 
-use anyhow::Result;
-
 use super::{GUESS, list};
 use crate::detect::layout::{HeadGrid, Layout};
+use crate::error::Result;
 
 /// Which generator a detector's heads look like they were made for.
 pub(super) enum Generator {

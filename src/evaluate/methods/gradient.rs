@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
 use ndarray::{Array2, Array4, Axis, Ix4};
 
 use super::{Attribution, Method};
 use crate::crp::{Derivative, HeadSeed, REFERENCE_INPUT, Target, compile_derivative, seed_name};
 use crate::detect::Model;
+use crate::error::Result;
+use crate::error::model::{Context, ensure};
 use crate::evaluate::scene::{Quantity, Scene};
 use crate::runtime::{Network, only};
 

@@ -8,12 +8,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::Result;
 use ndarray::{Array2, Axis, Zip};
 
 use super::{Attribution, Method};
 use crate::crp::Target;
 use crate::detect::{Detector, Model, NetworkInput};
+use crate::error::Result;
 use crate::evaluate::random::Random;
 use crate::evaluate::scene::{Quantity, Scene};
 

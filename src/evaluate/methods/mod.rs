@@ -8,11 +8,11 @@ mod relevance;
 
 use std::time::Duration;
 
-use anyhow::Result;
 use ndarray::Array2;
 
 use super::scene::Scene;
 use crate::crp::Target;
+use crate::error::Result;
 
 pub use gradient::{Gradient, GradientKind};
 pub use masks::RandomMasks;

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::Result;
-
 use super::{Attribution, Method};
 use crate::crp::Target;
 use crate::detect::{Detector, Model, NetworkInput};
+use crate::error::Result;
 use crate::evaluate::blocks::{BLOCK, Blocks};
 use crate::evaluate::scene::{Quantity, Scene};
 

@@ -2,10 +2,9 @@
 
 use std::time::Instant;
 
-use anyhow::Result;
-
 use super::{Attribution, Method};
 use crate::crp::Target;
+use crate::error::Result;
 use crate::evaluate::blocks::{BLOCK, Blocks};
 use crate::evaluate::random::Random;
 use crate::evaluate::scene::Scene;

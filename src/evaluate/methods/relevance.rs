@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
-
 use super::{Attribution, Method};
 use crate::crp::{Composite, Contrast, Explainer, Target, TargetOutput};
 use crate::detect::Model;
+use crate::error::Result;
 use crate::evaluate::scene::Scene;
 
 /// An [`Explainer`] as a method.

@@ -3,9 +3,9 @@
 
 use std::collections::HashSet;
 
-use anyhow::{Result, ensure};
-
 use super::rewrite::{Rewrite, node};
+use crate::error::Result;
+use crate::error::model::ensure;
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::graph::Graph;
 use crate::onnx::ops::{Arithmetic, Convolution, Normalisation, Op};

@@ -1,8 +1,7 @@
 //! Averages (AveragePool, GlobalAveragePool, ReduceMean over rows and columns) become depthwise convolutions with equal weights.
 
-use anyhow::Result;
-
 use super::rewrite::{Rewrite, node};
+use crate::error::Result;
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::graph::Graph;
 use crate::onnx::ops::{

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Result, ensure};
-
 use super::rewrite::{Rewrite, node};
+use crate::error::Result;
+use crate::error::model::ensure;
 use crate::onnx::Attribute;
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::graph::Graph;

@@ -1,8 +1,8 @@
 //! Constants: Constant nodes become initialisers, and what is computed from constants and shapes alone is computed now.
 
-use anyhow::{Result, ensure};
-
 use super::rewrite::Rewrite;
+use crate::error::Result;
+use crate::error::model::ensure;
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::graph::Graph;
 use crate::onnx::ops::{

@@ -1,8 +1,7 @@
 //! Fully connected layers (Gemm, MatMul with a constant) become 1x1 convolutions.
 
-use anyhow::Result;
-
 use super::rewrite::{Rewrite, node};
+use crate::error::Result;
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::graph::Graph;
 use crate::onnx::ops::{Arithmetic, Convolution, Matrix, Moving, Op, Reshaping};

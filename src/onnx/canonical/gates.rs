@@ -1,9 +1,8 @@
 //! Activations that are x·g(x) become what they are, a gate and a product, as other exporters write them: what is asked of a network must not depend on
 //! who wrote it down.
 
-use anyhow::Result;
-
 use super::rewrite::{Rewrite, node};
+use crate::error::Result;
 use crate::onnx::Attribute;
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::graph::Graph;

@@ -16,12 +16,12 @@ mod slices;
 
 use std::collections::{HashMap, HashSet};
 
-use anyhow::{Result, ensure};
-
 use super::attributes::NodeExt;
 use super::graph::Graph;
 use super::ops::{Convolution, Op, Passing, Pooling, refusal};
 use super::proto::{GraphProto, OperatorSetIdProto};
+use crate::error::Result;
+use crate::error::model::ensure;
 
 /// A step: the graph anew, or `None` where it found nothing to do. It is taken until it finds nothing more.
 type Step = fn(&Graph) -> Result<Option<GraphProto>>;

@@ -1,8 +1,7 @@
 //! Nodes of older operator sets whose meaning depends on the shape of their input or on a constant: what [`upgrade`] had to leave open.
 
-use anyhow::Result;
-
 use super::rewrite::{Rewrite, node};
+use crate::error::Result;
 use crate::onnx::Attribute;
 use crate::onnx::attributes::{NodeExt, int, set, string};
 use crate::onnx::graph::Graph;

@@ -1,9 +1,8 @@
 //! Padding: what `auto_pad` and `ceil_mode` leave to be computed is written out, and a Pad with zeros becomes part of the convolutions behind it, for padding
 //! is no input of theirs.
 
-use anyhow::Result;
-
 use super::rewrite::Rewrite;
+use crate::error::Result;
 use crate::onnx::attributes::{NodeExt, ints, set};
 use crate::onnx::graph::Graph;
 use crate::onnx::ops::{COUNTED_PADS, Convolution, Moving, Op, Pooling, pads_of_all_axes};

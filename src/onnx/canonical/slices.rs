@@ -1,8 +1,7 @@
 //! Split becomes one Slice a part, so that every operator on relevance's way has a single output.
 
-use anyhow::Result;
-
 use super::rewrite::{Rewrite, node};
+use crate::error::Result;
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::graph::Graph;
 use crate::onnx::ops::{Moving, Op, axis_of};

@@ -2,10 +2,11 @@
 
 use std::io::Cursor;
 
-use anyhow::{Context, Result};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{DynamicImage, RgbImage, Rgba, RgbaImage};
 
+use crate::error::Result;
+use crate::error::evidence::Context;
 use crate::overlay::{Scene, render};
 
 /// PNG files.

@@ -4,12 +4,13 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::crp::Target;
 use crate::detect::ClassId;
+use crate::error::Result;
+use crate::error::evidence::Context;
 use crate::stream::monitor::EventKind;
 
 /// The file of all lines.
@@ -107,8 +108,9 @@ impl Records {
     /// As [`Records::read`]; none where there is no file.
     pub(super) fn read_any(folder: &Path) -> Result<Self> {
         Self::read(folder).or_else(|error| {
-            let io = error.downcast_ref::<std::io::Error>();
-            let missing = io.is_some_and(|io| io.kind() == ErrorKind::NotFound);
+            let missing = error
+                .io()
+                .is_some_and(|io| io.kind() == ErrorKind::NotFound);
             if missing {
                 Ok(Self::default())
             } else {
@@ -160,7 +162,7 @@ mod as_text {
 
     pub fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
     where
-        T: FromStr<Err = anyhow::Error>,
+        T: FromStr<Err = crate::error::Error>,
         D: Deserializer<'de>,
     {
         let text = String::deserialize(deserializer)?;

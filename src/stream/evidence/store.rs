@@ -6,11 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-
 use super::pictures::Pictures;
 use super::record::{LINES, PICTURES, Record, Records, Told, id_of, picture};
 use crate::atomic_file;
+use crate::error::Result;
+use crate::error::evidence::{Context, bail, ensure};
 
 /// Whose files are unfinished where a process is killed.
 const OWNER: &str = "evidence";
@@ -155,7 +155,7 @@ impl Store {
     fn write_lines(&self, new: Option<&Record>) -> Result<()> {
         let mut lines = Vec::new();
         for record in self.kept.iter().map(|(record, _)| record).chain(new) {
-            serde_json::to_writer(&mut lines, record)?;
+            serde_json::to_writer(&mut lines, record).map_err(std::io::Error::from)?;
             lines.push(b'\n');
         }
         Ok(self.write_file(LINES, &lines)?)

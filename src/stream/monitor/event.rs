@@ -4,12 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-
 use crate::crp::{Contrast, Direction, Target, TargetOutput};
 use crate::detect::labels::Labels;
 use crate::detect::manifest::Offset;
 use crate::detect::{ClassId, Detection};
+use crate::error::argument::Context;
+use crate::error::{Error, Result};
 use crate::geometry::Rect;
 
 /// Something that looks wrong.
@@ -117,7 +117,7 @@ impl fmt::Display for EventKind {
 }
 
 impl FromStr for EventKind {
-    type Err = anyhow::Error;
+    type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         let kind = Self::ALL.into_iter().find(|kind| kind.to_string() == text);
