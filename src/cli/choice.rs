@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use ssdcrp::crp::TargetOutput;
 use ssdcrp::detect::Detection;
-use ssdcrp::detect::manifest::Kind;
+use ssdcrp::detect::manifest::DetectorKind;
 
 use super::seen::Seen;
 use super::text;
@@ -61,7 +61,7 @@ impl Choice {
         if let Some(default_box) = self.default_box {
             return Ok(seen.detector.describe(&seen.forward, default_box)?);
         }
-        if seen.model.manifest.kind == Kind::Classifier {
+        if seen.model.manifest.kind == DetectorKind::Classifier {
             return Ok(seen.detector.describe(&seen.forward, 0)?);
         }
         let Some(best) = seen.detections.first() else {

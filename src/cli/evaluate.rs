@@ -14,7 +14,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use ssdcrp::crp::{Composite, PRESETS};
-use ssdcrp::detect::manifest::Kind;
+use ssdcrp::detect::manifest::DetectorKind;
 use ssdcrp::detect::{Detector, Model, preprocess};
 use ssdcrp::evaluate::sanity::{Stage, randomise_top_down};
 use ssdcrp::evaluate::{Method, Relevance, Row, Scene, Summary, judge};
@@ -287,7 +287,7 @@ impl Evaluate {
         let input = preprocess::sample(&photo, model.input_size, &model.manifest.input)?;
         let forward = detector.forward(input)?;
         let mut detections = detector.detections(&forward, self.thresholds.of(model))?;
-        if detections.is_empty() && model.manifest.kind == Kind::Classifier {
+        if detections.is_empty() && model.manifest.kind == DetectorKind::Classifier {
             // It always says something of the picture.
             detections.push(detector.describe(&forward, 0)?);
         }

@@ -6,7 +6,8 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use ndarray::Array2;
 use ssdcrp::crp::{
-    Composite, Contrast, Explainer, Explanation, PRESETS, Seed, Summary, Target, TargetOutput,
+    Composite, Contrast, Explainer, Explanation, PRESETS, RelevanceSummary, Seed, Target,
+    TargetOutput,
 };
 use ssdcrp::detect::Detection;
 use ssdcrp::heatmap::{ColourMap, smoothed};
@@ -92,7 +93,7 @@ struct Answer {
     explanation: Explanation,
     /// Relevance summed over the colour channels, `[H, W]`.
     map: Array2<f32>,
-    summary: Summary,
+    summary: RelevanceSummary,
 }
 
 impl Explain {
@@ -254,7 +255,7 @@ impl Answer {
             chosen.clone()
         };
         let map = explanation.map();
-        let summary = Summary::of(&map, &explained.rect);
+        let summary = RelevanceSummary::of(&map, &explained.rect);
         Ok(Self {
             explained,
             explanation,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use anyhow::Result;
 use serde::Serialize;
-use ssdcrp::crp::{Explanation, Summary};
+use ssdcrp::crp::{Explanation, RelevanceSummary};
 use ssdcrp::detect::{ClassId, Detection, Model};
 
 use super::seen::Seen;
@@ -96,7 +96,12 @@ impl<'a> Report<'a> {
     }
 
     /// Adds an explanation under a composite, with its summary.
-    pub fn add(&mut self, explanation: &'a Explanation, composite: &'a str, summary: &Summary) {
+    pub fn add(
+        &mut self,
+        explanation: &'a Explanation,
+        composite: &'a str,
+        summary: &RelevanceSummary,
+    ) {
         let question = &explanation.question;
         self.explanations
             .get_or_insert_default()

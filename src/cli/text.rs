@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::Result;
-use ssdcrp::crp::{Explanation, Summary};
+use ssdcrp::crp::{Explanation, RelevanceSummary};
 use ssdcrp::detect::Detection;
 
 use super::seen::Seen;
@@ -54,7 +54,7 @@ pub fn explained(
     detection: &Detection,
     explanation: &Explanation,
     composite: &str,
-    summary: &Summary,
+    summary: &RelevanceSummary,
 ) -> Result<String> {
     let location = seen.location(detection)?;
     let question = &explanation.question;

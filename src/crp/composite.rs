@@ -5,9 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::layers::LayerType;
-use super::rules::{Epsilon, Law, Rule, unit_groups};
+use super::rules::{Epsilon, Redistribution, Rule, unit_groups};
 use super::target::{Contrast, Seed};
-use crate::detect::{Field, Model};
+use crate::detect::{ManifestField, Model};
 use crate::error::argument::{Context, bail, ensure};
 use crate::error::{Error, Result};
 
@@ -67,7 +67,7 @@ impl Composite {
             return Ok(Self::default());
         };
         text.parse()
-            .context(Field::top("composite"))
+            .context(ManifestField::top("composite"))
             .map_err(|error| model.manifest.source.locate(error))
     }
 
@@ -82,12 +82,12 @@ impl Composite {
         }
     }
 
-    pub(super) fn law(&self, layer_type: LayerType) -> Law {
-        match (layer_type, self.rule(layer_type).law()) {
-            (LayerType::Classification | LayerType::Localization, Law::Shares(_))
+    pub(super) fn redistribution(&self, layer_type: LayerType) -> Redistribution {
+        match (layer_type, self.rule(layer_type).redistribution()) {
+            (LayerType::Classification | LayerType::Localization, Redistribution::Shares(_))
                 if self.seed == Seed::Unit =>
             {
-                Law::Shares(unit_groups())
+                Redistribution::Shares(unit_groups())
             }
             (_, law) => law,
         }

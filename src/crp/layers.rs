@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::flow;
-use crate::detect::Field;
+use crate::detect::ManifestField;
 use crate::error::argument::Context;
 use crate::error::{Error, Result};
 use crate::onnx::ops::{Op, Resizing};
@@ -68,7 +68,7 @@ impl FromStr for LayerType {
 /// A layer that the heads do not depend on, or a type that does not exist.
 pub fn override_types(types: &mut LayerTypes, overrides: &BTreeMap<String, String>) -> Result<()> {
     for (tensor, layer_type) in overrides {
-        let field = || Field::of("layer_types", tensor);
+        let field = || ManifestField::of("layer_types", tensor);
         let layer_type = layer_type.parse().with_context(field)?;
         match types.get_mut(tensor) {
             Some(found) => *found = layer_type,

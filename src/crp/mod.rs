@@ -26,5 +26,5 @@ pub use histogram::Histogram;
 pub use layers::{Layer, LayerType, LayerTypes, layer_types, layers, override_types};
 pub use question::{HeadSeed, Question, Wording};
 pub use rules::{Epsilon, Rule, STABILISER};
-pub use summary::Summary;
+pub use summary::RelevanceSummary;
 pub use target::{Contrast, Direction, Edge, Seed, Target, TargetOutput};

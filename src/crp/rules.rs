@@ -57,7 +57,7 @@ pub enum Rule {
 
 /// How a rule is carried out.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Law {
+pub(super) enum Redistribution {
     /// As a sum of shares.
     Shares(Vec<Group>),
     /// By slopes, the tolerance given.
@@ -127,7 +127,7 @@ impl WeightPart {
 
 /// For which outputs a group counts.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Gate {
+pub(super) enum OutputCondition {
     Always,
     /// z_j ≥ 0
     NonNegative,
@@ -152,7 +152,7 @@ pub(super) enum Denominator {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Group {
     pub gain: f32,
-    pub gate: Gate,
+    pub gate: OutputCondition,
     pub terms: Vec<(InputPart, WeightPart)>,
     pub denominator: Denominator,
 }
@@ -161,17 +161,17 @@ pub(super) struct Group {
 pub(super) fn unit_groups() -> Vec<Group> {
     vec![Group {
         gain: 1.0,
-        gate: Gate::Always,
+        gate: OutputCondition::Always,
         terms: vec![(InputPart::Whole, WeightPart::WHOLE)],
         denominator: Denominator::Magnitudes,
     }]
 }
 
 impl Rule {
-    pub(super) fn law(self) -> Law {
+    pub(super) fn redistribution(self) -> Redistribution {
         match self {
-            Self::Rescale(tolerance) => Law::Slopes(tolerance),
-            rule => Law::Shares(rule.groups()),
+            Self::Rescale(tolerance) => Redistribution::Slopes(tolerance),
+            rule => Redistribution::Shares(rule.groups()),
         }
     }
 
@@ -180,7 +180,7 @@ impl Rule {
         use InputPart::{Magnitude, Negative, One, Positive, Whole};
         let group = |terms: &[(InputPart, WeightPart)], denominator| Group {
             gain: 1.0,
-            gate: Gate::Always,
+            gate: OutputCondition::Always,
             terms: terms.to_vec(),
             denominator,
         };
@@ -229,11 +229,11 @@ impl Rule {
                 ];
                 vec![
                     Group {
-                        gate: Gate::NonNegative,
+                        gate: OutputCondition::NonNegative,
                         ..group(&towards_positive, Denominator::Terms)
                     },
                     Group {
-                        gate: Gate::Negative,
+                        gate: OutputCondition::Negative,
                         ..group(&towards_negative, Denominator::Terms)
                     },
                 ]

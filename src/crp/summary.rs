@@ -1,6 +1,6 @@
 //! An explanation in five numbers: how much relevance there is, which way it speaks, and where it lies.
 //!
-//! In: a channel-summed relevance map `[H, W]` and the explained box. Out: a [`Summary`] for messages and JSON.
+//! In: a channel-summed relevance map `[H, W]` and the explained box. Out: a [`RelevanceSummary`] for messages and JSON.
 
 use ndarray::Array2;
 
@@ -8,7 +8,7 @@ use crate::geometry::Rect;
 
 /// What a relevance map says as a whole. All sums are taken in float64.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Summary {
+pub struct RelevanceSummary {
     /// ΣR over all pixels, in the map's own unit.
     pub sum: f64,
     /// Σ|R| over all pixels.
@@ -21,7 +21,7 @@ pub struct Summary {
     pub centre: Option<[f64; 2]>,
 }
 
-impl Summary {
+impl RelevanceSummary {
     /// Sums up `map` `[H, W]` of the box `rect`.
     /// An edge that is not a number leaves nothing in the box.
     pub fn of(map: &Array2<f32>, rect: &Rect) -> Self {
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn the_numbers_are_those_of_the_definitions() {
         let map = array![[1.0, -2.0, 0.0, 0.0], [3.0, 0.0, 0.0, -4.0]];
-        let summary = Summary::of(&map, &Rect::new(0.0, 0.0, 0.5, 0.5));
+        let summary = RelevanceSummary::of(&map, &Rect::new(0.0, 0.0, 0.5, 0.5));
         assert_eq!((summary.sum, summary.sum_abs), (-2.0, 10.0));
         assert_eq!((summary.positive_share, summary.in_box_share), (0.4, 0.3));
         // (1·⅛ + 2·⅜ + 3·⅛ + 4·⅞)/10 and (3·¼ + 7·¾)/10.
@@ -98,7 +98,7 @@ mod tests {
             ([f32::NAN, 0.0, 1.0, 1.0], 0.0),
             ([0.0, 0.0, 1.0, f32::NAN], 0.0),
         ] {
-            let found = Summary::of(&map, &rect.into()).in_box_share;
+            let found = RelevanceSummary::of(&map, &rect.into()).in_box_share;
             assert!((found - expected).abs() < 1e-6, "{rect:?}: {found}");
         }
     }
@@ -107,7 +107,10 @@ mod tests {
     fn the_negated_map_swaps_for_and_against() {
         let map = Array2::from_shape_fn((7, 5), |(y, x)| (y as f32 - 2.0) * (x as f32 + 0.5));
         let rect = Rect::new(0.1, 0.2, 0.7, 0.9);
-        let (one, other) = (Summary::of(&map, &rect), Summary::of(&-&map, &rect));
+        let (one, other) = (
+            RelevanceSummary::of(&map, &rect),
+            RelevanceSummary::of(&-&map, &rect),
+        );
         assert_eq!(one.sum, -other.sum);
         assert!((one.positive_share + other.positive_share - 1.0).abs() < 1e-12);
         assert_eq!(
@@ -119,7 +122,7 @@ mod tests {
     #[test]
     fn without_relevance_there_are_no_shares() {
         for map in [Array2::zeros((3, 4)), Array2::zeros((0, 4))] {
-            let summary = Summary::of(&map, &Rect::new(0.0, 0.0, 1.0, 1.0));
+            let summary = RelevanceSummary::of(&map, &Rect::new(0.0, 0.0, 1.0, 1.0));
             assert_eq!((summary.sum, summary.sum_abs), (0.0, 0.0));
             assert_eq!(
                 (summary.positive_share, summary.in_box_share, summary.centre),

@@ -1,7 +1,7 @@
 //! From raw outputs to boxes and scores: offsets move a default box, an activation turns logits into scores.
 
 use super::default_boxes::DefaultBox;
-use super::manifest::Activation;
+use super::manifest::ScoreActivation;
 use crate::geometry::Rect;
 
 /// The exponent of a size is kept within ±20. e²⁰ times a default box is off any picture; the bound only keeps the arithmetic finite.
@@ -71,7 +71,7 @@ fn sigmoid(z: f32) -> f32 {
 /// Turns the logits of *one* default box into scores; what its classes share is computed once.
 #[derive(Debug, Clone, Copy)]
 pub struct Scorer {
-    activation: Activation,
+    activation: ScoreActivation,
     /// ln Σ_k exp(z_k) over the classes for a softmax: a score is exp(z − log_sum), which no large logit can overflow.
     log_sum: f32,
     /// The probability that there is an object at all, where the network says it apart.
@@ -81,13 +81,13 @@ pub struct Scorer {
 impl Scorer {
     /// A scorer for the default box with these `logits`, one per class, background included, and the logit of its objectness if the network has one.
     pub fn new<'a>(
-        activation: Activation,
+        activation: ScoreActivation,
         logits: impl IntoIterator<Item = &'a f32> + Clone,
         objectness: Option<f32>,
     ) -> Self {
         let log_sum = match activation {
-            Activation::Sigmoid => 0.0,
-            Activation::Softmax => {
+            ScoreActivation::Sigmoid => 0.0,
+            ScoreActivation::Softmax => {
                 let largest = max(logits.clone());
                 let sum: f32 = logits.into_iter().map(|z| (z - largest).exp()).sum();
                 largest + sum.ln()
@@ -103,9 +103,9 @@ impl Scorer {
     /// The score of the class with this logit, 0..=1; NaN if a logit that it depends on is.
     pub fn score(self, logit: f32) -> f32 {
         let score = match self.activation {
-            Activation::Sigmoid => sigmoid(logit),
+            ScoreActivation::Sigmoid => sigmoid(logit),
             // Rounding can lift a certain class a hair above 1.
-            Activation::Softmax => (logit - self.log_sum).exp().clamp(0.0, 1.0),
+            ScoreActivation::Softmax => (logit - self.log_sum).exp().clamp(0.0, 1.0),
         };
         self.objectness * score
     }
@@ -114,7 +114,7 @@ impl Scorer {
 /// A logit that every class with a score above `threshold` (0..=1) exceeds, so that most default boxes are passed over without an
 /// exponential a class. It is a bound, not the limit: what exceeds it has still to be scored.
 pub fn logit_bound<'a>(
-    activation: Activation,
+    activation: ScoreActivation,
     threshold: f32,
     logits: impl IntoIterator<Item = &'a f32>,
     objectness: Option<f32>,
@@ -125,9 +125,9 @@ pub fn logit_bound<'a>(
         None => threshold,
     };
     let exact = match activation {
-        Activation::Sigmoid => (threshold / (1.0 - threshold)).ln(),
+        ScoreActivation::Sigmoid => (threshold / (1.0 - threshold)).ln(),
         // Σ_k exp(z_k) is at least its largest term.
-        Activation::Softmax => max(logits) + threshold.ln(),
+        ScoreActivation::Softmax => max(logits) + threshold.ln(),
     };
     // Room for the rounding of exponentials and logarithms.
     exact - 1e-4 * (1.0 + exact.abs())
@@ -171,7 +171,7 @@ mod tests {
         );
     }
 
-    fn scores(activation: Activation, logits: &[f32]) -> Vec<f32> {
+    fn scores(activation: ScoreActivation, logits: &[f32]) -> Vec<f32> {
         let scorer = Scorer::new(activation, logits, None);
         logits.iter().map(|&z| scorer.score(z)).collect()
     }
@@ -261,24 +261,24 @@ mod tests {
     fn scores_are_the_textbook_s() {
         // 1/(1+e⁻²), 1/2, and e^{2,0,1} over their sum 11.10734.
         assert_close(
-            &scores(Activation::Sigmoid, &[2.0, 0.0]),
+            &scores(ScoreActivation::Sigmoid, &[2.0, 0.0]),
             &[0.880_797, 0.5],
             1e-6,
         );
-        let softmax = scores(Activation::Softmax, &[2.0, 0.0, 1.0]);
+        let softmax = scores(ScoreActivation::Softmax, &[2.0, 0.0, 1.0]);
         assert_close(&softmax, &[0.665_240_96, 0.090_030_57, 0.244_728_48], 1e-6);
     }
 
     #[test]
     fn large_logits_do_not_overflow() {
-        assert_eq!(scores(Activation::Sigmoid, &[1e4, -1e4]), [1.0, 0.0]);
+        assert_eq!(scores(ScoreActivation::Sigmoid, &[1e4, -1e4]), [1.0, 0.0]);
         assert_close(
-            &scores(Activation::Softmax, &[1000.0, 999.0, -1000.0]),
+            &scores(ScoreActivation::Softmax, &[1000.0, 999.0, -1000.0]),
             &[0.731_058_6, 0.268_941_4, 0.0],
             1e-4,
         );
         assert!(
-            scores(Activation::Softmax, &[0.0, f32::NAN])
+            scores(ScoreActivation::Softmax, &[0.0, f32::NAN])
                 .iter()
                 .all(|score| score.is_nan())
         );
@@ -302,7 +302,7 @@ mod tests {
 
         #[test]
         fn softmax_scores_sum_to_one(logits in prop::collection::vec(-60.0f32..60.0, 1..100)) {
-            let sum: f32 = scores(Activation::Softmax, &logits).iter().sum();
+            let sum: f32 = scores(ScoreActivation::Softmax, &logits).iter().sum();
             prop_assert!((sum - 1.0).abs() < 1e-4, "{sum}");
         }
 
@@ -313,7 +313,7 @@ mod tests {
             softmax: bool,
             objectness in prop::option::of(-8.0f32..8.0),
         ) {
-            let activation = if softmax { Activation::Softmax } else { Activation::Sigmoid };
+            let activation = if softmax { ScoreActivation::Softmax } else { ScoreActivation::Sigmoid };
             let bound = logit_bound(activation, threshold, &logits, objectness);
             let scorer = Scorer::new(activation, &logits, objectness);
             for logit in &logits {

@@ -1,25 +1,15 @@
 //! Default boxes (the SSD paper, §2.2): from the manifest's generator and the heads' grids to the boxes that the offsets move.
 
+mod cells;
 mod multiscale;
 
-use super::layout::{HeadGrid, Layout};
-use super::manifest::{AnchorBoxes, DefaultBoxes, Field, PriorBoxes, TensorFlowBoxes};
+use super::layout::{HeadGrid, HeadLayout};
+use super::manifest::{AnchorBoxes, DefaultBoxes, ManifestField, PriorBoxes, TensorFlowBoxes};
 use crate::error::Result;
 use crate::error::manifest::ensure;
 use crate::geometry::Size;
-
-/// A default box by its centre and size, as shares of the picture's width and height (0..1; boxes may reach over the edge).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct DefaultBox {
-    /// Centre, along the width.
-    pub cx: f32,
-    /// Centre, along the height.
-    pub cy: f32,
-    /// Width.
-    pub w: f32,
-    /// Height.
-    pub h: f32,
-}
+pub use cells::DefaultBox;
+use cells::in_cells;
 
 /// The default boxes of every head of `layout`, each in the order (row, column, shape) of its outputs.
 /// `input_size` is the network's: boxes that are square in pixels are not square as shares of an oblong input.
@@ -28,7 +18,7 @@ pub struct DefaultBox {
 /// If the generator makes another number of boxes per cell than the head has outputs for, or the input has no pixels.
 pub fn generate(
     spec: &DefaultBoxes,
-    layout: &Layout,
+    layout: &HeadLayout,
     input_size: Size,
 ) -> Result<Vec<Vec<DefaultBox>>> {
     ensure!(
@@ -52,39 +42,6 @@ pub fn generate(
     }
 }
 
-/// The boxes of a head whose cells have one of each of `sizes`, width and height in shares of the input. `centre` is a cell's along the width (axis 0)
-/// or the height (1); `check` says which fields of the manifest make the number of sizes.
-fn in_cells(
-    (head, grid): (usize, &HeadGrid),
-    sizes: &[[f64; 2]],
-    centre: impl Fn(usize, usize) -> f64,
-    check: &str,
-) -> Result<Vec<DefaultBox>> {
-    Field::of("default_boxes", "").ensure(
-        sizes.len() == grid.shapes,
-        format_args!(
-            "it makes {} boxes per cell of head {head} ({}x{} cells), but the network has outputs for {}: check {check}",
-            sizes.len(),
-            grid.rows,
-            grid.cols,
-            grid.shapes
-        ),
-    )?;
-    let mut boxes = Vec::with_capacity(grid.boxes());
-    for row in 0..grid.rows {
-        for col in 0..grid.cols {
-            let (cx, cy) = (centre(0, col) as f32, centre(1, row) as f32);
-            boxes.extend(sizes.iter().map(|&[w, h]| DefaultBox {
-                cx,
-                cy,
-                w: w as f32,
-                h: h as f32,
-            }));
-        }
-    }
-    Ok(boxes)
-}
-
 /// The middle of a head's cells.
 fn middle(grid: &HeadGrid) -> impl Fn(usize, usize) -> f64 {
     let cells = [grid.cols as f64, grid.rows as f64];
@@ -92,9 +49,9 @@ fn middle(grid: &HeadGrid) -> impl Fn(usize, usize) -> f64 {
 }
 
 /// Fails unless the manifest has sizes for as many heads as the network has.
-fn check_heads(sizes: usize, layout: &Layout) -> Result<()> {
+fn check_heads(sizes: usize, layout: &HeadLayout) -> Result<()> {
     let heads = layout.heads.len();
-    Field::of("default_boxes", "sizes").ensure(
+    ManifestField::of("default_boxes", "sizes").ensure(
         sizes == heads,
         format_args!("it has sizes for {sizes} heads, but the network has {heads}"),
     )
@@ -102,7 +59,7 @@ fn check_heads(sizes: usize, layout: &Layout) -> Result<()> {
 
 fn tensorflow_boxes(
     spec: &TensorFlowBoxes,
-    layout: &Layout,
+    layout: &HeadLayout,
     Size { width, height }: Size,
 ) -> Result<Vec<Vec<DefaultBox>>> {
     // Scales are shares of the shorter side.
@@ -167,7 +124,7 @@ fn tensorflow_shapes(spec: &TensorFlowBoxes, heads: usize) -> Vec<Vec<Shape>> {
 /// Caffe's PriorBox layer (`prior_box_layer.cpp`), in shares of the input.
 fn prior_boxes(
     spec: &PriorBoxes,
-    layout: &Layout,
+    layout: &HeadLayout,
     Size { width, height }: Size,
 ) -> Result<Vec<Vec<DefaultBox>>> {
     check_heads(spec.sizes.len(), layout)?;
@@ -206,7 +163,7 @@ fn prior_boxes(
 /// Boxes of given sizes in pixels, in the middle of every cell.
 fn anchors(
     spec: &AnchorBoxes,
-    layout: &Layout,
+    layout: &HeadLayout,
     Size { width, height }: Size,
 ) -> Result<Vec<Vec<DefaultBox>>> {
     check_heads(spec.sizes.len(), layout)?;
@@ -246,9 +203,9 @@ mod tests {
         }
     }
 
-    fn layout() -> Layout {
+    fn layout() -> HeadLayout {
         let heads = [(19, 3), (10, 6), (5, 6), (3, 6), (2, 6), (1, 6)];
-        Layout {
+        HeadLayout {
             heads: heads
                 .map(|(side, shapes)| HeadGrid {
                     rows: side,
@@ -263,7 +220,7 @@ mod tests {
     fn prior_boxes_are_those_of_the_paper_s_voc_model() {
         // The first and last boxes of pytorch-ssd's PriorBox for VOC, and of torchvision's DefaultBoxGenerator for ssd300_vgg16.
         let heads = [(38, 4), (19, 6), (10, 6), (5, 6), (3, 4), (1, 4)];
-        let layout = Layout {
+        let layout = HeadLayout {
             heads: heads
                 .map(|(side, shapes)| HeadGrid {
                     rows: side,
@@ -325,7 +282,7 @@ mod tests {
 
     #[test]
     fn without_steps_cells_divide_the_input() {
-        let layout = Layout {
+        let layout = HeadLayout {
             heads: vec![HeadGrid {
                 rows: 2,
                 cols: 4,
@@ -342,7 +299,7 @@ mod tests {
         let boxes = &prior_boxes(&spec, &layout, Size::new(200, 100)).unwrap()[0];
         assert_close(boxes[0], [0.125, 0.25, 0.1, 0.2]);
         assert_close(boxes[22], [0.875, 0.75, 0.2, 0.1]);
-        let error = prior_boxes(&spec, &Layout { heads: vec![] }, Size::new(200, 100));
+        let error = prior_boxes(&spec, &HeadLayout { heads: vec![] }, Size::new(200, 100));
         assert!(format!("{:#}", error.unwrap_err()).contains("sizes for 1 heads"));
     }
 
@@ -402,7 +359,7 @@ mod tests {
 
     #[test]
     fn boxes_are_square_in_pixels_on_an_oblong_input() {
-        let layout = Layout {
+        let layout = HeadLayout {
             heads: vec![HeadGrid {
                 rows: 2,
                 cols: 4,

@@ -8,7 +8,7 @@ use ndarray::{ArrayView1, ArrayView2};
 use super::class::ClassId;
 use super::decode::{Coding, Scorer, decode, logit_bound};
 use super::default_boxes::DefaultBox;
-use super::layout::Layout;
+use super::layout::HeadLayout;
 use super::manifest::{DetectionSettings, Manifest};
 use super::nms::{Candidate, suppress};
 use crate::error::Result;
@@ -70,7 +70,7 @@ pub struct Predictions<'a> {
     boxes: &'a [DefaultBox],
     manifest: &'a Manifest,
     /// A YOLO's logits of objectness, [D], and the cells of its default boxes.
-    cells: Option<(ArrayView1<'a, f32>, &'a Layout)>,
+    cells: Option<(ArrayView1<'a, f32>, &'a HeadLayout)>,
     /// Which classes can be detected, [K]: trained and not the background.
     detectable: Vec<bool>,
 }
@@ -120,7 +120,7 @@ impl<'a> Predictions<'a> {
     ///
     /// # Errors
     /// If these are others than D.
-    pub fn in_cells(self, objectness: ArrayView1<'a, f32>, layout: &'a Layout) -> Result<Self> {
+    pub fn in_cells(self, objectness: ArrayView1<'a, f32>, layout: &'a HeadLayout) -> Result<Self> {
         let count = self.boxes.len();
         ensure!(
             objectness.len() == count && layout.len() == count,

@@ -4,8 +4,8 @@
 use ndarray::{ArrayView2, Axis, Ix2, Ix3, Slice};
 
 use super::class::ClassId;
-use super::layout::{HeadGrid, Layout};
-use super::manifest::{Field, Output, Tensors};
+use super::layout::{HeadGrid, HeadLayout};
+use super::manifest::{ManifestField, OutputSection, Tensors};
 use super::output_tensors::OutputTensors;
 use crate::error::manifest::{Context, bail, ensure, error};
 use crate::error::{Error, Result};
@@ -74,7 +74,7 @@ pub fn find(
     graph: &Graph,
     outputs: &OutputTensors,
     class_count: usize,
-) -> Result<(Vec<Head>, Layout)> {
+) -> Result<(Vec<Head>, HeadLayout)> {
     let classes = &outputs.classes;
     let offsets = outputs.offsets.as_deref().context("no offsets are named")?;
     let class_scales = scales(
@@ -83,9 +83,9 @@ pub fn find(
         class_count,
         "labels of the manifest (one a class id, background included)",
     )
-    .context(Field::of("output", "classes"))?;
-    let offset_scales =
-        scales(graph, offsets, 4, "offsets a box has").context(Field::of("output", "offsets"))?;
+    .context(ManifestField::of("output", "classes"))?;
+    let offset_scales = scales(graph, offsets, 4, "offsets a box has")
+        .context(ManifestField::of("output", "offsets"))?;
     let objectness_scales = match &outputs.objectness {
         Some(tensor) => scales(
             graph,
@@ -125,7 +125,7 @@ pub fn find(
             objectness_channels,
         });
     }
-    Ok((heads, Layout { heads: grids }))
+    Ok((heads, HeadLayout { heads: grids }))
 }
 
 /// The one head of a classifier, `[1, K]`, as if it had a single box.
@@ -136,16 +136,16 @@ pub fn find_classifier(
     graph: &Graph,
     classes: &str,
     class_count: usize,
-) -> Result<(Vec<Head>, Layout)> {
+) -> Result<(Vec<Head>, HeadLayout)> {
     let scales = scales(
         graph,
         classes,
         class_count,
         "labels of the manifest (one a class id, background included)",
     )
-    .context(Field::of("output", "classes"))?;
+    .context(ManifestField::of("output", "classes"))?;
     let [
-        Scale {
+        HeadOutput {
             tensor,
             grid:
                 grid @ HeadGrid {
@@ -155,7 +155,7 @@ pub fn find_classifier(
                 },
             channels,
         },
-    ] = <[Scale; 1]>::try_from(scales).map_err(|scales| {
+    ] = <[HeadOutput; 1]>::try_from(scales).map_err(|scales| {
         error!(
             "'{classes}' comes from {} layers, a classifier has one",
             scales.len()
@@ -172,7 +172,7 @@ pub fn find_classifier(
         offset_channels: None,
         objectness_channels: None,
     };
-    Ok((vec![head], Layout { heads: vec![grid] }))
+    Ok((vec![head], HeadLayout { heads: vec![grid] }))
 }
 
 fn in_words(grid: &HeadGrid) -> String {
@@ -188,7 +188,7 @@ fn in_words(grid: &HeadGrid) -> String {
 /// A head's tensor that does not exist, or is neither a feature map nor ends with as many numbers as a box has.
 pub fn with_rows(
     graph: &Graph,
-    output: &Output,
+    output: &OutputSection,
     class_count: usize,
 ) -> Result<(Graph, OutputTensors)> {
     let mut parts = Parts::of(graph);
@@ -203,7 +203,7 @@ pub fn with_rows(
                 let joined = format!("joined/{field}");
                 parts
                     .rows(&joined, &raw, columns)
-                    .with_context(|| Field::of("output", field))?;
+                    .with_context(|| ManifestField::of("output", field))?;
                 Ok(Some(joined))
             }
         }
@@ -241,13 +241,13 @@ pub fn before_activation<'a>(graph: &'a Graph, tensor: &'a str) -> &'a str {
 }
 
 /// What one feature map gives to an output.
-struct Scale {
+struct HeadOutput {
     tensor: String,
     grid: HeadGrid,
     channels: Channels,
 }
 
-fn scales(graph: &Graph, output: &str, columns: usize, meaning: &str) -> Result<Vec<Scale>> {
+fn scales(graph: &Graph, output: &str, columns: usize, meaning: &str) -> Result<Vec<HeadOutput>> {
     if graph.producer(output).is_none() {
         let names: Vec<_> = graph.outputs().collect();
         bail!(
@@ -294,7 +294,7 @@ fn scale(
     tensor: &str,
     source: u32,
     places: ArrayView2<(u32, u32)>,
-) -> Result<Scale> {
+) -> Result<HeadOutput> {
     let node = graph
         .producer(tensor)
         .map(|index| &graph.nodes()[index])
@@ -331,7 +331,7 @@ fn scale(
              the order of its default boxes is not known"
         );
     }
-    Ok(Scale {
+    Ok(HeadOutput {
         tensor: tensor.to_owned(),
         grid: HeadGrid { rows, cols, shapes },
         channels: Channels {

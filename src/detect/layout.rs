@@ -34,12 +34,12 @@ pub struct Location {
 /// The heads in the order in which their outputs are concatenated. A default box's index is
 /// (boxes of the heads before) + (row · cols + col) · shapes + shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layout {
+pub struct HeadLayout {
     /// Their grids.
     pub heads: Vec<HeadGrid>,
 }
 
-impl Layout {
+impl HeadLayout {
     /// D, the number of default boxes of all heads.
     pub fn len(&self) -> usize {
         self.heads.iter().map(HeadGrid::boxes).sum()
@@ -95,9 +95,9 @@ impl Layout {
 mod tests {
     use super::*;
 
-    fn layout() -> Layout {
+    fn layout() -> HeadLayout {
         let head = |rows, cols, shapes| HeadGrid { rows, cols, shapes };
-        Layout {
+        HeadLayout {
             heads: vec![
                 head(19, 19, 3),
                 head(10, 10, 6),

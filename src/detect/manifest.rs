@@ -17,7 +17,7 @@ use serde::Deserialize;
 pub use default_boxes::{
     AnchorBoxes, DefaultBoxes, MultiscaleAnchorBoxes, PriorBoxes, TensorFlowBoxes,
 };
-pub use field::{Field, Source};
+pub use field::{ManifestField, ManifestSource};
 pub use tensors::Tensors;
 
 use super::class::{ClassId, ClassRef};
@@ -31,7 +31,7 @@ use crate::error::manifest::error;
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// The kind of network.
-    pub kind: Kind,
+    pub kind: DetectorKind,
     /// The model's name, for people and for JSON.
     pub name: String,
     /// The licence of the weights (an SPDX expression), where known.
@@ -39,9 +39,9 @@ pub struct Manifest {
     /// Class names by class id; "" is an id that the model never trained.
     pub labels: Labels,
     /// How a picture becomes the network's input.
-    pub input: Input,
+    pub input: InputSection,
     /// The network's outputs.
-    pub output: Output,
+    pub output: OutputSection,
     /// How default boxes are made.
     #[serde(default)]
     pub default_boxes: DefaultBoxes,
@@ -56,13 +56,13 @@ pub struct Manifest {
     pub layer_types: BTreeMap<String, String>,
     /// Where it was read from.
     #[serde(skip)]
-    pub source: Source,
+    pub source: ManifestSource,
 }
 
 /// What sort of network the file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum DetectorKind {
     /// A single-shot detector.
     Ssd,
     /// A network with one class score for the whole picture each: no offsets, no default boxes, no background.
@@ -74,7 +74,7 @@ pub enum Kind {
 /// How a picture becomes the network's input, whose size is the graph's own: x ↦ (x − mean) / std per channel, x in 0..=255.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Input {
+pub struct InputSection {
     /// The tensor at which the picture enters, where it is not the graph's own input: what lies before it, preprocessing, is cut off.
     pub tensor: Option<String>,
     /// Width and height of the input in pixels, where the graph does not say them.
@@ -115,7 +115,7 @@ pub enum Resize {
 /// The network's two outputs and how they are to be read.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Output {
+pub struct OutputSection {
     /// The class logits in the graph, [1, D, K], or those of each head: what ends with K, or feature maps [1, A·K, rows, columns].
     #[serde(default)]
     pub classes: Tensors,
@@ -129,7 +129,7 @@ pub struct Output {
     #[serde(default = "paper_order", deserialize_with = "read::exactly")]
     pub offset_order: [Offset; 4],
     /// How logits become scores.
-    pub activation: Activation,
+    pub activation: ScoreActivation,
     /// The class that means "nothing here".
     #[serde(default, deserialize_with = "read::class")]
     pub background: ClassId,
@@ -138,7 +138,7 @@ pub struct Output {
     pub variances: [f32; 2],
 }
 
-impl Output {
+impl OutputSection {
     /// The column of the graph's offset tensor that holds `offset`.
     pub fn column(&self, offset: Offset) -> usize {
         // The order is a permutation, which parsing checks: the fallback is never taken.
@@ -195,7 +195,7 @@ impl fmt::Display for Offset {
 /// How class logits become scores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Activation {
+pub enum ScoreActivation {
     /// Each class by itself.
     Sigmoid,
     /// All classes of a default box, background included, sum to 1.
@@ -234,7 +234,7 @@ impl Manifest {
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
         let mut manifest: Self = toml::from_str(text)
             .map_err(|error| error!("{origin}: {}", read::describe(error, text)))?;
-        manifest.source = Source::new(text, origin);
+        manifest.source = ManifestSource::new(text, origin);
         manifest
             .validate()
             .map_err(|error| error!("{:#}", manifest.source.locate(error)))?;
@@ -266,8 +266,8 @@ impl Manifest {
     /// The class id that means "nothing here", which only an SSD has.
     pub fn background(&self) -> Option<ClassId> {
         match self.kind {
-            Kind::Ssd => Some(self.output.background),
-            Kind::Classifier | Kind::Yolo => None,
+            DetectorKind::Ssd => Some(self.output.background),
+            DetectorKind::Classifier | DetectorKind::Yolo => None,
         }
     }
 }
@@ -321,7 +321,7 @@ max_detections = 100
     #[test]
     fn every_field_is_read() {
         let manifest = Manifest::parse(MANIFEST, "a.toml").unwrap();
-        assert_eq!(manifest.kind, Kind::Ssd);
+        assert_eq!(manifest.kind, DetectorKind::Ssd);
         assert_eq!(manifest.licence.as_deref(), Some("Apache-2.0"));
         assert_eq!(manifest.labels.len(), 4);
         assert_eq!(manifest.input.colour, Colour::Rgb);
@@ -332,7 +332,7 @@ max_detections = 100
             [Offset::Cy, Offset::Cx, Offset::H, Offset::W]
         );
         assert_eq!(manifest.output.columns(), [1, 0, 3, 2]);
-        assert_eq!(manifest.output.activation, Activation::Sigmoid);
+        assert_eq!(manifest.output.activation, ScoreActivation::Sigmoid);
         let DefaultBoxes::TensorFlow(boxes) = &manifest.default_boxes else {
             panic!("{:?}", manifest.default_boxes);
         };

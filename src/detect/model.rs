@@ -8,8 +8,8 @@ use prost::bytes::Bytes;
 use super::decode::Coding;
 use super::default_boxes::{self, DefaultBox};
 use super::heads::{self, Head};
-use super::layout::Layout;
-use super::manifest::{Field, Kind, Manifest};
+use super::layout::HeadLayout;
+use super::manifest::{DetectorKind, Manifest, ManifestField};
 use super::output_tensors::OutputTensors;
 use super::yolo;
 use crate::error::manifest;
@@ -32,7 +32,7 @@ pub struct Model {
     /// Its scales, in the order of the outputs.
     pub heads: Vec<Head>,
     /// Their grids.
-    pub layout: Layout,
+    pub layout: HeadLayout,
     /// All default boxes, in the order of the outputs.
     pub default_boxes: Vec<DefaultBox>,
     /// The network's input's.
@@ -89,12 +89,14 @@ impl Model {
         );
         let count = manifest.labels.len();
         let (graph, outputs) = match manifest.kind {
-            Kind::Yolo => yolo::with_rows(&graph, manifest.output.heads.names(), count)?,
-            Kind::Ssd | Kind::Classifier => heads::with_rows(&graph, &manifest.output, count)?,
+            DetectorKind::Yolo => yolo::with_rows(&graph, manifest.output.heads.names(), count)?,
+            DetectorKind::Ssd | DetectorKind::Classifier => {
+                heads::with_rows(&graph, &manifest.output, count)?
+            }
         };
         let (heads, layout) = match manifest.kind {
-            Kind::Classifier => heads::find_classifier(&graph, &outputs.classes, count)?,
-            Kind::Ssd | Kind::Yolo => heads::find(&graph, &outputs, count)?,
+            DetectorKind::Classifier => heads::find_classifier(&graph, &outputs.classes, count)?,
+            DetectorKind::Ssd | DetectorKind::Yolo => heads::find(&graph, &outputs, count)?,
         };
         let default_boxes: Vec<_> =
             default_boxes::generate(&manifest.default_boxes, &layout, input_size)?.concat();
@@ -114,7 +116,7 @@ impl Model {
     pub fn coding(&self, index: usize) -> Coding {
         let variances = Coding::Variances(self.manifest.output.variances);
         let cell = self.layout.cell(index);
-        let cell = cell.filter(|_| self.manifest.kind == Kind::Yolo);
+        let cell = cell.filter(|_| self.manifest.kind == DetectorKind::Yolo);
         cell.map_or(variances, Coding::Cell)
     }
 }
@@ -157,7 +159,7 @@ fn with_picture(graph: Graph, manifest: &Manifest) -> Result<Graph> {
             name.to_owned()
         }
     };
-    Field::of("input", "tensor").ensure(
+    ManifestField::of("input", "tensor").ensure(
         graph.has(&tensor),
         format_args!("the graph has no tensor '{tensor}'"),
     )?;
@@ -166,7 +168,7 @@ fn with_picture(graph: Graph, manifest: &Manifest) -> Result<Graph> {
         Some([width, height]) => {
             let said = [height as usize, width as usize];
             let [.., rows, cols] = known.unwrap_or([1, 3, said[0], said[1]]);
-            Field::of("input", "size").ensure(
+            ManifestField::of("input", "size").ensure(
                 said == [rows, cols],
                 format_args!(
                     "expected [{cols}, {rows}] (width, height), which '{tensor}' has, found [{width}, {height}]: leave the line out"
@@ -177,9 +179,9 @@ fn with_picture(graph: Graph, manifest: &Manifest) -> Result<Graph> {
         None => graph
             .feature_map(&tensor)
             .context("it needs a size = [width, height] beside it")
-            .context(Field::of("input", "tensor"))?,
+            .context(ManifestField::of("input", "tensor"))?,
     };
     graph
         .with_input(&tensor, shape)
-        .context(Field::of("input", "tensor"))
+        .context(ManifestField::of("input", "tensor"))
 }

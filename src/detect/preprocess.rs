@@ -4,7 +4,7 @@
 use image::RgbImage;
 use ndarray::Array4;
 
-use super::manifest::{Colour, Input, Resize};
+use super::manifest::{Colour, InputSection, Resize};
 use crate::error::picture::ensure;
 use crate::error::{Error, Result};
 use crate::geometry::Size;
@@ -63,7 +63,7 @@ pub struct NetworkInput {
 
 impl NetworkInput {
     /// The picture as the network sees it, which `input` of its manifest describes: the way back from the tensor.
-    pub fn picture(&self, input: &Input) -> RgbImage {
+    pub fn picture(&self, input: &InputSection) -> RgbImage {
         let (_, _, height, width) = self.tensor.dim();
         let order = match input.colour {
             Colour::Rgb => [0, 1, 2],
@@ -83,7 +83,11 @@ impl NetworkInput {
 ///
 /// # Errors
 /// If the picture or the input has no pixels.
-pub fn sample<P: Pixels>(picture: &P, input_size: Size, input: &Input) -> Result<NetworkInput> {
+pub fn sample<P: Pixels>(
+    picture: &P,
+    input_size: Size,
+    input: &InputSection,
+) -> Result<NetworkInput> {
     let source_size = picture.size();
     ensure!(
         !source_size.is_empty(),
@@ -163,8 +167,8 @@ mod tests {
     use ndarray::Axis;
     use proptest::prelude::*;
 
-    fn input(colour: Colour, resize: Resize) -> Input {
-        Input {
+    fn input(colour: Colour, resize: Resize) -> InputSection {
+        InputSection {
             tensor: None,
             size: None,
             colour,
@@ -221,7 +225,7 @@ mod tests {
             (Colour::Rgb, [9.0, 9.0, 6.75]),
             (Colour::Bgr, [29.0, 9.0, 1.75]),
         ] {
-            let input = Input {
+            let input = InputSection {
                 tensor: None,
                 size: None,
                 colour,

@@ -4,6 +4,7 @@
 
 mod default_boxes;
 mod outputs;
+mod text;
 
 use std::fmt::Write;
 
@@ -12,13 +13,11 @@ use crate::error::manifest::Context;
 use crate::onnx::ops::{Arithmetic, Op};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 use default_boxes::Generator;
-use outputs::{Found, Outputs};
-
-/// Behind a value that the graph does not say.
-const GUESS: &str = "# a guess";
+use outputs::{Found, FoundOutputs};
+use text::{GUESS, list, one_or_all, quoted};
 
 /// Where the picture enters, and how it is normalised as far as the graph shows it.
-struct Picture {
+struct ProposedInput {
     tensor: String,
     /// Whether it is not the graph's own input.
     is_inner: bool,
@@ -44,7 +43,7 @@ pub fn propose(graph: &Graph, name: &str, size: Option<[usize; 2]>) -> Result<St
     write(&picture, &found, name)
 }
 
-fn picture(graph: &Graph, size: Option<[usize; 2]>) -> Result<Picture> {
+fn picture(graph: &Graph, size: Option<[usize; 2]>) -> Result<ProposedInput> {
     let tensor = graph
         .picture_tensor()
         .context("no convolution reads a picture of one or three channels")?;
@@ -65,7 +64,7 @@ fn picture(graph: &Graph, size: Option<[usize; 2]>) -> Result<Picture> {
             "the size of the picture '{tensor}' is not known: name it with --size, or export with fixed height and width"
         )
     })?;
-    Ok(Picture {
+    Ok(ProposedInput {
         tensor: tensor.to_owned(),
         is_inner,
         is_size_said: said.is_some(),
@@ -122,14 +121,7 @@ fn normalisation(graph: &Graph, tensor: &str) -> Option<([f32; 3], [f32; 3])> {
     (any && usable).then_some((mean, std))
 }
 
-fn write(picture: &Picture, found: &Found, name: &str) -> Result<String> {
-    let Picture {
-        tensor,
-        is_inner,
-        is_size_said,
-        size: [height, width],
-        normalised,
-    } = picture;
+fn write(picture: &ProposedInput, found: &Found, name: &str) -> Result<String> {
     let mut text = String::new();
     writeln!(
         text,
@@ -141,19 +133,24 @@ fn write(picture: &Picture, found: &Found, name: &str) -> Result<String> {
     )?;
     writeln!(text)?;
     let kind = match found.outputs {
-        Outputs::Ssd { .. } => "ssd",
-        Outputs::Classifier { .. } => "classifier",
-        Outputs::Yolo { .. } => "yolo",
+        FoundOutputs::Ssd { .. } => "ssd",
+        FoundOutputs::Classifier { .. } => "classifier",
+        FoundOutputs::Yolo { .. } => "yolo",
     };
     writeln!(text, "kind = \"{kind}\"")?;
     writeln!(text, "name = {}", quoted(name))?;
     writeln!(text)?;
-    writeln!(
-        text,
-        "labels = [ {GUESS}: {} numbers a box",
-        found.class_count
-    )?;
-    let labels: Vec<String> = (0..found.class_count)
+    write_labels(&mut text, kind, found.class_count)?;
+    writeln!(text)?;
+    write_input(&mut text, picture, &found.outputs)?;
+    writeln!(text)?;
+    write_output(&mut text, picture.size, found)?;
+    Ok(text)
+}
+
+fn write_labels(text: &mut String, kind: &str, class_count: usize) -> Result<()> {
+    writeln!(text, "labels = [ {GUESS}: {class_count} numbers a box")?;
+    let labels: Vec<String> = (0..class_count)
         .map(|class| {
             if class == 0 && kind == "ssd" {
                 "\"background\"".to_owned()
@@ -166,7 +163,18 @@ fn write(picture: &Picture, found: &Found, name: &str) -> Result<String> {
         writeln!(text, "    {},", row.join(", "))?;
     }
     writeln!(text, "]")?;
-    writeln!(text)?;
+    Ok(())
+}
+
+/// The section `[input]`.
+fn write_input(text: &mut String, picture: &ProposedInput, outputs: &FoundOutputs) -> Result<()> {
+    let ProposedInput {
+        tensor,
+        is_inner,
+        is_size_said,
+        size: [height, width],
+        normalised,
+    } = picture;
     writeln!(text, "[input]")?;
     if *is_inner {
         writeln!(
@@ -189,32 +197,36 @@ fn write(picture: &Picture, found: &Found, name: &str) -> Result<String> {
             writeln!(text, "std = {}", list(std))?;
         }
         None => {
-            let (mean, std) = match found.outputs {
-                Outputs::Yolo { .. } => (0.0, 255.0),
-                Outputs::Ssd { .. } | Outputs::Classifier { .. } => (127.5, 127.5),
+            let (mean, std) = match outputs {
+                FoundOutputs::Yolo { .. } => (0.0, 255.0),
+                FoundOutputs::Ssd { .. } | FoundOutputs::Classifier { .. } => (127.5, 127.5),
             };
             writeln!(text, "mean = {} {GUESS}", list(&[mean; 3]))?;
             writeln!(text, "std = {} {GUESS}", list(&[std; 3]))?;
         }
     }
     writeln!(text, "resize = \"bilinear\" {GUESS}")?;
-    writeln!(text)?;
+    Ok(())
+}
+
+/// The sections `[output]` and `[default_boxes]`; `size` is the picture's height and width.
+fn write_output(text: &mut String, size: [usize; 2], found: &Found) -> Result<()> {
     writeln!(text, "[output]")?;
     let (activation, known) = found.activation;
     let mark = if known { "# found in the graph" } else { GUESS };
     let activation = format!("activation = \"{activation}\" {mark}");
     match &found.outputs {
-        Outputs::Classifier { classes } => {
+        FoundOutputs::Classifier { classes } => {
             writeln!(text, "classes = {}\n{activation}", quoted(classes))?;
         }
-        Outputs::Ssd {
+        FoundOutputs::Ssd {
             classes,
             offsets,
             layout,
         } => {
             writeln!(text, "classes = {}\n{activation}", one_or_all(classes))?;
             writeln!(text, "offsets = {}", one_or_all(offsets))?;
-            let generator = Generator::of(layout, picture.size);
+            let generator = Generator::of(layout, size);
             let order = match generator {
                 Generator::TensorFlow | Generator::MultiscaleAnchors { .. } => {
                     ["cy", "cx", "h", "w"]
@@ -225,10 +237,10 @@ fn write(picture: &Picture, found: &Found, name: &str) -> Result<String> {
             writeln!(text, "background = 0 {GUESS}")?;
             writeln!(text, "variances = [0.1, 0.2] {GUESS}")?;
             writeln!(text)?;
-            let side = *width.min(height);
-            default_boxes::write(&mut text, &generator, layout, found.class_count, side)?;
+            let side = size[0].min(size[1]);
+            default_boxes::write(text, &generator, layout, found.class_count, side)?;
         }
-        Outputs::Yolo { heads, anchors } => {
+        FoundOutputs::Yolo { heads, anchors } => {
             writeln!(text, "heads = {}\n{activation}", one_or_all(heads))?;
             writeln!(text)?;
             writeln!(
@@ -239,28 +251,5 @@ fn write(picture: &Picture, found: &Found, name: &str) -> Result<String> {
             writeln!(text, "sizes = {anchors:?}")?;
         }
     }
-    Ok(text)
-}
-
-fn list(values: &[f32]) -> String {
-    let values: Vec<String> = values
-        .iter()
-        .map(|v| format!("{:?}", (v * 1e3).round() / 1e3))
-        .collect();
-    format!("[{}]", values.join(", "))
-}
-
-/// A name, or a list with a line for each.
-fn one_or_all(names: &[String]) -> String {
-    match names {
-        [name] => quoted(name),
-        _ => {
-            let lines = names.iter().map(|name| format!("    {},\n", quoted(name)));
-            format!("[\n{}]", lines.collect::<String>())
-        }
-    }
-}
-
-fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
+    Ok(())
 }

@@ -3,7 +3,7 @@
 //! In: a graph whose heads are one convolution each, with the channels t_x, t_y, t_w, t_h, objectness and K class scores for each of A anchors in turn (Redmon and Farhadi,
 //! *YOLOv3: An Incremental Improvement*, 2018; darknet's `yolo` layer). Out: the graph with each head as three convolutions, for each of the three a tensor of all default boxes.
 
-use super::manifest::Field;
+use super::manifest::ManifestField;
 use super::output_tensors::OutputTensors;
 use crate::error::Result;
 use crate::error::manifest::Context;
@@ -34,7 +34,7 @@ pub fn with_rows(
     ] {
         let mut maps = Vec::new();
         for (index, head) in heads.iter().enumerate() {
-            let field = || Field::of("output", format!("heads[{index}]"));
+            let field = || ManifestField::of("output", format!("heads[{index}]"));
             field().ensure(graph.producer(head).is_some(), format_args!("the graph has no tensor '{head}'; 'ssdcrp inspect' on the bare file proposes the heads"))?;
             let [_, channels, _, _] = graph.feature_map(head).with_context(field)?;
             field().ensure(channels.is_multiple_of(per_anchor), format_args!("'{head}' has {channels} channels, which is no multiple of {per_anchor}: four offsets, objectness and a score for each of the {class_count} labels of the manifest"))?;

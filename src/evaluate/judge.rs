@@ -95,7 +95,7 @@ pub fn judge(
             .map(|&index| maps[index].took.as_secs_f64() * 1e3);
         let millis = millis.sum::<f64>() / asked.columns.len() as f64;
         let [all, positive] = [column_maps[0].clone(), column_maps[0].mapv(|r| r.max(0.0))]
-            .map(|map| crate::crp::Summary::of(&map, &detection.rect).in_box_share);
+            .map(|map| crate::crp::RelevanceSummary::of(&map, &detection.rect).in_box_share);
         rows.push(Row {
             method: method.name().to_owned(),
             image: scene.name.clone(),

@@ -4,7 +4,7 @@ use ndarray::Array4;
 
 use super::blur::{SIGMA, blurred};
 use crate::crp::{Composite, Contrast, Direction, HeadSeed, Seed, Target, TargetOutput};
-use crate::detect::manifest::{Kind, Offset};
+use crate::detect::manifest::{DetectorKind, Offset};
 use crate::detect::{ClassId, Detection, Forward, Model};
 use crate::error::Result;
 use crate::error::argument::Context;
@@ -28,8 +28,8 @@ impl Column {
     pub fn of(model: &Model) -> &'static [Self] {
         const ALL: &[Column] = &Column::ALL;
         match model.manifest.kind {
-            Kind::Classifier => &ALL[..2],
-            Kind::Ssd | Kind::Yolo => ALL,
+            DetectorKind::Classifier => &ALL[..2],
+            DetectorKind::Ssd | DetectorKind::Yolo => ALL,
         }
     }
 

@@ -5,7 +5,7 @@ use super::chart::Charts;
 use super::picture::heat_layer;
 use crate::crp::{Contrast, Edge, Explainer, Explanation, Target, TargetOutput};
 use crate::detect::decode::{Axis, decode};
-use crate::detect::manifest::{Kind, Offset};
+use crate::detect::manifest::{DetectorKind, Offset};
 use crate::detect::{ClassId, Detection, Forward, Model};
 use crate::error::Result;
 
@@ -59,7 +59,7 @@ impl Answers {
         lead.push(ask(predicted.output.clone(), Some(Contrast::Mean)));
         let mut offsets: Vec<Target> = Vec::new();
         let mut edges: Vec<Target> = Vec::new();
-        if model.manifest.kind != Kind::Classifier {
+        if model.manifest.kind != DetectorKind::Classifier {
             offsets.extend(Offset::ALL.map(|offset| ask(TargetOutput::Offset(offset, None), None)));
             edges.extend(Edge::ALL.map(|edge| ask(TargetOutput::Edge(edge, None), None)));
         }

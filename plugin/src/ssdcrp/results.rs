@@ -8,7 +8,7 @@ use gst_video::VideoRegionOfInterestMeta;
 
 use ndarray::Array2;
 
-use ::ssdcrp::crp::{Composite, Explanation, Summary};
+use ::ssdcrp::crp::{Composite, Explanation, RelevanceSummary};
 use ::ssdcrp::detect::{Detection, Manifest};
 use ::ssdcrp::geometry::{Rect, Size};
 
@@ -183,7 +183,7 @@ pub fn explanation(
     (object, rect): (u64, &Rect),
     sight: &Sight,
 ) -> gst::Structure {
-    let summary = Summary::of(map, rect);
+    let summary = RelevanceSummary::of(map, rect);
     let question = &explanation.question;
     let mut structure = gst::Structure::builder("explanation")
         .field("object", object)

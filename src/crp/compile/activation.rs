@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::compiler::{Compiler, Share};
-use super::form::Form;
+use super::compiler::{Compiler, RelevanceTerm};
+use super::form::RelevanceForm;
 use crate::crp::flow;
 use crate::crp::rules::STABILISER;
 use crate::error::Result;
@@ -13,7 +13,11 @@ use crate::onnx::ops::{
 };
 use crate::onnx::{Graph, NodeExt, Tensor, proto::NodeProto};
 
-pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share) -> Result<()> {
+pub(super) fn propagate(
+    compiler: &mut Compiler,
+    node: &NodeProto,
+    share: RelevanceTerm,
+) -> Result<()> {
     for input in flow::explained(compiler.graph, node)? {
         compiler.give(input, share.clone());
     }
@@ -22,9 +26,9 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
 
 /// Gates, norms and other factors that are constants of the picture: relevance goes on as it is. Where [`super::rescale`] goes on from it, what arrives as R = c ⊙ y or
 /// R = m ⊙ Δy goes on as c ⊙ factor ⊙ x or m ⊙ factor ⊙ Δx.
-pub(super) fn scale(compiler: &mut Compiler, node: &NodeProto, share: Share) -> Result<()> {
+pub(super) fn scale(compiler: &mut Compiler, node: &NodeProto, share: RelevanceTerm) -> Result<()> {
     let form = compiler.form(&share, node.first_output());
-    if form == Form::Plain || !compiler.rescales() {
+    if form == RelevanceForm::Plain || !compiler.rescales() {
         return propagate(compiler, node, share);
     }
     for x in flow::explained(compiler.graph, node)? {

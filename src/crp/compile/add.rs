@@ -1,8 +1,8 @@
 //! Residual sums y = a + b + … share their relevance among the summands, by value or by magnitude; what arrives as R = m ⊙ Δy ([`super::rescale`]) goes on as m ⊙ Δ
 //! of each, whatever the rule.
 
-use super::compiler::{Compiler, Share};
-use super::form::Form;
+use super::compiler::{Compiler, RelevanceTerm};
+use super::form::RelevanceForm;
 use crate::crp::composite::AddRule;
 use crate::crp::rules::STABILISER;
 use crate::error::Result;
@@ -13,7 +13,7 @@ use crate::onnx::{NodeExt, proto::NodeProto};
 pub(super) fn propagate(
     compiler: &mut Compiler,
     node: &NodeProto,
-    share: Share,
+    share: RelevanceTerm,
     rule: AddRule,
 ) -> Result<()> {
     let inputs: Vec<&str> = node.input.iter().map(String::as_str).collect();
@@ -26,7 +26,7 @@ pub(super) fn propagate(
         );
     }
     let form = compiler.form(&share, node.first_output());
-    if form == Form::OfDistance {
+    if form == RelevanceForm::OfDistance {
         for input in inputs {
             compiler.give_in(form, input, share.coefficient.clone());
         }
@@ -36,14 +36,14 @@ pub(super) fn propagate(
     match rule {
         AddRule::Proportional => {
             // R_a = a/y·R: with R = c ⊙ y the coefficient stays as it is.
-            let coefficient = if form == Form::OfValue {
+            let coefficient = if form == RelevanceForm::OfValue {
                 share.coefficient
             } else {
                 let denominator = compiler.stabilised(node.first_output(), &stabiliser);
                 compiler.divided(&share, &denominator)
             };
             for input in inputs {
-                compiler.give_in(Form::OfValue, input, coefficient.clone());
+                compiler.give_in(RelevanceForm::OfValue, input, coefficient.clone());
             }
         }
         AddRule::Magnitude => {
@@ -58,7 +58,7 @@ pub(super) fn propagate(
                 let sign = compiler.sign(input);
                 let factor = compiler.emitter.op(Arithmetic::Div, &[&sign, &sum], &[]);
                 let coefficient = compiler.scaled(&share, &factor);
-                compiler.give_in(Form::OfValue, input, coefficient);
+                compiler.give_in(RelevanceForm::OfValue, input, coefficient);
             }
         }
     }

@@ -23,7 +23,7 @@ pub(super) enum Propagation<'a> {
 
 /// The relevance that a tensor receives from one of its consumers: coefficient ⊙ base, or the coefficient alone.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Share {
+pub(super) struct RelevanceTerm {
     pub coefficient: String,
     pub base: Option<String>,
 }
@@ -34,7 +34,7 @@ pub(super) struct Compiler<'a> {
     /// Whether seeds are multiples of the outputs rather than relevance.
     pub seeds_are_multiples: bool,
     pub emitter: Emitter,
-    pub incoming: HashMap<String, Vec<Share>>,
+    pub incoming: HashMap<String, Vec<RelevanceTerm>>,
     /// By tensor, how far it is from the mean of its map, where relevance was handed over as a multiple of that.
     pub distances: HashMap<String, String>,
 }
@@ -60,7 +60,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// Adds to what a tensor receives.
-    pub fn give(&mut self, tensor: &str, share: Share) {
+    pub fn give(&mut self, tensor: &str, share: RelevanceTerm) {
         self.incoming
             .entry(tensor.to_owned())
             .or_default()
@@ -69,8 +69,8 @@ impl<'a> Compiler<'a> {
 
     /// All that a tensor received. Coefficients of the same base are added before they are multiplied; shares of several bases become one,
     /// unless `rescale` wants to tell them apart.
-    pub fn take(&mut self, tensor: &str) -> Vec<Share> {
-        let mut by_base: Vec<Share> = Vec::new();
+    pub fn take(&mut self, tensor: &str) -> Vec<RelevanceTerm> {
+        let mut by_base: Vec<RelevanceTerm> = Vec::new();
         for share in self.incoming.remove(tensor).unwrap_or_default() {
             match by_base.iter_mut().find(|sum| sum.base == share.base) {
                 Some(sum) => {
@@ -91,7 +91,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// Several shares as one.
-    pub fn sum(&mut self, mut shares: Vec<Share>) -> Share {
+    pub fn sum(&mut self, mut shares: Vec<RelevanceTerm>) -> RelevanceTerm {
         if shares.len() == 1 {
             return shares.remove(0);
         }
@@ -104,14 +104,14 @@ impl<'a> Compiler<'a> {
         let coefficient = terms.fold(first, |sum, term| {
             self.emitter.op(Arithmetic::Add, &[&sum, &term], &[])
         });
-        Share {
+        RelevanceTerm {
             coefficient,
             base: None,
         }
     }
 
     /// Relevance itself.
-    pub fn materialise(&mut self, share: &Share) -> String {
+    pub fn materialise(&mut self, share: &RelevanceTerm) -> String {
         match &share.base {
             Some(base) => self
                 .emitter
@@ -121,7 +121,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// coefficient ⊙ base ⊙ factor, where base ⊙ factor is computed once for all targets.
-    pub fn scaled(&mut self, share: &Share, factor: &str) -> String {
+    pub fn scaled(&mut self, share: &RelevanceTerm, factor: &str) -> String {
         let factor = match &share.base {
             Some(base) => self.emitter.op(Arithmetic::Mul, &[base, factor], &[]),
             None => factor.to_owned(),
@@ -131,7 +131,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// coefficient ⊙ base / denominator, where base / denominator is computed once for all targets.
-    pub fn divided(&mut self, share: &Share, denominator: &str) -> String {
+    pub fn divided(&mut self, share: &RelevanceTerm, denominator: &str) -> String {
         match &share.base {
             Some(base) => {
                 let factor = self.emitter.op(Arithmetic::Div, &[base, denominator], &[]);

@@ -6,11 +6,11 @@
 
 use std::collections::HashMap;
 
-use super::compiler::{Compiler, Propagation, Share};
+use super::compiler::{Compiler, Propagation, RelevanceTerm};
 use super::{layer, max_pool, route};
 use crate::crp::rules::WeightPart;
 use crate::error::Result;
-use crate::error::model::{Context, bail};
+use crate::error::model::{Context, bail, ensure};
 use crate::onnx::ops::{
     Activation, Arithmetic, Comparison, Convolution, Moving, Op, Pooling, Reshaping, Resizing,
 };
@@ -44,6 +44,13 @@ pub(super) fn reference_pass(
     let mut names = HashMap::from([(image.to_owned(), REFERENCE_INPUT.to_owned())]);
     for index in graph.ancestors(heads.iter().copied()) {
         let node = &graph.nodes()[index];
+        for further in node.output.iter().skip(1) {
+            ensure!(
+                graph.consumers(further).is_empty(),
+                "{} has the output '{further}' besides, which has no reference",
+                node.describe()
+            );
+        }
         let inputs = node.input.iter();
         let inputs = inputs.map(|name| names.get(name).unwrap_or(name).clone());
         let copy = compiler.emitter.copy(node, inputs.collect());
@@ -52,8 +59,12 @@ pub(super) fn reference_pass(
     Ok(names)
 }
 
-pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share) -> Result<()> {
-    let whole = |coefficient: String| Share {
+pub(super) fn propagate(
+    compiler: &mut Compiler,
+    node: &NodeProto,
+    share: RelevanceTerm,
+) -> Result<()> {
+    let whole = |coefficient: String| RelevanceTerm {
         coefficient,
         base: None,
     };

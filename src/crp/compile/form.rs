@@ -1,11 +1,11 @@
 //! The forms in which relevance arrives at a tensor x. The rule `rescale` goes on from the factor, so that what moves numbers, picks or scales them keeps the form.
 
-use super::compiler::{Compiler, Share};
+use super::compiler::{Compiler, RelevanceTerm};
 use crate::onnx::ops::{Arithmetic, Pooling};
 
 /// How relevance is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum RelevanceForm {
     /// R itself.
     Plain,
     /// R = c ⊙ x
@@ -16,30 +16,32 @@ pub(super) enum Form {
 
 impl Compiler<'_> {
     /// The form of a share that arrived at `tensor`.
-    pub(super) fn form(&self, share: &Share, tensor: &str) -> Form {
+    pub(super) fn form(&self, share: &RelevanceTerm, tensor: &str) -> RelevanceForm {
         match share.base.as_deref() {
-            Some(base) if base == tensor => Form::OfValue,
-            Some(base) if self.distances.get(tensor).is_some_and(|d| d == base) => Form::OfDistance,
-            _ => Form::Plain,
+            Some(base) if base == tensor => RelevanceForm::OfValue,
+            Some(base) if self.distances.get(tensor).is_some_and(|d| d == base) => {
+                RelevanceForm::OfDistance
+            }
+            _ => RelevanceForm::Plain,
         }
     }
 
     /// Its factor c or m, or R itself.
-    pub(super) fn factor(&mut self, share: &Share, form: Form) -> String {
+    pub(super) fn factor(&mut self, share: &RelevanceTerm, form: RelevanceForm) -> String {
         match form {
-            Form::Plain => self.materialise(share),
-            Form::OfValue | Form::OfDistance => share.coefficient.clone(),
+            RelevanceForm::Plain => self.materialise(share),
+            RelevanceForm::OfValue | RelevanceForm::OfDistance => share.coefficient.clone(),
         }
     }
 
     /// Hands relevance with that factor to `tensor`, in the same form.
-    pub(super) fn give_in(&mut self, form: Form, tensor: &str, factor: String) {
+    pub(super) fn give_in(&mut self, form: RelevanceForm, tensor: &str, factor: String) {
         let base = match form {
-            Form::Plain => None,
-            Form::OfValue => Some(tensor.to_owned()),
-            Form::OfDistance => Some(self.distance(tensor)),
+            RelevanceForm::Plain => None,
+            RelevanceForm::OfValue => Some(tensor.to_owned()),
+            RelevanceForm::OfDistance => Some(self.distance(tensor)),
         };
-        let share = Share {
+        let share = RelevanceTerm {
             coefficient: factor,
             base,
         };

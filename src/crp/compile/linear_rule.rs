@@ -1,11 +1,13 @@
 //! Linear layers under any rule: each group of the rule becomes a denominator, a division and ways back through the layer.
 
 use super::activation::{is_non_negative, rectifies};
-use super::compiler::{Compiler, Share};
-use super::form::Form;
+use super::compiler::{Compiler, RelevanceTerm};
+use super::form::RelevanceForm;
 use super::layer;
 use super::linear::Linear;
-use crate::crp::rules::{Denominator, Epsilon, Gate, Group, InputPart, STABILISER, WeightPart};
+use crate::crp::rules::{
+    Denominator, Epsilon, Group, InputPart, OutputCondition, STABILISER, WeightPart,
+};
 use crate::error::Result;
 use crate::onnx::ops::{Activation, Arithmetic, Comparison, Reduction};
 use crate::onnx::proto::NodeProto;
@@ -13,7 +15,7 @@ use crate::onnx::proto::NodeProto;
 pub(super) fn propagate(
     compiler: &mut Compiler,
     node: &NodeProto,
-    share: Share,
+    share: RelevanceTerm,
     groups: Vec<Group>,
 ) -> Result<()> {
     let layer = layer::read(compiler.graph, node)?;
@@ -40,7 +42,12 @@ fn without_negative_inputs(mut group: Group) -> Group {
     group
 }
 
-fn propagate_group(compiler: &mut Compiler, layer: &dyn Linear, share: &Share, group: &Group) {
+fn propagate_group(
+    compiler: &mut Compiler,
+    layer: &dyn Linear,
+    share: &RelevanceTerm,
+    group: &Group,
+) {
     let mut per_output = match group.denominator {
         Denominator::Output(epsilon) => share_of_output(compiler, layer, share, epsilon),
         Denominator::NonNegativeTerms => {
@@ -66,12 +73,12 @@ fn propagate_group(compiler: &mut Compiler, layer: &dyn Linear, share: &Share, g
             .op(Arithmetic::Mul, &[&per_output, &gain], &[]);
     }
     let zero = compiler.emitter.scalar(0.0);
-    if group.gate != Gate::Always {
+    if group.gate != OutputCondition::Always {
         let negative = compiler
             .emitter
             .op(Comparison::Less, &[layer.output(), &zero], &[]);
         let (if_negative, otherwise) = match group.gate {
-            Gate::Negative => (&per_output, &zero),
+            OutputCondition::Negative => (&per_output, &zero),
             _ => (&zero, &per_output),
         };
         per_output =
@@ -84,13 +91,13 @@ fn propagate_group(compiler: &mut Compiler, layer: &dyn Linear, share: &Share, g
     for &(part, weight) in &group.terms {
         let back = layer.backward(&mut compiler.emitter, &per_output, weight);
         match part {
-            InputPart::Whole => compiler.give_in(Form::OfValue, x, back),
+            InputPart::Whole => compiler.give_in(RelevanceForm::OfValue, x, back),
             InputPart::Magnitude => {
                 let sign = compiler.sign(x);
                 let coefficient = compiler.emitter.op(Arithmetic::Mul, &[&back, &sign], &[]);
-                compiler.give_in(Form::OfValue, x, coefficient);
+                compiler.give_in(RelevanceForm::OfValue, x, coefficient);
             }
-            InputPart::One => compiler.give_in(Form::Plain, x, back),
+            InputPart::One => compiler.give_in(RelevanceForm::Plain, x, back),
             InputPart::Positive => positive = back,
             InputPart::Negative => negative = back,
         }
@@ -102,7 +109,7 @@ fn propagate_group(compiler: &mut Compiler, layer: &dyn Linear, share: &Share, g
             &[&is_negative, &negative, &positive],
             &[],
         );
-        compiler.give_in(Form::OfValue, x, coefficient);
+        compiler.give_in(RelevanceForm::OfValue, x, coefficient);
     }
 }
 
@@ -110,7 +117,7 @@ fn propagate_group(compiler: &mut Compiler, layer: &dyn Linear, share: &Share, g
 fn share_of_output(
     compiler: &mut Compiler,
     layer: &dyn Linear,
-    share: &Share,
+    share: &RelevanceTerm,
     epsilon: Epsilon,
 ) -> String {
     let z = layer.output();
@@ -127,7 +134,7 @@ fn share_of_output(
                 .op(Arithmetic::Add, &[&magnitude, &epsilon], &[]);
             let base = Some(magnitude);
             compiler.divided(
-                &Share {
+                &RelevanceTerm {
                     base,
                     ..share.clone()
                 },

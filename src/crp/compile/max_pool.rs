@@ -1,11 +1,11 @@
 //! Max pooling: the winner of each window takes all, and inputs that tie share. What arrives as R = c ⊙ y or m ⊙ Δy ([`super::rescale`])
 //! goes on as c ⊙ x or m ⊙ Δx of the winner.
 
-use super::compiler::{Compiler, Share};
+use super::compiler::{Compiler, RelevanceTerm};
 use crate::error::Result;
 use crate::error::model::{Context, ensure};
 use crate::onnx::ops::{Arithmetic, Comparison, Convolution, Moving, Reshaping};
-use crate::onnx::{Attribute, NodeExt, Tensor, proto::NodeProto};
+use crate::onnx::{Attribute, Emitter, NodeExt, Tensor, proto::NodeProto};
 
 /// Places in a window, each of which takes nodes of its own; YOLO's widest pooling is 13x13.
 const MOST_PLACES: usize = 1 << 10;
@@ -13,7 +13,11 @@ const MOST_PLACES: usize = 1 << 10;
 /// Lower than any activation, yet finite, so that it can be multiplied by 0.
 const BELOW_ALL: f32 = f32::MIN;
 
-pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share) -> Result<()> {
+pub(super) fn propagate(
+    compiler: &mut Compiler,
+    node: &NodeProto,
+    share: RelevanceTerm,
+) -> Result<()> {
     let x = node.input_at(0).context("it has no input")?;
     let y = node.first_output();
     let [_, channels, height, width] = compiler.graph.feature_map(x)?;
@@ -28,6 +32,42 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
         );
     }
     let emitter = &mut compiler.emitter;
+    let wins = wins(emitter, &window, x, y, [rows, cols]);
+    let mut winners = wins[0].clone();
+    for win in &wins[1..] {
+        winners = emitter.op(Arithmetic::Add, &[&winners, win], &[]);
+    }
+    let form = compiler.form(&share, y);
+    let arrived = compiler.factor(&share, form);
+    let emitter = &mut compiler.emitter;
+    let each = emitter.op(Arithmetic::Div, &[&arrived, &winners], &[]);
+    let parts: Vec<String> = wins
+        .iter()
+        .map(|win| {
+            let part = emitter.op(Arithmetic::Mul, &[&each, win], &[]);
+            let axis = emitter.int64s(&[2]);
+            emitter.op(Reshaping::Unsqueeze, &[&part, &axis], &[])
+        })
+        .collect();
+    let back = put_back(
+        emitter,
+        &window,
+        &parts,
+        channels,
+        [[height, width], [rows, cols]],
+    );
+    compiler.give_in(form, x, back);
+    Ok(())
+}
+
+/// For each place in a window, row by row, 1 where what stands there is the window's largest number, and 0 elsewhere.
+fn wins(
+    emitter: &mut Emitter,
+    window: &Window,
+    x: &str,
+    y: &str,
+    [rows, cols]: [usize; 2],
+) -> Vec<String> {
     let pads = window.pads.map(|v| v as i64);
     let pads = emitter.int64s(&[0, 0, pads[0], pads[1], 0, 0, pads[2], pads[3]]);
     let below_all = emitter.scalar(BELOW_ALL);
@@ -51,24 +91,19 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
             wins.push(emitter.op(Comparison::Where, &[&won, &one, &zero], &[]));
         }
     }
-    let mut winners = wins[0].clone();
-    for win in &wins[1..] {
-        winners = emitter.op(Arithmetic::Add, &[&winners, win], &[]);
-    }
-    let form = compiler.form(&share, y);
-    let arrived = compiler.factor(&share, form);
-    let emitter = &mut compiler.emitter;
-    let each = emitter.op(Arithmetic::Div, &[&arrived, &winners], &[]);
-    // One channel for each place in the window, put back to its place by a kernel with a single 1.
-    let parts: Vec<String> = wins
-        .iter()
-        .map(|win| {
-            let part = emitter.op(Arithmetic::Mul, &[&each, win], &[]);
-            let axis = emitter.int64s(&[2]);
-            emitter.op(Reshaping::Unsqueeze, &[&part, &axis], &[])
-        })
-        .collect();
+    wins
+}
+
+/// A map in which each number of `parts` lies where it came from, one part for each place in a window; the last argument holds the sizes of the map before and behind the pooling.
+fn put_back(
+    emitter: &mut Emitter,
+    window: &Window,
+    parts: &[String],
+    channels: usize,
+    [[height, width], [rows, cols]]: [[usize; 2]; 2],
+) -> String {
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    // One channel for each place in the window, put back to its place by a kernel with a single 1.
     let stacked = emitter.op(Moving::Concat, &parts, &[Attribute::Int("axis", 2)]);
     let area = parts.len();
     let shape = emitter.int64s(&[0, (channels * area) as i64, rows as i64, cols as i64]);
@@ -90,7 +125,7 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
         let used = (output - 1) * window.strides[axis] + window.kernel[axis];
         (input + window.pads[axis] + window.pads[axis + 2] - used) as i64
     });
-    let back = emitter.op(
+    emitter.op(
         Convolution::ConvTranspose,
         &[&stacked, &places],
         &[
@@ -99,9 +134,7 @@ pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share)
             Attribute::Ints("output_padding", &rest),
             Attribute::Int("group", channels as i64),
         ],
-    );
-    compiler.give_in(form, x, back);
-    Ok(())
+    )
 }
 
 struct Window {

@@ -26,12 +26,12 @@ use std::collections::HashMap;
 pub use derivative::{Derivative, REFERENCE_INPUT};
 pub use operators::operators;
 
-use compiler::{Compiler, Propagation, Share};
+use compiler::{Compiler, Propagation, RelevanceTerm};
 
 use super::composite::Composite;
 use super::flow;
 use super::layers::LayerTypes;
-use super::rules::Law;
+use super::rules::Redistribution;
 use crate::error::Result;
 use crate::error::model::{Context, bail, ensure};
 use crate::onnx::ops::{
@@ -124,7 +124,7 @@ impl Compiler<'_> {
             self.emitter.batch_input(&seed, &[c, h, w]);
             self.give(
                 head,
-                Share {
+                RelevanceTerm {
                     coefficient: seed,
                     base: self.seeds_are_multiples.then(|| (*head).to_owned()),
                 },
@@ -176,7 +176,7 @@ impl Compiler<'_> {
         Ok(ExplanationGraph { model })
     }
 
-    fn propagate(&mut self, node: &NodeProto, shares: Vec<Share>) -> Result<()> {
+    fn propagate(&mut self, node: &NodeProto, shares: Vec<RelevanceTerm>) -> Result<()> {
         let (types, composite) = match &self.propagation {
             Propagation::Relevance { types, composite } => (*types, *composite),
             Propagation::Derivative(_) => {
@@ -188,12 +188,12 @@ impl Compiler<'_> {
             let layer_type = types
                 .get(node.first_output())
                 .context("it has no layer type")?;
-            return match composite.law(*layer_type) {
-                Law::Shares(groups) => {
+            return match composite.redistribution(*layer_type) {
+                Redistribution::Shares(groups) => {
                     let share = self.sum(shares);
                     linear_rule::propagate(self, node, share, groups)
                 }
-                Law::Slopes(_) => rescale::layer(self, node, &shares),
+                Redistribution::Slopes(_) => rescale::layer(self, node, &shares),
             };
         }
         if let Op::Activation(_) = Op::of(node)
@@ -208,7 +208,12 @@ impl Compiler<'_> {
     }
 
     /// Through what has no rule of its own.
-    fn pass(&mut self, node: &NodeProto, share: Share, composite: &Composite) -> Result<()> {
+    fn pass(
+        &mut self,
+        node: &NodeProto,
+        share: RelevanceTerm,
+        composite: &Composite,
+    ) -> Result<()> {
         match Op::of(node) {
             Op::Activation(_) => activation::propagate(self, node, share),
             Op::Normalisation(Normalisation::LpNormalization)

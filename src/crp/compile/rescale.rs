@@ -4,24 +4,28 @@
 //! Relevance that other rules hand over arrives as R = c ⊙ x; its factor c is the multiplier there, or R/x where a rule gives x no part in what it hands over
 //! (`w2`, `flat`, `zb`).
 
-use super::compiler::{Compiler, Share};
-use super::form::Form;
+use super::compiler::{Compiler, RelevanceTerm};
+use super::form::RelevanceForm;
 use super::layer;
 use super::linear_rule::deviations;
 use crate::crp::composite::Composite;
 use crate::crp::layers::LayerTypes;
-use crate::crp::rules::{Law, STABILISER, WeightPart};
+use crate::crp::rules::{Redistribution, STABILISER, WeightPart};
 use crate::error::Result;
 use crate::error::model::Context;
 use crate::onnx::ops::{Arithmetic, Reduction};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 
 /// m_i = Σ_j w_ij·m_j
-pub(super) fn layer(compiler: &mut Compiler, node: &NodeProto, shares: &[Share]) -> Result<()> {
+pub(super) fn layer(
+    compiler: &mut Compiler,
+    node: &NodeProto,
+    shares: &[RelevanceTerm],
+) -> Result<()> {
     let layer = layer::read(compiler.graph, node)?;
     let multiplier = compiler.multiplier(shares, layer.output());
     let back = layer.backward(&mut compiler.emitter, &multiplier, WeightPart::WHOLE);
-    compiler.give_in(Form::OfDistance, layer.input(), back);
+    compiler.give_in(RelevanceForm::OfDistance, layer.input(), back);
     Ok(())
 }
 
@@ -29,7 +33,7 @@ pub(super) fn layer(compiler: &mut Compiler, node: &NodeProto, shares: &[Share])
 pub(super) fn activation(
     compiler: &mut Compiler,
     node: &NodeProto,
-    shares: &[Share],
+    shares: &[RelevanceTerm],
     tolerance: f32,
 ) -> Result<()> {
     let z = node.input_at(0).context("it has no input")?;
@@ -38,7 +42,7 @@ pub(super) fn activation(
     let back = compiler
         .emitter
         .op(Arithmetic::Mul, &[&multiplier, &slope], &[]);
-    compiler.give_in(Form::OfDistance, z, back);
+    compiler.give_in(RelevanceForm::OfDistance, z, back);
     Ok(())
 }
 
@@ -56,9 +60,9 @@ pub(super) fn tolerance(
         .into_iter()
         .rev()
         .find_map(|index| types.get(graph.nodes()[index].first_output()))?;
-    match composite.law(*nearest) {
-        Law::Slopes(tolerance) => Some(tolerance),
-        Law::Shares(_) => None,
+    match composite.redistribution(*nearest) {
+        Redistribution::Slopes(tolerance) => Some(tolerance),
+        Redistribution::Shares(_) => None,
     }
 }
 
@@ -92,11 +96,11 @@ fn slope(compiler: &mut Compiler, node: &NodeProto, z: &str, tolerance: f32) -> 
 
 impl Compiler<'_> {
     /// Σ of the factors of all that arrived at `tensor`, m for R = m ⊙ Δ and c for R = c ⊙ x; what is written as neither is divided by x.
-    fn multiplier(&mut self, shares: &[Share], tensor: &str) -> String {
+    fn multiplier(&mut self, shares: &[RelevanceTerm], tensor: &str) -> String {
         let mut sum: Option<String> = None;
         for share in shares {
             let factor = match self.form(share, tensor) {
-                Form::Plain => {
+                RelevanceForm::Plain => {
                     let stabiliser = self.emitter.scalar(STABILISER);
                     let denominator = self.stabilised(tensor, &stabiliser);
                     self.divided(share, &denominator)

@@ -1,6 +1,6 @@
 //! Operators that move numbers and change none (Concat, Slice, Pad, Transpose, Reshape and its like, resizing to the nearest): relevance goes back where its number came from.
 
-use super::compiler::{Compiler, Share};
+use super::compiler::{Compiler, RelevanceTerm};
 use super::interpolation::Interpolation;
 use super::linear::Linear;
 use crate::crp::rules::WeightPart;
@@ -8,13 +8,17 @@ use crate::error::Result;
 use crate::error::model::{Context, ensure};
 use crate::onnx::ops::{Moving, Op, Reshaping, Resizing};
 use crate::onnx::ops::{axis_of, pads_of_all_axes, permutation, slice_bounds};
-use crate::onnx::{Attribute, NodeExt, proto::NodeProto};
+use crate::onnx::{Attribute, Emitter, Graph, NodeExt, proto::NodeProto};
 
 /// What of an output goes back to an input.
 type Back<'a> = Box<dyn Fn(&mut Compiler, &str) -> Result<String> + 'a>;
 
 /// Sends relevance through `node` back to each of the inputs that it came from.
-pub(super) fn propagate(compiler: &mut Compiler, node: &NodeProto, share: Share) -> Result<()> {
+pub(super) fn propagate(
+    compiler: &mut Compiler,
+    node: &NodeProto,
+    share: RelevanceTerm,
+) -> Result<()> {
     let output = node.first_output();
     if Op::of(node) == Moving::Concat {
         let shape = compiler.graph.shape(output)?.to_vec();
@@ -58,7 +62,7 @@ fn give(
     compiler: &mut Compiler,
     input: &str,
     output: &str,
-    share: &Share,
+    share: &RelevanceTerm,
     back: &Back,
 ) -> Result<()> {
     let form = compiler.form(share, output);
@@ -156,6 +160,18 @@ fn slice<'a>(compiler: &Compiler, node: &NodeProto, input: &str) -> Result<Back<
     let graph = compiler.graph;
     let before = graph.shape(input)?.to_vec();
     let after = graph.shape(node.first_output())?.to_vec();
+    let cuts = cuts(graph, node, &before, &after)?;
+    Ok(Box::new(move |compiler, tensor| {
+        let mut shape = after.clone();
+        let back = cuts.iter().fold(tensor.to_owned(), |tensor, cut| {
+            uncut(&mut compiler.emitter, &tensor, cut, &mut shape)
+        });
+        Ok(back)
+    }))
+}
+
+/// What a slice cuts, axis by axis.
+fn cuts(graph: &Graph, node: &NodeProto, before: &[usize], after: &[usize]) -> Result<Vec<Cut>> {
     let list = |index: usize, what: &str| {
         let name = node.input_at(index);
         graph.constant_int64s(name.with_context(|| format!("it has no {what}"))?)
@@ -203,43 +219,41 @@ fn slice<'a>(compiler: &Compiler, node: &NodeProto, input: &str) -> Result<Back<
             sizes,
         });
     }
-    Ok(Box::new(move |compiler, tensor| {
-        let e = &mut compiler.emitter;
-        let zero = e.scalar(0.0);
-        let rank = before.len();
-        let mut tensor = tensor.to_owned();
-        let mut shape = after.clone();
-        for cut in &cuts {
-            let Cut {
-                axis,
-                start,
-                step,
-                sizes: [whole, kept],
-            } = *cut;
-            let mut spread = kept;
-            if step > 1 {
-                // Each number is followed by step − 1 zeros: along an axis of its own first, then flattened.
-                let behind = e.int64s(&[axis as i64 + 1]);
-                tensor = e.op(Reshaping::Unsqueeze, &[&tensor, &behind], &[]);
-                let mut pads = vec![0; 2 * (rank + 1)];
-                pads[rank + 1 + axis + 1] = step as i64 - 1;
-                let pads = e.int64s(&pads);
-                tensor = e.op(Moving::Pad, &[&tensor, &pads, &zero], &[]);
-                spread = kept * step;
-                shape[axis] = spread;
-                let rest = shape[1..].iter().map(|&d| d as i64);
-                let sizes: Vec<i64> = std::iter::once(0).chain(rest).collect();
-                let sizes = e.int64s(&sizes);
-                tensor = e.op(Reshaping::Reshape, &[&tensor, &sizes], &[]);
-            }
-            // The zeros behind the last number may reach beyond the end: a negative pad cuts them off.
-            let mut pads = vec![0; 2 * rank];
-            pads[axis] = start as i64;
-            pads[rank + axis] = whole as i64 - start as i64 - spread as i64;
-            let pads = e.int64s(&pads);
-            tensor = e.op(Moving::Pad, &[&tensor, &pads, &zero], &[]);
-            shape[axis] = whole;
-        }
-        Ok(tensor)
-    }))
+    Ok(cuts)
+}
+
+/// The numbers that a slice kept of an axis, back in their places with zeros in those of the others; `shape` is that of the tensor, and becomes that of the result.
+fn uncut(e: &mut Emitter, tensor: &str, cut: &Cut, shape: &mut [usize]) -> String {
+    let Cut {
+        axis,
+        start,
+        step,
+        sizes: [whole, kept],
+    } = *cut;
+    let zero = e.scalar(0.0);
+    let rank = shape.len();
+    let mut tensor = tensor.to_owned();
+    let mut spread = kept;
+    if step > 1 {
+        // Each number is followed by step − 1 zeros: along an axis of its own first, then flattened.
+        let behind = e.int64s(&[axis as i64 + 1]);
+        tensor = e.op(Reshaping::Unsqueeze, &[&tensor, &behind], &[]);
+        let mut pads = vec![0; 2 * (rank + 1)];
+        pads[rank + 1 + axis + 1] = step as i64 - 1;
+        let pads = e.int64s(&pads);
+        tensor = e.op(Moving::Pad, &[&tensor, &pads, &zero], &[]);
+        spread = kept * step;
+        shape[axis] = spread;
+        let rest = shape[1..].iter().map(|&d| d as i64);
+        let sizes: Vec<i64> = std::iter::once(0).chain(rest).collect();
+        let sizes = e.int64s(&sizes);
+        tensor = e.op(Reshaping::Reshape, &[&tensor, &sizes], &[]);
+    }
+    // The zeros behind the last number may reach beyond the end: a negative pad cuts them off.
+    let mut pads = vec![0; 2 * rank];
+    pads[axis] = start as i64;
+    pads[rank + axis] = whole as i64 - start as i64 - spread as i64;
+    let pads = e.int64s(&pads);
+    shape[axis] = whole;
+    e.op(Moving::Pad, &[&tensor, &pads, &zero], &[])
 }

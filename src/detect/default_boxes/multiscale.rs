@@ -1,8 +1,8 @@
 //! The default boxes of feature pyramids, as the TensorFlow Object Detection API's `multiscale_anchor_generator` has them
 //! (`multiscale_grid_anchor_generator.py`; RetinaNet's anchors, Lin et al. 2017, §4).
 
-use super::{DefaultBox, in_cells};
-use crate::detect::layout::Layout;
+use super::cells::{DefaultBox, in_cells};
+use crate::detect::layout::HeadLayout;
 use crate::detect::manifest::MultiscaleAnchorBoxes;
 use crate::error::Result;
 use crate::geometry::Size;
@@ -16,7 +16,7 @@ use crate::geometry::Size;
 /// As [`super::generate`].
 pub(super) fn boxes(
     spec: &MultiscaleAnchorBoxes,
-    layout: &Layout,
+    layout: &HeadLayout,
     Size { width, height }: Size,
 ) -> Result<Vec<Vec<DefaultBox>>> {
     let input = [f64::from(width), f64::from(height)];
@@ -51,8 +51,8 @@ mod tests {
     use crate::detect::default_boxes::tests::assert_close;
     use crate::detect::layout::HeadGrid;
 
-    fn layout(grids: &[[usize; 2]]) -> Layout {
-        Layout {
+    fn layout(grids: &[[usize; 2]]) -> HeadLayout {
+        HeadLayout {
             heads: grids
                 .iter()
                 .map(|&[rows, cols]| HeadGrid {

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{DetectionSettings, Field, Input, Kind, Labels, Manifest, Offset, Output};
+use super::{
+    DetectionSettings, DetectorKind, InputSection, Labels, Manifest, ManifestField, Offset,
+    OutputSection,
+};
 use crate::error::Result;
 
 /// Channels that vary less than this, of 255, are no picture's: the division would only blow up rounding.
@@ -11,7 +14,7 @@ const MIN_STD: f32 = 1e-6;
 impl Manifest {
     /// Checks what the types alone do not ensure.
     pub(super) fn validate(&self) -> Result<()> {
-        Field::top("name").ensure(
+        ManifestField::top("name").ensure(
             !self.name.is_empty(),
             "expected the model's name, found \"\"",
         )?;
@@ -21,15 +24,15 @@ impl Manifest {
         }
         self.labels.validate()?;
         self.input.validate()?;
-        if self.kind != Kind::Ssd {
+        if self.kind != DetectorKind::Ssd {
             for key in ["offset_order", "background", "variances"] {
-                let field = Field::of("output", key);
+                let field = ManifestField::of("output", key);
                 let is_given = self.source.has(&field);
                 field.ensure(!is_given, "only an SSD has it, leave the line out")?;
             }
         }
         self.output.validate(self.kind)?;
-        Field::of("output", "background").ensure(
+        ManifestField::of("output", "background").ensure(
             self.output.background.0 < self.labels.len(),
             format_args!(
                 "expected a class id below the number of labels ({}), found {}",
@@ -44,15 +47,18 @@ impl Manifest {
 
 impl Labels {
     fn validate(&self) -> Result<()> {
-        Field::top("labels").ensure(!self.is_empty(), "expected one per class id, found none")?;
+        ManifestField::top("labels")
+            .ensure(!self.is_empty(), "expected one per class id, found none")?;
         let mut classes = HashMap::new();
         for (class, label) in self.iter().enumerate() {
             one_line(&format!("labels[{class}]"), label)?;
             let earlier = classes.insert(label, class);
             if let Some(earlier) = earlier.filter(|_| !label.is_empty()) {
-                return Err(Field::top(format!("labels[{class}]")).wrong(format_args!(
-                    "expected another name than labels[{earlier}], found \"{label}\" for both"
-                )));
+                return Err(
+                    ManifestField::top(format!("labels[{class}]")).wrong(format_args!(
+                        "expected another name than labels[{earlier}], found \"{label}\" for both"
+                    )),
+                );
             }
         }
         Ok(())
@@ -63,27 +69,27 @@ impl Labels {
 fn one_line(key: &str, text: &str) -> Result<()> {
     match text.chars().find(|c| c.is_control()) {
         None => Ok(()),
-        Some(control) => Err(Field::top(key).wrong(format_args!(
+        Some(control) => Err(ManifestField::top(key).wrong(format_args!(
             "expected text without control characters, found '{}'",
             control.escape_debug()
         ))),
     }
 }
 
-impl Input {
+impl InputSection {
     fn validate(&self) -> Result<()> {
         for side in self.size.iter().flatten() {
-            Field::of("input", "size").ensure(
+            ManifestField::of("input", "size").ensure(
                 (1..=8192).contains(side),
                 format_args!("expected width and height from 1 to 8192, found {side}"),
             )?;
         }
         for (i, (&mean, &std)) in self.mean.iter().zip(&self.std).enumerate() {
-            Field::of("input", format!("mean[{i}]")).ensure(
+            ManifestField::of("input", format!("mean[{i}]")).ensure(
                 mean.is_finite(),
                 format_args!("expected a finite number, found {mean}"),
             )?;
-            Field::of("input", format!("std[{i}]")).ensure(
+            ManifestField::of("input", format!("std[{i}]")).ensure(
                 std.is_finite() && std >= MIN_STD,
                 format_args!("expected a positive finite number, at least 0.000001, found {std}"),
             )?;
@@ -92,27 +98,27 @@ impl Input {
     }
 }
 
-impl Output {
-    fn validate(&self, kind: Kind) -> Result<()> {
-        let is_yolo = kind == Kind::Yolo;
-        Field::of("output", "heads").ensure(
+impl OutputSection {
+    fn validate(&self, kind: DetectorKind) -> Result<()> {
+        let is_yolo = kind == DetectorKind::Yolo;
+        ManifestField::of("output", "heads").ensure(
             self.heads.is_empty() || is_yolo,
             "only a YOLO's are named, leave the line out",
         )?;
-        Field::of("output", "heads").ensure(
+        ManifestField::of("output", "heads").ensure(
             !is_yolo || !self.heads.is_empty(),
             "expected the names of a YOLO's last convolutions, found none",
         )?;
         for (field, name, has) in [
             ("classes", &self.classes, !is_yolo),
-            ("offsets", &self.offsets, kind == Kind::Ssd),
+            ("offsets", &self.offsets, kind == DetectorKind::Ssd),
         ] {
             let whose = if is_yolo { "YOLO" } else { "classifier" };
-            Field::of("output", field).ensure(
+            ManifestField::of("output", field).ensure(
                 name.is_empty() || has,
                 format_args!("a {whose} has none, leave the line out"),
             )?;
-            Field::of("output", field).ensure(
+            ManifestField::of("output", field).ensure(
                 !name.is_empty() || !has,
                 "expected the name of a tensor of the graph, found none",
             )?;
@@ -124,17 +130,17 @@ impl Output {
         ] {
             let names = tensors.names();
             for (i, name) in names.iter().enumerate() {
-                Field::of("output", format!("{field}[{i}]")).ensure(
+                ManifestField::of("output", format!("{field}[{i}]")).ensure(
                     !name.is_empty(),
                     "expected the name of a tensor of the graph, found \"\"",
                 )?;
-                Field::of("output", field).ensure(
+                ManifestField::of("output", field).ensure(
                     !names[..i].contains(name),
                     format_args!("expected each head once, found \"{name}\" twice"),
                 )?;
             }
         }
-        Field::of("output", "offsets").ensure(
+        ManifestField::of("output", "offsets").ensure(
             self.classes.is_empty() || self.classes != self.offsets,
             format_args!(
                 "expected another output of the graph than classes, found \"{}\" for both",
@@ -143,13 +149,13 @@ impl Output {
         )?;
         for offset in Offset::ALL {
             let count = self.offset_order.iter().filter(|&&o| o == offset).count();
-            Field::of("output", "offset_order").ensure(
+            ManifestField::of("output", "offset_order").ensure(
                 count == 1,
                 format_args!("expected each of cx, cy, w, h once, found {offset} {count} times"),
             )?;
         }
         for (i, variance) in self.variances.iter().enumerate() {
-            Field::of("output", format!("variances[{i}]")).ensure(
+            ManifestField::of("output", format!("variances[{i}]")).ensure(
                 variance.is_finite() && *variance > 0.0,
                 format_args!("expected a positive number, found {variance}"),
             )?;
@@ -164,12 +170,12 @@ impl DetectionSettings {
             ("score_threshold", self.score_threshold),
             ("iou_threshold", self.iou_threshold),
         ] {
-            Field::of("detection", field).ensure(
+            ManifestField::of("detection", field).ensure(
                 (0.0..=1.0).contains(&value),
                 format_args!("expected a number from 0 to 1, found {value}"),
             )?;
         }
-        Field::of("detection", "max_detections")
+        ManifestField::of("detection", "max_detections")
             .ensure(self.max_detections > 0, "expected at least 1, found 0")?;
         Ok(())
     }

@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use super::{Field, Kind, read};
+use super::{DetectorKind, ManifestField, read};
 use crate::error::Result;
 
 /// Cells of this level are as far apart as half of the largest input is wide.
@@ -130,14 +130,14 @@ fn two_scales() -> usize {
 
 impl DefaultBoxes {
     /// Checks what the types alone do not ensure.
-    pub(super) fn validate(&self, kind: Kind) -> Result<()> {
+    pub(super) fn validate(&self, kind: DetectorKind) -> Result<()> {
         match self {
-            Self::Whole if kind == Kind::Classifier => Ok(()),
-            _ if kind == Kind::Classifier => {
+            Self::Whole if kind == DetectorKind::Classifier => Ok(()),
+            _ if kind == DetectorKind::Classifier => {
                 Err(field("").wrong("a classifier has none, leave the table out"))
             }
             Self::Anchors(boxes) => boxes.validate(),
-            _ if kind == Kind::Yolo => {
+            _ if kind == DetectorKind::Yolo => {
                 Err(field("generator").wrong("expected \"anchors\" for a YOLO"))
             }
             Self::Whole => Err(field("generator").wrong(
@@ -244,8 +244,8 @@ impl MultiscaleAnchorBoxes {
     }
 }
 
-fn field(key: &str) -> Field {
-    Field::of("default_boxes", key)
+fn field(key: &str) -> ManifestField {
+    ManifestField::of("default_boxes", key)
 }
 
 fn positive(key: &str, value: f32) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Fields of the manifest, as errors name them, and on which line of the text each stands.
 //!
-//! What is wrong with a field is an error with a [`Field`] among its contexts. Where the text is known, [`Source`] puts the line before it.
+//! What is wrong with a field is an error with a [`ManifestField`] among its contexts. Where the text is known, [`ManifestSource`] puts the line before it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,14 +13,14 @@ use crate::error::{Error, Result};
 
 /// A field of the manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Field {
+pub struct ManifestField {
     /// The name of the table, "" for the top level.
     table: String,
     /// The key, with an index where one entry of a list is meant; "" for the table.
     key: String,
 }
 
-impl Field {
+impl ManifestField {
     /// A key of the top level, or one entry of its list (`labels[3]`).
     pub fn top(key: impl Into<String>) -> Self {
         Self::of("", key)
@@ -52,7 +52,7 @@ impl Field {
     }
 }
 
-impl fmt::Display for Field {
+impl fmt::Display for ManifestField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.table[..], &self.key[..]) {
             ("", key) => write!(f, "{key}"),
@@ -64,14 +64,14 @@ impl fmt::Display for Field {
 
 /// Where a manifest came from.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Source {
+pub struct ManifestSource {
     /// The file's name, for the errors.
     origin: String,
     /// The line of each field that the text names, counted from 1.
-    lines: HashMap<Field, usize>,
+    lines: HashMap<ManifestField, usize>,
 }
 
-impl Source {
+impl ManifestSource {
     /// Reads `text`, whose TOML is in order.
     pub(super) fn new(text: &str, origin: &str) -> Self {
         let mut source = Self {
@@ -82,7 +82,12 @@ impl Source {
             let breaks: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
             let line = |start: usize| 1 + breaks.partition_point(|&at| at < start);
             for (key, value) in document.get_ref() {
-                source.enter(&line, Field::top(key.get_ref().as_ref()), key, value);
+                source.enter(
+                    &line,
+                    ManifestField::top(key.get_ref().as_ref()),
+                    key,
+                    value,
+                );
             }
         }
         source
@@ -91,23 +96,23 @@ impl Source {
     fn enter(
         &mut self,
         line: &impl Fn(usize) -> usize,
-        field: Field,
+        field: ManifestField,
         key: &Spanned<impl Sized>,
         value: &Spanned<DeValue>,
     ) {
         match value.get_ref() {
             DeValue::Table(table) if field.table.is_empty() => {
                 for (key, value) in table {
-                    let inner = Field::of(&field.key, key.get_ref().as_ref());
+                    let inner = ManifestField::of(&field.key, key.get_ref().as_ref());
                     self.enter(line, inner, key, value);
                 }
-                let header = Field::of(&field.key, "");
+                let header = ManifestField::of(&field.key, "");
                 self.lines.insert(header, line(key.span().start));
             }
             DeValue::Array(entries) => {
                 for (index, entry) in entries.iter().enumerate() {
                     let name = format!("{}[{index}]", field.key);
-                    let inner = Field::of(&field.table, name);
+                    let inner = ManifestField::of(&field.table, name);
                     self.lines.insert(inner, line(entry.span().start));
                 }
                 self.lines.insert(field, line(key.span().start));
@@ -119,14 +124,14 @@ impl Source {
     }
 
     /// Whether the text has the field.
-    pub(super) fn has(&self, field: &Field) -> bool {
+    pub(super) fn has(&self, field: &ManifestField) -> bool {
         self.lines.contains_key(field)
     }
 
     /// The line of a field, or of what it stands in; none where the text leaves it out.
-    fn line(&self, field: &Field) -> Option<usize> {
+    fn line(&self, field: &ManifestField) -> Option<usize> {
         let list = field.key.rsplit_once('[').map_or("", |(list, _)| list);
-        let around = [&field.key, list, ""].map(|key| Field::of(&field.table, key));
+        let around = [&field.key, list, ""].map(|key| ManifestField::of(&field.table, key));
         around
             .iter()
             .find_map(|field| self.lines.get(field).copied())
@@ -166,17 +171,17 @@ sizes = [[1, 2],
 
     #[test]
     fn a_field_has_the_line_on_which_it_stands() {
-        let source = Source::new(TEXT, "a.toml");
+        let source = ManifestSource::new(TEXT, "a.toml");
         for (field, line) in [
-            (Field::top("labels"), Some(2)),
-            (Field::top("labels[1]"), Some(4)),
-            (Field::of("input", "mean[2]"), Some(7)),
+            (ManifestField::top("labels"), Some(2)),
+            (ManifestField::top("labels[1]"), Some(4)),
+            (ManifestField::of("input", "mean[2]"), Some(7)),
             // Left out: the line of its table.
-            (Field::of("input", "std"), Some(6)),
-            (Field::of("layer_types", "a.b[0]"), Some(10)),
-            (Field::of("layer_types", "sizes[1]"), Some(12)),
-            (Field::of("output", "classes"), None),
-            (Field::top("name"), None),
+            (ManifestField::of("input", "std"), Some(6)),
+            (ManifestField::of("layer_types", "a.b[0]"), Some(10)),
+            (ManifestField::of("layer_types", "sizes[1]"), Some(12)),
+            (ManifestField::of("output", "classes"), None),
+            (ManifestField::top("name"), None),
         ] {
             assert_eq!(source.line(&field), line, "{field}");
         }
@@ -184,14 +189,14 @@ sizes = [[1, 2],
 
     #[test]
     fn an_error_gets_the_line_of_its_field_and_the_name_of_the_file() {
-        let source = Source::new(TEXT, "a.toml");
+        let source = ManifestSource::new(TEXT, "a.toml");
         let locate = |error| format!("{:#}", source.locate(error));
-        let error = Field::of("input", "mean[0]").wrong("expected more");
+        let error = ManifestField::of("input", "mean[0]").wrong("expected more");
         assert_eq!(
             locate(error),
             "a.toml: line 7: [input] mean[0]: expected more"
         );
-        let unknown = Field::top("kind").wrong("expected another");
+        let unknown = ManifestField::top("kind").wrong("expected another");
         assert_eq!(locate(unknown), "a.toml: kind: expected another");
         assert_eq!(locate(error!("no field")), "a.toml: no field");
     }
@@ -199,7 +204,10 @@ sizes = [[1, 2],
     #[test]
     fn a_long_list_is_read_in_one_go() {
         let entries = "\"a\",\n".repeat(200_000);
-        let source = Source::new(&format!("labels = [\n{entries}]"), "a.toml");
-        assert_eq!(source.line(&Field::top("labels[199999]")), Some(200_001));
+        let source = ManifestSource::new(&format!("labels = [\n{entries}]"), "a.toml");
+        assert_eq!(
+            source.line(&ManifestField::top("labels[199999]")),
+            Some(200_001)
+        );
     }
 }

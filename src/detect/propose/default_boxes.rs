@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{GUESS, list};
-use crate::detect::layout::{HeadGrid, Layout};
+use super::text::{GUESS, list};
+use crate::detect::layout::{HeadGrid, HeadLayout};
 use crate::error::Result;
 
 /// Which generator a detector's heads look like they were made for.
@@ -20,7 +20,7 @@ pub(super) enum Generator {
 
 impl Generator {
     /// `size` is that of the picture, [height, width].
-    pub(super) fn of(layout: &Layout, size: [usize; 2]) -> Self {
+    pub(super) fn of(layout: &HeadLayout, size: [usize; 2]) -> Self {
         let mut shapes = layout.heads.iter().map(|head| head.shapes);
         if shapes.next() == Some(3) && shapes.all(|count| count == 6) {
             return Self::TensorFlow;
@@ -34,7 +34,7 @@ impl Generator {
 
 /// The finest level of a feature pyramid and the number of scales at the usual three aspect ratios, where all heads have as many boxes a cell, and their cells are
 /// 8 pixels or less apart at first and twice as far from each head to the next.
-fn pyramid(layout: &Layout, [height, width]: [usize; 2]) -> Option<(usize, usize)> {
+fn pyramid(layout: &HeadLayout, [height, width]: [usize; 2]) -> Option<(usize, usize)> {
     const FINEST: usize = 3;
     let is_level = |head: &HeadGrid, level: usize| {
         [(height, head.rows), (width, head.cols)]
@@ -58,7 +58,7 @@ fn pyramid(layout: &Layout, [height, width]: [usize; 2]) -> Option<(usize, usize
 pub(super) fn write(
     text: &mut String,
     generator: &Generator,
-    layout: &Layout,
+    layout: &HeadLayout,
     class_count: usize,
     side: usize,
 ) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::detect::layout::Layout;
+use crate::detect::layout::HeadLayout;
 use crate::detect::{OutputTensors, heads, yolo};
 use crate::onnx::ops::{Activation, Convolution, Moving, Normalisation, Op, Reshaping};
 use crate::onnx::{Graph, NodeExt, Parts};
@@ -12,16 +12,16 @@ pub(super) struct Found {
     pub class_count: usize,
     /// How scores are made, and whether the graph says so.
     pub activation: (&'static str, bool),
-    pub outputs: Outputs,
+    pub outputs: FoundOutputs,
 }
 
 /// The tensors of each kind of network, and the grids of a detector.
-pub(super) enum Outputs {
+pub(super) enum FoundOutputs {
     /// Names of the outputs, or of those of each head.
     Ssd {
         classes: Vec<String>,
         offsets: Vec<String>,
-        layout: Layout,
+        layout: HeadLayout,
     },
     Classifier {
         classes: String,
@@ -48,8 +48,8 @@ const ANCHORS: [&[&[[u16; 2]]]; 2] = [
 /// What there is, looked for in this order: an SSD, a YOLO, a classifier.
 pub(super) fn find(graph: &Graph) -> Option<Found> {
     let boxes = |found: &Found| match &found.outputs {
-        Outputs::Ssd { layout, .. } => layout.len(),
-        Outputs::Classifier { .. } | Outputs::Yolo { .. } => 0,
+        FoundOutputs::Ssd { layout, .. } => layout.len(),
+        FoundOutputs::Classifier { .. } | FoundOutputs::Yolo { .. } => 0,
     };
     // A single head of several looks like a detector too.
     [separate_heads(graph), detector(graph)]
@@ -71,7 +71,7 @@ fn classifier(graph: &Graph) -> Option<Found> {
         Some(Found {
             class_count,
             activation: activation(graph, classes),
-            outputs: Outputs::Classifier {
+            outputs: FoundOutputs::Classifier {
                 classes: classes.to_owned(),
             },
         })
@@ -146,7 +146,7 @@ fn separate_heads(graph: &Graph) -> Option<Found> {
         return Some(Found {
             class_count,
             activation: activation(graph, &classes[0]),
-            outputs: Outputs::Ssd {
+            outputs: FoundOutputs::Ssd {
                 classes,
                 offsets,
                 layout,
@@ -179,7 +179,7 @@ fn yolo(graph: &Graph) -> Option<Found> {
     Some(Found {
         class_count,
         activation: ("sigmoid", false),
-        outputs: Outputs::Yolo { heads, anchors },
+        outputs: FoundOutputs::Yolo { heads, anchors },
     })
 }
 
@@ -231,7 +231,7 @@ fn detector(graph: &Graph) -> Option<Found> {
                 let found = Found {
                     class_count,
                     activation,
-                    outputs: Outputs::Ssd {
+                    outputs: FoundOutputs::Ssd {
                         classes: vec![classes.to_owned()],
                         offsets: vec![offsets.to_owned()],
                         layout,

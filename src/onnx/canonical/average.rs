@@ -94,6 +94,39 @@ fn window(graph: &Graph, this: &NodeProto) -> Option<Average> {
     })
 }
 
+impl Average {
+    /// From the first number of a window to behind its last one.
+    fn extent(&self, axis: usize) -> usize {
+        self.dilations[axis] * (self.kernel[axis] - 1) + 1
+    }
+
+    /// Whether each window holds a number of a map of `size`.
+    fn fits(&self, axis: usize, size: usize) -> bool {
+        let pads = [self.pads[axis], self.pads[axis + 2]];
+        let beyond = pads.into_iter().max();
+        let extent = self.extent(axis);
+        beyond < Some(extent) && extent <= size + pads[0] + pads[1]
+    }
+
+    /// How many numbers each window along an axis of `size` averages.
+    fn counts(&self, axis: usize, size: usize) -> Option<Vec<usize>> {
+        let [before, behind] = [self.pads[axis], self.pads[axis + 2]];
+        let counted = [self.counted[axis], self.counted[axis + 2]];
+        let padded = size + before + behind;
+        let room = padded.checked_sub(self.extent(axis))?;
+        let steps = room.checked_div(self.strides[axis])? + 1;
+        let valid = before - counted[0].min(before)..before + size + counted[1];
+        let count = |step: usize| {
+            let taps = 0..self.kernel[axis];
+            taps.filter(|tap| {
+                valid.contains(&(step * self.strides[axis] + tap * self.dilations[axis]))
+            })
+            .count()
+        };
+        Some((0..steps).map(count).collect())
+    }
+}
+
 fn convolution(
     graph: &Graph,
     rewrite: &mut Rewrite,
@@ -103,41 +136,15 @@ fn convolution(
     let input = this.input_at(0)?;
     let [_, channels, height, width] = graph.feature_map(input).ok()?;
     let output = this.first_output();
-    let Average {
-        kernel,
-        strides,
-        dilations,
-        pads,
-        counted,
-    } = average;
+    let kernel = average.kernel;
     let area = kernel[0].checked_mul(kernel[1]).filter(|&area| area > 0)?;
-    let fits = |axis: usize, size: usize| {
-        let beyond = [pads[axis], pads[axis + 2]].into_iter().max();
-        let extent = dilations[axis] * (kernel[axis] - 1) + 1;
-        beyond < Some(extent) && extent <= size + pads[axis] + pads[axis + 2]
-    };
-    if !fits(0, height) || !fits(1, width) || channels.checked_mul(area)? > MOST_WEIGHTS {
+    if !average.fits(0, height)
+        || !average.fits(1, width)
+        || channels.checked_mul(area)? > MOST_WEIGHTS
+    {
         return None;
     }
-    let per_axis = |axis: usize, size: usize| -> Option<Vec<usize>> {
-        let extent = dilations[axis] * (kernel[axis] - 1) + 1;
-        let padded = size + pads[axis] + pads[axis + 2];
-        let steps = padded.checked_sub(extent)?.checked_div(strides[axis])? + 1;
-        let valid =
-            pads[axis] - counted[axis].min(pads[axis])..pads[axis] + size + counted[axis + 2];
-        Some(
-            (0..steps)
-                .map(|step| {
-                    let taps = 0..kernel[axis];
-                    taps.filter(|tap| {
-                        valid.contains(&(step * strides[axis] + tap * dilations[axis]))
-                    })
-                    .count()
-                })
-                .collect(),
-        )
-    };
-    let (by_row, by_column) = (per_axis(0, height)?, per_axis(1, width)?);
+    let (by_row, by_column) = (average.counts(0, height)?, average.counts(1, width)?);
     let of = |what: &str| format!("{output}:{what}");
     let weight = Tensor {
         dims: vec![channels, 1, kernel[0], kernel[1]],
@@ -160,9 +167,9 @@ fn convolution(
         of("map")
     };
     let attributes = [
-        Attribute::Ints("strides", &strides.map(|v| v as i64)),
-        Attribute::Ints("dilations", &dilations.map(|v| v as i64)),
-        Attribute::Ints("pads", &pads.map(|v| v as i64)),
+        Attribute::Ints("strides", &average.strides.map(|v| v as i64)),
+        Attribute::Ints("dilations", &average.dilations.map(|v| v as i64)),
+        Attribute::Ints("pads", &average.pads.map(|v| v as i64)),
         Attribute::Int("group", channels as i64),
     ];
     let mut convolution = node(Convolution::Conv, &[input, &weight], &made, &attributes);

@@ -138,68 +138,74 @@ fn convolution(
     if let Some(bias) = &dense.bias {
         operands.push(rewrite.constant(of("bias"), bias));
     }
-    // Sizes of the map before and behind the convolution, and the axes to bring the channels to the front and back.
-    let (rows, cols) = match shape[..] {
-        [_, _] => (1, 1),
-        [_, rows, _] => (rows, 1),
-        [_, rows, cols, _] => (rows, cols),
-        _ => return None,
-    };
-    let sizes = |channels: usize| [1, channels, rows, cols].map(|d| d as i64);
-    let mut nodes = Vec::new();
     let map = of("map");
-    let before = if shape.len() == 4 {
-        let first = [Attribute::Ints("perm", &[0, 3, 1, 2])];
-        nodes.push(node(
-            Moving::Transpose,
-            &[dense.input],
-            &of("channels_first"),
-            &first,
-        ));
-        of("channels_first")
-    } else {
-        let source = if shape.len() == 3 {
-            let first = [Attribute::Ints("perm", &[0, 2, 1])];
-            nodes.push(node(
-                Moving::Transpose,
-                &[dense.input],
-                &of("channels_first"),
-                &first,
-            ));
-            of("channels_first")
-        } else {
-            dense.input.to_owned()
-        };
-        let size = rewrite.int64s(of("sizes"), &sizes(inputs));
-        nodes.push(node(
-            Reshaping::Reshape,
-            &[&source, &size],
-            &of("reshaped"),
-            &[],
-        ));
-        of("reshaped")
-    };
+    let (before, mut nodes) = to_map(rewrite, dense.input, output, &shape)?;
     let mut convolution = node(Convolution::Conv, &[&before], &map, &[]);
     convolution.input.extend(operands);
     convolution.name = this.name.clone();
     nodes.push(convolution);
-    match shape.len() {
-        4 => {
-            let last = [Attribute::Ints("perm", &[0, 2, 3, 1])];
-            nodes.push(node(Moving::Transpose, &[&map], output, &last));
+    nodes.extend(from_map(rewrite, &map, output, outputs, &shape));
+    Some(nodes)
+}
+
+/// What a layer reads, `input` of `shape`, as a feature map with its channels first: the map's name and the nodes that make it.
+fn to_map(
+    rewrite: &mut Rewrite,
+    input: &str,
+    output: &str,
+    shape: &[usize],
+) -> Option<(String, Vec<NodeProto>)> {
+    let of = |what: &str| format!("{output}:{what}");
+    let turned = |perm: &[i64]| {
+        let first = [Attribute::Ints("perm", perm)];
+        node(Moving::Transpose, &[input], &of("channels_first"), &first)
+    };
+    let (source, mut nodes, sizes) = match *shape {
+        [_, inputs] => (input.to_owned(), vec![], [1, inputs, 1, 1]),
+        [_, rows, inputs] => {
+            let nodes = vec![turned(&[0, 2, 1])];
+            (of("channels_first"), nodes, [1, inputs, rows, 1])
         }
-        3 => {
+        [_, _, _, _] => return Some((of("channels_first"), vec![turned(&[0, 3, 1, 2])])),
+        _ => return None,
+    };
+    let size = rewrite.int64s(of("sizes"), &sizes.map(|d| d as i64));
+    nodes.push(node(
+        Reshaping::Reshape,
+        &[&source, &size],
+        &of("reshaped"),
+        &[],
+    ));
+    Some((of("reshaped"), nodes))
+}
+
+/// The way back from the convolution's map to `output`, whose axes are as many as those of `shape`.
+fn from_map(
+    rewrite: &mut Rewrite,
+    map: &str,
+    output: &str,
+    outputs: usize,
+    shape: &[usize],
+) -> Vec<NodeProto> {
+    let of = |what: &str| format!("{output}:{what}");
+    match *shape {
+        [_, _, _, _] => {
+            let last = [Attribute::Ints("perm", &[0, 2, 3, 1])];
+            vec![node(Moving::Transpose, &[map], output, &last)]
+        }
+        [_, rows, _] => {
             let size = rewrite.int64s(of("flat_sizes"), &[1, outputs as i64, rows as i64]);
-            nodes.push(node(Reshaping::Reshape, &[&map, &size], &of("flat"), &[]));
             let last = [Attribute::Ints("perm", &[0, 2, 1])];
-            nodes.push(node(Moving::Transpose, &[&of("flat")], output, &last));
+            vec![
+                node(Reshaping::Reshape, &[map, &size], &of("flat"), &[]),
+                node(Moving::Transpose, &[&of("flat")], output, &last),
+            ]
         }
         _ => {
             let size = rewrite.int64s(of("flat_sizes"), &[1, outputs as i64]);
-            nodes.push(node(Reshaping::Reshape, &[&map, &size], output, &[]));
+            vec![node(Reshaping::Reshape, &[map, &size], output, &[])]
         }
     }
-    Some(nodes)
 }
 
 #[cfg(test)]

@@ -144,18 +144,6 @@ macro_rules! family {
                 }
             }
         }
-
-        impl From<$family> for $crate::onnx::ops::Op {
-            fn from(operator: $family) -> Self {
-                Self::$family(operator)
-            }
-        }
-
-        impl PartialEq<$family> for $crate::onnx::ops::Op {
-            fn eq(&self, operator: &$family) -> bool {
-                *self == Self::from(*operator)
-            }
-        }
     };
 }
 

@@ -55,6 +55,20 @@ macro_rules! operators {
             Other,
         }
 
+        $(
+            impl From<$family> for Op {
+                fn from(operator: $family) -> Self {
+                    Self::$family(operator)
+                }
+            }
+
+            impl PartialEq<$family> for Op {
+                fn eq(&self, operator: &$family) -> bool {
+                    *self == Self::from(*operator)
+                }
+            }
+        )+
+
         impl Op {
             /// All that are known.
             pub fn all() -> impl Iterator<Item = Self> {

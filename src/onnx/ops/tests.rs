@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use prost::Message;
 use serde::Deserialize;
 
 use super::family::Refused;
 use super::*;
 use crate::onnx::attributes::{float, int, string};
 use crate::onnx::emit::tests::small_graph_of;
-use crate::onnx::{Graph, upgrade};
+use crate::onnx::proto::{GraphProto, ModelProto, OperatorSetIdProto, ValueInfoProto};
+use crate::onnx::{Graph, shapes, upgrade};
 
 /// One version of an operator in the schema.
 #[derive(Deserialize)]
@@ -212,4 +214,91 @@ fn dropout_without_training_disappears_and_with_it_stays() {
     };
     assert_eq!(with_flag(0).nodes().len(), 1);
     assert!(refused(&with_flag(1)).contains("Dropout node 'y' is not understood"));
+}
+
+/// A file of an operator set with one node between its picture and its output.
+fn parsed(operator_set: i64, node: NodeProto, constants: &[(&str, Vec<f32>)]) -> Graph {
+    let constants = constants.iter().map(|(name, data)| {
+        let dims = vec![data.len()];
+        let data = data.clone();
+        crate::onnx::Tensor { dims, data }.to_proto(name)
+    });
+    let model = ModelProto {
+        opset_import: vec![OperatorSetIdProto {
+            version: Some(operator_set),
+            ..Default::default()
+        }],
+        graph: Some(GraphProto {
+            output: vec![ValueInfoProto {
+                name: Some(node.output[0].clone()),
+                ..Default::default()
+            }],
+            node: vec![node],
+            initializer: constants.collect(),
+            input: vec![shapes::value_info("x", &[1, 2, 4, 4], None)],
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    crate::onnx::parse(model.encode_to_vec().into(), "net.onnx").unwrap()
+}
+
+#[test]
+fn batch_normalisation_in_training_form_is_refused_in_every_operator_set() {
+    let names = ["x", "scale", "shift", "mean", "variance"];
+    let constants: Vec<(&str, Vec<f32>)> = names[1..].iter().map(|&n| (n, vec![1.0; 2])).collect();
+    let normalisation = |outputs: &[&str], attribute: Vec<AttributeProto>| NodeProto {
+        op_type: Some("BatchNormalization".to_owned()),
+        name: Some("bn".to_owned()),
+        input: names.map(str::to_owned).to_vec(),
+        output: outputs.iter().map(|&name| name.to_owned()).collect(),
+        attribute,
+        ..Default::default()
+    };
+    let older = ["y", "mean:0", "variance:0", "saved:0", "saved:1"];
+    for (operator_set, outputs, attribute) in [
+        (9, &older[..], vec![]),
+        (13, &older[..], vec![]),
+        (14, &["y", "running:0", "running:1"], vec![]),
+        (14, &["y"], vec![int("training_mode", 1)]),
+        (17, &["y"], vec![int("training_mode", 1)]),
+    ] {
+        let node = normalisation(outputs, attribute);
+        let graph = parsed(operator_set, node, &constants);
+        let error = refused(&graph);
+        for words in [
+            "BatchNormalization node 'bn'",
+            "as in training",
+            "model.eval()",
+        ] {
+            assert!(error.contains(words), "{operator_set}: {error}");
+        }
+    }
+    // For inference, in the words of old exporters too: outputs without a name are none.
+    for (operator_set, outputs) in [(9, &["y", "", "", "", ""][..]), (14, &["y"])] {
+        let node = normalisation(outputs, vec![int("training_mode", 0)]);
+        let graph = parsed(operator_set, node, &constants);
+        assert_eq!(Op::of(&graph.nodes()[0]), Convolution::Conv);
+    }
+}
+
+#[test]
+fn a_size_that_hangs_on_the_aspect_ratio_is_refused() {
+    let resize = |policy: &str| {
+        let node = NodeProto {
+            op_type: Some("Resize".to_owned()),
+            name: Some("larger".to_owned()),
+            input: ["x", "", "scales"].map(str::to_owned).to_vec(),
+            output: vec!["y".to_owned()],
+            attribute: vec![string("keep_aspect_ratio_policy", policy)],
+            ..Default::default()
+        };
+        parsed(18, node, &[("scales", vec![1.0, 1.0, 2.0, 2.0])])
+    };
+    assert!(resize("stretch").to_model(&["y"]).is_ok());
+    let error = format!("{:#}", resize("not_larger").to_model(&["y"]).unwrap_err());
+    assert!(
+        error.contains("Resize node 'larger'") && error.contains("'stretch'"),
+        "{error}"
+    );
 }

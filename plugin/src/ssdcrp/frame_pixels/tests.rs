@@ -10,7 +10,7 @@ use super::super::test_frames::{
 use super::*;
 
 use ::ssdcrp::detect::Model;
-use ::ssdcrp::detect::manifest::Input;
+use ::ssdcrp::detect::manifest::InputSection;
 use ::ssdcrp::detect::preprocess::sample;
 
 /// GStreamer's matrices have few bits of fraction: with noise, which holds colours of any strength, it is off by up to
@@ -215,7 +215,7 @@ impl Pixels for ByPixel<'_> {
 
 /// A network input of 30x23 pixels, levels of 0..=255.
 fn sampled(pixels: &impl Pixels) -> Vec<f32> {
-    let input = Input {
+    let input = InputSection {
         mean: [0.0; 3],
         std: [1.0; 3],
         ..Model::built_in().unwrap().manifest.input.clone()
