@@ -6,9 +6,10 @@
 //!
 //! Each event is a line of JSON on standard output. `--serve` shows the streams with their newest explanations, and the last events, as a page on this computer.
 //!
-//! The element explains one stream. Here the engine is used directly, with GStreamer for decoding only: every stream ends in an `appsink` that keeps its newest
-//! frame ([`source`]), and one thread looks at the streams in turn ([`watch`]), so that none is looked at twice while another one waits. SIGINT and SIGTERM end it.
+//! The element explains one stream. Here the engine's session is used directly, with GStreamer for decoding only: every stream ends in an `appsink` that keeps its newest
+//! frame ([`source`]), and the session takes the streams in turn ([`watch`]), so that none is looked at twice while another one waits. SIGINT and SIGTERM end it.
 
+mod line;
 mod serve;
 mod source;
 mod watch;

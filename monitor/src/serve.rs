@@ -13,8 +13,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use image::codecs::jpeg::JpegEncoder;
 use image::{ImageEncoder, RgbImage};
-use serde_json::{Value, json};
+use serde_json::json;
 use tiny_http::{Header, Request, Response, Server};
+
+use super::line::EventLine;
 
 const PAGE: &str = include_str!("page.html");
 const EVENTS: usize = 100;
@@ -26,7 +28,7 @@ const QUALITY: u8 = 80;
 /// What can be looked at.
 pub struct Board {
     screens: Vec<Screen>,
-    events: Mutex<VecDeque<Value>>,
+    events: Mutex<VecDeque<EventLine>>,
 }
 
 #[derive(Default)]
@@ -85,7 +87,7 @@ impl Board {
         Ok(())
     }
 
-    pub fn tell(&self, event: Value) {
+    pub fn tell(&self, event: EventLine) {
         let mut events = lock(&self.events);
         if events.len() == EVENTS {
             events.pop_back();
@@ -93,14 +95,12 @@ impl Board {
         events.push_front(event);
     }
 
-    /// The answer to an event's question is there.
-    pub fn explain(&self, stream: usize, words: &str, answer: &str) {
+    /// The answer to the question of an event of the stream `index` is there.
+    pub fn explain(&self, index: usize, number: u64, answer: String) {
         let mut events = lock(&self.events);
-        let is_it = |event: &&mut Value| {
-            event["stream"] == stream + 1 && event["words"] == words && event["answer"].is_null()
-        };
+        let is_it = |event: &&mut EventLine| (event.stream, event.number) == (index + 1, number);
         if let Some(event) = events.iter_mut().find(is_it) {
-            event["answer"] = json!(answer);
+            event.answer = Some(answer);
         }
     }
 

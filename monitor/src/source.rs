@@ -12,16 +12,18 @@ use image::RgbImage;
 pub struct Frames(Arc<Mutex<Option<gst::Sample>>>);
 
 impl Frames {
-    /// Takes the frame, with its time in the stream.
-    pub fn take(&self) -> Option<Result<(gst::ClockTime, RgbImage)>> {
-        let sample = self.lock().take()?;
-        Some(picture(&sample))
+    /// Takes the frame.
+    pub fn take(&self) -> Option<DecodedFrame> {
+        self.lock().take().map(DecodedFrame)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<gst::Sample>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// A frame of a stream.
+pub struct DecodedFrame(gst::Sample);
 
 /// A stream that plays from [`Source::start`] on until it is dropped.
 pub struct Source {
@@ -120,24 +122,31 @@ impl Drop for Source {
     }
 }
 
-fn picture(sample: &gst::Sample) -> Result<(gst::ClockTime, RgbImage)> {
-    let info = gst_video::VideoInfo::from_caps(sample.caps().context("a frame has no caps")?)?;
-    let buffer = sample.buffer().context("a frame has no buffer")?;
-    let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &info)?;
-    let (width, height) = (info.width() as usize, info.height() as usize);
-    let rows = frame
-        .plane_data(0)?
-        .chunks(info.stride()[0].unsigned_abs() as usize);
-    let pixels: Vec<u8> = (rows.take(height))
-        .flat_map(|row| row.iter().take(3 * width).copied())
-        .collect();
-    let picture = RgbImage::from_raw(info.width(), info.height(), pixels);
-    let segment = sample
-        .segment()
-        .and_then(|s| s.downcast_ref::<gst::ClockTime>());
-    let time = segment.and_then(|segment| segment.to_running_time(buffer.pts()));
-    Ok((
-        time.unwrap_or_default(),
-        picture.context("a frame is cut off")?,
-    ))
+impl DecodedFrame {
+    /// The frame as a picture, with its time in the stream.
+    ///
+    /// # Errors
+    /// The frame cannot be read.
+    pub fn picture(&self) -> Result<(gst::ClockTime, RgbImage)> {
+        let sample = &self.0;
+        let info = gst_video::VideoInfo::from_caps(sample.caps().context("a frame has no caps")?)?;
+        let buffer = sample.buffer().context("a frame has no buffer")?;
+        let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &info)?;
+        let (width, height) = (info.width() as usize, info.height() as usize);
+        let rows = frame
+            .plane_data(0)?
+            .chunks(info.stride()[0].unsigned_abs() as usize);
+        let pixels: Vec<u8> = (rows.take(height))
+            .flat_map(|row| row.iter().take(3 * width).copied())
+            .collect();
+        let picture = RgbImage::from_raw(info.width(), info.height(), pixels);
+        let segment = sample
+            .segment()
+            .and_then(|s| s.downcast_ref::<gst::ClockTime>());
+        let time = segment.and_then(|segment| segment.to_running_time(buffer.pts()));
+        Ok((
+            time.unwrap_or_default(),
+            picture.context("a frame is cut off")?,
+        ))
+    }
 }

@@ -68,6 +68,26 @@ pub struct Scene<'a> {
     pub note: Option<&'a str>,
 }
 
+impl Scene<'_> {
+    /// Nothing yet, on a frame of this size; what is put in is drawn, opaque and with labels.
+    pub fn empty(size: Size, pixel_aspect: f64) -> Self {
+        Self {
+            size,
+            pixel_aspect,
+            heatmap: None,
+            tiles: &[],
+            tiles_side: Side::default(),
+            colours: ColourMap::default(),
+            opacity: 1.0,
+            boxes: &[],
+            draw_boxes: true,
+            draw_labels: true,
+            caption: None,
+            note: None,
+        }
+    }
+}
+
 /// Draws the scene onto a canvas of the frame's size: the heatmap, the boxes, the explained one over the others, then the
 /// tiles, the caption with a legend of the heatmaps' colours, and the labels. Nothing in a scene is an error: what cannot be drawn is not.
 pub fn render(scene: &Scene) -> Canvas {

@@ -1,10 +1,38 @@
 //! A video's worth of detection and explanation, without GStreamer.
 //!
-//! In: pictures with a time. Out: which detections of successive pictures are one object ([`tracking`]), its heatmap where it is now ([`anchoring`]), what looks wrong ([`monitor`]),
-//! evidence of it on the disk ([`evidence`]), all of it off the thread that carries the video ([`worker`]).
+//! In: pictures with a time ([`StreamFrame`]), and what is asked of them ([`settings`]). Out: what frames show ([`Shown`]), and [`News`] for the stream's owner ([`Host`]): what was seen
+//! ([`Observation`]), why ([`ExplainedObject`]), and what looks wrong ([`ObservedEvent`]).
+//!
+//! A [`Session`] is one model at work, for one or many [`Stream`]s. A frame goes through [`observation`] (known objects by [`tracking`], events by [`monitor`], what is explained by
+//! [`selection`] and [`picking`], how often by [`rate_limiter`]), [`explaining`], [`display`] (what is known at the moment) and [`drawing`] (where heatmaps follow their objects by
+//! [`anchoring`]); [`evidence`] keeps events on the disk. [`worker`] keeps all of that off the thread that carries the video.
 
 pub mod anchoring;
+pub mod display;
+mod drawing;
 pub mod evidence;
+pub mod explaining;
+pub mod frame;
+mod host;
+mod jobs;
 pub mod monitor;
+pub mod observation;
+pub mod picking;
+pub mod rate_limiter;
+pub mod selection;
+mod session;
+pub mod settings;
+pub mod staleness;
+mod state;
+mod stats;
 pub mod tracking;
 pub mod worker;
+
+pub use display::View;
+pub use explaining::ExplainedObject;
+pub use frame::{FrameInfo, FrameTime, StreamFrame};
+pub use host::{Host, News};
+pub use observation::{Observation, ObservedEvent};
+pub use session::{Pacing, Session, Stream};
+pub use state::Shown;
+pub use stats::StreamStats;

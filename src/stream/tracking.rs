@@ -4,8 +4,9 @@
 //! object is known by the overlap of its boxes alone, where it was seen last or where it should be if it moves on as it
 //! did, so pictures must follow each other closely enough for that.
 
+use super::frame::FrameInfo;
 use crate::detect::{ClassId, Detection};
-use crate::geometry::Rect;
+use crate::geometry::{Rect, Size};
 
 /// Two boxes of one object overlap by at least so much (intersection over union).
 const LEAST_OVERLAP: f32 = 0.3;
@@ -20,6 +21,28 @@ pub struct Tracked {
     pub object: u64,
     /// What was detected.
     pub detection: Detection,
+}
+
+impl Tracked {
+    /// x, y, width, height of its box in pixels of `frame`, edges rounded to nearest; at least a pixel inside of the frame. `None` where the network placed the box nowhere.
+    pub fn pixels(&self, frame: &FrameInfo) -> Option<[u32; 4]> {
+        whole_pixels(&self.detection.rect, frame.size)
+    }
+}
+
+/// x, y, width, height of a box in shares of the frame.
+fn whole_pixels(rect: &Rect, size: Size) -> Option<[u32; 4]> {
+    if !rect.is_finite() || size.is_empty() {
+        return None;
+    }
+    let along = |from: f32, to: f32, length: u32| {
+        let pixel = |share: f32| (share.clamp(0.0, 1.0) * length as f32).round() as u32;
+        let from = pixel(from).min(length - 1);
+        (from, pixel(to).clamp(from + 1, length) - from)
+    };
+    let (x, width) = along(rect.x0, rect.x1, size.width);
+    let (y, height) = along(rect.y0, rect.y1, size.height);
+    Some([x, y, width, height])
 }
 
 /// Follows objects from picture to picture.
@@ -146,6 +169,19 @@ mod tests {
             let tracked = self.follow(detections.to_vec());
             tracked.iter().map(|tracked| tracked.object).collect()
         }
+    }
+
+    #[test]
+    fn boxes_become_whole_pixels_inside_of_the_frame() {
+        let size = Size::new(640, 480);
+        let whole = |rect: [f32; 4]| whole_pixels(&rect.into(), size);
+        assert_eq!(whole([0.0, 0.0, 1.0, 1.0]), Some([0, 0, 640, 480]));
+        assert_eq!(whole([0.25, 0.5, 0.5, 0.75]), Some([160, 240, 160, 120]));
+        assert_eq!(whole([-3.0, 0.5, 9.0, 0.5]), Some([0, 240, 640, 1]));
+        assert_eq!(whole([1.0, 1.0, 1.0, 1.0]), Some([639, 479, 1, 1]));
+        assert_eq!(whole([0.0, f32::NAN, 1.0, 1.0]), None);
+        let all = Rect::new(0.0, 0.0, 1.0, 1.0);
+        assert_eq!(whole_pixels(&all, Size::new(0, 480)), None);
     }
 
     #[test]

@@ -1,45 +1,54 @@
-//! A thread that works for another one which must never wait: at most one job in hand and one waiting, and the newest wins.
+//! A thread that works for others which must never wait: of each of them the newest job wins.
 //!
-//! In: jobs, [`Worker::submit`]ted from a video's streaming thread, and a few that come first and that no newer one replaces ([`Worker::queue`]). Out: the newest
-//! finished result, or a job's own result where the caller chooses to wait for it ([`Worker::finish`]). What the work is, its owner says with a closure; a panic inside it becomes an error like any other.
+//! In: jobs, [`Worker::submit`]ted from the threads that carry videos, of which each has one place, and a few that come first and that no newer one replaces ([`Worker::queue`]). What the
+//! work is, the owner says with a closure, which also hands on what comes out.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased};
-
+use crate::error::Result;
 use crate::error::internal::{Context, error};
-use crate::error::{Error, Result};
 
 /// Jobs that wait in the queue at most: each may hold a frame.
 const QUEUE: usize = 8;
 
-/// A worker thread that turns jobs `J` into results `R` or errors `E`. Dropping it waits for the job in hand and for those in the queue, and drops the one that waits.
-pub struct Worker<J, R, E = Error> {
-    jobs: Option<Sender<Order<J, R, E>>>,
-    waiting: Receiver<Order<J, R, E>>,
-    queue: Option<Sender<Order<J, R, E>>>,
-    latest: Arc<Mutex<Option<Result<R, E>>>>,
-    course: Arc<Mutex<Course>>,
-    open: Arc<OpenJobs>,
+/// A worker thread that does jobs `J`. Dropping it waits for the job in hand and for those in the queue, and drops those that were submitted.
+pub struct Worker<J> {
+    jobs: Arc<Jobs<J>>,
     thread: Option<JoinHandle<()>>,
+}
+
+struct Jobs<J> {
+    waiting: Mutex<Waiting<J>>,
+    more: Condvar,
+}
+
+struct Waiting<J> {
+    /// Done first, in their order.
+    queue: VecDeque<J>,
+    /// Of each sender the newest job. They take turns: who has waited longest is first.
+    newest: VecDeque<(usize, J)>,
+    /// There will be no more jobs.
+    closed: bool,
+    timing: Timing,
 }
 
 /// What is known of when the thread will be free.
 #[derive(Clone, Copy, Debug, Default)]
-struct Course {
+struct Timing {
     /// When the job in hand was begun, if there is one.
     begun: Option<Instant>,
     /// How long the last one took.
     took: Duration,
 }
 
-impl Course {
+impl Timing {
     /// Whether the thread may be free before `within` has passed. A job that takes longer than the last one did may end at
     /// any moment.
-    fn free_within(self, now: Instant, within: Duration) -> bool {
+    fn is_free_within(self, now: Instant, within: Duration) -> bool {
         self.begun.is_none_or(|begun| {
             let left = self.took.saturating_sub(now - begun);
             left.is_zero() || left < within
@@ -47,102 +56,85 @@ impl Course {
     }
 }
 
-struct Order<J, R, E> {
-    job: J,
-    /// Who waits for the result; nobody where the newest result is enough.
-    reply: Option<Sender<Result<R, E>>>,
-    open: OpenJob,
-}
+impl<J> Jobs<J> {
+    fn lock(&self) -> MutexGuard<'_, Waiting<J>> {
+        lock(&self.waiting)
+    }
 
-/// How many jobs are neither done nor replaced.
-#[derive(Debug, Default)]
-struct OpenJobs {
-    count: Mutex<usize>,
-    fewer: Condvar,
-}
-
-/// Counts as one until it is dropped.
-struct OpenJob(Arc<OpenJobs>);
-
-impl OpenJob {
-    fn new(jobs: &Arc<OpenJobs>) -> Self {
-        *lock(&jobs.count) += 1;
-        Self(jobs.clone())
+    /// Waits for the next job; `None` when there will be none any more.
+    fn next(&self) -> Option<J> {
+        let mut waiting = self.lock();
+        waiting.timing = Timing {
+            took: waiting
+                .timing
+                .begun
+                .map_or(waiting.timing.took, |begun| begun.elapsed()),
+            begun: None,
+        };
+        loop {
+            let queued = waiting.queue.pop_front();
+            let next = queued.or_else(|| Some(waiting.newest.pop_front()?.1));
+            if next.is_some() {
+                waiting.timing.begun = Some(Instant::now());
+                return next;
+            }
+            if waiting.closed {
+                return None;
+            }
+            waiting = self
+                .more
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }
 
-impl Drop for OpenJob {
-    fn drop(&mut self) {
-        *lock(&self.0.count) -= 1;
-        self.0.fewer.notify_all();
-    }
-}
-
-impl<J, R, E> Worker<J, R, E>
-where
-    J: Send + 'static,
-    R: Send + 'static,
-    E: From<Error> + Send + 'static,
-{
-    /// Starts a thread called `name` that does `work` for each job.
+impl<J: Send + 'static> Worker<J> {
+    /// Starts a thread called `name` that does `work` for each job. A panic inside of it ends that job alone; who waits for its outcome should use [`catching`].
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn spawn(
-        name: &str,
-        mut work: impl FnMut(J) -> Result<R, E> + Send + 'static,
-    ) -> Result<Self> {
-        let (jobs, waiting) = bounded::<Order<J, R, E>>(1);
-        let (queue, first) = bounded::<Order<J, R, E>>(QUEUE);
-        let latest = Arc::new(Mutex::new(None));
-        let course = Arc::new(Mutex::new(Course::default()));
-        let thread = std::thread::Builder::new()
-            .name(name.to_owned())
-            .spawn({
-                let (orders, latest, course) = (waiting.clone(), latest.clone(), course.clone());
-                move || {
-                    while let Some(order) = next(&first, &orders) {
-                        let Order { job, reply, open } = order;
-                        let begun = Instant::now();
-                        lock(&course).begun = Some(begun);
-                        let result =
-                            catch_unwind(AssertUnwindSafe(|| work(job))).unwrap_or_else(|panic| {
-                                Err(error!("internal error: {}", panic_text(&*panic)).into())
-                            });
-                        *lock(&course) = Course {
-                            begun: None,
-                            took: begun.elapsed(),
-                        };
-                        match reply {
-                            // Who no longer waits does not want the result.
-                            Some(reply) => drop(reply.send(result)),
-                            None => *lock(&latest) = Some(result),
-                        }
-                        drop(open);
-                    }
-                }
-            })
-            .context("cannot start a worker thread")?;
+    pub fn spawn(name: &str, mut work: impl FnMut(J) + Send + 'static) -> Result<Self> {
+        let jobs = Arc::new(Jobs {
+            waiting: Mutex::new(Waiting {
+                queue: VecDeque::new(),
+                newest: VecDeque::new(),
+                closed: false,
+                timing: Timing::default(),
+            }),
+            more: Condvar::new(),
+        });
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        let todo = jobs.clone();
+        let thread = thread.spawn(move || {
+            while let Some(job) = todo.next() {
+                drop(catch_unwind(AssertUnwindSafe(|| work(job))));
+            }
+        });
         Ok(Self {
-            jobs: Some(jobs),
-            waiting,
-            queue: Some(queue),
-            latest,
-            course,
-            open: Arc::default(),
-            thread: Some(thread),
+            jobs,
+            thread: Some(thread.context("cannot start a worker thread")?),
         })
     }
 
-    /// Hands over a job and returns at once. A job that still waits is replaced by this one.
-    pub fn submit(&self, job: J) {
-        let Some(jobs) = &self.jobs else { return };
-        let mut order = self.order(job, None);
-        while let Err(TrySendError::Full(refused)) = jobs.try_send(order) {
-            order = refused;
-            // The worker may have taken the waiting job meanwhile: then the next try finds room.
-            drop(self.waiting.try_recv());
-        }
+    /// Hands over a job of the sender `from` and returns at once. A job of the same sender that still waits is replaced by this one, in its turn.
+    pub fn submit(&self, from: usize, job: J) {
+        let mut waiting = self.jobs.lock();
+        let place = waiting
+            .newest
+            .iter_mut()
+            .find(|(sender, _)| *sender == from);
+        let replaced = match place {
+            Some((_, place)) => Some(std::mem::replace(place, job)),
+            None => {
+                waiting.newest.push_back((from, job));
+                None
+            }
+        };
+        drop(waiting);
+        self.jobs.more.notify_one();
+        // A job may hold a frame: it goes without the lock.
+        drop(replaced);
     }
 
     /// Hands over a job that is done before submitted ones and that none replaces, and returns at once.
@@ -150,56 +142,32 @@ where
     /// # Errors
     /// There is no room in the queue: the job comes back.
     pub fn queue(&self, job: J) -> Result<(), J> {
-        match &self.queue {
-            Some(queue) => {
-                let sent = queue.try_send(self.order(job, None));
-                sent.map_err(|refused| refused.into_inner().job)
-            }
-            None => Err(job),
+        let mut waiting = self.jobs.lock();
+        if waiting.queue.len() == QUEUE {
+            return Err(job);
         }
-    }
-
-    /// The newest finished result of a submitted or queued job, once.
-    pub fn latest(&self) -> Option<Result<R, E>> {
-        lock(&self.latest).take()
+        waiting.queue.push_back(job);
+        drop(waiting);
+        self.jobs.more.notify_one();
+        Ok(())
     }
 
     /// Whether the thread may begin another job before `within` has passed, judged by how long the last one took: if not, a job
     /// that is submitted now will have been replaced by then where they come at that interval, and need not be made.
-    pub fn free_within(&self, within: Duration) -> bool {
-        lock(&self.course).free_within(Instant::now(), within)
-    }
-
-    /// Does this very job and waits for its result.
-    ///
-    /// # Errors
-    /// The work's own, or a thread that has ended.
-    pub fn finish(&self, job: J) -> Result<R, E> {
-        let (reply, result) = bounded(1);
-        let jobs = self.jobs.as_ref().context("the worker thread has ended")?;
-        jobs.send(self.order(job, Some(reply)))
-            .map_err(|_| error!("the worker thread has ended"))?;
-        result.recv().context("the worker thread has ended")?
-    }
-
-    /// Waits until all jobs are done or replaced, for `within` at the most, and says whether they are.
-    pub fn settle(&self, within: Duration) -> bool {
-        let waited = (self.open.fewer)
-            .wait_timeout_while(lock(&self.open.count), within, |open| *open > 0)
-            .unwrap_or_else(PoisonError::into_inner);
-        *waited.0 == 0
-    }
-
-    fn order(&self, job: J, reply: Option<Sender<Result<R, E>>>) -> Order<J, R, E> {
-        let open = OpenJob::new(&self.open);
-        Order { job, reply, open }
+    pub fn is_free_within(&self, within: Duration) -> bool {
+        let timing = self.jobs.lock().timing;
+        timing.is_free_within(Instant::now(), within)
     }
 }
 
-impl<J, R, E> Drop for Worker<J, R, E> {
+impl<J> Drop for Worker<J> {
     fn drop(&mut self) {
-        (self.jobs, self.queue) = (None, None);
-        drop(self.waiting.try_recv());
+        let mut waiting = self.jobs.lock();
+        waiting.closed = true;
+        let unwanted = std::mem::take(&mut waiting.newest);
+        drop(waiting);
+        self.jobs.more.notify_one();
+        drop(unwanted);
         if let Some(thread) = self.thread.take() {
             // Panics are caught inside, so there is nothing left to report.
             drop(thread.join());
@@ -207,90 +175,162 @@ impl<J, R, E> Drop for Worker<J, R, E> {
     }
 }
 
-/// The next job: of the queue if one is there. `None` when there will be none any more.
-fn next<T>(first: &Receiver<T>, orders: &Receiver<T>) -> Option<T> {
-    select_biased! {
-        recv(first) -> order => order.or_else(|_| orders.recv()).ok(),
-        recv(orders) -> order => order.or_else(|_| first.recv()).ok(),
+/// Does `work`; a panic inside of it is an error like any other.
+///
+/// # Errors
+/// The work's own, or its panic.
+pub fn catching<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Err(error!(
+            "internal error: {}",
+            text.unwrap_or("a panic without words")
+        ))
+    })
+}
+
+/// Jobs that are neither done nor replaced, counted: who wants to be told of everything waits for them.
+#[derive(Debug, Default)]
+pub struct OpenJobs {
+    count: Mutex<usize>,
+    changed: Condvar,
+}
+
+/// Counts as one open job until it is dropped.
+#[derive(Debug)]
+pub struct OpenJob(Arc<OpenJobs>);
+
+impl OpenJobs {
+    /// One more.
+    pub fn open(self: &Arc<Self>) -> OpenJob {
+        *lock(&self.count) += 1;
+        OpenJob(self.clone())
+    }
+
+    /// Waits until none is open, for `within` at the most, or until it is [woken](Self::wake) and `is_over`; says whether none is open.
+    pub fn settle(&self, within: Duration, is_over: impl Fn() -> bool) -> bool {
+        let waited = (self.changed)
+            .wait_timeout_while(lock(&self.count), within, |open| *open > 0 && !is_over())
+            .unwrap_or_else(PoisonError::into_inner);
+        *waited.0 == 0
+    }
+
+    /// Lets those who wait look again whether it is over.
+    pub fn wake(&self) {
+        // Under the lock, so that nobody is between looking and waiting.
+        let _count = lock(&self.count);
+        self.changed.notify_all();
     }
 }
 
-/// No invariant can be broken halfway in what these locks hold.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for OpenJob {
+    fn drop(&mut self) {
+        *lock(&self.0.count) -= 1;
+        self.0.changed.notify_all();
+    }
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a panic without words")
+/// No invariant can be broken halfway in what the locks of a stream hold.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
     use super::*;
 
     /// A worker that says when it begins a job and ends it when told.
-    fn held() -> (Worker<u32, u32>, Receiver<u32>, Sender<()>) {
-        let (begun, begins) = bounded(8);
-        let (go, gate) = bounded::<()>(8);
+    fn held() -> (Worker<u32>, Receiver<u32>, Sender<()>) {
+        let (begun, begins) = channel();
+        let (go, gate) = channel::<()>();
         let worker = Worker::spawn("test", move |job: u32| {
-            begun.send(job).map_err(Error::other)?;
-            gate.recv().map_err(Error::other)?;
-            Ok(job * 10)
+            begun.send(job).unwrap();
+            gate.recv().unwrap();
         });
         (worker.unwrap(), begins, go)
+    }
+
+    /// Drops the worker on another thread; it takes no more jobs by then.
+    fn dropped(worker: Worker<u32>) -> JoinHandle<()> {
+        let jobs = worker.jobs.clone();
+        let dropping = std::thread::spawn(move || drop(worker));
+        while !jobs.lock().closed {
+            std::thread::yield_now();
+        }
+        dropping
+    }
+
+    /// Ends the job in hand and says which one is begun next.
+    fn next(begins: &Receiver<u32>, go: &Sender<()>) -> u32 {
+        go.send(()).unwrap();
+        begins.recv().unwrap()
     }
 
     #[test]
     fn the_newest_waiting_job_wins() {
         let (worker, begins, go) = held();
-        worker.submit(1);
+        worker.submit(0, 1);
         assert_eq!(begins.recv().unwrap(), 1);
         for job in 2..=5 {
-            worker.submit(job);
+            worker.submit(0, job);
         }
+        assert_eq!(next(&begins, &go), 5);
+        worker.submit(0, 6);
+        assert_eq!(next(&begins, &go), 6);
         go.send(()).unwrap();
-        assert_eq!(begins.recv().unwrap(), 5);
-        assert_eq!(worker.latest().unwrap().unwrap(), 10);
-        assert!(worker.latest().is_none(), "a result is taken once");
-        go.send(()).unwrap();
-        assert_eq!(worker.finish_after(go, 6), 60);
-        assert_eq!(begins.try_iter().collect::<Vec<_>>(), [6]);
-        assert_eq!(worker.latest().unwrap().unwrap(), 50);
     }
 
-    impl Worker<u32, u32> {
-        fn finish_after(&self, go: Sender<()>, job: u32) -> u32 {
-            go.send(()).unwrap();
-            self.finish(job).unwrap()
+    #[test]
+    fn senders_take_turns() {
+        let (worker, begins, go) = held();
+        worker.submit(0, 1);
+        begins.recv().unwrap();
+        for round in 0..3 {
+            for sender in [1, 2, 3] {
+                worker.submit(sender, 10 * sender as u32 + round);
+            }
         }
+        assert_eq!(next(&begins, &go), 12);
+        worker.submit(1, 19);
+        assert_eq!([(); 3].map(|()| next(&begins, &go)), [22, 32, 19]);
+        go.send(()).unwrap();
     }
 
     #[test]
     fn a_panic_is_an_error_and_the_worker_lives_on() {
-        let worker: Worker<u32, u32> = Worker::spawn("test", |job: u32| {
-            assert!(job != 13, "unlucky");
-            Ok(job)
+        let (done, outcomes) = channel();
+        let worker = Worker::spawn("test", move |job: u32| {
+            let outcome = catching(|| {
+                assert!(job != 13, "unlucky");
+                Ok(job)
+            });
+            done.send(outcome.map_err(|error| error.to_string()))
+                .unwrap();
+            assert!(job != 14);
         })
         .unwrap();
-        let error = worker.finish(13).unwrap_err().to_string();
-        assert_eq!(error, "internal error: unlucky");
-        assert_eq!(worker.finish(14).unwrap(), 14);
+        for job in [13, 14, 15] {
+            worker.queue(job).unwrap();
+        }
+        let outcomes: Vec<_> = outcomes.iter().take(3).collect();
+        let unlucky = Err("internal error: unlucky".to_owned());
+        assert_eq!(outcomes, [unlucky, Ok(14), Ok(15)]);
     }
 
     #[test]
     fn jobs_are_wanted_when_the_thread_may_be_free_before_the_next() {
         let now = Instant::now();
         let ms = Duration::from_millis;
-        let busy = |took| Course {
+        let busy = |took| Timing {
             begun: Some(now),
             took: ms(took),
         };
-        let wanted = |course: Course, at, interval| course.free_within(now + ms(at), ms(interval));
-        let free = Course {
+        let wanted =
+            |timing: Timing, at, interval| timing.is_free_within(now + ms(at), ms(interval));
+        let free = Timing {
             begun: None,
             ..busy(500)
         };
@@ -304,59 +344,73 @@ mod tests {
         );
 
         let (worker, begins, go) = held();
-        assert!(worker.free_within(Duration::ZERO));
-        worker.submit(1);
+        assert!(worker.is_free_within(Duration::ZERO));
+        worker.submit(0, 1);
         begins.recv().unwrap();
-        assert!(worker.free_within(Duration::ZERO), "nothing is known yet");
+        assert!(
+            worker.is_free_within(Duration::ZERO),
+            "nothing is known yet"
+        );
         go.send(()).unwrap();
     }
 
     #[test]
-    fn dropping_it_does_not_do_the_waiting_job() {
+    fn dropping_it_does_not_do_what_was_submitted() {
         let (worker, begins, go) = held();
-        worker.submit(1);
+        worker.submit(0, 1);
         assert_eq!(begins.recv().unwrap(), 1);
-        worker.submit(2);
+        worker.submit(0, 2);
+        let dropping = dropped(worker);
         go.send(()).unwrap();
-        drop(go);
-        drop(worker);
-        assert!(begins.try_iter().next().is_none_or(|job| job != 1));
-    }
-
-    #[test]
-    fn it_is_settled_when_every_job_is_done_or_replaced() {
-        let (worker, begins, go) = held();
-        assert!(worker.settle(Duration::ZERO), "nothing was asked yet");
-        worker.submit(1);
-        begins.recv().unwrap();
-        worker.submit(2);
-        worker.submit(3);
-        worker.queue(4).unwrap();
-        assert!(!worker.settle(Duration::from_millis(1)));
-        for _ in 0..3 {
-            go.send(()).unwrap();
-        }
-        assert!(worker.settle(Duration::MAX));
-        assert_eq!(begins.try_iter().collect::<Vec<_>>(), [4, 3]);
-        assert_eq!(worker.latest().unwrap().unwrap(), 30);
+        dropping.join().unwrap();
+        assert_eq!(begins.try_iter().next(), None);
     }
 
     #[test]
     fn the_queue_comes_first_and_is_emptied_before_the_end() {
         let (worker, begins, go) = held();
-        worker.submit(1);
+        worker.submit(0, 1);
         assert_eq!(begins.recv().unwrap(), 1);
-        worker.submit(2);
+        worker.submit(0, 2);
         for job in 10..10 + QUEUE as u32 {
             worker.queue(job).unwrap();
         }
         assert_eq!(worker.queue(99), Err(99), "there is no more room");
-        worker.submit(3);
+        let dropping = dropped(worker);
         for _ in 0..=QUEUE {
             go.send(()).unwrap();
         }
-        drop(worker);
+        dropping.join().unwrap();
         let done: Vec<u32> = begins.try_iter().collect();
         assert_eq!(done, (10..10 + QUEUE as u32).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn it_is_settled_when_no_job_is_open_and_over_when_it_is_woken() {
+        let jobs = Arc::new(OpenJobs::default());
+        let never = || false;
+        assert!(jobs.settle(Duration::ZERO, never), "nothing was asked yet");
+        let open = [jobs.open(), jobs.open()];
+        assert!(!jobs.settle(Duration::from_millis(1), never));
+        let waiting = std::thread::spawn({
+            let jobs = jobs.clone();
+            move || jobs.settle(Duration::MAX, || false)
+        });
+        drop(open);
+        assert!(waiting.join().unwrap());
+
+        let _open = jobs.open();
+        let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let waiting = std::thread::spawn({
+            let (jobs, over) = (jobs.clone(), over.clone());
+            move || {
+                jobs.settle(Duration::MAX, || {
+                    over.load(std::sync::atomic::Ordering::SeqCst)
+                })
+            }
+        });
+        over.store(true, std::sync::atomic::Ordering::SeqCst);
+        jobs.wake();
+        assert!(!waiting.join().unwrap());
     }
 }

@@ -5,6 +5,8 @@ use std::io;
 
 use ::ssdcrp::{Error, ErrorKind};
 
+use super::SsdCrp;
+
 /// The message for an error while the model is loaded.
 ///
 /// ONNX Runtime that cannot be used is `GST_LIBRARY_ERROR_INIT`, a missing file `GST_RESOURCE_ERROR_NOT_FOUND`, one that
@@ -63,4 +65,22 @@ pub fn setting(error: &anyhow::Error) -> gst::ErrorMessage {
 /// The message for a frame that cannot be read, analysed or painted, `GST_STREAM_ERROR_FAILED`.
 pub fn frame(error: &anyhow::Error) -> gst::ErrorMessage {
     gst::error_msg!(gst::StreamError::Failed, ("{error:#}"))
+}
+
+/// Nothing is explained for a reason that the user can mend; the video goes on. `GST_RESOURCE_ERROR_SETTINGS`.
+pub fn warn_unexplained(element: &SsdCrp, error: &anyhow::Error) {
+    gst::element_warning!(
+        element,
+        gst::ResourceError::Settings,
+        ("no explanation: {error:#}")
+    );
+}
+
+/// Evidence is missing; the video goes on. `GST_RESOURCE_ERROR_NO_SPACE_LEFT` or `GST_RESOURCE_ERROR_WRITE`.
+pub fn warn_of_evidence(element: &SsdCrp, error: &anyhow::Error) {
+    if io(error) == Some(io::ErrorKind::StorageFull) {
+        gst::element_warning!(element, gst::ResourceError::NoSpaceLeft, ("{error:#}"));
+    } else {
+        gst::element_warning!(element, gst::ResourceError::Write, ("{error:#}"));
+    }
 }

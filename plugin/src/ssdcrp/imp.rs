@@ -1,11 +1,10 @@
-//! The element itself: its states, and the streaming thread, which samples each frame, hands it to the worker thread
-//! and paints the result that is there.
+//! The element itself: its states, its pads' events and queries, and the way of a frame through it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
@@ -13,73 +12,49 @@ use gst_base::subclass::prelude::*;
 use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 
-use ::ssdcrp::detect::preprocess::sample;
-use ::ssdcrp::detect::{Model, NetworkInput};
+use ::ssdcrp::ErrorKind;
+use ::ssdcrp::detect::Model;
 use ::ssdcrp::stream::evidence::Store;
+use ::ssdcrp::stream::{FrameTime, Session, Stream};
 
-use super::age::AgeNote;
-use super::analysis::{Analysis, Report, lock};
-use super::blank;
-use super::evidence;
-use super::explaining;
-use super::failure;
-use super::frame_pixels::FramePixels;
+use super::host::ElementHost;
 use super::journal::Journal;
-use super::memory::Outcome;
 use super::navigation::{self, Gesture};
 use super::negotiation::{self, Surface};
-use super::pace::{Pace, visibility};
-use super::picking::Picking;
-use super::priority;
-use super::properties;
-use super::results::Stamp;
 use super::settings::Settings;
-use super::sight::Job;
-use super::{Mode, Output};
-
-static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
-    gst::DebugCategory::new(
-        "ssdcrp",
-        gst::DebugColorFlags::empty(),
-        Some("Explained object detection"),
-    )
-});
+use super::stats::{self, FrameCounts};
+use super::streaming::{Passing, Streaming, pass};
+use super::structures::clock_time;
+use super::{CAT, Mode, failure, lock, priority, properties, request};
 
 /// How long the end of the stream waits for explanations that were asked for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Default)]
 pub struct SsdCrp {
-    settings: Mutex<Settings>,
-    picking: Arc<Mutex<Picking>>,
+    settings: Mutex<Arc<Settings>>,
     /// How long frames wait in every-frame mode, as far as latency queries were told.
     wait: Mutex<gst::ClockTime>,
     /// Frames up to this running time come too late, downstream says.
     late_until: Mutex<Option<gst::ClockTime>>,
     /// What the caps say; whether overlays are attached is found out when they have been sent downstream.
-    surface: Mutex<Option<Surface>>,
+    surface: Arc<Mutex<Option<Surface>>>,
     /// The caps are new, and that has not been found out yet.
     unsettled: AtomicBool,
     /// Downstream takes caps with overlays, but does not composite them.
     painting: AtomicBool,
     /// From `start` to `stop`.
-    state: Mutex<Option<State>>,
+    playing: Mutex<Option<Arc<Playing>>>,
+    /// The streaming thread's own.
+    streaming: Mutex<Streaming>,
+    counts: Mutex<FrameCounts>,
 }
 
-struct State {
+/// The model at work.
+struct Playing {
     model: Arc<Model>,
-    analysis: Analysis,
-    /// Whether the frames of events are kept.
+    stream: Stream<ElementHost>,
     keeps_evidence: bool,
-    /// Counts flushes; results from before one are dropped. The worker threads look at it too.
-    stretch: Arc<AtomicU64>,
-    /// Frames that are looked at, and the settings that they were with.
-    detected: Pace<Settings>,
-    /// When the last frame came, by the clock on the wall.
-    came: Option<Instant>,
-    /// The result that the frame in hand shows.
-    shown: Option<Outcome>,
-    age: AgeNote,
 }
 
 #[glib::object_subclass]
@@ -101,7 +76,7 @@ impl ObjectImpl for SsdCrp {
     }
 
     fn set_property(&self, id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        let taken = properties::set(id, &mut lock(&self.settings), value);
+        let taken = properties::set(id, Arc::make_mut(&mut lock(&self.settings)), value);
         if let Err(error) = taken {
             let name = pspec.name();
             gst::element_imp_warning!(
@@ -113,7 +88,11 @@ impl ObjectImpl for SsdCrp {
     }
 
     fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        let value = properties::get(id, &mut lock(&self.settings));
+        if pspec.name() == stats::PROPERTY {
+            return self.stats().to_value();
+        }
+        let settings = lock(&self.settings).clone();
+        let value = properties::get(id, &settings);
         value.unwrap_or_else(|_| pspec.default_value().clone())
     }
 }
@@ -149,6 +128,19 @@ impl ElementImpl for SsdCrp {
         });
         &TEMPLATES
     }
+
+    fn change_state(
+        &self,
+        transition: gst::StateChange,
+    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        // The pads are deactivated next, which waits for the streaming thread: what that waits for is ended.
+        if transition == gst::StateChange::PausedToReady
+            && let Some(playing) = self.playing()
+        {
+            playing.stream.cancel();
+        }
+        self.parent_change_state(transition)
+    }
 }
 
 impl BaseTransformImpl for SsdCrp {
@@ -165,58 +157,78 @@ impl BaseTransformImpl for SsdCrp {
             Some(path) => Model::read(path),
         }
         .map_err(|error| failure::loading(&error.into()))?;
-        explaining::check(&settings, &model).map_err(|error| failure::setting(&error))?;
+        request::check(&settings, &model).map_err(|error| failure::setting(&error))?;
         for gap in settings.gaps() {
             gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{gap}"));
         }
-        let journal = (settings
-            .results_location
-            .as_deref()
+        let journal = (settings.results_location.as_deref())
             .map(Journal::create)
-            .transpose())
-        .map_err(|error| failure::results(&error))?;
+            .transpose()
+            .map_err(|error| failure::results(&error))?;
         let evidence = (settings.events.location.as_deref())
             .map(|folder| Store::open(folder, settings.events.limits()))
             .transpose()
             .map_err(|error| failure::evidence(&error.into()))?;
-        let state = self
-            .begin(&settings, Arc::new(model), journal, evidence)
+        let playing = self
+            .play(&settings, Arc::new(model), journal, evidence)
             .map_err(|error| failure::loading(&error))?;
-        *lock(&self.state) = Some(state);
+        *lock(&self.counts) = FrameCounts::default();
+        *lock(&self.playing) = Some(Arc::new(playing));
         Ok(())
     }
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
-        // Waits for what the worker threads have in hand, without the lock.
-        let state = lock(&self.state).take();
-        drop(state);
-        *lock(&self.picking) = Picking::default();
+        let playing = lock(&self.playing).take();
+        if let Some(playing) = &playing {
+            playing.stream.cancel();
+        }
+        // Waits for the threads, without a lock.
+        drop(playing);
+        *lock(&self.streaming) = Streaming::default();
         *lock(&self.late_until) = None;
         *lock(&self.wait) = gst::ClockTime::ZERO;
         Ok(())
     }
 
     fn sink_event(&self, event: gst::Event) -> bool {
-        if let gst::EventView::FlushStop(_) = event.view()
-            && let Some(state) = &mut *lock(&self.state)
-        {
-            state.stretch.fetch_add(1, Ordering::Relaxed);
-            state.shown = None;
-            *lock(&self.late_until) = None;
+        match event.view() {
+            gst::EventView::FlushStart(_) => {
+                if let Some(playing) = self.playing() {
+                    gst::debug!(CAT, imp = self, "flush: what is under way is cancelled");
+                    playing.stream.flush();
+                }
+            }
+            gst::EventView::FlushStop(_) => {
+                if let Some(playing) = self.playing() {
+                    // Also where no start of it came.
+                    playing.stream.flush();
+                    playing.stream.resume();
+                }
+                lock(&self.streaming).flush();
+                *lock(&self.late_until) = None;
+            }
+            gst::EventView::Eos(_) => {
+                // No frame waits, and who waits for the end wants to be told of everything before it.
+                if let Some(playing) = self.playing()
+                    && playing.stream.settle(PATIENCE).is_err()
+                {
+                    gst::debug!(
+                        CAT,
+                        imp = self,
+                        "flushing: the end of the stream is not awaited"
+                    );
+                    return false;
+                }
+            }
+            gst::EventView::Caps(_) => {
+                self.painting.store(false, Ordering::Relaxed);
+                let taken = self.parent_sink_event(event);
+                self.settle_overlays();
+                return taken;
+            }
+            _ => {}
         }
-        if event.type_() == gst::EventType::Eos
-            && let Some(state) = &*lock(&self.state)
-        {
-            // No frame waits, and who waits for the end wants to be told of everything before it.
-            state.analysis.settle(PATIENCE);
-        }
-        if event.type_() != gst::EventType::Caps {
-            return self.parent_sink_event(event);
-        }
-        self.painting.store(false, Ordering::Relaxed);
-        let taken = self.parent_sink_event(event);
-        self.settle();
-        taken
+        self.parent_sink_event(event)
     }
 
     fn transform_caps(
@@ -275,14 +287,16 @@ impl BaseTransformImpl for SsdCrp {
         buffer: &mut gst::BufferRef,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         // Downstream may have asked for other caps without an event from upstream.
-        self.settle();
+        self.settle_overlays();
         let surface = (lock(&self.surface).clone()).ok_or(gst::FlowError::NotNegotiated)?;
-        let mut state = lock(&self.state);
-        let state = state.as_mut().ok_or(gst::FlowError::Flushing)?;
-        match self.show(state, buffer, &surface) {
+        let playing = self.playing().ok_or(gst::FlowError::Flushing)?;
+        match self.pass(&playing, buffer, &surface) {
             Ok(()) => Ok(gst::FlowSuccess::Ok),
+            Err(error) if failure::kind(&error) == Some(ErrorKind::Cancelled) => {
+                Err(gst::FlowError::Flushing)
+            }
             Err(error) => {
-                state.shown = None;
+                lock(&self.streaming).flush();
                 self.post_error_message(failure::frame(&error));
                 Err(gst::FlowError::Error)
             }
@@ -302,20 +316,33 @@ impl VideoFilterImpl for SsdCrp {
             info: in_info.clone(),
             attached: false,
         });
+        gst::info!(
+            CAT,
+            imp = self,
+            "frames are {:?} {}x{}",
+            in_info.format(),
+            in_info.width(),
+            in_info.height()
+        );
         self.unsettled.store(true, Ordering::Relaxed);
         Ok(())
     }
 }
 
 impl SsdCrp {
-    fn begin(
+    fn playing(&self) -> Option<Arc<Playing>> {
+        lock(&self.playing).clone()
+    }
+
+    /// Puts the model to work.
+    fn play(
         &self,
         settings: &Settings,
         model: Arc<Model>,
         journal: Option<Journal>,
         evidence: Option<Store>,
-    ) -> Result<State> {
-        gst::debug!(
+    ) -> Result<Playing> {
+        gst::info!(
             CAT,
             imp = self,
             "starting with {}, {:?}, {} threads",
@@ -323,50 +350,85 @@ impl SsdCrp {
             settings.mode,
             settings.threads
         );
-        let stretch = Arc::new(AtomicU64::new(0));
-        let report = {
-            let element = self.obj().downgrade();
-            let current = stretch.clone();
-            let journal = journal.map(|journal| Arc::new(Mutex::new(journal)));
-            move |report: Report| {
-                if report.stretch == current.load(Ordering::Relaxed)
-                    && let Some(element) = element.upgrade()
-                {
-                    if let Some(journal) = &journal {
-                        keep(&element, &mut lock(journal), &report.message);
-                    }
-                    post(&element, report);
-                }
-            }
+        let host = ElementHost {
+            element: self.obj().downgrade(),
+            model: model.clone(),
+            surface: self.surface.clone(),
+            journal: journal.map(Mutex::new),
         };
         let keeps_evidence = evidence.is_some();
         let start = || {
-            let keeper = evidence.map(|store| {
-                let element = self.obj().downgrade();
-                evidence::keeper(store, model.manifest.clone(), move |error| {
-                    if let Some(element) = element.upgrade() {
-                        warn_of_evidence(&element, &error);
-                    }
-                })
-            });
-            let keeper = keeper.transpose()?;
-            Analysis::start(&model, settings, self.picking.clone(), report, keeper)
+            let (threads, composite) = (
+                settings.threads as usize,
+                settings.composite.value().named(),
+            );
+            let session = Session::start(model.clone(), settings.mode.into(), threads, composite)?;
+            Ok(session.stream(host, evidence)?)
         };
-        let analysis = match settings.mode {
+        let stream: Result<_> = match settings.mode {
             Mode::Live => priority::lowered(start),
             // The video waits for them.
             Mode::EveryFrame => start(),
-        }?;
-        Ok(State {
-            analysis,
+        };
+        Ok(Playing {
+            stream: stream?,
             model,
             keeps_evidence,
-            stretch,
-            detected: Pace::default(),
-            came: None,
-            shown: None,
-            age: AgeNote::default(),
         })
+    }
+
+    /// Has a frame looked at, and gives it what it is to show.
+    fn pass(
+        &self,
+        playing: &Playing,
+        buffer: &mut gst::BufferRef,
+        surface: &Surface,
+    ) -> Result<()> {
+        let settings = lock(&self.settings).clone();
+        let (manifest, grey) = (&playing.model.manifest, surface.info.is_gray());
+        let problem = lock(&self.streaming).request(&settings, manifest, grey);
+        if let Some(problem) = problem {
+            failure::warn_unexplained(&self.obj(), &problem);
+        }
+        let running_time = (self.obj().segment().downcast_ref::<gst::ClockTime>())
+            .and_then(|segment| segment.to_running_time(buffer.pts()));
+        let late = (lock(&self.late_until).zip(running_time))
+            .is_some_and(|(late_until, now)| now <= late_until);
+        let passing = Passing {
+            surface,
+            time: FrameTime {
+                timestamp: buffer.pts().map(Duration::from),
+                running_time: running_time.map(Duration::from),
+            },
+            late,
+            keeps_evidence: playing.keeps_evidence,
+        };
+        let (stream, model) = (&playing.stream, &playing.model);
+        let passed = pass(&self.streaming, stream, model, &settings, buffer, &passing)?;
+        self.waited(clock_time(passed.waited));
+        lock(&self.counts).count(&passed);
+        gst::trace!(
+            CAT,
+            imp = self,
+            "frame at {}: {}, shows a result {}",
+            running_time.display(),
+            match (passed.looked_at, late) {
+                (false, _) => "not looked at",
+                (true, true) => "looked at, too late to be explained",
+                (true, false) => "looked at",
+            },
+            match passed.age {
+                Some(age) => format!("{} ms old", age.as_millis()),
+                None => "of no age, or none".to_owned(),
+            }
+        );
+        Ok(())
+    }
+
+    /// What the element has done since it started.
+    fn stats(&self) -> gst::Structure {
+        let stream = self.playing().map(|playing| playing.stream.stats());
+        stats::structure(*lock(&self.counts), stream.unwrap_or_default())
     }
 
     /// In every-frame mode: as long as the slowest frame waited so far, but at least the duration of a frame, which a
@@ -389,6 +451,11 @@ impl SsdCrp {
         // In steps, so that it seldom happens.
         let step = 20 * gst::ClockTime::MSECOND;
         *lock(&self.wait) = step * wait.nseconds().div_ceil(step.nseconds());
+        gst::info!(
+            CAT,
+            imp = self,
+            "a frame waited {wait}: the pipeline is to ask for latency again"
+        );
         let message = gst::message::Latency::builder().src(&*self.obj()).build();
         // An element without a bus has nobody to tell.
         let _ = self.obj().post_message(message);
@@ -396,7 +463,7 @@ impl SsdCrp {
 
     /// Finds out, once the caps have gone downstream, whether overlays are attached. Where they are not, the caps are not to
     /// say that they may be, and are sent again.
-    fn settle(&self) {
+    fn settle_overlays(&self) {
         if !self.unsettled.swap(false, Ordering::Relaxed) {
             return;
         }
@@ -405,7 +472,7 @@ impl SsdCrp {
             return;
         };
         let attached = negotiation::composites(&pad, &caps);
-        gst::debug!(CAT, imp = self, "overlays are attached: {attached}");
+        gst::info!(CAT, imp = self, "overlays are attached: {attached}");
         if let Some(surface) = &mut *lock(&self.surface) {
             surface.attached = attached;
         }
@@ -417,128 +484,28 @@ impl SsdCrp {
 
     /// Does what the user wants.
     fn follow(&self, gesture: Gesture) {
+        let Some(playing) = self.playing() else {
+            return;
+        };
+        let picking = playing.stream.picking();
         let change = match gesture {
             Gesture::Press(place) => {
-                let found = lock(&self.picking).press(place);
+                let found = lock(picking).press(place);
                 gst::debug!(CAT, imp = self, "press at {place:?}: {found}");
                 return;
             }
             Gesture::Release => {
-                lock(&self.picking).release();
+                lock(picking).release();
                 return;
             }
             Gesture::NextKind => navigation::next_kind,
             Gesture::NextOutput => navigation::next_output,
             Gesture::NextContrast => navigation::next_contrast,
         };
-        change(&mut lock(&self.settings));
+        change(Arc::make_mut(&mut lock(&self.settings)));
         self.obj().notify("target");
         self.obj().notify("contrast");
     }
-
-    /// Has the frame analysed and gives it the result that it is to show.
-    fn show(
-        &self,
-        state: &mut State,
-        buffer: &mut gst::BufferRef,
-        surface: &Surface,
-    ) -> Result<()> {
-        let timestamp = buffer.pts();
-        let segment = self.obj().segment();
-        let stamp = Stamp {
-            timestamp,
-            running_time: (segment.downcast_ref::<gst::ClockTime>())
-                .and_then(|segment| segment.to_running_time(timestamp)),
-        };
-        let late = (lock(&self.late_until).zip(stamp.running_time))
-            .is_some_and(|(late_until, now)| now <= late_until);
-        let settings = lock(&self.settings).clone();
-        let alone = settings.output == Output::Heatmap;
-        // A heatmap that is the picture cannot be attached to it.
-        let surface = &Surface {
-            attached: surface.attached && !alone,
-            ..surface.clone()
-        };
-        let stretch = state.stretch.load(Ordering::Relaxed);
-        let interval = settings.detect_interval();
-        let begun = Instant::now();
-        // As long after this frame as this one after the last, the next will be here.
-        let next = (state.came.replace(begun)).map_or(Duration::MAX, |came| begun - came);
-        let due = (state.detected).due(stamp.running_time, interval, &settings);
-        let found = if due && state.analysis.wants(next) {
-            state.detected.begin(stamp.running_time, settings.clone());
-            // Shares the pixels: what is painted into the frame later is painted into a copy of them.
-            let keeps = state.keeps_evidence && settings.events.are_wanted();
-            let frame = keeps.then(|| buffer.to_owned());
-            let outcome = state.analysis.analyse(Job {
-                input: sampled(buffer, surface, &state.model)?,
-                stamp,
-                stretch,
-                surface: surface.clone(),
-                settings: settings.clone(),
-                late,
-                frame,
-            })?;
-            if settings.mode == Mode::EveryFrame {
-                self.waited(gst::ClockTime::from_nseconds(
-                    begun.elapsed().as_nanos() as u64
-                ));
-            }
-            outcome
-        } else {
-            state.analysis.newest()?
-        };
-        if let Some(newer) = found
-            .filter(|found| (state.shown.as_ref()).is_none_or(|shown| shown.number < found.number))
-        {
-            state.shown = Some(newer);
-        }
-        let visible =
-            |shown: &Outcome| visibility(shown.stamp.age(stamp), settings.expires_after());
-        state.shown.take_if(|outcome| {
-            outcome.stretch != stretch
-                || !outcome.fits(surface, settings.output)
-                || visible(outcome) == 0.0
-        });
-        let objects = state.shown.as_ref().map(|outcome| outcome.objects.clone());
-        lock(&self.picking).show(objects.unwrap_or_default(), surface.size());
-        if alone {
-            blank::clear(&mut writable(buffer, surface)?)?;
-        }
-        if let Some(outcome) = &state.shown {
-            let ages = [Some(outcome.stamp), outcome.explained];
-            let ages = ages.map(|then| then.and_then(|then| then.age(stamp)));
-            let note = match settings.draw_age && !alone {
-                true => state.age.of(ages, surface)?,
-                false => None,
-            };
-            outcome.deliver(buffer, surface, visible(outcome), note)?;
-        }
-        if alone {
-            blank::straighten(&mut writable(buffer, surface)?)?;
-        }
-        Ok(())
-    }
-}
-
-/// A buffer's frame to paint into.
-fn writable<'b>(
-    buffer: &'b mut gst::BufferRef,
-    surface: &Surface,
-) -> Result<gst_video::VideoFrameRef<&'b mut gst::BufferRef>> {
-    gst_video::VideoFrameRef::from_buffer_ref_writable(buffer, &surface.info)
-        .context("the frame cannot be written to")
-}
-
-/// The network's input. The frame is only read: a buffer that others hold too is not copied for that.
-fn sampled(buffer: &gst::BufferRef, surface: &Surface, model: &Model) -> Result<NetworkInput> {
-    let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &surface.info)
-        .context("the frame cannot be read")?;
-    Ok(sample(
-        &FramePixels::new(&frame)?,
-        model.input_size,
-        &model.manifest.input,
-    )?)
 }
 
 /// Until which running time frames are late where one for `timestamp` came `jitter` late, as `GstBaseTransform` has it:
@@ -546,35 +513,4 @@ fn sampled(buffer: &gst::BufferRef, surface: &Surface, model: &Model) -> Result<
 fn caught_up(timestamp: gst::ClockTime, jitter: i64) -> Option<gst::ClockTime> {
     let late = u64::try_from(jitter).ok().filter(|&late| late > 0)?;
     timestamp.checked_add(gst::ClockTime::from_nseconds(late.checked_mul(2)?))
-}
-
-/// Keeps a result in the file; where that cannot be, the video goes on.
-fn keep(element: &super::SsdCrp, journal: &mut Journal, result: &gst::StructureRef) {
-    if let Err(error) = journal.write(result) {
-        gst::element_warning!(element, gst::ResourceError::Write, ("{error:#}"));
-    }
-}
-
-/// Evidence is missing; the video goes on.
-fn warn_of_evidence(element: &super::SsdCrp, error: &anyhow::Error) {
-    if failure::io(error) == Some(std::io::ErrorKind::StorageFull) {
-        gst::element_warning!(element, gst::ResourceError::NoSpaceLeft, ("{error:#}"));
-    } else {
-        gst::element_warning!(element, gst::ResourceError::Write, ("{error:#}"));
-    }
-}
-
-fn post(element: &super::SsdCrp, report: Report) {
-    if let Some(warning) = &report.warning {
-        gst::element_warning!(
-            element,
-            gst::ResourceError::Settings,
-            ("no explanation: {warning:#}")
-        );
-    }
-    let message = gst::message::Element::builder(report.message)
-        .src(element)
-        .build();
-    // An element without a bus has nobody to tell.
-    let _ = element.post_message(message);
 }

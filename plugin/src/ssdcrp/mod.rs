@@ -2,38 +2,53 @@
 //!
 #![doc = include_str!("../../../docs/element.md")]
 
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
 use gst::glib;
 use gst::prelude::*;
 
 use ::ssdcrp::heatmap;
+use ::ssdcrp::stream::Pacing;
 
-mod age;
-mod analysis;
+mod age_note;
 mod blank;
 mod blend;
+mod class_names;
 mod colour;
 mod delivery;
-mod events;
-mod evidence;
-mod explaining;
+mod event_settings;
 mod failure;
 mod frame_pixels;
+mod host;
 mod imp;
 mod journal;
 mod layout;
-mod memory;
 mod navigation;
 mod negotiation;
-mod pace;
-mod picking;
 mod priority;
 mod properties;
-mod results;
-mod selection;
+mod request;
 mod settings;
-mod sight;
+mod stats;
+mod streaming;
+mod structures;
 #[cfg(test)]
 mod test_frames;
+mod written;
+
+/// What `GST_DEBUG=ssdcrp:N` shows.
+static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new(
+        "ssdcrp",
+        gst::DebugColorFlags::empty(),
+        Some("Explained object detection"),
+    )
+});
+
+/// No invariant can be broken halfway in what the element's locks hold.
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 glib::wrapper! {
     /// The element `ssdcrp`.
@@ -61,6 +76,15 @@ pub enum Mode {
     EveryFrame = 1,
 }
 
+impl From<Mode> for Pacing {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Live => Self::Live,
+            Mode::EveryFrame => Self::EveryFrame,
+        }
+    }
+}
+
 /// What the heatmap is drawn in; on video without colour always light and dark.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstSsdCrpColourMap")]
@@ -83,15 +107,13 @@ pub enum ColourMap {
     LightDark = 3,
 }
 
-impl ColourMap {
-    /// The engine's, for video of `info`.
-    fn on(self, info: &gst_video::VideoInfo) -> heatmap::ColourMap {
-        match self {
-            _ if info.is_gray() => heatmap::ColourMap::LightDark,
-            Self::RedBlue => heatmap::ColourMap::RedBlue,
-            Self::OrangeBlue => heatmap::ColourMap::OrangeBlue,
-            Self::PurpleGreen => heatmap::ColourMap::PurpleGreen,
-            Self::LightDark => heatmap::ColourMap::LightDark,
+impl From<ColourMap> for heatmap::ColourMap {
+    fn from(colours: ColourMap) -> Self {
+        match colours {
+            ColourMap::RedBlue => Self::RedBlue,
+            ColourMap::OrangeBlue => Self::OrangeBlue,
+            ColourMap::PurpleGreen => Self::PurpleGreen,
+            ColourMap::LightDark => Self::LightDark,
         }
     }
 }

@@ -7,7 +7,8 @@ use gst_video::NavigationEvent;
 use ::ssdcrp::crp::{Contrast, Edge, TargetOutput};
 use ::ssdcrp::detect::manifest::Offset;
 
-use super::settings::{Choice, Settings};
+use super::settings::Settings;
+use super::written::Choice;
 
 /// What the user wants.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,9 +43,6 @@ impl Gesture {
         }
     }
 }
-
-/// What was asked of the class, kept while the box is asked about.
-pub type ClassQuestion = (Choice<TargetOutput>, Choice<Contrast>);
 
 const OFFSETS: [Offset; 4] = [Offset::Cx, Offset::Cy, Offset::W, Offset::H];
 

@@ -24,6 +24,20 @@ impl Surface {
     pub fn size(&self) -> Size {
         Size::new(self.info.width(), self.info.height())
     }
+
+    /// The same for frames that show the picture with an overlay, or something in place of it, which cannot be attached to it.
+    pub fn for_picture(&self, shows_picture: bool) -> Self {
+        Self {
+            attached: self.attached && shows_picture,
+            ..self.clone()
+        }
+    }
+
+    /// How much wider than high a pixel is when it is displayed.
+    pub fn pixel_aspect(&self) -> f64 {
+        let par = self.info.par();
+        f64::from(par.numer()) / f64::from(par.denom())
+    }
 }
 
 /// Of buffers in system memory that may carry an overlay.

@@ -12,7 +12,9 @@ use gst::prelude::*;
 use ::ssdcrp::crp::PRESETS;
 use ::ssdcrp::stream::monitor::EventKind;
 
-use super::settings::{Settings, Written};
+use super::settings::Settings;
+use super::stats;
+use super::written::Written;
 
 /// A property of the element.
 pub struct Property {
@@ -24,13 +26,15 @@ pub struct Property {
 type Getter = dyn Fn(&mut Settings) -> glib::Value + Send + Sync;
 type Setter = dyn Fn(&mut Settings, &glib::Value) -> Result<()> + Send + Sync;
 
-/// All of them, in the order of their numbers.
+/// All that are settings, in the order of their numbers.
 static PROPERTIES: LazyLock<Vec<Property>> = LazyLock::new(all);
 
 /// What GObject registers.
 pub fn specs() -> &'static [glib::ParamSpec] {
-    static SPECS: LazyLock<Vec<glib::ParamSpec>> =
-        LazyLock::new(|| PROPERTIES.iter().map(|p| p.spec.clone()).collect());
+    static SPECS: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+        let settings = PROPERTIES.iter().map(|property| property.spec.clone());
+        settings.chain([stats()]).collect()
+    });
     &SPECS
 }
 
@@ -51,12 +55,23 @@ pub fn set(id: usize, settings: &mut Settings, value: &glib::Value) -> Result<()
     (numbered(id)?.set)(settings, value)
 }
 
+/// What the element has done, which nobody sets.
+fn stats() -> glib::ParamSpec {
+    glib::ParamSpecBoxed::builder::<gst::Structure>(stats::PROPERTY)
+        .nick("Statistics")
+        .blurb(
+            "What the element has done since it started: frames, explanations, events, their times",
+        )
+        .read_only()
+        .build()
+}
+
 /// The value of the property number `id`.
 ///
 /// # Errors
 /// There is no such property.
-pub fn get(id: usize, settings: &mut Settings) -> Result<glib::Value> {
-    Ok((numbered(id)?.get)(settings))
+pub fn get(id: usize, settings: &Settings) -> Result<glib::Value> {
+    Ok((numbered(id)?.get)(&mut settings.clone()))
 }
 
 fn all() -> Vec<Property> {

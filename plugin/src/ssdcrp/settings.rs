@@ -1,22 +1,22 @@
 //! What the user sets on the element: the values behind its properties, their defaults, and those that are written in a grammar.
 //!
-//! In: property values. Out: [`Settings`], copied to each frame's [`Job`](super::analysis::Job), so that a change
-//! takes effect with the next frame that is analysed.
+//! In: property values. Out: [`Settings`]; what the engine is asked for is made of them in [`request`](super::request).
 
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use gst::ClockTime;
 
 use ::ssdcrp::crp::{Composite, Contrast, TargetOutput};
 use ::ssdcrp::detect::Thresholds;
 
-use super::events::EventSettings;
-use super::navigation::ClassQuestion;
-use super::selection::ClassNames;
+use super::class_names::ClassNames;
+use super::event_settings::EventSettings;
+use super::written::{Choice, Written};
 use super::{ColourMap, HeatmapLayout, Mode, Output, Select};
+
+/// What was asked of the class, kept while the box is asked about.
+pub type ClassQuestion = (Choice<TargetOutput>, Choice<Contrast>);
 
 /// The values of all properties.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,27 +107,18 @@ impl Settings {
     }
 
     /// The time between frames that are looked at.
-    pub fn detect_interval(&self) -> ClockTime {
-        time(self.detect_interval)
+    pub fn detect_interval(&self) -> Duration {
+        Duration::from_nanos(self.detect_interval)
     }
 
     /// How long a result is shown: counted from when the next one is due.
-    pub fn expires_after(&self) -> ClockTime {
-        time(self.expire_overlay).saturating_add(self.detect_interval())
+    pub fn expires_after(&self) -> Duration {
+        Duration::from_nanos(self.expire_overlay).saturating_add(self.detect_interval())
     }
 
     /// The time between frames that are explained.
-    pub fn explain_interval(&self) -> ClockTime {
-        time(self.explain_interval)
-    }
-
-    /// The settings that decide whether a question has an answer.
-    pub fn question(&self) -> [String; 3] {
-        [
-            self.target.value().to_string(),
-            self.contrast.value().to_string(),
-            self.composite.value().to_string(),
-        ]
+    pub fn explain_interval(&self) -> Duration {
+        Duration::from_nanos(self.explain_interval)
     }
 
     /// What is asked for and cannot come about with the other properties as they are.
@@ -150,26 +141,6 @@ impl Settings {
             .filter_map(|(is_one, words)| is_one.then_some(words))
     }
 
-    /// The settings that decide which objects are selected.
-    fn selection(&self) -> [String; 2] {
-        [
-            self.select_label.value().to_string(),
-            self.expected_classes.value().to_string(),
-        ]
-    }
-
-    /// Everything that decides what is explained, with the object that the user has picked.
-    pub fn asked(&self, picked: Option<u64>) -> Asked {
-        Asked {
-            question: self.question(),
-            select: self.select,
-            selection: self.selection(),
-            point: [self.select_x, self.select_y],
-            most: self.max_explanations,
-            picked,
-        }
-    }
-
     /// The first property whose text was refused, with the reason.
     ///
     /// # Errors
@@ -189,118 +160,6 @@ impl Settings {
             }
         }
         Ok(())
-    }
-}
-
-/// The largest number of nanoseconds is no time to GStreamer; here it is for ever, like the longest time.
-fn time(nanoseconds: u64) -> ClockTime {
-    ClockTime::from_nseconds(nanoseconds.min(ClockTime::MAX.nseconds()))
-}
-
-/// What the user asks: as long as it stays the same, explanations may keep their interval.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Asked {
-    question: [String; 3],
-    select: Select,
-    selection: [String; 2],
-    point: [f32; 2],
-    most: u32,
-    picked: Option<u64>,
-}
-
-impl Asked {
-    /// Whether the same detections are to be explained, whatever is asked of them.
-    pub fn chooses_like(&self, other: &Self) -> bool {
-        let rules = |asked: &Self| (asked.select, asked.point, asked.most, asked.picked);
-        rules(self) == rules(other) && self.selection == other.selection
-    }
-}
-
-/// A choice that the element makes by itself (`auto`) unless the user names one.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Choice<T> {
-    Auto,
-    Named(T),
-}
-
-impl<T> Choice<T> {
-    pub fn named(&self) -> Option<&T> {
-        match self {
-            Self::Auto => None,
-            Self::Named(value) => Some(value),
-        }
-    }
-}
-
-impl<T: fmt::Display> fmt::Display for Choice<T> {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Self::Auto => f.write_str("auto"),
-            Self::Named(value) => value.fmt(f),
-        }
-    }
-}
-
-impl<T: FromStr<Err: Into<anyhow::Error>>> FromStr for Choice<T> {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            _ => Ok(Self::Named(text.parse().map_err(|error: T::Err| {
-                let error: anyhow::Error = error.into();
-                anyhow!("{error:#}; 'auto' leaves the choice to the element")
-            })?)),
-        }
-    }
-}
-
-/// A setting that is written in a grammar. A text that is not understood leaves the value as it was; since a property
-/// cannot answer with an error, the refusal is kept until a text is taken, and the element does not start with one.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Written<T> {
-    value: T,
-    refusal: Option<String>,
-}
-
-impl<T: FromStr<Err: Into<anyhow::Error>>> Written<T> {
-    /// One that nobody has set.
-    pub fn new(value: T) -> Self {
-        Self {
-            value,
-            refusal: None,
-        }
-    }
-
-    /// Takes a value that needs not be read.
-    pub fn put(&mut self, value: T) {
-        *self = Self::new(value);
-    }
-
-    pub fn value(&self) -> &T {
-        &self.value
-    }
-
-    fn refusal(&self) -> Option<&str> {
-        self.refusal.as_deref()
-    }
-
-    /// Takes `text`, or gives the reason for not taking it.
-    ///
-    /// # Errors
-    /// The text is not in the grammar; the value is then unchanged.
-    pub fn set(&mut self, text: &str) -> Result<()> {
-        match text.parse() {
-            Ok(value) => {
-                *self = Self::new(value);
-                Ok(())
-            }
-            Err(error) => {
-                let error: anyhow::Error = error.into();
-                self.refusal = Some(format!("{error:#}"));
-                Err(error)
-            }
-        }
     }
 }
 
@@ -329,13 +188,12 @@ mod tests {
     fn for_ever_is_a_time_too() {
         let settings = Settings {
             detect_interval: u64::MAX,
-            explain_interval: u64::MAX,
             expire_overlay: u64::MAX,
             ..Settings::default()
         };
-        assert_eq!(settings.detect_interval(), ClockTime::MAX);
-        assert_eq!(settings.explain_interval(), ClockTime::MAX);
-        assert_eq!(settings.expires_after(), ClockTime::MAX);
+        // 1,169 years.
+        let for_ever = Duration::from_nanos(u64::MAX);
+        assert_eq!(settings.expires_after(), 2 * for_ever);
     }
 
     #[test]

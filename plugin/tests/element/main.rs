@@ -2,6 +2,7 @@
 //!
 //! Needs ONNX Runtime, the footage and the photos, which `make test` puts into the cache folder.
 
+mod cancelling;
 mod delivery;
 mod endurance;
 mod events;

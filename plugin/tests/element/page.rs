@@ -15,10 +15,13 @@ fn row(property: &glib::ParamSpec) -> String {
         "gfloat" => "float".to_owned(),
         "guint" => "uint".to_owned(),
         "guint64" => "uint64".to_owned(),
+        "GstStructure" => "GstStructure".to_owned(),
         _ => nicks(property).join(" \\| "),
     };
+    let is_set = property.flags().contains(glib::ParamFlags::WRITABLE);
     let default = property.default_value();
     let default = match (default.get::<Option<String>>(), default.get::<f32>()) {
+        _ if !is_set => "–".to_owned(),
         (Ok(None), _) => "unset".to_owned(),
         (Ok(Some(text)), _) if text.is_empty() => "empty".to_owned(),
         (Ok(Some(text)), _) => format!("`{text}`"),
@@ -26,6 +29,7 @@ fn row(property: &glib::ParamSpec) -> String {
         _ => format!("`{}`", default.serialize().unwrap()),
     };
     let when = match property.flags() {
+        _ if !is_set => "never",
         flags if flags.contains(gst::PARAM_FLAG_MUTABLE_PLAYING) => "always",
         _ => "null, ready",
     };

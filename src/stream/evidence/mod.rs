@@ -4,12 +4,14 @@
 //! file appears under its name when all of it is on the disk; pictures come before the line that names them, and go after it. What a process that was killed left
 //! behind besides is removed when the folder is opened again. The oldest events make room for new ones.
 //!
-//! Writing waits for the disk: a thread that must not wait hands events to one that may ([`crate::stream::worker::Worker::queue`]).
+//! Writing waits for the disk: a thread that must not wait hands a [`Case`] to one that may ([`crate::stream::worker::Worker::queue`]).
 
+mod keeper;
 mod pictures;
 mod record;
 mod store;
 
+pub use keeper::Case;
 pub use pictures::Pictures;
 pub use record::{LINES, Record, Records, Told};
 pub use store::{Limits, Store};

@@ -5,13 +5,17 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::crp::Target;
 use crate::detect::ClassId;
+use crate::detect::labels::Labels;
 use crate::error::Result;
 use crate::error::evidence::Context;
+use crate::stream::explaining::ExplainedObject;
 use crate::stream::monitor::EventKind;
+use crate::stream::observation::{Observation, ObservedEvent};
+use crate::stream::tracking::Tracked;
 
 /// The file of all lines.
 pub const LINES: &str = "events.jsonl";
@@ -133,6 +137,59 @@ impl Records {
 }
 
 impl Told {
+    /// What is told of an event: everything about its detection, and the explanation, if there is one.
+    pub fn of(
+        observation: &Observation,
+        event: &ObservedEvent,
+        explained: Option<&ExplainedObject>,
+        labels: &Labels,
+    ) -> Self {
+        let (frame, event, number) = (&observation.frame, &event.event, event.number);
+        let (detection, target) = (&event.detection, &event.target);
+        let mut rest = Map::new();
+        let mut tell = |name: &str, value: Value| drop(rest.insert(name.to_owned(), value));
+        tell("label", json!(labels.name(detection.class)));
+        tell("confidence", json!(f64::from(detection.score)));
+        let tracked = Tracked {
+            object: event.object,
+            detection: detection.clone(),
+        };
+        if let Some([x, y, width, height]) = tracked.pixels(frame) {
+            tell("x", json!(x));
+            tell("y", json!(y));
+            tell("width", json!(width));
+            tell("height", json!(height));
+        }
+        tell("offsets", json!(detection.offsets.map(f64::from)));
+        tell("object", json!(event.object));
+        tell(
+            "unexpected",
+            json!(observation.is_unexpected(detection.class)),
+        );
+        if let Some((class, score)) = detection.runner_up {
+            tell("runner-up", json!(labels.name(class)));
+            tell("runner-up-score", json!(f64::from(score)));
+        }
+        tell("number", json!(number));
+        if let Some(timestamp) = frame.time.timestamp {
+            tell("timestamp", json!(timestamp.as_nanos() as u64));
+        }
+        if let Some(explained) = explained {
+            tell("explanation", explanation(explained));
+        }
+        Self {
+            kind: event.finding.kind(),
+            words: event.words(labels),
+            severity: event.severity,
+            class: detection.class,
+            default_box: detection.default_box,
+            target: target.output.text(labels),
+            contrast: (target.contrast.as_ref()).map(|contrast| contrast.text(labels)),
+            running_time: frame.time.running_time.map(|time| time.as_nanos() as u64),
+            rest,
+        }
+    }
+
     /// The question.
     ///
     /// # Errors
@@ -144,6 +201,38 @@ impl Told {
             contrast: self.contrast.as_deref().map(str::parse).transpose()?,
         })
     }
+}
+
+/// An explanation in a line: what was asked, and the relevance in numbers.
+fn explanation(explained: &ExplainedObject) -> Value {
+    let (frame, question, summary) = (&explained.frame, &explained.question, &explained.summary);
+    let mut told = json!({
+        "object": explained.tracked.object,
+        "default-box": explained.tracked.detection.default_box,
+        "target": question.target,
+        "contrast": question.contrast,
+        "composite": explained.composite.to_string(),
+        "words": question.wording.to_string(),
+        "sum": summary.sum,
+        "sum-abs": summary.sum_abs,
+        "positive-share": summary.positive_share,
+        "in-box-share": summary.in_box_share,
+        "time-ms": explained.took.as_secs_f64() * 1e3,
+    });
+    let times = [
+        ("timestamp", frame.time.timestamp),
+        ("running-time", frame.time.running_time),
+    ];
+    for (name, time) in times {
+        if let Some(time) = time {
+            told[name] = json!(time.as_nanos() as u64);
+        }
+    }
+    if let Some([x, y]) = summary.centre {
+        told["centre-x"] = json!(x * f64::from(frame.size.width));
+        told["centre-y"] = json!(y * f64::from(frame.size.height));
+    }
+    told
 }
 
 /// A value by its text.

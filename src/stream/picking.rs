@@ -4,14 +4,15 @@
 
 use std::sync::Arc;
 
-use ::ssdcrp::geometry::{Rect, Size};
-
-use super::selection::under;
+use super::selection::smallest_under;
+use crate::geometry::{Rect, Size};
 
 /// An object in a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Placed {
+    /// Its number.
     pub object: u64,
+    /// Its box.
     pub rect: Rect,
 }
 
@@ -35,7 +36,8 @@ impl Picking {
     pub fn press(&mut self, [x, y]: [f32; 2]) -> bool {
         let place = [x / self.size.width as f32, y / self.size.height as f32];
         let rects = self.shown.iter().map(|placed| placed.rect);
-        let Some(pressed) = under(rects, place).and_then(|index| self.shown.get(index)) else {
+        let Some(pressed) = smallest_under(rects, place).and_then(|index| self.shown.get(index))
+        else {
             return false;
         };
         self.picked = Some(pressed.object).filter(|_| self.picked != Some(pressed.object));
@@ -47,6 +49,7 @@ impl Picking {
         self.picked.take().is_some()
     }
 
+    /// The object that is picked.
     pub fn picked(&self) -> Option<u64> {
         self.picked
     }
@@ -61,7 +64,8 @@ mod tests {
         let size = Size::new(200, 100);
         let mut picking = Picking::default();
         assert!(!picking.press([100.0, 50.0]), "nothing is shown yet");
-        let (large, small) = (Rect::new(0.0, 0.0, 0.9, 0.9), Rect::new(0.4, 0.4, 0.6, 0.6));
+        let large = Rect::new(0.0, 0.0, 0.9, 0.9);
+        let small = Rect::new(0.4, 0.4, 0.6, 0.6);
         let placed = |object, rect| Placed { object, rect };
         picking.show(Arc::new([placed(7, large), placed(9, small)]), size);
         assert!(picking.press([100.0, 50.0]));

@@ -1,46 +1,43 @@
-//! Events: which looks of an object the user wants to be told of, and what is told.
+//! Events as properties have them: which looks of an object the user wants to be told of, and from when on.
 //!
-//! In: values of properties, and what the engine's monitor raised in a frame. Out: the monitor's settings, and [`Raised`] events with the structure that goes
-//! into messages.
+//! In: values of properties. Out: the thresholds of the engine's monitor, and the limits of evidence.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result, ensure};
 
-use ::ssdcrp::detect::Manifest;
+use ::ssdcrp::detect::ClassId;
 use ::ssdcrp::stream::evidence::Limits;
-use ::ssdcrp::stream::monitor::{Event, EventKind as Kind, EventThresholds as Thresholds};
+use ::ssdcrp::stream::monitor::{EventKind, EventThresholds};
 
-use super::results::Region;
-use super::selection::Selection;
-use super::settings::Written;
+use super::written::Written;
 
-/// Kinds of events: `none`, `all`, or names with commas between.
+/// EventKinds of events: `none`, `all`, or names with commas between.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Kinds([bool; Kind::ALL.len()]);
+pub struct EventKinds([bool; EventKind::ALL.len()]);
 
-impl Kinds {
-    fn contains(self, kind: Kind) -> bool {
-        let all = Kind::ALL.into_iter().zip(self.0);
+impl EventKinds {
+    fn contains(self, kind: EventKind) -> bool {
+        let all = EventKind::ALL.into_iter().zip(self.0);
         all.into_iter().any(|(one, on)| on && one == kind)
     }
 
     pub fn are_only_unexpected_class(self) -> bool {
-        self == Self(Kind::ALL.map(|kind| kind == Kind::UnexpectedClass))
+        self == Self(EventKind::ALL.map(|kind| kind == EventKind::UnexpectedClass))
     }
 }
 
-impl FromStr for Kinds {
+impl FromStr for EventKinds {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         match text {
             "none" => return Ok(Self::default()),
-            "all" => return Ok(Self([true; Kind::ALL.len()])),
+            "all" => return Ok(Self([true; EventKind::ALL.len()])),
             _ => {}
         }
         let named = text.split(',').map(|name| {
@@ -49,22 +46,24 @@ impl FromStr for Kinds {
                 !["none", "all"].contains(&name),
                 "'{name}' stands alone, without other names"
             );
-            Ok(name.parse::<Kind>()?)
+            Ok(name.parse::<EventKind>()?)
         });
         let named =
             named.map(|kind| kind.context("none, all, or names with commas between are expected"));
-        let named: Vec<Kind> = named.collect::<Result<_>>()?;
-        Ok(Self(Kind::ALL.map(|kind| named.contains(&kind))))
+        let named: Vec<EventKind> = named.collect::<Result<_>>()?;
+        Ok(Self(EventKind::ALL.map(|kind| named.contains(&kind))))
     }
 }
 
-impl fmt::Display for Kinds {
+impl fmt::Display for EventKinds {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let on = Kind::ALL.into_iter().filter(|&kind| self.contains(kind));
+        let on = EventKind::ALL
+            .into_iter()
+            .filter(|&kind| self.contains(kind));
         let names: Vec<String> = on.map(|kind| kind.to_string()).collect();
         match names.len() {
             0 => f.write_str("none"),
-            n if n == Kind::ALL.len() => f.write_str("all"),
+            n if n == EventKind::ALL.len() => f.write_str("all"),
             _ => f.write_str(&names.join(",")),
         }
     }
@@ -73,7 +72,7 @@ impl fmt::Display for Kinds {
 /// The values of the properties that begin with `event`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventSettings {
-    pub kinds: Written<Kinds>,
+    pub kinds: Written<EventKinds>,
     /// Shares, 0..=1.
     pub ambiguous_class: f32,
     pub box_jitter: f32,
@@ -95,10 +94,10 @@ pub struct EventSettings {
 
 impl Default for EventSettings {
     fn default() -> Self {
-        let own = Thresholds::default();
+        let own = EventThresholds::default();
         let nanoseconds = |time: Duration| time.as_nanos() as u64;
         Self {
-            kinds: Written::new(Kinds::default()),
+            kinds: Written::new(EventKinds::default()),
             ambiguous_class: own.ambiguous_class.unwrap_or_default(),
             box_jitter: own.box_jitter.unwrap_or_default(),
             fragment: own.fragment.unwrap_or_default(),
@@ -117,7 +116,7 @@ impl Default for EventSettings {
 impl EventSettings {
     /// Whether any event is wanted.
     pub fn are_wanted(&self) -> bool {
-        *self.kinds.value() != Kinds::default()
+        *self.kinds.value() != EventKinds::default()
     }
 
     pub fn limits(&self) -> Limits {
@@ -127,61 +126,25 @@ impl EventSettings {
         }
     }
 
-    /// `None` where no event is wanted.
-    pub fn thresholds(&self, selection: Option<&Selection>) -> Option<Thresholds> {
+    /// For the classes that the user expects, where it is not all; `None` where no event is wanted.
+    pub fn thresholds(&self, expected: &BTreeSet<ClassId>) -> Option<EventThresholds> {
         if !self.are_wanted() {
             return None;
         }
         let kinds = *self.kinds.value();
         let share = |kind, threshold: f32| kinds.contains(kind).then_some(threshold);
-        let expected = selection.and_then(Selection::expected);
-        Some(Thresholds {
-            ambiguous_class: share(Kind::AmbiguousClass, self.ambiguous_class),
-            class_flicker: (kinds.contains(Kind::ClassFlicker))
+        let expected = (!expected.is_empty()).then(|| expected.clone());
+        Some(EventThresholds {
+            ambiguous_class: share(EventKind::AmbiguousClass, self.ambiguous_class),
+            class_flicker: (kinds.contains(EventKind::ClassFlicker))
                 .then_some(Duration::from_nanos(self.class_flicker)),
-            expected_classes: expected.filter(|_| kinds.contains(Kind::UnexpectedClass)),
-            box_jitter: share(Kind::BoxJitter, self.box_jitter),
-            fragment: share(Kind::Fragment, self.fragment),
-            merge: share(Kind::Merge, self.merge),
-            low_confidence: share(Kind::LowConfidence, self.low_confidence),
+            expected_classes: expected.filter(|_| kinds.contains(EventKind::UnexpectedClass)),
+            box_jitter: share(EventKind::BoxJitter, self.box_jitter),
+            fragment: share(EventKind::Fragment, self.fragment),
+            merge: share(EventKind::Merge, self.merge),
+            low_confidence: share(EventKind::LowConfidence, self.low_confidence),
             confirm: Duration::from_nanos(self.confirm),
             cooldown: Duration::from_nanos(self.cooldown),
-        })
-    }
-}
-
-/// An event of a frame.
-#[derive(Clone, Debug)]
-pub struct Raised {
-    /// Counts the events since the start, from 1 on.
-    pub number: u64,
-    pub event: Event,
-    /// What the overlay says beside the object's label.
-    pub remark: String,
-    /// Everything for machines, except the frame's times and the explanation.
-    pub structure: gst::Structure,
-}
-
-impl Raised {
-    /// `region` is the event's detection in the frame.
-    pub fn new(number: u64, event: Event, region: &Region, manifest: &Manifest) -> Arc<Self> {
-        let labels = &manifest.labels;
-        let target = &event.target;
-        let mut structure = region.detection().to_owned();
-        structure.set_name("event");
-        structure.set("number", number);
-        structure.set("kind", event.finding.kind().to_string());
-        structure.set("words", event.words(labels));
-        structure.set("severity", f64::from(event.severity));
-        structure.set("target", target.output.text(labels));
-        if let Some(contrast) = &target.contrast {
-            structure.set("contrast", contrast.text(labels));
-        }
-        Arc::new(Self {
-            number,
-            remark: event.remark(labels),
-            event,
-            structure,
         })
     }
 }
@@ -193,12 +156,12 @@ mod tests {
     #[test]
     fn kinds_come_back_as_they_are_written() {
         for text in ["none", "all", "box-jitter", "ambiguous-class,merge"] {
-            assert_eq!(text.parse::<Kinds>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<EventKinds>().unwrap().to_string(), text);
         }
-        let spaced: Kinds = "merge, ambiguous-class".parse().unwrap();
+        let spaced: EventKinds = "merge, ambiguous-class".parse().unwrap();
         assert_eq!(spaced.to_string(), "ambiguous-class,merge");
         for text in ["", "jitter", "all,merge", "merge,"] {
-            let error = format!("{:#}", text.parse::<Kinds>().unwrap_err());
+            let error = format!("{:#}", text.parse::<EventKinds>().unwrap_err());
             assert!(error.starts_with("none, all, or names"), "{error}");
             assert_eq!(error.contains("stands alone"), text == "all,merge");
         }
@@ -207,12 +170,15 @@ mod tests {
     #[test]
     fn a_kind_that_is_not_named_has_no_threshold() {
         let mut settings = EventSettings::default();
-        assert_eq!(settings.thresholds(None), None);
+        assert_eq!(settings.thresholds(&BTreeSet::new()), None);
         settings.kinds.set("all").unwrap();
-        assert_eq!(settings.thresholds(None), Some(Thresholds::default()));
+        assert_eq!(
+            settings.thresholds(&BTreeSet::new()),
+            Some(EventThresholds::default())
+        );
         settings.kinds.set("merge").unwrap();
         settings.merge = 0.9;
-        let thresholds = settings.thresholds(None).unwrap();
+        let thresholds = settings.thresholds(&BTreeSet::new()).unwrap();
         assert_eq!(thresholds.merge, Some(0.9));
         assert_eq!(
             (thresholds.box_jitter, thresholds.class_flicker),

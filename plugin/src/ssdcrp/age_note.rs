@@ -3,12 +3,11 @@
 //! In: the times that have passed since the detections' frame and the explanations' frame. Out: a note, an overlay like that of the
 //! results. It changes ten times a second at most, and is drawn anew only then, because that is done on the streaming thread.
 
-use anyhow::Result;
-use gst::ClockTime;
+use std::time::Duration;
 
-use ::ssdcrp::geometry::Size;
-use ::ssdcrp::heatmap::ColourMap;
-use ::ssdcrp::overlay::{Canvas, Scene, Side, render};
+use anyhow::Result;
+
+use ::ssdcrp::overlay::{Canvas, Scene, render};
 
 use super::delivery::Overlay;
 use super::negotiation::Surface;
@@ -26,12 +25,12 @@ impl AgeNote {
     /// As [`Overlay::new`].
     pub fn of(
         &mut self,
-        [seen, explained]: [Option<ClockTime>; 2],
+        [seen, explained]: [Option<Duration>; 2],
         surface: &Surface,
     ) -> Result<Option<&Overlay>> {
         let parts = [("seen", seen), ("explained", explained)];
         let parts = parts.into_iter().filter_map(|(what, age)| {
-            let tenths = age?.mseconds() / 100;
+            let tenths = age?.as_millis() / 100;
             Some(format!("{what} {}.{} s ago", tenths / 10, tenths % 10))
         });
         let text = parts.collect::<Vec<_>>().join(", ");
@@ -46,20 +45,8 @@ impl AgeNote {
 }
 
 fn note(text: &str, surface: &Surface) -> Canvas {
-    let info = &surface.info;
-    let scene = Scene {
-        size: Size::new(info.width(), info.height()),
-        pixel_aspect: f64::from(info.par().numer()) / f64::from(info.par().denom()),
-        heatmap: None,
-        tiles: &[],
-        tiles_side: Side::default(),
-        colours: ColourMap::default(),
-        opacity: 0.0,
-        boxes: &[],
-        draw_boxes: false,
-        draw_labels: false,
-        caption: None,
+    render(&Scene {
         note: Some(text),
-    };
-    render(&scene)
+        ..Scene::empty(surface.size(), surface.pixel_aspect())
+    })
 }

@@ -1,0 +1,211 @@
+//! The element as the owner of a stream: what the engine finds becomes overlays and metas for frames, messages on the bus, and lines of JSON.
+//!
+//! Everything here runs on the engine's threads.
+
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context, Result};
+use gst::glib;
+use gst::prelude::*;
+use gst_video::prelude::*;
+use image::RgbImage;
+
+use ::ssdcrp::Error;
+use ::ssdcrp::detect::Model;
+use ::ssdcrp::overlay::Canvas;
+use ::ssdcrp::stream::settings::HeatmapPlace;
+use ::ssdcrp::stream::{Host, News, Observation, View};
+
+use super::delivery::{Overlay, deliver};
+use super::journal::Journal;
+use super::negotiation::Surface;
+use super::structures::{self, Region};
+use super::{CAT, SsdCrp, failure, lock};
+
+/// A frame that nobody has painted into, kept for evidence.
+#[derive(Clone, Debug)]
+pub struct KeptFrame {
+    pub buffer: gst::Buffer,
+    pub info: gst_video::VideoInfo,
+}
+
+/// What frames show of a view, and carry.
+#[derive(Debug)]
+pub struct PreparedView {
+    /// Whether the heatmap takes the place of the picture.
+    pub alone: bool,
+    /// `None` where there is nothing to draw.
+    overlay: Option<Overlay>,
+    regions: Vec<Region>,
+}
+
+impl PreparedView {
+    /// Whether it can be shown on `surface`.
+    pub fn fits(&self, surface: &Surface) -> bool {
+        (self.overlay.as_ref()).is_none_or(|overlay| overlay.fits(surface))
+    }
+
+    /// Gives everything to a buffer that is for `surface`, which it fits: the overlay, `visibility` (0..=1) of it, with a note over
+    /// it, and a meta for each detection.
+    ///
+    /// # Errors
+    /// As [`deliver`].
+    pub fn deliver(
+        &self,
+        buffer: &mut gst::BufferRef,
+        surface: &Surface,
+        visibility: f32,
+        note: Option<&Overlay>,
+    ) -> Result<()> {
+        let overlay = self.overlay.as_ref().map(|overlay| (overlay, visibility));
+        let overlays = overlay.into_iter().chain(note.map(|note| (note, 1.0)));
+        deliver(&overlays.collect::<Vec<_>>(), buffer, &surface.info)?;
+        for (id, region) in (0..).zip(&self.regions) {
+            region.attach(buffer, id);
+        }
+        Ok(())
+    }
+}
+
+/// The element, as far as the engine's threads need it.
+pub struct ElementHost {
+    pub element: glib::WeakRef<SsdCrp>,
+    pub model: Arc<Model>,
+    /// What overlays are made for at the moment.
+    pub surface: Arc<Mutex<Option<Surface>>>,
+    /// The file of all results.
+    pub journal: Option<Mutex<Journal>>,
+}
+
+impl Host for ElementHost {
+    type Picture = KeptFrame;
+    type Prepared = PreparedView;
+
+    fn prepare(&self, view: &View, canvas: Option<Canvas>) -> ::ssdcrp::Result<PreparedView> {
+        let alone = view.observation.settings().display.place == HeatmapPlace::Alone;
+        let surface = lock(&self.surface).clone();
+        // Between two formats nothing is shown; nor is what was seen in frames of another size.
+        let surface = surface
+            .map(|surface| surface.for_picture(!alone))
+            .filter(|surface| {
+                let drawn = canvas
+                    .as_ref()
+                    .map(|canvas| (canvas.width, canvas.height).into());
+                drawn == Some(surface.size())
+            });
+        let overlay = canvas.zip(surface);
+        let overlay = overlay.map(|(canvas, surface)| Overlay::new(&canvas, &surface));
+        Ok(PreparedView {
+            alone,
+            overlay: overlay.transpose().map_err(Error::other)?.flatten(),
+            regions: Region::of(view, &self.model.manifest.labels),
+        })
+    }
+
+    fn picture(&self, frame: &KeptFrame, _: &Observation) -> ::ssdcrp::Result<RgbImage> {
+        rgb(&frame.buffer, &frame.info).map_err(Error::other)
+    }
+
+    fn clock(&self) -> String {
+        let now = glib::DateTime::now_utc().and_then(|now| now.format("%Y-%m-%dT%H:%M:%SZ"));
+        now.map(String::from).unwrap_or_default()
+    }
+
+    fn tell(&self, news: News) {
+        let Some(element) = self.element.upgrade() else {
+            return;
+        };
+        let labels = &self.model.manifest.labels;
+        match news {
+            News::Frame {
+                observation,
+                explained,
+                events,
+            } => {
+                for explained in explained {
+                    gst::debug!(
+                        CAT,
+                        obj = element,
+                        "explained {} at default box {} in {:.1} ms",
+                        explained.question.wording,
+                        explained.tracked.detection.default_box,
+                        explained.took.as_secs_f64() * 1e3
+                    );
+                }
+                gst::log!(
+                    CAT,
+                    obj = element,
+                    "{} detections, {} selected, {} events",
+                    observation.tracked.len(),
+                    observation.selected.len(),
+                    observation.events.len()
+                );
+                let message = structures::message(observation, explained, events, labels);
+                self.post(&element, message);
+            }
+            News::Event {
+                observation,
+                event,
+                explained,
+            } => {
+                gst::debug!(
+                    CAT,
+                    obj = element,
+                    "event {}: {}, {}",
+                    event.number,
+                    event.event.words(labels),
+                    explained.map_or("not explained".to_owned(), |explained| {
+                        format!("explained in {:.1} ms", explained.took.as_secs_f64() * 1e3)
+                    })
+                );
+                let message = structures::event_message(event, explained, observation, labels);
+                if let Some(message) = message {
+                    self.post(&element, message);
+                }
+            }
+            News::Unexplained(error) => failure::warn_unexplained(&element, &error.into()),
+            News::EvidenceLost(error) => failure::warn_of_evidence(&element, &error.into()),
+        }
+    }
+}
+
+impl ElementHost {
+    /// Writes a result into the file and posts it on the bus.
+    fn post(&self, element: &SsdCrp, message: gst::Structure) {
+        // Where it cannot be written, the video goes on.
+        if let Some(journal) = &self.journal
+            && let Err(error) = lock(journal).write(&message)
+        {
+            gst::element_warning!(element, gst::ResourceError::Write, ("{error:#}"));
+        }
+        let message = gst::message::Element::builder(message).src(element).build();
+        // An element without a bus has nobody to tell.
+        let _ = element.post_message(message);
+    }
+}
+
+/// A frame of any format as a picture, as GStreamer converts it.
+fn rgb(frame: &gst::Buffer, info: &gst_video::VideoInfo) -> Result<RgbImage> {
+    let sample = gst::Sample::builder()
+        .buffer(frame)
+        .caps(&info.to_caps()?)
+        .build();
+    let caps = gst_video::VideoCapsBuilder::new()
+        .format(gst_video::VideoFormat::Rgb)
+        .width(info.width().cast_signed())
+        .height(info.height().cast_signed())
+        .pixel_aspect_ratio(info.par())
+        .build();
+    let sample = gst_video::convert_sample(&sample, &caps, gst::ClockTime::NONE)?;
+    let info = gst_video::VideoInfo::from_caps(sample.caps().context("a frame has no caps")?)?;
+    let buffer = sample.buffer().context("a frame has no buffer")?;
+    let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &info)?;
+    let row_bytes = 3 * info.width() as usize;
+    let rows = frame
+        .plane_data(0)?
+        .chunks(frame.plane_stride()[0] as usize);
+    let pixels: Vec<u8> = (rows.take(info.height() as usize))
+        .flat_map(|row| row.iter().take(row_bytes).copied())
+        .collect();
+    RgbImage::from_raw(info.width(), info.height(), pixels).context("a frame is cut off")
+}

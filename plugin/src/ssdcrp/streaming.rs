@@ -1,0 +1,241 @@
+//! What the streaming thread does with a frame: hand it to the engine, and give it what there is to show.
+//!
+//! In: a buffer, what it is for, and the properties of that moment. Out: the same buffer with overlay and metas.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use ::ssdcrp::detect::preprocess::sample;
+use ::ssdcrp::detect::{Manifest, Model, NetworkInput};
+use ::ssdcrp::stream::rate_limiter::RateLimiter;
+use ::ssdcrp::stream::settings::StreamSettings;
+use ::ssdcrp::stream::staleness::visibility;
+use ::ssdcrp::stream::{FrameInfo, FrameTime, Shown, Stream, StreamFrame};
+
+use super::age_note::AgeNote;
+use super::blank;
+use super::frame_pixels::FramePixels;
+use super::host::{ElementHost, KeptFrame, PreparedView};
+use super::negotiation::Surface;
+use super::request::request;
+use super::settings::Settings;
+use super::{Mode, Output};
+
+/// What the streaming thread remembers from frame to frame.
+#[derive(Debug, Default)]
+pub struct Streaming {
+    current: Option<Current>,
+    /// Frames that are looked at, and the requests that they were with.
+    detected: RateLimiter<u64>,
+    /// When the last frame came, by the clock on the wall.
+    came: Option<Instant>,
+    /// The result that the last frame showed.
+    shown: Option<Arc<Shown<PreparedView>>>,
+    age_note: AgeNote,
+    /// Why nothing could be selected, as far as that was told.
+    warned: HashSet<String>,
+}
+
+/// The properties of a moment, and what the engine is asked for by them.
+#[derive(Clone, Debug)]
+struct Current {
+    settings: Arc<Settings>,
+    grey: bool,
+    request: Arc<StreamSettings>,
+    /// Counts the different requests.
+    number: u64,
+}
+
+/// A frame on its way through.
+pub struct Passing<'a> {
+    pub surface: &'a Surface,
+    pub time: FrameTime,
+    /// Downstream gets its frames too late.
+    pub late: bool,
+    /// Whether frames of events are kept.
+    pub keeps_evidence: bool,
+}
+
+impl Streaming {
+    /// Forgets what was shown: what comes next is another place or another time.
+    pub fn flush(&mut self) {
+        self.shown = None;
+    }
+
+    /// The request that the properties make, and the first time why nothing can be selected by them.
+    pub fn request(
+        &mut self,
+        settings: &Arc<Settings>,
+        manifest: &Manifest,
+        grey: bool,
+    ) -> Option<anyhow::Error> {
+        let is_known =
+            |current: &Current| Arc::ptr_eq(&current.settings, settings) && current.grey == grey;
+        if self.current.as_ref().is_some_and(is_known) {
+            return None;
+        }
+        let (made, problem) = request(settings, manifest, grey);
+        let before = self.current.take();
+        let number = before.as_ref().map_or(0, |before| before.number);
+        // A controlled property is set for every frame, and seldom to another value.
+        let same = before.filter(|before| *before.request == made);
+        self.current = Some(Current {
+            settings: settings.clone(),
+            grey,
+            number: number + u64::from(same.is_none()),
+            request: same.map_or_else(|| Arc::new(made), |same| same.request),
+        });
+        problem.filter(|problem| self.warned.insert(format!("{problem:#}")))
+    }
+
+    /// Whether a frame is looked at, and then with which request.
+    fn begin(
+        &mut self,
+        time: FrameTime,
+        stream: &Stream<ElementHost>,
+    ) -> Option<Arc<StreamSettings>> {
+        let now = Instant::now();
+        // As long after this frame as this one after the last, the next will be here.
+        let next = (self.came.replace(now)).map_or(Duration::MAX, |came| now - came);
+        let current = self.current.as_ref()?;
+        let interval = current.settings.detect_interval();
+        let is_due = (self.detected).is_due(time.running_time, interval, &current.number);
+        if !is_due || !stream.wants(next) {
+            return None;
+        }
+        self.detected.begin(time.running_time, current.number);
+        Some(current.request.clone())
+    }
+
+    /// What a frame shows: the newest result, unless it is for other frames or too old. With it, how much of it is seen.
+    fn choose(
+        &mut self,
+        newest: Option<Arc<Shown<PreparedView>>>,
+        frame: &FrameInfo,
+        surface: &Surface,
+        settings: &Settings,
+    ) -> Option<(Arc<Shown<PreparedView>>, f32)> {
+        if let Some(newest) = newest
+            && (self.shown.as_ref()).is_none_or(|shown| shown.number < newest.number)
+        {
+            self.shown = Some(newest);
+        }
+        let alone = settings.output == Output::Heatmap;
+        let visible = |shown: &Shown<PreparedView>| {
+            visibility(shown.frame.time.age(frame.time), settings.expires_after())
+        };
+        self.shown.take_if(|shown| {
+            !shown.frame.fits(frame)
+                || shown.prepared.alone != alone
+                || !shown.prepared.fits(surface)
+                || visible(shown) == 0.0
+        });
+        let shown = self.shown.clone()?;
+        let visible = visible(&shown);
+        Some((shown, visible))
+    }
+}
+
+/// What came of a frame that passed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Passed {
+    /// Whether it was handed to the engine.
+    pub looked_at: bool,
+    /// How long it waited for the engine.
+    pub waited: Duration,
+    /// How much earlier what it shows was detected, where it shows something.
+    pub age: Option<Duration>,
+}
+
+/// Has a frame looked at, and gives it the result that it is to show. `streaming` lets the state be changed for a moment, never while something is waited for or drawn.
+///
+/// # Errors
+/// [`Cancelled`](::ssdcrp::ErrorKind::Cancelled) by a flush or a stop; a frame that cannot be read or written; what went wrong in the engine.
+pub fn pass(
+    streaming: &std::sync::Mutex<Streaming>,
+    stream: &Stream<ElementHost>,
+    model: &Model,
+    settings: &Settings,
+    buffer: &mut gst::BufferRef,
+    passing: &Passing,
+) -> Result<Passed> {
+    let state = || super::lock(streaming);
+    let alone = settings.output == Output::Heatmap;
+    let surface = &passing.surface.for_picture(!alone);
+    let info = &surface.info;
+    let frame = FrameInfo {
+        time: passing.time,
+        size: surface.size(),
+        pixel_aspect: surface.pixel_aspect(),
+        epoch: stream.epoch(),
+    };
+    let begun = Instant::now();
+    let request = state().begin(frame.time, stream);
+    let looked_at = request.is_some();
+    if let Some(request) = request {
+        // Shares the pixels: what is painted into the frame later is painted into a copy of them.
+        let keeps = passing.keeps_evidence && settings.events.are_wanted();
+        let picture = keeps.then(|| KeptFrame {
+            buffer: buffer.to_owned(),
+            info: info.clone(),
+        });
+        stream.look(StreamFrame {
+            info: frame,
+            input: sampled(buffer, surface, model)?,
+            settings: request,
+            late: passing.late,
+            picture,
+        })?;
+    }
+    let waited = match settings.mode {
+        Mode::EveryFrame if looked_at => begun.elapsed(),
+        _ => Duration::ZERO,
+    };
+    let chosen = state().choose(stream.shown()?, &frame, surface, settings);
+    let objects = chosen.as_ref().map(|(shown, _)| shown.objects.clone());
+    super::lock(stream.picking()).show(objects.unwrap_or_default(), frame.size);
+    if alone {
+        blank::clear(&mut writable(buffer, surface)?)?;
+    }
+    if let Some((shown, visible)) = &chosen {
+        let mut age_note = std::mem::take(&mut state().age_note);
+        let note = match settings.draw_age && !alone {
+            true => {
+                let ages = [Some(shown.frame.time), shown.explained];
+                let ages = ages.map(|then| then.and_then(|then| then.age(frame.time)));
+                age_note.of(ages, surface)?
+            }
+            false => None,
+        };
+        shown.prepared.deliver(buffer, surface, *visible, note)?;
+        state().age_note = age_note;
+    }
+    if alone {
+        blank::straighten(&mut writable(buffer, surface)?)?;
+    }
+    Ok(Passed {
+        looked_at,
+        waited,
+        age: chosen.and_then(|(shown, _)| shown.frame.time.age(frame.time)),
+    })
+}
+
+/// A buffer's frame to paint into.
+fn writable<'b>(
+    buffer: &'b mut gst::BufferRef,
+    surface: &Surface,
+) -> Result<gst_video::VideoFrameRef<&'b mut gst::BufferRef>> {
+    gst_video::VideoFrameRef::from_buffer_ref_writable(buffer, &surface.info)
+        .context("the frame cannot be written to")
+}
+
+/// The network's input. The frame is only read: a buffer that others hold too is not copied for that.
+fn sampled(buffer: &gst::BufferRef, surface: &Surface, model: &Model) -> Result<NetworkInput> {
+    let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &surface.info)
+        .context("the frame cannot be read")?;
+    let pixels = FramePixels::new(&frame)?;
+    Ok(sample(&pixels, model.input_size, &model.manifest.input)?)
+}

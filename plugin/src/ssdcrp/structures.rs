@@ -1,0 +1,202 @@
+//! Results for machines: what is attached to the video's buffers and posted on the bus.
+//!
+//! In: what the engine saw, explained and raised. Out: a [`Region`] per detection, which becomes a
+//! `GstVideoRegionOfInterestMeta`, and the structures of the element messages; the element's page documents all of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gst::prelude::*;
+use gst_video::VideoRegionOfInterestMeta;
+
+use ::ssdcrp::detect::labels::Labels;
+use ::ssdcrp::stream::tracking::Tracked;
+use ::ssdcrp::stream::{ExplainedObject, FrameTime, Observation, ObservedEvent, View};
+
+/// A detection in the frame's pixels, ready to be attached to any number of buffers.
+#[derive(Clone, Debug)]
+pub struct Region {
+    label: String,
+    /// x, y, width, height.
+    rect: [u32; 4],
+    detection: gst::Structure,
+    /// What the last explanation of its object says.
+    explanation: Option<gst::Structure>,
+}
+
+impl Region {
+    /// Those of all detections that have a place.
+    pub fn of(view: &View, labels: &Labels) -> Vec<Self> {
+        let observation = &view.observation;
+        let regions = observation.tracked.iter().enumerate();
+        let regions = regions.filter_map(|(index, tracked)| {
+            Some(Self {
+                label: labels.name(tracked.detection.class).into_owned(),
+                rect: tracked.pixels(&observation.frame)?,
+                detection: detection(tracked, observation, labels)?,
+                explanation: view.explanation_of(index).map(|e| explanation(e)),
+            })
+        });
+        regions.collect()
+    }
+
+    /// Adds the region's meta to `buffer`, under an `id` that tells a buffer's regions apart.
+    pub fn attach(&self, buffer: &mut gst::BufferRef, id: i32) {
+        let [x, y, width, height] = self.rect;
+        let mut meta = VideoRegionOfInterestMeta::add(buffer, &self.label, (x, y, width, height));
+        meta.set_id(id);
+        meta.add_param(self.detection.clone());
+        if let Some(explanation) = &self.explanation {
+            meta.add_param(explanation.clone());
+        }
+    }
+}
+
+/// A detection; `None` where the network placed the box nowhere.
+fn detection(
+    tracked: &Tracked,
+    observation: &Observation,
+    labels: &Labels,
+) -> Option<gst::Structure> {
+    let [x, y, width, height] = tracked.pixels(&observation.frame)?;
+    let detection = &tracked.detection;
+    let mut structure = gst::Structure::builder("detection")
+        .field("label", labels.name(detection.class).into_owned())
+        .field("class", detection.class.0 as u32)
+        .field("confidence", f64::from(detection.score))
+        .field("x", x)
+        .field("y", y)
+        .field("width", width)
+        .field("height", height)
+        .field("default-box", detection.default_box as u32)
+        .field("offsets", gst::Array::new(detection.offsets.map(f64::from)))
+        .field("object", tracked.object)
+        .field("unexpected", observation.is_unexpected(detection.class))
+        .build();
+    if let Some((class, score)) = detection.runner_up {
+        structure.set("runner-up", labels.name(class).into_owned());
+        structure.set("runner-up-score", f64::from(score));
+    }
+    Some(structure)
+}
+
+/// The times of a frame, as far as it has any.
+fn set_time(structure: &mut gst::StructureRef, time: FrameTime) {
+    let times = [
+        ("timestamp", time.timestamp),
+        ("running-time", time.running_time),
+    ];
+    for (name, time) in times {
+        if let Some(time) = time {
+            structure.set(name, clock_time(time));
+        }
+    }
+}
+
+/// A time as GStreamer has it; the longest that there is where it is longer.
+pub fn clock_time(time: Duration) -> gst::ClockTime {
+    let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    gst::ClockTime::from_nseconds(nanoseconds.min(gst::ClockTime::MAX.nseconds()))
+}
+
+/// The structure of the element message for one frame's results.
+pub fn message(
+    observation: &Observation,
+    explained: &[Arc<ExplainedObject>],
+    events: &[Arc<ObservedEvent>],
+    labels: &Labels,
+) -> gst::Structure {
+    let mut message = gst::Structure::new_empty("ssdcrp");
+    set_time(&mut message, observation.frame.time);
+    message.set("width", observation.frame.size.width);
+    message.set("height", observation.frame.size.height);
+    let detections = observation.tracked.iter();
+    let detections = detections.filter_map(|tracked| detection(tracked, observation, labels));
+    let detections = detections.map(|detection| detection.to_send_value());
+    message.set("detections", gst::Array::from_values(detections));
+    let explanations = explained.iter().map(|explained| explanation(explained));
+    set_some(&mut message, "explanations", explanations);
+    let events = events
+        .iter()
+        .filter_map(|event| structure(event, observation, labels));
+    set_some(&mut message, "events", events);
+    message
+}
+
+/// Structures as an array; no field where there are none.
+fn set_some(
+    message: &mut gst::StructureRef,
+    name: &str,
+    structures: impl Iterator<Item = gst::Structure>,
+) {
+    let mut values = structures
+        .map(|structure| structure.to_send_value())
+        .peekable();
+    if values.peek().is_some() {
+        message.set(name, gst::Array::from_values(values));
+    }
+}
+
+/// An event, without the frame's times and the explanation; `None` where its detection has no place.
+fn structure(
+    event: &ObservedEvent,
+    observation: &Observation,
+    labels: &Labels,
+) -> Option<gst::Structure> {
+    let tracked = observation.tracked.get(event.index)?;
+    let mut structure = detection(tracked, observation, labels)?;
+    let (number, event) = (event.number, &event.event);
+    structure.set_name("event");
+    structure.set("number", number);
+    structure.set("kind", event.finding.kind().to_string());
+    structure.set("words", event.words(labels));
+    structure.set("severity", f64::from(event.severity));
+    structure.set("target", event.target.output.text(labels));
+    if let Some(contrast) = &event.target.contrast {
+        structure.set("contrast", contrast.text(labels));
+    }
+    Some(structure)
+}
+
+/// The structure of the element message for an event, with the explanation that it asked for, if there is one.
+pub fn event_message(
+    event: &ObservedEvent,
+    explained: Option<&ExplainedObject>,
+    observation: &Observation,
+    labels: &Labels,
+) -> Option<gst::Structure> {
+    let mut message = structure(event, observation, labels)?;
+    message.set_name("ssdcrp-event");
+    set_time(&mut message, observation.frame.time);
+    if let Some(explained) = explained {
+        message.set("explanation", explanation(explained).to_send_value());
+    }
+    Some(message)
+}
+
+/// What is told of an explanation.
+fn explanation(explained: &ExplainedObject) -> gst::Structure {
+    let (summary, question) = (&explained.summary, &explained.question);
+    let mut structure = gst::Structure::builder("explanation")
+        .field("object", explained.tracked.object)
+        .field(
+            "default-box",
+            explained.tracked.detection.default_box as u32,
+        )
+        .field("target", &question.target)
+        .field("contrast", &question.contrast)
+        .field("composite", explained.composite.to_string())
+        .field("words", question.wording.to_string())
+        .field("sum", summary.sum)
+        .field("sum-abs", summary.sum_abs)
+        .field("positive-share", summary.positive_share)
+        .field("in-box-share", summary.in_box_share)
+        .field("time-ms", explained.took.as_secs_f64() * 1e3)
+        .build();
+    set_time(&mut structure, explained.frame.time);
+    if let Some([x, y]) = summary.centre {
+        structure.set("centre-x", x * f64::from(explained.frame.size.width));
+        structure.set("centre-y", y * f64::from(explained.frame.size.height));
+    }
+    structure
+}

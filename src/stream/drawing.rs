@@ -1,0 +1,217 @@
+//! A [`View`] as a picture: boxes, labels, heatmap or tiles, and a caption, on a canvas of the frame's size.
+
+use std::sync::Arc;
+
+use super::anchoring::{Anchored, gathered};
+use super::display::View;
+use super::explaining::ExplainedObject;
+use super::observation::Observation;
+use super::settings::HeatmapPlace;
+use crate::crp::Wording;
+use crate::detect::labels::Labels;
+use crate::heatmap::{Heatmap, Scale};
+use crate::overlay::{BoxMark, Canvas, Scene, Side, Tile, class_colour, render};
+
+/// An explanation and its detection in the newest frame.
+type Placed<'a> = (usize, &'a ExplainedObject);
+
+/// Draws what `view` shows, for frames like the one that was seen; `None` where there is nothing to draw. Says besides on which side tiles are now.
+pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
+    let observation = &*view.observation;
+    let display = &observation.settings().display;
+    let explained = &one_for_each_box(observation, &view.explained)[..];
+    let alone = display.place == HeatmapPlace::Alone;
+    let hot = !explained.is_empty() && (alone || display.heatmap);
+    let draw_boxes = display.boxes && !alone;
+    let draw_labels = display.labels && !alone;
+    let marks = (draw_boxes || draw_labels) && !observation.tracked.is_empty();
+    if !hot && !marks {
+        return (None, view.tiles_side);
+    }
+    let tiled = hot && display.place == HeatmapPlace::Tiles;
+    let heatmap = (hot && !tiled)
+        .then(|| together(observation, explained))
+        .flatten();
+    let mut in_tiles = if tiled { explained.to_vec() } else { vec![] };
+    // In the order in which objects appeared, which explanations do not change.
+    in_tiles.sort_by_key(|(_, explained)| explained.tracked.object);
+    let is_explained = |index| explained.iter().any(|(explained, _)| *explained == index);
+    let remarks = |index| view.remarks_on(index, labels);
+    let mut boxes = box_marks(observation, &is_explained, &remarks, labels);
+    let size = observation.frame.size;
+    let tiles_side = (view.tiles_side).clearer(in_tiles.len(), &boxes, size);
+    for (number, (index, _)) in (1..).zip(&in_tiles) {
+        if let Some(mark) = boxes.get_mut(*index) {
+            mark.label.insert_str(0, &format!("{number} "));
+        }
+    }
+    // Without a heatmap there is nothing that the words would be about.
+    let caption = (hot && draw_labels).then(|| match tiled {
+        false => caption((explained.iter()).map(|(_, e)| (None, &e.question.wording))),
+        true => caption(
+            (1..)
+                .zip(&in_tiles)
+                .map(|(n, (_, e))| (Some(n), &e.question.wording)),
+        ),
+    });
+    let maps: Vec<Heatmap> = (in_tiles.iter())
+        .map(|(_, explained)| Heatmap::normalise(explained.map.view(), Scale::Fixed(1.0)))
+        .collect();
+    let tiles: Vec<Tile> = (in_tiles.iter().zip(&maps))
+        .filter_map(|((index, explained), heatmap)| {
+            let mark = boxes.get(*index)?;
+            Some(Tile {
+                picture: &explained.picture,
+                heatmap,
+                rect: explained.tracked.detection.rect,
+                label: &mark.label,
+                colour: mark.colour,
+            })
+        })
+        .collect();
+    let scene = Scene {
+        heatmap: heatmap.as_ref(),
+        tiles: &tiles,
+        tiles_side,
+        colours: display.colours,
+        opacity: display.opacity,
+        boxes: &boxes,
+        draw_boxes,
+        draw_labels,
+        caption: caption.as_deref(),
+        ..Scene::empty(size, observation.frame.pixel_aspect)
+    };
+    (Some(render(&scene)), tiles_side)
+}
+
+/// The boxes of all detections with their labels, and beside them what events say of them.
+pub(super) fn box_marks(
+    observation: &Observation,
+    is_explained: &dyn Fn(usize) -> bool,
+    remarks: &dyn Fn(usize) -> Vec<String>,
+    labels: &Labels,
+) -> Vec<BoxMark> {
+    let size = observation.frame.size;
+    let marks = observation.tracked.iter().enumerate();
+    let marks = marks.map(|(index, tracked)| {
+        let detection = &tracked.detection;
+        let mut label = format!("{} {:.2}", labels.name(detection.class), detection.score);
+        // "sheep 0.92: or horse?"
+        let remarks = remarks(index);
+        if !remarks.is_empty() {
+            label += ": ";
+            label += &remarks.join(", ");
+        }
+        BoxMark {
+            rect: detection.rect.in_pixels(size),
+            label,
+            colour: class_colour(detection.class.0),
+            explained: is_explained(index),
+        }
+    });
+    marks.collect()
+}
+
+/// Boxes that overlap by more (intersection over union) are taken for one.
+const SAME_BOX: f32 = 0.6;
+
+/// Of explanations of one box, which the detector calls by several names, only the most important is drawn: "sheep rather than
+/// horse" and "horse rather than sheep" in one place would say nothing.
+fn one_for_each_box<'a>(
+    observation: &Observation,
+    explained: &'a [(usize, Arc<ExplainedObject>)],
+) -> Vec<Placed<'a>> {
+    let rect = |index: usize| observation.tracked.get(index).map(|t| t.detection.rect);
+    let same = |a: usize, b: usize| {
+        let both = rect(a).zip(rect(b));
+        both.is_some_and(|(a, b)| a.iou(&b) > SAME_BOX)
+    };
+    let mut drawn: Vec<Placed> = Vec::new();
+    for (index, explained) in explained {
+        if !drawn.iter().any(|&(other, _)| same(*index, other)) {
+            drawn.push((*index, explained));
+        }
+    }
+    drawn
+}
+
+/// All explanations in one heatmap, each where its object is now.
+fn together(observation: &Observation, explained: &[Placed]) -> Option<Heatmap> {
+    let shape = explained.first()?.1.map.dim();
+    let anchored: Vec<Anchored> = (explained.iter())
+        .filter_map(|(index, explained)| {
+            Some(Anchored {
+                map: explained.map.view(),
+                then: explained.tracked.detection.rect,
+                now: observation.tracked.get(*index)?.detection.rect,
+            })
+        })
+        .collect();
+    let map = gathered(&anchored, shape);
+    Some(Heatmap::normalise(map.view(), Scale::Fixed(1.0)))
+}
+
+/// What explanations say in words, each thing once, after the numbers of the tiles that say it: "dog, car rather than the other
+/// classes; box wider", or "1+3 dog, 2 car rather than the other classes".
+fn caption<'a>(explained: impl Iterator<Item = (Option<usize>, &'a Wording)>) -> String {
+    /// A subject, and the numbers of the tiles that are about it.
+    type Subject<'a> = (Vec<String>, &'a str);
+    // What is said of the same rival is said in one go.
+    let mut sentences: Vec<(Vec<Subject>, &Wording)> = Vec::new();
+    for (number, wording) in explained {
+        let number = number.map(|number| number.to_string());
+        let same_end = |other: &Wording| {
+            (&other.rather_than, other.comma) == (&wording.rather_than, wording.comma)
+        };
+        let place = sentences.iter().position(|(_, other)| same_end(other));
+        let place = place.unwrap_or_else(|| {
+            sentences.push((vec![], wording));
+            sentences.len() - 1
+        });
+        let subjects = &mut sentences[place].0;
+        match subjects
+            .iter_mut()
+            .find(|(_, other)| *other == wording.subject)
+        {
+            Some((numbers, _)) => numbers.extend(number),
+            None => subjects.push((number.into_iter().collect(), &wording.subject)),
+        }
+    }
+    let sentences = sentences.into_iter().map(|(subjects, wording)| {
+        let subjects = subjects.iter().map(|(numbers, subject)| {
+            let gap = if numbers.is_empty() { "" } else { " " };
+            format!("{}{gap}{subject}", numbers.join("+"))
+        });
+        let subject = subjects.collect::<Vec<_>>().join(", ");
+        Wording {
+            subject,
+            ..wording.clone()
+        }
+        .to_string()
+    });
+    sentences.collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_thing_is_said_once() {
+        let wording = |subject: &str, rival: Option<&str>| Wording {
+            subject: subject.to_owned(),
+            rather_than: rival.map(str::to_owned),
+            comma: false,
+        };
+        let said = [
+            wording("dog", Some("cat")),
+            wording("box wider", None),
+            wording("car", Some("cat")),
+            wording("dog", Some("cat")),
+        ];
+        let plain = caption(said.iter().map(|wording| (None, wording)));
+        assert_eq!(plain, "dog, car rather than cat; box wider");
+        let numbered = caption((1..).zip(&said).map(|(n, wording)| (Some(n), wording)));
+        assert_eq!(numbered, "1+4 dog, 3 car rather than cat; 2 box wider");
+    }
+}

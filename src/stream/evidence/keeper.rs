@@ -1,0 +1,76 @@
+//! A thread that keeps evidence of events and may wait for the disk.
+//!
+//! In: an event with the frame in which it was seen. Out: the pictures and the line of a [`Store`].
+
+use std::sync::Arc;
+
+use image::RgbImage;
+
+use super::{Pictures, Store, Told};
+use crate::detect::labels::Labels;
+use crate::error::Result;
+use crate::heatmap::{Heatmap, Scale};
+use crate::overlay::Scene;
+use crate::stream::drawing::box_marks;
+use crate::stream::explaining::ExplainedObject;
+use crate::stream::observation::{Observation, ObservedEvent};
+
+/// An event with all that is to be seen of it.
+pub struct Case {
+    /// What was seen in its frame.
+    pub observation: Arc<Observation>,
+    /// What looks wrong.
+    pub event: Arc<ObservedEvent>,
+    /// `None` where the question has no answer.
+    pub explained: Option<Arc<ExplainedObject>>,
+}
+
+impl Case {
+    /// Keeps the case in `store`, unless its minute has enough; says whether it did. `picture` is the frame as it came, `recorded` the time on the clock.
+    ///
+    /// # Errors
+    /// The frame cannot be read, or as [`Store::keep`].
+    pub fn keep(
+        &self,
+        store: &mut Store,
+        labels: &Labels,
+        picture: impl FnOnce() -> Result<RgbImage>,
+        recorded: impl FnOnce() -> String,
+    ) -> Result<bool> {
+        let time = self.observation.frame.time.or_start();
+        if !store.has_time_for(time) {
+            return Ok(false);
+        }
+        let line = Told::of(
+            &self.observation,
+            &self.event,
+            self.explained.as_deref(),
+            labels,
+        );
+        let pictures = self.pictures(picture()?, labels)?;
+        store.keep(time, recorded(), line, &pictures)?;
+        Ok(true)
+    }
+
+    fn pictures(&self, picture: RgbImage, labels: &Labels) -> Result<Pictures> {
+        let observation = &*self.observation;
+        let own = self.event.index;
+        let remarks = |index| match index == own {
+            true => vec![self.event.event.remark(labels)],
+            false => vec![],
+        };
+        let boxes = box_marks(observation, &|index| index == own, &remarks, labels);
+        let explained = self.explained.as_deref();
+        let heatmap = explained.map(|e| Heatmap::normalise(e.map.view(), Scale::Fixed(1.0)));
+        let caption = explained.map(|explained| explained.question.wording.to_string());
+        let frame = &observation.frame;
+        let scene = Scene {
+            heatmap: heatmap.as_ref(),
+            colours: observation.settings().display.evidence_colours,
+            boxes: &boxes,
+            caption: caption.as_deref(),
+            ..Scene::empty(frame.size, frame.pixel_aspect)
+        };
+        Pictures::new(picture, &scene)
+    }
+}

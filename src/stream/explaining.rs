@@ -1,0 +1,164 @@
+//! Why the network said so: questions about what was seen, answered one after the other.
+//!
+//! In: a forward pass and the [`Observation`] that was made of it. Out: an [`ExplainedObject`] for each detection that is asked about. It outlives its frame: its map follows the object
+//! for as long as that is seen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use image::RgbImage;
+use ndarray::Array2;
+
+use super::frame::FrameInfo;
+use super::observation::{Observation, ObservedEvent};
+use super::tracking::Tracked;
+use crate::crp::{Composite, Explainer, Explanation, Question, RelevanceSummary, Target};
+use crate::detect::{Forward, Model};
+use crate::error::Result;
+use crate::error::internal::Context;
+use crate::heatmap::Scale;
+use crate::runtime::CancelToken;
+
+/// The explanation of one detection.
+#[derive(Clone, Debug)]
+pub struct ExplainedObject {
+    /// The detection as it was when it was explained.
+    pub tracked: Tracked,
+    /// The frame that it was in.
+    pub frame: FrameInfo,
+    /// What was asked.
+    pub question: Question,
+    /// How relevance was propagated.
+    pub composite: Composite,
+    /// Relevance in units of what is drawn in full colour, `[H, W]` at the network's input size.
+    pub map: Array2<f32>,
+    /// The relevance itself in numbers.
+    pub summary: RelevanceSummary,
+    /// The picture that was explained, as the network saw it.
+    pub picture: Arc<RgbImage>,
+    /// The time that propagation took, for all that was explained in one go.
+    pub took: Duration,
+}
+
+/// The explainer at work.
+pub struct Explaining {
+    model: Arc<Model>,
+    explainer: Explainer,
+    /// The model's composite, where none is asked for.
+    own: Composite,
+    threads: usize,
+}
+
+impl Explaining {
+    /// Prepares it for `threads` threads (0 = as many as there are cores), to begin with `composite`, or with the model's own.
+    ///
+    /// # Errors
+    /// The model's layer types cannot be found, or its composite is none.
+    pub fn new(model: Arc<Model>, composite: Option<&Composite>, threads: usize) -> Result<Self> {
+        let own = Composite::of(&model)?;
+        let composite = composite.unwrap_or(&own).clone();
+        Ok(Self {
+            explainer: Explainer::new(model.clone(), composite, threads)?,
+            model,
+            own,
+            threads,
+        })
+    }
+
+    /// Explains the selected detections.
+    ///
+    /// # Errors
+    /// A question without an answer, or one of the kind [`Cancelled`](crate::ErrorKind::Cancelled).
+    pub fn explain_selected(
+        &mut self,
+        observation: &Observation,
+        forward: &Forward,
+        cancel: &CancelToken,
+    ) -> Result<Vec<Arc<ExplainedObject>>> {
+        let question = &observation.settings().question;
+        let selected = observation.selected.iter();
+        let selected: Vec<&Tracked> = selected
+            .filter_map(|&index| observation.tracked.get(index))
+            .collect();
+        let targets = selected
+            .iter()
+            .map(|tracked| question.target(&tracked.detection));
+        let targets: Vec<Target> = targets.collect();
+        let explanations = self.explain(observation, forward, &targets, cancel)?;
+        let picture = Arc::new(forward.input.picture(&self.model.manifest.input));
+        let explained = selected.into_iter().zip(explanations);
+        Ok(explained
+            .map(|(tracked, explanation)| {
+                Arc::new(self.explained(tracked, &explanation, observation, picture.clone()))
+            })
+            .collect())
+    }
+
+    /// Explains what an event asks.
+    ///
+    /// # Errors
+    /// As [`Explaining::explain_selected`].
+    pub fn explain_event(
+        &mut self,
+        event: &ObservedEvent,
+        observation: &Observation,
+        forward: &Forward,
+        cancel: &CancelToken,
+    ) -> Result<Arc<ExplainedObject>> {
+        let targets = std::slice::from_ref(&event.event.target);
+        let explanations = self.explain(observation, forward, targets, cancel)?;
+        let explanation = explanations.first().context("there is no explanation")?;
+        let picture = Arc::new(forward.input.picture(&self.model.manifest.input));
+        let tracked = Tracked {
+            object: event.event.object,
+            detection: event.event.detection.clone(),
+        };
+        Ok(Arc::new(self.explained(
+            &tracked,
+            explanation,
+            observation,
+            picture,
+        )))
+    }
+
+    /// Explains targets with the composite that is asked for.
+    fn explain(
+        &mut self,
+        observation: &Observation,
+        forward: &Forward,
+        targets: &[Target],
+        cancel: &CancelToken,
+    ) -> Result<Vec<Explanation>> {
+        let composite = observation.settings().question.composite.as_ref();
+        let composite = composite.unwrap_or(&self.own);
+        if self.explainer.composite() != composite {
+            self.explainer = Explainer::new(self.model.clone(), composite.clone(), self.threads)?;
+        }
+        self.explainer.explain_cancellable(forward, targets, cancel)
+    }
+
+    fn explained(
+        &self,
+        tracked: &Tracked,
+        explanation: &Explanation,
+        observation: &Observation,
+        picture: Arc<RgbImage>,
+    ) -> ExplainedObject {
+        let relevance = explanation.map();
+        let summary = RelevanceSummary::of(&relevance, &tracked.detection.rect);
+        let map = match Scale::default().magnitude(relevance.view()) {
+            Some(magnitude) => relevance / magnitude,
+            None => Array2::zeros(relevance.dim()),
+        };
+        ExplainedObject {
+            tracked: tracked.clone(),
+            frame: observation.frame,
+            question: explanation.question.clone(),
+            composite: self.explainer.composite().clone(),
+            map,
+            summary,
+            picture,
+            took: explanation.took,
+        }
+    }
+}

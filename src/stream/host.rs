@@ -1,0 +1,64 @@
+//! What a stream's owner does with what comes out of it: the element makes messages and overlays of it, the application for cameras lines and a page.
+
+use std::sync::Arc;
+
+use image::RgbImage;
+
+use super::display::View;
+use super::explaining::ExplainedObject;
+use super::observation::{Observation, ObservedEvent};
+use crate::error::{Error, Result};
+use crate::overlay::Canvas;
+
+/// The owner of a stream. Its methods are called on the threads of the session, never under a lock.
+pub trait Host: Send + Sync + 'static {
+    /// A frame's own pixels, in the form in which the owner has them. They are kept for evidence only.
+    type Picture: Send + Sync + Clone + 'static;
+    /// A view in the form in which frames show it.
+    type Prepared: Send + Sync + 'static;
+
+    /// Makes a view ready to be shown; `canvas` is what is drawn of it, `None` where nothing is.
+    ///
+    /// # Errors
+    /// It cannot be shown.
+    fn prepare(&self, view: &View, canvas: Option<Canvas>) -> Result<Self::Prepared>;
+
+    /// A frame as a picture of square or other pixels, as large as the frame.
+    ///
+    /// # Errors
+    /// The frame cannot be read.
+    fn picture(&self, picture: &Self::Picture, observation: &Observation) -> Result<RgbImage>;
+
+    /// The time on the clock, as evidence names it.
+    fn clock(&self) -> String;
+
+    /// Something came out.
+    fn tell(&self, news: News);
+}
+
+/// What a session tells of a stream.
+#[derive(Debug)]
+pub enum News<'a> {
+    /// A frame was looked at, or, with explanations, something in it was explained.
+    Frame {
+        /// What was seen.
+        observation: &'a Observation,
+        /// The most important first; none yet where the explanations come later.
+        explained: &'a [Arc<ExplainedObject>],
+        /// Events that are told for the first time.
+        events: &'a [Arc<ObservedEvent>],
+    },
+    /// The question of an event is answered, or will not be.
+    Event {
+        /// What was seen.
+        observation: &'a Observation,
+        /// What looks wrong.
+        event: &'a ObservedEvent,
+        /// `None` where the question has no answer.
+        explained: Option<&'a ExplainedObject>,
+    },
+    /// The settings of this moment lead to no explanation; told once for each question.
+    Unexplained(Error),
+    /// Evidence of an event cannot be kept; told once until it can be again.
+    EvidenceLost(Error),
+}

@@ -1,0 +1,156 @@
+//! The work of a session's threads: a frame to be looked at, something to be explained.
+//!
+//! In: jobs. Out: what their stream tells and shows.
+
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use super::explaining::Explaining;
+use super::frame::StreamFrame;
+use super::host::{Host, News};
+use super::observation::Observation;
+use super::state::{StreamState, Tokens};
+use super::worker::{OpenJob, Worker, lock};
+use crate::detect::{Detector, Forward};
+use crate::error::{Error, Result};
+use crate::runtime::CancelToken;
+
+/// A frame to be looked at.
+pub(super) struct DetectJob<H: Host> {
+    pub stream: Arc<StreamState<H>>,
+    pub frame: StreamFrame<H::Picture>,
+    pub tokens: Tokens,
+    /// Who waits for the outcome, where frames do.
+    pub reply: Option<Sender<Result<()>>>,
+    pub open: OpenJob,
+}
+
+/// What is explained of a frame.
+enum About {
+    Selected,
+    Events,
+}
+
+/// Something to be explained.
+pub(super) struct ExplainJob<H: Host> {
+    pub stream: Arc<StreamState<H>>,
+    about: About,
+    observation: Arc<Observation>,
+    forward: Arc<Forward>,
+    picture: Option<H::Picture>,
+    cancel: CancelToken,
+    open: OpenJob,
+}
+
+impl<H: Host> DetectJob<H> {
+    /// Detects; what there is to explain is left to the other thread.
+    pub fn detect(self, detector: &mut Detector, explainer: &Worker<ExplainJob<H>>) -> Result<()> {
+        let stream = &self.stream;
+        let Some(seen) = stream.observe(detector, self.frame, &self.tokens.all)? else {
+            return Ok(());
+        };
+        let observation = &seen.observation;
+        stream.tell(
+            observation,
+            News::Frame {
+                observation,
+                explained: &[],
+                events: &observation.events,
+            },
+        );
+        let job = |about, picture| ExplainJob {
+            stream: stream.clone(),
+            about,
+            observation: observation.clone(),
+            forward: seen.forward.clone(),
+            picture,
+            cancel: self.tokens.explanations.clone(),
+            open: stream.open.open(),
+        };
+        if !observation.events.is_empty()
+            && let Err(refused) = explainer.queue(job(About::Events, seen.picture))
+        {
+            // Events come faster than they can be explained.
+            for event in &observation.events {
+                stream.tell_event(observation, event, None, refused.picture.as_ref());
+            }
+        }
+        if seen.is_due {
+            explainer.submit(stream.id, job(About::Selected, None));
+        }
+        lock(&stream.display).observe(observation.clone());
+        stream.show()?;
+        drop(self.open);
+        Ok(())
+    }
+
+    /// Detects and explains; what frames show is there afterwards.
+    pub fn do_all(self, detector: &mut Detector, explaining: &mut Explaining) -> Result<()> {
+        let stream = &self.stream;
+        let seen = stream.observe(detector, self.frame, &self.tokens.all)?;
+        let seen = seen.ok_or_else(Error::cancelled)?;
+        let (observation, forward) = (&seen.observation, &seen.forward);
+        lock(&stream.display).observe(observation.clone());
+        let cancel = &self.tokens.explanations;
+        let mut explained = vec![];
+        if seen.is_due {
+            explained = stream.explain_selected(explaining, observation, forward, cancel)?;
+            lock(&stream.display).explain(observation, explained.clone());
+        }
+        stream.tell(
+            observation,
+            News::Frame {
+                observation,
+                explained: &explained,
+                events: &observation.events,
+            },
+        );
+        let picture = seen.picture.as_ref();
+        stream.explain_events(explaining, observation, forward, picture, cancel);
+        if self.tokens.all.is_cancelled() {
+            return Err(Error::cancelled());
+        }
+        stream.show()?;
+        drop(self.open);
+        Ok(())
+    }
+}
+
+impl<H: Host> ExplainJob<H> {
+    pub fn explain(self, explaining: &mut Explaining) -> Result<()> {
+        let (stream, observation) = (&self.stream, &self.observation);
+        let changes = match self.about {
+            About::Events => stream.explain_events(
+                explaining,
+                observation,
+                &self.forward,
+                self.picture.as_ref(),
+                &self.cancel,
+            ),
+            About::Selected => {
+                let explained = stream.explain_selected(
+                    explaining,
+                    observation,
+                    &self.forward,
+                    &self.cancel,
+                )?;
+                if !explained.is_empty() {
+                    stream.tell(
+                        observation,
+                        News::Frame {
+                            observation,
+                            explained: &explained,
+                            events: &[],
+                        },
+                    );
+                }
+                lock(&stream.display).explain(observation, explained)
+            }
+        };
+        if changes {
+            stream.show()?;
+        }
+        drop(self.open);
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+//! What is seen in a frame: detections that are known objects, what looks wrong about them, and which of them are to be explained.
+//!
+//! In: the detections of one frame after the other. Out: an [`Observation`] of each. No network and no picture is needed for that.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::frame::FrameInfo;
+use super::monitor::{Event, Monitor};
+use super::picking::Picking;
+use super::rate_limiter::RateLimiter;
+use super::settings::{Asked, StreamSettings};
+use super::tracking::{Tracked, Tracker};
+use crate::detect::{ClassId, Detection};
+
+/// What was seen in a frame.
+#[derive(Debug)]
+pub struct Observation {
+    /// The frame.
+    pub frame: FrameInfo,
+    /// What was asked when it was seen.
+    pub asked: Asked,
+    /// Best first.
+    pub tracked: Vec<Tracked>,
+    /// Indices of the detections that are to be explained, the most important first, whether or not it is time for that.
+    pub selected: Vec<usize>,
+    /// What looks wrong.
+    pub events: Vec<Arc<ObservedEvent>>,
+}
+
+/// An event, and where it was seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObservedEvent {
+    /// Counts the events since the start of the stream, from 1 on.
+    pub number: u64,
+    /// Index of the detection in [`Observation::tracked`].
+    pub index: usize,
+    /// What looks wrong.
+    pub event: Event,
+}
+
+impl Observation {
+    /// The settings that the frame came with.
+    pub fn settings(&self) -> &StreamSettings {
+        &self.asked.settings
+    }
+
+    /// The detection of an object as this class.
+    pub fn index_of(&self, object: u64, class: ClassId) -> Option<usize> {
+        let is_it =
+            |tracked: &Tracked| tracked.object == object && tracked.detection.class == class;
+        self.tracked.iter().position(is_it)
+    }
+
+    /// Whether the user does not expect detections of a class.
+    pub fn is_unexpected(&self, class: ClassId) -> bool {
+        let selection = self.settings().selection.as_ref();
+        selection.is_some_and(|selection| selection.is_unexpected(class))
+    }
+}
+
+/// What is remembered of a stream from frame to frame.
+#[derive(Debug, Default)]
+pub struct Observer {
+    tracker: Tracker,
+    monitor: Monitor,
+    /// Events so far.
+    events: u64,
+    epoch: u64,
+    /// The objects that were selected last, and what for.
+    selected: Option<(Asked, Vec<u64>)>,
+    explained: RateLimiter<Asked>,
+}
+
+impl Observer {
+    /// Finds known objects again and decides what is to be explained. Says besides whether it is time for that; a frame that comes too `late` for the viewer is not explained.
+    pub fn observe(
+        &mut self,
+        frame: FrameInfo,
+        settings: &Arc<StreamSettings>,
+        detections: Vec<Detection>,
+        picking: &Mutex<Picking>,
+        late: bool,
+    ) -> (Observation, bool) {
+        if self.epoch != frame.epoch {
+            self.epoch = frame.epoch;
+            self.tracker.forget();
+            self.monitor.forget();
+            self.selected = None;
+            self.explained.reset();
+        }
+        let tracked = self.tracker.follow(detections);
+        let asked = Asked {
+            settings: settings.clone(),
+            picked: self.picked(picking),
+        };
+        // What was selected by other rules is no reason for this choice.
+        (self.selected).take_if(|(before, _)| !before.selects_like(&asked));
+        let events = self.events(&frame, settings, &tracked);
+        let selected = self.select(&frame, &asked, &tracked);
+        let now = frame.time.running_time;
+        let is_due = !late
+            && !selected.is_empty()
+            && (self.explained).is_due(now, settings.explain_interval, &asked);
+        if is_due {
+            self.explained.begin(now, asked.clone());
+        }
+        let observation = Observation {
+            frame,
+            asked,
+            tracked,
+            selected,
+            events,
+        };
+        (observation, is_due)
+    }
+
+    /// What looks wrong, as far as that is wanted, at detections that have a place.
+    fn events(
+        &mut self,
+        frame: &FrameInfo,
+        settings: &StreamSettings,
+        tracked: &[Tracked],
+    ) -> Vec<Arc<ObservedEvent>> {
+        let Some(thresholds) = &settings.events else {
+            return vec![];
+        };
+        let raised = (self.monitor).observe(thresholds, frame.time.or_start(), tracked);
+        let placed = raised.into_iter().filter_map(|event| {
+            let index = tracked.iter().position(|t| t.object == event.object)?;
+            tracked[index].pixels(frame)?;
+            self.events += 1;
+            Some(Arc::new(ObservedEvent {
+                number: self.events,
+                index,
+                event,
+            }))
+        });
+        placed.collect()
+    }
+
+    /// What is explained: the picked object, else what the rules select.
+    fn select(&mut self, frame: &FrameInfo, asked: &Asked, tracked: &[Tracked]) -> Vec<usize> {
+        let selected: Vec<usize> = match (asked.picked, &asked.settings.selection) {
+            (Some(picked), _) => {
+                let place = tracked.iter().position(|tracked| tracked.object == picked);
+                place.into_iter().collect()
+            }
+            (None, Some(selection)) => {
+                let before = self.selected.as_ref().map(|(_, selected)| &selected[..]);
+                let before = before.unwrap_or_default();
+                selection.of(tracked, before, frame)
+            }
+            (None, None) => vec![],
+        };
+        // Where nothing is to be explained for a moment, the choice before it still counts.
+        if !selected.is_empty() {
+            let objects = selected.iter().map(|&index| tracked[index].object);
+            self.selected = Some((asked.clone(), objects.collect()));
+        }
+        selected
+    }
+
+    /// The object that the user has picked, unless it is gone.
+    fn picked(&self, picking: &Mutex<Picking>) -> Option<u64> {
+        let mut picking = picking.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_gone = |object| !self.tracker.knows(object);
+        if picking.picked().is_some_and(is_gone) {
+            picking.release();
+        }
+        picking.picked()
+    }
+}

@@ -1,0 +1,218 @@
+//! Streams at work: the threads that detect and explain, shared by one or many videos.
+//!
+//! In: frames of a [`Stream`], sampled for the network. Out: what frames show ([`Stream::shown`]), and [`News`] to the stream's [`Host`]. Live, two threads work side by side, so that boxes
+//! keep up with the video while an explanation takes its time, and nobody waits; where every frame waits for its own result, one thread does all that a frame needs. No lock is held while
+//! a network runs, something is drawn, or the host is told.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::evidence::Store;
+use super::explaining::Explaining;
+use super::frame::StreamFrame;
+use super::host::Host;
+use super::jobs::{DetectJob, ExplainJob};
+use super::picking::Picking;
+use super::state::{Shown, StreamState, Tokens};
+use super::stats::StreamStats;
+use super::worker::{Worker, catching, lock};
+use crate::crp::Composite;
+use crate::detect::{Detector, Model};
+use crate::error::internal::Context;
+use crate::error::{Error, Result};
+
+/// How frames and results belong together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pacing {
+    /// Frames never wait: each shows the newest result.
+    #[default]
+    Live,
+    /// Each frame waits for its own result.
+    EveryFrame,
+}
+
+/// The networks of one model at work, for one or many streams.
+pub struct Session<H: Host> {
+    model: Arc<Model>,
+    pacing: Pacing,
+    /// Live it has the thread that explains, and hands questions to it.
+    worker: Worker<DetectJob<H>>,
+    streams: AtomicUsize,
+}
+
+/// One video of a session. Dropping it ends its work soon: events that are not explained yet are told without an explanation.
+pub struct Stream<H: Host> {
+    session: Arc<Session<H>>,
+    state: Arc<StreamState<H>>,
+}
+
+impl<H: Host> Session<H> {
+    /// Starts the threads; the networks run on `threads` threads each (0 = as many as there are cores). They begin with `composite`, where one is asked for.
+    ///
+    /// # Errors
+    /// ONNX Runtime cannot be loaded or does not take the model's network; the system gives no thread.
+    pub fn start(
+        model: Arc<Model>,
+        pacing: Pacing,
+        threads: usize,
+        composite: Option<&Composite>,
+    ) -> Result<Arc<Self>> {
+        let mut detector = Detector::new(model.clone(), threads)?;
+        let mut explaining = Explaining::new(model.clone(), composite, threads)?;
+        let worker = match pacing {
+            Pacing::EveryFrame => Worker::spawn("ssdcrp", move |mut job: DetectJob<H>| {
+                let reply = job.reply.take();
+                let outcome = catching(|| job.do_all(&mut detector, &mut explaining));
+                // Who waits no longer does not want it.
+                reply.map(|reply| reply.send(outcome));
+            })?,
+            Pacing::Live => {
+                let explainer = Worker::spawn("ssdcrp-explain", move |job: ExplainJob<H>| {
+                    let stream = job.stream.clone();
+                    stream.keep_error(catching(|| job.explain(&mut explaining)));
+                })?;
+                Worker::spawn("ssdcrp-detect", move |job: DetectJob<H>| {
+                    let stream = job.stream.clone();
+                    stream.keep_error(catching(|| job.detect(&mut detector, &explainer)));
+                })?
+            }
+        };
+        Ok(Arc::new(Self {
+            model,
+            pacing,
+            worker,
+            streams: AtomicUsize::new(0),
+        }))
+    }
+
+    /// The model that is at work.
+    pub fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+
+    /// A further stream. Evidence of its events goes to `store`.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn stream(self: &Arc<Self>, host: H, store: Option<Store>) -> Result<Stream<H>> {
+        let id = self.streams.fetch_add(1, Ordering::Relaxed);
+        let state = StreamState::new(id, host, self.model.clone(), store)?;
+        Ok(Stream {
+            session: self.clone(),
+            state: Arc::new(state),
+        })
+    }
+}
+
+impl<H: Host> Stream<H> {
+    /// Hands over a frame. Live, it is looked at when the thread is free and no newer one of this stream waits, and this returns at once; otherwise it waits until the frame's own result
+    /// is [shown](Stream::shown).
+    ///
+    /// # Errors
+    /// [`Cancelled`](crate::ErrorKind::Cancelled) where the stream is; where the frame waits also a network that does not run, or something that cannot be drawn.
+    pub fn look(&self, frame: StreamFrame<H::Picture>) -> Result<()> {
+        let state = &self.state;
+        let tokens = lock(&state.tokens).clone();
+        if tokens.all.is_cancelled() {
+            return Err(Error::cancelled());
+        }
+        let job = |reply| DetectJob {
+            stream: state.clone(),
+            frame,
+            tokens,
+            reply,
+            open: state.open.open(),
+        };
+        let worker = &self.session.worker;
+        match self.session.pacing {
+            Pacing::Live => {
+                worker.submit(state.id, job(None));
+                Ok(())
+            }
+            Pacing::EveryFrame => {
+                let (reply, outcome) = channel();
+                worker.submit(state.id, job(Some(reply)));
+                outcome.recv().context("the worker thread has ended")?
+            }
+        }
+    }
+
+    /// Whether a frame can be used: live, one that the next, `interval` later, would replace before the thread is free
+    /// cannot, and need not be sampled.
+    pub fn wants(&self, interval: Duration) -> bool {
+        self.session.pacing == Pacing::EveryFrame || self.session.worker.is_free_within(interval)
+    }
+
+    /// What frames show now, since the last flush; `None` as long as there is nothing.
+    ///
+    /// # Errors
+    /// A network did not run, or something could not be drawn, since the last call.
+    pub fn shown(&self) -> Result<Option<Arc<Shown<H::Prepared>>>> {
+        let mut newest = lock(&self.state.newest);
+        match newest.take_if(|newest| newest.is_err()) {
+            Some(error) => error.map(Some),
+            None => Ok((newest.as_ref()).and_then(|shown| shown.as_ref().ok().cloned())),
+        }
+    }
+
+    /// Counts the flushes; frames come with this number.
+    pub fn epoch(&self) -> u64 {
+        self.state.epoch.load(Ordering::SeqCst)
+    }
+
+    /// What the viewer points at.
+    pub fn picking(&self) -> &Mutex<Picking> {
+        &self.state.picking
+    }
+
+    /// What the stream has done so far.
+    pub fn stats(&self) -> StreamStats {
+        *lock(&self.state.stats)
+    }
+
+    /// Waits until everything is told of the frames that were handed over. After `patience` no more explanations are begun, and the one that runs is ended.
+    ///
+    /// # Errors
+    /// [`Cancelled`](crate::ErrorKind::Cancelled), by another thread.
+    pub fn settle(&self, patience: Duration) -> Result<()> {
+        let state = &self.state;
+        let all = lock(&state.tokens).all.clone();
+        let is_over = || all.is_cancelled();
+        if !state.open.settle(patience, is_over) && !is_over() {
+            // Those that come after the end of the stream are explained again.
+            let impatient = std::mem::take(&mut lock(&state.tokens).explanations);
+            impatient.cancel();
+            state.open.settle(Duration::MAX, is_over);
+        }
+        match is_over() {
+            true => Err(Error::cancelled()),
+            false => Ok(()),
+        }
+    }
+
+    /// Ends all work on frames so far: what waits for it returns at once. Frames are refused until [`Stream::resume`].
+    pub fn cancel(&self) {
+        lock(&self.state.tokens).cancel();
+        self.state.open.wake();
+    }
+
+    /// As [`Stream::cancel`], and nothing of it is told or shown any more.
+    pub fn flush(&self) {
+        self.state.epoch.fetch_add(1, Ordering::SeqCst);
+        self.cancel();
+        *lock(&self.state.newest) = None;
+    }
+
+    /// Takes frames again.
+    pub fn resume(&self) {
+        *lock(&self.state.tokens) = Tokens::default();
+    }
+}
+
+impl<H: Host> Drop for Stream<H> {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}

@@ -1,0 +1,318 @@
+//! What the threads of a session know of one stream, and what they do with it.
+//!
+//! In: a frame, a detector and an explainer. Out: news to the stream's host, evidence of its events, and what its frames show.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use super::display::{DisplayState, View};
+use super::drawing::draw;
+use super::evidence::{Case, Store};
+use super::explaining::{ExplainedObject, Explaining};
+use super::frame::{FrameInfo, FrameTime, StreamFrame};
+use super::host::{Host, News};
+use super::observation::{Observation, ObservedEvent, Observer};
+use super::picking::{Picking, Placed};
+use super::settings::QuestionSettings;
+use super::stats::StreamStats;
+use super::worker::{OpenJobs, Worker, catching, lock};
+use crate::detect::{Detector, Forward, Model};
+use crate::error::internal::Context;
+use crate::error::{ErrorKind, Result};
+use crate::runtime::CancelToken;
+
+/// What frames show.
+#[derive(Debug)]
+pub struct Shown<T> {
+    /// Of two, that with the greater number was made later.
+    pub number: u64,
+    /// The frame that it was seen in.
+    pub frame: FrameInfo,
+    /// The frame that was explained, where an explanation of something that is seen is shown.
+    pub explained: Option<FrameTime>,
+    /// What can be picked.
+    pub objects: Arc<[Placed]>,
+    /// In the host's form.
+    pub prepared: T,
+}
+
+/// What frames show, or why nothing newer could be made.
+type Newest<T> = Option<Result<Arc<Shown<T>>>>;
+
+/// What ends the work of a stream: all of it, or its explanations alone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tokens {
+    pub all: CancelToken,
+    pub explanations: CancelToken,
+}
+
+impl Tokens {
+    pub fn cancel(&self) {
+        self.all.cancel();
+        self.explanations.cancel();
+    }
+}
+
+/// Everything of a stream that its threads share. No lock is held while a network runs, something is drawn, or the host is told.
+pub(super) struct StreamState<H: Host> {
+    /// Tells the streams of a session apart.
+    pub id: usize,
+    pub host: Arc<H>,
+    pub model: Arc<Model>,
+    pub observer: Mutex<Observer>,
+    pub picking: Mutex<Picking>,
+    pub display: Mutex<DisplayState>,
+    pub newest: Mutex<Newest<H::Prepared>>,
+    pub epoch: AtomicU64,
+    pub tokens: Mutex<Tokens>,
+    pub open: Arc<OpenJobs>,
+    /// Questions that could not be answered, as far as that was told.
+    pub unanswered: Mutex<Vec<QuestionSettings>>,
+    pub stats: Arc<Mutex<StreamStats>>,
+    pub evidence: Option<Worker<(Case, H::Picture)>>,
+}
+
+/// What was seen in a frame, with all that is needed to explain it.
+pub(super) struct DetectedFrame<P> {
+    pub observation: Arc<Observation>,
+    pub forward: Arc<Forward>,
+    /// Whether it is time to explain what was selected.
+    pub is_due: bool,
+    pub picture: Option<P>,
+}
+
+impl<H: Host> StreamState<H> {
+    /// Of a stream that nothing was seen of yet; evidence of its events goes to `store`.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn new(id: usize, host: H, model: Arc<Model>, store: Option<Store>) -> Result<Self> {
+        let host = Arc::new(host);
+        let stats = Arc::<Mutex<StreamStats>>::default();
+        let keep = |store| keep_evidence(store, host.clone(), model.clone(), stats.clone());
+        let evidence = store.map(keep).transpose()?;
+        Ok(Self {
+            id,
+            host,
+            model,
+            observer: Mutex::default(),
+            picking: Mutex::default(),
+            display: Mutex::default(),
+            newest: Mutex::default(),
+            epoch: AtomicU64::new(0),
+            tokens: Mutex::default(),
+            open: Arc::default(),
+            unanswered: Mutex::default(),
+            stats,
+            evidence,
+        })
+    }
+
+    /// Detects in a frame and finds known objects again; `None` where the stream was flushed meanwhile.
+    ///
+    /// # Errors
+    /// The network does not run, or [`ErrorKind::Cancelled`].
+    pub fn observe(
+        &self,
+        detector: &mut Detector,
+        frame: StreamFrame<H::Picture>,
+        cancel: &CancelToken,
+    ) -> Result<Option<DetectedFrame<H::Picture>>> {
+        let forward = detector.forward_cancellable(frame.input, cancel)?;
+        let detections = detector.detections(&forward, frame.settings.thresholds)?;
+        if !self.is_current(frame.info) {
+            return Ok(None);
+        }
+        let (observation, is_due) = lock(&self.observer).observe(
+            frame.info,
+            &frame.settings,
+            detections,
+            &self.picking,
+            frame.late,
+        );
+        let mut stats = lock(&self.stats);
+        stats.detected += 1;
+        stats.events += observation.events.len() as u64;
+        Ok(Some(DetectedFrame {
+            observation: Arc::new(observation),
+            forward: Arc::new(forward),
+            is_due,
+            picture: frame.picture,
+        }))
+    }
+
+    /// Whether a frame came since the last flush.
+    pub fn is_current(&self, frame: FrameInfo) -> bool {
+        frame.epoch == self.epoch.load(Ordering::SeqCst)
+    }
+
+    /// Tells the host, unless the stream was flushed since.
+    pub fn tell(&self, of: &Observation, news: News) {
+        if self.is_current(of.frame) {
+            self.host.tell(news);
+        }
+    }
+
+    /// Tells of an event, and hands it on to be kept.
+    pub fn tell_event(
+        &self,
+        observation: &Arc<Observation>,
+        event: &Arc<ObservedEvent>,
+        explained: Option<Arc<ExplainedObject>>,
+        picture: Option<&H::Picture>,
+    ) {
+        self.tell(
+            observation,
+            News::Event {
+                observation,
+                event,
+                explained: explained.as_deref(),
+            },
+        );
+        if let (Some(evidence), Some(picture)) = (&self.evidence, picture) {
+            let case = Case {
+                observation: observation.clone(),
+                event: event.clone(),
+                explained,
+            };
+            // Where events come faster than the disk takes them, there is evidence of some.
+            if evidence.queue((case, picture.clone())).is_err() {
+                lock(&self.stats).evidence_left_out += 1;
+            }
+        }
+    }
+
+    /// Explains what was selected; nothing, and the first time with the reason to the host, where the question has no answer.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Cancelled`].
+    pub fn explain_selected(
+        &self,
+        explaining: &mut Explaining,
+        observation: &Observation,
+        forward: &Forward,
+        cancel: &CancelToken,
+    ) -> Result<Vec<Arc<ExplainedObject>>> {
+        let begun = Instant::now();
+        match explaining.explain_selected(observation, forward, cancel) {
+            Ok(explained) => {
+                lock(&self.stats).explained(explained.len(), begun.elapsed());
+                Ok(explained)
+            }
+            Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
+            Err(error) => {
+                let question = &observation.settings().question;
+                let mut unanswered = lock(&self.unanswered);
+                let is_first = !unanswered.contains(question);
+                if is_first {
+                    unanswered.push(question.clone());
+                }
+                drop(unanswered);
+                if is_first {
+                    self.tell(observation, News::Unexplained(error));
+                }
+                Ok(vec![])
+            }
+        }
+    }
+
+    /// Explains what the events of a frame ask, as far as that can be, and tells of each. Says whether that changes what is shown.
+    pub fn explain_events(
+        &self,
+        explaining: &mut Explaining,
+        observation: &Arc<Observation>,
+        forward: &Forward,
+        picture: Option<&H::Picture>,
+        cancel: &CancelToken,
+    ) -> bool {
+        let mut changes = false;
+        for event in &observation.events {
+            let begun = Instant::now();
+            let explained = explaining
+                .explain_event(event, observation, forward, cancel)
+                .ok();
+            self.tell_event(observation, event, explained.clone(), picture);
+            if let Some(explained) = explained {
+                lock(&self.stats).explained(1, begun.elapsed());
+                changes |= lock(&self.display).explain_event(event, explained);
+            }
+        }
+        changes
+    }
+
+    /// Draws what there is to be seen now and gives it to frames.
+    pub fn show(&self) -> Result<()> {
+        let Some(view) = lock(&self.display).view() else {
+            return Ok(());
+        };
+        let (canvas, tiles_side) = draw(&view, &self.model.manifest.labels);
+        lock(&self.display).tiles_were(tiles_side);
+        let prepared = self.host.prepare(&view, canvas);
+        let shown = Arc::new(shown(&view, prepared.context("cannot draw the results")?));
+        let mut newest = lock(&self.newest);
+        let is_newer = |before: &Result<Arc<Shown<H::Prepared>>>| {
+            (before.as_ref()).is_ok_and(|before| before.number < shown.number)
+        };
+        if self.is_current(shown.frame) && newest.as_ref().is_none_or(is_newer) {
+            *newest = Some(Ok(shown));
+        }
+        Ok(())
+    }
+
+    /// What goes wrong where nobody waits is told to the next who asks what is shown.
+    pub fn keep_error(&self, outcome: Result<()>) {
+        if let Err(error) = outcome
+            && error.kind() != ErrorKind::Cancelled
+        {
+            *lock(&self.newest) = Some(Err(error));
+        }
+    }
+}
+
+fn shown<T>(view: &View, prepared: T) -> Shown<T> {
+    let objects = view.observation.tracked.iter().map(|tracked| Placed {
+        object: tracked.object,
+        rect: tracked.detection.rect,
+    });
+    Shown {
+        number: view.number,
+        frame: view.observation.frame,
+        explained: view
+            .explained
+            .first()
+            .map(|(_, explained)| explained.frame.time),
+        objects: objects.collect(),
+        prepared,
+    }
+}
+
+/// The thread that keeps evidence of a stream's events.
+fn keep_evidence<H: Host>(
+    mut store: Store,
+    host: Arc<H>,
+    model: Arc<Model>,
+    stats: Arc<Mutex<StreamStats>>,
+) -> Result<Worker<(Case, H::Picture)>> {
+    let mut failing = false;
+    Worker::spawn(
+        "ssdcrp-evidence",
+        move |(case, picture): (Case, H::Picture)| {
+            let labels = &model.manifest.labels;
+            let frame = || host.picture(&picture, &case.observation);
+            let kept = catching(|| case.keep(&mut store, labels, frame, || host.clock()));
+            match &kept {
+                Ok(true) => lock(&stats).evidence_kept += 1,
+                Ok(false) | Err(_) => lock(&stats).evidence_left_out += 1,
+            }
+            let before = std::mem::replace(&mut failing, kept.is_err());
+            if let Err(error) = kept
+                && !before
+            {
+                host.tell(News::EvidenceLost(error.context(
+                    "events are missing in the folder until it can be written to again",
+                )));
+            }
+        },
+    )
+}

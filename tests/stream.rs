@@ -1,0 +1,202 @@
+//! A session at work without GStreamer: one model, several streams, photos as frames.
+//!
+//! Needs ONNX Runtime and the photos, both of which `make test` puts into the cache.
+
+mod cache;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use image::RgbImage;
+
+use ssdcrp::detect::{Model, Thresholds, preprocess};
+use ssdcrp::overlay::Canvas;
+use ssdcrp::stream::monitor::EventThresholds;
+use ssdcrp::stream::selection::{Selection, SelectionRule};
+use ssdcrp::stream::settings::{DisplaySettings, QuestionSettings, StreamSettings};
+use ssdcrp::stream::{
+    FrameInfo, FrameTime, Host, News, Observation, Pacing, Session, Stream, StreamFrame, View,
+};
+use ssdcrp::{Error, ErrorKind, Result};
+
+use cache::cached;
+
+/// Notes what is told.
+#[derive(Default)]
+struct Notes(Arc<Mutex<Vec<String>>>);
+
+impl Host for Notes {
+    type Picture = ();
+    type Prepared = Option<Canvas>;
+
+    fn prepare(&self, _: &View, canvas: Option<Canvas>) -> ssdcrp::Result<Option<Canvas>> {
+        Ok(canvas)
+    }
+
+    fn picture(&self, (): &(), _: &Observation) -> ssdcrp::Result<RgbImage> {
+        Err(Error::other("nobody keeps pictures here"))
+    }
+
+    fn clock(&self) -> String {
+        String::new()
+    }
+
+    fn tell(&self, news: News) {
+        let note = match news {
+            News::Frame {
+                explained, events, ..
+            } => {
+                let explained = explained.iter().map(|e| e.question.wording.to_string());
+                let explained: Vec<String> = explained.collect();
+                format!("frame: {}, {} events", explained.join("; "), events.len())
+            }
+            News::Event { explained, .. } => {
+                let wording = explained.map(|explained| explained.question.wording.to_string());
+                format!("event: {}", wording.unwrap_or_default())
+            }
+            News::Unexplained(error) | News::EvidenceLost(error) => format!("{error:#}"),
+        };
+        self.0.lock().unwrap().push(note);
+    }
+}
+
+struct Watched {
+    model: Arc<Model>,
+    stream: Stream<Notes>,
+    notes: Arc<Mutex<Vec<String>>>,
+    settings: StreamSettings,
+}
+
+impl Watched {
+    fn of(session: &Arc<Session<Notes>>) -> Self {
+        let host = Notes::default();
+        let notes = host.0.clone();
+        let model = session.model().clone();
+        Self {
+            stream: session.stream(host, None).unwrap(),
+            settings: StreamSettings {
+                thresholds: Thresholds::from(&model.manifest.detection),
+                question: QuestionSettings::default(),
+                selection: Some(Selection {
+                    rule: SelectionRule::Best,
+                    most: 1,
+                    ..Selection::default()
+                }),
+                explain_interval: Duration::ZERO,
+                events: Some(EventThresholds::for_stills()),
+                display: DisplaySettings::default(),
+            },
+            model,
+            notes,
+        }
+    }
+
+    fn look(&self, name: &str) -> Result<()> {
+        let photo = image::open(cached(&format!("photos/{name}.jpg"))).unwrap();
+        let photo = photo.into_rgb8();
+        self.stream.look(StreamFrame {
+            info: FrameInfo {
+                time: FrameTime::default(),
+                size: photo.dimensions().into(),
+                pixel_aspect: 1.0,
+                epoch: self.stream.epoch(),
+            },
+            input: preprocess::sample(&photo, self.model.input_size, &self.model.manifest.input)?,
+            settings: Arc::new(self.settings.clone()),
+            late: false,
+            picture: None,
+        })
+    }
+
+    fn notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.notes.lock().unwrap())
+    }
+}
+
+fn session(pacing: Pacing) -> Arc<Session<Notes>> {
+    let model = Arc::new(Model::built_in().unwrap());
+    Session::start(model, pacing, 1, None).unwrap()
+}
+
+#[test]
+fn every_frame_shows_its_own_result() -> Result<()> {
+    let watched = Watched::of(&session(Pacing::EveryFrame));
+    assert!(watched.stream.shown()?.is_none());
+    watched.look("person")?;
+    let shown = watched.stream.shown()?.unwrap();
+    assert!(shown.explained.is_some() && shown.prepared.is_some());
+    let notes = watched.notes();
+    assert_eq!(
+        notes,
+        [
+            "frame: person rather than the other classes, 1 events",
+            "event: sheep rather than horse"
+        ]
+    );
+    watched.look("eagle")?;
+    assert!(watched.stream.shown()?.unwrap().number > shown.number);
+    assert_eq!(watched.notes().len(), 1);
+    let stats = watched.stream.stats();
+    assert_eq!((stats.detected, stats.explained, stats.events), (2, 3, 1));
+    Ok(())
+}
+
+#[test]
+fn streams_share_a_session_and_keep_apart() -> Result<()> {
+    let session = session(Pacing::Live);
+    let streams = ["person", "eagle"].map(|name| (name, Watched::of(&session)));
+    for (name, watched) in &streams {
+        watched.look(name)?;
+    }
+    for (name, watched) in &streams {
+        watched.stream.settle(Duration::MAX)?;
+        let notes = watched.notes();
+        assert!(notes[0].starts_with("frame: , "), "{name}: {notes:?}");
+        let subject = if *name == "eagle" { "bird" } else { "person" };
+        let explained = format!("frame: {subject} rather than the other classes, 0 events");
+        assert!(notes.contains(&explained), "{name}: {notes:?}");
+        assert!(watched.stream.shown()?.unwrap().explained.is_some());
+    }
+    Ok(())
+}
+
+#[test]
+fn after_a_flush_nothing_of_before_is_told_or_shown() -> Result<()> {
+    let watched = Watched::of(&session(Pacing::Live));
+    watched.look("person")?;
+    watched.stream.flush();
+    let error = watched.look("person").unwrap_err();
+    assert!(
+        error.kind() == ErrorKind::Cancelled,
+        "no frames between start and end"
+    );
+    let error = watched.stream.settle(Duration::MAX).unwrap_err();
+    assert!(error.kind() == ErrorKind::Cancelled);
+    watched.notes();
+    watched.stream.resume();
+    assert!(watched.stream.shown()?.is_none());
+    watched.look("eagle")?;
+    watched.stream.settle(Duration::MAX)?;
+    let notes = watched.notes();
+    assert!(
+        notes.iter().all(|note| !note.contains("person")),
+        "{notes:?}"
+    );
+    assert_eq!(watched.stream.shown()?.unwrap().frame.epoch, 1);
+    Ok(())
+}
+
+#[test]
+fn a_question_without_an_answer_is_told_once_and_nothing_is_explained() -> Result<()> {
+    let mut watched = Watched::of(&session(Pacing::EveryFrame));
+    watched.settings.events = None;
+    watched.settings.question.output = Some("objectness".parse()?);
+    for _ in 0..2 {
+        watched.look("eagle")?;
+    }
+    let notes = watched.notes();
+    assert_eq!(notes.len(), 3, "{notes:?}");
+    assert!(notes[0].contains("objectness"), "{notes:?}");
+    assert_eq!(notes[1..], ["frame: , 0 events"; 2]);
+    Ok(())
+}
