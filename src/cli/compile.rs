@@ -2,15 +2,14 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
 use ssdcrp::crp::{Composite, Explainer, seed_name};
-use ssdcrp::detect::Model;
 use ssdcrp::geometry::Size;
 
-use super::{Engine, output};
+use super::engine::Engine;
+use super::output;
 
 /// Write the network that computes relevance as an ONNX file of standard operators, for use without ssdcrp.
 ///
@@ -33,14 +32,11 @@ impl Compile {
     pub fn run(&self, engine: &Engine) -> Result<()> {
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
         output::check_is_file_name(&self.output)?;
-        if let Some(path) = self.file.as_ref().or(engine.model.as_ref()) {
+        if let Some(path) = engine.file_of(self.file.as_deref()) {
             output::check_is_not(&self.output, path, "model")?;
             output::check_is_not(&self.output, &path.with_extension("toml"), "manifest")?;
         }
-        let model = match &self.file {
-            Some(path) => Arc::new(Model::read(path)?),
-            None => engine.model()?,
-        };
+        let model = engine.model_of(self.file.as_deref())?;
         let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
         let explainer = Explainer::new(model.clone(), composite, engine.threads())?;
         let graph = explainer.compile()?;

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use super::seen::{Seen, ThresholdOptions};
-use super::{Engine, json, output, text};
+use super::detected_photo::{DetectedPhoto, ThresholdArgs};
+use super::engine::Engine;
+use super::{json, output, text};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,17 +28,17 @@ pub struct Detect {
     #[arg(long, requires = "json")]
     logits: bool,
     #[command(flatten)]
-    thresholds: ThresholdOptions,
+    thresholds: ThresholdArgs,
 }
 
 impl Detect {
     /// Prints the detections.
     pub fn run(&self, engine: &Engine) -> Result<()> {
-        let seen = Seen::look(engine, &self.image, &self.thresholds)?;
+        let detected = DetectedPhoto::new(engine, &self.image, &self.thresholds)?;
         if self.json {
-            output::print_json(&json::Report::new(&seen, self.logits)?)
+            output::print_json(&json::PhotoRecord::new(&detected, self.logits)?)
         } else {
-            output::print(&text::table(&seen)?)
+            output::print(&text::table(&detected)?)
         }
     }
 }

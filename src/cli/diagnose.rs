@@ -10,9 +10,10 @@ use anyhow::Result;
 use clap::Args;
 use ssdcrp::crp::{Composite, Contrast, Diagnosis, Explainer, Target, TargetOutput};
 
-use super::choice::Choice;
-use super::seen::{Seen, ThresholdOptions};
-use super::{Engine, output, table, text};
+use super::default_box::DefaultBoxArgs;
+use super::detected_photo::{DetectedPhoto, ThresholdArgs};
+use super::engine::Engine;
+use super::{output, table, text};
 
 const NOTES: &str = "\
 Each row is a layer, from the head down to the pixels: R is the relevance of its outputs before it is handed on with the rule.
@@ -27,7 +28,7 @@ pub struct Diagnose {
     /// JPEG or PNG
     image: PathBuf,
     #[command(flatten)]
-    choice: Choice,
+    default_box: DefaultBoxArgs,
     /// What to explain at that box, as for explain [default: the predicted class]
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
@@ -44,7 +45,7 @@ pub struct Diagnose {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    thresholds: ThresholdOptions,
+    thresholds: ThresholdArgs,
 }
 
 impl Diagnose {
@@ -58,33 +59,35 @@ impl Diagnose {
         let contrast: Option<Contrast> = self.contrast.as_deref().map(str::parse).transpose()?;
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
 
-        let seen = Seen::look(engine, &self.image, &self.thresholds)?;
-        let predicted = Target::predicted_class(&self.choice.of(&seen, output.as_ref())?);
+        let detected = DetectedPhoto::new(engine, &self.image, &self.thresholds)?;
+        let predicted =
+            Target::predicted_class(&self.default_box.detection(&detected, output.as_ref())?);
         let output = output.unwrap_or(predicted.output);
         let target = Target {
             output,
             contrast,
             ..predicted
         };
-        let composite = composite.map_or_else(|| Composite::of(&seen.model), Ok)?;
-        let mut explainer = Explainer::new(seen.model.clone(), composite, engine.threads())?;
-        let diagnosis = explainer.diagnose(&seen.forward, &target)?;
+        let composite = composite.map_or_else(|| Composite::of(&detected.model), Ok)?;
+        let mut explainer = Explainer::new(detected.model.clone(), composite, engine.threads())?;
+        let diagnosis = explainer.diagnose(&detected.forward, &target)?;
 
         if let Some(path) = &self.plot {
             let title = heading(&target, &diagnosis);
             let subtitle = format!(
                 "{}, {}",
-                text::heading(&seen).trim_end(),
+                text::heading(&detected).trim_end(),
                 settings(&diagnosis, explainer.composite())
             );
             output::write_text(path, &plot::svg(&diagnosis, &title, &subtitle))?;
         }
         if self.json {
             let composite = explainer.composite();
-            let report = json::Report::new(&seen, target.default_box, &diagnosis, composite);
-            return output::print_json(&report);
+            let record =
+                json::DiagnosisRecord::new(&detected, target.default_box, &diagnosis, composite);
+            return output::print_json(&record);
         }
-        let mut report = text::heading(&seen);
+        let mut report = text::heading(&detected);
         writeln!(
             report,
             "{} ({})\n",

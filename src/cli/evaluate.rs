@@ -3,6 +3,7 @@
 mod baseline;
 mod files;
 mod plot;
+mod randomisation;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -12,16 +13,17 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
 use ssdcrp::crp::{Composite, PRESETS};
 use ssdcrp::detect::manifest::DetectorKind;
 use ssdcrp::detect::{Detector, Model, preprocess};
-use ssdcrp::evaluate::sanity::{Stage, randomise_top_down};
+use ssdcrp::evaluate::sanity::randomise_top_down;
 use ssdcrp::evaluate::{Method, Relevance, Row, Scene, Summary, judge};
 
 use self::baseline::Baseline;
-use super::seen::ThresholdOptions;
-use super::{Engine, output, photo};
+use self::randomisation::Randomisation;
+use super::detected_photo::ThresholdArgs;
+use super::engine::Engine;
+use super::{output, photo};
 
 const NOTES: &str = "\
 Deletion: blocks of 20 pixels of the network's input are replaced by the blurred picture, 4 % of them a step up to 40 %, once the most and once the least relevant first;
@@ -50,7 +52,7 @@ pub struct Evaluate {
     baselines: Option<Vec<String>>,
     /// The best so many detections of each photo, or all
     #[arg(long, value_name = "N", default_value = "3")]
-    detections: Count,
+    detections: DetectionLimit,
     /// Seed of everything random: with the same seed all numbers but times are the same
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -67,25 +69,16 @@ pub struct Evaluate {
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
     #[command(flatten)]
-    thresholds: ThresholdOptions,
-}
-
-/// What became of a method's map when the weights were randomised.
-#[derive(Debug, Serialize)]
-struct Randomisation {
-    method: String,
-    image: String,
-    default_box: usize,
-    stages: Vec<Stage>,
+    thresholds: ThresholdArgs,
 }
 
 /// A method that was asked for.
-enum Choice {
+enum MethodSpec {
     Composite(Composite),
     Baseline(Baseline),
 }
 
-impl Choice {
+impl MethodSpec {
     fn method(
         &self,
         model: &Arc<Model>,
@@ -113,9 +106,9 @@ impl Choice {
 
 /// How many detections of each photo.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Count(usize);
+struct DetectionLimit(usize);
 
-impl FromStr for Count {
+impl FromStr for DetectionLimit {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -211,7 +204,7 @@ impl Evaluate {
     /// Each scene's best detection.
     fn randomisation(
         &self,
-        choice: &Choice,
+        choice: &MethodSpec,
         name: &str,
         model: &Arc<Model>,
         scenes: &[Scene],
@@ -238,10 +231,10 @@ impl Evaluate {
         .collect()
     }
 
-    fn choices(&self) -> Result<Vec<Choice>> {
-        let composites = self.composites()?.into_iter().map(Choice::Composite);
-        let baselines = self.baselines()?.into_iter().map(Choice::Baseline);
-        let choices: Vec<Choice> = composites.chain(baselines).collect();
+    fn choices(&self) -> Result<Vec<MethodSpec>> {
+        let composites = self.composites()?.into_iter().map(MethodSpec::Composite);
+        let baselines = self.baselines()?.into_iter().map(MethodSpec::Baseline);
+        let choices: Vec<MethodSpec> = composites.chain(baselines).collect();
         ensure!(
             !choices.is_empty(),
             "there is nothing to compare: name composites or baselines"
@@ -278,8 +271,8 @@ impl Evaluate {
     }
 
     /// A baseline that nobody asked for by name: not every network has DeepLIFT's slopes.
-    fn may_be_left_out(&self, choice: &Choice) -> bool {
-        self.baselines.is_none() && matches!(choice, Choice::Baseline(_))
+    fn may_be_left_out(&self, choice: &MethodSpec) -> bool {
+        self.baselines.is_none() && matches!(choice, MethodSpec::Baseline(_))
     }
 
     fn look(&self, path: &Path, model: &Arc<Model>, detector: &mut Detector) -> Result<Scene> {
@@ -310,10 +303,13 @@ mod tests {
 
     #[test]
     fn a_count_is_a_number_or_all() {
-        assert_eq!("3".parse::<Count>().unwrap(), Count(3));
-        assert_eq!("all".parse::<Count>().unwrap(), Count(usize::MAX));
+        assert_eq!("3".parse::<DetectionLimit>().unwrap(), DetectionLimit(3));
+        assert_eq!(
+            "all".parse::<DetectionLimit>().unwrap(),
+            DetectionLimit(usize::MAX)
+        );
         for text in ["0", "-1", "many", ""] {
-            assert!(text.parse::<Count>().is_err(), "{text}");
+            assert!(text.parse::<DetectionLimit>().is_err(), "{text}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `ssdcrp explain`: a photo and a question in; the relevance of its pixels out, as a picture, as an array, as numbers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
@@ -12,9 +12,10 @@ use ssdcrp::crp::{
 use ssdcrp::detect::Detection;
 use ssdcrp::heatmap::{ColourMap, smoothed};
 
-use super::choice::Choice;
-use super::seen::{Seen, ThresholdOptions};
-use super::{Engine, json, output, picture, text};
+use super::default_box::DefaultBoxArgs;
+use super::detected_photo::{DetectedPhoto, ThresholdArgs};
+use super::engine::Engine;
+use super::{json, output, picture, text};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,7 +39,7 @@ pub struct Explain {
     /// JPEG or PNG
     image: PathBuf,
     #[command(flatten)]
-    choice: Choice,
+    default_box: DefaultBoxArgs,
     /// Explain every detection
     #[arg(long, conflicts_with_all = ["best", "at", "default_box"])]
     all: bool,
@@ -83,11 +84,11 @@ pub struct Explain {
     #[arg(long, requires = "json")]
     logits: bool,
     #[command(flatten)]
-    thresholds: ThresholdOptions,
+    thresholds: ThresholdArgs,
 }
 
 /// An explanation with what is derived from it.
-struct Answer {
+struct ExplanationOutput {
     /// The explained box, as the class that is explained; where that is none, as the chosen one.
     explained: Detection,
     explanation: Explanation,
@@ -107,6 +108,37 @@ impl Explain {
             .collect::<ssdcrp::Result<_>>()?;
         let contrast: Option<Contrast> = self.contrast.as_deref().map(str::parse).transpose()?;
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
+        self.check_files()?;
+
+        let detected = DetectedPhoto::new(engine, &self.image, &self.thresholds)?;
+        let questions = self.questions(&detected, &asked, contrast)?;
+        let targets: Vec<Target> = questions.iter().map(|(_, target)| target.clone()).collect();
+        let mut composite = composite.map_or_else(|| Composite::of(&detected.model), Ok)?;
+        composite.seed = self.seed.unwrap_or(composite.seed);
+        let mut explainer = Explainer::new(detected.model.clone(), composite, engine.threads())?;
+        let explanations = explainer.explain(&detected.forward, &targets)?;
+        let outputs = questions
+            .iter()
+            .zip(explanations)
+            .map(|((chosen, target), explanation)| {
+                ExplanationOutput::new(&detected, chosen, target, explanation)
+            })
+            .collect::<Result<Vec<_>>>()?;
+
+        let composite = explainer.composite();
+        let written = self.write_files(&detected, &outputs, composite)?;
+        if self.json {
+            let mut record = json::PhotoRecord::new(&detected, self.logits)?;
+            for output in &outputs {
+                record.add(&output.explanation, &composite.name, &output.summary);
+            }
+            return output::print_json(&record);
+        }
+        output::print(&summary(&detected, &outputs, composite, &written)?)
+    }
+
+    /// Fails where a file could not be written, or would replace one that is read.
+    fn check_files(&self) -> Result<()> {
         if let Some(path) = &self.output {
             output::check_picture_name(path)?;
         }
@@ -117,109 +149,105 @@ impl Explain {
         if let (Some(picture), Some(npy)) = (&self.output, &self.npy) {
             output::check_differ(&[("picture", picture), ("NPY", npy)])?;
         }
+        Ok(())
+    }
 
-        let seen = Seen::look(engine, &self.image, &self.thresholds)?;
+    /// Each of the detections that are meant, with each output that is `asked` about; of none, with its predicted class.
+    fn questions(
+        &self,
+        detected: &DetectedPhoto,
+        asked: &[TargetOutput],
+        contrast: Option<Contrast>,
+    ) -> Result<Vec<(Detection, Target)>> {
         let chosen = if self.all {
-            seen.detections.clone()
+            detected.detections.clone()
         } else {
-            vec![self.choice.of(&seen, asked.first())?]
+            vec![self.default_box.detection(detected, asked.first())?]
         };
         ensure!(
             !chosen.is_empty(),
             "nothing scores above {} in {}",
-            seen.thresholds.score,
+            detected.thresholds.score,
             self.image.display()
         );
-        let mut questions: Vec<(&Detection, Target)> = Vec::new();
-        for detection in &chosen {
-            let predicted = Target::predicted_class(detection);
-            let outputs = if asked.is_empty() {
-                vec![predicted.output]
-            } else {
-                asked.clone()
+        let mut questions = Vec::new();
+        for detection in chosen {
+            let predicted = Target {
+                contrast: contrast.clone(),
+                ..Target::predicted_class(&detection)
             };
-            questions.extend(outputs.into_iter().map(|output| {
-                let default_box = detection.default_box;
-                (
-                    detection,
-                    Target {
-                        default_box,
-                        output,
-                        contrast: contrast.clone(),
-                    },
-                )
+            if asked.is_empty() {
+                questions.push((detection, predicted));
+                continue;
+            }
+            questions.extend(asked.iter().map(|output| {
+                let target = Target {
+                    output: output.clone(),
+                    ..predicted.clone()
+                };
+                (detection.clone(), target)
             }));
         }
-        let targets: Vec<Target> = questions.iter().map(|(_, target)| target.clone()).collect();
-        let mut composite = composite.map_or_else(|| Composite::of(&seen.model), Ok)?;
-        composite.seed = self.seed.unwrap_or(composite.seed);
-        let mut explainer = Explainer::new(seen.model.clone(), composite, engine.threads())?;
-        let explanations = explainer.explain(&seen.forward, &targets)?;
-        let answers = questions
-            .iter()
-            .zip(explanations)
-            .map(|((chosen, target), explanation)| Answer::new(&seen, chosen, target, explanation))
-            .collect::<Result<Vec<_>>>()?;
+        Ok(questions)
+    }
 
+    /// Writes pictures and maps where they were asked for, and says which.
+    fn write_files(
+        &self,
+        detected: &DetectedPhoto,
+        outputs: &[ExplanationOutput],
+        composite: &Composite,
+    ) -> Result<Vec<String>> {
         let mut written = Vec::new();
-        for (index, answer) in answers.iter().enumerate() {
+        for (index, output) in outputs.iter().enumerate() {
+            let numbered = |path: &Path| {
+                let path = output::numbered(path, index, outputs.len());
+                output::check_is_not(&path, &self.image, "photo").map(|()| path)
+            };
             if let Some(path) = &self.output {
-                let path = output::numbered(path, index, answers.len());
-                output::check_is_not(&path, &self.image, "photo")?;
-                let caption = caption(answer, explainer.composite());
-                let map = smoothed(answer.map.view(), self.smooth);
+                let path = numbered(path)?;
+                let caption = caption(output, composite);
+                let map = smoothed(output.map.view(), self.smooth);
                 let picture =
-                    picture::draw(&seen, &map, &answer.explained, &caption, self.colour_map)?;
+                    picture::draw(detected, &map, &output.explained, &caption, self.colour_map)?;
                 output::write_picture(&path, &picture)?;
                 written.push(path.display().to_string());
             }
             if let Some(path) = &self.npy {
-                let path = output::numbered(path, index, answers.len());
-                output::check_is_not(&path, &self.image, "photo")?;
-                output::write_map(&path, &answer.map)?;
+                let path = numbered(path)?;
+                output::write_map(&path, &output.map)?;
                 written.push(path.display().to_string());
             }
         }
-        if self.json {
-            let mut report = json::Report::new(&seen, self.logits)?;
-            for answer in &answers {
-                report.add(
-                    &answer.explanation,
-                    &explainer.composite().name,
-                    &answer.summary,
-                );
-            }
-            return output::print_json(&report);
-        }
-        output::print(&summary(&seen, &answers, explainer.composite(), &written)?)
+        Ok(written)
     }
 }
 
 /// What is explained; under another composite than the default also under which.
-fn caption(answer: &Answer, composite: &Composite) -> String {
-    let words = answer.explanation.question.wording.to_string();
+fn caption(output: &ExplanationOutput, composite: &Composite) -> String {
+    let words = output.explanation.question.wording.to_string();
     if composite.name == PRESETS[0] {
-        words.clone()
+        words
     } else {
         format!("{words} ({composite})")
     }
 }
 
 fn summary(
-    seen: &Seen,
-    answers: &[Answer],
+    detected: &DetectedPhoto,
+    outputs: &[ExplanationOutput],
     composite: &Composite,
     written: &[String],
 ) -> Result<String> {
-    let mut text = text::heading(seen);
-    for answer in answers {
-        let Answer {
+    let mut text = text::heading(detected);
+    for output in outputs {
+        let ExplanationOutput {
             explained,
             explanation,
             summary,
             ..
-        } = answer;
-        text += &text::explained(seen, explained, explanation, &composite.name, summary)?;
+        } = output;
+        text += &text::explained(detected, explained, explanation, &composite.name, summary)?;
     }
     text += &if written.is_empty() {
         "no file was asked for: -o why.png draws it over the photo, --npy relevance.npy keeps the numbers\n".to_owned()
@@ -242,15 +270,15 @@ fn sigma(text: &str) -> Result<f32> {
     sigma.context("a number from 0 to 100 is expected")
 }
 
-impl Answer {
+impl ExplanationOutput {
     fn new(
-        seen: &Seen,
+        detected: &DetectedPhoto,
         chosen: &Detection,
         target: &Target,
         explanation: Explanation,
     ) -> Result<Self> {
         let explained = if let TargetOutput::Class(class) = &target.output {
-            seen.as_class(chosen, seen.model.manifest.class(class)?)?
+            detected.as_class(chosen, detected.model.manifest.class(class)?)?
         } else {
             chosen.clone()
         };

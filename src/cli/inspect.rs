@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -11,7 +10,8 @@ use ssdcrp::detect::{Model, propose};
 use ssdcrp::geometry::Size;
 use ssdcrp::onnx;
 
-use super::{Engine, output, table};
+use super::engine::Engine;
+use super::{output, table};
 
 /// Print what is understood of the model: input, heads, and each layer's type, rule and cost.
 #[derive(Debug, Args)]
@@ -41,7 +41,7 @@ impl Inspect {
     /// Prints the model.
     pub fn run(&self, engine: &Engine) -> Result<()> {
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
-        let bare = self.file.as_ref().or(engine.model.as_ref());
+        let bare = engine.file_of(self.file.as_deref());
         if let Some(path) = bare.filter(|p| !p.with_extension("toml").exists()) {
             return self.propose(path);
         }
@@ -53,69 +53,12 @@ impl Inspect {
             self.size.is_none(),
             "--size goes with an ONNX file that has no manifest; in a manifest it is [input] size"
         );
-        let model = match &self.file {
-            Some(path) => Arc::new(Model::read(path)?),
-            None => engine.model()?,
-        };
-        let manifest = &model.manifest;
-        let Size { width, height } = model.input_size;
-        let background = manifest.background();
-        let trained = (manifest.labels.classes())
-            .filter(|&k| manifest.trained(k) && Some(k) != background)
-            .count();
-        let mut text = String::new();
-        writeln!(text, "{}", manifest.name)?;
-        let background = match background {
-            Some(class) => format!(", {class} the background"),
-            None => String::new(),
-        };
-        writeln!(
-            text,
-            "input '{}' {width}x{height}; {} default boxes; {} classes, {trained} of them trained{background}",
-            model.input_name,
-            model.layout.len(),
-            manifest.labels.len()
-        )?;
-        let mut header = vec!["head", "cells", "boxes per cell", "class scores", "offsets"];
-        header.extend(model.outputs.objectness.is_some().then_some("objectness"));
-        let mut rows = vec![header.into_iter().map(str::to_owned).collect::<Vec<_>>()];
-        for (index, (head, grid)) in model.heads.iter().zip(&model.layout.heads).enumerate() {
-            let mut row = vec![
-                index.to_string(),
-                format!("{}x{}", grid.rows, grid.cols),
-                grid.shapes.to_string(),
-                head.class_tensor.clone(),
-                head.offset_tensor.clone().unwrap_or_default(),
-            ];
-            row.extend(head.objectness_tensor.clone());
-            rows.push(row);
-        }
-        write!(text, "\n{}", table::aligned(&rows))?;
-
+        let model = engine.model_of(self.file.as_deref())?;
         let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
         let explainer = Explainer::new(model.clone(), composite, engine.threads())?;
-        let rule = |layer_type| {
-            let [class, offset] = [LayerType::Classification, LayerType::Localization]
-                .map(|head| explainer.composite().entering_at(head).rule(layer_type));
-            if class == offset {
-                class.to_string()
-            } else {
-                format!("{class}; for offsets {offset}")
-            }
-        };
-        let mut rows = vec![["layer", "type", "rule", "output", "million MACs"].map(str::to_owned)];
-        let mut total = 0;
-        for layer in explainer.layers()? {
-            let [_, channels, height, width] = layer.shape;
-            total += layer.macs;
-            rows.push([
-                layer.tensor,
-                layer.layer_type.to_string(),
-                rule(layer.layer_type),
-                format!("{channels}x{height}x{width}"),
-                format!("{:.2}", layer.macs as f64 / 1e6),
-            ]);
-        }
+        let (rows, total) = layers(&explainer)?;
+        let mut text = outline(&model)?;
+        write!(text, "\n{}", table::aligned(&heads(&model)))?;
         write!(text, "\n{}", table::aligned(&rows))?;
         writeln!(
             text,
@@ -153,4 +96,74 @@ impl Inspect {
             file.display()
         ))
     }
+}
+
+/// The name, the input, and how much there is of what.
+fn outline(model: &Model) -> Result<String> {
+    let manifest = &model.manifest;
+    let Size { width, height } = model.input_size;
+    let background = manifest.background();
+    let trained = (manifest.labels.classes())
+        .filter(|&k| manifest.trained(k) && Some(k) != background)
+        .count();
+    let mut text = String::new();
+    writeln!(text, "{}", manifest.name)?;
+    let background = match background {
+        Some(class) => format!(", {class} the background"),
+        None => String::new(),
+    };
+    writeln!(
+        text,
+        "input '{}' {width}x{height}; {} default boxes; {} classes, {trained} of them trained{background}",
+        model.input_name,
+        model.layout.len(),
+        manifest.labels.len()
+    )?;
+    Ok(text)
+}
+
+/// A row for each head.
+fn heads(model: &Model) -> Vec<Vec<String>> {
+    let mut header = vec!["head", "cells", "boxes per cell", "class scores", "offsets"];
+    header.extend(model.outputs.objectness.is_some().then_some("objectness"));
+    let mut rows = vec![header.into_iter().map(str::to_owned).collect::<Vec<_>>()];
+    for (index, (head, grid)) in model.heads.iter().zip(&model.layout.heads).enumerate() {
+        let mut row = vec![
+            index.to_string(),
+            format!("{}x{}", grid.rows, grid.cols),
+            grid.shapes.to_string(),
+            head.class_tensor.clone(),
+            head.offset_tensor.clone().unwrap_or_default(),
+        ];
+        row.extend(head.objectness_tensor.clone());
+        rows.push(row);
+    }
+    rows
+}
+
+/// A row for each layer, and the multiply-adds of all.
+fn layers(explainer: &Explainer) -> Result<(Vec<[String; 5]>, u64)> {
+    let rule = |layer_type| {
+        let [class, offset] = [LayerType::Classification, LayerType::Localization]
+            .map(|head| explainer.composite().entering_at(head).rule(layer_type));
+        if class == offset {
+            class.to_string()
+        } else {
+            format!("{class}; for offsets {offset}")
+        }
+    };
+    let mut rows = vec![["layer", "type", "rule", "output", "million MACs"].map(str::to_owned)];
+    let mut total = 0;
+    for layer in explainer.layers()? {
+        let [_, channels, height, width] = layer.shape;
+        total += layer.macs;
+        rows.push([
+            layer.tensor,
+            layer.layer_type.to_string(),
+            rule(layer.layer_type),
+            format!("{channels}x{height}x{width}"),
+            format!("{:.2}", layer.macs as f64 / 1e6),
+        ]);
+    }
+    Ok((rows, total))
 }

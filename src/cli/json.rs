@@ -7,7 +7,7 @@ use serde::Serialize;
 use ssdcrp::crp::{Explanation, RelevanceSummary};
 use ssdcrp::detect::{ClassId, Detection, Model};
 
-use super::seen::Seen;
+use super::detected_photo::DetectedPhoto;
 
 /// What the fields of a detection mean, for `--help`.
 pub const DETECTION_FIELDS: &str = "\
@@ -32,9 +32,9 @@ pub const EXPLANATION_FIELDS: &str = "\
     in_box_share   sum of |R| in the explained box / sum of |R|
     ms             milliseconds that the propagation took";
 
-/// A photo's report.
+/// A photo with its detections, and explanations of them.
 #[derive(Serialize)]
-pub struct Report<'a> {
+pub struct PhotoRecord<'a> {
     image: Cow<'a, str>,
     width: u32,
     height: u32,
@@ -81,16 +81,20 @@ struct ExplanationRecord<'a> {
     ms: f64,
 }
 
-impl<'a> Report<'a> {
+impl<'a> PhotoRecord<'a> {
     /// The detections, with all their `logits` or without.
-    pub fn new(seen: &'a Seen, logits: bool) -> Result<Self> {
-        let record = |detection| DetectionRecord::new(seen, detection, logits);
+    pub fn new(detected: &'a DetectedPhoto, logits: bool) -> Result<Self> {
+        let record = |detection| DetectionRecord::new(detected, detection, logits);
         Ok(Self {
-            image: seen.path.to_string_lossy(),
-            width: seen.photo.width(),
-            height: seen.photo.height(),
-            model: &seen.model.manifest.name,
-            detections: seen.detections.iter().map(record).collect::<Result<_>>()?,
+            image: detected.path.to_string_lossy(),
+            width: detected.image.width(),
+            height: detected.image.height(),
+            model: &detected.model.manifest.name,
+            detections: detected
+                .detections
+                .iter()
+                .map(record)
+                .collect::<Result<_>>()?,
             explanations: None,
         })
     }
@@ -120,13 +124,13 @@ impl<'a> Report<'a> {
 }
 
 impl<'a> DetectionRecord<'a> {
-    fn new(seen: &'a Seen, detection: &'a Detection, logits: bool) -> Result<Self> {
-        let location = seen.location(detection)?;
+    fn new(detected: &'a DetectedPhoto, detection: &'a Detection, logits: bool) -> Result<Self> {
+        let location = detected.location(detection)?;
         Ok(Self {
-            label: seen.model.manifest.label(detection.class),
+            label: detected.model.manifest.label(detection.class),
             class: detection.class,
             score: detection.score,
-            r#box: seen.pixels(detection).edges(),
+            r#box: detected.pixels(detection).edges(),
             default_box: detection.default_box,
             head: location.head,
             cell: [location.row, location.col, location.shape],
@@ -134,7 +138,7 @@ impl<'a> DetectionRecord<'a> {
             objectness: detection.objectness,
             runner_up: detection
                 .runner_up
-                .map(|runner_up| RunnerUp::new(&seen.model, runner_up)),
+                .map(|runner_up| RunnerUp::new(&detected.model, runner_up)),
             logits: logits.then_some(&detection.logits),
         })
     }

@@ -1,12 +1,14 @@
 //! The command line: what can be asked is declared here and in one file for each subcommand, which also answers it.
 //!
-//! What subcommands share: [`photo`] reads pictures, [`seen`] runs the detector, [`choice`] finds the default box that is meant, [`json`], [`text`] and
+//! What subcommands share: [`photo`] reads pictures, [`engine`] the model, [`detected_photo`] runs the detector, [`default_box`] finds the default box that is meant, [`json`], [`text`] and
 //! [`table`] say what was found, [`picture`] draws it, [`svg`] what plots are drawn with, [`output`] brings it to standard output and into files.
 
-mod choice;
 mod compile;
+mod default_box;
 mod detect;
+mod detected_photo;
 mod diagnose;
+mod engine;
 mod evaluate;
 mod explain;
 mod inspect;
@@ -15,17 +17,14 @@ mod output;
 mod photo;
 mod picture;
 mod report;
-mod seen;
 mod svg;
 mod table;
 mod text;
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
 use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
-use ssdcrp::detect::Model;
+use clap::{Parser, Subcommand};
+
+use self::engine::Engine;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,32 +61,6 @@ enum Command {
     Report(report::Report),
     Inspect(inspect::Inspect),
     Compile(compile::Compile),
-}
-
-/// What every subcommand runs on.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Engine")]
-struct Engine {
-    /// Detector to use, an ONNX file with its manifest NAME.toml beside it [default: ssdlite_mobilenet_v2, trained on COCO, built in]
-    #[arg(long, value_name = "FILE", global = true)]
-    model: Option<PathBuf>,
-    /// Threads for the network; 0 takes as many as there are cores
-    #[arg(long, value_name = "N", global = true, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=256))]
-    threads: u16,
-}
-
-impl Engine {
-    fn model(&self) -> Result<Arc<Model>> {
-        let model = match &self.model {
-            Some(path) => Model::read(path)?,
-            None => Model::built_in()?,
-        };
-        Ok(Arc::new(model))
-    }
-
-    fn threads(&self) -> usize {
-        self.threads.into()
-    }
 }
 
 /// Does what was asked.

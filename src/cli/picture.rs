@@ -7,11 +7,11 @@ use ssdcrp::detect::Detection;
 use ssdcrp::heatmap::{ColourMap, Heatmap, Scale};
 use ssdcrp::overlay::{self, BoxMark, Scene, Side};
 
-use super::seen::Seen;
+use super::detected_photo::DetectedPhoto;
 
 /// The photo at its own size with `map` `[H, W]` over it. `explained` is marked as the explained box, whether it was detected or not; `caption` says what of it.
 pub fn draw(
-    seen: &Seen,
+    detected: &DetectedPhoto,
     map: &Array2<f32>,
     explained: &Detection,
     caption: &str,
@@ -21,17 +21,20 @@ pub fn draw(
     let is_explained = |other: &Detection| {
         (other.default_box, other.class) == (explained.default_box, explained.class)
     };
-    let others = seen.detections.iter().filter(|other| !is_explained(other));
+    let others = detected
+        .detections
+        .iter()
+        .filter(|other| !is_explained(other));
     let mark = |detection: &Detection, explained| BoxMark {
-        rect: seen.pixels(detection),
-        label: seen.label(detection),
+        rect: detected.pixels(detection),
+        label: detected.label(detection),
         colour: overlay::class_colour(detection.class.0),
         explained,
     };
     let boxes: Vec<BoxMark> = std::iter::once(mark(explained, true))
         .chain(others.map(|other| mark(other, false)))
         .collect();
-    let mut picture = seen.photo.clone();
+    let mut picture = detected.image.clone();
     let canvas = overlay::render(&Scene {
         size: picture.dimensions().into(),
         pixel_aspect: 1.0,

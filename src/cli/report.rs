@@ -14,8 +14,9 @@ use ssdcrp::stream::evidence::{LINES, Record, Records, Told};
 use ssdcrp::stream::monitor::EventThresholds;
 use ssdcrp::truth::Truth;
 
-use super::seen::ThresholdOptions;
-use super::{Engine, output, photo};
+use super::detected_photo::ThresholdArgs;
+use super::engine::Engine;
+use super::{output, photo};
 
 const NOTES: &str = "\
 The page needs nothing else: it can be moved, mailed and opened without a network. Objects that look wrong come first: a class whose runner-up is near, one that was not
@@ -48,7 +49,7 @@ pub struct Report {
     #[arg(long, value_name = "NAME")]
     composite: Option<String>,
     #[command(flatten)]
-    thresholds: ThresholdOptions,
+    thresholds: ThresholdArgs,
 }
 
 impl Report {
@@ -74,7 +75,8 @@ impl Report {
             .map(|path| Truth::read(path, &model.manifest.labels))
             .transpose()?;
         if let Some(truth) = &truth {
-            let is_known = |input: &Input| truth.of(&input.picture.to_string_lossy()).is_some();
+            let is_known =
+                |input: &ReportInput| truth.of(&input.picture.to_string_lossy()).is_some();
             ensure!(
                 inputs.iter().any(is_known),
                 "the annotations are of none of these photos: file names have to agree"
@@ -107,8 +109,8 @@ impl Report {
             bar.inc(1);
         }
         bar.finish_and_clear();
-        let seen = inputs.len() - failures.len();
-        if seen == 0
+        let shown = inputs.len() - failures.len();
+        if shown == 0
             && let Some(error) = failures.pop()
         {
             return Err(error);
@@ -126,7 +128,7 @@ impl Report {
         bar.finish_and_clear();
         output::write_text(&self.output, &page.html()?)?;
         output::print(&format!(
-            "{objects} objects in {seen} photos{}; written: {}\n",
+            "{objects} objects in {shown} photos{}; written: {}\n",
             match failures.len() {
                 0 => String::new(),
                 left_out => format!(", {left_out} left out"),
@@ -137,7 +139,7 @@ impl Report {
 
     /// Files as named, of folders what looks like a picture, by name, and of folders of events the frames of the worst; and what
     /// of these folders cannot be used.
-    fn inputs(&self) -> Result<(Vec<Input>, Vec<String>)> {
+    fn inputs(&self) -> Result<(Vec<ReportInput>, Vec<String>)> {
         let mut inputs = Vec::new();
         let mut notes = Vec::new();
         for path in &self.inputs {
@@ -159,9 +161,9 @@ impl Report {
                     "there is no JPEG or PNG in {}",
                     path.display()
                 );
-                inputs.extend(found.into_iter().map(Input::photo));
+                inputs.extend(found.into_iter().map(ReportInput::photo));
             } else {
-                inputs.push(Input::photo(path.clone()));
+                inputs.push(ReportInput::photo(path.clone()));
             }
         }
         Ok((inputs, notes))
@@ -169,7 +171,7 @@ impl Report {
 }
 
 /// A picture that is reported.
-struct Input {
+struct ReportInput {
     picture: PathBuf,
     /// What the page calls it.
     name: String,
@@ -177,7 +179,7 @@ struct Input {
     events: Vec<Told>,
 }
 
-impl Input {
+impl ReportInput {
     fn photo(picture: PathBuf) -> Self {
         let name = picture.file_name().unwrap_or(picture.as_os_str());
         Self {
@@ -200,7 +202,7 @@ impl Input {
 }
 
 /// Frames of a folder of events: those of the `most` severe ones, events of one frame together.
-fn frames(folder: &Path, mut records: Vec<Record>, most: usize) -> Result<Vec<Input>> {
+fn frames(folder: &Path, mut records: Vec<Record>, most: usize) -> Result<Vec<ReportInput>> {
     ensure!(
         !records.is_empty(),
         "no event is kept in {}",
@@ -209,7 +211,7 @@ fn frames(folder: &Path, mut records: Vec<Record>, most: usize) -> Result<Vec<In
     records.sort_by(|a, b| b.event.severity.total_cmp(&a.event.severity));
     records.truncate(most);
     records.sort_by_key(|record| record.id);
-    let mut frames: Vec<Input> = Vec::new();
+    let mut frames: Vec<ReportInput> = Vec::new();
     let mut last = None;
     for record in records {
         let time = record.event.running_time;
@@ -225,7 +227,7 @@ fn frames(folder: &Path, mut records: Vec<Record>, most: usize) -> Result<Vec<In
         last = place;
         let picture = record.frame_in(folder);
         let at = time.map(|time| format!(" at {:.1} s", time as f64 / 1e9));
-        frames.push(Input {
+        frames.push(ReportInput {
             name: format!("{}{}", record.frame, at.unwrap_or_default()),
             picture,
             events: vec![record.event],

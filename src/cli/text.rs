@@ -6,17 +6,17 @@ use anyhow::Result;
 use ssdcrp::crp::{Explanation, RelevanceSummary};
 use ssdcrp::detect::Detection;
 
-use super::seen::Seen;
+use super::detected_photo::DetectedPhoto;
 use super::table;
 
 /// How many detections a sentence lists.
 const LISTED: usize = 6;
 
 /// The photo's size, then a row for each detection.
-pub fn table(seen: &Seen) -> Result<String> {
-    let mut text = heading(seen);
-    if seen.detections.is_empty() {
-        writeln!(text, "nothing scores above {}", seen.thresholds.score)?;
+pub fn table(detected: &DetectedPhoto) -> Result<String> {
+    let mut text = heading(detected);
+    if detected.detections.is_empty() {
+        writeln!(text, "nothing scores above {}", detected.thresholds.score)?;
         return Ok(text);
     }
     let header = [
@@ -29,15 +29,15 @@ pub fn table(seen: &Seen) -> Result<String> {
         "runner-up",
     ];
     let mut rows = vec![header.map(str::to_owned)];
-    for detection in &seen.detections {
-        let location = seen.location(detection)?;
+    for detection in &detected.detections {
+        let location = detected.location(detection)?;
         let runner_up = detection.runner_up.map_or(String::new(), |(class, score)| {
-            format!("{} {score:.3}", seen.model.manifest.label(class))
+            format!("{} {score:.3}", detected.model.manifest.label(class))
         });
         rows.push([
-            seen.model.manifest.label(detection.class).into_owned(),
+            detected.model.manifest.label(detection.class).into_owned(),
             format!("{:.3}", detection.score),
-            corners(seen, detection),
+            corners(detected, detection),
             detection.default_box.to_string(),
             location.head.to_string(),
             format!("{},{},{}", location.row, location.col, location.shape),
@@ -50,20 +50,20 @@ pub fn table(seen: &Seen) -> Result<String> {
 
 /// An explanation in three lines: which box, what is explained against what, how the relevance is distributed.
 pub fn explained(
-    seen: &Seen,
+    detected: &DetectedPhoto,
     detection: &Detection,
     explanation: &Explanation,
     composite: &str,
     summary: &RelevanceSummary,
 ) -> Result<String> {
-    let location = seen.location(detection)?;
+    let location = detected.location(detection)?;
     let question = &explanation.question;
     let mut text = String::new();
     writeln!(
         text,
         "{} at {} (default box {}: head {}, row {}, column {}, shape {})",
-        seen.label(detection),
-        corners(seen, detection),
+        detected.label(detection),
+        corners(detected, detection),
         detection.default_box,
         location.head,
         location.row,
@@ -88,32 +88,38 @@ pub fn explained(
 }
 
 /// "photo.jpg: 768x576, ssdlite_mobilenet_v2_coco".
-pub fn heading(seen: &Seen) -> String {
-    let (width, height) = seen.photo.dimensions();
+pub fn heading(detected: &DetectedPhoto) -> String {
+    let (width, height) = detected.image.dimensions();
     format!(
         "{}: {width}x{height}, {}\n",
-        seen.path.display(),
-        seen.model.manifest.name
+        detected.path.display(),
+        detected.model.manifest.name
     )
 }
 
 /// The detections in half a sentence, for errors.
-pub fn list(seen: &Seen) -> String {
-    let mut parts: Vec<String> = seen
+pub fn list(detected: &DetectedPhoto) -> String {
+    let mut parts: Vec<String> = detected
         .detections
         .iter()
         .take(LISTED)
-        .map(|detection| format!("{} at {}", seen.label(detection), corners(seen, detection)))
+        .map(|detection| {
+            format!(
+                "{} at {}",
+                detected.label(detection),
+                corners(detected, detection)
+            )
+        })
         .collect();
-    if let Some(more @ 1..) = seen.detections.len().checked_sub(LISTED) {
+    if let Some(more @ 1..) = detected.detections.len().checked_sub(LISTED) {
         parts.push(format!("{more} more"));
     }
     parts.join(", ")
 }
 
 /// "130,221 – 310,543", whole pixels.
-fn corners(seen: &Seen, detection: &Detection) -> String {
-    let [x0, y0, x1, y1] = seen.pixels(detection).edges();
+fn corners(detected: &DetectedPhoto, detection: &Detection) -> String {
+    let [x0, y0, x1, y1] = detected.pixels(detection).edges();
     format!("{x0:.0},{y0:.0} – {x1:.0},{y1:.0}")
 }
 

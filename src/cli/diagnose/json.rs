@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use ssdcrp::crp::{Composite, Diagnosis, LayerRelevance};
 
-use crate::cli::seen::Seen;
+use crate::cli::detected_photo::DetectedPhoto;
 
 /// Bins on each side of zero.
 const SIDE: usize = 100;
@@ -18,7 +18,7 @@ JSON, one line on standard output: image, model, default_box, target, contrast, 
   histogram  of the pixels' R: limit (the largest |R|), edges of the bins, counts in them";
 
 #[derive(Serialize)]
-pub struct Report<'a> {
+pub struct DiagnosisRecord<'a> {
     image: Cow<'a, str>,
     model: &'a str,
     default_box: usize,
@@ -49,18 +49,18 @@ struct HistogramRecord {
     counts: Vec<usize>,
 }
 
-impl<'a> Report<'a> {
+impl<'a> DiagnosisRecord<'a> {
     /// Of the diagnosis at a default box of a photo.
     pub fn new(
-        seen: &'a Seen,
+        detected: &'a DetectedPhoto,
         default_box: usize,
         diagnosis: &'a Diagnosis,
         composite: &'a Composite,
     ) -> Self {
         let histogram = diagnosis.histogram(SIDE);
         Self {
-            image: seen.path.to_string_lossy(),
-            model: &seen.model.manifest.name,
+            image: detected.path.to_string_lossy(),
+            model: &detected.model.manifest.name,
             default_box,
             target: &diagnosis.question.target,
             contrast: &diagnosis.question.contrast,

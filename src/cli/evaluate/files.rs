@@ -5,7 +5,7 @@ use serde::Serialize;
 use ssdcrp::evaluate::deletion::{Curve, SHARE, STEPS};
 use ssdcrp::evaluate::{BLOCK, Column, Row, SIGMA, Summary};
 
-use super::Randomisation;
+use super::randomisation::Randomisation;
 
 const COLUMNS: [&str; 22] = [
     "method",
@@ -85,7 +85,7 @@ struct Protocol {
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct EvaluationRecord<'a> {
     model: &'a str,
     protocol: Protocol,
     summaries: &'a [Summary],
@@ -110,14 +110,14 @@ pub fn json(
         columns: COLUMNS[5..].iter().copied().take(measured).collect(),
         seed,
     };
-    let report = Report {
+    let record = EvaluationRecord {
         model,
         protocol,
         summaries,
         rows,
         randomisation,
     };
-    let mut text = serde_json::to_string_pretty(&report)?;
+    let mut text = serde_json::to_string_pretty(&record)?;
     text.push('\n');
     Ok(text)
 }

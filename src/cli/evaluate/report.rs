@@ -6,7 +6,7 @@ use anyhow::Result;
 use ssdcrp::detect::Model;
 use ssdcrp::evaluate::{Mean, Similarity, Summary};
 
-use super::Randomisation;
+use super::randomisation::Randomisation;
 
 /// What is deleted for; a model has the first of them, or all.
 const DELETION: [&str; 3] = ["vs mean of others", "vs runner-up", "largest offset"];

@@ -11,12 +11,13 @@ use ssdcrp::detect::{
 };
 use ssdcrp::geometry::{Pixel, Rect};
 
-use super::{Engine, photo};
+use super::engine::Engine;
+use super::photo;
 
 /// What becomes a detection, where the manifest's settings are not wanted.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Detections")]
-pub struct ThresholdOptions {
+pub struct ThresholdArgs {
     /// Detections score higher than this, 0 to 1 [default: the model's own]
     #[arg(long, value_name = "SCORE", value_parser = share)]
     score_threshold: Option<f32>,
@@ -25,7 +26,7 @@ pub struct ThresholdOptions {
     iou_threshold: Option<f32>,
 }
 
-impl ThresholdOptions {
+impl ThresholdArgs {
     /// These, and the model's own where the user named none.
     pub fn of(&self, model: &Model) -> Thresholds {
         let own = Thresholds::from(&model.manifest.detection);
@@ -44,11 +45,11 @@ fn share(text: &str) -> Result<f32> {
 }
 
 /// A photo that the detector has looked at.
-pub struct Seen {
+pub struct DetectedPhoto {
     /// The photo's name as the user gave it.
     pub path: PathBuf,
-    /// The photo, upright.
-    pub photo: RgbImage,
+    /// Its pixels, upright.
+    pub image: RgbImage,
     pub model: Arc<Model>,
     pub detector: Detector,
     pub forward: Forward,
@@ -57,19 +58,19 @@ pub struct Seen {
     pub detections: Vec<Detection>,
 }
 
-impl Seen {
+impl DetectedPhoto {
     /// Reads the photo at `path`, loads the model and runs it.
-    pub fn look(engine: &Engine, path: &Path, options: &ThresholdOptions) -> Result<Self> {
-        let photo = photo::read(path)?;
+    pub fn new(engine: &Engine, path: &Path, options: &ThresholdArgs) -> Result<Self> {
+        let image = photo::read(path)?;
         let model = engine.model()?;
         let thresholds = options.of(&model);
         let mut detector = Detector::new(model.clone(), engine.threads())?;
-        let input = preprocess::sample(&photo, model.input_size, &model.manifest.input)?;
+        let input = preprocess::sample(&image, model.input_size, &model.manifest.input)?;
         let forward = detector.forward(input)?;
         let detections = detector.detections(&forward, thresholds)?;
         Ok(Self {
             path: path.to_owned(),
-            photo,
+            image,
             model,
             detector,
             forward,
@@ -80,7 +81,7 @@ impl Seen {
 
     /// A detection's box in pixels of the photo.
     pub fn pixels(&self, detection: &Detection) -> Rect<Pixel> {
-        detection.rect.in_pixels(self.photo.dimensions().into())
+        detection.rect.in_pixels(self.image.dimensions().into())
     }
 
     /// The cell that a detection comes from.

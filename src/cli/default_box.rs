@@ -8,13 +8,13 @@ use ssdcrp::crp::TargetOutput;
 use ssdcrp::detect::Detection;
 use ssdcrp::detect::manifest::DetectorKind;
 
-use super::seen::Seen;
+use super::detected_photo::DetectedPhoto;
 use super::text;
 
 /// How the default box is named.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
-pub struct Choice {
+pub struct DefaultBoxArgs {
     /// Explain the detection with the highest score (this is the default); where nothing is detected, --target class:NAME is explained where NAME scores highest
     #[arg(long)]
     best: bool,
@@ -48,7 +48,7 @@ impl FromStr for Point {
     }
 }
 
-impl Choice {
+impl DefaultBoxArgs {
     /// What the network said at the default box that is meant; `asked` is what is to be explained there, if the user said that.
     ///
     /// A classifier has one, the picture. Where nothing was detected, a class that is asked for is explained where it scores highest: that it was not
@@ -56,44 +56,48 @@ impl Choice {
     ///
     /// # Errors
     /// There is no such box, or no detection there; the message says what there is instead.
-    pub fn of(&self, seen: &Seen, asked: Option<&TargetOutput>) -> Result<Detection> {
-        let name = seen.path.display();
+    pub fn detection(
+        &self,
+        detected: &DetectedPhoto,
+        asked: Option<&TargetOutput>,
+    ) -> Result<Detection> {
+        let name = detected.path.display();
         if let Some(default_box) = self.default_box {
-            return Ok(seen.detector.describe(&seen.forward, default_box)?);
+            return Ok(detected.detector.describe(&detected.forward, default_box)?);
         }
-        if seen.model.manifest.kind == DetectorKind::Classifier {
-            return Ok(seen.detector.describe(&seen.forward, 0)?);
+        if detected.model.manifest.kind == DetectorKind::Classifier {
+            return Ok(detected.detector.describe(&detected.forward, 0)?);
         }
-        let Some(best) = seen.detections.first() else {
+        let Some(best) = detected.detections.first() else {
             if let (Some(TargetOutput::Class(class)), None) = (asked, self.at) {
-                let class = seen.model.manifest.class(class)?;
-                return Ok(seen.detector.strongest(&seen.forward, class)?);
+                let class = detected.model.manifest.class(class)?;
+                return Ok(detected.detector.strongest(&detected.forward, class)?);
             }
             bail!(
                 "nothing scores above {} in {name}: lower --score-threshold, name a class with --target class:NAME, or a default box with --box",
-                seen.thresholds.score
+                detected.thresholds.score
             );
         };
         let Some(point) = self.at else {
             return Ok(best.clone());
         };
-        let (width, height) = seen.photo.dimensions();
+        let (width, height) = detected.image.dimensions();
         ensure!(
             (0.0..=width as f32).contains(&point.x) && (0.0..=height as f32).contains(&point.y),
             "{},{} lies outside of {name}, which is {width}x{height}",
             point.x,
             point.y
         );
-        let hit = seen
+        let hit = detected
             .detections
             .iter()
-            .find(|detection| seen.pixels(detection).contains([point.x, point.y]));
+            .find(|detection| detected.pixels(detection).contains([point.x, point.y]));
         hit.cloned().with_context(|| {
             format!(
                 "nothing was detected at {},{} in {name}; there is {}",
                 point.x,
                 point.y,
-                text::list(seen)
+                text::list(detected)
             )
         })
     }

@@ -1,0 +1,46 @@
+//! What every subcommand runs on: the options `--model` and `--threads` in, the model out.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::Args;
+use ssdcrp::detect::Model;
+
+/// What every subcommand runs on.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Engine")]
+pub struct Engine {
+    /// Detector to use, an ONNX file with its manifest NAME.toml beside it [default: ssdlite_mobilenet_v2, trained on COCO, built in]
+    #[arg(long, value_name = "FILE", global = true)]
+    model: Option<PathBuf>,
+    /// Threads for the network; 0 takes as many as there are cores
+    #[arg(long, value_name = "N", global = true, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=256))]
+    threads: u16,
+}
+
+impl Engine {
+    /// The model that was named, or the built-in one.
+    pub fn model(&self) -> Result<Arc<Model>> {
+        self.model_of(None)
+    }
+
+    /// As [`Engine::model`], where a subcommand's own argument `file` goes before `--model`.
+    pub fn model_of(&self, file: Option<&Path>) -> Result<Arc<Model>> {
+        let model = match self.file_of(file) {
+            Some(path) => Model::read(path)?,
+            None => Model::built_in()?,
+        };
+        Ok(Arc::new(model))
+    }
+
+    /// The file that [`Engine::model_of`] reads; none is the built-in model.
+    pub fn file_of<'a>(&'a self, file: Option<&'a Path>) -> Option<&'a Path> {
+        file.or(self.model.as_deref())
+    }
+
+    /// 0 is as many as there are cores.
+    pub fn threads(&self) -> usize {
+        self.threads.into()
+    }
+}

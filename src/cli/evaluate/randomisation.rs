@@ -1,0 +1,13 @@
+//! A method's maps beside those of a network whose weights are randomised: one record for each picture, which the table and the JSON file both take.
+
+use serde::Serialize;
+use ssdcrp::evaluate::sanity::Stage;
+
+/// What became of a method's map when the weights were randomised.
+#[derive(Debug, Serialize)]
+pub struct Randomisation {
+    pub method: String,
+    pub image: String,
+    pub default_box: usize,
+    pub stages: Vec<Stage>,
+}
