@@ -13,12 +13,14 @@
 //! * [`stream`] is a video's worth of that: the same object in successive pictures, what looks wrong, evidence of it, and the threads that do the work.
 //! * [`evaluate`] measures how good explanations are.
 //! * [`truth`] reads annotations and says what kinds of errors detections are.
+//! * [`chart`] draws numbers as SVG.
 //! * [`report`] makes a page of photos, detections and explanations.
 //!
 //! Modules only use those named before them. Nothing here knows GStreamer: the element lives in the crate `gst-plugin-ssdcrp`.
 #![forbid(unsafe_code)]
 
 pub mod atomic_file;
+pub mod chart;
 pub mod crp;
 pub mod detect;
 mod error;

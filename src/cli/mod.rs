@@ -1,7 +1,7 @@
 //! The command line: what can be asked is declared here and in one file for each subcommand, which also answers it.
 //!
 //! What subcommands share: [`photo`] reads pictures, [`engine`] the model, [`detected_photo`] runs the detector, [`default_box`] finds the default box that is meant, [`json`], [`text`] and
-//! [`table`] say what was found, [`picture`] draws it, [`svg`] what plots are drawn with, [`output`] brings it to standard output and into files.
+//! [`table`] say what was found, [`picture`] draws it, [`output`] brings it to standard output and into files.
 
 mod compile;
 mod default_box;
@@ -17,7 +17,6 @@ mod output;
 mod photo;
 mod picture;
 mod report;
-mod svg;
 mod table;
 mod text;
 

@@ -2,6 +2,8 @@
 //!
 //! The talk's numerical example of CRP is such a picture: under the contrast relevance lies almost symmetrically around zero.
 
+use std::cmp::Ordering;
+
 /// Counts of values in equal bins from −`limit` to `limit`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Histogram {
@@ -32,6 +34,11 @@ impl Histogram {
             counts[if value < 0.0 { side - out } else { side + out }] += 1;
         }
         Self { limit, counts }
+    }
+
+    /// How the values of a bin compare with zero; those of the bin in the middle may have either sign.
+    pub fn sign(&self, bin: usize) -> Ordering {
+        bin.cmp(&(self.counts.len() / 2))
     }
 
     /// The `counts.len() + 1` borders of the bins, ascending.

@@ -1,43 +1,34 @@
-//! Small charts of the page: the histogram of the pixels' relevance, and relevance layer by layer. A diagnosis in, coordinates out, which the template draws as SVG.
+//! Small charts of the page: the histogram of the pixels' relevance, and relevance layer by layer. A diagnosis in, SVG for the page out; the page's style colours it.
 
-use crate::crp::{Diagnosis, LayerRelevance};
+use std::cmp::Ordering;
 
-/// The charts' coordinates run from 0 to these; the page scales them.
-pub const WIDTH: f64 = 240.0;
-pub const HEIGHT: f64 = 90.0;
+use crate::chart::{Drawing, LogScale, Paint};
+use crate::crp::{Diagnosis, Histogram, LayerRelevance};
+
+/// The charts' own measure; the page scales them.
+const WIDTH: f64 = 240.0;
+const HEIGHT: f64 = 90.0;
 /// Bins on each side of zero.
 const SIDE: usize = 20;
-/// Smaller shares of the largest value than this are not drawn.
-const LEAST_SHARE: f64 = 1e-12;
+/// What is free between two bars.
+const GAP: f64 = 0.8;
 
 /// What the two charts show of one explanation.
 pub struct Charts {
     /// What was asked.
     pub words: String,
-    /// Bars of the histogram, from the left; heights are logarithms of counts.
-    pub bars: Vec<Bar>,
+    /// How many values have which relevance, on a logarithmic scale: an SVG element.
+    pub histogram: String,
     /// "+0.29": ΣR/Σ|R| of the pixels.
     pub balance: String,
     /// The largest |R| of a pixel's value.
     pub limit: String,
-    /// Mean |R| of each layer on a logarithmic scale, points of a polyline from head to pixels.
-    pub mean: String,
-    /// Σ|R| likewise.
-    pub sum: String,
+    /// Σ|R| and mean |R| of each layer on a logarithmic scale, from head to pixels: an SVG element.
+    pub curves: String,
     /// Mean |R| at the head and at the pixels.
     pub ends: [String; 2],
     /// How many layers.
     pub layers: usize,
-}
-
-/// One bar.
-pub struct Bar {
-    pub x: String,
-    pub y: String,
-    pub width: String,
-    pub height: String,
-    /// `for`, `against` or `neutral`: its colour.
-    pub side: &'static str,
 }
 
 impl Charts {
@@ -47,75 +38,63 @@ impl Charts {
         let balance = format!("{:+.2}", pixels.balance());
         layers.push(pixels);
         let histogram = diagnosis.histogram(SIDE);
-        let [mean, sum] = curves(&layers);
         let end = |layer: Option<&LayerRelevance>| {
             format!("{:.1e}", layer.map_or(0.0, LayerRelevance::mean_abs))
         };
         Self {
             words: diagnosis.question.wording.to_string(),
-            bars: bars(&histogram.counts),
+            histogram: bars(&histogram),
             balance,
             limit: format!("{:.1e}", histogram.limit),
-            mean,
-            sum,
+            curves: curves(&layers),
             ends: [end(layers.first()), end(layers.last())],
             layers: layers.len() - 1,
         }
     }
 }
 
-fn bars(counts: &[usize]) -> Vec<Bar> {
-    // A count of one is half a decade high, so that it can be seen.
-    let height = |count: usize| (count as f64).log10() + 0.5;
-    let largest = counts.iter().copied().max().unwrap_or(0).max(1);
+fn bars(histogram: &Histogram) -> String {
+    let mut drawing = Drawing::inline(WIDTH, HEIGHT, "Histogram of relevance");
+    let counts = &histogram.counts;
+    let scale = LogScale::of_counts(counts);
     let width = WIDTH / counts.len().max(1) as f64;
-    let middle = counts.len() / 2;
-    counts
-        .iter()
-        .enumerate()
-        .filter(|(_, count)| **count > 0)
-        .map(|(index, &count)| {
-            let height = height(count) / height(largest) * HEIGHT;
-            Bar {
-                x: format!("{:.1}", index as f64 * width),
-                y: format!("{:.1}", HEIGHT - height),
-                width: format!("{:.1}", width - 0.8),
-                height: format!("{height:.1}"),
-                side: match index.cmp(&middle) {
-                    std::cmp::Ordering::Less => "against",
-                    std::cmp::Ordering::Equal => "neutral",
-                    std::cmp::Ordering::Greater => "for",
-                },
-            }
-        })
-        .collect()
+    for (index, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+        let class = match histogram.sign(index) {
+            Ordering::Less => "against",
+            Ordering::Equal => "neutral",
+            Ordering::Greater => "for",
+        };
+        let top = HEIGHT * (1.0 - scale.share(count as f64));
+        let left = index as f64 * width;
+        drawing.area(
+            [left, top],
+            [left + width - GAP, HEIGHT],
+            Paint::Class(class),
+        );
+    }
+    drawing.finish()
 }
 
-/// Mean |R| and Σ|R| on one logarithmic scale; layers without relevance are left out.
-fn curves(layers: &[LayerRelevance]) -> [String; 2] {
-    let values: [Vec<f64>; 2] = [
-        layers.iter().map(LayerRelevance::mean_abs).collect(),
-        layers.iter().map(|layer| layer.sum_abs).collect(),
-    ];
-    let drawn = |value: &f64| *value > 0.0 && value.is_finite();
-    let all = || values.iter().flatten().copied().filter(drawn);
-    let Some(high) = all().reduce(f64::max) else {
-        return [String::new(), String::new()];
+/// Σ|R| and mean |R| on one scale; layers without relevance are left out.
+fn curves(layers: &[LayerRelevance]) -> String {
+    let mut drawing = Drawing::inline(WIDTH, HEIGHT, "Relevance layer by layer");
+    let sum: Vec<f64> = layers.iter().map(|layer| layer.sum_abs).collect();
+    let mean: Vec<f64> = layers.iter().map(LayerRelevance::mean_abs).collect();
+    let Some(scale) = LogScale::of(sum.iter().chain(&mean).copied()) else {
+        return drawing.finish();
     };
-    let low = all()
-        .reduce(f64::min)
-        .unwrap_or(high)
-        .max(high * LEAST_SHARE);
-    let range = (high / low).log10().max(f64::MIN_POSITIVE);
     let step = WIDTH / (layers.len() - 1).max(1) as f64;
-    values.map(|values| {
-        let points = values.iter().enumerate().filter(|(_, value)| drawn(value));
-        let points = points.map(|(index, value)| {
-            let share = ((value / low).log10() / range).clamp(0.0, 1.0);
-            format!("{:.1},{:.1}", index as f64 * step, HEIGHT * (1.0 - share))
-        });
-        points.collect::<Vec<_>>().join(" ")
-    })
+    for (values, class) in [(sum, "sum"), (mean, "mean")] {
+        let drawn = values
+            .iter()
+            .enumerate()
+            .filter(|(_, v)| scale.contains(**v));
+        let points: Vec<[f64; 2]> = drawn
+            .map(|(index, &value)| [index as f64 * step, HEIGHT * (1.0 - scale.share(value))])
+            .collect();
+        drawing.path(&points, Paint::Class(class));
+    }
+    drawing.finish()
 }
 
 #[cfg(test)]
@@ -124,16 +103,25 @@ mod tests {
 
     #[test]
     fn bars_are_logarithms_and_the_middle_is_neutral() {
-        let bars = bars(&[0, 10, 1000, 1, 0]);
-        let sides: Vec<_> = bars.iter().map(|bar| bar.side).collect();
-        assert_eq!(sides, ["against", "neutral", "for"]);
-        let heights: Vec<f64> = bars.iter().map(|bar| bar.height.parse().unwrap()).collect();
-        assert_eq!(heights[1], HEIGHT);
-        assert!(
-            (heights[0] / heights[2] - 1.5 / 0.5).abs() < 0.02,
-            "{heights:?}"
-        );
-        assert!(super::bars(&[0; 3]).is_empty());
+        let of = |counts: &[usize]| {
+            bars(&Histogram {
+                limit: 1.0,
+                counts: counts.to_vec(),
+            })
+        };
+        let svg = of(&[0, 10, 1000, 1, 0]);
+        let expected = [
+            ("48.0", "51.4", "38.6", "against"),
+            ("96.0", "0.0", "90.0", "neutral"),
+            ("144.0", "77.1", "12.9", "for"),
+        ]
+        .map(|(x, y, height, class)| {
+            format!(
+                "<rect x=\"{x}\" y=\"{y}\" width=\"47.2\" height=\"{height}\" class=\"{class}\"/>\n"
+            )
+        });
+        assert!(svg.contains(&expected.concat()), "{svg}");
+        assert!(!of(&[0; 3]).contains("<rect"));
     }
 
     #[test]
@@ -147,10 +135,13 @@ mod tests {
             sum_abs,
             max_abs: sum_abs,
         };
-        let [mean, sum] = curves(&[layer(100.0, 1), layer(100.0, 100), layer(0.0, 9)]);
-        assert_eq!(mean, "0.0,0.0 120.0,90.0");
-        assert_eq!(sum, "0.0,0.0 120.0,0.0");
-        assert_eq!(curves(&[layer(0.0, 1)]), [String::new(), String::new()]);
-        assert_eq!(curves(&[layer(1.0, 1)])[0], "0.0,90.0");
+        let curve = |class: &str, points: &str| {
+            format!("<polyline points=\"{points}\" class=\"{class}\"/>")
+        };
+        let svg = curves(&[layer(100.0, 1), layer(100.0, 100), layer(0.0, 9)]);
+        assert!(svg.contains(&curve("mean", "0.0,0.0 120.0,90.0")), "{svg}");
+        assert!(svg.contains(&curve("sum", "0.0,0.0 120.0,0.0")), "{svg}");
+        assert!(!curves(&[layer(0.0, 1)]).contains("<polyline"));
+        assert!(curves(&[layer(1.0, 1)]).contains(&curve("mean", "0.0,90.0")));
     }
 }

@@ -7,7 +7,7 @@ use askama::Template;
 use super::answers::Answers;
 use super::comparison::{Comparison, verdict_name};
 use super::picture::Photo;
-use super::{Object, Sight, chart};
+use super::{Object, Sight};
 use crate::crp::Composite;
 use crate::detect::{ClassId, Detection, Model};
 use crate::error::Result;
@@ -38,7 +38,6 @@ pub struct Page {
     suspicious: usize,
     style: &'static str,
     script: &'static str,
-    chart: (f64, f64),
 }
 
 /// What can be chosen, and how many cards have it.
@@ -264,7 +263,6 @@ impl Page {
             left_out,
             style: include_str!("page.css"),
             script: include_str!("page.js"),
-            chart: (chart::WIDTH, chart::HEIGHT),
         }
     }
 

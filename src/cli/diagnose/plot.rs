@@ -1,8 +1,9 @@
 //! A diagnosis as a drawing: above, relevance layer by layer on a logarithmic scale; below, how that of the pixels is distributed.
 
-use ssdcrp::crp::{Diagnosis, Histogram, LayerRelevance, LayerType};
+use std::cmp::Ordering;
 
-use crate::cli::svg::{Anchor, Drawing};
+use ssdcrp::chart::{Anchor, Drawing, LogScale, Paint};
+use ssdcrp::crp::{Diagnosis, Histogram, LayerRelevance, LayerType};
 
 /// Pixels: a layer's column, the chart of the layers, a character of the names below it, the chart of the histogram, what stands around the charts.
 const COLUMN: f64 = 16.0;
@@ -17,8 +18,6 @@ const ENTRY: f64 = 150.0;
 const NARROWEST: f64 = 5.0 * ENTRY;
 /// Bins on each side of zero.
 const SIDE: usize = 40;
-/// Smaller shares of the largest value than this are not drawn: only rounding is there.
-const LEAST_SHARE: f64 = 1e-12;
 
 type Value = fn(&LayerRelevance) -> f64;
 /// Name, colour, dashes, value.
@@ -63,7 +62,7 @@ fn draw_layers(drawing: &mut Drawing, layers: &[LayerRelevance], top: f64) {
         drawing.area(
             [column(index), top],
             [column(index + 1), bottom],
-            shade(layer.layer_type),
+            Paint::Colour(shade(layer.layer_type)),
         );
         drawing.upright(
             [column(index) + 0.5 * COLUMN + 3.5, bottom + 6.0],
@@ -73,28 +72,32 @@ fn draw_layers(drawing: &mut Drawing, layers: &[LayerRelevance], top: f64) {
     }
     for (index, (name, shade)) in kinds(layers).into_iter().enumerate() {
         let (x, y) = (MARGIN + index as f64 * ENTRY, top - 8.0);
-        drawing.area([x, y], [x + 12.0, y - 10.0], shade);
+        drawing.area([x, y], [x + 12.0, y - 10.0], Paint::Colour(shade));
         drawing.text([x + 18.0, y], Anchor::Start, 11.0, &name);
     }
     for (index, (name, colour, dashes, _)) in CURVES.into_iter().enumerate() {
         let (x, y) = (MARGIN + index as f64 * ENTRY, top - 26.0);
-        drawing.path(&[[x, y - 4.0], [x + 14.0, y - 4.0]], colour, 2.0, dashes);
+        let line = Paint::Line(colour, 2.0, dashes);
+        drawing.path(&[[x, y - 4.0], [x + 14.0, y - 4.0]], line);
         drawing.text([x + 18.0, y], Anchor::Start, 11.0, name);
     }
 
-    let Some(decades) = Decades::of(layers) else {
+    let values = layers
+        .iter()
+        .flat_map(|layer| CURVES.map(|(.., value)| value(layer)));
+    let Some(scale) = LogScale::of(values) else {
         let middle = [MARGIN + 12.0, top + 20.0];
         return drawing.text(middle, Anchor::Start, 12.0, "there is no relevance");
     };
-    let y = |value: f64| bottom - decades.share(value) * LAYERS;
-    for decade in decades.from..=decades.to {
+    let y = |value: f64| bottom - scale.share(value) * LAYERS;
+    for decade in scale.decades() {
         let y = y(10_f64.powi(decade));
         drawing.line([MARGIN, y], [right, y], "#bbb", 0.5);
         let label = format!("1e{decade}");
         drawing.text([MARGIN - 6.0, y + 4.0], Anchor::End, 10.0, &label);
     }
     for (_, colour, dashes, value) in CURVES {
-        let drawn = |layer: &LayerRelevance| decades.contain(value(layer));
+        let drawn = |layer: &LayerRelevance| scale.contains(value(layer));
         let mut index = 0;
         // A value of nought has no place on a logarithmic scale: the curve is broken there.
         for run in layers.chunk_by(|a, b| drawn(a) == drawn(b)) {
@@ -106,44 +109,10 @@ fn draw_layers(drawing: &mut Drawing, layers: &[LayerRelevance], top: f64) {
                 for point in &points {
                     drawing.dot(*point, 2.0, colour);
                 }
-                drawing.path(&points, colour, 1.5, dashes);
+                drawing.path(&points, Paint::Line(colour, 1.5, dashes));
             }
             index += run.len();
         }
-    }
-}
-
-/// The powers of ten between which all that is drawn lies.
-struct Decades {
-    from: i32,
-    to: i32,
-    least: f64,
-}
-
-impl Decades {
-    /// None where no layer holds any relevance.
-    fn of(layers: &[LayerRelevance]) -> Option<Self> {
-        let values = || {
-            let all = layers
-                .iter()
-                .flat_map(|layer| CURVES.map(|curve| curve.3(layer)));
-            all.filter(|value| *value > 0.0 && value.is_finite())
-        };
-        let largest = values().reduce(f64::max)?;
-        let least = largest * LEAST_SHARE;
-        let smallest = values().filter(|&value| value >= least).reduce(f64::min)?;
-        let from = smallest.log10().floor() as i32;
-        let to = (largest.log10().ceil() as i32).max(from + 1);
-        Some(Self { from, to, least })
-    }
-
-    fn contain(&self, value: f64) -> bool {
-        value > 0.0 && value >= self.least && value.is_finite()
-    }
-
-    /// 0 at the lower end, 1 at the upper one.
-    fn share(&self, value: f64) -> f64 {
-        (value.log10() - f64::from(self.from)) / f64::from(self.to - self.from)
     }
 }
 
@@ -182,10 +151,8 @@ fn draw_histogram(
     [width, top]: [f64; 2],
 ) {
     let bottom = top + HISTOGRAM;
-    let largest = histogram.counts.iter().copied().max().unwrap_or(0).max(1);
-    let height = (largest as f64).log10().ceil().max(1.0);
-    // Half of the lowest decade stands below a count of one, so that a single value can be seen.
-    let y = |count: f64| bottom - (count.log10() + 0.5) / (height + 0.5) * HISTOGRAM;
+    let scale = LogScale::of_counts(&histogram.counts);
+    let y = |count: f64| bottom - scale.share(count) * HISTOGRAM;
     let x = |index: usize| MARGIN + index as f64 / histogram.counts.len() as f64 * width;
     drawing.title(
         [MARGIN, top - 26.0],
@@ -196,7 +163,7 @@ fn draw_histogram(
         pixels.balance()
     );
     drawing.text([MARGIN, top - 10.0], Anchor::Start, 12.0, &balance);
-    for decade in 0..=height as i32 {
+    for decade in scale.decades() {
         let y = y(10_f64.powi(decade));
         drawing.line([MARGIN, y], [MARGIN + width, y], "#ddd", 0.5);
         let label = if decade == 0 {
@@ -206,16 +173,15 @@ fn draw_histogram(
         };
         drawing.text([MARGIN - 6.0, y + 4.0], Anchor::End, 10.0, &label);
     }
-    let side = histogram.counts.len() / 2;
     for (index, &count) in histogram.counts.iter().enumerate() {
         if count > 0 {
-            let colour = match index.cmp(&side) {
-                std::cmp::Ordering::Less => AGAINST,
-                std::cmp::Ordering::Equal => "#888",
-                std::cmp::Ordering::Greater => FOR,
+            let colour = match histogram.sign(index) {
+                Ordering::Less => AGAINST,
+                Ordering::Equal => "#888",
+                Ordering::Greater => FOR,
             };
             let from = [x(index) + 0.5, y(count as f64)];
-            drawing.area(from, [x(index + 1) - 0.5, bottom], colour);
+            drawing.area(from, [x(index + 1) - 0.5, bottom], Paint::Colour(colour));
         }
     }
     drawing.line([MARGIN, bottom], [MARGIN + width, bottom], "#888", 1.0);

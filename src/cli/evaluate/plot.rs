@@ -1,8 +1,7 @@
 //! The results as a drawing: for each method and column a dot at the mean and a line over its interval, as SVG.
 
+use ssdcrp::chart::{Anchor, Drawing};
 use ssdcrp::evaluate::{Mean, Summary};
-
-use crate::cli::svg::{Anchor, Drawing};
 
 /// Pixels: a row, a number below a panel, a panel, the gap between panels, the space above and below them, a character of the labels.
 const ROW: f64 = 22.0;
