@@ -7,14 +7,14 @@ use anyhow::{Context, Result};
 use ssdcrp::crp::Composite;
 use ssdcrp::detect::{Detector, Model, NetworkInput, Thresholds, preprocess};
 use ssdcrp::evaluate::{
-    BLOCK, Blocks, Column, First, Gradient, GradientKind, Method, Occlusion, Quantity, RandomMap,
-    RandomMasks, Relevance, Row, Scene, judge,
+    BLOCK, Blocks, Column, DetectionScores, EvaluatedPhoto, First, Gradient, GradientKind, Method,
+    Occlusion, Quantity, RandomMap, RandomMasks, Relevance, judge,
 };
 
 struct Stage {
     model: Arc<Model>,
     detector: Detector,
-    scene: Scene,
+    photo: EvaluatedPhoto,
 }
 
 impl Stage {
@@ -30,24 +30,24 @@ impl Stage {
         found.truncate(detections);
         assert_eq!(found.len(), detections);
         Ok(Self {
-            scene: Scene::new("person.png".to_owned(), forward, found)?,
+            photo: EvaluatedPhoto::new("person.png".to_owned(), forward, found)?,
             model,
             detector,
         })
     }
 
-    fn judge(&mut self, method: &mut dyn Method) -> Result<Vec<Row>> {
-        Ok(judge(method, &self.scene, &self.model, &mut self.detector)?)
+    fn judge(&mut self, method: &mut dyn Method) -> Result<Vec<DetectionScores>> {
+        Ok(judge(method, &self.photo, &self.model, &mut self.detector)?)
     }
 
     /// The quantity for the picture, and for the blurred one.
     fn values(&mut self, quantity: &Quantity) -> Result<[f64; 2]> {
         let blurred = self.detector.forward(NetworkInput {
-            tensor: self.scene.reference.clone(),
-            source_size: self.scene.forward.input.source_size,
+            tensor: self.photo.reference.clone(),
+            source_size: self.photo.forward.input.source_size,
         })?;
         Ok([
-            quantity.value(&self.scene.forward),
+            quantity.value(&self.photo.forward),
             quantity.value(&blurred),
         ])
     }
@@ -57,8 +57,8 @@ impl Stage {
 fn deeplift_and_integrated_gradients_explain_the_difference_to_the_blurred_picture() -> Result<()> {
     let mut stage = Stage::set(1)?;
     for column in Column::ALL {
-        let target = column.target(&stage.scene.subjects[0]);
-        let quantity = Quantity::new(&target, &stage.model, &stage.scene.forward)?;
+        let target = column.target(&stage.photo.subjects[0]);
+        let quantity = Quantity::new(&target, &stage.model, &stage.photo.forward)?;
         let [whole, blurred] = stage.values(&quantity)?;
         for (kind, tolerance) in [
             (GradientKind::DeepLift, 1e-4),
@@ -67,7 +67,7 @@ fn deeplift_and_integrated_gradients_explain_the_difference_to_the_blurred_pictu
         ] {
             let mut method = Gradient::new(stage.model.clone(), kind, 1);
             let map = method
-                .explain(&stage.scene, std::slice::from_ref(&target))?
+                .explain(&stage.photo, std::slice::from_ref(&target))?
                 .remove(0)
                 .map;
             let sum: f64 = map.iter().map(|&r| f64::from(r)).sum();
@@ -84,19 +84,19 @@ fn deeplift_and_integrated_gradients_explain_the_difference_to_the_blurred_pictu
 #[test]
 fn occlusion_is_the_fall_of_the_quantity() -> Result<()> {
     let mut stage = Stage::set(1)?;
-    let target = Column::Mean.target(&stage.scene.subjects[0]);
-    let quantity = Quantity::new(&target, &stage.model, &stage.scene.forward)?;
+    let target = Column::Mean.target(&stage.photo.subjects[0]);
+    let quantity = Quantity::new(&target, &stage.model, &stage.photo.forward)?;
     let mut method = Occlusion::new(stage.model.clone(), 1)?;
     let map = method
-        .explain(&stage.scene, std::slice::from_ref(&target))?
+        .explain(&stage.photo, std::slice::from_ref(&target))?
         .remove(0)
         .map;
     let blocks = Blocks::new(300, 300, BLOCK);
     let first = blocks.order(&map, First::Most)[0];
-    let mut input = stage.scene.forward.input.clone();
-    blocks.replace(&mut input.tensor, &stage.scene.reference, first);
+    let mut input = stage.photo.forward.input.clone();
+    blocks.replace(&mut input.tensor, &stage.photo.reference, first);
     let occluded = stage.detector.forward(input)?;
-    let fall = quantity.value(&stage.scene.forward) - quantity.value(&occluded);
+    let fall = quantity.value(&stage.photo.forward) - quantity.value(&occluded);
     let largest = map.iter().copied().fold(f32::MIN, f32::max);
     assert!(
         fall > 0.0 && (f64::from(largest) - fall).abs() < 1e-4,

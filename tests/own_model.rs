@@ -399,7 +399,7 @@ fn a_classifier_is_explained_as_one_box_that_is_the_whole_picture() -> Result<()
     );
 
     // Its report leaves out what asks for a box.
-    let options = report::Options {
+    let options = report::ReportOptions {
         thresholds,
         monitor: EventThresholds::for_stills(),
         what_if: vec![],

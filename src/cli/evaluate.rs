@@ -17,7 +17,7 @@ use ssdcrp::crp::{Composite, PRESETS};
 use ssdcrp::detect::manifest::DetectorKind;
 use ssdcrp::detect::{Detector, Model, preprocess};
 use ssdcrp::evaluate::sanity::randomise_top_down;
-use ssdcrp::evaluate::{Method, Relevance, Row, Scene, Summary, judge};
+use ssdcrp::evaluate::{DetectionScores, EvaluatedPhoto, Method, MethodSummary, Relevance, judge};
 
 use self::baseline::Baseline;
 use self::randomisation::Randomisation;
@@ -82,7 +82,7 @@ impl MethodSpec {
     fn method(
         &self,
         model: &Arc<Model>,
-        scenes: &[Scene],
+        photos: &[EvaluatedPhoto],
         seed: u64,
         threads: usize,
     ) -> Result<Box<dyn Method>> {
@@ -91,7 +91,7 @@ impl MethodSpec {
                 let method = Relevance::new(model.clone(), composite.clone(), threads)?;
                 Ok(Box::new(method))
             }
-            Self::Baseline(baseline) => baseline.method(model, scenes, seed, threads),
+            Self::Baseline(baseline) => baseline.method(model, photos, seed, threads),
         }
     }
 
@@ -141,30 +141,30 @@ impl Evaluate {
         let choices = self.choices()?;
         let model = engine.model()?;
         let mut detector = Detector::new(model.clone(), engine.threads())?;
-        let scenes = self
+        let photos = self
             .images
             .iter()
             .map(|path| self.look(path, &model, &mut detector))
             .collect::<Result<Vec<_>>>()?;
-        let detections: usize = scenes.iter().map(|scene| scene.subjects.len()).sum();
+        let detections: usize = photos.iter().map(|photo| photo.subjects.len()).sum();
         ensure!(
             detections > 0,
             "nothing was detected in any of the photos: lower --score-threshold"
         );
 
         let progress = progress((choices.len() * detections) as u64)?;
-        let mut rows: Vec<Row> = Vec::new();
+        let mut rows: Vec<DetectionScores> = Vec::new();
         let mut randomisation = Vec::new();
         for choice in choices {
             // Made one after the other: each holds networks as large as the model.
-            let mut method = choice.method(&model, &scenes, self.seed, engine.threads())?;
-            let judged: Result<Vec<Vec<Row>>> = scenes
+            let mut method = choice.method(&model, &photos, self.seed, engine.threads())?;
+            let judged: Result<Vec<Vec<DetectionScores>>> = photos
                 .iter()
-                .map(|scene| {
-                    progress.set_message(format!("{}, {}", method.name(), scene.name));
-                    let judged = judge(method.as_mut(), scene, &model, &mut detector)
-                        .with_context(|| format!("{} of {}", method.name(), scene.name))?;
-                    progress.inc(scene.subjects.len() as u64);
+                .map(|photo| {
+                    progress.set_message(format!("{}, {}", method.name(), photo.name));
+                    let judged = judge(method.as_mut(), photo, &model, &mut detector)
+                        .with_context(|| format!("{} of {}", method.name(), photo.name))?;
+                    progress.inc(photo.subjects.len() as u64);
                     Ok(judged)
                 })
                 .collect();
@@ -178,13 +178,13 @@ impl Evaluate {
             }
             if self.randomise && choice.is_of_the_network() {
                 progress.set_message(format!("{}, weights randomised", method.name()));
-                let made = self.randomisation(&choice, method.name(), &model, &scenes, engine)?;
+                let made = self.randomisation(&choice, method.name(), &model, &photos, engine)?;
                 randomisation.extend(made);
             }
         }
         progress.finish_and_clear();
 
-        let summaries = Summary::of(&rows, self.seed);
+        let summaries = MethodSummary::of(&rows, self.seed);
         if let Some(path) = &self.csv {
             output::write_text(path, &files::csv(&rows)?)?;
         }
@@ -196,34 +196,34 @@ impl Evaluate {
         if let Some(path) = &self.plot {
             output::write_text(path, &plot::svg(&summaries))?;
         }
-        let mut text = report::table(&summaries, &model, scenes.len())?;
+        let mut text = report::table(&summaries, &model, photos.len())?;
         text += &report::randomisation(&randomisation);
         output::print(&text)
     }
 
-    /// Each scene's best detection.
+    /// Each photo's best detection.
     fn randomisation(
         &self,
         choice: &MethodSpec,
         name: &str,
         model: &Arc<Model>,
-        scenes: &[Scene],
+        photos: &[EvaluatedPhoto],
         engine: &Engine,
     ) -> Result<Vec<Randomisation>> {
         let make = |model: Arc<Model>| {
-            let method = choice.method(&model, scenes, self.seed, engine.threads());
+            let method = choice.method(&model, photos, self.seed, engine.threads());
             method.map_err(ssdcrp::Error::other)
         };
-        let best = scenes
+        let best = photos
             .iter()
-            .filter_map(|scene| Some((scene, scene.subjects.first()?)));
-        best.map(|(scene, subject)| {
+            .filter_map(|photo| Some((photo, photo.subjects.first()?)));
+        best.map(|(photo, subject)| {
             let threads = engine.threads();
-            let stages = randomise_top_down(&make, model, scene, subject, self.seed, threads)
-                .with_context(|| format!("{name} of {}", scene.name))?;
+            let stages = randomise_top_down(&make, model, photo, subject, self.seed, threads)
+                .with_context(|| format!("{name} of {}", photo.name))?;
             Ok(Randomisation {
                 method: name.to_owned(),
-                image: scene.name.clone(),
+                image: photo.name.clone(),
                 default_box: subject.detection.default_box,
                 stages,
             })
@@ -275,7 +275,12 @@ impl Evaluate {
         self.baselines.is_none() && matches!(choice, MethodSpec::Baseline(_))
     }
 
-    fn look(&self, path: &Path, model: &Arc<Model>, detector: &mut Detector) -> Result<Scene> {
+    fn look(
+        &self,
+        path: &Path,
+        model: &Arc<Model>,
+        detector: &mut Detector,
+    ) -> Result<EvaluatedPhoto> {
         let photo = photo::read(path)?;
         let input = preprocess::sample(&photo, model.input_size, &model.manifest.input)?;
         let forward = detector.forward(input)?;
@@ -287,7 +292,7 @@ impl Evaluate {
         detections.truncate(self.detections.0);
         let name = path.file_name().unwrap_or(path.as_os_str());
         let name = name.to_string_lossy().into_owned();
-        Ok(Scene::new(name, forward, detections)?)
+        Ok(EvaluatedPhoto::new(name, forward, detections)?)
     }
 }
 

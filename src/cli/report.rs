@@ -9,7 +9,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use ssdcrp::crp::Composite;
 use ssdcrp::detect::{ClassId, ClassRef};
-use ssdcrp::report::{Options, Reporter};
+use ssdcrp::report::{ReportOptions, Reporter};
 use ssdcrp::stream::evidence::{LINES, Record, Records, Told};
 use ssdcrp::stream::monitor::EventThresholds;
 use ssdcrp::truth::Truth;
@@ -82,7 +82,7 @@ impl Report {
                 "the annotations are of none of these photos: file names have to agree"
             );
         }
-        let options = Options {
+        let options = ReportOptions {
             truth,
             thresholds: self.thresholds.of(&model),
             monitor: EventThresholds {

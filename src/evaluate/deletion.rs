@@ -1,12 +1,12 @@
 //! Deletion: how much faster a quantity falls when the most relevant blocks are taken away first than when the least relevant ones are.
 //!
-//! In: a scene, the order in which a map wants its blocks, the quantities. Out: their values after every step. The protocol: blocks of [`BLOCK`](super::BLOCK) pixels of the network's input are replaced by the blurred
+//! In: a photo, the order in which a map wants its blocks, the quantities. Out: their values after every step. The protocol: blocks of [`BLOCK`](super::BLOCK) pixels of the network's input are replaced by the blurred
 //! picture, [`SHARE`] of them a step, [`STEPS`] steps.
 
 use serde::Serialize;
 
 use super::blocks::Blocks;
-use super::scene::{Quantity, Scene};
+use super::photo::{EvaluatedPhoto, Quantity};
 use crate::detect::{Detector, NetworkInput};
 use crate::error::Result;
 
@@ -43,30 +43,30 @@ impl Curve {
     }
 }
 
-/// The curves of `quantities` when the `blocks` of a scene go in two `orders`, the most and the least relevant first.
+/// The curves of `quantities` when the `blocks` of a photo go in two `orders`, the most and the least relevant first.
 ///
 /// # Errors
 /// A failure inside ONNX Runtime.
 pub fn curves(
     detector: &mut Detector,
-    scene: &Scene,
+    photo: &EvaluatedPhoto,
     blocks: Blocks,
     orders: &[Vec<usize>; 2],
     quantities: &[Quantity],
 ) -> Result<Vec<Curve>> {
     let mut runs = [vec![], vec![]];
     for (order, steps) in orders.iter().zip(&mut runs) {
-        let mut picture = scene.forward.input.tensor.clone();
+        let mut picture = photo.forward.input.tensor.clone();
         let mut done = 0;
         for step in 1..=STEPS {
             let until = (SHARE * (step * blocks.count()) as f64).round() as usize;
             for &block in order.iter().take(until).skip(done) {
-                blocks.replace(&mut picture, &scene.reference, block);
+                blocks.replace(&mut picture, &photo.reference, block);
             }
             done = until;
             let forward = detector.forward(NetworkInput {
                 tensor: picture.clone(),
-                source_size: scene.forward.input.source_size,
+                source_size: photo.forward.input.source_size,
             })?;
             let values = quantities.iter().map(|quantity| quantity.value(&forward));
             steps.push(values.collect::<Vec<f64>>());
@@ -77,7 +77,7 @@ pub fn curves(
         .iter()
         .enumerate()
         .map(|(index, quantity)| Curve {
-            initial: quantity.value(&scene.forward),
+            initial: quantity.value(&photo.forward),
             most: most.iter().map(|values| values[index]).collect(),
             least: least.iter().map(|values| values[index]).collect(),
         })

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::blocks::{BLOCK, Blocks, First};
 use super::deletion::{Curve, curves};
 use super::methods::Method;
-use super::scene::{Column, Quantity, Scene, Subject};
+use super::photo::{Column, EvaluatedPhoto, Quantity, Subject};
 use super::statistics::Similarity;
 use crate::crp::{Contrast, Target};
 use crate::detect::{Detector, Model};
@@ -27,7 +27,7 @@ pub struct Separation {
 
 /// What one method is worth at one detection.
 #[derive(Clone, Debug, Serialize)]
-pub struct Row {
+pub struct DetectionScores {
     /// The method.
     pub method: String,
     /// The picture.
@@ -51,30 +51,32 @@ pub struct Row {
 }
 
 /// The place of each question about one detection in the list that the method is asked.
-struct Asked {
+struct QuestionIndices {
     columns: Vec<usize>,
     /// Maps of the two best classes under the mean.
     mean: [usize; 2],
     plain: Option<[usize; 2]>,
 }
 
-/// Judges `method` at all detections of `scene`.
+/// Judges `method` at all detections of `photo`.
 ///
 /// # Errors
 /// What keeps the method from explaining or the network from running.
 pub fn judge(
     method: &mut dyn Method,
-    scene: &Scene,
+    photo: &EvaluatedPhoto,
     model: &Model,
     detector: &mut Detector,
-) -> Result<Vec<Row>> {
+) -> Result<Vec<DetectionScores>> {
     let mut targets = Vec::new();
-    let asked: Vec<Asked> = scene
+    let asked: Vec<QuestionIndices> = photo
         .subjects
         .iter()
-        .map(|subject| Asked::new(subject, Column::of(model), method.is_plain(), &mut targets))
+        .map(|subject| {
+            QuestionIndices::new(subject, Column::of(model), method.is_plain(), &mut targets)
+        })
         .collect();
-    let maps = method.explain(scene, &targets)?;
+    let maps = method.explain(photo, &targets)?;
     ensure!(
         maps.len() == targets.len(),
         "{} gave {} maps for {} targets",
@@ -85,7 +87,7 @@ pub fn judge(
     let map = |index: usize| &maps[index].map;
     let similarity = |[a, b]: [usize; 2]| Similarity::of(map(a), map(b));
     let mut rows = Vec::with_capacity(asked.len());
-    for (subject, asked) in scene.subjects.iter().zip(&asked) {
+    for (subject, asked) in photo.subjects.iter().zip(&asked) {
         let detection = &subject.detection;
         let column_maps: Vec<&Array2<f32>> =
             asked.columns.iter().map(|&index| map(index)).collect();
@@ -96,13 +98,13 @@ pub fn judge(
         let millis = millis.sum::<f64>() / asked.columns.len() as f64;
         let [all, positive] = [column_maps[0].clone(), column_maps[0].mapv(|r| r.max(0.0))]
             .map(|map| crate::crp::RelevanceSummary::of(&map, &detection.rect).in_box_share);
-        rows.push(Row {
+        rows.push(DetectionScores {
             method: method.name().to_owned(),
-            image: scene.name.clone(),
+            image: photo.name.clone(),
             label: model.manifest.label(detection.class).into_owned(),
             score: detection.score,
             default_box: detection.default_box,
-            deletion: deletion(detector, scene, model, subject, &column_maps)?,
+            deletion: deletion(detector, photo, model, subject, &column_maps)?,
             separation: Separation {
                 mean: similarity(asked.mean),
                 plain: asked.plain.map(similarity),
@@ -115,7 +117,7 @@ pub fn judge(
     Ok(rows)
 }
 
-impl Asked {
+impl QuestionIndices {
     fn new(subject: &Subject, columns: &[Column], plain: bool, targets: &mut Vec<Target>) -> Self {
         let mut ask = |target: Target| match targets.iter().position(|known| *known == target) {
             Some(index) => index,
@@ -145,7 +147,7 @@ impl Asked {
 /// The curve of each column under its own map; maps that order the blocks alike share their forward passes.
 fn deletion(
     detector: &mut Detector,
-    scene: &Scene,
+    photo: &EvaluatedPhoto,
     model: &Model,
     subject: &Subject,
     maps: &[&Array2<f32>],
@@ -154,7 +156,7 @@ fn deletion(
         .iter()
         .map(|column| column.target(subject))
         .collect();
-    let quantities = Quantity::all(&targets, model, &scene.forward)?;
+    let quantities = Quantity::all(&targets, model, &photo.forward)?;
     let mut known: HashMap<[Vec<usize>; 2], Vec<Curve>> = HashMap::new();
     let mut found = Vec::with_capacity(maps.len());
     for (column, map) in maps.iter().enumerate() {
@@ -164,7 +166,7 @@ fn deletion(
         let curves = match known.entry(orders) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
-                let curves = curves(detector, scene, blocks, entry.key(), &quantities)?;
+                let curves = curves(detector, photo, blocks, entry.key(), &quantities)?;
                 entry.insert(curves)
             }
         };

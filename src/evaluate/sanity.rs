@@ -9,8 +9,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::methods::Method;
+use super::photo::{Column, EvaluatedPhoto, Subject};
 use super::random::Random;
-use super::scene::{Column, Scene, Subject};
 use super::statistics::Similarity;
 use crate::crp::{Contrast, Target};
 use crate::detect::{Detector, Model};
@@ -41,7 +41,7 @@ pub struct Stage {
 pub fn randomise_top_down(
     make: &dyn Fn(Arc<Model>) -> Result<Box<dyn Method>>,
     model: &Arc<Model>,
-    scene: &Scene,
+    photo: &EvaluatedPhoto,
     subject: &Subject,
     seed: u64,
     threads: usize,
@@ -52,18 +52,18 @@ pub fn randomise_top_down(
     } else {
         Column::Mean.target(subject)
     };
-    let original = map(method.as_mut(), scene, &target)?;
+    let original = map(method.as_mut(), photo, &target)?;
     let layers = layers_from_the_top(model, subject)?;
     let mut stages = Vec::new();
     for count in stage_sizes(layers.len()) {
         let randomised = Arc::new(randomised(model, &layers[..count], seed)?);
-        let input = scene.forward.input.clone();
+        let input = photo.forward.input.clone();
         let forward = Detector::new(randomised.clone(), threads)?.forward(input)?;
-        let scene = Scene {
+        let photo = EvaluatedPhoto {
             forward,
-            ..scene.clone()
+            ..photo.clone()
         };
-        let changed = map(make(randomised)?.as_mut(), &scene, &target)
+        let changed = map(make(randomised)?.as_mut(), &photo, &target)
             .with_context(|| format!("with {count} of {} layers randomised", layers.len()))?;
         stages.push(Stage {
             layers: count,
@@ -74,8 +74,12 @@ pub fn randomise_top_down(
     Ok(stages)
 }
 
-fn map(method: &mut dyn Method, scene: &Scene, target: &Target) -> Result<ndarray::Array2<f32>> {
-    let mut maps = method.explain(scene, std::slice::from_ref(target))?;
+fn map(
+    method: &mut dyn Method,
+    photo: &EvaluatedPhoto,
+    target: &Target,
+) -> Result<ndarray::Array2<f32>> {
+    let mut maps = method.explain(photo, std::slice::from_ref(target))?;
     let attribution = maps.pop().context("the method gave no map")?;
     Ok(attribution.map)
 }

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::judge::Row;
+use super::judge::DetectionScores;
 use super::statistics::{Mean, median};
 
 /// A method over all detections, with bootstrap intervals of 95 %.
 #[derive(Clone, Debug, Serialize)]
-pub struct Summary {
+pub struct MethodSummary {
     /// The method.
     pub method: String,
     /// The number of detections.
@@ -34,16 +34,16 @@ pub struct Summary {
     pub millis: f64,
 }
 
-impl Summary {
+impl MethodSummary {
     /// One summary a method, in the order in which methods first appear in `rows`.
-    pub fn of(rows: &[Row], seed: u64) -> Vec<Self> {
+    pub fn of(rows: &[DetectionScores], seed: u64) -> Vec<Self> {
         let mut methods: Vec<&str> = Vec::new();
         for row in rows {
             if !methods.contains(&row.method.as_str()) {
                 methods.push(&row.method);
             }
         }
-        let of_method = |method: &str| -> Vec<&Row> {
+        let of_method = |method: &str| -> Vec<&DetectionScores> {
             rows.iter().filter(|row| row.method == method).collect()
         };
         let first = methods.first().map_or(vec![], |method| of_method(method));
@@ -54,19 +54,24 @@ impl Summary {
     }
 
     /// `first` are the first method's rows for the same detections.
-    fn of_method(method: &str, rows: &[&Row], first: &[&Row], seed: u64) -> Option<Self> {
-        let mean = |value: &dyn Fn(&Row) -> f64| {
+    fn of_method(
+        method: &str,
+        rows: &[&DetectionScores],
+        first: &[&DetectionScores],
+        seed: u64,
+    ) -> Option<Self> {
+        let mean = |value: &dyn Fn(&DetectionScores) -> f64| {
             let values: Vec<f64> = rows.iter().map(|row| value(row)).collect();
             Mean::of(&values, seed)
         };
-        let plain = |value: &dyn Fn(&Row) -> Option<f64>| {
+        let plain = |value: &dyn Fn(&DetectionScores) -> Option<f64>| {
             let values: Vec<f64> = rows.iter().filter_map(|row| value(row)).collect();
             Mean::of(&values, seed)
         };
         let deletion = |column: usize| mean(&|row| row.deletion[column].score());
         let relative = |column: usize| mean(&|row| row.deletion[column].relative());
         let behind = |column: usize| {
-            let score = |row: &Row| row.deletion[column].score();
+            let score = |row: &DetectionScores| row.deletion[column].score();
             let pairs = first.iter().zip(rows);
             let values: Vec<f64> = pairs.map(|(a, b)| score(a) - score(b)).collect();
             Mean::of(&values, seed)
@@ -96,13 +101,13 @@ mod tests {
     use crate::evaluate::deletion::Curve;
     use crate::evaluate::{Separation, Similarity};
 
-    fn row(method: &str, score: f64) -> Row {
+    fn row(method: &str, score: f64) -> DetectionScores {
         let curve = |factor: f64| Curve {
             initial: 10.0 * factor,
             most: vec![0.0],
             least: vec![score * factor],
         };
-        Row {
+        DetectionScores {
             method: method.to_owned(),
             image: "a.jpg".to_owned(),
             label: "dog".to_owned(),
@@ -125,7 +130,7 @@ mod tests {
     #[test]
     fn methods_are_summed_up_apart_and_in_order() {
         let rows = [row("b", 1.0), row("a", 8.0), row("b", 5.0), row("a", 2.0)];
-        let summaries = Summary::of(&rows, 3);
+        let summaries = MethodSummary::of(&rows, 3);
         let [b, a] = &summaries[..] else {
             panic!("{summaries:?}")
         };
@@ -139,6 +144,6 @@ mod tests {
         assert_eq!((behind.low, behind.mean, behind.high), (-7.0, -2.0, 3.0));
         assert!(b.behind_first.iter().all(|mean| mean.high == 0.0));
         assert_eq!(b.millis, 3.0);
-        assert!(Summary::of(&[], 0).is_empty());
+        assert!(MethodSummary::of(&[], 0).is_empty());
     }
 }

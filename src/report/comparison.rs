@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Sight;
-use super::confused::{AROUND, Pairs};
-use super::page::Frame;
+use super::confused::{AROUND, ConfusionMeans};
+use super::css_rect::CssRect;
+use super::photo::{Judged, ReportedPhoto};
 use super::picture::{heat_layer, jpeg};
 use crate::detect::ClassId;
 use crate::detect::labels::Labels;
@@ -17,46 +17,46 @@ pub(super) struct Comparison {
     /// Photos that somebody has annotated.
     pub photos: usize,
     /// Verdicts with what they mean and how often they were given; in the end what was missed.
-    pub kinds: Vec<Row>,
+    pub kinds: Vec<VerdictCount>,
     /// The confusion matrix's columns, then its rows: what is there, and as what it was detected how often.
     pub columns: Vec<String>,
-    pub rows: Vec<(String, Vec<Cell>)>,
-    pub pairs: Vec<Pair>,
-    pub missed: Vec<Missed>,
+    pub rows: Vec<(String, Vec<ConfusionCell>)>,
+    pub pairs: Vec<ConfusedPair>,
+    pub missed: Vec<MissedObject>,
     /// "sofa (3), tvmonitor (1)": annotated classes that the model does not have.
     pub unknown: String,
 }
 
-pub(super) struct Row {
+pub(super) struct VerdictCount {
     pub name: &'static str,
     pub meaning: &'static str,
     pub count: usize,
 }
 
-pub(super) struct Cell {
+pub(super) struct ConfusionCell {
     pub count: usize,
     /// Detected as what it is.
     pub right: bool,
 }
 
 /// A wrong class on a true one.
-pub(super) struct Pair {
+pub(super) struct ConfusedPair {
     pub detected: String,
     pub truth: String,
     pub count: usize,
     pub heat: String,
     pub photo: String,
     /// The box in per cent of the map.
-    pub frame: Frame,
+    pub frame: CssRect,
 }
 
 /// An object that was not found.
-pub(super) struct Missed {
+pub(super) struct MissedObject {
     pub label: String,
     pub photo: usize,
     pub photo_name: String,
     pub aspect: String,
-    pub frame: Frame,
+    pub frame: CssRect,
 }
 
 /// What the verdicts are called, in the order of the page.
@@ -77,17 +77,102 @@ const MEANINGS: [(Verdict, &str); 7] = [
 ];
 
 impl Comparison {
-    pub fn new(truth: &Truth, sights: &[Sight], pairs: &Pairs, labels: &Labels) -> Result<Self> {
-        let name = |class: ClassId| labels.name(class).into_owned();
-        let judged = || sights.iter().filter_map(|sight| sight.judged.as_ref());
-        let verdicts = || judged().flat_map(|judged| judged.verdicts.iter());
-        let mut missed = Vec::new();
-        // What is there (or nothing), detected as what (or not at all).
-        let mut confusion: BTreeMap<(Option<ClassId>, Option<ClassId>), usize> = BTreeMap::new();
-        for (index, sight) in sights.iter().enumerate() {
-            let Some(judged) = &sight.judged else {
-                continue;
-            };
+    pub fn new(
+        truth: &Truth,
+        photos: &[ReportedPhoto],
+        pairs: &ConfusionMeans,
+        labels: &Labels,
+    ) -> Result<Self> {
+        let judged = || photos.iter().filter_map(|photo| photo.judged.as_ref());
+        let missed = missed(photos, labels);
+        let confusion = Confusion::of(judged());
+        let unknown = truth.unknown().iter();
+        let unknown: Vec<String> = unknown
+            .map(|(label, count)| format!("{label} ({count})"))
+            .collect();
+        Ok(Self {
+            photos: judged().count(),
+            kinds: kinds(judged(), missed.len()),
+            columns: confusion.columns(labels),
+            rows: confusion.rows(labels),
+            pairs: confused_pairs(pairs, labels)?,
+            missed,
+            unknown: unknown.join(", "),
+        })
+    }
+}
+
+/// How often each verdict was given, and what was missed.
+fn kinds<'a>(judged: impl Iterator<Item = &'a Judged>, missed: usize) -> Vec<VerdictCount> {
+    let given: Vec<&str> = judged
+        .flat_map(|judged| &judged.verdicts)
+        .map(|(_, verdict)| verdict.name())
+        .collect();
+    let mut kinds: Vec<VerdictCount> = MEANINGS
+        .into_iter()
+        .map(|(kind, meaning)| VerdictCount {
+            name: kind.name(),
+            meaning,
+            count: given.iter().filter(|name| **name == kind.name()).count(),
+        })
+        .collect();
+    kinds.push(VerdictCount {
+        name: "missed",
+        meaning: "objects that no detection is on",
+        count: missed,
+    });
+    kinds
+}
+
+/// The objects that were not found, photo by photo.
+fn missed(photos: &[ReportedPhoto], labels: &Labels) -> Vec<MissedObject> {
+    let mut missed = Vec::new();
+    for (index, photo) in photos.iter().enumerate() {
+        if let Some(judged) = &photo.judged {
+            missed.extend(judged.missed_objects().map(|object| MissedObject {
+                label: labels.name(object.class).into_owned(),
+                photo: index,
+                photo_name: photo.image.name.clone(),
+                aspect: photo.image.aspect(),
+                frame: CssRect::of(&object.rect),
+            }));
+        }
+    }
+    missed
+}
+
+/// The mean maps and photos of each kind of confusion, the most frequent ones first.
+fn confused_pairs(pairs: &ConfusionMeans, labels: &Labels) -> Result<Vec<ConfusedPair>> {
+    let name = |class: ClassId| labels.name(class).into_owned();
+    let margin = 0.5 * (1.0 - 1.0 / AROUND);
+    let mut pairs = pairs
+        .pairs
+        .iter()
+        .map(|(&(detected, truth), mean)| {
+            Ok(ConfusedPair {
+                detected: name(detected),
+                truth: name(truth),
+                count: mean.count,
+                heat: heat_layer(&mean.relevance())?,
+                photo: jpeg(&mean.photo())?,
+                frame: CssRect::of(&Rect::new(margin, margin, 1.0 - margin, 1.0 - margin)),
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    pairs.sort_by_key(|pair| std::cmp::Reverse(pair.count));
+    Ok(pairs)
+}
+
+/// How often what is there (or nothing) was detected as what (or not at all): `counts[&(there, detected)]`.
+#[derive(Default)]
+struct Confusion {
+    counts: BTreeMap<(Option<ClassId>, Option<ClassId>), usize>,
+}
+
+impl Confusion {
+    fn of<'a>(judged: impl Iterator<Item = &'a Judged>) -> Self {
+        let mut confusion = Self::default();
+        for judged in judged {
             for &(class, verdict) in &judged.verdicts {
                 let there = match verdict {
                     Verdict::Correct => Some(class),
@@ -95,98 +180,48 @@ impl Comparison {
                     Verdict::Ignored => continue,
                     _ => None,
                 };
-                *confusion.entry((there, Some(class))).or_default() += 1;
+                confusion.add(there, Some(class));
             }
-            for &object in &judged.missed {
-                let object = &judged.truth[object];
-                *confusion.entry((Some(object.class), None)).or_default() += 1;
-                missed.push(Missed {
-                    label: name(object.class),
-                    photo: index,
-                    photo_name: sight.photo.name.clone(),
-                    aspect: sight.photo.aspect(),
-                    frame: Frame::of(&object.rect),
-                });
+            for object in judged.missed_objects() {
+                confusion.add(Some(object.class), None);
             }
         }
-        let mut kinds: Vec<Row> = MEANINGS
-            .into_iter()
-            .map(|(kind, meaning)| Row {
-                name: verdict_name(kind),
-                meaning,
-                count: verdicts()
-                    .filter(|(_, verdict)| verdict_name(*verdict) == verdict_name(kind))
-                    .count(),
-            })
-            .collect();
-        kinds.push(Row {
-            name: "missed",
-            meaning: "objects that no detection is on",
-            count: missed.len(),
-        });
-        // Only what is there, and only what was detected; nothing and not at all come last.
-        type Side = fn(&(Option<ClassId>, Option<ClassId>)) -> Option<ClassId>;
-        let side = |of: Side| -> Vec<Option<ClassId>> {
-            let classes: BTreeSet<ClassId> = confusion.keys().filter_map(of).collect();
-            classes.into_iter().map(Some).chain([None]).collect()
-        };
-        let (there, detected) = (side(|pair| pair.0), side(|pair| pair.1));
-        let rows = there
-            .into_iter()
-            .map(|there| {
-                let cells = detected.iter().map(|&detected| Cell {
-                    count: confusion.get(&(there, detected)).copied().unwrap_or(0),
-                    right: there.is_some() && there == detected,
-                });
-                let title = there.map_or("nothing".to_owned(), name);
-                (title, cells.collect())
-            })
-            .collect();
-        let unknown: Vec<String> = truth
-            .unknown()
-            .iter()
-            .map(|(label, count)| format!("{label} ({count})"))
-            .collect();
-        let mut pairs = pairs
-            .pairs
-            .iter()
-            .map(|(&(detected, truth), mean)| {
-                let margin = 0.5 * (1.0 - 1.0 / AROUND);
-                Ok(Pair {
-                    detected: name(detected),
-                    truth: name(truth),
-                    count: mean.count,
-                    heat: heat_layer(&mean.relevance())?,
-                    photo: jpeg(&mean.photo())?,
-                    frame: Frame::of(&Rect::new(margin, margin, 1.0 - margin, 1.0 - margin)),
-                })
-            })
-            .collect::<Result<Vec<_>>>()?;
-        pairs.sort_by_key(|pair| std::cmp::Reverse(pair.count));
-        Ok(Self {
-            photos: judged().count(),
-            kinds,
-            columns: detected
-                .into_iter()
-                .map(|side| side.map_or("not detected".to_owned(), name))
-                .collect(),
-            rows,
-            pairs,
-            missed,
-            unknown: unknown.join(", "),
-        })
+        confusion
     }
-}
 
-/// A verdict for people.
-pub(super) fn verdict_name(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Correct => "correct",
-        Verdict::Class { .. } => "wrong class",
-        Verdict::Localization => "poor box",
-        Verdict::Both => "wrong class and poor box",
-        Verdict::Duplicate => "duplicate",
-        Verdict::Background => "background",
-        Verdict::Ignored => "ignored",
+    fn add(&mut self, there: Option<ClassId>, detected: Option<ClassId>) {
+        *self.counts.entry((there, detected)).or_default() += 1;
+    }
+
+    /// What was detected, in order; not at all comes last.
+    fn detected(&self) -> Vec<Option<ClassId>> {
+        let classes: BTreeSet<ClassId> = self.counts.keys().filter_map(|pair| pair.1).collect();
+        classes.into_iter().map(Some).chain([None]).collect()
+    }
+
+    /// What is there, in order; nothing comes last.
+    fn there(&self) -> Vec<Option<ClassId>> {
+        let classes: BTreeSet<ClassId> = self.counts.keys().filter_map(|pair| pair.0).collect();
+        classes.into_iter().map(Some).chain([None]).collect()
+    }
+
+    fn columns(&self, labels: &Labels) -> Vec<String> {
+        let titles = self.detected().into_iter();
+        titles
+            .map(|class| class.map_or("not detected".to_owned(), |c| labels.name(c).into_owned()))
+            .collect()
+    }
+
+    fn rows(&self, labels: &Labels) -> Vec<(String, Vec<ConfusionCell>)> {
+        let detected = self.detected();
+        let row = |there: Option<ClassId>| {
+            let cells = detected.iter().map(|&detected| ConfusionCell {
+                count: self.counts.get(&(there, detected)).copied().unwrap_or(0),
+                right: there.is_some() && there == detected,
+            });
+            let title = there.map_or("nothing".to_owned(), |c| labels.name(c).into_owned());
+            (title, cells.collect())
+        };
+        self.there().into_iter().map(row).collect()
     }
 }

@@ -19,7 +19,7 @@ pub(super) const AROUND: f32 = 1.5;
 const NOTHING: Rgb<u8> = Rgb([128; 3]);
 
 /// A detection of one class on an object of another.
-pub(super) struct Confused {
+pub(super) struct ConfusedDetection {
     detection: Detection,
     truth: ClassId,
     /// The photo in the box's coordinates, CELLS by CELLS.
@@ -28,18 +28,18 @@ pub(super) struct Confused {
 
 /// All errors by detected class, then true class.
 #[derive(Default)]
-pub(super) struct Pairs {
-    pub pairs: BTreeMap<(ClassId, ClassId), Mean>,
+pub(super) struct ConfusionMeans {
+    pub pairs: BTreeMap<(ClassId, ClassId), ConfusionMean>,
 }
 
 /// Sums over the errors of one pair.
-pub(super) struct Mean {
+pub(super) struct ConfusionMean {
     pub count: usize,
     relevance: Array2<f32>,
     photo: Array2<[f32; 3]>,
 }
 
-impl Confused {
+impl ConfusedDetection {
     pub fn new(detection: &Detection, truth: ClassId, photo: &RgbImage) -> Self {
         let (width, height) = photo.dimensions();
         let crop = RgbImage::from_fn(CELLS as u32, CELLS as u32, |column, row| {
@@ -56,11 +56,11 @@ impl Confused {
     }
 }
 
-impl Pairs {
+impl ConfusionMeans {
     /// Explains an error and adds it to its pair. Each counts alike, however much relevance it has.
     pub fn add(
         &mut self,
-        confused: &Confused,
+        confused: &ConfusedDetection,
         forward: &Forward,
         explainer: &mut Explainer,
     ) -> Result<()> {
@@ -72,14 +72,14 @@ impl Pairs {
             let map = explanation.map();
             let heatmap = Heatmap::normalise(map.view(), Scale::default());
             let pair = (confused.detection.class, confused.truth);
-            let mean = self.pairs.entry(pair).or_insert_with(Mean::new);
+            let mean = self.pairs.entry(pair).or_insert_with(ConfusionMean::new);
             mean.add(&heatmap, confused);
         }
         Ok(())
     }
 }
 
-impl Mean {
+impl ConfusionMean {
     fn new() -> Self {
         Self {
             count: 0,
@@ -88,7 +88,7 @@ impl Mean {
         }
     }
 
-    fn add(&mut self, heatmap: &Heatmap, confused: &Confused) {
+    fn add(&mut self, heatmap: &Heatmap, confused: &ConfusedDetection) {
         self.count += 1;
         for ((row, column), sum) in self.relevance.indexed_iter_mut() {
             let [x, y] = place(&confused.detection.rect, [column, row]);
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn maps_are_laid_over_each_other_box_on_box() {
         // Two photos whose box has relevance in its left half, one of them twice as large and at the edge.
-        let mut mean = Mean::new();
+        let mut mean = ConfusionMean::new();
         for (rect, scale) in [
             (Rect::new(0.2, 0.2, 0.4, 0.4), 1.0),
             (Rect::new(0.0, 0.4, 0.4, 1.0), 700.0),
@@ -171,7 +171,7 @@ mod tests {
             let heatmap = Heatmap::normalise(map.view(), Scale::default());
             mean.add(
                 &heatmap,
-                &Confused::new(&detection(rect), ClassId(2), &photo),
+                &ConfusedDetection::new(&detection(rect), ClassId(2), &photo),
             );
         }
         let relevance = mean.relevance();

@@ -5,12 +5,14 @@
 //! A [`Reporter`] looks at photos one by one ([`Reporter::look`]), or at frames of events that were kept ([`Reporter::recall`]), then explains what it found ([`Reporter::explain`]) and gives back the [`Page`]. The page needs
 //! nothing else: pictures, styles and script are in it.
 
-mod answers;
 mod chart;
 mod comparison;
 mod confused;
-mod doubt;
+mod css_rect;
+mod event;
+mod explanations;
 mod page;
+mod photo;
 mod picture;
 
 pub use page::Page;
@@ -22,22 +24,22 @@ use std::time::Duration;
 use image::RgbImage;
 
 use crate::crp::{Composite, Explainer};
-use crate::detect::{ClassId, Detection, Detector, Forward, Model, Thresholds, preprocess};
+use crate::detect::{ClassId, Detector, Model, Thresholds, preprocess};
 use crate::error::Result;
-use crate::geometry::Rect;
 use crate::stream::evidence::Told;
 use crate::stream::monitor::{EventThresholds, Monitor};
 use crate::stream::tracking::Tracked;
-use crate::truth::{Annotated, Judgement, Truth, Verdict, judge};
-use answers::Answers;
+use crate::truth::{Judgement, Truth, Verdict, judge};
 use comparison::Comparison;
-use confused::{Confused, Pairs};
-use doubt::Doubt;
+use confused::{ConfusedDetection, ConfusionMeans};
+use event::ReportedEvent;
+use explanations::ObjectExplanations;
+use photo::{Judged, ReportedObject, ReportedPhoto};
 use picture::Photo;
 
 /// What is to be reported.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ReportOptions {
     /// What becomes a detection.
     pub thresholds: Thresholds,
     /// What looks wrong.
@@ -53,39 +55,9 @@ pub struct Reporter {
     model: Arc<Model>,
     detector: Detector,
     explainer: Explainer,
-    options: Options,
-    sights: Vec<Sight>,
+    options: ReportOptions,
+    photos: Vec<ReportedPhoto>,
     left_out: Vec<String>,
-}
-
-/// A photo that was looked at.
-struct Sight {
-    photo: Photo,
-    forward: Forward,
-    objects: Vec<Object>,
-    /// Boxes that are seen there, and have no card.
-    beside: Vec<Rect>,
-    /// Where somebody has annotated the photo.
-    judged: Option<Judged>,
-}
-
-/// A photo's ground truth, and what that makes of its detections.
-struct Judged {
-    truth: Vec<Annotated>,
-    /// Class and verdict of each detection.
-    verdicts: Vec<(ClassId, Verdict)>,
-    /// Indices into `truth`.
-    missed: Vec<usize>,
-}
-
-/// A default box at which something was detected, with what looks wrong about it.
-struct Object {
-    detection: Detection,
-    events: Vec<Doubt>,
-    /// Of its best class; `None` without ground truth.
-    verdict: Option<Verdict>,
-    /// Each class that was detected here in place of another one.
-    confused: Vec<Confused>,
 }
 
 impl Reporter {
@@ -97,14 +69,14 @@ impl Reporter {
         model: Arc<Model>,
         composite: Composite,
         threads: usize,
-        options: Options,
+        options: ReportOptions,
     ) -> Result<Self> {
         Ok(Self {
             detector: Detector::new(model.clone(), threads)?,
             explainer: Explainer::new(model.clone(), composite, threads)?,
             model,
             options,
-            sights: Vec::new(),
+            photos: Vec::new(),
             left_out: Vec::new(),
         })
     }
@@ -120,7 +92,7 @@ impl Reporter {
         let detections = self
             .detector
             .detections(&forward, self.options.thresholds)?;
-        let mut events: BTreeMap<usize, Vec<Doubt>> = BTreeMap::new();
+        let mut events: BTreeMap<usize, Vec<ReportedEvent>> = BTreeMap::new();
         // A photo knows no other: each detection is an object.
         let tracked = (0..).zip(detections.clone());
         let tracked: Vec<Tracked> = tracked
@@ -129,7 +101,7 @@ impl Reporter {
         let raised = Monitor::default().observe(&self.options.monitor, Duration::ZERO, &tracked);
         for event in raised {
             let of_box = events.entry(event.detection.default_box).or_default();
-            of_box.push(Doubt::raised(&event, &manifest.labels));
+            of_box.push(ReportedEvent::from_event(&event, &manifest.labels));
         }
         let truth = self
             .options
@@ -146,18 +118,21 @@ impl Reporter {
             }
         });
         // A default box that was detected as several classes is one object; its best class comes first.
-        let mut objects: Vec<Object> = Vec::new();
+        let mut objects: Vec<ReportedObject> = Vec::new();
         for (index, detection) in detections.into_iter().enumerate() {
             let verdict = judged.as_ref().map(|judged| judged.verdicts[index].1);
             let confused = match verdict {
-                Some(Verdict::Class { truth }) => Some(Confused::new(&detection, truth, photo)),
+                Some(Verdict::Class { truth }) => {
+                    Some(ConfusedDetection::new(&detection, truth, photo))
+                }
                 _ => None,
             };
-            let is_here = |o: &&mut Object| o.detection.default_box == detection.default_box;
+            let is_here =
+                |o: &&mut ReportedObject| o.detection.default_box == detection.default_box;
             if let Some(object) = objects.iter_mut().find(is_here) {
                 object.confused.extend(confused);
             } else {
-                objects.push(Object {
+                objects.push(ReportedObject {
                     events: events.remove(&detection.default_box).unwrap_or_default(),
                     confused: confused.into_iter().collect(),
                     verdict,
@@ -165,8 +140,8 @@ impl Reporter {
                 });
             }
         }
-        self.sights.push(Sight {
-            photo: Photo::new(name, photo)?,
+        self.photos.push(ReportedPhoto {
+            image: Photo::new(name, photo)?,
             forward,
             objects,
             beside: Vec::new(),
@@ -183,15 +158,15 @@ impl Reporter {
         let manifest = &self.model.manifest;
         let input = preprocess::sample(frame, self.model.input_size, &manifest.input)?;
         let forward = self.detector.forward(input)?;
-        let mut objects: Vec<Object> = Vec::new();
+        let mut objects: Vec<ReportedObject> = Vec::new();
         for event in events {
-            let doubt = Doubt::told(event)?;
-            let of_box = |o: &&mut Object| o.detection.default_box == event.default_box;
+            let doubt = ReportedEvent::from_record(event)?;
+            let of_box = |o: &&mut ReportedObject| o.detection.default_box == event.default_box;
             if let Some(object) = objects.iter_mut().find(of_box) {
                 object.events.push(doubt);
                 continue;
             }
-            objects.push(Object {
+            objects.push(ReportedObject {
                 detection: self
                     .detector
                     .describe_as(&forward, event.default_box, event.class)?,
@@ -203,8 +178,8 @@ impl Reporter {
         let detections = self
             .detector
             .detections(&forward, self.options.thresholds)?;
-        self.sights.push(Sight {
-            photo: Photo::new(name, frame)?,
+        self.photos.push(ReportedPhoto {
+            image: Photo::new(name, frame)?,
             beside: detections.iter().map(|detection| detection.rect).collect(),
             forward,
             objects,
@@ -220,7 +195,7 @@ impl Reporter {
 
     /// How many objects there are to explain.
     pub fn objects(&self) -> usize {
-        self.sights.iter().map(|sight| sight.objects.len()).sum()
+        self.photos.iter().map(|photo| photo.objects.len()).sum()
     }
 
     /// Explains all objects, the most suspicious first in the page; `told` is called with a photo's name before each. What cannot be explained says why on the page.
@@ -229,34 +204,34 @@ impl Reporter {
     /// A class that the model does not have.
     pub fn explain(mut self, mut told: impl FnMut(&str)) -> Result<Page> {
         let mut order: Vec<(usize, usize)> = Vec::new();
-        for (sight, looked) in self.sights.iter().enumerate() {
-            order.extend((0..looked.objects.len()).map(|object| (sight, object)));
+        for (index, photo) in self.photos.iter().enumerate() {
+            order.extend((0..photo.objects.len()).map(|object| (index, object)));
         }
         // Objects of one head share its explanation networks, of which the explainer keeps only a few.
-        order.sort_by_key(|&(sight, object)| {
-            let default_box = self.sights[sight].objects[object].detection.default_box;
+        order.sort_by_key(|&(photo, object)| {
+            let default_box = self.photos[photo].objects[object].detection.default_box;
             self.model.layout.locate(default_box).map(|l| l.head)
         });
         let mut cards = Vec::new();
-        let mut pairs = Pairs::default();
+        let mut pairs = ConfusionMeans::default();
         for (index, object) in order {
-            let sight = &self.sights[index];
-            told(&sight.photo.name);
-            let object = &sight.objects[object];
-            let answers = Answers::of(
+            let photo = &self.photos[index];
+            told(&photo.image.name);
+            let object = &photo.objects[object];
+            let explanations = ObjectExplanations::of(
                 object,
-                &sight.forward,
+                &photo.forward,
                 &self.model,
                 &mut self.explainer,
                 &self.options.what_if,
             );
             for confused in &object.confused {
                 // What cannot be explained says so on the card.
-                if answers.is_ok() {
-                    pairs.add(confused, &sight.forward, &mut self.explainer)?;
+                if explanations.is_ok() {
+                    pairs.add(confused, &photo.forward, &mut self.explainer)?;
                 }
             }
-            cards.push(page::card(index, sight, object, answers, &self.model)?);
+            cards.push(page::card(index, photo, object, explanations, &self.model)?);
         }
         cards.sort_by(|a, b| {
             b.suspicion
@@ -267,12 +242,12 @@ impl Reporter {
             .options
             .truth
             .as_ref()
-            .map(|truth| Comparison::new(truth, &self.sights, &pairs, &self.model.manifest.labels))
+            .map(|truth| Comparison::new(truth, &self.photos, &pairs, &self.model.manifest.labels))
             .transpose()?;
         Ok(Page::new(
             &self.model,
             self.explainer.composite(),
-            self.sights.into_iter().map(|sight| sight.photo),
+            self.photos.into_iter().map(|photo| photo.image),
             cards,
             comparison,
             self.left_out,

@@ -4,23 +4,20 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 
-use super::answers::Answers;
-use super::comparison::{Comparison, verdict_name};
+use super::comparison::Comparison;
+use super::css_rect::CssRect;
+use super::explanations::ObjectExplanations;
+use super::photo::{ReportedObject, ReportedPhoto};
 use super::picture::Photo;
-use super::{Object, Sight};
 use crate::crp::Composite;
 use crate::detect::{ClassId, Detection, Model};
 use crate::error::Result;
 use crate::error::internal::Context;
-use crate::geometry::Rect;
 use crate::stream::monitor::EventKind;
 use crate::truth::Verdict;
 
 /// How many classes a card lists.
 const TOP: usize = 5;
-/// A tile shows so many times the box's size, but no less of the photo's sides than that share.
-const AROUND: f32 = 2.5;
-const SMALLEST_WINDOW: f32 = 0.25;
 
 /// A report, ready to be written.
 #[derive(Template)]
@@ -30,9 +27,9 @@ pub struct Page {
     composite: String,
     photos: Vec<Photo>,
     cards: Vec<Card>,
-    classes: Vec<Count>,
-    kinds: Vec<Count>,
-    verdicts: Vec<Count>,
+    classes: Vec<FilterOption>,
+    kinds: Vec<FilterOption>,
+    verdicts: Vec<FilterOption>,
     comparison: Option<Comparison>,
     left_out: Vec<String>,
     suspicious: usize,
@@ -41,7 +38,7 @@ pub struct Page {
 }
 
 /// What can be chosen, and how many cards have it.
-struct Count {
+struct FilterOption {
     name: String,
     count: usize,
 }
@@ -57,33 +54,25 @@ pub(super) struct Card {
     label: String,
     score: String,
     /// What looks wrong: its kind, and in words.
-    doubts: Vec<(String, String)>,
+    events: Vec<(String, String)>,
     kinds: String,
     /// Beside ground truth; empty without.
     verdict: &'static str,
     /// "wrong class: there is a horse".
     judged: String,
     /// Annotated boxes of the photo.
-    truth: Vec<Frame>,
+    truth: Vec<CssRect>,
     /// The box, and the other boxes of the photo.
-    frame: Frame,
-    others: Vec<Frame>,
+    frame: CssRect,
+    others: Vec<CssRect>,
     /// Where the whole photo lies in a tile that shows what is around the box.
-    stage: Frame,
+    stage: CssRect,
     place: String,
     top: Vec<TopClass>,
-    answers: Option<Answers>,
+    explanations: Option<ObjectExplanations>,
     failure: String,
     /// To sort by: errors first, then objects with events by how much is wrong, then the others by how low their score is.
     pub suspicion: f32,
-}
-
-/// A box in per cent of the photo.
-pub(super) struct Frame {
-    left: f32,
-    top: f32,
-    width: f32,
-    height: f32,
 }
 
 struct TopClass {
@@ -92,29 +81,29 @@ struct TopClass {
     percent: f32,
 }
 
-/// The card of an object in the photo number `photo`.
+/// The card of an object in the photo number `index`.
 pub(super) fn card(
-    photo: usize,
-    sight: &Sight,
-    object: &Object,
-    answers: Result<Answers>,
+    index: usize,
+    photo: &ReportedPhoto,
+    object: &ReportedObject,
+    explanations: Result<ObjectExplanations>,
     model: &Model,
 ) -> Result<Card> {
     let detection = &object.detection;
-    let doubts: Vec<(String, String)> = object
+    let events: Vec<(String, String)> = object
         .events
         .iter()
-        .map(|doubt| (doubt.kind.to_string(), doubt.words.clone()))
+        .map(|event| (event.kind.to_string(), event.words.clone()))
         .collect();
-    let severity: f32 = object.events.iter().map(|doubt| doubt.severity).sum();
-    let kinds: Vec<&str> = doubts.iter().map(|(kind, _)| kind.as_str()).collect();
-    let [x0, y0, x1, y1] = detection.rect.in_pixels(sight.photo.size).edges();
-    let others = sight
+    let severity: f32 = object.events.iter().map(|event| event.severity).sum();
+    let kinds: Vec<&str> = events.iter().map(|(kind, _)| kind.as_str()).collect();
+    let [x0, y0, x1, y1] = detection.rect.in_pixels(photo.image.size).edges();
+    let others = photo
         .objects
         .iter()
         .filter(|other| other.detection.default_box != detection.default_box)
         .map(|other| &other.detection.rect)
-        .chain(&sight.beside);
+        .chain(&photo.beside);
     let location = model
         .layout
         .locate(detection.default_box)
@@ -123,29 +112,29 @@ pub(super) fn card(
         object.verdict,
         None | Some(Verdict::Correct | Verdict::Ignored)
     );
-    let (answers, failure) = match answers {
-        Ok(answers) => (Some(answers), String::new()),
+    let (explanations, failure) = match explanations {
+        Ok(explanations) => (Some(explanations), String::new()),
         Err(error) => (None, format!("{error:#}")),
     };
     Ok(Card {
-        id: format!("photo-{photo}-box-{}", detection.default_box),
-        photo,
-        photo_name: sight.photo.name.clone(),
-        aspect: sight.photo.aspect(),
+        id: format!("photo-{index}-box-{}", detection.default_box),
+        photo: index,
+        photo_name: photo.image.name.clone(),
+        aspect: photo.image.aspect(),
         label: model.manifest.label(detection.class).into_owned(),
         score: format!("{:.2}", detection.score),
         kinds: kinds.join(" "),
-        verdict: object.verdict.map_or("", verdict_name),
+        verdict: object.verdict.map_or("", Verdict::name),
         judged: judged(object, model),
-        truth: sight
+        truth: photo
             .judged
             .iter()
-            .flat_map(|judged| judged.truth.iter().map(|object| Frame::of(&object.rect)))
+            .flat_map(|judged| judged.truth.iter().map(|object| CssRect::of(&object.rect)))
             .collect(),
-        doubts,
-        frame: Frame::of(&detection.rect),
-        stage: Frame::stage(&detection.rect),
-        others: others.map(Frame::of).collect(),
+        events,
+        frame: CssRect::of(&detection.rect),
+        stage: CssRect::stage(&detection.rect),
+        others: others.map(CssRect::of).collect(),
         place: format!(
             "box {:.0},{:.0} – {:.0},{:.0}; default box {}: head {}, row {}, column {}, shape {}",
             x0,
@@ -159,7 +148,7 @@ pub(super) fn card(
             location.shape
         ),
         top: top(detection, model),
-        answers,
+        explanations,
         failure,
         // An event weighs more than any score, and an error more than any event.
         suspicion: 10.0 * severity + 1.0 - detection.score + if is_error { 100.0 } else { 0.0 },
@@ -167,7 +156,7 @@ pub(super) fn card(
 }
 
 /// What ground truth says of an object, in words.
-fn judged(object: &Object, model: &Model) -> String {
+fn judged(object: &ReportedObject, model: &Model) -> String {
     match object.verdict {
         None | Some(Verdict::Correct | Verdict::Ignored) => String::new(),
         Some(Verdict::Class { truth }) => {
@@ -204,29 +193,6 @@ fn top(detection: &Detection, model: &Model) -> Vec<TopClass> {
         .collect()
 }
 
-impl Frame {
-    pub(super) fn of(rect: &Rect) -> Self {
-        Self {
-            left: 100.0 * rect.x0,
-            top: 100.0 * rect.y0,
-            width: 100.0 * rect.width(),
-            height: 100.0 * rect.height(),
-        }
-    }
-
-    /// The photo, enlarged so that a window around the box fills the tile.
-    fn stage(rect: &Rect) -> Self {
-        let side = (AROUND * rect.width().max(rect.height())).clamp(SMALLEST_WINDOW, 1.0);
-        let start = |from: f32, to: f32| (0.5 * (from + to - side)).clamp(0.0, 1.0 - side);
-        Self {
-            left: -100.0 * start(rect.x0, rect.x1) / side,
-            top: -100.0 * start(rect.y0, rect.y1) / side,
-            width: 100.0 / side,
-            height: 100.0 / side,
-        }
-    }
-}
-
 impl Page {
     pub(super) fn new(
         model: &Model,
@@ -239,11 +205,11 @@ impl Page {
         let classes = counts(cards.iter().map(|card| card.label.as_str()));
         let verdicts = counts(cards.iter().map(|card| card.verdict));
         let with = |kind: &str| {
-            let has = |card: &&Card| card.doubts.iter().any(|(known, _)| known == kind);
+            let has = |card: &&Card| card.events.iter().any(|(known, _)| known == kind);
             cards.iter().filter(has).count()
         };
         let kinds = EventKind::ALL
-            .map(|kind| Count {
+            .map(|kind| FilterOption {
                 count: with(&kind.to_string()),
                 name: kind.to_string(),
             })
@@ -254,7 +220,7 @@ impl Page {
             model: model.manifest.name.clone(),
             composite: composite.to_string(),
             photos: photos.collect(),
-            suspicious: cards.iter().filter(|card| !card.doubts.is_empty()).count(),
+            suspicious: cards.iter().filter(|card| !card.events.is_empty()).count(),
             classes,
             kinds,
             verdicts,
@@ -276,12 +242,12 @@ impl Page {
 }
 
 /// Names in order with how often they occur; "" is none.
-fn counts<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Count> {
+fn counts<'a>(names: impl Iterator<Item = &'a str>) -> Vec<FilterOption> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for name in names.filter(|name| !name.is_empty()) {
         *counts.entry(name).or_default() += 1;
     }
-    let counts = counts.into_iter().map(|(name, count)| Count {
+    let counts = counts.into_iter().map(|(name, count)| FilterOption {
         name: name.to_owned(),
         count,
     });
@@ -297,24 +263,6 @@ fn counted(count: &usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_tile_shows_what_is_around_the_box_and_no_edge_of_the_photo() {
-        for (rect, left, top, width) in [
-            ([0.0, 0.0, 1.0, 1.0], 0.0, 0.0, 100.0),
-            ([0.3, 0.2, 0.9, 0.4], 0.0, 0.0, 100.0),
-            ([0.45, 0.4, 0.55, 0.6], -50.0, -50.0, 200.0),
-            ([0.0, 0.9, 0.01, 1.0], 0.0, -300.0, 400.0),
-        ] {
-            let stage = Frame::stage(&rect.into());
-            let found = [stage.left, stage.top, stage.width, stage.height];
-            let near = found
-                .iter()
-                .zip([left, top, width, width])
-                .all(|(found, expected)| (found - expected).abs() < 1e-3);
-            assert!(near, "{rect:?}: {found:?}");
-        }
-    }
 
     #[test]
     fn numbers_agree_with_their_nouns() {

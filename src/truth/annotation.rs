@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::entries::Entries;
 use super::{coco, voc};
 use crate::detect::ClassId;
 use crate::detect::labels::Labels;
@@ -29,22 +30,6 @@ pub struct Annotated {
     pub rect: Rect,
     /// Whether it is neither to be found nor an error to find: a crowd, or an object marked as difficult.
     pub ignored: bool,
-}
-
-/// A box as a file has it.
-#[derive(Debug, PartialEq)]
-pub(super) struct Entry {
-    pub picture: String,
-    pub label: String,
-    pub rect: Rect,
-    pub ignored: bool,
-}
-
-/// What a file says: pictures, those without any object included, and boxes.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Entries {
-    pub pictures: Vec<String>,
-    pub boxes: Vec<Entry>,
 }
 
 impl Truth {
@@ -162,6 +147,7 @@ fn stem(name: &str) -> &OsStr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::truth::entries::Entry;
 
     fn labels() -> Labels {
         ["background", "dog", "", "12"].into_iter().collect()

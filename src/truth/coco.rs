@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::annotation::{Entries, Entry};
+use super::entries::{Entries, Entry};
 use crate::error::Result;
 use crate::error::annotations::{Context, ensure};
 use crate::geometry::Rect;

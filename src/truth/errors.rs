@@ -32,6 +32,21 @@ pub enum Verdict {
     Ignored,
 }
 
+impl Verdict {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Correct => "correct",
+            Self::Class { .. } => "wrong class",
+            Self::Localization => "poor box",
+            Self::Both => "wrong class and poor box",
+            Self::Duplicate => "duplicate",
+            Self::Background => "background",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
 /// A picture's detections and objects, judged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {

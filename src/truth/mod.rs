@@ -4,6 +4,7 @@
 
 mod annotation;
 mod coco;
+mod entries;
 mod errors;
 mod voc;
 

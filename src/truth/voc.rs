@@ -2,7 +2,7 @@
 
 use roxmltree::{Document, Node};
 
-use super::annotation::{Entries, Entry};
+use super::entries::{Entries, Entry};
 use crate::error::Result;
 use crate::error::annotations::{Context, ensure};
 use crate::geometry::Rect;

@@ -17,44 +17,38 @@ use tree::{Tree, Use, part_of};
 const CRATES: [&str; 2] = ["monitor", "plugin"];
 
 /// Circles that may be: all files of each begin with one of the names; and the reason.
-const KNOWN_CIRCLES: [(&[&str], &str); 8] = [
+const KNOWN_CIRCLES: [(&[&str], &str); 6] = [
     (&["monitor/src/"], "the monitor is being taken apart"),
     (&["plugin/src/ssdcrp/"], "the element is being taken apart"),
     (&["src/crp/compile/"], "the compiler and its operators"),
     (&["src/detect/default_boxes"], "the kinds of default boxes"),
     (&["src/detect/propose"], "a proposal and its default boxes"),
     (&["src/overlay/"], "the scene lies where it is drawn"),
-    (&["src/report/"], "the page's parts"),
-    (&["src/truth/"], "the formats and what they are read into"),
 ];
 
 /// Names of types that occur more than once, and the reason.
-const KNOWN_NAMES: [(&str, &str); 29] = [
+const KNOWN_NAMES: [(&str, &str); 19] = [
     ("Answer", "to be renamed"),
     ("Asked", "to be renamed"),
     ("ColourMap", "to be renamed"),
     ("Course", "to be renamed"),
     ("Field", "to be renamed"),
-    ("Frame", "to be renamed"),
+    ("Form", "to be renamed"),
     ("Kind", "to be renamed"),
     ("Layout", "to be renamed"),
-    ("Mean", "to be renamed"),
-    ("Object", "to be renamed"),
-    ("Options", "to be renamed"),
-    ("Pair", "to be renamed"),
+    ("Output", "to be renamed"),
+    ("Picture", "to be renamed"),
     ("Plane", "to be renamed"),
     ("Question", "to be renamed"),
     ("Report", "to be renamed"),
-    ("Row", "to be renamed"),
-    ("Scene", "to be renamed"),
+    ("Scale", "to be renamed"),
     ("Share", "to be renamed"),
-    ("Sight", "to be renamed"),
+    ("Source", "to be renamed"),
     (
         "SsdCrp",
         "GStreamer's bindings have an element's wrapper and its implementation",
     ),
     ("Tap", "to be renamed"),
-    ("Tile", "to be renamed"),
     ("Track", "to be renamed"),
 ];
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use ssdcrp::crp::{Composite, Explainer, Target};
 use ssdcrp::detect::{Detector, Model};
 use ssdcrp::evaluate::{
-    Gradient, GradientKind, Method, Occlusion, RandomMap, RandomMasks, Scene, median,
+    EvaluatedPhoto, Gradient, GradientKind, Method, Occlusion, RandomMap, RandomMasks, median,
 };
 
 /// All of them, in the order of the table.
@@ -58,11 +58,11 @@ impl FromStr for Baseline {
 }
 
 impl Baseline {
-    /// Makes the method. `scenes` are looked at to take times, where the method depends on them.
+    /// Makes the method. `photos` are looked at to take times, where the method depends on them.
     pub fn method(
         self,
         model: &Arc<Model>,
-        scenes: &[Scene],
+        photos: &[EvaluatedPhoto],
         seed: u64,
         threads: usize,
     ) -> Result<Box<dyn Method>> {
@@ -72,7 +72,7 @@ impl Baseline {
             Self::Masks(count) => {
                 let count = match count {
                     Some(count) => count,
-                    None => affordable(model, scenes, threads)?,
+                    None => affordable(model, photos, threads)?,
                 };
                 Box::new(RandomMasks::new(model.clone(), count, seed, threads)?)
             }
@@ -82,20 +82,20 @@ impl Baseline {
 }
 
 /// Forward passes in the time of an explanation by the default composite, at least 1.
-fn affordable(model: &Arc<Model>, scenes: &[Scene], threads: usize) -> Result<usize> {
-    let (scene, subject) = scenes
+fn affordable(model: &Arc<Model>, photos: &[EvaluatedPhoto], threads: usize) -> Result<usize> {
+    let (photo, subject) = photos
         .iter()
-        .find_map(|scene| Some((scene, scene.subjects.first()?)))
+        .find_map(|photo| Some((photo, photo.subjects.first()?)))
         .context("there is no detection to take times with")?;
     let target = Target::predicted_class(&subject.detection);
     let mut explainer = Explainer::new(model.clone(), Composite::default(), threads)?;
     let mut detector = Detector::new(model.clone(), threads)?;
     let (mut explained, mut looked) = (Vec::new(), Vec::new());
     for _ in 0..TIMINGS {
-        let explanations = explainer.explain(&scene.forward, std::slice::from_ref(&target))?;
+        let explanations = explainer.explain(&photo.forward, std::slice::from_ref(&target))?;
         explained.extend(explanations.iter().map(|e| e.took.as_secs_f64()));
         let started = Instant::now();
-        detector.forward(scene.forward.input.clone())?;
+        detector.forward(photo.forward.input.clone())?;
         looked.push(started.elapsed().as_secs_f64());
     }
     let (explained, looked) = median(&explained)

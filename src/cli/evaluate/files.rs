@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 use ssdcrp::evaluate::deletion::{Curve, SHARE, STEPS};
-use ssdcrp::evaluate::{BLOCK, Column, Row, SIGMA, Summary};
+use ssdcrp::evaluate::{BLOCK, Column, DetectionScores, MethodSummary, SIGMA};
 
 use super::randomisation::Randomisation;
 
@@ -33,7 +33,7 @@ const COLUMNS: [&str; 22] = [
 ];
 
 /// All rows as CSV with a heading; what a model has not is empty. `detection` counts the detections, equal for all methods.
-pub fn csv(rows: &[Row]) -> Result<String> {
+pub fn csv(rows: &[DetectionScores]) -> Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
     let mut method = None;
@@ -88,8 +88,8 @@ struct Protocol {
 struct EvaluationRecord<'a> {
     model: &'a str,
     protocol: Protocol,
-    summaries: &'a [Summary],
-    rows: &'a [Row],
+    summaries: &'a [MethodSummary],
+    rows: &'a [DetectionScores],
     randomisation: &'a [Randomisation],
 }
 
@@ -97,8 +97,8 @@ struct EvaluationRecord<'a> {
 pub fn json(
     model: &str,
     seed: u64,
-    summaries: &[Summary],
-    rows: &[Row],
+    summaries: &[MethodSummary],
+    rows: &[DetectionScores],
     randomisation: &[Randomisation],
 ) -> Result<String> {
     let measured = rows.first().map_or(0, |row| row.deletion.len());

@@ -1,7 +1,7 @@
 //! The results as a drawing: for each method and column a dot at the mean and a line over its interval, as SVG.
 
 use ssdcrp::chart::{Anchor, Drawing};
-use ssdcrp::evaluate::{Mean, Summary};
+use ssdcrp::evaluate::{Mean, MethodSummary};
 
 /// Pixels: a row, a number below a panel, a panel, the gap between panels, the space above and below them, a character of the labels.
 const ROW: f64 = 22.0;
@@ -18,7 +18,7 @@ const DELETION: [&str; 3] = [
 ];
 
 /// A panel for each deletion column that the model has, and one for the likeness of two classes' maps.
-pub fn svg(summaries: &[Summary]) -> String {
+pub fn svg(summaries: &[MethodSummary]) -> String {
     let measured = summaries
         .first()
         .map_or(0, |summary| summary.deletion.len());
@@ -89,7 +89,7 @@ mod tests {
             low: mean - 1.0,
             high: mean + 1.0,
         };
-        let summary = |method: &str, value: f64| Summary {
+        let summary = |method: &str, value: f64| MethodSummary {
             method: method.to_owned(),
             detections: 3,
             deletion: vec![mean(value); 3],

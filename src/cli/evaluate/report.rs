@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anyhow::Result;
 use ssdcrp::detect::Model;
-use ssdcrp::evaluate::{Mean, Similarity, Summary};
+use ssdcrp::evaluate::{Mean, MethodSummary, Similarity};
 
 use super::randomisation::Randomisation;
 
@@ -20,7 +20,7 @@ const OTHERS: [&str; 6] = [
 ];
 
 /// Raw scores of all methods, then the scores relative to |initial value|.
-pub fn table(summaries: &[Summary], model: &Model, photos: usize) -> Result<String> {
+pub fn table(summaries: &[MethodSummary], model: &Model, photos: usize) -> Result<String> {
     let detections = summaries.first().map_or(0, |summary| summary.detections);
     let mut text = String::new();
     writeln!(
@@ -67,7 +67,7 @@ pub fn table(summaries: &[Summary], model: &Model, photos: usize) -> Result<Stri
 }
 
 /// The deletion columns.
-fn columns(summaries: &[Summary], values: fn(&Summary) -> &[Mean]) -> String {
+fn columns(summaries: &[MethodSummary], values: fn(&MethodSummary) -> &[Mean]) -> String {
     let measured = summaries.first().map_or(0, |summary| values(summary).len());
     let heading = ["method"].iter().chain(&DELETION[..measured]);
     let mut rows = vec![heading.map(|&name| name.to_owned()).collect()];

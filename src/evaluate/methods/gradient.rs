@@ -10,7 +10,7 @@ use crate::crp::{Derivative, HeadSeed, REFERENCE_INPUT, Target, compile_derivati
 use crate::detect::Model;
 use crate::error::Result;
 use crate::error::model::{Context, ensure};
-use crate::evaluate::scene::{Quantity, Scene};
+use crate::evaluate::photo::{EvaluatedPhoto, Quantity};
 use crate::runtime::{Network, only};
 
 /// Steps from the baseline to the picture.
@@ -48,22 +48,22 @@ impl Gradient {
     }
 
     /// R `[H, W]` of one quantity, and the time that the network ran.
-    fn map(&mut self, scene: &Scene, seed: &HeadSeed) -> Result<(Array2<f32>, Duration)> {
-        let picture = &scene.forward.input.tensor;
+    fn map(&mut self, photo: &EvaluatedPhoto, seed: &HeadSeed) -> Result<(Array2<f32>, Duration)> {
+        let picture = &photo.forward.input.tensor;
         let kind = self.kind;
         let mut backward = self.backward(seed)?;
         let started = Instant::now();
         let relevance = match kind {
             GradientKind::TimesInput => backward.run(picture, None)? * picture,
             GradientKind::DeepLift => {
-                backward.run(picture, Some(&scene.reference))? * (picture - &scene.reference)
+                backward.run(picture, Some(&photo.reference))? * (picture - &photo.reference)
             }
             GradientKind::Integrated => {
-                let way = picture - &scene.reference;
+                let way = picture - &photo.reference;
                 let mut sum = Array4::zeros(way.dim());
                 for step in 0..STEPS {
                     let share = (step as f32 + 0.5) / STEPS as f32;
-                    sum += &backward.run(&(&scene.reference + &(&way * share)), None)?;
+                    sum += &backward.run(&(&photo.reference + &(&way * share)), None)?;
                 }
                 sum * way / STEPS as f32
             }
@@ -149,14 +149,14 @@ impl Method for Gradient {
         }
     }
 
-    fn explain(&mut self, scene: &Scene, targets: &[Target]) -> Result<Vec<Attribution>> {
-        let quantities = Quantity::all(targets, &self.model, &scene.forward)?;
+    fn explain(&mut self, photo: &EvaluatedPhoto, targets: &[Target]) -> Result<Vec<Attribution>> {
+        let quantities = Quantity::all(targets, &self.model, &photo.forward)?;
         // Those of one head follow each other, so that each network is made once.
         let mut order: Vec<usize> = (0..quantities.len()).collect();
         order.sort_by_key(|&index| &quantities[index].seed.tensor);
         let mut answers: Vec<(usize, Attribution)> = Vec::with_capacity(order.len());
         for index in order {
-            let (map, took) = self.map(scene, &quantities[index].seed)?;
+            let (map, took) = self.map(photo, &quantities[index].seed)?;
             answers.push((index, Attribution { map, took }));
         }
         answers.sort_by_key(|(index, _)| *index);

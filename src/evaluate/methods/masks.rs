@@ -14,8 +14,8 @@ use super::{Attribution, Method};
 use crate::crp::Target;
 use crate::detect::{Detector, Model, NetworkInput};
 use crate::error::Result;
+use crate::evaluate::photo::{EvaluatedPhoto, Quantity};
 use crate::evaluate::random::Random;
-use crate::evaluate::scene::{Quantity, Scene};
 
 /// Cells on a side of a mask.
 const CELLS: usize = 16;
@@ -53,14 +53,14 @@ impl Method for RandomMasks {
         &self.name
     }
 
-    fn explain(&mut self, scene: &Scene, targets: &[Target]) -> Result<Vec<Attribution>> {
+    fn explain(&mut self, photo: &EvaluatedPhoto, targets: &[Target]) -> Result<Vec<Attribution>> {
         let started = Instant::now();
-        let quantities = Quantity::all(targets, &self.model, &scene.forward)?;
+        let quantities = Quantity::all(targets, &self.model, &photo.forward)?;
         let whole: Vec<f64> = quantities
             .iter()
-            .map(|quantity| quantity.value(&scene.forward))
+            .map(|quantity| quantity.value(&photo.forward))
             .collect();
-        let (_, _, height, width) = scene.reference.dim();
+        let (_, _, height, width) = photo.reference.dim();
         let mut random = Random::new(self.seed, "masks");
         let mut kept = Array2::<f64>::zeros((height, width));
         let mut weighted = vec![kept.clone(); targets.len()];
@@ -68,7 +68,7 @@ impl Method for RandomMasks {
         for _ in 0..self.count {
             let mask = mask(&mut random, height, width);
             kept.zip_mut_with(&mask, |sum, &m| *sum += f64::from(m));
-            let forward = self.detector.forward(masked(scene, &mask))?;
+            let forward = self.detector.forward(masked(photo, &mask))?;
             for (index, quantity) in quantities.iter().enumerate() {
                 // Measured from the whole picture's value, which keeps the sums small.
                 let value = quantity.value(&forward) - whole[index];
@@ -122,10 +122,10 @@ fn mask(random: &mut Random, height: usize, width: usize) -> Array2<f32> {
 }
 
 /// mask · picture + (1 − mask) · reference
-fn masked(scene: &Scene, mask: &Array2<f32>) -> NetworkInput {
-    let mut input = NetworkInput::clone(&scene.forward.input);
+fn masked(photo: &EvaluatedPhoto, mask: &Array2<f32>) -> NetworkInput {
+    let mut input = NetworkInput::clone(&photo.forward.input);
     let pictures = input.tensor.axis_iter_mut(Axis(0));
-    for (mut picture, reference) in pictures.zip(scene.reference.axis_iter(Axis(0))) {
+    for (mut picture, reference) in pictures.zip(photo.reference.axis_iter(Axis(0))) {
         for (mut picture, reference) in picture.outer_iter_mut().zip(reference.outer_iter()) {
             Zip::from(&mut picture)
                 .and(&reference)

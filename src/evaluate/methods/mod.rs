@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ndarray::Array2;
 
-use super::scene::Scene;
+use super::photo::EvaluatedPhoto;
 use crate::crp::Target;
 use crate::error::Result;
 
@@ -43,5 +43,5 @@ pub trait Method {
     ///
     /// # Errors
     /// A target that the model does not have, a network that cannot be compiled or run.
-    fn explain(&mut self, scene: &Scene, targets: &[Target]) -> Result<Vec<Attribution>>;
+    fn explain(&mut self, photo: &EvaluatedPhoto, targets: &[Target]) -> Result<Vec<Attribution>>;
 }

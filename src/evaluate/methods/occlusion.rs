@@ -8,7 +8,7 @@ use crate::crp::Target;
 use crate::detect::{Detector, Model, NetworkInput};
 use crate::error::Result;
 use crate::evaluate::blocks::{BLOCK, Blocks};
-use crate::evaluate::scene::{Quantity, Scene};
+use crate::evaluate::photo::{EvaluatedPhoto, Quantity};
 
 /// One forward pass a block, shared by all targets.
 pub struct Occlusion {
@@ -32,18 +32,18 @@ impl Method for Occlusion {
         "occlusion"
     }
 
-    fn explain(&mut self, scene: &Scene, targets: &[Target]) -> Result<Vec<Attribution>> {
+    fn explain(&mut self, photo: &EvaluatedPhoto, targets: &[Target]) -> Result<Vec<Attribution>> {
         let started = Instant::now();
-        let quantities = Quantity::all(targets, &self.model, &scene.forward)?;
-        let (_, _, height, width) = scene.reference.dim();
+        let quantities = Quantity::all(targets, &self.model, &photo.forward)?;
+        let (_, _, height, width) = photo.reference.dim();
         let blocks = Blocks::new(height, width, BLOCK);
         let mut falls = vec![Vec::with_capacity(blocks.count()); targets.len()];
         for block in 0..blocks.count() {
-            let mut input = NetworkInput::clone(&scene.forward.input);
-            blocks.replace(&mut input.tensor, &scene.reference, block);
+            let mut input = NetworkInput::clone(&photo.forward.input);
+            blocks.replace(&mut input.tensor, &photo.reference, block);
             let forward = self.detector.forward(input)?;
             for (quantity, falls) in quantities.iter().zip(&mut falls) {
-                falls.push((quantity.value(&scene.forward) - quantity.value(&forward)) as f32);
+                falls.push((quantity.value(&photo.forward) - quantity.value(&forward)) as f32);
             }
         }
         let maps = falls.iter().map(|falls| blocks.spread(falls));

@@ -6,8 +6,8 @@ use super::{Attribution, Method};
 use crate::crp::Target;
 use crate::error::Result;
 use crate::evaluate::blocks::{BLOCK, Blocks};
+use crate::evaluate::photo::EvaluatedPhoto;
 use crate::evaluate::random::Random;
-use crate::evaluate::scene::Scene;
 
 /// Gives every block a random relevance between −1 and 1.
 pub struct RandomMap(Random);
@@ -24,8 +24,8 @@ impl Method for RandomMap {
         "random"
     }
 
-    fn explain(&mut self, scene: &Scene, targets: &[Target]) -> Result<Vec<Attribution>> {
-        let (_, _, height, width) = scene.reference.dim();
+    fn explain(&mut self, photo: &EvaluatedPhoto, targets: &[Target]) -> Result<Vec<Attribution>> {
+        let (_, _, height, width) = photo.reference.dim();
         let blocks = Blocks::new(height, width, BLOCK);
         let map = |random: &mut Random| {
             let started = Instant::now();

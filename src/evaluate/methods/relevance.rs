@@ -6,7 +6,7 @@ use super::{Attribution, Method};
 use crate::crp::{Composite, Contrast, Explainer, Target, TargetOutput};
 use crate::detect::Model;
 use crate::error::Result;
-use crate::evaluate::scene::Scene;
+use crate::evaluate::photo::EvaluatedPhoto;
 
 /// An [`Explainer`] as a method.
 pub struct Relevance {
@@ -40,7 +40,7 @@ impl Method for Relevance {
         self.is_plain
     }
 
-    fn explain(&mut self, scene: &Scene, targets: &[Target]) -> Result<Vec<Attribution>> {
+    fn explain(&mut self, photo: &EvaluatedPhoto, targets: &[Target]) -> Result<Vec<Attribution>> {
         // One by one, so that each has a time of its own; sorted, so that those of one head follow each other and find its network.
         let mut order: Vec<usize> = (0..targets.len()).collect();
         order.sort_by_key(|&index| {
@@ -50,7 +50,7 @@ impl Method for Relevance {
         let mut answers: Vec<(usize, Attribution)> = Vec::with_capacity(targets.len());
         for index in order {
             let target = std::slice::from_ref(&targets[index]);
-            for explanation in self.explainer.explain(&scene.forward, target)? {
+            for explanation in self.explainer.explain(&photo.forward, target)? {
                 let attribution = Attribution {
                     map: explanation.map(),
                     took: explanation.took,

@@ -104,7 +104,7 @@ impl Subject {
 
 /// A picture that the network has looked at, with what is taken away from it and whom it is asked about.
 #[derive(Clone, Debug)]
-pub struct Scene {
+pub struct EvaluatedPhoto {
     /// For tables: the file's name.
     pub name: String,
     /// The network's answer to the whole picture.
@@ -115,7 +115,7 @@ pub struct Scene {
     pub subjects: Vec<Subject>,
 }
 
-impl Scene {
+impl EvaluatedPhoto {
     /// Makes a picture ready.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! What is asked about one object, and the answers as tiles of the page: class maps, offsets, edges, what-ifs, the way through the layers.
 
-use super::Object;
 use super::chart::Charts;
+use super::photo::ReportedObject;
 use super::picture::heat_layer;
 use crate::crp::{Contrast, Edge, Explainer, Explanation, Target, TargetOutput};
 use crate::detect::decode::{Axis, decode};
@@ -10,7 +10,7 @@ use crate::detect::{ClassId, Detection, Forward, Model};
 use crate::error::Result;
 
 /// A heatmap with its words.
-pub struct Tile {
+pub struct HeatmapFigure {
     /// The question: "sheep rather than horse".
     pub words: String,
     /// What else is to be known, such as how far the offset moves the box.
@@ -22,23 +22,23 @@ pub struct Tile {
 }
 
 /// Everything that is known about why one object was detected.
-pub struct Answers {
+pub struct ObjectExplanations {
     /// Predicted class against runner-up and against the mean, and what events ask besides.
-    pub lead: Vec<Tile>,
+    pub lead: Vec<HeatmapFigure>,
     /// Four offsets; a classifier has none.
-    pub offsets: Vec<Tile>,
+    pub offsets: Vec<HeatmapFigure>,
     /// Four edges, likewise.
-    pub edges: Vec<Tile>,
+    pub edges: Vec<HeatmapFigure>,
     /// The user's classes.
-    pub what_if: Vec<Tile>,
+    pub what_if: Vec<HeatmapFigure>,
     /// Of the first tile.
     pub charts: Charts,
 }
 
-impl Answers {
+impl ObjectExplanations {
     /// Explains all of it in one batch for each head tensor.
     pub fn of(
-        object: &Object,
+        object: &ReportedObject,
         forward: &Forward,
         model: &Model,
         explainer: &mut Explainer,
@@ -80,41 +80,41 @@ impl Answers {
         let [lead, offsets, edges, what_if] =
             counts.map(|count| explanations.by_ref().take(count).collect::<Vec<_>>());
 
-        let mut tiles: Vec<(&Explanation, Tile)> = Vec::new();
+        let mut tiles: Vec<(&Explanation, HeatmapFigure)> = Vec::new();
         for (index, explanation) in lead.iter().enumerate() {
             // Two events, or an event and the usual contrast, may ask the same.
-            let is_same = |(known, _): &(&Explanation, Tile)| {
+            let is_same = |(known, _): &(&Explanation, HeatmapFigure)| {
                 known.question.wording == explanation.question.wording
             };
             if !tiles.iter().any(is_same) {
-                let tile = Tile::new(explanation, String::new(), index < raised)?;
+                let tile = HeatmapFigure::new(explanation, String::new(), index < raised)?;
                 tiles.push((explanation, tile));
             }
         }
-        let moves = Moves::of(detection, model);
+        let moves = BoxMoves::of(detection, model);
         let charts = Charts::of(&explainer.diagnose(forward, &targets[0])?);
         Ok(Self {
             lead: tiles.into_iter().map(|(_, tile)| tile).collect(),
             offsets: offsets
                 .iter()
                 .zip(moves.offsets)
-                .map(|(e, note)| Tile::new(e, note, false))
+                .map(|(e, note)| HeatmapFigure::new(e, note, false))
                 .collect::<Result<_>>()?,
             edges: edges
                 .iter()
                 .zip(moves.edges)
-                .map(|(e, note)| Tile::new(e, note, false))
+                .map(|(e, note)| HeatmapFigure::new(e, note, false))
                 .collect::<Result<_>>()?,
             what_if: what_if
                 .iter()
-                .map(|e| Tile::new(e, String::new(), false))
+                .map(|e| HeatmapFigure::new(e, String::new(), false))
                 .collect::<Result<_>>()?,
             charts,
         })
     }
 }
 
-impl Tile {
+impl HeatmapFigure {
     fn new(explanation: &Explanation, note: String, raised: bool) -> Result<Self> {
         Ok(Self {
             words: explanation.question.wording.to_string(),
@@ -126,12 +126,12 @@ impl Tile {
 }
 
 /// What offsets do to the default box, in words.
-struct Moves {
+struct BoxMoves {
     offsets: [String; 4],
     edges: [String; 4],
 }
 
-impl Moves {
+impl BoxMoves {
     fn of(detection: &Detection, model: &Model) -> Self {
         let default_box = model.default_boxes[detection.default_box];
         let coding = model.coding(detection.default_box);

@@ -8,7 +8,7 @@ use crate::stream::evidence::Told;
 use crate::stream::monitor::{Event, EventKind};
 
 /// In which way an object looks wrong, and what to ask about it.
-pub(super) struct Doubt {
+pub(super) struct ReportedEvent {
     pub kind: EventKind,
     /// For people.
     pub words: String,
@@ -17,8 +17,8 @@ pub(super) struct Doubt {
     pub target: Target,
 }
 
-impl Doubt {
-    pub fn raised(event: &Event, labels: &Labels) -> Self {
+impl ReportedEvent {
+    pub fn from_event(event: &Event, labels: &Labels) -> Self {
         Self {
             kind: event.finding.kind(),
             words: event.words(labels),
@@ -29,7 +29,7 @@ impl Doubt {
 
     /// # Errors
     /// The event's question is none.
-    pub fn told(event: &Told) -> Result<Self> {
+    pub fn from_record(event: &Told) -> Result<Self> {
         let question = event.question();
         Ok(Self {
             kind: event.kind,
