@@ -63,7 +63,9 @@ impl Source {
                     }
                     _ => {
                         let (path, end) = path(&tokens, at);
-                        if path.len() > 1 {
+                        // `$crate::…` is a path of whoever calls the macro.
+                        let is_of_macro = at > 0 && is(&tokens[at - 1], '$');
+                        if path.len() > 1 && !is_of_macro {
                             self.paths.push(path);
                         }
                         at = end;
