@@ -17,31 +17,22 @@ use tree::{Tree, Use, part_of};
 const CRATES: [&str; 2] = ["monitor", "plugin"];
 
 /// Circles that may be: all files of each begin with one of the names; and the reason.
-const KNOWN_CIRCLES: [(&[&str], &str); 5] = [
+const KNOWN_CIRCLES: [(&[&str], &str); 3] = [
     (&["monitor/src/"], "the monitor is being taken apart"),
     (&["plugin/src/ssdcrp/"], "the element is being taken apart"),
-    (&["src/detect/default_boxes"], "the kinds of default boxes"),
-    (&["src/detect/propose"], "a proposal and its default boxes"),
     (&["src/overlay/"], "the scene lies where it is drawn"),
 ];
 
 /// Names of types that occur more than once, and the reason.
-const KNOWN_NAMES: [(&str, &str); 18] = [
+const KNOWN_NAMES: [(&str, &str); 11] = [
     ("Answer", "to be renamed"),
     ("Asked", "to be renamed"),
     ("ColourMap", "to be renamed"),
     ("Course", "to be renamed"),
     ("Field", "to be renamed"),
-    ("Form", "to be renamed"),
-    ("Kind", "to be renamed"),
-    ("Layout", "to be renamed"),
-    ("Output", "to be renamed"),
-    ("Picture", "to be renamed"),
     ("Plane", "to be renamed"),
     ("Question", "to be renamed"),
     ("Report", "to be renamed"),
-    ("Scale", "to be renamed"),
-    ("Source", "to be renamed"),
     (
         "SsdCrp",
         "GStreamer's bindings have an element's wrapper and its implementation",
