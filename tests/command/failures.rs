@@ -6,6 +6,7 @@ use std::process::Stdio;
 use crate::{command, fail, failure, photo, run, succeed};
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn a_failure_is_one_line_and_status_1() {
     let folder = tempfile::tempdir().unwrap();
     let prose = folder.path().join("prose.jpg");

@@ -72,6 +72,7 @@ impl Builder {
         y
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each family of operators")]
     fn step(&mut self, x: usize, step: &Step, bias: bool) -> usize {
         let shape @ [channels, height, width] = self.net.shape(x);
         let pointwise = Window::square(1, 0);

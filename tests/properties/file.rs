@@ -74,6 +74,7 @@ struct File<'a> {
 
 impl File<'_> {
     /// Writes what makes the tensor `made`.
+    #[expect(clippy::too_many_lines, reason = "an arm for each family of operators")]
     fn write(&mut self, node: &Node, made: usize) {
         let y = Net::name(made);
         let inputs: Vec<String> = node.inputs().into_iter().map(Net::name).collect();

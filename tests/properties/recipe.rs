@@ -245,6 +245,10 @@ fn activations() -> impl Strategy<Value = Activation> {
     ]
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "a list: each family of operators with its ranges"
+)]
 fn steps() -> impl Strategy<Value = Step> {
     let axis = || 0usize..3;
     let residual = (any::<bool>(), any::<bool>(), activations(), any::<bool>()).prop_map(

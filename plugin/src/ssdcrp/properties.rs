@@ -74,6 +74,10 @@ pub fn get(id: usize, settings: &Settings) -> Result<glib::Value> {
     Ok((numbered(id)?.get)(&mut settings.clone()))
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "a list: each property with its words and limits"
+)]
 fn all() -> Vec<Property> {
     let default = Settings::default();
     let share = |name, nick, blurb, field: Field<f32>| {

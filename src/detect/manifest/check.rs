@@ -186,6 +186,7 @@ mod tests {
     use crate::detect::manifest::tests::error;
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn what_makes_no_sense_names_the_field_and_both_values() {
         for (old, new, message) in [
             (
