@@ -91,7 +91,7 @@ impl Target {
                 model.layout.len()
             )
         })?;
-        let asked = Asked {
+        let asked = TargetBox {
             model,
             forward,
             seed: composite.seed,
@@ -123,7 +123,8 @@ impl Target {
 /// What is subtracted, class by class; the contrast with its label; the question for people.
 type Others = (Vec<(ClassId, f32)>, String, Wording);
 
-struct Asked<'a> {
+/// The default box that a target is at, with what its outputs are judged by.
+struct TargetBox<'a> {
     model: &'a Model,
     forward: &'a Forward,
     seed: Seed,
@@ -131,7 +132,7 @@ struct Asked<'a> {
     location: Location,
 }
 
-impl Asked<'_> {
+impl TargetBox<'_> {
     /// R = Σ_k a_k·R^(k) over class scores.
     fn class(&self, class: ClassId, contrast: &Contrast) -> Result<Question> {
         let label = self.model.manifest.label(class);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use prost::Message;
 
 use super::attributes::NodeExt;
-use super::ops::{self, Known, Op};
+use super::ops::{self, KnownTensors, Op};
 use super::proto::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
 };
@@ -206,7 +206,7 @@ impl Graph {
 
     /// Whether the shape of a node's output follows from those of its inputs.
     pub(super) fn infers(&self, node: &NodeProto) -> bool {
-        let known = Known {
+        let known = KnownTensors {
             shapes: &self.shapes,
             initializers: &self.initializers,
         };

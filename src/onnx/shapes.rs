@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::ops::{Known, Op};
+use super::ops::{KnownTensors, Op};
 use super::proto::tensor_proto::DataType;
 use super::proto::tensor_shape_proto::Dimension;
 use super::proto::tensor_shape_proto::dimension::Value as DimensionValue;
@@ -30,7 +30,7 @@ pub(super) fn infer<'a>(
         if node.output.iter().all(|output| shapes.contains_key(output)) {
             continue;
         }
-        let known = Known {
+        let known = KnownTensors {
             shapes: &shapes,
             initializers,
         };

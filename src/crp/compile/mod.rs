@@ -35,7 +35,7 @@ use super::rules::Redistribution;
 use crate::error::Result;
 use crate::error::model::{Context, bail, ensure};
 use crate::onnx::ops::{
-    Arithmetic, Moving, Normalisation, Op, Passing, Pooling, Reshaping, Resizing,
+    Arithmetic, Matrix, Moving, Normalisation, Op, Passing, Pooling, Reshaping, Resizing,
 };
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 
@@ -234,6 +234,9 @@ impl Compiler<'_> {
             Op::Arithmetic(Arithmetic::Add | Arithmetic::Sum) => {
                 add::propagate(self, node, share, composite.add)
             }
+            Op::Matrix(Matrix::Gemm) if node.int("transA", 0) != 0 => bail!(
+                "it transposes what it reads (transA): export with transA = 0 and a Transpose before it"
+            ),
             _ => bail!(
                 "the operator {} is not supported on the way from a head to the picture; supported: {}",
                 node.operator(),

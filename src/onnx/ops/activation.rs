@@ -1,7 +1,7 @@
 //! Activations: functions that are applied to each number of a map alike.
 
 use super::family::{Moved, MovedKind, Signature, family};
-use super::known::Known;
+use super::known::KnownTensors;
 use crate::onnx::proto::NodeProto;
 
 family! {
@@ -36,7 +36,7 @@ family! {
 }
 
 impl Activation {
-    pub(super) fn shapes(self, node: &NodeProto, known: &Known) -> Option<Vec<Vec<usize>>> {
+    pub(super) fn shapes(self, node: &NodeProto, known: &KnownTensors) -> Option<Vec<Vec<usize>>> {
         Some(vec![known.shape(node, 0)?.clone()])
     }
 }

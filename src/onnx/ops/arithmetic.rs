@@ -1,7 +1,7 @@
 //! Arithmetic, number by number: of two or more maps that are broadcast to one shape, or of one.
 
 use super::family::{Signature, family};
-use super::known::{Known, broadcast};
+use super::known::{KnownTensors, broadcast};
 use crate::onnx::proto::NodeProto;
 
 family! {
@@ -53,19 +53,19 @@ family! {
 }
 
 impl Arithmetic {
-    pub(super) fn shapes(self, node: &NodeProto, known: &Known) -> Option<Vec<Vec<usize>>> {
+    pub(super) fn shapes(self, node: &NodeProto, known: &KnownTensors) -> Option<Vec<Vec<usize>>> {
         Some(vec![together(node, known)?])
     }
 }
 
 impl Comparison {
-    pub(super) fn shapes(self, node: &NodeProto, known: &Known) -> Option<Vec<Vec<usize>>> {
+    pub(super) fn shapes(self, node: &NodeProto, known: &KnownTensors) -> Option<Vec<Vec<usize>>> {
         Some(vec![together(node, known)?])
     }
 }
 
 /// The shape that all inputs are broadcast to.
-fn together(node: &NodeProto, known: &Known) -> Option<Vec<usize>> {
+fn together(node: &NodeProto, known: &KnownTensors) -> Option<Vec<usize>> {
     let first = known.shape(node, 0)?.clone();
     (1..node.input.len()).try_fold(first, |shape, index| {
         broadcast(&shape, known.shape(node, index)?)

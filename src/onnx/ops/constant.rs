@@ -1,7 +1,7 @@
 //! Constants, and what is constant once shapes are known.
 
 use super::family::{Refused, RefusedPart, Signature, family};
-use super::known::Known;
+use super::known::KnownTensors;
 use crate::onnx::proto::NodeProto;
 
 family! {
@@ -25,7 +25,7 @@ family! {
 }
 
 impl Constants {
-    pub(super) fn shapes(self, _: &NodeProto, _: &Known) -> Option<Vec<Vec<usize>>> {
+    pub(super) fn shapes(self, _: &NodeProto, _: &KnownTensors) -> Option<Vec<Vec<usize>>> {
         // Both are initialisers before a shape is asked for, where they can be.
         None
     }

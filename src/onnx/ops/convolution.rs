@@ -1,7 +1,7 @@
 //! Convolutions and transposed ones: linear layers whose weights are constants.
 
 use super::family::{Signature, family};
-use super::known::{Known, MAX_STEP};
+use super::known::{KnownTensors, MAX_STEP};
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::proto::NodeProto;
 
@@ -26,7 +26,7 @@ family! {
 }
 
 impl Convolution {
-    pub(super) fn shapes(self, node: &NodeProto, known: &Known) -> Option<Vec<Vec<usize>>> {
+    pub(super) fn shapes(self, node: &NodeProto, known: &KnownTensors) -> Option<Vec<Vec<usize>>> {
         let (input, weights) = (known.shape(node, 0)?, known.shape(node, 1)?);
         Some(vec![match self {
             Self::Conv => windows(node, input, *weights.first()?, weights.get(2..)?)?,

@@ -10,12 +10,12 @@ use crate::onnx::{Tensor, tensor};
 pub(super) const MAX_STEP: i64 = 1 << 20;
 
 /// What is known of the tensors so far.
-pub(in crate::onnx) struct Known<'a> {
+pub(in crate::onnx) struct KnownTensors<'a> {
     pub shapes: &'a HashMap<String, Vec<usize>>,
     pub initializers: &'a BTreeMap<String, TensorProto>,
 }
 
-impl Known<'_> {
+impl KnownTensors<'_> {
     pub(super) fn shape(&self, node: &NodeProto, index: usize) -> Option<&Vec<usize>> {
         self.shapes.get(node.input_at(index)?)
     }

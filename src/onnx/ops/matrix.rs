@@ -1,7 +1,7 @@
 //! Matrix products.
 
 use super::family::{Signature, family};
-use super::known::{Known, broadcast};
+use super::known::{KnownTensors, broadcast};
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::proto::NodeProto;
 
@@ -16,7 +16,7 @@ family! {
 }
 
 impl Matrix {
-    pub(super) fn shapes(self, node: &NodeProto, known: &Known) -> Option<Vec<Vec<usize>>> {
+    pub(super) fn shapes(self, node: &NodeProto, known: &KnownTensors) -> Option<Vec<Vec<usize>>> {
         let (a, b) = (known.shape(node, 0)?, known.shape(node, 1)?);
         Some(vec![match self {
             Self::Gemm => gemm(node, a, b)?,

@@ -25,7 +25,7 @@ pub use constant::Constants;
 pub use convolution::Convolution;
 pub(super) use family::{Moved, MovedKind};
 use family::{RefusedPart, Signature};
-pub(super) use known::Known;
+pub(super) use known::KnownTensors;
 pub use known::axis_of;
 pub use matrix::Matrix;
 pub use moving::{Moving, pads_of_all_axes, permutation, slice_bounds};
@@ -109,7 +109,7 @@ macro_rules! operators {
             }
 
             /// The shapes of a node's outputs in their order; `None` where an operand is not known.
-            pub(super) fn shapes(self, node: &NodeProto, known: &Known) -> Option<Vec<Vec<usize>>> {
+            pub(super) fn shapes(self, node: &NodeProto, known: &KnownTensors) -> Option<Vec<Vec<usize>>> {
                 match self {
                     $(Self::$family(operator) => operator.shapes(node, known),)+
                     Self::Other => None,

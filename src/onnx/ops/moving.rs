@@ -1,7 +1,7 @@
 //! Moving: numbers are put into another order or together, parts of them are kept, constants are put around them.
 
 use super::family::{Moved, MovedKind, Signature, family};
-use super::known::{Known, axes_of, axis_of};
+use super::known::{KnownTensors, axes_of, axis_of};
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::proto::NodeProto;
 
@@ -36,7 +36,7 @@ family! {
 }
 
 impl Moving {
-    pub(super) fn shapes(self, node: &NodeProto, known: &Known) -> Option<Vec<Vec<usize>>> {
+    pub(super) fn shapes(self, node: &NodeProto, known: &KnownTensors) -> Option<Vec<Vec<usize>>> {
         let shape = known.shape(node, 0)?;
         Some(vec![match self {
             Self::Split => return split(node, shape, known),
@@ -80,7 +80,7 @@ pub fn pads_of_all_axes(pads: &[i64], along: Option<&[i64]>, rank: usize) -> Opt
     Some(whole)
 }
 
-fn concat(node: &NodeProto, first: &[usize], known: &Known) -> Option<Vec<usize>> {
+fn concat(node: &NodeProto, first: &[usize], known: &KnownTensors) -> Option<Vec<usize>> {
     let along = axis_of(node.int("axis", 0), first.len())?;
     let mut shape = first.to_vec();
     shape[along] = (0..node.input.len())
@@ -89,7 +89,7 @@ fn concat(node: &NodeProto, first: &[usize], known: &Known) -> Option<Vec<usize>
     Some(shape)
 }
 
-fn pad(node: &NodeProto, shape: &[usize], known: &Known) -> Option<Vec<usize>> {
+fn pad(node: &NodeProto, shape: &[usize], known: &KnownTensors) -> Option<Vec<usize>> {
     let along = match node.input_at(3) {
         Some(_) => Some(known.int64s(node, 3)?),
         None => None,
@@ -106,13 +106,13 @@ fn pad(node: &NodeProto, shape: &[usize], known: &Known) -> Option<Vec<usize>> {
     (0..rank).map(padded).collect()
 }
 
-fn gather(node: &NodeProto, shape: &[usize], known: &Known) -> Option<Vec<usize>> {
+fn gather(node: &NodeProto, shape: &[usize], known: &KnownTensors) -> Option<Vec<usize>> {
     let along = axis_of(node.int("axis", 0), shape.len())?;
     let indices = known.shape(node, 1)?;
     Some([&shape[..along], indices, &shape[along + 1..]].concat())
 }
 
-fn slice(node: &NodeProto, input: &[usize], known: &Known) -> Option<Vec<usize>> {
+fn slice(node: &NodeProto, input: &[usize], known: &KnownTensors) -> Option<Vec<usize>> {
     let (starts, ends) = (known.int64s(node, 1)?, known.int64s(node, 2)?);
     let along = match node.input_at(3) {
         Some(_) => axes_of(&known.int64s(node, 3)?, input.len())?,
@@ -147,7 +147,7 @@ pub fn slice_bounds(start: i64, end: i64, size: usize) -> Option<(usize, usize)>
     Some((at(start)?, at(end)?))
 }
 
-fn split(node: &NodeProto, shape: &[usize], known: &Known) -> Option<Vec<Vec<usize>>> {
+fn split(node: &NodeProto, shape: &[usize], known: &KnownTensors) -> Option<Vec<Vec<usize>>> {
     let along = axis_of(node.int("axis", 0), shape.len())?;
     let given = match node.input_at(1) {
         Some(_) => Some(known.int64s(node, 1)?),

@@ -1,7 +1,7 @@
 //! Normalisation: by statistics that were stored in training, by a norm of the numbers themselves, or to shares of a whole.
 
 use super::family::{Refused, RefusedPart, Signature, family};
-use super::known::Known;
+use super::known::KnownTensors;
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::proto::NodeProto;
 
@@ -38,7 +38,7 @@ family! {
 }
 
 impl Normalisation {
-    pub(super) fn shapes(self, node: &NodeProto, known: &Known) -> Option<Vec<Vec<usize>>> {
+    pub(super) fn shapes(self, node: &NodeProto, known: &KnownTensors) -> Option<Vec<Vec<usize>>> {
         Some(vec![known.shape(node, 0)?.clone()])
     }
 }

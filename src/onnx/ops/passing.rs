@@ -1,7 +1,7 @@
 //! Operators that pass numbers on as they are: once a network is trained, or but for their type.
 
 use super::family::{Moved, MovedKind, Refused, RefusedPart, Signature, family};
-use super::known::Known;
+use super::known::KnownTensors;
 use crate::onnx::proto::NodeProto;
 
 family! {
@@ -30,7 +30,7 @@ family! {
 }
 
 impl Passing {
-    pub(super) fn shapes(self, node: &NodeProto, known: &Known) -> Option<Vec<Vec<usize>>> {
+    pub(super) fn shapes(self, node: &NodeProto, known: &KnownTensors) -> Option<Vec<Vec<usize>>> {
         // A mask is as large as what it is of.
         Some(vec![
             known.shape(node, 0)?.clone();

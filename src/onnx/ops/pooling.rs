@@ -2,7 +2,7 @@
 
 use super::convolution::windows;
 use super::family::{Refused, RefusedPart, Signature, family};
-use super::known::Known;
+use super::known::KnownTensors;
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::proto::NodeProto;
 
@@ -39,7 +39,7 @@ family! {
 }
 
 impl Pooling {
-    pub(super) fn shapes(self, node: &NodeProto, known: &Known) -> Option<Vec<Vec<usize>>> {
+    pub(super) fn shapes(self, node: &NodeProto, known: &KnownTensors) -> Option<Vec<Vec<usize>>> {
         let input = known.shape(node, 0)?;
         let pooled = match self {
             Self::MaxPool | Self::AveragePool => {

@@ -1,7 +1,7 @@
 //! Reductions: one number of all that lie along some axes.
 
 use super::family::{Moved, MovedKind, Signature, family};
-use super::known::{Known, axes_of};
+use super::known::{KnownTensors, axes_of};
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::proto::NodeProto;
 
@@ -31,7 +31,7 @@ family! {
 }
 
 impl Reduction {
-    pub(super) fn shapes(self, node: &NodeProto, known: &Known) -> Option<Vec<Vec<usize>>> {
+    pub(super) fn shapes(self, node: &NodeProto, known: &KnownTensors) -> Option<Vec<Vec<usize>>> {
         let shape = known.shape(node, 0)?;
         let given = match known.list(node, "axes", 1) {
             Some(given) => axes_of(&given, shape.len())?,

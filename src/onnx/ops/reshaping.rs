@@ -1,7 +1,7 @@
 //! Reshaping: the numbers stay in their order, the axes that count them change.
 
 use super::family::{Moved, MovedKind, Signature, family};
-use super::known::{Known, axes_of, axis_of, broadcast};
+use super::known::{KnownTensors, axes_of, axis_of, broadcast};
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::proto::NodeProto;
 
@@ -29,7 +29,7 @@ family! {
 }
 
 impl Reshaping {
-    pub(super) fn shapes(self, node: &NodeProto, known: &Known) -> Option<Vec<Vec<usize>>> {
+    pub(super) fn shapes(self, node: &NodeProto, known: &KnownTensors) -> Option<Vec<Vec<usize>>> {
         let shape = known.shape(node, 0)?;
         Some(vec![match self {
             Self::Reshape => reshape(shape, &known.int64s(node, 1)?, node.int("allowzero", 0))?,
@@ -76,7 +76,7 @@ fn flatten(shape: &[usize], first: i64) -> Option<Vec<usize>> {
     Some(vec![outer.iter().product(), inner.iter().product()])
 }
 
-fn squeeze(node: &NodeProto, shape: &[usize], known: &Known) -> Option<Vec<usize>> {
+fn squeeze(node: &NodeProto, shape: &[usize], known: &KnownTensors) -> Option<Vec<usize>> {
     let single = |&axis: &usize| shape[axis] == 1;
     let gone: Vec<usize> = match known.int64s(node, 1) {
         Some(given) => axes_of(&given, shape.len())?,
@@ -89,7 +89,7 @@ fn squeeze(node: &NodeProto, shape: &[usize], known: &Known) -> Option<Vec<usize
         .then(|| kept.map(|axis| shape[axis]).collect())
 }
 
-fn unsqueeze(node: &NodeProto, shape: &[usize], known: &Known) -> Option<Vec<usize>> {
+fn unsqueeze(node: &NodeProto, shape: &[usize], known: &KnownTensors) -> Option<Vec<usize>> {
     let given = known.int64s(node, 1).filter(|new| new.len() < MOST_AXES)?;
     let rank = shape.len() + given.len();
     let new = axes_of(&given, rank)?;

@@ -1,7 +1,7 @@
 //! Resizing: maps of other heights and widths, by the nearest number or by a mixture of the nearest ones.
 
 use super::family::{Refused, RefusedPart, Signature, family};
-use super::known::{Known, MAX_STEP, axes_of};
+use super::known::{KnownTensors, MAX_STEP, axes_of};
 use crate::onnx::attributes::{NodeExt, set, string};
 use crate::onnx::proto::NodeProto;
 
@@ -35,7 +35,7 @@ family! {
 }
 
 impl Resizing {
-    pub(super) fn shapes(self, node: &NodeProto, known: &Known) -> Option<Vec<Vec<usize>>> {
+    pub(super) fn shapes(self, node: &NodeProto, known: &KnownTensors) -> Option<Vec<Vec<usize>>> {
         match self {
             Self::Resize => Some(vec![resized(node, known.shape(node, 0)?, known)?]),
             // Every file's is rewritten.
@@ -44,7 +44,7 @@ impl Resizing {
     }
 }
 
-fn resized(node: &NodeProto, input: &[usize], known: &Known) -> Option<Vec<usize>> {
+fn resized(node: &NodeProto, input: &[usize], known: &KnownTensors) -> Option<Vec<usize>> {
     let along = match node.ints("axes") {
         Some(given) => axes_of(given, input.len())?,
         None => (0..input.len()).collect(),

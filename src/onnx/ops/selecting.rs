@@ -1,7 +1,7 @@
 //! Operators that pick by value, which post-processing is made of. They are brought to one operator set, so that what is run of a file means what it meant there.
 
 use super::family::{Moved, MovedKind, Signature, family};
-use super::known::Known;
+use super::known::KnownTensors;
 use crate::onnx::proto::NodeProto;
 
 family! {
@@ -28,7 +28,7 @@ family! {
 }
 
 impl Selecting {
-    pub(super) fn shapes(self, _: &NodeProto, _: &Known) -> Option<Vec<Vec<usize>>> {
+    pub(super) fn shapes(self, _: &NodeProto, _: &KnownTensors) -> Option<Vec<Vec<usize>>> {
         None
     }
 }
