@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 #[path = "../../tests/cache/mod.rs"]
 mod cache;
+#[path = "../../tests/digits/mod.rs"]
+mod digits;
 
 use cache::cached;
 
@@ -124,4 +126,43 @@ fn it_tells_of_both_streams_shows_them_and_ends_when_it_is_told() {
             .records;
         assert!(!kept.is_empty(), "{stream}");
     }
+}
+
+#[test]
+fn with_labels_that_are_numbers_it_explains_what_was_detected() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = digits::model(folder.path());
+    let child = Command::new(env!("CARGO_BIN_EXE_ssdcrp-monitor"))
+        .args([&footage(), "--serve", "127.0.0.1:0", "--model"])
+        .arg(&model)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut child = Running(child);
+    let mut line = String::new();
+    let mut complaints = BufReader::new(child.0.stderr.take().unwrap());
+    complaints.read_line(&mut line).unwrap();
+    let address = line.trim().trim_start_matches("monitor: http://");
+    let address = address.trim_end_matches('/').to_owned();
+    // The van is a car, or a truck: classes 3 and 8, whose labels are "2" and "7".
+    let (words, answer) = loop {
+        let told = text(&get(&address, "/events", "localhost", |_| false));
+        let body = told.split("\r\n\r\n").nth(1).unwrap();
+        let told: serde_json::Value = serde_json::from_str(body).unwrap();
+        let events = told["events"].as_array().unwrap();
+        let answered = events
+            .iter()
+            .find(|event| event["kind"] == "ambiguous-class" && event["answer"].is_string());
+        if let Some(event) = answered {
+            let text = |field: &str| event[field].as_str().unwrap().to_owned();
+            break (text("words"), text("answer"));
+        }
+        assert!(child.0.try_wait().unwrap().is_none(), "it ended early");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    };
+    let labels = words.trim_end_matches('?').split_once(", or ");
+    let (label, rival) = labels.unwrap_or_else(|| panic!("{words}"));
+    assert!(label.parse::<usize>().is_ok(), "{words}");
+    assert_eq!(answer, format!("{label} rather than {rival}"));
 }

@@ -8,6 +8,8 @@ mod cache;
 mod classifier;
 mod detect;
 mod digit_labels;
+#[path = "../digits/mod.rs"]
+mod digits;
 mod evaluate;
 mod explain;
 mod failures;

@@ -29,6 +29,8 @@ fn traced(test: &str) {
         ("GST_DEBUG_NO_COLOR", "1"),
         // Otherwise the C library keeps what a thread has freed for that thread's successors, and which get it is chance.
         ("MALLOC_ARENA_MAX", "1"),
+        // And what is freed among what is kept; large blocks go back to the system at once as long as their limit stays.
+        ("MALLOC_MMAP_THRESHOLD_", "131072"),
     ];
     let log = alone(&test, &environment);
     // The tracer begins with the form of its records.

@@ -4,6 +4,7 @@
 
 mod cancelling;
 mod delivery;
+mod digit_labels;
 mod endurance;
 mod events;
 mod failures;

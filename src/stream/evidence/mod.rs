@@ -6,12 +6,12 @@
 //!
 //! Writing waits for the disk: a thread that must not wait hands a [`Case`] to one that may ([`crate::stream::worker::Worker::queue`]).
 
-mod keeper;
+mod case;
 mod pictures;
 mod record;
 mod store;
 
-pub use keeper::Case;
+pub use case::Case;
 pub use pictures::Pictures;
 pub use record::{LINES, Record, Records, Told};
 pub use store::{Limits, Store};

@@ -1,6 +1,6 @@
-//! A thread that keeps evidence of events and may wait for the disk.
+//! An event with all that is to be seen of it, on its way to the disk.
 //!
-//! In: an event with the frame in which it was seen. Out: the pictures and the line of a [`Store`].
+//! In: the event, and the frame in which it was seen. Out: the pictures and the line of a [`Store`].
 
 use std::sync::Arc;
 
