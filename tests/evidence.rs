@@ -10,12 +10,12 @@ use image::{Rgb, RgbImage};
 use ssdcrp::geometry::Size;
 use ssdcrp::heatmap::ColourMap;
 use ssdcrp::overlay::{Scene, Side};
-use ssdcrp::stream::evidence::{Limits, Pictures, Records, Store, Told};
+use ssdcrp::stream::evidence::{EventRecord, Limits, Pictures, Records, Store};
 
 const FOLDER: &str = "SSDCRP_TEST_EVIDENCE";
 const KILLS: u64 = 50;
 
-fn event(number: u64) -> Told {
+fn event(number: u64) -> EventRecord {
     let line = format!(
         r#"{{"kind":"merge","words":"event {number}","severity":0.5,"class":1,"default-box":9,"target":"offset:w+","number":{number}}}"#
     );

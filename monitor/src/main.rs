@@ -10,12 +10,11 @@
 //! frame ([`source`]), and the session takes the streams in turn ([`watch`]), so that none is looked at twice while another one waits. SIGINT and SIGTERM end it.
 
 mod line;
+mod options;
 mod serve;
 mod source;
 mod watch;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,30 +23,11 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use gst::glib;
 
+use options::Options;
 use serve::Board;
 use source::Source;
 use ssdcrp::detect::Model;
 use watch::Watch;
-
-/// Watch streams and tell what looks wrong in them.
-#[derive(Debug, Parser)]
-struct Options {
-    /// Files, cameras (/dev/video0) and addresses (rtsp://…, http://…)
-    #[arg(required = true, value_name = "SOURCE")]
-    sources: Vec<String>,
-    /// Show the streams as a page at this address; other computers reach it only where the address is not one of this computer's own
-    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:8080")]
-    serve: Option<SocketAddr>,
-    /// Keep evidence of events in this folder, for each stream in one of its own
-    #[arg(long, value_name = "FOLDER")]
-    evidence: Option<PathBuf>,
-    /// ONNX file of the detector, its manifest beside it [default: the one that is built in]
-    #[arg(long, value_name = "FILE")]
-    model: Option<PathBuf>,
-    /// Threads of each of the two networks
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    threads: usize,
-}
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {

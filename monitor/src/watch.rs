@@ -23,8 +23,8 @@ use ssdcrp::stream::{
     FrameInfo, FrameTime, Host, News, Observation, Pacing, Session, Stream, StreamFrame, View,
 };
 
-use super::Options;
 use super::line::EventLine;
+use super::options::Options;
 use super::serve::Board;
 use super::source::Frames;
 

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ssdcrp::crp::Composite;
 use ssdcrp::detect::{ClassId, ClassRef};
 use ssdcrp::report::{ReportOptions, Reporter};
-use ssdcrp::stream::evidence::{LINES, Record, Records, Told};
+use ssdcrp::stream::evidence::{EventRecord, LINES, Record, Records};
 use ssdcrp::stream::monitor::EventThresholds;
 use ssdcrp::truth::Truth;
 
@@ -176,7 +176,7 @@ struct ReportInput {
     /// What the page calls it.
     name: String,
     /// What was raised in it; a photo has none.
-    events: Vec<Told>,
+    events: Vec<EventRecord>,
 }
 
 impl ReportInput {

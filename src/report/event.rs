@@ -4,7 +4,7 @@ use crate::crp::Target;
 use crate::detect::labels::Labels;
 use crate::error::Result;
 use crate::error::internal::Context;
-use crate::stream::evidence::Told;
+use crate::stream::evidence::EventRecord;
 use crate::stream::monitor::{Event, EventKind};
 
 /// In which way an object looks wrong, and what to ask about it.
@@ -29,7 +29,7 @@ impl ReportedEvent {
 
     /// # Errors
     /// The event's question is none.
-    pub fn from_record(event: &Told) -> Result<Self> {
+    pub fn from_record(event: &EventRecord) -> Result<Self> {
         let question = event.question();
         Ok(Self {
             kind: event.kind,

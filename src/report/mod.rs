@@ -26,7 +26,7 @@ use image::RgbImage;
 use crate::crp::{Composite, Explainer};
 use crate::detect::{ClassId, Detector, Model, Thresholds, preprocess};
 use crate::error::Result;
-use crate::stream::evidence::Told;
+use crate::stream::evidence::EventRecord;
 use crate::stream::monitor::{EventThresholds, Monitor};
 use crate::stream::tracking::Tracked;
 use crate::truth::{Judgement, Truth, Verdict, judge};
@@ -154,7 +154,7 @@ impl Reporter {
     ///
     /// # Errors
     /// As [`Reporter::look`], or events that are not of this model.
-    pub fn recall(&mut self, name: String, frame: &RgbImage, events: &[Told]) -> Result<()> {
+    pub fn recall(&mut self, name: String, frame: &RgbImage, events: &[EventRecord]) -> Result<()> {
         let manifest = &self.model.manifest;
         let input = preprocess::sample(frame, self.model.input_size, &manifest.input)?;
         let forward = self.detector.forward(input)?;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use ssdcrp::crp::{Contrast, TargetOutput};
 use ssdcrp::detect::{ClassId, Model};
-use ssdcrp::stream::evidence::{Limits, Pictures, Store, Told};
+use ssdcrp::stream::evidence::{EventRecord, Limits, Pictures, Store};
 
 use crate::digits::model;
 use crate::{SHEEP, photo, succeed};
@@ -106,7 +106,7 @@ fn a_report_asks_what_was_asked_when_an_event_was_kept() {
     let target = TargetOutput::Class(target.into()).text(&labels);
     let contrast = Contrast::Class(contrast.into()).text(&labels);
     assert_eq!([&target, &contrast], ["class:#20", "class:#19"]);
-    let event: Told = serde_json::from_value(
+    let event: EventRecord = serde_json::from_value(
         json!({"kind": "ambiguous-class", "words": "19, or 18?", "severity": 0.25,
         "class": 20, "default-box": 1436, "target": target, "contrast": contrast}),
     )

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::json;
-use ssdcrp::stream::evidence::{Limits, Pictures, Store, Told};
+use ssdcrp::stream::evidence::{EventRecord, Limits, Pictures, Store};
 
 use crate::{fail, photo, run, succeed};
 
@@ -374,7 +374,7 @@ fn a_folder_of_events_is_reported_with_what_they_asked() {
     };
     let mut store = Store::open(&events, limits).unwrap();
     let frame = |name: &str| std::fs::read(photo(name)).unwrap();
-    let event = |line: serde_json::Value| -> Told { serde_json::from_value(line).unwrap() };
+    let event = |line: serde_json::Value| -> EventRecord { serde_json::from_value(line).unwrap() };
     let sheep = json!({"kind": "ambiguous-class", "words": "sheep, or horse?", "severity": 0.25, "class": 20,
         "default-box": 1436, "target": "class:20", "contrast": "class:19", "running-time": 1_500_000_000_u64});
     let flicker = json!({"kind": "class-flicker", "words": "sheep, a moment ago horse", "severity": 1.0, "class": 20,

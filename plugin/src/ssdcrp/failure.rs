@@ -5,8 +5,6 @@ use std::io;
 
 use ::ssdcrp::{Error, ErrorKind};
 
-use super::SsdCrp;
-
 /// The message for an error while the model is loaded.
 ///
 /// ONNX Runtime that cannot be used is `GST_LIBRARY_ERROR_INIT`, a missing file `GST_RESOURCE_ERROR_NOT_FOUND`, one that
@@ -68,7 +66,7 @@ pub fn frame(error: &anyhow::Error) -> gst::ErrorMessage {
 }
 
 /// Nothing is explained for a reason that the user can mend; the video goes on. `GST_RESOURCE_ERROR_SETTINGS`.
-pub fn warn_unexplained(element: &SsdCrp, error: &anyhow::Error) {
+pub fn warn_unexplained(element: &gst::Element, error: &anyhow::Error) {
     gst::element_warning!(
         element,
         gst::ResourceError::Settings,
@@ -77,7 +75,7 @@ pub fn warn_unexplained(element: &SsdCrp, error: &anyhow::Error) {
 }
 
 /// Evidence is missing; the video goes on. `GST_RESOURCE_ERROR_NO_SPACE_LEFT` or `GST_RESOURCE_ERROR_WRITE`.
-pub fn warn_of_evidence(element: &SsdCrp, error: &anyhow::Error) {
+pub fn warn_of_evidence(element: &gst::Element, error: &anyhow::Error) {
     if io(error) == Some(io::ErrorKind::StorageFull) {
         gst::element_warning!(element, gst::ResourceError::NoSpaceLeft, ("{error:#}"));
     } else {

@@ -17,10 +17,12 @@ use ::ssdcrp::stream::settings::HeatmapPlace;
 use ::ssdcrp::stream::{Host, News, Observation, View};
 
 use super::delivery::{Overlay, deliver};
+use super::failure;
 use super::journal::Journal;
+use super::lock::lock;
+use super::log::CAT;
 use super::negotiation::Surface;
 use super::structures::{self, Region};
-use super::{CAT, SsdCrp, failure, lock};
 
 /// A frame that nobody has painted into, kept for evidence.
 #[derive(Clone, Debug)]
@@ -69,7 +71,7 @@ impl PreparedView {
 
 /// The element, as far as the engine's threads need it.
 pub struct ElementHost {
-    pub element: glib::WeakRef<SsdCrp>,
+    pub element: glib::WeakRef<gst::Element>,
     pub model: Arc<Model>,
     /// What overlays are made for at the moment.
     pub surface: Arc<Mutex<Option<Surface>>>,
@@ -171,7 +173,7 @@ impl Host for ElementHost {
 
 impl ElementHost {
     /// Writes a result into the file and posts it on the bus.
-    fn post(&self, element: &SsdCrp, message: gst::Structure) {
+    fn post(&self, element: &gst::Element, message: gst::Structure) {
         // Where it cannot be written, the video goes on.
         if let Some(journal) = &self.journal
             && let Err(error) = lock(journal).write(&message)

@@ -17,15 +17,21 @@ use ::ssdcrp::detect::Model;
 use ::ssdcrp::stream::evidence::Store;
 use ::ssdcrp::stream::{FrameTime, Session, Stream};
 
+use super::enums::Mode;
+use super::failure;
 use super::host::ElementHost;
 use super::journal::Journal;
+use super::lock::lock;
+use super::log::CAT;
 use super::navigation::{self, Gesture};
 use super::negotiation::{self, Surface};
+use super::priority;
+use super::properties;
+use super::request;
 use super::settings::Settings;
 use super::stats::{self, FrameCounts};
 use super::streaming::{Passing, Streaming, pass};
 use super::structures::clock_time;
-use super::{CAT, Mode, failure, lock, priority, properties, request};
 
 /// How long the end of the stream waits for explanations that were asked for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -351,7 +357,7 @@ impl SsdCrp {
             settings.threads
         );
         let host = ElementHost {
-            element: self.obj().downgrade(),
+            element: self.obj().upcast_ref::<gst::Element>().downgrade(),
             model: model.clone(),
             surface: self.surface.clone(),
             journal: journal.map(Mutex::new),
@@ -388,7 +394,7 @@ impl SsdCrp {
         let (manifest, grey) = (&playing.model.manifest, surface.info.is_gray());
         let problem = lock(&self.streaming).request(&settings, manifest, grey);
         if let Some(problem) = problem {
-            failure::warn_unexplained(&self.obj(), &problem);
+            failure::warn_unexplained(self.obj().upcast_ref(), &problem);
         }
         let running_time = (self.obj().segment().downcast_ref::<gst::ClockTime>())
             .and_then(|segment| segment.to_running_time(buffer.pts()));

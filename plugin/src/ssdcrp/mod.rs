@@ -2,13 +2,8 @@
 //!
 #![doc = include_str!("../../../docs/element.md")]
 
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
-
 use gst::glib;
 use gst::prelude::*;
-
-use ::ssdcrp::heatmap;
-use ::ssdcrp::stream::Pacing;
 
 mod age_note;
 mod blank;
@@ -16,6 +11,7 @@ mod blend;
 mod class_names;
 mod colour;
 mod delivery;
+mod enums;
 mod event_settings;
 mod failure;
 mod frame_pixels;
@@ -23,6 +19,8 @@ mod host;
 mod imp;
 mod journal;
 mod layout;
+mod lock;
+mod log;
 mod navigation;
 mod negotiation;
 mod priority;
@@ -36,149 +34,12 @@ mod structures;
 mod test_frames;
 mod written;
 
-/// What `GST_DEBUG=ssdcrp:N` shows.
-static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
-    gst::DebugCategory::new(
-        "ssdcrp",
-        gst::DebugColorFlags::empty(),
-        Some("Explained object detection"),
-    )
-});
-
-/// No invariant can be broken halfway in what the element's locks hold.
-fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+pub use enums::{HeatmapColours, HeatmapLayout, Mode, Output, Select};
 
 glib::wrapper! {
     /// The element `ssdcrp`.
     pub struct SsdCrp(ObjectSubclass<imp::SsdCrp>)
         @extends gst_video::VideoFilter, gst_base::BaseTransform, gst::Element, gst::Object;
-}
-
-/// How frames and results belong together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
-#[enum_type(name = "GstSsdCrpMode")]
-#[repr(i32)]
-pub enum Mode {
-    /// Frames never wait: each shows the newest result.
-    #[default]
-    #[enum_value(
-        name = "Live: frames never wait and show the newest result",
-        nick = "live"
-    )]
-    Live = 0,
-    /// Each frame waits for its own result.
-    #[enum_value(
-        name = "Every frame: each frame waits for its own result",
-        nick = "every-frame"
-    )]
-    EveryFrame = 1,
-}
-
-impl From<Mode> for Pacing {
-    fn from(mode: Mode) -> Self {
-        match mode {
-            Mode::Live => Self::Live,
-            Mode::EveryFrame => Self::EveryFrame,
-        }
-    }
-}
-
-/// What the heatmap is drawn in; on video without colour always light and dark.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
-#[enum_type(name = "GstSsdCrpColourMap")]
-#[repr(i32)]
-pub enum ColourMap {
-    #[default]
-    #[enum_value(name = "Red speaks for it, blue against it", nick = "red-blue")]
-    RedBlue = 0,
-    #[enum_value(
-        name = "Orange and blue, which every colour blindness can tell apart",
-        nick = "orange-blue"
-    )]
-    OrangeBlue = 1,
-    #[enum_value(name = "Purple and green", nick = "purple-green")]
-    PurpleGreen = 2,
-    #[enum_value(
-        name = "Light and dark, as always on video without colour",
-        nick = "light-dark"
-    )]
-    LightDark = 3,
-}
-
-impl From<ColourMap> for heatmap::ColourMap {
-    fn from(colours: ColourMap) -> Self {
-        match colours {
-            ColourMap::RedBlue => Self::RedBlue,
-            ColourMap::OrangeBlue => Self::OrangeBlue,
-            ColourMap::PurpleGreen => Self::PurpleGreen,
-            ColourMap::LightDark => Self::LightDark,
-        }
-    }
-}
-
-/// Where heatmaps are shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
-#[enum_type(name = "GstSsdCrpLayout")]
-#[repr(i32)]
-pub enum HeatmapLayout {
-    /// Over the video.
-    #[default]
-    #[enum_value(name = "Over the video, each over its object", nick = "together")]
-    Together = 0,
-    /// Beside it.
-    #[enum_value(
-        name = "In tiles along one side, each with a close-up of its object as it was explained",
-        nick = "tiles"
-    )]
-    Tiles = 1,
-}
-
-/// What the frames show.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
-#[enum_type(name = "GstSsdCrpOutput")]
-#[repr(i32)]
-pub enum Output {
-    /// The video with what was found laid over it.
-    #[default]
-    #[enum_value(
-        name = "The video with boxes, labels and heatmap over it",
-        nick = "overlay"
-    )]
-    Overlay = 0,
-    /// The heatmap in place of the picture.
-    #[enum_value(
-        name = "The heatmap alone, transparent elsewhere where the format has alpha, else black",
-        nick = "heatmap"
-    )]
-    Heatmap = 1,
-}
-
-/// Which detections are explained.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
-#[enum_type(name = "GstSsdCrpSelect")]
-#[repr(i32)]
-pub enum Select {
-    /// The detection with the highest score.
-    #[default]
-    #[enum_value(name = "The best detection", nick = "best")]
-    Best = 0,
-    /// All detections, the best first.
-    #[enum_value(
-        name = "All detections, best first, up to max-explanations",
-        nick = "all"
-    )]
-    All = 1,
-    /// The detections of the classes in `select-label`.
-    #[enum_value(
-        name = "Those of the classes in select-label, up to max-explanations",
-        nick = "label"
-    )]
-    Label = 2,
-    /// The detection at `select-x`, `select-y`.
-    #[enum_value(name = "The one at the point select-x, select-y", nick = "point")]
-    Point = 3,
 }
 
 pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {

@@ -11,8 +11,8 @@ use ::ssdcrp::detect::{Manifest, Model};
 use ::ssdcrp::stream::selection::{Selection, SelectionRule};
 use ::ssdcrp::stream::settings::{DisplaySettings, HeatmapPlace, QuestionSettings, StreamSettings};
 
+use super::enums::{HeatmapLayout, Output, Select};
 use super::settings::Settings;
-use super::{HeatmapLayout, Output, Select};
 
 /// What is asked for, of video that has colour or is `grey`. Where the properties name something that the model does not know, nothing is explained, and the reason is the second part.
 pub fn request(

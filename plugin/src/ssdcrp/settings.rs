@@ -11,9 +11,9 @@ use ::ssdcrp::crp::{Composite, Contrast, TargetOutput};
 use ::ssdcrp::detect::Thresholds;
 
 use super::class_names::ClassNames;
+use super::enums::{HeatmapColours, HeatmapLayout, Mode, Output, Select};
 use super::event_settings::EventSettings;
 use super::written::{Choice, Written};
-use super::{ColourMap, HeatmapLayout, Mode, Output, Select};
 
 /// What was asked of the class, kept while the box is asked about.
 pub type ClassQuestion = (Choice<TargetOutput>, Choice<Contrast>);
@@ -46,7 +46,7 @@ pub struct Settings {
     pub expire_overlay: u64,
     /// Of the heatmap, 0..=1.
     pub opacity: f32,
-    pub colour_map: ColourMap,
+    pub colour_map: HeatmapColours,
     pub layout: HeatmapLayout,
     pub draw_boxes: bool,
     pub draw_labels: bool,
@@ -84,7 +84,7 @@ impl Default for Settings {
             explain_interval: 0,
             expire_overlay: 1_000_000_000,
             opacity: 1.0,
-            colour_map: ColourMap::default(),
+            colour_map: HeatmapColours::default(),
             layout: HeatmapLayout::default(),
             draw_boxes: true,
             draw_labels: true,

@@ -17,12 +17,13 @@ use ::ssdcrp::stream::{FrameInfo, FrameTime, Shown, Stream, StreamFrame};
 
 use super::age_note::AgeNote;
 use super::blank;
+use super::enums::{Mode, Output};
 use super::frame_pixels::FramePixels;
 use super::host::{ElementHost, KeptFrame, PreparedView};
+use super::lock::lock;
 use super::negotiation::Surface;
 use super::request::request;
 use super::settings::Settings;
-use super::{Mode, Output};
 
 /// What the streaming thread remembers from frame to frame.
 #[derive(Debug, Default)]
@@ -162,7 +163,7 @@ pub fn pass(
     buffer: &mut gst::BufferRef,
     passing: &Passing,
 ) -> Result<Passed> {
-    let state = || super::lock(streaming);
+    let state = || lock(streaming);
     let alone = settings.output == Output::Heatmap;
     let surface = &passing.surface.for_picture(!alone);
     let info = &surface.info;
@@ -196,7 +197,7 @@ pub fn pass(
     };
     let chosen = state().choose(stream.shown()?, &frame, surface, settings);
     let objects = chosen.as_ref().map(|(shown, _)| shown.objects.clone());
-    super::lock(stream.picking()).show(objects.unwrap_or_default(), frame.size);
+    lock(stream.picking()).show(objects.unwrap_or_default(), frame.size);
     if alone {
         blank::clear(&mut writable(buffer, surface)?)?;
     }

@@ -20,8 +20,8 @@ fn properties_have_their_documented_defaults() {
     );
     assert_eq!(element.property::<f32>("opacity"), 1.0);
     assert_eq!(
-        element.property::<gstssdcrp::ColourMap>("colour-map"),
-        gstssdcrp::ColourMap::RedBlue
+        element.property::<gstssdcrp::HeatmapColours>("colour-map"),
+        gstssdcrp::HeatmapColours::RedBlue
     );
     assert_eq!(
         element.property::<gstssdcrp::HeatmapLayout>("layout"),

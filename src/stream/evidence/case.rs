@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use image::RgbImage;
 
-use super::{Pictures, Store, Told};
+use super::{EventRecord, Pictures, Store};
 use crate::detect::labels::Labels;
 use crate::error::Result;
 use crate::heatmap::{Heatmap, Scale};
@@ -41,7 +41,7 @@ impl Case {
         if !store.has_time_for(time) {
             return Ok(false);
         }
-        let line = Told::of(
+        let line = EventRecord::of(
             &self.observation,
             &self.event,
             self.explained.as_deref(),

@@ -13,5 +13,5 @@ mod store;
 
 pub use case::Case;
 pub use pictures::Pictures;
-pub use record::{LINES, Record, Records, Told};
+pub use record::{EventRecord, LINES, Record, Records};
 pub use store::{Limits, Store};

@@ -36,13 +36,13 @@ pub struct Record {
     pub heatmap: Option<String>,
     /// The event.
     #[serde(flatten)]
-    pub event: Told,
+    pub event: EventRecord,
 }
 
 /// What is told of an event; fields that are not known here are kept as they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Told {
+pub struct EventRecord {
     /// In which way it looks wrong.
     #[serde(with = "as_text")]
     pub kind: EventKind,
@@ -136,7 +136,7 @@ impl Records {
     }
 }
 
-impl Told {
+impl EventRecord {
     /// What is told of an event: everything about its detection, and the explanation, if there is one.
     pub fn of(
         observation: &Observation,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::pictures::Pictures;
-use super::record::{LINES, PICTURES, Record, Records, Told, id_of, picture};
+use super::record::{EventRecord, LINES, PICTURES, Record, Records, id_of, picture};
 use crate::atomic_file;
 use crate::error::Result;
 use crate::error::evidence::{Context, bail, ensure};
@@ -100,7 +100,7 @@ impl Store {
         &mut self,
         time: Duration,
         recorded: String,
-        event: Told,
+        event: EventRecord,
         pictures: &Pictures,
     ) -> Result<u64> {
         let id = self.next;
@@ -245,8 +245,8 @@ mod tests {
         per_minute: 1000,
     };
 
-    fn told(words: &str) -> Told {
-        Told {
+    fn told(words: &str) -> EventRecord {
+        EventRecord {
             kind: EventKind::Merge,
             words: words.to_owned(),
             severity: 0.5,
