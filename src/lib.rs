@@ -10,6 +10,7 @@
 //! * [`detect`] knows what a detector's outputs mean: manifest, default boxes, detections.
 //! * [`crp`] compiles relevance propagation into an ONNX graph and answers [`crp::Target`]s with relevance.
 //! * [`heatmap`] normalises and colours relevance; [`overlay`] draws it with boxes and labels.
+//! * [`perturbation`] takes parts of a picture away.
 //! * [`stream`] is a video's worth of that: the same object in successive pictures, what looks wrong, evidence of it, and the threads that do the work.
 //! * [`evaluate`] measures how good explanations are.
 //! * [`truth`] reads annotations and says what kinds of errors detections are.
@@ -29,6 +30,7 @@ pub mod geometry;
 pub mod heatmap;
 pub mod onnx;
 pub mod overlay;
+pub mod perturbation;
 pub mod report;
 pub mod runtime;
 mod spelling;

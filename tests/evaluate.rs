@@ -7,9 +7,10 @@ use anyhow::{Context, Result};
 use ssdcrp::crp::Composite;
 use ssdcrp::detect::{Detector, Model, NetworkInput, Thresholds, preprocess};
 use ssdcrp::evaluate::{
-    BLOCK, Blocks, Column, DetectionScores, EvaluatedPhoto, First, Gradient, GradientKind, Method,
-    Occlusion, Quantity, RandomMap, RandomMasks, Relevance, judge,
+    Column, DetectionScores, EvaluatedPhoto, Gradient, GradientKind, Method, Occlusion, Quantity,
+    RandomMap, RandomMasks, Relevance, judge,
 };
+use ssdcrp::perturbation::{BLOCK, Blocks, First};
 
 struct Stage {
     model: Arc<Model>,

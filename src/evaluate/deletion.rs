@@ -5,10 +5,10 @@
 
 use serde::Serialize;
 
-use super::blocks::Blocks;
 use super::photo::{EvaluatedPhoto, Quantity};
 use crate::detect::{Detector, NetworkInput};
 use crate::error::Result;
+use crate::perturbation::Blocks;
 
 /// The share of the blocks that is replaced in each step.
 pub const SHARE: f64 = 0.04;
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn steps_end_at_forty_per_cent() {
-        let blocks = Blocks::new(300, 300, crate::evaluate::BLOCK).count();
+        let blocks = Blocks::new(300, 300, crate::perturbation::BLOCK).count();
         let replaced = |step: usize| (SHARE * (step * blocks) as f64).round() as usize;
         assert_eq!((blocks, replaced(1), replaced(STEPS)), (225, 9, 90));
     }

@@ -6,7 +6,6 @@ use std::collections::hash_map::Entry;
 use ndarray::Array2;
 use serde::Serialize;
 
-use super::blocks::{BLOCK, Blocks, First};
 use super::deletion::{Curve, curves};
 use super::methods::Method;
 use super::photo::{Column, EvaluatedPhoto, Quantity, Subject};
@@ -15,6 +14,7 @@ use crate::crp::{Contrast, Target};
 use crate::detect::{Detector, Model};
 use crate::error::Result;
 use crate::error::internal::ensure;
+use crate::perturbation::{BLOCK, Blocks, First};
 
 /// How alike the maps of a detection's two best classes are; 1 is blind for the class.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

@@ -4,8 +4,6 @@
 //! bootstrap intervals. Judged are *class separation* (how alike the maps of a detection's two best classes are), *faithfulness* ([`deletion`]), the *energy in the
 //! box* and the time; [`sanity`] randomises the network's weights from the top down (Adebayo et al., *Sanity Checks for Saliency Maps*, NeurIPS 2018).
 
-mod blocks;
-mod blur;
 pub mod deletion;
 mod judge;
 mod methods;
@@ -15,8 +13,6 @@ pub mod sanity;
 mod statistics;
 mod summary;
 
-pub use blocks::{BLOCK, Blocks, First};
-pub use blur::{SIGMA, blurred};
 pub use judge::{DetectionScores, Separation, judge};
 pub use methods::{
     Attribution, Gradient, GradientKind, Method, Occlusion, RandomMap, RandomMasks, Relevance,

@@ -2,12 +2,12 @@
 
 use ndarray::Array4;
 
-use super::blur::{SIGMA, blurred};
 use crate::crp::{Composite, Contrast, Direction, HeadSeed, Seed, Target, TargetOutput};
 use crate::detect::manifest::{DetectorKind, Offset};
 use crate::detect::{ClassId, Detection, Forward, Model};
 use crate::error::Result;
 use crate::error::argument::Context;
+use crate::perturbation::{SIGMA, blurred};
 
 /// What is measured when parts of the picture are taken away, a column of the results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use serde::Serialize;
 use ssdcrp::evaluate::deletion::{Curve, SHARE, STEPS};
-use ssdcrp::evaluate::{BLOCK, Column, DetectionScores, MethodSummary, SIGMA};
+use ssdcrp::evaluate::{Column, DetectionScores, MethodSummary};
+use ssdcrp::perturbation::{BLOCK, SIGMA};
 
 use super::randomisation::Randomisation;
 

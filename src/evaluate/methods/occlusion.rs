@@ -7,8 +7,8 @@ use super::{Attribution, Method};
 use crate::crp::Target;
 use crate::detect::{Detector, Model, NetworkInput};
 use crate::error::Result;
-use crate::evaluate::blocks::{BLOCK, Blocks};
 use crate::evaluate::photo::{EvaluatedPhoto, Quantity};
+use crate::perturbation::{BLOCK, Blocks};
 
 /// One forward pass a block, shared by all targets.
 pub struct Occlusion {

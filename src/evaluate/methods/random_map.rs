@@ -5,9 +5,9 @@ use std::time::Instant;
 use super::{Attribution, Method};
 use crate::crp::Target;
 use crate::error::Result;
-use crate::evaluate::blocks::{BLOCK, Blocks};
 use crate::evaluate::photo::EvaluatedPhoto;
 use crate::evaluate::random::Random;
+use crate::perturbation::{BLOCK, Blocks};
 
 /// Gives every block a random relevance between −1 and 1.
 pub struct RandomMap(Random);
