@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use ssdcrp::crp::{Explainer, Target, TargetOutput};
+use ssdcrp::crp::{Propagator, Target, TargetOutput};
 use ssdcrp::detect::{ClassRef, Detector, Model, NetworkInput, preprocess};
 
 /// Name, composite, default boxes. Box 271 belongs to the finest head, 1457 to the second.
@@ -43,7 +43,7 @@ fn main() -> Result<()> {
     let mut detector = Detector::new(model.clone(), threads)?;
     let mut rows = Vec::new();
     for (name, composite, boxes) in ROWS {
-        let explainer = Explainer::new(model.clone(), composite.parse()?, threads)?;
+        let explainer = Propagator::new(model.clone(), composite.parse()?, threads)?;
         rows.push((name, explainer, boxes, Vec::new()));
     }
     let mut forward_times = Vec::new();
@@ -73,7 +73,7 @@ fn main() -> Result<()> {
 /// Milliseconds of a forward pass and the explanation of the best class at each of `boxes`.
 fn explain(
     detector: &mut Detector,
-    explainer: &mut Explainer,
+    explainer: &mut Propagator,
     input: &NetworkInput,
     boxes: &[usize],
 ) -> Result<f64> {

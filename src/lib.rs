@@ -4,6 +4,32 @@
 //! frame → worker → detector → targets → explainer → heatmap → overlay → frame
 //! ```
 //!
+//! An image explained in ten lines:
+//!
+//! ```
+//! use ssdcrp::{ExplainOptions, Explainer, Model, Question};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = std::env::temp_dir().join(format!("ssdcrp-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! # let drawn = image::open(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/images/sheep-rather-than-horse.png"))?;
+//! # std::env::set_current_dir(&folder)?;
+//! # drawn.to_rgb8().save("photo.jpg")?;
+//! let photo = image::open("photo.jpg")?.to_rgb8();
+//! let model = Model::built_in()?;
+//! let mut explainer = Explainer::new(&model, ExplainOptions::default())?;
+//! let explained = explainer.explain(&photo, Question::best())?;
+//! println!("{} {:.2}", explained.label, explained.detection.score);
+//! explained.overlay(&photo)?.save("explained.png")?;
+//! # std::fs::remove_dir_all(&folder)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Model::open`] takes an own model; the folder `examples` has more.
+//!
+//! The parts of it, each of which can be used alone:
+//!
 //! * [`atomic_file`] writes files that are there whole or not at all.
 //! * [`geometry`] has rectangles and sizes, in shares of a picture or in its pixels.
 //! * [`onnx`] reads a network and writes nodes; [`runtime`] executes networks with ONNX Runtime.
@@ -17,7 +43,7 @@
 //! * [`chart`] draws numbers as SVG.
 //! * [`report`] makes a page of photos, detections and explanations.
 //!
-//! Modules only use those named before them. Nothing here knows GStreamer: the element lives in the crate `gst-plugin-ssdcrp`.
+//! All that fails gives an [`Error`], whose [kind](ErrorKind) says who can mend it. Modules only use those named before them. Nothing here knows GStreamer: the element lives in the crate `gst-plugin-ssdcrp`.
 #![forbid(unsafe_code)]
 
 pub mod atomic_file;
@@ -26,6 +52,7 @@ pub mod crp;
 pub mod detect;
 mod error;
 pub mod evaluate;
+mod explain;
 pub mod geometry;
 pub mod heatmap;
 pub mod onnx;
@@ -37,4 +64,6 @@ mod spelling;
 pub mod stream;
 pub mod truth;
 
+pub use detect::Model;
 pub use error::{Error, ErrorKind, Result};
+pub use explain::{ExplainOptions, Explained, Explainer, Question};

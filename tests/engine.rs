@@ -8,7 +8,7 @@ use ndarray::Array2;
 use prost::Message;
 use ssdcrp::ErrorKind;
 use ssdcrp::crp::{
-    Composite, Contrast, Explainer, LayerType, Seed, Target, TargetOutput, compile, layer_types,
+    Composite, Contrast, LayerType, Propagator, Seed, Target, TargetOutput, compile, layer_types,
 };
 use ssdcrp::detect::decode::decode;
 use ssdcrp::detect::{ClassRef, Detector, Forward, Model, preprocess};
@@ -68,7 +68,7 @@ fn a_batch_over_several_heads_is_the_same_as_one_by_one() -> Result<()> {
     // More at one head than one run takes.
     let neighbours = (1..10).map(|n| class(HORSE + 6 * n, "horse", Contrast::Mean));
     targets.extend(neighbours);
-    let mut explainer = Explainer::new(model, Composite::default(), 1)?;
+    let mut explainer = Propagator::new(model, Composite::default(), 1)?;
     let batch = explainer.explain(&forward, &targets)?;
     assert_eq!(batch.len(), targets.len());
     for (target, together) in targets.iter().zip(&batch) {
@@ -91,7 +91,7 @@ fn a_batch_over_several_heads_is_the_same_as_one_by_one() -> Result<()> {
 fn what_is_cancelled_ends_and_the_explainer_answers_again_afterwards() -> Result<()> {
     let model = Arc::new(Model::built_in()?);
     let forward = forward(&model)?;
-    let mut explainer = Explainer::new(model, Composite::default(), 1)?;
+    let mut explainer = Propagator::new(model, Composite::default(), 1)?;
     let target = [class(HORSE, "sheep", Contrast::Mean)];
     let cancelled = CancelToken::default();
     cancelled.cancel();
@@ -128,7 +128,7 @@ fn what_is_cancelled_ends_and_the_explainer_answers_again_afterwards() -> Result
 fn scores_of_another_network_do_not_enter() -> Result<()> {
     let model = Arc::new(Model::built_in()?);
     let mut forward = forward(&model)?;
-    let mut explainer = Explainer::new(model, Composite::default(), 1)?;
+    let mut explainer = Propagator::new(model, Composite::default(), 1)?;
     let target = [class(HORSE, "sheep", Contrast::Mean)];
     let expected = explainer.explain(&forward, &target)?.remove(0).map();
     // As far off as another session's rounding puts a score that is all but 0.
@@ -142,7 +142,7 @@ fn scores_of_another_network_do_not_enter() -> Result<()> {
 fn relevance_is_linear_in_what_is_asked() -> Result<()> {
     let model = Arc::new(Model::built_in()?);
     let forward = forward(&model)?;
-    let mut explainer = Explainer::new(model, Composite::default(), 1)?;
+    let mut explainer = Propagator::new(model, Composite::default(), 1)?;
     let against = |name: &str| Contrast::Class(ClassRef::Name(name.to_owned()));
     let answers = explainer.explain(
         &forward,
@@ -192,7 +192,7 @@ fn a_rule_that_looks_only_at_weights_loses_no_relevance() -> Result<()> {
     let forward = forward(&model)?;
     let target = class(HORSE, "sheep", Contrast::Mean);
     let flat = "classification=flat,localization=flat,high=flat,low=w2,pixels=w2,add=abs";
-    let mut explainer = Explainer::new(model.clone(), flat.parse()?, 1)?;
+    let mut explainer = Propagator::new(model.clone(), flat.parse()?, 1)?;
     let diagnosis = explainer.diagnose(&forward, &target)?;
     let whole = diagnosis.layers.first().context("no layers")?.sum;
     let pixels: f64 = diagnosis.relevance.iter().map(|&r| f64::from(r)).sum();
@@ -200,7 +200,7 @@ fn a_rule_that_looks_only_at_weights_loses_no_relevance() -> Result<()> {
         (pixels - whole).abs() < 1e-4 * whole.abs(),
         "{whole} became {pixels}"
     );
-    let mut usual = Explainer::new(model, Composite::default(), 1)?;
+    let mut usual = Propagator::new(model, Composite::default(), 1)?;
     let diagnosis = usual.diagnose(&forward, &target)?;
     let explained = usual.explain(&forward, &[target])?.remove(0).relevance;
     let difference = (&diagnosis.relevance - &explained)
@@ -245,7 +245,7 @@ fn a_unit_seed_differs_from_a_score_by_a_factor() -> Result<()> {
             seed,
             ..Composite::default()
         };
-        Ok(Explainer::new(model.clone(), composite, 1)?
+        Ok(Propagator::new(model.clone(), composite, 1)?
             .explain(&forward, &target)?
             .remove(0)
             .map())
@@ -292,7 +292,7 @@ fn read_with_manifest(change: impl Fn(String) -> String) -> String {
     .unwrap();
     let manifest = std::fs::read_to_string(models.join("ssdlite_mobilenet_v2_coco.toml")).unwrap();
     std::fs::write(folder.path().join("model.toml"), change(manifest)).unwrap();
-    match Model::read(&folder.path().join("model.onnx")) {
+    match Model::open(folder.path().join("model.onnx")) {
         Ok(_) => "it fits".to_owned(),
         Err(error) => format!("{error:#}"),
     }
@@ -329,7 +329,7 @@ fn a_manifest_that_does_not_fit_says_what_was_expected() {
 }
 
 /// Explains with the default model whose manifest got `text` added at its end.
-fn explainer_with(text: &str) -> Result<(Explainer, Composite)> {
+fn explainer_with(text: &str) -> Result<(Propagator, Composite)> {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("model.onnx");
@@ -340,16 +340,16 @@ fn explainer_with(text: &str) -> Result<(Explainer, Composite)> {
         folder.path().join("model.toml"),
         format!("{top}\n{manifest}\n{tables}"),
     )?;
-    let model = Arc::new(Model::read(&file)?);
+    let model = Arc::new(Model::open(&file)?);
     let composite = Composite::of(&model)?;
-    Ok((Explainer::new(model, composite.clone(), 1)?, composite))
+    Ok((Propagator::new(model, composite.clone(), 1)?, composite))
 }
 
 #[test]
 fn a_manifest_can_name_composite_and_layer_types() -> Result<()> {
     let (explainer, composite) = explainer_with("")?;
     assert_eq!(composite, Composite::default());
-    let of = |explainer: &Explainer, tensor: &str| -> Result<LayerType> {
+    let of = |explainer: &Propagator, tensor: &str| -> Result<LayerType> {
         let layers = explainer.layers()?;
         Ok(layers
             .into_iter()

@@ -10,7 +10,7 @@ use ndarray_npy::ReadNpyExt;
 use prost::Message;
 use serde::Deserialize;
 use ssdcrp::crp::{
-    Composite, Explainer, LayerType, Seed, Target, compile, layer_types, operators, seed_name,
+    Composite, LayerType, Propagator, Seed, Target, compile, layer_types, operators, seed_name,
 };
 use ssdcrp::detect::{Detector, Model, preprocess};
 use ssdcrp::onnx::{self, proto::ModelProto};
@@ -248,7 +248,7 @@ fn the_papers_network_with_default_boxes_of_two_kinds() -> Result<()> {
         let manifest = format!("models/ssd300_vgg16_{name}.toml");
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join(manifest);
         std::fs::copy(manifest, file.with_extension("toml"))?;
-        let model = Arc::new(Model::read(&file)?);
+        let model = Arc::new(Model::open(&file)?);
         assert_eq!(model.default_boxes.len(), 8732);
         let these: Vec<&PhotoCase> = cases.cases.iter().filter(|c| c.manifest == name).collect();
         assert!(these.len() >= 2);
@@ -262,7 +262,7 @@ fn the_papers_network_with_default_boxes_of_two_kinds() -> Result<()> {
 fn a_yolo_with_anchors_objectness_and_cells() -> Result<()> {
     let cases: PhotoCases = json(golden("yolo/cases.json"))?;
     assert!(cases.cases.len() >= 15);
-    let model = Arc::new(Model::read(&golden("yolo/yolo.onnx"))?);
+    let model = Arc::new(Model::open(golden("yolo/yolo.onnx"))?);
     assert_eq!(model.default_boxes.len(), 2 * (8 * 12 + 16 * 24));
     assert_eq!(photos("yolo", model, cases.cases.iter())?, 4);
     Ok(())
@@ -289,7 +289,7 @@ fn photos<'a>(
             contrast: Some(case.contrast.parse()?),
         };
         let mut explainer =
-            Explainer::new(model.clone(), composite(&case.composite, case.seed)?, 1)?;
+            Propagator::new(model.clone(), composite(&case.composite, case.seed)?, 1)?;
         let question = target.ask(&model, explainer.composite(), &forward)?;
         let expected: BTreeMap<_, _> = case
             .seeds

@@ -514,7 +514,7 @@ fn manifests_that_are_damaged_or_hostile_do_no_harm() -> Result<()> {
         let mut random = Random::new(round);
         let (file, text) = &models[random.below(models.len())];
         std::fs::write(file.with_extension("toml"), spoil(text, &mut random))?;
-        match catch_unwind(|| Model::read(file)) {
+        match catch_unwind(|| Model::open(file)) {
             Err(_) => panic!("round {round}: it panicked"),
             Ok(Ok(_)) => worked += 1,
             Ok(Err(error)) => ensure!(

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use ndarray::Array4;
 use prost::Message;
-use ssdcrp::crp::{Composite, Contrast, Explainer, Target, TargetOutput, seed_name};
+use ssdcrp::crp::{Composite, Contrast, Propagator, Target, TargetOutput, seed_name};
 use ssdcrp::detect::{ClassId, Detector, Model, propose};
 use ssdcrp::onnx::proto::{ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use ssdcrp::onnx::{self, Tensor};
@@ -34,7 +34,7 @@ fn with_proposed(model: &ModelProto, folder: &Path) -> Result<(Model, String)> {
     std::fs::write(&file, model.encode_to_vec())?;
     let manifest = propose::propose(&onnx::read(&file)?, "net", None)?;
     std::fs::write(file.with_extension("toml"), &manifest)?;
-    Ok((Model::read(&file)?, manifest))
+    Ok((Model::open(&file)?, manifest))
 }
 
 fn class(default_box: usize) -> Target {
@@ -67,7 +67,7 @@ fn a_manifest_is_proposed_for_a_bare_file() -> Result<()> {
     }
     let model = Arc::new(model);
     let forward = forward(&model)?;
-    let mut explainer = Explainer::new(model, Composite::default(), 1)?;
+    let mut explainer = Propagator::new(model, Composite::default(), 1)?;
     let map = explainer.explain(&forward, &[class(7)])?.remove(0).map();
     assert!(map.iter().any(|&r| r != 0.0));
     Ok(())
@@ -145,7 +145,7 @@ fn preprocessing_and_softmax_in_the_graph_are_cut_off() -> Result<()> {
     let map = |model: Model| -> Result<_> {
         let model = Arc::new(model);
         let forward = forward(&model)?;
-        let mut explainer = Explainer::new(model, Composite::default(), 1)?;
+        let mut explainer = Propagator::new(model, Composite::default(), 1)?;
         Ok(explainer.explain(&forward, &[class(7)])?.remove(0).map())
     };
     assert_eq!(map(plain)?, map(model)?);
@@ -160,7 +160,7 @@ fn scores_named_behind_a_softmax_are_taken_before_it() -> Result<()> {
     let named = manifest.replace("classes = \"class_logits\"", "classes = \"scores\"");
     assert_ne!(named, manifest);
     std::fs::write(file.with_extension("toml"), named)?;
-    assert_eq!(Model::read(&file)?.outputs.classes, "class_logits");
+    assert_eq!(Model::open(&file)?.outputs.classes, "class_logits");
     Ok(())
 }
 
@@ -191,11 +191,11 @@ fn heads_that_are_not_joined_are_named_one_by_one() -> Result<()> {
     let manifest = format!("{before}{named}activation = \"softmax\"\noffset_order{after}");
     let file = folder.path().join("net.onnx");
     std::fs::write(file.with_extension("toml"), &manifest)?;
-    let reshaped = Model::read(&file)?;
+    let reshaped = Model::open(&file)?;
     let map = |model: Model| -> Result<_> {
         let model = Arc::new(model);
         let forward = forward(&model)?;
-        let mut explainer = Explainer::new(model, Composite::default(), 1)?;
+        let mut explainer = Propagator::new(model, Composite::default(), 1)?;
         Ok(explainer.explain(&forward, &[class(47)])?.remove(0).map())
     };
     let expected = map(joined)?;
@@ -204,7 +204,7 @@ fn heads_that_are_not_joined_are_named_one_by_one() -> Result<()> {
 
     let wrong = manifest.replacen(&format!("{:?}", classes[0]), "\"image\"", 1);
     std::fs::write(file.with_extension("toml"), wrong)?;
-    let error = format!("{:#}", Model::read(&file).unwrap_err());
+    let error = format!("{:#}", Model::open(&file).unwrap_err());
     assert!(
         error.contains("[output] classes: the graph has no tensor 'image'"),
         "{error}"
@@ -288,7 +288,7 @@ fn the_written_network_gives_the_same_numbers() -> Result<()> {
 
     let forward = forward(&model)?;
     let targets = [class(7), class(54)];
-    let mut explainer = Explainer::new(model.clone(), Composite::default(), 1)?;
+    let mut explainer = Propagator::new(model.clone(), Composite::default(), 1)?;
     let expected = explainer.explain(&forward, &targets)?;
     let mut seeds = Vec::new();
     for head in &model.heads {
@@ -379,7 +379,7 @@ fn a_classifier_is_explained_as_one_box_that_is_the_whole_picture() -> Result<()
     );
     assert!((detections.iter().map(|found| found.score).sum::<f32>() - 1.0).abs() < 1e-5);
 
-    let mut explainer = Explainer::new(model.clone(), Composite::default(), 1)?;
+    let mut explainer = Propagator::new(model.clone(), Composite::default(), 1)?;
     let explanation = explainer.explain(&forward, &[class(0)])?.remove(0);
     assert_eq!(explanation.question.seed.tensor, "product:map");
     assert_eq!(explanation.question.seed.values.len(), 6);
@@ -451,7 +451,7 @@ fn a_network_with_channels_last_is_the_same_network() -> Result<()> {
     let map = |model: Model| -> Result<_> {
         let model = Arc::new(model);
         let forward = forward(&model)?;
-        let mut explainer = Explainer::new(model, Composite::default(), 1)?;
+        let mut explainer = Propagator::new(model, Composite::default(), 1)?;
         Ok(explainer.explain(&forward, &[class(7)])?.remove(0).map())
     };
     assert_eq!(map(plain)?, map(turned)?);
@@ -486,7 +486,7 @@ fn a_feature_pyramid_is_told_by_its_grids() -> Result<()> {
     // What the levels share is explained at each of them.
     let model = Arc::new(model);
     let forward = forward(&model)?;
-    let mut explainer = Explainer::new(model, Composite::default(), 1)?;
+    let mut explainer = Propagator::new(model, Composite::default(), 1)?;
     let wider = Target {
         default_box: 120,
         output: "offset:w+".parse()?,

@@ -20,7 +20,7 @@ fn yolo() -> PathBuf {
 
 #[test]
 fn a_yolo_s_scores_and_boxes_are_those_of_its_heads() -> Result<()> {
-    let model = Arc::new(Model::read(&yolo())?);
+    let model = Arc::new(Model::open(yolo())?);
     let forward = forward(&model)?;
     // The heads as the file has them: t_x, t_y, t_w, t_h, objectness and four classes, for each of two anchors.
     let heads = ["010_convolutional", "017_convolutional"];
@@ -85,7 +85,7 @@ fn a_yolo_without_a_manifest_is_known_by_its_heads() -> Result<()> {
     std::fs::copy(yolo(), &file)?;
     let manifest = propose::propose(&onnx::read(&file)?, "net", None)?;
     std::fs::write(file.with_extension("toml"), &manifest)?;
-    let model = Model::read(&file)?;
+    let model = Model::open(&file)?;
     for line in [
         "kind = \"yolo\"",
         "heads = [\n    \"010_convolutional\",\n    \"017_convolutional\",\n]",
@@ -171,7 +171,7 @@ fn a_yolo_s_mistakes_are_named() -> Result<()> {
     ] {
         assert!(manifest.contains(old), "{old}");
         std::fs::write(file.with_extension("toml"), manifest.replacen(old, new, 1))?;
-        let error = format!("{:#}", Model::read(&file).unwrap_err());
+        let error = format!("{:#}", Model::open(&file).unwrap_err());
         assert!(error.contains(message), "{new}: {error}");
     }
     Ok(())

@@ -43,7 +43,7 @@ fn run(options: &Options) -> Result<()> {
     gst::init()?;
     let model = match &options.model {
         None => Model::built_in()?,
-        Some(path) => Model::read(path)?,
+        Some(path) => Model::open(path)?,
     };
     let (news, arrivals) = std::sync::mpsc::sync_channel(1);
     let sources: Vec<Source> = (options.sources.iter())

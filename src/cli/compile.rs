@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use ssdcrp::crp::{Composite, Explainer, seed_name};
+use ssdcrp::crp::{Composite, Propagator, seed_name};
 use ssdcrp::geometry::Size;
 
 use super::engine::Engine;
@@ -38,7 +38,7 @@ impl Compile {
         }
         let model = engine.model_of(self.file.as_deref())?;
         let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
-        let explainer = Explainer::new(model.clone(), composite, engine.threads())?;
+        let explainer = Propagator::new(model.clone(), composite, engine.threads())?;
         let graph = explainer.compile()?;
         output::write_network(&self.output, &graph.model)?;
         let Size { width, height } = model.input_size;

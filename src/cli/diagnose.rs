@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use ssdcrp::crp::{Composite, Contrast, Diagnosis, Explainer, Target, TargetOutput};
+use ssdcrp::crp::{Composite, Contrast, Diagnosis, Propagator, Target, TargetOutput};
 
 use super::default_box::DefaultBoxArgs;
 use super::detected_photo::{DetectedPhoto, ThresholdArgs};
@@ -69,7 +69,7 @@ impl Diagnose {
             ..predicted
         };
         let composite = composite.map_or_else(|| Composite::of(&detected.model), Ok)?;
-        let mut explainer = Explainer::new(detected.model.clone(), composite, engine.threads())?;
+        let mut explainer = Propagator::new(detected.model.clone(), composite, engine.threads())?;
         let diagnosis = explainer.diagnose(&detected.forward, &target)?;
 
         if let Some(path) = &self.plot {

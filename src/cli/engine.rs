@@ -28,7 +28,7 @@ impl Engine {
     /// As [`Engine::model`], where a subcommand's own argument `file` goes before `--model`.
     pub fn model_of(&self, file: Option<&Path>) -> Result<Arc<Model>> {
         let model = match self.file_of(file) {
-            Some(path) => Model::read(path)?,
+            Some(path) => Model::open(path)?,
             None => Model::built_in()?,
         };
         Ok(Arc::new(model))

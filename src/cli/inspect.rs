@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use ssdcrp::crp::{Composite, Explainer, LayerType};
+use ssdcrp::crp::{Composite, LayerType, Propagator};
 use ssdcrp::detect::{Model, propose};
 use ssdcrp::geometry::Size;
 use ssdcrp::onnx;
@@ -55,7 +55,7 @@ impl Inspect {
         );
         let model = engine.model_of(self.file.as_deref())?;
         let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
-        let explainer = Explainer::new(model.clone(), composite, engine.threads())?;
+        let explainer = Propagator::new(model.clone(), composite, engine.threads())?;
         let (rows, total) = layers(&explainer)?;
         let mut text = outline(&model)?;
         write!(text, "\n{}", table::aligned(&heads(&model)))?;
@@ -142,7 +142,7 @@ fn heads(model: &Model) -> Vec<Vec<String>> {
 }
 
 /// A row for each layer, and the multiply-adds of all.
-fn layers(explainer: &Explainer) -> Result<(Vec<[String; 5]>, u64)> {
+fn layers(explainer: &Propagator) -> Result<(Vec<[String; 5]>, u64)> {
     let rule = |layer_type| {
         let [class, offset] = [LayerType::Classification, LayerType::Localization]
             .map(|head| explainer.composite().entering_at(head).rule(layer_type));

@@ -4,14 +4,14 @@ use ndarray::Array3;
 
 use super::histogram::Histogram;
 use super::layers::LayerType;
-use super::question::Question;
+use super::question::ResolvedTarget;
 use super::rules::Rule;
 
 /// The relevance of one target in every layer.
 #[derive(Clone, Debug)]
 pub struct Diagnosis {
     /// What was asked.
-    pub question: Question,
+    pub question: ResolvedTarget,
     /// From the head down to the layer that reads the pixels.
     pub layers: Vec<LayerRelevance>,
     /// R of every input value, `[3, H, W]`.

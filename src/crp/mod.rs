@@ -6,10 +6,10 @@
 mod compile;
 mod composite;
 mod diagnosis;
-mod explainer;
 mod flow;
 mod histogram;
 mod layers;
+mod propagator;
 mod question;
 mod rules;
 mod summary;
@@ -21,10 +21,10 @@ pub use compile::{
 };
 pub use composite::{AddRule, Composite, PRESETS};
 pub use diagnosis::{Diagnosis, LayerRelevance};
-pub use explainer::{Explainer, Explanation};
 pub use histogram::Histogram;
 pub use layers::{Layer, LayerType, LayerTypes, layer_types, layers, override_types};
-pub use question::{HeadSeed, Question, Wording};
+pub use propagator::{Explanation, Propagator};
+pub use question::{HeadSeed, ResolvedTarget, Wording};
 pub use rules::{Epsilon, Rule, STABILISER};
 pub use summary::RelevanceSummary;
 pub use target::{Contrast, Direction, Edge, Seed, Target, TargetOutput};

@@ -27,7 +27,7 @@ pub struct HeadSeed {
 
 /// What is asked of one picture.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Question {
+pub struct ResolvedTarget {
     /// Where relevance enters.
     pub seed: HeadSeed,
     /// The output in the grammar, with label and direction: `class:sheep`, `offset:w+`. The class's number is there for its label where that is another's too.
@@ -83,7 +83,12 @@ impl Target {
     ///
     /// # Errors
     /// A default box or class that the model does not have, a contrast that does not go with the output.
-    pub fn ask(&self, model: &Model, composite: &Composite, forward: &Forward) -> Result<Question> {
+    pub fn ask(
+        &self,
+        model: &Model,
+        composite: &Composite,
+        forward: &Forward,
+    ) -> Result<ResolvedTarget> {
         let location = model.layout.locate(self.default_box).with_context(|| {
             format!(
                 "there is no default box {}: the model has {}",
@@ -134,7 +139,7 @@ struct TargetBox<'a> {
 
 impl TargetBox<'_> {
     /// R = Σ_k a_k·R^(k) over class scores.
-    fn class(&self, class: ClassId, contrast: &Contrast) -> Result<Question> {
+    fn class(&self, class: ClassId, contrast: &Contrast) -> Result<ResolvedTarget> {
         let label = self.model.manifest.label(class);
         let (others, contrast, wording) = match contrast {
             Contrast::None => (vec![], "none".to_owned(), Wording::plain(label.clone())),
@@ -186,7 +191,7 @@ impl TargetBox<'_> {
             let channel = head.class_channel(self.location.shape, k);
             (channel, weight * start, weight)
         });
-        Ok(Question {
+        Ok(ResolvedTarget {
             seed: self.head_seed(head.class_tensor.clone(), values),
             target: self.text(class),
             contrast,
@@ -248,7 +253,7 @@ impl TargetBox<'_> {
         offset: Offset,
         direction: Option<Direction>,
         contrast: &Contrast,
-    ) -> Result<Question> {
+    ) -> Result<ResolvedTarget> {
         let direction =
             direction.unwrap_or(Direction::of(self.predicted(self.default_box, offset)));
         let weights = self.shapes(contrast, "an offset")?;
@@ -298,7 +303,7 @@ impl TargetBox<'_> {
     }
 
     /// Whether there is an object, by its logit.
-    fn objectness(&self, contrast: &Contrast) -> Result<Question> {
+    fn objectness(&self, contrast: &Contrast) -> Result<ResolvedTarget> {
         let head = &self.model.heads[self.location.head];
         let (tensor, logits) = head
             .objectness_tensor
@@ -316,7 +321,7 @@ impl TargetBox<'_> {
             let start = if self.seed == Seed::Score { logit } else { 1.0 };
             Some((head.objectness_channel(shape)?, weight * start, weight))
         });
-        Ok(Question {
+        Ok(ResolvedTarget {
             seed: self.head_seed(tensor, values),
             target: TargetOutput::Objectness.to_string(),
             contrast: contrast.to_string(),
@@ -333,7 +338,7 @@ impl TargetBox<'_> {
         edge: Edge,
         direction: Option<Direction>,
         contrast: &Contrast,
-    ) -> Result<Question> {
+    ) -> Result<ResolvedTarget> {
         ensure!(
             *contrast == Contrast::None,
             "the contrast '{contrast}' does not go with an edge: it takes 'none'"
@@ -423,7 +428,7 @@ impl TargetBox<'_> {
         target: TargetOutput,
         contrast: &Contrast,
         wording: Wording,
-    ) -> Result<Question> {
+    ) -> Result<ResolvedTarget> {
         let output = &self.model.manifest.output;
         let head = &self.model.heads[self.location.head];
         let tensor = head.offset_tensor.clone().with_context(|| {
@@ -438,7 +443,7 @@ impl TargetBox<'_> {
                 let channel = head.offset_channel(shape, output.column(offset))?;
                 Some((channel, relevance, multiple))
             });
-        Ok(Question {
+        Ok(ResolvedTarget {
             seed: self.head_seed(tensor, values),
             target: target.to_string(),
             contrast: contrast.to_string(),

@@ -58,7 +58,8 @@ impl Model {
     ///
     /// # Errors
     /// A file that is missing, damaged or not understood, or a manifest that does not fit the graph.
-    pub fn read(path: &Path) -> Result<Self> {
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
         let graph = onnx::read(path)?;
         let beside = path.with_extension("toml");
         let text = manifest_text(&beside, path)?;
@@ -70,6 +71,20 @@ impl Model {
                 path.display(),
                 beside.display()
             ))
+        })
+    }
+
+    /// Reads an ONNX file and its manifest that are in memory, weights in the file itself.
+    ///
+    /// # Errors
+    /// Bytes that are damaged or not understood, or a manifest that does not fit the graph.
+    pub fn from_bytes(onnx: impl Into<Vec<u8>>, manifest: &str) -> Result<Self> {
+        let graph = onnx::parse(onnx.into().into(), "the model")?;
+        let manifest = Manifest::parse(manifest, "the manifest")?;
+        let source = manifest.source.clone();
+        Self::new(graph, manifest).map_err(|error| {
+            let error = source.with_line(error);
+            error.context("the model and the manifest do not fit together")
         })
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use image::{Rgb, RgbImage};
 use ndarray::Array2;
 
-use crate::crp::{Contrast, Explainer, Target};
+use crate::crp::{Contrast, Propagator, Target};
 use crate::detect::{ClassId, Detection, Forward};
 use crate::error::Result;
 use crate::geometry::Rect;
@@ -62,7 +62,7 @@ impl ConfusionMeans {
         &mut self,
         confused: &ConfusedDetection,
         forward: &Forward,
-        explainer: &mut Explainer,
+        explainer: &mut Propagator,
     ) -> Result<()> {
         let target = Target {
             contrast: Some(Contrast::Class(confused.truth.into())),

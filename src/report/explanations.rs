@@ -3,7 +3,7 @@
 use super::chart::Charts;
 use super::photo::ReportedObject;
 use super::picture::heat_layer;
-use crate::crp::{Contrast, Edge, Explainer, Explanation, Target, TargetOutput};
+use crate::crp::{Contrast, Edge, Explanation, Propagator, Target, TargetOutput};
 use crate::detect::decode::{Axis, decode};
 use crate::detect::manifest::{DetectorKind, Offset};
 use crate::detect::{ClassId, Detection, Forward, Model};
@@ -41,7 +41,7 @@ impl ObjectExplanations {
         object: &ReportedObject,
         forward: &Forward,
         model: &Model,
-        explainer: &mut Explainer,
+        explainer: &mut Propagator,
         what_if: &[ClassId],
     ) -> Result<Self> {
         let detection = &object.detection;

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use image::RgbImage;
 
-use crate::crp::{Composite, Explainer};
+use crate::crp::{Composite, Propagator};
 use crate::detect::{ClassId, Detector, Model, Thresholds, preprocess};
 use crate::error::Result;
 use crate::stream::evidence::EventRecord;
@@ -54,7 +54,7 @@ pub struct ReportOptions {
 pub struct Reporter {
     model: Arc<Model>,
     detector: Detector,
-    explainer: Explainer,
+    explainer: Propagator,
     options: ReportOptions,
     photos: Vec<ReportedPhoto>,
     left_out: Vec<String>,
@@ -64,7 +64,7 @@ impl Reporter {
     /// Prepares model and composite, on `threads` threads (0 = as many as there are cores).
     ///
     /// # Errors
-    /// As [`Detector::new`] and [`Explainer::new`].
+    /// As [`Detector::new`] and [`Propagator::new`].
     pub fn new(
         model: Arc<Model>,
         composite: Composite,
@@ -73,7 +73,7 @@ impl Reporter {
     ) -> Result<Self> {
         Ok(Self {
             detector: Detector::new(model.clone(), threads)?,
-            explainer: Explainer::new(model.clone(), composite, threads)?,
+            explainer: Propagator::new(model.clone(), composite, threads)?,
             model,
             options,
             photos: Vec::new(),

@@ -12,7 +12,7 @@ use ndarray::Array2;
 use super::frame::FrameInfo;
 use super::observation::{Observation, ObservedEvent};
 use super::tracking::Tracked;
-use crate::crp::{Composite, Explainer, Explanation, Question, RelevanceSummary, Target};
+use crate::crp::{Composite, Explanation, Propagator, RelevanceSummary, ResolvedTarget, Target};
 use crate::detect::{Forward, Model};
 use crate::error::Result;
 use crate::error::internal::Context;
@@ -27,7 +27,7 @@ pub struct ExplainedObject {
     /// The frame that it was in.
     pub frame: FrameInfo,
     /// What was asked.
-    pub question: Question,
+    pub question: ResolvedTarget,
     /// How relevance was propagated.
     pub composite: Composite,
     /// Relevance in units of what is drawn in full colour, `[H, W]` at the network's input size.
@@ -43,7 +43,7 @@ pub struct ExplainedObject {
 /// The explainer at work.
 pub struct Explaining {
     model: Arc<Model>,
-    explainer: Explainer,
+    explainer: Propagator,
     /// The model's composite, where none is asked for.
     own: Composite,
     threads: usize,
@@ -58,7 +58,7 @@ impl Explaining {
         let own = Composite::of(&model)?;
         let composite = composite.unwrap_or(&own).clone();
         Ok(Self {
-            explainer: Explainer::new(model.clone(), composite, threads)?,
+            explainer: Propagator::new(model.clone(), composite, threads)?,
             model,
             own,
             threads,
@@ -132,7 +132,7 @@ impl Explaining {
         let composite = observation.settings().question.composite.as_ref();
         let composite = composite.unwrap_or(&self.own);
         if self.explainer.composite() != composite {
-            self.explainer = Explainer::new(self.model.clone(), composite.clone(), self.threads)?;
+            self.explainer = Propagator::new(self.model.clone(), composite.clone(), self.threads)?;
         }
         self.explainer.explain_cancellable(forward, targets, cancel)
     }

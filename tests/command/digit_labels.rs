@@ -95,7 +95,7 @@ fn methods_are_judged_by_the_same_classes() {
 fn a_report_asks_what_was_asked_when_an_event_was_kept() {
     let folder = tempfile::tempdir().unwrap();
     let model = model(folder.path());
-    let labels = Model::read(&model).unwrap().manifest.labels;
+    let labels = Model::open(&model).unwrap().manifest.labels;
     let events = folder.path().join("events");
     let limits = Limits {
         bytes: 1 << 30,

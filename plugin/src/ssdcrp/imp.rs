@@ -160,7 +160,7 @@ impl BaseTransformImpl for SsdCrp {
         settings.check().map_err(|error| failure::setting(&error))?;
         let model = match &settings.model_file {
             None => Model::built_in(),
-            Some(path) => Model::read(path),
+            Some(path) => Model::open(path),
         }
         .map_err(|error| failure::loading(&error.into()))?;
         request::check(&settings, &model).map_err(|error| failure::setting(&error))?;

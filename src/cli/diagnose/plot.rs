@@ -202,7 +202,7 @@ fn draw_histogram(
 #[cfg(test)]
 mod tests {
     use ndarray::Array3;
-    use ssdcrp::crp::{HeadSeed, Question, Rule, Wording};
+    use ssdcrp::crp::{HeadSeed, ResolvedTarget, Rule, Wording};
 
     use super::*;
 
@@ -217,7 +217,7 @@ mod tests {
             max_abs: sum_abs * f64::from(scale),
         };
         Diagnosis {
-            question: Question {
+            question: ResolvedTarget {
                 seed: HeadSeed {
                     tensor: "head".to_owned(),
                     cell: [0, 0],

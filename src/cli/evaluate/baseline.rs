@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use ssdcrp::crp::{Composite, Explainer, Target};
+use ssdcrp::crp::{Composite, Propagator, Target};
 use ssdcrp::detect::{Detector, Model};
 use ssdcrp::evaluate::{
     EvaluatedPhoto, Gradient, GradientKind, Method, Occlusion, RandomMap, RandomMasks, median,
@@ -88,7 +88,7 @@ fn affordable(model: &Arc<Model>, photos: &[EvaluatedPhoto], threads: usize) -> 
         .find_map(|photo| Some((photo, photo.subjects.first()?)))
         .context("there is no detection to take times with")?;
     let target = Target::predicted_class(&subject.detection);
-    let mut explainer = Explainer::new(model.clone(), Composite::default(), threads)?;
+    let mut explainer = Propagator::new(model.clone(), Composite::default(), threads)?;
     let mut detector = Detector::new(model.clone(), threads)?;
     let (mut explained, mut looked) = (Vec::new(), Vec::new());
     for _ in 0..TIMINGS {

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::{Attribution, Method};
-use crate::crp::{Composite, Contrast, Explainer, Target, TargetOutput};
+use crate::crp::{Composite, Contrast, Propagator, Target, TargetOutput};
 use crate::detect::Model;
 use crate::error::Result;
 use crate::evaluate::photo::EvaluatedPhoto;
 
-/// An [`Explainer`] as a method.
+/// An [`Propagator`] as a method.
 pub struct Relevance {
-    explainer: Explainer,
+    explainer: Propagator,
     name: String,
     is_plain: bool,
 }
@@ -19,12 +19,12 @@ impl Relevance {
     /// Explains under `composite`, on `threads` threads (0 = as many as there are cores).
     ///
     /// # Errors
-    /// As [`Explainer::new`].
+    /// As [`Propagator::new`].
     pub fn new(model: Arc<Model>, composite: Composite, threads: usize) -> Result<Self> {
         let name = composite.to_string();
         let is_plain = composite.contrast == Contrast::None;
         Ok(Self {
-            explainer: Explainer::new(model, composite, threads)?,
+            explainer: Propagator::new(model, composite, threads)?,
             name,
             is_plain,
         })

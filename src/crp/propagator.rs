@@ -9,7 +9,7 @@ use super::compile::{ExplanationGraph, compile, compile_multiples, seed_name};
 use super::composite::Composite;
 use super::diagnosis::{Diagnosis, LayerRelevance};
 use super::layers::{Layer, LayerTypes, layer_types, layers, override_types};
-use super::question::{HeadSeed, Question};
+use super::question::{HeadSeed, ResolvedTarget};
 use super::target::{Seed, Target};
 use crate::detect::{Forward, Head, Model};
 use crate::error::Result;
@@ -34,7 +34,7 @@ struct Compiled {
 }
 
 /// Explains the outputs of one model under one composite.
-pub struct Explainer {
+pub struct Propagator {
     model: Arc<Model>,
     composite: Composite,
     types: LayerTypes,
@@ -49,7 +49,7 @@ pub struct Explanation {
     /// The default box.
     pub default_box: usize,
     /// What was asked.
-    pub question: Question,
+    pub question: ResolvedTarget,
     /// R of every input value, `[3, H, W]`, at the network's input size.
     pub relevance: Array3<f32>,
     /// The time that propagation took, for the whole batch that it was in; compiling a graph that was not there yet is not counted.
@@ -63,7 +63,7 @@ impl Explanation {
     }
 }
 
-impl Explainer {
+impl Propagator {
     /// Prepares explanations under `composite`, on `threads` threads (0 = as many as there are cores).
     ///
     /// # Errors
@@ -127,10 +127,10 @@ impl Explainer {
         self.explain_cancellable(forward, targets, &CancelToken::default())
     }
 
-    /// As [`Explainer::explain`], until `cancel` ends it.
+    /// As [`Propagator::explain`], until `cancel` ends it.
     ///
     /// # Errors
-    /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled), or as [`Explainer::explain`].
+    /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled), or as [`Propagator::explain`].
     pub fn explain_cancellable(
         &mut self,
         forward: &Forward,
@@ -202,7 +202,7 @@ impl Explainer {
     /// Explains one target and keeps the relevance of every layer on the way.
     ///
     /// # Errors
-    /// As [`Explainer::explain`].
+    /// As [`Propagator::explain`].
     pub fn diagnose(&mut self, forward: &Forward, target: &Target) -> Result<Diagnosis> {
         let question = target.ask(&self.model, &self.composite, forward)?;
         let model = self.model.clone();
