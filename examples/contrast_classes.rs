@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use ssdcrp::crp::{Contrast, TargetOutput};
+use ssdcrp::crp::Contrast;
 use ssdcrp::{ExplainOptions, Explainer, Model, Question};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -14,15 +14,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     run(photo.as_ref(), class, other, why.as_ref())
 }
 
-/// Reads a photo, asks twice about its best detection, and writes the answer with the contrast.
+/// Reads a photo, asks twice about the box where the class is strongest, and writes the answer with the contrast.
 pub fn run(photo: &Path, class: &str, other: &str, why: &Path) -> Result<(), Box<dyn Error>> {
     let photo = image::open(photo)?.to_rgb8();
     let mut explainer = Explainer::new(&Model::built_in()?, ExplainOptions::default())?;
-    let class: TargetOutput = format!("class:{class}").parse()?;
-    let other: Contrast = format!("class:{other}").parse()?;
-    // Both questions about the box of the best detection, from one look at the photo.
-    let best = Question::best().output(class);
-    let answers = explainer.explain_each(&photo, &[best.clone(), best.rather_than(other)])?;
+    // Both questions about the box where the class is strongest, from one look at the photo.
+    let plain = Question::strongest(class.parse()?);
+    let contrasted = plain.clone().rather_than(Contrast::Class(other.parse()?));
+    let answers = explainer.explain_each(&photo, &[plain, contrasted])?;
     for answer in &answers {
         println!("{}", answer.question.wording);
     }
