@@ -1,10 +1,7 @@
-//! A frame on its way into a session, and what is known of it besides its pixels: when it is shown, how large it is, and which run of the stream it belongs to.
+//! What is known of a frame besides its pixels: when it is shown, how large it is, and which run of the stream it belongs to.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::settings::StreamSettings;
-use crate::detect::NetworkInput;
 use crate::geometry::Size;
 
 /// When a frame is shown. Either may be missing: a stream need not have times.
@@ -47,19 +44,4 @@ impl FrameInfo {
     pub fn fits(&self, other: &Self) -> bool {
         (self.size, self.epoch) == (other.size, other.epoch)
     }
-}
-
-/// A frame that is to be looked at.
-#[derive(Debug)]
-pub struct StreamFrame<P> {
-    /// What is known of it.
-    pub info: FrameInfo,
-    /// The network's input, sampled from it.
-    pub input: NetworkInput,
-    /// What is asked.
-    pub settings: Arc<StreamSettings>,
-    /// The viewer gets its frames too late: this one is not explained.
-    pub late: bool,
-    /// The frame itself, where evidence of its events is kept.
-    pub picture: Option<P>,
 }

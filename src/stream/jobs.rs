@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use super::explaining::Explaining;
-use super::frame::StreamFrame;
 use super::host::{Host, News};
 use super::observation::Observation;
-use super::state::{StreamState, Tokens};
+use super::state::{StreamFrame, StreamState, Tokens};
 use super::worker::{OpenJob, Worker, lock};
 use crate::detect::{Detector, Forward};
 use crate::error::{Error, Result};

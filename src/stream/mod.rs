@@ -30,9 +30,9 @@ pub mod worker;
 
 pub use display::View;
 pub use explaining::ExplainedObject;
-pub use frame::{FrameInfo, FrameTime, StreamFrame};
+pub use frame::{FrameInfo, FrameTime};
 pub use host::{Host, News};
 pub use observation::{Observation, ObservedEvent};
 pub use session::{Pacing, Session, Stream};
-pub use state::Shown;
+pub use state::{Shown, StreamFrame};
 pub use stats::StreamStats;

@@ -11,11 +11,10 @@ use std::time::Duration;
 
 use super::evidence::Store;
 use super::explaining::Explaining;
-use super::frame::StreamFrame;
 use super::host::Host;
 use super::jobs::{DetectJob, ExplainJob};
 use super::picking::Picking;
-use super::state::{Shown, StreamState, Tokens};
+use super::state::{Shown, StreamFrame, StreamState, Tokens};
 use super::stats::StreamStats;
 use super::worker::{Worker, catching, lock};
 use crate::crp::Composite;

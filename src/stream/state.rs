@@ -10,17 +10,32 @@ use super::display::{DisplayState, View};
 use super::drawing::draw;
 use super::evidence::{Case, Store};
 use super::explaining::{ExplainedObject, Explaining};
-use super::frame::{FrameInfo, FrameTime, StreamFrame};
+use super::frame::{FrameInfo, FrameTime};
 use super::host::{Host, News};
 use super::observation::{Observation, ObservedEvent, Observer};
 use super::picking::{Picking, Placed};
-use super::settings::QuestionSettings;
+use super::settings::{QuestionSettings, StreamSettings};
 use super::stats::StreamStats;
 use super::worker::{OpenJobs, Worker, catching, lock};
-use crate::detect::{Detector, Forward, Model};
+use crate::detect::{Detector, Forward, Model, NetworkInput};
 use crate::error::internal::Context;
 use crate::error::{ErrorKind, Result};
 use crate::runtime::CancelToken;
+
+/// A frame that is to be looked at.
+#[derive(Debug)]
+pub struct StreamFrame<P> {
+    /// What is known of it.
+    pub info: FrameInfo,
+    /// The network's input, sampled from it.
+    pub input: NetworkInput,
+    /// What is asked.
+    pub settings: Arc<StreamSettings>,
+    /// The viewer gets its frames too late: this one is not explained.
+    pub late: bool,
+    /// The frame itself, where evidence of its events is kept.
+    pub picture: Option<P>,
+}
 
 /// What frames show.
 #[derive(Debug)]
