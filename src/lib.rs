@@ -31,6 +31,7 @@
 //! The parts of it, each of which can be used alone:
 //!
 //! * [`atomic_file`] writes files that are there whole or not at all.
+//! * [`bilinear`] interpolates between pixels.
 //! * [`geometry`] has rectangles and sizes, in shares of a picture or in its pixels.
 //! * [`onnx`] reads a network and writes nodes; [`runtime`] executes networks with ONNX Runtime.
 //! * [`detect`] knows what a detector's outputs mean: manifest, default boxes, detections.
@@ -47,6 +48,7 @@
 #![forbid(unsafe_code)]
 
 pub mod atomic_file;
+pub mod bilinear;
 pub mod chart;
 pub mod crp;
 pub mod detect;

@@ -28,4 +28,4 @@ pub use layout::{HeadGrid, HeadLayout, Location};
 pub use manifest::{Manifest, ManifestField};
 pub use model::Model;
 pub use output_tensors::OutputTensors;
-pub use preprocess::{NetworkInput, Pixels, Tap};
+pub use preprocess::{NetworkInput, Pixels};

@@ -5,6 +5,7 @@ use image::RgbImage;
 use ndarray::Array4;
 
 use super::manifest::{Colour, InputSection, Resize};
+use crate::bilinear::{Tap, bilinear};
 use crate::error::picture::ensure;
 use crate::error::{Error, Result};
 use crate::geometry::Size;
@@ -23,18 +24,14 @@ pub trait Pixels {
     fn resample(&self, rows: &[Tap], columns: &[Tap], [red, green, blue]: [&mut [f32]; 3]) {
         let places = (rows.iter()).flat_map(|row| columns.iter().map(move |column| (row, column)));
         for ((((row, column), red), green), blue) in places.zip(red).zip(green).zip(blue) {
-            let corners = [
-                self.rgb(column.low, row.low),
-                self.rgb(column.high, row.low),
-                self.rgb(column.low, row.high),
-                self.rgb(column.high, row.high),
-            ];
+            let corners =
+                [row.low, row.high].map(|y| [column.low, column.high].map(|x| self.rgb(x, y)));
             let value = |c: usize| {
-                let [top_left, top_right, bottom_left, bottom_right] =
-                    corners.map(|pixel| f32::from(pixel[c]));
-                let top = top_left + (top_right - top_left) * column.weight;
-                let bottom = bottom_left + (bottom_right - bottom_left) * column.weight;
-                top + (bottom - top) * row.weight
+                bilinear(
+                    *row,
+                    *column,
+                    corners.map(|row| row.map(|pixel| f32::from(pixel[c]))),
+                )
             };
             (*red, *green, *blue) = (value(0), value(1), value(2));
         }
@@ -128,37 +125,17 @@ pub fn sample<P: Pixels>(
     })
 }
 
-/// The two source columns (or rows) that one target column (or row) mixes: (1 − weight)·low + weight·high.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Tap {
-    /// The one before.
-    pub low: u32,
-    /// The one behind, next to it; at the last column (or row) the same.
-    pub high: u32,
-    /// 0..1.
-    pub weight: f32,
-}
-
 /// One tap for each of `target` positions along a side of `source` pixels; both positive.
 fn taps(source: u32, target: u32, resize: Resize) -> Vec<Tap> {
-    let scale = f64::from(source) / f64::from(target);
-    let last = source - 1;
-    (0..target)
-        .map(|i| {
-            let i = f64::from(i);
-            let position = match resize {
-                Resize::BilinearLegacy => i * scale,
-                Resize::Bilinear => (i + 0.5) * scale - 0.5,
-            }
-            .clamp(0.0, f64::from(last));
-            let low = position as u32;
-            Tap {
-                low,
-                high: (low + 1).min(last),
-                weight: (position - f64::from(low)) as f32,
-            }
-        })
-        .collect()
+    match resize {
+        Resize::Bilinear => Tap::centred(source, target),
+        Resize::BilinearLegacy => {
+            let scale = f64::from(source) / f64::from(target);
+            (0..target)
+                .map(|i| Tap::at(f64::from(i) * scale, source))
+                .collect()
+        }
+    }
 }
 
 #[cfg(test)]

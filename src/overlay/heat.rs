@@ -2,6 +2,7 @@
 //! between red and blue runs through transparent, not through violet. Costs a pass over the hot part of the canvas only.
 
 use super::canvas::{Area, Canvas, Ink, draw_over};
+use crate::bilinear::Tap;
 use crate::heatmap::{ColourMap, FAINT, Heatmap};
 
 /// Draws the heatmap, stretched over the whole canvas. `opacity` (0..1, beyond as at the end, not a number as 0) scales the
@@ -11,18 +12,16 @@ pub(super) fn draw(canvas: &mut Canvas, heatmap: &Heatmap, colours: ColourMap, o
         return;
     }
     let table = Table::new(colours, opacity);
-    let columns = taps(heatmap.width(), canvas.width as usize);
+    let columns = Tap::centred(heatmap.width() as u32, canvas.width);
+    let rows = Tap::centred(heatmap.height() as u32, canvas.height);
     let mut line = vec![[0.0; 2]; heatmap.width()];
-    for (y, row) in taps(heatmap.height(), canvas.height as usize)
-        .iter()
-        .enumerate()
-    {
+    for (y, row) in rows.iter().enumerate() {
         interpolate_row(heatmap, row, &mut line);
         let Some((first, last)) = hot_range(&line) else {
             continue;
         };
-        let from = columns.partition_point(|tap| tap.index as usize + 1 < first);
-        let to = columns.partition_point(|tap| tap.index as usize <= last);
+        let from = columns.partition_point(|tap| tap.low as usize + 1 < first);
+        let to = columns.partition_point(|tap| tap.low as usize <= last);
         let span = Area {
             x0: from as i64,
             x1: to as i64,
@@ -31,8 +30,8 @@ pub(super) fn draw(canvas: &mut Canvas, heatmap: &Heatmap, colours: ColourMap, o
         let (pixels, washes) = canvas.washed_row_mut(y as i64, span);
         let pixels = pixels.as_chunks_mut::<4>().0.iter_mut().zip(washes);
         for ((pixel, wash), tap) in pixels.zip(&columns[from..to]) {
-            let [value, rise] = line[tap.index as usize];
-            let ink = table.ink(value + rise * tap.fraction);
+            let [low, high] = line[tap.low as usize];
+            let ink = table.ink(tap.lerp(low, high));
             if !ink.is_clear() {
                 draw_over(pixel, ink);
                 *wash = Table::wash(ink);
@@ -44,39 +43,18 @@ pub(super) fn draw(canvas: &mut Canvas, heatmap: &Heatmap, colours: ColourMap, o
 /// How much faster than the heat's opacity the picture's own colour goes: weak heat already tells red from blue.
 const WASH: u8 = 6;
 
-/// Where a canvas pixel's centre falls among the centres of the map's pixels: `index` and, `fraction` of the way on, the next.
-struct Tap {
-    index: u32,
-    fraction: f32,
-}
-
-/// One tap for each of `to` canvas pixels over `from` > 0 map pixels. Beyond the outermost centres the border value stands.
-fn taps(from: usize, to: usize) -> Vec<Tap> {
-    let scale = from as f64 / to as f64;
-    (0..to)
-        .map(|pixel| {
-            let position = ((pixel as f64 + 0.5) * scale - 0.5).clamp(0.0, (from - 1) as f64);
-            Tap {
-                index: position as u32,
-                fraction: position.fract() as f32,
-            }
-        })
-        .collect()
-}
-
-/// The values of one canvas row at the map's columns, each with the rise to the next column.
+/// The values of one canvas row at the map's columns, each with the next column's.
 fn interpolate_row(heatmap: &Heatmap, tap: &Tap, line: &mut [[f32; 2]]) {
     let width = heatmap.width();
-    let rest = &heatmap.values()[tap.index as usize * width..];
-    let above = &rest[..width];
-    let below = rest.get(width..2 * width).unwrap_or(above);
-    for ((out, &here), &next) in line.iter_mut().zip(above).zip(below) {
-        out[0] = here + (next - here) * tap.fraction;
+    let [above, below] =
+        [tap.low, tap.high].map(|row| &heatmap.values()[row as usize * width..][..width]);
+    for ((out, &above), &below) in line.iter_mut().zip(above).zip(below) {
+        out[0] = tap.lerp(above, below);
     }
-    let mut next = line[width - 1][0];
-    for [value, rise] in line.iter_mut().rev() {
-        *rise = next - *value;
-        next = *value;
+    let mut behind = line[width - 1][0];
+    for [value, next] in line.iter_mut().rev() {
+        *next = behind;
+        behind = *value;
     }
 }
 

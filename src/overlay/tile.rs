@@ -10,6 +10,7 @@ use super::heat::Table;
 use super::style::{self, Style};
 use super::text;
 use super::{BoxMark, whole_pixels};
+use crate::bilinear::{Tap, bilinear};
 use crate::geometry::{Rect, Size};
 use crate::heatmap::{ColourMap, Heatmap};
 
@@ -149,13 +150,13 @@ fn picture(canvas: &mut Canvas, tile: &Tile, place: Area, table: &Table) {
     let [left, top, side] = part(&tile.rect);
     let seen = place.intersection(canvas.area());
     // The places in the picture and in the map of a row or column of the tile.
-    let taps = |at: i64, from: i64, to: i64, start: f32, lengths: [usize; 2]| {
+    let taps = |at: i64, from: i64, to: i64, start: f32, lengths: [u32; 2]| {
         let share = start + side * ((at - from) as f32 + 0.5) / (to - from) as f32;
-        lengths.map(|length| Tap::at(share, length))
+        lengths.map(|length| Tap::at_share(share, length))
     };
     let (picture, heatmap) = (tile.picture, tile.heatmap);
-    let across = [picture.width() as usize, heatmap.width()];
-    let down = [picture.height() as usize, heatmap.height()];
+    let across = [picture.width(), heatmap.width() as u32];
+    let down = [picture.height(), heatmap.height() as u32];
     let columns: Vec<[Tap; 2]> = (seen.x0..seen.x1)
         .map(|x| taps(x, place.x0, place.x1, left, across))
         .collect();
@@ -172,52 +173,30 @@ fn picture(canvas: &mut Canvas, tile: &Tile, place: Area, table: &Table) {
     }
 }
 
-/// A place between the centres of two neighbouring pixels, and how far on from the first to the second.
-#[derive(Clone, Copy)]
-struct Tap {
-    low: usize,
-    high: usize,
-    weight: f32,
-}
-
-impl Tap {
-    /// Where a share of a side of `length` pixels lies.
-    fn at(share: f32, length: usize) -> Self {
-        let last = length.saturating_sub(1);
-        let position = (share * length as f32 - 0.5).clamp(0.0, last as f32);
-        let low = position as usize;
-        Self {
-            low,
-            high: (low + 1).min(last),
-            weight: position.fract(),
-        }
-    }
-
-    fn between(self, low: f32, high: f32) -> f32 {
-        low + (high - low) * self.weight
-    }
-}
-
+/// The picture's colour where a row and a column meet.
 fn sample(picture: &RgbImage, row: Tap, column: Tap) -> [u8; 3] {
-    let at = |x: usize, y: usize| {
-        let pixel = picture.get_pixel_checked(x as u32, y as u32);
-        pixel.map_or([0; 3], |pixel| pixel.0)
+    let at = |x: u32, y: u32| {
+        picture
+            .get_pixel_checked(x, y)
+            .map_or([0; 3], |pixel| pixel.0)
     };
-    let [[a, b], [c, d]] = [row.low, row.high].map(|y| [column.low, column.high].map(|x| at(x, y)));
+    let corners = [row.low, row.high].map(|y| [column.low, column.high].map(|x| at(x, y)));
     std::array::from_fn(|i| {
-        let [a, b, c, d] = [a, b, c, d].map(|corner| f32::from(corner[i]));
-        row.between(column.between(a, b), column.between(c, d))
-            .round() as u8
+        let corners = corners.map(|row| row.map(|pixel| f32::from(pixel[i])));
+        bilinear(row, column, corners).round() as u8
     })
 }
 
+/// The heatmap's value there.
 fn heat(heatmap: &Heatmap, row: Tap, column: Tap) -> f32 {
-    let line = |y: usize| {
-        let at = |x: usize| heatmap.values().get(y * heatmap.width() + x);
-        let [low, high] = [column.low, column.high].map(|x| at(x).copied().unwrap_or(0.0));
-        column.between(low, high)
+    let at = |x: u32, y: u32| {
+        let value = heatmap
+            .values()
+            .get(y as usize * heatmap.width() + x as usize);
+        value.copied().unwrap_or(0.0)
     };
-    row.between(line(row.low), line(row.high))
+    let corners = [row.low, row.high].map(|y| [column.low, column.high].map(|x| at(x, y)));
+    bilinear(row, column, corners)
 }
 
 /// The label at the tile's foot, on a plate in the box's colour, in as many lines as there is room for, and cut where it is longer.

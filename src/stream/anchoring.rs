@@ -5,6 +5,7 @@
 
 use ndarray::{Array2, ArrayView2};
 
+use crate::bilinear::Tap;
 use crate::geometry::Rect;
 
 /// A relevance map and the box that it explains.
@@ -42,7 +43,7 @@ pub fn gathered(anchored: &[Anchored], (height, width): (usize, usize)) -> Array
                 } else {
                     row.weight.min(column.weight)
                 };
-                let value = weight * interpolated(&one.map, row, column);
+                let value = weight * interpolated(&one.map, row.tap, column.tap);
                 let shown: &mut f32 = &mut all[[y, x]];
                 if value.abs() > shown.abs() {
                     *shown = value;
@@ -53,16 +54,16 @@ pub fn gathered(anchored: &[Anchored], (height, width): (usize, usize)) -> Array
     all
 }
 
-/// Where a row or column of the result lies in the map: between `index` and the next, `fraction` of the way on.
-struct Tap {
-    index: usize,
-    fraction: f32,
+/// A row or column of the result.
+struct Line {
+    /// Where it lies in the map.
+    tap: Tap,
     /// How much of a map that is not alone is shown there: 1 in its box, 0 beyond its rim.
     weight: f32,
 }
 
-/// The taps of all columns (axis 0) or rows (axis 1) of the result; `None` where the map does not reach.
-fn along(one: &Anchored, axis: usize, to: usize, from: usize) -> Vec<Option<Tap>> {
+/// All columns (axis 0) or rows (axis 1) of the result; `None` where the map does not reach.
+fn along(one: &Anchored, axis: usize, to: usize, from: usize) -> Vec<Option<Line>> {
     let [then, now] = [one.then, one.now].map(|rect| {
         let edges = rect.edges();
         [edges[axis], edges[axis + 2]]
@@ -78,16 +79,12 @@ fn along(one: &Anchored, axis: usize, to: usize, from: usize) -> Vec<Option<Tap>
             } else {
                 start + scale * place
             };
-            if !(0.0..=1.0).contains(&source) {
+            if from == 0 || !(0.0..=1.0).contains(&source) {
                 return None;
             }
-            // Beyond the outermost centres the border value stands.
-            let last = from.checked_sub(1)? as f32;
-            let position = (source * from as f32 - 0.5).clamp(0.0, last);
             let beyond = (now[0] - place).max(place - now[1]).max(0.0);
-            Some(Tap {
-                index: position as usize,
-                fraction: position.fract(),
+            Some(Line {
+                tap: Tap::at_share(source, from as u32),
                 weight: if rim > 0.0 {
                     (1.0 - beyond / rim).max(0.0)
                 } else {
@@ -98,18 +95,17 @@ fn along(one: &Anchored, axis: usize, to: usize, from: usize) -> Vec<Option<Tap>
         .collect()
 }
 
-fn interpolated(map: &ArrayView2<f32>, row: &Tap, column: &Tap) -> f32 {
-    let line = |y: usize| {
-        let next = (column.index + 1).min(map.ncols() - 1);
-        let (here, there) = (map[[y, column.index]], map[[y, next]]);
-        here + (there - here) * column.fraction
+fn interpolated(map: &ArrayView2<f32>, row: Tap, column: Tap) -> f32 {
+    let along = |y: u32| {
+        let [low, high] = [column.low, column.high].map(|x| map[[y as usize, x as usize]]);
+        column.lerp(low, high)
     };
-    let above = line(row.index);
+    let above = along(row.low);
+    // So it is in all rows of a map that has not moved.
     if row.fraction == 0.0 {
         return above;
     }
-    let below = line((row.index + 1).min(map.nrows() - 1));
-    above + (below - above) * row.fraction
+    row.lerp(above, along(row.high))
 }
 
 /// The scale and start of the way back, then = start + scale·now, along one side of the picture; `None` where there is none.

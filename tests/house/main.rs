@@ -26,14 +26,12 @@ const KNOWN_CIRCLES: [(&[&str], &str); 2] = [
 ];
 
 /// Names of types that occur more than once, and the reason.
-const KNOWN_NAMES: [(&str, &str); 5] = [
-    ("Course", "to be renamed"),
+const KNOWN_NAMES: [(&str, &str); 3] = [
     ("Plane", "to be renamed"),
     (
         "SsdCrp",
         "GStreamer's bindings have an element's wrapper and its implementation",
     ),
-    ("Tap", "to be renamed"),
     ("Track", "to be renamed"),
 ];
 

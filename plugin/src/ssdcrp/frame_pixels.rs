@@ -10,7 +10,8 @@
 use anyhow::{Context, Result};
 use gst_video::prelude::*;
 
-use ::ssdcrp::detect::{Pixels, Tap};
+use ::ssdcrp::bilinear::Tap;
+use ::ssdcrp::detect::Pixels;
 use ::ssdcrp::geometry::Size;
 
 use super::colour::Decoder;
@@ -123,7 +124,7 @@ impl<'a> FramePixels<'a> {
             mixed.resize(plane.row_bytes, 0);
             for row in rows {
                 let [above, below] = [row.low, row.high].map(|y| plane.row(self.row_of(shape, y)));
-                mix(above, below, row.weight, &mut mixed);
+                mix(above, below, row.fraction, &mut mixed);
                 for (_, columns, values) in &mut components {
                     if let Some(values) = values.next() {
                         pick(&mixed, columns, values);
@@ -166,9 +167,9 @@ fn resample_words(
         for (column, ((first, second), third)) in columns.iter().zip(values) {
             let [top, bottom] = [above, below].map(|line| {
                 let [low, high] = [column.low, column.high].map(|x| word(line, x as usize));
-                between(low, high, column.weight)
+                between(*column, low, high)
             });
-            let mixed = between(top, bottom, row.weight);
+            let mixed = between(*row, top, bottom);
             [*first, *second, *third] = places.map(|place| mixed[place]);
         }
     }
@@ -183,10 +184,10 @@ fn word(row: &[u8], x: usize) -> [f32; 4] {
     word.map(f32::from)
 }
 
-/// a·(1 − weight) + b·weight
+/// Each byte between that of one pixel and another's.
 #[inline(always)]
-fn between(a: [f32; 4], b: [f32; 4], weight: f32) -> [f32; 4] {
-    std::array::from_fn(|i| a[i] + (b[i] - a[i]) * weight)
+fn between(tap: Tap, low: [f32; 4], high: [f32; 4]) -> [f32; 4] {
+    std::array::from_fn(|i| tap.lerp(low[i], high[i]))
 }
 
 impl Pixels for FramePixels<'_> {
@@ -271,7 +272,7 @@ fn pairs(component: &Component, columns: &[Tap]) -> Vec<Pair> {
         .map(|column| Pair {
             low: byte(column.low),
             high: byte(column.high),
-            weight: fixed(column.weight).into(),
+            weight: fixed(column.fraction).into(),
         })
         .collect()
 }

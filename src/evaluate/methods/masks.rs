@@ -11,6 +11,7 @@ use std::time::Instant;
 use ndarray::{Array2, Axis, Zip};
 
 use super::{Attribution, Method};
+use crate::bilinear::{Tap, bilinear};
 use crate::crp::Target;
 use crate::detect::{Detector, Model, NetworkInput};
 use crate::error::Result;
@@ -101,23 +102,18 @@ fn mask(random: &mut Random, height: usize, width: usize) -> Array2<f32> {
         if random.unit() < KEPT { 1.0_f32 } else { 0.0 }
     });
     let shift = [random.unit(), random.unit()];
-    let taps = |size: usize, shift: f64| -> Vec<(usize, f32)> {
+    let taps = |size: usize, shift: f64| -> Vec<Tap> {
+        let place = |pixel| (pixel * CELLS) as f64 / size as f64 + shift;
         (0..size)
-            .map(|pixel| {
-                let place = (pixel * CELLS) as f64 / size as f64 + shift;
-                (place as usize, place.fract() as f32)
-            })
+            .map(|pixel| Tap::at(place(pixel), CELLS as u32 + 2))
             .collect()
     };
     let (rows, columns) = (taps(height, shift[0]), taps(width, shift[1]));
     Array2::from_shape_fn((height, width), |(y, x)| {
-        let ((row, down), (column, right)) = (rows[y], columns[x]);
-        let between = |row: usize| {
-            let (a, b) = (grid[[row, column]], grid[[row, column + 1]]);
-            a + (b - a) * right
-        };
-        let (top, bottom) = (between(row), between(row + 1));
-        top + (bottom - top) * down
+        let (row, column) = (rows[y], columns[x]);
+        let at = |y: u32, x: u32| grid[[y as usize, x as usize]];
+        let corners = [row.low, row.high].map(|y| [column.low, column.high].map(|x| at(y, x)));
+        bilinear(row, column, corners)
     })
 }
 
