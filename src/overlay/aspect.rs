@@ -92,16 +92,16 @@ fn mix(
             .pixels
             .get(4 * from..4 * from + 4)
             .unwrap_or_default();
-        let wash = canvas.wash.get(from);
-        for (sum, &component) in sums.iter_mut().zip(pixel.iter().chain(wash)) {
+        let desaturation = canvas.desaturation.get(from);
+        for (sum, &component) in sums.iter_mut().zip(pixel.iter().chain(desaturation)) {
             *sum += share * u32::from(component);
         }
     }
     // Rounding is monotonic: no component comes to exceed its alpha.
-    let [r, g, b, alpha, wash] = sums.map(|sum| ((sum + 32768) >> 16) as u8);
+    let [r, g, b, alpha, desaturation] = sums.map(|sum| ((sum + 32768) >> 16) as u8);
     if let Some(pixel) = mixed.pixels.get_mut(4 * to..4 * to + 4) {
         pixel.copy_from_slice(&[r, g, b, alpha]);
-        mixed.wash[to] = wash;
+        mixed.desaturation[to] = desaturation;
     }
 }
 
@@ -137,11 +137,11 @@ mod tests {
         canvas.fill(column(0), Ink::new([200, 100, 0], 255));
         canvas.fill(column(1), Ink::new([0, 100, 200], 255));
         canvas.fill(column(3), Ink::new([255, 255, 255], 255));
-        canvas.wash = vec![100, 200, 0, 0, 100, 200, 0, 0];
+        canvas.desaturation = vec![100, 200, 0, 0, 100, 200, 0, 0];
         let half = squeezed(&canvas, Size::new(2, 2));
         assert_eq!(half.pixel(0, 1), Some([100, 100, 100, 255]));
         assert_eq!(half.pixel(1, 0), Some([128, 128, 128, 128]));
-        assert_eq!(half.wash, [150, 0, 150, 0]);
+        assert_eq!(half.desaturation, [150, 0, 150, 0]);
         let third = squeezed(&canvas, Size::new(3, 1));
         // Three quarters of the first column and a quarter of the second.
         assert_eq!(third.pixel(0, 0), Some([150, 100, 50, 255]));

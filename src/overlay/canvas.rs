@@ -18,8 +18,8 @@ pub struct Canvas {
     /// Red, green, blue, alpha of each pixel, row by row.
     pub pixels: Vec<u8>,
     /// How much of its own colour, not of its brightness, the picture below loses at each pixel, 0 none, 255 all: a blue
-    /// jacket must not look like blue heat. `wash.len() == width * height`; 0 wherever the canvas is transparent.
-    pub wash: Vec<u8>,
+    /// jacket must not look like blue heat. `desaturation.len() == width * height`; 0 wherever the canvas is transparent.
+    pub desaturation: Vec<u8>,
 }
 
 /// A rectangle of whole pixels, x0 ≤ x < x1 and y0 ≤ y < y1; empty where x1 ≤ x0 or y1 ≤ y0. It may lie outside of the
@@ -112,7 +112,7 @@ impl Canvas {
             width,
             height,
             pixels: vec![0; width as usize * height as usize * 4],
-            wash: vec![0; width as usize * height as usize],
+            desaturation: vec![0; width as usize * height as usize],
         }
     }
 
@@ -169,12 +169,16 @@ impl Canvas {
         self.pixels.get_mut(from * 4..to * 4).unwrap_or_default()
     }
 
-    /// The same, with the wash of each pixel.
-    pub(super) fn washed_row_mut(&mut self, y: i64, area: Area) -> (&mut [u8], &mut [u8]) {
+    /// The same, with the desaturation of each pixel.
+    pub(super) fn row_and_desaturation_mut(
+        &mut self,
+        y: i64,
+        area: Area,
+    ) -> (&mut [u8], &mut [u8]) {
         let (from, to) = self.indices(y, area);
         (
             self.pixels.get_mut(from * 4..to * 4).unwrap_or_default(),
-            self.wash.get_mut(from..to).unwrap_or_default(),
+            self.desaturation.get_mut(from..to).unwrap_or_default(),
         )
     }
 
@@ -261,10 +265,15 @@ impl Canvas {
             photo.width(),
             photo.height()
         );
-        let overlay = self.pixels.as_chunks::<4>().0.iter().zip(&self.wash);
-        for (below, (&[r, g, b, alpha], &wash)) in photo.pixels_mut().zip(overlay) {
+        let overlay = self
+            .pixels
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .zip(&self.desaturation);
+        for (below, (&[r, g, b, alpha], &desaturation)) in photo.pixels_mut().zip(overlay) {
             if alpha > 0 {
-                below.0 = washed(below.0, wash);
+                below.0 = desaturated(below.0, desaturation);
                 for (component, drawn) in below.0.iter_mut().zip([r, g, b]) {
                     *component = drawn.saturating_add(scaled(*component, 255 - alpha));
                 }
@@ -291,15 +300,17 @@ pub(super) fn draw_over(pixel: &mut [u8; 4], Ink(ink): Ink) {
 /// How much red, green and blue count for brightness, of 256: luma after ITU-R BT.601.
 pub const LUMA: [u8; 3] = [77, 150, 29];
 
-/// A colour that has lost `wash`/255 of its distance from the grey of its brightness.
-pub fn washed(rgb: [u8; 3], wash: u8) -> [u8; 3] {
-    if wash == 0 {
+/// A colour that has lost `desaturation`/255 of its distance from the grey of its brightness.
+pub fn desaturated(rgb: [u8; 3], desaturation: u8) -> [u8; 3] {
+    if desaturation == 0 {
         return rgb;
     }
     let [r, g, b] = rgb.map(u32::from);
     let [red, green, blue] = LUMA.map(u32::from);
     let grey = ((red * r + green * g + blue * b + 128) >> 8) as u8;
-    rgb.map(|component| scaled(component, 255 - wash).saturating_add(scaled(grey, wash)))
+    rgb.map(|component| {
+        scaled(component, 255 - desaturation).saturating_add(scaled(grey, desaturation))
+    })
 }
 
 /// `component * share / 255`, rounded to nearest.
@@ -314,15 +325,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn washing_takes_colour_and_leaves_brightness() {
+    fn desaturating_takes_colour_and_leaves_brightness() {
         let blue = [20, 80, 200];
-        assert_eq!(washed(blue, 0), blue);
-        let grey = washed(blue, 255);
+        assert_eq!(desaturated(blue, 0), blue);
+        let grey = desaturated(blue, 255);
         assert_eq!(grey, [76; 3]);
-        let half = washed(blue, 128);
+        let half = desaturated(blue, 128);
         assert!(half[0] > blue[0] && half[0] < grey[0] && half[2] < blue[2] && half[2] > grey[2]);
         for v in [0, 1, 127, 254, 255] {
-            assert!(washed([v; 3], 77).iter().all(|&c| c.abs_diff(v) <= 1));
+            assert!(desaturated([v; 3], 77).iter().all(|&c| c.abs_diff(v) <= 1));
         }
     }
 
@@ -330,7 +341,7 @@ mod tests {
     fn red_heat_on_a_blue_thing_is_red() {
         let mut canvas = Canvas::new(1, 1);
         canvas.dot(0, 0, Ink::new([240, 24, 36], 70));
-        canvas.wash[0] = 210;
+        canvas.desaturation[0] = 210;
         let mut photo = RgbImage::from_pixel(1, 1, image::Rgb([20, 80, 200]));
         canvas.compose_onto(&mut photo).unwrap();
         let [r, _, b] = photo.get_pixel(0, 0).0;

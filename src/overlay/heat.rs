@@ -27,21 +27,21 @@ pub(super) fn draw(canvas: &mut Canvas, heatmap: &Heatmap, colours: ColourMap, o
             x1: to as i64,
             ..canvas.area()
         };
-        let (pixels, washes) = canvas.washed_row_mut(y as i64, span);
-        let pixels = pixels.as_chunks_mut::<4>().0.iter_mut().zip(washes);
-        for ((pixel, wash), tap) in pixels.zip(&columns[from..to]) {
+        let (pixels, desaturations) = canvas.row_and_desaturation_mut(y as i64, span);
+        let pixels = pixels.as_chunks_mut::<4>().0.iter_mut().zip(desaturations);
+        for ((pixel, desaturation), tap) in pixels.zip(&columns[from..to]) {
             let [low, high] = line[tap.low as usize];
             let ink = table.ink(tap.lerp(low, high));
             if !ink.is_clear() {
                 draw_over(pixel, ink);
-                *wash = Table::wash(ink);
+                *desaturation = Table::desaturation(ink);
             }
         }
     }
 }
 
 /// How much faster than the heat's opacity the picture's own colour goes: weak heat already tells red from blue.
-const WASH: u8 = 6;
+const DESATURATION: u8 = 6;
 
 /// The values of one canvas row at the map's columns, each with the next column's.
 fn interpolate_row(heatmap: &Heatmap, tap: &Tap, line: &mut [[f32; 2]]) {
@@ -91,8 +91,8 @@ impl Table {
 
     /// How much of its own colour the picture loses under an ink.
     #[inline]
-    pub fn wash(ink: Ink) -> u8 {
-        ink.alpha().saturating_mul(WASH)
+    pub fn desaturation(ink: Ink) -> u8 {
+        ink.alpha().saturating_mul(DESATURATION)
     }
 }
 
@@ -219,11 +219,11 @@ mod tests {
     #[test]
     fn heat_takes_the_colour_from_what_is_below() {
         let map = array![[0.0, 0.2, -1.0]];
-        let wash = |opacity| painted(&map, 3, 1, opacity).wash;
-        assert_eq!(wash(0.0), [0; 3]);
-        let full = wash(1.0);
+        let desaturation = |opacity| painted(&map, 3, 1, opacity).desaturation;
+        assert_eq!(desaturation(0.0), [0; 3]);
+        let full = desaturation(1.0);
         assert!(full[0] == 0 && full[1] > 100 && full[2] == 255, "{full:?}");
-        assert!(wash(0.2)[2] < 255);
+        assert!(desaturation(0.2)[2] < 255);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use image::RgbImage;
 
-use super::canvas::{Area, Canvas, Ink, draw_over, washed};
+use super::canvas::{Area, Canvas, Ink, desaturated, draw_over};
 use super::heat::Table;
 use super::style::{self, Style};
 use super::text;
@@ -166,7 +166,7 @@ fn picture(canvas: &mut Canvas, tile: &Tile, place: Area, table: &Table) {
         for (pixel, columns) in pixels.iter_mut().zip(&columns) {
             let ink = table.ink(heat(heatmap, rows[1], columns[1]));
             let below = sample(picture, rows[0], columns[0]);
-            let [r, g, b] = washed(below, Table::wash(ink));
+            let [r, g, b] = desaturated(below, Table::desaturation(ink));
             *pixel = [r, g, b, 255];
             draw_over(pixel, ink);
         }

@@ -25,7 +25,7 @@ const BLOCK: usize = 64;
 
 /// A canvas converted into a frame format.
 ///
-/// Where the canvas washes the picture's own colour out, chroma goes towards neutral and R, G and B towards their luma
+/// Where the canvas desaturates the picture, chroma goes towards neutral and R, G and B towards their luma
 /// before the canvas is laid over.
 ///
 /// The blend is exact for opaque video. A transparent destination pixel of RGBA video (straight alpha) gets the right
@@ -68,13 +68,13 @@ struct Plane {
     alpha: Vec<u8>,
     /// The parts that are not wholly transparent, in the order of memory.
     spans: Vec<Span>,
-    /// For planes of R, G and B; chroma has its wash in source and alpha.
-    wash: Option<Wash>,
+    /// For planes of R, G and B; chroma has its desaturation in source and alpha.
+    desaturation: Option<Desaturation>,
 }
 
-/// What R, G and B of a plane lose of their colour: the same as [`washed`](::ssdcrp::overlay::washed), many pixels at a time.
+/// What R, G and B of a plane lose of their colour: the same as [`desaturated`](::ssdcrp::overlay::desaturated), many pixels at a time.
 #[derive(Debug)]
-struct Wash {
+struct Desaturation {
     /// Bytes of a pixel, and how much each of them counts for its brightness; what is no colour does not count.
     step: usize,
     luma: [u8; 4],
@@ -83,7 +83,7 @@ struct Wash {
     amounts: Vec<u8>,
 }
 
-impl Wash {
+impl Desaturation {
     /// Of the first plane of a format of packed R, G and B.
     fn of(canvas: &Canvas, info: &VideoInfo, layout: &Layout) -> Option<Self> {
         let rgb = layout
@@ -94,12 +94,16 @@ impl Wash {
         for (component, weight) in rgb.iter().zip(LUMA) {
             *luma.get_mut(component.offset)? = weight;
         }
-        canvas.wash.iter().any(|&wash| wash != 0).then(|| Self {
-            step: rgb[0].step,
-            luma,
-            width: canvas.width as usize,
-            amounts: canvas.wash.clone(),
-        })
+        canvas
+            .desaturation
+            .iter()
+            .any(|&desaturation| desaturation != 0)
+            .then(|| Self {
+                step: rgb[0].step,
+                luma,
+                width: canvas.width as usize,
+                amounts: canvas.desaturation.clone(),
+            })
     }
 
     /// How much of its colour each pixel of a row loses of which any byte lies in `bytes`; and where in the row the first of
@@ -113,33 +117,37 @@ impl Wash {
         (amounts, first * self.step)
     }
 
-    /// Washes pixels; `target` begins with the first.
+    /// Desaturates pixels; `target` begins with the first.
     fn apply(&self, amounts: &[u8], target: &mut [u8]) {
         match self.step {
             3 => {
                 let [a, b, c, _] = self.luma;
                 let pixels = target.as_chunks_mut().0.iter_mut().zip(amounts);
-                pixels.for_each(|(pixel, &wash)| wash_pixel(pixel, wash, [a, b, c]));
+                pixels.for_each(|(pixel, &desaturation)| {
+                    desaturate_pixel(pixel, desaturation, [a, b, c]);
+                });
             }
             _ => {
                 let (several, rest) = target.as_chunks_mut::<BLOCK>();
-                let (washes, last) = amounts.as_chunks();
-                let pixels = several.iter_mut().zip(washes);
-                pixels.for_each(|(pixels, washes)| wash_block(pixels, washes, self.luma));
+                let (desaturations, last) = amounts.as_chunks();
+                let pixels = several.iter_mut().zip(desaturations);
+                pixels.for_each(|(pixels, desaturations)| {
+                    desaturate_block(pixels, desaturations, self.luma);
+                });
                 let behind = several
-                    .get_mut(washes.len())
+                    .get_mut(desaturations.len())
                     .map(<[u8; BLOCK]>::as_mut_slice);
                 let pixels = behind.unwrap_or(rest).as_chunks_mut().0.iter_mut();
-                pixels
-                    .zip(last)
-                    .for_each(|(pixel, &wash)| wash_pixel(pixel, wash, self.luma));
+                pixels.zip(last).for_each(|(pixel, &desaturation)| {
+                    desaturate_pixel(pixel, desaturation, self.luma);
+                });
             }
         }
     }
 }
 
-fn wash_pixel<const STEP: usize>(pixel: &mut [u8; STEP], wash: u8, luma: [u8; STEP]) {
-    if wash == 0 {
+fn desaturate_pixel<const STEP: usize>(pixel: &mut [u8; STEP], desaturation: u8, luma: [u8; STEP]) {
+    if desaturation == 0 {
         return;
     }
     let sum: u32 = (0..STEP)
@@ -147,16 +155,20 @@ fn wash_pixel<const STEP: usize>(pixel: &mut [u8; STEP], wash: u8, luma: [u8; ST
         .sum();
     let grey = (sum + 128) >> 8;
     for i in 0..STEP {
-        let wash = u32::from(wash) * u32::from(luma[i] != 0);
-        let mixed = u32::from(pixel[i]) * (255 - wash) + grey * wash;
+        let desaturation = u32::from(desaturation) * u32::from(luma[i] != 0);
+        let mixed = u32::from(pixel[i]) * (255 - desaturation) + grey * desaturation;
         pixel[i] = divided(mixed) as u8;
     }
 }
 
-/// The same as [`wash_pixel`] for a block of pixels of four bytes, in a form that vector instructions can be made of: words for
+/// The same as [`desaturate_pixel`] for a block of pixels of four bytes, in a form that vector instructions can be made of: words for
 /// what is done once a pixel, bytes for what is done to each.
-fn wash_block(pixels: &mut [u8; BLOCK], washes: &[u8; BLOCK / 4], luma: [u8; 4]) {
-    if washes.iter().fold(0, |any, wash| any | wash) == 0 {
+fn desaturate_block(pixels: &mut [u8; BLOCK], desaturations: &[u8; BLOCK / 4], luma: [u8; 4]) {
+    if desaturations
+        .iter()
+        .fold(0, |any, desaturation| any | desaturation)
+        == 0
+    {
         return;
     }
     let weights = luma.map(u32::from);
@@ -166,15 +178,15 @@ fn wash_block(pixels: &mut [u8; BLOCK], washes: &[u8; BLOCK / 4], luma: [u8; 4])
     let places = (greys.as_chunks_mut::<4>().0.iter_mut())
         .zip(amounts.as_chunks_mut::<4>().0)
         .zip(pixels.as_chunks::<4>().0)
-        .zip(washes);
-    for (((grey, amount), pixel), &wash) in places {
+        .zip(desaturations);
+    for (((grey, amount), pixel), &desaturation) in places {
         let word = u32::from_le_bytes(*pixel);
         let sum = weights[0] * (word & 0xff)
             + weights[1] * (word >> 8 & 0xff)
             + weights[2] * (word >> 16 & 0xff)
             + weights[3] * (word >> 24);
         *grey = each((sum + 128) >> 8).to_le_bytes();
-        *amount = (each(wash.into()) & colour).to_le_bytes();
+        *amount = (each(desaturation.into()) & colour).to_le_bytes();
     }
     for ((byte, grey), amount) in pixels.iter_mut().zip(greys).zip(amounts) {
         let (kept, amount) = (u16::from(255 - amount), u16::from(amount));
@@ -197,7 +209,7 @@ impl Plane {
             source: vec![0; row_bytes * rows],
             alpha: vec![0; row_bytes * rows],
             spans: Vec::new(),
-            wash: None,
+            desaturation: None,
         }
     }
 
@@ -276,7 +288,7 @@ impl PreparedOverlay {
             convert(canvas, alike, interlaced, &mut planes);
         }
         if let Some(plane) = planes.first_mut() {
-            plane.wash = Wash::of(canvas, info, &layout);
+            plane.desaturation = Desaturation::of(canvas, info, &layout);
         }
         for plane in &mut planes {
             plane.spans = spans(&plane.alpha, plane.row_bytes);
@@ -310,10 +322,13 @@ impl PreparedOverlay {
             source: scaled(&plane.source),
             alpha: scaled(&plane.alpha),
             spans: plane.spans.clone(),
-            wash: plane.wash.as_ref().map(|wash| Wash {
-                amounts: scaled(&wash.amounts),
-                ..*wash
-            }),
+            desaturation: plane
+                .desaturation
+                .as_ref()
+                .map(|desaturation| Desaturation {
+                    amounts: scaled(&desaturation.amounts),
+                    ..*desaturation
+                }),
         });
         Self {
             video: self.video,
@@ -345,9 +360,9 @@ impl PreparedOverlay {
                 let rest = (plane.get_mut(span.row * stride..))
                     .filter(|rest| rest.len() >= overlay.row_bytes)
                     .context("the frame is shorter than its video info says")?;
-                if let Some(wash) = &overlay.wash {
-                    let (amounts, first) = wash.of_row(span.row, &span.bytes);
-                    wash.apply(amounts, rest.get_mut(first..).unwrap_or_default());
+                if let Some(desaturation) = &overlay.desaturation {
+                    let (amounts, first) = desaturation.of_row(span.row, &span.bytes);
+                    desaturation.apply(amounts, rest.get_mut(first..).unwrap_or_default());
                 }
                 let target = rest.get_mut(span.bytes.clone()).unwrap_or_default();
                 let source = span.row * overlay.row_bytes;
@@ -392,7 +407,7 @@ fn convert(canvas: &Canvas, components: &[Painted], interlaced: bool, planes: &m
     let pixels = canvas.pixels.as_chunks::<4>().0;
     let shift = shape.across + shape.down;
     let mut sums = [(); 4].map(|()| Vec::with_capacity(width));
-    let mut washes = Vec::with_capacity(width);
+    let mut desaturations = Vec::with_capacity(width);
     let mut alphas = Vec::with_capacity(width);
     let mut values = Vec::with_capacity(width);
     let mut visible = Vec::new();
@@ -400,22 +415,22 @@ fn convert(canvas: &Canvas, components: &[Painted], interlaced: bool, planes: &m
         let lines = shape.pixel_rows(row, height, interlaced);
         let lines = lines[..1 << shape.down].iter().filter_map(|y| {
             let line = y * width..(y + 1) * width;
-            Some((pixels.get(line.clone())?, canvas.wash.get(line)?))
+            Some((pixels.get(line.clone())?, canvas.desaturation.get(line)?))
         });
         runs(lines.clone().map(|(line, _)| line), width, &mut visible);
         for run in &visible {
-            for sums in sums.iter_mut().chain([&mut washes]) {
+            for sums in sums.iter_mut().chain([&mut desaturations]) {
                 sums.clear();
                 sums.resize(run.len(), 0);
             }
-            for (line, wash) in lines.clone() {
+            for (line, desaturation) in lines.clone() {
                 add_line(line.get(run.clone()).unwrap_or_default(), &mut sums);
-                let wash = wash.get(run.clone()).unwrap_or_default();
-                let washes = washes.iter_mut().zip(wash);
-                washes.for_each(|(sum, &wash)| *sum += i32::from(wash));
+                let desaturation = desaturation.get(run.clone()).unwrap_or_default();
+                let desaturations = desaturations.iter_mut().zip(desaturation);
+                desaturations.for_each(|(sum, &desaturation)| *sum += i32::from(desaturation));
             }
             if shape.across == 1 {
-                let all = sums.iter_mut().chain([&mut washes]);
+                let all = sums.iter_mut().chain([&mut desaturations]);
                 all.for_each(add_neighbours);
             }
             let mean = |sum: &i32| ((sum + ((1 << shift) >> 1)) >> shift) as u8;
@@ -432,8 +447,10 @@ fn convert(canvas: &Canvas, components: &[Painted], interlaced: bool, planes: &m
                 alphas.extend(sums[3].iter().map(mean));
                 form.apply(&sums, shift, &alphas, &mut values);
                 if *chroma {
-                    let samples = values.iter_mut().zip(&mut alphas).zip(&washes);
-                    samples.for_each(|((value, alpha), wash)| neutralise(value, alpha, mean(wash)));
+                    let samples = values.iter_mut().zip(&mut alphas).zip(&desaturations);
+                    samples.for_each(|((value, alpha), desaturation)| {
+                        neutralise(value, alpha, mean(desaturation));
+                    });
                 }
                 let first = run.start >> shape.across;
                 plane.write(row, *component, first, &values, &alphas);
@@ -442,9 +459,9 @@ fn convert(canvas: &Canvas, components: &[Painted], interlaced: bool, planes: &m
     }
 }
 
-/// Lays a neutral sample at the opacity `wash` under a premultiplied one.
-fn neutralise(value: &mut u8, alpha: &mut u8, wash: u8) {
-    let hidden = (u32::from(255 - *alpha) * u32::from(wash) + 127) / 255;
+/// Lays a neutral sample at the opacity `desaturation` under a premultiplied one.
+fn neutralise(value: &mut u8, alpha: &mut u8, desaturation: u8) {
+    let hidden = (u32::from(255 - *alpha) * u32::from(desaturation) + 127) / 255;
     *value = value.saturating_add(((128 * hidden + 127) / 255) as u8);
     *alpha = alpha.saturating_add(hidden as u8);
 }

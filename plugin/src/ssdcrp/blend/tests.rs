@@ -9,7 +9,7 @@ use super::super::test_frames::{
     read_by_gstreamer,
 };
 use super::*;
-use ::ssdcrp::overlay::washed;
+use ::ssdcrp::overlay::desaturated;
 
 fn canvas((width, height): (u32, u32), pixel: impl Fn(u32, u32) -> [u8; 4]) -> Canvas {
     let pixels = (0..height)
@@ -20,7 +20,7 @@ fn canvas((width, height): (u32, u32), pixel: impl Fn(u32, u32) -> [u8; 4]) -> C
         width,
         height,
         pixels,
-        wash: vec![0; (width * height) as usize],
+        desaturation: vec![0; (width * height) as usize],
     }
 }
 
@@ -51,13 +51,17 @@ fn paint(info: &VideoInfo, frame: &mut gst::Buffer, canvas: &Canvas) -> Result<(
 
 /// The definition, in RGB.
 fn over(canvas: &Canvas, below: &[[u8; 3]]) -> Vec<[u8; 3]> {
-    (canvas.pixels.chunks_exact(4).zip(&canvas.wash).zip(below))
-        .map(|((pixel, &wash), &below)| {
-            let below = washed(below, wash);
-            let through = (255.0 - f64::from(pixel[3])) / 255.0;
-            [0, 1, 2].map(|c| (f64::from(pixel[c]) + f64::from(below[c]) * through).round() as u8)
-        })
-        .collect()
+    (canvas
+        .pixels
+        .chunks_exact(4)
+        .zip(&canvas.desaturation)
+        .zip(below))
+    .map(|((pixel, &desaturation), &below)| {
+        let below = desaturated(below, desaturation);
+        let through = (255.0 - f64::from(pixel[3])) / 255.0;
+        [0, 1, 2].map(|c| (f64::from(pixel[c]) + f64::from(below[c]) * through).round() as u8)
+    })
+    .collect()
 }
 
 fn grey(pixels: &[[u8; 3]]) -> Vec<[u8; 3]> {
@@ -94,14 +98,14 @@ fn painting_is_blending_in_rgb() {
 }
 
 #[test]
-fn washing_takes_the_colour_of_what_is_below() {
+fn desaturating_takes_the_colour_of_what_is_below() {
     for &format in FORMATS {
         for size in SIZES {
             let info = info(format, size);
             let mut frame = frame(&info, true, picture);
             let mut canvas = smooth(size);
-            for (index, wash) in canvas.wash.iter_mut().enumerate() {
-                *wash = 255 - (index as u32 % size.0 / 4) as u8;
+            for (index, desaturation) in canvas.desaturation.iter_mut().enumerate() {
+                *desaturation = 255 - (index as u32 % size.0 / 4) as u8;
             }
             let below = read_by_gstreamer(&info, &frame);
             paint(&info, &mut frame, &canvas).unwrap();
