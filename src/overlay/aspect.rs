@@ -107,7 +107,7 @@ fn mix(
 
 #[cfg(test)]
 mod tests {
-    use super::super::canvas::{Area, Ink};
+    use super::super::canvas::{Area, PremultipliedColour};
     use super::*;
 
     #[test]
@@ -134,9 +134,9 @@ mod tests {
             x1: x0 + 1,
             y1: 2,
         };
-        canvas.fill(column(0), Ink::new([200, 100, 0], 255));
-        canvas.fill(column(1), Ink::new([0, 100, 200], 255));
-        canvas.fill(column(3), Ink::new([255, 255, 255], 255));
+        canvas.fill(column(0), PremultipliedColour::new([200, 100, 0], 255));
+        canvas.fill(column(1), PremultipliedColour::new([0, 100, 200], 255));
+        canvas.fill(column(3), PremultipliedColour::new([255, 255, 255], 255));
         canvas.desaturation = vec![100, 200, 0, 0, 100, 200, 0, 0];
         let half = squeezed(&canvas, Size::new(2, 2));
         assert_eq!(half.pixel(0, 1), Some([100, 100, 100, 255]));
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn what_is_uniform_stays_so_at_every_size() {
         let mut canvas = Canvas::new(61, 37);
-        canvas.fill(canvas.area(), Ink::new([255, 7, 90], 201));
+        canvas.fill(canvas.area(), PremultipliedColour::new([255, 7, 90], 201));
         for (width, height) in [
             (61, 37),
             (60, 37),

@@ -38,18 +38,18 @@ pub struct Area {
 
 /// A colour with its opacity, premultiplied: what a canvas takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ink([u8; 4]);
+pub struct PremultipliedColour([u8; 4]);
 
-impl Ink {
+impl PremultipliedColour {
     /// `colour` (red, green, blue) at `alpha`, 0 transparent, 255 opaque.
-    pub fn new([r, g, b]: [u8; 3], alpha: u8) -> Ink {
-        Ink([scaled(r, alpha), scaled(g, alpha), scaled(b, alpha), alpha])
+    pub fn new([r, g, b]: [u8; 3], alpha: u8) -> PremultipliedColour {
+        PremultipliedColour([scaled(r, alpha), scaled(g, alpha), scaled(b, alpha), alpha])
     }
 
     /// The same colour, `coverage` (0..1) of it: the edge of a letter, say. A coverage that is not a number is none.
-    pub fn covering(self, coverage: f32) -> Ink {
+    pub fn covering(self, coverage: f32) -> PremultipliedColour {
         let share = (255.0 * coverage.clamp(0.0, 1.0)).round() as u8;
-        Ink(self.0.map(|component| scaled(component, share)))
+        PremultipliedColour(self.0.map(|component| scaled(component, share)))
     }
 
     /// The opacity, 0 transparent, 255 opaque.
@@ -192,47 +192,47 @@ impl Canvas {
         (start + area.x0 as usize, start + area.x1 as usize)
     }
 
-    /// Draws `ink` over one pixel.
-    pub fn dot(&mut self, x: i64, y: i64, ink: Ink) {
+    /// Draws `colour` over one pixel.
+    pub fn dot(&mut self, x: i64, y: i64, colour: PremultipliedColour) {
         let pixel = Area {
             x0: x,
             y0: y,
             x1: x.saturating_add(1),
             y1: y.saturating_add(1),
         };
-        self.fill(pixel, ink);
+        self.fill(pixel, colour);
     }
 
-    /// Draws `ink` over a filled rectangle.
-    pub fn fill(&mut self, area: Area, ink: Ink) {
+    /// Draws `colour` over a filled rectangle.
+    pub fn fill(&mut self, area: Area, colour: PremultipliedColour) {
         let visible = area.intersection(self.area());
         for y in visible.y0..visible.y1 {
             for pixel in self.row_mut(y, visible).as_chunks_mut::<4>().0 {
-                draw_over(pixel, ink);
+                draw_over(pixel, colour);
             }
         }
     }
 
     /// Draws a frame of `thickness` pixels along the inside of `area`, each pixel once. Where the area is too small for a
     /// hole, it is filled.
-    pub fn outline(&mut self, area: Area, thickness: i64, ink: Ink) {
+    pub fn outline(&mut self, area: Area, thickness: i64, colour: PremultipliedColour) {
         let hole = area.grown(-thickness);
         if hole.is_empty() {
-            return self.fill(area, ink);
+            return self.fill(area, colour);
         }
         self.fill(
             Area {
                 y1: hole.y0,
                 ..area
             },
-            ink,
+            colour,
         );
         self.fill(
             Area {
                 y0: hole.y1,
                 ..area
             },
-            ink,
+            colour,
         );
         let (y0, y1) = (hole.y0, hole.y1);
         self.fill(
@@ -242,7 +242,7 @@ impl Canvas {
                 y1,
                 ..area
             },
-            ink,
+            colour,
         );
         self.fill(
             Area {
@@ -251,7 +251,7 @@ impl Canvas {
                 y1,
                 ..area
             },
-            ink,
+            colour,
         );
     }
 
@@ -286,13 +286,13 @@ impl Canvas {
 /// Source-over for one premultiplied pixel. Rounding is monotonic, so that no component comes to exceed its alpha, nor
 /// alpha 255.
 #[inline]
-pub(super) fn draw_over(pixel: &mut [u8; 4], Ink(ink): Ink) {
-    if *pixel == [0; 4] || ink[3] == 255 {
-        *pixel = ink;
+pub(super) fn draw_over(pixel: &mut [u8; 4], PremultipliedColour(colour): PremultipliedColour) {
+    if *pixel == [0; 4] || colour[3] == 255 {
+        *pixel = colour;
         return;
     }
-    let transparency = 255 - ink[3];
-    for (below, drawn) in pixel.iter_mut().zip(ink) {
+    let transparency = 255 - colour[3];
+    for (below, drawn) in pixel.iter_mut().zip(colour) {
         *below = drawn + scaled(*below, transparency);
     }
 }
@@ -340,7 +340,7 @@ mod tests {
     #[test]
     fn red_heat_on_a_blue_thing_is_red() {
         let mut canvas = Canvas::new(1, 1);
-        canvas.dot(0, 0, Ink::new([240, 24, 36], 70));
+        canvas.dot(0, 0, PremultipliedColour::new([240, 24, 36], 70));
         canvas.desaturation[0] = 210;
         let mut photo = RgbImage::from_pixel(1, 1, image::Rgb([20, 80, 200]));
         canvas.compose_onto(&mut photo).unwrap();
@@ -371,7 +371,7 @@ mod tests {
     #[test]
     fn an_outline_draws_its_line_and_nothing_else() {
         let mut canvas = Canvas::new(16, 12);
-        canvas.outline(AREA, 2, Ink::new([255, 0, 0], 255));
+        canvas.outline(AREA, 2, PremultipliedColour::new([255, 0, 0], 255));
         let hole = AREA.grown(-2);
         for y in 0..12 {
             for x in 0..16 {
@@ -390,7 +390,7 @@ mod tests {
     #[test]
     fn an_outline_draws_each_pixel_once() {
         let mut canvas = Canvas::new(16, 12);
-        canvas.outline(AREA, 1, Ink::new([0, 0, 0], 100));
+        canvas.outline(AREA, 1, PremultipliedColour::new([0, 0, 0], 100));
         assert!(
             drawn(&canvas)
                 .iter()
@@ -402,14 +402,14 @@ mod tests {
     #[test]
     fn an_outline_without_a_hole_is_filled() {
         let mut canvas = Canvas::new(16, 12);
-        canvas.outline(AREA, 4, Ink::new([9, 9, 9], 255));
+        canvas.outline(AREA, 4, PremultipliedColour::new([9, 9, 9], 255));
         assert_eq!(drawn(&canvas).len() as i64, AREA.size());
     }
 
     #[test]
     fn drawing_is_clipped() {
         let mut canvas = Canvas::new(4, 3);
-        let ink = Ink::new([255, 255, 255], 255);
+        let colour = PremultipliedColour::new([255, 255, 255], 255);
         for (x0, y0, x1, y1) in [
             (-9, -9, 0, 9),
             (4, 0, 9, 3),
@@ -417,7 +417,7 @@ mod tests {
             (3, 2, 1, 1),
             (i64::MIN, 0, i64::MIN + 1, 1),
         ] {
-            canvas.fill(Area { x0, y0, x1, y1 }, ink);
+            canvas.fill(Area { x0, y0, x1, y1 }, colour);
         }
         for (x, y) in [
             (-1, 0),
@@ -427,7 +427,7 @@ mod tests {
             (i64::MAX, 0),
             (i64::MIN, i64::MAX),
         ] {
-            canvas.dot(x, y, ink);
+            canvas.dot(x, y, colour);
         }
         assert_eq!(drawn(&canvas), []);
         canvas.fill(
@@ -437,10 +437,10 @@ mod tests {
                 x1: 1,
                 y1: 70,
             },
-            ink,
+            colour,
         );
         assert_eq!(drawn(&canvas), [(0, 2)]);
-        Canvas::new(0, 5).fill(AREA, ink);
+        Canvas::new(0, 5).fill(AREA, colour);
         assert_eq!(Canvas::new(4, 3).pixel(4, 0), None);
         assert_eq!(Canvas::new(4, 3).pixel(0, 3), None);
     }
@@ -451,9 +451,13 @@ mod tests {
         for below in (0..=255).step_by(5) {
             for over in (0..=255).step_by(3) {
                 canvas.pixels.fill(0);
-                canvas.dot(0, 0, Ink::new([255, below, 128], below));
-                canvas.dot(0, 0, Ink::new([over, 255, 1], over));
-                canvas.dot(0, 0, Ink::new([254, 253, 252], 7).covering(0.5));
+                canvas.dot(0, 0, PremultipliedColour::new([255, below, 128], below));
+                canvas.dot(0, 0, PremultipliedColour::new([over, 255, 1], over));
+                canvas.dot(
+                    0,
+                    0,
+                    PremultipliedColour::new([254, 253, 252], 7).covering(0.5),
+                );
                 let [r, g, b, alpha] = canvas.pixel(0, 0).unwrap();
                 assert!(r.max(g).max(b) <= alpha, "{below}, {over}");
                 assert!(alpha >= below.max(over), "{below}, {over}");
@@ -464,23 +468,27 @@ mod tests {
     #[test]
     fn source_over_is_exact_to_half_a_step() {
         let mut canvas = Canvas::new(1, 1);
-        canvas.dot(0, 0, Ink::new([200, 100, 0], 255));
-        canvas.dot(0, 0, Ink::new([0, 100, 250], 102));
+        canvas.dot(0, 0, PremultipliedColour::new([200, 100, 0], 255));
+        canvas.dot(0, 0, PremultipliedColour::new([0, 100, 250], 102));
         // 0.6 of the first and 0.4 of the second.
         assert_eq!(canvas.pixel(0, 0), Some([120, 100, 100, 255]));
-        let edge = Ink::new([255, 255, 255], 255).covering(0.2);
-        assert_eq!(edge, Ink::new([255, 255, 255], 51));
-        assert!(Ink::new([255, 255, 255], 255).covering(f32::NAN).is_clear());
+        let edge = PremultipliedColour::new([255, 255, 255], 255).covering(0.2);
+        assert_eq!(edge, PremultipliedColour::new([255, 255, 255], 51));
+        assert!(
+            PremultipliedColour::new([255, 255, 255], 255)
+                .covering(f32::NAN)
+                .is_clear()
+        );
     }
 
     #[test]
     fn what_is_drawn_is_found() {
         let mut canvas = Canvas::new(16, 12);
         assert_eq!(canvas.drawn(), None);
-        canvas.fill(AREA, Ink::new([1, 2, 3], 1));
+        canvas.fill(AREA, PremultipliedColour::new([1, 2, 3], 1));
         assert_eq!(canvas.drawn(), Some(AREA));
         assert_eq!(canvas.row(2, AREA).len(), 4 * 8);
-        canvas.dot(15, 11, Ink::new([1, 2, 3], 255));
+        canvas.dot(15, 11, PremultipliedColour::new([1, 2, 3], 255));
         let all = Area {
             x1: 16,
             y1: 12,
@@ -494,8 +502,8 @@ mod tests {
     fn composing_mixes_by_alpha() {
         let mut photo = RgbImage::from_pixel(3, 1, Rgb([10, 200, 30]));
         let mut canvas = Canvas::new(3, 1);
-        canvas.dot(1, 0, Ink::new([1, 2, 3], 255));
-        canvas.dot(2, 0, Ink::new([250, 0, 50], 51));
+        canvas.dot(1, 0, PremultipliedColour::new([1, 2, 3], 255));
+        canvas.dot(2, 0, PremultipliedColour::new([250, 0, 50], 51));
         canvas.compose_onto(&mut photo).unwrap();
         let pixels: Vec<[u8; 3]> = photo.pixels().map(|pixel| pixel.0).collect();
         assert_eq!(pixels, [[10, 200, 30], [1, 2, 3], [58, 160, 34]]);

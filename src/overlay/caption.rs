@@ -1,6 +1,6 @@
 //! The caption: what is explained, in words, at the frame's bottom left, and under it the legend of the heatmap's colours.
 
-use super::canvas::{Area, Canvas, Ink};
+use super::canvas::{Area, Canvas, PremultipliedColour};
 use super::style::{self, Style};
 use super::text::{self, Line};
 use crate::heatmap::ColourMap;
@@ -99,7 +99,7 @@ impl Legend {
                 x1: x + self.swatch,
                 y1: y0 + self.swatch,
             };
-            canvas.fill(swatch, Ink::new(*colour, 255));
+            canvas.fill(swatch, PremultipliedColour::new(*colour, 255));
             // A dark swatch could not be told from the plate.
             canvas.outline(swatch, self.edge, style::white());
             x = swatch.x1 + self.gap;

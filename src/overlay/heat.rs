@@ -1,7 +1,7 @@
 //! The heatmap on the canvas: signed values are interpolated to the canvas's size first and coloured then, so that the border
 //! between red and blue runs through transparent, not through violet. Costs a pass over the hot part of the canvas only.
 
-use super::canvas::{Area, Canvas, Ink, draw_over};
+use super::canvas::{Area, Canvas, PremultipliedColour, draw_over};
 use crate::bilinear::Tap;
 use crate::heatmap::{ColourMap, FAINT, Heatmap};
 
@@ -11,7 +11,7 @@ pub(super) fn draw(canvas: &mut Canvas, heatmap: &Heatmap, colours: ColourMap, o
     if heatmap.values().is_empty() || opacity.is_nan() || opacity <= 0.0 {
         return;
     }
-    let table = Table::new(colours, opacity);
+    let table = ColourTable::new(colours, opacity);
     let columns = Tap::centred(heatmap.width() as u32, canvas.width);
     let rows = Tap::centred(heatmap.height() as u32, canvas.height);
     let mut line = vec![[0.0; 2]; heatmap.width()];
@@ -31,10 +31,10 @@ pub(super) fn draw(canvas: &mut Canvas, heatmap: &Heatmap, colours: ColourMap, o
         let pixels = pixels.as_chunks_mut::<4>().0.iter_mut().zip(desaturations);
         for ((pixel, desaturation), tap) in pixels.zip(&columns[from..to]) {
             let [low, high] = line[tap.low as usize];
-            let ink = table.ink(tap.lerp(low, high));
-            if !ink.is_clear() {
-                draw_over(pixel, ink);
-                *desaturation = Table::desaturation(ink);
+            let colour = table.colour(tap.lerp(low, high));
+            if !colour.is_clear() {
+                draw_over(pixel, colour);
+                *desaturation = ColourTable::desaturation(colour);
             }
         }
     }
@@ -65,34 +65,34 @@ fn hot_range(line: &[[f32; 2]]) -> Option<(usize, usize)> {
 }
 
 /// The colours of the values from -1 to 1 with the opacity applied: worked out once, looked up for each pixel.
-pub(super) struct Table(Vec<Ink>);
+pub(super) struct ColourTable(Vec<PremultipliedColour>);
 
 /// Steps on either side of 0: finer than the 8 bits of alpha, also where that is steep.
 const STEPS: i32 = 1024;
 
-impl Table {
+impl ColourTable {
     /// `opacity` 0..1, beyond as at the end, not a number as 0.
-    pub fn new(colours: ColourMap, opacity: f32) -> Table {
-        let inks = (-STEPS..=STEPS).map(|step| {
+    pub fn new(colours: ColourMap, opacity: f32) -> ColourTable {
+        let entries = (-STEPS..=STEPS).map(|step| {
             let [r, g, b, alpha] = colours.colour(step as f32 / STEPS as f32);
             let alpha = (f32::from(alpha) * opacity.clamp(0.0, 1.0)).round() as u8;
-            Ink::new([r, g, b], alpha)
+            PremultipliedColour::new([r, g, b], alpha)
         });
-        Table(inks.collect())
+        ColourTable(entries.collect())
     }
 
     /// The colour of a value in -1..1.
     #[inline]
-    pub fn ink(&self, value: f32) -> Ink {
+    pub fn colour(&self, value: f32) -> PremultipliedColour {
         // Truncation of the shifted, positive value rounds to the nearest step.
         let step = ((value + 1.0) * STEPS as f32 + 0.5) as i32;
         self.0[step.clamp(0, 2 * STEPS) as usize]
     }
 
-    /// How much of its own colour the picture loses under an ink.
+    /// How far the picture is desaturated under a colour.
     #[inline]
-    pub fn desaturation(ink: Ink) -> u8 {
-        ink.alpha().saturating_mul(DESATURATION)
+    pub fn desaturation(colour: PremultipliedColour) -> u8 {
+        colour.alpha().saturating_mul(DESATURATION)
     }
 }
 
@@ -113,16 +113,16 @@ mod tests {
         canvas
     }
 
-    fn ink(value: f32) -> [u8; 4] {
-        inks(&[value])[0]
+    fn colour(value: f32) -> [u8; 4] {
+        colours(&[value])[0]
     }
 
     /// What each value looks like on an empty canvas.
-    fn inks(values: &[f32]) -> Vec<[u8; 4]> {
-        let table = Table::new(ColourMap::default(), 1.0);
+    fn colours(values: &[f32]) -> Vec<[u8; 4]> {
+        let table = ColourTable::new(ColourMap::default(), 1.0);
         let mut canvas = Canvas::new(values.len() as u32, 1);
         for (x, &value) in values.iter().enumerate() {
-            canvas.dot(x as i64, 0, table.ink(value));
+            canvas.dot(x as i64, 0, table.colour(value));
         }
         canvas.pixels.as_chunks::<4>().0.to_vec()
     }
@@ -149,14 +149,14 @@ mod tests {
     fn a_constant_map_is_the_same_everywhere() {
         for value in [0.7, -0.3, 1.0] {
             let canvas = painted(&Array2::from_elem((5, 4), value), 33, 21, 1.0);
-            assert!(ink(value)[3] > 0);
+            assert!(colour(value)[3] > 0);
             assert!(
                 canvas
                     .pixels
                     .as_chunks::<4>()
                     .0
                     .iter()
-                    .all(|pixel| *pixel == ink(value))
+                    .all(|pixel| *pixel == colour(value))
             );
         }
     }
@@ -164,10 +164,10 @@ mod tests {
     #[test]
     fn corners_are_those_of_the_map() {
         let canvas = painted(&array![[0.8, 0.1], [-0.4, -1.0]], 40, 30, 1.0);
-        assert_eq!(canvas.pixel(0, 0), Some(ink(0.8)));
-        assert_eq!(canvas.pixel(39, 0), Some(ink(0.1)));
-        assert_eq!(canvas.pixel(0, 29), Some(ink(-0.4)));
-        assert_eq!(canvas.pixel(39, 29), Some(ink(-1.0)));
+        assert_eq!(canvas.pixel(0, 0), Some(colour(0.8)));
+        assert_eq!(canvas.pixel(39, 0), Some(colour(0.1)));
+        assert_eq!(canvas.pixel(0, 29), Some(colour(-0.4)));
+        assert_eq!(canvas.pixel(39, 29), Some(colour(-1.0)));
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
         let map = array![[0.5, -0.5, 0.0], [0.02, 1.0, -0.9]];
         let canvas = painted(&map, 3, 2, 1.0);
         for ((y, x), &value) in map.indexed_iter() {
-            assert_eq!(canvas.pixel(x as u32, y as u32), Some(ink(value)));
+            assert_eq!(canvas.pixel(x as u32, y as u32), Some(colour(value)));
         }
     }
 
@@ -208,7 +208,7 @@ mod tests {
                 .map(|place| sampled(&map, place % columns, place / columns, width, height))
                 .collect();
             let drawn = canvas.pixels.as_chunks::<4>().0;
-            for (place, (drawn, expected)) in drawn.iter().zip(inks(&values)).enumerate() {
+            for (place, (drawn, expected)) in drawn.iter().zip(colours(&values)).enumerate() {
                 // Rounding may fall on either side of a step of the table.
                 let close = drawn.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= 4);
                 assert!(close, "{place}: {drawn:?}, not {expected:?}");
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn a_heatmap_lies_over_what_was_drawn() {
         let mut canvas = Canvas::new(2, 1);
-        canvas.fill(canvas.area(), Ink::new([0, 255, 0], 255));
+        canvas.fill(canvas.area(), PremultipliedColour::new([0, 255, 0], 255));
         let map = array![[1.0, 0.0]];
         draw(
             &mut canvas,

@@ -1,7 +1,7 @@
 //! A box and its label on the canvas: lines with an edge that sets them off from any picture, text on a plate.
 
 use super::BoxMark;
-use super::canvas::{Area, Canvas, Ink};
+use super::canvas::{Area, Canvas, PremultipliedColour};
 use super::placement;
 use super::style::{self, Style};
 use super::text;
@@ -14,12 +14,12 @@ pub(super) fn draw_box(canvas: &mut Canvas, style: &Style, area: Area, mark: &Bo
         let line = style.heavy_line;
         canvas.outline(area.grown(2 * edge), edge, style::shade());
         canvas.outline(area.grown(edge), edge, style::white());
-        canvas.outline(area, line, Ink::new(mark.colour, 255));
+        canvas.outline(area, line, PremultipliedColour::new(mark.colour, 255));
         canvas.outline(area.grown(-line), edge, style::white());
         canvas.outline(area.grown(-line - edge), edge, style::shade());
     } else {
         canvas.outline(area.grown(edge), edge, style::shade());
-        canvas.outline(area, style.line, Ink::new(mark.colour, 255));
+        canvas.outline(area, style.line, PremultipliedColour::new(mark.colour, 255));
         canvas.outline(area.grown(-style.line), edge, style::shade());
     }
 }
@@ -49,17 +49,20 @@ pub(super) fn draw_label(
     let height = line.height.ceil() as i64 + 2 * style.edge;
     let plate = placement::place(area, width, height, inset, frame, taken)?;
 
-    let text_ink = if mark.explained {
-        canvas.fill(plate, Ink::new(mark.colour, 255));
+    let text_colour = if mark.explained {
+        canvas.fill(plate, PremultipliedColour::new(mark.colour, 255));
         style::text_on(mark.colour)
     } else {
         canvas.fill(plate, style::plate());
         let x1 = plate.x0 + bar;
-        canvas.fill(Area { x1, ..plate }, Ink::new(mark.colour, 255));
+        canvas.fill(
+            Area { x1, ..plate },
+            PremultipliedColour::new(mark.colour, 255),
+        );
         style::white()
     };
     let (x, y) = (plate.x0 + bar + style.padding, plate.y0 + style.edge);
-    line.draw(canvas, x, y, text_ink);
+    line.draw(canvas, x, y, text_colour);
     Some(plate)
 }
 

@@ -13,7 +13,7 @@ mod style;
 mod text;
 mod tile;
 
-pub use canvas::{Area, Canvas, Ink, LUMA, desaturated};
+pub use canvas::{Area, Canvas, LUMA, PremultipliedColour, desaturated};
 pub use style::class_colour;
 pub use tile::{Side, Tile};
 

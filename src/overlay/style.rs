@@ -1,6 +1,6 @@
 //! Sizes and colours: the frame's size and a class id in, line widths, type sizes and colours out.
 
-use super::canvas::Ink;
+use super::canvas::PremultipliedColour;
 
 /// Sizes in whole pixels for a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,24 +40,24 @@ impl Style {
 }
 
 /// Plate behind text that has to be read over any picture.
-pub(super) fn plate() -> Ink {
-    Ink::new([14, 16, 20], 196)
+pub(super) fn plate() -> PremultipliedColour {
+    PremultipliedColour::new([14, 16, 20], 196)
 }
 
 /// Edge of a line that is to stand out from a bright picture.
-pub(super) fn shade() -> Ink {
-    Ink::new([0, 0, 0], 150)
+pub(super) fn shade() -> PremultipliedColour {
+    PremultipliedColour::new([0, 0, 0], 150)
 }
 
-pub(super) fn white() -> Ink {
-    Ink::new([255, 255, 255], 255)
+pub(super) fn white() -> PremultipliedColour {
+    PremultipliedColour::new([255, 255, 255], 255)
 }
 
 /// Black or white, whichever reads better on `colour`.
-pub(super) fn text_on(colour: [u8; 3]) -> Ink {
+pub(super) fn text_on(colour: [u8; 3]) -> PremultipliedColour {
     // Equal contrast, (1.05 / (L + 0.05) = (L + 0.05) / 0.05) of WCAG 2, is at L = 0.179.
     if luminance(colour) > 0.179 {
-        Ink::new([10, 10, 12], 255)
+        PremultipliedColour::new([10, 10, 12], 255)
     } else {
         white()
     }

@@ -11,7 +11,7 @@
 //! U+2212,U+2260,U+2264-2265
 //! ```
 
-use super::canvas::{Canvas, Ink};
+use super::canvas::{Canvas, PremultipliedColour};
 use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
 use std::sync::LazyLock;
 
@@ -114,7 +114,7 @@ impl Line {
     }
 
     /// Draws the line with its origin at a whole pixel.
-    pub fn draw(&self, canvas: &mut Canvas, x: i64, y: i64, ink: Ink) {
+    pub fn draw(&self, canvas: &mut Canvas, x: i64, y: i64, colour: PremultipliedColour) {
         for glyph in &self.glyphs {
             let Some(outline) = FONT.outline_glyph(glyph.clone()) else {
                 continue;
@@ -125,7 +125,7 @@ impl Line {
                 canvas.dot(
                     left + i64::from(dx),
                     top + i64::from(dy),
-                    ink.covering(coverage),
+                    colour.covering(coverage),
                 );
             });
         }
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn sizes_are_those_of_the_em() {
         let mut canvas = Canvas::new(200, 200);
-        lay_out("H", 100.0, 200.0).draw(&mut canvas, 0, 0, Ink::new(WHITE, 255));
+        lay_out("H", 100.0, 200.0).draw(&mut canvas, 0, 0, PremultipliedColour::new(WHITE, 255));
         let rows = (0..200)
             .filter(|&y| (0..200).any(|x| canvas.pixel(x, y).unwrap()[3] > 127))
             .count();
@@ -218,10 +218,10 @@ mod tests {
     }
 
     #[test]
-    fn ink_stays_in_the_box_of_the_line() {
+    fn text_stays_in_the_box_of_the_line() {
         let line = lay_out("Ågj|Щ pläy…Ž", 24.0, 400.0);
         let mut canvas = Canvas::new(420, 80);
-        line.draw(&mut canvas, 10, 20, Ink::new(WHITE, 255));
+        line.draw(&mut canvas, 10, 20, PremultipliedColour::new(WHITE, 255));
         let (mut count, right) = (0, 10 + line.width.ceil() as u32);
         for y in 0..canvas.height {
             for x in 0..canvas.width {

@@ -5,8 +5,8 @@
 
 use image::RgbImage;
 
-use super::canvas::{Area, Canvas, Ink, desaturated, draw_over};
-use super::heat::Table;
+use super::canvas::{Area, Canvas, PremultipliedColour, desaturated, draw_over};
+use super::heat::ColourTable;
 use super::style::{self, Style};
 use super::text;
 use super::{BoxMark, whole_pixels};
@@ -89,11 +89,11 @@ pub(super) fn draw(
 ) -> Option<Area> {
     let frame = canvas.area();
     let places = places(tiles.len(), style.margin, frame, side);
-    let table = Table::new(colours, opacity);
+    let table = ColourTable::new(colours, opacity);
     for (tile, &place) in tiles.iter().zip(&places) {
         picture(canvas, tile, place, &table);
         let (line, edge) = (style.line + style.edge, style.edge);
-        canvas.outline(place, line, Ink::new(tile.colour, 255));
+        canvas.outline(place, line, PremultipliedColour::new(tile.colour, 255));
         canvas.outline(place.grown(-line), edge, style::shade());
         foot(canvas, style, tile, place);
     }
@@ -146,7 +146,7 @@ fn part(rect: &Rect) -> [f32; 3] {
 }
 
 /// The part of the picture, with the heat over it.
-fn picture(canvas: &mut Canvas, tile: &Tile, place: Area, table: &Table) {
+fn picture(canvas: &mut Canvas, tile: &Tile, place: Area, table: &ColourTable) {
     let [left, top, side] = part(&tile.rect);
     let seen = place.intersection(canvas.area());
     // The places in the picture and in the map of a row or column of the tile.
@@ -164,11 +164,11 @@ fn picture(canvas: &mut Canvas, tile: &Tile, place: Area, table: &Table) {
         let rows = taps(y, place.y0, place.y1, top, down);
         let pixels = canvas.row_mut(y, seen).as_chunks_mut::<4>().0;
         for (pixel, columns) in pixels.iter_mut().zip(&columns) {
-            let ink = table.ink(heat(heatmap, rows[1], columns[1]));
+            let colour = table.colour(heat(heatmap, rows[1], columns[1]));
             let below = sample(picture, rows[0], columns[0]);
-            let [r, g, b] = desaturated(below, Table::desaturation(ink));
+            let [r, g, b] = desaturated(below, ColourTable::desaturation(colour));
             *pixel = [r, g, b, 255];
-            draw_over(pixel, ink);
+            draw_over(pixel, colour);
         }
     }
 }
@@ -217,7 +217,7 @@ fn foot(canvas: &mut Canvas, style: &Style, tile: &Tile, place: Area) {
         x1: place.x0 + widest + 2 * style.padding,
         ..place
     };
-    canvas.fill(plate, Ink::new(tile.colour, 255));
+    canvas.fill(plate, PremultipliedColour::new(tile.colour, 255));
     let x = plate.x0 + style.padding;
     for (line, index) in lines.iter().zip(0..) {
         let y = plate.y0 + style.edge + index * line_height;
