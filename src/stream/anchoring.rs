@@ -26,7 +26,7 @@ const REACH: f32 = 0.15;
 ///
 /// A single map is shown whole. Of several, each keeps to its box and a rim around it, and where two meet, the stronger
 /// value stands: sums would show relevance that neither has. A box with a corner that is no number shows nothing.
-pub fn gathered(anchored: &[Anchored], (height, width): (usize, usize)) -> Array2<f32> {
+pub fn combined(anchored: &[Anchored], (height, width): (usize, usize)) -> Array2<f32> {
     let mut all = Array2::zeros((height, width));
     for one in anchored {
         let columns = along(one, 0, width, one.map.ncols());
@@ -68,11 +68,11 @@ fn along(one: &Anchored, axis: usize, to: usize, from: usize) -> Vec<Option<Line
         let edges = rect.edges();
         [edges[axis], edges[axis + 2]]
     });
-    let course = course(then, now);
+    let mapping = inverse_mapping(then, now);
     let rim = REACH * (now[1] - now[0]);
     (0..to)
         .map(|index| {
-            let (scale, start) = course?;
+            let (scale, start) = mapping?;
             let place = (index as f32 + 0.5) / to as f32;
             let source = if scale == 1.0 && start == 0.0 {
                 place
@@ -112,7 +112,7 @@ fn interpolated(map: &ArrayView2<f32>, row: Tap, column: Tap) -> f32 {
 ///
 /// Boxes are cut off at the picture's border. An edge that lies there tells nothing of how the object moved, so then
 /// the other edge alone carries the map, which keeps its size: somebody who walks out of the picture is not squeezed.
-fn course(then: [f32; 2], now: [f32; 2]) -> Option<(f32, f32)> {
+fn inverse_mapping(then: [f32; 2], now: [f32; 2]) -> Option<(f32, f32)> {
     if then.iter().chain(&now).any(|edge| !edge.is_finite()) {
         return None;
     }
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn a_box_that_stays_keeps_its_map_to_the_bit() {
         let map = Array2::from_shape_fn((7, 9), |(y, x)| (y as f32 - 3.3) * (x as f32 + 0.1));
-        assert_eq!(gathered(&[unmoved(&map, BOX)], (7, 9)), map);
+        assert_eq!(combined(&[unmoved(&map, BOX)], (7, 9)), map);
     }
 
     #[test]
@@ -180,7 +180,7 @@ mod tests {
             then: BOX,
             now: BOX.moved(0.25, 0.25),
         };
-        let moved = gathered(&[anchored], (100, 100));
+        let moved = combined(&[anchored], (100, 100));
         assert_eq!(hottest(&moved), (70, 55));
         assert!((moved[[70, 55]] - 2.0).abs() < 1e-3);
     }
@@ -194,7 +194,7 @@ mod tests {
             then: BOX,
             now: Rect::new(0.1, 0.2, 0.5, 0.8),
         };
-        let grown = gathered(&[anchored], (200, 200));
+        let grown = combined(&[anchored], (200, 200));
         let (y, x) = hottest(&grown);
         assert!(y.abs_diff(130) <= 1 && x.abs_diff(60) <= 1, "{y}, {x}");
         let area = |map: &Array2<f32>| map.iter().filter(|value| value.abs() > 0.1).count();
@@ -209,9 +209,9 @@ mod tests {
             then: Rect::new(0.6, 0.3, 0.9, 0.6),
             now: Rect::new(0.8, 0.3, 1.0, 0.6),
         };
-        assert_eq!(hottest(&gathered(&[anchored], (100, 100))), (45, 95));
-        assert_eq!(course([0.0, 0.2], [0.0, 0.1]), Some((1.0, 0.1)));
-        assert_eq!(course([0.0, 1.0], [0.0, 1.0]), Some((1.0, 0.0)));
+        assert_eq!(hottest(&combined(&[anchored], (100, 100))), (45, 95));
+        assert_eq!(inverse_mapping([0.0, 0.2], [0.0, 0.1]), Some((1.0, 0.1)));
+        assert_eq!(inverse_mapping([0.0, 1.0], [0.0, 1.0]), Some((1.0, 0.0)));
     }
 
     #[test]
@@ -219,7 +219,7 @@ mod tests {
         let one = Array2::from_elem((50, 50), 0.5);
         let other = Array2::from_elem((50, 50), -1.0);
         let (left, right) = (Rect::new(0.0, 0.0, 0.5, 1.0), Rect::new(0.4, 0.2, 0.8, 0.8));
-        let both = gathered(&[unmoved(&one, left), unmoved(&other, right)], (50, 50));
+        let both = combined(&[unmoved(&one, left), unmoved(&other, right)], (50, 50));
         assert_eq!(both[[25, 5]], 0.5);
         assert_eq!(both[[25, 22]], -1.0, "where both are");
         assert_eq!(both[[25, 35]], -1.0);
@@ -243,11 +243,11 @@ mod tests {
                 then: place.into(),
                 now: BOX,
             };
-            let shown = gathered(&[anchored.clone(), anchored], (5, 3));
+            let shown = combined(&[anchored.clone(), anchored], (5, 3));
             assert!(shown.iter().all(|&value| value == 0.0), "{place:?}");
         }
         let empty = Array2::zeros((0, 4));
-        let shown = gathered(&[unmoved(&empty, BOX)], (2, 2));
+        let shown = combined(&[unmoved(&empty, BOX)], (2, 2));
         assert_eq!(shown, Array2::<f32>::zeros((2, 2)));
     }
 }

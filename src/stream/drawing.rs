@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::anchoring::{Anchored, gathered};
+use super::anchoring::{Anchored, combined};
 use super::display::View;
 use super::explaining::ExplainedObject;
 use super::observation::Observation;
@@ -30,7 +30,7 @@ pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
     }
     let tiled = hot && display.place == HeatmapPlace::Tiles;
     let heatmap = (hot && !tiled)
-        .then(|| together(observation, explained))
+        .then(|| combined_heatmap(observation, explained))
         .flatten();
     let mut in_tiles = if tiled { explained.to_vec() } else { vec![] };
     // In the order in which objects appeared, which explanations do not change.
@@ -136,7 +136,7 @@ fn one_for_each_box<'a>(
 }
 
 /// All explanations in one heatmap, each where its object is now.
-fn together(observation: &Observation, explained: &[Placed]) -> Option<Heatmap> {
+fn combined_heatmap(observation: &Observation, explained: &[Placed]) -> Option<Heatmap> {
     let shape = explained.first()?.1.map.dim();
     let anchored: Vec<Anchored> = (explained.iter())
         .filter_map(|(index, explained)| {
@@ -147,7 +147,7 @@ fn together(observation: &Observation, explained: &[Placed]) -> Option<Heatmap> 
             })
         })
         .collect();
-    let map = gathered(&anchored, shape);
+    let map = combined(&anchored, shape);
     Some(Heatmap::normalise(map.view(), Scale::Fixed(1.0)))
 }
 

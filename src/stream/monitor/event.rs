@@ -46,7 +46,7 @@ pub enum Finding {
     },
     /// The class is not among those that may be there.
     UnexpectedClass,
-    /// The box is not where its course led.
+    /// The box is not where its trajectory led.
     BoxJitter {
         /// By how much of its own size.
         shift: f32,
@@ -184,13 +184,13 @@ impl Event {
 
 /// What an event would say, before it is known whether there is to be one.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Suspicion {
+pub(super) struct CandidateEvent {
     pub finding: Finding,
     pub target: Target,
     pub severity: f32,
 }
 
-impl Suspicion {
+impl CandidateEvent {
     /// "Why this class rather than `rival`?"
     pub fn of_class(
         detection: &Detection,

@@ -4,11 +4,11 @@
 //! that nobody expects, a box that jumps, a box over two objects, two boxes on one, a score just above the threshold. No pixel and no clock is looked at: the
 //! same detections at the same times give the same events.
 
-mod course;
 mod event;
+mod history;
 mod overlap;
 mod thresholds;
-mod track;
+mod trajectory;
 
 pub use event::{Event, EventKind, Finding};
 pub use thresholds::EventThresholds;
@@ -18,15 +18,15 @@ use std::time::Duration;
 
 use crate::detect::Detection;
 use crate::stream::tracking::Tracked;
-use event::Suspicion;
-use overlap::Object;
-use track::Track;
+use event::CandidateEvent;
+use history::ObjectHistory;
+use overlap::DetectionGroup;
 
 /// Watches the objects of one stream. Who they are is told by a [`Tracker`](crate::stream::tracking::Tracker).
 #[derive(Clone, Debug, Default)]
 pub struct Monitor {
-    tracks: BTreeMap<u64, Track>,
-    /// The track of each object. Several detections may be one thing: a box that is called dog and cat has an object for each, and a track for both.
+    histories: BTreeMap<u64, ObjectHistory>,
+    /// The history of each object. A box that is called dog and cat has an object for each, and one history for both.
     known: BTreeMap<u64, u64>,
     next: u64,
     time: Duration,
@@ -46,26 +46,26 @@ impl Monitor {
         }
         self.time = time;
         self.prune(settings);
-        let things = overlap::objects(tracked);
-        let best: Vec<&Detection> = things.iter().map(|thing| thing.detection).collect();
-        let doubts = overlap::doubts(&best, settings);
+        let groups = overlap::groups(tracked);
+        let best: Vec<&Detection> = groups.iter().map(|group| group.detection).collect();
+        let box_candidates = overlap::box_candidates(&best, settings);
         let mut taken = BTreeSet::new();
         let mut events = Vec::new();
-        for (thing, doubt) in things.iter().zip(doubts) {
-            let detection = thing.detection;
-            let track = self.track(thing, &mut taken);
-            let mut found = track.compare(detection, time, settings);
-            found.extend(settings.suspicions(detection));
-            found.extend(doubt);
-            track.remember(detection, time);
-            let raised = track.raise(&found, time, settings);
-            events.extend(raised.into_iter().map(|suspicion| Event {
-                object: thing.number(),
+        for (group, candidate) in groups.iter().zip(box_candidates) {
+            let detection = group.detection;
+            let history = self.history(group, &mut taken);
+            let mut found = history.compare(detection, time, settings);
+            found.extend(settings.candidates(detection));
+            found.extend(candidate);
+            history.remember(detection, time);
+            let raised = history.raise(&found, time, settings);
+            events.extend(raised.into_iter().map(|candidate| Event {
+                object: group.number(),
                 time,
                 detection: detection.clone(),
-                severity: suspicion.severity,
-                target: suspicion.target,
-                finding: suspicion.finding,
+                severity: candidate.severity,
+                target: candidate.target,
+                finding: candidate.finding,
             }));
         }
         events
@@ -73,46 +73,46 @@ impl Monitor {
 
     /// Forgets all objects: what comes next is another place or another time.
     pub fn forget(&mut self) {
-        self.tracks.clear();
+        self.histories.clear();
         self.known.clear();
     }
 
-    /// The track of a thing: that of the first of its objects which has one that nothing else in the frame has taken, else a new one.
-    fn track(&mut self, thing: &Object, taken: &mut BTreeSet<u64>) -> &mut Track {
+    /// The history of a group: that of the first of its objects which has one that nothing else in the frame has taken, else a new one.
+    fn history(&mut self, group: &DetectionGroup, taken: &mut BTreeSet<u64>) -> &mut ObjectHistory {
         let known = |number: &u64| self.known.get(number).copied();
-        let free = thing.numbers.iter().filter_map(known);
-        let track = free
-            .filter(|track| !taken.contains(track))
+        let free = group.numbers.iter().filter_map(known);
+        let history = free
+            .filter(|history| !taken.contains(history))
             .min()
             .unwrap_or_else(|| {
                 self.next += 1;
                 self.next
             });
-        taken.insert(track);
+        taken.insert(history);
         self.known
-            .extend(thing.numbers.iter().map(|&number| (number, track)));
-        self.tracks.entry(track).or_default()
+            .extend(group.numbers.iter().map(|&number| (number, history)));
+        self.histories.entry(history).or_default()
     }
 
-    /// Drops tracks that no threshold looks back to any more.
+    /// Drops histories that no threshold looks back to any more.
     fn prune(&mut self, settings: &EventThresholds) {
         let back = settings.looks_back();
         let now = self.time;
-        self.tracks
-            .retain(|_, track| now.saturating_sub(track.seen()) <= back);
+        self.histories
+            .retain(|_, history| now.saturating_sub(history.seen()) <= back);
         self.known
-            .retain(|_, track| self.tracks.contains_key(track));
+            .retain(|_, history| self.histories.contains_key(history));
     }
 }
 
 impl EventThresholds {
     /// What is to be said of a detection by itself.
-    fn suspicions(&self, detection: &Detection) -> Vec<Suspicion> {
+    fn candidates(&self, detection: &Detection) -> Vec<CandidateEvent> {
         let mut found = Vec::new();
         if let (Some(least), Some((rival, score))) = (self.ambiguous_class, detection.runner_up) {
             let ratio = score / detection.score;
             if ratio >= least {
-                found.push(Suspicion::of_class(
+                found.push(CandidateEvent::of_class(
                     detection,
                     Some(rival),
                     Finding::AmbiguousClass { rival, ratio },
@@ -124,7 +124,7 @@ impl EventThresholds {
             && !expected.contains(&detection.class)
         {
             let rival = detection.runner_up.map(|(class, _)| class);
-            found.push(Suspicion::of_class(
+            found.push(CandidateEvent::of_class(
                 detection,
                 rival,
                 Finding::UnexpectedClass,
@@ -134,7 +134,7 @@ impl EventThresholds {
         if let Some(below) = self.low_confidence
             && detection.score < below
         {
-            found.push(Suspicion::of_class(
+            found.push(CandidateEvent::of_class(
                 detection,
                 None,
                 Finding::LowConfidence,

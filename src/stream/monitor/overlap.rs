@@ -1,6 +1,6 @@
 //! What boxes of one frame say about each other: detections that are one object, one box over two objects, two boxes on one.
 
-use super::event::{Finding, Suspicion, direction};
+use super::event::{CandidateEvent, Finding, direction};
 use super::thresholds::EventThresholds;
 use crate::crp::{Edge, TargetOutput};
 use crate::detect::Detection;
@@ -15,45 +15,48 @@ const APART: f32 = 0.3;
 /// Of two boxes on one object, the smaller one has at most this share of the larger one's area: more alike, they were suppression's business.
 const SMALLER: f32 = 0.75;
 
-/// A thing in the picture: its best detection, and the numbers of all objects that are detected at its place, the best one's first.
-pub(super) struct Object<'a> {
+/// Detections that are one thing in the picture: the best of them, and the numbers of all objects that are detected at its place, the best one's first.
+pub(super) struct DetectionGroup<'a> {
     pub detection: &'a Detection,
     pub numbers: Vec<u64>,
 }
 
-impl Object<'_> {
+impl DetectionGroup<'_> {
     /// The number of its best detection.
     pub fn number(&self) -> u64 {
         self.numbers.first().copied().unwrap_or_default()
     }
 }
 
-/// The things in a picture, best first. A box that is not finite is none.
-pub(super) fn objects(tracked: &[Tracked]) -> Vec<Object<'_>> {
-    let mut objects: Vec<Object> = Vec::new();
+/// The groups in a picture, best first. A box that is not finite is in none.
+pub(super) fn groups(tracked: &[Tracked]) -> Vec<DetectionGroup<'_>> {
+    let mut groups: Vec<DetectionGroup> = Vec::new();
     for Tracked { object, detection } in tracked {
         if !detection.rect.is_finite() {
             continue;
         }
-        let is_same = |known: &&mut Object| {
+        let is_same = |known: &&mut DetectionGroup| {
             let best = known.detection;
             best.class != detection.class
                 && (best.default_box == detection.default_box
                     || best.rect.iou(&detection.rect) >= SAME_OBJECT)
         };
-        match objects.iter_mut().find(is_same) {
+        match groups.iter_mut().find(is_same) {
             Some(known) => known.numbers.push(*object),
-            None => objects.push(Object {
+            None => groups.push(DetectionGroup {
                 detection,
                 numbers: vec![*object],
             }),
         }
     }
-    objects
+    groups
 }
 
 /// For each object what is wrong with its box beside the others.
-pub(super) fn doubts(objects: &[&Detection], settings: &EventThresholds) -> Vec<Option<Suspicion>> {
+pub(super) fn box_candidates(
+    objects: &[&Detection],
+    settings: &EventThresholds,
+) -> Vec<Option<CandidateEvent>> {
     let merged: Vec<Option<[usize; 2]>> = (0..objects.len())
         .map(|index| merge(objects, index, settings.merge?))
         .collect();
@@ -95,7 +98,7 @@ fn merge(objects: &[&Detection], index: usize, least: f32) -> Option<[usize; 2]>
 }
 
 /// The box stretches along the line between the two.
-fn of_merge(merged: &Detection, over: [Rect; 2]) -> Suspicion {
+fn of_merge(merged: &Detection, over: [Rect; 2]) -> CandidateEvent {
     let [one, other] = over.map(|rect| rect.centre());
     let across = (one[0] - other[0]).abs() / merged.rect.width();
     let down = (one[1] - other[1]).abs() / merged.rect.height();
@@ -103,7 +106,7 @@ fn of_merge(merged: &Detection, over: [Rect; 2]) -> Suspicion {
     let output = super::event::offset(grown, 1.0);
     let severity = over.map(|rect| rect.share_inside(&merged.rect));
     let severity = 0.5 * (severity[0] + severity[1]);
-    Suspicion::of_box(merged, output, Finding::Merge { over }, severity)
+    CandidateEvent::of_box(merged, output, Finding::Merge { over }, severity)
 }
 
 fn are_on_one_object(better: &Detection, other: &Detection, least: f32) -> bool {
@@ -114,7 +117,7 @@ fn are_on_one_object(better: &Detection, other: &Detection, least: f32) -> bool 
 }
 
 /// The edge in which the weaker box differs most from the better one.
-fn of_fragment(weaker: &Detection, better: Rect) -> Suspicion {
+fn of_fragment(weaker: &Detection, better: Rect) -> CandidateEvent {
     let rect = weaker.rect;
     let both = rect.union(&better);
     let extent = [both.width(), both.height()].map(|side| side.max(f32::MIN_POSITIVE));
@@ -132,7 +135,7 @@ fn of_fragment(weaker: &Detection, better: Rect) -> Suspicion {
     let output = TargetOutput::Edge(edge, Some(direction(shift)));
     let (small, large) = by_area(&rect, &better);
     let severity = small.share_inside(large);
-    Suspicion::of_box(weaker, output, Finding::Fragment { of: better }, severity)
+    CandidateEvent::of_box(weaker, output, Finding::Fragment { of: better }, severity)
 }
 
 /// The smaller one first; of equals the second.

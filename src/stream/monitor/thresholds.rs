@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::course;
+use super::trajectory;
 use crate::detect::ClassId;
 
 /// A threshold for each kind of event; `None` switches the kind off.
@@ -16,7 +16,7 @@ pub struct EventThresholds {
     pub class_flicker: Option<Duration>,
     /// The class ids that may be there; off by default.
     pub expected_classes: Option<BTreeSet<ClassId>>,
-    /// The box jumps where an edge, the centre or the size is off the course of the last boxes by more than this share of the box's own size, which is the square
+    /// The box jumps where an edge, the centre or the size is off the trajectory of the last boxes by more than this share of the box's own size, which is the square
     /// root of its area. The legs of walking people move the sides of their boxes by a third of it.
     pub box_jitter: Option<f32>,
     /// Two boxes of one class are on one object where the smaller one lies in the larger one by at least this share of its area, 0..=1.
@@ -60,6 +60,6 @@ impl EventThresholds {
     /// How long an object that is not seen matters.
     pub(super) fn looks_back(&self) -> Duration {
         let flicker = self.class_flicker.unwrap_or_default();
-        self.cooldown.max(flicker).max(course::OLDEST)
+        self.cooldown.max(flicker).max(trajectory::OLDEST)
     }
 }

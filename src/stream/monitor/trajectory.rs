@@ -8,25 +8,25 @@ use crate::crp::{Edge, TargetOutput};
 use crate::detect::manifest::Offset;
 use crate::geometry::Rect;
 
-/// Boxes that a course is drawn through at least, and at most.
+/// Boxes that a trajectory is drawn through at least, and at most.
 const FEWEST: usize = 5;
 const MOST: usize = 60;
 /// Older ones say nothing about now. A walker takes two steps in that time, so that legs which swing the box's sides are usual.
 pub(super) const OLDEST: Duration = Duration::from_secs(2);
-/// Over a gap longer than so many times the usual one a course leads nowhere.
+/// Over a gap longer than so many times the usual one a trajectory leads nowhere.
 const GAP: u32 = 3;
 /// Two opposite edges move as one where the smaller of their shifts is at least this share of the larger.
-const TOGETHER: f32 = 0.5;
-/// A deviation counts where it exceeds so many times the course's own: a box that trembles all the time does not jump.
+const SAME_SHIFT: f32 = 0.5;
+/// A deviation counts where it exceeds so many times the trajectory's own: a box that trembles all the time does not jump.
 const USUAL: f32 = 4.0;
 
 /// The last boxes of an object, oldest first.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Course {
+pub(super) struct Trajectory {
     boxes: VecDeque<(Duration, Rect)>,
 }
 
-impl Course {
+impl Trajectory {
     /// Goes on to `rect`.
     pub fn push(&mut self, time: Duration, rect: Rect) {
         if self.boxes.len() == MOST {
@@ -37,13 +37,13 @@ impl Course {
             .retain(|(then, _)| time.saturating_sub(*then) <= OLDEST);
     }
 
-    /// Starts again: after a jump the old course says nothing.
+    /// Starts again: after a jump the old trajectory says nothing.
     pub fn restart(&mut self) {
         self.boxes.clear();
     }
 
-    /// How far `rect` is off the course at `time`, as a share of the expected box's size (the square root of its area), and which output of the network that is: the offset where two opposite edges
-    /// move together, else the edge. `None` where the course is too short or was interrupted, or its box has no size.
+    /// How far `rect` is off the trajectory at `time`, as a share of the expected box's size (the square root of its area), and which output of the network that is: the offset where two opposite edges
+    /// move together, else the edge. `None` where the trajectory is too short or was interrupted, or its box has no size.
     pub fn deviation(&self, time: Duration, rect: Rect) -> Option<(f32, TargetOutput)> {
         let ((first, _), (last, _)) = (self.boxes.front()?, self.boxes.back()?);
         let spacing = last.saturating_sub(*first) / self.boxes.len() as u32;
@@ -81,7 +81,7 @@ impl Course {
         ];
         let [x, y] = axes.map(|(low_edge, high_edge, centre, extent, [low, high])| {
             let (least, most) = (low.abs().min(high.abs()), low.abs().max(high.abs()));
-            if least >= TOGETHER * most && most > 0.0 {
+            if least >= SAME_SHIFT * most && most > 0.0 {
                 if low * high > 0.0 {
                     (most, offset(centre, low))
                 } else {

@@ -1,27 +1,27 @@
-//! One object over time: its last box and class, what was suspected of it so far, and what was raised when.
+//! One object over time: its last box and class, what looked wrong with it so far, and what was raised when.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::course::Course;
-use super::event::{EventKind, Finding, Suspicion};
+use super::event::{CandidateEvent, EventKind, Finding};
 use super::thresholds::EventThresholds;
+use super::trajectory::Trajectory;
 use crate::detect::{ClassId, Detection};
 
 /// What is remembered of an object that is followed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Track {
+pub(super) struct ObjectHistory {
     /// When it was last seen, and as what.
     seen: Duration,
     class: Option<ClassId>,
-    course: Course,
+    trajectory: Trajectory,
     /// Since when all sightings have shown it.
     since: BTreeMap<EventKind, Duration>,
     /// Of what was raised, when it was suspected last.
     raised: BTreeMap<EventKind, Duration>,
 }
 
-impl Track {
+impl ObjectHistory {
     /// When it was last seen.
     pub fn seen(&self) -> Duration {
         self.seen
@@ -33,13 +33,13 @@ impl Track {
         detection: &Detection,
         time: Duration,
         settings: &EventThresholds,
-    ) -> Vec<Suspicion> {
+    ) -> Vec<CandidateEvent> {
         let mut found = Vec::new();
         if let (Some(within), Some(before)) = (settings.class_flicker, self.class)
             && before != detection.class
             && time.saturating_sub(self.seen) <= within
         {
-            found.push(Suspicion::of_class(
+            found.push(CandidateEvent::of_class(
                 detection,
                 Some(before),
                 Finding::ClassFlicker { before },
@@ -47,16 +47,16 @@ impl Track {
             ));
         }
         if let Some(most) = settings.box_jitter
-            && let Some((shift, output)) = self.course.deviation(time, detection.rect)
+            && let Some((shift, output)) = self.trajectory.deviation(time, detection.rect)
             && shift > most
         {
-            found.push(Suspicion::of_box(
+            found.push(CandidateEvent::of_box(
                 detection,
                 output,
                 Finding::BoxJitter { shift },
                 shift,
             ));
-            self.course.restart();
+            self.trajectory.restart();
         }
         found
     }
@@ -65,27 +65,27 @@ impl Track {
     pub fn remember(&mut self, detection: &Detection, time: Duration) {
         self.class = Some(detection.class);
         self.seen = time;
-        self.course.push(time, detection.rect);
+        self.trajectory.push(time, detection.rect);
     }
 
-    /// Which suspicions have become events.
+    /// Which candidates have become events.
     pub fn raise(
         &mut self,
-        found: &[Suspicion],
+        found: &[CandidateEvent],
         time: Duration,
         settings: &EventThresholds,
-    ) -> Vec<Suspicion> {
+    ) -> Vec<CandidateEvent> {
         let of = |kind: EventKind| found.iter().find(|s| s.finding.kind() == kind);
         self.since.retain(|kind, _| of(*kind).is_some());
         let mut events = Vec::new();
         for kind in EventKind::ALL {
-            let Some(suspicion) = of(kind) else { continue };
+            let Some(candidate) = of(kind) else { continue };
             let since = *self.since.entry(kind).or_insert(time);
             let confirmed = kind.is_change() || time.saturating_sub(since) >= settings.confirm;
             let last = self.raised.get(&kind);
             let cold = last.is_none_or(|last| time.saturating_sub(*last) >= settings.cooldown);
             if confirmed && cold {
-                events.push(suspicion.clone());
+                events.push(candidate.clone());
             }
             if confirmed || !cold {
                 self.raised.insert(kind, time);
