@@ -13,7 +13,7 @@ use crate::detect::{ClassRef, Detection, Detector, Forward, Model, Thresholds, p
 use crate::error::Result;
 use crate::error::argument::Context;
 use crate::heatmap::{ColourMap, Heatmap, Scale};
-use crate::overlay::{self, BoxMark, Scene, Side};
+use crate::overlay::{self, LabelledBox, Scene, Side};
 
 /// What an [`Explainer`] does where its model and manifest leave a choice. The default is right for most.
 #[derive(Clone, Debug, Default)]
@@ -262,7 +262,7 @@ impl Explained {
     pub fn overlay(&self, picture: &RgbImage) -> Result<RgbImage> {
         let size = picture.dimensions().into();
         let heatmap = Heatmap::normalise(self.relevance.view(), Scale::default());
-        let mark = BoxMark {
+        let labelled = LabelledBox {
             rect: self.detection.rect.in_pixels(size),
             label: format!("{} {:.2}", self.label, self.detection.score),
             colour: overlay::class_colour(self.detection.class.0),
@@ -276,11 +276,11 @@ impl Explained {
             tiles_side: Side::default(),
             colours: ColourMap::default(),
             opacity: 1.0,
-            boxes: &[mark],
+            boxes: &[labelled],
             draw_boxes: true,
             draw_labels: true,
             caption: Some(&self.question.wording.to_string()),
-            note: None,
+            corner_text: None,
         });
         let mut drawn = picture.clone();
         canvas.compose_onto(&mut drawn)?;

@@ -45,7 +45,7 @@ fn pictures(seed: u64) -> Pictures {
         draw_boxes: true,
         draw_labels: true,
         caption: Some("killed"),
-        note: None,
+        corner_text: None,
         tiles: &[],
         tiles_side: Side::default(),
     };

@@ -5,7 +5,7 @@ use image::RgbImage;
 use ndarray::Array2;
 use ssdcrp::detect::Detection;
 use ssdcrp::heatmap::{ColourMap, Heatmap, Scale};
-use ssdcrp::overlay::{self, BoxMark, Scene, Side};
+use ssdcrp::overlay::{self, LabelledBox, Scene, Side};
 
 use super::detected_photo::DetectedPhoto;
 
@@ -25,14 +25,14 @@ pub fn draw(
         .detections
         .iter()
         .filter(|other| !is_explained(other));
-    let mark = |detection: &Detection, explained| BoxMark {
+    let labelled = |detection: &Detection, explained| LabelledBox {
         rect: detected.pixels(detection),
         label: detected.label(detection),
         colour: overlay::class_colour(detection.class.0),
         explained,
     };
-    let boxes: Vec<BoxMark> = std::iter::once(mark(explained, true))
-        .chain(others.map(|other| mark(other, false)))
+    let boxes: Vec<LabelledBox> = std::iter::once(labelled(explained, true))
+        .chain(others.map(|other| labelled(other, false)))
         .collect();
     let mut picture = detected.image.clone();
     let canvas = overlay::render(&Scene {
@@ -47,7 +47,7 @@ pub fn draw(
         draw_boxes: true,
         draw_labels: true,
         caption: Some(caption),
-        note: None,
+        corner_text: None,
     });
     canvas.compose_onto(&mut picture)?;
     Ok(picture)

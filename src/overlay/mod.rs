@@ -5,38 +5,26 @@
 mod aspect;
 mod canvas;
 mod caption;
+mod corner_text;
 mod heat;
-mod marks;
-mod note;
+mod labelled_box;
 mod placement;
 mod style;
 mod text;
 mod tile;
 
 pub use canvas::{Area, Canvas, LUMA, PremultipliedColour, desaturated};
+pub use labelled_box::LabelledBox;
 pub use style::class_colour;
 pub use tile::{Side, Tile};
 
-use crate::geometry::{Pixel, Rect, Size};
+use crate::geometry::Size;
 use crate::heatmap::{ColourMap, Heatmap};
+use labelled_box::whole_pixels;
 use style::Style;
 
 /// What a frame needs for words on it: on a smaller one they would hide the picture.
 const LEGIBLE: Size = Size::new(160, 120);
-
-/// A box to be drawn.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BoxMark {
-    /// In pixels of the frame. What lies outside is cut off; a box with a coordinate that is not finite, or
-    /// without an inside, is not drawn.
-    pub rect: Rect<Pixel>,
-    /// Drawn on a plate at the box: "dog 0.89".
-    pub label: String,
-    /// Red, green, blue.
-    pub colour: [u8; 3],
-    /// Whether the heatmap explains this box: it is drawn heavier and over the others.
-    pub explained: bool,
-}
 
 /// Everything that is to be seen over one frame.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +45,7 @@ pub struct Scene<'a> {
     /// Of the heatmaps, 0..1.
     pub opacity: f32,
     /// Best first: where labels are in each other's way, the earlier one gets the better place.
-    pub boxes: &'a [BoxMark],
+    pub boxes: &'a [LabelledBox],
     /// Whether the boxes' lines are drawn.
     pub draw_boxes: bool,
     /// Whether the boxes' labels are drawn, which they never are on frames smaller than 160x120.
@@ -65,7 +53,7 @@ pub struct Scene<'a> {
     /// What is explained, in words: "sheep rather than horse". Left out on frames smaller than 160x120.
     pub caption: Option<&'a str>,
     /// In the top left corner; left out on frames smaller than 160x120.
-    pub note: Option<&'a str>,
+    pub corner_text: Option<&'a str>,
 }
 
 impl Scene<'_> {
@@ -83,7 +71,7 @@ impl Scene<'_> {
             draw_boxes: true,
             draw_labels: true,
             caption: None,
-            note: None,
+            corner_text: None,
         }
     }
 }
@@ -98,10 +86,10 @@ pub fn render(scene: &Scene) -> Canvas {
     let stored = scene.size;
     let [across, down] = [(size.width, stored.width), (size.height, stored.height)]
         .map(|(displayed, stored)| displayed as f32 / stored.max(1) as f32);
-    let boxes: Vec<BoxMark> = (scene.boxes.iter())
-        .map(|mark| BoxMark {
-            rect: mark.rect.scaled(across, down),
-            ..mark.clone()
+    let boxes: Vec<LabelledBox> = (scene.boxes.iter())
+        .map(|labelled| LabelledBox {
+            rect: labelled.rect.scaled(across, down),
+            ..labelled.clone()
         })
         .collect();
     let canvas = render_square(&Scene {
@@ -121,15 +109,15 @@ fn render_square(scene: &Scene) -> Canvas {
     }
 
     // Explained boxes first; the sort keeps the order of the others.
-    let mut boxes: Vec<(Area, &BoxMark)> = scene
+    let mut boxes: Vec<(Area, &LabelledBox)> = scene
         .boxes
         .iter()
-        .filter_map(|mark| Some((whole_pixels(&mark.rect)?, mark)))
+        .filter_map(|labelled| Some((whole_pixels(&labelled.rect)?, labelled)))
         .collect();
-    boxes.sort_by_key(|(_, mark)| !mark.explained);
+    boxes.sort_by_key(|(_, labelled)| !labelled.explained);
     if scene.draw_boxes {
-        for (area, mark) in boxes.iter().rev() {
-            marks::draw_box(&mut canvas, &style, *area, mark);
+        for (area, labelled) in boxes.iter().rev() {
+            labelled_box::draw_box(&mut canvas, &style, *area, labelled);
         }
     }
 
@@ -159,46 +147,30 @@ fn render_square(scene: &Scene) -> Canvas {
             beside_tiles,
         ));
     }
-    if let Some(note) = scene.note.filter(|_| legible) {
-        taken.extend(note::draw(&mut canvas, &style, note, beside_tiles));
+    if let Some(text) = scene.corner_text.filter(|_| legible) {
+        taken.extend(corner_text::draw(&mut canvas, &style, text, beside_tiles));
     }
     if scene.draw_labels && legible {
-        for (area, mark) in boxes {
+        for (area, labelled) in boxes {
             // What a tile hides has its label in the tile.
             let is_beside = tiles.is_some_and(|tiles| area.y0 < tiles.y1);
             let room = if is_beside { beside_tiles } else { frame };
-            let plate = marks::draw_label(&mut canvas, &style, area, mark, room, &taken);
+            let plate = labelled_box::draw_label(&mut canvas, &style, area, labelled, room, &taken);
             taken.extend(plate);
         }
     }
     canvas
 }
 
-/// The pixels of a box, edges rounded to nearest; None where there is nothing to draw.
-fn whole_pixels(rect: &Rect<Pixel>) -> Option<Area> {
-    let [x0, y0, x1, y1] = rect.edges();
-    if !rect.is_finite() || x1 <= x0 || y1 <= y0 {
-        return None;
-    }
-    // Far outside of every frame, and safe to calculate with.
-    let whole = |edge: f32| edge.round().clamp(-1e9, 1e9) as i64;
-    let (x0, y0) = (whole(x0), whole(y0));
-    Some(Area {
-        x0,
-        y0,
-        x1: whole(x1).max(x0 + 1),
-        y1: whole(y1).max(y0 + 1),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::Rect;
     use crate::heatmap::Scale;
     use ndarray::Array2;
 
-    fn mark(rect: [f32; 4], label: &str, explained: bool) -> BoxMark {
-        BoxMark {
+    fn labelled(rect: [f32; 4], label: &str, explained: bool) -> LabelledBox {
+        LabelledBox {
             rect: rect.into(),
             label: label.to_owned(),
             colour: class_colour(label.len()),
@@ -206,7 +178,7 @@ mod tests {
         }
     }
 
-    fn scene<'a>(width: u32, height: u32, boxes: &'a [BoxMark]) -> Scene<'a> {
+    fn scene<'a>(width: u32, height: u32, boxes: &'a [LabelledBox]) -> Scene<'a> {
         Scene {
             size: Size::new(width, height),
             pixel_aspect: 1.0,
@@ -219,7 +191,7 @@ mod tests {
             draw_boxes: true,
             draw_labels: true,
             caption: None,
-            note: None,
+            corner_text: None,
         }
     }
 
@@ -244,7 +216,7 @@ mod tests {
 
     #[test]
     fn what_is_switched_off_is_not_drawn() {
-        let boxes = [mark([40.0, 60.0, 200.0, 180.0], "person 0.98", false)];
+        let boxes = [labelled([40.0, 60.0, 200.0, 180.0], "person 0.98", false)];
         let all = scene(320, 240, &boxes);
         let none = Scene {
             draw_boxes: false,
@@ -275,7 +247,7 @@ mod tests {
 
     #[test]
     fn boxes_and_labels_leave_the_rest_of_the_frame_alone() {
-        let boxes = [mark([40.0, 60.0, 200.0, 180.0], "person 0.98", true)];
+        let boxes = [labelled([40.0, 60.0, 200.0, 180.0], "person 0.98", true)];
         let canvas = render(&scene(320, 240, &boxes));
         for y in 0..240 {
             for x in 0..320 {
@@ -291,7 +263,7 @@ mod tests {
     #[test]
     fn what_is_drawn_has_its_shape_where_pixels_are_not_square() {
         let heatmap = heatmap();
-        let boxes = [mark([100.0, 60.0, 300.0, 180.0], "person 0.98", true)];
+        let boxes = [labelled([100.0, 60.0, 300.0, 180.0], "person 0.98", true)];
         let shown = Scene {
             heatmap: Some(&heatmap),
             caption: Some("person"),
@@ -299,7 +271,7 @@ mod tests {
         };
         let expected = render(&shown);
         // The same frame, stored at half its width.
-        let boxes = [mark([50.0, 60.0, 150.0, 180.0], "person 0.98", true)];
+        let boxes = [labelled([50.0, 60.0, 150.0, 180.0], "person 0.98", true)];
         let stored = render(&Scene {
             size: Size::new(320, 240),
             pixel_aspect: 2.0,
@@ -323,9 +295,9 @@ mod tests {
     fn the_explained_box_lies_over_the_others() {
         let rect = [40.0, 60.0, 200.0, 180.0];
         let boxes = [
-            mark(rect, "explained", true),
-            mark(rect, "another", false),
-            mark(rect, "third", false),
+            labelled(rect, "explained", true),
+            labelled(rect, "another", false),
+            labelled(rect, "third", false),
         ];
         let unlabelled = |boxes| {
             render(&Scene {
@@ -353,10 +325,10 @@ mod tests {
             colour: [90; 3],
         };
         let boxes = [
-            mark([200.0, 30.0, 310.0, 100.0], "person 0.98", true),
-            mark([290.0, 100.0, 310.0, 140.0], "hidden 0.98", false),
+            labelled([200.0, 30.0, 310.0, 100.0], "person 0.98", true),
+            labelled([290.0, 100.0, 310.0, 140.0], "hidden 0.98", false),
         ];
-        let tiled = |count: usize, boxes: &[BoxMark]| {
+        let tiled = |count: usize, boxes: &[LabelledBox]| {
             render(&Scene {
                 tiles: &vec![tile; count],
                 tiles_side: Side::Right,
@@ -382,7 +354,7 @@ mod tests {
 
     #[test]
     fn there_are_no_words_on_tiny_frames() {
-        let boxes = [mark([8.0, 8.0, 40.0, 40.0], "person 0.98", true)];
+        let boxes = [labelled([8.0, 8.0, 40.0, 40.0], "person 0.98", true)];
         let words = |width, height| {
             let wordy = Scene {
                 draw_boxes: false,
@@ -411,8 +383,8 @@ mod tests {
     fn colours_never_exceed_their_alpha() {
         let heatmap = heatmap();
         let boxes = [
-            mark([10.0, 20.0, 90.0, 140.0], "first", false),
-            mark([50.0, 20.0, 150.0, 140.0], "second", true),
+            labelled([10.0, 20.0, 90.0, 140.0], "first", false),
+            labelled([50.0, 20.0, 150.0, 140.0], "second", true),
         ];
         let full = Scene {
             heatmap: Some(&heatmap),
@@ -444,7 +416,7 @@ mod tests {
             [-90.0, -90.0, -20.0, -20.0],
         ] {
             for explained in [false, true] {
-                let boxes = [mark(rect, "label", explained)];
+                let boxes = [labelled(rect, "label", explained)];
                 assert!(is_clear(&render(&scene(320, 240, &boxes))), "{rect:?}");
             }
         }
@@ -468,8 +440,8 @@ mod tests {
         let mut boxes = Vec::new();
         for x in coordinates {
             for y in coordinates {
-                boxes.push(mark([x, y, -x, y + 30.0], "label", x > y));
-                boxes.push(mark([x, y, x + 0.2, f32::MAX], "a longer label", false));
+                boxes.push(labelled([x, y, -x, y + 30.0], "label", x > y));
+                boxes.push(labelled([x, y, x + 0.2, f32::MAX], "a longer label", false));
             }
         }
         for (width, height) in [

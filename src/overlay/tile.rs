@@ -1,15 +1,15 @@
 //! Tiles: close-ups of what was explained, each with its heatmap alone on it, in columns along one side of the frame.
 //!
 //! In: pictures and maps of the network's size, and which part of each is shown. Out: opaque pixels on the canvas, and the area
-//! that they take, which other marks stay out of; and, for whoever shows one frame after another, the side on which they hide less.
+//! that they take, which other drawings stay out of; and, for whoever shows one frame after another, the side on which they hide less.
 
 use image::RgbImage;
 
 use super::canvas::{Area, Canvas, PremultipliedColour, desaturated, draw_over};
 use super::heat::ColourTable;
+use super::labelled_box::{LabelledBox, whole_pixels};
 use super::style::{self, Style};
 use super::text;
-use super::{BoxMark, whole_pixels};
 use crate::bilinear::{Tap, bilinear};
 use crate::geometry::{Rect, Size};
 use crate::heatmap::{ColourMap, Heatmap};
@@ -28,11 +28,11 @@ impl Side {
     /// The side on which `count` tiles hide less of `boxes` in a frame of this size. So that they
     /// do not jump to and fro it is `self` unless they would hide less than half as much on the other one.
     #[must_use]
-    pub fn clearer(self, count: usize, boxes: &[BoxMark], size: Size) -> Self {
+    pub fn clearer(self, count: usize, boxes: &[LabelledBox], size: Size) -> Self {
         let margin = Style::for_frame(size.width, size.height).margin;
         let frame = Area::of(size);
         let boxes: Vec<Area> = (boxes.iter())
-            .filter_map(|mark| whole_pixels(&mark.rect))
+            .filter_map(|labelled| whole_pixels(&labelled.rect))
             .collect();
         let hidden = |side: Self| -> i64 {
             let places = places(count, margin, frame, side);
@@ -277,14 +277,15 @@ mod tests {
 
     #[test]
     fn the_clearer_side_is_taken_where_it_is_much_clearer() {
-        let at = |x: f32, width: f32| BoxMark {
+        let at = |x: f32, width: f32| LabelledBox {
             rect: [x, 40.0, x + width, 140.0].into(),
             label: String::new(),
             colour: [0; 3],
             explained: false,
         };
         let (left, right) = (at(20.0, 80.0), at(540.0, 80.0));
-        let clearer = |side: Side, boxes: &[BoxMark]| side.clearer(2, boxes, Size::new(640, 480));
+        let clearer =
+            |side: Side, boxes: &[LabelledBox]| side.clearer(2, boxes, Size::new(640, 480));
         for side in [Side::Left, Side::Right] {
             assert_eq!(clearer(side, &[]), side);
             assert_eq!(clearer(side, &[left.clone(), right.clone()]), side);

@@ -10,7 +10,7 @@ use super::settings::HeatmapPlace;
 use crate::crp::Wording;
 use crate::detect::labels::Labels;
 use crate::heatmap::{Heatmap, Scale};
-use crate::overlay::{BoxMark, Canvas, Scene, Side, Tile, class_colour, render};
+use crate::overlay::{Canvas, LabelledBox, Scene, Side, Tile, class_colour, render};
 
 /// An explanation and its detection in the newest frame.
 type Placed<'a> = (usize, &'a ExplainedObject);
@@ -24,8 +24,8 @@ pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
     let hot = !explained.is_empty() && (alone || display.heatmap);
     let draw_boxes = display.boxes && !alone;
     let draw_labels = display.labels && !alone;
-    let marks = (draw_boxes || draw_labels) && !observation.tracked.is_empty();
-    if !hot && !marks {
+    let any_boxes = (draw_boxes || draw_labels) && !observation.tracked.is_empty();
+    if !hot && !any_boxes {
         return (None, view.tiles_side);
     }
     let tiled = hot && display.place == HeatmapPlace::Tiles;
@@ -37,12 +37,12 @@ pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
     in_tiles.sort_by_key(|(_, explained)| explained.tracked.object);
     let is_explained = |index| explained.iter().any(|(explained, _)| *explained == index);
     let remarks = |index| view.remarks_on(index, labels);
-    let mut boxes = box_marks(observation, &is_explained, &remarks, labels);
+    let mut boxes = labelled_boxes(observation, &is_explained, &remarks, labels);
     let size = observation.frame.size;
     let tiles_side = (view.tiles_side).clearer(in_tiles.len(), &boxes, size);
     for (number, (index, _)) in (1..).zip(&in_tiles) {
-        if let Some(mark) = boxes.get_mut(*index) {
-            mark.label.insert_str(0, &format!("{number} "));
+        if let Some(labelled) = boxes.get_mut(*index) {
+            labelled.label.insert_str(0, &format!("{number} "));
         }
     }
     // Without a heatmap there is nothing that the words would be about.
@@ -59,13 +59,13 @@ pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
         .collect();
     let tiles: Vec<Tile> = (in_tiles.iter().zip(&maps))
         .filter_map(|((index, explained), heatmap)| {
-            let mark = boxes.get(*index)?;
+            let labelled = boxes.get(*index)?;
             Some(Tile {
                 picture: &explained.picture,
                 heatmap,
                 rect: explained.tracked.detection.rect,
-                label: &mark.label,
-                colour: mark.colour,
+                label: &labelled.label,
+                colour: labelled.colour,
             })
         })
         .collect();
@@ -85,15 +85,15 @@ pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
 }
 
 /// The boxes of all detections with their labels, and beside them what events say of them.
-pub(super) fn box_marks(
+pub(super) fn labelled_boxes(
     observation: &Observation,
     is_explained: &dyn Fn(usize) -> bool,
     remarks: &dyn Fn(usize) -> Vec<String>,
     labels: &Labels,
-) -> Vec<BoxMark> {
+) -> Vec<LabelledBox> {
     let size = observation.frame.size;
-    let marks = observation.tracked.iter().enumerate();
-    let marks = marks.map(|(index, tracked)| {
+    let boxes = observation.tracked.iter().enumerate();
+    let boxes = boxes.map(|(index, tracked)| {
         let detection = &tracked.detection;
         let mut label = format!("{} {:.2}", labels.name(detection.class), detection.score);
         // "sheep 0.92: or horse?"
@@ -102,14 +102,14 @@ pub(super) fn box_marks(
             label += ": ";
             label += &remarks.join(", ");
         }
-        BoxMark {
+        LabelledBox {
             rect: detection.rect.in_pixels(size),
             label,
             colour: class_colour(detection.class.0),
             explained: is_explained(index),
         }
     });
-    marks.collect()
+    boxes.collect()
 }
 
 /// Boxes that overlap by more (intersection over union) are taken for one.

@@ -46,7 +46,7 @@ impl AgeNote {
 
 fn note(text: &str, surface: &Surface) -> Canvas {
     render(&Scene {
-        note: Some(text),
+        corner_text: Some(text),
         ..Scene::empty(surface.size(), surface.pixel_aspect())
     })
 }

@@ -11,7 +11,7 @@ use crate::detect::labels::Labels;
 use crate::error::Result;
 use crate::heatmap::{Heatmap, Scale};
 use crate::overlay::Scene;
-use crate::stream::drawing::box_marks;
+use crate::stream::drawing::labelled_boxes;
 use crate::stream::explaining::ExplainedObject;
 use crate::stream::observation::{Observation, ObservedEvent};
 
@@ -59,7 +59,7 @@ impl Case {
             true => vec![self.event.event.remark(labels)],
             false => vec![],
         };
-        let boxes = box_marks(observation, &|index| index == own, &remarks, labels);
+        let boxes = labelled_boxes(observation, &|index| index == own, &remarks, labels);
         let explained = self.explained.as_deref();
         let heatmap = explained.map(|e| Heatmap::normalise(e.map.view(), Scale::Fixed(1.0)));
         let caption = explained.map(|explained| explained.question.wording.to_string());

@@ -30,7 +30,7 @@ impl Pictures {
             let alone = Scene {
                 boxes: &[],
                 caption: None,
-                note: None,
+                corner_text: None,
                 tiles: &[],
                 ..*scene
             };
@@ -100,7 +100,7 @@ mod tests {
             draw_boxes: true,
             draw_labels: true,
             caption: None,
-            note: None,
+            corner_text: None,
             tiles: &[],
             tiles_side: Side::default(),
         };

@@ -1,25 +1,60 @@
 //! A box and its label on the canvas: lines with an edge that sets them off from any picture, text on a plate.
 
-use super::BoxMark;
 use super::canvas::{Area, Canvas, PremultipliedColour};
 use super::placement;
 use super::style::{self, Style};
 use super::text;
+use crate::geometry::{Pixel, Rect};
+
+/// A box to be drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LabelledBox {
+    /// In pixels of the frame. What lies outside is cut off; a box with a coordinate that is not finite, or
+    /// without an inside, is not drawn.
+    pub rect: Rect<Pixel>,
+    /// Drawn on a plate at the box: "dog 0.89".
+    pub label: String,
+    /// Red, green, blue.
+    pub colour: [u8; 3],
+    /// Whether the heatmap explains this box: it is drawn heavier and over the others.
+    pub explained: bool,
+}
+
+/// The pixels of a box, edges rounded to nearest; None where there is nothing to draw.
+pub(super) fn whole_pixels(rect: &Rect<Pixel>) -> Option<Area> {
+    let [x0, y0, x1, y1] = rect.edges();
+    if !rect.is_finite() || x1 <= x0 || y1 <= y0 {
+        return None;
+    }
+    // Far outside of every frame, and safe to calculate with.
+    let whole = |edge: f32| edge.round().clamp(-1e9, 1e9) as i64;
+    let (x0, y0) = (whole(x0), whole(y0));
+    Some(Area {
+        x0,
+        y0,
+        x1: whole(x1).max(x0 + 1),
+        y1: whole(y1).max(y0 + 1),
+    })
+}
 
 /// Draws the box's line along the inside of `area`, set off from the picture by a dark edge on either side. The explained box has
 /// a heavier line, and a white edge between the line and the dark one.
-pub(super) fn draw_box(canvas: &mut Canvas, style: &Style, area: Area, mark: &BoxMark) {
+pub(super) fn draw_box(canvas: &mut Canvas, style: &Style, area: Area, labelled: &LabelledBox) {
     let edge = style.edge;
-    if mark.explained {
+    if labelled.explained {
         let line = style.heavy_line;
         canvas.outline(area.grown(2 * edge), edge, style::shade());
         canvas.outline(area.grown(edge), edge, style::white());
-        canvas.outline(area, line, PremultipliedColour::new(mark.colour, 255));
+        canvas.outline(area, line, PremultipliedColour::new(labelled.colour, 255));
         canvas.outline(area.grown(-line), edge, style::white());
         canvas.outline(area.grown(-line - edge), edge, style::shade());
     } else {
         canvas.outline(area.grown(edge), edge, style::shade());
-        canvas.outline(area, style.line, PremultipliedColour::new(mark.colour, 255));
+        canvas.outline(
+            area,
+            style.line,
+            PremultipliedColour::new(labelled.colour, 255),
+        );
         canvas.outline(area.grown(-style.line), edge, style::shade());
     }
 }
@@ -30,18 +65,18 @@ pub(super) fn draw_label(
     canvas: &mut Canvas,
     style: &Style,
     area: Area,
-    mark: &BoxMark,
+    labelled: &LabelledBox,
     frame: Area,
     taken: &[Area],
 ) -> Option<Area> {
     // The explained label's plate is all in the box's colour, the others have a bar of it before the text.
-    let (bar, inset) = if mark.explained {
+    let (bar, inset) = if labelled.explained {
         (0, style.heavy_line)
     } else {
         (style.bar, style.line)
     };
     let room = frame.x1 - frame.x0 - bar - 2 * style.padding;
-    let line = text::lay_out(&mark.label, style.type_size, room as f32);
+    let line = text::lay_out(&labelled.label, style.type_size, room as f32);
     if line.is_empty() {
         return None;
     }
@@ -49,15 +84,15 @@ pub(super) fn draw_label(
     let height = line.height.ceil() as i64 + 2 * style.edge;
     let plate = placement::place(area, width, height, inset, frame, taken)?;
 
-    let text_colour = if mark.explained {
-        canvas.fill(plate, PremultipliedColour::new(mark.colour, 255));
-        style::text_on(mark.colour)
+    let text_colour = if labelled.explained {
+        canvas.fill(plate, PremultipliedColour::new(labelled.colour, 255));
+        style::text_on(labelled.colour)
     } else {
         canvas.fill(plate, style::plate());
         let x1 = plate.x0 + bar;
         canvas.fill(
             Area { x1, ..plate },
-            PremultipliedColour::new(mark.colour, 255),
+            PremultipliedColour::new(labelled.colour, 255),
         );
         style::white()
     };
@@ -77,8 +112,8 @@ mod tests {
         y1: 190,
     };
 
-    fn mark(label: &str, explained: bool) -> BoxMark {
-        BoxMark {
+    fn labelled(label: &str, explained: bool) -> LabelledBox {
+        LabelledBox {
             rect: [60.0, 80.0, 200.0, 190.0].into(),
             label: label.to_owned(),
             colour: [255, 200, 0],
@@ -101,7 +136,7 @@ mod tests {
         for explained in [false, true] {
             let style = Style::for_frame(320, 240);
             let mut canvas = Canvas::new(320, 240);
-            draw_box(&mut canvas, &style, AREA, &mark("", explained));
+            draw_box(&mut canvas, &style, AREA, &labelled("", explained));
             let (edges, line) = if explained {
                 (2, style.heavy_line)
             } else {
@@ -123,9 +158,9 @@ mod tests {
         for explained in [false, true] {
             let mut canvas = Canvas::new(320, 240);
             let style = Style::for_frame(320, 240);
-            let mark = mark("Ågj 0.98", explained);
+            let labelled = labelled("Ågj 0.98", explained);
             let frame = canvas.area();
-            let plate = draw_label(&mut canvas, &style, AREA, &mark, frame, &[]).unwrap();
+            let plate = draw_label(&mut canvas, &style, AREA, &labelled, frame, &[]).unwrap();
             assert_eq!((plate.x0, plate.y1), (AREA.x0, AREA.y0));
             assert_eq!(count(&canvas, [0; 4]) as i64, 320 * 240 - plate.size());
             let in_colour = count(&canvas, [255, 200, 0, 255]) as i64;
@@ -144,11 +179,19 @@ mod tests {
         let style = Style::for_frame(320, 240);
         let text = "a label that is far too long ".repeat(20);
         let frame = canvas.area();
-        let plate = draw_label(&mut canvas, &style, AREA, &mark(&text, false), frame, &[]).unwrap();
+        let plate = draw_label(
+            &mut canvas,
+            &style,
+            AREA,
+            &labelled(&text, false),
+            frame,
+            &[],
+        )
+        .unwrap();
         assert_eq!(plate.intersection(canvas.area()), plate);
         assert!(plate.x1 - plate.x0 > 280);
         assert_eq!(
-            draw_label(&mut canvas, &style, AREA, &mark("", false), frame, &[]),
+            draw_label(&mut canvas, &style, AREA, &labelled("", false), frame, &[]),
             None
         );
         let mut narrow = Canvas::new(9, 240);
@@ -158,7 +201,7 @@ mod tests {
                 &mut narrow,
                 &style,
                 AREA.grown(-30),
-                &mark("x", false),
+                &labelled("x", false),
                 frame,
                 &[]
             ),

@@ -1,13 +1,13 @@
-//! A note in the frame's top left corner: a line of text on a plate.
+//! Text in the frame's top left corner: a line on a plate.
 
 use super::canvas::{Area, Canvas};
 use super::style::{self, Style};
 use super::text;
 
-/// Draws the note in the part `frame` of the canvas. Returns the plate's place, or None where there is no text, or no room for it.
-pub(super) fn draw(canvas: &mut Canvas, style: &Style, note: &str, frame: Area) -> Option<Area> {
+/// Draws the text in the part `frame` of the canvas. Returns the plate's place, or None where there is no text, or no room for it.
+pub(super) fn draw(canvas: &mut Canvas, style: &Style, text: &str, frame: Area) -> Option<Area> {
     let room = frame.x1 - frame.x0 - 2 * style.margin - 2 * style.padding;
-    let line = text::lay_out(note, style.type_size, room as f32);
+    let line = text::lay_out(text, style.type_size, room as f32);
     if line.is_empty() {
         return None;
     }
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_note_without_room_is_left_out() {
+    fn text_without_room_is_left_out() {
         for (width, height) in [(0, 0), (320, 12), (9, 240)] {
             let mut canvas = Canvas::new(width, height);
             let style = Style::for_frame(width, height);
