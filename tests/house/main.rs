@@ -23,14 +23,10 @@ const KNOWN_CIRCLES: [(&[&str], &str); 1] = [(
 )];
 
 /// Names of types that occur more than once, and the reason.
-const KNOWN_NAMES: [(&str, &str); 3] = [
-    ("Plane", "to be renamed"),
-    (
-        "SsdCrp",
-        "GStreamer's bindings have an element's wrapper and its implementation",
-    ),
-    ("Track", "to be renamed"),
-];
+const KNOWN_NAMES: [(&str, &str); 1] = [(
+    "SsdCrp",
+    "GStreamer's bindings have an element's wrapper and its implementation",
+)];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

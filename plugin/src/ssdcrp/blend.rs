@@ -34,7 +34,7 @@ const BLOCK: usize = 64;
 pub struct PreparedOverlay {
     video: Video,
     layout: Layout,
-    planes: Vec<Plane>,
+    planes: Vec<OverlayPlane>,
 }
 
 /// What of a `VideoInfo` decides the bytes of an overlay. Strides and offsets do not: they may differ from buffer to
@@ -60,7 +60,7 @@ impl Video {
 
 /// The overlay's bytes for one plane of the frame, row by row without padding.
 #[derive(Debug)]
-struct Plane {
+struct OverlayPlane {
     row_bytes: usize,
     /// Premultiplied: never greater than the alpha at the same place.
     source: Vec<u8>,
@@ -202,7 +202,7 @@ fn divided(x: u32) -> u32 {
     (t + (t >> 8)) >> 8
 }
 
-impl Plane {
+impl OverlayPlane {
     fn transparent(row_bytes: usize, rows: usize) -> Self {
         Self {
             row_bytes,
@@ -269,10 +269,10 @@ impl PreparedOverlay {
             width * height * 4,
         );
         let interlaced = info.interlace_mode() == gst_video::VideoInterlaceMode::Interleaved;
-        let mut planes: Vec<Plane> = (0..layout.planes)
+        let mut planes: Vec<OverlayPlane> = (0..layout.planes)
             .map(|plane| {
                 let row_bytes = layout.row_bytes(plane, width);
-                Plane::transparent(row_bytes, layout.rows(plane, height))
+                OverlayPlane::transparent(row_bytes, layout.rows(plane, height))
             })
             .collect();
         let mut painted: Vec<Painted> = (layout.components.iter().zip(Form::of(info)).enumerate())
@@ -317,7 +317,7 @@ impl PreparedOverlay {
             let bytes = bytes.iter().map(|&byte| divided(u32::from(byte) * share));
             bytes.map(|byte| byte.min(255) as u8).collect()
         };
-        let planes = self.planes.iter().map(|plane| Plane {
+        let planes = self.planes.iter().map(|plane| OverlayPlane {
             row_bytes: plane.row_bytes,
             source: scaled(&plane.source),
             alpha: scaled(&plane.alpha),
@@ -396,7 +396,7 @@ struct Painted {
 }
 
 /// Writes components that are subsampled alike into their planes.
-fn convert(canvas: &Canvas, components: &[Painted], interlaced: bool, planes: &mut [Plane]) {
+fn convert(canvas: &Canvas, components: &[Painted], interlaced: bool, planes: &mut [OverlayPlane]) {
     let Some(Painted {
         component: shape, ..
     }) = components.first()

@@ -27,7 +27,7 @@ mod tests;
 #[derive(Debug)]
 pub struct FramePixels<'a> {
     size: Size,
-    planes: Vec<Plane<'a>>,
+    planes: Vec<MappedPlane<'a>>,
     /// R, G, B; Y, U, V; or grey alone.
     components: Vec<Component>,
     kind: Kind,
@@ -45,13 +45,13 @@ enum Kind {
 
 /// Rows of bytes.
 #[derive(Debug)]
-struct Plane<'a> {
+struct MappedPlane<'a> {
     data: &'a [u8],
     stride: usize,
     row_bytes: usize,
 }
 
-impl<'a> Plane<'a> {
+impl<'a> MappedPlane<'a> {
     /// A row without its padding; nothing beyond the end of the frame.
     fn row(&self, row: usize) -> &'a [u8] {
         let start = row.saturating_mul(self.stride);
@@ -71,7 +71,7 @@ impl<'a> FramePixels<'a> {
                 let data = frame
                     .plane_data(u32::try_from(plane)?)
                     .with_context(|| format!("the {} frame lacks pixel data", info.format()))?;
-                Ok(Plane {
+                Ok(MappedPlane {
                     data,
                     stride,
                     row_bytes: layout.row_bytes(plane, info.width() as usize),
@@ -151,7 +151,7 @@ impl FramePixels<'_> {
 
 /// The same as [`FramePixels::resample_components`] for a plane of words, of which `places` are the bytes that are wanted.
 fn resample_words(
-    plane: &Plane,
+    plane: &MappedPlane,
     rows: &[Tap],
     columns: &[Tap],
     places: [usize; 3],

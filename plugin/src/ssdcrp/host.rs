@@ -16,8 +16,8 @@ use ::ssdcrp::overlay::Canvas;
 use ::ssdcrp::stream::settings::HeatmapPlace;
 use ::ssdcrp::stream::{Host, News, Observation, View};
 
-use super::delivery::{Overlay, deliver};
 use super::failure;
+use super::frame_overlay::{FrameOverlay, attach_or_blend};
 use super::journal::Journal;
 use super::lock::lock;
 use super::log::CAT;
@@ -37,7 +37,7 @@ pub struct PreparedView {
     /// Whether the heatmap takes the place of the picture.
     pub alone: bool,
     /// `None` where there is nothing to draw.
-    overlay: Option<Overlay>,
+    overlay: Option<FrameOverlay>,
     regions: Vec<Region>,
 }
 
@@ -47,21 +47,21 @@ impl PreparedView {
         (self.overlay.as_ref()).is_none_or(|overlay| overlay.fits(surface))
     }
 
-    /// Gives everything to a buffer that is for `surface`, which it fits: the overlay, `visibility` (0..=1) of it, with a note over
+    /// Gives everything to a buffer that is for `surface`, which it fits: the overlay, `visibility` (0..=1) of it, with the text of its age over
     /// it, and a meta for each detection.
     ///
     /// # Errors
-    /// As [`deliver`].
-    pub fn deliver(
+    /// As [`attach_or_blend`].
+    pub fn attach(
         &self,
         buffer: &mut gst::BufferRef,
         surface: &Surface,
         visibility: f32,
-        note: Option<&Overlay>,
+        age: Option<&FrameOverlay>,
     ) -> Result<()> {
         let overlay = self.overlay.as_ref().map(|overlay| (overlay, visibility));
-        let overlays = overlay.into_iter().chain(note.map(|note| (note, 1.0)));
-        deliver(&overlays.collect::<Vec<_>>(), buffer, &surface.info)?;
+        let overlays = overlay.into_iter().chain(age.map(|age| (age, 1.0)));
+        attach_or_blend(&overlays.collect::<Vec<_>>(), buffer, &surface.info)?;
         for (id, region) in (0..).zip(&self.regions) {
             region.attach(buffer, id);
         }
@@ -96,7 +96,7 @@ impl Host for ElementHost {
                 drawn == Some(surface.size())
             });
         let overlay = canvas.zip(surface);
-        let overlay = overlay.map(|(canvas, surface)| Overlay::new(&canvas, &surface));
+        let overlay = overlay.map(|(canvas, surface)| FrameOverlay::new(&canvas, &surface));
         Ok(PreparedView {
             alone,
             overlay: overlay.transpose().map_err(Error::other)?.flatten(),

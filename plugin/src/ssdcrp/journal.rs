@@ -91,15 +91,15 @@ impl Serialize for Fields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.n_fields()))?;
         for (name, value) in self.0.iter() {
-            map.serialize_entry(name.as_str(), &Field(value))?;
+            map.serialize_entry(name.as_str(), &JsonValue(value))?;
         }
         map.end()
     }
 }
 
-struct Field<'a>(&'a glib::Value);
+struct JsonValue<'a>(&'a glib::Value);
 
-impl Serialize for Field<'_> {
+impl Serialize for JsonValue<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let value = self.0;
         if let Ok(text) = value.get::<&str>() {
@@ -117,7 +117,7 @@ impl Serialize for Field<'_> {
         } else if let Ok(array) = value.get::<gst::ArrayRef>() {
             let mut seq = serializer.serialize_seq(Some(array.len()))?;
             for value in array.iter() {
-                seq.serialize_element(&Field(value))?;
+                seq.serialize_element(&JsonValue(value))?;
             }
             seq.end()
         } else {

@@ -5,15 +5,15 @@
 use gst::glib;
 use gst::prelude::*;
 
-mod age_note;
-mod blank;
+mod age_overlay;
+mod background;
 mod blend;
 mod class_names;
 mod colour;
-mod delivery;
 mod enums;
 mod event_settings;
 mod failure;
+mod frame_overlay;
 mod frame_pixels;
 mod host;
 mod imp;

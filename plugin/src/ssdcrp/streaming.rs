@@ -15,8 +15,8 @@ use ::ssdcrp::stream::settings::StreamSettings;
 use ::ssdcrp::stream::staleness::visibility;
 use ::ssdcrp::stream::{FrameInfo, FrameTime, Shown, Stream, StreamFrame};
 
-use super::age_note::AgeNote;
-use super::blank;
+use super::age_overlay::AgeOverlay;
+use super::background;
 use super::enums::{Mode, Output};
 use super::frame_pixels::FramePixels;
 use super::host::{ElementHost, KeptFrame, PreparedView};
@@ -35,7 +35,7 @@ pub struct Streaming {
     came: Option<Instant>,
     /// The result that the last frame showed.
     shown: Option<Arc<Shown<PreparedView>>>,
-    age_note: AgeNote,
+    age_overlay: AgeOverlay,
     /// Why nothing could be selected, as far as that was told.
     warned: HashSet<String>,
 }
@@ -199,23 +199,23 @@ pub fn pass(
     let objects = chosen.as_ref().map(|(shown, _)| shown.objects.clone());
     lock(stream.picking()).show(objects.unwrap_or_default(), frame.size);
     if alone {
-        blank::clear(&mut writable(buffer, surface)?)?;
+        background::clear(&mut writable(buffer, surface)?)?;
     }
     if let Some((shown, visible)) = &chosen {
-        let mut age_note = std::mem::take(&mut state().age_note);
-        let note = match settings.draw_age && !alone {
+        let mut age_overlay = std::mem::take(&mut state().age_overlay);
+        let age = match settings.draw_age && !alone {
             true => {
                 let ages = [Some(shown.frame.time), shown.explained];
                 let ages = ages.map(|then| then.and_then(|then| then.age(frame.time)));
-                age_note.of(ages, surface)?
+                age_overlay.of(ages, surface)?
             }
             false => None,
         };
-        shown.prepared.deliver(buffer, surface, *visible, note)?;
-        state().age_note = age_note;
+        shown.prepared.attach(buffer, surface, *visible, age)?;
+        state().age_overlay = age_overlay;
     }
     if alone {
-        blank::straighten(&mut writable(buffer, surface)?)?;
+        background::unpremultiply(&mut writable(buffer, surface)?)?;
     }
     Ok(Passed {
         looked_at,

@@ -3,7 +3,6 @@
 //! Needs ONNX Runtime, the footage and the photos, which `make test` puts into the cache folder.
 
 mod cancelling;
-mod delivery;
 mod digit_labels;
 mod endurance;
 mod events;
@@ -11,6 +10,7 @@ mod failures;
 mod formats;
 mod live;
 mod outputs;
+mod overlays;
 mod page;
 mod properties;
 mod recording;

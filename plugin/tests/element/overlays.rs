@@ -97,9 +97,9 @@ fn a_sink_that_composites_gets_the_frame_as_it_is_and_the_overlay_beside_it() {
 #[test]
 fn a_heatmap_is_composited_too() {
     let clip = person("I420");
-    let marks = [("draw-boxes", "false"), ("draw-labels", "false")];
+    let no_boxes = [("draw-boxes", "false"), ("draw-labels", "false")];
     let mut bench = before_sink(
-        &[&[("mode", "every-frame")], &marks[..]].concat(),
+        &[&[("mode", "every-frame")], &no_boxes[..]].concat(),
         &clip,
         true,
     );
@@ -159,7 +159,7 @@ fn the_age_is_composited_too() {
     };
     let (now, soon, later) = (at(0), at(90), at(730));
     for composition in [&now, &soon, &later] {
-        assert_eq!(composition.n_rectangles(), 2, "results, and the note");
+        assert_eq!(composition.n_rectangles(), 2, "results, and their age");
     }
     let numbers = |composition: &VideoOverlayComposition| {
         [0, 1].map(|index| composition.rectangle(index).unwrap().seqnum())

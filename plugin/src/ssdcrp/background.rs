@@ -1,6 +1,6 @@
 //! A frame without a picture, for the heatmap to be alone on: transparent where the format has alpha, black elsewhere.
 //!
-//! In: a frame. Out: the same frame, blank; and, once a heatmap has been painted on it, with the colours that formats with
+//! In: a frame. Out: the same frame, cleared; and, once a heatmap has been painted on it, with the colours that formats with
 //! alpha have. Painting leaves them multiplied with it, but alpha in raw video is straight.
 
 use anyhow::{Context, Result};
@@ -12,7 +12,7 @@ use super::layout::{Component, Layout, strides};
 
 type Frame<'a> = gst_video::VideoFrameRef<&'a mut gst::BufferRef>;
 
-/// Makes the frame blank.
+/// Clears the frame to the background.
 ///
 /// # Errors
 /// The format is not one of `layout::FORMATS`, or the strides do not hold the rows.
@@ -47,7 +47,7 @@ pub fn clear(frame: &mut Frame) -> Result<()> {
 ///
 /// # Errors
 /// As [`clear`].
-pub fn straighten(frame: &mut Frame) -> Result<()> {
+pub fn unpremultiply(frame: &mut Frame) -> Result<()> {
     let info = frame.info().clone();
     if !info.has_alpha() {
         return Ok(());
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn every_format_has_a_blank_frame() {
+    fn every_format_can_be_cleared() {
         for &format in FORMATS {
             let (info, mut buffer) = frame(format);
             let buffer_mut = buffer.get_mut().unwrap();
@@ -162,7 +162,7 @@ mod tests {
             let buffer_mut = buffer.get_mut().unwrap();
             let mut mapped =
                 gst_video::VideoFrameRef::from_buffer_ref_writable(buffer_mut, &info).unwrap();
-            straighten(&mut mapped).unwrap();
+            unpremultiply(&mut mapped).unwrap();
             drop(mapped);
             let map = buffer.map_readable().unwrap();
             for (straight, painted) in map

@@ -1,4 +1,4 @@
-//! The overlay on its way into the video: painted into the frame, or attached to the buffer for a sink that composites it.
+//! The overlay on its way into the video: blended into the frame, or attached to the buffer for a sink that composites it.
 //!
 //! In: a canvas and the [`Surface`] that it is for, once per result; then every buffer that shows it. Out: the same buffers.
 
@@ -13,15 +13,15 @@ use ::ssdcrp::overlay::{Area, Canvas};
 use super::blend::PreparedOverlay;
 use super::negotiation::Surface;
 
-/// An overlay in the form in which it is delivered.
+/// An overlay in the form in which frames take it.
 #[derive(Debug)]
-pub enum Overlay {
-    Painted(PreparedOverlay),
+pub enum FrameOverlay {
+    Blended(PreparedOverlay),
     /// A sink shows the picture's own colours under the heat, because a composition only adds.
     Attached(VideoOverlayComposition),
 }
 
-impl Overlay {
+impl FrameOverlay {
     /// `None` where the canvas is transparent.
     ///
     /// # Errors
@@ -33,32 +33,32 @@ impl Overlay {
             return Ok(composed.map(Self::Attached));
         }
         let prepared = PreparedOverlay::new(canvas, &surface.info)?;
-        Ok((!prepared.is_empty()).then_some(Self::Painted(prepared)))
+        Ok((!prepared.is_empty()).then_some(Self::Blended(prepared)))
     }
 
-    /// Whether it can be delivered with buffers for `surface`.
+    /// Whether it is for buffers of `surface`.
     pub fn fits(&self, surface: &Surface) -> bool {
         match self {
-            Self::Painted(prepared) => !surface.attached && prepared.fits(&surface.info),
+            Self::Blended(prepared) => !surface.attached && prepared.fits(&surface.info),
             Self::Attached(_) => surface.attached,
         }
     }
 }
 
-/// Delivers overlays with a buffer whose frame is as `info` says, later ones over earlier ones, of each the part of its opacity
-/// (0..=1) that stands beside it. All are painted or all are attached.
+/// Gives overlays to a buffer whose frame is as `info` says, later ones over earlier ones, of each the part of its opacity
+/// (0..=1) that stands beside it. All are blended or all are attached.
 ///
 /// # Errors
 /// The frame cannot be written, or as [`PreparedOverlay::blend`].
-pub fn deliver(
-    overlays: &[(&Overlay, f32)],
+pub fn attach_or_blend(
+    overlays: &[(&FrameOverlay, f32)],
     buffer: &mut gst::BufferRef,
     info: &VideoInfo,
 ) -> Result<()> {
     let mut attached = Vec::new();
     for &(overlay, visibility) in overlays {
         match overlay {
-            Overlay::Painted(prepared) => {
+            FrameOverlay::Blended(prepared) => {
                 let mut frame = VideoFrameRef::from_buffer_ref_writable(buffer, info)
                     .context("the frame cannot be written to")?;
                 match (255.0 * visibility).round() as u8 {
@@ -66,10 +66,10 @@ pub fn deliver(
                     share => prepared.faded(share).blend(&mut frame)?,
                 }
             }
-            Overlay::Attached(composition) if visibility < 1.0 => {
+            FrameOverlay::Attached(composition) if visibility < 1.0 => {
                 attached.push(faded(composition, visibility)?);
             }
-            Overlay::Attached(composition) => attached.push(composition.clone()),
+            FrameOverlay::Attached(composition) => attached.push(composition.clone()),
         }
     }
     match &attached[..] {
