@@ -28,7 +28,7 @@ pub struct ExplainOptions {
 
 /// Which default box is meant.
 #[derive(Clone, Debug)]
-enum Subject {
+enum BoxChoice {
     Best,
     At([f32; 2]),
     Strongest(ClassRef),
@@ -38,15 +38,15 @@ enum Subject {
 /// What is asked of a picture: which object, which of its outputs, rather than what.
 #[derive(Clone, Debug)]
 pub struct Question {
-    subject: Subject,
+    choice: BoxChoice,
     output: Option<TargetOutput>,
     contrast: Option<Contrast>,
 }
 
 impl Question {
-    fn about(subject: Subject) -> Self {
+    fn about(choice: BoxChoice) -> Self {
         Self {
-            subject,
+            choice,
             output: None,
             contrast: None,
         }
@@ -54,12 +54,12 @@ impl Question {
 
     /// Why is there that, of the detection with the highest score?
     pub fn best() -> Self {
-        Self::about(Subject::Best)
+        Self::about(BoxChoice::Best)
     }
 
     /// The same of the best detection whose box holds a point, as shares of the picture's width and height.
     pub fn at(x: f32, y: f32) -> Self {
-        Self::about(Subject::At([x, y]))
+        Self::about(BoxChoice::At([x, y]))
     }
 
     /// The same of a detection of this picture.
@@ -69,12 +69,12 @@ impl Question {
 
     /// The same of a default box by its number, detected or not.
     pub fn default_box(number: usize) -> Self {
-        Self::about(Subject::DefaultBox(number))
+        Self::about(BoxChoice::DefaultBox(number))
     }
 
     /// What speaks for a class where it scores highest, detected or not?
     pub fn strongest(class: ClassRef) -> Self {
-        Self::about(Subject::Strongest(class.clone())).output(TargetOutput::Class(class))
+        Self::about(BoxChoice::Strongest(class.clone())).output(TargetOutput::Class(class))
     }
 
     /// Asks about another output of the box than its class: `"class:sheep"`, `"offset:w+"` and `"edge:left-"` can be parsed into one.
@@ -187,7 +187,7 @@ impl Explainer {
     ) -> Result<Vec<Explained>> {
         let mut asked = Vec::with_capacity(questions.len());
         for question in questions {
-            let detection = self.subject(&question.subject, forward, detections)?;
+            let detection = self.chosen(&question.choice, forward, detections)?;
             let predicted = Target::predicted_class(&detection);
             asked.push(Target {
                 output: question.output.clone().unwrap_or(predicted.output),
@@ -203,19 +203,19 @@ impl Explainer {
             .collect()
     }
 
-    fn subject(
+    fn chosen(
         &self,
-        subject: &Subject,
+        choice: &BoxChoice,
         forward: &Forward,
         detections: &[Detection],
     ) -> Result<Detection> {
-        match subject {
-            Subject::DefaultBox(number) => self.detector.describe(forward, *number),
-            Subject::Strongest(class) => {
+        match choice {
+            BoxChoice::DefaultBox(number) => self.detector.describe(forward, *number),
+            BoxChoice::Strongest(class) => {
                 let class = self.model.manifest.class(class)?;
                 self.detector.strongest(forward, class)
             }
-            Subject::Best => {
+            BoxChoice::Best => {
                 let score = self.thresholds.score;
                 let nothing = || {
                     format!(
@@ -224,7 +224,7 @@ impl Explainer {
                 };
                 detections.first().cloned().with_context(nothing)
             }
-            Subject::At(point) => {
+            BoxChoice::At(point) => {
                 let there = detections.iter().find(|d| d.rect.contains(*point));
                 let [x, y] = point;
                 (there.cloned()).with_context(|| format!("nothing was detected at {x}, {y}"))
