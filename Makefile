@@ -65,6 +65,8 @@ test: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## format, lints, all tests, and 
 	@{ command -v Xvfb && command -v xdotool; } >/dev/null || setup/system-packages.sh xvfb xdotool
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@# As others link it: without the command's parts, and without the model.
+	cargo clippy --package ssdcrp --lib --no-default-features --locked -- -D warnings
 	cargo build --workspace --locked
 	$(call with,debug) cargo test --workspace --locked
 	$(call with,debug) tests/pipelines.sh
@@ -143,9 +145,13 @@ $(ZENNIT)/ready: tests/oracle/requirements-zennit.txt tests/oracle/requirements.
 $(MODEL_B): models/ssd_mobilenet_v2_oidv4.toml | packages
 	setup/model-b.sh
 
-# Always asked, seldom anything to do: cargo leaves both files alone when nothing has changed.
-$(COMMAND) $(PLUGIN) &: force | packages
-	cargo build --release --workspace --locked
+# Always asked, seldom anything to do: cargo leaves the files alone when nothing has changed. Each is built by itself, for in one build
+# the plugin would link what only the command needs.
+$(COMMAND): force | packages
+	cargo build --release --package ssdcrp --features built-in-model --locked
+
+$(PLUGIN): force | packages
+	cargo build --release --package gst-plugin-ssdcrp --package ssdcrp-monitor --locked
 
 demo/:
 	mkdir -p $@

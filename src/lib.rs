@@ -26,7 +26,7 @@
 //! # }
 //! ```
 //!
-//! [`Model::open`] takes an own model; the folder `examples` has more.
+//! [`Model::open`] takes an own model, and needs no feature; `Model::built_in` needs `built-in-model`, whose file is in the source repository alone. The folder `examples` has more.
 //!
 //! The parts of it, each of which can be used alone:
 //!
@@ -39,20 +39,20 @@
 //! * [`heatmap`] normalises and colours relevance; [`overlay`] draws it with boxes and labels.
 //! * [`perturbation`] takes parts of a picture away.
 //! * [`stream`] is a video's worth of that: the same object in successive pictures, what looks wrong, evidence of it, and the threads that do the work.
-//! * [`evaluate`] measures how good explanations are.
-//! * [`truth`] reads annotations and says what kinds of errors detections are.
-//! * [`chart`] draws numbers as SVG.
-//! * [`report`] makes a page of photos, detections and explanations.
+//! * `evaluate` (the feature of that name) measures how good explanations are.
+//! * `truth`, `chart` and `report` (the feature `report`) read annotations, draw numbers as SVG, and make a page of photos, detections and explanations.
 //!
 //! All that fails gives an [`Error`], whose [kind](ErrorKind) says who can mend it. Modules only use those named before them. Nothing here knows GStreamer: the element lives in the crate `gst-plugin-ssdcrp`.
 #![forbid(unsafe_code)]
 
 pub mod atomic_file;
 pub mod bilinear;
+#[cfg(feature = "report")]
 pub mod chart;
 pub mod crp;
 pub mod detect;
 mod error;
+#[cfg(feature = "evaluate")]
 pub mod evaluate;
 mod explain;
 pub mod geometry;
@@ -60,10 +60,12 @@ pub mod heatmap;
 pub mod onnx;
 pub mod overlay;
 pub mod perturbation;
+#[cfg(feature = "report")]
 pub mod report;
 pub mod runtime;
 mod spelling;
 pub mod stream;
+#[cfg(feature = "report")]
 pub mod truth;
 
 pub use detect::Model;

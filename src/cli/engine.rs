@@ -29,7 +29,12 @@ impl Engine {
     pub fn model_of(&self, file: Option<&Path>) -> Result<Arc<Model>> {
         let model = match self.file_of(file) {
             Some(path) => Model::open(path)?,
+            #[cfg(feature = "built-in-model")]
             None => Model::built_in()?,
+            #[cfg(not(feature = "built-in-model"))]
+            None => anyhow::bail!(
+                "no model is built into this command: name one with --model, or build it with the feature built-in-model"
+            ),
         };
         Ok(Arc::new(model))
     }

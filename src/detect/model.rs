@@ -3,8 +3,6 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use prost::bytes::Bytes;
-
 use super::decode::Coding;
 use super::default_boxes::{self, DefaultBox};
 use super::heads::{self, Head};
@@ -19,7 +17,9 @@ use crate::geometry::Size;
 use crate::onnx::{self, Graph};
 
 /// The default model, part of the program: ssdlite_mobilenet_v2 trained on COCO (Apache-2.0, see models/README.md).
+#[cfg(feature = "built-in-model")]
 static DEFAULT_GRAPH: &[u8] = include_bytes!("../../models/ssdlite_mobilenet_v2_coco.onnx");
+#[cfg(feature = "built-in-model")]
 static DEFAULT_MANIFEST: &str = include_str!("../../models/ssdlite_mobilenet_v2_coco.toml");
 
 /// A detector that is understood: what its outputs are, where they come from, which box each belongs to.
@@ -44,12 +44,16 @@ pub struct Model {
 }
 
 impl Model {
-    /// The model that comes with the program.
+    /// The model that comes with the program. It takes the feature `built-in-model`, which the published crate has no file for.
     ///
     /// # Errors
     /// None that a released build has: its tests load it.
+    #[cfg(feature = "built-in-model")]
     pub fn built_in() -> Result<Self> {
-        let graph = onnx::parse(Bytes::from_static(DEFAULT_GRAPH), "(built in)")?;
+        let graph = onnx::parse(
+            prost::bytes::Bytes::from_static(DEFAULT_GRAPH),
+            "(built in)",
+        )?;
         let manifest = Manifest::parse(DEFAULT_MANIFEST, "(built-in manifest)")?;
         Self::new(graph, manifest)
     }

@@ -3,7 +3,8 @@
 //! In: jobs. Out: what their stream tells and shows.
 
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
+
+use crossbeam_channel::Sender;
 
 use super::explaining::Explaining;
 use super::host::{Host, News};

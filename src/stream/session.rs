@@ -5,9 +5,10 @@
 //! a network runs, something is drawn, or the host is told.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use crossbeam_channel::bounded;
 
 use super::evidence::Store;
 use super::explaining::Explaining;
@@ -131,7 +132,7 @@ impl<H: Host> Stream<H> {
                 Ok(())
             }
             Pacing::EveryFrame => {
-                let (reply, outcome) = channel();
+                let (reply, outcome) = bounded(1);
                 worker.submit(state.id, job(Some(reply)));
                 outcome.recv().context("the worker thread has ended")?
             }
