@@ -54,8 +54,8 @@ pub fn combined(anchored: &[Anchored], (height, width): (usize, usize)) -> Array
     all
 }
 
-/// A row or column of the result.
-struct Line {
+/// Where a row or column of the result lies in the map, and how much of it is shown.
+struct WeightedTap {
     /// Where it lies in the map.
     tap: Tap,
     /// How much of a map that is not alone is shown there: 1 in its box, 0 beyond its rim.
@@ -63,7 +63,7 @@ struct Line {
 }
 
 /// All columns (axis 0) or rows (axis 1) of the result; `None` where the map does not reach.
-fn along(one: &Anchored, axis: usize, to: usize, from: usize) -> Vec<Option<Line>> {
+fn along(one: &Anchored, axis: usize, to: usize, from: usize) -> Vec<Option<WeightedTap>> {
     let [then, now] = [one.then, one.now].map(|rect| {
         let edges = rect.edges();
         [edges[axis], edges[axis + 2]]
@@ -83,7 +83,7 @@ fn along(one: &Anchored, axis: usize, to: usize, from: usize) -> Vec<Option<Line
                 return None;
             }
             let beyond = (now[0] - place).max(place - now[1]).max(0.0);
-            Some(Line {
+            Some(WeightedTap {
                 tap: Tap::at_share(source, from as u32),
                 weight: if rim > 0.0 {
                     (1.0 - beyond / rim).max(0.0)

@@ -13,7 +13,7 @@ use crate::heatmap::{Heatmap, Scale};
 use crate::overlay::{Canvas, LabelledBox, Scene, Side, Tile, class_colour, render};
 
 /// An explanation and its detection in the newest frame.
-type Placed<'a> = (usize, &'a ExplainedObject);
+type PlacedExplanation<'a> = (usize, &'a ExplainedObject);
 
 /// Draws what `view` shows, for frames like the one that was seen; `None` where there is nothing to draw. Says besides on which side tiles are now.
 pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
@@ -120,13 +120,13 @@ const SAME_BOX: f32 = 0.6;
 fn one_for_each_box<'a>(
     observation: &Observation,
     explained: &'a [(usize, Arc<ExplainedObject>)],
-) -> Vec<Placed<'a>> {
+) -> Vec<PlacedExplanation<'a>> {
     let rect = |index: usize| observation.tracked.get(index).map(|t| t.detection.rect);
     let same = |a: usize, b: usize| {
         let both = rect(a).zip(rect(b));
         both.is_some_and(|(a, b)| a.iou(&b) > SAME_BOX)
     };
-    let mut drawn: Vec<Placed> = Vec::new();
+    let mut drawn: Vec<PlacedExplanation> = Vec::new();
     for (index, explained) in explained {
         if !drawn.iter().any(|&(other, _)| same(*index, other)) {
             drawn.push((*index, explained));
@@ -136,7 +136,7 @@ fn one_for_each_box<'a>(
 }
 
 /// All explanations in one heatmap, each where its object is now.
-fn combined_heatmap(observation: &Observation, explained: &[Placed]) -> Option<Heatmap> {
+fn combined_heatmap(observation: &Observation, explained: &[PlacedExplanation]) -> Option<Heatmap> {
     let shape = explained.first()?.1.map.dim();
     let anchored: Vec<Anchored> = (explained.iter())
         .filter_map(|(index, explained)| {
