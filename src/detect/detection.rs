@@ -116,7 +116,7 @@ impl<'a> Predictions<'a> {
         })
     }
 
-    /// The same for a YOLO: `objectness` [D] and the `layout` of its default boxes.
+    /// The same for a YOLO: `objectness` `[D]` and the `layout` of its default boxes.
     ///
     /// # Errors
     /// If these are others than D.

@@ -1,6 +1,6 @@
 //! Deletion: how much faster a quantity falls when the most relevant blocks are taken away first than when the least relevant ones are.
 //!
-//! In: a photo, the order in which a map wants its blocks, the quantities. Out: their values after every step. The protocol: blocks of [`BLOCK`](super::BLOCK) pixels of the network's input are replaced by the blurred
+//! In: a photo, the order in which a map wants its blocks, the quantities. Out: their values after every step. The protocol: blocks of [`BLOCK`](crate::perturbation::BLOCK) pixels of the network's input are replaced by the blurred
 //! picture, [`SHARE`] of them a step, [`STEPS`] steps.
 
 use serde::Serialize;

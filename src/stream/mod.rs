@@ -4,7 +4,7 @@
 //! ([`Observation`]), why ([`ExplainedObject`]), and what looks wrong ([`ObservedEvent`]).
 //!
 //! A [`Session`] is one model at work, for one or many [`Stream`]s. A frame goes through [`observation`] (known objects by [`tracking`], events by [`monitor`], what is explained by
-//! [`selection`] and [`picking`], how often by [`rate_limiter`]), [`explaining`], [`display`] (what is known at the moment) and [`drawing`] (where heatmaps follow their objects by
+//! [`selection`] and [`picking`], how often by [`rate_limiter`]), [`explaining`], [`display`] (what is known at the moment) and `drawing` (where heatmaps follow their objects by
 //! [`anchoring`]); [`evidence`] keeps events on the disk. [`worker`] keeps all of that off the thread that carries the video.
 
 pub mod anchoring;
