@@ -26,7 +26,8 @@ pub fn lowered<R: Send>(start: impl FnOnce() -> R + Send) -> R {
     })
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 
