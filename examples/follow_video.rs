@@ -6,7 +6,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ssdcrp::stream::tracking::Tracker;
+use ssdcrp::stream::Tracker;
 use ssdcrp::{ExplainOptions, Explainer, Model};
 
 fn main() -> Result<(), Box<dyn Error>> {

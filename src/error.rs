@@ -64,7 +64,7 @@ pub(crate) trait Words: Any + Debug + Display + Send + Sync {}
 impl<T: Any + Debug + Display + Send + Sync> Words for T {}
 
 impl Error {
-    /// An error of a caller's own, for code that this library calls, like the work of a [`Worker`](crate::stream::worker::Worker).
+    /// An error of a caller's own, for code that this library calls.
     pub fn other(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::given(ErrorKind::Other, error.into())
     }

@@ -30,23 +30,25 @@
 //!
 //! The parts of it, each of which can be used alone:
 //!
-//! * [`atomic_file`] writes files that are there whole or not at all.
-//! * [`bilinear`] interpolates between pixels.
 //! * [`geometry`] has rectangles and sizes, in shares of a picture or in its pixels.
-//! * [`onnx`] reads a network and writes nodes; [`runtime`] executes networks with ONNX Runtime.
+//! * [`runtime`] executes networks with ONNX Runtime.
 //! * [`detect`] knows what a detector's outputs mean: manifest, default boxes, detections.
 //! * [`crp`] compiles relevance propagation into an ONNX graph and answers [`crp::Target`]s with relevance.
 //! * [`heatmap`] normalises and colours relevance; [`overlay`] draws it with boxes and labels.
-//! * [`perturbation`] takes parts of a picture away.
 //! * [`stream`] is a video's worth of that: the same object in successive pictures, what looks wrong, evidence of it, and the threads that do the work.
 //! * `evaluate` (the feature of that name) measures how good explanations are.
-//! * `truth`, `chart` and `report` (the feature `report`) read annotations, draw numbers as SVG, and make a page of photos, detections and explanations.
+//! * `truth` and `report` (the feature `report`) read annotations, and make a page of photos, detections and explanations.
 //!
 //! All that fails gives an [`Error`], whose [kind](ErrorKind) says who can mend it. Modules only use those named before them. Nothing here knows GStreamer: the element lives in the crate `gst-plugin-ssdcrp`.
+//!
+//! What is public but hidden from these pages is for this project's own command, element, tests and benches, and may change in any version.
 #![forbid(unsafe_code)]
 
+#[doc(hidden)]
 pub mod atomic_file;
+#[doc(hidden)]
 pub mod bilinear;
+#[doc(hidden)]
 #[cfg(feature = "report")]
 pub mod chart;
 pub mod crp;
@@ -57,8 +59,10 @@ pub mod evaluate;
 mod explain;
 pub mod geometry;
 pub mod heatmap;
+#[doc(hidden)]
 pub mod onnx;
 pub mod overlay;
+#[doc(hidden)]
 pub mod perturbation;
 #[cfg(feature = "report")]
 pub mod report;
@@ -68,6 +72,8 @@ pub mod stream;
 #[cfg(feature = "report")]
 pub mod truth;
 
-pub use detect::Model;
+pub use crp::{Composite, Contrast, TargetOutput};
+pub use detect::{ClassId, ClassRef, Detection, Detector, Model, Thresholds};
 pub use error::{Error, ErrorKind, Result};
 pub use explain::{ExplainOptions, Explained, Explainer, Question};
+pub use geometry::{Rect, Size};

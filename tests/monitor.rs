@@ -10,8 +10,8 @@ use std::time::Duration;
 use image::RgbImage;
 use image::imageops::crop_imm;
 use ssdcrp::detect::{Detector, Model, Thresholds, preprocess};
+use ssdcrp::stream::Tracker;
 use ssdcrp::stream::monitor::{Event, EventKind, EventThresholds, Monitor};
-use ssdcrp::stream::tracking::Tracker;
 
 use cache::cached;
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use ssdcrp::detect::labels::Labels;
+use ssdcrp::detect::Labels;
 use ssdcrp::stream::ObservedEvent;
 
 /// What is told of an event.

@@ -12,7 +12,7 @@ use anyhow::Result;
 use gst::glib;
 use image::RgbImage;
 
-use ssdcrp::detect::labels::Labels;
+use ssdcrp::detect::Labels;
 use ssdcrp::detect::{Model, Thresholds, preprocess};
 use ssdcrp::overlay::Canvas;
 use ssdcrp::stream::evidence::{Limits, Store};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::detect::labels::Labels;
+use crate::detect::Labels;
 use crate::detect::manifest::Offset;
 use crate::detect::{ClassRef, Detection};
 use crate::error::argument::{Context, bail};

@@ -4,26 +4,29 @@
 //! In come pictures and a model; out go [`Forward`] passes and [`Detection`]s that remember their default box.
 
 mod class;
+#[doc(hidden)]
 pub mod decode;
-pub mod default_boxes;
-pub mod detection;
-pub mod detector;
-pub mod heads;
-pub mod labels;
-pub mod layout;
+mod default_boxes;
+mod detection;
+mod detector;
+mod heads;
+mod labels;
+mod layout;
 pub mod manifest;
-pub mod model;
-pub mod nms;
-pub mod output_tensors;
+mod model;
+mod nms;
+mod output_tensors;
 pub mod preprocess;
+#[doc(hidden)]
 pub mod propose;
-pub mod yolo;
+mod yolo;
 
 pub use class::{ClassId, ClassRef};
 pub use default_boxes::DefaultBox;
 pub use detection::{Detection, Predictions, Thresholds};
 pub use detector::{Detector, Forward};
 pub use heads::Head;
+pub use labels::Labels;
 pub use layout::{HeadGrid, HeadLayout, Location};
 pub use manifest::{Manifest, ManifestField};
 pub use model::Model;

@@ -7,7 +7,7 @@ use super::css_rect::CssRect;
 use super::photo::{Judged, ReportedPhoto};
 use super::picture::{heat_layer, jpeg};
 use crate::detect::ClassId;
-use crate::detect::labels::Labels;
+use crate::detect::Labels;
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::truth::{Truth, Verdict};

@@ -1,7 +1,7 @@
 //! What looks wrong about an object on the page: raised by the monitor in a photo, or told of an event that was kept.
 
 use crate::crp::Target;
-use crate::detect::labels::Labels;
+use crate::detect::Labels;
 use crate::error::Result;
 use crate::error::internal::Context;
 use crate::stream::evidence::EventRecord;

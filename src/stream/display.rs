@@ -10,7 +10,7 @@ use super::explaining::ExplainedObject;
 use super::frame::FrameInfo;
 use super::observation::{Observation, ObservedEvent};
 use super::settings::Asked;
-use crate::detect::labels::Labels;
+use crate::detect::Labels;
 use crate::overlay::Side;
 
 /// What is to be shown, as of one moment.

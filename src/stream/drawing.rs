@@ -8,7 +8,7 @@ use super::explaining::ExplainedObject;
 use super::observation::Observation;
 use super::settings::HeatmapPlace;
 use crate::crp::Wording;
-use crate::detect::labels::Labels;
+use crate::detect::Labels;
 use crate::heatmap::{Heatmap, Scale};
 use crate::overlay::{Canvas, LabelledBox, Scene, Side, Tile, class_colour, render};
 

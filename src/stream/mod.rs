@@ -3,36 +3,39 @@
 //! In: pictures with a time ([`StreamFrame`]), and what is asked of them ([`settings`]). Out: what frames show ([`Shown`]), and [`News`] for the stream's owner ([`Host`]): what was seen
 //! ([`Observation`]), why ([`ExplainedObject`]), and what looks wrong ([`ObservedEvent`]).
 //!
-//! A [`Session`] is one model at work, for one or many [`Stream`]s. A frame goes through [`observation`] (known objects by [`tracking`], events by [`monitor`], what is explained by
-//! [`selection`] and [`picking`], how often by [`rate_limiter`]), [`explaining`], [`display`] (what is known at the moment) and `drawing` (where heatmaps follow their objects by
-//! [`anchoring`]); [`evidence`] keeps events on the disk. [`worker`] keeps all of that off the thread that carries the video.
+//! A [`Session`] is one model at work, for one or many [`Stream`]s. A frame goes through `observation` (known objects by `tracking`, events by [`monitor`], what is explained by
+//! [`selection`] and `picking`, how often by `rate_limiter`), `explaining`, `display` (what is known at the moment) and `drawing` (where heatmaps follow their objects by
+//! `anchoring`); [`evidence`] keeps events on the disk. `worker` keeps all of that off the thread that carries the video.
 
-pub mod anchoring;
-pub mod display;
+mod anchoring;
+mod display;
 mod drawing;
 pub mod evidence;
-pub mod explaining;
-pub mod frame;
+mod explaining;
+mod frame;
 mod host;
 mod jobs;
 pub mod monitor;
-pub mod observation;
-pub mod picking;
-pub mod rate_limiter;
+mod observation;
+mod picking;
+mod rate_limiter;
 pub mod selection;
 mod session;
 pub mod settings;
-pub mod staleness;
+mod staleness;
 mod state;
 mod stats;
-pub mod tracking;
-pub mod worker;
+mod tracking;
+mod worker;
 
 pub use display::View;
 pub use explaining::ExplainedObject;
 pub use frame::{FrameInfo, FrameTime};
 pub use host::{Host, News};
 pub use observation::{Observation, ObservedEvent};
+pub use rate_limiter::RateLimiter;
 pub use session::{Pacing, Session, Stream};
+pub use staleness::visibility;
 pub use state::{Shown, StreamFrame};
 pub use stats::StreamStats;
+pub use tracking::{Tracked, Tracker};

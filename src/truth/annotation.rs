@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::entries::Entries;
 use super::{coco, voc};
 use crate::detect::ClassId;
-use crate::detect::labels::Labels;
+use crate::detect::Labels;
 use crate::error::Result;
 use crate::error::annotations::{Context, ensure};
 use crate::geometry::Rect;

@@ -10,9 +10,9 @@ use anyhow::{Context, Result};
 
 use ::ssdcrp::detect::preprocess::sample;
 use ::ssdcrp::detect::{Manifest, Model, NetworkInput};
-use ::ssdcrp::stream::rate_limiter::RateLimiter;
+use ::ssdcrp::stream::RateLimiter;
 use ::ssdcrp::stream::settings::StreamSettings;
-use ::ssdcrp::stream::staleness::visibility;
+use ::ssdcrp::stream::visibility;
 use ::ssdcrp::stream::{FrameInfo, FrameTime, Shown, Stream, StreamFrame};
 
 use super::age_overlay::AgeOverlay;

@@ -9,8 +9,8 @@ use std::time::Duration;
 use gst::prelude::*;
 use gst_video::VideoRegionOfInterestMeta;
 
-use ::ssdcrp::detect::labels::Labels;
-use ::ssdcrp::stream::tracking::Tracked;
+use ::ssdcrp::detect::Labels;
+use ::ssdcrp::stream::Tracked;
 use ::ssdcrp::stream::{ExplainedObject, FrameTime, Observation, ObservedEvent, View};
 
 /// A detection in the frame's pixels, ready to be attached to any number of buffers.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use image::RgbImage;
 
 use super::{EventRecord, Pictures, Store};
-use crate::detect::labels::Labels;
+use crate::detect::Labels;
 use crate::error::Result;
 use crate::heatmap::{Heatmap, Scale};
 use crate::overlay::Scene;

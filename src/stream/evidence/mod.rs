@@ -4,7 +4,7 @@
 //! file appears under its name when all of it is on the disk; pictures come before the line that names them, and go after it. What a process that was killed left
 //! behind besides is removed when the folder is opened again. The oldest events make room for new ones.
 //!
-//! Writing waits for the disk: a thread that must not wait hands a [`Case`] to one that may ([`crate::stream::worker::Worker::queue`]).
+//! Writing waits for the disk: a thread that must not wait hands a [`Case`] to one that may (in `src/stream/worker.rs`).
 
 mod case;
 mod pictures;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::crp::Target;
 use crate::detect::ClassId;
-use crate::detect::labels::Labels;
+use crate::detect::Labels;
 use crate::error::Result;
 use crate::error::evidence::Context;
 use crate::stream::explaining::ExplainedObject;

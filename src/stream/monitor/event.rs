@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::crp::{Contrast, Direction, Target, TargetOutput};
-use crate::detect::labels::Labels;
+use crate::detect::Labels;
 use crate::detect::manifest::Offset;
 use crate::detect::{ClassId, Detection};
 use crate::error::argument::Context;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::detect::ClassId;
-use crate::detect::labels::Labels;
+use crate::detect::Labels;
 use crate::stream::tracking::Tracker;
 
 const DOG: ClassId = ClassId(1);
