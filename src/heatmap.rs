@@ -6,7 +6,8 @@
 
 mod colour_map;
 
-pub use colour_map::{ColourMap, FAINT};
+pub use colour_map::ColourMap;
+pub(crate) use colour_map::FAINT;
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Zip};
 

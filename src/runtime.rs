@@ -273,6 +273,7 @@ fn cache_folder() -> Option<PathBuf> {
 ///
 /// # Errors
 /// Another number of outputs than one.
+#[doc(hidden)]
 pub fn only(mut outputs: Vec<ArrayD<f32>>) -> Result<ArrayD<f32>> {
     ensure!(
         outputs.len() == 1,

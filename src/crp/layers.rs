@@ -66,7 +66,10 @@ impl FromStr for LayerType {
 ///
 /// # Errors
 /// A layer that the heads do not depend on, or a type that does not exist.
-pub fn override_types(types: &mut LayerTypes, overrides: &BTreeMap<String, String>) -> Result<()> {
+pub(super) fn override_types(
+    types: &mut LayerTypes,
+    overrides: &BTreeMap<String, String>,
+) -> Result<()> {
     for (tensor, layer_type) in overrides {
         let field = || ManifestField::of("layer_types", tensor);
         let layer_type = layer_type.parse().with_context(field)?;

@@ -1,6 +1,6 @@
 //! Contrastive Relevance Propagation: why did the network give this output?
 //!
-//! In: a forward pass and [`Target`]s. Out: the relevance of each pixel. A [`Composite`] says which [`Rule`] each layer type propagates with; [`compile`] makes of both
+//! In: a forward pass and [`Target`]s. Out: the relevance of each pixel. A [`Composite`] says which [`Rule`] each layer type propagates with; the compiler makes of both
 //! an ONNX graph, which ONNX Runtime executes. Method: Tsunakawa et al., *Contrastive Relevance Propagation for Interpreting Predictions by a Single-Shot Object Detector*, IJCNN 2019.
 
 mod compile;
@@ -15,16 +15,19 @@ mod rules;
 mod summary;
 mod target;
 
+#[doc(hidden)]
 pub use compile::{
     Derivative, ExplanationGraph, REFERENCE_INPUT, compile, compile_derivative, operators,
-    relevance_name, seed_name,
+    seed_name,
 };
 pub use composite::{AddRule, Composite, PRESETS};
 pub use diagnosis::{Diagnosis, LayerRelevance};
 pub use histogram::Histogram;
-pub use layers::{Layer, LayerType, LayerTypes, layer_types, layers, override_types};
+pub use layers::{Layer, LayerType};
+#[doc(hidden)]
+pub use layers::{LayerTypes, layer_types, layers};
 pub use propagator::{Explanation, Propagator};
 pub use question::{HeadSeed, ResolvedTarget, Wording};
-pub use rules::{Epsilon, Rule, STABILISER};
+pub use rules::{Epsilon, Rule};
 pub use summary::RelevanceSummary;
 pub use target::{Contrast, Direction, Edge, Seed, Target, TargetOutput};

@@ -11,7 +11,7 @@ use crate::error::argument::{Context, bail, ensure};
 use crate::error::{Error, Result};
 
 /// Added to a denominator, with the denominator's sign, unless the rule gives its own ε.
-pub const STABILISER: f32 = 1e-9;
+pub(super) const STABILISER: f32 = 1e-9;
 
 /// A rule for one linear layer. Sources: Bach et al. 2015 (simple, ε, αβ), Montavon et al. 2017 and 2019 (z⁺, w², z^B, γ), Lapuschkin et al. 2019 (flat);
 /// `abs` is this project's, and so is `rescale`, after the rule Rescale of Shrikumar et al. 2017, whose reference is another picture and

@@ -4,11 +4,13 @@
 //! bootstrap intervals. Judged are *class separation* (how alike the maps of a detection's two best classes are), *faithfulness* ([`deletion`]), the *energy in the
 //! box* and the time; [`sanity`] randomises the network's weights from the top down (Adebayo et al., *Sanity Checks for Saliency Maps*, NeurIPS 2018).
 
+#[doc(hidden)]
 pub mod deletion;
 mod judge;
 mod methods;
 mod photo;
 mod random;
+#[doc(hidden)]
 pub mod sanity;
 mod statistics;
 mod summary;
@@ -18,6 +20,9 @@ pub use methods::{
     Attribution, Gradient, GradientKind, Method, Occlusion, RandomMap, RandomMasks, Relevance,
 };
 pub use photo::{Column, EvaluatedPhoto, Quantity, Subject};
+#[doc(hidden)]
 pub use random::Random;
-pub use statistics::{Mean, Similarity, median};
+#[doc(hidden)]
+pub use statistics::median;
+pub use statistics::{Mean, Similarity};
 pub use summary::MethodSummary;

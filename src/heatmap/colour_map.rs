@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::error::argument::bail;
 
 /// Values up to this far from 0 stay transparent: the unstructured floor of a relevance map would fog the picture.
-pub const FAINT: f32 = 0.04;
+pub(crate) const FAINT: f32 = 0.04;
 
 /// Opacity of the strongest values; below 1, so that the object under them can still be made out.
 const STRONGEST: f32 = 0.7;
@@ -66,7 +66,7 @@ impl ColourMap {
     }
 
     /// The colour of a heatmap value: red, green, blue, not premultiplied, and alpha, which alone says how strong the value
-    /// is. Transparent within [`FAINT`] of 0 and for a value that is not a number; beyond -1..1 as at the end.
+    /// is. Transparent within 0.04 of 0 and for a value that is not a number; beyond -1..1 as at the end.
     pub fn colour(self, value: f32) -> [u8; 4] {
         let strength = ((value.abs() - FAINT) / (1.0 - FAINT)).clamp(0.0, 1.0);
         // Slightly above linear in the middle: relevance maps are heavy-tailed, and most of the object lies at 0.2 to 0.5.

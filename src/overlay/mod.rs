@@ -13,7 +13,9 @@ mod style;
 mod text;
 mod tile;
 
-pub use canvas::{Area, Canvas, LUMA, PremultipliedColour, desaturated};
+pub use canvas::{Area, Canvas, PremultipliedColour};
+#[doc(hidden)]
+pub use canvas::{LUMA, desaturated};
 pub use labelled_box::LabelledBox;
 pub use style::class_colour;
 pub use tile::{Side, Tile};

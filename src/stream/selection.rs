@@ -84,7 +84,7 @@ impl Selection {
 }
 
 /// The box under a point, both in shares of the picture: of several the smallest, which nothing else could reach.
-pub fn smallest_under(rects: impl Iterator<Item = Rect>, point: [f32; 2]) -> Option<usize> {
+pub(super) fn smallest_under(rects: impl Iterator<Item = Rect>, point: [f32; 2]) -> Option<usize> {
     rects
         .enumerate()
         .filter(|(_, rect)| rect.contains(point))

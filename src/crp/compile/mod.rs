@@ -46,7 +46,7 @@ const FLOAT: i64 = crate::onnx::proto::tensor_proto::DataType::Float as i64;
 #[derive(Clone, Debug)]
 pub struct ExplanationGraph {
     /// The ONNX file. Inputs: the picture, under the model's own name, and [`seed_name`] of each head tensor, `[N, C, H, W]`.
-    /// Outputs: `relevance`, `[N, channels, H, W]` at the picture's size, then [`relevance_name`] of each watched tensor, `[N, C, H, W]`.
+    /// Outputs: `relevance`, `[N, channels, H, W]` at the picture's size, then `relevance_name` of each watched tensor, `[N, C, H, W]`.
     pub model: Vec<u8>,
 }
 
@@ -56,7 +56,7 @@ pub fn seed_name(tensor: &str) -> String {
 }
 
 /// The name of the output that holds the relevance of a watched tensor.
-pub fn relevance_name(tensor: &str) -> String {
+pub(super) fn relevance_name(tensor: &str) -> String {
     format!("relevance:{tensor}")
 }
 

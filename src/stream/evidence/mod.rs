@@ -13,5 +13,7 @@ mod store;
 
 pub use case::Case;
 pub use pictures::Pictures;
-pub use record::{EventRecord, LINES, Record, Records};
+#[doc(hidden)]
+pub use record::LINES;
+pub use record::{EventRecord, Record, Records};
 pub use store::{Limits, Store};
