@@ -67,6 +67,7 @@ test: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## format, lints, all tests, and 
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@# As others link it: without the command's parts, and without the model.
 	cargo clippy --package ssdcrp --lib --no-default-features --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --package ssdcrp --no-deps --locked
 	cargo build --workspace --locked
 	$(call with,debug) cargo test --workspace --locked
 	$(call with,debug) tests/pipelines.sh

@@ -411,7 +411,9 @@ impl SsdCrp {
         };
         let (stream, model) = (&playing.stream, &playing.model);
         let passed = pass(&self.streaming, stream, model, &settings, buffer, &passing)?;
-        self.waited(clock_time(passed.waited));
+        if !passed.waited.is_zero() {
+            self.waited(clock_time(passed.waited));
+        }
         lock(&self.counts).count(&passed);
         gst::trace!(
             CAT,

@@ -83,26 +83,15 @@ mod tests {
 
     use super::*;
     use crate::geometry::Size;
-    use crate::heatmap::{ColourMap, Heatmap, Scale};
-    use crate::overlay::Side;
+    use crate::heatmap::{Heatmap, Scale};
 
     #[test]
     fn the_frame_stays_as_it_was_and_the_heatmap_is_alone() {
         let heatmap = Heatmap::normalise(array![[1.0, 0.0], [0.0, -1.0]].view(), Scale::default());
         let frame = RgbImage::from_pixel(40, 30, Rgb([10, 200, 30]));
         let scene = Scene {
-            size: Size::new(40, 30),
-            pixel_aspect: 1.0,
             heatmap: Some(&heatmap),
-            colours: ColourMap::default(),
-            opacity: 1.0,
-            boxes: &[],
-            draw_boxes: true,
-            draw_labels: true,
-            caption: None,
-            corner_text: None,
-            tiles: &[],
-            tiles_side: Side::default(),
+            ..Scene::empty(Size::new(40, 30), 1.0)
         };
         let pictures = Pictures::new(frame.clone(), &scene).unwrap();
         let read = |png: &[u8]| image::load_from_memory(png).unwrap();
