@@ -191,7 +191,7 @@ mod finders {
         for text in [
             "use crate::high::Deep;",
             "use crate::{low::child, high::{Another as It}};",
-            "pub use super::high::Deep;\nfn f() -> super::high::Deep { todo!() }",
+            "pub use super::high::Deep;\nfn f() -> super::high::Deep { loop {} }",
             "fn f() { let _ = crate::high::Another; }",
             "fn f() { assert!(g(crate::high::deep::Deep)); }",
             "impl crate::high::Deep { }",
