@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use ssdcrp::crp::{Propagator, Target, TargetOutput};
 use ssdcrp::detect::{ClassRef, Detector, Model, NetworkInput, preprocess};
+use ssdcrp::runtime::SessionOptions;
 
 /// Name, composite, default boxes. Box 271 belongs to the finest head, 1457 to the second.
 const ROWS: [(&str, &str, &[usize]); 4] = [
@@ -40,10 +41,11 @@ fn main() -> Result<()> {
     );
     let photo = image::open(photo)?.into_rgb8();
     let input = preprocess::sample(&photo, model.input_size, &model.manifest.input)?;
-    let mut detector = Detector::new(model.clone(), threads)?;
+    let options = SessionOptions::on_threads(threads);
+    let mut detector = Detector::new(model.clone(), options)?;
     let mut rows = Vec::new();
     for (name, composite, boxes) in ROWS {
-        let explainer = Propagator::new(model.clone(), composite.parse()?, threads)?;
+        let explainer = Propagator::new(model.clone(), composite.parse()?, options)?;
         rows.push((name, explainer, boxes, Vec::new()));
     }
     let mut forward_times = Vec::new();

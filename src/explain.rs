@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::error::argument::Context;
 use crate::heatmap::{ColourMap, Heatmap, Scale};
 use crate::overlay::{self, LabelledBox, Scene, Side};
+use crate::runtime::SessionOptions;
 
 /// What an [`Explainer`] does where its model and manifest leave a choice. The default is right for most.
 #[derive(Clone, Debug, Default)]
@@ -22,8 +23,8 @@ pub struct ExplainOptions {
     pub composite: Option<Composite>,
     /// What becomes a detection; `None` takes the manifest's thresholds.
     pub thresholds: Option<Thresholds>,
-    /// Threads for the networks; 0 takes as many as there are cores.
-    pub threads: usize,
+    /// What the networks run on: how many threads, and whether the CPU or another execution provider.
+    pub session: SessionOptions,
 }
 
 /// Which default box is meant.
@@ -123,8 +124,8 @@ impl Explainer {
         let own = || Thresholds::from(&model.manifest.detection);
         let thresholds = options.thresholds.unwrap_or_else(own);
         Ok(Self {
-            detector: Detector::new(model.clone(), options.threads)?,
-            propagator: Propagator::new(model.clone(), composite, options.threads)?,
+            detector: Detector::new(model.clone(), options.session)?,
+            propagator: Propagator::new(model.clone(), composite, options.session)?,
             model,
             thresholds,
         })

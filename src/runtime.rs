@@ -7,8 +7,10 @@ use crate::error::runtime::{Context, ensure, error};
 use crate::error::{Error, ErrorKind, Result};
 
 mod cancel;
+mod options;
 
 pub use cancel::CancelToken;
+pub use options::{ExecutionProvider, SessionOptions};
 
 use std::error::Error as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -56,20 +58,27 @@ pub struct Network {
 }
 
 impl Network {
-    /// Prepares a model for `threads` threads (0 = as many as there are cores).
+    /// Prepares a model.
     ///
     /// # Errors
-    /// [`ErrorKind::RuntimeUnavailable`] where ONNX Runtime cannot be loaded; otherwise what it says against the model.
-    pub fn load(model: &[u8], threads: usize) -> Result<Self> {
-        Self::load_cancellable(model, threads, &CancelToken::default())
+    /// [`ErrorKind::RuntimeUnavailable`] where ONNX Runtime cannot be loaded, [`ErrorKind::Argument`] where it has no such execution provider; otherwise
+    /// what it says against the provider or the model.
+    pub fn load(model: &[u8], options: SessionOptions) -> Result<Self> {
+        Self::load_cancellable(model, options, &CancelToken::default())
     }
 
     /// As [`Network::load`], until `cancel` ends it.
     ///
     /// # Errors
     /// [`ErrorKind::Cancelled`], or as [`Network::load`].
-    pub fn load_cancellable(model: &[u8], threads: usize, cancel: &CancelToken) -> Result<Self> {
+    pub fn load_cancellable(
+        model: &[u8],
+        options: SessionOptions,
+        cancel: &CancelToken,
+    ) -> Result<Self> {
         let environment = environment()?;
+        let SessionOptions { threads, provider } = options;
+        check_built_in(provider)?;
         let builder = Session::builder(&environment)
             .and_then(|b| Ok(b.with_optimization_level(GraphOptimizationLevel::All)?))
             .and_then(|b| Ok(b.with_intra_threads(threads)?))
@@ -78,6 +87,14 @@ impl Network {
             .and_then(|b| Ok(b.with_memory_pattern(false)?))
             // Threads that wait must leave the cores to the video's decoder and encoder.
             .and_then(|b| Ok(b.with_intra_op_spinning(false)?));
+        let builder = builder.and_then(|b| match provider {
+            ExecutionProvider::Cpu => Ok(b),
+            _ => (b.with_execution_providers(provider.dispatch(threads))).map_err(|error| {
+                ort::Error::new(format!(
+                    "execution provider {provider} does not start: {error}"
+                ))
+            }),
+        });
         // What ONNX Runtime says of the outputs of an impossible network, the binding may not be able to put into words, and panics.
         let session = builder
             .and_then(|mut b| {
@@ -152,6 +169,23 @@ fn one_line(error: &impl std::fmt::Display) -> String {
     let text = error.to_string();
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join("; ")
+}
+
+/// Holds a provider against those of the library that is loaded.
+fn check_built_in(wanted: ExecutionProvider) -> Result<()> {
+    let is_there = |provider: ExecutionProvider| provider.is_built_in().unwrap_or(false);
+    if is_there(wanted) {
+        return Ok(());
+    }
+    let present = ExecutionProvider::ALL.into_iter().filter(|p| is_there(*p));
+    let present: Vec<&str> = present.map(ExecutionProvider::name).collect();
+    Err(Error::said(
+        ErrorKind::Argument,
+        format!(
+            "the ONNX Runtime that is loaded has no execution provider '{wanted}': it has {}",
+            present.join(", ")
+        ),
+    ))
 }
 
 /// The process's one environment: a second one cannot be built, so it is kept for ever. A failure may be mended and tried again.

@@ -7,7 +7,7 @@ use ndarray::Array4;
 use ndarray_npy::ReadNpyExt;
 use ssdcrp::crp::{Derivative, REFERENCE_INPUT, compile_derivative, seed_name};
 use ssdcrp::onnx::{self, Graph, NodeExt};
-use ssdcrp::runtime::{Network, only};
+use ssdcrp::runtime::{Network, SessionOptions, only};
 
 /// Net, and the head at which the derivative begins.
 const NETS: [(&str, &str); 8] = [
@@ -42,7 +42,7 @@ impl Net {
             ((c * 7 + y * 5 + x * 3) % 11) as f32 / 5.0 - 1.0
         });
         Ok(Self {
-            forward: Network::load(&graph.to_model(&[&head])?, 1)?,
+            forward: Network::load(&graph.to_model(&[&head])?, SessionOptions::on_threads(1))?,
             input: jittered(Array4::read_npy(file)?),
             graph,
             head,
@@ -71,7 +71,8 @@ impl Net {
                 .iter()
                 .map(|r| (REFERENCE_INPUT, r.view().into_dyn())),
         );
-        let outputs = Network::load(&compiled.model, 1)?.run(&inputs)?;
+        let outputs =
+            Network::load(&compiled.model, SessionOptions::on_threads(1))?.run(&inputs)?;
         Ok(only(outputs)?.into_dimensionality()?)
     }
 }

@@ -13,7 +13,7 @@ use ssdcrp::crp::{
 use ssdcrp::detect::decode::decode;
 use ssdcrp::detect::{ClassRef, Detector, Forward, Model, preprocess};
 use ssdcrp::onnx::proto::ModelProto;
-use ssdcrp::runtime::CancelToken;
+use ssdcrp::runtime::{CancelToken, SessionOptions};
 
 const PERSON: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -25,7 +25,7 @@ const HORSE: usize = 1436;
 fn forward(model: &Arc<Model>) -> Result<Forward> {
     let photo = image::open(PERSON)?.into_rgb8();
     let input = preprocess::sample(&photo, model.input_size, &model.manifest.input)?;
-    Ok(Detector::new(model.clone(), 1)?.forward(input)?)
+    Ok(Detector::new(model.clone(), SessionOptions::on_threads(1))?.forward(input)?)
 }
 
 fn class(default_box: usize, name: &str, contrast: Contrast) -> Target {
@@ -68,7 +68,8 @@ fn a_batch_over_several_heads_is_the_same_as_one_by_one() -> Result<()> {
     // More at one head than one run takes.
     let neighbours = (1..10).map(|n| class(HORSE + 6 * n, "horse", Contrast::Mean));
     targets.extend(neighbours);
-    let mut explainer = Propagator::new(model, Composite::default(), 1)?;
+    let mut explainer =
+        Propagator::new(model, Composite::default(), SessionOptions::on_threads(1))?;
     let batch = explainer.explain(&forward, &targets)?;
     assert_eq!(batch.len(), targets.len());
     for (target, together) in targets.iter().zip(&batch) {
@@ -91,7 +92,8 @@ fn a_batch_over_several_heads_is_the_same_as_one_by_one() -> Result<()> {
 fn what_is_cancelled_ends_and_the_explainer_answers_again_afterwards() -> Result<()> {
     let model = Arc::new(Model::built_in()?);
     let forward = forward(&model)?;
-    let mut explainer = Propagator::new(model, Composite::default(), 1)?;
+    let mut explainer =
+        Propagator::new(model, Composite::default(), SessionOptions::on_threads(1))?;
     let target = [class(HORSE, "sheep", Contrast::Mean)];
     let cancelled = CancelToken::default();
     cancelled.cancel();
@@ -128,7 +130,8 @@ fn what_is_cancelled_ends_and_the_explainer_answers_again_afterwards() -> Result
 fn scores_of_another_network_do_not_enter() -> Result<()> {
     let model = Arc::new(Model::built_in()?);
     let mut forward = forward(&model)?;
-    let mut explainer = Propagator::new(model, Composite::default(), 1)?;
+    let mut explainer =
+        Propagator::new(model, Composite::default(), SessionOptions::on_threads(1))?;
     let target = [class(HORSE, "sheep", Contrast::Mean)];
     let expected = explainer.explain(&forward, &target)?.remove(0).map();
     // As far off as another session's rounding puts a score that is all but 0.
@@ -142,7 +145,8 @@ fn scores_of_another_network_do_not_enter() -> Result<()> {
 fn relevance_is_linear_in_what_is_asked() -> Result<()> {
     let model = Arc::new(Model::built_in()?);
     let forward = forward(&model)?;
-    let mut explainer = Propagator::new(model, Composite::default(), 1)?;
+    let mut explainer =
+        Propagator::new(model, Composite::default(), SessionOptions::on_threads(1))?;
     let against = |name: &str| Contrast::Class(ClassRef::Name(name.to_owned()));
     let answers = explainer.explain(
         &forward,
@@ -192,7 +196,8 @@ fn a_rule_that_looks_only_at_weights_loses_no_relevance() -> Result<()> {
     let forward = forward(&model)?;
     let target = class(HORSE, "sheep", Contrast::Mean);
     let flat = "classification=flat,localization=flat,high=flat,low=w2,pixels=w2,add=abs";
-    let mut explainer = Propagator::new(model.clone(), flat.parse()?, 1)?;
+    let mut explainer =
+        Propagator::new(model.clone(), flat.parse()?, SessionOptions::on_threads(1))?;
     let diagnosis = explainer.diagnose(&forward, &target)?;
     let whole = diagnosis.layers.first().context("no layers")?.sum;
     let pixels: f64 = diagnosis.relevance.iter().map(|&r| f64::from(r)).sum();
@@ -200,7 +205,7 @@ fn a_rule_that_looks_only_at_weights_loses_no_relevance() -> Result<()> {
         (pixels - whole).abs() < 1e-4 * whole.abs(),
         "{whole} became {pixels}"
     );
-    let mut usual = Propagator::new(model, Composite::default(), 1)?;
+    let mut usual = Propagator::new(model, Composite::default(), SessionOptions::on_threads(1))?;
     let diagnosis = usual.diagnose(&forward, &target)?;
     let explained = usual.explain(&forward, &[target])?.remove(0).relevance;
     let difference = (&diagnosis.relevance - &explained)
@@ -245,10 +250,12 @@ fn a_unit_seed_differs_from_a_score_by_a_factor() -> Result<()> {
             seed,
             ..Composite::default()
         };
-        Ok(Propagator::new(model.clone(), composite, 1)?
-            .explain(&forward, &target)?
-            .remove(0)
-            .map())
+        Ok(
+            Propagator::new(model.clone(), composite, SessionOptions::on_threads(1))?
+                .explain(&forward, &target)?
+                .remove(0)
+                .map(),
+        )
     };
     let (score, unit) = (map(Seed::Score)?, map(Seed::Unit)?);
     let factor = largest(&unit) / largest(&score);
@@ -342,7 +349,10 @@ fn explainer_with(text: &str) -> Result<(Propagator, Composite)> {
     )?;
     let model = Arc::new(Model::open(&file)?);
     let composite = Composite::of(&model)?;
-    Ok((Propagator::new(model, composite.clone(), 1)?, composite))
+    Ok((
+        Propagator::new(model, composite.clone(), SessionOptions::on_threads(1))?,
+        composite,
+    ))
 }
 
 #[test]

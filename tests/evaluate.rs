@@ -11,6 +11,7 @@ use ssdcrp::evaluate::{
     RandomMap, RandomMasks, Relevance, judge,
 };
 use ssdcrp::perturbation::{BLOCK, Blocks, First};
+use ssdcrp::runtime::SessionOptions;
 
 struct Stage {
     model: Arc<Model>,
@@ -22,7 +23,7 @@ impl Stage {
     fn set(detections: usize) -> Result<Self> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/ssdlite/person.png");
         let model = Arc::new(Model::built_in()?);
-        let mut detector = Detector::new(model.clone(), 1)?;
+        let mut detector = Detector::new(model.clone(), SessionOptions::on_threads(1))?;
         let photo = image::open(path)?.into_rgb8();
         let input = preprocess::sample(&photo, model.input_size, &model.manifest.input)?;
         let forward = detector.forward(input)?;
@@ -66,7 +67,8 @@ fn deeplift_and_integrated_gradients_explain_the_difference_to_the_blurred_pictu
             // 20 steps see a network of kinks only roughly.
             (GradientKind::Integrated, 0.4),
         ] {
-            let mut method = Gradient::new(stage.model.clone(), kind, 1);
+            let mut method =
+                Gradient::new(stage.model.clone(), kind, SessionOptions::on_threads(1));
             let map = method
                 .explain(&stage.photo, std::slice::from_ref(&target))?
                 .remove(0)
@@ -87,7 +89,7 @@ fn occlusion_is_the_fall_of_the_quantity() -> Result<()> {
     let mut stage = Stage::set(1)?;
     let target = Column::Mean.target(&stage.photo.subjects[0]);
     let quantity = Quantity::new(&target, &stage.model, &stage.photo.forward)?;
-    let mut method = Occlusion::new(stage.model.clone(), 1)?;
+    let mut method = Occlusion::new(stage.model.clone(), SessionOptions::on_threads(1))?;
     let map = method
         .explain(&stage.photo, std::slice::from_ref(&target))?
         .remove(0)
@@ -111,11 +113,15 @@ fn propagation_beats_noise_and_plain_propagation_is_blind_for_the_class() -> Res
     let mut stage = Stage::set(2)?;
     let composite = |name: &str| name.parse::<Composite>();
     let model = stage.model.clone();
-    let crp = stage.judge(&mut Relevance::new(model.clone(), composite("crp")?, 1)?)?;
+    let crp = stage.judge(&mut Relevance::new(
+        model.clone(),
+        composite("crp")?,
+        SessionOptions::on_threads(1),
+    )?)?;
     let plain = stage.judge(&mut Relevance::new(
         model,
         composite("lrp-alpha1beta0")?,
-        1,
+        SessionOptions::on_threads(1),
     )?)?;
     let noise = stage.judge(&mut RandomMap::new(1))?;
     for ((crp, plain), noise) in crp.iter().zip(&plain).zip(&noise) {
@@ -138,7 +144,7 @@ fn propagation_beats_noise_and_plain_propagation_is_blind_for_the_class() -> Res
 fn the_same_seed_gives_the_same_numbers() -> Result<()> {
     let mut stage = Stage::set(1)?;
     let mut numbers = |seed: u64| -> Result<String> {
-        let masks = RandomMasks::new(stage.model.clone(), 8, seed, 1)?;
+        let masks = RandomMasks::new(stage.model.clone(), 8, seed, SessionOptions::on_threads(1))?;
         let mut methods: [Box<dyn Method>; 2] = [Box::new(RandomMap::new(seed)), Box::new(masks)];
         let mut rows = Vec::new();
         for method in &mut methods {

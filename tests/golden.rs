@@ -14,7 +14,7 @@ use ssdcrp::crp::{
 };
 use ssdcrp::detect::{Detector, Model, preprocess};
 use ssdcrp::onnx::{self, proto::ModelProto};
-use ssdcrp::runtime::{Network, only};
+use ssdcrp::runtime::{Network, SessionOptions, only};
 
 /// Largest error allowed, as a share of the largest |R|.
 const TOLERANCE: f64 = 1e-4;
@@ -123,7 +123,7 @@ fn every_rule_and_operator_on_small_nets() -> Result<()> {
                 .collect();
             let explanation = compile(&graph, &types, &composite, &heads, &[])
                 .with_context(|| format!("{} under {}", net.name, case.composite))?;
-            let mut network = Network::load(&explanation.model, 1)
+            let mut network = Network::load(&explanation.model, SessionOptions::on_threads(1))
                 .with_context(|| format!("{} under {}", net.name, case.composite))?;
             let expected = expected.slice(s![index, .., .., .., ..]).to_owned();
             let targets = expected.shape()[0];
@@ -274,7 +274,7 @@ fn photos<'a>(
     model: Arc<Model>,
     cases: impl Iterator<Item = &'a PhotoCase>,
 ) -> Result<usize> {
-    let mut detector = Detector::new(model.clone(), 1)?;
+    let mut detector = Detector::new(model.clone(), SessionOptions::on_threads(1))?;
     let mut maps = 0;
     for case in cases {
         let photo = image::open(golden(&format!("ssdlite/{}", case.picture)))?.into_rgb8();
@@ -288,8 +288,11 @@ fn photos<'a>(
             output: case.target.parse()?,
             contrast: Some(case.contrast.parse()?),
         };
-        let mut explainer =
-            Propagator::new(model.clone(), composite(&case.composite, case.seed)?, 1)?;
+        let mut explainer = Propagator::new(
+            model.clone(),
+            composite(&case.composite, case.seed)?,
+            SessionOptions::on_threads(1),
+        )?;
         let question = target.ask(&model, explainer.composite(), &forward)?;
         let expected: BTreeMap<_, _> = case
             .seeds

@@ -22,7 +22,7 @@ use ssdcrp::onnx::proto::{
     AttributeProto, GraphProto, ModelProto, TensorProto, ValueInfoProto, type_proto,
 };
 use ssdcrp::onnx::{self, Graph};
-use ssdcrp::runtime::Network;
+use ssdcrp::runtime::{Network, SessionOptions};
 
 use random::Random;
 
@@ -346,7 +346,7 @@ fn use_it(bytes: Vec<u8>, net: &Net, composite: &Composite) -> Result<()> {
     let outputs: Vec<&str> = graph.outputs().collect();
     let detector = graph
         .to_model(&outputs)
-        .and_then(|model| Network::load(&model, 1));
+        .and_then(|model| Network::load(&model, SessionOptions::on_threads(1)));
     let explainer = explain(&graph, net, composite);
     if let Ok(mut detector) = detector
         && let Ok((image, shape)) = graph.image_input()
@@ -369,7 +369,7 @@ fn explain(graph: &Graph, net: &Net, composite: &Composite) -> Result<()> {
     let heads = types.iter().filter(|(_, t)| is_head(t));
     let heads: Vec<&str> = heads.map(|(tensor, _)| tensor.as_str()).collect();
     let explanation = compile(graph, &types, composite, &heads, &[])?;
-    let mut network = Network::load(&explanation.model, 1)?;
+    let mut network = Network::load(&explanation.model, SessionOptions::on_threads(1))?;
     if !is_small(graph) {
         return Ok(());
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use image::RgbImage;
 use image::imageops::crop_imm;
 use ssdcrp::detect::{Detector, Model, Thresholds, preprocess};
+use ssdcrp::runtime::SessionOptions;
 use ssdcrp::stream::Tracker;
 use ssdcrp::stream::monitor::{Event, EventKind, EventThresholds, Monitor};
 
@@ -34,7 +35,7 @@ fn frame(photo: &RgbImage, index: u32) -> RgbImage {
 /// Ten frames a second, one photo after the other.
 fn watch(names: &[&str]) -> (Arc<Model>, Vec<Event>) {
     let model = Arc::new(Model::built_in().unwrap());
-    let mut detector = Detector::new(model.clone(), 1).unwrap();
+    let mut detector = Detector::new(model.clone(), SessionOptions::on_threads(1)).unwrap();
     let thresholds = Thresholds::from(&model.manifest.detection);
     let settings = EventThresholds::default();
     let (mut tracker, mut monitor) = (Tracker::default(), Monitor::default());

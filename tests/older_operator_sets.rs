@@ -10,7 +10,7 @@ use prost::Message;
 use ssdcrp::crp::{Composite, compile, layer_types, seed_name};
 use ssdcrp::onnx::proto::ModelProto;
 use ssdcrp::onnx::{self, Graph};
-use ssdcrp::runtime::{Network, only};
+use ssdcrp::runtime::{Network, SessionOptions, only};
 
 use older::{HEAD, OPERATOR_SETS, PICTURE, net};
 
@@ -26,7 +26,7 @@ fn read(model: &ModelProto) -> Result<Graph> {
 }
 
 fn run(model: &[u8]) -> Result<Vec<ArrayD<f32>>> {
-    Ok(Network::load(model, 1)?.run(&[("image", picture().view())])?)
+    Ok(Network::load(model, SessionOptions::on_threads(1))?.run(&[("image", picture().view())])?)
 }
 
 #[test]
@@ -67,7 +67,8 @@ fn explain(model: &ModelProto) -> Result<ArrayD<f32>> {
         .iter()
         .map(|(name, array)| (*name, array.view()))
         .collect();
-    let relevance = only(Network::load(&explanation.model, 1)?.run(&inputs)?)?;
+    let relevance =
+        only(Network::load(&explanation.model, SessionOptions::on_threads(1))?.run(&inputs)?)?;
     Ok(relevance.index_axis_move(Axis(0), 0))
 }
 

@@ -13,7 +13,7 @@ use ssdcrp::detect::{ClassId, Detector, Model, propose};
 use ssdcrp::onnx::proto::{ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use ssdcrp::onnx::{self, Tensor};
 use ssdcrp::report;
-use ssdcrp::runtime::{Network, only};
+use ssdcrp::runtime::{Network, SessionOptions, only};
 use ssdcrp::stream::monitor::EventThresholds;
 
 use pattern::forward;
@@ -67,7 +67,8 @@ fn a_manifest_is_proposed_for_a_bare_file() -> Result<()> {
     }
     let model = Arc::new(model);
     let forward = forward(&model)?;
-    let mut explainer = Propagator::new(model, Composite::default(), 1)?;
+    let mut explainer =
+        Propagator::new(model, Composite::default(), SessionOptions::on_threads(1))?;
     let map = explainer.explain(&forward, &[class(7)])?.remove(0).map();
     assert!(map.iter().any(|&r| r != 0.0));
     Ok(())
@@ -145,7 +146,8 @@ fn preprocessing_and_softmax_in_the_graph_are_cut_off() -> Result<()> {
     let map = |model: Model| -> Result<_> {
         let model = Arc::new(model);
         let forward = forward(&model)?;
-        let mut explainer = Propagator::new(model, Composite::default(), 1)?;
+        let mut explainer =
+            Propagator::new(model, Composite::default(), SessionOptions::on_threads(1))?;
         Ok(explainer.explain(&forward, &[class(7)])?.remove(0).map())
     };
     assert_eq!(map(plain)?, map(model)?);
@@ -195,7 +197,8 @@ fn heads_that_are_not_joined_are_named_one_by_one() -> Result<()> {
     let map = |model: Model| -> Result<_> {
         let model = Arc::new(model);
         let forward = forward(&model)?;
-        let mut explainer = Propagator::new(model, Composite::default(), 1)?;
+        let mut explainer =
+            Propagator::new(model, Composite::default(), SessionOptions::on_threads(1))?;
         Ok(explainer.explain(&forward, &[class(47)])?.remove(0).map())
     };
     let expected = map(joined)?;
@@ -288,7 +291,11 @@ fn the_written_network_gives_the_same_numbers() -> Result<()> {
 
     let forward = forward(&model)?;
     let targets = [class(7), class(54)];
-    let mut explainer = Propagator::new(model.clone(), Composite::default(), 1)?;
+    let mut explainer = Propagator::new(
+        model.clone(),
+        Composite::default(),
+        SessionOptions::on_threads(1),
+    )?;
     let expected = explainer.explain(&forward, &targets)?;
     let mut seeds = Vec::new();
     for head in &model.heads {
@@ -307,7 +314,7 @@ fn the_written_network_gives_the_same_numbers() -> Result<()> {
             seeds.push((seed_name(tensor), seed));
         }
     }
-    let mut network = Network::load(&std::fs::read(&file)?, 1)?;
+    let mut network = Network::load(&std::fs::read(&file)?, SessionOptions::on_threads(1))?;
     let mut inputs = vec![(
         model.input_name.as_str(),
         forward.input.tensor.view().into_dyn(),
@@ -369,7 +376,8 @@ fn a_classifier_is_explained_as_one_box_that_is_the_whole_picture() -> Result<()
         score: 0.0,
         iou: 0.5,
     };
-    let detections = Detector::new(model.clone(), 1)?.detections(&forward, thresholds)?;
+    let detections = Detector::new(model.clone(), SessionOptions::on_threads(1))?
+        .detections(&forward, thresholds)?;
     // All six classes, the first among them: there is no background.
     assert_eq!(detections.len(), 6);
     assert!(
@@ -379,7 +387,11 @@ fn a_classifier_is_explained_as_one_box_that_is_the_whole_picture() -> Result<()
     );
     assert!((detections.iter().map(|found| found.score).sum::<f32>() - 1.0).abs() < 1e-5);
 
-    let mut explainer = Propagator::new(model.clone(), Composite::default(), 1)?;
+    let mut explainer = Propagator::new(
+        model.clone(),
+        Composite::default(),
+        SessionOptions::on_threads(1),
+    )?;
     let explanation = explainer.explain(&forward, &[class(0)])?.remove(0);
     assert_eq!(explanation.question.seed.tensor, "product:map");
     assert_eq!(explanation.question.seed.values.len(), 6);
@@ -405,7 +417,12 @@ fn a_classifier_is_explained_as_one_box_that_is_the_whole_picture() -> Result<()
         what_if: vec![],
         truth: None,
     };
-    let mut reporter = report::Reporter::new(model, Composite::default(), 1, options)?;
+    let mut reporter = report::Reporter::new(
+        model,
+        Composite::default(),
+        SessionOptions::on_threads(1),
+        options,
+    )?;
     let photo = image::RgbImage::from_fn(40, 30, |x, y| image::Rgb([x as u8, y as u8, 90]));
     reporter.look("a.png".to_owned(), &photo)?;
     let page = reporter.explain(|_| {})?.html()?;
@@ -451,7 +468,8 @@ fn a_network_with_channels_last_is_the_same_network() -> Result<()> {
     let map = |model: Model| -> Result<_> {
         let model = Arc::new(model);
         let forward = forward(&model)?;
-        let mut explainer = Propagator::new(model, Composite::default(), 1)?;
+        let mut explainer =
+            Propagator::new(model, Composite::default(), SessionOptions::on_threads(1))?;
         Ok(explainer.explain(&forward, &[class(7)])?.remove(0).map())
     };
     assert_eq!(map(plain)?, map(turned)?);
@@ -486,7 +504,8 @@ fn a_feature_pyramid_is_told_by_its_grids() -> Result<()> {
     // What the levels share is explained at each of them.
     let model = Arc::new(model);
     let forward = forward(&model)?;
-    let mut explainer = Propagator::new(model, Composite::default(), 1)?;
+    let mut explainer =
+        Propagator::new(model, Composite::default(), SessionOptions::on_threads(1))?;
     let wider = Target {
         default_box: 120,
         output: "offset:w+".parse()?,

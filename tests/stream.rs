@@ -11,6 +11,7 @@ use image::RgbImage;
 
 use ssdcrp::detect::{Model, Thresholds, preprocess};
 use ssdcrp::overlay::Canvas;
+use ssdcrp::runtime::SessionOptions;
 use ssdcrp::stream::monitor::EventThresholds;
 use ssdcrp::stream::selection::{Selection, SelectionRule};
 use ssdcrp::stream::settings::{DisplaySettings, QuestionSettings, StreamSettings};
@@ -115,7 +116,7 @@ impl Watched {
 
 fn session(pacing: Pacing) -> Arc<Session<Notes>> {
     let model = Arc::new(Model::built_in().unwrap());
-    Session::start(model, pacing, 1, None).unwrap()
+    Session::start(model, pacing, SessionOptions::on_threads(1), None).unwrap()
 }
 
 #[test]

@@ -10,7 +10,7 @@ use ndarray::Axis;
 use ssdcrp::crp::{Composite, Target, TargetOutput};
 use ssdcrp::detect::{Detector, Model, propose};
 use ssdcrp::onnx;
-use ssdcrp::runtime::Network;
+use ssdcrp::runtime::{Network, SessionOptions};
 
 use pattern::forward;
 
@@ -24,13 +24,16 @@ fn a_yolo_s_scores_and_boxes_are_those_of_its_heads() -> Result<()> {
     let forward = forward(&model)?;
     // The heads as the file has them: t_x, t_y, t_w, t_h, objectness and four classes, for each of two anchors.
     let heads = ["010_convolutional", "017_convolutional"];
-    let mut network = Network::load(&model.graph.to_model(&heads)?, 1)?;
+    let mut network = Network::load(
+        &model.graph.to_model(&heads)?,
+        SessionOptions::on_threads(1),
+    )?;
     let raw = network.run(&[(
         model.input_name.as_str(),
         forward.input.tensor.view().into_dyn(),
     )])?;
     let sigmoid = |z: f32| 1.0 / (1.0 + (-z).exp());
-    let detector = Detector::new(model.clone(), 1)?;
+    let detector = Detector::new(model.clone(), SessionOptions::on_threads(1))?;
     let (head, row, col, anchor) = (1, 9, 4, 1);
     let index = 2 * 8 * 12 + (row * 24 + col) * 2 + anchor;
     let at = |channel: usize| raw[head][[0, anchor * 9 + channel, row, col]];

@@ -15,6 +15,7 @@ use image::RgbImage;
 use ssdcrp::detect::Labels;
 use ssdcrp::detect::{Model, Thresholds, preprocess};
 use ssdcrp::overlay::Canvas;
+use ssdcrp::runtime::SessionOptions;
 use ssdcrp::stream::evidence::{Limits, Store};
 use ssdcrp::stream::monitor::EventThresholds;
 use ssdcrp::stream::selection::{Selection, SelectionRule};
@@ -116,7 +117,8 @@ impl Watch {
         board: Arc<Board>,
         options: &Options,
     ) -> Result<Self> {
-        let session = Session::start(model.clone(), Pacing::Live, options.threads, None)?;
+        let networks = SessionOptions::on_threads(options.threads);
+        let session = Session::start(model.clone(), Pacing::Live, networks, None)?;
         let streams = frames.into_iter().enumerate().map(|(index, frames)| {
             let folder = options.evidence.as_deref();
             let folder = folder.map(|folder| folder.join(format!("stream-{}", index + 1)));

@@ -38,7 +38,7 @@ impl Compile {
         }
         let model = engine.model_of(self.file.as_deref())?;
         let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
-        let explainer = Propagator::new(model.clone(), composite, engine.threads())?;
+        let explainer = Propagator::new(model.clone(), composite, engine.session())?;
         let graph = explainer.compile()?;
         output::write_network(&self.output, &graph.model)?;
         let Size { width, height } = model.input_size;

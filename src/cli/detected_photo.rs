@@ -64,7 +64,7 @@ impl DetectedPhoto {
         let image = photo::read(path)?;
         let model = engine.model()?;
         let thresholds = options.of(&model);
-        let mut detector = Detector::new(model.clone(), engine.threads())?;
+        let mut detector = Detector::new(model.clone(), engine.session())?;
         let input = preprocess::sample(&image, model.input_size, &model.manifest.input)?;
         let forward = detector.forward(input)?;
         let detections = detector.detections(&forward, thresholds)?;

@@ -69,7 +69,7 @@ impl Diagnose {
             ..predicted
         };
         let composite = composite.map_or_else(|| Composite::of(&detected.model), Ok)?;
-        let mut explainer = Propagator::new(detected.model.clone(), composite, engine.threads())?;
+        let mut explainer = Propagator::new(detected.model.clone(), composite, engine.session())?;
         let diagnosis = explainer.diagnose(&detected.forward, &target)?;
 
         if let Some(path) = &self.plot {

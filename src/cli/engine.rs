@@ -1,4 +1,4 @@
-//! What every subcommand runs on: the options `--model` and `--threads` in, the model out.
+//! What every subcommand runs on: the options `--model`, `--threads` and `--execution-provider` in, the model out.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::Args;
 use ssdcrp::detect::Model;
+use ssdcrp::runtime::{ExecutionProvider, SessionOptions};
 
 /// What every subcommand runs on.
 #[derive(Debug, Args)]
@@ -17,6 +18,9 @@ pub struct Engine {
     /// Threads for the network; 0 takes as many as there are cores
     #[arg(long, value_name = "N", global = true, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=256))]
     threads: u16,
+    /// What computes the network: cpu, or another one that the ONNX Runtime in use was built with, as cuda, tensorrt or openvino
+    #[arg(long, value_name = "NAME", global = true, default_value_t)]
+    execution_provider: ExecutionProvider,
 }
 
 impl Engine {
@@ -44,8 +48,11 @@ impl Engine {
         file.or(self.model.as_deref())
     }
 
-    /// 0 is as many as there are cores.
-    pub fn threads(&self) -> usize {
-        self.threads.into()
+    /// What networks run on.
+    pub fn session(&self) -> SessionOptions {
+        SessionOptions {
+            threads: self.threads.into(),
+            provider: self.execution_provider,
+        }
     }
 }

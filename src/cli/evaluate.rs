@@ -18,6 +18,7 @@ use ssdcrp::detect::manifest::DetectorKind;
 use ssdcrp::detect::{Detector, Model, preprocess};
 use ssdcrp::evaluate::sanity::randomise_top_down;
 use ssdcrp::evaluate::{DetectionScores, EvaluatedPhoto, Method, MethodSummary, Relevance, judge};
+use ssdcrp::runtime::SessionOptions;
 
 use self::baseline::Baseline;
 use self::randomisation::Randomisation;
@@ -84,14 +85,14 @@ impl MethodSpec {
         model: &Arc<Model>,
         photos: &[EvaluatedPhoto],
         seed: u64,
-        threads: usize,
+        session: SessionOptions,
     ) -> Result<Box<dyn Method>> {
         match self {
             Self::Composite(composite) => {
-                let method = Relevance::new(model.clone(), composite.clone(), threads)?;
+                let method = Relevance::new(model.clone(), composite.clone(), session)?;
                 Ok(Box::new(method))
             }
-            Self::Baseline(baseline) => baseline.method(model, photos, seed, threads),
+            Self::Baseline(baseline) => baseline.method(model, photos, seed, session),
         }
     }
 
@@ -140,7 +141,7 @@ impl Evaluate {
         output::check_differ(&files)?;
         let choices = self.choices()?;
         let model = engine.model()?;
-        let mut detector = Detector::new(model.clone(), engine.threads())?;
+        let mut detector = Detector::new(model.clone(), engine.session())?;
         let photos = self
             .images
             .iter()
@@ -157,7 +158,7 @@ impl Evaluate {
         let mut randomisation = Vec::new();
         for choice in choices {
             // Made one after the other: each holds networks as large as the model.
-            let mut method = choice.method(&model, &photos, self.seed, engine.threads())?;
+            let mut method = choice.method(&model, &photos, self.seed, engine.session())?;
             let judged: Result<Vec<Vec<DetectionScores>>> = photos
                 .iter()
                 .map(|photo| {
@@ -211,15 +212,15 @@ impl Evaluate {
         engine: &Engine,
     ) -> Result<Vec<Randomisation>> {
         let make = |model: Arc<Model>| {
-            let method = choice.method(&model, photos, self.seed, engine.threads());
+            let method = choice.method(&model, photos, self.seed, engine.session());
             method.map_err(ssdcrp::Error::other)
         };
         let best = photos
             .iter()
             .filter_map(|photo| Some((photo, photo.subjects.first()?)));
         best.map(|(photo, subject)| {
-            let threads = engine.threads();
-            let stages = randomise_top_down(&make, model, photo, subject, self.seed, threads)
+            let session = engine.session();
+            let stages = randomise_top_down(&make, model, photo, subject, self.seed, session)
                 .with_context(|| format!("{name} of {}", photo.name))?;
             Ok(Randomisation {
                 method: name.to_owned(),

@@ -115,7 +115,7 @@ impl Explain {
         let targets: Vec<Target> = questions.iter().map(|(_, target)| target.clone()).collect();
         let mut composite = composite.map_or_else(|| Composite::of(&detected.model), Ok)?;
         composite.seed = self.seed.unwrap_or(composite.seed);
-        let mut explainer = Propagator::new(detected.model.clone(), composite, engine.threads())?;
+        let mut explainer = Propagator::new(detected.model.clone(), composite, engine.session())?;
         let explanations = explainer.explain(&detected.forward, &targets)?;
         let outputs = questions
             .iter()

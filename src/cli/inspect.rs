@@ -55,7 +55,7 @@ impl Inspect {
         );
         let model = engine.model_of(self.file.as_deref())?;
         let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
-        let explainer = Propagator::new(model.clone(), composite, engine.threads())?;
+        let explainer = Propagator::new(model.clone(), composite, engine.session())?;
         let (rows, total) = layers(&explainer)?;
         let mut text = outline(&model)?;
         write!(text, "\n{}", table::aligned(&heads(&model)))?;

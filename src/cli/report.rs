@@ -92,7 +92,7 @@ impl Report {
             what_if: classes(&self.what_if)?,
         };
         let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
-        let mut reporter = Reporter::new(model, composite, engine.threads(), options)?;
+        let mut reporter = Reporter::new(model, composite, engine.session(), options)?;
         for note in notes {
             eprintln!("ssdcrp: left out: {note}");
             reporter.leave_out(note);

@@ -15,7 +15,7 @@ use crate::detect::{Forward, Head, Model};
 use crate::error::Result;
 use crate::error::model::{Context, ensure};
 use crate::onnx::NodeExt;
-use crate::runtime::{CancelToken, Network, only};
+use crate::runtime::{CancelToken, Network, SessionOptions, only};
 
 /// Explanation networks that are kept, the most recently used ones; each holds the model's weights once or twice.
 const KEPT_NETWORKS: usize = 4;
@@ -38,7 +38,7 @@ pub struct Propagator {
     model: Arc<Model>,
     composite: Composite,
     types: LayerTypes,
-    threads: usize,
+    options: SessionOptions,
     /// The most recently used last.
     networks: Vec<Compiled>,
 }
@@ -64,11 +64,11 @@ impl Explanation {
 }
 
 impl Propagator {
-    /// Prepares explanations under `composite`, on `threads` threads (0 = as many as there are cores).
+    /// Prepares explanations under `composite`.
     ///
     /// # Errors
     /// A model in which the layer types cannot be found, or whose manifest names others that do not exist.
-    pub fn new(model: Arc<Model>, composite: Composite, threads: usize) -> Result<Self> {
+    pub fn new(model: Arc<Model>, composite: Composite, options: SessionOptions) -> Result<Self> {
         let scores = model.heads.iter().flat_map(Head::score_tensors);
         let scores: Vec<&str> = scores.collect();
         let offsets: Vec<&str> = model
@@ -84,7 +84,7 @@ impl Propagator {
             model,
             composite,
             types,
-            threads,
+            options,
             networks: Vec::new(),
         })
     }
@@ -291,7 +291,7 @@ impl Propagator {
                         compile(graph, &self.types, &composite, &[tensor], layers)?
                     }
                 };
-                let network = Network::load_cancellable(&compiled.model, self.threads, cancel)?;
+                let network = Network::load_cancellable(&compiled.model, self.options, cancel)?;
                 if self.networks.len() == KEPT_NETWORKS {
                     self.networks.remove(0);
                 }

@@ -10,7 +10,7 @@ use super::model::Model;
 use super::preprocess::NetworkInput;
 use crate::error::model::{Context, bail};
 use crate::error::{Error, Result};
-use crate::runtime::{CancelToken, Network};
+use crate::runtime::{CancelToken, Network, SessionOptions};
 
 /// Runs a model's network.
 pub struct Detector {
@@ -32,16 +32,16 @@ pub struct Forward {
 }
 
 impl Detector {
-    /// Prepares the network for `threads` threads (0 = as many as there are cores).
+    /// Prepares the network.
     ///
     /// # Errors
     /// ONNX Runtime cannot be loaded or does not take the model.
-    pub fn new(model: Arc<Model>, threads: usize) -> Result<Self> {
+    pub fn new(model: Arc<Model>, options: SessionOptions) -> Result<Self> {
         let mut outputs: Vec<&str> = vec![&model.outputs.classes];
         outputs.extend(model.outputs.offsets.as_deref());
         outputs.extend(model.outputs.objectness.as_deref());
         let file = model.graph.to_model(&outputs)?;
-        let network = Network::load(&file, threads)?;
+        let network = Network::load(&file, options)?;
         Ok(Self { model, network })
     }
 

@@ -19,6 +19,7 @@ use crate::error::internal::Context;
 use crate::onnx::NodeExt;
 use crate::onnx::ops::{Convolution, Op};
 use crate::onnx::proto::NodeProto;
+use crate::runtime::SessionOptions;
 
 /// Stages besides the first, which randomises the head's last layer alone.
 const STAGES: usize = 8;
@@ -44,7 +45,7 @@ pub fn randomise_top_down(
     photo: &EvaluatedPhoto,
     subject: &Subject,
     seed: u64,
-    threads: usize,
+    options: SessionOptions,
 ) -> Result<Vec<Stage>> {
     let mut method = make(model.clone())?;
     let target = if method.is_plain() {
@@ -58,7 +59,7 @@ pub fn randomise_top_down(
     for count in stage_sizes(layers.len()) {
         let randomised = Arc::new(randomised(model, &layers[..count], seed)?);
         let input = photo.forward.input.clone();
-        let forward = Detector::new(randomised.clone(), threads)?.forward(input)?;
+        let forward = Detector::new(randomised.clone(), options)?.forward(input)?;
         let photo = EvaluatedPhoto {
             forward,
             ..photo.clone()

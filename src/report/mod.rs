@@ -26,6 +26,7 @@ use image::RgbImage;
 use crate::crp::{Composite, Propagator};
 use crate::detect::{ClassId, Detector, Model, Thresholds, preprocess};
 use crate::error::Result;
+use crate::runtime::SessionOptions;
 use crate::stream::Tracked;
 use crate::stream::evidence::EventRecord;
 use crate::stream::monitor::{EventThresholds, Monitor};
@@ -61,19 +62,19 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// Prepares model and composite, on `threads` threads (0 = as many as there are cores).
+    /// Prepares model and composite; networks run as `session` says.
     ///
     /// # Errors
     /// As [`Detector::new`] and [`Propagator::new`].
     pub fn new(
         model: Arc<Model>,
         composite: Composite,
-        threads: usize,
+        session: SessionOptions,
         options: ReportOptions,
     ) -> Result<Self> {
         Ok(Self {
-            detector: Detector::new(model.clone(), threads)?,
-            explainer: Propagator::new(model.clone(), composite, threads)?,
+            detector: Detector::new(model.clone(), session)?,
+            explainer: Propagator::new(model.clone(), composite, session)?,
             model,
             options,
             photos: Vec::new(),

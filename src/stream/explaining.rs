@@ -17,7 +17,7 @@ use crate::detect::{Forward, Model};
 use crate::error::Result;
 use crate::error::internal::Context;
 use crate::heatmap::Scale;
-use crate::runtime::CancelToken;
+use crate::runtime::{CancelToken, SessionOptions};
 
 /// The explanation of one detection.
 #[derive(Clone, Debug)]
@@ -46,22 +46,26 @@ pub struct Explaining {
     explainer: Propagator,
     /// The model's composite, where none is asked for.
     own: Composite,
-    threads: usize,
+    options: SessionOptions,
 }
 
 impl Explaining {
-    /// Prepares it for `threads` threads (0 = as many as there are cores), to begin with `composite`, or with the model's own.
+    /// Prepares it to begin with `composite`, or with the model's own.
     ///
     /// # Errors
     /// The model's layer types cannot be found, or its composite is none.
-    pub fn new(model: Arc<Model>, composite: Option<&Composite>, threads: usize) -> Result<Self> {
+    pub fn new(
+        model: Arc<Model>,
+        composite: Option<&Composite>,
+        options: SessionOptions,
+    ) -> Result<Self> {
         let own = Composite::of(&model)?;
         let composite = composite.unwrap_or(&own).clone();
         Ok(Self {
-            explainer: Propagator::new(model.clone(), composite, threads)?,
+            explainer: Propagator::new(model.clone(), composite, options)?,
             model,
             own,
-            threads,
+            options,
         })
     }
 
@@ -132,7 +136,7 @@ impl Explaining {
         let composite = observation.settings().question.composite.as_ref();
         let composite = composite.unwrap_or(&self.own);
         if self.explainer.composite() != composite {
-            self.explainer = Propagator::new(self.model.clone(), composite.clone(), self.threads)?;
+            self.explainer = Propagator::new(self.model.clone(), composite.clone(), self.options)?;
         }
         self.explainer.explain_cancellable(forward, targets, cancel)
     }

@@ -22,6 +22,7 @@ use crate::crp::Composite;
 use crate::detect::{Detector, Model};
 use crate::error::internal::Context;
 use crate::error::{Error, Result};
+use crate::runtime::SessionOptions;
 
 /// How frames and results belong together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,18 +50,18 @@ pub struct Stream<H: Host> {
 }
 
 impl<H: Host> Session<H> {
-    /// Starts the threads; the networks run on `threads` threads each (0 = as many as there are cores). They begin with `composite`, where one is asked for.
+    /// Starts the threads; each of the networks has the threads of `options` for itself. They begin with `composite`, where one is asked for.
     ///
     /// # Errors
     /// ONNX Runtime cannot be loaded or does not take the model's network; the system gives no thread.
     pub fn start(
         model: Arc<Model>,
         pacing: Pacing,
-        threads: usize,
+        options: SessionOptions,
         composite: Option<&Composite>,
     ) -> Result<Arc<Self>> {
-        let mut detector = Detector::new(model.clone(), threads)?;
-        let mut explaining = Explaining::new(model.clone(), composite, threads)?;
+        let mut detector = Detector::new(model.clone(), options)?;
+        let mut explaining = Explaining::new(model.clone(), composite, options)?;
         let worker = match pacing {
             Pacing::EveryFrame => Worker::spawn("ssdcrp", move |mut job: DetectJob<H>| {
                 let reply = job.reply.take();

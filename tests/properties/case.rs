@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use ndarray::{Array4, Axis};
 use proptest::test_runner::TestCaseError;
 use ssdcrp::crp::{Composite, LayerType, LayerTypes, compile, layer_types, seed_name};
-use ssdcrp::runtime::{Network, only};
+use ssdcrp::runtime::{Network, SessionOptions, only};
 
 use crate::net::Net;
 use crate::random::Random;
@@ -49,7 +49,7 @@ impl Case {
         let types = layer_types(&graph, &heads[..1], &heads[1..])?;
         let engine = compile(&graph, &types, &composite, &heads, &[])?;
         Ok(Self {
-            engine: Network::load(&engine.model, 1)?,
+            engine: Network::load(&engine.model, SessionOptions::on_threads(1))?,
             net,
             composite,
             types,

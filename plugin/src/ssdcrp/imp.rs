@@ -14,6 +14,7 @@ use gst_video::subclass::prelude::*;
 
 use ::ssdcrp::ErrorKind;
 use ::ssdcrp::detect::Model;
+use ::ssdcrp::runtime::SessionOptions;
 use ::ssdcrp::stream::evidence::Store;
 use ::ssdcrp::stream::{FrameTime, Session, Stream};
 
@@ -364,11 +365,9 @@ impl SsdCrp {
         };
         let keeps_evidence = evidence.is_some();
         let start = || {
-            let (threads, composite) = (
-                settings.threads as usize,
-                settings.composite.value().named(),
-            );
-            let session = Session::start(model.clone(), settings.mode.into(), threads, composite)?;
+            let options = SessionOptions::on_threads(settings.threads as usize);
+            let composite = settings.composite.value().named();
+            let session = Session::start(model.clone(), settings.mode.into(), options, composite)?;
             Ok(session.stream(host, evidence)?)
         };
         let stream: Result<_> = match settings.mode {

@@ -10,6 +10,7 @@ use ssdcrp::detect::{Detector, Model};
 use ssdcrp::evaluate::{
     EvaluatedPhoto, Gradient, GradientKind, Method, Occlusion, RandomMap, RandomMasks, median,
 };
+use ssdcrp::runtime::SessionOptions;
 
 /// All of them, in the order of the table.
 pub const ALL: [&str; 7] = [
@@ -64,17 +65,17 @@ impl Baseline {
         model: &Arc<Model>,
         photos: &[EvaluatedPhoto],
         seed: u64,
-        threads: usize,
+        session: SessionOptions,
     ) -> Result<Box<dyn Method>> {
         Ok(match self {
-            Self::Gradient(kind) => Box::new(Gradient::new(model.clone(), kind, threads)),
-            Self::Occlusion => Box::new(Occlusion::new(model.clone(), threads)?),
+            Self::Gradient(kind) => Box::new(Gradient::new(model.clone(), kind, session)),
+            Self::Occlusion => Box::new(Occlusion::new(model.clone(), session)?),
             Self::Masks(count) => {
                 let count = match count {
                     Some(count) => count,
-                    None => affordable(model, photos, threads)?,
+                    None => affordable(model, photos, session)?,
                 };
-                Box::new(RandomMasks::new(model.clone(), count, seed, threads)?)
+                Box::new(RandomMasks::new(model.clone(), count, seed, session)?)
             }
             Self::Random => Box::new(RandomMap::new(seed)),
         })
@@ -82,14 +83,18 @@ impl Baseline {
 }
 
 /// Forward passes in the time of an explanation by the default composite, at least 1.
-fn affordable(model: &Arc<Model>, photos: &[EvaluatedPhoto], threads: usize) -> Result<usize> {
+fn affordable(
+    model: &Arc<Model>,
+    photos: &[EvaluatedPhoto],
+    session: SessionOptions,
+) -> Result<usize> {
     let (photo, subject) = photos
         .iter()
         .find_map(|photo| Some((photo, photo.subjects.first()?)))
         .context("there is no detection to take times with")?;
     let target = Target::predicted_class(&subject.detection);
-    let mut explainer = Propagator::new(model.clone(), Composite::default(), threads)?;
-    let mut detector = Detector::new(model.clone(), threads)?;
+    let mut explainer = Propagator::new(model.clone(), Composite::default(), session)?;
+    let mut detector = Detector::new(model.clone(), session)?;
     let (mut explained, mut looked) = (Vec::new(), Vec::new());
     for _ in 0..TIMINGS {
         let explanations = explainer.explain(&photo.forward, std::slice::from_ref(&target))?;

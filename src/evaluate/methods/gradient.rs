@@ -11,7 +11,7 @@ use crate::detect::Model;
 use crate::error::Result;
 use crate::error::model::{Context, ensure};
 use crate::evaluate::photo::{EvaluatedPhoto, Quantity};
-use crate::runtime::{Network, only};
+use crate::runtime::{Network, SessionOptions, only};
 
 /// Steps from the baseline to the picture.
 const STEPS: usize = 20;
@@ -31,18 +31,18 @@ pub enum GradientKind {
 pub struct Gradient {
     model: Arc<Model>,
     kind: GradientKind,
-    threads: usize,
+    options: SessionOptions,
     /// The network of the head tensor that was asked about last.
     network: Option<(String, Network)>,
 }
 
 impl Gradient {
-    /// Runs on `threads` threads (0 = as many as there are cores).
-    pub fn new(model: Arc<Model>, kind: GradientKind, threads: usize) -> Self {
+    /// Runs networks as `options` say.
+    pub fn new(model: Arc<Model>, kind: GradientKind, options: SessionOptions) -> Self {
         Self {
             model,
             kind,
-            threads,
+            options,
             network: None,
         }
     }
@@ -84,7 +84,7 @@ impl Gradient {
         let Self {
             model,
             kind,
-            threads,
+            options,
             network,
         } = self;
         let [_, channels, rows, columns] = model.graph.feature_map(&seed.tensor)?;
@@ -101,7 +101,7 @@ impl Gradient {
                     GradientKind::TimesInput | GradientKind::Integrated => Derivative::Gradient,
                 };
                 let compiled = compile_derivative(&model.graph, derivative, &[&seed.tensor])?;
-                let loaded = Network::load(&compiled.model, *threads)?;
+                let loaded = Network::load(&compiled.model, *options)?;
                 (seed.tensor.clone(), loaded)
             }
         };

@@ -17,6 +17,7 @@ use crate::detect::{Detector, Model, NetworkInput};
 use crate::error::Result;
 use crate::evaluate::photo::{EvaluatedPhoto, Quantity};
 use crate::evaluate::random::Random;
+use crate::runtime::SessionOptions;
 
 /// Cells on a side of a mask.
 const CELLS: usize = 16;
@@ -33,12 +34,17 @@ pub struct RandomMasks {
 }
 
 impl RandomMasks {
-    /// `count` masks, at least 1, the same for every picture; the network runs on `threads` threads (0 = as many as there are cores).
+    /// `count` masks, at least 1, the same for every picture; the network runs as `options` say.
     ///
     /// # Errors
     /// As [`Detector::new`].
-    pub fn new(model: Arc<Model>, count: usize, seed: u64, threads: usize) -> Result<Self> {
-        let detector = Detector::new(model.clone(), threads)?;
+    pub fn new(
+        model: Arc<Model>,
+        count: usize,
+        seed: u64,
+        options: SessionOptions,
+    ) -> Result<Self> {
+        let detector = Detector::new(model.clone(), options)?;
         Ok(Self {
             model,
             detector,

@@ -9,6 +9,7 @@ use crate::detect::{Detector, Model, NetworkInput};
 use crate::error::Result;
 use crate::evaluate::photo::{EvaluatedPhoto, Quantity};
 use crate::perturbation::{BLOCK, Blocks};
+use crate::runtime::SessionOptions;
 
 /// One forward pass a block, shared by all targets.
 pub struct Occlusion {
@@ -17,12 +18,12 @@ pub struct Occlusion {
 }
 
 impl Occlusion {
-    /// Runs the network on `threads` threads (0 = as many as there are cores).
+    /// Runs the network as `options` say.
     ///
     /// # Errors
     /// As [`Detector::new`].
-    pub fn new(model: Arc<Model>, threads: usize) -> Result<Self> {
-        let detector = Detector::new(model.clone(), threads)?;
+    pub fn new(model: Arc<Model>, options: SessionOptions) -> Result<Self> {
+        let detector = Detector::new(model.clone(), options)?;
         Ok(Self { model, detector })
     }
 }

@@ -7,6 +7,7 @@ use crate::crp::{Composite, Contrast, Propagator, Target, TargetOutput};
 use crate::detect::Model;
 use crate::error::Result;
 use crate::evaluate::photo::EvaluatedPhoto;
+use crate::runtime::SessionOptions;
 
 /// An [`Propagator`] as a method.
 pub struct Relevance {
@@ -16,15 +17,15 @@ pub struct Relevance {
 }
 
 impl Relevance {
-    /// Explains under `composite`, on `threads` threads (0 = as many as there are cores).
+    /// Explains under `composite`, with networks that run as `options` say.
     ///
     /// # Errors
     /// As [`Propagator::new`].
-    pub fn new(model: Arc<Model>, composite: Composite, threads: usize) -> Result<Self> {
+    pub fn new(model: Arc<Model>, composite: Composite, options: SessionOptions) -> Result<Self> {
         let name = composite.to_string();
         let is_plain = composite.contrast == Contrast::None;
         Ok(Self {
-            explainer: Propagator::new(model, composite, threads)?,
+            explainer: Propagator::new(model, composite, options)?,
             name,
             is_plain,
         })
