@@ -12,8 +12,9 @@ use crate::error::argument::{Context, bail, ensure};
 use crate::error::{Error, Result};
 
 /// The names of the presets, the default first.
-pub const PRESETS: [&str; 6] = [
+pub const PRESETS: [&str; 7] = [
     "crp",
+    "crp-features",
     "crp-epsilon",
     "lrp-simple",
     "lrp-epsilon",
@@ -28,11 +29,22 @@ pub enum AddRule {
     Proportional,
     /// R_a = |a|/(|a|+|b|)·R
     Magnitude,
+    /// R_a = R/n of n summands
+    Equal,
+}
+
+/// To which inputs of its window max pooling hands relevance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolRule {
+    /// To the largest; inputs that tie share.
+    Winner,
+    /// To all alike.
+    Uniform,
 }
 
 /// A mapping of layer types to rules, by preset name or in the grammar
-/// `classification=R,localization=R,high=R,localization-high=R,low=R,pixels=R,add=prop|abs`. What the grammar leaves out is as in `crp`, except
-/// that `localization-high` follows a `high` that is named.
+/// `classification=R,localization=R,high=R,localization-high=R,low=R,pixels=R,add=prop|abs|half,pool=winner|uniform`. What the grammar leaves out is as in `crp`, except
+/// that `localization-high` follows a `high` that is named, and `pixels` a `low` that is `spread`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Composite {
     /// As the user wrote it.
@@ -51,6 +63,8 @@ pub struct Composite {
     pub pixels: Rule,
     /// Residual sums.
     pub add: AddRule,
+    /// Max pooling.
+    pub pool: PoolRule,
     /// What a class target is contrasted with where the user names no contrast.
     pub contrast: Contrast,
     /// How much relevance a target's outputs start with.
@@ -117,6 +131,27 @@ impl Composite {
         }
     }
 
+    /// Relevance that is spread has arrived: nothing lies behind it.
+    fn check_spread(&self) -> Result<()> {
+        let above = [
+            self.classification,
+            self.localization,
+            self.high,
+            self.localization_high,
+        ];
+        ensure!(
+            !above.contains(&Rule::Spread),
+            "composite '{}': spread goes to the pixels, so that it is a rule for low and pixels alone",
+            self.name
+        );
+        ensure!(
+            self.low != Rule::Spread || self.pixels == Rule::Spread,
+            "composite '{}': low=spread goes to the pixels, so that pixels=spread is all that goes with it",
+            self.name
+        );
+        Ok(())
+    }
+
     fn preset(name: &str) -> Option<Self> {
         let plain = |rule, pixels, add| Self {
             name: name.to_owned(),
@@ -127,6 +162,7 @@ impl Composite {
             low: rule,
             pixels,
             add,
+            pool: PoolRule::Winner,
             contrast: Contrast::None,
             seed: Seed::One,
         };
@@ -137,6 +173,12 @@ impl Composite {
         };
         Some(match name {
             "crp" => Self::default(),
+            "crp-features" => Self {
+                name: name.to_owned(),
+                low: Rule::Spread,
+                pixels: Rule::Spread,
+                ..Self::default()
+            },
             "crp-epsilon" => {
                 let high = Rule::Epsilon(Epsilon::Deviations(0.1));
                 Self {
@@ -167,6 +209,7 @@ impl Default for Composite {
             low: Rule::Abs,
             pixels: Rule::WSquare,
             add: AddRule::Magnitude,
+            pool: PoolRule::Winner,
             contrast: Contrast::Mean,
             seed: Seed::Score,
         }
@@ -229,17 +272,33 @@ impl FromStr for Composite {
                     composite.add = match value {
                         "prop" => AddRule::Proportional,
                         "abs" => AddRule::Magnitude,
-                        _ => bail!("composite '{text}': add is 'prop' or 'abs', found '{value}'"),
+                        "half" => AddRule::Equal,
+                        _ => bail!(
+                            "composite '{text}': add is 'prop', 'abs' or 'half', found '{value}'"
+                        ),
+                    }
+                }
+                "pool" => {
+                    composite.pool = match value {
+                        "winner" => PoolRule::Winner,
+                        "uniform" => PoolRule::Uniform,
+                        _ => bail!(
+                            "composite '{text}': pool is 'winner' or 'uniform', found '{value}'"
+                        ),
                     }
                 }
                 other => bail!(
-                    "composite '{text}': there is no layer type '{other}': classification, localization, high, localization-high, low, pixels and add exist"
+                    "composite '{text}': there is no layer type '{other}': classification, localization, high, localization-high, low, pixels, add and pool exist"
                 ),
             }
         }
         if named.contains("high") && !named.contains("localization-high") {
             composite.localization_high = composite.high;
         }
+        if composite.low == Rule::Spread && !named.contains("pixels") {
+            composite.pixels = Rule::Spread;
+        }
+        composite.check_spread()?;
         Ok(composite)
     }
 }
@@ -270,6 +329,10 @@ mod tests {
         assert_eq!(composite.low, Rule::ZPlus);
         assert_eq!(composite.add, AddRule::Proportional);
         assert_eq!(composite.pixels, Rule::WSquare);
+        let composite: Composite = "low=spread,add=half,pool=uniform".parse().unwrap();
+        assert_eq!(composite.pixels, Rule::Spread);
+        assert_eq!(composite.add, AddRule::Equal);
+        assert_eq!(composite.pool, PoolRule::Uniform);
     }
 
     #[test]
@@ -288,7 +351,10 @@ mod tests {
         for (text, reason) in [
             ("gradcam", "there is no composite 'gradcam'"),
             ("middle=abs", "no layer type 'middle'"),
-            ("add=max", "'prop' or 'abs'"),
+            ("add=max", "'prop', 'abs' or 'half'"),
+            ("pool=all", "'winner' or 'uniform'"),
+            ("high=spread", "for low and pixels alone"),
+            ("low=spread,pixels=w2", "pixels=spread"),
             ("high=", "there is no rule ''"),
         ] {
             let error = format!("{:#}", text.parse::<Composite>().unwrap_err());

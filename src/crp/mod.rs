@@ -20,7 +20,7 @@ pub use compile::{
     Derivative, ExplanationGraph, REFERENCE_INPUT, compile, compile_derivative, operators,
     seed_name,
 };
-pub use composite::{AddRule, Composite, PRESETS};
+pub use composite::{AddRule, Composite, PRESETS, PoolRule};
 pub use diagnosis::{Diagnosis, LayerRelevance};
 pub use histogram::Histogram;
 pub use layers::{Layer, LayerType};

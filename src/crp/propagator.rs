@@ -10,6 +10,7 @@ use super::composite::Composite;
 use super::diagnosis::{Diagnosis, LayerRelevance};
 use super::layers::{Layer, LayerTypes, layer_types, layers, override_types};
 use super::question::{HeadSeed, ResolvedTarget};
+use super::rules::Rule;
 use super::target::{Seed, Target};
 use crate::detect::{Forward, Head, Model};
 use crate::error::Result;
@@ -208,14 +209,16 @@ impl Propagator {
         let model = self.model.clone();
         let graph = &model.graph;
         let tensor = question.seed.tensor.as_str();
+        let composite = self.composite_at(tensor);
         let layers: Vec<&str> = graph
             .ancestors([tensor])
             .into_iter()
             .rev()
             .map(|index| graph.nodes()[index].first_output())
             .filter(|output| self.types.contains_key(*output))
+            // What is spread passes no layer.
+            .filter(|output| composite.rule(self.types[*output]) != Rule::Spread)
             .collect();
-        let composite = self.composite_at(tensor);
         let batch = self.batch(tensor, &[&question.seed])?;
         let image: ArrayViewD<f32> = forward.input.tensor.view().into_dyn();
         let seed = seed_name(tensor);

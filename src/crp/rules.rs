@@ -2,7 +2,7 @@
 //!
 //! With z_ij = x_i·w_ij and z_j = Σ_i z_ij + b_j, every rule hands R_ij = share · R_j from unit j to its input i. Every share here is a sum
 //! of groups, gain · Σ_terms φ(x_i)·ω(w_ij) / D_j, where D_j is either z_j (the bias keeps its share) or the sum of the same terms over i.
-//! Padding is no input: it receives nothing and counts in no denominator. The exception is [`Rule::Rescale`], which has slopes instead of shares.
+//! Padding is no input: it receives nothing and counts in no denominator. The exceptions are [`Rule::Rescale`], which has slopes instead of shares, and [`Rule::Spread`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -53,6 +53,9 @@ pub enum Rule {
     ///
     /// σ being the standard deviation (population) of all elements of the layer's z for the picture.
     Rescale(f32),
+    /// The layers are not passed one by one: relevance is summed over the channels of the first tensor behind which all layers have this rule, and spread over the pixels
+    /// by a cubic B-spline around the centre of each cell's receptive field, as wide as these centres are apart. For the layers below the high level alone.
+    Spread,
 }
 
 /// How a rule is carried out.
@@ -62,6 +65,8 @@ pub(super) enum Redistribution {
     Shares(Vec<Group>),
     /// By slopes, the tolerance given.
     Slopes(f32),
+    /// All layers that have it as one.
+    AsOne,
 }
 
 /// The ε of the ε-rule.
@@ -171,12 +176,13 @@ impl Rule {
     pub(super) fn redistribution(self) -> Redistribution {
         match self {
             Self::Rescale(tolerance) => Redistribution::Slopes(tolerance),
+            Self::Spread => Redistribution::AsOne,
             rule => Redistribution::Shares(rule.groups()),
         }
     }
 
     /// The shares of all rules that have some.
-    fn groups(self) -> Vec<Group> {
+    pub(super) fn groups(self) -> Vec<Group> {
         use InputPart::{Magnitude, Negative, One, Positive, Whole};
         let group = |terms: &[(InputPart, WeightPart)], denominator| Group {
             gain: 1.0,
@@ -253,7 +259,7 @@ impl Rule {
                 ],
                 Denominator::Terms,
             )],
-            Self::Rescale(_) => vec![],
+            Self::Rescale(_) | Self::Spread => vec![],
         }
     }
 }
@@ -272,6 +278,7 @@ impl fmt::Display for Rule {
             Self::Flat => f.write_str("flat"),
             Self::ZBox { low, high } => write!(f, "zb:{low},{high}"),
             Self::Rescale(tolerance) => write!(f, "rescale:{tolerance}"),
+            Self::Spread => f.write_str("spread"),
         }
     }
 }
@@ -279,7 +286,7 @@ impl fmt::Display for Rule {
 impl FromStr for Rule {
     type Err = Error;
 
-    /// Reads `simple`, `epsilon:E`, `epsilon:Fstd`, `alphabeta:A,B`, `zplus`, `abs`, `gamma:G`, `w2`, `flat`, `zb:L,H` or `rescale:F`.
+    /// Reads `simple`, `epsilon:E`, `epsilon:Fstd`, `alphabeta:A,B`, `zplus`, `abs`, `gamma:G`, `w2`, `flat`, `zb:L,H`, `rescale:F` or `spread`.
     fn from_str(text: &str) -> Result<Self> {
         let (name, parameters) = text.split_once(':').unwrap_or((text, ""));
         let one = || number(parameters).with_context(|| format!("rule '{text}'"));
@@ -323,7 +330,7 @@ impl FromStr for Rule {
                 );
                 Self::Rescale(tolerance)
             }
-            "simple" | "zplus" | "abs" | "w2" | "flat" => {
+            "simple" | "zplus" | "abs" | "w2" | "flat" | "spread" => {
                 ensure!(
                     parameters.is_empty(),
                     "rule '{name}' takes no number, found '{parameters}'"
@@ -333,11 +340,12 @@ impl FromStr for Rule {
                     "zplus" => Self::ZPlus,
                     "abs" => Self::Abs,
                     "w2" => Self::WSquare,
+                    "spread" => Self::Spread,
                     _ => Self::Flat,
                 }
             }
             _ => bail!(
-                "there is no rule '{name}': simple, epsilon:E, epsilon:Fstd, alphabeta:A,B, zplus, abs, gamma:G, w2, flat, zb:L,H and rescale:F exist"
+                "there is no rule '{name}': simple, epsilon:E, epsilon:Fstd, alphabeta:A,B, zplus, abs, gamma:G, w2, flat, zb:L,H, rescale:F and spread exist"
             ),
         };
         Ok(rule)
@@ -376,6 +384,7 @@ mod tests {
             "flat",
             "zb:-1,1",
             "rescale:0.75",
+            "spread",
         ] {
             let rule: Rule = text.parse().unwrap();
             assert_eq!(rule.to_string(), text);

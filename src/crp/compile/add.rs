@@ -1,4 +1,4 @@
-//! Residual sums y = a + b + … share their relevance among the summands, by value or by magnitude; what arrives as R = m ⊙ Δy ([`super::rescale`]) goes on as m ⊙ Δ
+//! Residual sums y = a + b + … share their relevance among the summands, by value, by magnitude or alike; what arrives as R = m ⊙ Δy ([`super::rescale`]) goes on as m ⊙ Δ
 //! of each, whatever the rule.
 
 use super::compiler::{Compiler, RelevanceTerm};
@@ -44,6 +44,20 @@ pub(super) fn propagate(
             };
             for input in inputs {
                 compiler.give_in(RelevanceForm::OfValue, input, coefficient.clone());
+            }
+        }
+        AddRule::Equal => {
+            let each = compiler.emitter.scalar(1.0 / inputs.len() as f32);
+            let coefficient =
+                compiler
+                    .emitter
+                    .op(Arithmetic::Mul, &[&share.coefficient, &each], &[]);
+            for input in inputs {
+                let share = RelevanceTerm {
+                    coefficient: coefficient.clone(),
+                    base: share.base.clone(),
+                };
+                compiler.give(input, share);
             }
         }
         AddRule::Magnitude => {

@@ -5,8 +5,11 @@
 
 use std::collections::HashMap;
 
+use super::behind::{self, Behind};
+use super::collapsed::ChannelSum;
 use crate::crp::composite::Composite;
 use crate::crp::layers::LayerTypes;
+use crate::error::Result;
 use crate::onnx::ops::{Arithmetic, Comparison};
 use crate::onnx::{Emitter, Graph};
 
@@ -35,6 +38,10 @@ pub(super) struct Compiler<'a> {
     pub seeds_are_multiples: bool,
     pub emitter: Emitter,
     pub incoming: HashMap<String, Vec<RelevanceTerm>>,
+    /// What tensors received of which only the sum over the channels is known.
+    pub sums: HashMap<String, Vec<ChannelSum>>,
+    /// What lies behind each tensor that relevance reaches.
+    pub behind: HashMap<String, Behind>,
     /// By tensor, how far it is from the mean of its map, where relevance was handed over as a multiple of that.
     pub distances: HashMap<String, String>,
 }
@@ -47,6 +54,8 @@ impl<'a> Compiler<'a> {
             seeds_are_multiples: false,
             emitter: Emitter::default(),
             incoming: HashMap::new(),
+            sums: HashMap::new(),
+            behind: HashMap::new(),
             distances: HashMap::new(),
         }
     }
@@ -57,6 +66,17 @@ impl<'a> Compiler<'a> {
             Propagation::Relevance { composite, .. } => composite.rescales(),
             Propagation::Derivative(_) => false,
         }
+    }
+
+    /// Finds what lies behind the tensors that relevance of `heads` reaches.
+    ///
+    /// # Errors
+    /// No picture.
+    pub fn look_behind(&mut self, heads: &[&str]) -> Result<()> {
+        if let Propagation::Relevance { types, composite } = &self.propagation {
+            self.behind = behind::behind(self.graph, types, composite, heads)?;
+        }
+        Ok(())
     }
 
     /// Adds to what a tensor receives.

@@ -83,7 +83,7 @@ impl<'a> ConvolutionLayer<'a> {
             input,
             output,
             kernel: Kernel {
-                name: weight_name,
+                name: weight_name.into(),
                 weight,
             },
             input_shape,
@@ -94,6 +94,37 @@ impl<'a> ConvolutionLayer<'a> {
             },
             group,
         })
+    }
+
+    /// Windows of ones over each channel by itself, as of a pooling from `input` to `output`.
+    pub fn of_windows(
+        [input, output]: [&'a str; 2],
+        input_shape: [usize; 4],
+        kernel: [usize; 2],
+        movement: Movement,
+    ) -> Self {
+        let group = input_shape[1];
+        Self {
+            input,
+            output,
+            kernel: Kernel::ones(group, kernel[0], kernel[1]),
+            input_shape,
+            movement,
+            group,
+        }
+    }
+
+    /// Stride, pad before the map, and extent of its windows along rows (0) or columns (1).
+    pub fn window(&self, axis: usize) -> (usize, usize, usize) {
+        (
+            self.movement.strides[axis],
+            self.movement.pads[axis],
+            self.extent(axis),
+        )
+    }
+
+    fn extent(&self, axis: usize) -> usize {
+        self.movement.dilations[axis] * (self.kernel.weight.dims[axis + 2] - 1) + 1
     }
 
     fn forward_with(
@@ -145,8 +176,7 @@ impl<'a> ConvolutionLayer<'a> {
 
     /// The padding with which a turned convolution has the input's size; `None` where the forward padding is wider than the kernel.
     fn turned_pads(&self) -> Option<[usize; 4]> {
-        let reach = [0, 1]
-            .map(|axis| self.movement.dilations[axis] * (self.kernel.weight.dims[axis + 2] - 1));
+        let reach = [0, 1].map(|axis| self.extent(axis) - 1);
         let mut pads = [0; 4];
         for (index, pad) in pads.iter_mut().enumerate() {
             *pad = reach[index % 2].checked_sub(self.movement.pads[index])?;
@@ -211,8 +241,7 @@ impl Linear for ConvolutionLayer<'_> {
                 let weight = self.kernel.part(emitter, part);
                 // What the stride left over at the lower and right edge was read by no output.
                 let rest = [0, 1].map(|axis| {
-                    let extent =
-                        self.movement.dilations[axis] * (self.kernel.weight.dims[axis + 2] - 1) + 1;
+                    let extent = self.extent(axis);
                     let padded = self.input_shape[axis + 2]
                         + self.movement.pads[axis]
                         + self.movement.pads[axis + 2];
@@ -229,5 +258,19 @@ impl Linear for ConvolutionLayer<'_> {
                 )
             }
         }
+    }
+
+    fn in_one_channel<'b>(self: Box<Self>) -> Box<dyn Linear + 'b>
+    where
+        Self: 'b,
+    {
+        let [_, _, height, width] = self.weight_dims();
+        let [batch, _, rows, cols] = self.input_shape;
+        Box::new(Self {
+            kernel: Kernel::ones(1, height, width),
+            input_shape: [batch, 1, rows, cols],
+            group: 1,
+            ..*self
+        })
     }
 }

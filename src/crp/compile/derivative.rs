@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use super::compiler::{Compiler, Propagation, RelevanceTerm};
 use super::{layer, max_pool, route};
+use crate::crp::composite::PoolRule;
 use crate::crp::rules::WeightPart;
 use crate::error::Result;
 use crate::error::model::{Context, bail, ensure};
@@ -101,7 +102,9 @@ pub(super) fn propagate(
                 compiler.give(input, share.clone());
             }
         }
-        Op::Pooling(Pooling::MaxPool) if !rescales => max_pool::propagate(compiler, node, share)?,
+        Op::Pooling(Pooling::MaxPool) if !rescales => {
+            max_pool::propagate(compiler, node, share, PoolRule::Winner)?
+        }
         _ => bail!("{} has no derivative here", node.describe()),
     }
     Ok(())

@@ -200,6 +200,13 @@ impl Linear for Interpolation<'_> {
         let narrow = emitter.op(Matrix::MatMul, &[s, &cols], &[]);
         emitter.op(Matrix::MatMul, &[&rows, &narrow], &[])
     }
+
+    fn in_one_channel<'b>(self: Box<Self>) -> Box<dyn Linear + 'b>
+    where
+        Self: 'b,
+    {
+        self
+    }
 }
 
 /// The scales of rows and columns where the node names them rather than sizes.

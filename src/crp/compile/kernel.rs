@@ -1,5 +1,7 @@
 //! What convolutions and transposed ones have in common: constant weights of which rules use parts, and a window.
 
+use std::borrow::Cow;
+
 use crate::crp::rules::WeightPart;
 use crate::error::Result;
 use crate::error::model::Context;
@@ -8,16 +10,28 @@ use crate::onnx::{Attribute, Emitter, NodeExt, Tensor, proto::NodeProto};
 
 /// The constant weights of a layer.
 pub(super) struct Kernel<'a> {
-    pub name: &'a str,
+    pub name: Cow<'a, str>,
     /// Four axes, the last two of them rows and columns.
     pub weight: Tensor,
 }
 
 impl Kernel<'_> {
+    /// Weights of 1, one window for each of `outputs`; no part of them but [`WeightPart::One`] can be asked for.
+    pub fn ones(outputs: usize, height: usize, width: usize) -> Self {
+        let dims = vec![outputs, 1, height, width];
+        Self {
+            name: format!("window:{outputs}x{height}x{width}").into(),
+            weight: Tensor {
+                data: vec![1.0; dims.iter().product()],
+                dims,
+            },
+        }
+    }
+
     /// ω of every weight; the weights themselves where that is all of them.
     pub fn part(&self, emitter: &mut Emitter, part: WeightPart) -> String {
         if part == WeightPart::WHOLE {
-            return self.name.to_owned();
+            return self.name.clone().into_owned();
         }
         emitter.constant_with(&format!("{}:{part:?}", self.name), || Tensor {
             dims: self.weight.dims.clone(),

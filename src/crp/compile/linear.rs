@@ -25,4 +25,9 @@ pub(super) trait Linear {
 
     /// Σ_j s_j·ω(w_ij) for every input i.
     fn backward(&self, emitter: &mut Emitter, s: &str, part: WeightPart) -> String;
+
+    /// The same windows over one channel, all weights 1.
+    fn in_one_channel<'b>(self: Box<Self>) -> Box<dyn Linear + 'b>
+    where
+        Self: 'b;
 }

@@ -19,6 +19,17 @@ pub(super) fn propagate(
     groups: Vec<Group>,
 ) -> Result<()> {
     let layer = layer::read(compiler.graph, node)?;
+    through(compiler, layer.as_ref(), &share, groups);
+    Ok(())
+}
+
+/// Through a layer by the groups of a rule.
+pub(super) fn through(
+    compiler: &mut Compiler,
+    layer: &dyn Linear,
+    share: &RelevanceTerm,
+    groups: Vec<Group>,
+) {
     let non_negative = is_non_negative(compiler.graph, layer.input());
     for group in groups {
         let group = if non_negative {
@@ -26,9 +37,8 @@ pub(super) fn propagate(
         } else {
             group
         };
-        propagate_group(compiler, layer.as_ref(), &share, &group);
+        propagate_group(compiler, layer, share, &group);
     }
-    Ok(())
 }
 
 /// The same group for inputs that are never negative: fewer terms.

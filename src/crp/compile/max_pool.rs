@@ -1,11 +1,16 @@
-//! Max pooling: the winner of each window takes all, and inputs that tie share. What arrives as R = c ⊙ y or m ⊙ Δy ([`super::rescale`])
+//! Max pooling: the winner of each window takes all, and inputs that tie share; or, by the rule `pool=uniform`, all of a window share alike. What arrives as R = c ⊙ y or m ⊙ Δy ([`super::rescale`])
 //! goes on as c ⊙ x or m ⊙ Δx of the winner.
 
 use super::compiler::{Compiler, RelevanceTerm};
+use super::convolution::ConvolutionLayer;
+use super::kernel::Movement;
+use super::linear_rule;
+use crate::crp::composite::PoolRule;
+use crate::crp::rules::Rule;
 use crate::error::Result;
 use crate::error::model::{Context, ensure};
 use crate::onnx::ops::{Arithmetic, Comparison, Convolution, Moving, Reshaping};
-use crate::onnx::{Attribute, Emitter, NodeExt, Tensor, proto::NodeProto};
+use crate::onnx::{Attribute, Emitter, Graph, NodeExt, Tensor, proto::NodeProto};
 
 /// Places in a window, each of which takes nodes of its own; YOLO's widest pooling is 13x13.
 const MOST_PLACES: usize = 1 << 10;
@@ -17,20 +22,51 @@ pub(super) fn propagate(
     compiler: &mut Compiler,
     node: &NodeProto,
     share: RelevanceTerm,
+    rule: PoolRule,
 ) -> Result<()> {
+    match rule {
+        PoolRule::Winner => winner(compiler, node, share),
+        PoolRule::Uniform => {
+            let windows = uniform(compiler.graph, node)?;
+            linear_rule::through(compiler, &windows, &share, Rule::Flat.groups());
+            Ok(())
+        }
+    }
+}
+
+/// A pooling whose windows share alike, as the layer of ones that it is then.
+///
+/// # Errors
+/// Windows that are not understood.
+pub(super) fn uniform<'a>(graph: &Graph, node: &'a NodeProto) -> Result<ConvolutionLayer<'a>> {
     let x = node.input_at(0).context("it has no input")?;
     let y = node.first_output();
-    let [_, channels, height, width] = compiler.graph.feature_map(x)?;
-    let [_, _, rows, cols] = compiler.graph.feature_map(y)?;
+    let shape = graph.feature_map(x)?;
     let window = Window::read(node)?;
-    for (axis, (input, output)) in [(height, rows), (width, cols)].into_iter().enumerate() {
-        let padded = input + window.pads[axis] + window.pads[axis + 2];
-        ensure!(
-            padded >= window.kernel[axis]
-                && (padded - window.kernel[axis]) / window.strides[axis] + 1 == output,
-            "its window, stride and pads do not lead from {height}x{width} to {rows}x{cols}"
-        );
-    }
+    window.check(shape, graph.feature_map(y)?)?;
+    let movement = Movement {
+        strides: window.strides,
+        dilations: [1, 1],
+        pads: window.pads,
+    };
+    Ok(ConvolutionLayer::of_windows(
+        [x, y],
+        shape,
+        window.kernel,
+        movement,
+    ))
+}
+
+fn winner(compiler: &mut Compiler, node: &NodeProto, share: RelevanceTerm) -> Result<()> {
+    let x = node.input_at(0).context("it has no input")?;
+    let y = node.first_output();
+    let [before, after] = [
+        compiler.graph.feature_map(x)?,
+        compiler.graph.feature_map(y)?,
+    ];
+    let ([_, channels, height, width], [_, _, rows, cols]) = (before, after);
+    let window = Window::read(node)?;
+    window.check(before, after)?;
     let emitter = &mut compiler.emitter;
     let wins = wins(emitter, &window, x, y, [rows, cols]);
     let mut winners = wins[0].clone();
@@ -137,15 +173,32 @@ fn put_back(
     )
 }
 
-struct Window {
-    kernel: [usize; 2],
-    strides: [usize; 2],
+pub(super) struct Window {
+    pub kernel: [usize; 2],
+    pub strides: [usize; 2],
     /// Top, left, bottom, right.
-    pads: [usize; 4],
+    pub pads: [usize; 4],
 }
 
 impl Window {
-    fn read(node: &NodeProto) -> Result<Self> {
+    /// Refuses sizes that it does not lead between.
+    fn check(&self, before: [usize; 4], after: [usize; 4]) -> Result<()> {
+        for axis in 0..2 {
+            let padded = before[axis + 2] + self.pads[axis] + self.pads[axis + 2];
+            ensure!(
+                padded >= self.kernel[axis]
+                    && (padded - self.kernel[axis]) / self.strides[axis] + 1 == after[axis + 2],
+                "its window, stride and pads do not lead from {}x{} to {}x{}",
+                before[2],
+                before[3],
+                after[2],
+                after[3]
+            );
+        }
+        Ok(())
+    }
+
+    pub fn read(node: &NodeProto) -> Result<Self> {
         let sizes = |name: &str, default: &[i64]| -> Result<Vec<usize>> {
             let values = node.ints(name).unwrap_or(default);
             values

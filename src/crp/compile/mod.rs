@@ -6,6 +6,8 @@
 
 mod activation;
 mod add;
+mod behind;
+mod collapsed;
 mod compiler;
 mod convolution;
 mod derivative;
@@ -17,8 +19,10 @@ mod linear;
 mod linear_rule;
 mod max_pool;
 mod operators;
+mod receptive_field;
 mod rescale;
 mod route;
+mod spread;
 mod transposed;
 
 use std::collections::HashMap;
@@ -26,6 +30,7 @@ use std::collections::HashMap;
 pub use derivative::{Derivative, REFERENCE_INPUT};
 pub use operators::operators;
 
+use collapsed::ChannelSum;
 use compiler::{Compiler, Propagation, RelevanceTerm};
 
 use super::composite::Composite;
@@ -130,6 +135,7 @@ impl Compiler<'_> {
                 },
             );
         }
+        self.look_behind(heads)?;
         let mut seen = HashMap::new();
         for index in flow::passed(graph, heads.iter().copied()).into_iter().rev() {
             let node = &graph.nodes()[index];
@@ -142,18 +148,29 @@ impl Compiler<'_> {
                 );
             }
             let shares = self.take(tensor);
-            if shares.is_empty() {
+            let sum = self.take_sums(tensor);
+            if shares.is_empty() && sum.is_none() {
                 continue;
             }
+            let within = || format!("relevance cannot pass {}", node.describe());
+            let shares = match self
+                .shortcut(node, shares, sum, watched)
+                .with_context(within)?
+            {
+                Some(shares) => shares,
+                None => continue,
+            };
             graph.check(node)?;
             if watched.contains(&tensor) {
                 let sum = self.sum(shares.clone());
                 seen.insert(tensor, self.materialise(&sum));
             }
-            self.propagate(node, shares)
-                .with_context(|| format!("relevance cannot pass {}", node.describe()))?;
+            self.propagate(node, shares).with_context(within)?;
         }
-        let shares = self.take(image);
+        let mut shares = self.take(image);
+        if let Some(sum) = self.take_sums(image) {
+            shares.push(self.each_channel(&sum, channels));
+        }
         ensure!(
             !shares.is_empty(),
             "none of {heads:?} depends on the picture '{image}'"
@@ -176,6 +193,56 @@ impl Compiler<'_> {
         Ok(ExplanationGraph { model })
     }
 
+    /// Passes relevance on where the sum over the channels is all that counts behind the node's output; elsewhere it returns all that arrived.
+    fn shortcut(
+        &mut self,
+        node: &NodeProto,
+        mut shares: Vec<RelevanceTerm>,
+        sum: Option<ChannelSum>,
+        watched: &[&str],
+    ) -> Result<Option<Vec<RelevanceTerm>>> {
+        let tensor = node.first_output();
+        let Some(&behind) = self.behind.get(tensor) else {
+            return Ok(Some(shares));
+        };
+        if behind.is_spread() {
+            spread::propagate(self, tensor, shares)?;
+            return Ok(None);
+        }
+        let is_even = shares.is_empty() && sum.as_ref().is_none_or(|sum| sum.is_even);
+        let is_enough = behind.sum_is_enough || is_even && behind.even_sum_is_enough;
+        // What is watched is wanted channel by channel.
+        let collapses = watched.is_empty() && (behind.is_flat() || sum.is_some()) && is_enough;
+        if !collapses {
+            if let Some(sum) = sum {
+                let [_, channels, _, _] = self.graph.feature_map(tensor)?;
+                shares.push(self.each_channel(&sum, channels));
+            }
+            return Ok(Some(shares));
+        }
+        let mut relevance = sum.map(|sum| sum.relevance);
+        if !shares.is_empty() {
+            let arrived = self.channel_sum(tensor, shares)?;
+            relevance = Some(match relevance {
+                Some(sum) => self.emitter.op(Arithmetic::Add, &[&sum, &arrived], &[]),
+                None => arrived,
+            });
+        }
+        if let Some(relevance) = relevance {
+            self.graph.check(node)?;
+            collapsed::propagate(self, node, ChannelSum { relevance, is_even })?;
+        }
+        Ok(None)
+    }
+
+    /// An even sum, channel by channel.
+    fn each_channel(&mut self, sum: &ChannelSum, channels: usize) -> RelevanceTerm {
+        RelevanceTerm {
+            coefficient: self.to_channels(&sum.relevance, channels),
+            base: None,
+        }
+    }
+
     fn propagate(&mut self, node: &NodeProto, shares: Vec<RelevanceTerm>) -> Result<()> {
         let (types, composite) = match &self.propagation {
             Propagation::Relevance { types, composite } => (*types, *composite),
@@ -194,6 +261,9 @@ impl Compiler<'_> {
                     linear_rule::propagate(self, node, share, groups)
                 }
                 Redistribution::Slopes(_) => rescale::layer(self, node, &shares),
+                Redistribution::AsOne => bail!(
+                    "it has the rule spread, but behind it lies a layer of another rule: spread goes to the pixels"
+                ),
             };
         }
         if let Op::Activation(_) = Op::of(node)
@@ -230,7 +300,7 @@ impl Compiler<'_> {
                 Reshaping::Reshape | Reshaping::Flatten | Reshaping::Squeeze | Reshaping::Unsqueeze,
             )
             | Op::Resizing(Resizing::Resize) => route::propagate(self, node, share),
-            Op::Pooling(Pooling::MaxPool) => max_pool::propagate(self, node, share),
+            Op::Pooling(Pooling::MaxPool) => max_pool::propagate(self, node, share, composite.pool),
             Op::Arithmetic(Arithmetic::Add | Arithmetic::Sum) => {
                 add::propagate(self, node, share, composite.add)
             }

@@ -62,7 +62,7 @@ pub(super) fn tolerance(
         .find_map(|index| types.get(graph.nodes()[index].first_output()))?;
     match composite.redistribution(*nearest) {
         Redistribution::Slopes(tolerance) => Some(tolerance),
-        Redistribution::Shares(_) => None,
+        Redistribution::Shares(_) | Redistribution::AsOne => None,
     }
 }
 

@@ -68,7 +68,7 @@ impl<'a> TransposedLayer<'a> {
             input,
             output,
             kernel: Kernel {
-                name: weight_name,
+                name: weight_name.into(),
                 weight,
             },
             input_shape,
@@ -151,5 +151,22 @@ impl Linear for TransposedLayer<'_> {
         let weight = self.kernel.part(emitter, part);
         self.movement
             .emit(emitter, Convolution::Conv, &[s, &weight], self.group, None)
+    }
+
+    fn in_one_channel<'b>(self: Box<Self>) -> Box<dyn Linear + 'b>
+    where
+        Self: 'b,
+    {
+        let [_, _, height, width] = self.kernel.weight.dims[..] else {
+            return self;
+        };
+        let [batch, _, rows, cols] = self.input_shape;
+        Box::new(Self {
+            kernel: Kernel::ones(1, height, width),
+            input_shape: [batch, 1, rows, cols],
+            outputs: 1,
+            group: 1,
+            ..*self
+        })
     }
 }
