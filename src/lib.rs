@@ -62,6 +62,7 @@ pub mod heatmap;
 #[doc(hidden)]
 pub mod onnx;
 pub mod overlay;
+mod own_operators;
 #[doc(hidden)]
 pub mod perturbation;
 #[cfg(feature = "report")]

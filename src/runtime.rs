@@ -7,6 +7,7 @@ use crate::error::runtime::{Context, ensure, error};
 use crate::error::{Error, ErrorKind, Result};
 
 mod cancel;
+mod operators;
 mod options;
 
 pub use cancel::CancelToken;
@@ -23,8 +24,8 @@ use ort::LoadDynamicError;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 use ort::session::builder::GraphOptimizationLevel;
-use ort::session::{RunOptions, Session};
-use ort::value::TensorRef;
+use ort::session::{RunOptions, Session, SessionInputValue};
+use ort::value::{DynValue, TensorRef};
 
 /// Names the library to load, an absolute path; looked at before anything else.
 const LIBRARY_VARIABLE: &str = "ORT_DYLIB_PATH";
@@ -50,6 +51,39 @@ pub fn installed_at(program: &Path) {
     let folders = above.flat_map(|folder| [folder.join("ssdcrp"), folder.join("lib/ssdcrp")]);
     let mut installed = (INSTALLED.lock()).unwrap_or_else(|poisoned| poisoned.into_inner());
     *installed = folders.collect();
+}
+
+/// An output of a network: a float32 tensor that lies where ONNX Runtime put it, and can be another network's input without a copy.
+#[derive(Debug)]
+pub struct Value(DynValue);
+
+impl Value {
+    /// A copy of its numbers.
+    ///
+    /// # Errors
+    /// It is no float32 tensor.
+    pub fn to_array(&self) -> Result<ArrayD<f32>> {
+        Ok(self.view()?.to_owned())
+    }
+
+    /// Its numbers.
+    ///
+    /// # Errors
+    /// It is no float32 tensor.
+    pub fn view(&self) -> Result<ArrayViewD<'_, f32>> {
+        (self.0)
+            .try_extract_array::<f32>()
+            .map_err(|error| error!("an output is not float32: {}", one_line(&error)))
+    }
+}
+
+/// What a network reads.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// Numbers, in the order of the axes.
+    Array(ArrayViewD<'a, f32>),
+    /// An output of another network.
+    Value(&'a Value),
 }
 
 /// A network ready to run.
@@ -88,7 +122,7 @@ impl Network {
             // Threads that wait must leave the cores to the video's decoder and encoder.
             .and_then(|b| Ok(b.with_intra_op_spinning(false)?));
         let builder = builder.and_then(|b| match provider {
-            ExecutionProvider::Cpu => Ok(b),
+            ExecutionProvider::Cpu => Ok(b.with_operators(operators::operators()?)?),
             _ => (b.with_execution_providers(provider.dispatch(threads))).map_err(|error| {
                 ort::Error::new(format!(
                     "execution provider {provider} does not start: {error}"
@@ -118,27 +152,32 @@ impl Network {
     /// # Errors
     /// Names or shapes that do not fit the model, or a failure inside ONNX Runtime.
     pub fn run(&mut self, inputs: &[(&str, ArrayViewD<f32>)]) -> Result<Vec<ArrayD<f32>>> {
-        self.run_cancellable(inputs, &CancelToken::default())
+        let inputs: Vec<(&str, Input)> = (inputs.iter())
+            .map(|(name, array)| (*name, Input::Array(array.clone())))
+            .collect();
+        let values = self.run_on(&inputs, &CancelToken::default())?;
+        values.iter().map(Value::to_array).collect()
     }
 
-    /// As [`Network::run`], until `cancel` ends it.
+    /// The same with inputs that may be other networks' outputs, and outputs that stay where ONNX Runtime put them, until `cancel` ends it.
     ///
     /// # Errors
     /// [`ErrorKind::Cancelled`], or as [`Network::run`].
-    pub fn run_cancellable(
-        &mut self,
-        inputs: &[(&str, ArrayViewD<f32>)],
-        cancel: &CancelToken,
-    ) -> Result<Vec<ArrayD<f32>>> {
-        let mut values: Vec<(&str, ort::session::SessionInputValue)> =
-            Vec::with_capacity(inputs.len());
-        for (name, array) in inputs {
-            let data = array
-                .as_slice()
-                .with_context(|| format!("input '{name}' is not contiguous"))?;
-            let tensor = TensorRef::from_array_view((array.shape(), data))
-                .map_err(|error| error!("input '{name}': {}", one_line(&error)))?;
-            values.push((name, tensor.into()));
+    pub fn run_on(&mut self, inputs: &[(&str, Input)], cancel: &CancelToken) -> Result<Vec<Value>> {
+        let mut values: Vec<(&str, SessionInputValue)> = Vec::with_capacity(inputs.len());
+        for (name, input) in inputs {
+            let value = match input {
+                Input::Value(value) => (&value.0).into(),
+                Input::Array(array) => {
+                    let data = array
+                        .as_slice()
+                        .with_context(|| format!("input '{name}' is not contiguous"))?;
+                    let tensor = TensorRef::from_array_view((array.shape(), data))
+                        .map_err(|error| error!("input '{name}': {}", one_line(&error)))?;
+                    tensor.into()
+                }
+            };
+            values.push((name, value));
         }
         let failed = |error: ort::Error| match cancel.is_cancelled() {
             true => Error::cancelled(),
@@ -152,15 +191,7 @@ impl Network {
             .session
             .run_with_options(values, &*options)
             .map_err(failed)?;
-        outputs
-            .values()
-            .map(|value| {
-                let array = value
-                    .try_extract_array::<f32>()
-                    .map_err(|error| error!("an output is not float32: {}", one_line(&error)))?;
-                Ok(array.to_owned())
-            })
-            .collect()
+        Ok(outputs.into_iter().map(|(_, value)| Value(value)).collect())
     }
 }
 

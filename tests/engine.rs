@@ -8,7 +8,8 @@ use ndarray::Array2;
 use prost::Message;
 use ssdcrp::ErrorKind;
 use ssdcrp::crp::{
-    Composite, Contrast, LayerType, Propagator, Seed, Target, TargetOutput, compile, layer_types,
+    Composite, Contrast, Engine, LayerType, Propagator, Seed, Target, TargetOutput, compile,
+    layer_types,
 };
 use ssdcrp::detect::decode::decode;
 use ssdcrp::detect::{ClassRef, Detector, Forward, Model, preprocess};
@@ -411,8 +412,16 @@ fn compile_with(operator: &str) -> Result<(String, String)> {
         .filter(|name| name.ends_with(".class_logits") || name.ends_with(".box_offsets"))
         .collect();
     assert!(!heads.is_empty());
-    let compiled = layer_types(&graph, &heads, &[])
-        .and_then(|types| compile(&graph, &types, &Composite::default(), &heads, &[]));
+    let compiled = layer_types(&graph, &heads, &[]).and_then(|types| {
+        compile(
+            &graph,
+            &types,
+            &Composite::default(),
+            &heads,
+            &[],
+            Engine::default(),
+        )
+    });
     Ok((
         compiled.map_or_else(|error| format!("{error:#}"), |_| "compiles".to_owned()),
         name,

@@ -10,7 +10,8 @@ use ndarray_npy::ReadNpyExt;
 use prost::Message;
 use serde::Deserialize;
 use ssdcrp::crp::{
-    Composite, LayerType, Propagator, Seed, Target, compile, layer_types, operators, seed_name,
+    Composite, Engine, LayerType, Propagator, Seed, Target, compile, layer_types, operators,
+    seed_name,
 };
 use ssdcrp::detect::{Detector, Model, preprocess};
 use ssdcrp::onnx::{self, proto::ModelProto};
@@ -121,10 +122,6 @@ fn every_rule_and_operator_on_small_nets() -> Result<()> {
                 .filter(|(_, t)| matches!(t, LayerType::Classification | LayerType::Localization))
                 .map(|(tensor, _)| tensor.as_str())
                 .collect();
-            let explanation = compile(&graph, &types, &composite, &heads, &[])
-                .with_context(|| format!("{} under {}", net.name, case.composite))?;
-            let mut network = Network::load(&explanation.model, SessionOptions::on_threads(1))
-                .with_context(|| format!("{} under {}", net.name, case.composite))?;
             let expected = expected.slice(s![index, .., .., .., ..]).to_owned();
             let targets = expected.shape()[0];
             let seeds: Vec<(String, Array4<f32>)> = heads
@@ -147,18 +144,21 @@ fn every_rule_and_operator_on_small_nets() -> Result<()> {
                     .iter()
                     .map(|(name, seed)| (name.as_str(), seed.view().into_dyn())),
             );
-            let got = only(network.run(&inputs)?)?.into_dimensionality::<ndarray::Ix4>()?;
-            let (error, cosine) = compare(&got, &expected);
-            println!(
-                "{:20} {:70} error {error:.1e} cosine {cosine:.8}",
-                net.name, case.composite
-            );
-            assert!(
-                error <= TOLERANCE && cosine >= COSINE,
-                "{} under {}: error {error:e}, cosine {cosine}",
-                net.name,
-                case.composite
-            );
+            for engine in [Engine::default(), Engine::own()] {
+                let within = || format!("{} under {}, {engine:?}", net.name, case.composite);
+                let explanation = compile(&graph, &types, &composite, &heads, &[], engine)
+                    .with_context(within)?;
+                let mut network = Network::load(&explanation.model, SessionOptions::on_threads(1))
+                    .with_context(within)?;
+                let got = only(network.run(&inputs)?)?.into_dimensionality::<ndarray::Ix4>()?;
+                let (error, cosine) = compare(&got, &expected);
+                println!("{:110} error {error:.1e} cosine {cosine:.8}", within());
+                assert!(
+                    error <= TOLERANCE && cosine >= COSINE,
+                    "{}: error {error:e}, cosine {cosine}",
+                    within()
+                );
+            }
             cases += 1;
         }
     }

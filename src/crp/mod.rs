@@ -17,7 +17,7 @@ mod target;
 
 #[doc(hidden)]
 pub use compile::{
-    Derivative, ExplanationGraph, REFERENCE_INPUT, compile, compile_derivative, operators,
+    Derivative, Engine, ExplanationGraph, REFERENCE_INPUT, compile, compile_derivative, operators,
     seed_name,
 };
 pub use composite::{AddRule, Composite, PRESETS, PoolRule};

@@ -1,22 +1,23 @@
 //! The explainer at work: targets in, relevance out, by way of explanation graphs that are compiled when first needed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ndarray::{Array2, Array3, Array4, ArrayViewD, Axis, Ix4};
+use ndarray::{Array2, Array3, Array4, ArrayD, Axis, Ix4};
 
-use super::compile::{ExplanationGraph, compile, compile_multiples, seed_name};
+use super::compile::{self, Engine, ExplanationGraph, compile, compile_for, seed_name};
 use super::composite::Composite;
 use super::diagnosis::{Diagnosis, LayerRelevance};
-use super::layers::{Layer, LayerTypes, layer_types, layers, override_types};
+use super::layers::{Layer, LayerType, LayerTypes, layer_types, layers, override_types};
 use super::question::{HeadSeed, ResolvedTarget};
 use super::rules::Rule;
-use super::target::{Seed, Target};
+use super::target::Target;
 use crate::detect::{Forward, Head, Model};
 use crate::error::Result;
 use crate::error::model::{Context, ensure};
 use crate::onnx::NodeExt;
-use crate::runtime::{CancelToken, Network, SessionOptions, only};
+use crate::runtime::{CancelToken, ExecutionProvider, Input, Network, SessionOptions, Value, only};
 
 /// Explanation networks that are kept, the most recently used ones; each holds the model's weights once or twice.
 const KEPT_NETWORKS: usize = 4;
@@ -31,6 +32,10 @@ struct Compiled {
     tensor: String,
     /// The layers whose relevance comes out beside that of the pixels; for an explanation alone, none.
     layers: Vec<String>,
+    /// Whether it goes on from what the forward pass hands over.
+    goes_on: bool,
+    /// What it reads besides seeds.
+    reads: Vec<String>,
     network: Network,
 }
 
@@ -40,6 +45,8 @@ pub struct Propagator {
     composite: Composite,
     types: LayerTypes,
     options: SessionOptions,
+    /// What a forward pass hands over; found when it is first asked for.
+    reads: Option<Vec<String>>,
     /// The most recently used last.
     networks: Vec<Compiled>,
 }
@@ -86,6 +93,7 @@ impl Propagator {
             composite,
             types,
             options,
+            reads: None,
             networks: Vec::new(),
         })
     }
@@ -112,7 +120,30 @@ impl Propagator {
             &self.composite,
             &tensors,
             &[],
+            Engine::default(),
         )
+    }
+
+    /// The tensors that a detector should [hand over](crate::detect::Detector::handing_over), so that explanations go on from its forward pass instead of computing it again. Where it hands over
+    /// others, or none, they compute all of it. Empty where relevance cannot pass the model.
+    pub fn reads(&mut self) -> &[String] {
+        if self.reads.is_none() {
+            let mut reads = BTreeSet::new();
+            let tensors: Vec<&str> = self.model.heads.iter().flat_map(Head::tensors).collect();
+            for of in [LayerType::Classification, LayerType::Localization] {
+                let heads = tensors.iter().copied();
+                let heads = heads.filter(|&tensor| self.types.get(tensor) == Some(&of));
+                let heads: Vec<&str> = heads.collect();
+                if !heads.is_empty() {
+                    let composite = self.composite.entering_at(of);
+                    let found = compile::reads(&self.model.graph, &self.types, &composite, &heads);
+                    reads.extend(found.unwrap_or_default());
+                }
+            }
+            reads.remove(&self.model.input_name);
+            self.reads = Some(reads.into_iter().collect());
+        }
+        self.reads.as_deref().unwrap_or_default()
     }
 
     /// The composite that it explains with.
@@ -183,17 +214,7 @@ impl Propagator {
         cancel: &CancelToken,
     ) -> Result<(Array4<f32>, Duration)> {
         let batch = self.batch(tensor, seeds)?;
-        let image: ArrayViewD<f32> = forward.input.tensor.view().into_dyn();
-        let model = self.model.clone();
-        let network = self.network(tensor, &[], cancel)?;
-        let seed = seed_name(tensor);
-        let started = Instant::now();
-        let inputs = [
-            (model.input_name.as_str(), image),
-            (seed.as_str(), batch.view().into_dyn()),
-        ];
-        let outputs = network.run_cancellable(&inputs, cancel)?;
-        let took = started.elapsed();
+        let (outputs, took) = self.run(forward, tensor, &[], &batch, cancel)?;
         let relevance = only(outputs)?
             .into_dimensionality::<Ix4>()
             .context("relevance is not [N, 3, H, W]")?;
@@ -220,11 +241,8 @@ impl Propagator {
             .filter(|output| composite.rule(self.types[*output]) != Rule::Spread)
             .collect();
         let batch = self.batch(tensor, &[&question.seed])?;
-        let image: ArrayViewD<f32> = forward.input.tensor.view().into_dyn();
-        let seed = seed_name(tensor);
-        let network = self.network(tensor, &layers, &CancelToken::default())?;
-        let mut outputs =
-            network.run(&[(&model.input_name, image), (&seed, batch.view().into_dyn())])?;
+        let cancel = CancelToken::default();
+        let (mut outputs, _) = self.run(forward, tensor, &layers, &batch, &cancel)?;
         ensure!(
             outputs.len() == layers.len() + 1,
             "the network has other outputs than layers"
@@ -247,6 +265,35 @@ impl Propagator {
             layers,
             relevance: pixels.index_axis_move(Axis(0), 0),
         })
+    }
+
+    /// The outputs of the network for relevance that enters at `tensor`, with that of `layers`, and the time that it ran.
+    fn run(
+        &mut self,
+        forward: &Forward,
+        tensor: &str,
+        layers: &[&str],
+        seeds: &Array4<f32>,
+        cancel: &CancelToken,
+    ) -> Result<(Vec<ArrayD<f32>>, Duration)> {
+        let model = self.model.clone();
+        let compiled = self.network(forward, tensor, layers, cancel)?;
+        let seed = seed_name(tensor);
+        let mut inputs = vec![(seed.as_str(), Input::Array(seeds.view().into_dyn()))];
+        for name in &compiled.reads {
+            let value = match forward.handed.get(name) {
+                _ if *name == model.input_name => {
+                    Input::Array(forward.input.tensor.view().into_dyn())
+                }
+                handed => Input::Value(handed.context("the forward pass handed over too little")?),
+            };
+            inputs.push((name, value));
+        }
+        let started = Instant::now();
+        let outputs = compiled.network.run_on(&inputs, cancel)?;
+        let took = started.elapsed();
+        let arrays = outputs.iter().map(Value::to_array).collect::<Result<_>>()?;
+        Ok((arrays, took))
     }
 
     /// Seeds at one head tensor as its network's input, `[N, C, rows, cols]`.
@@ -273,11 +320,17 @@ impl Propagator {
     /// The network for relevance that enters at `tensor`, with that of `layers` as further outputs.
     fn network(
         &mut self,
+        forward: &Forward,
         tensor: &str,
         layers: &[&str],
         cancel: &CancelToken,
-    ) -> Result<&mut Network> {
-        let is_it = |kept: &Compiled| kept.tensor == tensor && kept.layers == layers;
+    ) -> Result<&mut Compiled> {
+        let has = |name: &String| forward.handed.get(name).is_some();
+        let reads = self.reads();
+        let goes_on = !reads.is_empty() && reads.iter().all(has);
+        let is_it = |kept: &Compiled| {
+            kept.tensor == tensor && kept.layers == layers && kept.goes_on == goes_on
+        };
         match self.networks.iter().position(is_it) {
             Some(index) => {
                 let kept = self.networks.remove(index);
@@ -286,14 +339,11 @@ impl Propagator {
             None => {
                 let composite = self.composite_at(tensor);
                 let graph = &self.model.graph;
-                let compiled = match composite.seed {
-                    Seed::Score => {
-                        compile_multiples(graph, &self.types, &composite, tensor, layers)?
-                    }
-                    Seed::One | Seed::Unit => {
-                        compile(graph, &self.types, &composite, &[tensor], layers)?
-                    }
+                let engine = Engine {
+                    hands_over: goes_on,
+                    is_own: self.options.provider == ExecutionProvider::Cpu,
                 };
+                let compiled = compile_for(graph, &self.types, &composite, tensor, layers, engine)?;
                 let network = Network::load_cancellable(&compiled.model, self.options, cancel)?;
                 if self.networks.len() == KEPT_NETWORKS {
                     self.networks.remove(0);
@@ -301,11 +351,12 @@ impl Propagator {
                 self.networks.push(Compiled {
                     tensor: tensor.to_owned(),
                     layers: layers.iter().map(ToString::to_string).collect(),
+                    goes_on,
+                    reads: compiled.reads,
                     network,
                 });
             }
         }
-        let kept = self.networks.last_mut().context("no network is kept")?;
-        Ok(&mut kept.network)
+        self.networks.last_mut().context("no network is kept")
     }
 }

@@ -1,5 +1,6 @@
 //! The detector at work: one forward pass a picture, and what its outputs mean.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use ndarray::{Array1, Array2, Axis};
@@ -10,12 +11,14 @@ use super::model::Model;
 use super::preprocess::NetworkInput;
 use crate::error::model::{Context, bail};
 use crate::error::{Error, Result};
-use crate::runtime::{CancelToken, Network, SessionOptions};
+use crate::runtime::{CancelToken, Input, Network, SessionOptions, Value};
 
 /// Runs a model's network.
 pub struct Detector {
     model: Arc<Model>,
     network: Network,
+    /// The tensors that a forward pass hands over, behind the outputs.
+    handed: Vec<String>,
 }
 
 /// What the network said about one picture.
@@ -29,6 +32,19 @@ pub struct Forward {
     pub offsets: Array2<f32>,
     /// Logits of there being an object, `[D]`, if the network has them apart from the classes, as a YOLO has.
     pub objectness: Option<Array1<f32>>,
+    /// Tensors of the forward pass that explanations go on from.
+    pub handed: Handed,
+}
+
+/// Tensors of a forward pass by name, where ONNX Runtime put them; clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Handed(Arc<HashMap<String, Value>>);
+
+impl Handed {
+    /// One of them.
+    pub(crate) fn get(&self, tensor: &str) -> Option<&Value> {
+        self.0.get(tensor)
+    }
 }
 
 impl Detector {
@@ -37,12 +53,37 @@ impl Detector {
     /// # Errors
     /// ONNX Runtime cannot be loaded or does not take the model.
     pub fn new(model: Arc<Model>, options: SessionOptions) -> Result<Self> {
+        Self::handing_over(model, vec![], options)
+    }
+
+    /// The same for forward passes that hand over tensors of the network, for an explainer: see [`Propagator::reads`](crate::crp::Propagator::reads).
+    ///
+    /// # Errors
+    /// As [`Detector::new`]; a tensor that the network does not have.
+    pub fn handing_over(
+        model: Arc<Model>,
+        handed: Vec<String>,
+        options: SessionOptions,
+    ) -> Result<Self> {
         let mut outputs: Vec<&str> = vec![&model.outputs.classes];
         outputs.extend(model.outputs.offsets.as_deref());
         outputs.extend(model.outputs.objectness.as_deref());
+        // An output can be named once.
+        let own: Vec<String> = outputs.iter().map(|&name| name.to_owned()).collect();
+        outputs.extend(
+            handed
+                .iter()
+                .map(String::as_str)
+                .filter(|name| !own.iter().any(|own| own == name)),
+        );
         let file = model.graph.to_model(&outputs)?;
         let network = Network::load(&file, options)?;
-        Ok(Self { model, network })
+        let handed = outputs.iter().map(|&name| name.to_owned()).collect();
+        Ok(Self {
+            model,
+            network,
+            handed,
+        })
     }
 
     /// The forward pass.
@@ -64,15 +105,18 @@ impl Detector {
     ) -> Result<Forward> {
         let inputs = [(
             self.model.input_name.as_str(),
-            input.tensor.view().into_dyn(),
+            Input::Array(input.tensor.view().into_dyn()),
         )];
-        let outputs = self.network.run_cancellable(&inputs, cancel)?;
-        let mut outputs = outputs.into_iter();
-        let (logits, offsets, objectness) = (
-            outputs.next().context("the network has no output")?,
-            outputs.next(),
-            outputs.next(),
-        );
+        let outputs = self.network.run_on(&inputs, cancel)?;
+        let handed: HashMap<String, Value> = self.handed.iter().cloned().zip(outputs).collect();
+        let output = |name: &str| {
+            let value = handed.get(name).context("the network has no output")?;
+            value.to_array()
+        };
+        let names = &self.model.outputs;
+        let logits = output(&names.classes)?;
+        let offsets = names.offsets.as_deref().map(output).transpose()?;
+        let objectness = names.objectness.as_deref().map(output).transpose()?;
         let flat = |array: ndarray::ArrayD<f32>| -> Result<Array2<f32>> {
             let [.., boxes, columns] = array.shape()[..] else {
                 bail!("an output is {:?}, not [1, D, n]", array.shape());
@@ -90,6 +134,7 @@ impl Detector {
                 None => Array2::zeros((self.model.layout.len(), 4)),
             },
             objectness: objectness.map(|logits| logits.into_iter().collect()),
+            handed: Handed(Arc::new(handed)),
         })
     }
 

@@ -24,7 +24,7 @@ mod yolo;
 pub use class::{ClassId, ClassRef};
 pub use default_boxes::DefaultBox;
 pub use detection::{Detection, Predictions, Thresholds};
-pub use detector::{Detector, Forward};
+pub use detector::{Detector, Forward, Handed};
 pub use heads::Head;
 pub use labels::Labels;
 pub use layout::{HeadGrid, HeadLayout, Location};

@@ -223,7 +223,7 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
-    use crate::detect::NetworkInput;
+    use crate::detect::{Handed, NetworkInput};
     use crate::geometry::{Rect, Size};
 
     /// A forward pass in which every output has a number of its own.
@@ -238,6 +238,7 @@ mod tests {
             logits: Array2::from_shape_fn((boxes, model.manifest.labels.len()), value),
             objectness: None,
             offsets: Array2::from_shape_fn((boxes, 4), value),
+            handed: Handed::default(),
         }
     }
 

@@ -1,20 +1,23 @@
 //! Appends nodes to a graph that exists. A node that was already emitted with the same inputs is not emitted again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::attributes::Attribute;
-use super::graph::Graph;
+use super::graph::{Assembly, Graph};
 use super::ops::{Op, Passing};
-use super::proto::{NodeProto, TensorProto};
+use super::proto::{NodeProto, TensorProto, ValueInfoProto};
 use super::{Tensor, shapes, tensor};
 use crate::error::Result;
+use crate::own_operators::OWN_DOMAIN;
 
 /// Names of emitted tensors begin with this, so that they cannot meet a name of the model.
-const PREFIX: &str = "ssdcrp/";
+pub(super) const PREFIX: &str = "ssdcrp/";
 
 /// Collects nodes, constants and inputs; [`Emitter::finish`] joins them with the part of the graph that they read.
 #[derive(Default)]
 pub struct Emitter {
+    /// Whether constants are left out, where only what is read is of interest.
+    is_draft: bool,
     nodes: Vec<NodeProto>,
     constants: Vec<TensorProto>,
     inputs: Vec<(String, Vec<i64>)>,
@@ -22,7 +25,62 @@ pub struct Emitter {
     memo: HashMap<String, String>,
 }
 
+/// In which form emitted nodes become a model.
+#[derive(Clone, Copy)]
+pub struct Form<'a> {
+    /// Which tensors of the graph are handed over by whoever has them, instead of being computed again.
+    pub hands_over: &'a dyn Fn(&str) -> bool,
+    /// Whether chains of elementwise nodes become nodes of this program's own domain, which the CPU has a kernel for.
+    pub is_fused: bool,
+    /// Whether inputs of the graph that are not needed are inputs all the same.
+    pub keeps_inputs: bool,
+}
+
+impl Form<'_> {
+    /// A network that anyone can run on the picture alone.
+    pub const STANDARD: Form<'static> = Form {
+        hands_over: &|_| false,
+        is_fused: false,
+        keeps_inputs: true,
+    };
+}
+
+/// A model file, and what it reads besides the inputs that were emitted.
+#[derive(Clone, Debug)]
+pub struct Emitted {
+    pub model: Vec<u8>,
+    /// Tensors of the graph, among them perhaps its input, that are the model's inputs.
+    pub reads: Vec<String>,
+}
+
 impl Emitter {
+    /// An emitter for a model that is not written: see [`Emitter::reads`].
+    pub fn draft() -> Self {
+        Self {
+            is_draft: true,
+            ..Self::default()
+        }
+    }
+
+    /// Appends a node of an operator of this program's own domain with one output and returns the output's name.
+    pub fn own_op(&mut self, operator: &str, inputs: &[&str]) -> String {
+        let key = format!("{OWN_DOMAIN}:{operator}{inputs:?}");
+        if let Some(output) = self.memo.get(&key) {
+            return output.clone();
+        }
+        let output = format!("{PREFIX}{}_{}", operator.to_lowercase(), self.nodes.len());
+        self.nodes.push(NodeProto {
+            name: Some(output.clone()),
+            op_type: Some(operator.to_owned()),
+            domain: Some(OWN_DOMAIN.to_owned()),
+            input: inputs.iter().map(|&name| name.to_owned()).collect(),
+            output: vec![output.clone()],
+            ..Default::default()
+        });
+        self.memo.insert(key, output.clone());
+        output
+    }
+
     /// Appends a node with one output and returns the output's name.
     pub fn op(&mut self, op: impl Into<Op>, inputs: &[&str], attributes: &[Attribute]) -> String {
         let op = op.into().name();
@@ -63,7 +121,7 @@ impl Emitter {
     /// Like [`Emitter::constant`], but the values are only made if the name is new.
     pub fn constant_with(&mut self, name: &str, value: impl FnOnce() -> Tensor) -> String {
         let name = format!("{PREFIX}{name}");
-        if self.known.insert(name.clone()) {
+        if self.known.insert(name.clone()) && !self.is_draft {
             self.constants.push(value().to_proto(&name));
         }
         name
@@ -106,14 +164,27 @@ impl Emitter {
         mut self,
         graph: &Graph,
         outputs: &[(String, String, Vec<usize>)],
-    ) -> Result<Vec<u8>> {
-        let read = self.nodes.iter().flat_map(|n| &n.input).map(String::as_str);
-        let keep = graph.ancestors(read);
+        form: Form,
+    ) -> Result<Emitted> {
+        self.keep_only(outputs.iter().map(|(tensor, _, _)| tensor.as_str()));
+        let (keep, mut reads) = self.needs(graph, form.hands_over);
         let inputs = self
             .inputs
             .iter()
             .map(|(name, dims)| shapes::value_info(name, dims, Some("N")));
-        let inputs = graph.input_infos().iter().cloned().chain(inputs).collect();
+        let own = graph.input_infos().iter();
+        let own =
+            own.filter(|info| form.keeps_inputs || reads.iter().any(|read| read == info.name()));
+        let mut infos_in: Vec<ValueInfoProto> = own.cloned().collect();
+        for tensor in reads
+            .iter()
+            .filter(|tensor| graph.producer(tensor).is_some())
+        {
+            let dims: Vec<i64> = graph.shape(tensor)?.iter().map(|&d| d as i64).collect();
+            infos_in.push(shapes::value_info(tensor, &dims, None));
+        }
+        reads = infos_in.iter().map(|info| info.name().to_owned()).collect();
+        infos_in.extend(inputs);
         let mut infos = Vec::new();
         for (tensor, name, dims) in outputs {
             self.nodes.push(NodeProto {
@@ -127,7 +198,64 @@ impl Emitter {
                 .collect();
             infos.push(shapes::value_info(name, &dims, Some("N")));
         }
-        graph.assemble(&keep, self.nodes, self.constants, inputs, infos)
+        let assembly = Assembly {
+            keep: &keep,
+            nodes: self.nodes,
+            constants: self.constants,
+            inputs: infos_in,
+            outputs: infos,
+            is_fused: form.is_fused,
+        };
+        let model = graph.assemble(assembly)?;
+        Ok(Emitted { model, reads })
+    }
+
+    /// What a model with these outputs would read of the graph: tensors that are handed over, and its inputs.
+    pub fn reads(
+        mut self,
+        graph: &Graph,
+        outputs: &[(String, String, Vec<usize>)],
+        hands_over: &dyn Fn(&str) -> bool,
+    ) -> Vec<String> {
+        self.keep_only(outputs.iter().map(|(tensor, _, _)| tensor.as_str()));
+        self.needs(graph, hands_over).1
+    }
+
+    /// Drops nodes that no output depends on.
+    fn keep_only<'a>(&mut self, outputs: impl Iterator<Item = &'a str>) {
+        let mut needed: HashSet<String> = outputs.map(str::to_owned).collect();
+        for node in self.nodes.iter().rev() {
+            if node.output.iter().any(|output| needed.contains(output)) {
+                needed.extend(node.input.iter().cloned());
+            }
+        }
+        (self.nodes).retain(|node| node.output.iter().any(|output| needed.contains(output)));
+    }
+
+    /// The nodes of the graph that have to be computed for the emitted ones, and the tensors that these and those read from outside.
+    fn needs(&self, graph: &Graph, hands_over: &dyn Fn(&str) -> bool) -> (Vec<usize>, Vec<String>) {
+        let mut keep = BTreeSet::new();
+        let mut reads = BTreeSet::new();
+        let mut open: Vec<&str> = self
+            .nodes
+            .iter()
+            .flat_map(|n| &n.input)
+            .map(String::as_str)
+            .collect();
+        let is_input = |tensor: &str| graph.input_infos().iter().any(|info| info.name() == tensor);
+        while let Some(tensor) = open.pop() {
+            match graph.producer(tensor) {
+                Some(_) if hands_over(tensor) => drop(reads.insert(tensor.to_owned())),
+                Some(index) => {
+                    if keep.insert(index) {
+                        open.extend(graph.nodes()[index].input.iter().map(String::as_str));
+                    }
+                }
+                None if is_input(tensor) => drop(reads.insert(tensor.to_owned())),
+                None => {}
+            }
+        }
+        (keep.into_iter().collect(), reads.into_iter().collect())
     }
 }
 
@@ -196,8 +324,8 @@ pub(super) mod tests {
         emitter.batch_input("seed", &[1, 4, 4]);
         let product = emitter.op(Arithmetic::Mul, &["seed", &relu], &[]);
         let outputs = [(product, "relevance".to_owned(), vec![1, 4, 4])];
-        let bytes = emitter.finish(&graph, &outputs).unwrap();
-        let model = ModelProto::decode(Bytes::from(bytes)).unwrap();
+        let emitted = emitter.finish(&graph, &outputs, Form::STANDARD).unwrap();
+        let model = ModelProto::decode(Bytes::from(emitted.model)).unwrap();
         let graph = model.graph.unwrap();
         let operators: Vec<_> = graph.node.iter().map(|n| n.op_type()).collect();
         assert_eq!(operators, ["Relu", "Mul", "Identity"]);

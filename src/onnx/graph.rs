@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use prost::Message;
 
 use super::attributes::NodeExt;
+use super::fuse::Fusing;
 use super::ops::{self, KnownTensors, Op};
 use super::proto::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
@@ -12,6 +13,7 @@ use super::proto::{
 use super::{Tensor, shapes, tensor, upgrade};
 use crate::error::Result;
 use crate::error::model::{Context, bail, ensure};
+use crate::own_operators::OWN_DOMAIN;
 
 /// Limits of a feature map, far above those of any detector.
 const MAX_CHANNELS: usize = 1 << 16;
@@ -33,6 +35,19 @@ pub struct Graph {
     producers: HashMap<String, usize>,
     consumers: HashMap<String, Vec<usize>>,
     shapes: HashMap<String, Vec<usize>>,
+}
+
+/// What a model file is made of, besides what the graph has.
+pub(super) struct Assembly<'a> {
+    /// Nodes of the graph, by index.
+    pub keep: &'a [usize],
+    /// Nodes behind them.
+    pub nodes: Vec<NodeProto>,
+    pub constants: Vec<TensorProto>,
+    pub inputs: Vec<ValueInfoProto>,
+    pub outputs: Vec<ValueInfoProto>,
+    /// Whether chains of the further nodes are fused.
+    pub is_fused: bool,
 }
 
 impl Graph {
@@ -275,21 +290,25 @@ impl Graph {
         (0..needed.len()).filter(|&index| needed[index]).collect()
     }
 
-    /// A model file of the nodes at `keep` with the constants that they read, followed by `more` nodes and `constants`.
+    /// A model file of nodes of the graph with the constants that they read, followed by others.
     ///
     /// # Errors
     /// A node to keep that is of an older operator set and could not be brought to this one.
-    pub(super) fn assemble(
-        &self,
-        keep: &[usize],
-        more: Vec<NodeProto>,
-        constants: Vec<TensorProto>,
-        inputs: Vec<ValueInfoProto>,
-        outputs: Vec<ValueInfoProto>,
-    ) -> Result<Vec<u8>> {
+    pub(super) fn assemble(&self, assembly: Assembly) -> Result<Vec<u8>> {
+        let Assembly {
+            keep,
+            nodes: more,
+            constants,
+            inputs,
+            outputs,
+            is_fused,
+        } = assembly;
         let mut nodes: Vec<NodeProto> = keep.iter().map(|&i| self.nodes[i].clone()).collect();
         nodes.iter().try_for_each(|node| self.check(node))?;
         nodes.extend(more);
+        if is_fused {
+            nodes = self.fused(nodes, &constants, &inputs, &outputs);
+        }
         let mut used: Vec<&str> = nodes
             .iter()
             .flat_map(|n| &n.input)
@@ -302,9 +321,16 @@ impl Graph {
             .filter_map(|name| self.initializers.get(name).cloned())
             .collect();
         initializer.extend(constants);
+        let mut opset_import = self.opset_import.clone();
+        if is_fused {
+            opset_import.push(OperatorSetIdProto {
+                domain: Some(OWN_DOMAIN.to_owned()),
+                version: Some(1),
+            });
+        }
         let model = ModelProto {
             ir_version: Some(self.ir_version),
-            opset_import: self.opset_import.clone(),
+            opset_import,
             producer_name: Some("ssdcrp".to_owned()),
             producer_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             graph: Some(GraphProto {
@@ -318,6 +344,26 @@ impl Graph {
             ..Default::default()
         };
         Ok(model.encode_to_vec())
+    }
+
+    /// The same nodes with chains fused.
+    fn fused(
+        &self,
+        nodes: Vec<NodeProto>,
+        constants: &[TensorProto],
+        inputs: &[ValueInfoProto],
+        outputs: &[ValueInfoProto],
+    ) -> Vec<NodeProto> {
+        let mut all = self.initializers.clone();
+        let named = |tensor: &TensorProto| (tensor.name().to_owned(), tensor.clone());
+        all.extend(constants.iter().map(named));
+        let shapes = shapes::infer_more(self.shapes.clone(), &nodes, &all, inputs.iter());
+        let fusing = Fusing {
+            shapes: &shapes,
+            constants: &all,
+            wanted: outputs.iter().map(|output| output.name()).collect(),
+        };
+        fusing.fuse(nodes)
     }
 
     /// The whole model as a file, with `outputs` as its outputs.
@@ -337,7 +383,14 @@ impl Graph {
                 Ok(shapes::value_info(name, &dims, None))
             })
             .collect::<Result<_>>()?;
-        self.assemble(&keep, vec![], vec![], self.inputs.clone(), outputs)
+        self.assemble(Assembly {
+            keep: &keep,
+            nodes: vec![],
+            constants: vec![],
+            inputs: self.inputs.clone(),
+            outputs,
+            is_fused: false,
+        })
     }
 
     /// The graph as it would stand in a file.

@@ -8,6 +8,7 @@ mod canonical;
 mod cut;
 mod emit;
 mod external;
+mod fuse;
 mod graph;
 mod load;
 pub mod ops;
@@ -30,7 +31,7 @@ pub mod proto {
 }
 
 pub use attributes::{Attribute, NodeExt};
-pub use emit::Emitter;
+pub use emit::{Emitted, Emitter, Form};
 pub use graph::Graph;
 pub use load::{parse, read};
 pub use ops::Op;

@@ -10,6 +10,7 @@ use super::proto::type_proto::Value as TypeValue;
 use super::proto::{
     NodeProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
+use crate::own_operators::{DEVIATION, OWN_DOMAIN};
 
 /// Shapes of all tensors for which they are declared or follow from the inputs'.
 pub(super) fn infer<'a>(
@@ -17,9 +18,19 @@ pub(super) fn infer<'a>(
     initializers: &BTreeMap<String, TensorProto>,
     declared: impl Iterator<Item = &'a ValueInfoProto>,
 ) -> HashMap<String, Vec<usize>> {
-    let mut shapes: HashMap<String, Vec<usize>> = declared
-        .filter_map(|info| Some((info.name().to_owned(), possible(static_shape(info)?)?)))
-        .collect();
+    infer_more(HashMap::new(), nodes, initializers, declared)
+}
+
+/// The same where some are known already.
+pub(super) fn infer_more<'a>(
+    mut shapes: HashMap<String, Vec<usize>>,
+    nodes: &[NodeProto],
+    initializers: &BTreeMap<String, TensorProto>,
+    declared: impl Iterator<Item = &'a ValueInfoProto>,
+) -> HashMap<String, Vec<usize>> {
+    shapes.extend(
+        declared.filter_map(|info| Some((info.name().to_owned(), possible(static_shape(info)?)?))),
+    );
     for (name, tensor) in initializers {
         let dims = tensor.dims.iter().map(|&d| usize::try_from(d).ok());
         if let Some(shape) = dims.collect::<Option<_>>().and_then(possible) {
@@ -34,7 +45,10 @@ pub(super) fn infer<'a>(
             shapes: &shapes,
             initializers,
         };
-        let found = Op::of(node).shapes(node, &known).unwrap_or_default();
+        let found = match node.domain() {
+            OWN_DOMAIN => own_shapes(node),
+            _ => Op::of(node).shapes(node, &known).unwrap_or_default(),
+        };
         for (output, shape) in node.output.iter().zip(found) {
             if let Some(shape) = possible(shape) {
                 shapes.entry(output.clone()).or_insert(shape);
@@ -42,6 +56,14 @@ pub(super) fn infer<'a>(
         }
     }
     shapes
+}
+
+/// Of this program's own operators there is one before chains are fused.
+fn own_shapes(node: &NodeProto) -> Vec<Vec<usize>> {
+    match node.op_type() {
+        DEVIATION => vec![vec![]],
+        _ => vec![],
+    }
 }
 
 /// More elements than any tensor has; sizes below it can be added and multiplied without a thought of overflow.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use crate::crp::composite::{AddRule, Composite, PoolRule};
 use crate::crp::flow;
-use crate::crp::layers::LayerTypes;
+use crate::crp::layers::{LayerType, LayerTypes};
 use crate::crp::rules::Rule;
 use crate::error::Result;
 use crate::onnx::ops::{
@@ -21,6 +21,8 @@ pub(super) struct Behind {
     spread: bool,
     flat: bool,
     other: bool,
+    /// Whether a layer of the high level, or of a head, is among them.
+    pub has_high: bool,
     /// Whether the sum over its channels is enough, whatever they share of it.
     pub sum_is_enough: bool,
     /// Whether it is enough if all channels share alike.
@@ -54,6 +56,7 @@ pub(super) fn behind(
         spread: false,
         flat: false,
         other: false,
+        has_high: false,
         sum_is_enough: colours == 1,
         even_sum_is_enough: true,
     };
@@ -62,7 +65,8 @@ pub(super) fn behind(
         let node = &graph.nodes()[index];
         let output = node.first_output();
         let rule = types.get(output).map(|&of| composite.rule(of));
-        let rule = rule.filter(|_| flow::is_linear(node));
+        let is_linear = flow::is_linear(node);
+        let rule = rule.filter(|_| is_linear);
         let inputs: Vec<Behind> = flow::explained(graph, node)
             .unwrap_or_default()
             .iter()
@@ -75,12 +79,19 @@ pub(super) fn behind(
             flat: any(|i| i.flat) || rule == Some(Rule::Flat),
             other: any(|i| i.other)
                 || rule.is_some_and(|rule| rule != Rule::Spread && rule != Rule::Flat),
+            has_high: any(|i| i.has_high) || is_linear && is_high(types, output),
             sum_is_enough,
             even_sum_is_enough,
         };
         known.insert(output.to_owned(), found);
     }
     Ok(known)
+}
+
+/// Whether the layer that writes `tensor` is of the high level, or of a head.
+pub(super) fn is_high(types: &LayerTypes, tensor: &str) -> bool {
+    let low = [LayerType::Low, LayerType::Pixels];
+    types.get(tensor).is_some_and(|of| !low.contains(of))
 }
 
 /// Whether a node's output needs to be known by its sum over the channels alone, any or an even one.

@@ -36,6 +36,8 @@ pub(super) struct Compiler<'a> {
     pub propagation: Propagation<'a>,
     /// Whether seeds are multiples of the outputs rather than relevance.
     pub seeds_are_multiples: bool,
+    /// Whether statistics may be computed by operators of this program's own, which the CPU has kernels for.
+    pub has_own_operators: bool,
     pub emitter: Emitter,
     pub incoming: HashMap<String, Vec<RelevanceTerm>>,
     /// What tensors received of which only the sum over the channels is known.
@@ -52,6 +54,7 @@ impl<'a> Compiler<'a> {
             graph,
             propagation,
             seeds_are_multiples: false,
+            has_own_operators: false,
             emitter: Emitter::default(),
             incoming: HashMap::new(),
             sums: HashMap::new(),

@@ -11,6 +11,7 @@ use crate::crp::rules::{
 use crate::error::Result;
 use crate::onnx::ops::{Activation, Arithmetic, Comparison, Reduction};
 use crate::onnx::proto::NodeProto;
+use crate::own_operators::DEVIATION;
 
 pub(super) fn propagate(
     compiler: &mut Compiler,
@@ -168,12 +169,17 @@ fn share_of_output(
 
 /// factor · standard deviation of all elements of z; never less than the stabiliser, for a constant z has none.
 pub(super) fn deviations(compiler: &mut Compiler, z: &str, factor: f32) -> String {
+    let has_own_operators = compiler.has_own_operators;
     let emitter = &mut compiler.emitter;
-    let mean = emitter.op(Reduction::ReduceMean, &[z], &[]);
-    let centred = emitter.op(Arithmetic::Sub, &[z, &mean], &[]);
-    let squared = emitter.op(Arithmetic::Mul, &[&centred, &centred], &[]);
-    let variance = emitter.op(Reduction::ReduceMean, &[&squared], &[]);
-    let deviation = emitter.op(Arithmetic::Sqrt, &[&variance], &[]);
+    let deviation = if has_own_operators {
+        emitter.own_op(DEVIATION, &[z])
+    } else {
+        let mean = emitter.op(Reduction::ReduceMean, &[z], &[]);
+        let centred = emitter.op(Arithmetic::Sub, &[z, &mean], &[]);
+        let squared = emitter.op(Arithmetic::Mul, &[&centred, &centred], &[]);
+        let variance = emitter.op(Reduction::ReduceMean, &[&squared], &[]);
+        emitter.op(Arithmetic::Sqrt, &[&variance], &[])
+    };
     let factor = emitter.scalar(factor);
     let epsilon = emitter.op(Arithmetic::Mul, &[&deviation, &factor], &[]);
     let least = emitter.scalar(STABILISER);

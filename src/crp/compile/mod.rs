@@ -37,15 +37,26 @@ use super::composite::Composite;
 use super::flow;
 use super::layers::LayerTypes;
 use super::rules::Redistribution;
+use super::target::Seed;
 use crate::error::Result;
 use crate::error::model::{Context, bail, ensure};
 use crate::onnx::ops::{
     Arithmetic, Matrix, Moving, Normalisation, Op, Passing, Pooling, Reshaping, Resizing,
 };
-use crate::onnx::{Graph, NodeExt, proto::NodeProto};
+use crate::onnx::{Emitter, Form, Graph, NodeExt, proto::NodeProto};
 
 /// ONNX's number for float32.
 const FLOAT: i64 = crate::onnx::proto::tensor_proto::DataType::Float as i64;
+
+impl Engine {
+    /// The CPU by this program, on the picture alone.
+    pub fn own() -> Self {
+        Self {
+            is_own: true,
+            hands_over: false,
+        }
+    }
+}
 
 /// A network that computes relevance.
 #[derive(Clone, Debug)]
@@ -53,6 +64,17 @@ pub struct ExplanationGraph {
     /// The ONNX file. Inputs: the picture, under the model's own name, and [`seed_name`] of each head tensor, `[N, C, H, W]`.
     /// Outputs: `relevance`, `[N, channels, H, W]` at the picture's size, then `relevance_name` of each watched tensor, `[N, C, H, W]`.
     pub model: Vec<u8>,
+    /// What it reads besides the seeds: the picture, and tensors of the model that are handed over ([`Engine::hands_over`]).
+    pub reads: Vec<String>,
+}
+
+/// How what is compiled will be run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Engine {
+    /// Whether the detector's forward pass hands over what the explanation reads of it, at the high level and where that begins. What lies below is large, and faster to compute again.
+    pub hands_over: bool,
+    /// Whether it is the CPU, by this program: chains of elementwise nodes are one then.
+    pub is_own: bool,
 }
 
 /// The name of the input that takes the relevance put on a head tensor.
@@ -65,7 +87,7 @@ pub(super) fn relevance_name(tensor: &str) -> String {
     format!("relevance:{tensor}")
 }
 
-/// Compiles the relevance graph for seeds at `heads`. `watched` names feature maps whose relevance is an output too, beside that of the pixels.
+/// Compiles the relevance graph for seeds at `heads`; by default for anyone who runs ONNX, on the picture alone. `watched` names feature maps whose relevance is an output too, beside that of the pixels.
 ///
 /// # Errors
 /// An operator on the path that is not supported, named with its node; a tensor of unknown shape; a head that does not depend on the picture; a watched tensor
@@ -76,27 +98,48 @@ pub fn compile(
     composite: &Composite,
     heads: &[&str],
     watched: &[&str],
+    engine: Engine,
 ) -> Result<ExplanationGraph> {
     let propagation = Propagation::Relevance { types, composite };
-    Compiler::new(graph, propagation).compile(heads, watched)
+    Compiler::new(graph, propagation).compile(heads, watched, engine)
 }
 
-/// The same for seeds at one head that are multiples of its outputs: R = seed ⊙ z, where z is what the compiled network itself computes. A forward pass by another network
+/// The tensors of the model that explanations at `heads` read where they are [handed over](Engine::hands_over), the picture among them if they need it.
+///
+/// # Errors
+/// As [`compile`].
+pub(super) fn reads(
+    graph: &Graph,
+    types: &LayerTypes,
+    composite: &Composite,
+    heads: &[&str],
+) -> Result<Vec<String>> {
+    let propagation = Propagation::Relevance { types, composite };
+    let mut compiler = Compiler::new(graph, propagation);
+    compiler.emitter = Emitter::draft();
+    compiler.seeds_are_multiples = composite.seed == Seed::Score;
+    let outputs = compiler.walk(heads, &[])?;
+    let emitter = std::mem::take(&mut compiler.emitter);
+    Ok(emitter.reads(graph, &outputs, &|tensor| compiler.is_high(tensor)))
+}
+
+/// The same for one head and an engine, and, where the composite starts with the score, for seeds that are multiples of the head's outputs: R = seed ⊙ z, where z is what the compiled network itself computes. A forward pass by another network
 /// rounds otherwise, and R = a·z of that one, divided by this one's z, is not a where z is all but 0: of some ninety class scores one often is.
 ///
 /// # Errors
 /// As [`compile`].
-pub(super) fn compile_multiples(
+pub(super) fn compile_for(
     graph: &Graph,
     types: &LayerTypes,
     composite: &Composite,
     head: &str,
     watched: &[&str],
+    engine: Engine,
 ) -> Result<ExplanationGraph> {
     let propagation = Propagation::Relevance { types, composite };
     let mut compiler = Compiler::new(graph, propagation);
-    compiler.seeds_are_multiples = true;
-    compiler.compile(&[head], watched)
+    compiler.seeds_are_multiples = composite.seed == Seed::Score;
+    compiler.compile(&[head], watched, engine)
 }
 
 /// Compiles the backward pass for weights of outputs at `heads`: what comes out in place of the relevance is the derivative by each pixel, not multiplied by the picture.
@@ -114,12 +157,53 @@ pub fn compile_derivative(
         let reference = derivative::reference_pass(&mut compiler, heads)?;
         compiler.propagation = Propagation::Derivative(Some(reference));
     }
-    compiler.compile(heads, &[])
+    compiler.compile(heads, &[], Engine::default())
 }
 
 impl Compiler<'_> {
-    /// Walks from `heads` to the picture.
-    fn compile(mut self, heads: &[&str], watched: &[&str]) -> Result<ExplanationGraph> {
+    /// Walks from `heads` to the picture, and writes what was found.
+    fn compile(
+        mut self,
+        heads: &[&str],
+        watched: &[&str],
+        engine: Engine,
+    ) -> Result<ExplanationGraph> {
+        self.has_own_operators = engine.is_own;
+        let outputs = self.walk(heads, watched)?;
+        let emitter = std::mem::take(&mut self.emitter);
+        let form = Form {
+            hands_over: &|tensor| engine.hands_over && self.is_high(tensor),
+            is_fused: engine.is_own,
+            keeps_inputs: !engine.hands_over,
+        };
+        let emitted = emitter.finish(self.graph, &outputs, form)?;
+        Ok(ExplanationGraph {
+            model: emitted.model,
+            reads: emitted.reads,
+        })
+    }
+
+    /// Whether a tensor is behind a layer of the high level, or read by one.
+    fn is_high(&self, tensor: &str) -> bool {
+        let Propagation::Relevance { types, .. } = &self.propagation else {
+            return false;
+        };
+        let is_behind = self
+            .behind
+            .get(tensor)
+            .is_some_and(|behind| behind.has_high);
+        let mut readers = self.graph.consumers(tensor).iter();
+        is_behind
+            || readers
+                .any(|&reader| behind::is_high(types, self.graph.nodes()[reader].first_output()))
+    }
+
+    /// Emits all that leads from `heads` to the picture. The outputs are the tensors, their names, and their sizes behind the batch.
+    fn walk(
+        &mut self,
+        heads: &[&str],
+        watched: &[&str],
+    ) -> Result<Vec<(String, String, Vec<usize>)>> {
         ensure!(!heads.is_empty(), "no head tensor to explain");
         let graph = self.graph;
         let (image, [_, channels, height, width]) = graph.image_input()?;
@@ -189,8 +273,7 @@ impl Compiler<'_> {
             let [_, c, h, w] = graph.feature_map(tensor)?;
             outputs.push((relevance, relevance_name(tensor), vec![c, h, w]));
         }
-        let model = self.emitter.finish(graph, &outputs)?;
-        Ok(ExplanationGraph { model })
+        Ok(outputs)
     }
 
     /// Passes relevance on where the sum over the channels is all that counts behind the node's output; elsewhere it returns all that arrived.

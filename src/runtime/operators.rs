@@ -1,0 +1,118 @@
+//! The program's own operators as ONNX Runtime calls them.
+
+use ort::operator::{
+    BoxedKernel, ComputeContext, KernelContext, Operator, OperatorDomain, OperatorInput,
+    OperatorOutput,
+};
+use ort::value::TensorElementType;
+
+use crate::own_operators::{
+    DEVIATION, ELEMENTWISE, OWN_DOMAIN, PROGRAM, Program, Shape, deviation,
+};
+
+/// All of them, for one session.
+pub(super) fn operators() -> ort::Result<OperatorDomain> {
+    OperatorDomain::new(OWN_DOMAIN)?
+        .add(Elementwise)?
+        .add(Deviation)
+}
+
+/// See [`ELEMENTWISE`].
+struct Elementwise;
+
+impl Operator for Elementwise {
+    type Kernel<'attr> = BoxedKernel<'attr>;
+
+    fn name(&self) -> &str {
+        ELEMENTWISE
+    }
+
+    fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
+        [OperatorInput::variadic(1).homogenous(TensorElementType::Float32)]
+    }
+
+    fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
+        [OperatorOutput::variadic(1).homogenous(TensorElementType::Float32)]
+    }
+
+    fn create_kernel<'attr>(
+        &self,
+        context: &KernelContext<'attr>,
+    ) -> ort::Result<Self::Kernel<'attr>> {
+        let program: String =
+            (context.get(PROGRAM)).ok_or_else(|| ort::Error::new("it has no program"))?;
+        let program: Program = program.parse().map_err(ort::Error::wrap)?;
+        Ok(Box::new(move |context: &ComputeContext| {
+            elementwise(&program, context)
+        }))
+    }
+}
+
+fn elementwise(program: &Program, context: &ComputeContext) -> ort::Result<()> {
+    let missing = || ort::Error::new("an input or output is missing");
+    let values = (0..program.inputs).map(|place| context.input(place)?.ok_or_else(missing));
+    let values = values.collect::<ort::Result<Vec<_>>>()?;
+    let mut inputs = Vec::with_capacity(values.len());
+    let mut sizes = Vec::with_capacity(values.len());
+    for value in &values {
+        let (dims, data) = value.try_extract_tensor::<f32>()?;
+        let dims: Vec<usize> = dims.iter().map(|&dim| dim as usize).collect();
+        inputs.push((Shape::of(&dims).map_err(ort::Error::wrap)?, data));
+        sizes.push(dims);
+    }
+    let shapes: Vec<Shape> = inputs.iter().map(|(shape, _)| *shape).collect();
+    let targets = program.output_targets(&shapes).map_err(ort::Error::wrap)?;
+    // The whole has the most of each axis.
+    let whole = |axis: usize| {
+        let sizes = sizes
+            .iter()
+            .filter_map(|dims| dims.len().checked_sub(4 - axis).map(|at| dims[at]));
+        sizes.max().unwrap_or(1)
+    };
+    let rest = [whole(1), whole(2), whole(3)];
+    let made = targets.iter().enumerate().map(|(place, &targets)| {
+        let dims = [targets, rest[0], rest[1], rest[2]].map(|size| size as i64);
+        context.output(place, dims)?.ok_or_else(missing)
+    });
+    let mut made = made.collect::<ort::Result<Vec<_>>>()?;
+    let mut outputs = Vec::with_capacity(made.len());
+    for value in &mut made {
+        outputs.push(value.try_extract_tensor_mut::<f32>()?.1);
+    }
+    program
+        .run(&inputs, &mut outputs, &|count, task| {
+            let done = context.par_for(count, 0, task);
+            done.map_err(|error| crate::error::runtime::error!("ONNX Runtime's threads: {error}"))
+        })
+        .map_err(ort::Error::wrap)
+}
+
+/// See [`DEVIATION`].
+struct Deviation;
+
+impl Operator for Deviation {
+    type Kernel<'attr> = BoxedKernel<'attr>;
+
+    fn name(&self) -> &str {
+        DEVIATION
+    }
+
+    fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
+        [OperatorInput::required(TensorElementType::Float32)]
+    }
+
+    fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
+        [OperatorOutput::required(TensorElementType::Float32)]
+    }
+
+    fn create_kernel<'attr>(&self, _: &KernelContext<'attr>) -> ort::Result<Self::Kernel<'attr>> {
+        Ok(Box::new(|context: &ComputeContext| {
+            let missing = || ort::Error::new("an input or output is missing");
+            let input = context.input(0)?.ok_or_else(missing)?;
+            let found = deviation(input.try_extract_tensor::<f32>()?.1);
+            let mut output = context.output(0, [0i64; 0])?.ok_or_else(missing)?;
+            output.try_extract_tensor_mut::<f32>()?.1[0] = found;
+            Ok(())
+        }))
+    }
+}
