@@ -1,7 +1,7 @@
 """Composites: which rule each type of layer has, and the types of a network's layers.
 
-In: a preset's name or `classification=R,localization=R,high=R,low=R,pixels=R,add=A`, which may name `localization-high` too; a
-network. Out: a rule for every convolution. The four layer types are those of Tsunakawa et al. 2019.
+In: a preset's name or `classification=R,localization=R,high=R,low=R,pixels=R,add=A`, which may name `localization-high` and `pool`
+too; a network. Out: a rule for every convolution. The four layer types are those of Tsunakawa et al. 2019.
 """
 
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from flow import is_linear, reached
-from rules import Unit, parse_rule
+from rules import Spread, Unit, parse_rule
 
 LAYER_TYPES = ("classification", "localization", "high", "low", "pixels")
 
@@ -21,22 +21,26 @@ PRESETS = {
     "lrp-alpha2beta1": "classification=alphabeta:2,1,localization=alphabeta:2,1,high=alphabeta:2,1,low=alphabeta:2,1,"
     "pixels=w2,add=abs",
     "crp": "classification=simple,localization=simple,high=rescale:0.75,localization-high=rescale:1.2,low=abs,pixels=w2,add=abs",
+    "crp-features": "classification=simple,localization=simple,high=rescale:0.75,localization-high=rescale:1.2,low=spread,"
+    "pixels=spread,add=abs",
     "crp-epsilon": "classification=simple,localization=simple,high=epsilon:0.1std,low=abs,pixels=w2,add=abs",
 }
 
 
 @dataclass(frozen=True)
 class Composite:
-    """`rules` by layer type, the rule of the high-level layers for offsets, and the name of the rule for residual additions:
-    `prop` or `abs`."""
+    """`rules` by layer type, the rule of the high-level layers for offsets, and the names of the rules for residual additions
+    (`prop`, `abs` or `half`) and for max pooling (`winner` or `uniform`)."""
 
     rules: dict
     localization_high: object
     add: str
+    pool: str = "winner"
 
     @staticmethod
     def parse(text, seed="score"):
-        """A composite from a preset's name or from the grammar, in which every part but `localization-high` must be named.
+        """A composite from a preset's name or from the grammar, in which every part but `localization-high` and `pool` must be
+        named.
 
         With the seed `unit` the heads' last convolutions have the rule `Unit`, whatever the text says.
         """
@@ -49,14 +53,20 @@ class Composite:
                 # A comma inside a rule's arguments: the piece belongs to the part before it.
                 parts[list(parts)[-1]] += f",{piece}"
         offsets = parts.pop("localization-high", parts.get("high"))
+        pool = parts.pop("pool", "winner")
         if sorted(parts) != sorted((*LAYER_TYPES, "add")):
             raise ValueError(f"'{text}' must name {', '.join(LAYER_TYPES)} and add, each once")
-        if parts["add"] not in ("prop", "abs"):
-            raise ValueError(f"add={parts['add']}: prop or abs is expected")
+        if parts["add"] not in ("prop", "abs", "half"):
+            raise ValueError(f"add={parts['add']}: prop, abs or half is expected")
+        if pool not in ("winner", "uniform"):
+            raise ValueError(f"pool={pool}: winner or uniform is expected")
         rules = {kind: parse_rule(parts[kind]) for kind in LAYER_TYPES}
+        above = [rules[kind] for kind in ("classification", "localization", "high")] + [parse_rule(offsets)]
+        if Spread() in above or rules["low"] == Spread() != rules["pixels"]:
+            raise ValueError(f"'{text}': spread is a rule of low and pixels together or of pixels alone")
         if seed == "unit":
             rules |= {"classification": Unit(), "localization": Unit()}
-        return Composite(rules, parse_rule(offsets), parts["add"])
+        return Composite(rules, parse_rule(offsets), parts["add"], pool)
 
     def of_target(self, target):
         """The composite for a target such as `class:sheep`, `offset:w+` or `edge:left`."""

@@ -20,17 +20,21 @@ MODELS = TESTS.parent / "models"
 GOLDEN = TESTS / "golden" / "ssd300"
 MODEL = GOLDEN / "ssd300_vgg16.onnx"
 
-# Manifest, default box, target, contrast, composite; the first three with a map.
+# Low layers share equally whatever they read; a case's name calls it flat.
+FLAT = "classification=simple,localization=simple,high=epsilon:0.1std,low=flat,pixels=flat,add=half,pool=uniform"
+# Manifest, default box, target, contrast, composite; the first five with a map.
 CASES = [
     ("voc", 7000, "class:horse", "mean", "crp"),
     ("voc", 2900, "offset:w+", "none", "crp"),
     ("voc", 2900, "offset:w+", "none", "crp-epsilon"),
+    ("voc", 7000, "class:horse", "mean", "crp-features"),
+    ("voc", 7000, "class:horse", "mean", FLAT),
     ("voc", 8731, "class:sheep", "softmax", "crp"),
     ("voc", 2900, "edge:left+", "none", "crp"),
     ("tensorflow", 2900, "edge:left+", "none", "crp"),
     ("tensorflow", 8731, "edge:bottom", "none", "crp"),
 ]
-MAPS = 3
+MAPS = 5
 
 
 def main():
@@ -44,7 +48,7 @@ def main():
     entries = []
     for manifest, *case in CASES:
         settings = tomllib.loads((MODELS / f"ssd300_vgg16_{manifest}.toml").read_text())
-        name = "-".join((manifest, *map(str, case)))
+        name = "-".join((manifest, *map(str, case))).replace(FLAT, "flat")
         entries.append(passes.entry(name, settings, case, {"manifest": manifest, "picture": "person.png"}))
     for entry in entries[:MAPS]:
         passes.write_map(GOLDEN, entry)

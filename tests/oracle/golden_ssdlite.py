@@ -23,9 +23,11 @@ TESTS = Path(__file__).resolve().parent.parent
 MODEL = TESTS.parent / "models" / "ssdlite_mobilenet_v2_coco"
 GOLDEN = TESTS / "golden" / "ssdlite"
 
+# Low layers share equally whatever they read; a case's name calls it flat.
+FLAT = "classification=simple,localization=simple,high=rescale:0.75,low=flat,pixels=flat,add=half,pool=uniform"
 # Picture, default box, target, contrast, composite, and the seed where it is not the preset's. At person's 1436 a white
 # horse is called sheep; horses' 608 calls a grey horse cow, its 1406 is one box over two horses, and 1749 belongs to
-# the third head (5 x 5 cells).
+# the third head (5 x 5 cells), 271 to the first (19 x 19).
 MAPS = [
     ("person", 1436, "class:sheep", "class:horse", "crp"),
     ("person", 1436, "class:sheep", "mean", "crp"),
@@ -39,6 +41,11 @@ MAPS = [
     ("horses", 1406, "edge:left+", "none", "crp"),
     ("person", 1436, "class:sheep", "class:horse", "crp-epsilon"),
     ("horses", 1406, "offset:w+", "none", "crp-epsilon"),
+    ("person", 1436, "class:sheep", "class:horse", "crp-features"),
+    ("person", 1436, "class:sheep", "mean", "crp-features"),
+    ("person", 271, "class:horse", "mean", "crp-features"),
+    ("person", 1436, "class:sheep", "class:horse", FLAT),
+    ("horses", 1406, "offset:w+", "none", "crp-features"),
 ]
 # Here the seed alone is recorded: what differs from the maps above ends where the relevance enters the heads.
 SEEDS = [
@@ -126,8 +133,9 @@ def describe(explained, case):
     seed = next(iter(filter(None, other_seed)), "one" if composite.startswith("lrp-") else "score")
     outputs = explained.outputs
     kind, _, asked = target.partition(":")
+    called = "flat" if composite == FLAT else composite
     entry = {
-        "name": "-".join((picture, str(box), target, contrast, composite, *filter(None, other_seed))).replace(":", "_"),
+        "name": "-".join((picture, str(box), target, contrast, called, *filter(None, other_seed))).replace(":", "_"),
         "picture": f"{picture}.png",
         "default_box": box,
         "target": target,

@@ -20,6 +20,7 @@ TESTS = Path(__file__).resolve().parent.parent
 GOLDEN = TESTS / "golden" / "yolo"
 NAMES = ["person", "horse", "sheep", "dog"]
 CRP = "classification=simple,localization=simple,high=epsilon:0.1std,low=abs,pixels=w2,add=abs"
+FLAT = "classification=simple,localization=simple,high=epsilon:0.1std,low=flat,pixels=flat,add=half,pool=uniform"
 
 # Layers of darknet's grammar: kind, and options.
 LEAKY = {"batch_normalize": 1, "stride": 1, "pad": 1, "activation": "leaky"}
@@ -47,19 +48,21 @@ LAYERS = [
     ("yolo", ANCHORS | {"mask": "0,1"}),
 ]
 
-# Default box, target, contrast, composite; a cell has two boxes, the first head 8x12 cells. The first four with a map.
+# Default box, target, contrast, composite; a cell has two boxes, the first head 8x12 cells. The first six with a map.
 CASES = [
     (90, "class:sheep", "mean", CRP),
     (700, "class:dog", "class:person", CRP),
     (91, "objectness", "none", CRP),
     (640, "offset:w+", "none", CRP),
+    (90, "class:dog", "mean", "crp-features"),
+    (700, "class:sheep", "mean", FLAT),
     (640, "objectness", "mean", CRP),
     (640, "class:horse", "softmax", CRP),
     (640, "offset:cx-", "mean", CRP),
     (90, "offset:cy", "none", CRP),
     *((box, f"edge:{side}", "none", CRP) for box in (91, 640) for side in ("left+", "right", "top-", "bottom")),
 ]
-MAPS = 4
+MAPS = 6
 
 
 def main():

@@ -13,6 +13,7 @@ import operators
 from flow import ACTIVATIONS, SCALING, explained, is_linear
 from forms import Relevance, nonzero
 from rules import STABILISER, WITHOUT_INPUT, Products, Rescale, sign, stabilised
+from spread import spread, spread_tensors
 from unfold import Window, fold, unfold
 
 # Products formed at once: as many as a processor's cache holds, which is several times as fast as more. It has no influence on
@@ -27,7 +28,8 @@ def propagate(network, tensors, types, composite, seed, trace=None, rivals=None)
     `trace`, if given, is called with (node, relevance of the output, list of relevances of the inputs).
     `rivals`, if given, holds by name inputs of max poolings as another arithmetic has them: the winners are told by these.
     """
-    received = {}
+    received, ends = {}, spread_tensors(network, types, composite)
+    laid = 0
     for tensor, channel, row, column, value in seed:
         start = received.setdefault(tensor, Relevance(np.zeros_like(tensors[tensor][0]))).plain
         # A fully connected layer has channels alone.
@@ -37,6 +39,10 @@ def propagate(network, tensors, types, composite, seed, trace=None, rivals=None)
         if all(output is None for output in arriving):
             continue
         arriving = [Relevance(np.zeros_like(tensors[name][0])) if r is None else r for name, r in zip(node.outputs, arriving)]
+        if node.outputs[0] in ends:
+            # Nothing goes through this operator or any behind it.
+            laid = laid + sum(spread(network, tensors, name, r.total(tensors[name])) for name, r in zip(node.outputs, arriving))
+            continue
         parts = _through(network, tensors, types, composite, node, arriving, rivals or {})
         names = explained(network, node)
         if trace:
@@ -47,7 +53,7 @@ def propagate(network, tensors, types, composite, seed, trace=None, rivals=None)
             received[tensor] = received[tensor] + part if tensor in received else part
     picture = tensors[network.input]
     relevance = received.pop(network.input, Relevance()).total(picture) + np.zeros_like(picture[0])
-    return np.moveaxis(relevance, -1, 0) if network.channels_last else relevance
+    return (np.moveaxis(relevance, -1, 0) if network.channels_last else relevance) + laid
 
 
 def _through(network, tensors, types, composite, node, arriving, rivals):
@@ -75,6 +81,8 @@ def _through(network, tensors, types, composite, node, arriving, rivals):
         return [Relevance(arriving.plain, arriving.value * factor, arriving.distance * factor)]
     if node.op in ("Add", "Sum"):
         return addition(composite.add, [tensors[name] for name in node.inputs], y, arriving)
+    if node.op == "MaxPool" and composite.pool == "uniform":
+        return [Relevance(uniform_pooling(Window.of(node), x.shape[1:], arriving.total(y)))]
     if node.op == "MaxPool":
         winners = pooling_winners(Window.of(node), rivals.get(node.inputs[0], x)[0])
         return [arriving.each(lambda part: max_pooling(winners, x.shape[1:], part))]
@@ -228,8 +236,11 @@ def moving(network, node, tensors, arriving):
 
 
 def addition(rule, parts, y, arriving):
-    """Relevance of all summands: in proportion to their values (`prop`) or to their sizes (`abs`); a distance's parts are
-    the summands' distances."""
+    """Relevance of all summands: in proportion to their values (`prop`) or to their sizes (`abs`), or to each as much
+    (`half`); a distance's parts are the summands' distances."""
+    if rule == "half":
+        rest = Relevance(arriving.plain, arriving.value).total(y)
+        return [Relevance(rest / len(parts), distance=arriving.distance) for _ in parts]
     if rule == "abs":
         sizes = sum(np.abs(part[0]) for part in parts) + STABILISER
         rest = Relevance(arriving.plain, arriving.value).total(y)
@@ -249,4 +260,11 @@ def max_pooling(winners, shape, arriving):
     """Winner takes all; inputs that tie for the maximum of a window share equally."""
     won, sources = winners
     shares = won / won.sum(axis=1, keepdims=True)
+    return fold(shares.astype(arriving.dtype) * arriving.reshape(shape[0], 1, -1), sources, shape)
+
+
+def uniform_pooling(window, shape, arriving):
+    """Every input of a window that is no padding has the same share, whatever its value."""
+    sources = window.sources(*shape[1:])
+    shares = (sources >= 0) / (sources >= 0).sum(axis=0)
     return fold(shares.astype(arriving.dtype) * arriving.reshape(shape[0], 1, -1), sources, shape)

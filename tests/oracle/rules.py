@@ -112,6 +112,11 @@ class Flat:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """No shares: its layers are passed by at one go (`spread.py`)."""
+
+
+@dataclass(frozen=True)
 class Unit:
     """z_ij / sum |z_ij|; no bias. Not in the grammar: the seed `unit` gives it to the heads' last convolutions."""
 
@@ -167,6 +172,7 @@ def parse_rule(text):
         "abs": Absolute(),
         "w2": SquaredWeight(),
         "flat": Flat(),
+        "spread": Spread(),
     }
     if name in without_argument and not argument:
         return without_argument[name]

@@ -14,17 +14,25 @@ from onnx import TensorProto, helper, numpy_helper
 from composite import PRESETS
 
 CLASSES = 4
+# The presets under which every layer passes relevance to the one behind it.
+LAYERWISE = [name for name in PRESETS if name != "crp-features"]
 FEATURE_RULES = (
     "simple", "epsilon:0.01", "epsilon:0.25std", "alphabeta:2,1", "zplus", "abs", "gamma:0.25", "w2", "flat", "rescale:0.75",
 )  # fmt: skip
 PIXEL_RULES = (*FEATURE_RULES, "zb:-1,1")
 
 
-def rules(classification="simple", localization="simple", high="epsilon:0.25std", low="abs", pixels="w2", add="abs"):
+def rules(classification="simple", localization="simple", high="epsilon:0.25std", low="abs", pixels="w2", add="abs", pool=""):
     """A composite in the grammar; what is not named is like `crp`, with a scale of epsilon that suits a small net."""
-    return (
-        f"classification={classification},localization={localization},high={high},low={low},pixels={pixels},add={add}"
-    )
+    text = f"classification={classification},localization={localization},high={high},low={low},pixels={pixels},add={add}"
+    return f"{text},pool={pool}" if pool else text
+
+
+def features():
+    """The composites that end at the boundary or go on from there without the features' values."""
+    highs = ("rescale:0.75", "epsilon:0.1std", "abs")
+    flat_or_spread = [rules(high=high, low=low, pixels=low, add="half", pool="uniform") for low in ("flat", "spread") for high in highs]
+    return [*flat_or_spread, *(rules(high=high, low="abs", pixels="spread") for high in highs[:2])]
 
 
 @dataclass
@@ -158,7 +166,7 @@ def stride_pads():
     x = b.relu(b.conv("high1", x, (6, 8), strides=(2, 2), pads=(0, 1, 1, 0)))
     x = b.relu(b.conv("high2", x, (8, 6)))
     b.head(x, 6, boxes=3)
-    return b.finish([*PRESETS, rules(high="gamma:0.25", low="gamma:0.25", pixels="zb:-1,1")])
+    return b.finish([*LAYERWISE, rules(high="gamma:0.25", low="gamma:0.25", pixels="zb:-1,1")])
 
 
 def dilation():
@@ -277,7 +285,7 @@ def clipped():
     x = b.relu6(b.conv("low", x, (6, 8), bias=3))
     x = b.relu6(b.conv("high", x, (8, 8), strides=(2, 2), bias=3))
     b.head(x, 8, boxes=2, lite=True)
-    return b.finish([*PRESETS, rules(low="w2"), rules(low="gamma:0.25", pixels="epsilon:0.1")])
+    return b.finish([*LAYERWISE, rules(low="w2"), rules(low="gamma:0.25", pixels="epsilon:0.1")])
 
 
 def border():
@@ -314,7 +322,7 @@ def lite_heads():
     tap3 = b.relu6(b.conv("high4", tap2, (8, 8), strides=(2, 2)))
     for tap, boxes in ((tap1, 2), (tap2, 3), (tap3, 3)):
         b.head(tap, 8, boxes, lite=True)
-    return b.finish([*PRESETS, rules(high="gamma:0.25", low="flat")], unit=["crp"])
+    return b.finish([*LAYERWISE, rules(high="gamma:0.25", low="flat")], unit=["crp"])
 
 
 def dense():
@@ -334,7 +342,7 @@ def dense():
     x = b.add("MatMul", [x, b.constant("product.weight", b.normal((10, 6)))], "product")
     x = b.add("Reshape", [x, b.ints("map", [1, 6, 1, 1])], "mapped")
     b.head(x, 6, boxes=2)
-    return b.finish([*PRESETS, *(rules(high=rule) for rule in FEATURE_RULES)])
+    return b.finish([*LAYERWISE, *(rules(high=rule) for rule in FEATURE_RULES)])
 
 
 def averages():
@@ -350,7 +358,7 @@ def averages():
     z = b.add("Unsqueeze", [z, b.ints("behind", [2, 3])], "mean.map")
     y = b.add("Concat", [y, z], "means", axis=1)
     b.head(y, 12, boxes=1)
-    return b.finish([*PRESETS, *(rules(high=rule, low=rule) for rule in FEATURE_RULES)])
+    return b.finish([*LAYERWISE, *(rules(high=rule, low=rule) for rule in FEATURE_RULES)])
 
 
 def averages_at_the_border():
@@ -374,7 +382,7 @@ def transposed():
     x = b.conv_transpose("high3", x, (6, 4), kernel=2, dilations=(2, 1), pads=(1, 0, 1, 1), group=2, bias=0)
     x = b.add("Relu", [x], "last")
     b.head(x, 4, boxes=2)
-    return b.finish([*PRESETS, *(rules(high=rule, low=rule) for rule in FEATURE_RULES)])
+    return b.finish([*LAYERWISE, *(rules(high=rule, low=rule) for rule in FEATURE_RULES)])
 
 
 def resizing():
@@ -391,7 +399,7 @@ def resizing():
     y = b.add("Concat", [y, z], "both", axis=1)
     y = b.resize("high_plain", y, channels=12, sizes=(4, 4), mode="linear", coordinate_transformation_mode="asymmetric")
     b.head(b.relu(b.conv("high2", y, (12, 6))), 6, boxes=2)
-    return b.finish([*PRESETS, *(rules(high=rule, low=rule) for rule in FEATURE_RULES)])
+    return b.finish([*LAYERWISE, *(rules(high=rule, low=rule) for rule in FEATURE_RULES)])
 
 
 def gates():
@@ -415,7 +423,7 @@ def gates():
     x = b.add("LeakyRelu", [b.conv("high4", x, (6, 6))], "leaky", alpha=0.1)
     b.head(x, 6, boxes=2)
     everywhere = rules(high="rescale:0.75", low="rescale:0.75", pixels="rescale:0.75")
-    return b.finish([*PRESETS, rules(high="gamma:0.25"), rules(high="abs", pixels="zb:-1,1"), everywhere])
+    return b.finish([*LAYERWISE, rules(high="gamma:0.25"), rules(high="abs", pixels="zb:-1,1"), everywhere])
 
 
 def norms():
@@ -434,7 +442,7 @@ def norms():
     root = b.add("Add", [root, b.constant("tiny", np.array(1e-10, np.float32))], "root.kept")
     x = b.add("Div", [x, root], "normed3")
     b.head(x, 6, boxes=2)
-    return b.finish([*PRESETS, rules(high="gamma:0.25"), rules(high="zplus", low="flat")])
+    return b.finish([*LAYERWISE, rules(high="gamma:0.25"), rules(high="zplus", low="flat")])
 
 
 def moves():
@@ -460,7 +468,7 @@ def moves():
     zeros = b.add("Pad", [b.relu(x), b.ints("zeros", [0, 0, 1, 0, 0, 0, 0, 2])], "zeros_around")
     x = b.relu(b.conv("high3", zeros, (6, 6), pads=(0, 1, 1, 0)))
     b.head(x, 6, boxes=2)
-    return b.finish([*PRESETS, rules(high="abs", add="prop"), rules(high="flat", low="gamma:0.25"), rules(high="zplus")])
+    return b.finish([*LAYERWISE, rules(high="abs", add="prop"), rules(high="flat", low="gamma:0.25"), rules(high="zplus")])
 
 
 def batch_norm_alone():
@@ -474,7 +482,7 @@ def batch_norm_alone():
     y = b.add("Add", [y, b.constant("summand", b.normal((1, 6, 1, 1), 0.5))], "high_shifted")
     x = b.add("Add", [y, x], "sum")
     b.head(x, 6, boxes=2)
-    return b.finish([*PRESETS, *(rules(high=rule) for rule in FEATURE_RULES)])
+    return b.finish([*LAYERWISE, *(rules(high=rule) for rule in FEATURE_RULES)])
 
 
 def activations():
@@ -491,7 +499,7 @@ def activations():
     x = b.add("Sum", [y, z, b.add("HardSigmoid", [b.conv("high5", x, (6, 6))], "hard_sigmoid")], "sum")
     b.head(x, 6, boxes=2)
     everywhere = rules(high="rescale:0.75", low="rescale:0.75", pixels="rescale:0.75")
-    return b.finish([*PRESETS, rules(high="gamma:0.25"), rules(high="zplus", add="prop"), everywhere])
+    return b.finish([*LAYERWISE, rules(high="gamma:0.25"), rules(high="zplus", add="prop"), everywhere])
 
 
 def resizing_conventions():
@@ -510,7 +518,7 @@ def resizing_conventions():
     x = b.add("Concat", parts, "all", axis=1)
     x = b.resize("high_plain", x, scales=(0.7, 0.6), mode="linear", coordinate_transformation_mode="asymmetric")
     b.head(b.relu(b.conv("high2", x, (20, 6))), 6, boxes=2)
-    return b.finish([*PRESETS, *(rules(high=rule, low=rule) for rule in FEATURE_RULES)])
+    return b.finish([*LAYERWISE, *(rules(high=rule, low=rule) for rule in FEATURE_RULES)])
 
 
 def inverse_norms():
@@ -530,7 +538,7 @@ def inverse_norms():
     x = b.add("LpNormalization", [b.conv("high3", x, (6, 6))], "normed4", axis=1, p=1)
     b.head(x, 6, boxes=2)
     everywhere = rules(high="rescale:0.75", low="rescale:0.75", pixels="rescale:0.75")
-    return b.finish([*PRESETS, rules(high="gamma:0.25"), rules(high="zplus", low="flat"), everywhere])
+    return b.finish([*LAYERWISE, rules(high="gamma:0.25"), rules(high="zplus", low="flat"), everywhere])
 
 
 def channels_last():
@@ -547,7 +555,7 @@ def channels_last():
     x = b.add("Transpose", [x], "last2", perm=(0, 2, 3, 1))
     x = b.add("Transpose", [x], "first2", perm=(0, 3, 1, 2))
     b.head(x, 6, boxes=2)
-    return b.finish([*PRESETS, rules(high="flat", pixels="zb:-1,1"), rules(high="gamma:0.25")], channels_last=True)
+    return b.finish([*LAYERWISE, rules(high="flat", pixels="zb:-1,1"), rules(high="gamma:0.25")], channels_last=True)
 
 
 def same_pads():
@@ -563,7 +571,7 @@ def same_pads():
     weight = b.constant("high2.weight", b.normal((6, 6, 2, 2), 0.3))
     x = b.relu(b.add("Conv", [x, weight], "high2", auto_pad="VALID"))
     b.head(x, 6, boxes=2)
-    return b.finish([*PRESETS, *(rules(high=rule) for rule in FEATURE_RULES)])
+    return b.finish([*LAYERWISE, *(rules(high=rule) for rule in FEATURE_RULES)])
 
 
 def feature_pyramid():
@@ -596,12 +604,87 @@ def feature_pyramid():
             y = b.add("Transpose", [y], f"{output}{level}.transposed", perm=(0, 2, 3, 1))
             y = b.add("Reshape", [y, b.ints(f"{output}{level}.sizes", [1, -1, 4])], f"{output}{level}.rows")
             b.heads.append((output, y))
-    return b.finish([*PRESETS, rules(high="gamma:0.25"), rules(high="zplus", add="prop"), rules(high="flat", low="w2")], unit=["crp"])
+    return b.finish([*LAYERWISE, rules(high="gamma:0.25"), rules(high="zplus", add="prop"), rules(high="flat", low="w2")], unit=["crp"])
+
+
+def low_layers():
+    """Every kind of convolution in the low part, odd pads that are to be worked out, and sums in the low and the high part."""
+    b = Builder("low_layers", 17, 14, seed=30)
+    weight = b.constant("pixels.weight", b.normal((6, 3, 3, 3), 0.3))
+    x = b.relu6(b.add("Conv", ["image", weight], "pixels", auto_pad="SAME_UPPER", strides=(2, 2)))
+    y = b.relu6(b.conv("low_depthwise", x, (6, 6), group=6, pads=(1, 1, 1, 1)))
+    y = b.relu(b.conv("low_grouped", y, (6, 8), group=2, kernel=(3, 2), dilations=(2, 1), pads=(2, 0, 2, 1)))
+    y = b.conv("low_pointwise", y, (8, 6), kernel=1, pads=(0,) * 4)
+    x = b.relu(b.conv("low_expand", b.add("Add", [x, y], "low_sum"), (6, 8), kernel=1, pads=(0,) * 4))
+    weight = b.constant("high1.weight", b.normal((6, 8, 3, 3), 0.2))
+    x = b.add("Conv", [x, weight], "high1", auto_pad="SAME_LOWER", strides=(2, 2))
+    x = b.add("Sum", [x, b.conv("high2", x, (6, 6)), b.relu(b.conv("high3", x, (6, 6)))], "high_sum")
+    b.head(b.relu6(b.conv("high4", x, (6, 6))), 6, boxes=2)
+    return b.finish(["crp-features", *features()])
+
+
+def low_pools():
+    """Maxima with pads and strides, averages over the inputs that are there, and batch normalisation in the low part."""
+    b = Builder("low_pools", 19, 16, seed=31)
+    x = b.relu(b.conv("pixels", "image", (3, 5)))
+    x = b.max_pool("pool1", x, 3, (2, 2), pads=(1, 1, 1, 1))
+    x = b.conv("low1", x, (5, 6), pads=(0, 1, 2, 1))
+    x = b.add("AveragePool", [x], "low_average", kernel_shape=(3, 2), strides=(1, 1), pads=(1, 0, 1, 1))
+    x = b.batch_norm("low_norm", b.relu(x), 6)
+    x = b.add("MaxPool", [x], "pool2", auto_pad="SAME_UPPER", kernel_shape=(2, 2), strides=(1, 1))
+    x = b.relu(b.conv("high1", x, (6, 6), strides=(2, 2)))
+    b.head(b.relu6(b.conv("high2", x, (6, 6))), 6, boxes=2)
+    return b.finish(["crp-features", *features()])
+
+
+def low_branches():
+    """Branches of different widths in the low part, split, sliced and joined; the boundary is what joins them."""
+    b = Builder("low_branches", 14, 13, seed=32)
+    x = b.relu(b.conv("pixels", "image", (3, 7), pads=(0, 0, 2, 2)))
+    b.split([x, b.ints("sizes", [2, 5])], ["narrow", "wide"], axis=1)
+    y = b.relu(b.conv("low1", "narrow", (2, 3)))
+    z = b.conv("low2", "wide", (5, 4), kernel=1, pads=(0,) * 4)
+    y = b.add("Concat", [y, b.slice("every_other", x, axis=1, start=0, end=7, step=2), z], "joined", axis=1)
+    y = b.relu(b.conv("low3", y, (11, 5), dilations=(2, 2), pads=(2, 2, 2, 2)))
+    y = b.add("Concat", [y, x, b.conv("low4", z, (4, 2))], "boundary", axis=1)
+    y = b.relu(b.conv("high1", y, (14, 6), strides=(2, 2)))
+    b.head(b.relu6(b.conv("high2", y, (6, 6))), 6, boxes=2)
+    return b.finish(["crp-features", *features()])
+
+
+def low_depthwise():
+    """A depthwise layer between the boundary and what joins two branches whose cells lie a little apart."""
+    b = Builder("low_depthwise", 18, 17, seed=33)
+    x = b.relu6(b.conv("pixels", "image", (3, 4)))
+    y = b.relu(b.conv("low1", x, (4, 3), strides=(2, 2), pads=(1, 1, 1, 1)))
+    z = b.conv("low2", x, (4, 5), kernel=2, strides=(2, 2), pads=(0, 0, 0, 1))
+    x = b.add("Concat", [y, z], "joined", axis=-3)
+    x = b.relu6(b.conv("low_depthwise", x, (8, 8), group=8))
+    x = b.relu(b.conv("high1", x, (8, 6), strides=(2, 2), pads=(1, 1, 0, 1)))
+    b.head(b.relu6(b.conv("high2", x, (6, 6))), 6, boxes=2)
+    return b.finish(["crp-features", *features()])
+
+
+def low_taps():
+    """Two high layers that read two low maps, one behind the other, a sum of maps with different strides, and a pad."""
+    b = Builder("low_taps", 13, 13, seed=34)
+    x = b.relu(b.conv("pixels", "image", (3, 5), pads=(0, 1, 1, 0)))
+    y = b.relu(b.conv("low1", x, (5, 6), strides=(2, 2)))
+    high1 = b.relu(b.conv("high1", y, (6, 6), strides=(2, 2)))
+    z = b.conv("low2", x, (5, 6), kernel=7, pads=(0, 0, 0, 0))
+    y = b.add("Add", [y, z], "low_sum")
+    value = b.constant("value", np.array(0.5, np.float32))
+    y = b.add("Pad", [y, b.ints("around", [0, 0, 1, 0, 0, 0, 0, 2]), value], "padded")
+    y = b.relu(b.conv("low3", y, (6, 5)))
+    high2 = b.conv("high2", y, (5, 6), kernel=(3, 4), strides=(2, 2), pads=(0, 0, 1, 0))
+    b.head(high1, 6, boxes=2)
+    b.head(b.relu(b.conv("high3", b.add("Add", [high1, high2], "high_sum"), (6, 6))), 6, boxes=2)
+    return b.finish(["crp-features", *features()])
 
 
 ALL = (
     stride_pads, dilation, groups, signed_features, pixel_rules, head_rules, residual, consumers, max_pool_2x2,
     max_pool_3x3, clipped, border, batch_norm_identity, lite_heads, dense, averages, averages_at_the_border, transposed,
     resizing, gates, norms, moves, batch_norm_alone, activations, resizing_conventions, inverse_norms, channels_last,
-    same_pads, feature_pyramid,
+    same_pads, feature_pyramid, low_layers, low_pools, low_branches, low_depthwise, low_taps,
 )  # fmt: skip
