@@ -16,12 +16,14 @@ import onnxruntime
 from PIL import Image
 
 from composite import Composite, layer_types
+from flow import explained
 from golden_ssdlite import MODEL
 from network import Network
 from pictures import network_input
-from relevance import convolution, max_pooling, pooling_winners, propagate
+from relevance import convolution, max_pooling, pooling_winners, propagate, uniform_pooling
 from rules import Unit, parse_rule
 from small_nets import ALL, Builder, FEATURE_RULES, rules, signed_features
+from spread import centres, spread, spread_tensors, weights
 from unfold import Window
 
 
@@ -32,6 +34,9 @@ def main(golden):
     check_gradient_times_input()
     check_rescale()
     check_conservation()
+    check_uniform_pooling()
+    check_spread(golden)
+    check_spread_and_flat_conserve(golden)
     check_golden(golden)
 
 
@@ -236,6 +241,104 @@ def check_conservation():
     for rule in ("zplus", "abs", "gamma:0.25", "w2", "flat", "alphabeta:2,1"):
         propagate(network, tensors, types, Composite.parse(rules(high=rule, low=rule, pixels="zb:-1,1")), seed, trace)
     require(worst < 1e-6, f"what arrives at a layer leaves it, rules without bias: {worst:.1e} of the sum of |R|")
+
+
+def check_uniform_pooling():
+    """Uniform pooling against loops over windows, with pads, strides and dilation; padding is no input."""
+    random, shape = np.random.default_rng(2), (2, 7, 6)
+    window = Window(kernel=(3, 2), strides=(2, 1), dilations=(1, 2), pads=(1, 1, 2, 0))
+    arriving = random.normal(size=(2, *window.output_size(*shape[1:])))
+    expected = np.zeros(shape)
+    for channel, row, column in np.ndindex(arriving.shape):
+        taps = [(row * 2 - 1 + y, column - 1 + x * 2) for y, x in np.ndindex(3, 2)]
+        taps = [(y, x) for y, x in taps if 0 <= y < 7 and 0 <= x < 6]
+        for y, x in taps:
+            expected[channel, y, x] += arriving[channel, row, column] / len(taps)
+    found = uniform_pooling(window, shape, arriving)
+    worst = max(np.abs(found - expected).max(), abs(found.sum() - arriving.sum()))
+    require(worst < 1e-12, f"uniform pooling against loops over windows, and its sum: {worst:.1e}")
+
+
+# Boundary tensors of the small nets, and by hand for rows and columns the first centre and the distance of centres.
+CENTRES = {
+    "low_layers": {"low_expand.relu": ((0, 2), (1.5, 2))},
+    "low_pools": {"pool2": ((3, 2), (2, 2))},
+    "low_branches": {"boundary": ((1 / 3, 1), (1 / 3, 1))},
+    "low_depthwise": {"low_depthwise.relu6": ((0.25, 2), (0.25, 2))},
+    "low_taps": {"low1.relu": ((1, 2), (0, 2)), "low3.relu": ((-19 / 12, 13 / 6), (7 / 12, 13 / 6))},
+}
+
+
+def small(golden, name):
+    """A stored small net, its tensors and the types of its layers."""
+    network = Network(golden / "small" / f"{name}.onnx")
+    tensors = network.forward(np.load(golden / "small" / f"{name}.input.npy"))
+    return network, tensors, layer_types(network, tensors)
+
+
+def check_spread(golden):
+    """Centres against what was worked out by hand, and the relevance of pixels against loops over cells and pixels."""
+    worst = 0.0
+    random = np.random.default_rng(3)
+    for name, boundaries in CENTRES.items():
+        network, tensors, _ = small(golden, name)
+        for tensor, by_hand in boundaries.items():
+            found = [tuple(map(float, place)) for place in centres(network, tensors, tensor)]
+            require(np.allclose(found, by_hand, rtol=1e-15, atol=1e-15), f"{name}: centres of {tensor} are {by_hand}")
+            relevance = random.normal(size=tensors[tensor].shape[1:])
+            pixels = tensors[network.input].shape[1:]
+            expected = np.zeros(pixels)
+            for channel, row, column in np.ndindex(relevance.shape):
+                down, across = (
+                    scalar_splines(count, first + distance * cell, distance)
+                    for count, (first, distance), cell in zip(pixels[1:], by_hand, (row, column))
+                )
+                for colour, y, x in np.ndindex(pixels):
+                    expected[colour, y, x] += relevance[channel, row, column] * down[y] * across[x] / pixels[0]
+            found = spread(network, tensors, tensor, relevance)
+            worst = max(worst, np.abs(found - expected).max() / np.abs(expected).max())
+            worst = max(worst, abs(found.sum() - relevance.sum()) / np.abs(relevance).sum())
+    require(worst < 1e-12, f"spread against loops over cells and pixels, and its sum: {worst:.1e} of max|R|")
+    below, above = weights(-5, 1, 1, 10)[0], weights(20, 1, 1, 10)[0]
+    outside = below[0] == 1 == above[9] and below.sum() == 1 == above.sum()
+    require(outside, "a cell whose centre is far outside gives all to the nearest pixel")
+
+
+def scalar_splines(pixels, centre, distance):
+    """A cell's share of every pixel along an axis, number by number."""
+    values = []
+    for pixel in range(pixels):
+        t = abs(pixel - centre) / distance
+        # The same polynomial as sums of truncated cubes.
+        values.append(sum(c * max(0.0, k - t) ** 3 for c, k in ((1, 2), (-4, 1))) / 6)
+    return [value / sum(values) for value in values]
+
+
+def check_spread_and_flat_conserve(golden):
+    """ΣR of the pixels under flat, half and uniform, and under spread, is what the high layers hand to the maps at the boundary."""
+    worst = 0.0
+    for name in CENTRES:
+        network, tensors, types = small(golden, name)
+        heads = [tensor for tensor, kind in types.items() if kind == "classification"]
+        seed = [(head, channel, 1, 2, value) for head in heads for channel, value in ((1, 0.8), (6, -0.3))]
+        for high in ("rescale:0.75", "epsilon:0.1std", "abs"):
+            composites = [
+                Composite.parse(rules(high=high, low=low, pixels=low, add="half", pool="uniform")) for low in ("spread", "flat")
+            ]
+            ends = spread_tensors(network, types, composites[0])
+            handed = []
+
+            def trace(node, _, parts):
+                handed.extend(part for tensor, part in zip(explained(network, node), parts) if tensor in ends)
+
+            spread_map = propagate(network, tensors, types, composites[0], seed, trace)
+            arrived, size = sum(part.sum() for part in handed), sum(np.abs(part).sum() for part in handed)
+            maps = [spread_map]
+            # A pad with a constant keeps what it is given.
+            if not any(node.op == "Pad" for node in network.nodes):
+                maps.append(propagate(network, tensors, types, composites[1], seed))
+            worst = max(worst, *(abs(found.sum() - arrived) / size for found in maps))
+    require(worst < 1e-12, f"what arrives at the boundary reaches the pixels under flat and spread: {worst:.1e} of the sum of |R|")
 
 
 def check_golden(golden):
