@@ -8,7 +8,7 @@ use ndarray::Array2;
 use prost::Message;
 use ssdcrp::ErrorKind;
 use ssdcrp::crp::{
-    Composite, Contrast, Engine, LayerType, Propagator, Seed, Target, TargetOutput, compile,
+    Composite, Contrast, GraphForm, LayerType, Propagator, Seed, Target, TargetOutput, compile,
     layer_types,
 };
 use ssdcrp::detect::decode::decode;
@@ -419,7 +419,7 @@ fn compile_with(operator: &str) -> Result<(String, String)> {
             &Composite::default(),
             &heads,
             &[],
-            Engine::default(),
+            GraphForm::default(),
         )
     });
     Ok((

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use ndarray::{Array2, Array4};
 use ssdcrp::crp::{
-    Composite, Engine, Explanation, PRESETS, Propagator, Seed, Target, TargetOutput, compile,
+    Composite, Explanation, GraphForm, PRESETS, Propagator, Target, TargetOutput, compile,
     layer_types, seed_name,
 };
 use ssdcrp::detect::{ClassRef, Detector, Forward, Model, preprocess};
@@ -94,7 +94,7 @@ fn exported(
                     &composite,
                     &[&seed.tensor],
                     &[],
-                    Engine::default(),
+                    GraphForm::default(),
                 )?;
                 networks.push((
                     seed.tensor.clone(),
@@ -141,12 +141,9 @@ fn the_engine_computes_what_the_exported_graph_does() -> Result<()> {
             for (found, expected) in found.iter().zip(&expected) {
                 let worst = difference(&Explanation::map(found), expected);
                 println!("{name} {}: {worst:e}", found.default_box);
-                // A seed that is the score leaves out a division by the score (see docs/method.md), and rounds otherwise.
-                let tolerance = if composite.seed == Seed::Score {
-                    5.0 * TOLERANCE
-                } else {
-                    TOLERANCE
-                };
+                // Denominators that may cancel enlarge what rounding leaves.
+                let cancels = ["lrp-simple", "lrp-epsilon"].contains(&name);
+                let tolerance = if cancels { 1e-3 } else { TOLERANCE };
                 assert!(
                     worst <= tolerance,
                     "{name} {}: {worst:e}",
@@ -179,8 +176,7 @@ fn what_is_handed_over_is_not_computed_again() -> Result<()> {
 #[test]
 fn a_flat_part_in_one_channel_is_the_same_as_the_long_way() -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let composite: Composite =
-        "high=rescale:0.75,low=flat,pixels=flat,add=half,pool=uniform".parse()?;
+    let composite: Composite = "high=abs,low=flat,pixels=flat,add=half,pool=uniform".parse()?;
     let mut collapsed = 0;
     for file in std::fs::read_dir(folder.join("small"))? {
         let path = file?.path();
@@ -193,6 +189,9 @@ fn a_flat_part_in_one_channel_is_the_same_as_the_long_way() -> Result<()> {
             .into_iter()
             .filter(|head| graph.feature_map(head).is_ok())
             .collect();
+        if heads.is_empty() {
+            continue;
+        }
         let Ok(types) = layer_types(&graph, &heads, &[]) else {
             continue;
         };
@@ -205,7 +204,7 @@ fn a_flat_part_in_one_channel_is_the_same_as_the_long_way() -> Result<()> {
                 &composite,
                 &heads,
                 watched,
-                Engine::default(),
+                GraphForm::default(),
             )
         });
         let (short, long) = (short?, long?);

@@ -10,7 +10,7 @@ use ndarray_npy::ReadNpyExt;
 use prost::Message;
 use serde::Deserialize;
 use ssdcrp::crp::{
-    Composite, Engine, LayerType, Propagator, Seed, Target, compile, layer_types, operators,
+    Composite, GraphForm, LayerType, Propagator, Seed, Target, compile, layer_types, operators,
     seed_name,
 };
 use ssdcrp::detect::{Detector, Model, preprocess};
@@ -144,7 +144,7 @@ fn every_rule_and_operator_on_small_nets() -> Result<()> {
                     .iter()
                     .map(|(name, seed)| (name.as_str(), seed.view().into_dyn())),
             );
-            for engine in [Engine::default(), Engine::own()] {
+            for engine in [GraphForm::default(), GraphForm::own()] {
                 let within = || format!("{} under {}, {engine:?}", net.name, case.composite);
                 let explanation = compile(&graph, &types, &composite, &heads, &[], engine)
                     .with_context(within)?;
@@ -254,7 +254,7 @@ fn the_papers_network_with_default_boxes_of_two_kinds() -> Result<()> {
         assert!(these.len() >= 2);
         maps += photos("ssd300", model, these.into_iter())?;
     }
-    assert_eq!(maps, 3);
+    assert_eq!(maps, 5);
     Ok(())
 }
 
@@ -264,7 +264,7 @@ fn a_yolo_with_anchors_objectness_and_cells() -> Result<()> {
     assert!(cases.cases.len() >= 15);
     let model = Arc::new(Model::open(golden("yolo/yolo.onnx"))?);
     assert_eq!(model.default_boxes.len(), 2 * (8 * 12 + 16 * 24));
-    assert_eq!(photos("yolo", model, cases.cases.iter())?, 4);
+    assert_eq!(photos("yolo", model, cases.cases.iter())?, 6);
     Ok(())
 }
 

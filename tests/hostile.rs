@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use ndarray::ArrayD;
 use prost::Message;
-use ssdcrp::crp::{Composite, Engine, LayerType, compile, layer_types, seed_name};
+use ssdcrp::crp::{Composite, GraphForm, LayerType, compile, layer_types, seed_name};
 use ssdcrp::detect::Model;
 use ssdcrp::detect::propose::propose;
 use ssdcrp::onnx::proto::attribute_proto::AttributeType;
@@ -368,7 +368,7 @@ fn explain(graph: &Graph, net: &Net, composite: &Composite) -> Result<()> {
     let is_head = |t: &LayerType| matches!(t, LayerType::Classification | LayerType::Localization);
     let heads = types.iter().filter(|(_, t)| is_head(t));
     let heads: Vec<&str> = heads.map(|(tensor, _)| tensor.as_str()).collect();
-    let explanation = compile(graph, &types, composite, &heads, &[], Engine::own())?;
+    let explanation = compile(graph, &types, composite, &heads, &[], GraphForm::own())?;
     let mut network = Network::load(&explanation.model, SessionOptions::on_threads(1))?;
     if !is_small(graph) {
         return Ok(());

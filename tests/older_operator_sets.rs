@@ -7,7 +7,7 @@ mod random;
 use anyhow::{Context, Result};
 use ndarray::{Array4, ArrayD, Axis};
 use prost::Message;
-use ssdcrp::crp::{Composite, Engine, compile, layer_types, seed_name};
+use ssdcrp::crp::{Composite, GraphForm, compile, layer_types, seed_name};
 use ssdcrp::onnx::proto::ModelProto;
 use ssdcrp::onnx::{self, Graph};
 use ssdcrp::runtime::{Network, SessionOptions, only};
@@ -59,7 +59,14 @@ fn explain(model: &ModelProto) -> Result<ArrayD<f32>> {
     let graph = read(model)?;
     let types = layer_types(&graph, &[HEAD], &[])?;
     let composite = Composite::default();
-    let explanation = compile(&graph, &types, &composite, &[HEAD], &[], Engine::default())?;
+    let explanation = compile(
+        &graph,
+        &types,
+        &composite,
+        &[HEAD],
+        &[],
+        GraphForm::default(),
+    )?;
     let seed = ArrayD::ones(graph.shape(HEAD)?);
     let seed_name = seed_name(HEAD);
     let inputs = [("image", picture()), (seed_name.as_str(), seed)];

@@ -17,8 +17,8 @@ mod target;
 
 #[doc(hidden)]
 pub use compile::{
-    Derivative, Engine, ExplanationGraph, REFERENCE_INPUT, compile, compile_derivative, operators,
-    seed_name,
+    Derivative, ExplanationGraph, GraphForm, REFERENCE_INPUT, compile, compile_derivative,
+    operators, seed_name,
 };
 pub use composite::{AddRule, Composite, PRESETS, PoolRule};
 pub use diagnosis::{Diagnosis, LayerRelevance};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ndarray::{Array2, Array3, Array4, ArrayD, Axis, Ix4};
 
-use super::compile::{self, Engine, ExplanationGraph, compile, compile_for, seed_name};
+use super::compile::{self, ExplanationGraph, GraphForm, compile, compile_for, seed_name};
 use super::composite::Composite;
 use super::diagnosis::{Diagnosis, LayerRelevance};
 use super::layers::{Layer, LayerType, LayerTypes, layer_types, layers, override_types};
@@ -120,7 +120,7 @@ impl Propagator {
             &self.composite,
             &tensors,
             &[],
-            Engine::default(),
+            GraphForm::default(),
         )
     }
 
@@ -339,11 +339,11 @@ impl Propagator {
             None => {
                 let composite = self.composite_at(tensor);
                 let graph = &self.model.graph;
-                let engine = Engine {
+                let form = GraphForm {
                     hands_over: goes_on,
                     is_own: self.options.provider == ExecutionProvider::Cpu,
                 };
-                let compiled = compile_for(graph, &self.types, &composite, tensor, layers, engine)?;
+                let compiled = compile_for(graph, &self.types, &composite, tensor, layers, form)?;
                 let network = Network::load_cancellable(&compiled.model, self.options, cancel)?;
                 if self.networks.len() == KEPT_NETWORKS {
                     self.networks.remove(0);

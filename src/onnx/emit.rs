@@ -3,15 +3,13 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::attributes::Attribute;
+use super::fuse::PREFIX;
 use super::graph::{Assembly, Graph};
 use super::ops::{Op, Passing};
 use super::proto::{NodeProto, TensorProto, ValueInfoProto};
 use super::{Tensor, shapes, tensor};
 use crate::error::Result;
-use crate::own_operators::OWN_DOMAIN;
-
-/// Names of emitted tensors begin with this, so that they cannot meet a name of the model.
-pub(super) const PREFIX: &str = "ssdcrp/";
+use crate::own_operators::{DEVIATION, OWN_DOMAIN};
 
 /// Collects nodes, constants and inputs; [`Emitter::finish`] joins them with the part of the graph that they read.
 #[derive(Default)]
@@ -62,18 +60,18 @@ impl Emitter {
         }
     }
 
-    /// Appends a node of an operator of this program's own domain with one output and returns the output's name.
-    pub fn own_op(&mut self, operator: &str, inputs: &[&str]) -> String {
-        let key = format!("{OWN_DOMAIN}:{operator}{inputs:?}");
+    /// The standard deviation of all elements of a tensor, a scalar, by the operator [`DEVIATION`].
+    pub fn own_deviation(&mut self, tensor: &str) -> String {
+        let key = format!("{OWN_DOMAIN}:{DEVIATION}:{tensor}");
         if let Some(output) = self.memo.get(&key) {
             return output.clone();
         }
-        let output = format!("{PREFIX}{}_{}", operator.to_lowercase(), self.nodes.len());
+        let output = format!("{PREFIX}deviation_{}", self.nodes.len());
         self.nodes.push(NodeProto {
             name: Some(output.clone()),
-            op_type: Some(operator.to_owned()),
+            op_type: Some(DEVIATION.to_owned()),
             domain: Some(OWN_DOMAIN.to_owned()),
-            input: inputs.iter().map(|&name| name.to_owned()).collect(),
+            input: vec![tensor.to_owned()],
             output: vec![output.clone()],
             ..Default::default()
         });

@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Tensor;
 use super::attributes::{self, NodeExt};
-use super::emit::PREFIX;
 use super::ops::{Activation, Arithmetic, Comparison, Op};
 use super::proto::{NodeProto, TensorProto};
 use crate::own_operators::{ELEMENTWISE, Function, OWN_DOMAIN, Operand, PROGRAM, Program, Step};
+
+/// Names of emitted tensors begin with this, so that they cannot meet a name of the model.
+pub(super) const PREFIX: &str = "ssdcrp/";
 
 /// What nodes are fused by.
 pub(super) struct Fusing<'a> {
@@ -22,7 +24,7 @@ pub(super) struct Fusing<'a> {
 }
 
 /// Nodes that can be steps, with what they read; a comparison becomes part of each choice that reads it.
-struct Candidate<'a> {
+struct Fusible<'a> {
     function: Chain,
     reads: Vec<&'a str>,
 }
@@ -38,7 +40,7 @@ impl Fusing<'_> {
             .enumerate()
             .flat_map(|(index, node)| node.output.iter().map(move |o| (o.as_str(), index)))
             .collect();
-        let candidates: Vec<Option<Candidate>> = nodes
+        let candidates: Vec<Option<Fusible>> = nodes
             .iter()
             .map(|node| self.candidate(node, &nodes, &producers))
             .collect();
@@ -88,7 +90,7 @@ impl Fusing<'_> {
         node: &'a NodeProto,
         nodes: &'a [NodeProto],
         producers: &HashMap<&str, usize>,
-    ) -> Option<Candidate<'a>> {
+    ) -> Option<Fusible<'a>> {
         let [channels, height, width] = *self.size(node)? else {
             return None;
         };
@@ -164,14 +166,14 @@ impl Fusing<'_> {
         reads
             .iter()
             .all(|name| fits(name))
-            .then_some(Candidate { function, reads })
+            .then_some(Fusible { function, reads })
     }
 
     /// The nodes with each cluster of several as one.
     fn rewrite(
         &self,
         nodes: &[NodeProto],
-        candidates: &[Option<Candidate>],
+        candidates: &[Option<Fusible>],
         cluster: &[usize],
     ) -> Vec<NodeProto> {
         let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -215,7 +217,7 @@ impl Fusing<'_> {
     fn fused_node(
         &self,
         nodes: &[NodeProto],
-        candidates: &[Option<Candidate>],
+        candidates: &[Option<Fusible>],
         members: &[usize],
         is_read: impl Fn(&str) -> bool,
     ) -> NodeProto {

@@ -5,7 +5,7 @@
 use anyhow::{Context, Result};
 use ndarray::{Array4, Axis};
 use proptest::test_runner::TestCaseError;
-use ssdcrp::crp::{Composite, Engine, LayerType, LayerTypes, compile, layer_types, seed_name};
+use ssdcrp::crp::{Composite, GraphForm, LayerType, LayerTypes, compile, layer_types, seed_name};
 use ssdcrp::runtime::{Network, SessionOptions, only};
 
 use crate::net::Net;
@@ -47,7 +47,7 @@ impl Case {
         let heads: Vec<String> = net.heads.iter().map(|&h| Net::name(h)).collect();
         let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
         let types = layer_types(&graph, &heads[..1], &heads[1..])?;
-        let engine = compile(&graph, &types, &composite, &heads, &[], Engine::own())?;
+        let engine = compile(&graph, &types, &composite, &heads, &[], GraphForm::own())?;
         Ok(Self {
             engine: Network::load(&engine.model, SessionOptions::on_threads(1))?,
             net,

@@ -1,6 +1,6 @@
 //! Relevance below the high level of `low=flat,pixels=flat`, where sums over channels are all that counts ([`super::behind`]): each layer is passed in one channel, by windows of ones.
 
-use super::compiler::Compiler;
+use super::compiler::{ChannelSum, Compiler};
 use super::layer;
 use super::linear::Linear;
 use super::max_pool;
@@ -10,14 +10,6 @@ use crate::error::Result;
 use crate::error::model::Context;
 use crate::onnx::ops::{Arithmetic, Moving, Op, Pooling};
 use crate::onnx::{NodeExt, proto::NodeProto};
-
-/// Relevance summed over a tensor's channels, `[N, 1, H, W]`.
-#[derive(Clone, Debug)]
-pub(super) struct ChannelSum {
-    pub relevance: String,
-    /// Whether every channel has the same share of it.
-    pub is_even: bool,
-}
 
 impl Compiler<'_> {
     /// Adds to what a tensor receives in sum.

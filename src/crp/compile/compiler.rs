@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 
 use super::behind::{self, Behind};
-use super::collapsed::ChannelSum;
 use crate::crp::composite::Composite;
 use crate::crp::layers::LayerTypes;
 use crate::error::Result;
@@ -29,6 +28,14 @@ pub(super) enum Propagation<'a> {
 pub(super) struct RelevanceTerm {
     pub coefficient: String,
     pub base: Option<String>,
+}
+
+/// Relevance summed over a tensor's channels, `[N, 1, H, W]`.
+#[derive(Clone, Debug)]
+pub(super) struct ChannelSum {
+    pub relevance: String,
+    /// Whether every channel has the same share of it.
+    pub is_even: bool,
 }
 
 pub(super) struct Compiler<'a> {

@@ -11,7 +11,6 @@ use crate::crp::rules::{
 use crate::error::Result;
 use crate::onnx::ops::{Activation, Arithmetic, Comparison, Reduction};
 use crate::onnx::proto::NodeProto;
-use crate::own_operators::DEVIATION;
 
 pub(super) fn propagate(
     compiler: &mut Compiler,
@@ -172,7 +171,7 @@ pub(super) fn deviations(compiler: &mut Compiler, z: &str, factor: f32) -> Strin
     let has_own_operators = compiler.has_own_operators;
     let emitter = &mut compiler.emitter;
     let deviation = if has_own_operators {
-        emitter.own_op(DEVIATION, &[z])
+        emitter.own_deviation(z)
     } else {
         let mean = emitter.op(Reduction::ReduceMean, &[z], &[]);
         let centred = emitter.op(Arithmetic::Sub, &[z, &mean], &[]);

@@ -30,8 +30,7 @@ use std::collections::HashMap;
 pub use derivative::{Derivative, REFERENCE_INPUT};
 pub use operators::operators;
 
-use collapsed::ChannelSum;
-use compiler::{Compiler, Propagation, RelevanceTerm};
+use compiler::{ChannelSum, Compiler, Propagation, RelevanceTerm};
 
 use super::composite::Composite;
 use super::flow;
@@ -48,7 +47,7 @@ use crate::onnx::{Emitter, Form, Graph, NodeExt, proto::NodeProto};
 /// ONNX's number for float32.
 const FLOAT: i64 = crate::onnx::proto::tensor_proto::DataType::Float as i64;
 
-impl Engine {
+impl GraphForm {
     /// The CPU by this program, on the picture alone.
     pub fn own() -> Self {
         Self {
@@ -64,13 +63,13 @@ pub struct ExplanationGraph {
     /// The ONNX file. Inputs: the picture, under the model's own name, and [`seed_name`] of each head tensor, `[N, C, H, W]`.
     /// Outputs: `relevance`, `[N, channels, H, W]` at the picture's size, then `relevance_name` of each watched tensor, `[N, C, H, W]`.
     pub model: Vec<u8>,
-    /// What it reads besides the seeds: the picture, and tensors of the model that are handed over ([`Engine::hands_over`]).
+    /// What it reads besides the seeds: the picture, and tensors of the model that are handed over ([`GraphForm::hands_over`]).
     pub reads: Vec<String>,
 }
 
 /// How what is compiled will be run.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Engine {
+pub struct GraphForm {
     /// Whether the detector's forward pass hands over what the explanation reads of it, at the high level and where that begins. What lies below is large, and faster to compute again.
     pub hands_over: bool,
     /// Whether it is the CPU, by this program: chains of elementwise nodes are one then.
@@ -98,13 +97,13 @@ pub fn compile(
     composite: &Composite,
     heads: &[&str],
     watched: &[&str],
-    engine: Engine,
+    form: GraphForm,
 ) -> Result<ExplanationGraph> {
     let propagation = Propagation::Relevance { types, composite };
-    Compiler::new(graph, propagation).compile(heads, watched, engine)
+    Compiler::new(graph, propagation).compile(heads, watched, form)
 }
 
-/// The tensors of the model that explanations at `heads` read where they are [handed over](Engine::hands_over), the picture among them if they need it.
+/// The tensors of the model that explanations at `heads` read where they are [handed over](GraphForm::hands_over), the picture among them if they need it.
 ///
 /// # Errors
 /// As [`compile`].
@@ -123,7 +122,7 @@ pub(super) fn reads(
     Ok(emitter.reads(graph, &outputs, &|tensor| compiler.is_high(tensor)))
 }
 
-/// The same for one head and an engine, and, where the composite starts with the score, for seeds that are multiples of the head's outputs: R = seed ⊙ z, where z is what the compiled network itself computes. A forward pass by another network
+/// The same for one head and a form, and, where the composite starts with the score, for seeds that are multiples of the head's outputs: R = seed ⊙ z, where z is what the compiled network itself computes. A forward pass by another network
 /// rounds otherwise, and R = a·z of that one, divided by this one's z, is not a where z is all but 0: of some ninety class scores one often is.
 ///
 /// # Errors
@@ -134,12 +133,12 @@ pub(super) fn compile_for(
     composite: &Composite,
     head: &str,
     watched: &[&str],
-    engine: Engine,
+    form: GraphForm,
 ) -> Result<ExplanationGraph> {
     let propagation = Propagation::Relevance { types, composite };
     let mut compiler = Compiler::new(graph, propagation);
     compiler.seeds_are_multiples = composite.seed == Seed::Score;
-    compiler.compile(&[head], watched, engine)
+    compiler.compile(&[head], watched, form)
 }
 
 /// Compiles the backward pass for weights of outputs at `heads`: what comes out in place of the relevance is the derivative by each pixel, not multiplied by the picture.
@@ -157,7 +156,7 @@ pub fn compile_derivative(
         let reference = derivative::reference_pass(&mut compiler, heads)?;
         compiler.propagation = Propagation::Derivative(Some(reference));
     }
-    compiler.compile(heads, &[], Engine::default())
+    compiler.compile(heads, &[], GraphForm::default())
 }
 
 impl Compiler<'_> {
@@ -166,17 +165,17 @@ impl Compiler<'_> {
         mut self,
         heads: &[&str],
         watched: &[&str],
-        engine: Engine,
+        form: GraphForm,
     ) -> Result<ExplanationGraph> {
-        self.has_own_operators = engine.is_own;
+        self.has_own_operators = form.is_own;
         let outputs = self.walk(heads, watched)?;
         let emitter = std::mem::take(&mut self.emitter);
-        let form = Form {
-            hands_over: &|tensor| engine.hands_over && self.is_high(tensor),
-            is_fused: engine.is_own,
-            keeps_inputs: !engine.hands_over,
+        let written = Form {
+            hands_over: &|tensor| form.hands_over && self.is_high(tensor),
+            is_fused: form.is_own,
+            keeps_inputs: !form.hands_over,
         };
-        let emitted = emitter.finish(self.graph, &outputs, form)?;
+        let emitted = emitter.finish(self.graph, &outputs, written)?;
         Ok(ExplanationGraph {
             model: emitted.model,
             reads: emitted.reads,

@@ -57,5 +57,6 @@ pub fn shares<T: Number>(rule: Rule, taps: &[(T, T)], z_j: T, deviation: T, tiny
             )
         }
         Rule::Rescale(_) => panic!("rescale has no shares: see `rescaled`"),
+        Rule::Spread => panic!("spread passes no layer"),
     }
 }
