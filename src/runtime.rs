@@ -79,6 +79,7 @@ impl Network {
         let environment = environment()?;
         let SessionOptions { threads, provider } = options;
         check_built_in(provider)?;
+        let model = &*options::adapted(model, provider)?;
         let builder = Session::builder(&environment)
             .and_then(|b| Ok(b.with_optimization_level(GraphOptimizationLevel::All)?))
             .and_then(|b| Ok(b.with_intra_threads(threads)?))

@@ -14,11 +14,23 @@ use ssdcrp::crp::{
 };
 use ssdcrp::detect::{Detector, Model, preprocess};
 use ssdcrp::onnx::{self, proto::ModelProto};
-use ssdcrp::runtime::{Network, SessionOptions, only};
+use ssdcrp::runtime::{ExecutionProvider, Network, SessionOptions, only};
 
 /// Largest error allowed, as a share of the largest |R|.
 const TOLERANCE: f64 = 1e-4;
 const COSINE: f64 = 0.9999;
+
+/// What the networks run on: the CPU, or the execution provider that `GOLDEN_PROVIDER` names.
+fn session() -> Result<SessionOptions> {
+    let provider = match std::env::var("GOLDEN_PROVIDER") {
+        Ok(name) => name.parse()?,
+        Err(_) => ExecutionProvider::default(),
+    };
+    Ok(SessionOptions {
+        threads: 1,
+        provider,
+    })
+}
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -123,7 +135,7 @@ fn every_rule_and_operator_on_small_nets() -> Result<()> {
                 .collect();
             let explanation = compile(&graph, &types, &composite, &heads, &[])
                 .with_context(|| format!("{} under {}", net.name, case.composite))?;
-            let mut network = Network::load(&explanation.model, SessionOptions::on_threads(1))
+            let mut network = Network::load(&explanation.model, session()?)
                 .with_context(|| format!("{} under {}", net.name, case.composite))?;
             let expected = expected.slice(s![index, .., .., .., ..]).to_owned();
             let targets = expected.shape()[0];
@@ -274,7 +286,7 @@ fn photos<'a>(
     model: Arc<Model>,
     cases: impl Iterator<Item = &'a PhotoCase>,
 ) -> Result<usize> {
-    let mut detector = Detector::new(model.clone(), SessionOptions::on_threads(1))?;
+    let mut detector = Detector::new(model.clone(), session()?)?;
     let mut maps = 0;
     for case in cases {
         let photo = image::open(golden(&format!("ssdlite/{}", case.picture)))?.into_rgb8();
@@ -291,7 +303,7 @@ fn photos<'a>(
         let mut explainer = Propagator::new(
             model.clone(),
             composite(&case.composite, case.seed)?,
-            SessionOptions::on_threads(1),
+            session()?,
         )?;
         let question = target.ask(&model, explainer.composite(), &forward)?;
         let expected: BTreeMap<_, _> = case

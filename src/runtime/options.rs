@@ -2,6 +2,7 @@
 //!
 //! In: a name. Out: an [`ExecutionProvider`], and what ONNX Runtime needs to use it with the accuracy of float32, or which ones it has.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 use std::num::NonZeroUsize;
 use std::str::FromStr;
@@ -10,6 +11,7 @@ use ort::ep::{self, ExecutionProvider as _, ExecutionProviderDispatch};
 
 use crate::error::argument::bail;
 use crate::error::{Error, Result};
+use crate::onnx::unshare_transposed_weights;
 
 /// What a network runs on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -151,6 +153,20 @@ impl ExecutionProvider {
         // The CPU would silently take the place of one that does not start.
         let asked = asked.into_iter();
         asked.map(|provider| provider.error_on_failure()).collect()
+    }
+}
+
+/// A network as `provider` takes it.
+///
+/// OpenVINO 2025.4 lays the weights of a convolution out once for each constant on a CPU, and takes them for a transposed convolution with the same
+/// constant too: where input and output have as many channels, it computes something else.
+///
+/// # Errors
+/// For OpenVINO, bytes that are no network.
+pub(super) fn adapted(model: &[u8], provider: ExecutionProvider) -> Result<Cow<'_, [u8]>> {
+    match provider {
+        ExecutionProvider::OpenVino => Ok(Cow::Owned(unshare_transposed_weights(model)?)),
+        _ => Ok(Cow::Borrowed(model)),
     }
 }
 
