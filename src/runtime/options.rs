@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use ort::ep::{self, ExecutionProvider as _, ExecutionProviderDispatch};
+use ort::session::builder::GraphOptimizationLevel;
 
 use crate::error::argument::bail;
 use crate::error::{Error, Result};
@@ -114,6 +115,15 @@ impl ExecutionProvider {
             Self::Qnn => ep::QNN::is_available(),
             Self::VitisAi => ep::Vitis::is_available(),
             Self::VsiNpu => ep::VSINPU::is_available(),
+        }
+    }
+
+    /// How much ONNX Runtime rewrites a network before the provider gets it.
+    pub(super) fn optimization_level(self) -> GraphOptimizationLevel {
+        match self {
+            // It rewrites by itself, and after ONNX Runtime has done so (1.24.1 on a CPU) some networks give something else.
+            Self::OpenVino => GraphOptimizationLevel::Disable,
+            _ => GraphOptimizationLevel::All,
         }
     }
 
