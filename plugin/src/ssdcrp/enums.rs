@@ -135,7 +135,7 @@ pub enum Select {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstSsdCrpExecutionProvider")]
 #[repr(i32)]
-pub enum ExecutionProvider {
+pub enum OnnxExecutionProvider {
     #[default]
     #[enum_value(name = "ONNX Runtime's own kernels for the CPU", nick = "cpu")]
     Cpu = 0,
@@ -163,21 +163,21 @@ pub enum ExecutionProvider {
     VsiNpu = 11,
 }
 
-impl From<ExecutionProvider> for runtime::ExecutionProvider {
-    fn from(provider: ExecutionProvider) -> Self {
+impl From<OnnxExecutionProvider> for runtime::ExecutionProvider {
+    fn from(provider: OnnxExecutionProvider) -> Self {
         match provider {
-            ExecutionProvider::Cpu => Self::Cpu,
-            ExecutionProvider::Cuda => Self::Cuda,
-            ExecutionProvider::TensorRt => Self::TensorRt,
-            ExecutionProvider::OpenVino => Self::OpenVino,
-            ExecutionProvider::MiGraphX => Self::MiGraphX,
-            ExecutionProvider::Rocm => Self::Rocm,
-            ExecutionProvider::OneDnn => Self::OneDnn,
-            ExecutionProvider::Xnnpack => Self::Xnnpack,
-            ExecutionProvider::Cann => Self::Cann,
-            ExecutionProvider::Qnn => Self::Qnn,
-            ExecutionProvider::VitisAi => Self::VitisAi,
-            ExecutionProvider::VsiNpu => Self::VsiNpu,
+            OnnxExecutionProvider::Cpu => Self::Cpu,
+            OnnxExecutionProvider::Cuda => Self::Cuda,
+            OnnxExecutionProvider::TensorRt => Self::TensorRt,
+            OnnxExecutionProvider::OpenVino => Self::OpenVino,
+            OnnxExecutionProvider::MiGraphX => Self::MiGraphX,
+            OnnxExecutionProvider::Rocm => Self::Rocm,
+            OnnxExecutionProvider::OneDnn => Self::OneDnn,
+            OnnxExecutionProvider::Xnnpack => Self::Xnnpack,
+            OnnxExecutionProvider::Cann => Self::Cann,
+            OnnxExecutionProvider::Qnn => Self::Qnn,
+            OnnxExecutionProvider::VitisAi => Self::VitisAi,
+            OnnxExecutionProvider::VsiNpu => Self::VsiNpu,
         }
     }
 }

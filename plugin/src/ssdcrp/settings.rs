@@ -12,7 +12,7 @@ use ::ssdcrp::detect::Thresholds;
 use ::ssdcrp::runtime::SessionOptions;
 
 use super::class_names::ClassNames;
-use super::enums::{ExecutionProvider, HeatmapColours, HeatmapLayout, Mode, Output, Select};
+use super::enums::{HeatmapColours, HeatmapLayout, Mode, OnnxExecutionProvider, Output, Select};
 use super::event_settings::EventSettings;
 use super::written::{Choice, Written};
 
@@ -60,7 +60,7 @@ pub struct Settings {
     pub results_location: Option<PathBuf>,
     /// Threads that the network runs on; 0 is as many as there are cores.
     pub threads: u32,
-    pub execution_provider: ExecutionProvider,
+    pub execution_provider: OnnxExecutionProvider,
 }
 
 impl Default for Settings {
@@ -96,7 +96,7 @@ impl Default for Settings {
             results_location: None,
             // More would be taken from the decoder and the encoder, and two cores is all that a small machine has.
             threads: 2,
-            execution_provider: ExecutionProvider::default(),
+            execution_provider: OnnxExecutionProvider::default(),
         }
     }
 }

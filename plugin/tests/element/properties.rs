@@ -65,8 +65,8 @@ fn properties_have_their_documented_defaults() {
     assert_eq!(element.property::<u32>("events-per-minute"), 30);
     assert_eq!(element.property::<u32>("threads"), 2);
     assert_eq!(
-        element.property::<gstssdcrp::ExecutionProvider>("execution-provider"),
-        gstssdcrp::ExecutionProvider::Cpu
+        element.property::<gstssdcrp::OnnxExecutionProvider>("execution-provider"),
+        gstssdcrp::OnnxExecutionProvider::Cpu
     );
     assert!(
         !element.property::<bool>("qos"),
@@ -151,7 +151,7 @@ fn execution_providers_are_those_of_the_command() {
     let (element, _) = element(&[]);
     for provider in ssdcrp::runtime::ExecutionProvider::ALL {
         element.set_property_from_str("execution-provider", provider.name());
-        let set: gstssdcrp::ExecutionProvider = element.property("execution-provider");
+        let set: gstssdcrp::OnnxExecutionProvider = element.property("execution-provider");
         assert_eq!(ssdcrp::runtime::ExecutionProvider::from(set), provider);
     }
 }
