@@ -51,7 +51,7 @@ PIPELINES := $(wildcard pipelines/*.sh)
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 TREE := $(BUILD)/deb/ssdcrp
 
-.PHONY: help demo test bench oracle oracle-zennit model-b install deb clean distclean packages force
+.PHONY: help demo test test-all bench oracle oracle-zennit model-b install deb clean distclean packages force
 
 help: ## this list
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -71,6 +71,10 @@ test: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## format, lints, all tests, and 
 	cargo build --workspace --locked
 	$(call with,debug) cargo test --workspace --locked
 	$(call with,debug) tests/pipelines.sh
+
+test-all: test ## test, and what takes longer or fetches more: golden values on OpenVINO (84 MB)
+	library=$$(setup/onnxruntime-openvino.sh); \
+		ORT_DYLIB_PATH=$$library GOLDEN_PROVIDER=openvino cargo test --package ssdcrp --locked --test golden
 
 bench: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## run the workspace's benchmarks
 	$(call with,release) cargo bench --workspace --locked
@@ -116,7 +120,7 @@ clean: ## remove what was built and demo/; the cache stays
 	rm -rf demo
 
 distclean: clean ## clean, and remove runtime, footage, photos, model and the oracle's Pythons too
-	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos models oracle zennit)
+	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos models oracle zennit) $(CACHE)/onnxruntime-openvino-*
 
 packages:
 	@command -v cargo >/dev/null || \

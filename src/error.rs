@@ -23,7 +23,7 @@ pub enum ErrorKind {
     Model,
     /// A manifest is wrong, or does not fit its network: the text has the field and often the line.
     Manifest,
-    /// ONNX Runtime is not there, cannot be loaded or is too old: the text says where it was looked for, and how to get it.
+    /// ONNX Runtime is not there, cannot be loaded or is too old: the text says where it was looked for, and how to get it. Or its execution provider does not start.
     RuntimeUnavailable,
     /// ONNX Runtime refused a network or failed while it ran one.
     Runtime,

@@ -23,7 +23,6 @@ use ndarray::{ArrayD, ArrayViewD};
 use ort::LoadDynamicError;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
-use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::{DynValue, TensorRef};
 
@@ -113,37 +112,45 @@ impl Network {
         let environment = environment()?;
         let SessionOptions { threads, provider } = options;
         check_built_in(provider)?;
-        let builder = Session::builder(&environment)
-            .and_then(|b| Ok(b.with_optimization_level(GraphOptimizationLevel::All)?))
+        let model = &*options::adapted(model, provider)?;
+        let refused = |error: ort::Error| match (cancel.is_cancelled(), provider) {
+            (true, _) => Error::cancelled(),
+            (false, ExecutionProvider::Cpu) => {
+                error!(
+                    "ONNX Runtime does not take the network: {}",
+                    one_line(&error)
+                )
+            }
+            (false, _) => error!(
+                "ONNX Runtime does not take the network for {provider}: {}",
+                one_line(&error)
+            ),
+        };
+        let mut builder = Session::builder(&environment)
+            .and_then(|b| Ok(b.with_optimization_level(provider.optimization_level())?))
             .and_then(|b| Ok(b.with_intra_threads(threads)?))
             .and_then(|b| Ok(b.with_log_level(LogLevel::Fatal)?))
             // A plan of memory for every size of batch takes two thirds more of it, and saves a thirtieth of the time.
             .and_then(|b| Ok(b.with_memory_pattern(false)?))
             // Threads that wait must leave the cores to the video's decoder and encoder.
-            .and_then(|b| Ok(b.with_intra_op_spinning(false)?));
-        let builder = builder.and_then(|b| match provider {
-            ExecutionProvider::Cpu => Ok(b.with_operators(operators::operators()?)?),
-            _ => (b.with_execution_providers(provider.dispatch(threads))).map_err(|error| {
-                ort::Error::new(format!(
-                    "execution provider {provider} does not start: {error}"
-                ))
-            }),
-        });
+            .and_then(|b| Ok(b.with_intra_op_spinning(false)?))
+            .map_err(refused)?;
+        if provider == ExecutionProvider::Cpu {
+            builder = operators::operators()
+                .and_then(|own| Ok(builder.with_operators(own)?))
+                .map_err(refused)?;
+        }
+        let asked = provider.dispatch(threads);
+        if !asked.is_empty() {
+            builder = builder
+                .with_execution_providers(asked)
+                .map_err(|error| does_not_start(provider, &error))?;
+        }
+        let _guard = cancel.guard(Handle::Load(builder.canceler()));
         // What ONNX Runtime says of the outputs of an impossible network, the binding may not be able to put into words, and panics.
-        let session = builder
-            .and_then(|mut b| {
-                let _guard = cancel.guard(Handle::Load(b.canceler()));
-                catch_unwind(AssertUnwindSafe(|| b.commit_from_memory(model))).unwrap_or_else(
-                    |_| Err(ort::Error::new("it makes outputs of impossible sizes")),
-                )
-            })
-            .map_err(|error| match cancel.is_cancelled() {
-                true => Error::cancelled(),
-                false => error!(
-                    "ONNX Runtime does not take the network: {}",
-                    one_line(&error)
-                ),
-            })?;
+        let session = catch_unwind(AssertUnwindSafe(|| builder.commit_from_memory(model)))
+            .unwrap_or_else(|_| Err(ort::Error::new("it makes outputs of impossible sizes")))
+            .map_err(refused)?;
         Ok(Self { session })
     }
 
@@ -200,6 +207,17 @@ fn one_line(error: &impl std::fmt::Display) -> String {
     let text = error.to_string();
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join("; ")
+}
+
+/// A provider that is there, and whose device or further libraries are not.
+fn does_not_start(provider: ExecutionProvider, error: &impl std::fmt::Display) -> Error {
+    Error::said(
+        ErrorKind::RuntimeUnavailable,
+        format!(
+            "ONNX Runtime's execution provider '{provider}' does not start: {}",
+            one_line(error)
+        ),
+    )
 }
 
 /// Holds a provider against those of the library that is loaded.

@@ -15,11 +15,34 @@ use ssdcrp::crp::{
 };
 use ssdcrp::detect::{Detector, Model, preprocess};
 use ssdcrp::onnx::{self, proto::ModelProto};
-use ssdcrp::runtime::{Network, SessionOptions, only};
+use ssdcrp::runtime::{ExecutionProvider, Network, SessionOptions, only};
 
 /// Largest error allowed, as a share of the largest |R|.
 const TOLERANCE: f64 = 1e-4;
 const COSINE: f64 = 0.9999;
+/// The same for photos on another execution provider than the CPU. On OpenVINO all are off by 1.4e-5 at most but those of one box of one photo, by 1.5e-3: below it
+/// lies a unit that its bias alone drives, whose inputs are 0 on the CPU and 1e-7 there, and relevance that comes to it ends or goes on by that.
+const TOLERANCE_ELSEWHERE: f64 = 2e-3;
+
+/// The forms of a graph that can run there: the exported one, and the CPU's own.
+fn forms(options: SessionOptions) -> Vec<GraphForm> {
+    match options.provider {
+        ExecutionProvider::Cpu => vec![GraphForm::default(), GraphForm::own()],
+        _ => vec![GraphForm::default()],
+    }
+}
+
+/// What the networks run on: the CPU, or the execution provider that `GOLDEN_PROVIDER` names.
+fn session() -> Result<SessionOptions> {
+    let provider = match std::env::var("GOLDEN_PROVIDER") {
+        Ok(name) => name.parse()?,
+        Err(_) => ExecutionProvider::default(),
+    };
+    Ok(SessionOptions {
+        threads: 1,
+        provider,
+    })
+}
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -144,12 +167,12 @@ fn every_rule_and_operator_on_small_nets() -> Result<()> {
                     .iter()
                     .map(|(name, seed)| (name.as_str(), seed.view().into_dyn())),
             );
-            for engine in [GraphForm::default(), GraphForm::own()] {
-                let within = || format!("{} under {}, {engine:?}", net.name, case.composite);
-                let explanation = compile(&graph, &types, &composite, &heads, &[], engine)
-                    .with_context(within)?;
-                let mut network = Network::load(&explanation.model, SessionOptions::on_threads(1))
-                    .with_context(within)?;
+            for form in forms(session()?) {
+                let within = || format!("{} under {}, {form:?}", net.name, case.composite);
+                let explanation =
+                    compile(&graph, &types, &composite, &heads, &[], form).with_context(within)?;
+                let mut network =
+                    Network::load(&explanation.model, session()?).with_context(within)?;
                 let got = only(network.run(&inputs)?)?.into_dimensionality::<ndarray::Ix4>()?;
                 let (error, cosine) = compare(&got, &expected);
                 println!("{:110} error {error:.1e} cosine {cosine:.8}", within());
@@ -274,7 +297,12 @@ fn photos<'a>(
     model: Arc<Model>,
     cases: impl Iterator<Item = &'a PhotoCase>,
 ) -> Result<usize> {
-    let mut detector = Detector::new(model.clone(), SessionOptions::on_threads(1))?;
+    let session = session()?;
+    let tolerance = match session.provider {
+        ExecutionProvider::Cpu => TOLERANCE,
+        _ => TOLERANCE_ELSEWHERE,
+    };
+    let mut detector = Detector::new(model.clone(), session)?;
     let mut maps = 0;
     for case in cases {
         let photo = image::open(golden(&format!("ssdlite/{}", case.picture)))?.into_rgb8();
@@ -291,7 +319,7 @@ fn photos<'a>(
         let mut explainer = Propagator::new(
             model.clone(),
             composite(&case.composite, case.seed)?,
-            SessionOptions::on_threads(1),
+            session,
         )?;
         let question = target.ask(&model, explainer.composite(), &forward)?;
         let expected: BTreeMap<_, _> = case
@@ -325,7 +353,7 @@ fn photos<'a>(
         let (error, cosine) = compare(&got, &expected);
         println!("{:60} error {error:.1e} cosine {cosine:.8}", case.name);
         assert!(
-            error <= TOLERANCE && cosine >= COSINE,
+            error <= tolerance && cosine >= COSINE,
             "{}: error {error:e}, cosine {cosine}",
             case.name
         );

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
+use ssdcrp::runtime::ExecutionProvider;
 
 /// Watch streams and tell what looks wrong in them.
 #[derive(Debug, Parser)]
@@ -23,4 +24,7 @@ pub struct Options {
     /// Threads of each of the two networks
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub threads: usize,
+    /// What computes the networks: cpu, or another one that the ONNX Runtime in use was built with, as cuda, tensorrt or openvino
+    #[arg(long, value_name = "NAME", default_value_t)]
+    pub execution_provider: ExecutionProvider,
 }

@@ -117,7 +117,10 @@ impl Watch {
         board: Arc<Board>,
         options: &Options,
     ) -> Result<Self> {
-        let networks = SessionOptions::on_threads(options.threads);
+        let networks = SessionOptions {
+            threads: options.threads,
+            provider: options.execution_provider,
+        };
         let session = Session::start(model.clone(), Pacing::Live, networks, None)?;
         let streams = frames.into_iter().enumerate().map(|(index, frames)| {
             let folder = options.evidence.as_deref();

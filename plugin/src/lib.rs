@@ -10,7 +10,9 @@
 
 mod ssdcrp;
 
-pub use ssdcrp::{HeatmapColours, HeatmapLayout, Mode, Output, Select, SsdCrp};
+pub use ssdcrp::{
+    HeatmapColours, HeatmapLayout, Mode, OnnxExecutionProvider, Output, Select, SsdCrp,
+};
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
     // Linked into an application it has no file, and looks where the system keeps its libraries.

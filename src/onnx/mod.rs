@@ -17,6 +17,7 @@ mod parts;
 mod patterns;
 mod shapes;
 mod tensor;
+mod unshared;
 mod upgrade;
 
 /// The ONNX schema (`onnx-ml.proto`, Apache-2.0), compiled at build time.
@@ -39,6 +40,7 @@ pub use origins::Origins;
 pub use parts::Parts;
 pub(crate) use patterns::gives_other_axes;
 pub use tensor::Tensor;
+pub use unshared::unshare_transposed_weights;
 
 #[cfg(test)]
 pub(crate) use emit::tests::small_graph;

@@ -2,14 +2,17 @@
 //!
 //! In: a name. Out: an [`ExecutionProvider`], and what ONNX Runtime needs to use it with the accuracy of float32, or which ones it has.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use ort::ep::{self, ExecutionProvider as _, ExecutionProviderDispatch};
+use ort::session::builder::GraphOptimizationLevel;
 
 use crate::error::argument::bail;
 use crate::error::{Error, Result};
+use crate::onnx::unshare_transposed_weights;
 
 /// What a network runs on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,6 +118,15 @@ impl ExecutionProvider {
         }
     }
 
+    /// How much ONNX Runtime rewrites a network before the provider gets it.
+    pub(super) fn optimization_level(self) -> GraphOptimizationLevel {
+        match self {
+            // It rewrites by itself, and after ONNX Runtime has done so (1.24.1 on a CPU) some networks give something else.
+            Self::OpenVino => GraphOptimizationLevel::Disable,
+            _ => GraphOptimizationLevel::All,
+        }
+    }
+
     /// What a session asks for, best first. The CPU needs none.
     pub(super) fn dispatch(self, threads: usize) -> Vec<ExecutionProviderDispatch> {
         // Tensor cores would round the factors of each product to ten bits.
@@ -151,6 +163,20 @@ impl ExecutionProvider {
         // The CPU would silently take the place of one that does not start.
         let asked = asked.into_iter();
         asked.map(|provider| provider.error_on_failure()).collect()
+    }
+}
+
+/// A network as `provider` takes it.
+///
+/// OpenVINO 2025.4 lays the weights of a convolution out once for each constant on a CPU, and takes them for a transposed convolution with the same
+/// constant too: where input and output have as many channels, it computes something else.
+///
+/// # Errors
+/// For OpenVINO, bytes that are no network.
+pub(super) fn adapted(model: &[u8], provider: ExecutionProvider) -> Result<Cow<'_, [u8]>> {
+    match provider {
+        ExecutionProvider::OpenVino => Ok(Cow::Owned(unshare_transposed_weights(model)?)),
+        _ => Ok(Cow::Borrowed(model)),
     }
 }
 

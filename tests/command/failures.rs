@@ -132,6 +132,11 @@ fn a_failure_is_one_line_and_status_1() {
             &["explain", &dog, "-o", "a.jpg"],
             "pictures are written as PNG",
         ),
+        (
+            // Of no library for this kind of computer.
+            &["detect", &dog, "--execution-provider", "vsi"],
+            "no execution provider 'vsi': it has cpu",
+        ),
     ] {
         let line = fail(arguments);
         assert!(line.contains(reason), "{arguments:?}: {line}");
@@ -149,6 +154,7 @@ fn wrong_usage_is_status_2() {
         &["detect", &dog, "--score-threshold", "1.5"],
         &["detect", &dog, "--threads", "many"],
         &["detect", &dog, "--threads", "257"],
+        &["detect", &dog, "--execution-provider", "gpu"],
         &["explain", &dog, "--smooth", "-1"],
         &["explain", &dog, "--smooth", "nan"],
         &["explain", &dog, "--at", "5"],

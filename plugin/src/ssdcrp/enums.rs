@@ -3,6 +3,7 @@
 use gst::glib;
 
 use ::ssdcrp::heatmap;
+use ::ssdcrp::runtime;
 use ::ssdcrp::stream::Pacing;
 
 /// How frames and results belong together.
@@ -128,4 +129,55 @@ pub enum Select {
     /// The detection at `select-x`, `select-y`.
     #[enum_value(name = "The one at the point select-x, select-y", nick = "point")]
     Point = 3,
+}
+
+/// What computes the networks; the names are those of `onnxinference`, where it has one. Which of them can be used is up to the ONNX Runtime that is installed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstSsdCrpExecutionProvider")]
+#[repr(i32)]
+pub enum OnnxExecutionProvider {
+    #[default]
+    #[enum_value(name = "ONNX Runtime's own kernels for the CPU", nick = "cpu")]
+    Cpu = 0,
+    #[enum_value(name = "NVIDIA GPUs, by CUDA", nick = "cuda")]
+    Cuda = 1,
+    #[enum_value(name = "NVIDIA GPUs, by TensorRT", nick = "tensorrt")]
+    TensorRt = 2,
+    #[enum_value(name = "Intel CPUs, GPUs and NPUs, by OpenVINO", nick = "openvino")]
+    OpenVino = 3,
+    #[enum_value(name = "AMD GPUs, by MIGraphX", nick = "migraphx")]
+    MiGraphX = 4,
+    #[enum_value(name = "AMD GPUs, by ROCm", nick = "rocm")]
+    Rocm = 5,
+    #[enum_value(name = "CPUs, by oneDNN", nick = "onednn")]
+    OneDnn = 6,
+    #[enum_value(name = "Small CPUs, by XNNPACK", nick = "xnnpack")]
+    Xnnpack = 7,
+    #[enum_value(name = "Huawei NPUs, by CANN", nick = "cann")]
+    Cann = 8,
+    #[enum_value(name = "Qualcomm NPUs, by QNN", nick = "qnn")]
+    Qnn = 9,
+    #[enum_value(name = "AMD NPUs, by Vitis AI", nick = "vitisai")]
+    VitisAi = 10,
+    #[enum_value(name = "VeriSilicon NPUs", nick = "vsi")]
+    VsiNpu = 11,
+}
+
+impl From<OnnxExecutionProvider> for runtime::ExecutionProvider {
+    fn from(provider: OnnxExecutionProvider) -> Self {
+        match provider {
+            OnnxExecutionProvider::Cpu => Self::Cpu,
+            OnnxExecutionProvider::Cuda => Self::Cuda,
+            OnnxExecutionProvider::TensorRt => Self::TensorRt,
+            OnnxExecutionProvider::OpenVino => Self::OpenVino,
+            OnnxExecutionProvider::MiGraphX => Self::MiGraphX,
+            OnnxExecutionProvider::Rocm => Self::Rocm,
+            OnnxExecutionProvider::OneDnn => Self::OneDnn,
+            OnnxExecutionProvider::Xnnpack => Self::Xnnpack,
+            OnnxExecutionProvider::Cann => Self::Cann,
+            OnnxExecutionProvider::Qnn => Self::Qnn,
+            OnnxExecutionProvider::VitisAi => Self::VitisAi,
+            OnnxExecutionProvider::VsiNpu => Self::VsiNpu,
+        }
+    }
 }

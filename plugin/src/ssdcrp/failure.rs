@@ -7,7 +7,7 @@ use ::ssdcrp::{Error, ErrorKind};
 
 /// The message for an error while the model is loaded.
 ///
-/// ONNX Runtime that cannot be used is `GST_LIBRARY_ERROR_INIT`, a missing file `GST_RESOURCE_ERROR_NOT_FOUND`, one that
+/// ONNX Runtime that cannot be used is `GST_LIBRARY_ERROR_INIT`, an execution provider that it does not have `GST_RESOURCE_ERROR_SETTINGS`, a missing file `GST_RESOURCE_ERROR_NOT_FOUND`, one that
 /// cannot be read `GST_RESOURCE_ERROR_READ`, and a file that is not understood `GST_STREAM_ERROR_FORMAT`.
 pub fn loading(error: &anyhow::Error) -> gst::ErrorMessage {
     let text = format!("{error:#}");
@@ -15,6 +15,9 @@ pub fn loading(error: &anyhow::Error) -> gst::ErrorMessage {
                   or leave it unset for the model that is built in";
     if kind(error) == Some(ErrorKind::RuntimeUnavailable) {
         return gst::error_msg!(gst::LibraryError::Init, ("{text}"));
+    }
+    if kind(error) == Some(ErrorKind::Argument) {
+        return setting(error);
     }
     match io(error) {
         Some(io::ErrorKind::NotFound) => {

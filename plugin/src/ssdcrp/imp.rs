@@ -14,7 +14,6 @@ use gst_video::subclass::prelude::*;
 
 use ::ssdcrp::ErrorKind;
 use ::ssdcrp::detect::Model;
-use ::ssdcrp::runtime::SessionOptions;
 use ::ssdcrp::stream::evidence::Store;
 use ::ssdcrp::stream::{FrameTime, Session, Stream};
 
@@ -352,10 +351,11 @@ impl SsdCrp {
         gst::info!(
             CAT,
             imp = self,
-            "starting with {}, {:?}, {} threads",
+            "starting with {}, {:?}, {} threads, {:?}",
             model.manifest.name,
             settings.mode,
-            settings.threads
+            settings.threads,
+            settings.execution_provider
         );
         let host = ElementHost {
             element: self.obj().upcast_ref::<gst::Element>().downgrade(),
@@ -365,9 +365,13 @@ impl SsdCrp {
         };
         let keeps_evidence = evidence.is_some();
         let start = || {
-            let options = SessionOptions::on_threads(settings.threads as usize);
             let composite = settings.composite.value().named();
-            let session = Session::start(model.clone(), settings.mode.into(), options, composite)?;
+            let session = Session::start(
+                model.clone(),
+                settings.mode.into(),
+                settings.session(),
+                composite,
+            )?;
             Ok(session.stream(host, evidence)?)
         };
         let stream: Result<_> = match settings.mode {

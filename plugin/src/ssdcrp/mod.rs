@@ -34,7 +34,7 @@ mod structures;
 mod test_frames;
 mod written;
 
-pub use enums::{HeatmapColours, HeatmapLayout, Mode, Output, Select};
+pub use enums::{HeatmapColours, HeatmapLayout, Mode, OnnxExecutionProvider, Output, Select};
 
 glib::wrapper! {
     /// The element `ssdcrp`.

@@ -352,6 +352,17 @@ fn all() -> Vec<Property> {
                 .build(),
             |s| &mut s.threads,
         ),
+        plain(
+            glib::ParamSpecEnum::builder_with_default(
+                "execution-provider",
+                default.execution_provider,
+            )
+            .nick("Execution provider")
+            .blurb("ONNX Runtime's execution provider, which runs the networks; one that the installed ONNX Runtime was not built with is an error")
+            .mutable_ready()
+            .build(),
+            |s| &mut s.execution_provider,
+        ),
     ]
 }
 

@@ -9,9 +9,10 @@ use anyhow::{Result, anyhow};
 
 use ::ssdcrp::crp::{Composite, Contrast, TargetOutput};
 use ::ssdcrp::detect::Thresholds;
+use ::ssdcrp::runtime::SessionOptions;
 
 use super::class_names::ClassNames;
-use super::enums::{HeatmapColours, HeatmapLayout, Mode, Output, Select};
+use super::enums::{HeatmapColours, HeatmapLayout, Mode, OnnxExecutionProvider, Output, Select};
 use super::event_settings::EventSettings;
 use super::written::{Choice, Written};
 
@@ -59,6 +60,7 @@ pub struct Settings {
     pub results_location: Option<PathBuf>,
     /// Threads that the network runs on; 0 is as many as there are cores.
     pub threads: u32,
+    pub execution_provider: OnnxExecutionProvider,
 }
 
 impl Default for Settings {
@@ -94,6 +96,7 @@ impl Default for Settings {
             results_location: None,
             // More would be taken from the decoder and the encoder, and two cores is all that a small machine has.
             threads: 2,
+            execution_provider: OnnxExecutionProvider::default(),
         }
     }
 }
@@ -119,6 +122,14 @@ impl Settings {
     /// The time between frames that are explained.
     pub fn explain_interval(&self) -> Duration {
         Duration::from_nanos(self.explain_interval)
+    }
+
+    /// What the networks run on.
+    pub fn session(&self) -> SessionOptions {
+        SessionOptions {
+            threads: self.threads as usize,
+            provider: self.execution_provider.into(),
+        }
     }
 
     /// What is asked for and cannot come about with the other properties as they are.

@@ -45,6 +45,17 @@ fn a_model_that_is_not_there() {
 }
 
 #[test]
+fn an_execution_provider_that_is_not_there() {
+    // Of no library for this kind of computer.
+    let (error, text) = refusal(&[("execution-provider", "vsi")]);
+    assert!(error.matches(gst::ResourceError::Settings), "{error:?}");
+    assert!(
+        text.contains("no execution provider 'vsi': it has cpu"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_model_that_is_none() {
     let file = folder("none").join("model.onnx");
     std::fs::write(&file, "not a model").unwrap();

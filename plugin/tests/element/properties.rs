@@ -64,6 +64,10 @@ fn properties_have_their_documented_defaults() {
     assert_eq!(element.property::<u64>("events-budget"), 1 << 30);
     assert_eq!(element.property::<u32>("events-per-minute"), 30);
     assert_eq!(element.property::<u32>("threads"), 2);
+    assert_eq!(
+        element.property::<gstssdcrp::OnnxExecutionProvider>("execution-provider"),
+        gstssdcrp::OnnxExecutionProvider::Cpu
+    );
     assert!(
         !element.property::<bool>("qos"),
         "late frames would be dropped"
@@ -111,6 +115,7 @@ fn values_are_kept() {
         ("events-per-minute", "5"),
         ("results-location", "/tmp/results.jsonl"),
         ("threads", "4"),
+        ("execution-provider", "openvino"),
     ];
     let (element, _) = element(&values);
     for (name, text) in values {
@@ -139,6 +144,16 @@ fn threads_have_the_range_of_the_command() {
     let property = element.find_property("threads").unwrap();
     let range = property.downcast_ref::<glib::ParamSpecUInt>().unwrap();
     assert_eq!((range.minimum(), range.maximum()), (0, 256));
+}
+
+#[test]
+fn execution_providers_are_those_of_the_command() {
+    let (element, _) = element(&[]);
+    for provider in ssdcrp::runtime::ExecutionProvider::ALL {
+        element.set_property_from_str("execution-provider", provider.name());
+        let set: gstssdcrp::OnnxExecutionProvider = element.property("execution-provider");
+        assert_eq!(ssdcrp::runtime::ExecutionProvider::from(set), provider);
+    }
 }
 
 #[test]
