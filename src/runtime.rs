@@ -54,9 +54,9 @@ pub fn installed_at(program: &Path) {
 
 /// An output of a network: a float32 tensor that lies where ONNX Runtime put it, and can be another network's input without a copy.
 #[derive(Debug)]
-pub struct Value(DynValue);
+pub struct RuntimeTensor(DynValue);
 
-impl Value {
+impl RuntimeTensor {
     /// A copy of its numbers.
     ///
     /// # Errors
@@ -82,7 +82,7 @@ pub enum Input<'a> {
     /// Numbers, in the order of the axes.
     Array(ArrayViewD<'a, f32>),
     /// An output of another network.
-    Value(&'a Value),
+    Tensor(&'a RuntimeTensor),
 }
 
 /// A network ready to run.
@@ -163,18 +163,22 @@ impl Network {
             .map(|(name, array)| (*name, Input::Array(array.clone())))
             .collect();
         let values = self.run_on(&inputs, &CancelToken::default())?;
-        values.iter().map(Value::to_array).collect()
+        values.iter().map(RuntimeTensor::to_array).collect()
     }
 
     /// The same with inputs that may be other networks' outputs, and outputs that stay where ONNX Runtime put them, until `cancel` ends it.
     ///
     /// # Errors
     /// [`ErrorKind::Cancelled`], or as [`Network::run`].
-    pub fn run_on(&mut self, inputs: &[(&str, Input)], cancel: &CancelToken) -> Result<Vec<Value>> {
+    pub fn run_on(
+        &mut self,
+        inputs: &[(&str, Input)],
+        cancel: &CancelToken,
+    ) -> Result<Vec<RuntimeTensor>> {
         let mut values: Vec<(&str, SessionInputValue)> = Vec::with_capacity(inputs.len());
         for (name, input) in inputs {
             let value = match input {
-                Input::Value(value) => (&value.0).into(),
+                Input::Tensor(value) => (&value.0).into(),
                 Input::Array(array) => {
                     let data = array
                         .as_slice()
@@ -198,7 +202,10 @@ impl Network {
             .session
             .run_with_options(values, &*options)
             .map_err(failed)?;
-        Ok(outputs.into_iter().map(|(_, value)| Value(value)).collect())
+        Ok(outputs
+            .into_iter()
+            .map(|(_, value)| RuntimeTensor(value))
+            .collect())
     }
 }
 

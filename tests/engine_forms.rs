@@ -143,7 +143,7 @@ fn the_engine_computes_what_the_exported_graph_does() -> Result<()> {
                 println!("{name} {}: {worst:e}", found.default_box);
                 // Denominators that may cancel enlarge what rounding leaves.
                 let cancels = ["lrp-simple", "lrp-epsilon"].contains(&name);
-                let tolerance = if cancels { 1e-3 } else { TOLERANCE };
+                let tolerance = if cancels { 5e-3 } else { TOLERANCE };
                 assert!(
                     worst <= tolerance,
                     "{name} {}: {worst:e}",
@@ -178,23 +178,21 @@ fn a_flat_part_in_one_channel_is_the_same_as_the_long_way() -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let composite: Composite = "high=abs,low=flat,pixels=flat,add=half,pool=uniform".parse()?;
     let mut collapsed = 0;
-    for file in std::fs::read_dir(folder.join("small"))? {
-        let path = file?.path();
-        if path.extension().is_none_or(|extension| extension != "onnx") {
-            continue;
-        }
-        let graph = onnx::read(&path)?;
-        let heads: Vec<&str> = graph.outputs().collect();
-        let heads: Vec<&str> = heads
-            .into_iter()
-            .filter(|head| graph.feature_map(head).is_ok())
-            .collect();
-        if heads.is_empty() {
-            continue;
-        }
-        let Ok(types) = layer_types(&graph, &heads, &[]) else {
-            continue;
+    let nets = std::fs::read_to_string(folder.join("small/cases.json"))?;
+    let nets: serde_json::Value = serde_json::from_str(&nets)?;
+    for net in nets["nets"].as_array().context("no nets")? {
+        let name = net["name"].as_str().context("no name")?;
+        let graph = onnx::read(&folder.join(format!("small/{name}.onnx")))?;
+        let of = |wanted: &str| -> Vec<&str> {
+            let types = net["types"].as_object().into_iter().flatten();
+            types
+                .filter(|(_, of)| *of == wanted)
+                .map(|(tensor, _)| tensor.as_str())
+                .collect()
         };
+        let (classes, offsets) = (of("classification"), of("localization"));
+        let types = layer_types(&graph, &classes, &offsets)?;
+        let heads: Vec<&str> = classes.into_iter().chain(offsets).collect();
         // What is watched is wanted channel by channel, so nothing is collapsed.
         let watched = [heads[0]];
         let [short, long] = [&[][..], &watched[..]].map(|watched| {
@@ -236,14 +234,15 @@ fn a_flat_part_in_one_channel_is_the_same_as_the_long_way() -> Result<()> {
             .iter()
             .zip(&b)
             .fold(0f32, |most, (a, b)| most.max((a - b).abs()));
-        println!("{}: {:e}", path.display(), worst / largest);
+        println!("{name}: {:e}", worst / largest);
         assert!(
             worst <= TOLERANCE * largest,
-            "{}: {:e}",
-            path.display(),
+            "{name}: {:e}",
             worst / largest
         );
-        collapsed += usize::from(short.model.len() < long.model.len());
+        // What windows of ones over one channel are called.
+        let is_short = short.model.windows(9).any(|text| text == b"window:1x");
+        collapsed += usize::from(is_short);
     }
     assert!(collapsed >= 5, "{collapsed} nets have a flat part");
     Ok(())

@@ -17,7 +17,9 @@ use crate::detect::{Forward, Head, Model};
 use crate::error::Result;
 use crate::error::model::{Context, ensure};
 use crate::onnx::NodeExt;
-use crate::runtime::{CancelToken, ExecutionProvider, Input, Network, SessionOptions, Value, only};
+use crate::runtime::{
+    CancelToken, ExecutionProvider, Input, Network, RuntimeTensor, SessionOptions, only,
+};
 
 /// Explanation networks that are kept, the most recently used ones; each holds the model's weights once or twice.
 const KEPT_NETWORKS: usize = 4;
@@ -285,14 +287,17 @@ impl Propagator {
                 _ if *name == model.input_name => {
                     Input::Array(forward.input.tensor.view().into_dyn())
                 }
-                handed => Input::Value(handed.context("the forward pass handed over too little")?),
+                handed => Input::Tensor(handed.context("the forward pass handed over too little")?),
             };
             inputs.push((name, value));
         }
         let started = Instant::now();
         let outputs = compiled.network.run_on(&inputs, cancel)?;
         let took = started.elapsed();
-        let arrays = outputs.iter().map(Value::to_array).collect::<Result<_>>()?;
+        let arrays = outputs
+            .iter()
+            .map(RuntimeTensor::to_array)
+            .collect::<Result<_>>()?;
         Ok((arrays, took))
     }
 

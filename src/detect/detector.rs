@@ -11,7 +11,7 @@ use super::model::Model;
 use super::preprocess::NetworkInput;
 use crate::error::model::{Context, bail};
 use crate::error::{Error, Result};
-use crate::runtime::{CancelToken, Input, Network, SessionOptions, Value};
+use crate::runtime::{CancelToken, Input, Network, RuntimeTensor, SessionOptions};
 
 /// Runs a model's network.
 pub struct Detector {
@@ -38,11 +38,11 @@ pub struct Forward {
 
 /// Tensors of a forward pass by name, where ONNX Runtime put them; clones are the same.
 #[derive(Clone, Debug, Default)]
-pub struct Handed(Arc<HashMap<String, Value>>);
+pub struct Handed(Arc<HashMap<String, RuntimeTensor>>);
 
 impl Handed {
     /// One of them.
-    pub(crate) fn get(&self, tensor: &str) -> Option<&Value> {
+    pub(crate) fn get(&self, tensor: &str) -> Option<&RuntimeTensor> {
         self.0.get(tensor)
     }
 }
@@ -108,7 +108,8 @@ impl Detector {
             Input::Array(input.tensor.view().into_dyn()),
         )];
         let outputs = self.network.run_on(&inputs, cancel)?;
-        let handed: HashMap<String, Value> = self.handed.iter().cloned().zip(outputs).collect();
+        let handed: HashMap<String, RuntimeTensor> =
+            self.handed.iter().cloned().zip(outputs).collect();
         let output = |name: &str| {
             let value = handed.get(name).context("the network has no output")?;
             value.to_array()

@@ -25,7 +25,7 @@ pub struct Emitter {
 
 /// In which form emitted nodes become a model.
 #[derive(Clone, Copy)]
-pub struct Form<'a> {
+pub struct ModelForm<'a> {
     /// Which tensors of the graph are handed over by whoever has them, instead of being computed again.
     pub hands_over: &'a dyn Fn(&str) -> bool,
     /// Whether chains of elementwise nodes become nodes of this program's own domain, which the CPU has a kernel for.
@@ -34,9 +34,9 @@ pub struct Form<'a> {
     pub keeps_inputs: bool,
 }
 
-impl Form<'_> {
+impl ModelForm<'_> {
     /// A network that anyone can run on the picture alone.
-    pub const STANDARD: Form<'static> = Form {
+    pub const STANDARD: ModelForm<'static> = ModelForm {
         hands_over: &|_| false,
         is_fused: false,
         keeps_inputs: true,
@@ -162,7 +162,7 @@ impl Emitter {
         mut self,
         graph: &Graph,
         outputs: &[(String, String, Vec<usize>)],
-        form: Form,
+        form: ModelForm,
     ) -> Result<Emitted> {
         self.keep_only(outputs.iter().map(|(tensor, _, _)| tensor.as_str()));
         let (keep, mut reads) = self.needs(graph, form.hands_over);
@@ -244,11 +244,10 @@ impl Emitter {
         while let Some(tensor) = open.pop() {
             match graph.producer(tensor) {
                 Some(_) if hands_over(tensor) => drop(reads.insert(tensor.to_owned())),
-                Some(index) => {
-                    if keep.insert(index) {
-                        open.extend(graph.nodes()[index].input.iter().map(String::as_str));
-                    }
+                Some(index) if keep.insert(index) => {
+                    open.extend(graph.nodes()[index].input.iter().map(String::as_str));
                 }
+                Some(_) => {}
                 None if is_input(tensor) => drop(reads.insert(tensor.to_owned())),
                 None => {}
             }
@@ -322,7 +321,9 @@ pub(super) mod tests {
         emitter.batch_input("seed", &[1, 4, 4]);
         let product = emitter.op(Arithmetic::Mul, &["seed", &relu], &[]);
         let outputs = [(product, "relevance".to_owned(), vec![1, 4, 4])];
-        let emitted = emitter.finish(&graph, &outputs, Form::STANDARD).unwrap();
+        let emitted = emitter
+            .finish(&graph, &outputs, ModelForm::STANDARD)
+            .unwrap();
         let model = ModelProto::decode(Bytes::from(emitted.model)).unwrap();
         let graph = model.graph.unwrap();
         let operators: Vec<_> = graph.node.iter().map(|n| n.op_type()).collect();

@@ -9,7 +9,9 @@ use super::Tensor;
 use super::attributes::{self, NodeExt};
 use super::ops::{Activation, Arithmetic, Comparison, Op};
 use super::proto::{NodeProto, TensorProto};
-use crate::own_operators::{ELEMENTWISE, Function, OWN_DOMAIN, Operand, PROGRAM, Program, Step};
+use crate::own_operators::{
+    ELEMENTWISE, Function, OWN_DOMAIN, PROGRAM, Program, ProgramStep, StepInput,
+};
 
 /// Names of emitted tensors begin with this, so that they cannot meet a name of the model.
 pub(super) const PREFIX: &str = "ssdcrp/";
@@ -30,7 +32,7 @@ struct Fusible<'a> {
 }
 
 /// The steps of one node, on what it reads.
-type Chain = fn(&[Operand], &mut Vec<Step>, usize);
+type Chain = fn(&[StepInput], &mut Vec<ProgramStep>, usize);
 
 impl Fusing<'_> {
     /// The same nodes, chains of `nodes` fused.
@@ -119,7 +121,7 @@ impl Fusing<'_> {
                 (|r, s, _| push(s, Function::Sqrt, r), vec![input(0)?])
             }
             Op::Activation(Activation::Relu) => (
-                |r, s, _| push(s, Function::Max, &[r[0], Operand::Number(0.0)]),
+                |r, s, _| push(s, Function::Max, &[r[0], StepInput::Number(0.0)]),
                 vec![input(0)?],
             ),
             Op::Activation(Activation::Clip) => {
@@ -127,7 +129,7 @@ impl Fusing<'_> {
                 let chain: Chain = match bounds {
                     (true, true) => |r, s, first| {
                         push(s, Function::Max, &[r[0], r[1]]);
-                        let low = Operand::Value(first);
+                        let low = StepInput::Value(first);
                         push(s, Function::Min, &[low, r[2]]);
                     },
                     (true, false) => |r, s, _| push(s, Function::Max, &[r[0], r[1]]),
@@ -231,9 +233,9 @@ impl Fusing<'_> {
                 }
             }
         }
-        let mut values: HashMap<&str, Operand> = HashMap::new();
+        let mut values: HashMap<&str, StepInput> = HashMap::new();
         for (place, &name) in inputs.iter().enumerate() {
-            values.insert(name, Operand::Value(place));
+            values.insert(name, StepInput::Value(place));
         }
         let mut program = Program {
             inputs: inputs.len(),
@@ -246,15 +248,15 @@ impl Fusing<'_> {
                 continue;
             };
             let operand = |name: &&str| match self.number(name) {
-                Some(number) => Operand::Number(number),
+                Some(number) => StepInput::Number(number),
                 None => values[*name],
             };
-            let operands: Vec<Operand> = candidate.reads.iter().map(operand).collect();
+            let operands: Vec<StepInput> = candidate.reads.iter().map(operand).collect();
             let first = program.inputs + program.steps.len();
             (candidate.function)(&operands, &mut program.steps, first);
             let output = nodes[member].first_output();
             let last = program.steps.len() - 1;
-            values.insert(output, Operand::Value(program.inputs + last));
+            values.insert(output, StepInput::Value(program.inputs + last));
             if is_read(output) {
                 program.outputs.push(last);
                 outputs.push(output.to_owned());
@@ -284,8 +286,8 @@ impl Fusing<'_> {
     }
 }
 
-fn push(steps: &mut Vec<Step>, function: Function, operands: &[Operand]) {
-    steps.push(Step {
+fn push(steps: &mut Vec<ProgramStep>, function: Function, operands: &[StepInput]) {
+    steps.push(ProgramStep {
         function,
         operands: operands.to_vec(),
     });

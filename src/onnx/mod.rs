@@ -32,7 +32,7 @@ pub mod proto {
 }
 
 pub use attributes::{Attribute, NodeExt};
-pub use emit::{Emitted, Emitter, Form};
+pub use emit::{Emitted, Emitter, ModelForm};
 pub use graph::Graph;
 pub use load::{parse, read};
 pub use ops::Op;

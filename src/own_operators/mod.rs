@@ -8,7 +8,7 @@ mod run;
 mod text;
 
 pub use deviation::deviation;
-pub use run::Shape;
+pub use run::BroadcastShape;
 
 /// The domain of the operators.
 pub const OWN_DOMAIN: &str = "ssdcrp";
@@ -62,7 +62,7 @@ impl Function {
 
 /// What a step reads.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Operand {
+pub enum StepInput {
     /// An input by its place, or, counted on from the inputs, the value of an earlier step.
     Value(usize),
     /// A constant.
@@ -71,9 +71,9 @@ pub enum Operand {
 
 /// One function of what is there already.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Step {
+pub struct ProgramStep {
     pub function: Function,
-    pub operands: Vec<Operand>,
+    pub operands: Vec<StepInput>,
 }
 
 /// Steps in the order in which they are carried out.
@@ -81,7 +81,7 @@ pub struct Step {
 pub struct Program {
     /// How many tensors it reads.
     pub inputs: usize,
-    pub steps: Vec<Step>,
+    pub steps: Vec<ProgramStep>,
     /// The steps whose values are wanted.
     pub outputs: Vec<usize>,
 }

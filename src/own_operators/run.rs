@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::{Mutex, PoisonError};
 
-use super::{Function, Operand, Program, Step};
+use super::{Function, Program, ProgramStep, StepInput};
 use crate::error::Result;
 use crate::error::internal::{Context, ensure};
 
@@ -15,13 +15,13 @@ const WORTH_SHARING: usize = 1 << 15;
 
 /// The sizes of a tensor that broadcasts: N targets, C channels, P places; each is that of the whole or 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
+pub struct BroadcastShape {
     targets: usize,
     channels: usize,
     places: usize,
 }
 
-impl Shape {
+impl BroadcastShape {
     /// Of `[N, C, H, W]`, or fewer axes, which are the last ones.
     ///
     /// # Errors
@@ -66,7 +66,7 @@ thread_local! {
 }
 
 /// Where the operand of a step comes from.
-enum Source<'a> {
+enum Numbers<'a> {
     Many(&'a [f32]),
     One(f32),
 }
@@ -74,10 +74,10 @@ enum Source<'a> {
 /// A program on tensors of these sizes.
 struct Run<'a> {
     program: &'a Program,
-    inputs: &'a [(Shape, &'a [f32])],
-    whole: Shape,
+    inputs: &'a [(BroadcastShape, &'a [f32])],
+    whole: BroadcastShape,
     /// By value, inputs first.
-    shapes: Vec<Shape>,
+    shapes: Vec<BroadcastShape>,
 }
 
 impl Program {
@@ -85,7 +85,7 @@ impl Program {
     ///
     /// # Errors
     /// Inputs that do not broadcast to one another.
-    pub fn output_targets(&self, inputs: &[Shape]) -> Result<Vec<usize>> {
+    pub fn output_targets(&self, inputs: &[BroadcastShape]) -> Result<Vec<usize>> {
         let shapes = self.shapes(inputs)?;
         let outputs = self.outputs.iter();
         Ok(outputs
@@ -99,11 +99,11 @@ impl Program {
     /// Another number of inputs or outputs, other sizes, inputs that do not broadcast.
     pub fn run(
         &self,
-        inputs: &[(Shape, &[f32])],
+        inputs: &[(BroadcastShape, &[f32])],
         outputs: &mut [&mut [f32]],
         tasks: Tasks,
     ) -> Result<()> {
-        let all: Vec<Shape> = inputs.iter().map(|(shape, _)| *shape).collect();
+        let all: Vec<BroadcastShape> = inputs.iter().map(|(shape, _)| *shape).collect();
         let shapes = self.shapes(&all)?;
         let whole = shapes.iter().try_fold(shapes[0], |a, &b| a.join(b));
         let mut run = Run {
@@ -119,7 +119,7 @@ impl Program {
         );
         // One number a channel: channels are the places then.
         if run.whole.places == 1 {
-            let turned = |shape: Shape| Shape {
+            let turned = |shape: BroadcastShape| BroadcastShape {
                 channels: 1,
                 places: shape.channels,
                 ..shape
@@ -132,7 +132,7 @@ impl Program {
         run.carry_out(outputs, tasks)
     }
 
-    fn shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
+    fn shapes(&self, inputs: &[BroadcastShape]) -> Result<Vec<BroadcastShape>> {
         ensure!(
             inputs.len() == self.inputs && !inputs.is_empty(),
             "{} inputs, {} were expected",
@@ -142,11 +142,11 @@ impl Program {
         let mut shapes = inputs.to_vec();
         for step in &self.steps {
             let mut values = step.operands.iter().filter_map(|operand| match operand {
-                Operand::Value(place) => Some(shapes[*place]),
-                Operand::Number(_) => None,
+                StepInput::Value(place) => Some(shapes[*place]),
+                StepInput::Number(_) => None,
             });
             let first = values.next().context("a step reads constants alone")?;
-            let shape = values.try_fold(first, Shape::join);
+            let shape = values.try_fold(first, BroadcastShape::join);
             shapes.push(shape.context("the operands of a step do not broadcast")?);
         }
         Ok(shapes)
@@ -155,7 +155,7 @@ impl Program {
 
 impl Run<'_> {
     fn carry_out(&self, outputs: &mut [&mut [f32]], tasks: Tasks) -> Result<()> {
-        let Shape {
+        let BroadcastShape {
             targets,
             channels,
             places,
@@ -171,7 +171,7 @@ impl Run<'_> {
         for (output, &step) in outputs.iter_mut().zip(&self.program.outputs) {
             let shape = self.shapes[self.program.inputs + step];
             let is_whole = shape
-                == Shape {
+                == BroadcastShape {
                     targets: shape.targets,
                     channels,
                     places,
@@ -232,9 +232,9 @@ impl Run<'_> {
                 }
                 let (before, after) = scratch.split_at_mut(index * PIECE);
                 let size = if shape.places == 1 { 1 } else { size };
-                let operand = |operand: &Operand| match *operand {
-                    Operand::Number(value) => Source::One(value),
-                    Operand::Value(value) => {
+                let operand = |operand: &StepInput| match *operand {
+                    StepInput::Number(value) => Numbers::One(value),
+                    StepInput::Value(value) => {
                         self.source(value, target, channel, place, size, before)
                     }
                 };
@@ -258,7 +258,7 @@ impl Run<'_> {
         place: usize,
         size: usize,
         scratch: &'b [f32],
-    ) -> Source<'b> {
+    ) -> Numbers<'b> {
         let shape = self.shapes[value];
         let many = match self.inputs.get(value) {
             Some((_, data)) => {
@@ -266,23 +266,23 @@ impl Run<'_> {
                 let channel = if shape.channels == 1 { 0 } else { channel };
                 let row = (target * shape.channels + channel) * shape.places;
                 match shape.places {
-                    1 => return Source::One(data[row]),
+                    1 => return Numbers::One(data[row]),
                     _ => &data[row + place..][..size],
                 }
             }
             None => {
                 let at = (value - self.inputs.len()) * PIECE;
                 match shape.places {
-                    1 => return Source::One(scratch[at]),
+                    1 => return Numbers::One(scratch[at]),
                     _ => &scratch[at..][..size],
                 }
             }
         };
-        Source::Many(many)
+        Numbers::Many(many)
     }
 }
 
-fn carry_out<'a>(step: &Step, source: impl Fn(&Operand) -> Source<'a>, out: &mut [f32]) {
+fn carry_out<'a>(step: &ProgramStep, source: impl Fn(&StepInput) -> Numbers<'a>, out: &mut [f32]) {
     let operands = &step.operands[..];
     // Each function is named here, so that each loop is compiled by itself.
     match step.function {
@@ -311,10 +311,10 @@ fn carry_out<'a>(step: &Step, source: impl Fn(&Operand) -> Source<'a>, out: &mut
     }
 }
 
-fn unary(out: &mut [f32], a: Source, function: impl Fn(f32) -> f32) {
+fn unary(out: &mut [f32], a: Numbers, function: impl Fn(f32) -> f32) {
     match a {
-        Source::One(a) => out.fill(function(a)),
-        Source::Many(a) => {
+        Numbers::One(a) => out.fill(function(a)),
+        Numbers::Many(a) => {
             for (out, &a) in out.iter_mut().zip(a) {
                 *out = function(a);
             }
@@ -322,20 +322,20 @@ fn unary(out: &mut [f32], a: Source, function: impl Fn(f32) -> f32) {
     }
 }
 
-fn binary(out: &mut [f32], a: Source, b: Source, function: impl Fn(f32, f32) -> f32) {
+fn binary(out: &mut [f32], a: Numbers, b: Numbers, function: impl Fn(f32, f32) -> f32) {
     match (a, b) {
-        (Source::One(a), Source::One(b)) => out.fill(function(a, b)),
-        (Source::One(a), Source::Many(b)) => {
+        (Numbers::One(a), Numbers::One(b)) => out.fill(function(a, b)),
+        (Numbers::One(a), Numbers::Many(b)) => {
             for (out, &b) in out.iter_mut().zip(b) {
                 *out = function(a, b);
             }
         }
-        (Source::Many(a), Source::One(b)) => {
+        (Numbers::Many(a), Numbers::One(b)) => {
             for (out, &a) in out.iter_mut().zip(a) {
                 *out = function(a, b);
             }
         }
-        (Source::Many(a), Source::Many(b)) => {
+        (Numbers::Many(a), Numbers::Many(b)) => {
             for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
                 *out = function(a, b);
             }
@@ -346,16 +346,16 @@ fn binary(out: &mut [f32], a: Source, b: Source, function: impl Fn(f32, f32) -> 
 /// The third operand where `condition` holds of the first two, else the fourth.
 fn choose<'a>(
     out: &mut [f32],
-    operands: &[Operand],
-    source: &impl Fn(&Operand) -> Source<'a>,
+    operands: &[StepInput],
+    source: &impl Fn(&StepInput) -> Numbers<'a>,
     condition: impl Fn(f32, f32) -> bool,
 ) {
     let mut ones = [[0.0; PIECE]; 4];
     let [a, b, c, d] = &mut ones;
     let mut filled =
         [(0, a), (1, b), (2, c), (3, d)].map(|(index, one)| match source(&operands[index]) {
-            Source::Many(many) => many,
-            Source::One(value) => {
+            Numbers::Many(many) => many,
+            Numbers::One(value) => {
                 one[..out.len()].fill(value);
                 &one[..out.len()]
             }

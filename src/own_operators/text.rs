@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Function, Operand, Program, Step};
+use super::{Function, Program, ProgramStep, StepInput};
 use crate::error::internal::{Context, bail, ensure};
 use crate::error::{Error, Result};
 
@@ -14,8 +14,8 @@ impl fmt::Display for Program {
             write!(f, ";{:?}", step.function)?;
             for operand in &step.operands {
                 match operand {
-                    Operand::Value(place) => write!(f, " {place}")?,
-                    Operand::Number(value) => write!(f, " #{value:e}")?,
+                    StepInput::Value(place) => write!(f, " {place}")?,
+                    StepInput::Number(value) => write!(f, " #{value:e}")?,
                 }
             }
         }
@@ -57,7 +57,7 @@ impl FromStr for Program {
 }
 
 impl Program {
-    fn step(&self, text: &str) -> Result<Step> {
+    fn step(&self, text: &str) -> Result<ProgramStep> {
         let mut words = text.split(' ');
         let name = words.next().unwrap_or_default();
         let function = Function::ALL
@@ -67,11 +67,11 @@ impl Program {
         let known = self.inputs + self.steps.len();
         let operands = words.map(|word| match word.strip_prefix('#') {
             Some(number) => match number.parse() {
-                Ok(number) => Ok(Operand::Number(number)),
+                Ok(number) => Ok(StepInput::Number(number)),
                 Err(_) => bail!("'{number}' is no number"),
             },
             None => match word.parse() {
-                Ok(place) if place < known => Ok(Operand::Value(place)),
+                Ok(place) if place < known => Ok(StepInput::Value(place)),
                 _ => bail!("'{word}' is no value that is there"),
             },
         });
@@ -81,7 +81,7 @@ impl Program {
             "'{name}' takes {} operands",
             function.arity()
         );
-        Ok(Step { function, operands })
+        Ok(ProgramStep { function, operands })
     }
 }
 

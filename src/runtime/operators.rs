@@ -7,7 +7,7 @@ use ort::operator::{
 use ort::value::TensorElementType;
 
 use crate::own_operators::{
-    DEVIATION, ELEMENTWISE, OWN_DOMAIN, PROGRAM, Program, Shape, deviation,
+    BroadcastShape, DEVIATION, ELEMENTWISE, OWN_DOMAIN, PROGRAM, Program, deviation,
 };
 
 /// All of them, for one session.
@@ -57,10 +57,10 @@ fn elementwise(program: &Program, context: &ComputeContext) -> ort::Result<()> {
     for value in &values {
         let (dims, data) = value.try_extract_tensor::<f32>()?;
         let dims: Vec<usize> = dims.iter().map(|&dim| dim as usize).collect();
-        inputs.push((Shape::of(&dims).map_err(ort::Error::wrap)?, data));
+        inputs.push((BroadcastShape::of(&dims).map_err(ort::Error::wrap)?, data));
         sizes.push(dims);
     }
-    let shapes: Vec<Shape> = inputs.iter().map(|(shape, _)| *shape).collect();
+    let shapes: Vec<BroadcastShape> = inputs.iter().map(|(shape, _)| *shape).collect();
     let targets = program.output_targets(&shapes).map_err(ort::Error::wrap)?;
     // The whole has the most of each axis.
     let whole = |axis: usize| {

@@ -103,7 +103,7 @@ pub(super) fn propagate(
             }
         }
         Op::Pooling(Pooling::MaxPool) if !rescales => {
-            max_pool::propagate(compiler, node, share, PoolRule::Winner)?
+            max_pool::propagate(compiler, node, share, PoolRule::Winner)?;
         }
         _ => bail!("{} has no derivative here", node.describe()),
     }

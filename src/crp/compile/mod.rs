@@ -42,7 +42,7 @@ use crate::error::model::{Context, bail, ensure};
 use crate::onnx::ops::{
     Arithmetic, Matrix, Moving, Normalisation, Op, Passing, Pooling, Reshaping, Resizing,
 };
-use crate::onnx::{Emitter, Form, Graph, NodeExt, proto::NodeProto};
+use crate::onnx::{Emitter, Graph, ModelForm, NodeExt, proto::NodeProto};
 
 /// ONNX's number for float32.
 const FLOAT: i64 = crate::onnx::proto::tensor_proto::DataType::Float as i64;
@@ -170,7 +170,7 @@ impl Compiler<'_> {
         self.has_own_operators = form.is_own;
         let outputs = self.walk(heads, watched)?;
         let emitter = std::mem::take(&mut self.emitter);
-        let written = Form {
+        let written = ModelForm {
             hands_over: &|tensor| form.hands_over && self.is_high(tensor),
             is_fused: form.is_own,
             keeps_inputs: !form.hands_over,
@@ -236,12 +236,9 @@ impl Compiler<'_> {
                 continue;
             }
             let within = || format!("relevance cannot pass {}", node.describe());
-            let shares = match self
-                .shortcut(node, shares, sum, watched)
-                .with_context(within)?
-            {
-                Some(shares) => shares,
-                None => continue,
+            let left = self.shortcut(node, shares, sum, watched);
+            let Some(shares) = left.with_context(within)? else {
+                continue;
             };
             graph.check(node)?;
             if watched.contains(&tensor) {
@@ -320,7 +317,7 @@ impl Compiler<'_> {
     /// An even sum, channel by channel.
     fn each_channel(&mut self, sum: &ChannelSum, channels: usize) -> RelevanceTerm {
         RelevanceTerm {
-            coefficient: self.to_channels(&sum.relevance, channels),
+            coefficient: self.over_channels(&sum.relevance, channels),
             base: None,
         }
     }

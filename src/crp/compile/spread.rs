@@ -33,7 +33,7 @@ pub(super) fn propagate(
     });
     let wide = emitter.op(Matrix::MatMul, &[&sum, &across], &[]);
     let pixels = emitter.op(Matrix::MatMul, &[&down, &wide], &[]);
-    let coefficient = compiler.to_channels(&pixels, channels);
+    let coefficient = compiler.over_channels(&pixels, channels);
     let share = RelevanceTerm {
         coefficient,
         base: None,
@@ -65,7 +65,7 @@ impl Compiler<'_> {
     }
 
     /// A sum over channels, `[N, 1, H, W]`, as that many channels that share it alike.
-    pub(super) fn to_channels(&mut self, sum: &str, channels: usize) -> String {
+    pub(super) fn over_channels(&mut self, sum: &str, channels: usize) -> String {
         let alike = self
             .emitter
             .constant_with(&format!("alike:{channels}"), || Tensor {
