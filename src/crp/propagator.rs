@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ndarray::{Array2, Array3, Array4, ArrayD, Axis, Ix4};
 
-use super::compile::{self, ExplanationGraph, GraphForm, compile, compile_for, seed_name};
+use super::compile::{self, CELLS, ExplanationGraph, GraphForm, compile, compile_for, seed_name};
 use super::composite::Composite;
 use super::diagnosis::{Diagnosis, LayerRelevance};
 use super::layers::{Layer, LayerType, LayerTypes, layer_types, layers, override_types};
@@ -39,6 +39,14 @@ struct Compiled {
     /// What it reads besides seeds.
     reads: Vec<String>,
     network: Network,
+}
+
+/// Seeds of several targets at one head tensor, as its network's inputs.
+struct SeedBatch {
+    /// `[N, C, rows, cols]`, or `[N, C, 1, 1]` of the cells below.
+    values: Array4<f32>,
+    /// Row and column of each target's cell, `[N, 2]`, for a network that takes one cell a target.
+    cells: Option<Array2<f32>>,
 }
 
 /// Explains the outputs of one model under one composite.
@@ -153,6 +161,11 @@ impl Propagator {
         &self.composite
     }
 
+    /// Whether graphs are run by the CPU, with operators of this program's own.
+    fn is_own(&self) -> bool {
+        self.options.provider == ExecutionProvider::Cpu
+    }
+
     /// Explains all targets for one picture, in their order. Up to eight targets of one head tensor share the forward pass and every denominator.
     ///
     /// # Errors
@@ -215,7 +228,7 @@ impl Propagator {
         seeds: &[&HeadSeed],
         cancel: &CancelToken,
     ) -> Result<(Array4<f32>, Duration)> {
-        let batch = self.batch(tensor, seeds)?;
+        let batch = self.batch(tensor, seeds, self.is_own())?;
         let (outputs, took) = self.run(forward, tensor, &[], &batch, cancel)?;
         let relevance = only(outputs)?
             .into_dimensionality::<Ix4>()
@@ -242,7 +255,7 @@ impl Propagator {
             // What is spread passes no layer.
             .filter(|output| composite.rule(self.types[*output]) != Rule::Spread)
             .collect();
-        let batch = self.batch(tensor, &[&question.seed])?;
+        let batch = self.batch(tensor, &[&question.seed], false)?;
         let cancel = CancelToken::default();
         let (mut outputs, _) = self.run(forward, tensor, &layers, &batch, &cancel)?;
         ensure!(
@@ -275,13 +288,16 @@ impl Propagator {
         forward: &Forward,
         tensor: &str,
         layers: &[&str],
-        seeds: &Array4<f32>,
+        seeds: &SeedBatch,
         cancel: &CancelToken,
     ) -> Result<(Vec<ArrayD<f32>>, Duration)> {
         let model = self.model.clone();
         let compiled = self.network(forward, tensor, layers, cancel)?;
         let seed = seed_name(tensor);
-        let mut inputs = vec![(seed.as_str(), Input::Array(seeds.view().into_dyn()))];
+        let mut inputs = vec![(seed.as_str(), Input::Array(seeds.values.view().into_dyn()))];
+        if let Some(cells) = &seeds.cells {
+            inputs.push((CELLS, Input::Array(cells.view().into_dyn())));
+        }
         for name in &compiled.reads {
             let value = match forward.handed.get(name) {
                 _ if *name == model.input_name => {
@@ -301,17 +317,21 @@ impl Propagator {
         Ok((arrays, took))
     }
 
-    /// Seeds at one head tensor as its network's input, `[N, C, rows, cols]`.
-    fn batch(&self, tensor: &str, seeds: &[&HeadSeed]) -> Result<Array4<f32>> {
+    /// Seeds at one head tensor as its network's inputs, on the whole map or one cell each.
+    fn batch(&self, tensor: &str, seeds: &[&HeadSeed], at_cells: bool) -> Result<SeedBatch> {
         let [_, channels, rows, cols] = self.model.graph.feature_map(tensor)?;
-        let mut batch = Array4::zeros((seeds.len(), channels, rows, cols));
+        let [rows, cols] = if at_cells { [1, 1] } else { [rows, cols] };
+        let mut values = Array4::zeros((seeds.len(), channels, rows, cols));
         for (n, seed) in seeds.iter().enumerate() {
+            let [row, col] = if at_cells { [0, 0] } else { seed.cell };
             for (index, &(channel, value)) in seed.values.iter().enumerate() {
                 let value = seed.multiples.get(index).copied().unwrap_or(value);
-                batch[[n, channel, seed.cell[0], seed.cell[1]]] = value;
+                values[[n, channel, row, col]] = value;
             }
         }
-        Ok(batch)
+        let cell = |(n, axis): (usize, usize)| seeds[n].cell[axis] as f32;
+        let cells = at_cells.then(|| Array2::from_shape_fn((seeds.len(), 2), cell));
+        Ok(SeedBatch { values, cells })
     }
 
     /// The rules for relevance that enters at a head tensor.
@@ -346,7 +366,9 @@ impl Propagator {
                 let graph = &self.model.graph;
                 let form = GraphForm {
                     hands_over: goes_on,
-                    is_own: self.options.provider == ExecutionProvider::Cpu,
+                    is_own: self.is_own(),
+                    // What is watched is watched on the whole map.
+                    at_cells: self.is_own() && layers.is_empty(),
                 };
                 let compiled = compile_for(graph, &self.types, &composite, tensor, layers, form)?;
                 let network = Network::load_cancellable(&compiled.model, self.options, cancel)?;

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::attributes::Attribute;
+use super::attributes::{self, Attribute};
 use super::fuse::PREFIX;
 use super::graph::{Assembly, Graph};
 use super::ops::{Op, Passing};
-use super::proto::{NodeProto, TensorProto, ValueInfoProto};
+use super::proto::{AttributeProto, NodeProto, TensorProto, ValueInfoProto};
 use super::{Tensor, shapes, tensor};
 use crate::error::Result;
-use crate::own_operators::{DEVIATION, OWN_DOMAIN};
+use crate::own_operators::{DEVIATION, MapWindow, OWN_DOMAIN, PLACE, WINDOW, WINDOW_OF};
 
 /// Collects nodes, constants and inputs; [`Emitter::finish`] joins them with the part of the graph that they read.
 #[derive(Default)]
@@ -62,17 +62,39 @@ impl Emitter {
 
     /// The standard deviation of all elements of a tensor, a scalar, by the operator [`DEVIATION`].
     pub fn own_deviation(&mut self, tensor: &str) -> String {
-        let key = format!("{OWN_DOMAIN}:{DEVIATION}:{tensor}");
+        self.own_op(DEVIATION, &[tensor], vec![])
+    }
+
+    /// Each target's window of a map, by the operator [`WINDOW`].
+    pub fn own_window(&mut self, map: &str, cells: &str, window: MapWindow) -> String {
+        let window = attributes::ints(WINDOW_OF, &window.to_ints());
+        self.own_op(WINDOW, &[map, cells], vec![window])
+    }
+
+    /// Windows in their places of whole maps, by the operator [`PLACE`].
+    pub fn own_place(&mut self, windows: &str, cells: &str, window: MapWindow) -> String {
+        let window = attributes::ints(WINDOW_OF, &window.to_ints());
+        self.own_op(PLACE, &[windows, cells], vec![window])
+    }
+
+    fn own_op(
+        &mut self,
+        operator: &str,
+        inputs: &[&str],
+        attribute: Vec<AttributeProto>,
+    ) -> String {
+        let key = format!("{OWN_DOMAIN}:{operator}{inputs:?}{attribute:?}");
         if let Some(output) = self.memo.get(&key) {
             return output.clone();
         }
-        let output = format!("{PREFIX}deviation_{}", self.nodes.len());
+        let output = format!("{PREFIX}{}_{}", operator.to_lowercase(), self.nodes.len());
         self.nodes.push(NodeProto {
             name: Some(output.clone()),
-            op_type: Some(DEVIATION.to_owned()),
+            op_type: Some(operator.to_owned()),
             domain: Some(OWN_DOMAIN.to_owned()),
-            input: vec![tensor.to_owned()],
+            input: inputs.iter().map(|&name| name.to_owned()).collect(),
             output: vec![output.clone()],
+            attribute,
             ..Default::default()
         });
         self.memo.insert(key, output.clone());

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::attributes::NodeExt;
 use super::ops::{KnownTensors, Op};
 use super::proto::tensor_proto::DataType;
 use super::proto::tensor_shape_proto::Dimension;
@@ -10,7 +11,7 @@ use super::proto::type_proto::Value as TypeValue;
 use super::proto::{
     NodeProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
-use crate::own_operators::{DEVIATION, OWN_DOMAIN};
+use crate::own_operators::{DEVIATION, MapWindow, OWN_DOMAIN, PLACE, WINDOW, WINDOW_OF};
 
 /// Shapes of all tensors for which they are declared or follow from the inputs'.
 pub(super) fn infer<'a>(
@@ -46,7 +47,7 @@ pub(super) fn infer_more<'a>(
             initializers,
         };
         let found = match node.domain() {
-            OWN_DOMAIN => own_shapes(node),
+            OWN_DOMAIN => own_shapes(node, &shapes).into_iter().collect(),
             _ => Op::of(node).shapes(node, &known).unwrap_or_default(),
         };
         for (output, shape) in node.output.iter().zip(found) {
@@ -58,12 +59,22 @@ pub(super) fn infer_more<'a>(
     shapes
 }
 
-/// Of this program's own operators there is one before chains are fused.
-fn own_shapes(node: &NodeProto) -> Vec<Vec<usize>> {
-    match node.op_type() {
-        DEVIATION => vec![vec![]],
-        _ => vec![],
+/// Of this program's own operators, but for chains, which are fused later.
+fn own_shapes(node: &NodeProto, shapes: &HashMap<String, Vec<usize>>) -> Option<Vec<usize>> {
+    if node.op_type() == DEVIATION {
+        return Some(vec![]);
     }
+    let window = MapWindow::from_ints(node.ints(WINDOW_OF)?).ok()?;
+    let [_, channels, _, _] = shapes.get(node.input_at(0)?)?[..] else {
+        return None;
+    };
+    let sizes = match node.op_type() {
+        WINDOW => [window.rows.size, window.columns.size],
+        PLACE => window.map,
+        _ => return None,
+    };
+    let [height, width] = sizes.map(|size| usize::try_from(size).ok());
+    Some(vec![1, channels, height?, width?])
 }
 
 /// More elements than any tensor has; sizes below it can be added and multiplied without a thought of overflow.

@@ -2,13 +2,16 @@
 //!
 //! [`ELEMENTWISE`] is a chain of elementwise functions, a [`Program`]. In: tensors that broadcast to one `[N, C, H, W]`. Out: those of the steps' values that are wanted. What does not depend on N is
 //! computed once for all targets; all that lies between stays in the processor's cache. [`DEVIATION`] is the standard deviation of all elements of a tensor.
+//! [`WINDOW`] and [`PLACE`] keep to the parts of maps that a target can depend on.
 
 mod deviation;
 mod run;
 mod text;
+mod window;
 
 pub use deviation::deviation;
 pub use run::BroadcastShape;
+pub use window::{MapWindow, WindowAxis};
 
 /// The domain of the operators.
 pub const OWN_DOMAIN: &str = "ssdcrp";
@@ -16,6 +19,12 @@ pub const OWN_DOMAIN: &str = "ssdcrp";
 pub const ELEMENTWISE: &str = "Elementwise";
 /// The attribute that holds it.
 pub const PROGRAM: &str = "program";
+/// The operator that cuts each target's window out of a map: see [`MapWindow::take`]. Inputs: the map, the cells `[N, 2]`.
+pub const WINDOW: &str = "Window";
+/// The operator that puts windows back into whole maps: see [`MapWindow::put`]. Inputs: the windows, the cells `[N, 2]`.
+pub const PLACE: &str = "Place";
+/// The attribute that holds a [`MapWindow`] of either.
+pub const WINDOW_OF: &str = "window";
 /// The operator that gives the standard deviation (population) of all elements of a tensor, as a scalar.
 pub const DEVIATION: &str = "Deviation";
 

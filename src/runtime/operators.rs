@@ -7,14 +7,17 @@ use ort::operator::{
 use ort::value::TensorElementType;
 
 use crate::own_operators::{
-    BroadcastShape, DEVIATION, ELEMENTWISE, OWN_DOMAIN, PROGRAM, Program, deviation,
+    BroadcastShape, DEVIATION, ELEMENTWISE, MapWindow, OWN_DOMAIN, PLACE, PROGRAM, Program, WINDOW,
+    WINDOW_OF, deviation,
 };
 
 /// All of them, for one session.
 pub(super) fn operators() -> ort::Result<OperatorDomain> {
     OperatorDomain::new(OWN_DOMAIN)?
         .add(Elementwise)?
-        .add(Deviation)
+        .add(Deviation)?
+        .add(WindowOperator)?
+        .add(PlaceOperator)
 }
 
 /// See [`ELEMENTWISE`].
@@ -116,3 +119,64 @@ impl Operator for Deviation {
         }))
     }
 }
+
+/// See [`WINDOW`].
+struct WindowOperator;
+
+/// See [`PLACE`].
+struct PlaceOperator;
+
+/// The two are alike but for what they make of what.
+macro_rules! windows {
+    ($operator:ident, $name:ident, $size:expr, $carry_out:ident) => {
+        impl Operator for $operator {
+            type Kernel<'attr> = BoxedKernel<'attr>;
+
+            fn name(&self) -> &str {
+                $name
+            }
+
+            fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
+                [TensorElementType::Float32; 2].map(OperatorInput::required)
+            }
+
+            fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
+                [OperatorOutput::required(TensorElementType::Float32)]
+            }
+
+            fn create_kernel<'attr>(
+                &self,
+                context: &KernelContext<'attr>,
+            ) -> ort::Result<Self::Kernel<'attr>> {
+                let window: Option<Vec<i64>> = context.get(WINDOW_OF);
+                let window = window.ok_or_else(|| ort::Error::new("it has no window"))?;
+                let window = MapWindow::from_ints(&window).map_err(ort::Error::wrap)?;
+                let size: fn(&MapWindow) -> [i64; 2] = $size;
+                Ok(Box::new(move |context: &ComputeContext| {
+                    let missing = || ort::Error::new("an input or output is missing");
+                    let (input, cells) = (context.input(0)?, context.input(1)?);
+                    let (input, cells) = input.zip(cells).ok_or_else(missing)?;
+                    let (dims, numbers) = input.try_extract_tensor::<f32>()?;
+                    let cells = cells.try_extract_tensor::<f32>()?.1;
+                    let channels = *dims.get(1).ok_or_else(missing)?;
+                    let [rows, columns] = size(&window);
+                    let targets = cells.len() as i64 / 2;
+                    let output = context.output(0, [targets, channels, rows, columns])?;
+                    let mut output = output.ok_or_else(missing)?;
+                    let output = output.try_extract_tensor_mut::<f32>()?.1;
+                    window
+                        .$carry_out(numbers, channels as usize, cells, output)
+                        .map_err(ort::Error::wrap)
+                }))
+            }
+        }
+    };
+}
+
+windows!(
+    WindowOperator,
+    WINDOW,
+    |window| [window.rows.size, window.columns.size],
+    take
+);
+windows!(PlaceOperator, PLACE, |window| window.map, put);

@@ -38,7 +38,7 @@ pub(super) fn scale(compiler: &mut Compiler, node: &NodeProto, share: RelevanceT
             (Op::Normalisation(_), _) => Some((Arithmetic::Div, norm(compiler, node, x)?)),
             _ => None,
         };
-        let arrived = share.coefficient.clone();
+        let arrived = compiler.whole(&share.coefficient);
         let back = match scaled {
             Some((operator, factor)) => compiler.emitter.op(operator, &[&arrived, &factor], &[]),
             None => arrived,

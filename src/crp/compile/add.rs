@@ -48,10 +48,7 @@ pub(super) fn propagate(
         }
         AddRule::Equal => {
             let each = compiler.emitter.scalar(1.0 / inputs.len() as f32);
-            let coefficient =
-                compiler
-                    .emitter
-                    .op(Arithmetic::Mul, &[&share.coefficient, &each], &[]);
+            let coefficient = compiler.in_place(Arithmetic::Mul, &share.coefficient, &each);
             for input in inputs {
                 let share = RelevanceTerm {
                     coefficient: coefficient.clone(),

@@ -11,6 +11,7 @@ use crate::crp::layers::LayerTypes;
 use crate::error::Result;
 use crate::onnx::ops::{Arithmetic, Comparison};
 use crate::onnx::{Emitter, Graph};
+use crate::own_operators::MapWindow;
 
 /// What is propagated.
 pub(super) enum Propagation<'a> {
@@ -46,6 +47,8 @@ pub(super) struct Compiler<'a> {
     /// Whether statistics may be computed by operators of this program's own, which the CPU has kernels for.
     pub has_own_operators: bool,
     pub emitter: Emitter,
+    /// By coefficient, the windows that it holds, where it is not on the whole map.
+    pub windows: HashMap<String, MapWindow>,
     pub incoming: HashMap<String, Vec<RelevanceTerm>>,
     /// What tensors received of which only the sum over the channels is known.
     pub sums: HashMap<String, Vec<ChannelSum>>,
@@ -63,6 +66,7 @@ impl<'a> Compiler<'a> {
             seeds_are_multiples: false,
             has_own_operators: false,
             emitter: Emitter::default(),
+            windows: HashMap::new(),
             incoming: HashMap::new(),
             sums: HashMap::new(),
             behind: HashMap::new(),
@@ -104,11 +108,7 @@ impl<'a> Compiler<'a> {
         for share in self.incoming.remove(tensor).unwrap_or_default() {
             match by_base.iter_mut().find(|sum| sum.base == share.base) {
                 Some(sum) => {
-                    sum.coefficient = self.emitter.op(
-                        Arithmetic::Add,
-                        &[&sum.coefficient, &share.coefficient],
-                        &[],
-                    );
+                    sum.coefficient = self.plus(&sum.coefficient, &share.coefficient);
                 }
                 None => by_base.push(share),
             }
@@ -131,9 +131,7 @@ impl<'a> Compiler<'a> {
             .collect::<Vec<_>>()
             .into_iter();
         let first = terms.next().unwrap_or_else(|| self.emitter.scalar(0.0));
-        let coefficient = terms.fold(first, |sum, term| {
-            self.emitter.op(Arithmetic::Add, &[&sum, &term], &[])
-        });
+        let coefficient = terms.fold(first, |sum, term| self.plus(&sum, &term));
         RelevanceTerm {
             coefficient,
             base: None,
@@ -143,9 +141,7 @@ impl<'a> Compiler<'a> {
     /// Relevance itself.
     pub fn materialise(&mut self, share: &RelevanceTerm) -> String {
         match &share.base {
-            Some(base) => self
-                .emitter
-                .op(Arithmetic::Mul, &[&share.coefficient, base], &[]),
+            Some(base) => self.meet(&share.coefficient, base),
             None => share.coefficient.clone(),
         }
     }
@@ -156,22 +152,26 @@ impl<'a> Compiler<'a> {
             Some(base) => self.emitter.op(Arithmetic::Mul, &[base, factor], &[]),
             None => factor.to_owned(),
         };
-        self.emitter
-            .op(Arithmetic::Mul, &[&share.coefficient, &factor], &[])
+        self.meet(&share.coefficient, &factor)
     }
 
     /// coefficient ⊙ base / denominator, where base / denominator is computed once for all targets.
     pub fn divided(&mut self, share: &RelevanceTerm, denominator: &str) -> String {
-        match &share.base {
-            Some(base) => {
-                let factor = self.emitter.op(Arithmetic::Div, &[base, denominator], &[]);
-                self.emitter
-                    .op(Arithmetic::Mul, &[&share.coefficient, &factor], &[])
+        let is_window = self.windows.contains_key(&share.coefficient);
+        let factor = match &share.base {
+            Some(base) => self.emitter.op(Arithmetic::Div, &[base, denominator], &[]),
+            // Beyond the border a window has no denominator, but 0 of a factor.
+            None if is_window => {
+                let one = self.emitter.scalar(1.0);
+                self.emitter.op(Arithmetic::Div, &[&one, denominator], &[])
             }
-            None => self
-                .emitter
-                .op(Arithmetic::Div, &[&share.coefficient, denominator], &[]),
-        }
+            None => {
+                return self
+                    .emitter
+                    .op(Arithmetic::Div, &[&share.coefficient, denominator], &[]);
+            }
+        };
+        self.meet(&share.coefficient, &factor)
     }
 
     /// The sign of each element, 1 for 0.

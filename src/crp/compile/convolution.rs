@@ -6,7 +6,7 @@ use crate::crp::rules::WeightPart;
 use crate::error::Result;
 use crate::error::model::{Context, ensure};
 use crate::onnx::ops::Convolution;
-use crate::onnx::{Attribute, Emitter, Graph, NodeExt, Tensor, proto::NodeProto};
+use crate::onnx::{Emitter, Graph, NodeExt, Tensor, proto::NodeProto};
 
 /// Up to so many input channels ConvTranspose is the faster way back at stride 1; for more it is a Conv with turned kernels.
 const FEW_CHANNELS: usize = 4;
@@ -165,6 +165,17 @@ impl<'a> ConvolutionLayer<'a> {
         })
     }
 
+    /// A convolution of s with turned kernels.
+    fn turned(&self, emitter: &mut Emitter, s: &str, part: WeightPart, pads: [usize; 4]) -> String {
+        let weight = self.turned_weight(emitter, part);
+        let movement = Movement {
+            strides: [1, 1],
+            pads,
+            ..self.movement
+        };
+        movement.emit(emitter, Convolution::Conv, &[s, &weight], self.group, None)
+    }
+
     fn weight_dims(&self) -> [usize; 4] {
         std::array::from_fn(|axis| self.kernel.weight.dims[axis])
     }
@@ -229,13 +240,7 @@ impl Linear for ConvolutionLayer<'_> {
                     && self.input_shape[1] > FEW_CHANNELS
                     && !self.is_dense() =>
             {
-                let weight = self.turned_weight(emitter, part);
-                let attributes = [
-                    Attribute::Ints("dilations", &self.movement.dilations.map(|v| v as i64)),
-                    Attribute::Ints("pads", &pads.map(|v| v as i64)),
-                    Attribute::Int("group", self.group as i64),
-                ];
-                emitter.op(Convolution::Conv, &[s, &weight], &attributes)
+                self.turned(emitter, s, part, pads)
             }
             _ => {
                 let weight = self.kernel.part(emitter, part);
@@ -258,6 +263,34 @@ impl Linear for ConvolutionLayer<'_> {
                 )
             }
         }
+    }
+
+    fn input_size(&self) -> [usize; 2] {
+        [self.input_shape[2], self.input_shape[3]]
+    }
+
+    fn windows(&self) -> Option<[(usize, usize, usize); 2]> {
+        Some([0, 1].map(|axis| self.window(axis)))
+    }
+
+    fn backward_in_window(&self, emitter: &mut Emitter, s: &str, part: WeightPart) -> String {
+        if self.movement.strides == [1, 1] && self.input_shape[1] > FEW_CHANNELS {
+            let reach = [0, 1].map(|axis| self.extent(axis) - 1);
+            return self.turned(emitter, s, part, [reach[0], reach[1], reach[0], reach[1]]);
+        }
+        let weight = self.kernel.part(emitter, part);
+        let movement = Movement {
+            pads: [0; 4],
+            ..self.movement
+        };
+        let (inputs, rest) = ([s, &weight], Some([0, 0]));
+        movement.emit(
+            emitter,
+            Convolution::ConvTranspose,
+            &inputs,
+            self.group,
+            rest,
+        )
     }
 
     fn in_one_channel<'b>(self: Box<Self>) -> Box<dyn Linear + 'b>

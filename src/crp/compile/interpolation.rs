@@ -201,6 +201,10 @@ impl Linear for Interpolation<'_> {
         emitter.op(Matrix::MatMul, &[&rows, &narrow], &[])
     }
 
+    fn input_size(&self) -> [usize; 2] {
+        [self.matrices[0].dims[1], self.matrices[1].dims[1]]
+    }
+
     fn in_one_channel<'b>(self: Box<Self>) -> Box<dyn Linear + 'b>
     where
         Self: 'b,

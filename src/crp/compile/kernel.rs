@@ -41,6 +41,7 @@ impl Kernel<'_> {
 }
 
 /// How a kernel moves over a map. Pads are top, left, bottom, right.
+#[derive(Clone, Copy)]
 pub(super) struct Movement {
     pub strides: [usize; 2],
     pub dilations: [usize; 2],

@@ -26,6 +26,20 @@ pub(super) trait Linear {
     /// Σ_j s_j·ω(w_ij) for every input i.
     fn backward(&self, emitter: &mut Emitter, s: &str, part: WeightPart) -> String;
 
+    /// Height and width of its input's map.
+    fn input_size(&self) -> [usize; 2];
+
+    /// Stride, pad before the map, and extent of its windows along rows and columns; `None` where it has none that relevance could keep to.
+    fn windows(&self) -> Option<[(usize, usize, usize); 2]> {
+        None
+    }
+
+    /// Σ_j s_j·ω(w_ij) where s is a window of the output's map: all inputs that its places read, in the padding too.
+    /// Only for layers that have [windows](Self::windows).
+    fn backward_in_window(&self, emitter: &mut Emitter, s: &str, part: WeightPart) -> String {
+        self.backward(emitter, s, part)
+    }
+
     /// The same windows over one channel, all weights 1.
     fn in_one_channel<'b>(self: Box<Self>) -> Box<dyn Linear + 'b>
     where

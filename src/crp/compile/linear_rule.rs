@@ -58,6 +58,7 @@ fn propagate_group(
     share: &RelevanceTerm,
     group: &Group,
 ) {
+    let share = &within_windows(compiler, share, group);
     let mut per_output = match group.denominator {
         Denominator::Output(epsilon) => share_of_output(compiler, layer, share, epsilon),
         Denominator::NonNegativeTerms => {
@@ -78,9 +79,7 @@ fn propagate_group(
     };
     if group.gain != 1.0 {
         let gain = compiler.emitter.scalar(group.gain);
-        per_output = compiler
-            .emitter
-            .op(Arithmetic::Mul, &[&per_output, &gain], &[]);
+        per_output = compiler.in_place(Arithmetic::Mul, &per_output, &gain);
     }
     let zero = compiler.emitter.scalar(0.0);
     if group.gate != OutputCondition::Always {
@@ -99,12 +98,12 @@ fn propagate_group(
     let x = layer.input();
     let [mut positive, mut negative] = [zero.clone(), zero.clone()];
     for &(part, weight) in &group.terms {
-        let back = layer.backward(&mut compiler.emitter, &per_output, weight);
+        let back = compiler.back(layer, &per_output, weight);
         match part {
             InputPart::Whole => compiler.give_in(RelevanceForm::OfValue, x, back),
             InputPart::Magnitude => {
                 let sign = compiler.sign(x);
-                let coefficient = compiler.emitter.op(Arithmetic::Mul, &[&back, &sign], &[]);
+                let coefficient = compiler.meet(&back, &sign);
                 compiler.give_in(RelevanceForm::OfValue, x, coefficient);
             }
             InputPart::One => compiler.give_in(RelevanceForm::Plain, x, back),
@@ -120,6 +119,21 @@ fn propagate_group(
             &[],
         );
         compiler.give_in(RelevanceForm::OfValue, x, coefficient);
+    }
+}
+
+/// A share on the whole map where the group chooses by the sign of inputs or outputs, which windows know nothing of.
+fn within_windows(compiler: &mut Compiler, share: &RelevanceTerm, group: &Group) -> RelevanceTerm {
+    let by_sign = |part: &InputPart| matches!(part, InputPart::Positive | InputPart::Negative);
+    let chooses =
+        group.gate != OutputCondition::Always || group.terms.iter().any(|(part, _)| by_sign(part));
+    let coefficient = match chooses {
+        true => compiler.whole(&share.coefficient),
+        false => share.coefficient.clone(),
+    };
+    RelevanceTerm {
+        coefficient,
+        base: share.base.clone(),
     }
 }
 

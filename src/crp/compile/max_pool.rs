@@ -75,6 +75,7 @@ fn winner(compiler: &mut Compiler, node: &NodeProto, share: RelevanceTerm) -> Re
     }
     let form = compiler.form(&share, y);
     let arrived = compiler.factor(&share, form);
+    let arrived = compiler.whole(&arrived);
     let emitter = &mut compiler.emitter;
     let each = emitter.op(Arithmetic::Div, &[&arrived, &winners], &[]);
     let parts: Vec<String> = wins

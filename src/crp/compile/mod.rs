@@ -24,11 +24,13 @@ mod rescale;
 mod route;
 mod spread;
 mod transposed;
+mod window;
 
 use std::collections::HashMap;
 
 pub use derivative::{Derivative, REFERENCE_INPUT};
 pub use operators::operators;
+pub(super) use window::CELLS;
 
 use compiler::{ChannelSum, Compiler, Propagation, RelevanceTerm};
 
@@ -53,6 +55,7 @@ impl GraphForm {
         Self {
             is_own: true,
             hands_over: false,
+            at_cells: false,
         }
     }
 }
@@ -72,6 +75,8 @@ pub struct ExplanationGraph {
 pub struct GraphForm {
     /// Whether the detector's forward pass hands over what the explanation reads of it, at the high level and where that begins. What lies below is large, and faster to compute again.
     pub hands_over: bool,
+    /// Whether relevance enters at one cell a target: then the seed is that cell's, `[N, C, 1, 1]`, and a further input, [`CELLS`], says which one it is. Nothing can be watched.
+    pub at_cells: bool,
     /// Whether it is the CPU, by this program: chains of elementwise nodes are one then.
     pub is_own: bool,
 }
@@ -117,7 +122,7 @@ pub(super) fn reads(
     let mut compiler = Compiler::new(graph, propagation);
     compiler.emitter = Emitter::draft();
     compiler.seeds_are_multiples = composite.seed == Seed::Score;
-    let outputs = compiler.walk(heads, &[])?;
+    let outputs = compiler.walk(heads, &[], false)?;
     let emitter = std::mem::take(&mut compiler.emitter);
     Ok(emitter.reads(graph, &outputs, &|tensor| compiler.is_high(tensor)))
 }
@@ -168,7 +173,10 @@ impl Compiler<'_> {
         form: GraphForm,
     ) -> Result<ExplanationGraph> {
         self.has_own_operators = form.is_own;
-        let outputs = self.walk(heads, watched)?;
+        if form.at_cells {
+            self.emitter.batch_input(CELLS, &[2]);
+        }
+        let outputs = self.walk(heads, watched, form.at_cells)?;
         let emitter = std::mem::take(&mut self.emitter);
         let written = ModelForm {
             hands_over: &|tensor| form.hands_over && self.is_high(tensor),
@@ -202,6 +210,7 @@ impl Compiler<'_> {
         &mut self,
         heads: &[&str],
         watched: &[&str],
+        at_cells: bool,
     ) -> Result<Vec<(String, String, Vec<usize>)>> {
         ensure!(!heads.is_empty(), "no head tensor to explain");
         let graph = self.graph;
@@ -209,7 +218,12 @@ impl Compiler<'_> {
         for head in heads {
             let [_, c, h, w] = graph.feature_map(head)?;
             let seed = seed_name(head);
-            self.emitter.batch_input(&seed, &[c, h, w]);
+            if at_cells {
+                self.emitter.batch_input(&seed, &[c, 1, 1]);
+                self.enter_at_cell(&seed, [h, w]);
+            } else {
+                self.emitter.batch_input(&seed, &[c, h, w]);
+            }
             self.give(
                 head,
                 RelevanceTerm {
@@ -257,6 +271,7 @@ impl Compiler<'_> {
         );
         let share = self.sum(shares);
         let relevance = self.materialise(&share);
+        let relevance = self.whole(&relevance);
         let mut outputs = vec![(
             relevance,
             "relevance".to_owned(),

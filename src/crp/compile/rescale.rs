@@ -24,7 +24,7 @@ pub(super) fn layer(
 ) -> Result<()> {
     let layer = layer::read(compiler.graph, node)?;
     let multiplier = compiler.multiplier(shares, layer.output());
-    let back = layer.backward(&mut compiler.emitter, &multiplier, WeightPart::WHOLE);
+    let back = compiler.back(layer.as_ref(), &multiplier, WeightPart::WHOLE);
     compiler.give_in(RelevanceForm::OfDistance, layer.input(), back);
     Ok(())
 }
@@ -38,10 +38,8 @@ pub(super) fn activation(
 ) -> Result<()> {
     let z = node.input_at(0).context("it has no input")?;
     let multiplier = compiler.multiplier(shares, node.first_output());
-    let slope = slope(compiler, node, z, tolerance);
-    let back = compiler
-        .emitter
-        .op(Arithmetic::Mul, &[&multiplier, &slope], &[]);
+    let slope = slope(compiler, node, z, tolerance, &multiplier);
+    let back = compiler.in_place(Arithmetic::Mul, &multiplier, &slope);
     compiler.give_in(RelevanceForm::OfDistance, z, back);
     Ok(())
 }
@@ -69,10 +67,17 @@ pub(super) fn tolerance(
 /// Of the mean of z: the least that an end of a slope lies beside z, so that float32 tells the two ends apart where all of z is one number.
 const LEAST_MARGIN: f32 = 1e-4;
 
-/// (act(b) − act(a)) / (b − a) between z and the mean of its map, F·σ further at both ends.
-fn slope(compiler: &mut Compiler, node: &NodeProto, z: &str, tolerance: f32) -> String {
+/// (act(b) − act(a)) / (b − a) between z and the mean of its map, F·σ further at both ends; in the windows of `multiplier`, beyond the border of the map any number.
+fn slope(
+    compiler: &mut Compiler,
+    node: &NodeProto,
+    z: &str,
+    tolerance: f32,
+    multiplier: &str,
+) -> String {
     let margin = deviations(compiler, z, tolerance);
     let mean = compiler.mean(z);
+    let z = &compiler.seen_from(multiplier, z);
     let emitter = &mut compiler.emitter;
     // Maps are of one size.
     let whole = emitter.op(Reduction::ReduceMean, &[&mean], &[]);
@@ -108,7 +113,7 @@ impl Compiler<'_> {
                 form => self.factor(share, form),
             };
             sum = Some(match sum {
-                Some(sum) => self.emitter.op(Arithmetic::Add, &[&sum, &factor], &[]),
+                Some(sum) => self.plus(&sum, &factor),
                 None => factor,
             });
         }

@@ -67,6 +67,7 @@ fn give(
 ) -> Result<()> {
     let form = compiler.form(share, output);
     let arrived = compiler.factor(share, form);
+    let arrived = compiler.whole(&arrived);
     let back = back(compiler, &arrived)?;
     compiler.give_in(form, input, back);
     Ok(())

@@ -59,9 +59,13 @@ impl Compiler<'_> {
                 dims: vec![1, channels, 1, 1],
                 data: vec![1.0; channels],
             });
-        Ok(self
+        let sum = self
             .emitter
-            .op(Convolution::Conv, &[&relevance, &ones], &[]))
+            .op(Convolution::Conv, &[&relevance, &ones], &[]);
+        if let Some(&window) = self.windows.get(&relevance) {
+            self.windows.insert(sum.clone(), window);
+        }
+        Ok(self.whole(&sum))
     }
 
     /// A sum over channels, `[N, 1, H, W]`, as that many channels that share it alike.

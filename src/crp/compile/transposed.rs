@@ -153,6 +153,10 @@ impl Linear for TransposedLayer<'_> {
             .emit(emitter, Convolution::Conv, &[s, &weight], self.group, None)
     }
 
+    fn input_size(&self) -> [usize; 2] {
+        [self.input_shape[2], self.input_shape[3]]
+    }
+
     fn in_one_channel<'b>(self: Box<Self>) -> Box<dyn Linear + 'b>
     where
         Self: 'b,
