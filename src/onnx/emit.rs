@@ -9,7 +9,7 @@ use super::ops::{Op, Passing};
 use super::proto::{AttributeProto, NodeProto, TensorProto, ValueInfoProto};
 use super::{Tensor, shapes, tensor};
 use crate::error::Result;
-use crate::own_operators::{DEVIATION, MapWindow, OWN_DOMAIN, PLACE, WINDOW, WINDOW_OF};
+use crate::own_operators::{MOMENTS, MapWindow, OWN_DOMAIN, PLACE, WINDOW, WINDOW_OF};
 
 /// Collects nodes, constants and inputs; [`Emitter::finish`] joins them with the part of the graph that they read.
 #[derive(Default)]
@@ -60,9 +60,15 @@ impl Emitter {
         }
     }
 
-    /// The standard deviation of all elements of a tensor, a scalar, by the operator [`DEVIATION`].
-    pub fn own_deviation(&mut self, tensor: &str) -> String {
-        self.own_op(DEVIATION, &[tensor], vec![])
+    /// The mean of each channel of a map, and the standard deviation of all its elements, by the operator [`MOMENTS`].
+    pub fn own_moments(&mut self, map: &str) -> [String; 2] {
+        let mean = self.own_op(MOMENTS, &[map], vec![]);
+        let deviation = format!("{mean}:deviation");
+        let node = self.nodes.iter_mut().find(|node| node.output[0] == mean);
+        if let Some(node) = node.filter(|node| node.output.len() == 1) {
+            node.output.push(deviation.clone());
+        }
+        [mean, deviation]
     }
 
     /// Each target's window of a map, by the operator [`WINDOW`].

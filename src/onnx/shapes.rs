@@ -11,7 +11,7 @@ use super::proto::type_proto::Value as TypeValue;
 use super::proto::{
     NodeProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
-use crate::own_operators::{DEVIATION, MapWindow, OWN_DOMAIN, PLACE, WINDOW, WINDOW_OF};
+use crate::own_operators::{MOMENTS, MapWindow, OWN_DOMAIN, PLACE, WINDOW, WINDOW_OF};
 
 /// Shapes of all tensors for which they are declared or follow from the inputs'.
 pub(super) fn infer<'a>(
@@ -47,7 +47,7 @@ pub(super) fn infer_more<'a>(
             initializers,
         };
         let found = match node.domain() {
-            OWN_DOMAIN => own_shapes(node, &shapes).into_iter().collect(),
+            OWN_DOMAIN => own_shapes(node, &shapes).unwrap_or_default(),
             _ => Op::of(node).shapes(node, &known).unwrap_or_default(),
         };
         for (output, shape) in node.output.iter().zip(found) {
@@ -60,21 +60,19 @@ pub(super) fn infer_more<'a>(
 }
 
 /// Of this program's own operators, but for chains, which are fused later.
-fn own_shapes(node: &NodeProto, shapes: &HashMap<String, Vec<usize>>) -> Option<Vec<usize>> {
-    if node.op_type() == DEVIATION {
-        return Some(vec![]);
-    }
-    let window = MapWindow::from_ints(node.ints(WINDOW_OF)?).ok()?;
+fn own_shapes(node: &NodeProto, shapes: &HashMap<String, Vec<usize>>) -> Option<Vec<Vec<usize>>> {
     let [_, channels, _, _] = shapes.get(node.input_at(0)?)?[..] else {
         return None;
     };
+    let window = || MapWindow::from_ints(node.ints(WINDOW_OF)?).ok();
     let sizes = match node.op_type() {
-        WINDOW => [window.rows.size, window.columns.size],
-        PLACE => window.map,
-        _ => return None,
+        MOMENTS => return Some(vec![vec![1, channels, 1, 1], vec![]]),
+        WINDOW => window().map(|window| [window.rows.size, window.columns.size]),
+        PLACE => window().map(|window| window.map),
+        _ => None,
     };
-    let [height, width] = sizes.map(|size| usize::try_from(size).ok());
-    Some(vec![1, channels, height?, width?])
+    let [height, width] = sizes?.map(|size| usize::try_from(size).ok());
+    Some(vec![vec![1, channels, height?, width?]])
 }
 
 /// More elements than any tensor has; sizes below it can be added and multiplied without a thought of overflow.

@@ -1,15 +1,15 @@
 //! Operators that this program brings along for graphs that the CPU runs: their names, and what they compute. What they stand for can be written in ONNX's own operators, and is where others run it.
 //!
 //! [`ELEMENTWISE`] is a chain of elementwise functions, a [`Program`]. In: tensors that broadcast to one `[N, C, H, W]`. Out: those of the steps' values that are wanted. What does not depend on N is
-//! computed once for all targets; all that lies between stays in the processor's cache. [`DEVIATION`] is the standard deviation of all elements of a tensor.
+//! computed once for all targets; all that lies between stays in the processor's cache. [`MOMENTS`] are the means of a map's channels and its standard deviation.
 //! [`WINDOW`] and [`PLACE`] keep to the parts of maps that a target can depend on.
 
-mod deviation;
+mod moments;
 mod run;
 mod text;
 mod window;
 
-pub use deviation::deviation;
+pub use moments::moments;
 pub use run::BroadcastShape;
 pub use window::{MapWindow, WindowAxis};
 
@@ -25,8 +25,8 @@ pub const WINDOW: &str = "Window";
 pub const PLACE: &str = "Place";
 /// The attribute that holds a [`MapWindow`] of either.
 pub const WINDOW_OF: &str = "window";
-/// The operator that gives the standard deviation (population) of all elements of a tensor, as a scalar.
-pub const DEVIATION: &str = "Deviation";
+/// The operator that gives the mean of each channel, `[1, C, 1, 1]`, and the standard deviation (population) of all elements, a scalar: see [`moments`].
+pub const MOMENTS: &str = "Moments";
 
 /// A function of numbers in the same place. Names and meaning are ONNX's, but for the last two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,15 +7,15 @@ use ort::operator::{
 use ort::value::TensorElementType;
 
 use crate::own_operators::{
-    BroadcastShape, DEVIATION, ELEMENTWISE, MapWindow, OWN_DOMAIN, PLACE, PROGRAM, Program, WINDOW,
-    WINDOW_OF, deviation,
+    BroadcastShape, ELEMENTWISE, MOMENTS, MapWindow, OWN_DOMAIN, PLACE, PROGRAM, Program, WINDOW,
+    WINDOW_OF, moments,
 };
 
 /// All of them, for one session.
 pub(super) fn operators() -> ort::Result<OperatorDomain> {
     OperatorDomain::new(OWN_DOMAIN)?
         .add(Elementwise)?
-        .add(Deviation)?
+        .add(Moments)?
         .add(WindowOperator)?
         .add(PlaceOperator)
 }
@@ -90,14 +90,14 @@ fn elementwise(program: &Program, context: &ComputeContext) -> ort::Result<()> {
         .map_err(ort::Error::wrap)
 }
 
-/// See [`DEVIATION`].
-struct Deviation;
+/// See [`MOMENTS`].
+struct Moments;
 
-impl Operator for Deviation {
+impl Operator for Moments {
     type Kernel<'attr> = BoxedKernel<'attr>;
 
     fn name(&self) -> &str {
-        DEVIATION
+        MOMENTS
     }
 
     fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
@@ -105,16 +105,21 @@ impl Operator for Deviation {
     }
 
     fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
-        [OperatorOutput::required(TensorElementType::Float32)]
+        [TensorElementType::Float32; 2].map(OperatorOutput::required)
     }
 
     fn create_kernel<'attr>(&self, _: &KernelContext<'attr>) -> ort::Result<Self::Kernel<'attr>> {
         Ok(Box::new(|context: &ComputeContext| {
             let missing = || ort::Error::new("an input or output is missing");
             let input = context.input(0)?.ok_or_else(missing)?;
-            let found = deviation(input.try_extract_tensor::<f32>()?.1);
-            let mut output = context.output(0, [0i64; 0])?.ok_or_else(missing)?;
-            output.try_extract_tensor_mut::<f32>()?.1[0] = found;
+            let (dims, numbers) = input.try_extract_tensor::<f32>()?;
+            let channels = *dims.get(1).ok_or_else(missing)?;
+            let mut means = context
+                .output(0, [1, channels, 1, 1])?
+                .ok_or_else(missing)?;
+            let found = moments(numbers, means.try_extract_tensor_mut::<f32>()?.1);
+            let mut deviation = context.output(1, [0i64; 0])?.ok_or_else(missing)?;
+            deviation.try_extract_tensor_mut::<f32>()?.1[0] = found;
             Ok(())
         }))
     }

@@ -51,6 +51,10 @@ impl Compiler<'_> {
     /// The mean of each channel over its map; what is no map is its own mean.
     pub(super) fn mean(&mut self, tensor: &str) -> String {
         match self.graph.feature_map(tensor) {
+            Ok(_) if self.has_own_operators => {
+                let [mean, _] = self.emitter.own_moments(tensor);
+                mean
+            }
             Ok(_) => self.emitter.op(Pooling::GlobalAveragePool, &[tensor], &[]),
             Err(_) => tensor.to_owned(),
         }

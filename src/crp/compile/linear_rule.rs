@@ -182,10 +182,12 @@ fn share_of_output(
 
 /// factor · standard deviation of all elements of z; never less than the stabiliser, for a constant z has none.
 pub(super) fn deviations(compiler: &mut Compiler, z: &str, factor: f32) -> String {
+    let is_map = compiler.graph.feature_map(z).is_ok();
     let has_own_operators = compiler.has_own_operators;
     let emitter = &mut compiler.emitter;
-    let deviation = if has_own_operators {
-        emitter.own_deviation(z)
+    let deviation = if has_own_operators && is_map {
+        let [_, deviation] = emitter.own_moments(z);
+        deviation
     } else {
         let mean = emitter.op(Reduction::ReduceMean, &[z], &[]);
         let centred = emitter.op(Arithmetic::Sub, &[z, &mean], &[]);
