@@ -26,6 +26,10 @@ MODEL_B := $(CACHE)/models/ssd_mobilenet_v2_oidv4.onnx
 ORACLE := $(CACHE)/oracle
 ZENNIT := $(CACHE)/zennit
 
+# The Python of what others explain with, for the comparison with ours, and what starts ours.
+PEERS := $(CACHE)/peers
+OURS := cargo bench --quiet --package ssdcrp --bench peers --locked -- serve
+
 # The environment of what runs the network: $(call with,release) or $(call with,debug).
 with = ORT_DYLIB_PATH=$(RUNTIME) GST_PLUGIN_PATH=$(BUILD)/$(1)$${GST_PLUGIN_PATH:+:$$GST_PLUGIN_PATH}
 
@@ -79,6 +83,11 @@ test-all: test ## test, and what takes longer or fetches more: golden values on 
 bench: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## run the workspace's benchmarks
 	$(call with,release) cargo bench --workspace --locked
 
+bench-peers: $(PEERS)/ready $(PLUGIN) $(RUNTIME) $(FOOTAGE) ## ours beside zennit, LayerCAM, D-RISE (fetches PyTorch, some GB)
+	@setup/system-packages.sh python3-gi gir1.2-gst-plugins-base-1.0
+	cargo bench --package ssdcrp --bench peers --locked --no-run
+	$(call with,release) $(PEERS)/bin/python -B benches/peers/main.py '$(OURS)' $(FOOTAGE) $(PEERS_OPTIONS)
+
 oracle: $(ORACLE)/ready ## make the golden vectors anew (2 minutes) and check the oracle itself
 	cd tests/oracle && for script in golden_small golden_ssdlite golden_ssd300 golden_yolo check; do \
 		OPENBLAS_NUM_THREADS=1 $(ORACLE)/bin/python -B $$script.py; done
@@ -120,7 +129,7 @@ clean: ## remove what was built and demo/; the cache stays
 	rm -rf demo
 
 distclean: clean ## clean, and remove runtime, footage, photos, model and the oracle's Pythons too
-	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos models oracle zennit) $(CACHE)/onnxruntime-openvino-*
+	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos models oracle zennit peers) $(CACHE)/onnxruntime-openvino-*
 
 packages:
 	@command -v cargo >/dev/null || \
@@ -146,6 +155,9 @@ $(ORACLE)/ready: tests/oracle/requirements.txt | packages
 
 $(ZENNIT)/ready: tests/oracle/requirements-zennit.txt tests/oracle/requirements.txt | packages
 	$(call python,$(ZENNIT),$<)
+
+$(PEERS)/ready: benches/peers/requirements.txt tests/oracle/requirements-zennit.txt tests/oracle/requirements.txt | packages
+	$(call python,$(PEERS),$<)
 
 $(MODEL_B): models/ssd_mobilenet_v2_oidv4.toml | packages
 	setup/model-b.sh
