@@ -148,9 +148,14 @@ impl Network {
         }
         let _guard = cancel.guard(Handle::Load(builder.canceler()));
         // What ONNX Runtime says of the outputs of an impossible network, the binding may not be able to put into words, and panics.
+        let is_own = provider == ExecutionProvider::Cpu;
+        let _first = is_own.then(operators::first_load).flatten();
         let session = catch_unwind(AssertUnwindSafe(|| builder.commit_from_memory(model)))
             .unwrap_or_else(|_| Err(ort::Error::new("it makes outputs of impossible sizes")))
             .map_err(refused)?;
+        if is_own {
+            operators::are_known();
+        }
         Ok(Self { session })
     }
 

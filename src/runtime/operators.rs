@@ -1,5 +1,8 @@
 //! The program's own operators as ONNX Runtime calls them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use ort::operator::{
     BoxedKernel, ComputeContext, KernelContext, Operator, OperatorDomain, OperatorInput,
     OperatorOutput,
@@ -18,6 +21,21 @@ pub(super) fn operators() -> ort::Result<OperatorDomain> {
         .add(Moments)?
         .add(WindowOperator)?
         .add(PlaceOperator)
+}
+
+/// Whether a session has made the operators known to ONNX Runtime.
+static ARE_KNOWN: AtomicBool = AtomicBool::new(false);
+
+/// Lets no other session be made until one has made the operators known: ONNX Runtime 1.32 refuses one of two that do so at the same time.
+pub(super) fn first_load() -> Option<MutexGuard<'static, ()>> {
+    static LOADING: Mutex<()> = Mutex::new(());
+    let is_first = !ARE_KNOWN.load(Ordering::Acquire);
+    is_first.then(|| LOADING.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Says that a session was made with them.
+pub(super) fn are_known() {
+    ARE_KNOWN.store(true, Ordering::Release);
 }
 
 /// See [`ELEMENTWISE`].
