@@ -123,9 +123,11 @@ impl Explainer {
         let composite = options.composite.map_or_else(own, Ok)?;
         let own = || Thresholds::from(&model.manifest.detection);
         let thresholds = options.thresholds.unwrap_or_else(own);
+        let mut propagator = Propagator::new(model.clone(), composite, options.session)?;
+        let handed = propagator.reads().to_vec();
         Ok(Self {
-            detector: Detector::new(model.clone(), options.session)?,
-            propagator: Propagator::new(model.clone(), composite, options.session)?,
+            detector: Detector::handing_over(model.clone(), handed, options.session)?,
+            propagator,
             model,
             thresholds,
         })

@@ -61,10 +61,21 @@ pub struct DetectedPhoto {
 impl DetectedPhoto {
     /// Reads the photo at `path`, loads the model and runs it.
     pub fn new(engine: &Engine, path: &Path, options: &ThresholdArgs) -> Result<Self> {
+        Self::handing_over(engine, path, options, |_| Ok(vec![]))
+    }
+
+    /// The same with a forward pass that hands over what `handed` says of the model.
+    pub fn handing_over(
+        engine: &Engine,
+        path: &Path,
+        options: &ThresholdArgs,
+        handed: impl FnOnce(&Arc<Model>) -> Result<Vec<String>>,
+    ) -> Result<Self> {
         let image = photo::read(path)?;
         let model = engine.model()?;
         let thresholds = options.of(&model);
-        let mut detector = Detector::new(model.clone(), engine.session())?;
+        let handed = handed(&model)?;
+        let mut detector = Detector::handing_over(model.clone(), handed, engine.session())?;
         let input = preprocess::sample(&image, model.input_size, &model.manifest.input)?;
         let forward = detector.forward(input)?;
         let detections = detector.detections(&forward, thresholds)?;

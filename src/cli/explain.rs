@@ -1,6 +1,7 @@
 //! `ssdcrp explain`: a photo and a question in; the relevance of its pixels out, as a picture, as an array, as numbers.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
@@ -9,7 +10,7 @@ use ssdcrp::crp::{
     Composite, Contrast, Explanation, PRESETS, Propagator, RelevanceSummary, Seed, Target,
     TargetOutput,
 };
-use ssdcrp::detect::Detection;
+use ssdcrp::detect::{Detection, Model};
 use ssdcrp::heatmap::{ColourMap, smoothed};
 
 use super::default_box::DefaultBoxArgs;
@@ -110,12 +111,17 @@ impl Explain {
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
         self.check_files()?;
 
-        let detected = DetectedPhoto::new(engine, &self.image, &self.thresholds)?;
+        let mut explainer = None;
+        let prepare = |model: &Arc<Model>| {
+            let mut composite = composite.map_or_else(|| Composite::of(model), Ok)?;
+            composite.seed = self.seed.unwrap_or(composite.seed);
+            let made = Propagator::new(model.clone(), composite, engine.session())?;
+            Ok(explainer.insert(made).reads().to_vec())
+        };
+        let detected = DetectedPhoto::handing_over(engine, &self.image, &self.thresholds, prepare)?;
+        let mut explainer = explainer.context("there is no explainer")?;
         let questions = self.questions(&detected, &asked, contrast)?;
         let targets: Vec<Target> = questions.iter().map(|(_, target)| target.clone()).collect();
-        let mut composite = composite.map_or_else(|| Composite::of(&detected.model), Ok)?;
-        composite.seed = self.seed.unwrap_or(composite.seed);
-        let mut explainer = Propagator::new(detected.model.clone(), composite, engine.session())?;
         let explanations = explainer.explain(&detected.forward, &targets)?;
         let outputs = questions
             .iter()

@@ -22,6 +22,9 @@ pub const PRESETS: [&str; 7] = [
     "lrp-alpha2beta1",
 ];
 
+/// What a video is explained by where nobody names a composite.
+const FOR_VIDEO: &str = "crp-features";
+
 /// How a residual sum y = a + b shares its relevance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddRule {
@@ -83,6 +86,17 @@ impl Composite {
         text.parse()
             .context(ManifestField::top("composite"))
             .map_err(|error| model.manifest.source.locate(error))
+    }
+
+    /// The same for a video: that of the manifest, else `crp-features`, by which every frame can be explained. No column of the protocol tells the two apart (docs/evaluation.md).
+    ///
+    /// # Errors
+    /// As [`Composite::of`].
+    pub fn for_video(model: &Model) -> Result<Self> {
+        match model.manifest.composite {
+            Some(_) => Self::of(model),
+            None => FOR_VIDEO.parse(),
+        }
     }
 
     /// The rule for a layer type.

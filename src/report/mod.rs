@@ -72,9 +72,11 @@ impl Reporter {
         session: SessionOptions,
         options: ReportOptions,
     ) -> Result<Self> {
+        let mut explainer = Propagator::new(model.clone(), composite, session)?;
+        let handed = explainer.reads().to_vec();
         Ok(Self {
-            detector: Detector::new(model.clone(), session)?,
-            explainer: Propagator::new(model.clone(), composite, session)?,
+            detector: Detector::handing_over(model.clone(), handed, session)?,
+            explainer,
             model,
             options,
             photos: Vec::new(),

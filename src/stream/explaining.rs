@@ -44,13 +44,13 @@ pub struct ExplainedObject {
 pub struct Explaining {
     model: Arc<Model>,
     explainer: Propagator,
-    /// The model's composite, where none is asked for.
+    /// The composite where none is asked for.
     own: Composite,
     options: SessionOptions,
 }
 
 impl Explaining {
-    /// Prepares it to begin with `composite`, or with the model's own.
+    /// Prepares it to begin with `composite`, or with the video's own ([`Composite::for_video`]).
     ///
     /// # Errors
     /// The model's layer types cannot be found, or its composite is none.
@@ -59,7 +59,7 @@ impl Explaining {
         composite: Option<&Composite>,
         options: SessionOptions,
     ) -> Result<Self> {
-        let own = Composite::of(&model)?;
+        let own = Composite::for_video(&model)?;
         let composite = composite.unwrap_or(&own).clone();
         Ok(Self {
             explainer: Propagator::new(model.clone(), composite, options)?,

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
+use super::detecting::Detecting;
 use super::explaining::Explaining;
 use super::host::{Host, News};
 use super::observation::Observation;
 use super::state::{StreamFrame, StreamState, Tokens};
 use super::worker::{OpenJob, Worker, lock};
-use crate::detect::{Detector, Forward};
+use crate::detect::Forward;
 use crate::error::{Error, Result};
 use crate::runtime::CancelToken;
 
@@ -44,8 +45,13 @@ pub(super) struct ExplainJob<H: Host> {
 
 impl<H: Host> DetectJob<H> {
     /// Detects; what there is to explain is left to the other thread.
-    pub fn detect(self, detector: &mut Detector, explainer: &Worker<ExplainJob<H>>) -> Result<()> {
+    pub fn detect(
+        self,
+        detecting: &mut Detecting,
+        explainer: &Worker<ExplainJob<H>>,
+    ) -> Result<()> {
         let stream = &self.stream;
+        let detector = detecting.for_frame(&self.frame.settings)?;
         let Some(seen) = stream.observe(detector, self.frame, &self.tokens.all)? else {
             return Ok(());
         };
@@ -85,8 +91,9 @@ impl<H: Host> DetectJob<H> {
     }
 
     /// Detects and explains; what frames show is there afterwards.
-    pub fn do_all(self, detector: &mut Detector, explaining: &mut Explaining) -> Result<()> {
+    pub fn do_all(self, detecting: &mut Detecting, explaining: &mut Explaining) -> Result<()> {
         let stream = &self.stream;
+        let detector = detecting.for_frame(&self.frame.settings)?;
         let seen = stream.observe(detector, self.frame, &self.tokens.all)?;
         let seen = seen.ok_or_else(Error::cancelled)?;
         let (observation, forward) = (&seen.observation, &seen.forward);

@@ -8,6 +8,7 @@
 //! `anchoring`); [`evidence`] keeps events on the disk. `worker` keeps all of that off the thread that carries the video.
 
 mod anchoring;
+mod detecting;
 mod display;
 mod drawing;
 pub mod evidence;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crossbeam_channel::bounded;
 
+use super::detecting::Detecting;
 use super::evidence::Store;
 use super::explaining::Explaining;
 use super::host::Host;
@@ -19,7 +20,7 @@ use super::state::{Shown, StreamFrame, StreamState, Tokens};
 use super::stats::StreamStats;
 use super::worker::{Worker, catching, lock};
 use crate::crp::Composite;
-use crate::detect::{Detector, Model};
+use crate::detect::Model;
 use crate::error::internal::Context;
 use crate::error::{Error, Result};
 use crate::runtime::SessionOptions;
@@ -50,7 +51,8 @@ pub struct Stream<H: Host> {
 }
 
 impl<H: Host> Session<H> {
-    /// Starts the threads; each of the networks has the threads of `options` for itself. They begin with `composite`, where one is asked for.
+    /// Starts the threads; each of the networks has the threads of `options` for itself. They begin with `composite`, where one is asked for; frames may
+    /// ask for another at any time.
     ///
     /// # Errors
     /// ONNX Runtime cannot be loaded or does not take the model's network; the system gives no thread.
@@ -60,12 +62,12 @@ impl<H: Host> Session<H> {
         options: SessionOptions,
         composite: Option<&Composite>,
     ) -> Result<Arc<Self>> {
-        let mut detector = Detector::new(model.clone(), options)?;
+        let mut detecting = Detecting::new(model.clone(), composite, options)?;
         let mut explaining = Explaining::new(model.clone(), composite, options)?;
         let worker = match pacing {
             Pacing::EveryFrame => Worker::spawn("ssdcrp", move |mut job: DetectJob<H>| {
                 let reply = job.reply.take();
-                let outcome = catching(|| job.do_all(&mut detector, &mut explaining));
+                let outcome = catching(|| job.do_all(&mut detecting, &mut explaining));
                 // Who waits no longer does not want it.
                 reply.map(|reply| reply.send(outcome));
             })?,
@@ -76,7 +78,7 @@ impl<H: Host> Session<H> {
                 })?;
                 Worker::spawn("ssdcrp-detect", move |job: DetectJob<H>| {
                     let stream = job.stream.clone();
-                    stream.keep_error(catching(|| job.detect(&mut detector, &explainer)));
+                    stream.keep_error(catching(|| job.detect(&mut detecting, &explainer)));
                 })?
             }
         };

@@ -26,7 +26,7 @@ pub struct StreamSettings {
     pub display: DisplaySettings,
 }
 
-/// What is asked of a detection. What is `None` is left to the model: the predicted class, the composite's contrast, the manifest's composite.
+/// What is asked of a detection. What is `None` is left to the model: the predicted class, the composite's contrast, the composite of the manifest, else that of videos.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QuestionSettings {
     /// Which output is explained.

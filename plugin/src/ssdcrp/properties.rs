@@ -140,7 +140,7 @@ fn all() -> Vec<Property> {
             "composite",
             "Composite",
             &format!(
-                "How relevance is propagated: auto (the model's composite), {}, or a list such as high=epsilon:0.25std,low=abs",
+                "How relevance is propagated: auto (the model's composite, else crp-features), {}, or a list such as high=epsilon:0.25std,low=abs",
                 PRESETS.join(", ")
             ),
             |s| &mut s.composite,
