@@ -21,8 +21,8 @@ pub struct Options {
     /// ONNX file of the detector, its manifest beside it [default: the one that is built in]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
-    /// Threads of each of the two networks
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    /// Threads of each of the two networks; 0 is half of the cores
+    #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
     /// What computes the networks: cpu, or another one that the ONNX Runtime in use was built with, as cuda, tensorrt or openvino
     #[arg(long, value_name = "NAME", default_value_t)]

@@ -69,7 +69,8 @@ impl NetworkInput {
         RgbImage::from_fn(width as u32, height as u32, |x, y| {
             image::Rgb(order.map(|channel| {
                 let value = self.tensor[[0, channel, y as usize, x as usize]];
-                (value * input.std[channel] + input.mean[channel]).round() as u8
+                // Rounded: what is negative, or above 255, becomes the nearest that there is.
+                (value * input.std[channel] + input.mean[channel] + 0.5) as u8
             }))
         })
     }

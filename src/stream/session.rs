@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
@@ -51,7 +52,7 @@ pub struct Stream<H: Host> {
 }
 
 impl<H: Host> Session<H> {
-    /// Starts the threads; each of the networks has the threads of `options` for itself. They begin with `composite`, where one is asked for; frames may
+    /// Starts the threads; each of the networks has the threads of `options` for itself. Where that is 0, live, when both run at the same time, each has half of the cores. They begin with `composite`, where one is asked for; frames may
     /// ask for another at any time.
     ///
     /// # Errors
@@ -62,6 +63,10 @@ impl<H: Host> Session<H> {
         options: SessionOptions,
         composite: Option<&Composite>,
     ) -> Result<Arc<Self>> {
+        let options = match pacing {
+            Pacing::Live => shared(options),
+            Pacing::EveryFrame => options,
+        };
         let mut detecting = Detecting::new(model.clone(), composite, options)?;
         let mut explaining = Explaining::new(model.clone(), composite, options)?;
         let worker = match pacing {
@@ -107,6 +112,16 @@ impl<H: Host> Session<H> {
             state: Arc::new(state),
         })
     }
+}
+
+/// The cores shared by two networks that run at the same time, where no number of threads is asked for.
+fn shared(options: SessionOptions) -> SessionOptions {
+    let cores = || thread::available_parallelism().map_or(1, usize::from);
+    let threads = match options.threads {
+        0 => (cores() / 2).max(1),
+        threads => threads,
+    };
+    SessionOptions { threads, ..options }
 }
 
 impl<H: Host> Stream<H> {

@@ -345,7 +345,7 @@ fn all() -> Vec<Property> {
         plain(
             glib::ParamSpecUInt::builder("threads")
                 .nick("Threads")
-                .blurb("Threads that each of the two networks, detection and explanation, runs on; 0 is as many as there are cores")
+                .blurb("Threads that each of the two networks, detection and explanation, runs on; 0 is half of the cores live, where both run at a time, and all of them in every-frame")
                 .maximum(256)
                 .default_value(default.threads)
                 .mutable_ready()

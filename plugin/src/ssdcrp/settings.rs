@@ -95,7 +95,7 @@ impl Default for Settings {
             events: EventSettings::default(),
             results_location: None,
             // More would be taken from the decoder and the encoder, and two cores is all that a small machine has.
-            threads: 2,
+            threads: 0,
             execution_provider: OnnxExecutionProvider::default(),
         }
     }
