@@ -299,12 +299,15 @@ impl Propagator {
             inputs.push((CELLS, Input::Array(cells.view().into_dyn())));
         }
         for name in &compiled.reads {
-            let value = match forward.handed.get(name) {
-                _ if *name == model.input_name => {
-                    Input::Array(forward.input.tensor.view().into_dyn())
-                }
-                handed => Input::Tensor(handed.context("the forward pass handed over too little")?),
-            };
+            let value =
+                match forward.handed.get(name) {
+                    _ if *name == model.input_name => {
+                        Input::Array(forward.input.tensor.view().into_dyn())
+                    }
+                    handed => Input::Tensor(handed.with_context(|| {
+                        format!("the forward pass has not handed over '{name}'")
+                    })?),
+                };
             inputs.push((name, value));
         }
         let started = Instant::now();
@@ -352,7 +355,8 @@ impl Propagator {
     ) -> Result<&mut Compiled> {
         let has = |name: &String| forward.handed.get(name).is_some();
         let reads = self.reads();
-        let goes_on = !reads.is_empty() && reads.iter().all(has);
+        // What is watched needs further tensors.
+        let goes_on = layers.is_empty() && !reads.is_empty() && reads.iter().all(has);
         let is_it = |kept: &Compiled| {
             kept.tensor == tensor && kept.layers == layers && kept.goes_on == goes_on
         };

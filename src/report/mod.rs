@@ -72,11 +72,10 @@ impl Reporter {
         session: SessionOptions,
         options: ReportOptions,
     ) -> Result<Self> {
-        let mut explainer = Propagator::new(model.clone(), composite, session)?;
-        let handed = explainer.reads().to_vec();
         Ok(Self {
-            detector: Detector::handing_over(model.clone(), handed, session)?,
-            explainer,
+            // Forward passes of all photos are kept, so they hand nothing over, which would be some 10 MB each.
+            detector: Detector::new(model.clone(), session)?,
+            explainer: Propagator::new(model.clone(), composite, session)?,
             model,
             options,
             photos: Vec::new(),

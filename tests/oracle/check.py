@@ -325,7 +325,7 @@ def check_spread_and_flat_conserve(golden):
             composites = [
                 Composite.parse(rules(high=high, low=low, pixels=low, add="half", pool="uniform")) for low in ("spread", "flat")
             ]
-            ends = spread_tensors(network, types, composites[0])
+            ends = spread_tensors(network, tensors, types, composites[0])
             handed = []
 
             def trace(node, _, parts):

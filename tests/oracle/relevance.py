@@ -28,7 +28,7 @@ def propagate(network, tensors, types, composite, seed, trace=None, rivals=None)
     `trace`, if given, is called with (node, relevance of the output, list of relevances of the inputs).
     `rivals`, if given, holds by name inputs of max poolings as another arithmetic has them: the winners are told by these.
     """
-    received, ends = {}, spread_tensors(network, types, composite)
+    received, ends = {}, spread_tensors(network, tensors, types, composite)
     laid = 0
     for tensor, channel, row, column, value in seed:
         start = received.setdefault(tensor, Relevance(np.zeros_like(tensors[tensor][0]))).plain

@@ -13,8 +13,9 @@ from rules import Spread
 from unfold import Window
 
 
-def spread_tensors(network, types, composite):
-    """Names of the tensors behind which every linear layer has the rule spread, and at least one stands."""
+def spread_tensors(network, tensors, types, composite):
+    """Names of the tensors behind which every linear layer has the rule spread, and at least one stands. What has one cell is spread
+    only where a layer writes it: else it may be what a map was flattened to."""
     # By tensor: whether a layer of this rule, and whether one of another, stands behind it.
     behind = {network.input: (False, False)}
     for node in network.nodes:
@@ -28,7 +29,13 @@ def spread_tensors(network, types, composite):
             else:
                 other = True
         behind |= {name: (own, other) for name in node.outputs}
-    return {name for name, (own, other) in behind.items() if own and not other}
+    written = {name for node in network.nodes if is_linear(network, node) for name in node.outputs}
+
+    def ends(name):
+        rows, columns = cells(network, tensors, name)
+        return rows * columns > 1 or name in written
+
+    return {name for name, (own, other) in behind.items() if own and not other and ends(name)}
 
 
 def cells(network, tensors, tensor):

@@ -299,7 +299,9 @@ impl Compiler<'_> {
         let Some(&behind) = self.behind.get(tensor) else {
             return Ok(Some(shares));
         };
-        if behind.is_spread() {
+        // What has one cell is no map to lay over the picture: it may be what a map was flattened to.
+        let is_map = matches!(self.graph.feature_map(tensor), Ok([_, _, h, w]) if h * w > 1);
+        if behind.is_spread() && (is_map || flow::is_linear(node)) {
             spread::propagate(self, tensor, shares)?;
             return Ok(None);
         }
