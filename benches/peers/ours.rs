@@ -28,7 +28,7 @@ fn main() -> Result<()> {
     let input = preprocess::sample(&photo, model.input_size, &model.manifest.input)?;
     let mut engine = Engine {
         detector: Detector::new(model.clone(), SessionOptions::on_threads(threads))?,
-        propagators: HashMap::new(),
+        explainers: HashMap::new(),
         model,
         input,
         threads,
@@ -47,7 +47,7 @@ fn main() -> Result<()> {
 struct Engine {
     model: Arc<Model>,
     detector: Detector,
-    propagators: HashMap<String, Propagator>,
+    explainers: HashMap<String, (Detector, Propagator)>,
     input: NetworkInput,
     threads: usize,
 }
@@ -72,14 +72,18 @@ impl Engine {
                 })
             })
             .collect::<Result<Vec<_>>>()?;
-        if !self.propagators.contains_key(composite) {
+        if !self.explainers.contains_key(composite) {
             let options = SessionOptions::on_threads(self.threads);
-            let made = Propagator::new(self.model.clone(), composite.parse()?, options)?;
-            self.propagators.insert(composite.to_owned(), made);
+            let mut made = Propagator::new(self.model.clone(), composite.parse()?, options)?;
+            // As the product does: the forward pass hands over what the explanation goes on from.
+            let handed = made.reads().to_vec();
+            let detector = Detector::handing_over(self.model.clone(), handed, options)?;
+            self.explainers
+                .insert(composite.to_owned(), (detector, made));
         }
-        let propagator = self.propagators.get_mut(composite).context("just made")?;
+        let (detector, propagator) = self.explainers.get_mut(composite).context("just made")?;
         let started = Instant::now();
-        let forward = self.detector.forward(input)?;
+        let forward = detector.forward(input)?;
         let relevance = propagator.explain(&forward, &targets)?;
         let time = milliseconds(started);
         if words.next() != Some("map") {

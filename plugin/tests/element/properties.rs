@@ -63,7 +63,7 @@ fn properties_have_their_documented_defaults() {
     assert_eq!(element.property::<Option<String>>("events-location"), None);
     assert_eq!(element.property::<u64>("events-budget"), 1 << 30);
     assert_eq!(element.property::<u32>("events-per-minute"), 30);
-    assert_eq!(element.property::<u32>("threads"), 2);
+    assert_eq!(element.property::<u32>("threads"), 0);
     assert_eq!(
         element.property::<gstssdcrp::OnnxExecutionProvider>("execution-provider"),
         gstssdcrp::OnnxExecutionProvider::Cpu

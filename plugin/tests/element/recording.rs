@@ -245,7 +245,7 @@ fn the_question_follows_the_properties_from_frame_to_frame() {
         [
             "class:bicycle",
             "mean",
-            "crp",
+            "crp-features",
             "bicycle rather than the other classes"
         ]
     );
@@ -254,13 +254,13 @@ fn the_question_follows_the_properties_from_frame_to_frame() {
         [
             "class:car",
             "class:bicycle",
-            "crp",
+            "crp-features",
             "car rather than bicycle"
         ]
     );
     assert_eq!(
         asked(&[("target", "offset:w+"), ("contrast", "auto")]),
-        ["offset:w+", "none", "crp", "box wider"]
+        ["offset:w+", "none", "crp-features", "box wider"]
     );
     assert_eq!(
         asked(&[("target", "auto"), ("composite", "lrp-alpha1beta0")]),
