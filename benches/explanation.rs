@@ -45,33 +45,7 @@ fn main() -> Result<()> {
     let photo = image::open(photo)?.into_rgb8();
     let input = preprocess::sample(&photo, model.input_size, &model.manifest.input)?;
     let mut plain = Detector::new(model.clone(), options)?;
-    let mut rows = Vec::new();
-    let heads = heads(&model);
-    for (head, name) in [
-        (0, "finest head"),
-        (1, "second head"),
-        (heads.len() - 1, "coarsest head"),
-    ] {
-        for &targets in &TARGETS {
-            let boxes: Vec<usize> = heads[head].clone().take(targets).collect();
-            if boxes.len() == targets {
-                rows.push(row(&model, "crp-features", boxes, name, options)?);
-            }
-        }
-    }
-    for composite in PRESETS.into_iter().filter(|&name| name != "crp-features") {
-        for targets in [1, 8] {
-            let boxes = heads[0].clone().take(targets).collect();
-            rows.push(row(&model, composite, boxes, "finest head", options)?);
-        }
-    }
-    rows.push(row(
-        &model,
-        "crp",
-        heads[1].clone().take(1).collect(),
-        "second head",
-        options,
-    )?);
+    let mut rows = rows(&model, options)?;
     let mut forward_times = Vec::new();
     let mut hand_ratios = Vec::new();
     // The first round compiles graphs and warms caches; it is not counted.
@@ -98,24 +72,55 @@ fn main() -> Result<()> {
         "{rounds} rounds, {threads} threads, {}; medians (quartiles)",
         model.manifest.name
     );
-    println!(
-        "{:52} {}",
-        "forward pass F",
-        quartiles(&mut forward_times, "ms")
-    );
+    report(&mut forward_times, &mut hand_ratios, &mut rows);
+    Ok(())
+}
+
+fn report(forward: &mut [f64], handing: &mut [f64], rows: &mut [Row]) {
+    println!("{:52} {}", "forward pass F", quartiles(forward, "ms"));
     println!(
         "{:52} {}",
         "forward pass that hands over (crp-features)",
-        quartiles(&mut hand_ratios, "F")
+        quartiles(handing, "F")
     );
-    for row in &mut rows {
+    for row in rows {
         let (ratio, time) = (
             quartiles(&mut row.ratios, "F"),
             quartiles(&mut row.times, "ms"),
         );
         println!("{:52} {ratio}  {time}", row.name);
     }
-    Ok(())
+}
+
+fn rows(model: &Arc<Model>, options: SessionOptions) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    let heads = heads(model);
+    for (head, name) in [
+        (0, "finest head"),
+        (1, "second head"),
+        (heads.len() - 1, "coarsest head"),
+    ] {
+        for &targets in &TARGETS {
+            let boxes: Vec<usize> = heads[head].clone().take(targets).collect();
+            if boxes.len() == targets {
+                rows.push(row(model, "crp-features", boxes, name, options)?);
+            }
+        }
+    }
+    for composite in PRESETS.into_iter().filter(|&name| name != "crp-features") {
+        for targets in [1, 8] {
+            let boxes = heads[0].clone().take(targets).collect();
+            rows.push(row(model, composite, boxes, "finest head", options)?);
+        }
+    }
+    rows.push(row(
+        model,
+        "crp",
+        heads[1].clone().take(1).collect(),
+        "second head",
+        options,
+    )?);
+    Ok(rows)
 }
 
 /// The default boxes of each head, in the middle of its map, where receptive fields are whole.
