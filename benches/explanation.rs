@@ -1,7 +1,7 @@
 //! How long explanations take, as multiples of the forward pass F measured beside them: `cargo bench --bench explanation`.
 //!
 //! All rows are measured in turn, round by round, so that a noisy machine disturbs them alike, and each ratio is taken within its round. A row is what the product does: a forward pass that hands over what
-//! the explanation reads, and the explanation. `ROUNDS` (default 15) sets the number of rounds, `THREADS` (default 1) ONNX Runtime's threads, `MODEL` another model's file.
+//! the explanation reads, and the explanation. `ROUNDS` (default 15) sets the number of rounds, `THREADS` (default 1) ONNX Runtime's threads, `BENCH_MODEL` another model's file.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -33,7 +33,7 @@ fn main() -> Result<()> {
     };
     let (rounds, threads) = (setting("ROUNDS", 15)?, setting("THREADS", 1)?);
     let options = SessionOptions::on_threads(threads);
-    let model = match std::env::var_os("MODEL") {
+    let model = match std::env::var_os("BENCH_MODEL") {
         Some(path) => Model::open(std::path::Path::new(&path))?,
         None => Model::built_in()?,
     };
