@@ -341,3 +341,97 @@ fn in_order(mut open: Vec<NodeProto>) -> Vec<NodeProto> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+    use prost::bytes::Bytes;
+
+    use super::*;
+    use crate::onnx::ops::{Passing, Pooling};
+    use crate::onnx::proto::ModelProto;
+    use crate::onnx::{Emitter, ModelForm, small_graph};
+
+    /// Operators, and programs in the place of fused ones, of what `build` emits on the input `x` [1, 1, 4, 4]; it returns the outputs.
+    fn fused(build: impl FnOnce(&mut Emitter) -> Vec<String>) -> Vec<String> {
+        let graph = small_graph(|e| e.op(Passing::Identity, &["x"], &[]));
+        let mut emitter = Emitter::default();
+        let outputs = build(&mut emitter);
+        let outputs: Vec<_> = (outputs.into_iter().enumerate())
+            .map(|(place, tensor)| (tensor, format!("out{place}"), vec![1, 4, 4]))
+            .collect();
+        let form = ModelForm {
+            is_fused: true,
+            ..ModelForm::STANDARD
+        };
+        let model = emitter.finish(&graph, &outputs, form).unwrap().model;
+        let nodes = ModelProto::decode(Bytes::from(model))
+            .unwrap()
+            .graph
+            .unwrap()
+            .node;
+        let told = nodes
+            .iter()
+            .filter(|node| Op::of(node) != Passing::Identity);
+        told.map(|node| node.string(PROGRAM).unwrap_or(node.op_type()).to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_chain_becomes_a_program_with_its_numbers_in_it() {
+        let found = fused(|e| {
+            let half = e.scalar(0.5);
+            let sum = e.op(Arithmetic::Add, &["x", &half], &[]);
+            let positive = e.op(Activation::Relu, &[&sum], &[]);
+            vec![e.op(Arithmetic::Div, &[&positive, "x"], &[])]
+        });
+        assert_eq!(found, ["1;Add 0 #5e-1;Max 1 #0e0;Div 2 0;>3"]);
+    }
+
+    #[test]
+    fn a_choice_compares_by_itself() {
+        let found = fused(|e| {
+            let zero = e.scalar(0.0);
+            let double = e.op(Arithmetic::Add, &["x", "x"], &[]);
+            let less = e.op(Comparison::Less, &["x", &zero], &[]);
+            vec![e.op(Comparison::Where, &[&less, &double, "x"], &[])]
+        });
+        assert_eq!(found, ["1;Add 0 0;IfLess 0 #0e0 1 0;>2"]);
+    }
+
+    #[test]
+    fn what_is_read_outside_comes_out() {
+        let found = fused(|e| {
+            let double = e.op(Arithmetic::Add, &["x", "x"], &[]);
+            let square = e.op(Arithmetic::Mul, &[&double, &double], &[]);
+            vec![double, square]
+        });
+        assert_eq!(found, ["1;Add 0 0;Mul 1 1;>1;>2"]);
+    }
+
+    #[test]
+    fn no_cluster_waits_for_itself() {
+        // The mean is made of the one and read by the other, so they cannot be one.
+        let found = fused(|e| {
+            let double = e.op(Arithmetic::Add, &["x", "x"], &[]);
+            let square = e.op(Arithmetic::Mul, &[&double, "x"], &[]);
+            let mean = e.op(Pooling::GlobalAveragePool, &[&square], &[]);
+            let centred = e.op(Arithmetic::Sub, &[&square, &mean], &[]);
+            vec![e.op(Arithmetic::Abs, &[&centred], &[])]
+        });
+        assert_eq!(
+            found,
+            [
+                "1;Add 0 0;Mul 1 0;>2",
+                "GlobalAveragePool",
+                "2;Sub 0 1;Abs 2;>3"
+            ]
+        );
+    }
+
+    #[test]
+    fn one_node_alone_stays() {
+        let found = fused(|e| vec![e.op(Arithmetic::Abs, &["x"], &[])]);
+        assert_eq!(found, ["Abs"]);
+    }
+}

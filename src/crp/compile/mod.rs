@@ -75,7 +75,7 @@ pub struct ExplanationGraph {
 pub struct GraphForm {
     /// Whether the detector's forward pass hands over what the explanation reads of it, at the high level and where that begins. What lies below is large, and faster to compute again.
     pub hands_over: bool,
-    /// Whether relevance enters at one cell a target: then the seed is that cell's, `[N, C, 1, 1]`, and a further input, [`CELLS`], says which one it is. Nothing can be watched.
+    /// Whether relevance enters at one cell a target: then the seed is that cell's, `[N, C, 1, 1]`, and a further input, `cells` `[N, 2]`, says which one it is. Nothing can be watched.
     pub at_cells: bool,
     /// Whether it is the CPU, by this program: chains of elementwise nodes are one then.
     pub is_own: bool,
