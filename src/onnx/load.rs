@@ -6,11 +6,12 @@ use prost::Message;
 use prost::bytes::Bytes;
 
 use super::graph::Graph;
-use super::proto::ModelProto;
 use super::proto::tensor_proto::DataType;
+use super::proto::{GraphProto, ModelProto};
 use super::{canonical, external, shapes, tensor, upgrade};
 use crate::error::Result;
 use crate::error::model::{Context, bail, ensure};
+use crate::own_operators::OWN_DOMAIN;
 
 /// Protobuf's own limit for one message.
 const MAX_BYTES: u64 = 2 << 30;
@@ -71,6 +72,7 @@ fn from_model(mut model: ModelProto) -> Result<Graph> {
         upgrade::CURRENT
     );
     let mut graph = model.graph.context("the file holds no graph")?;
+    check_domains(&graph)?;
     if opset < upgrade::CURRENT {
         set.version = Some(upgrade::CURRENT);
         upgrade::upgrade(&mut graph, opset);
@@ -103,9 +105,71 @@ fn from_model(mut model: ModelProto) -> Result<Graph> {
     canonical::canonicalise(graph, model.opset_import, ir_version)
 }
 
+/// The operators of [`OWN_DOMAIN`] are those that this program writes itself, with inputs that it has checked: a file has none of them, in no branch or loop either.
+fn check_domains(graph: &GraphProto) -> Result<()> {
+    let mut waiting = vec![graph];
+    while let Some(graph) = waiting.pop() {
+        for node in &graph.node {
+            ensure!(
+                node.domain() != OWN_DOMAIN,
+                "node '{}' is of the operator {OWN_DOMAIN}:{}, which no file can use: export the model with ONNX's own operators",
+                node.name(),
+                node.op_type()
+            );
+            for attribute in &node.attribute {
+                waiting.extend(&attribute.g);
+                waiting.extend(&attribute.graphs);
+            }
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::onnx::proto::{AttributeProto, NodeProto, OperatorSetIdProto};
+
+    #[test]
+    fn operators_of_our_own_are_refused_wherever_a_file_names_them() {
+        let own = NodeProto {
+            name: Some("n".to_owned()),
+            op_type: Some("Window".to_owned()),
+            domain: Some(OWN_DOMAIN.to_owned()),
+            ..NodeProto::default()
+        };
+        let inner = GraphProto {
+            node: vec![own.clone()],
+            ..GraphProto::default()
+        };
+        let branch = NodeProto {
+            op_type: Some("If".to_owned()),
+            attribute: vec![AttributeProto {
+                g: Some(inner),
+                ..AttributeProto::default()
+            }],
+            ..NodeProto::default()
+        };
+        for node in [own, branch] {
+            let model = ModelProto {
+                opset_import: vec![OperatorSetIdProto {
+                    domain: None,
+                    version: Some(13),
+                }],
+                graph: Some(GraphProto {
+                    node: vec![node],
+                    ..GraphProto::default()
+                }),
+                ..ModelProto::default()
+            };
+            let error = parse(model.encode_to_vec().into(), "own.onnx").unwrap_err();
+            let error = format!("{error:#}");
+            assert!(
+                error.contains("'n' is of the operator ssdcrp:Window"),
+                "{error}"
+            );
+        }
+    }
 
     #[test]
     fn says_what_is_wrong_with_a_file_that_is_no_model() {

@@ -177,6 +177,9 @@ impl Run<'_> {
         let BroadcastShape {
             channels, places, ..
         } = self.whole;
+        if self.whole.len() == 0 {
+            return Ok(());
+        }
         let parts = match self.whole.len() < WORTH_SHARING {
             true => 1,
             false => channels.min(PARTS),

@@ -124,18 +124,9 @@ impl MapWindow {
                     .get(target * whole..(target + 1) * whole)
                     .context("too few targets")?,
             };
-            let y = self.rows.overlap(cell[0], self.map[0]);
-            let x = self.columns.overlap(cell[1], self.map[1]);
-            for (map, part) in map
-                .chunks(height * width)
-                .zip(part.chunks_mut(rows * columns))
-            {
-                for row in 0..y.len {
-                    let from = (y.in_map + row) * width + x.in_map;
-                    let to = (y.in_window + row) * columns + x.in_window;
-                    part[to..to + x.len].copy_from_slice(&map[from..from + x.len]);
-                }
-            }
+            self.each_row(cell, channels, |in_map, in_part, len| {
+                part[in_part..in_part + len].copy_from_slice(&map[in_map..in_map + len]);
+            });
         }
         Ok(())
     }
@@ -166,20 +157,26 @@ impl MapWindow {
             .zip(parts.chunks(part))
             .zip(maps.chunks_mut(whole))
         {
-            let y = self.rows.overlap(cell[0], self.map[0]);
-            let x = self.columns.overlap(cell[1], self.map[1]);
-            for (map, part) in map
-                .chunks_mut(height * width)
-                .zip(part.chunks(rows * columns))
-            {
-                for row in 0..y.len {
-                    let to = (y.in_map + row) * width + x.in_map;
-                    let from = (y.in_window + row) * columns + x.in_window;
-                    map[to..to + x.len].copy_from_slice(&part[from..from + x.len]);
-                }
-            }
+            self.each_row(cell, channels, |in_map, in_part, len| {
+                map[in_map..in_map + len].copy_from_slice(&part[in_part..in_part + len]);
+            });
         }
         Ok(())
+    }
+
+    /// Tells of each row that the window of the target at `cell` shares with the map, channel by channel: where it begins in the map and in the window, and how long it is.
+    fn each_row(&self, cell: &[f32], channels: usize, mut row: impl FnMut(usize, usize, usize)) {
+        let [height, width] = self.map.map(|size| size as usize);
+        let (rows, columns) = (self.rows.size as usize, self.columns.size as usize);
+        let y = self.rows.overlap(cell[0], self.map[0]);
+        let x = self.columns.overlap(cell[1], self.map[1]);
+        for channel in 0..channels {
+            for step in 0..y.len {
+                let in_map = (channel * height + y.in_map + step) * width + x.in_map;
+                let in_part = (channel * rows + y.in_window + step) * columns + x.in_window;
+                row(in_map, in_part, x.len);
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The program's own operators as ONNX Runtime calls them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -38,6 +39,16 @@ pub(super) fn are_known() {
     ARE_KNOWN.store(true, Ordering::Release);
 }
 
+/// What an operator does, as ONNX Runtime calls it. A panic, which would be a fault of this program, ends as an error there: it must not unwind through foreign code.
+fn kernel<'attr>(
+    compute: impl Fn(&ComputeContext) -> ort::Result<()> + Send + 'attr,
+) -> BoxedKernel<'attr> {
+    Box::new(move |context: &ComputeContext| {
+        catch_unwind(AssertUnwindSafe(|| compute(context)))
+            .unwrap_or_else(|_| Err(ort::Error::new("an operator of ssdcrp's own has panicked")))
+    })
+}
+
 /// See [`ELEMENTWISE`].
 struct Elementwise;
 
@@ -63,9 +74,7 @@ impl Operator for Elementwise {
         let program: String =
             (context.get(PROGRAM)).ok_or_else(|| ort::Error::new("it has no program"))?;
         let program: Program = program.parse().map_err(ort::Error::wrap)?;
-        Ok(Box::new(move |context: &ComputeContext| {
-            elementwise(&program, context)
-        }))
+        Ok(kernel(move |context| elementwise(&program, context)))
     }
 }
 
@@ -127,7 +136,7 @@ impl Operator for Moments {
     }
 
     fn create_kernel<'attr>(&self, _: &KernelContext<'attr>) -> ort::Result<Self::Kernel<'attr>> {
-        Ok(Box::new(|context: &ComputeContext| {
+        Ok(kernel(|context| {
             let missing = || ort::Error::new("an input or output is missing");
             let input = context.input(0)?.ok_or_else(missing)?;
             let (dims, numbers) = input.try_extract_tensor::<f32>()?;
@@ -175,7 +184,7 @@ macro_rules! windows {
                 let window = window.ok_or_else(|| ort::Error::new("it has no window"))?;
                 let window = MapWindow::from_ints(&window).map_err(ort::Error::wrap)?;
                 let size: fn(&MapWindow) -> [i64; 2] = $size;
-                Ok(Box::new(move |context: &ComputeContext| {
+                Ok(kernel(move |context| {
                     let missing = || ort::Error::new("an input or output is missing");
                     let (input, cells) = (context.input(0)?, context.input(1)?);
                     let (input, cells) = input.zip(cells).ok_or_else(missing)?;
