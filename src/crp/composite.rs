@@ -36,7 +36,7 @@ pub enum AddRule {
     Equal,
 }
 
-/// To which inputs of its window max pooling hands relevance.
+/// To which inputs of its window max pooling hands relevance below the high level; in that, the winner takes all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PoolRule {
     /// To the largest; inputs that tie share.

@@ -20,7 +20,7 @@ TESTS = Path(__file__).resolve().parent.parent
 GOLDEN = TESTS / "golden" / "yolo"
 NAMES = ["person", "horse", "sheep", "dog"]
 CRP = "classification=simple,localization=simple,high=epsilon:0.1std,low=abs,pixels=w2,add=abs"
-FLAT = "classification=simple,localization=simple,high=epsilon:0.1std,low=flat,pixels=flat,add=half,pool=uniform"
+FLAT = "classification=simple,localization=simple,high=rescale:0.75,low=flat,pixels=flat,add=half,pool=uniform"
 
 # Layers of darknet's grammar: kind, and options.
 LEAKY = {"batch_normalize": 1, "stride": 1, "pad": 1, "activation": "leaky"}

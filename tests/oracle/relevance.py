@@ -81,7 +81,7 @@ def _through(network, tensors, types, composite, node, arriving, rivals):
         return [Relevance(arriving.plain, arriving.value * factor, arriving.distance * factor)]
     if node.op in ("Add", "Sum"):
         return addition(composite.add, [tensors[name] for name in node.inputs], y, arriving)
-    if node.op == "MaxPool" and composite.pool == "uniform":
+    if node.op == "MaxPool" and composite.pool == "uniform" and not behind_high(network, types, node):
         return [Relevance(uniform_pooling(Window.of(node), x.shape[1:], arriving.total(y)))]
     if node.op == "MaxPool":
         winners = pooling_winners(Window.of(node), rivals.get(node.inputs[0], x)[0])
@@ -91,14 +91,24 @@ def _through(network, tensors, types, composite, node, arriving, rivals):
 
 def rule_before(network, types, composite, node):
     """The rule of the last linear layer, in the file's order, of all that an activation's input depends on."""
+    layers = layers_before(network, types, node)
+    return composite.rules[types[layers[-1]]] if layers else None
+
+
+def behind_high(network, types, node):
+    """Whether a layer of the high level, or of a head, is among those that a node's input depends on."""
+    return any(types[layer] not in ("low", "pixels") for layer in layers_before(network, types, node))
+
+
+def layers_before(network, types, node):
+    """The linear layers that a node's input depends on, in the file's order."""
     ancestors, waiting = set(), [node.inputs[0]]
     while waiting:
         producer = network.producer(waiting.pop())
         if producer is not None and producer.name not in ancestors:
             ancestors.add(producer.name)
             waiting += producer.inputs
-    layers = [other.name for other in network.nodes if other.name in ancestors and other.name in types]
-    return composite.rules[types[layers[-1]]] if layers else None
+    return [other.name for other in network.nodes if other.name in ancestors and other.name in types]
 
 
 def scale(network, node, tensors):

@@ -118,7 +118,12 @@ fn enough(
         Op::Convolution(_) if node.int("group", 1) == 1 => (even, even),
         Op::Convolution(Convolution::Conv | Convolution::ConvTranspose) => (sums, even),
         Op::Resizing(_) if flow::is_linear(node) => (sums, even),
-        Op::Pooling(Pooling::MaxPool) if composite.pool == PoolRule::Uniform => (sums, even),
+        // In the high level the winner takes all.
+        Op::Pooling(Pooling::MaxPool)
+            if composite.pool == PoolRule::Uniform && !inputs.iter().any(|i| i.has_high) =>
+        {
+            (sums, even)
+        }
         Op::Arithmetic(Arithmetic::Add | Arithmetic::Sum)
             if composite.add == AddRule::Equal && keeps_shape() =>
         {

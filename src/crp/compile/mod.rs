@@ -34,7 +34,7 @@ pub(super) use window::CELLS;
 
 use compiler::{ChannelSum, Compiler, Propagation, RelevanceTerm};
 
-use super::composite::Composite;
+use super::composite::{Composite, PoolRule};
 use super::flow;
 use super::layers::LayerTypes;
 use super::rules::Redistribution;
@@ -373,6 +373,15 @@ impl Compiler<'_> {
         Ok(())
     }
 
+    /// How max pooling shares: as the composite says below the high level. Above, where relevance may be m ⊙ Δ, there is nothing that all of a window could share, and the winner takes all.
+    fn pool_rule(&self, node: &NodeProto, composite: &Composite) -> PoolRule {
+        let behind = self.behind.get(node.first_output());
+        match behind.is_some_and(|behind| behind.has_high) {
+            true => PoolRule::Winner,
+            false => composite.pool,
+        }
+    }
+
     /// Through what has no rule of its own.
     fn pass(
         &mut self,
@@ -396,7 +405,10 @@ impl Compiler<'_> {
                 Reshaping::Reshape | Reshaping::Flatten | Reshaping::Squeeze | Reshaping::Unsqueeze,
             )
             | Op::Resizing(Resizing::Resize) => route::propagate(self, node, share),
-            Op::Pooling(Pooling::MaxPool) => max_pool::propagate(self, node, share, composite.pool),
+            Op::Pooling(Pooling::MaxPool) => {
+                let rule = self.pool_rule(node, composite);
+                max_pool::propagate(self, node, share, rule)
+            }
             Op::Arithmetic(Arithmetic::Add | Arithmetic::Sum) => {
                 add::propagate(self, node, share, composite.add)
             }
