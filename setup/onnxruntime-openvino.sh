@@ -22,7 +22,7 @@ if [[ ! -f $library ]]; then
   python3 -m pip --version >/dev/null 2>&1 || "$here/system-packages.sh" python3 python3-pip
   mkdir -p "$cache"
   # Within the cache, so that the last step is a rename on one file system.
-  work=$(mktemp -d "$cache/.openvino-XXXXXX")
+  work=$(mktemp -d --tmpdir="$cache")
   trap 'rm -rf -- "$work"' EXIT
 
   say "fetching $version from PyPI, 84 MB"

@@ -17,8 +17,8 @@ use ssdcrp::runtime::{Network, SessionOptions, only};
 /// Largest difference allowed, as a share of the largest |R|.
 const TOLERANCE: f32 = 1e-5;
 
-/// Boxes of the finest, the second and the coarsest head.
-const BOXES: [usize; 3] = [271, 1436, 1915];
+/// Boxes of the finest, the second and the coarsest head; of the finest also in two corners, where windows hang over the border.
+const BOXES: [usize; 5] = [0, 271, 1082, 1436, 1915];
 
 fn one_thread() -> SessionOptions {
     SessionOptions::on_threads(1)
@@ -141,9 +141,12 @@ fn the_engine_computes_what_the_exported_graph_does() -> Result<()> {
             for (found, expected) in found.iter().zip(&expected) {
                 let worst = difference(&Explanation::map(found), expected);
                 println!("{name} {}: {worst:e}", found.default_box);
-                // Denominators that may cancel enlarge what rounding leaves.
-                let cancels = ["lrp-simple", "lrp-epsilon"].contains(&name);
-                let tolerance = if cancels { 5e-3 } else { TOLERANCE };
+                // Denominators that may cancel enlarge what rounding leaves, as far as ε lets them.
+                let tolerance = match name {
+                    "lrp-simple" | "lrp-epsilon" => 5e-3,
+                    "crp-epsilon" => 1e-4,
+                    _ => TOLERANCE,
+                };
                 assert!(
                     worst <= tolerance,
                     "{name} {}: {worst:e}",

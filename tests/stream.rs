@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use image::RgbImage;
+use ndarray::Array2;
 
 use ssdcrp::detect::{Model, Thresholds, preprocess};
 use ssdcrp::overlay::Canvas;
@@ -16,15 +17,19 @@ use ssdcrp::stream::monitor::EventThresholds;
 use ssdcrp::stream::selection::{Selection, SelectionRule};
 use ssdcrp::stream::settings::{DisplaySettings, QuestionSettings, StreamSettings};
 use ssdcrp::stream::{
-    FrameInfo, FrameTime, Host, News, Observation, Pacing, Session, Stream, StreamFrame, View,
+    ExplainedObject, FrameInfo, FrameTime, Host, News, Observation, Pacing, Session, Stream,
+    StreamFrame, View,
 };
 use ssdcrp::{Error, ErrorKind, Result};
 
 use cache::cached;
 
-/// Notes what is told.
+/// Notes what is told, and keeps what is explained.
 #[derive(Default)]
-struct Notes(Arc<Mutex<Vec<String>>>);
+struct Notes {
+    texts: Arc<Mutex<Vec<String>>>,
+    explained: Arc<Mutex<Vec<Arc<ExplainedObject>>>>,
+}
 
 impl Host for Notes {
     type Picture = ();
@@ -47,6 +52,7 @@ impl Host for Notes {
             News::Frame {
                 explained, events, ..
             } => {
+                self.explained.lock().unwrap().extend_from_slice(explained);
                 let explained = explained.iter().map(|e| e.question.wording.to_string());
                 let explained: Vec<String> = explained.collect();
                 format!("frame: {}, {} events", explained.join("; "), events.len())
@@ -57,7 +63,7 @@ impl Host for Notes {
             }
             News::Unexplained(error) | News::EvidenceLost(error) => format!("{error:#}"),
         };
-        self.0.lock().unwrap().push(note);
+        self.texts.lock().unwrap().push(note);
     }
 }
 
@@ -65,13 +71,14 @@ struct Watched {
     model: Arc<Model>,
     stream: Stream<Notes>,
     notes: Arc<Mutex<Vec<String>>>,
+    explained: Arc<Mutex<Vec<Arc<ExplainedObject>>>>,
     settings: StreamSettings,
 }
 
 impl Watched {
     fn of(session: &Arc<Session<Notes>>) -> Self {
         let host = Notes::default();
-        let notes = host.0.clone();
+        let (notes, explained) = (host.texts.clone(), host.explained.clone());
         let model = session.model().clone();
         Self {
             stream: session.stream(host, None).unwrap(),
@@ -89,6 +96,7 @@ impl Watched {
             },
             model,
             notes,
+            explained,
         }
     }
 
@@ -158,6 +166,33 @@ fn streams_share_a_session_and_keep_apart() -> Result<()> {
         assert!(notes.contains(&explained), "{name}: {notes:?}");
         assert!(watched.stream.shown()?.unwrap().explained.is_some());
     }
+    Ok(())
+}
+
+#[test]
+fn a_composite_can_change_between_frames_and_streams() -> Result<()> {
+    let session = session(Pacing::EveryFrame);
+    let (mut first, mut second) = (Watched::of(&session), Watched::of(&session));
+    let mut explained = |watched: &mut Watched, composite: &str| -> Result<_> {
+        watched.settings.question.composite = Some(composite.parse()?);
+        watched.look("person")?;
+        let explained = watched.explained.lock().unwrap().pop().unwrap();
+        assert_eq!(explained.composite.name, composite);
+        Ok(explained.map.clone())
+    };
+    let features = explained(&mut first, "crp-features")?;
+    let pixels = explained(&mut second, "crp")?;
+    // Alike but for rounding: which tensors are handed over changes how ONNX Runtime joins nodes.
+    let alike = |a: &Array2<f32>, b: &Array2<f32>| (a - b).iter().all(|d| d.abs() < 1e-4);
+    assert!(!alike(&features, &pixels));
+    let mut alone = Watched::of(&self::session(Pacing::EveryFrame));
+    assert!(alike(&explained(&mut alone, "crp")?, &pixels));
+    // Back and forth, and by what goes on from further tensors.
+    assert!(alike(&explained(&mut first, "crp")?, &pixels));
+    assert!(alike(&explained(&mut second, "crp-features")?, &features));
+    let further = "high=epsilon:0.1std,low=spread";
+    assert!(!alike(&explained(&mut first, further)?, &features));
+    assert!(alike(&explained(&mut first, "crp-features")?, &features));
     Ok(())
 }
 

@@ -156,6 +156,16 @@ impl Propagator {
         self.reads.as_deref().unwrap_or_default()
     }
 
+    /// Whether a forward pass has handed over all that explanations go on from. One that has handed over nothing is not asked further: what is read would have to be found first.
+    fn has_all(&mut self, forward: &Forward) -> bool {
+        let has = |name: &String| forward.handed.get(name).is_some();
+        if forward.handed.is_empty() {
+            return false;
+        }
+        let reads = self.reads();
+        !reads.is_empty() && reads.iter().all(has)
+    }
+
     /// The composite that it explains with.
     pub fn composite(&self) -> &Composite {
         &self.composite
@@ -353,10 +363,8 @@ impl Propagator {
         layers: &[&str],
         cancel: &CancelToken,
     ) -> Result<&mut Compiled> {
-        let has = |name: &String| forward.handed.get(name).is_some();
-        let reads = self.reads();
         // What is watched needs further tensors.
-        let goes_on = layers.is_empty() && !reads.is_empty() && reads.iter().all(has);
+        let goes_on = layers.is_empty() && self.has_all(forward);
         let is_it = |kept: &Compiled| {
             kept.tensor == tensor && kept.layers == layers && kept.goes_on == goes_on
         };

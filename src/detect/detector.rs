@@ -17,7 +17,8 @@ use crate::runtime::{CancelToken, Input, Network, RuntimeTensor, SessionOptions}
 pub struct Detector {
     model: Arc<Model>,
     network: Network,
-    /// The tensors that a forward pass hands over, behind the outputs.
+    /// What it computes: the model's outputs, and behind them the tensors that a forward pass hands over.
+    outputs: Vec<String>,
     handed: Vec<String>,
 }
 
@@ -41,6 +42,11 @@ pub struct Forward {
 pub struct Handed(Arc<HashMap<String, RuntimeTensor>>);
 
 impl Handed {
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// One of them.
     pub(crate) fn get(&self, tensor: &str) -> Option<&RuntimeTensor> {
         self.0.get(tensor)
@@ -78,10 +84,11 @@ impl Detector {
         );
         let file = model.graph.to_model(&outputs)?;
         let network = Network::load(&file, options)?;
-        let handed = outputs.iter().map(|&name| name.to_owned()).collect();
+        let outputs = outputs.iter().map(|&name| name.to_owned()).collect();
         Ok(Self {
             model,
             network,
+            outputs,
             handed,
         })
     }
@@ -108,10 +115,12 @@ impl Detector {
             Input::Array(input.tensor.view().into_dyn()),
         )];
         let outputs = self.network.run_on(&inputs, cancel)?;
-        let handed: HashMap<String, RuntimeTensor> =
-            self.handed.iter().cloned().zip(outputs).collect();
+        let mut outputs: HashMap<&str, RuntimeTensor> = (self.outputs.iter())
+            .map(String::as_str)
+            .zip(outputs)
+            .collect();
         let output = |name: &str| {
-            let value = handed.get(name).context("the network has no output")?;
+            let value = outputs.get(name).context("the network has no output")?;
             value.to_array()
         };
         let names = &self.model.outputs;
@@ -127,6 +136,9 @@ impl Detector {
                 .map_err(Error::internal)
         };
         let columns = self.model.manifest.output.columns();
+        let handed = (self.handed.iter())
+            .filter_map(|name| Some((name.clone(), outputs.remove(name.as_str())?)))
+            .collect();
         Ok(Forward {
             input,
             logits: flat(logits)?,

@@ -69,6 +69,21 @@ impl Explaining {
         })
     }
 
+    /// The composite that it explains with now.
+    pub fn composite(&self) -> &Composite {
+        self.explainer.composite()
+    }
+
+    /// The composite where none is asked for.
+    pub fn own(&self) -> &Composite {
+        &self.own
+    }
+
+    /// What explanations go on from ([`Propagator::reads`]).
+    pub fn reads(&mut self) -> &[String] {
+        self.explainer.reads()
+    }
+
     /// Explains the selected detections.
     ///
     /// # Errors

@@ -51,7 +51,7 @@ impl<H: Host> DetectJob<H> {
         explainer: &Worker<ExplainJob<H>>,
     ) -> Result<()> {
         let stream = &self.stream;
-        let detector = detecting.for_frame(&self.frame.settings)?;
+        let detector = detecting.for_frame(&self.frame.settings);
         let Some(seen) = stream.observe(detector, self.frame, &self.tokens.all)? else {
             return Ok(());
         };
@@ -93,7 +93,7 @@ impl<H: Host> DetectJob<H> {
     /// Detects and explains; what frames show is there afterwards.
     pub fn do_all(self, detecting: &mut Detecting, explaining: &mut Explaining) -> Result<()> {
         let stream = &self.stream;
-        let detector = detecting.for_frame(&self.frame.settings)?;
+        let detector = detecting.for_frame(&self.frame.settings);
         let seen = stream.observe(detector, self.frame, &self.tokens.all)?;
         let seen = seen.ok_or_else(Error::cancelled)?;
         let (observation, forward) = (&seen.observation, &seen.forward);

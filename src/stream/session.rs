@@ -67,8 +67,8 @@ impl<H: Host> Session<H> {
             Pacing::Live => shared(options),
             Pacing::EveryFrame => options,
         };
-        let mut detecting = Detecting::new(model.clone(), composite, options)?;
         let mut explaining = Explaining::new(model.clone(), composite, options)?;
+        let mut detecting = Detecting::new(model.clone(), &mut explaining, options)?;
         let worker = match pacing {
             Pacing::EveryFrame => Worker::spawn("ssdcrp", move |mut job: DetectJob<H>| {
                 let reply = job.reply.take();
