@@ -1,8 +1,9 @@
 """Writes an SSD of Caffe as an ONNX file with its manifest: python import_caffe.py NET.prototxt NET.caffemodel [--names FILE] [-o NET.onnx]
 
-In: the network as text, as it is deployed, and its weights. Out: NET.onnx, whose outputs are class logits [1, D, K] and offsets [1, D, 4], and NET.toml beside it with
-the default boxes and the codes of PriorBox and DetectionOutput. The softmax, the default boxes and the suppression are not in the graph. What the importer does not
-know, layer or parameter, is refused by name; nothing is dropped in silence. Caffe itself is not needed: numpy and onnx are.
+In: the network as text, as it is deployed, and its weights. Out: NET.onnx, whose outputs are class logits [1, D, K] and offsets [1, D, 4], and NET.toml beside
+it with the default boxes and codes of PriorBox and DetectionOutput; softmax, default boxes and suppression are not in the graph. What the importer does not
+know, layer or parameter, is refused by name; nothing is dropped in silence. A network of grey pictures gets a layer that makes them of coloured ones. Needs
+numpy and onnx.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
@@ -23,6 +25,8 @@ OPSET, IR_VERSION = 13, 8
 
 # What a layer or a network has besides what it computes.
 IRRELEVANT = ("param", "phase", "propagate_down", "loss_weight", "include", "exclude", "name", "type", "top", "bottom", "force_backward", "debug_info", "state")
+# What blue, green and red have of a grey picture (ITU-R BT.601).
+GREY = (0.114, 0.587, 0.299)
 READS_PICTURES = ("Data", "AnnotatedData", "ImageData")
 
 
@@ -83,7 +87,7 @@ class Import:
     def __init__(self, net, weights, size):
         self.network, self.weights, self.size = Network(), weights, size
         # What a name stands for at the moment: layers may write over what they read.
-        self.tensors, self.readers, self.detection, self.transform = {}, Counter(), None, None
+        self.tensors, self.readers, self.image, self.detection, self.transform = {}, Counter(), None, None, None
         if "layers" in net.fields:
             raise Refused("it is written in Caffe's older grammar (layers { … }): bring it up to date with Caffe's upgrade_net_proto_text")
         layers = [layer for layer in net.all("layer") if in_test(layer)]
@@ -111,12 +115,14 @@ class Import:
             self.input(name, shape)
 
     def input(self, name, shape):
-        if any(tensor.name == "image" for tensor in self.tensors.values()):
+        if self.image:
             raise Refused(f"'{name}' is a second input: networks with one picture are read")
-        if len(shape) != 4 or min(shape[1:]) < 1 or shape[1] != 3:
-            raise Refused(f"the input '{name}' is {shape}, expected [1, 3, rows, columns]")
-        self.image = Tensor("image", [1, *shape[1:]])
-        self.tensors[name] = self.image
+        if len(shape) != 4 or min(shape[1:]) < 1 or shape[1] not in (1, 3):
+            raise Refused(f"the input '{name}' is {shape}, expected [1, 3, rows, columns], or one channel for a grey picture")
+        self.image = self.tensors[name] = Tensor("image", [1, 3, *shape[2:]])
+        if shape[1] == 1:
+            weight = self.network.constant("grey/weights", np.reshape(GREY, (1, 3, 1, 1)))
+            self.tensors[name] = self.network.node("Conv", [self.image, weight], "grey", [1, 1, *shape[2:]], kernel_shape=[1, 1])
 
     def layer(self, message):
         name, kind = message.one("name", ""), message.one("type", "")
@@ -174,7 +180,7 @@ class Import:
 
     def prior(self, message, name, inputs):
         given = message.part("prior_box_param")
-        if len(inputs) != 2 or inputs[1].name != "image" or len(inputs[0].shape or []) != 4:
+        if len(inputs) != 2 or (inputs[1].shape or [])[2:] != self.image.shape[2:] or len(inputs[0].shape or []) != 4:
             raise Refused("expected a feature map and the picture")
         if given.flag("clip", True):
             raise Refused("clip = true is not known: it cuts default boxes at the picture's edges, which no manifest says")
@@ -191,6 +197,8 @@ class Import:
             if all(abs(ratio - other) >= 1e-6 for other in known):
                 ratios.append(ratio)
                 known += [ratio, 1 / ratio] if flip else [ratio]
+        if not flip and all(abs(a * b - 1) < 1e-6 for a, b in zip(ratios[::2], ratios[1::2])) and len(ratios) % 2 == 0:
+            ratios, flip = ratios[::2], True
         variances = given.numbers("variance") or [0.1]
         variances = variances * 4 if len(variances) == 1 else variances
         smaller, larger = given.numbers("min_size"), given.numbers("max_size")
@@ -343,7 +351,7 @@ def default_boxes(priors, picture):
         ]
     for prior in priors:
         if prior.offset != 0.5 or any(step * cells != side for step, cells, side in zip(prior.steps, prior.grid, picture)):
-            raise Refused(f"layer '{prior.name}': default boxes of several sizes are known in the middle of cells alone, steps {prior.steps} do not divide {picture}")
+            raise Refused(f"layer '{prior.name}': of such default boxes only those in the middle of cells are known, not those of steps {prior.steps}")
     every = ", ".join(f"[{listed(prior.shapes())}]" for prior in priors)
     return ['generator = "anchors"', f"sizes = [{every}]"]
 

@@ -1,9 +1,9 @@
 """Writes an SSD of TensorFlow.js as an ONNX file with its manifest: python import_tfjs.py MODEL.json [--names FILE] [-o NET.onnx]
 
-In: a graph model that TensorFlow's Object Detection API made, model.json with its shards beside it. Out: NET.onnx (NCHW, fp32, opset 13) with class logits and
-offsets, and NET.toml beside it. What prepares the picture, decodes boxes and suppresses is left out; mean and standard deviation, default boxes, variances and the
-order of the offsets are read from it. Batch normalisation is folded into the convolutions, in float64. An operator that the network needs and the importer does not
-know is refused by name. Needs Python 3.11, numpy and onnx.
+In: a graph model that TensorFlow's Object Detection API made, model.json with its shards beside it. Out: NET.onnx (NCHW, fp32, opset 13) with class logits
+and offsets, and NET.toml beside it. What prepares the picture, decodes boxes and suppresses is left out; mean and standard deviation, default boxes, variances
+and the order of the offsets are read from it. Batch normalisation is folded into the convolutions, in float64. An operator that the network needs and the
+importer does not know is refused by name. Needs Python 3.11, numpy and onnx.
 """
 
 import argparse
@@ -19,8 +19,8 @@ from ssd_layers import (
 )  # fmt: skip
 from tfjs_graph import TensorFlowGraph, Values
 
-# Default boxes that agree with the graph's to this share of the picture's side are the same.
-TOLERANCE = 1e-4
+# Default boxes that agree with the graph's to this share of the picture's side are the same; where constants are rounded, the graph's default boxes are too.
+TOLERANCE = {None: 1e-4, "uint16": 1e-4, "float16": 1e-3, "uint8": 1e-2}
 
 CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative", "_FusedConv2D", "FusedDepthwiseConv2dNative")
 ACTIVATIONS = {"Relu": (Relu, "relu"), "Relu6": (Relu6, "relu6")}
@@ -348,14 +348,14 @@ def decoding(graph: TensorFlowGraph, start: str, size: int, ends: dict, boxes: i
     return stored, order, [by_name["cx"], by_name["w"]]
 
 
-def generator(stored: np.ndarray, grids: list[int], per_cell: list[int], size: int) -> list[str]:
+def generator(stored: np.ndarray, grids: list[int], per_cell: list[int], size: int, tolerance: float) -> list[str]:
     """Lines of the manifest whose default boxes are those of the graph."""
     ratios = [1.0, 2.0, 0.5, 3.0, 0.3333]
     spread = {"min_scale": 0.2, "max_scale": 0.95, "aspect_ratios": ratios, "interpolated_scale_aspect_ratio": 1.0, "reduce_boxes_in_lowest_layer": True}
     pyramid = {"min_level": round(np.log2(size / grids[0])), "anchor_scale": 4.0, "aspect_ratios": [1.0, 2.0, 0.5], "scales_per_octave": 2}
     tried = {"tensorflow": (spread, default_boxes(spread, grids)), "multiscale-anchors": (pyramid, multiscale_boxes(pyramid, grids, size))}
     for name, (parameters, boxes) in tried.items():
-        if boxes.shape == stored.shape and np.abs(boxes - stored).max() <= TOLERANCE:
+        if boxes.shape == stored.shape and np.abs(boxes - stored).max() <= tolerance:
             return [f'generator = "{name}"', *(f"{key} = {json.dumps(value)}" for key, value in parameters.items())]
     # Sizes one by one, if all cells of a head have the same ones in their middle.
     sizes, boxes, place = [], [], 0
@@ -367,7 +367,7 @@ def generator(stored: np.ndarray, grids: list[int], per_cell: list[int], size: i
                 cy, cx = (y + 0.5) / grid, (x + 0.5) / grid
                 boxes += [(cy - h / 2, cx - w / 2, cy + h / 2, cx + w / 2) for h, w in shapes]
         place += grid * grid * count
-    if np.array(boxes).shape != stored.shape or np.abs(np.array(boxes) - stored).max() > TOLERANCE:
+    if np.array(boxes).shape != stored.shape or np.abs(np.array(boxes) - stored).max() > tolerance:
         raise ImportFailed("the graph's default boxes are those of no generator that the manifest has")
     return ['generator = "anchors"', f"sizes = {json.dumps(sizes)}"]
 
@@ -440,7 +440,8 @@ def main():
         grids, boxes = [head.source.size for head in heads], sum(head.boxes for head in heads)
         classes = outputs["class_logits"][0].values
         stored, order, variances = decoding(graph, start, size, ends, boxes, classes)
-        lines = generator(stored, grids, [head.boxes // head.source.size**2 for head in heads], size)
+        tolerance = max(TOLERANCE[rounded] for rounded in graph.rounded | {None})
+        lines = generator(stored, grids, [head.boxes // head.source.size**2 for head in heads], size, tolerance)
         names = arguments.names.read_text().splitlines() if arguments.names else None
         text = manifest(output.stem, names, classes, (resize, factor, summand), (kind, order, variances), lines)
         model = write_onnx(layers, outputs, size, output.stem, producer_name=Path(__file__).name)

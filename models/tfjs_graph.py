@@ -1,6 +1,7 @@
 """Reads a graph model of TensorFlow.js: nodes, constants, and what parts of the graph compute.
 
-In: model.json and its shards. Out: a `TensorFlowGraph`, and `Values`, which computes nodes with numpy as far as it knows their operators: shapes, and what decodes boxes.
+In: model.json and its shards. Out: a `TensorFlowGraph`, and `Values`, which computes nodes with numpy as far as it knows their operators, as it does those that
+decode boxes.
 """
 
 import base64
@@ -22,7 +23,8 @@ class TensorFlowGraph:
         if "modelTopology" not in model or "node" not in model["modelTopology"]:
             raise ImportFailed("model.json has no graph: only graph models are read, not models of layers")
         self.nodes = {node["name"]: node for node in model["modelTopology"]["node"]}
-        self.constants = {}
+        # How constants are rounded, where they are not kept as they were.
+        self.constants, self.rounded = {}, set()
         for group in model["weightsManifest"]:
             data = b"".join(files[path] for path in group["paths"])
             offset = 0
@@ -47,6 +49,7 @@ class TensorFlowGraph:
             raise ImportFailed(f"the shards end within {entry['name']}: they are cut off")
         values = np.frombuffer(data, dtype, count, offset)
         if quantised:
+            self.rounded.add(quantised["dtype"])
             values = values.astype(STORED[entry["dtype"]])
             if "scale" in quantised:
                 values = (values * quantised["scale"] + quantised["min"]).astype(STORED[entry["dtype"]])
