@@ -173,8 +173,9 @@ class Import:
         if kind == "PriorBox":
             found = Tensor(name, None, [self.prior(message, name, inputs)])
         else:
-            # In its own place it is the next reader; else there is one more who reads what it reads.
-            alone = bool(bottoms) and (tops[0] == bottoms[0] or self.readers[bottoms[0]] == 1)
+            # What writes over what it reads is the last to read it.
+            last = bool(bottoms) and (tops[0] == bottoms[0] or self.readers[bottoms[0]] == 1)
+            alone = last and not any(inputs[0].name in node.input for node in self.network.nodes)
             found = self.network.add(Layer(name, kind, message, inputs, self.weights.get(name, []), alone))
         self.tensors[tops[0]] = found
 
