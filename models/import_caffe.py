@@ -47,7 +47,7 @@ def main():
         manifest = imported.manifest(output.stem, names, arguments.mean, arguments.scale)
         onnx.save(imported.model(output.stem), output)
         output.with_suffix(".toml").write_text(manifest)
-    except (Refused, OSError, UnicodeDecodeError) as error:
+    except (Refused, OSError, UnicodeDecodeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         sys.exit(f"{arguments.prototxt}: {error}")
     print(f"{output} and {output.with_suffix('.toml').name}: {len(imported.priors)} heads, {imported.boxes} default boxes, {imported.classes} classes")
 
@@ -85,7 +85,7 @@ class Import:
     """The network layer by layer, and what DetectionOutput says of it."""
 
     def __init__(self, net, weights, size):
-        self.network, self.weights, self.size = Network(), weights, size
+        self.network, self.weights, self.size, self.names = Network(), weights, size, set()
         # What a name stands for at the moment: layers may write over what they read.
         self.tensors, self.readers, self.image, self.detection, self.transform = {}, Counter(), None, None, None
         if "layers" in net.fields:
@@ -127,6 +127,9 @@ class Import:
     def layer(self, message):
         name, kind = message.one("name", ""), message.one("type", "")
         try:
+            if not name or name in self.names:
+                raise Refused("expected a name, and of each layer another one")
+            self.names.add(name)
             message.ignore(*IRRELEVANT)
             tops = message.all("top")
             if kind == "Input":
@@ -205,6 +208,8 @@ class Import:
         smaller, larger = given.numbers("min_size"), given.numbers("max_size")
         if not smaller or len(larger) not in (0, len(smaller)) or len(variances) != 4:
             raise Refused("expected one or more min_size, as many max_size or none, and one or four variances")
+        if min(smaller + larger + ratios + steps) <= 0:
+            raise Refused("sizes, ratios and steps have to be above 0")
         return Prior(name, rows_columns, smaller, larger, ratios, flip, steps, given.number("offset", 0.5), variances)
 
     def detected(self, message, inputs):

@@ -69,11 +69,13 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path)
     arguments = parser.parse_args()
-    net, layers = sections(arguments.cfg.read_text())
+    net, layers = sections(arguments.cfg.read_text(errors="replace"))
     source = FromFile(arguments.weights) if arguments.weights else Random(arguments.seed)
     builder = Builder(net, source, arguments.width, arguments.size)
     for kind, options in layers:
         builder.layer(kind, options)
+    if not builder.heads:
+        raise SystemExit(f"{arguments.cfg} has no [yolo]: only YOLOs from the third version on are read")
     if arguments.weights:
         source.end()
     names = arguments.names.read_text().splitlines() if arguments.names else None
@@ -116,6 +118,27 @@ def check(place, kind, options):
             raise SystemExit(f"{place}: the key '{key}' of [{kind}] is not known")
 
 
+def whole(place, options, key, default=None, least=1):
+    """A whole number among the options."""
+    value = options.get(key, default)
+    try:
+        found = int(value)
+    except (TypeError, ValueError):
+        found = None
+    if found is None or found < least:
+        raise SystemExit(f"{place}: {key} is '{value}', expected a whole number from {least} on")
+    return found
+
+
+def numbers(place, options, key):
+    """The numbers in a list with commas."""
+    value = options.get(key, "")
+    try:
+        return [float(number) for number in value.split(",")]
+    except ValueError:
+        raise SystemExit(f"{place}: {key} is '{value}', expected numbers with commas between them") from None
+
+
 class Random:
     """Weights that keep the size of what passes a leaky ReLU."""
 
@@ -137,6 +160,8 @@ class FromFile:
 
     def __init__(self, path):
         raw = path.read_bytes()
+        if len(raw) < 20:
+            raise SystemExit(f"{path} has {len(raw)} bytes: these are no weights of darknet")
         major, minor = np.frombuffer(raw, "<i4", 2)
         # From version 0.2 on the number of pictures that it was trained on has 64 bits.
         start = 20 if major * 10 + minor >= 2 else 16
@@ -165,11 +190,9 @@ class Builder:
 
     def __init__(self, net, source, width, size):
         self.net, self.source, self.share = net, source, width
-        if not size and not {"height", "width"} <= net.keys():
-            raise SystemExit("[net] says no width and height: --size gives them")
-        self.height, self.width = (size or int(net[side]) for side in ("height", "width"))
+        self.height, self.width = (size or whole("[net]", net, side) for side in ("height", "width"))
         self.nodes, self.constants, self.layers, self.heads, self.anchors, self.scales = [], [], [], [], [], []
-        self.last, self.classes = ("image", int(net.get("channels", 3)), self.height, self.width), 0
+        self.last, self.classes = ("image", whole("[net]", net, "channels", 3), self.height, self.width), 0
 
     def layer(self, kind, options):
         name = f"{len(self.layers):03}_{kind}"
@@ -179,8 +202,8 @@ class Builder:
 
     def make_convolutional(self, name, options):
         x, channels, rows, columns = self.last
-        outputs, size, groups = (int(options.get(key, 1)) for key in ("filters", "size", "groups"))
-        normalised = int(options.get("batch_normalize", 0)) == 1
+        outputs, size, groups = (whole(name, options, key, 1) for key in ("filters", "size", "groups"))
+        normalised = whole(name, options, "batch_normalize", 0, 0) == 1
         # What is linear and not normalised is a head, whose channels have their meaning.
         if options.get("activation") != "linear" or normalised:
             outputs = self.narrowed(outputs)
@@ -188,14 +211,14 @@ class Builder:
             groups = self.narrowed(groups)
         if channels % groups or outputs % groups:
             raise SystemExit(f"{name}: {groups} groups do not divide {channels} channels into {outputs}")
-        pad = size // 2 if int(options.get("pad", 0)) else int(options.get("padding", 0))
+        pad = size // 2 if whole(name, options, "pad", 0, 0) else whole(name, options, "padding", 0, 0)
         weight, bias, norm = self.source.convolution((outputs, channels // groups, size, size), normalised)
         y = name if norm is None else f"{name}.convolution"
         operands = [x, self.constant(f"{name}.weight", weight)]
         if norm is None:
             operands.append(self.constant(f"{name}.bias", bias))
         grouped = {"group": groups} if groups > 1 else {}
-        strides = self.strides(options)
+        strides = self.strides(name, options)
         self.node("Conv", operands, y, kernel_shape=[size] * 2, pads=[pad] * 4, strides=strides, **grouped)
         if norm is not None:
             scale, mean, variance = norm
@@ -203,16 +226,15 @@ class Builder:
             operands = [self.constant(f"{name}.{key}", values) for key, values in kept.items()]
             y = self.node("BatchNormalization", [y, *operands], name, epsilon=EPSILON)
         y = self.activation(y, name, options.get("activation", "logistic"))
-        rows, columns = ((side + 2 * pad - size) // stride + 1 for side, stride in zip((rows, columns), strides))
-        return y, outputs, rows, columns
+        return y, outputs, *self.smaller(name, (rows, columns), size, strides, 2 * pad)
 
     def narrowed(self, channels):
         """--width's share of them, an even number, since routes halve them."""
         return channels if self.share == 1 else 2 * max(1, round(channels * self.share / 2))
 
-    def strides(self, options):
+    def strides(self, name, options):
         """Of rows and of columns."""
-        return [int(options.get(key, options.get("stride", 1))) for key in ("stride_y", "stride_x")]
+        return [whole(name, options, key, options.get("stride", 1)) for key in ("stride_y", "stride_x")]
 
     def activation(self, x, name, kind):
         """The tensor behind the activation of this name."""
@@ -236,13 +258,19 @@ class Builder:
 
     def make_maxpool(self, name, options):
         x, channels, rows, columns = self.last
-        strides = self.strides(options)
-        size = int(options.get("size", options.get("stride", 1)))
+        strides = self.strides(name, options)
+        size = whole(name, options, "size", options.get("stride", 1))
         # darknet pads by size − 1 in all, less of it before, and treats what it pads with as nothing.
-        pads = int(options.get("padding", size - 1))
+        pads = whole(name, options, "padding", size - 1, 0)
         before, after = pads // 2, pads - pads // 2
         y = self.node("MaxPool", [x], name, kernel_shape=[size] * 2, strides=strides, pads=[before] * 2 + [after] * 2)
-        return y, channels, *((side + pads - size) // stride + 1 for side, stride in zip((rows, columns), strides))
+        return y, channels, *self.smaller(name, (rows, columns), size, strides, pads)
+
+    def smaller(self, name, sides, size, strides, pads):
+        """Rows and columns of a map of windows."""
+        if size > min(sides) + pads:
+            raise SystemExit(f"{name}: its window of {size} is larger than {sides[0]} x {sides[1]} with pads of {pads}")
+        return [(side + pads - size) // stride + 1 for side, stride in zip(sides, strides)]
 
     def make_avgpool(self, name, options):
         x, channels, *_ = self.last
@@ -253,7 +281,7 @@ class Builder:
 
     def make_upsample(self, name, options):
         x, channels, rows, columns = self.last
-        stride = int(options.get("stride", 2))
+        stride = whole(name, options, "stride", 2)
         scales = self.constant(f"{name}.scales", [1, 1, stride, stride])
         y = self.node(
             "Resize", [x, "", scales], name, coordinate_transformation_mode="asymmetric", nearest_mode="floor"
@@ -272,7 +300,7 @@ class Builder:
 
     def make_route(self, name, options):
         taken = self.named(name, options, "layers")
-        groups, part = int(options.get("groups", 1)), int(options.get("group_id", 0))
+        groups, part = whole(name, options, "groups", 1), whole(name, options, "group_id", 0, 0)
         if any(layer[2:] != taken[0][2:] for layer in taken):
             raise SystemExit(f"{name}: the layers that it joins are of other sizes")
         if not 0 <= part < groups or any(layer[1] % groups for layer in taken):
@@ -310,10 +338,12 @@ class Builder:
         return self.activation(y, name, options.get("activation", "linear")), *shape
 
     def make_yolo(self, name, options):
-        numbers = [float(number) for number in options["anchors"].split(",")]
-        pairs = list(zip(numbers[::2], numbers[1::2]))
-        mask = options["mask"].split(",") if "mask" in options else range(int(options.get("num", 1)))
-        classes = int(options.get("classes", 20))
+        sides = numbers(name, options, "anchors")
+        pairs = list(zip(sides[::2], sides[1::2]))
+        mask = numbers(name, options, "mask") if "mask" in options else range(whole(name, options, "num", 1))
+        if any(index not in range(len(pairs)) for index in mask):
+            raise SystemExit(f"{name}: mask names anchors {', '.join(f'{index:g}' for index in mask)} of {len(pairs)}")
+        classes = whole(name, options, "classes", 20)
         if self.heads and classes != self.classes:
             raise SystemExit(f"{name} has {classes} classes, the heads before it have {self.classes}")
         if self.last[1] != len(mask) * (5 + classes):
@@ -321,7 +351,7 @@ class Builder:
         self.classes = classes
         self.heads.append(self.last)
         self.anchors.append([pairs[int(index)] for index in mask])
-        self.scales.append(float(options.get("scale_x_y", 1)))
+        self.scales.extend(numbers(name, options | {"scale_x_y": str(options.get("scale_x_y", 1))}, "scale_x_y")[:1])
         return self.last
 
     def constant(self, name, values, kind=np.float32):
@@ -336,7 +366,7 @@ class Builder:
         def info(tensor, *shape):
             return helper.make_tensor_value_info(tensor, TensorProto.FLOAT, [1, *shape])
 
-        image = info("image", int(self.net.get("channels", 3)), self.height, self.width)
+        image = info("image", whole("[net]", self.net, "channels", 3), self.height, self.width)
         outputs = [info(*head) for head in self.heads]
         graph = helper.make_graph(self.nodes, name, [image], outputs, self.constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
