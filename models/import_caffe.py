@@ -18,8 +18,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from caffe_files import Message, Refused, parse, read_weights
-from caffe_layers import Layer, Network, Tensor, expect, sides
+from caffe_files import Refused, parse, read_weights
+from caffe_layers import Layer, Network, Tensor, expect
 
 OPSET, IR_VERSION = 13, 8
 

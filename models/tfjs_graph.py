@@ -11,6 +11,8 @@ import numpy as np
 
 from ssd_layers import ImportFailed
 
+CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative", "_FusedConv2D", "FusedDepthwiseConv2dNative")
+
 # How constants may be stored, and what they are.
 STORED = {"float32": "<f4", "int32": "<i4", "bool": "?", "float16": "<f2", "uint8": "u1", "uint16": "<u2"}
 

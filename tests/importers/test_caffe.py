@@ -153,6 +153,27 @@ class Detection(unittest.TestCase):
         np.testing.assert_allclose(boxes["sizes"], [[[3, 3], [3 * root, 3 / root], [5, 5], [5 * root, 5 / root]]], rtol=1e-6)
 
 
+class Pictures(unittest.TestCase):
+    INPUT = 'input: "data"\ninput_shape { dim: 1 dim: 3 dim: 12 dim: 12 }'
+
+    def test_a_data_layer_says_size_mean_and_scale(self):
+        data = """layer { name: "data" type: "AnnotatedData" top: "data" include { phase: TEST } data_param { batch_size: 8 }
+            transform_param { scale: 0.5 mean_value: 104 mean_value: 117 mean_value: 123 resize_param { height: 12 width: 12 resize_mode: WARP } } }"""
+        manifest = tomllib.loads(imported(change=(self.INPUT, data)).manifest("small", None, None, None))
+        self.assertEqual((manifest["input"]["mean"], manifest["input"]["std"]), ([104, 117, 123], [2, 2, 2]))
+
+    def test_an_input_layer_does_as_well(self):
+        data = 'layer { name: "data" type: "Input" top: "data" input_param { shape: { dim: 1 dim: 3 dim: 12 dim: 12 } } }'
+        self.assertEqual(imported(change=(self.INPUT, data)).image.shape, [1, 3, 12, 12])
+
+    def test_a_grey_picture_is_made_of_a_coloured_one(self):
+        weight = normal(4, 1, 1, 1)
+        net = imported(weights={"conv": [weight, np.zeros(4)]}, change=("dim: 3 dim: 12", "dim: 1 dim: 12"))
+        net.outputs = {"conv": net.network.shapes["conv"]}
+        grey = (PICTURE * np.reshape(import_caffe.GREY, (1, 3, 1, 1))).sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(run(net.model("small"), PICTURE)[0], convolved(grey, weight), atol=1e-6)
+
+
 class RefusedByName(unittest.TestCase):
     def check(self, message, *arguments, **named):
         with self.assertRaisesRegex(Refused, message):

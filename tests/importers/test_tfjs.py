@@ -8,6 +8,7 @@ import numpy as np
 from small import convolved, normal, run
 
 import import_tfjs
+import tfjs_surroundings
 from ssd_layers import ImportFailed, multiscale_boxes
 from tfjs_graph import TensorFlowGraph
 
@@ -96,8 +97,8 @@ class Small:
 
     def layers(self):
         graph = self.graph()
-        ends, kind = import_tfjs.find_ends(graph)
-        start = import_tfjs.find_start(graph, ends)
+        ends, kind = tfjs_surroundings.find_ends(graph)
+        start = tfjs_surroundings.find_start(graph, ends)
         return graph, ends, kind, start, *import_tfjs.build_layers(graph, start, SIZE, ends)
 
 
@@ -106,18 +107,18 @@ class Found(unittest.TestCase):
         graph, ends, kind, start, _, outputs = Small().layers()
         self.assertEqual((ends, kind, start), ({"classes": "class_logits", "boxes": "box_offsets"}, "sigmoid", "sub"))
         self.assertEqual([head.boxes for head in outputs["class_logits"]], [16, 4])
-        size, resize, factor, summand = import_tfjs.preparation(graph, start)
+        size, resize, factor, summand = tfjs_surroundings.preparation(graph, start)
         self.assertEqual((size, resize), (SIZE, "bilinear-legacy"))
         np.testing.assert_allclose([*(-summand / factor), *(1 / factor)], [127.5] * 6, rtol=1e-6)
 
     def test_the_decoder_s_default_boxes_order_and_variances(self):
         small = Small()
         graph, ends, _, start, *_ = small.layers()
-        stored, order, variances = import_tfjs.decoding(graph, start, SIZE, ends, BOXES, 3)
+        stored, order, variances = tfjs_surroundings.decoding(graph, start, SIZE, ends, BOXES, 3)
         np.testing.assert_allclose(stored, small.default_boxes, atol=1e-6)
         self.assertEqual(order, ["cy", "cx", "h", "w"])
         np.testing.assert_allclose(variances, [0.1, 0.2], rtol=1e-5)
-        lines = import_tfjs.generator(stored, [4, 2], [1, 1], SIZE, 1e-4)
+        lines = tfjs_surroundings.generator(stored, [4, 2], [1, 1], SIZE, 1e-4)
         self.assertEqual(lines, ['generator = "anchors"', "sizes = [[[8.0, 8.0]], [[16.0, 16.0]]]"])
 
     def test_the_network_computes_the_same(self):
