@@ -188,7 +188,10 @@ def read_blob(data):
             legacy[number] = value
         elif number in (BLOB["data"], BLOB["double_data"]):
             # Packed into one field, or a field a number.
-            values.append(np.frombuffer(value, "<f4" if number == BLOB["data"] else "<f8"))
+            kind = np.dtype("<f4" if number == BLOB["data"] else "<f8")
+            if isinstance(value, int) or len(value) % kind.itemsize:
+                raise Refused("the caffemodel has a blob that is no list of numbers: it is damaged, or it is none")
+            values.append(np.frombuffer(value, kind))
     array = np.concatenate(values).astype(np.float64) if values else np.zeros(0)
     shape = dims if dims is not None else [legacy.get(number, 1) for number in LEGACY_SHAPE]
     if array.size != np.prod(shape, dtype=np.int64):
