@@ -194,7 +194,7 @@ fn what_an_ssd_does_not_have_cannot_be_asked_for() -> Result<()> {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "ssdlite_mobilenet_v2_coco has no objectness, which only a YOLO has: ask for a class"
+        "ssdlite_mobilenet_v2_coco has no objectness: it does not say apart from the classes whether there is an object. Ask for a class"
     );
     Ok(())
 }

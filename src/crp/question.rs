@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::composite::Composite;
 use super::target::{Contrast, Direction, Edge, Seed, Target, TargetOutput};
-use crate::detect::decode::{Axis, Scorer};
+use crate::detect::decode::{Axis, Measure, Scorer, expectation};
 use crate::detect::manifest::Offset;
 use crate::detect::{ClassId, Forward, Location, Model};
 use crate::error::Result;
@@ -254,6 +254,9 @@ impl TargetBox<'_> {
         direction: Option<Direction>,
         contrast: &Contrast,
     ) -> Result<ResolvedTarget> {
+        if self.forward.distances.is_some() {
+            return self.offset_of_distances(offset, direction, contrast);
+        }
         let direction =
             direction.unwrap_or(Direction::of(self.predicted(self.default_box, offset)));
         let weights = self.shapes(contrast, "an offset")?;
@@ -270,7 +273,8 @@ impl TargetBox<'_> {
                 Seed::Unit => 1.0,
             };
             let multiple = weight * direction.sign();
-            (a, offset, multiple * start, multiple)
+            let column = self.model.manifest.output.column(offset);
+            (a, column, multiple * start, multiple)
         });
         self.box_question(
             parts.collect(),
@@ -278,6 +282,30 @@ impl TargetBox<'_> {
             contrast,
             wording,
         )
+    }
+
+    /// Centre or size of a box of which the network gives distances.
+    fn offset_of_distances(
+        &self,
+        offset: Offset,
+        direction: Option<Direction>,
+        contrast: &Contrast,
+    ) -> Result<ResolvedTarget> {
+        self.shapes(contrast, "an offset")?;
+        let (axis, of_centre, of_size) = match offset {
+            Offset::Cx => (Axis::X, 1.0, 0.0),
+            Offset::Cy => (Axis::Y, 1.0, 0.0),
+            Offset::W => (Axis::X, 0.0, 1.0),
+            Offset::H => (Axis::Y, 0.0, 1.0),
+        };
+        let measure = Measure {
+            axis,
+            of_centre,
+            of_size,
+        };
+        let wording = |direction| Wording::plain(format!("box {}", towards(offset, direction)));
+        let target = |direction| TargetOutput::Offset(offset, Some(direction));
+        self.measured(measure, direction, wording, target)
     }
 
     /// What is said of the cell's boxes under a contrast that an output of one of them takes: the shape that is asked for, and against it the others on average.
@@ -311,7 +339,7 @@ impl TargetBox<'_> {
             .zip(self.forward.objectness.as_ref())
             .with_context(|| {
                 format!(
-                    "{} has no objectness, which only a YOLO has: ask for a class",
+                    "{} has no objectness: it does not say apart from the classes whether there is an object. Ask for a class",
                     self.model.manifest.name
                 )
             })?;
@@ -343,29 +371,42 @@ impl TargetBox<'_> {
             *contrast == Contrast::None,
             "the contrast '{contrast}' does not go with an edge: it takes 'none'"
         );
-        let default_box = self.model.default_boxes[self.default_box];
-        let coding = self.model.coding(self.default_box);
-        let (axis, side) = match edge {
+        let (axis, of_size) = match edge {
             Edge::Left => (Axis::X, -0.5),
             Edge::Right => (Axis::X, 0.5),
             Edge::Top => (Axis::Y, -0.5),
             Edge::Bottom => (Axis::Y, 0.5),
         };
-        let (centre, size, extent) = match axis {
-            Axis::X => (Offset::Cx, Offset::W, default_box.w),
-            Axis::Y => (Offset::Cy, Offset::H, default_box.h),
+        let measure = Measure {
+            axis,
+            of_centre: 1.0,
+            of_size,
         };
-        let [o_centre, o_size] =
-            [centre, size].map(|offset| self.predicted(self.default_box, offset));
-        // e = C + shift(o_c) ± ½·size(o_s)
-        let (shift, shift_slope) = coding.shift(axis, o_centre, extent);
-        let (predicted, size_slope) = coding.size(o_size, extent);
-        let moved = shift + side * (predicted - extent);
+        let wording = |direction| {
+            Wording::plain(format!(
+                "{edge} edge further {}",
+                match (edge, direction) {
+                    (Edge::Left | Edge::Right, Direction::Plus) => "right",
+                    (Edge::Left | Edge::Right, Direction::Minus) => "left",
+                    (Edge::Top | Edge::Bottom, Direction::Plus) => "down",
+                    (Edge::Top | Edge::Bottom, Direction::Minus) => "up",
+                }
+            ))
+        };
+        let target = |direction| TargetOutput::Edge(edge, Some(direction));
+        self.measured(measure, direction, wording, target)
+    }
+
+    /// What moves with several outputs y of the network: each starts with (∂m/∂y)·y.
+    fn measured(
+        &self,
+        measure: Measure,
+        direction: Option<Direction>,
+        wording: impl Fn(Direction) -> Wording,
+        target: impl Fn(Direction) -> TargetOutput,
+    ) -> Result<ResolvedTarget> {
+        let (moved, slopes) = self.slopes(measure);
         let direction = direction.unwrap_or(Direction::of(moved));
-        let slopes = [
-            (centre, shift_slope, o_centre),
-            (size, side * size_slope, o_size),
-        ];
         let total: f32 = match self.seed {
             Seed::Score => 1.0,
             Seed::One => slopes
@@ -374,7 +415,7 @@ impl TargetBox<'_> {
                 .sum(),
             Seed::Unit => slopes.iter().map(|(_, slope, _)| slope.abs()).sum(),
         };
-        let parts = slopes.map(|(offset, slope, value)| {
+        let parts = slopes.into_iter().map(|(column, slope, value)| {
             let start = if self.seed == Seed::Unit {
                 slope
             } else {
@@ -383,23 +424,57 @@ impl TargetBox<'_> {
             let start = if total > 0.0 { start / total } else { 0.0 };
             let relevance = start * direction.sign();
             let multiple = slope * direction.sign();
-            (self.location.shape, offset, relevance, multiple)
+            (self.location.shape, column, relevance, multiple)
         });
-        let wording = Wording::plain(format!(
-            "{edge} edge further {}",
-            match (edge, direction) {
-                (Edge::Left | Edge::Right, Direction::Plus) => "right",
-                (Edge::Left | Edge::Right, Direction::Minus) => "left",
-                (Edge::Top | Edge::Bottom, Direction::Plus) => "down",
-                (Edge::Top | Edge::Bottom, Direction::Minus) => "up",
-            }
-        ));
         self.box_question(
-            parts.to_vec(),
-            TargetOutput::Edge(edge, Some(direction)),
-            contrast,
-            wording,
+            parts.collect(),
+            target(direction),
+            &Contrast::None,
+            wording(direction),
         )
+    }
+
+    /// How far a measure of the box is moved, and of each output of the network that moves it: its column, ∂m/∂y and y.
+    fn slopes(&self, measure: Measure) -> (f32, Vec<(usize, f32, f32)>) {
+        let default_box = self.model.default_boxes[self.default_box];
+        let coding = self.model.coding(self.default_box);
+        let output = &self.model.manifest.output;
+        let offsets = Offset::ALL.map(|offset| self.predicted(self.default_box, offset));
+        let (moved, by_offsets) = measure.moved(coding, default_box, offsets);
+        let Some(distances) = &self.forward.distances else {
+            let pair = match measure.axis {
+                Axis::X => [Offset::Cx, Offset::W],
+                Axis::Y => [Offset::Cy, Offset::H],
+            };
+            let slopes = pair.into_iter().zip(by_offsets);
+            let slopes = slopes.map(|(offset, slope)| {
+                let column = output.column(offset);
+                (column, slope, offsets[offset as usize])
+            });
+            return (moved, slopes.collect());
+        };
+        let row = distances.row(self.default_box);
+        // Left, top, right, bottom.
+        let sides = [measure.axis as usize, measure.axis as usize + 2];
+        let by_distances = measure.by_distances(default_box);
+        let mut slopes = Vec::new();
+        for (side, slope) in sides.into_iter().zip(by_distances) {
+            // An edge has nothing to do with the distance of the other one.
+            if slope == 0.0 {
+                continue;
+            }
+            match output.bins {
+                None => slopes.push((side, slope, row[side])),
+                Some(bins) => {
+                    let columns = side * bins..(side + 1) * bins;
+                    let logits: Vec<f32> = columns.clone().map(|column| row[column]).collect();
+                    let (_, by_logits) = expectation(&logits);
+                    let each = columns.zip(by_logits).zip(logits);
+                    slopes.extend(each.map(|((column, by), logit)| (column, slope * by, logit)));
+                }
+            }
+        }
+        (moved, slopes)
     }
 
     /// Of channels, the relevance and what multiple of the output it is.
@@ -421,15 +496,14 @@ impl TargetBox<'_> {
         }
     }
 
-    /// Shape of the cell, offset, relevance, what multiple of the offset that is.
+    /// Shape of the cell, column of the network's output, relevance, what multiple of the output that is.
     fn box_question(
         &self,
-        parts: Vec<(usize, Offset, f32, f32)>,
+        parts: Vec<(usize, usize, f32, f32)>,
         target: TargetOutput,
         contrast: &Contrast,
         wording: Wording,
     ) -> Result<ResolvedTarget> {
-        let output = &self.model.manifest.output;
         let head = &self.model.heads[self.location.head];
         let tensor = head.offset_tensor.clone().with_context(|| {
             format!(
@@ -439,8 +513,8 @@ impl TargetBox<'_> {
         })?;
         let values = parts
             .into_iter()
-            .filter_map(|(shape, offset, relevance, multiple)| {
-                let channel = head.offset_channel(shape, output.column(offset))?;
+            .filter_map(|(shape, column, relevance, multiple)| {
+                let channel = head.offset_channel(shape, column)?;
                 Some((channel, relevance, multiple))
             });
         Ok(ResolvedTarget {

@@ -1,7 +1,8 @@
 //! From raw outputs to boxes and scores: offsets move a default box, an activation turns logits into scores.
 
 use super::default_boxes::DefaultBox;
-use super::manifest::ScoreActivation;
+use super::layout::HeadLayout;
+use super::manifest::{DetectorKind, Manifest, ScoreActivation};
 use crate::geometry::Rect;
 
 /// The exponent of a size is kept within ±20. e²⁰ times a default box is off any picture; the bound only keeps the arithmetic finite.
@@ -15,6 +16,9 @@ pub enum Coding {
     /// YOLOv3's: the centre lies anywhere in the cell that the default box is the centre of, cx = CX + (σ(t_x) − ½)·cell, and w = W·exp(t_w). In shares of the
     /// picture the cell's width and height.
     Cell([f32; 2]),
+    /// Of a detector without anchors that says distances: the default box is the cell, and cx = CX + o_cx·W, w = o_w·W, where the distances of left and right edge
+    /// from the centre, l and r in cells, make o_cx = (r − l)/2 and o_w = l + r; likewise cy and h.
+    Distances,
 }
 
 /// A direction in the picture.
@@ -27,6 +31,21 @@ pub enum Axis {
 }
 
 impl Coding {
+    /// What offsets do to the default box `index` of a model.
+    pub fn of(manifest: &Manifest, layout: &HeadLayout, index: usize) -> Self {
+        let output = &manifest.output;
+        match manifest.kind {
+            DetectorKind::AnchorFree if !output.distances.is_empty() => Self::Distances,
+            // Of a cell whose size is 1: the centre's offset is in cells, the size's an exponent.
+            DetectorKind::AnchorFree => Self::Variances([1.0, 1.0]),
+            DetectorKind::Yolo => {
+                let cell = layout.cell(index);
+                cell.map_or(Self::Variances(output.variances), Self::Cell)
+            }
+            DetectorKind::Ssd | DetectorKind::Classifier => Self::Variances(output.variances),
+        }
+    }
+
     /// How far an offset of the centre moves it, and the derivative by the offset; `extent` is the default box's along `axis`.
     pub fn shift(self, axis: Axis, offset: f32, extent: f32) -> (f32, f32) {
         match self {
@@ -36,6 +55,7 @@ impl Coding {
                 let cell = cell[axis as usize];
                 ((share - 0.5) * cell, share * (1.0 - share) * cell)
             }
+            Self::Distances => (offset * extent, extent),
         }
     }
 
@@ -44,10 +64,57 @@ impl Coding {
         let v_s = match self {
             Self::Variances([_, v_s]) => v_s,
             Self::Cell(_) => 1.0,
+            Self::Distances => return (offset * extent, extent),
         };
         let exponent = (v_s * offset).clamp(-MAX_EXPONENT, MAX_EXPONENT);
         let size = extent * exponent.exp();
         (size, v_s * size)
+    }
+}
+
+/// What of a box is asked about, along one axis: a·(where its centre is) + b·(its size), in shares of the picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Measure {
+    /// Along the width or the height.
+    pub axis: Axis,
+    /// a
+    pub of_centre: f32,
+    /// b
+    pub of_size: f32,
+}
+
+impl Measure {
+    /// How far the measure of `default_box` is moved by `offsets`, and its derivatives by o_c and o_s, the two offsets along its axis.
+    pub fn moved(
+        self,
+        coding: Coding,
+        default_box: DefaultBox,
+        offsets: [f32; 4],
+    ) -> (f32, [f32; 2]) {
+        let (extent, [o_centre, o_size]) = self.along(default_box, offsets);
+        let (shift, shift_slope) = coding.shift(self.axis, o_centre, extent);
+        let (size, size_slope) = coding.size(o_size, extent);
+        // Without distances there is no size.
+        let before = if coding == Coding::Distances { 0.0 } else { extent };
+        let moved = self.of_centre * shift + self.of_size * (size - before);
+        (
+            moved,
+            [self.of_centre * shift_slope, self.of_size * size_slope],
+        )
+    }
+
+    /// Its derivatives by the distances of the near and the far edge, left and right or top and bottom.
+    pub fn by_distances(self, default_box: DefaultBox) -> [f32; 2] {
+        let (extent, _) = self.along(default_box, [0.0; 4]);
+        [-0.5, 0.5].map(|side| extent * (self.of_size + side * self.of_centre))
+    }
+
+    /// The default box's extent, and the offsets of centre and size.
+    fn along(self, default_box: DefaultBox, [cx, cy, w, h]: [f32; 4]) -> (f32, [f32; 2]) {
+        match self.axis {
+            Axis::X => (default_box.w, [cx, w]),
+            Axis::Y => (default_box.h, [cy, h]),
+        }
     }
 }
 
@@ -61,6 +128,40 @@ pub fn decode(default_box: DefaultBox, offsets: [f32; 4], coding: Coding) -> Rec
     let cy = coding.shift(Axis::Y, o_cy, h).0 + cy;
     let (w, h) = (coding.size(o_w, w).0, coding.size(o_h, h).0);
     Rect::new(cx - w / 2.0, cy - h / 2.0, cx + w / 2.0, cy + h / 2.0)
+}
+
+/// Offsets cx, cy, w, h in cells of the distances of the left, top, right and bottom edge.
+pub fn of_distances([left, top, right, bottom]: [f32; 4]) -> [f32; 4] {
+    [
+        (right - left) / 2.0,
+        (bottom - top) / 2.0,
+        left + right,
+        top + bottom,
+    ]
+}
+
+/// The mean d = Σ i·p_i of the distribution p that a softmax makes of `logits` over 0, 1, 2, …, and its derivatives p_i·(i − d).
+pub fn expectation(logits: &[f32]) -> (f32, Vec<f32>) {
+    let largest = max(logits);
+    let weights: Vec<f32> = logits.iter().map(|z| (z - largest).exp()).collect();
+    let sum: f32 = weights.iter().sum();
+    let mean = weights.iter().zip(0u16..).map(|(w, i)| w * f32::from(i));
+    let mean = mean.sum::<f32>() / sum;
+    let slopes = weights.iter().zip(0u16..);
+    let slopes = slopes.map(|(w, i)| w / sum * (f32::from(i) - mean));
+    (mean, slopes.collect())
+}
+
+/// The mean alone.
+pub fn mean(logits: &[f32]) -> f32 {
+    let largest = max(logits);
+    let (mut sum, mut moment) = (0.0, 0.0);
+    for (z, i) in logits.iter().zip(0u16..) {
+        let weight = (z - largest).exp();
+        sum += weight;
+        moment += weight * f32::from(i);
+    }
+    moment / sum
 }
 
 fn sigmoid(z: f32) -> f32 {

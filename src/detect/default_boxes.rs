@@ -4,7 +4,7 @@ mod cells;
 mod multiscale;
 
 use super::layout::{HeadGrid, HeadLayout};
-use super::manifest::{AnchorBoxes, DefaultBoxes, ManifestField, PriorBoxes, TensorFlowBoxes};
+use super::manifest::{AnchorBoxes, CellBoxes, DefaultBoxes, ManifestField, PriorBoxes, TensorFlowBoxes};
 use crate::error::Result;
 use crate::error::manifest::ensure;
 use crate::geometry::Size;
@@ -39,6 +39,7 @@ pub fn generate(
         DefaultBoxes::PriorBox(boxes) => prior_boxes(boxes, layout, input_size),
         DefaultBoxes::MultiscaleAnchors(boxes) => multiscale::boxes(boxes, layout, input_size),
         DefaultBoxes::Anchors(boxes) => anchors(boxes, layout, input_size),
+        DefaultBoxes::Cells(boxes) => cell_boxes(boxes, layout, input_size),
     }
 }
 
@@ -185,6 +186,33 @@ fn anchors(
                 middle(grid),
                 &format!("sizes[{head}]"),
             )
+        })
+        .collect()
+}
+
+/// Boxes as large as a cell, one for each.
+fn cell_boxes(
+    spec: &CellBoxes,
+    layout: &HeadLayout,
+    Size { width, height }: Size,
+) -> Result<Vec<Vec<DefaultBox>>> {
+    let heads = layout.heads.len();
+    let count = spec.steps.as_ref().map_or(heads, Vec::len);
+    ManifestField::of("default_boxes", "steps").ensure(
+        count == heads,
+        format_args!("it has a step for {count} heads, but the network has {heads}"),
+    )?;
+    let input = [f64::from(width), f64::from(height)];
+    let heads = layout.heads.iter().enumerate();
+    heads
+        .map(|(head, grid)| {
+            let cells = [grid.cols as f64, grid.rows as f64];
+            let size = [0, 1].map(|axis| match &spec.steps {
+                Some(steps) => f64::from(steps[head]) / input[axis],
+                None => 1.0 / cells[axis],
+            });
+            let centre = |axis: usize, cell: usize| (cell as f64 + f64::from(spec.offset)) * size[axis];
+            in_cells((head, grid), &[size], centre, "the heads: a cell has one box")
         })
         .collect()
 }

@@ -9,7 +9,7 @@ use super::class::ClassId;
 use super::decode::{Coding, Scorer, decode, logit_bound};
 use super::default_boxes::DefaultBox;
 use super::layout::HeadLayout;
-use super::manifest::{DetectionSettings, Manifest};
+use super::manifest::{DetectionSettings, Manifest, Suppression};
 use super::nms::{Candidate, suppress};
 use crate::error::Result;
 use crate::error::argument;
@@ -29,9 +29,9 @@ pub struct Detection {
     pub default_box: usize,
     /// All K logits of the default box.
     pub logits: Vec<f32>,
-    /// The logit of there being an object at all, which a YOLO says apart from the classes.
+    /// The logit of there being an object at all, where the network says it apart from the classes.
     pub objectness: Option<f32>,
-    /// cx, cy, w, h as the network gave them.
+    /// cx, cy, w, h as the network gave them; in cells where it gave distances.
     pub offsets: [f32; 4],
     /// The best other trained class at this default box, the background aside, with its score.
     pub runner_up: Option<(ClassId, f32)>,
@@ -69,14 +69,15 @@ pub struct Predictions<'a> {
     offsets: ArrayView2<'a, f32>,
     boxes: &'a [DefaultBox],
     manifest: &'a Manifest,
-    /// A YOLO's logits of objectness, [D], and the cells of its default boxes.
-    cells: Option<(ArrayView1<'a, f32>, &'a HeadLayout)>,
+    /// Logits of objectness, [D], where the network has them.
+    objectness: Option<ArrayView1<'a, f32>>,
+    layout: &'a HeadLayout,
     /// Which classes can be detected, [K]: trained and not the background.
     detectable: Vec<bool>,
 }
 
 impl<'a> Predictions<'a> {
-    /// `logits` [D, K], `offsets` [D, 4] in the order cx, cy, w, h, D `boxes`, and the manifest with K labels.
+    /// `logits` [D, K], `offsets` [D, 4] in the order cx, cy, w, h, D `boxes` in the cells of `layout`, and the manifest with K labels.
     ///
     /// # Errors
     /// If these shapes do not belong together.
@@ -84,6 +85,7 @@ impl<'a> Predictions<'a> {
         logits: ArrayView2<'a, f32>,
         offsets: ArrayView2<'a, f32>,
         boxes: &'a [DefaultBox],
+        layout: &'a HeadLayout,
         manifest: &'a Manifest,
     ) -> Result<Self> {
         let (count, classes) = (boxes.len(), manifest.labels.len());
@@ -98,7 +100,7 @@ impl<'a> Predictions<'a> {
         ensure!(
             offsets.dim() == (count, 4),
             "output \"{}\": expected [1, {count}, 4] ({count} default boxes), found [1, {}, {}]",
-            output.offsets,
+            output.boxes(),
             offsets.nrows(),
             offsets.ncols()
         );
@@ -111,38 +113,40 @@ impl<'a> Predictions<'a> {
             offsets,
             boxes,
             manifest,
-            cells: None,
+            objectness: None,
+            layout,
             detectable,
         })
     }
 
-    /// The same for a YOLO: `objectness` `[D]` and the `layout` of its default boxes.
+    /// The same for a network that says apart whether there is an object: `objectness` `[D]`.
     ///
     /// # Errors
-    /// If these are others than D.
-    pub fn in_cells(self, objectness: ArrayView1<'a, f32>, layout: &'a HeadLayout) -> Result<Self> {
+    /// If there are others than D.
+    pub fn with_objectness(self, objectness: ArrayView1<'a, f32>) -> Result<Self> {
         let count = self.boxes.len();
         ensure!(
-            objectness.len() == count && layout.len() == count,
-            "there are {} logits of objectness and {} places for {count} default boxes",
-            objectness.len(),
-            layout.len()
+            objectness.len() == count,
+            "there are {} logits of objectness for {count} default boxes",
+            objectness.len()
         );
         Ok(Self {
-            cells: Some((objectness, layout)),
+            objectness: Some(objectness),
             ..self
         })
     }
 
-    /// The detections in descending order of score, at most the manifest's `max_detections`. As in the SSD paper, suppression is
-    /// per class, so that one default box may be detected as several classes.
+    /// The detections in descending order of score, at most the manifest's `max_detections`. Suppression is per class, as in the SSD paper; whether one default box
+    /// may be detected as several classes, and whether there is suppression at all, the manifest says.
     pub fn detections(&self, thresholds: Thresholds) -> Vec<Detection> {
         let candidates = self.candidates(thresholds.score.clamp(0.0, 1.0));
-        suppress(
-            candidates,
-            thresholds.iou,
-            self.manifest.detection.max_detections,
-        )
+        let settings = &self.manifest.detection;
+        let iou = match settings.suppression {
+            // No two boxes overlap by more.
+            Suppression::None => 1.0,
+            Suppression::PerClass | Suppression::OneClass => thresholds.iou,
+        };
+        suppress(candidates, iou, settings.max_detections)
         .iter()
         .map(|candidate| self.detection(candidate))
         .collect()
@@ -204,9 +208,12 @@ impl<'a> Predictions<'a> {
             }
             let scorer = self.scorer(default_box);
             let rect = self.rect(default_box);
+            let one_class = self.manifest.detection.suppression == Suppression::OneClass;
+            let best = self.best(logits, None).filter(|_| one_class);
             candidates.extend(
                 self.detectable_logits(logits)
                     .filter(|&(_, logit)| logit > bound)
+                    .filter(|&(class, _)| best.is_none_or(|(best, _)| class == best))
                     .map(|(class, logit)| Candidate {
                         default_box,
                         class,
@@ -249,7 +256,7 @@ impl<'a> Predictions<'a> {
     }
 
     fn objectness(&self, default_box: usize) -> Option<f32> {
-        self.cells.map(|(objectness, _)| objectness[default_box])
+        self.objectness.map(|objectness| objectness[default_box])
     }
 
     fn scorer(&self, default_box: usize) -> Scorer {
@@ -259,9 +266,7 @@ impl<'a> Predictions<'a> {
     }
 
     fn rect(&self, default_box: usize) -> Rect {
-        let variances = Coding::Variances(self.manifest.output.variances);
-        let cell = self.cells.and_then(|(_, layout)| layout.cell(default_box));
-        let coding = cell.map_or(variances, Coding::Cell);
+        let coding = Coding::of(self.manifest, self.layout, default_box);
         decode(self.boxes[default_box], self.offsets(default_box), coding)
     }
 
@@ -293,6 +298,8 @@ impl<'a> Predictions<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::HeadGrid;
+    use std::sync::LazyLock;
     use ndarray::{Array2, arr2};
 
     /// Background, dog, cat, an id that was never trained, cow.
@@ -327,6 +334,16 @@ default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
             .to_vec()
     }
 
+    /// A cell for each.
+    static LAYOUT: LazyLock<HeadLayout> = LazyLock::new(|| {
+        let grid = HeadGrid {
+            rows: 1,
+            cols: 4,
+            shapes: 1,
+        };
+        HeadLayout { heads: vec![grid] }
+    });
+
     /// (default box, class) of each detection.
     fn found(
         logits: &Array2<f32>,
@@ -335,7 +352,7 @@ default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
     ) -> Vec<(usize, usize)> {
         let boxes = boxes();
         let predictions =
-            Predictions::new(logits.view(), offsets.view(), &boxes, manifest).unwrap();
+            Predictions::new(logits.view(), offsets.view(), &boxes, &LAYOUT, manifest).unwrap();
         predictions
             .detections(THRESHOLDS)
             .iter()
@@ -361,7 +378,7 @@ default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
         let mut offsets = Array2::zeros((4, 4));
         offsets[[1, 1]] = 2.5;
         let predictions =
-            Predictions::new(logits.view(), offsets.view(), &boxes, &manifest).unwrap();
+            Predictions::new(logits.view(), offsets.view(), &boxes, &LAYOUT, &manifest).unwrap();
         let found = predictions.detections(THRESHOLDS);
         let which: Vec<_> = found.iter().map(|d| (d.default_box, d.class.0)).collect();
         assert_eq!(which, [(3, 4), (1, 1), (1, 2)]);
@@ -407,7 +424,7 @@ default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
         assert_eq!(found(&logits, &offsets, &manifest), [(1, 1)]);
         let boxes = boxes();
         let predictions =
-            Predictions::new(logits.view(), offsets.view(), &boxes, &manifest).unwrap();
+            Predictions::new(logits.view(), offsets.view(), &boxes, &LAYOUT, &manifest).unwrap();
         let dog = predictions.describe(1).unwrap();
         // e⁴ and e over e⁴ + e + 3.
         assert!(
@@ -424,7 +441,7 @@ default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
         let offsets = Array2::zeros((4, 4));
         let count = |manifest: &Manifest, score| {
             let predictions =
-                Predictions::new(logits.view(), offsets.view(), &boxes, manifest).unwrap();
+                Predictions::new(logits.view(), offsets.view(), &boxes, &LAYOUT, manifest).unwrap();
             predictions.detections(Thresholds { score, iou: 1.0 }).len()
         };
         assert_eq!(count(&manifest, 0.0), 12);
@@ -444,7 +461,7 @@ default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
         logits.row_mut(3).fill(f32::NAN);
         let offsets = Array2::zeros((4, 4));
         let predictions =
-            Predictions::new(logits.view(), offsets.view(), &boxes, &manifest).unwrap();
+            Predictions::new(logits.view(), offsets.view(), &boxes, &LAYOUT, &manifest).unwrap();
         assert!(predictions.detections(THRESHOLDS).is_empty());
         let cat = predictions.describe(2).unwrap();
         assert_eq!(
@@ -479,7 +496,7 @@ default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
             ]);
             let offsets = Array2::from_shape_fn((4, 4), |(d, q)| d as f32 - q as f32);
             let predictions =
-                Predictions::new(logits.view(), offsets.view(), &boxes, &manifest).unwrap();
+                Predictions::new(logits.view(), offsets.view(), &boxes, &LAYOUT, &manifest).unwrap();
             for (default_box, class) in [(0, 1), (2, 4)] {
                 let described = predictions.describe(default_box).unwrap();
                 let detected = predictions.detections(THRESHOLDS);
@@ -514,7 +531,7 @@ default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
         let (manifest, boxes) = (manifest("sigmoid"), boxes());
         let error = |logits: (usize, usize), offsets: (usize, usize)| {
             let (logits, offsets) = (Array2::zeros(logits), Array2::zeros(offsets));
-            Predictions::new(logits.view(), offsets.view(), &boxes, &manifest)
+            Predictions::new(logits.view(), offsets.view(), &boxes, &LAYOUT, &manifest)
                 .unwrap_err()
                 .to_string()
         };

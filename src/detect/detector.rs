@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ndarray::{Array1, Array2, Axis};
 
 use super::class::ClassId;
+use super::decode::{mean, of_distances};
 use super::detection::{Detection, Predictions, Thresholds};
 use super::model::Model;
 use super::preprocess::NetworkInput;
@@ -29,8 +30,10 @@ pub struct Forward {
     pub input: NetworkInput,
     /// Class logits, `[D, K]`.
     pub logits: Array2<f32>,
-    /// Offsets in the order cx, cy, w, h, `[D, 4]`; zeros for a classifier.
+    /// Offsets in the order cx, cy, w, h, `[D, 4]`, made of the distances, in cells, where the network gives these; zeros for a classifier.
     pub offsets: Array2<f32>,
+    /// What the network says of distances, `[D, 4·bins]`: those of left, top, right and bottom edge, or the logits of their bins.
+    pub distances: Option<Array2<f32>>,
     /// Logits of there being an object, `[D]`, if the network has them apart from the classes, as a YOLO has.
     pub objectness: Option<Array1<f32>>,
     /// Tensors of the forward pass that explanations go on from.
@@ -135,17 +138,23 @@ impl Detector {
                 .into_shape_with_order((boxes, columns))
                 .map_err(Error::internal)
         };
-        let columns = self.model.manifest.output.columns();
+        let section = &self.model.manifest.output;
+        let offsets = offsets.map(flat).transpose()?;
+        let (offsets, distances) = match offsets {
+            None => (Array2::zeros((self.model.layout.len(), 4)), None),
+            Some(offsets) if section.distances.is_empty() => {
+                (offsets.select(Axis(1), &section.columns()), None)
+            }
+            Some(raw) => (centres_and_sizes(&raw, section.bins)?, Some(raw)),
+        };
         let handed = (self.handed.iter())
             .filter_map(|name| Some((name.clone(), outputs.remove(name.as_str())?)))
             .collect();
         Ok(Forward {
             input,
             logits: flat(logits)?,
-            offsets: match offsets {
-                Some(offsets) => flat(offsets)?.select(Axis(1), &columns),
-                None => Array2::zeros((self.model.layout.len(), 4)),
-            },
+            offsets,
+            distances,
             objectness: objectness.map(|logits| logits.into_iter().collect()),
             handed: Handed(Arc::new(handed)),
         })
@@ -204,11 +213,28 @@ impl Detector {
             forward.logits.view(),
             forward.offsets.view(),
             &self.model.default_boxes,
+            &self.model.layout,
             &self.model.manifest,
         )?;
         match &forward.objectness {
-            Some(objectness) => predictions.in_cells(objectness.view(), &self.model.layout),
+            Some(objectness) => predictions.with_objectness(objectness.view()),
             None => Ok(predictions),
         }
     }
+}
+
+/// Offsets in cells, `[D, 4]`, of distances `[D, 4]` or the logits of their bins, `[D, 4·bins]`.
+fn centres_and_sizes(raw: &Array2<f32>, bins: Option<usize>) -> Result<Array2<f32>> {
+    let raw = raw.as_standard_layout();
+    let columns = raw.ncols();
+    let numbers = raw.as_slice().context("distances are no rows")?;
+    let mut offsets = Vec::with_capacity(raw.nrows() * 4);
+    for row in numbers.chunks_exact(columns.max(1)) {
+        let distance = |side: usize| match bins {
+            Some(bins) => mean(&row[side * bins..][..bins]),
+            None => row[side],
+        };
+        offsets.extend(of_distances([0, 1, 2, 3].map(distance)));
+    }
+    Array2::from_shape_vec((raw.nrows(), 4), offsets).map_err(Error::internal)
 }

@@ -74,6 +74,7 @@ pub fn find(
     graph: &Graph,
     outputs: &OutputTensors,
     class_count: usize,
+    box_columns: usize,
 ) -> Result<(Vec<Head>, HeadLayout)> {
     let classes = &outputs.classes;
     let offsets = outputs.offsets.as_deref().context("no offsets are named")?;
@@ -84,7 +85,7 @@ pub fn find(
         "labels of the manifest (one a class id, background included)",
     )
     .context(ManifestField::of("output", "classes"))?;
-    let offset_scales = scales(graph, offsets, 4, "offsets a box has")
+    let offset_scales = scales(graph, offsets, box_columns, "numbers that say where a box is")
         .context(ManifestField::of("output", "offsets"))?;
     let objectness_scales = match &outputs.objectness {
         Some(tensor) => scales(
@@ -95,6 +96,12 @@ pub fn find(
         )?,
         None => vec![],
     };
+    ensure!(
+        outputs.objectness.is_none() || objectness_scales.len() == class_scales.len(),
+        "'{classes}' comes from {} heads, objectness from {}",
+        class_scales.len(),
+        objectness_scales.len()
+    );
     let mut objectness_scales = objectness_scales.into_iter();
     ensure!(
         class_scales.len() == offset_scales.len(),
@@ -113,8 +120,19 @@ pub fn find(
             offset.tensor,
             in_words(&offset.grid)
         );
+        let objectness = objectness_scales.next();
+        if let Some(objectness) = &objectness {
+            ensure!(
+                class.grid == objectness.grid,
+                "'{}' has {} and '{}' {}: a head's class scores and objectness belong to the same boxes",
+                class.tensor,
+                in_words(&class.grid),
+                objectness.tensor,
+                in_words(&objectness.grid)
+            );
+        }
         grids.push(class.grid);
-        let objectness = objectness_scales.next().map(|s| (s.tensor, s.channels));
+        let objectness = objectness.map(|s| (s.tensor, s.channels));
         let (objectness_tensor, objectness_channels) = objectness.unzip();
         heads.push(Head {
             class_tensor: class.tensor,
@@ -197,8 +215,10 @@ pub fn with_rows(
         let raw: Vec<String> = names
             .map(|name| before_activation(graph, name).to_owned())
             .collect();
-        match raw.len() {
-            0 | 1 => Ok(raw.into_iter().next()),
+        let is_map = |tensor: &String| graph.shape(tensor).is_ok_and(|shape| shape.len() == 4);
+        match &raw[..] {
+            [] => Ok(None),
+            [one] if !is_map(one) => Ok(Some(one.clone())),
             _ => {
                 let joined = format!("joined/{field}");
                 parts
@@ -209,16 +229,21 @@ pub fn with_rows(
         }
     };
     let classes = one("classes", &output.classes, class_count)?.context("no classes are named")?;
-    let offsets = one("offsets", &output.offsets, 4)?;
+    let box_columns = output.box_columns();
+    let offsets = match output.distances.is_empty() {
+        true => one("offsets", &output.offsets, box_columns)?,
+        false => one("distances", &output.distances, box_columns)?,
+    };
+    let objectness = one("objectness", &output.objectness, 1)?;
     let outputs = OutputTensors {
         classes,
         offsets,
-        objectness: None,
+        objectness,
     };
-    let graph = if output.classes.names().len() + output.offsets.names().len() > 2 {
-        parts.join()?
-    } else {
+    let graph = if parts.is_empty() {
         graph.clone()
+    } else {
+        parts.join()?
     };
     Ok((graph, outputs))
 }

@@ -15,7 +15,7 @@ use std::fmt;
 use serde::Deserialize;
 
 pub use default_boxes::{
-    AnchorBoxes, DefaultBoxes, MultiscaleAnchorBoxes, PriorBoxes, TensorFlowBoxes,
+    AnchorBoxes, CellBoxes, DefaultBoxes, MultiscaleAnchorBoxes, PriorBoxes, TensorFlowBoxes,
 };
 pub use field::{ManifestField, ManifestSource};
 pub use tensors::Tensors;
@@ -69,6 +69,9 @@ pub enum DetectorKind {
     Classifier,
     /// A YOLO from the second version on: each head is one convolution that gives t_x, t_y, t_w, t_h, objectness and class scores for each anchor.
     Yolo,
+    /// A detector with one box a cell and no anchors, whose classes, boxes and, with some, objectness are made by convolutions of their own: YOLOv8 and later, YOLOX.
+    #[serde(rename = "anchor-free")]
+    AnchorFree,
 }
 
 /// How a picture becomes the network's input, whose size is the graph's own: x ↦ (x − mean) / std per channel, x in 0..=255.
@@ -125,6 +128,16 @@ pub struct OutputSection {
     /// The offsets in the graph, [1, D, 4], or those of each head, likewise; a classifier has none.
     #[serde(default)]
     pub offsets: Tensors,
+    /// In place of offsets, of a detector without anchors: how far the left, top, right and bottom edge are from the cell's centre, in cells; `[1, 4, rows, columns]`, or
+    /// `[1, 4·bins, rows, columns]`.
+    #[serde(default)]
+    pub distances: Tensors,
+    /// Logits that each distance is the mean of: the distribution that their softmax makes over 0, 1, 2, …
+    #[serde(default, deserialize_with = "read::count_if_given")]
+    pub bins: Option<usize>,
+    /// Of a detector without anchors, where it has them: logits of there being an object, `[1, 1, rows, columns]`, one a head.
+    #[serde(default)]
+    pub objectness: Tensors,
     /// Which offset each of the four columns is.
     #[serde(default = "paper_order", deserialize_with = "read::exactly")]
     pub offset_order: [Offset; 4],
@@ -146,6 +159,19 @@ impl OutputSection {
             .iter()
             .position(|&o| o == offset)
             .unwrap_or(offset as usize)
+    }
+
+    /// The tensors that say where boxes are: offsets, or distances.
+    pub fn boxes(&self) -> &Tensors {
+        match self.distances.is_empty() {
+            true => &self.offsets,
+            false => &self.distances,
+        }
+    }
+
+    /// How many numbers say where one box is.
+    pub fn box_columns(&self) -> usize {
+        4 * self.bins.unwrap_or(1)
     }
 
     /// The columns of the graph's offset tensor in this crate's order cx, cy, w, h.
@@ -213,6 +239,21 @@ pub struct DetectionSettings {
     /// At most so many detections in a picture, the best ones; at least 1.
     #[serde(deserialize_with = "read::count")]
     pub max_detections: usize,
+    /// Which detections drop which.
+    pub suppression: Suppression,
+}
+
+/// Which detections drop others that they overlap.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Suppression {
+    /// Those of one class; one default box may be detected as several classes. The SSD paper's.
+    #[default]
+    PerClass,
+    /// The same, and a default box is detected as its best class alone.
+    OneClass,
+    /// None: the network was trained to find each object once.
+    None,
 }
 
 impl Default for DetectionSettings {
@@ -221,6 +262,7 @@ impl Default for DetectionSettings {
             score_threshold: 0.5,
             iou_threshold: 0.45,
             max_detections: 200,
+            suppression: Suppression::PerClass,
         }
     }
 }
@@ -267,7 +309,7 @@ impl Manifest {
     pub fn background(&self) -> Option<ClassId> {
         match self.kind {
             DetectorKind::Ssd => Some(self.output.background),
-            DetectorKind::Classifier | DetectorKind::Yolo => None,
+            DetectorKind::Classifier | DetectorKind::Yolo | DetectorKind::AnchorFree => None,
         }
     }
 }

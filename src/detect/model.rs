@@ -109,13 +109,15 @@ impl Model {
         let count = manifest.labels.len();
         let (graph, outputs) = match manifest.kind {
             DetectorKind::Yolo => yolo::with_rows(&graph, manifest.output.heads.names(), count)?,
-            DetectorKind::Ssd | DetectorKind::Classifier => {
+            DetectorKind::Ssd | DetectorKind::Classifier | DetectorKind::AnchorFree => {
                 heads::with_rows(&graph, &manifest.output, count)?
             }
         };
         let (heads, layout) = match manifest.kind {
             DetectorKind::Classifier => heads::find_classifier(&graph, &outputs.classes, count)?,
-            DetectorKind::Ssd | DetectorKind::Yolo => heads::find(&graph, &outputs, count)?,
+            DetectorKind::Ssd | DetectorKind::Yolo | DetectorKind::AnchorFree => {
+                heads::find(&graph, &outputs, count, manifest.output.box_columns())?
+            }
         };
         let default_boxes: Vec<_> =
             default_boxes::generate(&manifest.default_boxes, &layout, input_size)?.concat();
@@ -133,10 +135,7 @@ impl Model {
 
     /// What offsets do to the default box `index`.
     pub fn coding(&self, index: usize) -> Coding {
-        let variances = Coding::Variances(self.manifest.output.variances);
-        let cell = self.layout.cell(index);
-        let cell = cell.filter(|_| self.manifest.kind == DetectorKind::Yolo);
-        cell.map_or(variances, Coding::Cell)
+        Coding::of(&self.manifest, &self.layout, index)
     }
 }
 

@@ -5,8 +5,8 @@
 pub struct OutputTensors {
     /// Class logits, `[1, D, K]`.
     pub classes: String,
-    /// Offsets in the order of the manifest, `[1, D, 4]`; a classifier has none.
+    /// Offsets in the order of the manifest, `[1, D, 4]`, or distances, `[1, D, 4·bins]`; a classifier has none.
     pub offsets: Option<String>,
-    /// Logits of there being an object, `[1, D, 1]`, where the network says that apart from the classes, as a YOLO does.
+    /// Logits of there being an object, `[1, D, 1]`, where the network says that apart from the classes, as YOLOv3 and YOLOX do.
     pub objectness: Option<String>,
 }

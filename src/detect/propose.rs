@@ -2,6 +2,7 @@
 //!
 //! In: a graph without a manifest. Out: the text of a manifest that [`Manifest::parse`](super::Manifest::parse) reads.
 
+mod anchor_free;
 mod default_boxes;
 mod outputs;
 mod text;
@@ -9,12 +10,13 @@ mod text;
 use std::fmt::Write;
 
 use crate::error::Result;
-use crate::error::manifest::Context;
+use crate::error::manifest::{Context, error};
 use crate::onnx::ops::{Arithmetic, Op};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
+use anchor_free::FoundBoxes;
 use default_boxes::Generator;
 use outputs::{Found, FoundOutputs};
-use text::{GUESS, list, one_or_all, quoted};
+use text::{GUESS, all, list, one_or_all, quoted};
 
 /// Where the picture enters, and how it is normalised as far as the graph shows it.
 struct ProposedInput {
@@ -36,7 +38,8 @@ pub fn propose(graph: &Graph, name: &str, size: Option<[usize; 2]>) -> Result<St
     let picture = picture(graph, size)?;
     let [height, width] = picture.size;
     let inner = graph.with_input(&picture.tensor, [1, 3, height, width])?;
-    let found = outputs::find(&inner).context(
+    let found = outputs::find(&inner).map_err(|why| error!("{why}"))?;
+    let found = found.context(
             "no class scores [1, D, K] and box offsets [1, D, 4] were found that are put together from the same feature maps, nor the two or three heads of a YOLO, \
              nor scores [1, K] for the whole picture: if it is an SSD, name their tensors in a manifest (models/README.md)",
         )?;
@@ -136,6 +139,7 @@ fn write(picture: &ProposedInput, found: &Found, name: &str) -> Result<String> {
         FoundOutputs::Ssd { .. } => "ssd",
         FoundOutputs::Classifier { .. } => "classifier",
         FoundOutputs::Yolo { .. } => "yolo",
+        FoundOutputs::AnchorFree(_) => "anchor-free",
     };
     writeln!(text, "kind = \"{kind}\"")?;
     writeln!(text, "name = {}", quoted(name))?;
@@ -199,6 +203,7 @@ fn write_input(text: &mut String, picture: &ProposedInput, outputs: &FoundOutput
         None => {
             let (mean, std) = match outputs {
                 FoundOutputs::Yolo { .. } => (0.0, 255.0),
+                FoundOutputs::AnchorFree(found) => (0.0, found.std()),
                 FoundOutputs::Ssd { .. } | FoundOutputs::Classifier { .. } => (127.5, 127.5),
             };
             writeln!(text, "mean = {} {GUESS}", list(&[mean; 3]))?;
@@ -240,6 +245,9 @@ fn write_output(text: &mut String, size: [usize; 2], found: &Found) -> Result<()
             let side = size[0].min(size[1]);
             default_boxes::write(text, &generator, layout, found.class_count, side)?;
         }
+        FoundOutputs::AnchorFree(found) => {
+            write_anchor_free(text, size, found, &activation)?;
+        }
         FoundOutputs::Yolo { heads, anchors } => {
             writeln!(text, "heads = {}\n{activation}", one_or_all(heads))?;
             writeln!(text)?;
@@ -251,5 +259,50 @@ fn write_output(text: &mut String, size: [usize; 2], found: &Found) -> Result<()
             writeln!(text, "sizes = {anchors:?}")?;
         }
     }
+    Ok(())
+}
+
+/// The same of a detector without anchors, and `[detection]`.
+fn write_anchor_free(
+    text: &mut String,
+    size: [usize; 2],
+    found: &anchor_free::AnchorFree,
+    activation: &str,
+) -> Result<()> {
+    let mark = if found.is_decoded {
+        "# found in the graph"
+    } else {
+        GUESS
+    };
+    writeln!(text, "classes = {}\n{activation}", all(&found.classes))?;
+    if !found.objectness.is_empty() {
+        writeln!(text, "objectness = {}", all(&found.objectness))?;
+    }
+    match found.of_boxes {
+        FoundBoxes::Distances { bins } => {
+            let end = bins.map_or("", |_| "\n");
+            writeln!(text, "{mark}: left, top, right, bottom in cells")?;
+            writeln!(text, "distances = {}", all(&found.boxes))?;
+            let bins = bins.map(|bins| format!("bins = {bins} {mark}"));
+            write!(text, "{}{end}", bins.unwrap_or_default())?;
+        }
+        FoundBoxes::Offsets => {
+            writeln!(text, "{mark}: centre in cells, exponents of the size")?;
+            writeln!(text, "offsets = {}", all(&found.boxes))?;
+        }
+    }
+    writeln!(text, "\n[default_boxes]\ngenerator = \"cells\"")?;
+    if found.of_boxes == FoundBoxes::Offsets {
+        writeln!(text, "offset = 0.0 {GUESS}: cells are counted from their corners")?;
+    }
+    if let Some(steps) = found.steps(size) {
+        writeln!(text, "steps = {} {GUESS}", list(&steps))?;
+    }
+    let (suppression, mark) = match found.picks {
+        true => ("none", "# the graph itself picks the best scores, and suppresses none"),
+        false => ("one-class", GUESS),
+    };
+    writeln!(text, "\n[detection]\nsuppression = \"{suppression}\" {mark}")?;
+    writeln!(text, "score_threshold = 0.25 {GUESS}")?;
     Ok(())
 }

@@ -29,7 +29,7 @@ impl Column {
         const ALL: &[Column] = &Column::ALL;
         match model.manifest.kind {
             DetectorKind::Classifier => &ALL[..2],
-            DetectorKind::Ssd | DetectorKind::Yolo => ALL,
+            DetectorKind::Ssd | DetectorKind::Yolo | DetectorKind::AnchorFree => ALL,
         }
     }
 
@@ -164,6 +164,21 @@ impl Quantity {
             .context("the default box does not exist")?;
         let first = target.default_box - location.shape;
         let of_class = matches!(target.output, TargetOutput::Class(_));
+        if let (TargetOutput::Offset(offset, direction), Some(_)) =
+            (&target.output, &forward.distances)
+        {
+            // Made of several outputs, and kept by forward passes as it is.
+            let sign = match direction {
+                Some(Direction::Minus) => -1.0,
+                _ => 1.0,
+            };
+            let terms = vec![(target.default_box, *offset as usize, sign)];
+            return Ok(Self {
+                seed,
+                terms,
+                of_class,
+            });
+        }
         let columns = model.manifest.output.columns();
         let per_box = if of_class {
             model.manifest.labels.len()
@@ -238,6 +253,7 @@ mod tests {
             logits: Array2::from_shape_fn((boxes, model.manifest.labels.len()), value),
             objectness: None,
             offsets: Array2::from_shape_fn((boxes, 4), value),
+            distances: None,
             handed: Handed::default(),
         }
     }

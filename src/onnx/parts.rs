@@ -26,6 +26,11 @@ impl<'a> Parts<'a> {
         }
     }
 
+    /// Whether nothing is to come.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
     /// The convolution that writes `tensor` with those of its output channels that `channels` names, in that order, as a convolution that writes `name`.
     ///
     /// # Errors

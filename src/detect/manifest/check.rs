@@ -10,6 +10,8 @@ use crate::error::Result;
 
 /// Channels that vary less than this, of 255, are no picture's: the division would only blow up rounding.
 const MIN_STD: f32 = 1e-6;
+/// More bins than any network has for a distance.
+const MOST_BINS: usize = 256;
 
 impl Manifest {
     /// Checks what the types alone do not ensure.
@@ -101,6 +103,9 @@ impl InputSection {
 impl OutputSection {
     fn validate(&self, kind: DetectorKind) -> Result<()> {
         let is_yolo = kind == DetectorKind::Yolo;
+        let is_free = kind == DetectorKind::AnchorFree;
+        let has_offsets = is_free && self.distances.is_empty();
+        self.validate_distances(is_free)?;
         ManifestField::of("output", "heads").ensure(
             self.heads.is_empty() || is_yolo,
             "only a YOLO's are named, leave the line out",
@@ -111,9 +116,13 @@ impl OutputSection {
         )?;
         for (field, name, has) in [
             ("classes", &self.classes, !is_yolo),
-            ("offsets", &self.offsets, kind == DetectorKind::Ssd),
+            ("offsets", &self.offsets, kind == DetectorKind::Ssd || has_offsets),
         ] {
-            let whose = if is_yolo { "YOLO" } else { "classifier" };
+            let whose = match kind {
+                DetectorKind::Yolo => "YOLO",
+                DetectorKind::AnchorFree => "detector with distances",
+                DetectorKind::Ssd | DetectorKind::Classifier => "classifier",
+            };
             ManifestField::of("output", field).ensure(
                 name.is_empty() || has,
                 format_args!("a {whose} has none, leave the line out"),
@@ -127,6 +136,8 @@ impl OutputSection {
             ("classes", &self.classes),
             ("heads", &self.heads),
             ("offsets", &self.offsets),
+            ("distances", &self.distances),
+            ("objectness", &self.objectness),
         ] {
             let names = tensors.names();
             for (i, name) in names.iter().enumerate() {
@@ -158,6 +169,42 @@ impl OutputSection {
             ManifestField::of("output", format!("variances[{i}]")).ensure(
                 variance.is_finite() && *variance > 0.0,
                 format_args!("expected a positive number, found {variance}"),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl OutputSection {
+    /// What a detector without anchors has, and no other.
+    fn validate_distances(&self, is_free: bool) -> Result<()> {
+        for (field, is_given) in [
+            ("distances", !self.distances.is_empty()),
+            ("objectness", !self.objectness.is_empty()),
+            ("bins", self.bins.is_some()),
+        ] {
+            ManifestField::of("output", field).ensure(
+                !is_given || is_free,
+                "only a detector without anchors has it (kind = \"anchor-free\"), leave the line out",
+            )?;
+        }
+        if let Some(bins) = self.bins {
+            let field = || ManifestField::of("output", "bins");
+            field().ensure(
+                !self.distances.is_empty(),
+                "only distances have bins: name their tensors in distances",
+            )?;
+            field().ensure(
+                (2..=MOST_BINS).contains(&bins),
+                format_args!("expected 2 to {MOST_BINS}, found {bins}"),
+            )?;
+        }
+        let heads = self.classes.names().len();
+        for (field, tensors) in [("distances", &self.distances), ("objectness", &self.objectness)] {
+            let count = tensors.names().len();
+            ManifestField::of("output", field).ensure(
+                count == 0 || count == heads,
+                format_args!("expected as many as classes, {heads}, found {count}"),
             )?;
         }
         Ok(())

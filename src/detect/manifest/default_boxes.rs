@@ -29,6 +29,19 @@ pub enum DefaultBoxes {
     MultiscaleAnchors(MultiscaleAnchorBoxes),
     /// Boxes of given sizes in the middle of each cell, as YOLO has them.
     Anchors(AnchorBoxes),
+    /// The cells themselves, of detectors without anchors.
+    Cells(CellBoxes),
+}
+
+/// Cells as boxes: one a cell, a stride wide and high.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CellBoxes {
+    /// Where in the cell the box is centred, in strides: 0.5 is its middle, 0 its upper left corner.
+    #[serde(default = "half")]
+    pub offset: f32,
+    /// Distance of cells in pixels of the input, one a head; the input's size over the number of cells where it is left out.
+    pub steps: Option<Vec<f32>>,
 }
 
 /// A YOLO's anchors (dimension priors).
@@ -136,6 +149,13 @@ impl DefaultBoxes {
             _ if kind == DetectorKind::Classifier => {
                 Err(field("").wrong("a classifier has none, leave the table out"))
             }
+            Self::Cells(boxes) if kind == DetectorKind::AnchorFree => boxes.validate(),
+            _ if kind == DetectorKind::AnchorFree => {
+                Err(field("generator").wrong("expected \"cells\" for a detector without anchors"))
+            }
+            Self::Cells(_) => Err(field("generator").wrong(
+                "\"cells\" is for a detector without anchors, kind = \"anchor-free\"",
+            )),
             Self::Anchors(boxes) => boxes.validate(),
             _ if kind == DetectorKind::Yolo => {
                 Err(field("generator").wrong("expected \"anchors\" for a YOLO"))
@@ -202,11 +222,7 @@ impl PriorBoxes {
         for (head, &step) in self.steps.iter().flatten().enumerate() {
             positive(&format!("steps[{head}]"), step)?;
         }
-        field("offset").ensure(
-            (0.0..=1.0).contains(&self.offset),
-            format_args!("expected a number from 0 to 1, found {}", self.offset),
-        )?;
-        Ok(())
+        offset(self.offset)
     }
 }
 
@@ -220,6 +236,16 @@ impl AnchorBoxes {
             for &size in sizes.iter().flatten() {
                 positive(&format!("sizes[{head}]"), size)?;
             }
+        }
+        Ok(())
+    }
+}
+
+impl CellBoxes {
+    fn validate(&self) -> Result<()> {
+        offset(self.offset)?;
+        for (head, &step) in self.steps.iter().flatten().enumerate() {
+            positive(&format!("steps[{head}]"), step)?;
         }
         Ok(())
     }
@@ -246,6 +272,14 @@ impl MultiscaleAnchorBoxes {
 
 fn field(key: &str) -> ManifestField {
     ManifestField::of("default_boxes", key)
+}
+
+/// Where in a cell boxes are centred.
+fn offset(offset: f32) -> Result<()> {
+    field("offset").ensure(
+        (0.0..=1.0).contains(&offset),
+        format_args!("expected a number from 0 to 1, found {offset}"),
+    )
 }
 
 fn positive(key: &str, value: f32) -> Result<()> {

@@ -49,6 +49,14 @@ pub fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Err
     })
 }
 
+/// The same of a number that may be left out.
+///
+/// # Errors
+/// As [`count`].
+pub fn count_if_given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    count(deserializer).map(Some)
+}
+
 /// A class's number, likewise.
 pub fn class<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClassId, D::Error> {
     count(deserializer).map(ClassId)

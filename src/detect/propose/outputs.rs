@@ -1,7 +1,8 @@
-//! The outputs of a network that nothing is said of: class scores and offsets, joined or head by head, a YOLO's heads, or a classifier's scores.
+//! The outputs of a network that nothing is said of: class scores and boxes, joined or head by head, a YOLO's heads, or a classifier's scores.
 
 use std::collections::HashSet;
 
+use super::anchor_free::{self, AnchorFree};
 use crate::detect::layout::HeadLayout;
 use crate::detect::{OutputTensors, heads, yolo};
 use crate::onnx::ops::{Activation, Convolution, Moving, Normalisation, Op, Reshaping};
@@ -26,6 +27,7 @@ pub(super) enum FoundOutputs {
     Classifier {
         classes: String,
     },
+    AnchorFree(AnchorFree),
     Yolo {
         heads: Vec<String>,
         anchors: &'static [&'static [[u16; 2]]],
@@ -45,19 +47,23 @@ const ANCHORS: [&[&[[u16; 2]]]; 2] = [
     ],
 ];
 
-/// What there is, looked for in this order: an SSD, a YOLO, a classifier.
-pub(super) fn find(graph: &Graph) -> Option<Found> {
+/// What there is, looked for in this order: a detector without anchors, an SSD, a YOLO, a classifier. `Err` says what it is that is not read.
+pub(super) fn find(graph: &Graph) -> Result<Option<Found>, String> {
     let boxes = |found: &Found| match &found.outputs {
         FoundOutputs::Ssd { layout, .. } => layout.len(),
-        FoundOutputs::Classifier { .. } | FoundOutputs::Yolo { .. } => 0,
+        _ => 0,
     };
+    if let Some(found) = anchor_free::find(graph)? {
+        return Ok(Some(found));
+    }
     // A single head of several looks like a detector too.
-    [separate_heads(graph), detector(graph)]
+    let found = [separate_heads(graph), detector(graph)]
         .into_iter()
         .flatten()
-        .max_by_key(boxes)
+        .max_by_key(boxes);
+    Ok(found
         .or_else(|| yolo(graph))
-        .or_else(|| classifier(graph))
+        .or_else(|| classifier(graph)))
 }
 
 /// Scores of classes for the whole picture, the last ones in the graph.
@@ -79,10 +85,10 @@ fn classifier(graph: &Graph) -> Option<Found> {
 }
 
 /// Convolutions behind which there is no other one, with their outputs' shapes.
-fn last_convolutions(graph: &Graph) -> Option<Vec<(&str, [usize; 4])>> {
+pub(super) fn last_convolutions(graph: &Graph) -> Option<Vec<(&str, [usize; 4])>> {
     let convolutions = || {
         let nodes = graph.nodes().iter();
-        nodes.filter(|node| Op::of(node) == Convolution::Conv)
+        nodes.filter(|node| Op::of(node) == Convolution::Conv && !anchor_free::is_mean(graph, node))
     };
     let read = convolutions().filter_map(|node| node.input_at(0));
     let inner: HashSet<usize> = graph.ancestors(read).into_iter().collect();
@@ -142,7 +148,7 @@ fn separate_heads(graph: &Graph) -> Option<Found> {
             offsets: Some("offsets".to_owned()),
             objectness: None,
         };
-        let (_, layout) = heads::find(&parts.join().ok()?, &outputs, class_count).ok()?;
+        let (_, layout) = heads::find(&parts.join().ok()?, &outputs, class_count, 4).ok()?;
         return Some(Found {
             class_count,
             activation: activation(graph, &classes[0]),
@@ -221,7 +227,7 @@ fn detector(graph: &Graph) -> Option<Found> {
                 offsets: Some(offsets.to_owned()),
                 objectness: None,
             };
-            let Ok((_, layout)) = heads::find(graph, &outputs, class_count) else {
+            let Ok((_, layout)) = heads::find(graph, &outputs, class_count, 4) else {
                 continue;
             };
             let activation = activation(graph, classes);

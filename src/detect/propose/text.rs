@@ -15,11 +15,14 @@ pub(super) fn list(values: &[f32]) -> String {
 pub(super) fn one_or_all(names: &[String]) -> String {
     match names {
         [name] => quoted(name),
-        _ => {
-            let lines = names.iter().map(|name| format!("    {},\n", quoted(name)));
-            format!("[\n{}]", lines.collect::<String>())
-        }
+        _ => all(names),
     }
+}
+
+/// A list, whatever the number of names.
+pub(super) fn all(names: &[String]) -> String {
+    let lines = names.iter().map(|name| format!("    {},\n", quoted(name)));
+    format!("[\n{}]", lines.collect::<String>())
 }
 
 pub(super) fn quoted(text: &str) -> String {

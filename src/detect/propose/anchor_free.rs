@@ -1,0 +1,313 @@
+//! Heads without anchors: on each grid a convolution for the classes, one for the box and perhaps one for objectness, told apart by what is made of their outputs behind them.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::outputs::{Found, FoundOutputs, last_convolutions};
+use crate::onnx::ops::{
+    Activation, Arithmetic, Convolution, Moving, Normalisation, Op, Passing, Reshaping,
+};
+use crate::onnx::{Graph, NodeExt};
+
+/// What the convolutions of a detector without anchors say of boxes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FoundBoxes {
+    /// Distances, each of so many bins where it is the mean of a distribution.
+    Distances { bins: Option<usize> },
+    /// Centre and size, YOLOX's.
+    Offsets,
+}
+
+/// Its outputs.
+pub(super) struct AnchorFree {
+    pub classes: Vec<String>,
+    pub boxes: Vec<String>,
+    pub objectness: Vec<String>,
+    pub of_boxes: FoundBoxes,
+    /// Whether the graph decodes boxes, and so says what they are.
+    pub is_decoded: bool,
+    /// Whether the graph picks the best scores itself, and so needs no suppression.
+    pub picks: bool,
+    /// Rows and columns of each head.
+    pub grids: Vec<[usize; 2]>,
+}
+
+impl AnchorFree {
+    /// What pictures are divided by, as the families have it: YOLOX takes 0..255.
+    pub(super) fn std(&self) -> f32 {
+        match self.of_boxes {
+            FoundBoxes::Offsets => 1.0,
+            FoundBoxes::Distances { .. } => 255.0,
+        }
+    }
+
+    /// Strides of the heads where the grids do not divide the picture, `size` being its height and width: powers of two.
+    pub(super) fn steps(&self, size: [usize; 2]) -> Option<Vec<f32>> {
+        let divides = |grid: &[usize; 2]| size[0] % grid[0] == 0 && size[1] % grid[1] == 0;
+        if self.grids.iter().all(divides) {
+            return None;
+        }
+        let fits = |grid: &[usize; 2], step: usize| {
+            (0..2).all(|axis| size[axis].div_ceil(step) == grid[axis])
+        };
+        let step = |grid: &[usize; 2]| {
+            let step = (0..12).map(|level| 1 << level).find(|&step| fits(grid, step))?;
+            u16::try_from(step).ok().map(f32::from)
+        };
+        self.grids.iter().map(step).collect()
+    }
+}
+
+/// What is made of a head's numbers behind it.
+#[derive(Clone, Default, Debug)]
+struct Use {
+    sigmoid: bool,
+    /// Numbers that a softmax makes a distribution of.
+    softmax: Option<usize>,
+    exponential: bool,
+    /// Added to, subtracted from or multiplied with something.
+    linear: bool,
+    /// Its place where a Concat joins it with others.
+    place: Option<usize>,
+}
+
+/// One of a grid's convolutions.
+struct Branch<'a> {
+    tensor: &'a str,
+    channels: usize,
+    used: Use,
+}
+
+/// The detector; `Err` says in a line what heads like these are, where they are not read.
+pub(super) fn find(graph: &Graph) -> Result<Option<Found>, String> {
+    let Some(mut last) = last_convolutions(graph) else {
+        return Ok(None);
+    };
+    last.sort_by_key(|(_, [_, _, rows, cols])| std::cmp::Reverse(rows * cols));
+    let uses = uses(graph, last.iter().map(|(tensor, _)| *tensor).collect());
+    let mut grids: Vec<([usize; 2], Vec<Branch>)> = Vec::new();
+    for (tensor, [_, channels, rows, cols]) in last {
+        let branch = Branch {
+            tensor,
+            channels,
+            used: uses.get(tensor).cloned().unwrap_or_default(),
+        };
+        match grids.last_mut() {
+            Some((grid, branches)) if *grid == [rows, cols] => branches.push(branch),
+            _ => grids.push(([rows, cols], vec![branch])),
+        }
+    }
+    refuse(graph, &grids)?;
+    let heads: Option<Vec<Head>> = grids.iter().map(|(_, branches)| head(branches)).collect();
+    Ok(heads.and_then(|heads| found(graph, &heads, &grids)))
+}
+
+/// Heads that are known, and not read.
+fn refuse(graph: &Graph, grids: &[([usize; 2], Vec<Branch>)]) -> Result<(), String> {
+    let branches = || grids.iter().flat_map(|(_, branches)| branches);
+    let has = |of: Op| graph.nodes().iter().any(|node| Op::of(node) == of);
+    let is_single = grids.len() > 1 && grids.iter().all(|(_, branches)| branches.len() == 1);
+    if is_single && branches().all(|b| b.used.sigmoid) && !has(Arithmetic::Exp.into()) {
+        return Err("its heads have one convolution each, of all whose numbers the graph takes the sigmoid, and it makes sizes without an exponential: \
+             boxes of YOLOv5's and YOLOv7's kind, with anchors, are not read; the newer 'u' exports without anchors are"
+            .to_owned());
+    }
+    let ones = |branches: &[Branch]| branches.iter().filter(|b| b.channels == 1).count();
+    let is_landmarks = |(_, branches): &([usize; 2], Vec<Branch>)| {
+        branches.len() == 4 && ones(branches) == 2 && branches.iter().any(|b| b.channels == 4)
+    };
+    if !grids.is_empty() && grids.iter().all(is_landmarks) {
+        return Err("its heads have a convolution more than class, objectness and box, landmarks: YuNet's score is the root of class times objectness, which is not read".to_owned());
+    }
+    Ok(())
+}
+
+/// A grid's convolutions by what they are.
+struct Head {
+    classes: usize,
+    boxes: usize,
+    objectness: Option<usize>,
+    of_boxes: FoundBoxes,
+    is_decoded: bool,
+    is_sigmoid: bool,
+}
+
+fn head(branches: &[Branch]) -> Option<Head> {
+    if !(2..=3).contains(&branches.len()) {
+        return None;
+    }
+    let position = |is: &dyn Fn(&Branch) -> bool| {
+        let mut found = (0..branches.len()).filter(|&index| is(&branches[index]));
+        found.next().filter(|_| found.next().is_none())
+    };
+    let binned = position(&|b| b.used.softmax.is_some_and(|bins| 4 * bins == b.channels) && !b.used.sigmoid);
+    let plain = || position(&|b| b.channels == 4 && !b.used.sigmoid && b.used.softmax.is_none());
+    let boxes = binned.or_else(plain)?;
+    let rest: Vec<usize> = (0..branches.len()).filter(|&index| index != boxes).collect();
+    let (classes, objectness) = match rest[..] {
+        [classes] => (classes, None),
+        [a, b] => {
+            let (classes, objectness) = objectness_last(branches, a, b)?;
+            (classes, Some(objectness))
+        }
+        _ => return None,
+    };
+    let used = &branches[boxes].used;
+    let is_sigmoid = branches[classes].used.sigmoid;
+    // With a softmax over the classes it is an SSD.
+    if branches[classes].used.softmax.is_some() || binned.is_some() && !is_sigmoid {
+        return None;
+    }
+    let of_boxes = match used.softmax.filter(|_| binned.is_some()) {
+        Some(bins) => FoundBoxes::Distances { bins: Some(bins) },
+        None if used.exponential || objectness.is_some() && !used.linear => FoundBoxes::Offsets,
+        None => FoundBoxes::Distances { bins: None },
+    };
+    // Without objectness, what has an exponential is an SSD with one box a cell.
+    if of_boxes == FoundBoxes::Offsets && objectness.is_none() {
+        return None;
+    }
+    Some(Head {
+        classes,
+        boxes,
+        objectness,
+        of_boxes,
+        is_decoded: binned.is_some() || used.exponential || used.linear,
+        is_sigmoid,
+    })
+}
+
+/// Of two branches the one with the classes and the one with objectness, which has one channel; if both have, it is the one that comes first where they are joined.
+fn objectness_last(branches: &[Branch], a: usize, b: usize) -> Option<(usize, usize)> {
+    let is_said = |index: usize| branches[index].tensor.to_lowercase().contains("obj");
+    match [a, b].map(|index| branches[index].channels) {
+        [1, 1] if is_said(a) != is_said(b) => Some(if is_said(a) { (b, a) } else { (a, b) }),
+        [1, 1] if branches[a].used.place < branches[b].used.place => Some((b, a)),
+        [1, 1] => Some((a, b)),
+        [_, 1] => Some((a, b)),
+        [1, _] => Some((b, a)),
+        _ => None,
+    }
+}
+
+fn found(graph: &Graph, heads: &[Head], grids: &[([usize; 2], Vec<Branch>)]) -> Option<Found> {
+    let first = heads.first()?;
+    let of_classes = |(head, (_, branches)): (&Head, &([usize; 2], Vec<Branch>))| {
+        let alike = head.of_boxes == first.of_boxes
+            && head.objectness.is_some() == first.objectness.is_some();
+        alike.then(|| branches[head.classes].channels)
+    };
+    let counts: Option<BTreeSet<usize>> = heads.iter().zip(grids).map(of_classes).collect();
+    let counts = counts?;
+    let class_count = *counts.first().filter(|_| counts.len() == 1)?;
+    let named = |which: &dyn Fn(&Head) -> Option<usize>| -> Vec<String> {
+        let both = heads.iter().zip(grids);
+        both.filter_map(|(head, (_, branches))| Some(branches[which(head)?].tensor.to_owned()))
+            .collect()
+    };
+    Some(Found {
+        class_count,
+        activation: ("sigmoid", heads.iter().all(|head| head.is_sigmoid)),
+        outputs: FoundOutputs::AnchorFree(AnchorFree {
+            classes: named(&|head| Some(head.classes)),
+            boxes: named(&|head| Some(head.boxes)),
+            objectness: named(&|head| head.objectness),
+            of_boxes: first.of_boxes,
+            is_decoded: heads.iter().all(|head| head.is_decoded),
+            picks: graph.nodes().iter().any(|node| node.operator() == "TopK"),
+            grids: grids.iter().map(|(grid, _)| *grid).collect(),
+        }),
+    })
+}
+
+/// What is made of each of `heads`, behind what only moves numbers.
+fn uses<'a>(graph: &'a Graph, heads: Vec<&'a str>) -> HashMap<&'a str, Use> {
+    let mut uses: HashMap<&str, Use> = heads.iter().map(|&head| (head, Use::default())).collect();
+    let mut open = heads.clone();
+    let mut seen = BTreeSet::new();
+    while let Some(tensor) = open.pop() {
+        for &index in graph.consumers(tensor) {
+            let node = &graph.nodes()[index];
+            if let Op::Moving(Moving::Concat) = Op::of(node)
+                && let Some(used) = uses.get_mut(before_sigmoid(graph, tensor))
+            {
+                let place = node.input.iter().position(|input| input == tensor);
+                used.place = used.place.or(place);
+            }
+            if !seen.insert(index) {
+                continue;
+            }
+            if moves(Op::of(node)) {
+                open.push(node.first_output());
+                continue;
+            }
+            if Op::of(node) == Activation::Sigmoid {
+                // Where its output is joined with others says what it is.
+                open.push(node.first_output());
+            }
+            // Of a sigmoid's output too, these are the head's numbers no more.
+            for input in graph.computed(node) {
+                let Ok(origins) = graph.origins(input) else {
+                    continue;
+                };
+                for source in &origins.sources {
+                    if let Some(used) = uses.get_mut(source.as_str()) {
+                        note(graph, used, node, input);
+                    }
+                }
+            }
+        }
+    }
+    uses
+}
+
+fn note(graph: &Graph, used: &mut Use, node: &crate::onnx::proto::NodeProto, input: &str) {
+    match Op::of(node) {
+        Op::Activation(Activation::Sigmoid) => used.sigmoid = true,
+        Op::Arithmetic(Arithmetic::Exp) => used.exponential = true,
+        Op::Normalisation(Normalisation::Softmax) => {
+            used.softmax = graph.shape(input).ok().and_then(|shape| {
+                let axis = node.int("axis", -1);
+                let axis = usize::try_from(axis).or_else(|_| usize::try_from(axis + shape.len() as i64));
+                shape.get(axis.ok()?).copied()
+            });
+        }
+        Op::Arithmetic(_) => used.linear = true,
+        _ => {}
+    }
+}
+
+/// The tensor that a sigmoid reads, or the tensor itself.
+fn before_sigmoid<'a>(graph: &'a Graph, tensor: &'a str) -> &'a str {
+    let producer = graph.producer(tensor).map(|index| &graph.nodes()[index]);
+    let sigmoid = producer.filter(|node| Op::of(*node) == Activation::Sigmoid);
+    sigmoid.and_then(|node| node.input_at(0)).unwrap_or(tensor)
+}
+
+fn moves(operator: Op) -> bool {
+    matches!(
+        operator,
+        Op::Passing(Passing::Identity | Passing::Cast)
+            | Op::Reshaping(
+                Reshaping::Reshape | Reshaping::Flatten | Reshaping::Squeeze | Reshaping::Unsqueeze
+            )
+            | Op::Moving(Moving::Transpose | Moving::Concat | Moving::Slice)
+    )
+}
+
+/// Whether a convolution is no layer, but the mean of a distribution: it reads what a softmax made.
+pub(super) fn is_mean(graph: &Graph, node: &crate::onnx::proto::NodeProto) -> bool {
+    if Op::of(node) != Convolution::Conv {
+        return false;
+    }
+    let mut tensor = node.input_at(0).unwrap_or_default();
+    while let Some(before) = graph.producer(tensor).map(|index| &graph.nodes()[index]) {
+        match Op::of(before) {
+            Op::Normalisation(Normalisation::Softmax) => return true,
+            operator if moves(operator) && before.input.len() < 3 => {
+                tensor = before.input_at(0).unwrap_or_default();
+            }
+            _ => return false,
+        }
+    }
+    false
+}
