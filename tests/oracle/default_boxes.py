@@ -1,7 +1,8 @@
 """Default boxes, and what the offsets make of them (Liu et al. 2016, section 2.2).
 
 In: the manifest's `[default_boxes]` and a place in a head; offsets. Out: boxes in shares of the picture. The generators
-are the two of the TensorFlow Object Detection API, its plain SSDs' for a square input, that of Caffe's PriorBox layer for 300x300, and YOLO's anchors.
+are the two of the TensorFlow Object Detection API, its plain SSDs' for a square input, that of Caffe's PriorBox layer for 300x300, YOLO's anchors,
+and the cells of detectors without anchors.
 """
 
 import numpy as np
@@ -15,6 +16,11 @@ def default_box(generator, head, heads, grid, cell, index, size):
     if generator["generator"] == "anchors":
         width, height = generator["sizes"][head][index]
         return (cell[1] + 0.5) / grid[1], (cell[0] + 0.5) / grid[0], width / size[1], height / size[0]
+    if generator["generator"] == "cells":
+        steps = [generator["steps"][head]] * 2 if "steps" in generator else [pixels / count for pixels, count in zip(size, grid)]
+        height, width = (step / pixels for step, pixels in zip(steps, size))
+        offset = generator.get("offset", 0.5)
+        return (cell[1] + offset) * width, (cell[0] + offset) * height, width, height
     if generator["generator"] == "prior-box":
         return _prior_box(generator, head, cell, index)
     if generator["generator"] == "multiscale-anchors":
@@ -61,6 +67,18 @@ def decoded_in_cell(place, cell, offsets):
     x, y = left + cell_width / (1 + np.exp(-offsets["cx"])), top + cell_height / (1 + np.exp(-offsets["cy"]))
     width, height = w * np.exp(offsets["w"]), h * np.exp(offsets["h"])
     return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+def decoded_distances(place, distances):
+    """The same for distances of the left, top, right and bottom edge from the cell's centre, in cells; `place` is the cell."""
+    (cx, cy, w, h), (left, top, right, bottom) = place, distances
+    return cx - left * w, cy - top * h, cx + right * w, cy + bottom * h
+
+
+def expectation(logits):
+    """The mean of 0, 1, 2, … under the distribution that a softmax makes of logits, which may be complex."""
+    weights = np.exp(logits - logits.real.max())
+    return (np.arange(len(logits)) * weights).sum() / weights.sum()
 
 
 def decoded(place, offsets, variances):

@@ -1,6 +1,6 @@
 """Files as exporters write them, tried from end to end: python own_models.py COMMAND [--no-oracle] FILE.onnx...
 
-In: the `ssdcrp` command, and ONNX files with their manifests. Out: a table in Markdown, a row a file: whether it loads, detects, explains a class and an offset (of a YOLO objectness too), and
+In: the `ssdcrp` command, and ONNX files with their manifests. Out: a table in Markdown, a row a file: whether it loads, detects, explains a class and an offset (of distances an edge; objectness where it has it), and
 whether the network that `compile` writes gives the same map in Python's onnxruntime; the largest difference of the maps from the oracle's, of max|R|; in how many windows of max pooling float32 has other winners than float64, and the largest
 difference if the oracle keeps to its own; milliseconds of the forward pass in ONNX Runtime and of a first explanation, forward pass included (two threads, medians of 5 and of 3 a target). The oracle reads the part of the file between picture and raw
 outputs, after ONNX Runtime has computed what is constant in it; at the full width of VGG it takes minutes a file, and --no-oracle leaves it out. Needs requirements.txt and ONNX Runtime's library for the command.
@@ -66,7 +66,9 @@ def row(command, file, folder, with_oracle):
     best, kind = detections[0], manifest["kind"]
     maps, times = {}, []
     questions = [(f"class:{best['class']}", "mean")]
-    questions += [("offset:w+", "none")] * (kind != "classifier") + [("objectness", "none")] * (kind == "yolo")
+    has_objectness = kind == "yolo" or "objectness" in manifest["output"]
+    place = "edge:right+" if "distances" in manifest["output"] else "offset:w+"
+    questions += [(place, "none")] * (kind != "classifier") + [("objectness", "none")] * has_objectness
     for target, contrast in questions:
         npy = folder / "map.npy"
         arguments = ["--box", best["default_box"], "--target", target, "--contrast", contrast, "--composite", "crp"]
@@ -84,10 +86,12 @@ def row(command, file, folder, with_oracle):
         colours = colours[:, :, ::-1]
     values = ((colours - mean) * (1 / std)).transpose(2, 0, 1)[None]
     forward = forward_pass(model, values, folder)
-    explains = [yes(name in maps) for name in ("class", "offset")]
+    explains = [yes(name in maps) for name in ("class", place.partition(":")[0])]
     if kind == "classifier":
         explains[1] = "–"
-    elif kind == "yolo" and "objectness" in maps:
+    elif place.startswith("edge"):
+        explains[1] += " (edge)"
+    if "objectness" in maps:
         explains[1] += ", and objectness"
     compiled, feed = compiled_network(run, values, folder)
     same = compiled and "class" in maps and same_when_compiled(compiled, feed, manifest, best, maps["class"][2])
@@ -115,9 +119,10 @@ def inner(file, manifest):
     # Channels last: the transposed picture is what the network reads.
     if readers[0].op_type == "Transpose" and list(readers[0].attribute[0].ints) == [0, 3, 1, 2]:
         picture = readers[0].output[0]
-    raw = {"class_logits": names(output.get("classes", [])), "box_offsets": names(output.get("offsets", []))}
+    raw = {"class_logits": names(output.get("classes", [])), "box_offsets": names(output.get("distances", output.get("offsets", [])))}
+    raw |= {"objectness": names(output["objectness"])} if "objectness" in output else {}
     heads = output.get("heads", [])
-    wanted, kept = {*raw["class_logits"], *raw["box_offsets"], *heads}, []
+    wanted, kept = {*heads, *(name for tensors in raw.values() for name in tensors)}, []
     for node in reversed(graph.node):
         if any(name in wanted for name in node.output) and picture not in node.output:
             kept.insert(0, node)
@@ -140,7 +145,7 @@ def joined(raw, convolutions, constants, manifest):
     """Nodes that give raw outputs the oracle's names, and put together those that are named head by head."""
     made = []
     for name, tensors in raw.items():
-        columns = 4 if name == "box_offsets" else len(manifest["labels"])
+        columns = {"box_offsets": 4 * manifest["output"].get("bins", 1), "objectness": 1}.get(name, len(manifest["labels"]))
         if len(tensors) == 1 and tensors != [name]:
             made.append(onnx.helper.make_node("Identity", tensors, [name]))
         if len(tensors) < 2:
@@ -211,7 +216,8 @@ def same_when_compiled(compiled, feed, manifest, best, expected):
     weights = -trained / (trained.sum() - 1)
     weights[best["class"]] = 1
     # The class scores come first of each head's inputs.
-    seed = seeds[best["head"] * {"ssd": 2, "yolo": 3, "classifier": 1}[manifest["kind"]]]
+    each = {"ssd": 2, "yolo": 3, "classifier": 1, "anchor-free": 3 if "objectness" in manifest["output"] else 2}[manifest["kind"]]
+    seed = seeds[best["head"] * each]
     channels = slice(shape * len(logits), (shape + 1) * len(logits))
     # The scores that this network itself computes: another one's are not the same to the last bit, and one of them may be all but 0.
     head = seed.removeprefix("seed:")

@@ -8,25 +8,28 @@ boxes and classes.
 import numpy as np
 
 from composite import head_convolutions
-from default_boxes import decoded, decoded_in_cell, default_box
+from default_boxes import decoded, decoded_distances, decoded_in_cell, default_box, expectation
 
 SIDES = ("left", "top", "right", "bottom")
 
 
 class Outputs:
-    """An SSD's or YOLO's scores and offsets, and where each number comes from in the heads; `manifest` is the model's."""
+    """A detector's scores and offsets or distances, and where each number comes from in the heads; `manifest` is the model's."""
 
     def __init__(self, network, tensors, manifest):
         output = manifest["output"]
         self.is_yolo = manifest["kind"] == "yolo"
-        self.labels, self.background = manifest["labels"], None if self.is_yolo else output["background"]
+        is_free = manifest["kind"] == "anchor-free"
+        # Of distances each may be the mean of a distribution over so many bins.
+        self.has_distances, self.bins = "distances" in output, output.get("bins", 1)
+        self.labels, self.background = manifest["labels"], None if self.is_yolo or is_free else output["background"]
         self.offset_order = output.get("offset_order", ["cx", "cy", "w", "h"])
-        self.variances = output.get("variances", [0.1, 0.2])
+        self.variances = (1.0, 1.0) if is_free else output.get("variances", [0.1, 0.2])
         self.activation, self.generator = output["activation"], manifest["default_boxes"]
         self.logits, self.offsets = tensors["class_logits"][0], tensors["box_offsets"][0]
         self.logit_origin = _origins(network, tensors, "class_logits")
         self.offset_origin = _origins(network, tensors, "box_offsets")
-        if self.is_yolo:
+        if "objectness" in network.outputs:
             self.objectness_origin = _origins(network, tensors, "objectness")
             self.objectness = tensors["objectness"][0, :, 0]
         self.size = tensors[network.input].shape[2:]
@@ -89,6 +92,8 @@ class Outputs:
         raise ValueError(f"'{contrast}' is no contrast")
 
     def _offset_seed(self, box, name, contrast, kind):
+        if self.has_distances:
+            return self._distance_seed(box, name, kind)
         q = self.offset_order.index(name.rstrip("+-"))
         direction = {"+": 1.0, "-": -1.0}.get(name[-1], _sign(self.offsets[box, q]))
         def start(which):
@@ -109,7 +114,32 @@ class Outputs:
             raise ValueError(f"'{contrast}' is no contrast of a box")
         return {box: 1.0} | ({other: -1.0 / len(others) for other in others} if contrast == "mean" else {})
 
+    def _distance_seed(self, box, name, kind):
+        """The seed of an edge, or of centre or size, on distances or on the logits of their bins."""
+        place, raw = self.default_box(box), self.offsets[box]
+
+        def measured(raw):
+            sides = raw.reshape(4, self.bins)
+            x0, y0, x1, y1 = edges = decoded_distances(place, [side[0] if self.bins == 1 else expectation(side) for side in sides])
+            measures = dict(zip(SIDES, edges)) | {"cx": (x0 + x1) / 2, "cy": (y0 + y1) / 2, "w": x1 - x0, "h": y1 - y0}
+            return measures[name.rstrip("+-")]
+
+        # The complex step, as for edges of offsets.
+        step, slopes = 1e-30, {}
+        for column in range(len(raw)):
+            changed = raw.astype(complex)
+            changed[column] += 1j * step
+            slopes[column] = np.imag(measured(changed)) / step
+        # From where all distances are 0.
+        start = {"left": place[0], "right": place[0], "top": place[1], "bottom": place[1], "cx": place[0], "cy": place[1]}
+        direction = {"+": 1.0, "-": -1.0}.get(name[-1], _sign(measured(raw) - start.get(name.rstrip("+-"), 0.0)))
+        parts = {column: slope if kind == "unit" else slope * raw[column] for column, slope in slopes.items() if slope}
+        whole = 1.0 if kind == "score" else sum(abs(part) for part in parts.values())
+        return [(*self.offset_origin(box, column), float(direction * part / whole)) for column, part in parts.items()]
+
     def _edge_seed(self, box, name, kind):
+        if self.has_distances:
+            return self._distance_seed(box, name, kind)
         side = SIDES.index(name.rstrip("+-"))
         place, order = self.default_box(box), self.offset_order
         offsets = {order[q]: self.offsets[box, q] for q in range(4)}
