@@ -291,6 +291,22 @@ fn a_yolo_with_anchors_objectness_and_cells() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn detectors_without_anchors_with_distances_and_with_offsets() -> Result<()> {
+    let cases: PhotoCases = json(golden("anchor_free/cases.json"))?;
+    assert!(cases.cases.len() >= 40);
+    let mut maps = 0;
+    for name in ["distances", "offsets"] {
+        let file = golden(&format!("anchor_free/{name}.onnx"));
+        let model = Arc::new(Model::open(file)?);
+        assert_eq!(model.default_boxes.len(), 8 * 12 + 4 * 6);
+        let these = cases.cases.iter().filter(|case| case.manifest == name);
+        maps += photos("anchor_free", model, these)?;
+    }
+    assert_eq!(maps, 9);
+    Ok(())
+}
+
 /// Compares seeds and maps of one model, and says how many maps there were.
 fn photos<'a>(
     folder: &str,

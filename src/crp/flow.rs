@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::error::model::bail;
-use crate::onnx::ops::{Arithmetic, Convolution, Moving, Op, Resizing};
+use crate::onnx::ops::{Arithmetic, Convolution, Matrix, Moving, Normalisation, Op, Resizing};
 use crate::onnx::{Graph, NodeExt, gives_other_axes, proto::NodeProto};
 
 /// Linear layers of a canonical graph: those that have a layer type and a rule. Resizing to the nearest pixel moves numbers and has none.
@@ -30,6 +30,10 @@ pub(super) fn explained<'a>(graph: &Graph, node: &'a NodeProto) -> Result<Vec<&'
                 "it divides '{a}' by '{b}', which is not understood: only division by a constant or by a norm (ReduceL2) is"
             ),
             _ => Ok(node.input_at(0).into_iter().collect()),
+        },
+        Op::Matrix(Matrix::MatMul) => match computed[..] {
+            [a, b] => Ok(vec![attended(graph, a, b)?]),
+            _ => Ok(computed),
         },
         Op::Arithmetic(Arithmetic::Add | Arithmetic::Sum) | Op::Moving(Moving::Concat) => {
             Ok(computed)
@@ -83,6 +87,34 @@ fn signal<'a>(graph: &Graph, node: &NodeProto, a: &'a str, b: &'a str) -> Result
         );
     }
     Ok(found)
+}
+
+/// Which factor of a matrix product is the signal, the other one being what a softmax made.
+fn attended<'a>(graph: &Graph, a: &'a str, b: &'a str) -> Result<&'a str> {
+    match [a, b].map(|factor| is_attention(graph, factor)) {
+        [true, false] => Ok(b),
+        [false, true] => Ok(a),
+        _ => bail!(
+            "it multiplies the matrices '{a}' and '{b}', neither or both of which come from a softmax: it is not known which one weights the other"
+        ),
+    }
+}
+
+/// Whether a tensor comes straight from a softmax, but for constant factors and its axes.
+fn is_attention(graph: &Graph, tensor: &str) -> bool {
+    let mut tensor = tensor;
+    while let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) {
+        let input = match Op::of(node) {
+            Op::Normalisation(Normalisation::Softmax) => return true,
+            Op::Arithmetic(Arithmetic::Mul | Arithmetic::Div) => graph.elementwise_source(node),
+            Op::Passing(_) => node.input_at(0),
+            _ if gives_other_axes(node) => node.input_at(0),
+            _ => None,
+        };
+        let Some(input) = input else { return false };
+        tensor = input;
+    }
+    false
 }
 
 /// Whether a tensor comes straight from a sigmoid, but for factors and its shape.

@@ -3,7 +3,7 @@
 //! Tsunakawa et al. distinguish classification, localization, high-level and low-level feature layers. Where high-level begins is this project's
 //! decision: at the resolution of the finest feature map that a head taps, and coarser.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -11,7 +11,7 @@ use super::flow;
 use crate::detect::ManifestField;
 use crate::error::argument::Context;
 use crate::error::{Error, Result};
-use crate::onnx::ops::{Op, Resizing};
+use crate::onnx::ops::{Op, Passing, Resizing};
 use crate::onnx::{Graph, NodeExt};
 use crate::spelling;
 
@@ -142,7 +142,10 @@ pub fn layer_types(
             LayerType::Classification
         } else if offset_tensors.contains(&output) {
             LayerType::Localization
-        } else if node.input_at(0) == Some(image) {
+        } else if node
+            .input_at(0)
+            .is_some_and(|input| is_picture(graph, input, image))
+        {
             LayerType::Pixels
         } else if resolution(graph, output)? <= finest {
             LayerType::High
@@ -152,6 +155,27 @@ pub fn layer_types(
         types.insert(output.to_owned(), layer_type);
     }
     Ok(types)
+}
+
+/// Whether a tensor is the picture, its numbers moved perhaps (YOLOX folds four pixels to twelve channels).
+fn is_picture(graph: &Graph, tensor: &str, image: &str) -> bool {
+    let mut open = vec![tensor];
+    let mut seen = BTreeSet::new();
+    while let Some(tensor) = open.pop() {
+        if tensor == image || !seen.insert(tensor) {
+            continue;
+        }
+        let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) else {
+            return false;
+        };
+        match Op::of(node) {
+            Op::Moving(_) | Op::Reshaping(_) | Op::Passing(Passing::Identity) => {
+                open.extend(graph.computed(node));
+            }
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// Height times width of a feature map.

@@ -95,7 +95,11 @@ impl Measure {
         let (shift, shift_slope) = coding.shift(self.axis, o_centre, extent);
         let (size, size_slope) = coding.size(o_size, extent);
         // Without distances there is no size.
-        let before = if coding == Coding::Distances { 0.0 } else { extent };
+        let before = if coding == Coding::Distances {
+            0.0
+        } else {
+            extent
+        };
         let moved = self.of_centre * shift + self.of_size * (size - before);
         (
             moved,

@@ -4,7 +4,9 @@ mod cells;
 mod multiscale;
 
 use super::layout::{HeadGrid, HeadLayout};
-use super::manifest::{AnchorBoxes, CellBoxes, DefaultBoxes, ManifestField, PriorBoxes, TensorFlowBoxes};
+use super::manifest::{
+    AnchorBoxes, CellBoxes, DefaultBoxes, ManifestField, PriorBoxes, TensorFlowBoxes,
+};
 use crate::error::Result;
 use crate::error::manifest::ensure;
 use crate::geometry::Size;
@@ -211,8 +213,14 @@ fn cell_boxes(
                 Some(steps) => f64::from(steps[head]) / input[axis],
                 None => 1.0 / cells[axis],
             });
-            let centre = |axis: usize, cell: usize| (cell as f64 + f64::from(spec.offset)) * size[axis];
-            in_cells((head, grid), &[size], centre, "the heads: a cell has one box")
+            let centre =
+                |axis: usize, cell: usize| (cell as f64 + f64::from(spec.offset)) * size[axis];
+            in_cells(
+                (head, grid),
+                &[size],
+                centre,
+                "the heads: a cell has one box",
+            )
         })
         .collect()
 }

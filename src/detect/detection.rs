@@ -147,9 +147,9 @@ impl<'a> Predictions<'a> {
             Suppression::PerClass | Suppression::OneClass => thresholds.iou,
         };
         suppress(candidates, iou, settings.max_detections)
-        .iter()
-        .map(|candidate| self.detection(candidate))
-        .collect()
+            .iter()
+            .map(|candidate| self.detection(candidate))
+            .collect()
     }
 
     /// What the network says at any default box, detected or not: its best trained class, the background aside.
@@ -299,8 +299,8 @@ impl<'a> Predictions<'a> {
 mod tests {
     use super::*;
     use crate::detect::HeadGrid;
-    use std::sync::LazyLock;
     use ndarray::{Array2, arr2};
+    use std::sync::LazyLock;
 
     /// Background, dog, cat, an id that was never trained, cow.
     fn manifest(activation: &str) -> Manifest {
@@ -496,7 +496,8 @@ default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
             ]);
             let offsets = Array2::from_shape_fn((4, 4), |(d, q)| d as f32 - q as f32);
             let predictions =
-                Predictions::new(logits.view(), offsets.view(), &boxes, &LAYOUT, &manifest).unwrap();
+                Predictions::new(logits.view(), offsets.view(), &boxes, &LAYOUT, &manifest)
+                    .unwrap();
             for (default_box, class) in [(0, 1), (2, 4)] {
                 let described = predictions.describe(default_box).unwrap();
                 let detected = predictions.detections(THRESHOLDS);

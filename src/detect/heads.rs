@@ -85,8 +85,13 @@ pub fn find(
         "labels of the manifest (one a class id, background included)",
     )
     .context(ManifestField::of("output", "classes"))?;
-    let offset_scales = scales(graph, offsets, box_columns, "numbers that say where a box is")
-        .context(ManifestField::of("output", "offsets"))?;
+    let offset_scales = scales(
+        graph,
+        offsets,
+        box_columns,
+        "numbers that say where a box is",
+    )
+    .context(ManifestField::of("output", "offsets"))?;
     let objectness_scales = match &outputs.objectness {
         Some(tensor) => scales(
             graph,

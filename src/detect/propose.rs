@@ -293,16 +293,25 @@ fn write_anchor_free(
     }
     writeln!(text, "\n[default_boxes]\ngenerator = \"cells\"")?;
     if found.of_boxes == FoundBoxes::Offsets {
-        writeln!(text, "offset = 0.0 {GUESS}: cells are counted from their corners")?;
+        writeln!(
+            text,
+            "offset = 0.0 {GUESS}: cells are counted from their corners"
+        )?;
     }
     if let Some(steps) = found.steps(size) {
         writeln!(text, "steps = {} {GUESS}", list(&steps))?;
     }
     let (suppression, mark) = match found.picks {
-        true => ("none", "# the graph itself picks the best scores, and suppresses none"),
+        true => (
+            "none",
+            "# the graph itself picks the best scores, and suppresses none",
+        ),
         false => ("one-class", GUESS),
     };
-    writeln!(text, "\n[detection]\nsuppression = \"{suppression}\" {mark}")?;
+    writeln!(
+        text,
+        "\n[detection]\nsuppression = \"{suppression}\" {mark}"
+    )?;
     writeln!(text, "score_threshold = 0.25 {GUESS}")?;
     Ok(())
 }

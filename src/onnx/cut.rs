@@ -46,15 +46,22 @@ impl Graph {
 
     /// The tensor that the first convolution of a picture reads, an output of preprocessing in the graph perhaps; `None` where no convolution reads one or three channels.
     pub fn picture_tensor(&self) -> Option<&str> {
-        self.nodes().iter().find_map(|node| {
+        let reader = self.nodes().iter().find_map(|node| {
             let weight = node
                 .input_at(1)
                 .filter(|_| Op::of(node) == Convolution::Conv)?;
-            let reads = self.shape(weight).ok()?.get(1).copied();
-            matches!(reads, Some(1 | 3))
+            let each = self.shape(weight).ok()?.get(1).copied()?;
+            let groups = usize::try_from(node.int("group", 1)).ok()?;
+            matches!(each.checked_mul(groups), Some(1 | 3))
                 .then(|| node.input_at(0))
                 .flatten()
-        })
+        });
+        // The picture may be folded, four pixels to twelve channels, before the first convolution.
+        let own = || {
+            let mut inputs = self.inputs().map(|(name, _)| name);
+            inputs.find(|name| matches!(self.feature_map(name), Ok([1, 1 | 3, _, _])))
+        };
+        reader.or_else(own)
     }
 }
 

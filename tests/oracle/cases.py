@@ -23,12 +23,12 @@ class Passes:
         self.passes = list(zip(networks, tensors, types))
         print({name: float(np.abs(tensors[0][name]).max()) for name in networks[0].outputs})
 
-    def entry(self, name, manifest, case, more):
+    def entry(self, name, manifest, case, more, kind="score"):
         """What cases.json says of a case (default box, target, contrast, composite), `more` behind the name."""
         box, target, contrast, composite = case
         network, tensors, _ = self.passes[0]
-        asked = {"default_box": box, "target": target, "contrast": contrast, "composite": composite, "seed": "score"}
-        seeds = Outputs(network, tensors, manifest).seed(box, target, contrast, "score")
+        asked = {"default_box": box, "target": target, "contrast": contrast, "composite": composite, "seed": kind}
+        seeds = Outputs(network, tensors, manifest).seed(box, target, contrast, kind)
         return {"name": name.replace(":", "_")} | more | asked | {"seeds": seeds}
 
     def write_map(self, folder, entry):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+import operators
 from flow import is_linear, reached
 from rules import Spread, Unit, parse_rule
 
@@ -126,10 +127,13 @@ def layer_types(network, tensors, classes="class_logits", offsets="box_offsets",
 
 def reads_the_picture(network, node):
     """Whether nothing that computes stands between the network's input and this node."""
-    tensor = node.inputs[0]
-    while tensor != network.input:
+    waiting = [node.inputs[0]]
+    while waiting:
+        tensor = waiting.pop()
         producer = network.producer(tensor)
-        if producer is None or producer.op not in ("Identity", "Transpose"):
+        if tensor == network.input or tensor in network.constants:
+            continue
+        if producer is None or producer.op not in ("Identity", *operators.MOVING):
             return False
-        tensor = producer.inputs[0]
+        waiting += producer.inputs if producer.op == "Concat" else producer.inputs[:1]
     return True

@@ -18,7 +18,7 @@ def is_linear(network, node):
         return node.attributes.get("mode") == b"linear"
     if node.op in ("Add", "Sub"):
         return any(name in network.constants for name in node.inputs)
-    return node.op == "Conv" or node.op in LINEAR
+    return node.op == "Conv" or node.op in LINEAR and not is_attention(network, node)
 
 
 def explained(network, node):
@@ -30,9 +30,25 @@ def explained(network, node):
         gates = gates or [name for name in computed if network.producer(name).op == "Clip"]
         (gate,) = gates
         return [name for name in computed if name != gate]
+    if is_attention(network, node):
+        # What a softmax made is a constant of the picture.
+        return [name for name in computed if not comes_from_softmax(network, name)]
     if node.op in ("Add", "Sum", "Concat"):
         return computed
     return computed[:1]
+
+
+def is_attention(network, node):
+    """Whether a node multiplies two matrices that are both computed."""
+    return node.op == "MatMul" and not any(name in network.constants for name in node.inputs)
+
+
+def comes_from_softmax(network, tensor):
+    """Whether a tensor is what a softmax made, but for its axes and a constant factor."""
+    node = network.producer(tensor)
+    while node is not None and node.op in ("Transpose", "Reshape", "Mul"):
+        node = network.producer(next(name for name in node.inputs if name not in network.constants))
+    return node is not None and node.op == "Softmax"
 
 
 def is_gate(network, node):

@@ -167,6 +167,12 @@ def mish_gate(x):
     return np.tanh(np.log1p(np.exp(x)))
 
 
+def _softmax(node, x):
+    axis = node.attributes.get("axis", -1)
+    weights = np.exp(x - x.max(axis=axis, keepdims=True))
+    return weights / weights.sum(axis=axis, keepdims=True)
+
+
 def _elu(node, x):
     alpha = x.dtype.type(node.attributes.get("alpha", 1.0))
     return np.where(x < 0, alpha * np.expm1(np.minimum(x, 0)), x)
@@ -204,6 +210,7 @@ COMPUTING = {
     "Gemm": _gemm,
     "MatMul": lambda node, a, b, bias=0.0: a @ b + bias,
     "BatchNormalization": _batch_norm,
+    "Softmax": _softmax,
     "Resize": _resize,
 }
 MOVING = ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Concat", "Split", "Slice", "Pad")

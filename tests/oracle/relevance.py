@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 
 import operators
-from flow import ACTIVATIONS, SCALING, explained, is_linear
+from flow import ACTIVATIONS, SCALING, explained, is_attention, is_linear
 from forms import Relevance, nonzero
 from rules import STABILISER, WITHOUT_INPUT, Products, Rescale, sign, stabilised
 from spread import spread, spread_tensors
@@ -61,6 +61,8 @@ def _through(network, tensors, types, composite, node, arriving, rivals):
         return moving(network, node, tensors, arriving)
     (arriving,) = arriving
     x, y = tensors[explained(network, node)[0]], tensors[node.outputs[0]]
+    if is_attention(network, node):
+        return [attention(network, node, tensors, y, arriving)]
     if is_linear(network, node):
         rule = composite.rules[types[node.name]]
         if isinstance(rule, Rescale):
@@ -257,6 +259,17 @@ def addition(rule, parts, y, arriving):
         return [Relevance(value=sign(part[0]) / sizes * rest, distance=arriving.distance) for part in parts]
     value = arriving.value + arriving.plain / stabilised(y[0])
     return [Relevance(value=value, distance=arriving.distance) for _ in parts]
+
+
+def attention(network, node, tensors, y, arriving):
+    """y = V·A or A·V with a constant A: number i of V has v_i·a_ij / y_j of R_j; of a distance's factors the same weighted sums."""
+    (name,) = explained(network, node)
+    weights = tensors[next(other for other in node.inputs if other != name)][0]
+    turned = np.swapaxes(weights, -1, -2)
+    back = (lambda part: part @ turned) if node.inputs[0] == name else (lambda part: turned @ part)
+    value = arriving.value + arriving.plain / stabilised(y[0])
+    value, distance = (part if np.isscalar(part) else back(part) for part in (value, arriving.distance))
+    return Relevance(value=value, distance=distance)
 
 
 def pooling_winners(window, x):

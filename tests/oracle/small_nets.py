@@ -426,6 +426,37 @@ def gates():
     return b.finish([*LAYERWISE, rules(high="gamma:0.25"), rules(high="abs", pixels="zb:-1,1"), everywhere])
 
 
+def attention():
+    """Attention as YOLO11 has it: softmax(QᵀK) weights V from the right, then, in the second block, from the left, and V also goes on by itself."""
+    b = Builder("attention", 16, 20, seed=31)
+    x = b.relu(b.conv("pixels", "image", (3, 8), strides=(2, 2), pads=(0, 0, 1, 1)))
+    x = b.relu(b.conv("low", x, (8, 8)))
+    x = b.relu(b.conv("high1", x, (8, 8), strides=(2, 2), pads=(0, 0, 1, 1)))
+    cells, heads, depth, width = 4 * 5, 2, 3, 4
+    for name, is_right in (("right", True), ("left", False)):
+        qkv = b.conv(f"{name}.qkv", x, (8, heads * (2 * depth + width)), kernel=1, pads=(0,) * 4)
+        qkv = b.add("Reshape", [qkv, b.ints(f"{name}.heads", [1, heads, 2 * depth + width, cells])], f"{name}.parts")
+        q, k, v = (f"{name}.{part}" for part in "qkv")
+        b.split([qkv, b.ints(f"{name}.sizes", [depth, depth, width])], [q, k, v], axis=2)
+        scaled = b.add("Mul", [q, b.constant(f"{name}.scale", np.array(depth**-0.5, np.float32))], f"{name}.scaled")
+        turned = {"perm": (0, 1, 3, 2)}
+        weights = b.add("MatMul", [b.add("Transpose", [scaled], f"{name}.rows", **turned), k], f"{name}.weights")
+        softmax = b.add("Softmax", [weights], f"{name}.softmax", axis=-1)
+        if is_right:
+            softmax = b.add("Transpose", [softmax], f"{name}.columns", **turned)
+            y = b.add("MatMul", [v, softmax], f"{name}.attended")
+        else:
+            y = b.add("MatMul", [softmax, b.add("Transpose", [v], f"{name}.values", **turned)], f"{name}.attended")
+            y = b.add("Transpose", [y], f"{name}.back", **turned)
+        sizes = b.ints(f"{name}.map", [1, 8, 4, 5])
+        y, v = (b.add("Reshape", [part, sizes], f"{part}.map") for part in (y, v))
+        own = b.conv(f"{name}.own", v, (8, 8), group=8)
+        y = b.conv(f"{name}.projected", b.add("Add", [y, own], f"{name}.both"), (8, 8), kernel=1, pads=(0,) * 4)
+        x = b.add("Add", [x, y], f"{name}.sum")
+    b.head(x, 8, boxes=2)
+    return b.finish([*LAYERWISE, rules(high="w2"), rules(high="gamma:0.25", add="half"), *features()[:3]])
+
+
 def norms():
     """L2 normalisation in one operator, as a norm and a quotient, and as a root of a sum of squares; scales."""
     b = Builder("norms", 9, 8, seed=21)
@@ -686,5 +717,5 @@ ALL = (
     stride_pads, dilation, groups, signed_features, pixel_rules, head_rules, residual, consumers, max_pool_2x2,
     max_pool_3x3, clipped, border, batch_norm_identity, lite_heads, dense, averages, averages_at_the_border, transposed,
     resizing, gates, norms, moves, batch_norm_alone, activations, resizing_conventions, inverse_norms, channels_last,
-    same_pads, feature_pyramid, low_layers, low_pools, low_branches, low_depthwise, low_taps,
+    same_pads, feature_pyramid, low_layers, low_pools, low_branches, low_depthwise, low_taps, attention,
 )  # fmt: skip

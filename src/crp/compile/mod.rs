@@ -6,6 +6,7 @@
 
 mod activation;
 mod add;
+mod attention;
 mod behind;
 mod collapsed;
 mod compiler;
@@ -33,6 +34,8 @@ pub use operators::operators;
 pub(super) use window::CELLS;
 
 use compiler::{ChannelSum, Compiler, Propagation, RelevanceTerm};
+
+use form::RelevanceForm;
 
 use super::composite::{Composite, PoolRule};
 use super::flow;
@@ -162,6 +165,15 @@ pub fn compile_derivative(
         compiler.propagation = Propagation::Derivative(Some(reference));
     }
     compiler.compile(heads, &[], GraphForm::default())
+}
+
+/// Whether relevance R = m ⊙ Δ has another sum over the channels behind an operator than before it.
+fn changes_distances(operator: Op) -> bool {
+    matches!(
+        operator,
+        Op::Arithmetic(Arithmetic::Add | Arithmetic::Sum | Arithmetic::Mul | Arithmetic::Div)
+            | Op::Normalisation(Normalisation::LpNormalization)
+    )
 }
 
 impl Compiler<'_> {
@@ -316,6 +328,15 @@ impl Compiler<'_> {
             }
             return Ok(Some(shares));
         }
+        // What arrived as m ⊙ Δ is another sum behind a gate or a residual sum.
+        let is_changed = changes_distances(Op::of(node))
+            && (shares.iter()).any(|share| self.form(share, tensor) == RelevanceForm::OfDistance);
+        if is_changed {
+            if let Some(sum) = sum {
+                collapsed::propagate(self, node, sum)?;
+            }
+            return Ok(Some(shares));
+        }
         let mut relevance = sum.map(|sum| sum.relevance);
         if !shares.is_empty() {
             let arrived = self.channel_sum(tensor, shares)?;
@@ -411,6 +432,9 @@ impl Compiler<'_> {
             }
             Op::Arithmetic(Arithmetic::Add | Arithmetic::Sum) => {
                 add::propagate(self, node, share, composite.add)
+            }
+            Op::Matrix(Matrix::MatMul) if self.graph.computed(node).len() == 2 => {
+                attention::propagate(self, node, share)
             }
             Op::Matrix(Matrix::Gemm) if node.int("transA", 0) != 0 => bail!(
                 "it transposes what it reads (transA): export with transA = 0 and a Transpose before it"

@@ -9,7 +9,7 @@ fn passes(operator: Op) -> Option<&'static str> {
     let what = match operator {
         Op::Convolution(_) | Op::Activation(_) => "",
         Op::Matrix(Matrix::Gemm) => "with constants",
-        Op::Matrix(Matrix::MatMul) => "with a constant",
+        Op::Matrix(Matrix::MatMul) => "with a constant or a softmax",
         Op::Normalisation(Normalisation::BatchNormalization | Normalisation::LpNormalization) => "",
         Op::Pooling(Pooling::MaxPool | Pooling::AveragePool | Pooling::GlobalAveragePool) => "",
         Op::Reduction(Reduction::ReduceMean) => "over rows and columns",

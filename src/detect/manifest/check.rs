@@ -116,7 +116,11 @@ impl OutputSection {
         )?;
         for (field, name, has) in [
             ("classes", &self.classes, !is_yolo),
-            ("offsets", &self.offsets, kind == DetectorKind::Ssd || has_offsets),
+            (
+                "offsets",
+                &self.offsets,
+                kind == DetectorKind::Ssd || has_offsets,
+            ),
         ] {
             let whose = match kind {
                 DetectorKind::Yolo => "YOLO",
@@ -200,7 +204,10 @@ impl OutputSection {
             )?;
         }
         let heads = self.classes.names().len();
-        for (field, tensors) in [("distances", &self.distances), ("objectness", &self.objectness)] {
+        for (field, tensors) in [
+            ("distances", &self.distances),
+            ("objectness", &self.objectness),
+        ] {
             let count = tensors.names().len();
             ManifestField::of("output", field).ensure(
                 count == 0 || count == heads,

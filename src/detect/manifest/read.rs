@@ -53,7 +53,9 @@ pub fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Err
 ///
 /// # Errors
 /// As [`count`].
-pub fn count_if_given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+pub fn count_if_given<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<usize>, D::Error> {
     count(deserializer).map(Some)
 }
 

@@ -50,7 +50,9 @@ impl AnchorFree {
             (0..2).all(|axis| size[axis].div_ceil(step) == grid[axis])
         };
         let step = |grid: &[usize; 2]| {
-            let step = (0..12).map(|level| 1 << level).find(|&step| fits(grid, step))?;
+            let step = (0..12)
+                .map(|level| 1 << level)
+                .find(|&step| fits(grid, step))?;
             u16::try_from(step).ok().map(f32::from)
         };
         self.grids.iter().map(step).collect()
@@ -139,10 +141,13 @@ fn head(branches: &[Branch]) -> Option<Head> {
         let mut found = (0..branches.len()).filter(|&index| is(&branches[index]));
         found.next().filter(|_| found.next().is_none())
     };
-    let binned = position(&|b| b.used.softmax.is_some_and(|bins| 4 * bins == b.channels) && !b.used.sigmoid);
+    let binned =
+        position(&|b| b.used.softmax.is_some_and(|bins| 4 * bins == b.channels) && !b.used.sigmoid);
     let plain = || position(&|b| b.channels == 4 && !b.used.sigmoid && b.used.softmax.is_none());
     let boxes = binned.or_else(plain)?;
-    let rest: Vec<usize> = (0..branches.len()).filter(|&index| index != boxes).collect();
+    let rest: Vec<usize> = (0..branches.len())
+        .filter(|&index| index != boxes)
+        .collect();
     let (classes, objectness) = match rest[..] {
         [classes] => (classes, None),
         [a, b] => {
@@ -267,7 +272,8 @@ fn note(graph: &Graph, used: &mut Use, node: &crate::onnx::proto::NodeProto, inp
         Op::Normalisation(Normalisation::Softmax) => {
             used.softmax = graph.shape(input).ok().and_then(|shape| {
                 let axis = node.int("axis", -1);
-                let axis = usize::try_from(axis).or_else(|_| usize::try_from(axis + shape.len() as i64));
+                let axis =
+                    usize::try_from(axis).or_else(|_| usize::try_from(axis + shape.len() as i64));
                 shape.get(axis.ok()?).copied()
             });
         }

@@ -61,9 +61,7 @@ pub(super) fn find(graph: &Graph) -> Result<Option<Found>, String> {
         .into_iter()
         .flatten()
         .max_by_key(boxes);
-    Ok(found
-        .or_else(|| yolo(graph))
-        .or_else(|| classifier(graph)))
+    Ok(found.or_else(|| yolo(graph)).or_else(|| classifier(graph)))
 }
 
 /// Scores of classes for the whole picture, the last ones in the graph.
