@@ -190,7 +190,11 @@ fn write_input(text: &mut String, picture: &ProposedInput, outputs: &FoundOutput
     if *is_inner || *is_size_said {
         writeln!(text, "size = [{width}, {height}]")?;
     }
-    writeln!(text, "colour = \"rgb\" {GUESS}")?;
+    let colour = match outputs {
+        FoundOutputs::AnchorFree(found) => found.colour(),
+        _ => "rgb",
+    };
+    writeln!(text, "colour = \"{colour}\" {GUESS}")?;
     match normalised {
         Some((mean, std)) => {
             writeln!(

@@ -55,6 +55,7 @@ class Network:
         sizes = [size.dim_value for size in inputs[0].type.tensor_type.shape.dim]
         self.channels_last = sizes[3] == 3 != sizes[1]
         self.outputs = [value.name for value in graph.output]
+        self._keep_batch()
         self._fold_pads()
         self._fold_batch_normalisation()
         self._fold_bias()
@@ -101,6 +102,28 @@ class Network:
                 product.inputs.append(bias)
                 product.outputs = readers[0].outputs
                 self.nodes.remove(readers[0])
+
+    def _keep_batch(self):
+        """YOLO12 cuts maps into areas that take the place of the batch: there every tensor gets an axis of 1 before the others."""
+        inside = set()
+        for node in self.nodes:
+            reads = [name in inside for name in node.inputs]
+            if node.op == "Reshape" and node.inputs[1] in self.constants:
+                sizes = [int(size) for size in self.constants[node.inputs[1]]]
+                if not sizes or sizes[0] <= 1 and not (reads[0] and sizes[0] != 1):
+                    continue
+                node.inputs[1] = f"{node.name}/areas"
+                self.constants[node.inputs[1]] = np.array([1, *sizes])
+            elif not any(reads):
+                continue
+            elif node.op == "Transpose":
+                node.attributes["perm"] = [0, *(axis + 1 for axis in node.attributes["perm"])]
+            elif node.op in ("Split", "Softmax"):
+                axis = node.attributes.get("axis", -1 if node.op == "Softmax" else 0)
+                node.attributes["axis"] = axis + 1 if axis >= 0 else axis
+            elif node.op not in ("MatMul", "Mul"):
+                raise ValueError(f"{node.name}: {node.op} of areas")
+            inside.update(node.outputs)
 
     def _fold_pads(self):
         for pad in [node for node in self.nodes if node.op == "Pad"]:

@@ -38,6 +38,11 @@ def moved(node, arguments):
         sizes = [int(size) for size in arguments[1]]
         value = arguments[2] if len(arguments) > 2 else 0
         return np.pad(x, list(zip(sizes[: x.ndim], sizes[x.ndim :])), constant_values=value)
+    if node.op == "SpaceToDepth":
+        # ONNX Runtime makes it of the four slices with which YOLOX folds a picture.
+        size, (_, channels, height, width) = attributes["blocksize"], x.shape
+        blocks = x.reshape(1, channels, height // size, size, width // size, size).transpose(0, 3, 5, 1, 2, 4)
+        return blocks.reshape(1, -1, height // size, width // size)
     raise ValueError(f"{node.name}: {node.op} moves nothing")
 
 
@@ -213,4 +218,4 @@ COMPUTING = {
     "Softmax": _softmax,
     "Resize": _resize,
 }
-MOVING = ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Concat", "Split", "Slice", "Pad")
+MOVING = ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Concat", "Split", "Slice", "Pad", "SpaceToDepth")

@@ -65,7 +65,7 @@ def row(command, file, folder, with_oracle):
         return f"| {file.name} | {yes(loads)} | no: {found.stderr.strip()[:80]} | | | | | | | | |"
     best, kind = detections[0], manifest["kind"]
     maps, times = {}, []
-    questions = [(f"class:{best['class']}", "mean")]
+    questions = [(f"class:{best['class']}", "mean" if len(manifest["labels"]) > 1 else "none")]
     has_objectness = kind == "yolo" or "objectness" in manifest["output"]
     place = "edge:right+" if "distances" in manifest["output"] else "offset:w+"
     questions += [(place, "none")] * (kind != "classifier") + [("objectness", "none")] * has_objectness
@@ -213,7 +213,7 @@ def same_when_compiled(compiled, feed, manifest, best, expected):
     logits, (row, column, shape) = best["logits"], best["cell"]
     background = manifest["output"].get("background", 0) if manifest["kind"] == "ssd" else None
     trained = np.array([float(label != "" or k == background) for k, label in enumerate(manifest["labels"])])
-    weights = -trained / (trained.sum() - 1)
+    weights = -trained / max(trained.sum() - 1, 1)
     weights[best["class"]] = 1
     # The class scores come first of each head's inputs.
     each = {"ssd": 2, "yolo": 3, "classifier": 1, "anchor-free": 3 if "objectness" in manifest["output"] else 2}[manifest["kind"]]

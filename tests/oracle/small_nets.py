@@ -457,6 +457,36 @@ def attention():
     return b.finish([*LAYERWISE, rules(high="w2"), rules(high="gamma:0.25", add="half"), *features()[:3]])
 
 
+def areas():
+    """Attention within areas as YOLO12 has it: two halves of the map take the place of the batch."""
+    b = Builder("areas", 16, 20, seed=32)
+    x = b.relu(b.conv("pixels", "image", (3, 8), strides=(2, 2), pads=(0, 0, 1, 1)))
+    x = b.relu(b.conv("low", x, (8, 8)))
+    x = b.relu(b.conv("high1", x, (8, 8), strides=(2, 2), pads=(0, 0, 1, 1)))
+    cells, areas, heads, width = 4 * 5, 2, 2, 4
+    qkv = b.conv("qkv", x, (8, 24), kernel=1, pads=(0,) * 4)
+    qkv = b.add("Reshape", [qkv, b.ints("qkv.flat", [1, 24, cells])], "qkv.rows")
+    qkv = b.add("Transpose", [qkv], "qkv.cells", perm=(0, 2, 1))
+    qkv = b.add("Reshape", [qkv, b.ints("areas.sizes", [areas, cells // areas, 24])], "qkv.areas")
+    qkv = b.add("Reshape", [qkv, b.ints("heads.sizes", [areas, cells // areas, heads, 3 * width])], "qkv.heads")
+    qkv = b.add("Transpose", [qkv], "qkv.turned", perm=(0, 2, 3, 1))
+    b.split([qkv, b.ints("parts", [width] * 3)], ["q", "k", "v"], axis=2)
+    scaled = b.add("Mul", ["q", b.constant("scale", np.array(width**-0.5, np.float32))], "scaled")
+    rows = b.add("Transpose", [scaled], "rows", perm=(0, 1, 3, 2))
+    softmax = b.add("Softmax", [b.add("MatMul", [rows, "k"], "weights")], "softmax", axis=-1)
+    softmax = b.add("Transpose", [softmax], "columns", perm=(0, 1, 3, 2))
+    maps = []
+    for part in (b.add("MatMul", ["v", softmax], "attended"), "v"):
+        y = b.add("Transpose", [part], f"{part}.cells", perm=(0, 3, 1, 2))
+        y = b.add("Reshape", [y, b.ints(f"{part}.whole", [1, cells, 8])], f"{part}.joined")
+        y = b.add("Reshape", [y, b.ints(f"{part}.sizes", [1, 4, 5, 8])], f"{part}.last")
+        maps.append(b.add("Transpose", [y], f"{part}.map", perm=(0, 3, 1, 2)))
+    own = b.conv("own", maps[1], (8, 8), group=8)
+    y = b.conv("projected", b.add("Add", [maps[0], own], "both"), (8, 8), kernel=1, pads=(0,) * 4)
+    b.head(b.add("Add", [x, y], "sum"), 8, boxes=2)
+    return b.finish(["crp", "lrp-epsilon", "lrp-alpha2beta1", rules(high="w2"), features()[0]])
+
+
 def norms():
     """L2 normalisation in one operator, as a norm and a quotient, and as a root of a sum of squares; scales."""
     b = Builder("norms", 9, 8, seed=21)
@@ -717,5 +747,5 @@ ALL = (
     stride_pads, dilation, groups, signed_features, pixel_rules, head_rules, residual, consumers, max_pool_2x2,
     max_pool_3x3, clipped, border, batch_norm_identity, lite_heads, dense, averages, averages_at_the_border, transposed,
     resizing, gates, norms, moves, batch_norm_alone, activations, resizing_conventions, inverse_norms, channels_last,
-    same_pads, feature_pyramid, low_layers, low_pools, low_branches, low_depthwise, low_taps, attention,
+    same_pads, feature_pyramid, low_layers, low_pools, low_branches, low_depthwise, low_taps, attention, areas,
 )  # fmt: skip

@@ -40,6 +40,14 @@ impl AnchorFree {
         }
     }
 
+    /// The order of the channels, likewise.
+    pub(super) fn colour(&self) -> &'static str {
+        match self.of_boxes {
+            FoundBoxes::Offsets => "bgr",
+            FoundBoxes::Distances { .. } => "rgb",
+        }
+    }
+
     /// Strides of the heads where the grids do not divide the picture, `size` being its height and width: powers of two.
     pub(super) fn steps(&self, size: [usize; 2]) -> Option<Vec<f32>> {
         let divides = |grid: &[usize; 2]| size[0] % grid[0] == 0 && size[1] % grid[1] == 0;

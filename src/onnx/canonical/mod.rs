@@ -4,6 +4,7 @@
 //! In: the graph of a file. Out: a [`Graph`] that computes the same tensors under the same names, apart from those that only lie between two nodes made into one.
 
 mod affine;
+mod areas;
 mod average;
 mod channels_first;
 mod constants;
@@ -27,11 +28,12 @@ use crate::error::model::ensure;
 type Step = fn(&Graph) -> Result<Option<GraphProto>>;
 
 /// In this order: what a later step looks at, an earlier one may have made.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     older::settle,
     channels_first::take_pictures_channels_first,
     channels_first::join_transposes,
     slices::split_into_slices,
+    areas::keep_the_batch,
     pads::write_out,
     pads::join_convolutions,
     dense::to_convolutions,
