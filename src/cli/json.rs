@@ -17,8 +17,8 @@ JSON, one line on standard output: image, width, height (pixels, upright), model
   box            [x0, y0, x1, y1], pixels from the top left, cut off at the picture's edge
   default_box    the network's default box that it comes from; explain takes it as --box
   head, cell     where that lies in the network: the scale, and [row, column, shape] there
-  offsets        [cx, cy, w, h], as the network gave them; of a YOLO t_x, t_y, t_w, t_h
-  objectness     of a YOLO only: the logit of there being an object at all
+  offsets        [cx, cy, w, h], as the network gave them; of a YOLO t_x, t_y, t_w, t_h; made of distances, in cells
+  objectness     where the network says it apart: the logit of there being an object at all
   runner_up      label, class and score of the best other class at this default box
   logits         with --logits: of all classes, by number";
 

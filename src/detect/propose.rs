@@ -3,7 +3,9 @@
 //! In: a graph without a manifest. Out: the text of a manifest that [`Manifest::parse`](super::Manifest::parse) reads.
 
 mod anchor_free;
+mod convolutions;
 mod default_boxes;
+mod found;
 mod outputs;
 mod text;
 
@@ -13,9 +15,8 @@ use crate::error::Result;
 use crate::error::manifest::{Context, error};
 use crate::onnx::ops::{Arithmetic, Op};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
-use anchor_free::FoundBoxes;
 use default_boxes::Generator;
-use outputs::{Found, FoundOutputs};
+use found::{AnchorFree, Found, FoundBoxes, FoundOutputs};
 use text::{GUESS, all, list, one_or_all, quoted};
 
 /// Where the picture enters, and how it is normalised as far as the graph shows it.
@@ -270,7 +271,7 @@ fn write_output(text: &mut String, size: [usize; 2], found: &Found) -> Result<()
 fn write_anchor_free(
     text: &mut String,
     size: [usize; 2],
-    found: &anchor_free::AnchorFree,
+    found: &AnchorFree,
     activation: &str,
 ) -> Result<()> {
     let mark = if found.is_decoded {

@@ -2,70 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::outputs::{Found, FoundOutputs, last_convolutions};
-use crate::onnx::ops::{
-    Activation, Arithmetic, Convolution, Moving, Normalisation, Op, Passing, Reshaping,
-};
-use crate::onnx::{Graph, NodeExt};
-
-/// What the convolutions of a detector without anchors say of boxes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FoundBoxes {
-    /// Distances, each of so many bins where it is the mean of a distribution.
-    Distances { bins: Option<usize> },
-    /// Centre and size, YOLOX's.
-    Offsets,
-}
-
-/// Its outputs.
-pub(super) struct AnchorFree {
-    pub classes: Vec<String>,
-    pub boxes: Vec<String>,
-    pub objectness: Vec<String>,
-    pub of_boxes: FoundBoxes,
-    /// Whether the graph decodes boxes, and so says what they are.
-    pub is_decoded: bool,
-    /// Whether the graph picks the best scores itself, and so needs no suppression.
-    pub picks: bool,
-    /// Rows and columns of each head.
-    pub grids: Vec<[usize; 2]>,
-}
-
-impl AnchorFree {
-    /// What pictures are divided by, as the families have it: YOLOX takes 0..255.
-    pub(super) fn std(&self) -> f32 {
-        match self.of_boxes {
-            FoundBoxes::Offsets => 1.0,
-            FoundBoxes::Distances { .. } => 255.0,
-        }
-    }
-
-    /// The order of the channels, likewise.
-    pub(super) fn colour(&self) -> &'static str {
-        match self.of_boxes {
-            FoundBoxes::Offsets => "bgr",
-            FoundBoxes::Distances { .. } => "rgb",
-        }
-    }
-
-    /// Strides of the heads where the grids do not divide the picture, `size` being its height and width: powers of two.
-    pub(super) fn steps(&self, size: [usize; 2]) -> Option<Vec<f32>> {
-        let divides = |grid: &[usize; 2]| size[0] % grid[0] == 0 && size[1] % grid[1] == 0;
-        if self.grids.iter().all(divides) {
-            return None;
-        }
-        let fits = |grid: &[usize; 2], step: usize| {
-            (0..2).all(|axis| size[axis].div_ceil(step) == grid[axis])
-        };
-        let step = |grid: &[usize; 2]| {
-            let step = (0..12)
-                .map(|level| 1 << level)
-                .find(|&step| fits(grid, step))?;
-            u16::try_from(step).ok().map(f32::from)
-        };
-        self.grids.iter().map(step).collect()
-    }
-}
+use super::convolutions::{last_convolutions, moves};
+use super::found::{AnchorFree, Found, FoundBoxes, FoundOutputs};
+use crate::onnx::ops::{Activation, Arithmetic, Moving, Normalisation, Op};
+use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 
 /// What is made of a head's numbers behind it.
 #[derive(Clone, Default, Debug)]
@@ -107,7 +47,7 @@ pub(super) fn find(graph: &Graph) -> Result<Option<Found>, String> {
         }
     }
     refuse(graph, &grids)?;
-    let heads: Option<Vec<Head>> = grids.iter().map(|(_, branches)| head(branches)).collect();
+    let heads: Option<Vec<SortedBranches>> = grids.iter().map(|(_, branches)| head(branches)).collect();
     Ok(heads.and_then(|heads| found(graph, &heads, &grids)))
 }
 
@@ -132,7 +72,7 @@ fn refuse(graph: &Graph, grids: &[([usize; 2], Vec<Branch>)]) -> Result<(), Stri
 }
 
 /// A grid's convolutions by what they are.
-struct Head {
+struct SortedBranches {
     classes: usize,
     boxes: usize,
     objectness: Option<usize>,
@@ -141,7 +81,7 @@ struct Head {
     is_sigmoid: bool,
 }
 
-fn head(branches: &[Branch]) -> Option<Head> {
+fn head(branches: &[Branch]) -> Option<SortedBranches> {
     if !(2..=3).contains(&branches.len()) {
         return None;
     }
@@ -179,7 +119,7 @@ fn head(branches: &[Branch]) -> Option<Head> {
     if of_boxes == FoundBoxes::Offsets && objectness.is_none() {
         return None;
     }
-    Some(Head {
+    Some(SortedBranches {
         classes,
         boxes,
         objectness,
@@ -202,9 +142,9 @@ fn objectness_last(branches: &[Branch], a: usize, b: usize) -> Option<(usize, us
     }
 }
 
-fn found(graph: &Graph, heads: &[Head], grids: &[([usize; 2], Vec<Branch>)]) -> Option<Found> {
+fn found(graph: &Graph, heads: &[SortedBranches], grids: &[([usize; 2], Vec<Branch>)]) -> Option<Found> {
     let first = heads.first()?;
-    let of_classes = |(head, (_, branches)): (&Head, &([usize; 2], Vec<Branch>))| {
+    let of_classes = |(head, (_, branches)): (&SortedBranches, &([usize; 2], Vec<Branch>))| {
         let alike = head.of_boxes == first.of_boxes
             && head.objectness.is_some() == first.objectness.is_some();
         alike.then(|| branches[head.classes].channels)
@@ -212,7 +152,7 @@ fn found(graph: &Graph, heads: &[Head], grids: &[([usize; 2], Vec<Branch>)]) -> 
     let counts: Option<BTreeSet<usize>> = heads.iter().zip(grids).map(of_classes).collect();
     let counts = counts?;
     let class_count = *counts.first().filter(|_| counts.len() == 1)?;
-    let named = |which: &dyn Fn(&Head) -> Option<usize>| -> Vec<String> {
+    let named = |which: &dyn Fn(&SortedBranches) -> Option<usize>| -> Vec<String> {
         let both = heads.iter().zip(grids);
         both.filter_map(|(head, (_, branches))| Some(branches[which(head)?].tensor.to_owned()))
             .collect()
@@ -273,7 +213,7 @@ fn uses<'a>(graph: &'a Graph, heads: Vec<&'a str>) -> HashMap<&'a str, Use> {
     uses
 }
 
-fn note(graph: &Graph, used: &mut Use, node: &crate::onnx::proto::NodeProto, input: &str) {
+fn note(graph: &Graph, used: &mut Use, node: &NodeProto, input: &str) {
     match Op::of(node) {
         Op::Activation(Activation::Sigmoid) => used.sigmoid = true,
         Op::Arithmetic(Arithmetic::Exp) => used.exponential = true,
@@ -295,33 +235,4 @@ fn before_sigmoid<'a>(graph: &'a Graph, tensor: &'a str) -> &'a str {
     let producer = graph.producer(tensor).map(|index| &graph.nodes()[index]);
     let sigmoid = producer.filter(|node| Op::of(*node) == Activation::Sigmoid);
     sigmoid.and_then(|node| node.input_at(0)).unwrap_or(tensor)
-}
-
-fn moves(operator: Op) -> bool {
-    matches!(
-        operator,
-        Op::Passing(Passing::Identity | Passing::Cast)
-            | Op::Reshaping(
-                Reshaping::Reshape | Reshaping::Flatten | Reshaping::Squeeze | Reshaping::Unsqueeze
-            )
-            | Op::Moving(Moving::Transpose | Moving::Concat | Moving::Slice)
-    )
-}
-
-/// Whether a convolution is no layer, but the mean of a distribution: it reads what a softmax made.
-pub(super) fn is_mean(graph: &Graph, node: &crate::onnx::proto::NodeProto) -> bool {
-    if Op::of(node) != Convolution::Conv {
-        return false;
-    }
-    let mut tensor = node.input_at(0).unwrap_or_default();
-    while let Some(before) = graph.producer(tensor).map(|index| &graph.nodes()[index]) {
-        match Op::of(before) {
-            Op::Normalisation(Normalisation::Softmax) => return true,
-            operator if moves(operator) && before.input.len() < 3 => {
-                tensor = before.input_at(0).unwrap_or_default();
-            }
-            _ => return false,
-        }
-    }
-    false
 }

@@ -1,38 +1,11 @@
 //! The outputs of a network that nothing is said of: class scores and boxes, joined or head by head, a YOLO's heads, or a classifier's scores.
 
-use std::collections::HashSet;
-
-use super::anchor_free::{self, AnchorFree};
-use crate::detect::layout::HeadLayout;
+use super::anchor_free;
+use super::convolutions::last_convolutions;
+use super::found::{Found, FoundOutputs};
 use crate::detect::{OutputTensors, heads, yolo};
-use crate::onnx::ops::{Activation, Convolution, Moving, Normalisation, Op, Reshaping};
+use crate::onnx::ops::{Activation, Moving, Normalisation, Op, Reshaping};
 use crate::onnx::{Graph, NodeExt, Parts};
-
-/// What was found of a network's outputs.
-pub(super) struct Found {
-    pub class_count: usize,
-    /// How scores are made, and whether the graph says so.
-    pub activation: (&'static str, bool),
-    pub outputs: FoundOutputs,
-}
-
-/// The tensors of each kind of network, and the grids of a detector.
-pub(super) enum FoundOutputs {
-    /// Names of the outputs, or of those of each head.
-    Ssd {
-        classes: Vec<String>,
-        offsets: Vec<String>,
-        layout: HeadLayout,
-    },
-    Classifier {
-        classes: String,
-    },
-    AnchorFree(AnchorFree),
-    Yolo {
-        heads: Vec<String>,
-        anchors: &'static [&'static [[u16; 2]]],
-    },
-}
 
 /// Anchors of yolov3-tiny and yolov3 for COCO, coarsest head first (darknet's cfg files).
 const ANCHORS: [&[&[[u16; 2]]]; 2] = [
@@ -80,25 +53,6 @@ fn classifier(graph: &Graph) -> Option<Found> {
             },
         })
     })
-}
-
-/// Convolutions behind which there is no other one, with their outputs' shapes.
-pub(super) fn last_convolutions(graph: &Graph) -> Option<Vec<(&str, [usize; 4])>> {
-    let convolutions = || {
-        let nodes = graph.nodes().iter();
-        nodes.filter(|node| Op::of(node) == Convolution::Conv && !anchor_free::is_mean(graph, node))
-    };
-    let read = convolutions().filter_map(|node| node.input_at(0));
-    let inner: HashSet<usize> = graph.ancestors(read).into_iter().collect();
-    let is_last = |tensor: &&str| {
-        let producer = graph.producer(tensor);
-        producer.is_some_and(|index| !inner.contains(&index))
-    };
-    convolutions()
-        .map(NodeExt::first_output)
-        .filter(is_last)
-        .map(|tensor| Some((tensor, graph.feature_map(tensor).ok()?)))
-        .collect()
 }
 
 /// An SSD whose heads are not joined: on each grid two last convolutions, one with four numbers a box and one with as many as there are classes, the same on all grids.
