@@ -38,8 +38,10 @@ def moved(node, arguments):
         sizes = [int(size) for size in arguments[1]]
         value = arguments[2] if len(arguments) > 2 else 0
         return np.pad(x, list(zip(sizes[: x.ndim], sizes[x.ndim :])), constant_values=value)
+    if node.op == "Gather":
+        return np.take(x, arguments[1].astype(int), axis=attributes.get("axis", 0))
     if node.op == "SpaceToDepth":
-        # ONNX Runtime makes it of the four slices with which YOLOX folds a picture.
+        # ONNX Runtime makes it, and a Gather, of the four slices with which YOLOX folds a picture.
         size, (_, channels, height, width) = attributes["blocksize"], x.shape
         blocks = x.reshape(1, channels, height // size, size, width // size, size).transpose(0, 3, 5, 1, 2, 4)
         return blocks.reshape(1, -1, height // size, width // size)
@@ -218,4 +220,4 @@ COMPUTING = {
     "Softmax": _softmax,
     "Resize": _resize,
 }
-MOVING = ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Concat", "Split", "Slice", "Pad", "SpaceToDepth")
+MOVING = ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Concat", "Split", "Slice", "Pad", "SpaceToDepth", "Gather")

@@ -47,7 +47,8 @@ pub(super) fn find(graph: &Graph) -> Result<Option<Found>, String> {
         }
     }
     refuse(graph, &grids)?;
-    let heads: Option<Vec<SortedBranches>> = grids.iter().map(|(_, branches)| head(branches)).collect();
+    let heads: Option<Vec<SortedBranches>> =
+        grids.iter().map(|(_, branches)| head(branches)).collect();
     Ok(heads.and_then(|heads| found(graph, &heads, &grids)))
 }
 
@@ -142,7 +143,11 @@ fn objectness_last(branches: &[Branch], a: usize, b: usize) -> Option<(usize, us
     }
 }
 
-fn found(graph: &Graph, heads: &[SortedBranches], grids: &[([usize; 2], Vec<Branch>)]) -> Option<Found> {
+fn found(
+    graph: &Graph,
+    heads: &[SortedBranches],
+    grids: &[([usize; 2], Vec<Branch>)],
+) -> Option<Found> {
     let first = heads.first()?;
     let of_classes = |(head, (_, branches)): (&SortedBranches, &([usize; 2], Vec<Branch>))| {
         let alike = head.of_boxes == first.of_boxes
@@ -202,8 +207,11 @@ fn uses<'a>(graph: &'a Graph, heads: Vec<&'a str>) -> HashMap<&'a str, Use> {
                 let Ok(origins) = graph.origins(input) else {
                     continue;
                 };
-                for source in &origins.sources {
-                    if let Some(used) = uses.get_mut(source.as_str()) {
+                // Not all that was traced is still there: a Slice may have cut it off.
+                let left: BTreeSet<u32> = origins.places.iter().map(|place| place.0).collect();
+                for source in left {
+                    let source = origins.sources.get(source as usize);
+                    if let Some(used) = source.and_then(|source| uses.get_mut(source.as_str())) {
                         note(graph, used, node, input);
                     }
                 }

@@ -35,7 +35,9 @@ fn leaves_the_batch(graph: &Graph, node: &NodeProto) -> bool {
     Op::of(node) == Reshaping::Reshape
         && first(node.input_at(0)) == Some(1)
         && first(Some(node.first_output())).is_some_and(|areas| areas > 1)
-        && node.input_at(0).is_some_and(|input| !graph.is_constant(input))
+        && node
+            .input_at(0)
+            .is_some_and(|input| !graph.is_constant(input))
 }
 
 /// A node anew, and the lists of numbers that it reads.
@@ -46,7 +48,10 @@ fn lifted(graph: &Graph, first: usize) -> Option<Vec<Lifted>> {
     let mut inside: HashSet<&str> = HashSet::new();
     let mut nodes = Vec::new();
     for (index, node) in graph.nodes().iter().enumerate().skip(first) {
-        let reads = node.input.iter().any(|input| inside.contains(input.as_str()));
+        let reads = node
+            .input
+            .iter()
+            .any(|input| inside.contains(input.as_str()));
         if index != first && !reads {
             continue;
         }
@@ -106,7 +111,9 @@ fn deeper(graph: &Graph, index: usize, ends: bool) -> Option<Lifted> {
         }
         Op::Moving(Moving::Slice) if node.input.len() > 3 => {
             let axes = graph.constant_int64s(node.input_at(3)?).ok()?;
-            let axes = axes.into_iter().map(|axis| Some(axis_of(axis, rank)? as i64 + 1));
+            let axes = axes
+                .into_iter()
+                .map(|axis| Some(axis_of(axis, rank)? as i64 + 1));
             list(&mut new, 3, axes.collect::<Option<_>>()?);
         }
         Op::Normalisation(Normalisation::Softmax) => {
