@@ -253,8 +253,8 @@ fn heads_that_are_not_read_are_told_as_such() -> Result<()> {
         graph
             .node
             .retain(|node| node.output[0] != format!("{head}/class"));
-        for (name, channels) in [("class", 1), ("landmarks", 10)] {
-            let input = format!("{head}/box1.silu");
+        for (name, branch, channels) in [("one_class", "class1", 1), ("landmarks", "box1", 10)] {
+            let input = format!("{head}/{branch}.silu");
             let (node, weight) = convolution(&format!("{head}/{name}"), &input, [8, channels]);
             graph.node.push(node);
             graph.initializer.push(weight);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::convolutions::{last_convolutions, moves};
+use super::convolutions::{is_named_like_scores, last_convolutions, moves};
 use super::found::{AnchorFree, Found, FoundBoxes, FoundOutputs};
 use crate::onnx::ops::{Activation, Arithmetic, Moving, Normalisation, Op};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
@@ -92,7 +92,12 @@ fn head(branches: &[Branch]) -> Option<SortedBranches> {
     };
     let binned =
         position(&|b| b.used.softmax.is_some_and(|bins| 4 * bins == b.channels) && !b.used.sigmoid);
-    let plain = || position(&|b| b.channels == 4 && !b.used.sigmoid && b.used.softmax.is_none());
+    let is_plain = |b: &Branch| b.channels == 4 && !b.used.sigmoid && b.used.softmax.is_none();
+    // With four classes their names decide.
+    let plain = || {
+        position(&is_plain)
+            .or_else(|| position(&|b| is_plain(b) && !is_named_like_scores(b.tensor)))
+    };
     let boxes = binned.or_else(plain)?;
     let rest: Vec<usize> = (0..branches.len())
         .filter(|&index| index != boxes)

@@ -53,3 +53,11 @@ fn is_mean(graph: &Graph, node: &NodeProto) -> bool {
     }
     false
 }
+
+/// Whether a tensor's name is one that scores have.
+pub(super) fn is_named_like_scores(tensor: &str) -> bool {
+    let tensor = tensor.to_lowercase();
+    ["class", "cls", "score", "conf", "logit"]
+        .iter()
+        .any(|part| tensor.contains(part))
+}

@@ -1,7 +1,7 @@
 //! The outputs of a network that nothing is said of: class scores and boxes, joined or head by head, a YOLO's heads, or a classifier's scores.
 
 use super::anchor_free;
-use super::convolutions::last_convolutions;
+use super::convolutions::{is_named_like_scores, last_convolutions};
 use super::found::{Found, FoundOutputs};
 use crate::detect::{OutputTensors, heads, yolo};
 use crate::onnx::ops::{Activation, Moving, Normalisation, Op, Reshaping};
@@ -200,13 +200,6 @@ fn detector(graph: &Graph) -> Option<Found> {
         }
     }
     best.map(|(_, _, found)| found)
-}
-
-fn is_named_like_scores(tensor: &str) -> bool {
-    let tensor = tensor.to_lowercase();
-    ["class", "cls", "score", "conf", "logit"]
-        .iter()
-        .any(|part| tensor.contains(part))
 }
 
 /// What a node behind the scores says of them.
