@@ -246,6 +246,6 @@ fn note(graph: &Graph, used: &mut Use, node: &NodeProto, input: &str) {
 /// The tensor that a sigmoid reads, or the tensor itself.
 fn before_sigmoid<'a>(graph: &'a Graph, tensor: &'a str) -> &'a str {
     let producer = graph.producer(tensor).map(|index| &graph.nodes()[index]);
-    let sigmoid = producer.filter(|node| Op::of(*node) == Activation::Sigmoid);
+    let sigmoid = producer.filter(|node| Op::of(node) == Activation::Sigmoid);
     sigmoid.and_then(|node| node.input_at(0)).unwrap_or(tensor)
 }

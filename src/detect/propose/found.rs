@@ -70,7 +70,7 @@ impl AnchorFree {
 
     /// Strides of the heads where the grids do not divide the picture, `size` being its height and width: powers of two.
     pub(super) fn steps(&self, size: [usize; 2]) -> Option<Vec<f32>> {
-        let divides = |grid: &[usize; 2]| size[0] % grid[0] == 0 && size[1] % grid[1] == 0;
+        let divides = |grid: &[usize; 2]| (0..2).all(|axis| size[axis].is_multiple_of(grid[axis]));
         if self.grids.iter().all(divides) {
             return None;
         }
