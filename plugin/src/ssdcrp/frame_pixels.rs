@@ -9,6 +9,7 @@
 
 use anyhow::{Context, Result};
 use gst_video::prelude::*;
+use pulp::Arch;
 
 use ::ssdcrp::bilinear::Tap;
 use ::ssdcrp::detect::Pixels;
@@ -98,7 +99,34 @@ impl<'a> FramePixels<'a> {
         component.row_of(y as usize, self.size.height as usize, self.interlaced)
     }
 
+    /// What [`Pixels::resample`] does.
+    #[inline(always)]
+    fn resample_all(&self, rows: &[Tap], columns: &[Tap], mut colours: [&mut [f32]; 3]) {
+        // Each component where one of the colours comes to stand.
+        self.resample_components(rows, columns, &mut colours);
+        let decoder = &self.decoder;
+        let [red, green, blue] = colours;
+        let decode = |values: &mut [f32]| {
+            let values = values.iter_mut();
+            values.for_each(|value| *value = decoder.level(*value));
+        };
+        match self.kind {
+            Kind::Rgb => [red, green, blue].into_iter().for_each(decode),
+            Kind::Yuv => {
+                for ((red, green), blue) in red.iter_mut().zip(green).zip(blue) {
+                    [*red, *green, *blue] = decoder.yuv([*red, *green, *blue]);
+                }
+            }
+            Kind::Grey => {
+                decode(red);
+                green.copy_from_slice(red);
+                blue.copy_from_slice(red);
+            }
+        }
+    }
+
     /// The components' values, not yet decoded, where the taps meet.
+    #[inline(always)]
     fn resample_components(&self, rows: &[Tap], columns: &[Tap], values: &mut [&mut [f32]]) {
         if let ([plane], [first, second, third]) = (&self.planes[..], &mut *values)
             && self.size.width as usize >= FEW * columns.len()
@@ -150,6 +178,7 @@ impl FramePixels<'_> {
 }
 
 /// The same as [`FramePixels::resample_components`] for a plane of words, of which `places` are the bytes that are wanted.
+#[inline(always)]
 fn resample_words(
     plane: &MappedPlane,
     rows: &[Tap],
@@ -211,28 +240,9 @@ impl Pixels for FramePixels<'_> {
         rgb.map(|value| value.round() as u8)
     }
 
-    fn resample(&self, rows: &[Tap], columns: &[Tap], mut colours: [&mut [f32]; 3]) {
-        // Each component where one of the colours comes to stand.
-        self.resample_components(rows, columns, &mut colours);
-        let decoder = &self.decoder;
-        let [red, green, blue] = colours;
-        let decode = |values: &mut [f32]| {
-            let values = values.iter_mut();
-            values.for_each(|value| *value = decoder.level(*value));
-        };
-        match self.kind {
-            Kind::Rgb => [red, green, blue].into_iter().for_each(decode),
-            Kind::Yuv => {
-                for ((red, green), blue) in red.iter_mut().zip(green).zip(blue) {
-                    [*red, *green, *blue] = decoder.yuv([*red, *green, *blue]);
-                }
-            }
-            Kind::Grey => {
-                decode(red);
-                green.copy_from_slice(red);
-                blue.copy_from_slice(red);
-            }
-        }
+    fn resample(&self, rows: &[Tap], columns: &[Tap], colours: [&mut [f32]; 3]) {
+        // With the widest instructions that the processor has.
+        Arch::new().dispatch(|| self.resample_all(rows, columns, colours));
     }
 }
 
@@ -248,6 +258,7 @@ fn fixed(weight: f32) -> i16 {
 }
 
 /// Mixes two rows: above·(1 − weight) + below·weight.
+#[inline(always)]
 fn mix(above: &[u8], below: &[u8], weight: f32, mixed: &mut [i16]) {
     let weight = i32::from(fixed(weight));
     for ((mixed, &above), &below) in mixed.iter_mut().zip(above).zip(below) {
@@ -278,6 +289,7 @@ fn pairs(component: &Component, columns: &[Tap]) -> Vec<Pair> {
 }
 
 /// Interpolates along a mixed row.
+#[inline(always)]
 fn pick(mixed: &[i16], columns: &[Pair], values: &mut [f32]) {
     const UNIT: f32 = 1.0 / (1 << (MIXED + WEIGHT)) as f32;
     let sample = |byte: u32| i32::from(mixed.get(byte as usize).copied().unwrap_or(0));
