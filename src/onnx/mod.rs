@@ -3,6 +3,7 @@
 //! In: bytes of a `.onnx` file. Out: a [`Graph`] whose nodes are topologically sorted, whose constants are all initialisers and
 //! whose tensor shapes are known; or an [`Emitter`] that writes new nodes. Nothing here knows what a detector or a relevance is.
 
+mod absorb;
 mod attributes;
 mod canonical;
 mod cut;
