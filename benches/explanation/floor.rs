@@ -12,7 +12,7 @@ use ssdcrp::crp::{
 };
 use ssdcrp::detect::{Head, Model};
 use ssdcrp::onnx::proto::NodeProto;
-use ssdcrp::onnx::{Graph, NodeExt, parse};
+use ssdcrp::onnx::{Graph, NodeExt, parse_own};
 
 /// The input of explanation networks that says which cell is a target's.
 const CELLS: &str = "cells";
@@ -93,7 +93,7 @@ impl Floors {
         };
         let rules = rules.entering_at(LayerType::Classification);
         let compiled = compile(&self.model.graph, &self.types, &rules, &[tensor], &[], form)?;
-        let graph = parse(compiled.model.into(), "the explanation")?;
+        let graph = parse_own(compiled.model.into())?;
         let seed = seed_name(tensor);
         let mut of_targets: HashSet<&str> = HashSet::from([seed.as_str(), CELLS]);
         let mut work = Work::default();
