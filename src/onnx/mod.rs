@@ -35,7 +35,7 @@ pub mod proto {
 pub use attributes::{Attribute, NodeExt};
 pub use emit::{Emitted, Emitter, ModelForm};
 pub use graph::Graph;
-pub use load::{parse, read};
+pub use load::{parse, parse_own, read};
 pub use ops::Op;
 pub use origins::Origins;
 pub use parts::Parts;

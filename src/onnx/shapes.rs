@@ -11,7 +11,7 @@ use super::proto::type_proto::Value as TypeValue;
 use super::proto::{
     NodeProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
-use crate::own_operators::{MOMENTS, MapWindow, OWN_DOMAIN, PLACE, WINDOW, WINDOW_OF};
+use crate::own_operators::{ELEMENTWISE, MOMENTS, MapWindow, OWN_DOMAIN, PLACE, WINDOW, WINDOW_OF};
 
 /// Shapes of all tensors for which they are declared or follow from the inputs'.
 pub(super) fn infer<'a>(
@@ -59,8 +59,11 @@ pub(super) fn infer_more<'a>(
     shapes
 }
 
-/// Of this program's own operators, but for chains, which are fused later.
+/// Of this program's own operators.
 fn own_shapes(node: &NodeProto, shapes: &HashMap<String, Vec<usize>>) -> Option<Vec<Vec<usize>>> {
+    if node.op_type() == ELEMENTWISE {
+        return chain_shapes(node, shapes);
+    }
     let [_, channels, _, _] = shapes.get(node.input_at(0)?)?[..] else {
         return None;
     };
@@ -73,6 +76,19 @@ fn own_shapes(node: &NodeProto, shapes: &HashMap<String, Vec<usize>>) -> Option<
     };
     let [height, width] = sizes?.map(|size| usize::try_from(size).ok());
     Some(vec![vec![1, channels, height?, width?]])
+}
+
+/// All values of a chain are as large as what its inputs broadcast to.
+fn chain_shapes(node: &NodeProto, shapes: &HashMap<String, Vec<usize>>) -> Option<Vec<Vec<usize>>> {
+    let mut map = [1; 4];
+    for input in &node.input {
+        let shape = shapes.get(input)?;
+        let broadcast = map.len().checked_sub(shape.len())?;
+        for (size, of) in map[broadcast..].iter_mut().zip(shape) {
+            *size = (*size).max(*of);
+        }
+    }
+    Some(vec![map.to_vec(); node.output.len()])
 }
 
 /// More elements than any tensor has; sizes below it can be added and multiplied without a thought of overflow.
@@ -196,6 +212,22 @@ mod tests {
             .map(|(name, values)| (name.to_string(), int64s_to_proto(values, name)))
             .collect();
         infer(&[node], &constants, infos.iter()).remove("y")
+    }
+
+    #[test]
+    fn a_chain_is_as_large_as_what_its_inputs_broadcast_to() {
+        let chain = |inputs: &[&str]| NodeProto {
+            domain: Some(OWN_DOMAIN.to_owned()),
+            ..node(ELEMENTWISE, inputs, vec![])
+        };
+        let inputs: [(&str, &[i64]); 3] = [
+            ("scalar", &[]),
+            ("channels", &[1, 8, 1, 1]),
+            ("map", &[1, 1, 5, 7]),
+        ];
+        let found = inferred(chain(&["scalar", "channels", "map"]), &inputs);
+        assert_eq!(found, Some(vec![1, 8, 5, 7]));
+        assert_eq!(inferred(chain(&["map", "unknown"]), &inputs), None);
     }
 
     #[test]
