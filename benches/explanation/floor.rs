@@ -125,6 +125,14 @@ fn multiplications(graph: &Graph, node: &NodeProto) -> Result<u64> {
         // Each number that is written takes a kernel's worth of them, each that is read in the transposed one.
         "Conv" => elements(graph.shape(node.first_output())?) * elements(&input(1)?[1..]),
         "ConvTranspose" => elements(input(0)?) * elements(&input(1)?[1..]),
+        // A chain with such a layer in it: the number of the input that goes through, and the kernels at the end.
+        "Elementwise" => match node.ints("through") {
+            Some([place, ..]) => {
+                let kernels = input(node.input.len() - 1)?;
+                elements(input(*place as usize)?) * elements(&kernels[1..])
+            }
+            _ => 0,
+        },
         "MatMul" | "Gemm" => {
             let row = input(0)?.last().copied().unwrap_or(1) as u64;
             elements(graph.shape(node.first_output())?) * row
