@@ -145,15 +145,18 @@ pub fn of_distances([left, top, right, bottom]: [f32; 4]) -> [f32; 4] {
 }
 
 /// The mean d = Σ i·p_i of the distribution p that a softmax makes of `logits` over 0, 1, 2, …, and its derivatives p_i·(i − d).
+///
+/// Where one bin has all but everything, i − d is a small difference: it is taken in double precision.
 pub fn expectation(logits: &[f32]) -> (f32, Vec<f32>) {
-    let largest = max(logits);
-    let weights: Vec<f32> = logits.iter().map(|z| (z - largest).exp()).collect();
-    let sum: f32 = weights.iter().sum();
-    let mean = weights.iter().zip(0u16..).map(|(w, i)| w * f32::from(i));
-    let mean = mean.sum::<f32>() / sum;
+    let largest = f64::from(max(logits));
+    let weights = logits.iter().map(|&z| (f64::from(z) - largest).exp());
+    let weights: Vec<f64> = weights.collect();
+    let sum: f64 = weights.iter().sum();
+    let mean = weights.iter().zip(0u16..).map(|(w, i)| w * f64::from(i));
+    let mean = mean.sum::<f64>() / sum;
     let slopes = weights.iter().zip(0u16..);
-    let slopes = slopes.map(|(w, i)| w / sum * (f32::from(i) - mean));
-    (mean, slopes.collect())
+    let slopes = slopes.map(|(w, i)| (w / sum * (f64::from(i) - mean)) as f32);
+    (mean as f32, slopes.collect())
 }
 
 /// The mean alone.
