@@ -27,12 +27,12 @@ pub struct DepthwiseScratch {
     padded: Vec<f32>,
     /// Of one row, the places that have the same remainder by the stride.
     phase: Vec<f32>,
-    taps: Vec<Tap>,
+    taps: Vec<WeightedRead>,
 }
 
 /// What a row of sums reads: so many numbers from one place on, times a weight.
 #[derive(Clone, Copy)]
-struct Tap {
+struct WeightedRead {
     start: usize,
     weight: f32,
 }
@@ -125,7 +125,7 @@ impl Depthwise {
                     for kx in 0..self.kernel[1] {
                         if let Some(shift) = self.reads(1, first, kx, stride_x) {
                             let start = (from as usize * padded_width + left) as i64 + shift;
-                            taps.push(Tap {
+                            taps.push(WeightedRead {
                                 start: start as usize,
                                 weight: kernel[ky * self.kernel[1] + kx],
                             });
@@ -156,7 +156,7 @@ impl Depthwise {
 
 /// Sums of what the taps read, as many at a time as kernels of 3x3 have.
 #[inline(always)]
-fn sums(numbers: &[f32], taps: &[Tap], sums: &mut [f32]) {
+fn sums(numbers: &[f32], taps: &[WeightedRead], sums: &mut [f32]) {
     match taps {
         [] => sums.fill(0.0),
         [a] => some(numbers, [*a], sums),
@@ -179,7 +179,7 @@ fn sums(numbers: &[f32], taps: &[Tap], sums: &mut [f32]) {
 }
 
 #[inline(always)]
-fn some<const N: usize>(numbers: &[f32], taps: [Tap; N], sums: &mut [f32]) {
+fn some<const N: usize>(numbers: &[f32], taps: [WeightedRead; N], sums: &mut [f32]) {
     let count = sums.len();
     let mut reads = [&numbers[..0]; N];
     for (read, tap) in reads.iter_mut().zip(&taps) {
