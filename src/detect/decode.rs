@@ -2,7 +2,7 @@
 
 use super::default_boxes::DefaultBox;
 use super::manifest::ScoreActivation;
-use crate::geometry::Rect;
+use crate::geometry::{InputNormalised, Rect};
 
 /// The exponent of a size is kept within ±20. e²⁰ times a default box is off any picture; the bound only keeps the arithmetic finite.
 const MAX_EXPONENT: f32 = 20.0;
@@ -13,7 +13,7 @@ pub enum Coding {
     /// The SSD paper's equation (2) inverted, with variances [v_c, v_s]: cx = CX + v_c·o_cx·W, w = W·exp(v_s·o_w), likewise cy and h.
     Variances([f32; 2]),
     /// YOLOv3's: the centre lies anywhere in the cell that the default box is the centre of, cx = CX + (σ(t_x) − ½)·cell, and w = W·exp(t_w). In shares of the
-    /// picture the cell's width and height.
+    /// input the cell's width and height.
     Cell([f32; 2]),
 }
 
@@ -51,10 +51,10 @@ impl Coding {
     }
 }
 
-/// The box that `offsets` (cx, cy, w, h) make of a default box, in shares of the picture; not clipped.
+/// The box that `offsets` (cx, cy, w, h) make of a default box, in shares of the network's input; not clipped.
 ///
 /// An offset that is not a number gives edges that are none.
-pub fn decode(default_box: DefaultBox, offsets: [f32; 4], coding: Coding) -> Rect {
+pub fn decode(default_box: DefaultBox, offsets: [f32; 4], coding: Coding) -> Rect<InputNormalised> {
     let DefaultBox { cx, cy, w, h } = default_box;
     let [o_cx, o_cy, o_w, o_h] = offsets;
     let cx = coding.shift(Axis::X, o_cx, w).0 + cx;

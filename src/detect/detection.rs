@@ -8,13 +8,14 @@ use ndarray::{ArrayView1, ArrayView2};
 use super::class::ClassId;
 use super::decode::{Coding, Scorer, decode, logit_bound};
 use super::default_boxes::DefaultBox;
+use super::fit::Fit;
 use super::layout::HeadLayout;
 use super::manifest::{DetectionSettings, Manifest};
 use super::nms::{Candidate, suppress};
 use crate::error::Result;
 use crate::error::argument;
 use crate::error::manifest::{Context, ensure};
-use crate::geometry::Rect;
+use crate::geometry::{Rect, Size};
 
 /// One class at one default box, with what the network said there.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +24,7 @@ pub struct Detection {
     pub class: ClassId,
     /// 0..=1, of `class`.
     pub score: f32,
-    /// Clipped to the picture. An edge is no number where the network's offsets are none.
+    /// In shares of the picture, clipped to it. An edge is no number where the network's offsets are none.
     pub rect: Rect,
     /// Index into the outputs, 0..D.
     pub default_box: usize,
@@ -71,6 +72,8 @@ pub struct Predictions<'a> {
     manifest: &'a Manifest,
     /// A YOLO's logits of objectness, [D], and the cells of its default boxes.
     cells: Option<(ArrayView1<'a, f32>, &'a HeadLayout)>,
+    /// How the picture lies in the network's input.
+    fit: Fit,
     /// Which classes can be detected, [K]: trained and not the background.
     detectable: Vec<bool>,
 }
@@ -112,8 +115,15 @@ impl<'a> Predictions<'a> {
             boxes,
             manifest,
             cells: None,
+            fit: Fit::warped(Size::new(1, 1), Size::new(1, 1)),
             detectable,
         })
+    }
+
+    /// The same for a picture that is not the whole input.
+    #[must_use]
+    pub fn fitted(self, fit: Fit) -> Self {
+        Self { fit, ..self }
     }
 
     /// The same for a YOLO: `objectness` `[D]` and the `layout` of its default boxes.
@@ -262,7 +272,8 @@ impl<'a> Predictions<'a> {
         let variances = Coding::Variances(self.manifest.output.variances);
         let cell = self.cells.and_then(|(_, layout)| layout.cell(default_box));
         let coding = cell.map_or(variances, Coding::Cell);
-        decode(self.boxes[default_box], self.offsets(default_box), coding)
+        let offsets = self.offsets(default_box);
+        (self.fit).to_picture(decode(self.boxes[default_box], offsets, coding))
     }
 
     /// The class with the largest logit but for `without`. Both activations rise with the logit, so its score is the best too.

@@ -205,7 +205,8 @@ impl Detector {
             forward.offsets.view(),
             &self.model.default_boxes,
             &self.model.manifest,
-        )?;
+        )?
+        .fitted(forward.input.fit);
         match &forward.objectness {
             Some(objectness) => predictions.in_cells(objectness.view(), &self.model.layout),
             None => Ok(predictions),

@@ -6,6 +6,7 @@ mod check;
 mod default_boxes;
 mod field;
 mod read;
+mod resize;
 mod tensors;
 
 use std::borrow::Cow;
@@ -18,6 +19,7 @@ pub use default_boxes::{
     AnchorBoxes, DefaultBoxes, MultiscaleAnchorBoxes, PriorBoxes, TensorFlowBoxes,
 };
 pub use field::{ManifestField, ManifestSource};
+pub use resize::{Alignment, Letterbox, Resize, Rounding, Sampling};
 pub use tensors::Tensors;
 
 use super::class::{ClassId, ClassRef};
@@ -100,16 +102,6 @@ pub enum Colour {
     Rgb,
     /// Blue first.
     Bgr,
-}
-
-/// How the picture is warped (its aspect ratio is not kept) to the network's input size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Resize {
-    /// Half-pixel centres: src = (dst + ½)·in/out − ½, clamped to the picture.
-    Bilinear,
-    /// TensorFlow 1's: src = dst·in/out, so the picture is shifted by up to half a pixel.
-    BilinearLegacy,
 }
 
 /// The network's two outputs and how they are to be read.
@@ -312,10 +304,17 @@ max_detections = 100
 
     /// The error of the manifest with `old` replaced by `new`.
     pub(super) fn error(old: &str, new: &str) -> String {
+        changed(old, new).unwrap_err().to_string()
+    }
+
+    /// The manifest with `old` replaced by `new`.
+    pub(super) fn parsed(old: &str, new: &str) -> Manifest {
+        changed(old, new).unwrap()
+    }
+
+    fn changed(old: &str, new: &str) -> Result<Manifest> {
         assert!(MANIFEST.contains(old), "{old} is not in the manifest");
         Manifest::parse(&MANIFEST.replacen(old, new, 1), "a.toml")
-            .unwrap_err()
-            .to_string()
     }
 
     #[test]
@@ -326,7 +325,8 @@ max_detections = 100
         assert_eq!(manifest.labels.len(), 4);
         assert_eq!(manifest.input.colour, Colour::Rgb);
         assert_eq!(manifest.input.mean, [123.0, 117.5, 104.0]);
-        assert_eq!(manifest.input.resize, Resize::BilinearLegacy);
+        let warped = Resize::Warp(Sampling::BilinearLegacy);
+        assert_eq!(manifest.input.resize, warped);
         assert_eq!(
             manifest.output.offset_order,
             [Offset::Cy, Offset::Cx, Offset::H, Offset::W]

@@ -94,7 +94,7 @@ impl InputSection {
                 format_args!("expected a positive finite number, at least 0.000001, found {std}"),
             )?;
         }
-        Ok(())
+        self.resize.validate()
     }
 }
 
