@@ -166,6 +166,86 @@ fn scores_named_behind_a_softmax_are_taken_before_it() -> Result<()> {
     Ok(())
 }
 
+/// A network whose class scores, [1, D, K], get further nodes behind them.
+fn with_ending(model: ModelProto, nodes: Vec<NodeProto>) -> Result<ModelProto> {
+    let mut model = model;
+    let graph = model.graph.as_mut().context("no graph")?;
+    for (name, values) in [("one", 1), ("last", i64::MAX), ("two", 2)] {
+        graph.initializer.push(TensorProto {
+            name: Some(name.to_owned()),
+            dims: vec![1],
+            data_type: Some(7),
+            int64_data: vec![values],
+            ..Default::default()
+        });
+    }
+    graph.node.extend(nodes);
+    Ok(model)
+}
+
+fn node(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
+    NodeProto {
+        op_type: Some(operator.to_owned()),
+        name: Some(output.to_owned()),
+        input: inputs.iter().map(|&name| name.to_owned()).collect(),
+        output: vec![output.to_owned()],
+        ..Default::default()
+    }
+}
+
+#[test]
+fn a_background_is_proposed_as_the_graph_has_it() -> Result<()> {
+    let sigmoid = || node("Sigmoid", &["class_logits"], "scores");
+    let cut = node("Slice", &["scores", "one", "last", "two"], "objects");
+    let suppressed = node("NonMaxSuppression", &["box_offsets", "scores"], "kept");
+    for (nodes, line) in [
+        (vec![sigmoid()], "background = 0 # a guess"),
+        (vec![sigmoid(), cut], "background = 0 # found in the graph"),
+        (
+            vec![sigmoid(), suppressed],
+            "background = \"none\" # found in the graph",
+        ),
+    ] {
+        let folder = tempfile::tempdir()?;
+        let model = with_ending(proto("lite_heads")?, nodes)?;
+        let (model, manifest) = with_proposed(&model, folder.path())?;
+        assert!(manifest.contains(line), "{line} in\n{manifest}");
+        let has_one = line.contains("= 0");
+        assert_eq!(model.manifest.background().is_some(), has_one);
+        assert_eq!(manifest.contains("\"background\""), has_one);
+    }
+    Ok(())
+}
+
+#[test]
+fn without_a_background_all_classes_are_weighed_against_each_other() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (_, manifest) = with_proposed(&proto("lite_heads")?, folder.path())?;
+    let file = folder.path().join("net.onnx");
+    let line = "background = 0 # a guess";
+    let mut classes = Vec::new();
+    for value in ["0", "\"none\""] {
+        let manifest = manifest.replace(line, &format!("background = {value}"));
+        std::fs::write(file.with_extension("toml"), manifest)?;
+        let model = Arc::new(Model::open(&file)?);
+        let forward = forward(&model)?;
+        let options = SessionOptions::on_threads(1);
+        let mut explainer = Propagator::new(model, Composite::default(), options)?;
+        for contrast in [Contrast::Mean, Contrast::Softmax] {
+            let contrast = Some(contrast);
+            let asked = Target {
+                contrast,
+                ..class(0)
+            };
+            let explanation = explainer.explain(&forward, &[asked])?.remove(0);
+            classes.push(explanation.question.seed.values.len());
+        }
+    }
+    // Of four classes the mean takes all others; the softmax leaves the background out where there is one.
+    assert_eq!(classes, [4, 3, 4, 4]);
+    Ok(())
+}
+
 #[test]
 fn heads_that_are_not_joined_are_named_one_by_one() -> Result<()> {
     let folder = tempfile::tempdir()?;

@@ -12,9 +12,13 @@ const MAX_EXPONENT: f32 = 20.0;
 pub enum Coding {
     /// The SSD paper's equation (2) inverted, with variances [v_c, v_s]: cx = CX + v_c·o_cx·W, w = W·exp(v_s·o_w), likewise cy and h.
     Variances([f32; 2]),
-    /// YOLOv3's: the centre lies anywhere in the cell that the default box is the centre of, cx = CX + (σ(t_x) − ½)·cell, and w = W·exp(t_w). In shares of the
-    /// input the cell's width and height.
-    Cell([f32; 2]),
+    /// YOLOv3's: the centre lies anywhere in the cell that the default box is the centre of, cx = CX + s·(σ(t_x) − ½)·cell, and w = W·exp(t_w).
+    Cell {
+        /// The cell's width and height, in shares of the input.
+        size: [f32; 2],
+        /// s, darknet's `scale_x_y`: 1, or more where centres reach beyond the cell.
+        scale: f32,
+    },
 }
 
 /// A direction in the picture.
@@ -31,10 +35,10 @@ impl Coding {
     pub fn shift(self, axis: Axis, offset: f32, extent: f32) -> (f32, f32) {
         match self {
             Self::Variances([v_c, _]) => (offset * v_c * extent, v_c * extent),
-            Self::Cell(cell) => {
+            Self::Cell { size, scale } => {
                 let share = sigmoid(offset);
-                let cell = cell[axis as usize];
-                ((share - 0.5) * cell, share * (1.0 - share) * cell)
+                let range = scale * size[axis as usize];
+                ((share - 0.5) * range, share * (1.0 - share) * range)
             }
         }
     }
@@ -43,7 +47,7 @@ impl Coding {
     pub fn size(self, offset: f32, extent: f32) -> (f32, f32) {
         let v_s = match self {
             Self::Variances([_, v_s]) => v_s,
-            Self::Cell(_) => 1.0,
+            Self::Cell { .. } => 1.0,
         };
         let exponent = (v_s * offset).clamp(-MAX_EXPONENT, MAX_EXPONENT);
         let size = extent * exponent.exp();
@@ -148,6 +152,10 @@ mod tests {
 
     const VARIANCES: [f32; 2] = [0.1, 0.2];
     const CODING: Coding = Coding::Variances(VARIANCES);
+    const CELL: Coding = Coding::Cell {
+        size: [0.2, 0.25],
+        scale: 1.0,
+    };
 
     /// The SSD paper's equation (2): the offsets that make `rect` of a default box.
     fn encode(default_box: DefaultBox, rect: [f32; 4]) -> [f32; 4] {
@@ -204,7 +212,7 @@ mod tests {
             w: 0.3,
             h: 0.1,
         };
-        let coding = Coding::Cell([0.2, 0.25]);
+        let coding = CELL;
         let unmoved = decode(default_box, [0.0; 4], coding).edges();
         assert_close(&unmoved, &[0.35, 0.325, 0.65, 0.425], 1e-6);
         // darknet's: (2 + σ(t))/5 and (1 + σ(t))/4, σ(ln 3) = ¾; sizes e^t times the anchor's.
@@ -213,11 +221,22 @@ mod tests {
         assert_close(&moved, &[0.25, 0.2875, 0.85, 0.3375], 1e-6);
         let far = decode(default_box, [1e9, -1e9, 0.0, 0.0], coding).edges();
         assert_close(&far, &[0.45, 0.2, 0.75, 0.3], 1e-6);
+        // With darknet's scale_x_y of 1.2 it goes a tenth of the cell beyond either side: (2 + 1.1)/5 and (1 − 0.1)/4.
+        let coding = Coding::Cell {
+            size: [0.2, 0.25],
+            scale: 1.2,
+        };
+        let wide = decode(default_box, [1e9, -1e9, 0.0, 0.0], coding).edges();
+        assert_close(&wide, &[0.47, 0.175, 0.77, 0.275], 1e-6);
     }
 
     #[test]
     fn the_slopes_are_those_of_the_boxes() {
-        for coding in [CODING, Coding::Cell([0.2, 0.25])] {
+        let wider = Coding::Cell {
+            size: [0.2, 0.25],
+            scale: 1.05,
+        };
+        for coding in [CODING, CELL, wider] {
             for offset in [-2.0f32, -0.3, 0.0, 1.5] {
                 for axis in [Axis::X, Axis::Y] {
                     let [less, more] = [-0.01, 0.01].map(|by| coding.shift(axis, offset + by, 0.4));

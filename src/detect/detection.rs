@@ -12,6 +12,7 @@ use super::fit::Fit;
 use super::layout::HeadLayout;
 use super::manifest::{DetectionSettings, Manifest};
 use super::nms::{Candidate, suppress};
+use super::yolo;
 use crate::error::Result;
 use crate::error::argument;
 use crate::error::manifest::{Context, ensure};
@@ -269,9 +270,10 @@ impl<'a> Predictions<'a> {
     }
 
     fn rect(&self, default_box: usize) -> Rect {
-        let variances = Coding::Variances(self.manifest.output.variances);
-        let cell = self.cells.and_then(|(_, layout)| layout.cell(default_box));
-        let coding = cell.map_or(variances, Coding::Cell);
+        let output = &self.manifest.output;
+        let in_cell = |(_, layout)| yolo::coding(output, layout, default_box);
+        let variances = Coding::Variances(output.variances);
+        let coding = self.cells.and_then(in_cell).unwrap_or(variances);
         let offsets = self.offsets(default_box);
         (self.fit).to_picture(decode(self.boxes[default_box], offsets, coding))
     }
@@ -403,6 +405,35 @@ default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
                 .zip([0.85, 0.3, 1.0, 0.7])
                 .all(|(&f, e)| close(f, e))
         );
+    }
+
+    #[test]
+    fn without_a_background_the_first_class_is_one_like_the_others() {
+        for activation in ["sigmoid", "softmax"] {
+            let mut manifest = manifest(activation);
+            let offsets = Array2::zeros((4, 4));
+            let logits = arr2(&[
+                [8.0, 1.5, -9.0, -9.0, -9.0],
+                [-9.0, -9.0, -9.0, -9.0, 7.0],
+                [-9.0; 5],
+                [1.0, 6.0, -9.0, -9.0, -9.0],
+            ]);
+            let boxes = boxes();
+            let best = |manifest: &Manifest, at: usize| {
+                let predictions =
+                    Predictions::new(logits.view(), offsets.view(), &boxes, manifest).unwrap();
+                let found = predictions.describe(at).unwrap();
+                [Some(found.class), found.runner_up.map(|(class, _)| class)]
+            };
+            let class = |k: usize| Some(ClassId(k));
+            assert_eq!(best(&manifest, 0)[0], class(1));
+            assert_ne!(best(&manifest, 3)[1], class(0));
+            manifest.output.background = None;
+            assert_eq!(best(&manifest, 0), [class(0), class(1)]);
+            assert_eq!(best(&manifest, 3), [class(1), class(0)]);
+            let found = found(&logits, &offsets, &manifest);
+            assert!(found.contains(&(0, 0)), "{activation} {found:?}");
+        }
     }
 
     #[test]

@@ -122,9 +122,12 @@ pub struct OutputSection {
     pub offset_order: [Offset; 4],
     /// How logits become scores.
     pub activation: ScoreActivation,
-    /// The class that means "nothing here".
-    #[serde(default, deserialize_with = "read::class")]
-    pub background: ClassId,
+    /// The class that means "nothing here", the first one unless given; `None` where the manifest says that there is none.
+    #[serde(default = "first_class", deserialize_with = "read::class_or_none")]
+    pub background: Option<ClassId>,
+    /// Of a YOLO, one number a head: how many times the cell's side its centres range over; none means 1 for all.
+    #[serde(default)]
+    pub scale_x_y: Vec<f32>,
     /// [v_c, v_s], both positive: the SSD paper's 0.1 and 0.2 unless given.
     #[serde(default = "paper_variances", deserialize_with = "read::exactly")]
     pub variances: [f32; 2],
@@ -148,6 +151,11 @@ impl OutputSection {
 
 fn paper_order() -> [Offset; 4] {
     Offset::ALL
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the field's type")]
+fn first_class() -> Option<ClassId> {
+    Some(ClassId(0))
 }
 
 fn paper_variances() -> [f32; 2] {
@@ -255,10 +263,10 @@ impl Manifest {
         self.labels.is_named(class) || Some(class) == self.background()
     }
 
-    /// The class id that means "nothing here", which only an SSD has.
+    /// The class id that means "nothing here", which only an SSD has, and not each of them.
     pub fn background(&self) -> Option<ClassId> {
         match self.kind {
-            DetectorKind::Ssd => Some(self.output.background),
+            DetectorKind::Ssd => self.output.background,
             DetectorKind::Classifier | DetectorKind::Yolo => None,
         }
     }
@@ -365,7 +373,7 @@ aspect_ratios = [1.0]
         assert_eq!(manifest.licence, None);
         assert_eq!(
             (manifest.output.background, manifest.output.variances),
-            (ClassId(0), [0.1, 0.2])
+            (Some(ClassId(0)), [0.1, 0.2])
         );
         assert_eq!(manifest.detection, DetectionSettings::default());
         let DefaultBoxes::TensorFlow(boxes) = &manifest.default_boxes else {
@@ -412,6 +420,21 @@ aspect_ratios = [1.0]
             [true, true, false, true, false]
         );
         assert_eq!(manifest.label(ClassId(2)), "class 2");
+    }
+
+    #[test]
+    fn a_model_may_have_no_background() {
+        let manifest = parsed("background = 0", "background = \"none\"");
+        assert_eq!(manifest.background(), None);
+        let unnamed = parsed("\"background\"", "\"\"").labels;
+        let manifest = Manifest {
+            labels: unnamed,
+            ..manifest
+        };
+        assert_eq!(
+            [0, 1].map(|class| manifest.trained(ClassId(class))),
+            [false, true]
+        );
     }
 
     #[test]

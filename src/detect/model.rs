@@ -133,10 +133,12 @@ impl Model {
 
     /// What offsets do to the default box `index`.
     pub fn coding(&self, index: usize) -> Coding {
-        let variances = Coding::Variances(self.manifest.output.variances);
-        let cell = self.layout.cell(index);
-        let cell = cell.filter(|_| self.manifest.kind == DetectorKind::Yolo);
-        cell.map_or(variances, Coding::Cell)
+        let output = &self.manifest.output;
+        let in_cell = match self.manifest.kind {
+            DetectorKind::Yolo => yolo::coding(output, &self.layout, index),
+            DetectorKind::Ssd | DetectorKind::Classifier => None,
+        };
+        in_cell.unwrap_or(Coding::Variances(output.variances))
     }
 }
 

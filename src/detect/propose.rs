@@ -2,6 +2,7 @@
 //!
 //! In: a graph without a manifest. Out: the text of a manifest that [`Manifest::parse`](super::Manifest::parse) reads.
 
+mod background;
 mod default_boxes;
 mod outputs;
 mod text;
@@ -12,6 +13,7 @@ use crate::error::Result;
 use crate::error::manifest::Context;
 use crate::onnx::ops::{Arithmetic, Op};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
+use background::Background;
 use default_boxes::Generator;
 use outputs::{Found, FoundOutputs};
 use text::{GUESS, list, one_or_all, quoted};
@@ -40,7 +42,8 @@ pub fn propose(graph: &Graph, name: &str, size: Option<[usize; 2]>) -> Result<St
             "no class scores [1, D, K] and box offsets [1, D, 4] were found that are put together from the same feature maps, nor the two or three heads of a YOLO, \
              nor scores [1, K] for the whole picture: if it is an SSD, name their tensors in a manifest (models/README.md)",
         )?;
-    write(&picture, &found, name)
+    let background = background::find(&inner, &found);
+    write(&picture, &found, &background, name)
 }
 
 fn picture(graph: &Graph, size: Option<[usize; 2]>) -> Result<ProposedInput> {
@@ -121,7 +124,12 @@ fn normalisation(graph: &Graph, tensor: &str) -> Option<([f32; 3], [f32; 3])> {
     (any && usable).then_some((mean, std))
 }
 
-fn write(picture: &ProposedInput, found: &Found, name: &str) -> Result<String> {
+fn write(
+    picture: &ProposedInput,
+    found: &Found,
+    background: &Background,
+    name: &str,
+) -> Result<String> {
     let mut text = String::new();
     writeln!(
         text,
@@ -140,19 +148,19 @@ fn write(picture: &ProposedInput, found: &Found, name: &str) -> Result<String> {
     writeln!(text, "kind = \"{kind}\"")?;
     writeln!(text, "name = {}", quoted(name))?;
     writeln!(text)?;
-    write_labels(&mut text, kind, found.class_count)?;
+    write_labels(&mut text, found.class_count, background)?;
     writeln!(text)?;
     write_input(&mut text, picture, &found.outputs)?;
     writeln!(text)?;
-    write_output(&mut text, picture.size, found)?;
+    write_output(&mut text, picture.size, found, background)?;
     Ok(text)
 }
 
-fn write_labels(text: &mut String, kind: &str, class_count: usize) -> Result<()> {
+fn write_labels(text: &mut String, class_count: usize, background: &Background) -> Result<()> {
     writeln!(text, "labels = [ {GUESS}: {class_count} numbers a box")?;
     let labels: Vec<String> = (0..class_count)
         .map(|class| {
-            if class == 0 && kind == "ssd" {
+            if class == 0 && background.is_first {
                 "\"background\"".to_owned()
             } else {
                 format!("\"class {class}\"")
@@ -210,7 +218,12 @@ fn write_input(text: &mut String, picture: &ProposedInput, outputs: &FoundOutput
 }
 
 /// The sections `[output]` and `[default_boxes]`; `size` is the picture's height and width.
-fn write_output(text: &mut String, size: [usize; 2], found: &Found) -> Result<()> {
+fn write_output(
+    text: &mut String,
+    size: [usize; 2],
+    found: &Found,
+    background: &Background,
+) -> Result<()> {
     writeln!(text, "[output]")?;
     let (activation, known) = found.activation;
     let mark = if known { "# found in the graph" } else { GUESS };
@@ -234,7 +247,12 @@ fn write_output(text: &mut String, size: [usize; 2], found: &Found) -> Result<()
                 Generator::PriorBox => ["cx", "cy", "w", "h"],
             };
             writeln!(text, "offset_order = {order:?} {GUESS}")?;
-            writeln!(text, "background = 0 {GUESS}")?;
+            writeln!(
+                text,
+                "background = {} {}",
+                background.value(),
+                background.mark
+            )?;
             writeln!(text, "variances = [0.1, 0.2] {GUESS}")?;
             writeln!(text)?;
             let side = size[0].min(size[1]);

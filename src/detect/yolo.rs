@@ -3,7 +3,9 @@
 //! In: a graph whose heads are one convolution each, with the channels t_x, t_y, t_w, t_h, objectness and K class scores for each of A anchors in turn (Redmon and Farhadi,
 //! *YOLOv3: An Incremental Improvement*, 2018; darknet's `yolo` layer). Out: the graph with each head as three convolutions, for each of the three a tensor of all default boxes.
 
-use super::manifest::ManifestField;
+use super::decode::Coding;
+use super::layout::HeadLayout;
+use super::manifest::{ManifestField, OutputSection};
 use super::output_tensors::OutputTensors;
 use crate::error::Result;
 use crate::error::manifest::Context;
@@ -15,6 +17,15 @@ const OBJECTNESS: &str = "yolo/objectness";
 
 /// Channels of an anchor before its class scores.
 pub const BEFORE_CLASSES: usize = 5;
+
+/// What offsets do to the default box `index`; `None` where there is no such box.
+pub fn coding(output: &OutputSection, layout: &HeadLayout, index: usize) -> Option<Coding> {
+    let head = layout.locate(index)?.head;
+    Some(Coding::Cell {
+        size: layout.cell(index)?,
+        scale: output.scale_x_y.get(head).copied().unwrap_or(1.0),
+    })
+}
 
 /// The graph with the three outputs besides, made by convolutions `HEAD:classes`, `HEAD:offsets` and `HEAD:objectness`.
 ///
