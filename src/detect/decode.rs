@@ -76,7 +76,9 @@ fn sigmoid(z: f32) -> f32 {
 #[derive(Debug, Clone, Copy)]
 pub struct Scorer {
     activation: ScoreActivation,
-    /// ln Σ_k exp(z_k) over the classes for a softmax: a score is exp(z − log_sum), which no large logit can overflow.
+    /// The largest logit for a softmax, and ln Σ_k exp(z_k − largest) over the classes: a score is exp(z − largest − log_sum). No large logit overflows it, and
+    /// of one that is far above 10⁷ the logarithm is not lost in rounding.
+    largest: f32,
     log_sum: f32,
     /// The probability that there is an object at all, where the network says it apart.
     objectness: f32,
@@ -89,16 +91,17 @@ impl Scorer {
         logits: impl IntoIterator<Item = &'a f32> + Clone,
         objectness: Option<f32>,
     ) -> Self {
-        let log_sum = match activation {
-            ScoreActivation::Sigmoid => 0.0,
+        let (largest, log_sum) = match activation {
+            ScoreActivation::Sigmoid => (0.0, 0.0),
             ScoreActivation::Softmax => {
                 let largest = max(logits.clone());
                 let sum: f32 = logits.into_iter().map(|z| (z - largest).exp()).sum();
-                largest + sum.ln()
+                (largest, sum.ln())
             }
         };
         Self {
             activation,
+            largest,
             log_sum,
             objectness: objectness.map_or(1.0, sigmoid),
         }
@@ -109,7 +112,7 @@ impl Scorer {
         let score = match self.activation {
             ScoreActivation::Sigmoid => sigmoid(logit),
             // Rounding can lift a certain class a hair above 1.
-            ScoreActivation::Softmax => (logit - self.log_sum).exp().clamp(0.0, 1.0),
+            ScoreActivation::Softmax => (logit - self.largest - self.log_sum).exp().clamp(0.0, 1.0),
         };
         self.objectness * score
     }
@@ -296,6 +299,8 @@ mod tests {
             &[0.731_058_6, 0.268_941_4, 0.0],
             1e-4,
         );
+        let alike = scores(ScoreActivation::Softmax, &[1e20; 4]);
+        assert_close(&alike, &[0.25; 4], 1e-6);
         assert!(
             scores(ScoreActivation::Softmax, &[0.0, f32::NAN])
                 .iter()

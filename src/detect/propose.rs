@@ -10,8 +10,8 @@ mod text;
 use std::fmt::Write;
 
 use crate::error::Result;
-use crate::error::manifest::Context;
-use crate::onnx::ops::{Arithmetic, Op};
+use crate::error::manifest::{Context, bail};
+use crate::onnx::ops::{Arithmetic, Convolution, Op};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 use background::Background;
 use default_boxes::Generator;
@@ -47,9 +47,10 @@ pub fn propose(graph: &Graph, name: &str, size: Option<[usize; 2]>) -> Result<St
 }
 
 fn picture(graph: &Graph, size: Option<[usize; 2]>) -> Result<ProposedInput> {
-    let tensor = graph
-        .picture_tensor()
-        .context("no convolution reads a picture of one or three channels")?;
+    let tensor = match graph.picture_tensor() {
+        Some(tensor) => tensor,
+        None => bail!("{}", why_no_picture(graph)),
+    };
     let input = graph.inputs().find(|(name, _)| *name == tensor);
     let is_inner = input.is_none();
     let known = graph.feature_map(tensor).ok().map(|[_, _, h, w]| [h, w]);
@@ -74,6 +75,30 @@ fn picture(graph: &Graph, size: Option<[usize; 2]>) -> Result<ProposedInput> {
         size,
         normalised: is_inner.then(|| normalisation(graph, tensor)).flatten(),
     })
+}
+
+/// Why no convolution is known to read a picture.
+fn why_no_picture(graph: &Graph) -> String {
+    let mut convolutions = (graph.nodes().iter()).filter(|node| Op::of(node) == Convolution::Conv);
+    let computed = convolutions.clone().find_map(|node| {
+        let weight = node.input_at(1).filter(|name| !graph.is_constant(name))?;
+        let maker = &graph.nodes()[graph.producer(weight)?];
+        Some(format!(
+            "{} has the weights '{weight}', which are no constant: {} makes them. Save the model with its constants folded",
+            node.describe(),
+            maker.describe()
+        ))
+    });
+    let of_others = || {
+        let node = convolutions.next()?;
+        let shape = graph.shape(node.input_at(1)?).ok()?;
+        Some(format!(
+            "no convolution reads a picture of one or three channels: the weights of the first, {}, have the shape {shape:?}",
+            node.describe()
+        ))
+    };
+    let none = || "the graph has no convolution, so there is none that reads a picture".to_owned();
+    computed.or_else(of_others).unwrap_or_else(none)
 }
 
 /// (x − a) / b between the graph's input, 0..1 or 0..255, and `tensor`, as mean and standard deviation for 0..255.

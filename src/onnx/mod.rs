@@ -10,6 +10,7 @@ mod emit;
 mod external;
 mod fuse;
 mod graph;
+mod half;
 mod load;
 pub mod ops;
 mod origins;
