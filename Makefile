@@ -23,6 +23,9 @@ MODEL := $(wildcard models/*.onnx models/*.toml)
 # A second detector, to try and to compare; nothing that is tested or shown by default needs it.
 MODEL_B := $(CACHE)/models/ssd_mobilenet_v2_oidv4.onnx
 
+# The paper's architecture with random weights, to measure.
+SSD300 := $(CACHE)/models/ssd300_vgg16_voc.onnx
+
 # The second implementation's Python, and the one that has PyTorch besides, for the comparison with zennit.
 ORACLE := $(CACHE)/oracle
 ZENNIT := $(CACHE)/zennit
@@ -30,6 +33,11 @@ ZENNIT := $(CACHE)/zennit
 # The Python of what others explain with, for the comparison with ours, and what starts ours.
 PEERS := $(CACHE)/peers
 OURS := cargo bench --quiet --package ssdcrp --bench peers --locked -- serve
+
+# What benches measured, and the report that is committed.
+BENCH := $(BUILD)/bench
+BASELINE := benches/baseline
+REPORT := cargo run --quiet --release --locked --package bench-report --
 
 # The environment of what runs the network: $(call with,release) or $(call with,debug).
 with = ORT_DYLIB_PATH=$(RUNTIME) GST_PLUGIN_PATH=$(BUILD)/$(1)$${GST_PLUGIN_PATH:+:$$GST_PLUGIN_PATH}
@@ -56,10 +64,11 @@ PIPELINES := $(wildcard pipelines/*.sh)
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 TREE := $(BUILD)/deb/ssdcrp
 
-.PHONY: help demo test test-all test-importers bench oracle oracle-zennit model-b install deb clean distclean packages force
+.PHONY: help demo test test-all test-importers bench bench-baseline bench-compare bench-full bench-memory bench-peers
+.PHONY: oracle oracle-zennit model-b model-ssd300 install deb clean distclean packages force
 
 help: ## this list
-	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ': .*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VIDEO) $(PICTURES) ## build all, then explain real footage and photos into demo/
 	@printf '%s\n' '' 'Made by the element ssdcrp ($(VIDEO)) and the command ssdcrp (the pictures):' $(^:%='  %') \
@@ -84,8 +93,21 @@ test-all: test test-importers ## test, and what fetches more: the importers, gol
 test-importers: $(ORACLE)/ready ## the importers of Caffe, darknet and TensorFlow.js on small networks
 	$(ORACLE)/bin/python -B -m unittest discover -s tests/importers
 
-bench: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## run the workspace's benchmarks
-	$(call with,release) cargo bench --workspace --locked
+bench: $(PLUGIN) $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## all benchmarks, at most 30 minutes, as one report in target/bench
+	$(call with,release) benches/run.sh default $(BENCH)
+
+bench-baseline: ## make the last report the one that others are compared with
+	cp $(BENCH)/report.md $(BASELINE).md
+	cp $(BENCH)/report.json $(BASELINE).json
+
+bench-compare: ## the last report beside the committed one
+	@$(REPORT) compare $(BASELINE).json $(BENCH)/report.json
+
+bench-full: $(PLUGIN) $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## the same with all presets, heads and numbers of targets (hours)
+	$(call with,release) benches/run.sh full $(BENCH)/full
+
+bench-memory: $(PLUGIN) $(RUNTIME) $(FOOTAGE) ## what the live element keeps in memory after 1, 5 and 20 minutes
+	$(call with,release) benches/run.sh memory $(BENCH)/memory
 
 bench-peers: $(PEERS)/ready $(PLUGIN) $(RUNTIME) $(FOOTAGE) ## ours beside zennit, LayerCAM, D-RISE (fetches PyTorch, some GB)
 	@setup/system-packages.sh python3-gi gir1.2-gst-plugins-base-1.0
@@ -102,6 +124,9 @@ oracle-zennit: $(ZENNIT)/ready ## compare the oracle with zennit's own rules (fe
 
 model-b: $(MODEL_B) ## fetch and import the second detector (Open Images, 23 classes) into the cache
 	@echo 'ssdcrp --model $(MODEL_B) detect photo.jpg'
+
+model-ssd300: $(SSD300) ## build SSD300-VGG16 with random weights into the cache, to measure
+	@echo 'ssdcrp --model $(SSD300) inspect'
 
 install: $(COMMAND) $(PLUGIN) $(NOTICES) ## install command, plugin, pipelines and ONNX Runtime: PREFIX=/usr/local
 	install -D -s $(COMMAND) $(DESTDIR)$(PREFIX)/bin/ssdcrp
@@ -168,6 +193,11 @@ $(PEERS)/ready: benches/peers/requirements.txt tests/oracle/requirements-zennit.
 
 $(MODEL_B): models/ssd_mobilenet_v2_oidv4.toml | packages
 	setup/model-b.sh
+
+$(SSD300): models/build_ssd300_vgg16.py models/ssd300_vgg16_voc.toml $(ORACLE)/ready
+	mkdir -p $(@D)
+	cp models/ssd300_vgg16_voc.toml $(@D)/
+	$(ORACLE)/bin/python -B $< $@
 
 # Always asked, seldom anything to do: cargo leaves the files alone when nothing has changed. Each is built by itself, for in one build
 # the plugin would link what only the command needs.

@@ -410,7 +410,7 @@ fn weights_of_eight_bits_are_multiplied_with_their_scales() -> Result<()> {
     };
     quantised.initializer.push(scale.to_proto("scale"));
     quantised.initializer.push(TensorProto {
-        name: Some("zero".to_owned()),
+        name: Some("zero point".to_owned()),
         data_type: Some(3),
         raw_data: Some(vec![0].into()),
         ..Default::default()
@@ -421,10 +421,14 @@ fn weights_of_eight_bits_are_multiplied_with_their_scales() -> Result<()> {
     let rounding = [
         node(
             "QuantizeLinear",
-            &["pixels.relu6", "scale", "zero"],
+            &["pixels.relu6", "scale", "zero point"],
             "steps",
         ),
-        node("DequantizeLinear", &["steps", "scale", "zero"], "rounded"),
+        node(
+            "DequantizeLinear",
+            &["steps", "scale", "zero point"],
+            "rounded",
+        ),
     ];
     quantised.node.splice(reader..reader, rounding);
     let error = format!("{:#}", map_of(&small).unwrap_err());
@@ -771,7 +775,7 @@ fn a_classifier_may_end_with_a_pooling_or_a_convolution() -> Result<()> {
 #[test]
 fn weights_that_are_no_constants_are_named() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut model = proto("lite_heads")?;
+    let mut model = proto("norms")?;
     let graph = model.graph.as_mut().context("no graph")?;
     let weight = graph.node[0].input[1].clone();
     graph

@@ -173,7 +173,7 @@ fn streams_share_a_session_and_keep_apart() -> Result<()> {
 fn a_composite_can_change_between_frames_and_streams() -> Result<()> {
     let session = session(Pacing::EveryFrame);
     let (mut first, mut second) = (Watched::of(&session), Watched::of(&session));
-    let mut explained = |watched: &mut Watched, composite: &str| -> Result<_> {
+    let explained = |watched: &mut Watched, composite: &str| -> Result<_> {
         watched.settings.question.composite = Some(composite.parse()?);
         watched.look("person")?;
         let explained = watched.explained.lock().unwrap().pop().unwrap();

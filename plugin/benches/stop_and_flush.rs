@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use bench_report::{Record, setting};
 use gst::prelude::*;
 use gst_check::Harness;
 
@@ -15,6 +16,7 @@ mod cache;
 
 use cache::cached;
 
+const SECTION: &str = "Stop and flush while the networks are at work";
 /// How long explanations have been under way when they are cut short.
 const UNDER_WAY: Duration = Duration::from_millis(300);
 
@@ -24,10 +26,7 @@ type Row = fn() -> Result<Duration>;
 fn main() -> Result<()> {
     gst::init()?;
     gstssdcrp::plugin_register_static()?;
-    let rounds = match std::env::var("ROUNDS") {
-        Ok(rounds) => rounds.parse().context("ROUNDS is a number")?,
-        Err(_) => 5,
-    };
+    let rounds = setting("ROUNDS", 5)?;
     let rows: [(&str, Row); 4] = [
         (
             "flush while the end of the stream is awaited",
@@ -37,17 +36,15 @@ fn main() -> Result<()> {
         ("to NULL, mode=every-frame", stop_every_frame),
         ("to NULL, mode=live", stop_live),
     ];
-    println!("{:46} {:>8} {:>8}", "", "median", "most");
+    println!("{SECTION}");
     for (name, row) in rows {
         let times = (0..rounds).map(|_| row()).collect::<Result<Vec<_>>>();
-        let mut times = times.with_context(|| name.to_owned())?;
-        times.sort();
-        let ms = |time: Option<&Duration>| time.map_or(f64::NAN, |time| 1e3 * time.as_secs_f64());
-        println!(
-            "{name:46} {:5.0} ms {:5.0} ms",
-            ms(times.get(times.len() / 2)),
-            ms(times.last())
-        );
+        let times = times.with_context(|| name.to_owned())?.into_iter();
+        let times: Vec<f64> = times.map(|time| 1e3 * time.as_secs_f64()).collect();
+        let most = times.iter().copied().fold(0.0, f64::max);
+        Record::of(SECTION, name, "ms", &times)?
+            .with(format!("most {most:.0} ms"))
+            .keep()?;
     }
     Ok(())
 }

@@ -47,9 +47,8 @@ pub fn propose(graph: &Graph, name: &str, size: Option<[usize; 2]>) -> Result<St
 }
 
 fn picture(graph: &Graph, size: Option<[usize; 2]>) -> Result<ProposedInput> {
-    let tensor = match graph.picture_tensor() {
-        Some(tensor) => tensor,
-        None => bail!("{}", why_no_picture(graph)),
+    let Some(tensor) = graph.picture_tensor() else {
+        bail!("{}", why_no_picture(graph));
     };
     let input = graph.inputs().find(|(name, _)| *name == tensor);
     let is_inner = input.is_none();

@@ -1,9 +1,10 @@
 //! A view of an ONNX graph by tensor name: who makes a tensor, who reads it, what shape it has.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use prost::Message;
 
+use super::absorb::Absorbing;
 use super::attributes::NodeExt;
 use super::fuse::Fusing;
 use super::ops::{self, KnownTensors, Op};
@@ -363,12 +364,18 @@ impl Graph {
         let named = |tensor: &TensorProto| (tensor.name().to_owned(), tensor.clone());
         all.extend(constants.iter().map(named));
         let shapes = shapes::infer_more(self.shapes.clone(), &nodes, &all, inputs.iter());
+        let wanted: HashSet<&str> = outputs.iter().map(|output| output.name()).collect();
         let fusing = Fusing {
             shapes: &shapes,
             constants: &all,
-            wanted: outputs.iter().map(|output| output.name()).collect(),
+            wanted: wanted.clone(),
         };
-        fusing.fuse(nodes)
+        let absorbing = Absorbing {
+            shapes: &shapes,
+            constants: &all,
+            wanted,
+        };
+        absorbing.absorb(fusing.fuse(nodes))
     }
 
     /// The whole model as a file, with `outputs` as its outputs.

@@ -26,8 +26,8 @@ pub(super) fn widen(graph: &mut GraphProto) -> Result<()> {
         }
         for attribute in &mut node.attribute {
             attribute.t.iter_mut().try_for_each(constant)?;
-            let inner = attribute.g.iter_mut().chain(&mut attribute.graphs);
-            inner.map(widen).collect::<Result<()>>()?;
+            let mut inner = attribute.g.iter_mut().chain(&mut attribute.graphs);
+            inner.try_for_each(widen)?;
         }
     }
     Ok(())

@@ -56,7 +56,22 @@ fn decode(bytes: Bytes, origin: &str) -> Result<ModelProto> {
         .with_context(|| format!("{origin} is not an ONNX model, or it is cut off"))
 }
 
-fn from_model(mut model: ModelProto) -> Result<Graph> {
+/// Reads a network that this program has compiled for itself, with the operators of [`OWN_DOMAIN`]; not for files, which have none.
+///
+/// # Errors
+/// Bytes that it has not compiled.
+pub fn parse_own(bytes: Bytes) -> Result<Graph> {
+    canonicalised(decode(bytes, "the compiled network")?)
+}
+
+fn from_model(model: ModelProto) -> Result<Graph> {
+    if let Some(graph) = &model.graph {
+        check_domains(graph)?;
+    }
+    canonicalised(model)
+}
+
+fn canonicalised(mut model: ModelProto) -> Result<Graph> {
     let imported = &mut model.opset_import;
     let set = imported
         .iter_mut()
@@ -71,7 +86,6 @@ fn from_model(mut model: ModelProto) -> Result<Graph> {
         upgrade::CURRENT
     );
     let mut graph = model.graph.context("the file holds no graph")?;
-    check_domains(&graph)?;
     if opset < upgrade::CURRENT {
         set.version = Some(upgrade::CURRENT);
         upgrade::upgrade(&mut graph, opset);

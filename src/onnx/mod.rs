@@ -3,6 +3,7 @@
 //! In: bytes of a `.onnx` file. Out: a [`Graph`] whose nodes are topologically sorted, whose constants are all initialisers and
 //! whose tensor shapes are known; or an [`Emitter`] that writes new nodes. Nothing here knows what a detector or a relevance is.
 
+mod absorb;
 mod attributes;
 mod canonical;
 mod cut;
@@ -35,7 +36,7 @@ pub mod proto {
 pub use attributes::{Attribute, NodeExt};
 pub use emit::{Emitted, Emitter, ModelForm};
 pub use graph::Graph;
-pub use load::{parse, read};
+pub use load::{parse, parse_own, read};
 pub use ops::Op;
 pub use origins::Origins;
 pub use parts::Parts;

@@ -11,7 +11,9 @@ use super::proto::type_proto::Value as TypeValue;
 use super::proto::{
     NodeProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
-use crate::own_operators::{MOMENTS, MapWindow, OWN_DOMAIN, PLACE, WINDOW, WINDOW_OF};
+use crate::own_operators::{
+    Depthwise, ELEMENTWISE, MOMENTS, MapWindow, OWN_DOMAIN, PLACE, THROUGH, WINDOW, WINDOW_OF,
+};
 
 /// Shapes of all tensors for which they are declared or follow from the inputs'.
 pub(super) fn infer<'a>(
@@ -59,8 +61,11 @@ pub(super) fn infer_more<'a>(
     shapes
 }
 
-/// Of this program's own operators, but for chains, which are fused later.
+/// Of this program's own operators.
 fn own_shapes(node: &NodeProto, shapes: &HashMap<String, Vec<usize>>) -> Option<Vec<Vec<usize>>> {
+    if node.op_type() == ELEMENTWISE {
+        return chain_shapes(node, shapes);
+    }
     let [_, channels, _, _] = shapes.get(node.input_at(0)?)?[..] else {
         return None;
     };
@@ -73,6 +78,30 @@ fn own_shapes(node: &NodeProto, shapes: &HashMap<String, Vec<usize>>) -> Option<
     };
     let [height, width] = sizes?.map(|size| usize::try_from(size).ok());
     Some(vec![vec![1, channels, height?, width?]])
+}
+
+/// All values of a chain are as large as what its inputs broadcast to, the one that goes through a layer as large as it is behind it.
+fn chain_shapes(node: &NodeProto, shapes: &HashMap<String, Vec<usize>>) -> Option<Vec<Vec<usize>>> {
+    let mut map = [1; 4];
+    let through = node.ints(THROUGH).and_then(<[i64]>::split_first);
+    let kernels = through.map(|_| node.input.len() - 1);
+    for (place, input) in node.input.iter().enumerate() {
+        let mut shape = shapes.get(input)?.clone();
+        if Some(place) == kernels {
+            continue;
+        }
+        if let Some((&at, layer)) = through
+            && at == place as i64
+            && let [_, _, size @ ..] = &mut shape[..]
+        {
+            size.copy_from_slice(&Depthwise::from_ints(layer).ok()?.to);
+        }
+        let broadcast = map.len().checked_sub(shape.len())?;
+        for (size, of) in map[broadcast..].iter_mut().zip(&shape) {
+            *size = (*size).max(*of);
+        }
+    }
+    Some(vec![map.to_vec(); node.output.len()])
 }
 
 /// More elements than any tensor has; sizes below it can be added and multiplied without a thought of overflow.
@@ -188,6 +217,34 @@ mod tests {
             .map(|(name, values)| (name.to_string(), int64s_to_proto(values, name)))
             .collect();
         infer(&[node], &constants, infos.iter()).remove("y")
+    }
+
+    #[test]
+    fn a_chain_is_as_large_as_what_its_inputs_broadcast_to() {
+        let chain = |inputs: &[&str]| NodeProto {
+            domain: Some(OWN_DOMAIN.to_owned()),
+            ..node(ELEMENTWISE, inputs, vec![])
+        };
+        let inputs: [(&str, &[i64]); 3] = [
+            ("scalar", &[]),
+            ("channels", &[1, 8, 1, 1]),
+            ("map", &[1, 1, 5, 7]),
+        ];
+        let found = inferred(chain(&["scalar", "channels", "map"]), &inputs);
+        assert_eq!(found, Some(vec![1, 8, 5, 7]));
+        assert_eq!(inferred(chain(&["map", "unknown"]), &inputs), None);
+        let layer = Depthwise {
+            kernel: [3, 3],
+            strides: [2, 2],
+            pads: [0, 0],
+            from: [5, 7],
+            to: [10, 14],
+        };
+        let mut through = chain(&["channels", "map", "kernels"]);
+        let numbers: Vec<i64> = [1].into_iter().chain(layer.to_ints()).collect();
+        through.attribute.push(ints(THROUGH, &numbers));
+        let inputs = [inputs[1], inputs[2], ("kernels", &[8, 1, 3, 3])];
+        assert_eq!(inferred(through, &inputs), Some(vec![1, 8, 10, 14]));
     }
 
     #[test]

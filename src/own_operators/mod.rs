@@ -4,13 +4,15 @@
 //! computed once for all targets; all that lies between stays in the processor's cache. [`MOMENTS`] are the means of a map's channels and its standard deviation.
 //! [`WINDOW`] and [`PLACE`] keep to the parts of maps that a target can depend on.
 
+mod depthwise;
 mod moments;
 mod run;
 mod text;
 mod window;
 
+pub use depthwise::{Depthwise, DepthwiseScratch};
 pub use moments::moments;
-pub use run::BroadcastShape;
+pub use run::{BroadcastShape, DepthwiseInput};
 pub use window::{MapWindow, WindowAxis};
 
 /// The domain of the operators.
@@ -19,6 +21,8 @@ pub const OWN_DOMAIN: &str = "ssdcrp";
 pub const ELEMENTWISE: &str = "Elementwise";
 /// The attribute that holds it.
 pub const PROGRAM: &str = "program";
+/// The attribute that holds the [`Depthwise`] layer that one input of the program goes through first: its place, then the layer's numbers. Its kernels are one more input, behind the program's.
+pub const THROUGH: &str = "through";
 /// The operator that cuts each target's window out of a map: see [`MapWindow::take`]. Inputs: the map, the cells `[N, 2]`.
 pub const WINDOW: &str = "Window";
 /// The operator that puts windows back into whole maps: see [`MapWindow::put`]. Inputs: the windows, the cells `[N, 2]`.

@@ -5,12 +5,18 @@ use std::sync::{Mutex, PoisonError};
 
 use pulp::Arch;
 
-use super::{Function, Program, ProgramStep, StepInput};
+use super::{Depthwise, DepthwiseScratch, Function, Program, ProgramStep, StepInput};
 use crate::error::Result;
 use crate::error::internal::{Context, ensure};
 
 /// Numbers that are worked on at a time: those of all steps together fit into the fastest caches.
-const PIECE: usize = 512;
+const BLOCK: usize = 512;
+
+/// The same of what does not fit into the caches as a whole. Each target's part of it lies elsewhere in memory, and what is read and written there in one go is so long that the processor fetches ahead.
+const LONG: usize = 24 << 10;
+
+/// So many numbers fit into the caches.
+const FITS: usize = 1 << 21;
 
 /// Fewer numbers than this are not worth a second thread.
 const WORTH_SHARING: usize = 1 << 15;
@@ -66,8 +72,29 @@ impl BroadcastShape {
 type Tasks<'a> = &'a dyn Fn(usize, &(dyn Fn(usize) + Send + Sync)) -> Result<()>;
 
 thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// What is written on the way.
+#[derive(Default)]
+struct Scratch {
     /// A piece of each input that is smaller than the whole, and of the value of each step.
-    static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    pieces: Vec<f32>,
+    /// One channel, of all targets, of the input that goes through a layer.
+    planes: Vec<f32>,
+    layer: DepthwiseScratch,
+}
+
+/// An input that goes through a layer before the program reads it.
+#[derive(Clone, Copy)]
+pub struct DepthwiseInput<'a> {
+    /// Which input of the program it is: that has the size behind the layer, and no data.
+    pub place: usize,
+    pub layer: &'a Depthwise,
+    /// What goes in, `[N, C, h, w]` or `[1, C, h, w]`.
+    pub small: &'a [f32],
+    /// `[C, 1, kh, kw]`
+    pub kernels: &'a [f32],
 }
 
 /// What a step reads of a piece.
@@ -81,7 +108,10 @@ enum Numbers<'a> {
 struct Run<'a> {
     program: &'a Program,
     inputs: &'a [(BroadcastShape, &'a [f32])],
+    through: Option<DepthwiseInput<'a>>,
     whole: BroadcastShape,
+    /// How many numbers are worked on at a time.
+    piece_len: usize,
     /// Whether each step's value is one for each target.
     of_targets: Vec<bool>,
 }
@@ -120,6 +150,7 @@ impl Program {
     pub fn run(
         &self,
         inputs: &[(BroadcastShape, &[f32])],
+        through: Option<DepthwiseInput>,
         outputs: &mut [&mut [f32]],
         tasks: Tasks,
     ) -> Result<()> {
@@ -128,8 +159,10 @@ impl Program {
         let whole = all.iter().try_fold(shapes[0], |a, &b| a.join(b));
         let whole = whole.context("the inputs do not broadcast to one size")?;
         ensure!(
-            inputs.iter().all(|(shape, data)| shape.len() == data.len())
-                && outputs.len() == self.outputs.len(),
+            (inputs.iter().enumerate()).all(|(place, (shape, data))| match through {
+                Some(through) if through.place == place => through.fits(*shape, whole),
+                _ => shape.len() == data.len(),
+            }) && outputs.len() == self.outputs.len(),
             "inputs or outputs are of another number or size"
         );
         ensure!(
@@ -141,7 +174,12 @@ impl Program {
         let run = Run {
             program: self,
             inputs,
+            through,
             whole,
+            piece_len: match whole.len() > FITS {
+                true => LONG,
+                false => BLOCK,
+            },
             of_targets: shapes.iter().map(|shape| shape.targets > 1).collect(),
         };
         run.carry_out(outputs, tasks)
@@ -169,6 +207,32 @@ impl Program {
             shapes.push(shape.context("the operands of a step do not broadcast")?);
         }
         Ok(shapes)
+    }
+}
+
+impl DepthwiseInput<'_> {
+    /// Whether it is an input of this size of such a whole.
+    fn fits(&self, shape: BroadcastShape, whole: BroadcastShape) -> bool {
+        let of_channels =
+            |data: &[f32], targets: usize, one: usize| data.len() == targets * shape.channels * one;
+        (shape.channels, shape.places) == (whole.channels, whole.places)
+            && shape.places == self.layer.large_len()
+            && of_channels(self.small, shape.targets, self.layer.small_len())
+            && of_channels(self.kernels, 1, self.layer.kernel_len())
+    }
+
+    /// Takes one of so many channels through the layer, for all targets.
+    #[inline(always)]
+    fn channel(&self, channel: usize, channels: usize, scratch: &mut Scratch) {
+        let (small, large) = (self.layer.small_len(), self.layer.large_len());
+        let targets = self.small.len() / (channels * small);
+        scratch.planes.resize(targets * large, 0.0);
+        let kernel = &self.kernels[channel * self.layer.kernel_len()..];
+        for (target, plane) in scratch.planes.chunks_exact_mut(large).enumerate() {
+            let from = (target * channels + channel) * small;
+            let small = &self.small[from..from + small];
+            (self.layer).channel(small, kernel, &mut scratch.layer, plane);
+        }
     }
 }
 
@@ -214,7 +278,7 @@ impl Run<'_> {
             let channels = part * per_part..channels.min((part + 1) * per_part);
             SCRATCH.with_borrow_mut(|scratch| {
                 let values = self.inputs.len() + self.program.steps.len();
-                scratch.resize(values * PIECE, 0.0);
+                scratch.pieces.resize(values * self.piece_len, 0.0);
                 // With the widest instructions that the processor has.
                 Arch::new().dispatch(|| self.channels(channels.clone(), scratch, &mut outputs));
             });
@@ -230,13 +294,13 @@ impl Run<'_> {
     fn channels(
         &self,
         channels: std::ops::Range<usize>,
-        scratch: &mut [f32],
+        scratch: &mut Scratch,
         outputs: &mut [Vec<&mut [f32]>],
     ) {
         let places = self.whole.places;
         let first = channels.start;
-        if places <= PIECE {
-            let at_once = (PIECE / places).max(1);
+        if places <= self.piece_len && self.through.is_none() {
+            let at_once = (self.piece_len / places).max(1);
             for channel in channels.clone().step_by(at_once) {
                 let piece = Piece {
                     channel,
@@ -249,12 +313,15 @@ impl Run<'_> {
             return;
         }
         for channel in channels {
-            for place in (0..places).step_by(PIECE) {
+            if let Some(through) = &self.through {
+                through.channel(channel, self.whole.channels, scratch);
+            }
+            for place in (0..places).step_by(self.piece_len) {
                 let piece = Piece {
                     channel,
                     channels: 1,
                     place,
-                    places: PIECE.min(places - place),
+                    places: self.piece_len.min(places - place),
                 };
                 self.piece(piece, first, scratch, outputs);
             }
@@ -267,13 +334,16 @@ impl Run<'_> {
         &self,
         piece: Piece,
         first_channel: usize,
-        scratch: &mut [f32],
+        scratch: &mut Scratch,
         outputs: &mut [Vec<&mut [f32]>],
     ) {
         let size = piece.len();
-        let (spread, values) = scratch.split_at_mut(self.inputs.len() * PIECE);
+        let Scratch { pieces, planes, .. } = scratch;
+        let (spread, values) = pieces.split_at_mut(self.inputs.len() * self.piece_len);
         for target in 0..self.whole.targets {
-            for (&(shape, data), spread) in self.inputs.iter().zip(spread.chunks_mut(PIECE)) {
+            for (&(shape, data), spread) in
+                self.inputs.iter().zip(spread.chunks_mut(self.piece_len))
+            {
                 // What is the same for all targets is there already.
                 if target == 0 || shape.targets > 1 {
                     self.spread(shape, data, target, piece, spread);
@@ -283,22 +353,22 @@ impl Run<'_> {
                 if target > 0 && !self.of_targets[index] {
                     continue;
                 }
-                let (before, after) = values.split_at_mut(index * PIECE);
+                let (before, after) = values.split_at_mut(index * self.piece_len);
                 let operand = |operand: StepInput| match operand {
                     StepInput::Number(value) => Numbers::One(value),
                     StepInput::Value(value) if value < self.inputs.len() => {
-                        self.input(value, target, piece, spread)
+                        self.input(value, target, piece, spread, planes)
                     }
-                    StepInput::Value(value) => {
-                        Numbers::Many(&before[(value - self.inputs.len()) * PIECE..][..size])
-                    }
+                    StepInput::Value(value) => Numbers::Many(
+                        &before[(value - self.inputs.len()) * self.piece_len..][..size],
+                    ),
                 };
                 carry_out(step, operand, &mut after[..size]);
             }
             let at = (piece.channel - first_channel) * self.whole.places + piece.place;
             for (output, &step) in outputs.iter_mut().zip(&self.program.outputs) {
                 if let Some(output) = output.get_mut(target) {
-                    output[at..at + size].copy_from_slice(&values[step * PIECE..][..size]);
+                    output[at..at + size].copy_from_slice(&values[step * self.piece_len..][..size]);
                 }
             }
         }
@@ -340,9 +410,14 @@ impl Run<'_> {
         target: usize,
         piece: Piece,
         spread: &'b [f32],
+        planes: &'b [f32],
     ) -> Numbers<'b> {
         let (shape, data) = self.inputs[input];
         let target = if shape.targets == 1 { 0 } else { target };
+        if (self.through).is_some_and(|through| through.place == input) {
+            let at = target * shape.places + piece.place;
+            return Numbers::Many(&planes[at..at + piece.places]);
+        }
         let row = target * shape.channels * shape.places;
         if shape.channels * shape.places == 1 {
             return Numbers::One(data[row]);
@@ -352,7 +427,7 @@ impl Run<'_> {
             return Numbers::Many(&data[at..at + piece.len()]);
         }
         if piece.channels > 1 {
-            return Numbers::Many(&spread[input * PIECE..][..piece.len()]);
+            return Numbers::Many(&spread[input * self.piece_len..][..piece.len()]);
         }
         match shape.channels {
             1 => Numbers::Many(&data[row + piece.place..][..piece.places]),
@@ -426,18 +501,23 @@ fn binary(out: &mut [f32], a: Numbers, b: Numbers, function: impl Fn(f32, f32) -
 /// The third operand where `condition` holds of the first two, else the fourth.
 #[inline(always)]
 fn choose(out: &mut [f32], operands: [Numbers; 4], condition: impl Fn(f32, f32) -> bool) {
-    let size = out.len();
-    let mut written = [[0.0; PIECE]; 4];
-    for (written, operand) in written.iter_mut().zip(operands) {
-        match operand {
-            Numbers::One(value) => written[..size].fill(value),
-            Numbers::Many(many) => written[..size].copy_from_slice(many),
+    let mut written = [[0.0; BLOCK]; 4];
+    for (block, out) in out.chunks_mut(BLOCK).enumerate() {
+        let size = out.len();
+        for (written, operand) in written.iter_mut().zip(operands) {
+            match operand {
+                Numbers::One(value) => written[..size].fill(value),
+                Numbers::Many(many) => {
+                    let many = &many[block * BLOCK..block * BLOCK + size];
+                    written[..size].copy_from_slice(many);
+                }
+            }
         }
-    }
-    let [a, b, then, otherwise] = &written;
-    let pairs = a.iter().zip(b).zip(then.iter().zip(otherwise));
-    for (out, ((&a, &b), (&then, &otherwise))) in out.iter_mut().zip(pairs) {
-        *out = if condition(a, b) { then } else { otherwise };
+        let [a, b, then, otherwise] = &written;
+        let pairs = a.iter().zip(b).zip(then.iter().zip(otherwise));
+        for (out, ((&a, &b), (&then, &otherwise))) in out.iter_mut().zip(pairs) {
+            *out = if condition(a, b) { then } else { otherwise };
+        }
     }
 }
 
@@ -524,7 +604,7 @@ mod tests {
                 Ok(())
             };
             program
-                .run(&shaped, &mut [&mut found], &one_by_one)
+                .run(&shaped, None, &mut [&mut found], &one_by_one)
                 .unwrap();
             assert_eq!(
                 found,
@@ -532,6 +612,57 @@ mod tests {
                 "{n} {c} {h} {w}"
             );
         }
+    }
+
+    #[test]
+    fn an_input_goes_through_its_layer_first() {
+        let program: Program = "2;Mul 0 1;Abs 2;>3".parse().unwrap();
+        let (n, c) = (3, 4);
+        let layer = Depthwise {
+            kernel: [3, 3],
+            strides: [2, 2],
+            pads: [1, 1],
+            from: [70, 75],
+            to: [139, 149],
+        };
+        let numbers = |len: usize| (0..len).map(|i| ((i * 7) % 13) as f32 - 6.0);
+        let small: Vec<f32> = numbers(n * c * layer.small_len()).collect();
+        let kernels: Vec<f32> = numbers(c * layer.kernel_len()).collect();
+        let factor: Vec<f32> = numbers(c * layer.large_len()).collect();
+        let of = |targets: usize| BroadcastShape::of(&[targets, c, 139, 149]).unwrap();
+        let one_by_one = |count: usize, task: &(dyn Fn(usize) + Send + Sync)| {
+            (0..count).for_each(task);
+            Ok(())
+        };
+        let mut large = vec![0.0; n * c * layer.large_len()];
+        let mut scratch = DepthwiseScratch::default();
+        let planes = large.chunks_exact_mut(layer.large_len());
+        for ((index, plane), small) in planes.enumerate().zip(small.chunks(layer.small_len())) {
+            let kernel = &kernels[index % c * layer.kernel_len()..];
+            layer.channel(small, kernel, &mut scratch, plane);
+        }
+        let (mut expected, mut found) = (vec![0.0; large.len()], vec![9.0; large.len()]);
+        let inputs = [(of(1), &factor[..]), (of(n), &large[..])];
+        program
+            .run(&inputs, None, &mut [&mut expected], &one_by_one)
+            .unwrap();
+        let inputs = [(of(1), &factor[..]), (of(n), &[][..])];
+        let through = DepthwiseInput {
+            place: 1,
+            layer: &layer,
+            small: &small,
+            kernels: &kernels,
+        };
+        program
+            .run(&inputs, Some(through), &mut [&mut found], &one_by_one)
+            .unwrap();
+        assert_eq!(found, expected);
+        let short = DepthwiseInput {
+            kernels: &kernels[1..],
+            ..through
+        };
+        let refused = program.run(&inputs, Some(short), &mut [&mut found], &one_by_one);
+        assert!(refused.is_err());
     }
 
     #[test]
@@ -545,7 +676,7 @@ mod tests {
                     &data[..dims.iter().product()],
                 )
             });
-            program.run(&shaped, &mut [&mut vec![0.0; len]], &|_, _| Ok(()))
+            program.run(&shaped, None, &mut [&mut vec![0.0; len]], &|_, _| Ok(()))
         };
         assert!(run(&[1, 2, 3, 3], &[1, 2, 1, 1], 18).is_ok());
         assert!(run(&[1, 2, 3, 3], &[1, 3, 1, 1], 18).is_err());

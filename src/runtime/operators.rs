@@ -11,8 +11,8 @@ use ort::operator::{
 use ort::value::TensorElementType;
 
 use crate::own_operators::{
-    BroadcastShape, ELEMENTWISE, MOMENTS, MapWindow, OWN_DOMAIN, PLACE, PROGRAM, Program, WINDOW,
-    WINDOW_OF, moments,
+    BroadcastShape, Depthwise, DepthwiseInput, ELEMENTWISE, MOMENTS, MapWindow, OWN_DOMAIN, PLACE,
+    PROGRAM, Program, THROUGH, WINDOW, WINDOW_OF, moments,
 };
 
 /// All of them, for one session.
@@ -74,19 +74,53 @@ impl Operator for Elementwise {
         let program: String =
             (context.get(PROGRAM)).ok_or_else(|| ort::Error::new("it has no program"))?;
         let program: Program = program.parse().map_err(ort::Error::wrap)?;
-        Ok(kernel(move |context| elementwise(&program, context)))
+        let through: Option<Vec<i64>> = context.get(THROUGH);
+        let through = through.as_deref().map(Through::from_ints);
+        let through = through.transpose().map_err(ort::Error::wrap)?;
+        Ok(kernel(move |context| {
+            elementwise(&program, through.as_ref(), context)
+        }))
     }
 }
 
-fn elementwise(program: &Program, context: &ComputeContext) -> ort::Result<()> {
+/// The layer that an input goes through first, and its place: see [`THROUGH`].
+struct Through {
+    place: usize,
+    layer: Depthwise,
+}
+
+impl Through {
+    fn from_ints(ints: &[i64]) -> crate::Result<Self> {
+        let missing = || crate::error::runtime::error!("a layer has no input");
+        let (&place, layer) = ints.split_first().ok_or_else(missing)?;
+        Ok(Self {
+            place: usize::try_from(place).map_err(|_| missing())?,
+            layer: Depthwise::from_ints(layer)?,
+        })
+    }
+}
+
+fn elementwise(
+    program: &Program,
+    through: Option<&Through>,
+    context: &ComputeContext,
+) -> ort::Result<()> {
     let missing = || ort::Error::new("an input or output is missing");
-    let values = (0..program.inputs).map(|place| context.input(place)?.ok_or_else(missing));
+    let count = program.inputs + usize::from(through.is_some());
+    let values = (0..count).map(|place| context.input(place)?.ok_or_else(missing));
     let values = values.collect::<ort::Result<Vec<_>>>()?;
     let mut inputs = Vec::with_capacity(values.len());
     let mut sizes = Vec::with_capacity(values.len());
-    for value in &values {
-        let (dims, data) = value.try_extract_tensor::<f32>()?;
-        let dims: Vec<usize> = dims.iter().map(|&dim| dim as usize).collect();
+    let mut before = None;
+    for (place, value) in values[..program.inputs].iter().enumerate() {
+        let (dims, mut data) = value.try_extract_tensor::<f32>()?;
+        let mut dims: Vec<usize> = dims.iter().map(|&dim| dim as usize).collect();
+        if let Some(through) = through.filter(|through| through.place == place)
+            && let [.., height, width] = &mut dims[..]
+        {
+            [*height, *width] = through.layer.to;
+            before = Some(std::mem::take(&mut data));
+        }
         inputs.push((BroadcastShape::of(&dims).map_err(ort::Error::wrap)?, data));
         sizes.push(dims);
     }
@@ -105,12 +139,22 @@ fn elementwise(program: &Program, context: &ComputeContext) -> ort::Result<()> {
         context.output(place, dims)?.ok_or_else(missing)
     });
     let mut made = made.collect::<ort::Result<Vec<_>>>()?;
+    let kernels = match through.and(values.last()) {
+        Some(kernels) => kernels.try_extract_tensor::<f32>()?.1,
+        None => &[],
+    };
+    let through = (through.zip(before)).map(|(through, small)| DepthwiseInput {
+        place: through.place,
+        layer: &through.layer,
+        small,
+        kernels,
+    });
     let mut outputs = Vec::with_capacity(made.len());
     for value in &mut made {
         outputs.push(value.try_extract_tensor_mut::<f32>()?.1);
     }
     program
-        .run(&inputs, &mut outputs, &|count, task| {
+        .run(&inputs, through, &mut outputs, &|count, task| {
             let done = context.par_for(count, 0, task);
             done.map_err(|error| crate::error::runtime::error!("ONNX Runtime's threads: {error}"))
         })

@@ -542,12 +542,12 @@ def inverse_norms():
 
 
 def responses():
-    """Local response normalisation over odd and even numbers of channels, behind grouped convolutions as AlexNet has them."""
+    """Local response normalisation over some channels and over all, behind grouped convolutions as AlexNet has them."""
     b = Builder("responses", 9, 8, seed=41)
     x = b.relu(b.conv("pixels", "image", (3, 6), strides=(2, 2)))
     x = b.add("LRN", [x], "normed1", size=3, alpha=2.0, beta=0.75, bias=1.0)
     x = b.relu(b.conv("high1", x, (6, 8), group=2))
-    x = b.add("LRN", [x], "normed2", size=4, alpha=0.5, beta=0.5, bias=2.0)
+    x = b.add("LRN", [x], "normed2", size=5, alpha=0.5, beta=0.5, bias=2.0)
     x = b.add("LRN", [b.conv("high2", x, (8, 6), group=2)], "normed3", size=9, alpha=1.0)
     b.head(x, 6, boxes=2)
     everywhere = rules(high="rescale:0.75", low="rescale:0.75", pixels="rescale:0.75")

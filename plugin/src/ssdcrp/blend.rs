@@ -10,6 +10,7 @@ use std::ops::Range;
 use anyhow::{Context, Result, ensure};
 use gst_video::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
+use pulp::Arch;
 
 use ::ssdcrp::overlay::{Canvas, LUMA};
 
@@ -118,6 +119,7 @@ impl Desaturation {
     }
 
     /// Desaturates pixels; `target` begins with the first.
+    #[inline(always)]
     fn apply(&self, amounts: &[u8], target: &mut [u8]) {
         match self.step {
             3 => {
@@ -146,6 +148,7 @@ impl Desaturation {
     }
 }
 
+#[inline(always)]
 fn desaturate_pixel<const STEP: usize>(pixel: &mut [u8; STEP], desaturation: u8, luma: [u8; STEP]) {
     if desaturation == 0 {
         return;
@@ -163,6 +166,7 @@ fn desaturate_pixel<const STEP: usize>(pixel: &mut [u8; STEP], desaturation: u8,
 
 /// The same as [`desaturate_pixel`] for a block of pixels of four bytes, in a form that vector instructions can be made of: words for
 /// what is done once a pixel, bytes for what is done to each.
+#[inline(always)]
 fn desaturate_block(pixels: &mut [u8; BLOCK], desaturations: &[u8; BLOCK / 4], luma: [u8; 4]) {
     if desaturations
         .iter()
@@ -211,6 +215,29 @@ impl OverlayPlane {
             spans: Vec::new(),
             desaturation: None,
         }
+    }
+
+    /// Paints the parts that are not transparent into a plane of the frame.
+    #[inline(always)]
+    fn paint(&self, plane: &mut [u8], stride: usize) -> Result<()> {
+        for span in &self.spans {
+            let rest = (plane.get_mut(span.row * stride..))
+                .filter(|rest| rest.len() >= self.row_bytes)
+                .context("the frame is shorter than its video info says")?;
+            if let Some(desaturation) = &self.desaturation {
+                let (amounts, first) = desaturation.of_row(span.row, &span.bytes);
+                desaturation.apply(amounts, rest.get_mut(first..).unwrap_or_default());
+            }
+            let target = rest.get_mut(span.bytes.clone()).unwrap_or_default();
+            let source = span.row * self.row_bytes;
+            let range = source + span.bytes.start..source + span.bytes.end;
+            blend_bytes(
+                target,
+                self.source.get(range.clone()).unwrap_or_default(),
+                self.alpha.get(range).unwrap_or_default(),
+            );
+        }
+        Ok(())
     }
 
     /// Puts samples and their alphas where `component` has them in `row`, from the sample `first` on.
@@ -356,23 +383,8 @@ impl PreparedOverlay {
             .zip(&self.planes)
             .zip(strides)
         {
-            for span in &overlay.spans {
-                let rest = (plane.get_mut(span.row * stride..))
-                    .filter(|rest| rest.len() >= overlay.row_bytes)
-                    .context("the frame is shorter than its video info says")?;
-                if let Some(desaturation) = &overlay.desaturation {
-                    let (amounts, first) = desaturation.of_row(span.row, &span.bytes);
-                    desaturation.apply(amounts, rest.get_mut(first..).unwrap_or_default());
-                }
-                let target = rest.get_mut(span.bytes.clone()).unwrap_or_default();
-                let source = span.row * overlay.row_bytes;
-                let range = source + span.bytes.start..source + span.bytes.end;
-                blend_bytes(
-                    target,
-                    overlay.source.get(range.clone()).unwrap_or_default(),
-                    overlay.alpha.get(range).unwrap_or_default(),
-                );
-            }
+            // With the widest instructions that the processor has.
+            Arch::new().dispatch(|| overlay.paint(plane, stride))?;
         }
         Ok(())
     }
@@ -380,6 +392,7 @@ impl PreparedOverlay {
 
 /// d ← s + d·(255 − a)/255, byte by byte. t + t/256 over 256 of t = x + 128 is x/255 to the nearest integer for
 /// x ≤ 255².
+#[inline(always)]
 fn blend_bytes(target: &mut [u8], source: &[u8], alpha: &[u8]) {
     for ((d, &s), &a) in target.iter_mut().zip(source).zip(alpha) {
         let t = u16::from(*d) * u16::from(255 - a) + 128;

@@ -9,6 +9,7 @@
 
 use anyhow::{Context, Result};
 use gst_video::prelude::*;
+use pulp::Arch;
 
 use ::ssdcrp::bilinear::Tap;
 use ::ssdcrp::detect::Pixels;
@@ -98,7 +99,34 @@ impl<'a> FramePixels<'a> {
         component.row_of(y as usize, self.size.height as usize, self.interlaced)
     }
 
+    /// What [`Pixels::resample`] does.
+    #[inline(always)]
+    fn resample_all(&self, rows: &[Tap], columns: &[Tap], mut colours: [&mut [f32]; 3]) {
+        // Each component where one of the colours comes to stand.
+        self.resample_components(rows, columns, &mut colours);
+        let decoder = &self.decoder;
+        let [red, green, blue] = colours;
+        let decode = |values: &mut [f32]| {
+            let values = values.iter_mut();
+            values.for_each(|value| *value = decoder.level(*value));
+        };
+        match self.kind {
+            Kind::Rgb => [red, green, blue].into_iter().for_each(decode),
+            Kind::Yuv => {
+                for ((red, green), blue) in red.iter_mut().zip(green).zip(blue) {
+                    [*red, *green, *blue] = decoder.yuv([*red, *green, *blue]);
+                }
+            }
+            Kind::Grey => {
+                decode(red);
+                green.copy_from_slice(red);
+                blue.copy_from_slice(red);
+            }
+        }
+    }
+
     /// The components' values, not yet decoded, where the taps meet.
+    #[inline(always)]
     fn resample_components(&self, rows: &[Tap], columns: &[Tap], values: &mut [&mut [f32]]) {
         if let ([plane], [first, second, third]) = (&self.planes[..], &mut *values)
             && self.size.width as usize >= FEW * columns.len()
@@ -137,7 +165,7 @@ impl<'a> FramePixels<'a> {
 
 /// A row has so many pixels for each column before it is faster to mix only those that are needed, two for each: measured at
 /// 768 and 1920 pixels for 300 columns.
-const FEW: usize = 4;
+const FEW: usize = 2;
 
 impl FramePixels<'_> {
     /// Where R, G and B are in pixels that are words of four bytes.
@@ -150,6 +178,7 @@ impl FramePixels<'_> {
 }
 
 /// The same as [`FramePixels::resample_components`] for a plane of words, of which `places` are the bytes that are wanted.
+#[inline(always)]
 fn resample_words(
     plane: &MappedPlane,
     rows: &[Tap],
@@ -165,29 +194,36 @@ fn resample_words(
         let [above, below] = [row.low, row.high].map(|y| plane.row(y as usize));
         let values = first.iter_mut().zip(second).zip(third);
         for (column, ((first, second), third)) in columns.iter().zip(values) {
-            let [top, bottom] = [above, below].map(|line| {
-                let [low, high] = [column.low, column.high].map(|x| word(line, x as usize));
-                between(*column, low, high)
-            });
-            let mixed = between(*row, top, bottom);
-            [*first, *second, *third] = places.map(|place| mixed[place]);
+            // Loops, and no `map` of arrays: the compiler does not put that into what has the wider instructions.
+            let mut mixed = [0.0; 4];
+            let [low, high] = [column.low as usize, column.high as usize];
+            let top = word(above, low).into_iter().zip(word(above, high));
+            let bottom = word(below, low).into_iter().zip(word(below, high));
+            for ((mixed, top), bottom) in mixed.iter_mut().zip(top).zip(bottom) {
+                let [top, bottom] = [between(*column, top), between(*column, bottom)];
+                *mixed = row.lerp(top, bottom);
+            }
+            *first = mixed[places[0] & 3];
+            *second = mixed[places[1] & 3];
+            *third = mixed[places[2] & 3];
         }
     }
 }
 
 /// The pixel number `x` of a row of words, whose last one may lack a fourth byte that is no colour.
 #[inline(always)]
-fn word(row: &[u8], x: usize) -> [f32; 4] {
+fn word(row: &[u8], x: usize) -> [u8; 4] {
     let bytes = row.get(4 * x..).unwrap_or_default();
-    let whole = bytes.first_chunk().copied();
-    let word = whole.unwrap_or_else(|| std::array::from_fn(|i| bytes.get(i).copied().unwrap_or(0)));
-    word.map(f32::from)
+    match bytes.first_chunk() {
+        Some(word) => *word,
+        None => std::array::from_fn(|i| bytes.get(i).copied().unwrap_or(0)),
+    }
 }
 
-/// Each byte between that of one pixel and another's.
+/// A byte between that of one pixel and its neighbour's.
 #[inline(always)]
-fn between(tap: Tap, low: [f32; 4], high: [f32; 4]) -> [f32; 4] {
-    std::array::from_fn(|i| tap.lerp(low[i], high[i]))
+fn between(tap: Tap, (low, high): (u8, u8)) -> f32 {
+    tap.lerp(low.into(), high.into())
 }
 
 impl Pixels for FramePixels<'_> {
@@ -211,28 +247,9 @@ impl Pixels for FramePixels<'_> {
         rgb.map(|value| value.round() as u8)
     }
 
-    fn resample(&self, rows: &[Tap], columns: &[Tap], mut colours: [&mut [f32]; 3]) {
-        // Each component where one of the colours comes to stand.
-        self.resample_components(rows, columns, &mut colours);
-        let decoder = &self.decoder;
-        let [red, green, blue] = colours;
-        let decode = |values: &mut [f32]| {
-            let values = values.iter_mut();
-            values.for_each(|value| *value = decoder.level(*value));
-        };
-        match self.kind {
-            Kind::Rgb => [red, green, blue].into_iter().for_each(decode),
-            Kind::Yuv => {
-                for ((red, green), blue) in red.iter_mut().zip(green).zip(blue) {
-                    [*red, *green, *blue] = decoder.yuv([*red, *green, *blue]);
-                }
-            }
-            Kind::Grey => {
-                decode(red);
-                green.copy_from_slice(red);
-                blue.copy_from_slice(red);
-            }
-        }
+    fn resample(&self, rows: &[Tap], columns: &[Tap], colours: [&mut [f32]; 3]) {
+        // With the widest instructions that the processor has.
+        Arch::new().dispatch(|| self.resample_all(rows, columns, colours));
     }
 }
 
@@ -248,6 +265,7 @@ fn fixed(weight: f32) -> i16 {
 }
 
 /// Mixes two rows: above·(1 − weight) + below·weight.
+#[inline(always)]
 fn mix(above: &[u8], below: &[u8], weight: f32, mixed: &mut [i16]) {
     let weight = i32::from(fixed(weight));
     for ((mixed, &above), &below) in mixed.iter_mut().zip(above).zip(below) {
@@ -278,6 +296,7 @@ fn pairs(component: &Component, columns: &[Tap]) -> Vec<Pair> {
 }
 
 /// Interpolates along a mixed row.
+#[inline(always)]
 fn pick(mixed: &[i16], columns: &[Pair], values: &mut [f32]) {
     const UNIT: f32 = 1.0 / (1 << (MIXED + WEIGHT)) as f32;
     let sample = |byte: u32| i32::from(mixed.get(byte as usize).copied().unwrap_or(0));
