@@ -12,6 +12,7 @@ export SSDCRP_CACHE := $(CACHE)
 
 RUNTIME := $(shell SSDCRP_CACHE=$(CACHE) setup/onnxruntime.sh --where)
 FOOTAGE := $(CACHE)/footage/vtest.avi
+CLASSIFIERS := $(CACHE)/classifiers/light_zfnet512.onnx
 PHOTOS := $(addprefix $(CACHE)/photos/,dog.jpg person.jpg horses.jpg eagle.jpg giraffe.jpg kite.jpg scream.jpg)
 
 BUILD := $(abspath $(or $(CARGO_TARGET_DIR),target))
@@ -73,7 +74,7 @@ demo: $(VIDEO) $(PICTURES) ## build all, then explain real footage and photos in
 	@printf '%s\n' '' 'Made by the element ssdcrp ($(VIDEO)) and the command ssdcrp (the pictures):' $(^:%='  %') \
 		'Red speaks for what the picture names, blue against it. Any player shows the video: gst-play-1.0 $(VIDEO)'
 
-test: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## format, lints, all tests, and every pipeline in a real gst-launch-1.0
+test: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) $(CLASSIFIERS) ## format, lints, all tests, and every pipeline in a real gst-launch-1.0
 	@# A window of its own for the test that clicks in one.
 	@{ command -v Xvfb && command -v xdotool; } >/dev/null || setup/system-packages.sh xvfb xdotool
 	cargo fmt --all --check
@@ -157,7 +158,7 @@ clean: ## remove what was built and demo/; the cache stays
 	rm -rf demo
 
 distclean: clean ## clean, and remove runtime, footage, photos, model and the oracle's Pythons too
-	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos models oracle zennit peers) $(CACHE)/onnxruntime-openvino-*
+	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos classifiers models oracle zennit peers) $(CACHE)/onnxruntime-openvino-*
 
 packages:
 	@command -v cargo >/dev/null || \
@@ -174,6 +175,9 @@ endif
 
 $(FOOTAGE): | packages
 	setup/media.sh footage
+
+$(CLASSIFIERS): | packages
+	setup/classifiers.sh
 
 $(PHOTOS) &: | packages
 	setup/media.sh photos

@@ -106,7 +106,7 @@ pub struct Explained {
     pub detection: Detection,
     /// The label of its class.
     pub label: String,
-    /// Relevance of each pixel of the network's input for the output, `[H, W]`, summed over the colours: above 0 speaks for it, below against it.
+    /// Relevance of each pixel of the picture, as large as the network sees it, for the output, `[H, W]`, summed over the colours: above 0 speaks for it, below against it.
     pub relevance: Array2<f32>,
     /// What was asked, with the names and the contrast of this picture; it becomes words with `question.wording.to_string()`.
     pub question: ResolvedTarget,

@@ -9,11 +9,15 @@ use std::marker::PhantomData;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Normalised {}
 
+/// Shares of the sides of a network's input, in which the picture may lie between bars.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum InputNormalised {}
+
 /// Pixels of a picture, counted from the left and upper edge.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pixel {}
 
-/// A rectangle with its sides along the picture's, in the `Unit` [`Normalised`] or [`Pixel`]. It may reach beyond the picture. It is empty
+/// A rectangle with its sides along the picture's, in the `Unit` [`Normalised`], [`InputNormalised`] or [`Pixel`]. It may reach beyond the picture. It is empty
 /// where x1 ≤ x0 or y1 ≤ y0; an edge may be no number, as a network gives it, and then every comparison below comes out as "no".
 #[derive(Clone, Copy, PartialEq)]
 pub struct Rect<Unit = Normalised> {

@@ -46,7 +46,7 @@ impl Stage {
     fn values(&mut self, quantity: &Quantity) -> Result<[f64; 2]> {
         let blurred = self.detector.forward(NetworkInput {
             tensor: self.photo.reference.clone(),
-            source_size: self.photo.forward.input.source_size,
+            fit: self.photo.forward.input.fit,
         })?;
         Ok([
             quantity.value(&self.photo.forward),

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use ndarray::Array4;
+use ndarray::{Array2, Array4};
 use prost::Message;
 use ssdcrp::crp::{Composite, Contrast, Propagator, Target, TargetOutput, seed_name};
 use ssdcrp::detect::{ClassId, Detector, Model, propose};
-use ssdcrp::onnx::proto::{ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use ssdcrp::onnx::proto::type_proto::Value as TypeValue;
+use ssdcrp::onnx::proto::{AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use ssdcrp::onnx::{self, Tensor};
 use ssdcrp::report;
 use ssdcrp::runtime::{Network, SessionOptions, only};
@@ -163,6 +164,278 @@ fn scores_named_behind_a_softmax_are_taken_before_it() -> Result<()> {
     assert_ne!(named, manifest);
     std::fs::write(file.with_extension("toml"), named)?;
     assert_eq!(Model::open(&file)?.outputs.classes, "class_logits");
+    Ok(())
+}
+
+/// A network whose class scores, [1, D, K], get further nodes behind them.
+fn with_ending(model: ModelProto, nodes: Vec<NodeProto>) -> Result<ModelProto> {
+    let mut model = model;
+    let graph = model.graph.as_mut().context("no graph")?;
+    for (name, values) in [("one", 1), ("last", i64::MAX), ("two", 2)] {
+        graph.initializer.push(TensorProto {
+            name: Some(name.to_owned()),
+            dims: vec![1],
+            data_type: Some(7),
+            int64_data: vec![values],
+            ..Default::default()
+        });
+    }
+    graph.node.extend(nodes);
+    Ok(model)
+}
+
+fn node(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
+    NodeProto {
+        op_type: Some(operator.to_owned()),
+        name: Some(output.to_owned()),
+        input: inputs.iter().map(|&name| name.to_owned()).collect(),
+        output: vec![output.to_owned()],
+        ..Default::default()
+    }
+}
+
+#[test]
+fn a_background_is_proposed_as_the_graph_has_it() -> Result<()> {
+    let sigmoid = || node("Sigmoid", &["class_logits"], "scores");
+    let cut = node("Slice", &["scores", "one", "last", "two"], "objects");
+    let suppressed = node("NonMaxSuppression", &["box_offsets", "scores"], "kept");
+    for (nodes, line) in [
+        (vec![sigmoid()], "background = 0 # a guess"),
+        (vec![sigmoid(), cut], "background = 0 # found in the graph"),
+        (
+            vec![sigmoid(), suppressed],
+            "background = \"none\" # found in the graph",
+        ),
+    ] {
+        let folder = tempfile::tempdir()?;
+        let model = with_ending(proto("lite_heads")?, nodes)?;
+        let (model, manifest) = with_proposed(&model, folder.path())?;
+        assert!(manifest.contains(line), "{line} in\n{manifest}");
+        let has_one = line.contains("= 0");
+        assert_eq!(model.manifest.background().is_some(), has_one);
+        assert_eq!(manifest.contains("\"background\""), has_one);
+    }
+    Ok(())
+}
+
+#[test]
+fn without_a_background_all_classes_are_weighed_against_each_other() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (_, manifest) = with_proposed(&proto("lite_heads")?, folder.path())?;
+    let file = folder.path().join("net.onnx");
+    let line = "background = 0 # a guess";
+    let mut classes = Vec::new();
+    for value in ["0", "\"none\""] {
+        let manifest = manifest.replace(line, &format!("background = {value}"));
+        std::fs::write(file.with_extension("toml"), manifest)?;
+        let model = Arc::new(Model::open(&file)?);
+        let forward = forward(&model)?;
+        let options = SessionOptions::on_threads(1);
+        let mut explainer = Propagator::new(model, Composite::default(), options)?;
+        for contrast in [Contrast::Mean, Contrast::Softmax] {
+            let contrast = Some(contrast);
+            let asked = Target {
+                contrast,
+                ..class(0)
+            };
+            let explanation = explainer.explain(&forward, &[asked])?.remove(0);
+            classes.push(explanation.question.seed.values.len());
+        }
+    }
+    // Of four classes the mean takes all others; the softmax leaves the background out where there is one.
+    assert_eq!(classes, [4, 3, 4, 4]);
+    Ok(())
+}
+
+/// A float32 in sixteen bits, its fraction cut off; what is too small becomes 0.
+fn cut_to_half(number: f32) -> (u16, f32) {
+    let cut = f32::from_bits(number.to_bits() & !0x1fff);
+    if cut.abs() < 2f32.powi(-14) {
+        return (0, 0.0);
+    }
+    let bits = cut.to_bits();
+    let exponent = (bits >> 23 & 0xff) - 112;
+    let half = bits >> 16 & 0x8000 | exponent << 10 | bits >> 13 & 0x3ff;
+    (half as u16, cut)
+}
+
+fn integer(name: &str, value: i64) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.to_owned()),
+        r#type: Some(2),
+        i: Some(value),
+        ..Default::default()
+    }
+}
+
+/// Says of all inputs and outputs that they are float16.
+fn declare_halves(model: &mut ModelProto) -> Result<()> {
+    let graph = model.graph.as_mut().context("no graph")?;
+    for info in graph.input.iter_mut().chain(&mut graph.output) {
+        let kind = info.r#type.as_mut().and_then(|kind| kind.value.as_mut());
+        if let Some(TypeValue::TensorType(tensor)) = kind {
+            tensor.elem_type = Some(10);
+        }
+    }
+    Ok(())
+}
+
+/// The map of one class, of a net that reads the pattern.
+fn map_of(model: &ModelProto) -> Result<Array2<f32>> {
+    let folder = tempfile::tempdir()?;
+    let (model, _) = with_proposed(model, folder.path())?;
+    let model = Arc::new(model);
+    let forward = forward(&model)?;
+    let options = SessionOptions::on_threads(1);
+    let mut explainer = Propagator::new(model, Composite::default(), options)?;
+    Ok(explainer.explain(&forward, &[class(7)])?.remove(0).map())
+}
+
+#[test]
+fn a_network_in_half_precision_is_that_of_its_numbers_in_float32() -> Result<()> {
+    let (mut plain, mut half) = (proto("lite_heads")?, proto("lite_heads")?);
+    let constants = |model: &mut ModelProto| -> Result<Vec<TensorProto>> {
+        let graph = model.graph.as_mut().context("no graph")?;
+        Ok(std::mem::take(&mut graph.initializer))
+    };
+    let _ = constants(&mut half)?;
+    for constant in constants(&mut plain)? {
+        let (mut wide, mut short) = (constant.clone(), constant.clone());
+        if constant.data_type() == 1 {
+            let numbers = Tensor::from_proto(&constant)?.data;
+            let cut = numbers.iter().map(|&number| cut_to_half(number));
+            let (bits, numbers): (Vec<u16>, Vec<f32>) = cut.unzip();
+            let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+            (wide.raw_data, wide.float_data) = (Some(bytes.into()), vec![]);
+            let bytes: Vec<u8> = bits.iter().flat_map(|n| n.to_le_bytes()).collect();
+            (short.raw_data, short.float_data) = (Some(bytes.into()), vec![]);
+            short.data_type = Some(10);
+        }
+        plain
+            .graph
+            .as_mut()
+            .context("no graph")?
+            .initializer
+            .push(wide);
+        half.graph
+            .as_mut()
+            .context("no graph")?
+            .initializer
+            .push(short);
+    }
+    declare_halves(&mut half)?;
+    let graph = half.graph.as_mut().context("no graph")?;
+    for input in graph.node.iter_mut().flat_map(|node| &mut node.input) {
+        if input == "image" {
+            "image16".clone_into(input);
+        }
+    }
+    let mut cast = node("Cast", &["image"], "image16");
+    cast.attribute.push(integer("to", 10));
+    graph.node.insert(0, cast);
+    assert_eq!(map_of(&half)?, map_of(&plain)?);
+    Ok(())
+}
+
+#[test]
+fn weights_of_eight_bits_are_multiplied_with_their_scales() -> Result<()> {
+    let (mut plain, mut small) = (proto("lite_heads")?, proto("lite_heads")?);
+    let graph = plain.graph.as_mut().context("no graph")?;
+    let quantised = small.graph.as_mut().context("no graph")?;
+    let convolutions: Vec<NodeProto> = (graph.node.iter())
+        .filter(|node| node.op_type() == "Conv")
+        .cloned()
+        .collect();
+    for (index, convolution) in convolutions.iter().enumerate() {
+        let name = &convolution.input[1];
+        let stored = |constant: &&mut TensorProto| constant.name() == name;
+        let wide = graph
+            .initializer
+            .iter_mut()
+            .find(stored)
+            .context("no weight")?;
+        let weight = Tensor::from_proto(wide)?;
+        let (channels, each) = (weight.dims[0], weight.data.len() / weight.dims[0]);
+        let scales: Vec<f32> = (0..channels).map(|c| 0.004 + 0.001 * c as f32).collect();
+        let steps = weight.data.iter().enumerate().map(|(i, w)| {
+            let steps = (w / scales[i / each]).round();
+            steps.clamp(-128.0, 127.0) as i8
+        });
+        let steps: Vec<i8> = steps.collect();
+        let numbers = steps.iter().enumerate();
+        let numbers = numbers.map(|(i, &step)| f32::from(step) * scales[i / each]);
+        *wide = Tensor {
+            dims: weight.dims.clone(),
+            data: numbers.collect(),
+        }
+        .to_proto(name);
+        let narrow = quantised
+            .initializer
+            .iter_mut()
+            .find(stored)
+            .context("no weight")?;
+        *narrow = TensorProto {
+            name: Some(format!("{name}.steps")),
+            dims: weight.dims.iter().map(|&d| d as i64).collect(),
+            data_type: Some(3),
+            raw_data: Some(
+                steps
+                    .iter()
+                    .map(|&step| step as u8)
+                    .collect::<Vec<u8>>()
+                    .into(),
+            ),
+            ..Default::default()
+        };
+        let scales = Tensor {
+            dims: vec![channels],
+            data: scales,
+        };
+        quantised
+            .initializer
+            .push(scales.to_proto(&format!("{name}.scales")));
+        let inputs = [format!("{name}.steps"), format!("{name}.scales")];
+        let inputs = [inputs[0].as_str(), inputs[1].as_str()];
+        let mut back = node("DequantizeLinear", &inputs, name);
+        back.attribute.push(integer("axis", 0));
+        quantised.node.insert(index, back);
+    }
+    assert_eq!(map_of(&small)?, map_of(&plain)?);
+
+    // Of the picture's own numbers the rounding is named.
+    let quantised = small.graph.as_mut().context("no graph")?;
+    let scale = Tensor {
+        dims: vec![],
+        data: vec![0.01],
+    };
+    quantised.initializer.push(scale.to_proto("scale"));
+    quantised.initializer.push(TensorProto {
+        name: Some("zero point".to_owned()),
+        data_type: Some(3),
+        raw_data: Some(vec![0].into()),
+        ..Default::default()
+    });
+    let reader = (quantised.node.iter()).position(|node| node.input[0] == "pixels.relu6");
+    let reader = reader.context("nobody reads 'pixels.relu6'")?;
+    quantised.node[reader].input[0] = "rounded".to_owned();
+    let rounding = [
+        node(
+            "QuantizeLinear",
+            &["pixels.relu6", "scale", "zero point"],
+            "steps",
+        ),
+        node(
+            "DequantizeLinear",
+            &["steps", "scale", "zero point"],
+            "rounded",
+        ),
+    ];
+    quantised.node.splice(reader..reader, rounding);
+    let error = format!("{:#}", map_of(&small).unwrap_err());
+    assert!(
+        error.contains("DequantizeLinear node 'rounded'") && error.contains("passes no rounding"),
+        "{error}"
+    );
     Ok(())
 }
 
@@ -428,6 +701,93 @@ fn a_classifier_is_explained_as_one_box_that_is_the_whole_picture() -> Result<()
     let page = reporter.explain(|_| {})?.html()?;
     assert!(page.contains(" rather than the other classes</strong>"));
     assert!(!page.contains("could not be explained") && !page.contains("Four offsets"));
+    Ok(())
+}
+
+/// The small net `responses` up to a convolution of eight maps, and an ending.
+fn ending_with(nodes: Vec<NodeProto>) -> Result<ModelProto> {
+    let mut model = proto("responses")?;
+    let graph = model.graph.as_mut().context("no graph")?;
+    let end = (graph.node.iter()).position(|node| node.output[0] == "high1");
+    graph.node.truncate(end.context("no high1")? + 1);
+    let output = nodes.last().context("no ending")?.output[0].clone();
+    graph.node.extend(nodes);
+    graph.initializer.push(TensorProto {
+        name: Some("sizes".to_owned()),
+        dims: vec![4],
+        data_type: Some(7),
+        int64_data: vec![6, 8, 1, 1],
+        ..Default::default()
+    });
+    graph.output = vec![ValueInfoProto {
+        name: Some(output),
+        ..Default::default()
+    }];
+    Ok(model)
+}
+
+#[test]
+fn a_classifier_may_end_with_a_pooling_or_a_convolution() -> Result<()> {
+    let pooled = || node("GlobalAveragePool", &["high1"], "pooled");
+    let mut weights = node("ConstantOfShape", &["sizes"], "weights");
+    weights.attribute.push(AttributeProto {
+        name: Some("value".to_owned()),
+        r#type: Some(4),
+        t: Some(
+            Tensor {
+                dims: vec![1],
+                data: vec![0.02],
+            }
+            .to_proto(""),
+        ),
+        ..Default::default()
+    });
+    let last = node("Conv", &["pooled", "weights"], "scores");
+    let mut softmax = node("Softmax", &["pooled"], "shares");
+    softmax.attribute.push(integer("axis", 1));
+    for (nodes, classes, count) in [
+        (vec![pooled()], "pooled", 8),
+        (vec![pooled(), softmax], "pooled", 8),
+        (vec![pooled(), weights, last], "scores", 6),
+    ] {
+        let folder = tempfile::tempdir()?;
+        let (model, manifest) = with_proposed(&ending_with(nodes)?, folder.path())?;
+        assert!(manifest.contains("kind = \"classifier\""), "{manifest}");
+        assert_eq!(model.outputs.classes, classes);
+        assert_eq!(model.manifest.labels.len(), count);
+        let model = Arc::new(model);
+        let forward = forward(&model)?;
+        let options = SessionOptions::on_threads(1);
+        let mut network = Network::load(&model.graph.to_model(&[classes])?, options)?;
+        let picture = forward.input.tensor.view().into_dyn();
+        let raw = only(network.run(&[(model.input_name.as_str(), picture)])?)?;
+        assert_eq!(forward.logits.dim(), (1, count));
+        assert!(forward.logits.iter().eq(raw.iter()));
+        let mut explainer = Propagator::new(model, Composite::default(), options)?;
+        let map = explainer.explain(&forward, &[class(0)])?.remove(0).map();
+        assert!(map.iter().all(|r| r.is_finite()));
+        // Of classes with the same weights none has a reason of its own.
+        assert_eq!(map.iter().any(|r| r.abs() > 1e-6), count == 8, "{classes}");
+    }
+    Ok(())
+}
+
+#[test]
+fn weights_that_are_no_constants_are_named() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut model = proto("norms")?;
+    let graph = model.graph.as_mut().context("no graph")?;
+    let weight = graph.node[0].input[1].clone();
+    graph
+        .node
+        .insert(0, node("RandomUniformLike", &[&weight], "made"));
+    graph.node[1].input[1] = "made".to_owned();
+    let error = with_proposed(&model, folder.path()).unwrap_err();
+    let error = format!("{error:#}");
+    assert!(
+        error.contains("has the weights 'made', which are no constant: RandomUniformLike node 'made' makes them"),
+        "{error}"
+    );
     Ok(())
 }
 

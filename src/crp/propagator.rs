@@ -13,7 +13,7 @@ use super::layers::{Layer, LayerType, LayerTypes, layer_types, layers, override_
 use super::question::{HeadSeed, ResolvedTarget};
 use super::rules::Rule;
 use super::target::Target;
-use crate::detect::{Forward, Head, Model};
+use crate::detect::{Fit, Forward, Head, Model};
 use crate::error::Result;
 use crate::error::model::{Context, ensure};
 use crate::onnx::NodeExt;
@@ -68,16 +68,18 @@ pub struct Explanation {
     pub default_box: usize,
     /// What was asked.
     pub question: ResolvedTarget,
-    /// R of every input value, `[3, H, W]`, at the network's input size.
+    /// R of every input value, `[3, H, W]`, at the network's input size, bars included where the picture lies between some.
     pub relevance: Array3<f32>,
+    /// How the picture lies in the input.
+    pub fit: Fit,
     /// The time that propagation took, for the whole batch that it was in; compiling a graph that was not there yet is not counted.
     pub took: Duration,
 }
 
 impl Explanation {
-    /// Relevance summed over the colour channels, `[H, W]`, unnormalised.
+    /// Relevance summed over the colour channels, unnormalised, `[H, W]` of the picture in the network's input: what lies on bars is left out.
     pub fn map(&self) -> Array2<f32> {
-        self.relevance.sum_axis(Axis(0))
+        self.fit.of_picture(self.relevance.sum_axis(Axis(0)))
     }
 }
 
@@ -225,6 +227,7 @@ impl Propagator {
                 default_box: target.default_box,
                 question,
                 relevance,
+                fit: forward.input.fit,
                 took,
             })
             .collect())

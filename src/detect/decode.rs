@@ -3,7 +3,7 @@
 use super::default_boxes::DefaultBox;
 use super::layout::HeadLayout;
 use super::manifest::{DetectorKind, Manifest, ScoreActivation};
-use crate::geometry::Rect;
+use crate::geometry::{InputNormalised, Rect};
 
 /// The exponent of a size is kept within ±20. e²⁰ times a default box is off any picture; the bound only keeps the arithmetic finite.
 const MAX_EXPONENT: f32 = 20.0;
@@ -13,9 +13,13 @@ const MAX_EXPONENT: f32 = 20.0;
 pub enum Coding {
     /// The SSD paper's equation (2) inverted, with variances [v_c, v_s]: cx = CX + v_c·o_cx·W, w = W·exp(v_s·o_w), likewise cy and h.
     Variances([f32; 2]),
-    /// YOLOv3's: the centre lies anywhere in the cell that the default box is the centre of, cx = CX + (σ(t_x) − ½)·cell, and w = W·exp(t_w). In shares of the
-    /// picture the cell's width and height.
-    Cell([f32; 2]),
+    /// YOLOv3's: the centre lies anywhere in the cell that the default box is the centre of, cx = CX + s·(σ(t_x) − ½)·cell, and w = W·exp(t_w).
+    Cell {
+        /// The cell's width and height, in shares of the input.
+        size: [f32; 2],
+        /// s, darknet's `scale_x_y`: 1, or more where centres reach beyond the cell.
+        scale: f32,
+    },
     /// Of a detector without anchors that says distances: the default box is the cell, and cx = CX + o_cx·W, w = o_w·W, where the distances of left and right edge
     /// from the centre, l and r in cells, make o_cx = (r − l)/2 and o_w = l + r; likewise cy and h.
     Distances,
@@ -39,8 +43,14 @@ impl Coding {
             // Of a cell whose size is 1: the centre's offset is in cells, the size's an exponent.
             DetectorKind::AnchorFree => Self::Variances([1.0, 1.0]),
             DetectorKind::Yolo => {
-                let cell = layout.cell(index);
-                cell.map_or(Self::Variances(output.variances), Self::Cell)
+                let cell = layout.cell(index).zip(layout.locate(index));
+                cell.map_or(Self::Variances(output.variances), |(size, place)| {
+                    let scale = output.scale_x_y.get(place.head).copied();
+                    Self::Cell {
+                        size,
+                        scale: scale.unwrap_or(1.0),
+                    }
+                })
             }
             DetectorKind::Ssd | DetectorKind::Classifier => Self::Variances(output.variances),
         }
@@ -50,10 +60,10 @@ impl Coding {
     pub fn shift(self, axis: Axis, offset: f32, extent: f32) -> (f32, f32) {
         match self {
             Self::Variances([v_c, _]) => (offset * v_c * extent, v_c * extent),
-            Self::Cell(cell) => {
+            Self::Cell { size, scale } => {
                 let share = sigmoid(offset);
-                let cell = cell[axis as usize];
-                ((share - 0.5) * cell, share * (1.0 - share) * cell)
+                let range = scale * size[axis as usize];
+                ((share - 0.5) * range, share * (1.0 - share) * range)
             }
             Self::Distances => (offset * extent, extent),
         }
@@ -63,7 +73,7 @@ impl Coding {
     pub fn size(self, offset: f32, extent: f32) -> (f32, f32) {
         let v_s = match self {
             Self::Variances([_, v_s]) => v_s,
-            Self::Cell(_) => 1.0,
+            Self::Cell { .. } => 1.0,
             Self::Distances => return (offset * extent, extent),
         };
         let exponent = (v_s * offset).clamp(-MAX_EXPONENT, MAX_EXPONENT);
@@ -122,10 +132,10 @@ impl Measure {
     }
 }
 
-/// The box that `offsets` (cx, cy, w, h) make of a default box, in shares of the picture; not clipped.
+/// The box that `offsets` (cx, cy, w, h) make of a default box, in shares of the network's input; not clipped.
 ///
 /// An offset that is not a number gives edges that are none.
-pub fn decode(default_box: DefaultBox, offsets: [f32; 4], coding: Coding) -> Rect {
+pub fn decode(default_box: DefaultBox, offsets: [f32; 4], coding: Coding) -> Rect<InputNormalised> {
     let DefaultBox { cx, cy, w, h } = default_box;
     let [o_cx, o_cy, o_w, o_h] = offsets;
     let cx = coding.shift(Axis::X, o_cx, w).0 + cx;
@@ -180,7 +190,9 @@ fn sigmoid(z: f32) -> f32 {
 #[derive(Debug, Clone, Copy)]
 pub struct Scorer {
     activation: ScoreActivation,
-    /// ln Σ_k exp(z_k) over the classes for a softmax: a score is exp(z − log_sum), which no large logit can overflow.
+    /// The largest logit for a softmax, and ln Σ_k exp(z_k − largest) over the classes: a score is exp(z − largest − log_sum). No large logit overflows it, and
+    /// of one that is far above 10⁷ the logarithm is not lost in rounding.
+    largest: f32,
     log_sum: f32,
     /// The probability that there is an object at all, where the network says it apart.
     objectness: f32,
@@ -193,16 +205,17 @@ impl Scorer {
         logits: impl IntoIterator<Item = &'a f32> + Clone,
         objectness: Option<f32>,
     ) -> Self {
-        let log_sum = match activation {
-            ScoreActivation::Sigmoid => 0.0,
+        let (largest, log_sum) = match activation {
+            ScoreActivation::Sigmoid => (0.0, 0.0),
             ScoreActivation::Softmax => {
                 let largest = max(logits.clone());
                 let sum: f32 = logits.into_iter().map(|z| (z - largest).exp()).sum();
-                largest + sum.ln()
+                (largest, sum.ln())
             }
         };
         Self {
             activation,
+            largest,
             log_sum,
             objectness: objectness.map_or(1.0, sigmoid),
         }
@@ -213,7 +226,7 @@ impl Scorer {
         let score = match self.activation {
             ScoreActivation::Sigmoid => sigmoid(logit),
             // Rounding can lift a certain class a hair above 1.
-            ScoreActivation::Softmax => (logit - self.log_sum).exp().clamp(0.0, 1.0),
+            ScoreActivation::Softmax => (logit - self.largest - self.log_sum).exp().clamp(0.0, 1.0),
         };
         self.objectness * score
     }
@@ -256,6 +269,10 @@ mod tests {
 
     const VARIANCES: [f32; 2] = [0.1, 0.2];
     const CODING: Coding = Coding::Variances(VARIANCES);
+    const CELL: Coding = Coding::Cell {
+        size: [0.2, 0.25],
+        scale: 1.0,
+    };
 
     /// The SSD paper's equation (2): the offsets that make `rect` of a default box.
     fn encode(default_box: DefaultBox, rect: [f32; 4]) -> [f32; 4] {
@@ -312,7 +329,7 @@ mod tests {
             w: 0.3,
             h: 0.1,
         };
-        let coding = Coding::Cell([0.2, 0.25]);
+        let coding = CELL;
         let unmoved = decode(default_box, [0.0; 4], coding).edges();
         assert_close(&unmoved, &[0.35, 0.325, 0.65, 0.425], 1e-6);
         // darknet's: (2 + σ(t))/5 and (1 + σ(t))/4, σ(ln 3) = ¾; sizes e^t times the anchor's.
@@ -321,11 +338,22 @@ mod tests {
         assert_close(&moved, &[0.25, 0.2875, 0.85, 0.3375], 1e-6);
         let far = decode(default_box, [1e9, -1e9, 0.0, 0.0], coding).edges();
         assert_close(&far, &[0.45, 0.2, 0.75, 0.3], 1e-6);
+        // With darknet's scale_x_y of 1.2 it goes a tenth of the cell beyond either side: (2 + 1.1)/5 and (1 − 0.1)/4.
+        let coding = Coding::Cell {
+            size: [0.2, 0.25],
+            scale: 1.2,
+        };
+        let wide = decode(default_box, [1e9, -1e9, 0.0, 0.0], coding).edges();
+        assert_close(&wide, &[0.47, 0.175, 0.77, 0.275], 1e-6);
     }
 
     #[test]
     fn the_slopes_are_those_of_the_boxes() {
-        for coding in [CODING, Coding::Cell([0.2, 0.25])] {
+        let wider = Coding::Cell {
+            size: [0.2, 0.25],
+            scale: 1.05,
+        };
+        for coding in [CODING, CELL, wider] {
             for offset in [-2.0f32, -0.3, 0.0, 1.5] {
                 for axis in [Axis::X, Axis::Y] {
                     let [less, more] = [-0.01, 0.01].map(|by| coding.shift(axis, offset + by, 0.4));
@@ -385,6 +413,8 @@ mod tests {
             &[0.731_058_6, 0.268_941_4, 0.0],
             1e-4,
         );
+        let alike = scores(ScoreActivation::Softmax, &[1e20; 4]);
+        assert_close(&alike, &[0.25; 4], 1e-6);
         assert!(
             scores(ScoreActivation::Softmax, &[0.0, f32::NAN])
                 .iter()

@@ -8,13 +8,14 @@ use ndarray::{ArrayView1, ArrayView2};
 use super::class::ClassId;
 use super::decode::{Coding, Scorer, decode, logit_bound};
 use super::default_boxes::DefaultBox;
+use super::fit::Fit;
 use super::layout::HeadLayout;
 use super::manifest::{DetectionSettings, Manifest, Suppression};
 use super::nms::{Candidate, suppress};
 use crate::error::Result;
 use crate::error::argument;
 use crate::error::manifest::{Context, ensure};
-use crate::geometry::Rect;
+use crate::geometry::{Rect, Size};
 
 /// One class at one default box, with what the network said there.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +24,7 @@ pub struct Detection {
     pub class: ClassId,
     /// 0..=1, of `class`.
     pub score: f32,
-    /// Clipped to the picture. An edge is no number where the network's offsets are none.
+    /// In shares of the picture, clipped to it. An edge is no number where the network's offsets are none.
     pub rect: Rect,
     /// Index into the outputs, 0..D.
     pub default_box: usize,
@@ -72,6 +73,8 @@ pub struct Predictions<'a> {
     /// Logits of objectness, [D], where the network has them.
     objectness: Option<ArrayView1<'a, f32>>,
     layout: &'a HeadLayout,
+    /// How the picture lies in the network's input.
+    fit: Fit,
     /// Which classes can be detected, [K]: trained and not the background.
     detectable: Vec<bool>,
 }
@@ -115,8 +118,15 @@ impl<'a> Predictions<'a> {
             manifest,
             objectness: None,
             layout,
+            fit: Fit::warped(Size::new(1, 1), Size::new(1, 1)),
             detectable,
         })
+    }
+
+    /// The same for a picture that is not the whole input.
+    #[must_use]
+    pub fn fitted(self, fit: Fit) -> Self {
+        Self { fit, ..self }
     }
 
     /// The same for a network that says apart whether there is an object: `objectness` `[D]`.
@@ -267,7 +277,8 @@ impl<'a> Predictions<'a> {
 
     fn rect(&self, default_box: usize) -> Rect {
         let coding = Coding::of(self.manifest, self.layout, default_box);
-        decode(self.boxes[default_box], self.offsets(default_box), coding)
+        let offsets = self.offsets(default_box);
+        (self.fit).to_picture(decode(self.boxes[default_box], offsets, coding))
     }
 
     /// The class with the largest logit but for `without`. Both activations rise with the logit, so its score is the best too.
@@ -409,6 +420,35 @@ default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
                 .zip([0.85, 0.3, 1.0, 0.7])
                 .all(|(&f, e)| close(f, e))
         );
+    }
+
+    #[test]
+    fn without_a_background_the_first_class_is_one_like_the_others() {
+        for activation in ["sigmoid", "softmax"] {
+            let mut manifest = manifest(activation);
+            let offsets = Array2::zeros((4, 4));
+            let logits = arr2(&[
+                [8.0, 1.5, -9.0, -9.0, -9.0],
+                [-9.0, -9.0, -9.0, -9.0, 7.0],
+                [-9.0; 5],
+                [1.0, 6.0, -9.0, -9.0, -9.0],
+            ]);
+            let boxes = boxes();
+            let best = |manifest: &Manifest, at: usize| {
+                let predictions =
+                    Predictions::new(logits.view(), offsets.view(), &boxes, manifest).unwrap();
+                let found = predictions.describe(at).unwrap();
+                [Some(found.class), found.runner_up.map(|(class, _)| class)]
+            };
+            let class = |k: usize| Some(ClassId(k));
+            assert_eq!(best(&manifest, 0)[0], class(1));
+            assert_ne!(best(&manifest, 3)[1], class(0));
+            manifest.output.background = None;
+            assert_eq!(best(&manifest, 0), [class(0), class(1)]);
+            assert_eq!(best(&manifest, 3), [class(1), class(0)]);
+            let found = found(&logits, &offsets, &manifest);
+            assert!(found.contains(&(0, 0)), "{activation} {found:?}");
+        }
     }
 
     #[test]

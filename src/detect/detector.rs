@@ -10,7 +10,7 @@ use super::decode::{mean, of_distances};
 use super::detection::{Detection, Predictions, Thresholds};
 use super::model::Model;
 use super::preprocess::NetworkInput;
-use crate::error::model::{Context, bail};
+use crate::error::model::{Context, ensure};
 use crate::error::{Error, Result};
 use crate::runtime::{CancelToken, Input, Network, RuntimeTensor, SessionOptions};
 
@@ -130,10 +130,15 @@ impl Detector {
         let logits = output(&names.classes)?;
         let offsets = names.offsets.as_deref().map(output).transpose()?;
         let objectness = names.objectness.as_deref().map(output).transpose()?;
+        let boxes = self.model.layout.len();
+        // [1, D, n], or [1, n, 1, 1] of the one box that a classifier has.
         let flat = |array: ndarray::ArrayD<f32>| -> Result<Array2<f32>> {
-            let [.., boxes, columns] = array.shape()[..] else {
-                bail!("an output is {:?}, not [1, D, n]", array.shape());
-            };
+            let columns = array.len() / boxes.max(1);
+            ensure!(
+                columns * boxes == array.len(),
+                "an output is {:?}, but there are {boxes} default boxes",
+                array.shape()
+            );
             array
                 .into_shape_with_order((boxes, columns))
                 .map_err(Error::internal)
@@ -215,7 +220,8 @@ impl Detector {
             &self.model.default_boxes,
             &self.model.layout,
             &self.model.manifest,
-        )?;
+        )?
+        .fitted(forward.input.fit);
         match &forward.objectness {
             Some(objectness) => predictions.with_objectness(objectness.view()),
             None => Ok(predictions),

@@ -295,6 +295,10 @@ fn scales(graph: &Graph, output: &str, columns: usize, meaning: &str) -> Result<
         2 => places
             .into_dimensionality::<Ix2>()
             .map_err(Error::internal)?,
+        // A classifier's, by a convolution at the end or a pooling of its maps.
+        4 if shape[0] == 1 && shape[2..] == [1, 1] => places
+            .into_shape_with_order((1, shape[1]))
+            .map_err(Error::internal)?,
         _ => bail!("'{output}' is {shape:?}, [1, default boxes, {columns}] was expected"),
     };
     ensure!(

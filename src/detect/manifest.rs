@@ -6,6 +6,7 @@ mod check;
 mod default_boxes;
 mod field;
 mod read;
+mod resize;
 mod tensors;
 
 use std::borrow::Cow;
@@ -18,6 +19,7 @@ pub use default_boxes::{
     AnchorBoxes, CellBoxes, DefaultBoxes, MultiscaleAnchorBoxes, PriorBoxes, TensorFlowBoxes,
 };
 pub use field::{ManifestField, ManifestSource};
+pub use resize::{Alignment, Letterbox, Resize, Rounding, Sampling};
 pub use tensors::Tensors;
 
 use super::class::{ClassId, ClassRef};
@@ -105,16 +107,6 @@ pub enum Colour {
     Bgr,
 }
 
-/// How the picture is warped (its aspect ratio is not kept) to the network's input size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Resize {
-    /// Half-pixel centres: src = (dst + ½)·in/out − ½, clamped to the picture.
-    Bilinear,
-    /// TensorFlow 1's: src = dst·in/out, so the picture is shifted by up to half a pixel.
-    BilinearLegacy,
-}
-
 /// The network's two outputs and how they are to be read.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -143,9 +135,12 @@ pub struct OutputSection {
     pub offset_order: [Offset; 4],
     /// How logits become scores.
     pub activation: ScoreActivation,
-    /// The class that means "nothing here".
-    #[serde(default, deserialize_with = "read::class")]
-    pub background: ClassId,
+    /// The class that means "nothing here", the first one unless given; `None` where the manifest says that there is none.
+    #[serde(default = "first_class", deserialize_with = "read::class_or_none")]
+    pub background: Option<ClassId>,
+    /// Of a YOLO, one number a head: how many times the cell's side its centres range over; none means 1 for all.
+    #[serde(default)]
+    pub scale_x_y: Vec<f32>,
     /// [v_c, v_s], both positive: the SSD paper's 0.1 and 0.2 unless given.
     #[serde(default = "paper_variances", deserialize_with = "read::exactly")]
     pub variances: [f32; 2],
@@ -182,6 +177,11 @@ impl OutputSection {
 
 fn paper_order() -> [Offset; 4] {
     Offset::ALL
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the field's type")]
+fn first_class() -> Option<ClassId> {
+    Some(ClassId(0))
 }
 
 fn paper_variances() -> [f32; 2] {
@@ -305,10 +305,10 @@ impl Manifest {
         self.labels.is_named(class) || Some(class) == self.background()
     }
 
-    /// The class id that means "nothing here", which only an SSD has.
+    /// The class id that means "nothing here", which only an SSD has, and not each of them.
     pub fn background(&self) -> Option<ClassId> {
         match self.kind {
-            DetectorKind::Ssd => Some(self.output.background),
+            DetectorKind::Ssd => self.output.background,
             DetectorKind::Classifier | DetectorKind::Yolo | DetectorKind::AnchorFree => None,
         }
     }
@@ -354,10 +354,17 @@ max_detections = 100
 
     /// The error of the manifest with `old` replaced by `new`.
     pub(super) fn error(old: &str, new: &str) -> String {
+        changed(old, new).unwrap_err().to_string()
+    }
+
+    /// The manifest with `old` replaced by `new`.
+    pub(super) fn parsed(old: &str, new: &str) -> Manifest {
+        changed(old, new).unwrap()
+    }
+
+    fn changed(old: &str, new: &str) -> Result<Manifest> {
         assert!(MANIFEST.contains(old), "{old} is not in the manifest");
         Manifest::parse(&MANIFEST.replacen(old, new, 1), "a.toml")
-            .unwrap_err()
-            .to_string()
     }
 
     #[test]
@@ -368,7 +375,8 @@ max_detections = 100
         assert_eq!(manifest.labels.len(), 4);
         assert_eq!(manifest.input.colour, Colour::Rgb);
         assert_eq!(manifest.input.mean, [123.0, 117.5, 104.0]);
-        assert_eq!(manifest.input.resize, Resize::BilinearLegacy);
+        let warped = Resize::Warp(Sampling::BilinearLegacy);
+        assert_eq!(manifest.input.resize, warped);
         assert_eq!(
             manifest.output.offset_order,
             [Offset::Cy, Offset::Cx, Offset::H, Offset::W]
@@ -407,7 +415,7 @@ aspect_ratios = [1.0]
         assert_eq!(manifest.licence, None);
         assert_eq!(
             (manifest.output.background, manifest.output.variances),
-            (ClassId(0), [0.1, 0.2])
+            (Some(ClassId(0)), [0.1, 0.2])
         );
         assert_eq!(manifest.detection, DetectionSettings::default());
         let DefaultBoxes::TensorFlow(boxes) = &manifest.default_boxes else {
@@ -454,6 +462,21 @@ aspect_ratios = [1.0]
             [true, true, false, true, false]
         );
         assert_eq!(manifest.label(ClassId(2)), "class 2");
+    }
+
+    #[test]
+    fn a_model_may_have_no_background() {
+        let manifest = parsed("background = 0", "background = \"none\"");
+        assert_eq!(manifest.background(), None);
+        let unnamed = parsed("\"background\"", "\"\"").labels;
+        let manifest = Manifest {
+            labels: unnamed,
+            ..manifest
+        };
+        assert_eq!(
+            [0, 1].map(|class| manifest.trained(ClassId(class))),
+            [false, true]
+        );
     }
 
     #[test]

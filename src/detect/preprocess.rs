@@ -1,10 +1,11 @@
-//! From a picture to the network's input: warped to the input size by bilinear sampling in floating point, colour order, mean and
-//! scale, all in one pass.
+//! From a picture to the network's input: brought to the input's size, warped or between bars, by bilinear sampling in floating point, colour order, mean
+//! and scale, all in one pass.
 
 use image::RgbImage;
 use ndarray::Array4;
 
-use super::manifest::{Colour, InputSection, Resize};
+use super::fit::Fit;
+use super::manifest::{Colour, InputSection, Resize, Sampling};
 use crate::bilinear::{Tap, bilinear};
 use crate::error::picture::ensure;
 use crate::error::{Error, Result};
@@ -54,21 +55,44 @@ impl Pixels for RgbImage {
 pub struct NetworkInput {
     /// [1, 3, H, W], H and W being the network's.
     pub tensor: Array4<f32>,
-    /// The picture's that it was sampled from.
-    pub source_size: Size,
+    /// How the picture lies in it.
+    pub fit: Fit,
 }
 
 impl NetworkInput {
-    /// The picture as the network sees it, which `input` of its manifest describes: the way back from the tensor.
+    /// The picture's part of the tensor, `[1, 3, h, w]`: without the bars.
+    pub fn picture_values(&self) -> Array4<f32> {
+        self.fit.of_picture(self.tensor.clone())
+    }
+
+    /// The same input with other values in the place of the picture's, `[1, 3, h, w]`; the bars stay.
+    ///
+    /// # Errors
+    /// If they are more or fewer.
+    pub fn with_picture_values(&self, values: &Array4<f32>) -> Result<Self> {
+        let mut tensor = self.tensor.clone();
+        let mut part = self.fit.of_picture_mut(tensor.view_mut());
+        ensure!(
+            part.dim() == values.dim(),
+            "the picture's part of the network's input is {:?}, not {:?}",
+            part.shape(),
+            values.shape()
+        );
+        part.assign(values);
+        Ok(Self { tensor, ..*self })
+    }
+
+    /// The picture as the network sees it, which `input` of its manifest describes: the way back from the tensor, without the bars.
     pub fn picture(&self, input: &InputSection) -> RgbImage {
-        let (_, _, height, width) = self.tensor.dim();
+        let values = self.picture_values();
+        let (_, _, height, width) = values.dim();
         let order = match input.colour {
             Colour::Rgb => [0, 1, 2],
             Colour::Bgr => [2, 1, 0],
         };
         RgbImage::from_fn(width as u32, height as u32, |x, y| {
             image::Rgb(order.map(|channel| {
-                let value = self.tensor[[0, channel, y as usize, x as usize]];
+                let value = values[[0, channel, y as usize, x as usize]];
                 // Rounded: what is negative, or above 255, becomes the nearest that there is.
                 (value * input.std[channel] + input.mean[channel] + 0.5) as u8
             }))
@@ -96,8 +120,10 @@ pub fn sample<P: Pixels>(
         "the network's input is {input_size}: it has no pixels"
     );
 
-    let columns = taps(source_size.width, input_size.width, input.resize);
-    let rows = taps(source_size.height, input_size.height, input.resize);
+    let fit = Fit::new(source_size, input_size, &input.resize);
+    let sampling = input.resize.sampling();
+    let columns = taps(source_size.width, fit.size().width, sampling);
+    let rows = taps(source_size.height, fit.size().height, sampling);
     let plane = rows.len() * columns.len();
     let mut tensor = vec![0.0; 3 * plane];
     let (first, rest) = tensor.split_at_mut(plane);
@@ -120,21 +146,34 @@ pub fn sample<P: Pixels>(
     }
     let tensor = Array4::from_shape_vec((1, 3, rows.len(), columns.len()), tensor)
         .map_err(Error::internal)?;
-    Ok(NetworkInput {
-        tensor,
-        source_size,
-    })
+    let tensor = match input.resize {
+        Resize::Letterbox(letterbox) if fit.has_bars() => {
+            let Size { width, height } = input_size;
+            let (rows, columns) = (height as usize, width as usize);
+            let mut whole = Array4::from_shape_fn((1, 3, rows, columns), |(_, c, ..)| {
+                (letterbox.bars[c] - input.mean[c]) * (1.0 / input.std[c])
+            });
+            fit.of_picture_mut(whole.view_mut()).assign(&tensor);
+            whole
+        }
+        _ => tensor,
+    };
+    Ok(NetworkInput { tensor, fit })
 }
 
 /// One tap for each of `target` positions along a side of `source` pixels; both positive.
-fn taps(source: u32, target: u32, resize: Resize) -> Vec<Tap> {
-    match resize {
-        Resize::Bilinear => Tap::centred(source, target),
-        Resize::BilinearLegacy => {
-            let scale = f64::from(source) / f64::from(target);
-            (0..target)
-                .map(|i| Tap::at(f64::from(i) * scale, source))
-                .collect()
+fn taps(source: u32, target: u32, sampling: Sampling) -> Vec<Tap> {
+    let scaled = |scale: f64| {
+        (0..target)
+            .map(|i| Tap::at(f64::from(i) * scale, source))
+            .collect()
+    };
+    match sampling {
+        Sampling::Bilinear => Tap::centred(source, target),
+        Sampling::BilinearLegacy => scaled(f64::from(source) / f64::from(target)),
+        Sampling::BilinearCorners => {
+            let between = |pixels: u32| f64::from(pixels.saturating_sub(1));
+            scaled(between(source) / between(target).max(1.0))
         }
     }
 }
@@ -142,17 +181,18 @@ fn taps(source: u32, target: u32, resize: Resize) -> Vec<Tap> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::manifest::{Alignment, Letterbox, Rounding};
     use ndarray::Axis;
     use proptest::prelude::*;
 
-    fn input(colour: Colour, resize: Resize) -> InputSection {
+    fn input(colour: Colour, sampling: Sampling) -> InputSection {
         InputSection {
             tensor: None,
             size: None,
             colour,
             mean: [0.0; 3],
             std: [1.0; 3],
-            resize,
+            resize: Resize::Warp(sampling),
         }
     }
 
@@ -163,8 +203,8 @@ mod tests {
         })
     }
 
-    fn assert_channel(picture: &RgbImage, size: (u32, u32), resize: Resize, expected: &[f32]) {
-        let found = sample(picture, size.into(), &input(Colour::Rgb, resize))
+    fn assert_channel(picture: &RgbImage, size: (u32, u32), sampling: Sampling, expected: &[f32]) {
+        let found = sample(picture, size.into(), &input(Colour::Rgb, sampling))
             .unwrap()
             .tensor;
         assert_eq!(found.dim(), (1, 3, size.1 as usize, size.0 as usize));
@@ -180,20 +220,20 @@ mod tests {
         let legacy = [
             0., 50., 100., 100., 20., 85., 150., 150., 40., 120., 200., 200., 40., 120., 200., 200.,
         ];
-        assert_channel(&picture, (4, 4), Resize::BilinearLegacy, &legacy);
+        assert_channel(&picture, (4, 4), Sampling::BilinearLegacy, &legacy);
         // Positions 0 (−.25), .25, .75, 1 (1.25).
         let centred = [
             0., 25., 75., 100., 10., 38.75, 96.25, 125., 30., 66.25, 138.75, 175., 40., 80., 160.,
             200.,
         ];
-        assert_channel(&picture, (4, 4), Resize::Bilinear, &centred);
+        assert_channel(&picture, (4, 4), Sampling::Bilinear, &centred);
     }
 
     #[test]
     fn halving_takes_every_other_pixel_or_the_mean() {
         let picture = grey(&[[0, 10, 20, 30], [40, 50, 60, 70]]);
-        assert_channel(&picture, (2, 1), Resize::BilinearLegacy, &[0., 20.]);
-        assert_channel(&picture, (2, 1), Resize::Bilinear, &[25., 45.]);
+        assert_channel(&picture, (2, 1), Sampling::BilinearLegacy, &[0., 20.]);
+        assert_channel(&picture, (2, 1), Sampling::Bilinear, &[25., 45.]);
     }
 
     #[test]
@@ -209,10 +249,10 @@ mod tests {
                 colour,
                 mean: [1.0, 2.0, 3.0],
                 std: [1.0, 2.0, 4.0],
-                resize: Resize::Bilinear,
+                resize: Resize::Warp(Sampling::Bilinear),
             };
             let found = sample(&picture, Size::new(2, 2), &input).unwrap();
-            assert_eq!(found.source_size, Size::new(3, 2));
+            assert_eq!(found.fit.source(), Size::new(3, 2));
             let back = found.picture(&input);
             assert_eq!(back, RgbImage::from_pixel(2, 2, image::Rgb([10, 20, 30])));
             for (c, expected) in expected.into_iter().enumerate() {
@@ -226,8 +266,57 @@ mod tests {
     }
 
     #[test]
+    fn a_letterboxed_picture_is_the_warped_one_between_bars() {
+        let picture = RgbImage::from_fn(6, 3, |x, y| image::Rgb([40 * x as u8, 70 * y as u8, 9]));
+        let bars = |alignment| {
+            Resize::Letterbox(Letterbox {
+                alignment,
+                bars: [114.0, 0.0, 30.0],
+                enlarge: true,
+                rounding: Rounding::Nearest,
+                sampling: Sampling::Bilinear,
+            })
+        };
+        let section = |resize| InputSection {
+            mean: [10.0, 20.0, 30.0],
+            std: [2.0; 3],
+            resize,
+            ..input(Colour::Rgb, Sampling::Bilinear)
+        };
+        let warped = section(Resize::Warp(Sampling::Bilinear));
+        let warped = sample(&picture, Size::new(4, 2), &warped).unwrap();
+        for (alignment, top) in [(Alignment::Centre, 1), (Alignment::TopLeft, 0)] {
+            let section = section(bars(alignment));
+            let found = sample(&picture, Size::new(4, 4), &section).unwrap();
+            assert_eq!(found.picture_values(), warped.tensor);
+            for ((_, c, y, _), &value) in found.tensor.indexed_iter() {
+                let in_bar = y < top || y >= top + 2;
+                assert!(
+                    !in_bar || value == [52.0, -10.0, 0.0][c],
+                    "{c} {y}: {value}"
+                );
+            }
+            assert_eq!(found.picture(&section), warped.picture(&section));
+            let darker = &warped.tensor - 1.0;
+            let changed = found.with_picture_values(&darker).unwrap();
+            assert_eq!(changed.picture_values(), darker);
+            assert_eq!((&found.tensor - &changed.tensor).sum(), 3.0 * 8.0);
+            assert!(found.with_picture_values(&found.tensor).is_err());
+        }
+    }
+
+    #[test]
+    fn corners_lie_on_corners() {
+        let picture = grey(&[[0, 30, 90]]);
+        let size = (5, 1);
+        let expected = [0., 15., 30., 60., 90.];
+        assert_channel(&picture, size, Sampling::BilinearCorners, &expected);
+        assert_channel(&picture, (1, 1), Sampling::BilinearCorners, &[0.]);
+    }
+
+    #[test]
     fn a_picture_or_an_input_without_pixels_is_an_error() {
-        let input = input(Colour::Rgb, Resize::Bilinear);
+        let input = input(Colour::Rgb, Sampling::Bilinear);
         let error = sample(&RgbImage::new(0, 5), Size::new(4, 4), &input)
             .unwrap_err()
             .to_string();
@@ -239,14 +328,18 @@ mod tests {
     fn dense(
         picture: &RgbImage,
         (width, height): (u32, u32),
-        resize: Resize,
+        sampling: Sampling,
         c: usize,
         x: u32,
         y: u32,
     ) -> f32 {
         let position = |i: u32, source: u32, target: u32| {
             let (half, ratio) = (
-                if resize == Resize::Bilinear { 0.5 } else { 0.0 },
+                if sampling == Sampling::Bilinear {
+                    0.5
+                } else {
+                    0.0
+                },
                 source as f32 / target as f32,
             );
             ((i as f32 + half) * ratio - half)
@@ -275,18 +368,18 @@ mod tests {
     proptest! {
         #[test]
         fn sampling_is_bilinear_at_every_size(picture in any_picture(), size in (1..9u32, 1..9u32), legacy: bool) {
-            let resize = if legacy { Resize::BilinearLegacy } else { Resize::Bilinear };
-            let found = sample(&picture, size.into(), &input(Colour::Rgb, resize)).unwrap().tensor;
+            let sampling = if legacy { Sampling::BilinearLegacy } else { Sampling::Bilinear };
+            let found = sample(&picture, size.into(), &input(Colour::Rgb, sampling)).unwrap().tensor;
             for ((_, c, y, x), &value) in found.indexed_iter() {
-                let expected = dense(&picture, size, resize, c, x as u32, y as u32);
+                let expected = dense(&picture, size, sampling, c, x as u32, y as u32);
                 prop_assert!((value - expected).abs() < 1e-2, "channel {c} at {x},{y}: {value}, expected {expected}");
             }
         }
 
         #[test]
         fn the_same_size_changes_no_pixel(picture in any_picture(), legacy: bool) {
-            let resize = if legacy { Resize::BilinearLegacy } else { Resize::Bilinear };
-            let found = sample(&picture, picture.dimensions().into(), &input(Colour::Bgr, resize)).unwrap().tensor;
+            let sampling = if legacy { Sampling::BilinearLegacy } else { Sampling::Bilinear };
+            let found = sample(&picture, picture.dimensions().into(), &input(Colour::Bgr, sampling)).unwrap().tensor;
             for (x, y, pixel) in picture.enumerate_pixels() {
                 for c in 0..3 {
                     prop_assert_eq!(found[[0, 2 - c, y as usize, x as usize]], f32::from(pixel[c]));
@@ -297,7 +390,7 @@ mod tests {
         #[test]
         fn a_plain_picture_stays_plain(colour: [u8; 3], from in (1..40u32, 1..40u32), to in (1..40u32, 1..40u32)) {
             let picture = RgbImage::from_pixel(from.0, from.1, image::Rgb(colour));
-            let found = sample(&picture, to.into(), &input(Colour::Rgb, Resize::Bilinear)).unwrap().tensor;
+            let found = sample(&picture, to.into(), &input(Colour::Rgb, Sampling::Bilinear)).unwrap().tensor;
             for ((_, c, ..), &value) in found.indexed_iter() {
                 prop_assert_eq!(value, f32::from(colour[c]));
             }

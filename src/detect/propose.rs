@@ -3,6 +3,7 @@
 //! In: a graph without a manifest. Out: the text of a manifest that [`Manifest::parse`](super::Manifest::parse) reads.
 
 mod anchor_free;
+mod background;
 mod convolutions;
 mod default_boxes;
 mod found;
@@ -12,9 +13,10 @@ mod text;
 use std::fmt::Write;
 
 use crate::error::Result;
-use crate::error::manifest::{Context, error};
-use crate::onnx::ops::{Arithmetic, Op};
+use crate::error::manifest::{Context, bail, error};
+use crate::onnx::ops::{Arithmetic, Convolution, Op};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
+use background::Background;
 use default_boxes::Generator;
 use found::{AnchorFree, Found, FoundBoxes, FoundOutputs};
 use text::{GUESS, all, list, one_or_all, quoted};
@@ -44,13 +46,14 @@ pub fn propose(graph: &Graph, name: &str, size: Option<[usize; 2]>) -> Result<St
             "no class scores [1, D, K] and box offsets [1, D, 4] were found that are put together from the same feature maps, nor the two or three heads of a YOLO, \
              nor scores [1, K] for the whole picture: if it is an SSD, name their tensors in a manifest (models/README.md)",
         )?;
-    write(&picture, &found, name)
+    let background = background::find(&inner, &found);
+    write(&picture, &found, &background, name)
 }
 
 fn picture(graph: &Graph, size: Option<[usize; 2]>) -> Result<ProposedInput> {
-    let tensor = graph
-        .picture_tensor()
-        .context("no convolution reads a picture of one or three channels")?;
+    let Some(tensor) = graph.picture_tensor() else {
+        bail!("{}", why_no_picture(graph));
+    };
     let input = graph.inputs().find(|(name, _)| *name == tensor);
     let is_inner = input.is_none();
     let known = graph.feature_map(tensor).ok().map(|[_, _, h, w]| [h, w]);
@@ -75,6 +78,30 @@ fn picture(graph: &Graph, size: Option<[usize; 2]>) -> Result<ProposedInput> {
         size,
         normalised: is_inner.then(|| normalisation(graph, tensor)).flatten(),
     })
+}
+
+/// Why no convolution is known to read a picture.
+fn why_no_picture(graph: &Graph) -> String {
+    let mut convolutions = (graph.nodes().iter()).filter(|node| Op::of(node) == Convolution::Conv);
+    let computed = convolutions.clone().find_map(|node| {
+        let weight = node.input_at(1).filter(|name| !graph.is_constant(name))?;
+        let maker = &graph.nodes()[graph.producer(weight)?];
+        Some(format!(
+            "{} has the weights '{weight}', which are no constant: {} makes them. Save the model with its constants folded",
+            node.describe(),
+            maker.describe()
+        ))
+    });
+    let of_others = || {
+        let node = convolutions.next()?;
+        let shape = graph.shape(node.input_at(1)?).ok()?;
+        Some(format!(
+            "no convolution reads a picture of one or three channels: the weights of the first, {}, have the shape {shape:?}",
+            node.describe()
+        ))
+    };
+    let none = || "the graph has no convolution, so there is none that reads a picture".to_owned();
+    computed.or_else(of_others).unwrap_or_else(none)
 }
 
 /// (x − a) / b between the graph's input, 0..1 or 0..255, and `tensor`, as mean and standard deviation for 0..255.
@@ -125,7 +152,12 @@ fn normalisation(graph: &Graph, tensor: &str) -> Option<([f32; 3], [f32; 3])> {
     (any && usable).then_some((mean, std))
 }
 
-fn write(picture: &ProposedInput, found: &Found, name: &str) -> Result<String> {
+fn write(
+    picture: &ProposedInput,
+    found: &Found,
+    background: &Background,
+    name: &str,
+) -> Result<String> {
     let mut text = String::new();
     writeln!(
         text,
@@ -145,19 +177,19 @@ fn write(picture: &ProposedInput, found: &Found, name: &str) -> Result<String> {
     writeln!(text, "kind = \"{kind}\"")?;
     writeln!(text, "name = {}", quoted(name))?;
     writeln!(text)?;
-    write_labels(&mut text, kind, found.class_count)?;
+    write_labels(&mut text, found.class_count, background)?;
     writeln!(text)?;
     write_input(&mut text, picture, &found.outputs)?;
     writeln!(text)?;
-    write_output(&mut text, picture.size, found)?;
+    write_output(&mut text, picture.size, found, background)?;
     Ok(text)
 }
 
-fn write_labels(text: &mut String, kind: &str, class_count: usize) -> Result<()> {
+fn write_labels(text: &mut String, class_count: usize, background: &Background) -> Result<()> {
     writeln!(text, "labels = [ {GUESS}: {class_count} numbers a box")?;
     let labels: Vec<String> = (0..class_count)
         .map(|class| {
-            if class == 0 && kind == "ssd" {
+            if class == 0 && background.is_first {
                 "\"background\"".to_owned()
             } else {
                 format!("\"class {class}\"")
@@ -220,7 +252,12 @@ fn write_input(text: &mut String, picture: &ProposedInput, outputs: &FoundOutput
 }
 
 /// The sections `[output]` and `[default_boxes]`; `size` is the picture's height and width.
-fn write_output(text: &mut String, size: [usize; 2], found: &Found) -> Result<()> {
+fn write_output(
+    text: &mut String,
+    size: [usize; 2],
+    found: &Found,
+    background: &Background,
+) -> Result<()> {
     writeln!(text, "[output]")?;
     let (activation, known) = found.activation;
     let mark = if known { "# found in the graph" } else { GUESS };
@@ -244,7 +281,12 @@ fn write_output(text: &mut String, size: [usize; 2], found: &Found) -> Result<()
                 Generator::PriorBox => ["cx", "cy", "w", "h"],
             };
             writeln!(text, "offset_order = {order:?} {GUESS}")?;
-            writeln!(text, "background = 0 {GUESS}")?;
+            writeln!(
+                text,
+                "background = {} {}",
+                background.value(),
+                background.mark
+            )?;
             writeln!(text, "variances = [0.1, 0.2] {GUESS}")?;
             writeln!(text)?;
             let side = size[0].min(size[1]);

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::photo::{EvaluatedPhoto, Quantity};
-use crate::detect::{Detector, NetworkInput};
+use crate::detect::Detector;
 use crate::error::Result;
 use crate::perturbation::Blocks;
 
@@ -56,7 +56,7 @@ pub fn curves(
 ) -> Result<Vec<Curve>> {
     let mut runs = [vec![], vec![]];
     for (order, steps) in orders.iter().zip(&mut runs) {
-        let mut picture = photo.forward.input.tensor.clone();
+        let mut picture = photo.forward.input.picture_values();
         let mut done = 0;
         for step in 1..=STEPS {
             let until = (SHARE * (step * blocks.count()) as f64).round() as usize;
@@ -64,10 +64,8 @@ pub fn curves(
                 blocks.replace(&mut picture, &photo.reference, block);
             }
             done = until;
-            let forward = detector.forward(NetworkInput {
-                tensor: picture.clone(),
-                source_size: photo.forward.input.source_size,
-            })?;
+            let input = photo.forward.input.with_picture_values(&picture)?;
+            let forward = detector.forward(input)?;
             let values = quantities.iter().map(|quantity| quantity.value(&forward));
             steps.push(values.collect::<Vec<f64>>());
         }

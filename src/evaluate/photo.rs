@@ -109,7 +109,8 @@ pub struct EvaluatedPhoto {
     pub name: String,
     /// The network's answer to the whole picture.
     pub forward: Forward,
-    /// The network's input blurred with σ = [`SIGMA`], `[1, 3, H, W]`: what blocks are replaced by, and the baseline of methods that need one.
+    /// The picture in the network's input blurred with σ = [`SIGMA`], `[1, 3, h, w]`: what blocks are replaced by, and the baseline of methods that need one. Bars are no
+    /// part of it.
     pub reference: Array4<f32>,
     /// The detections that are judged.
     pub subjects: Vec<Subject>,
@@ -121,7 +122,7 @@ impl EvaluatedPhoto {
     /// # Errors
     /// As [`Subject::new`].
     pub fn new(name: String, forward: Forward, detections: Vec<Detection>) -> Result<Self> {
-        let reference = blurred(&forward.input.tensor, SIGMA);
+        let reference = blurred(&forward.input.picture_values(), SIGMA);
         let subjects = detections
             .into_iter()
             .map(Subject::new)
@@ -238,7 +239,7 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
-    use crate::detect::{Handed, NetworkInput};
+    use crate::detect::{Fit, Handed, NetworkInput};
     use crate::geometry::{Rect, Size};
 
     /// A forward pass in which every output has a number of its own.
@@ -248,7 +249,7 @@ mod tests {
         Forward {
             input: NetworkInput {
                 tensor: Array4::zeros((1, 3, 300, 300)),
-                source_size: Size::new(300, 300),
+                fit: Fit::warped(Size::new(300, 300), Size::new(300, 300)),
             },
             logits: Array2::from_shape_fn((boxes, model.manifest.labels.len()), value),
             objectness: None,

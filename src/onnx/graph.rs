@@ -249,6 +249,11 @@ impl Graph {
         Tensor::from_proto(proto)
     }
 
+    /// A constant as it stands in the file.
+    pub(super) fn stored(&self, name: &str) -> Option<&TensorProto> {
+        self.initializers.get(name)
+    }
+
     /// An int64 constant such as a shape.
     ///
     /// # Errors

@@ -6,11 +6,10 @@ use prost::Message;
 use prost::bytes::Bytes;
 
 use super::graph::Graph;
-use super::proto::tensor_proto::DataType;
 use super::proto::{GraphProto, ModelProto};
-use super::{canonical, external, shapes, tensor, upgrade};
+use super::{canonical, external, half, shapes, tensor, upgrade};
 use crate::error::Result;
-use crate::error::model::{Context, bail, ensure};
+use crate::error::model::{Context, ensure};
 use crate::own_operators::OWN_DOMAIN;
 
 /// Protobuf's own limit for one message.
@@ -93,28 +92,8 @@ fn canonicalised(mut model: ModelProto) -> Result<Graph> {
     }
     let declared = graph.input.iter_mut().chain(&mut graph.output);
     declared.for_each(shapes::free_impossible_sizes);
-    let half = |kind: i32| {
-        matches!(
-            DataType::try_from(kind),
-            Ok(DataType::Float16 | DataType::Bfloat16)
-        )
-    };
-    if let Some(input) = graph.input.iter().find(|i| half(shapes::element_type(i))) {
-        bail!(
-            "its input '{}' is float16, float32 is needed: export the model without half precision (in PyTorch model.float())",
-            input.name()
-        );
-    }
-    for initializer in &graph.initializer {
-        if half(initializer.data_type()) {
-            bail!(
-                "initialiser '{}' is {}, float32 is needed: export the model without half precision",
-                initializer.name(),
-                DataType::try_from(initializer.data_type()).map_or("", |kind| kind.as_str_name())
-            );
-        }
-        tensor::check(initializer)?;
-    }
+    half::widen(&mut graph)?;
+    graph.initializer.iter().try_for_each(tensor::check)?;
     let ir_version = model.ir_version.unwrap_or(8).max(IR_VERSION);
     canonical::canonicalise(graph, model.opset_import, ir_version)
 }

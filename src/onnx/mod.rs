@@ -11,6 +11,7 @@ mod emit;
 mod external;
 mod fuse;
 mod graph;
+mod half;
 mod load;
 pub mod ops;
 mod origins;

@@ -152,14 +152,6 @@ pub(super) fn free_impossible_sizes(info: &mut ValueInfoProto) {
     }
 }
 
-/// The element type of a declared tensor, a number of [`DataType`]; 0 where none is declared.
-pub(super) fn element_type(info: &ValueInfoProto) -> i32 {
-    match info.r#type.as_ref().and_then(|t| t.value.as_ref()) {
-        Some(TypeValue::TensorType(tensor)) => tensor.elem_type(),
-        _ => 0,
-    }
-}
-
 /// A float32 graph input or output; `batch` replaces the first dimension by a symbol.
 pub(super) fn value_info(name: &str, dims: &[i64], batch: Option<&str>) -> ValueInfoProto {
     let dim = dims

@@ -78,6 +78,39 @@ pub(super) fn int64s(proto: &TensorProto) -> Result<Vec<i64>> {
     })
 }
 
+/// Reads an initialiser of whole numbers of 8, 16 or 32 bits; `None` of any other, and of one that is not as long as its dimensions say.
+pub(super) fn small_integers(proto: &TensorProto) -> Option<Vec<i32>> {
+    let kind = DataType::try_from(proto.data_type()).ok()?;
+    let raw = proto.raw_data.as_ref();
+    let numbers: Vec<i32> = match (kind, raw) {
+        (DataType::Int8, Some(raw)) => raw.iter().map(|&byte| i32::from(byte as i8)).collect(),
+        (DataType::Uint8, Some(raw)) => raw.iter().map(|&byte| i32::from(byte)).collect(),
+        (DataType::Int16, Some(raw)) => {
+            let pairs = raw.as_chunks::<2>().0.iter();
+            pairs
+                .map(|&bytes| i16::from_le_bytes(bytes).into())
+                .collect()
+        }
+        (DataType::Uint16, Some(raw)) => {
+            let pairs = raw.as_chunks::<2>().0.iter();
+            pairs
+                .map(|&bytes| u16::from_le_bytes(bytes).into())
+                .collect()
+        }
+        (DataType::Int32, Some(raw)) => {
+            let words = raw.as_chunks::<4>().0.iter();
+            words.map(|&bytes| i32::from_le_bytes(bytes)).collect()
+        }
+        (
+            DataType::Int8 | DataType::Uint8 | DataType::Int16 | DataType::Uint16 | DataType::Int32,
+            None,
+        ) => proto.int32_data.clone(),
+        _ => return None,
+    };
+    let count: usize = dimensions(proto).ok()?.iter().product();
+    (numbers.len() == count).then_some(numbers)
+}
+
 /// Writes a list of int64 as an initialiser called `name`.
 pub(super) fn int64s_to_proto(values: &[i64], name: &str) -> TensorProto {
     TensorProto {

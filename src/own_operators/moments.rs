@@ -26,7 +26,14 @@ fn of_channels(numbers: &[f32], means: &mut [f32]) -> f32 {
     let count = numbers.len() as f64;
     let mean = (whole / count) as f32;
     let variance = sum(numbers, |x| (x - mean) * (x - mean)) / count;
-    variance.sqrt() as f32
+    if variance.is_finite() {
+        return variance.sqrt() as f32;
+    }
+    // Of numbers from 10¹⁹ on float32 holds no squares.
+    let largest = numbers.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+    let share = |x: f32| x / largest - mean / largest;
+    let variance = sum(numbers, |x| share(x) * share(x)) / count;
+    (f64::from(largest) * variance.sqrt()) as f32
 }
 
 #[inline(always)]
@@ -58,6 +65,9 @@ mod tests {
         assert_eq!(moments(&numbers, &mut means), 2.0);
         assert_eq!(means, [3.5, 6.5]);
         assert_eq!(moments(&[3.0; 1000], &mut [0.0]), 0.0);
+        let large = moments(&[1e20, 3e20, -1e20, 1e20], &mut [0.0]);
+        assert!((large / 2f32.sqrt() - 1e20).abs() < 1e14, "{large}");
+        assert!(!moments(&[1.0, f32::INFINITY], &mut [0.0]).is_finite());
         let ramp: Vec<f32> = (0..100_001).map(|x| x as f32).collect();
         let exact = ((100_001f64 * 100_001.0 - 1.0) / 12.0).sqrt();
         let mut mean = [0.0];

@@ -6,7 +6,7 @@ use super::picture::heat_layer;
 use crate::crp::{Contrast, Edge, Explanation, Propagator, Target, TargetOutput};
 use crate::detect::decode::{Axis, decode};
 use crate::detect::manifest::{DetectorKind, Offset};
-use crate::detect::{ClassId, Detection, Forward, Model};
+use crate::detect::{ClassId, Detection, Fit, Forward, Model};
 use crate::error::Result;
 
 /// A heatmap with its words.
@@ -91,7 +91,7 @@ impl ObjectExplanations {
                 tiles.push((explanation, tile));
             }
         }
-        let moves = BoxMoves::of(detection, model);
+        let moves = BoxMoves::of(detection, model, forward.input.fit);
         let charts = Charts::of(&explainer.diagnose(forward, &targets[0])?);
         Ok(Self {
             lead: tiles.into_iter().map(|(_, tile)| tile).collect(),
@@ -132,11 +132,11 @@ struct BoxMoves {
 }
 
 impl BoxMoves {
-    fn of(detection: &Detection, model: &Model) -> Self {
+    fn of(detection: &Detection, model: &Model, fit: Fit) -> Self {
         let default_box = model.default_boxes[detection.default_box];
         let coding = model.coding(detection.default_box);
-        let [start, end] =
-            [[0.0; 4], detection.offsets].map(|offsets| decode(default_box, offsets, coding));
+        let [start, end] = [[0.0; 4], detection.offsets]
+            .map(|offsets| fit.to_picture(decode(default_box, offsets, coding)));
         let [cx, cy, w, h] = detection.offsets;
         let centre = |axis: Axis, offset: f32, extent: f32| {
             let (shift, _) = coding.shift(axis, offset, extent);

@@ -30,7 +30,7 @@ pub struct ExplainedObject {
     pub question: ResolvedTarget,
     /// How relevance was propagated.
     pub composite: Composite,
-    /// Relevance in units of what is drawn in full colour, `[H, W]` at the network's input size.
+    /// Relevance in units of what is drawn in full colour, `[H, W]` of the picture as the network sees it.
     pub map: Array2<f32>,
     /// The relevance itself in numbers.
     pub summary: RelevanceSummary,

@@ -231,32 +231,6 @@ fn dynamic_height_and_width() {
 }
 
 #[test]
-fn float16() {
-    let mut broken = Broken::new();
-    let Some(Type::TensorType(tensor)) = &mut broken.input_type().value else {
-        panic!("the input is no tensor");
-    };
-    tensor.elem_type = Some(10);
-    assert_says(
-        &broken,
-        &["its input 'image' is float16, float32 is needed"],
-    );
-    let mut broken = Broken::new();
-    let tensor = &mut broken.graph().initializer[0];
-    let name = tensor.name().to_owned();
-    tensor.data_type = Some(10);
-    let half = tensor
-        .raw_data
-        .as_ref()
-        .map(|raw| raw.slice(..raw.len() / 2));
-    tensor.raw_data = half;
-    assert_says(
-        &broken,
-        &[&format!("'{name}'"), "FLOAT16, float32 is needed"],
-    );
-}
-
-#[test]
 fn an_operator_set_that_is_too_old() {
     let mut broken = Broken::new();
     broken.model.opset_import[0].version = Some(7);

@@ -60,11 +60,13 @@ def _prior_box(generator, head, cell, index, side=300):
     return tuple(min(value, 1.0) for value in box) if generator["clip"] else tuple(box)
 
 
-def decoded_in_cell(place, cell, offsets):
-    """The same for a YOLO: `cell` is the size of the cell that the box is the centre of, width and height."""
+def decoded_in_cell(place, cell, scale, offsets):
+    """The same for a YOLO: `cell` is the size of the cell that the box is the centre of, width and height, and the centre ranges over `scale` of it."""
     (cx, cy, w, h), (cell_width, cell_height) = place, cell
     left, top = cx - cell_width / 2, cy - cell_height / 2
-    x, y = left + cell_width / (1 + np.exp(-offsets["cx"])), top + cell_height / (1 + np.exp(-offsets["cy"]))
+    # As darknet has it: scale·σ − (scale − 1)/2 of the cell.
+    across, down = (scale / (1 + np.exp(-offsets[q])) - (scale - 1) / 2 for q in ("cx", "cy"))
+    x, y = left + cell_width * across, top + cell_height * down
     width, height = w * np.exp(offsets["w"]), h * np.exp(offsets["h"])
     return x - width / 2, y - height / 2, x + width / 2, y + height / 2
 

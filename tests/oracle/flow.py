@@ -5,7 +5,7 @@ In: a network and a node. Weights, gates and norms are constants of the picture 
 
 ACTIVATIONS = ("Relu", "Clip", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid", "Elu", "Softplus", "Tanh")
 # Multiplied with what is constant for the picture: a gate, a norm, a constant or nothing.
-SCALING = ("HardSwish", "Mish", "Identity", "Dropout", "Cast", "LpNormalization", "Mul", "Div")
+SCALING = ("HardSwish", "Mish", "Identity", "Dropout", "Cast", "LpNormalization", "LRN", "Mul", "Div")
 # Linear layers but Conv: their weights are found by what they do to pictures with a single 1.
 LINEAR = (
     "Gemm", "MatMul", "ConvTranspose", "AveragePool", "GlobalAveragePool", "ReduceMean", "BatchNormalization",

@@ -1,7 +1,8 @@
 """Writes golden vectors of a small YOLO: python golden_yolo.py
 
 In: models/import_darknet.py and golden/ssdlite/person.png. Out: golden/yolo/yolo.{onnx,toml}, person.png [64, 96], CASE.npy [64, 96] and cases.json, as
-golden_ssdlite.py writes them. The network has every kind of layer that yolov3-tiny has, and a shortcut, with random weights.
+golden_ssdlite.py writes them. The network has every kind of layer that yolov3-tiny has, and a shortcut, with random weights; the finer head's
+centres reach beyond their cells.
 """
 
 import sys
@@ -45,7 +46,7 @@ LAYERS = [
     ("route", {"layers": "-1, 5"}),
     ("convolutional", LEAKY | {"filters": 10, "size": 3}),
     HEAD,
-    ("yolo", ANCHORS | {"mask": "0,1"}),
+    ("yolo", ANCHORS | {"mask": "0,1", "scale_x_y": 1.2}),
 ]
 
 # Default box, target, contrast, composite; a cell has two boxes, the first head 8x12 cells. The first six with a map.

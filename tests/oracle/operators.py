@@ -169,6 +169,14 @@ def norm(node, x):
     return np.sqrt((x * x).sum(axis=axis, keepdims=True))
 
 
+def response(node, x):
+    """What an LRN divides by: its sums are over `size` channels around each."""
+    size, alpha = node.attributes["size"], node.attributes.get("alpha", 1e-4)
+    bias, beta = node.attributes.get("bias", 1.0), node.attributes.get("beta", 0.75)
+    sums = [(x[:, max(0, c - (size - 1) // 2) : c + size // 2 + 1] ** 2).sum(axis=1) for c in range(x.shape[1])]
+    return ((bias + alpha / size * np.stack(sums, axis=1)) ** beta).astype(x.dtype)
+
+
 def mish_gate(x):
     """tanh(softplus(x))"""
     return np.tanh(np.log1p(np.exp(x)))
@@ -206,6 +214,7 @@ COMPUTING = {
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": lambda node, x: x * np.clip(x / 6 + x.dtype.type(0.5), 0, 1),
     "LpNormalization": lambda node, x: x / norm(node, x),
+    "LRN": lambda node, x: x / response(node, x),
     "Elu": _elu,
     "Softplus": lambda node, x: np.log1p(np.exp(x)),
     "Tanh": lambda node, x: np.tanh(x),

@@ -125,6 +125,8 @@ def scale(network, node, tensors):
         return operators.mish_gate(x)[0]
     if node.op == "LpNormalization":
         return (1 / operators.norm(node, x))[0]
+    if node.op == "LRN":
+        return (1 / operators.response(node, x))[0]
     other = next(other for other in node.inputs if other != name)
     if other in network.constants:
         # A scalar, or without the batch.

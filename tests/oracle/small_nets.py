@@ -602,6 +602,19 @@ def inverse_norms():
     return b.finish([*LAYERWISE, rules(high="gamma:0.25"), rules(high="zplus", low="flat"), everywhere])
 
 
+def responses():
+    """Local response normalisation over some channels and over all, behind grouped convolutions as AlexNet has them."""
+    b = Builder("responses", 9, 8, seed=41)
+    x = b.relu(b.conv("pixels", "image", (3, 6), strides=(2, 2)))
+    x = b.add("LRN", [x], "normed1", size=3, alpha=2.0, beta=0.75, bias=1.0)
+    x = b.relu(b.conv("high1", x, (6, 8), group=2))
+    x = b.add("LRN", [x], "normed2", size=5, alpha=0.5, beta=0.5, bias=2.0)
+    x = b.add("LRN", [b.conv("high2", x, (8, 6), group=2)], "normed3", size=9, alpha=1.0)
+    b.head(x, 6, boxes=2)
+    everywhere = rules(high="rescale:0.75", low="rescale:0.75", pixels="rescale:0.75")
+    return b.finish([*LAYERWISE, rules(high="gamma:0.25"), rules(high="zplus", low="flat"), everywhere])
+
+
 def channels_last():
     """Pictures with their channels last and a free batch, as TensorFlow has them; what lies between transposes is by column."""
     b = Builder("channels_last", 11, 9, seed=27)
@@ -746,6 +759,6 @@ def low_taps():
 ALL = (
     stride_pads, dilation, groups, signed_features, pixel_rules, head_rules, residual, consumers, max_pool_2x2,
     max_pool_3x3, clipped, border, batch_norm_identity, lite_heads, dense, averages, averages_at_the_border, transposed,
-    resizing, gates, norms, moves, batch_norm_alone, activations, resizing_conventions, inverse_norms, channels_last,
+    resizing, gates, norms, moves, batch_norm_alone, activations, resizing_conventions, inverse_norms, responses, channels_last,
     same_pads, feature_pyramid, low_layers, low_pools, low_branches, low_depthwise, low_taps, attention, areas,
 )  # fmt: skip

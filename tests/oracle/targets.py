@@ -22,9 +22,11 @@ class Outputs:
         is_free = manifest["kind"] == "anchor-free"
         # Of distances each may be the mean of a distribution over so many bins.
         self.has_distances, self.bins = "distances" in output, output.get("bins", 1)
-        self.labels, self.background = manifest["labels"], None if self.is_yolo or is_free else output["background"]
+        has_none = self.is_yolo or is_free or output["background"] == "none"
+        self.labels, self.background = manifest["labels"], None if has_none else output["background"]
         self.offset_order = output.get("offset_order", ["cx", "cy", "w", "h"])
         self.variances = (1.0, 1.0) if is_free else output.get("variances", [0.1, 0.2])
+        self.scales = output.get("scale_x_y")
         self.activation, self.generator = output["activation"], manifest["default_boxes"]
         self.logits, self.offsets = tensors["class_logits"][0], tensors["box_offsets"][0]
         self.logit_origin = _origins(network, tensors, "class_logits")
@@ -144,11 +146,13 @@ class Outputs:
         place, order = self.default_box(box), self.offset_order
         offsets = {order[q]: self.offsets[box, q] for q in range(4)}
 
-        rows, columns = self.grids[self.offset_origin(box, 0)[0]]
+        tensor = self.offset_origin(box, 0)[0]
+        rows, columns = self.grids[tensor]
+        scale = self.scales[list(self.grids).index(tensor)] if self.scales else 1.0
 
         def edge(values):
             if self.is_yolo:
-                return decoded_in_cell(place, (1 / columns, 1 / rows), values)[side]
+                return decoded_in_cell(place, (1 / columns, 1 / rows), scale, values)[side]
             return decoded(place, values, self.variances)[side]
 
         # The complex step: exact to the last digit, and it knows nothing of the formula that it differentiates.

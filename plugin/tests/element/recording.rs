@@ -187,6 +187,45 @@ fn the_heatmap_lies_on_the_object() {
 }
 
 #[test]
+fn a_letterboxed_picture_has_its_heatmap_on_the_object_too() {
+    // 768x576 pixels become 300x225 of the network's 300x300.
+    let folder = tempfile::tempdir().unwrap();
+    let models = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
+    let built_in = models.join("ssdlite_mobilenet_v2_coco.onnx");
+    let file = folder.path().join("letterboxed.onnx");
+    std::fs::copy(&built_in, &file).unwrap();
+    let manifest = std::fs::read_to_string(built_in.with_extension("toml")).unwrap();
+    let warped = "resize = \"bilinear-legacy\"";
+    assert!(manifest.contains(warped));
+    let boxed = manifest.replace(warped, "resize = { letterbox = \"centre\" }");
+    std::fs::write(file.with_extension("toml"), boxed).unwrap();
+
+    let clip = footage();
+    let model = ("model-file", file.to_str().unwrap());
+    let settings = [&NOTHING_DRAWN[..2], &[("mode", "every-frame"), model]].concat();
+    let mut bench = Bench::new(&settings, &clip);
+    let frame = bench.push(clip.frame());
+    let (left, top, width, height) = regions(&frame)[0].rect;
+    assert!(top + height < 576 && left + width < 768);
+    let changed = difference(&clip.frames[0], &frame, &clip.info);
+    let inside = |index: usize| {
+        let (x, y) = ((index % 768) as u32, (index / 768) as u32);
+        (left..left + width).contains(&x) && (top..top + height).contains(&y)
+    };
+    let all: u32 = changed.iter().sum();
+    let there = changed
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| inside(*index));
+    let share = there.map(|(_, change)| f64::from(*change)).sum::<f64>() / f64::from(all);
+    let area = f64::from(width * height) / (768.0 * 576.0);
+    assert!(
+        share > 5.0 * area,
+        "{share} of the heatmap on {area} of the picture"
+    );
+}
+
+#[test]
 fn opacity_is_that_of_the_heatmap() {
     let clip = footage();
     let drawn = |opacity: &str| {

@@ -35,6 +35,9 @@ pub(super) fn scale(compiler: &mut Compiler, node: &NodeProto, share: RelevanceT
         let other = node.input.iter().find(|input| *input != x);
         let scaled = match (Op::of(node), other) {
             (Op::Arithmetic(operator), Some(factor)) => Some((operator, factor.clone())),
+            (Op::Normalisation(Normalisation::LRN), _) => {
+                Some((Arithmetic::Div, response(compiler, node, x)?))
+            }
             (Op::Normalisation(_), _) => Some((Arithmetic::Div, norm(compiler, node, x)?)),
             _ => None,
         };
@@ -73,6 +76,36 @@ fn norm(compiler: &mut Compiler, node: &NodeProto, x: &str) -> Result<String> {
     };
     let stabiliser = emitter.scalar(STABILISER);
     Ok(emitter.op(Arithmetic::Max, &[&norm, &stabiliser], &[]))
+}
+
+/// What an LRN divides x by.
+fn response(compiler: &mut Compiler, node: &NodeProto, x: &str) -> Result<String> {
+    let [_, channels, _, _] = compiler.graph.feature_map(x)?;
+    let size = usize::try_from(node.int("size", 0)).unwrap_or(0);
+    ensure!(
+        (1..=2 * channels).contains(&size),
+        "its 'size' is {size}, and its input has {channels} channels"
+    );
+    let emitter = &mut compiler.emitter;
+    let squares = emitter.op(Arithmetic::Mul, &[x, x], &[]);
+    // The sum over channels around each, times alpha/size, is a convolution.
+    let (before, after) = ((size - 1) / 2, size / 2);
+    let weight = node.float("alpha", 1e-4) / size as f32;
+    let sums = emitter.constant_with(&format!("around:{channels}:{size}:{weight}"), || {
+        let is_near = |from: usize, to: usize| from + before >= to && from <= to + after;
+        let weights = (0..channels * channels)
+            .map(|index| is_near(index % channels, index / channels))
+            .map(|near| if near { weight } else { 0.0 });
+        Tensor {
+            dims: vec![channels, channels, 1, 1],
+            data: weights.collect(),
+        }
+    });
+    let sum = emitter.op(Convolution::Conv, &[&squares, &sums], &[]);
+    let bias = emitter.scalar(node.float("bias", 1.0));
+    let kept = emitter.op(Arithmetic::Add, &[&sum, &bias], &[]);
+    let beta = emitter.scalar(node.float("beta", 0.75));
+    Ok(emitter.op(Arithmetic::Pow, &[&kept, &beta], &[]))
 }
 
 /// Whether a tensor can hold no negative number, judged by the operators that write it and those before.

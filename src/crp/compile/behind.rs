@@ -130,7 +130,7 @@ fn enough(
             (sums, even)
         }
         Op::Activation(_)
-        | Op::Normalisation(Normalisation::LpNormalization)
+        | Op::Normalisation(Normalisation::LpNormalization | Normalisation::LRN)
         | Op::Passing(Passing::Identity | Passing::Dropout)
         | Op::Arithmetic(Arithmetic::Mul | Arithmetic::Div)
             if keeps_shape() =>

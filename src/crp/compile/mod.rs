@@ -412,7 +412,7 @@ impl Compiler<'_> {
     ) -> Result<()> {
         match Op::of(node) {
             Op::Activation(_) => activation::propagate(self, node, share),
-            Op::Normalisation(Normalisation::LpNormalization)
+            Op::Normalisation(Normalisation::LpNormalization | Normalisation::LRN)
             | Op::Passing(Passing::Identity | Passing::Dropout)
             | Op::Arithmetic(Arithmetic::Mul | Arithmetic::Div) => {
                 activation::scale(self, node, share)
@@ -436,6 +436,9 @@ impl Compiler<'_> {
             Op::Matrix(Matrix::MatMul) if self.graph.computed(node).len() == 2 => {
                 attention::propagate(self, node, share)
             }
+            Op::Quantisation(_) => bail!(
+                "what it reads of the picture is rounded to few bits, and relevance passes no rounding: export the model without quantisation"
+            ),
             Op::Matrix(Matrix::Gemm) if node.int("transA", 0) != 0 => bail!(
                 "it transposes what it reads (transA): export with transA = 0 and a Transpose before it"
             ),

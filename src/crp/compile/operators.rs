@@ -10,7 +10,9 @@ fn passes(operator: Op) -> Option<&'static str> {
         Op::Convolution(_) | Op::Activation(_) => "",
         Op::Matrix(Matrix::Gemm) => "with constants",
         Op::Matrix(Matrix::MatMul) => "with a constant or a softmax",
-        Op::Normalisation(Normalisation::BatchNormalization | Normalisation::LpNormalization) => "",
+        Op::Normalisation(
+            Normalisation::BatchNormalization | Normalisation::LpNormalization | Normalisation::LRN,
+        ) => "",
         Op::Pooling(Pooling::MaxPool | Pooling::AveragePool | Pooling::GlobalAveragePool) => "",
         Op::Reduction(Reduction::ReduceMean) => "over rows and columns",
         Op::Arithmetic(Arithmetic::Add | Arithmetic::Sum) => "",

@@ -108,7 +108,9 @@ fn behind(
             }))
         }
         Op::Activation(_)
-        | Op::Normalisation(Normalisation::LpNormalization | Normalisation::BatchNormalization)
+        | Op::Normalisation(
+            Normalisation::LpNormalization | Normalisation::LRN | Normalisation::BatchNormalization,
+        )
         | Op::Passing(Passing::Identity | Passing::Dropout | Passing::Cast)
         | Op::Arithmetic(Arithmetic::Mul | Arithmetic::Div) => Some(first),
         Op::Arithmetic(Arithmetic::Add | Arithmetic::Sum) => mean(&inputs),

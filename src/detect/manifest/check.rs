@@ -34,14 +34,15 @@ impl Manifest {
             }
         }
         self.output.validate(self.kind)?;
-        ManifestField::of("output", "background").ensure(
-            self.output.background.0 < self.labels.len(),
-            format_args!(
-                "expected a class id below the number of labels ({}), found {}",
-                self.labels.len(),
-                self.output.background
-            ),
-        )?;
+        if let Some(background) = self.output.background {
+            ManifestField::of("output", "background").ensure(
+                background.0 < self.labels.len(),
+                format_args!(
+                    "expected a class id below the number of labels ({}), found {background}",
+                    self.labels.len()
+                ),
+            )?;
+        }
         self.default_boxes.validate(self.kind)?;
         self.detection.validate()
     }
@@ -96,7 +97,7 @@ impl InputSection {
                 format_args!("expected a positive finite number, at least 0.000001, found {std}"),
             )?;
         }
-        Ok(())
+        self.resize.validate()
     }
 }
 
@@ -162,6 +163,7 @@ impl OutputSection {
                 self.offsets
             ),
         )?;
+        self.validate_scales(is_yolo)?;
         for offset in Offset::ALL {
             let count = self.offset_order.iter().filter(|&&o| o == offset).count();
             ManifestField::of("output", "offset_order").ensure(
@@ -212,6 +214,28 @@ impl OutputSection {
             ManifestField::of("output", field).ensure(
                 count == 0 || count == heads,
                 format_args!("expected as many as classes, {heads}, found {count}"),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn validate_scales(&self, is_yolo: bool) -> Result<()> {
+        let (scales, heads) = (&self.scale_x_y, self.heads.names().len());
+        ManifestField::of("output", "scale_x_y").ensure(
+            scales.is_empty() || is_yolo,
+            "only a YOLO has it, leave the line out",
+        )?;
+        ManifestField::of("output", "scale_x_y").ensure(
+            scales.is_empty() || scales.len() == heads,
+            format_args!(
+                "expected {heads} numbers, one a head, found {}",
+                scales.len()
+            ),
+        )?;
+        for (i, scale) in scales.iter().enumerate() {
+            ManifestField::of("output", format!("scale_x_y[{i}]")).ensure(
+                scale.is_finite() && *scale > 0.0,
+                format_args!("expected a positive number, found {scale}"),
             )?;
         }
         Ok(())
@@ -312,6 +336,16 @@ mod tests {
                 "\"cx\", \"h\"",
                 "\"cy\", \"h\"",
                 "line 16: [output] offset_order: expected each of cx, cy, w, h once, found cx 0 times",
+            ),
+            (
+                "background = 0",
+                "background = \"nothing\"",
+                "line 18: invalid value: string \"nothing\", expected a class's number, or \"none\" in `output.background`",
+            ),
+            (
+                "background = 0",
+                "background = 0\nscale_x_y = [1.05]",
+                "line 19: [output] scale_x_y: only a YOLO has it, leave the line out",
             ),
             (
                 "background = 0",

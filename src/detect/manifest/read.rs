@@ -1,7 +1,9 @@
 //! From TOML to typed values where serde's own reading would be too lenient or its words too technical: lists of a fixed length, numbers that
 //! count something, and the error of a text that is not understood, as one short line.
 
-use serde::de::{Deserialize, Deserializer, Error};
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, Unexpected, Visitor};
 
 use crate::detect::ClassId;
 
@@ -59,9 +61,35 @@ pub fn count_if_given<'de, D: Deserializer<'de>>(
     count(deserializer).map(Some)
 }
 
-/// A class's number, likewise.
-pub fn class<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClassId, D::Error> {
-    count(deserializer).map(ClassId)
+/// A class's number, or "none".
+///
+/// # Errors
+/// A number below 0, another text, or a value of another type.
+pub fn class_or_none<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<ClassId>, D::Error> {
+    deserializer.deserialize_any(NumberOrNone)
+}
+
+struct NumberOrNone;
+
+impl Visitor<'_> for NumberOrNone {
+    type Value = Option<ClassId>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a class's number, or \"none\"")
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+        count(number.into_deserializer()).map(|class| Some(ClassId(class)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        match text {
+            "none" => Ok(None),
+            _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
+        }
+    }
 }
 
 /// "line 12: expected 3 values, found 4 in `input.mean`": where in `text` the error lies, what it is and in which field, as far as that is known. One line,

@@ -41,8 +41,12 @@ pub(super) fn find(graph: &Graph) -> Result<Option<Found>, String> {
 fn classifier(graph: &Graph) -> Option<Found> {
     graph.nodes().iter().rev().find_map(|node| {
         let classes = heads::before_activation(graph, node.first_output());
-        let [1, class_count] = *graph.shape(classes).ok()? else {
-            return None;
+        let is_output = || graph.outputs().any(|output| output == node.first_output());
+        let class_count = match *graph.shape(classes).ok()? {
+            [1, class_count] => class_count,
+            // What a squeeze makes of its maps looks the same.
+            [1, class_count, 1, 1] if is_output() => class_count,
+            _ => return None,
         };
         heads::find_classifier(graph, classes, class_count).ok()?;
         Some(Found {

@@ -49,21 +49,25 @@ impl Gradient {
 
     /// R `[H, W]` of one quantity, and the time that the network ran.
     fn map(&mut self, photo: &EvaluatedPhoto, seed: &HeadSeed) -> Result<(Array2<f32>, Duration)> {
-        let picture = &photo.forward.input.tensor;
+        let input = &photo.forward.input;
+        let (picture, reference) = (
+            &input.tensor,
+            &input.with_picture_values(&photo.reference)?.tensor,
+        );
         let kind = self.kind;
         let mut backward = self.backward(seed)?;
         let started = Instant::now();
         let relevance = match kind {
             GradientKind::TimesInput => backward.run(picture, None)? * picture,
             GradientKind::DeepLift => {
-                backward.run(picture, Some(&photo.reference))? * (picture - &photo.reference)
+                backward.run(picture, Some(reference))? * (picture - reference)
             }
             GradientKind::Integrated => {
-                let way = picture - &photo.reference;
+                let way = picture - reference;
                 let mut sum = Array4::zeros(way.dim());
                 for step in 0..STEPS {
                     let share = (step as f32 + 0.5) / STEPS as f32;
-                    sum += &backward.run(&(&photo.reference + &(&way * share)), None)?;
+                    sum += &backward.run(&(reference + &(&way * share)), None)?;
                 }
                 sum * way / STEPS as f32
             }
@@ -74,10 +78,8 @@ impl Gradient {
             "a derivative at '{}' is not finite",
             seed.tensor
         );
-        Ok((
-            relevance.index_axis_move(Axis(0), 0).sum_axis(Axis(0)),
-            took,
-        ))
+        let map = relevance.index_axis_move(Axis(0), 0).sum_axis(Axis(0));
+        Ok((input.fit.of_picture(map), took))
     }
 
     fn backward(&mut self, seed: &HeadSeed) -> Result<Backward<'_>> {

@@ -126,8 +126,10 @@ fn mask(random: &mut Random, height: usize, width: usize) -> Array2<f32> {
 /// mask · picture + (1 − mask) · reference
 fn masked(photo: &EvaluatedPhoto, mask: &Array2<f32>) -> NetworkInput {
     let mut input = NetworkInput::clone(&photo.forward.input);
-    let pictures = input.tensor.axis_iter_mut(Axis(0));
-    for (mut picture, reference) in pictures.zip(photo.reference.axis_iter(Axis(0))) {
+    let mut pictures = input.fit.of_picture_mut(input.tensor.view_mut());
+    for (mut picture, reference) in
+        (pictures.axis_iter_mut(Axis(0))).zip(photo.reference.axis_iter(Axis(0)))
+    {
         for (mut picture, reference) in picture.outer_iter_mut().zip(reference.outer_iter()) {
             Zip::from(&mut picture)
                 .and(&reference)

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::{Attribution, Method};
 use crate::crp::Target;
-use crate::detect::{Detector, Model, NetworkInput};
+use crate::detect::{Detector, Model};
 use crate::error::Result;
 use crate::evaluate::photo::{EvaluatedPhoto, Quantity};
 use crate::perturbation::{BLOCK, Blocks};
@@ -40,8 +40,9 @@ impl Method for Occlusion {
         let blocks = Blocks::new(height, width, BLOCK);
         let mut falls = vec![Vec::with_capacity(blocks.count()); targets.len()];
         for block in 0..blocks.count() {
-            let mut input = NetworkInput::clone(&photo.forward.input);
-            blocks.replace(&mut input.tensor, &photo.reference, block);
+            let mut picture = photo.forward.input.picture_values();
+            blocks.replace(&mut picture, &photo.reference, block);
+            let input = photo.forward.input.with_picture_values(&picture)?;
             let forward = self.detector.forward(input)?;
             for (quantity, falls) in quantities.iter().zip(&mut falls) {
                 falls.push((quantity.value(&photo.forward) - quantity.value(&forward)) as f32);

@@ -6,19 +6,53 @@ use crate::error::model::ensure;
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::graph::Graph;
 use crate::onnx::ops::{
-    Arithmetic, Constants, Moving, Op, Passing, Reshaping, axis_of, permutation, slice_bounds,
+    Arithmetic, Constants, Moving, Op, Passing, Quantisation, Reshaping, axis_of, permutation,
+    slice_bounds,
 };
 use crate::onnx::proto::tensor_proto::DataType;
 use crate::onnx::proto::{GraphProto, NodeProto, TensorProto};
 use crate::onnx::{Tensor, tensor};
 
-/// Constants with more elements are not computed: it would be weights that somebody quantised or packed.
+/// What constants may be made that a file does not hold as they are: of a few bytes a file can ask for more than there is memory. VGG19, the largest classifier that
+/// people still run, has 144 million weights, of which one layer has 103 million.
+struct Room {
+    /// Elements that constants may still have together that are made out of less: a number repeated to a shape.
+    made: usize,
+    /// Elements of weights that may still be brought to another order; the others stay beside them.
+    moved: usize,
+}
+
+/// A gigabyte of float32.
 const MOST_ELEMENTS: usize = 1 << 28;
-/// What a repeated constant may grow to, and all constants of the graph together while there are repeated ones.
-const MOST_REPEATED: usize = 1 << 24;
-const MOST_IN_ALL: usize = 1 << 28;
 /// More numbers than any shape has, nor a list of places in one.
 const MOST_INTEGERS: usize = 1 << 16;
+
+impl Room {
+    fn of(graph: &Graph) -> Self {
+        let there_are = graph.constant_elements();
+        Self {
+            made: MOST_ELEMENTS.saturating_sub(there_are),
+            moved: (2 * MOST_ELEMENTS).saturating_sub(there_are),
+        }
+    }
+
+    /// Whether a constant of `dims` may be made out of nothing.
+    fn make(&mut self, dims: &[usize]) -> bool {
+        Self::take(&mut self.made, dims)
+    }
+
+    /// Whether a constant of `dims` may be brought to another order.
+    fn moves(&mut self, dims: &[usize]) -> bool {
+        Self::take(&mut self.moved, dims)
+    }
+
+    fn take(left: &mut usize, dims: &[usize]) -> bool {
+        let elements = dims.iter().try_fold(1usize, |all, &d| all.checked_mul(d));
+        let rest = elements.and_then(|elements| left.checked_sub(elements));
+        *left = rest.unwrap_or(*left);
+        rest.is_some()
+    }
+}
 
 /// Constant nodes become initialisers.
 pub(super) fn to_initializers(graph: &mut GraphProto) -> Result<()> {
@@ -71,13 +105,14 @@ fn int64s(values: &[i64], scalar: bool) -> TensorProto {
 /// Computes nodes whose inputs are constant, and shapes that are known. `None` where there is nothing left to compute.
 pub(super) fn fold(graph: &Graph) -> Result<Option<GraphProto>> {
     let mut rewrite = Rewrite::new(graph);
+    let mut room = Room::of(graph);
     let mut made = Vec::new();
     for (index, node) in graph.nodes().iter().enumerate() {
         let names_output = graph.outputs().any(|output| output == node.first_output());
         if names_output || node.output.len() != 1 {
             continue;
         }
-        if let Some(mut value) = evaluate(graph, node) {
+        if let Some(mut value) = evaluate(graph, node, &mut room) {
             value.name = Some(node.first_output().to_owned());
             ensure!(
                 tensor::check(&value).is_ok(),
@@ -94,7 +129,7 @@ pub(super) fn fold(graph: &Graph) -> Result<Option<GraphProto>> {
     }))
 }
 
-fn evaluate(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
+fn evaluate(graph: &Graph, node: &NodeProto, room: &mut Room) -> Option<TensorProto> {
     if Op::of(node) == Constants::Shape {
         let shape = graph.shape(node.input_at(0)?).ok()?;
         let rank = shape.len();
@@ -107,8 +142,10 @@ fn evaluate(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
         return None;
     }
     integers(graph, node)
-        .or_else(|| moved(graph, node))
-        .or_else(|| expanded(graph, node))
+        .or_else(|| moved(graph, node, room))
+        .or_else(|| expanded(graph, node, room))
+        .or_else(|| filled(graph, node, room))
+        .or_else(|| dequantised(graph, node, room))
 }
 
 /// Arithmetic on shapes.
@@ -164,18 +201,19 @@ fn integers(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
 }
 
 /// Weights that are stored in another order than they are read in.
-fn moved(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
+fn moved(graph: &Graph, node: &NodeProto, room: &mut Room) -> Option<TensorProto> {
     if !matches!(
         Op::of(node),
         Op::Moving(Moving::Transpose)
             | Op::Reshaping(Reshaping::Reshape | Reshaping::Unsqueeze | Reshaping::Squeeze)
             | Op::Passing(Passing::Identity)
-    ) {
+    ) && !is_cast_to_float(node)
+    {
         return None;
     }
     let value = graph.constant(node.input_at(0)?).ok()?;
     let dims = graph.shape(node.first_output()).ok()?.to_vec();
-    if dims.iter().product::<usize>() != value.data.len() || value.data.len() > MOST_ELEMENTS {
+    if dims.iter().product::<usize>() != value.data.len() || !room.moves(&dims) {
         return None;
     }
     let data = match Op::of(node) {
@@ -189,15 +227,55 @@ fn moved(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
     Some(Tensor { dims, data }.to_proto(""))
 }
 
+fn is_cast_to_float(node: &NodeProto) -> bool {
+    Op::of(node) == Passing::Cast && node.int("to", 0) == DataType::Float as i64
+}
+
+/// Weights of small integers, which are float32 once they are multiplied with their scale: (x − zero point) · scale, of each channel along an axis or of all.
+fn dequantised(graph: &Graph, node: &NodeProto, room: &mut Room) -> Option<TensorProto> {
+    if Op::of(node) != Quantisation::DequantizeLinear || node.int("block_size", 0) != 0 {
+        return None;
+    }
+    let integers = |index: usize| tensor::small_integers(graph.stored(node.input_at(index)?)?);
+    let numbers = integers(0)?;
+    let dims = graph.shape(node.input_at(0)?).ok()?.to_vec();
+    let scales = graph.constant(node.input_at(1)?).ok()?.data;
+    let zeros = match node.input_at(2) {
+        Some(_) => integers(2)?,
+        None => vec![0],
+    };
+    // How many numbers of one scale follow each other, and how many scales there are.
+    let (run, channels) = match scales.len() {
+        1 => (1, 1),
+        channels => {
+            let axis = axis_of(node.int("axis", 1), dims.len())?;
+            if dims[axis] != channels {
+                return None;
+            }
+            (dims[axis + 1..].iter().product::<usize>(), channels)
+        }
+    };
+    if !(zeros.len() == 1 || zeros.len() == channels) || !room.make(&dims) {
+        return None;
+    }
+    let data = numbers.iter().enumerate().map(|(index, &number)| {
+        let channel = index / usize::max(run, 1) % channels;
+        let zero = zeros[channel % zeros.len()];
+        // As ONNX Runtime has it: the difference is a whole number, and rounded once.
+        (i64::from(number) - i64::from(zero)) as f32 * scales[channel]
+    });
+    let data = data.collect();
+    Some(Tensor { dims, data }.to_proto(""))
+}
+
 /// A constant repeated to a shape, as PyTorch's `expand_as` of a weight is.
-fn expanded(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
+fn expanded(graph: &Graph, node: &NodeProto, room: &mut Room) -> Option<TensorProto> {
     if Op::of(node) != Reshaping::Expand {
         return None;
     }
     let value = graph.constant(node.input_at(0)?).ok()?;
     let dims = graph.shape(node.first_output()).ok()?.to_vec();
-    let elements = dims.iter().product::<usize>();
-    if elements > MOST_REPEATED || graph.constant_elements() + elements > MOST_IN_ALL {
+    if !room.make(&dims) {
         return None;
     }
     let array = ndarray::ArrayD::from_shape_vec(value.dims, value.data).ok()?;
@@ -205,11 +283,44 @@ fn expanded(graph: &Graph, node: &NodeProto) -> Option<TensorProto> {
     Some(Tensor { dims, data }.to_proto(""))
 }
 
+/// One number, repeated to a shape.
+fn filled(graph: &Graph, node: &NodeProto, room: &mut Room) -> Option<TensorProto> {
+    if Op::of(node) != Constants::ConstantOfShape {
+        return None;
+    }
+    let dims = graph.shape(node.first_output()).ok()?.to_vec();
+    let value = match node.attribute_named("value") {
+        Some(value) => value.t.clone()?,
+        // As the schema has it where none is said.
+        None => Tensor {
+            dims: vec![1],
+            data: vec![0.0],
+        }
+        .to_proto(""),
+    };
+    let elements = dims.iter().product::<usize>();
+    if value.data_type() == DataType::Int64 as i32 {
+        let [number] = tensor::int64s(&value).ok()?[..] else {
+            return None;
+        };
+        let fits = elements <= MOST_INTEGERS && dims.len() <= 1;
+        return fits.then(|| int64s(&vec![number; elements], dims.is_empty()));
+    }
+    let [number] = Tensor::from_proto(&value).ok()?.data[..] else {
+        return None;
+    };
+    room.make(&dims).then(|| {
+        let data = vec![number; elements];
+        Tensor { dims, data }.to_proto("")
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use super::Room;
     use crate::onnx::Attribute;
     use crate::onnx::emit::tests::small_graph;
-    use crate::onnx::ops::{Arithmetic, Constants, Matrix, Moving, Reshaping};
+    use crate::onnx::ops::{Arithmetic, Constants, Convolution, Matrix, Moving, Reshaping};
 
     #[test]
     fn a_shape_that_is_computed_becomes_constant() {
@@ -255,6 +366,36 @@ mod tests {
         let weight = graph.constant(&product.input[0]).unwrap();
         assert_eq!(weight.dims, [1, 1, 4, 4]);
         assert_eq!(weight.data[..8], [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn a_number_is_repeated_to_a_shape_as_far_as_there_is_room() {
+        let weight = |sides: [i64; 4]| {
+            small_graph(|e| {
+                let sides = e.int64s(&sides);
+                let weight = e.op(Constants::ConstantOfShape, &[&sides], &[]);
+                e.op(Convolution::Conv, &["x", &weight], &[])
+            })
+        };
+        let graph = weight([5, 3, 3, 3]);
+        let [convolution] = graph.nodes() else {
+            panic!("{:?}", graph.nodes());
+        };
+        let found = graph.constant(&convolution.input[1]).unwrap();
+        assert_eq!((found.dims, found.data), (vec![5, 3, 3, 3], vec![0.0; 135]));
+        let graph = weight([1 << 24, 3, 3, 3]);
+        assert_eq!(graph.nodes().len(), 2, "{:?}", graph.nodes());
+    }
+
+    #[test]
+    fn all_that_is_made_shares_one_room() {
+        let mut room = Room {
+            made: 100,
+            moved: 10,
+        };
+        assert!(room.make(&[9, 9]) && !room.make(&[4, 5]) && room.make(&[19]));
+        assert!(!room.make(&[usize::MAX, 2]) && room.make(&[0, 7]));
+        assert!(room.moves(&[2, 5]) && !room.moves(&[1]));
     }
 
     #[test]

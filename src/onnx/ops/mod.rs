@@ -14,6 +14,7 @@ mod moving;
 mod normalisation;
 mod passing;
 mod pooling;
+mod quantisation;
 mod reduction;
 mod reshaping;
 mod resize;
@@ -33,6 +34,7 @@ pub use normalisation::Normalisation;
 pub use passing::Passing;
 pub(super) use pooling::COUNTED_PADS;
 pub use pooling::Pooling;
+pub use quantisation::Quantisation;
 pub use reduction::Reduction;
 pub use reshaping::Reshaping;
 pub use resize::Resizing;
@@ -144,6 +146,8 @@ operators! {
     Reshaping,
     /// What is passed on as it is.
     Passing,
+    /// Between float32 and small integers.
+    Quantisation,
     /// Constants.
     Constants,
     /// Picking by value.

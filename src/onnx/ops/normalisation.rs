@@ -28,6 +28,8 @@ family! {
         ]),
         /// x / (its L1 or L2 norm along an axis).
         LpNormalization => Signature::new(&["input"], &["output"]).used(&["axis", "p"]),
+        /// x / (bias + alpha/size · Σ x²)^beta, the sum over `size` channels around each.
+        LRN => Signature::new(&["X"], &["Y"]).used(&["alpha", "beta", "bias", "size"]),
         /// exp x / Σ exp x
         Softmax => Signature::new(&["input"], &["output"]).used(&["axis"]).older(of_one_axis),
         /// The logarithm of Softmax.
