@@ -436,7 +436,8 @@ default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
             let boxes = boxes();
             let best = |manifest: &Manifest, at: usize| {
                 let predictions =
-                    Predictions::new(logits.view(), offsets.view(), &boxes, manifest).unwrap();
+                    Predictions::new(logits.view(), offsets.view(), &boxes, &LAYOUT, manifest)
+                        .unwrap();
                 let found = predictions.describe(at).unwrap();
                 [Some(found.class), found.runner_up.map(|(class, _)| class)]
             };
