@@ -215,6 +215,7 @@ pub fn with_rows(
     class_count: usize,
 ) -> Result<(Graph, OutputTensors)> {
     let mut parts = Parts::of(graph);
+    let is_classifier = output.offsets.is_empty() && output.distances.is_empty();
     let mut one = |field: &str, tensors: &Tensors, columns| -> Result<Option<String>> {
         let names = tensors.names().iter();
         let raw: Vec<String> = names
@@ -223,7 +224,8 @@ pub fn with_rows(
         let is_map = |tensor: &String| graph.shape(tensor).is_ok_and(|shape| shape.len() == 4);
         match &raw[..] {
             [] => Ok(None),
-            [one] if !is_map(one) => Ok(Some(one.clone())),
+            // A classifier's scores may be a map of one place.
+            [one] if !is_map(one) || is_classifier => Ok(Some(one.clone())),
             _ => {
                 let joined = format!("joined/{field}");
                 parts
@@ -302,7 +304,7 @@ fn scales(graph: &Graph, output: &str, columns: usize, meaning: &str) -> Result<
         _ => bail!("'{output}' is {shape:?}, [1, default boxes, {columns}] was expected"),
     };
     ensure!(
-        places.ncols() == columns,
+        places.ncols() == columns && columns > 0,
         "'{output}' is {shape:?}, which is {} numbers a box, but there are {columns} {meaning}",
         places.ncols()
     );

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::attributes::NodeExt;
 use super::graph::Graph;
+use super::proto::NodeProto;
 use super::{canonical, shapes};
 use crate::error::Result;
 use crate::error::model::ensure;
@@ -56,8 +57,16 @@ impl Graph {
                 .then(|| node.input_at(0))
                 .flatten()
         });
+        // Weights that are computed may read anything.
+        let is_known = |node: &NodeProto| {
+            let weight = node
+                .input_at(1)
+                .filter(|_| Op::of(node) == Convolution::Conv);
+            weight.is_none_or(|weight| self.is_constant(weight))
+        };
         // The picture may be folded, four pixels to twelve channels, before the first convolution.
         let own = || {
+            self.nodes().iter().all(is_known).then_some(())?;
             let mut inputs = self.inputs().map(|(name, _)| name);
             inputs.find(|name| matches!(self.feature_map(name), Ok([1, 1 | 3, _, _])))
         };
@@ -68,7 +77,7 @@ impl Graph {
 #[cfg(test)]
 mod tests {
     use super::super::emit::tests::small_graph_of;
-    use super::super::proto::NodeProto;
+    use super::NodeProto;
     use crate::onnx::ops::Activation;
 
     #[test]

@@ -211,12 +211,15 @@ fn an_overlay_fades_and_goes() {
         f64::from(change)
     };
     let interval = ("detect-interval", "600000000");
+    // Nothing is there, and so nothing is explained: an explanation would come later, with words of its own.
+    let nowhere = [("select", "point"), ("select-x", "0"), ("select-y", "0")];
     for (age, share) in [(1000, 1.0), (1125, 0.5), (1250, 0.0), (9000, 0.0)] {
         let settings = [
             ("draw-heatmap", "false"),
             ("expire-overlay", "400000000"),
             interval,
         ];
+        let settings = [&settings[..], &nowhere].concat();
         let mut bench = Bench::new(&settings, &clip);
         let mut full = 0.0;
         for _ in 0..6000 {
