@@ -149,6 +149,7 @@ fn the_proposed_manifest_is_the_one_that_goes_with_the_file() -> Result<()> {
                 "activation = \"sigmoid\" # found in the graph",
                 "# found in the graph: left, top, right, bottom in cells",
                 "suppression = \"one-class\" # a guess",
+                "resize = { letterbox = \"centre\" } # a guess",
             ][..],
         ),
         (
@@ -158,6 +159,7 @@ fn the_proposed_manifest_is_the_one_that_goes_with_the_file() -> Result<()> {
                 "offset = 0.0 # a guess",
                 "colour = \"bgr\" # a guess",
                 "std = [1.0, 1.0, 1.0] # a guess",
+                "resize = { letterbox = \"top-left\", rounding = \"down\" } # a guess",
             ],
         ),
     ] {

@@ -247,7 +247,11 @@ fn write_input(text: &mut String, picture: &ProposedInput, outputs: &FoundOutput
             writeln!(text, "std = {} {GUESS}", list(&[std; 3]))?;
         }
     }
-    writeln!(text, "resize = \"bilinear\" {GUESS}")?;
+    let resize = match outputs {
+        FoundOutputs::AnchorFree(found) => found.resize(),
+        _ => "\"bilinear\"",
+    };
+    writeln!(text, "resize = {resize} {GUESS}")?;
     Ok(())
 }
 

@@ -52,6 +52,14 @@ pub(super) struct AnchorFree {
 }
 
 impl AnchorFree {
+    /// How pictures are brought to the input's size, as the families do it: between bars, which YOLOX has at the end.
+    pub(super) fn resize(&self) -> &'static str {
+        match self.of_boxes {
+            FoundBoxes::Distances { .. } => "{ letterbox = \"centre\" }",
+            FoundBoxes::Offsets => "{ letterbox = \"top-left\", rounding = \"down\" }",
+        }
+    }
+
     /// What pictures are divided by, as the families have it: YOLOX takes 0..255.
     pub(super) fn std(&self) -> f32 {
         match self.of_boxes {
