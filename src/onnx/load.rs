@@ -56,7 +56,7 @@ fn decode(bytes: Bytes, origin: &str) -> Result<ModelProto> {
         .with_context(|| format!("{origin} is not an ONNX model, or it is cut off"))
 }
 
-/// Reads a network that this program has compiled for itself, with the operators of [`OWN_DOMAIN`]; not for files, which have none.
+/// Reads a network that this program has compiled for itself, with operators of its own; not for files, which have none.
 ///
 /// # Errors
 /// Bytes that it has not compiled.
