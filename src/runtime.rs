@@ -9,11 +9,13 @@ use crate::error::{Error, ErrorKind, Result};
 mod cancel;
 mod operators;
 mod options;
+mod output_pool;
 
 pub use cancel::CancelToken;
 pub use options::{ExecutionProvider, SessionOptions};
 
 use std::error::Error as _;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -25,6 +27,7 @@ use ort::environment::Environment;
 use ort::logging::LogLevel;
 use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::{DynValue, TensorRef};
+use output_pool::{Lease, OutputPool};
 
 /// Names the library to load, an absolute path; looked at before anything else.
 const LIBRARY_VARIABLE: &str = "ORT_DYLIB_PATH";
@@ -53,8 +56,17 @@ pub fn installed_at(program: &Path) {
 }
 
 /// An output of a network: a float32 tensor that lies where ONNX Runtime put it, and can be another network's input without a copy.
-#[derive(Debug)]
-pub struct RuntimeTensor(DynValue);
+pub struct RuntimeTensor {
+    value: DynValue,
+    /// What it lies in, if that is used again. Behind the value: that goes first.
+    _lease: Option<Arc<Lease>>,
+}
+
+impl fmt::Debug for RuntimeTensor {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_tuple("RuntimeTensor").field(&self.value).finish()
+    }
+}
 
 impl RuntimeTensor {
     /// A copy of its numbers.
@@ -70,7 +82,7 @@ impl RuntimeTensor {
     /// # Errors
     /// It is no float32 tensor.
     pub fn view(&self) -> Result<ArrayViewD<'_, f32>> {
-        (self.0)
+        (self.value)
             .try_extract_array::<f32>()
             .map_err(|error| error!("an output is not float32: {}", one_line(&error)))
     }
@@ -88,6 +100,8 @@ pub enum Input<'a> {
 /// A network ready to run.
 pub struct Network {
     session: Session,
+    /// Where outputs lie that outlive their run, if their sizes are known before it.
+    kept: Option<OutputPool>,
 }
 
 impl Network {
@@ -156,7 +170,10 @@ impl Network {
         if is_own {
             operators::are_known();
         }
-        Ok(Self { session })
+        Ok(Self {
+            kept: OutputPool::of(&session),
+            session,
+        })
     }
 
     /// Runs the network once; the arrays come in the order of the model's outputs.
@@ -164,10 +181,7 @@ impl Network {
     /// # Errors
     /// Names or shapes that do not fit the model, or a failure inside ONNX Runtime.
     pub fn run(&mut self, inputs: &[(&str, ArrayViewD<f32>)]) -> Result<Vec<ArrayD<f32>>> {
-        let inputs: Vec<(&str, Input)> = (inputs.iter())
-            .map(|(name, array)| (*name, Input::Array(array.clone())))
-            .collect();
-        let values = self.run_on(&inputs, &CancelToken::default())?;
+        let values = self.run_on(&arrays(inputs), &CancelToken::default())?;
         values.iter().map(RuntimeTensor::to_array).collect()
     }
 
@@ -180,37 +194,91 @@ impl Network {
         inputs: &[(&str, Input)],
         cancel: &CancelToken,
     ) -> Result<Vec<RuntimeTensor>> {
-        let mut values: Vec<(&str, SessionInputValue)> = Vec::with_capacity(inputs.len());
-        for (name, input) in inputs {
-            let value = match input {
-                Input::Tensor(value) => (&value.0).into(),
-                Input::Array(array) => {
-                    let data = array
-                        .as_slice()
-                        .with_context(|| format!("input '{name}' is not contiguous"))?;
-                    let tensor = TensorRef::from_array_view((array.shape(), data))
-                        .map_err(|error| error!("input '{name}': {}", one_line(&error)))?;
-                    tensor.into()
-                }
-            };
-            values.push((name, value));
-        }
-        let failed = |error: ort::Error| match cancel.is_cancelled() {
-            true => Error::cancelled(),
-            false => error!("ONNX Runtime failed: {}", one_line(&error)),
-        };
-        let options = Arc::new(RunOptions::new().map_err(failed)?);
+        let values = values(inputs)?;
+        let options = Arc::new(RunOptions::new().map_err(|e| failed(&e, cancel))?);
         let _guard = cancel
             .guard(Handle::Run(options.clone()))
             .ok_or_else(Error::cancelled)?;
         let outputs = self
             .session
             .run_with_options(values, &*options)
-            .map_err(failed)?;
-        Ok(outputs
-            .into_iter()
-            .map(|(_, value)| RuntimeTensor(value))
-            .collect())
+            .map_err(|e| failed(&e, cancel))?;
+        let outputs = outputs.into_iter().map(|(_, value)| RuntimeTensor {
+            value,
+            _lease: None,
+        });
+        Ok(outputs.collect())
+    }
+
+    /// As [`Network::run_on`] for outputs that outlive the run, as those that explanations go on from: the memory that they lie in is used again when the last of a run's outputs is dropped.
+    ///
+    /// # Errors
+    /// As [`Network::run_on`].
+    pub fn run_and_keep(
+        &mut self,
+        inputs: &[(&str, ArrayViewD<f32>)],
+        cancel: &CancelToken,
+    ) -> Result<Vec<RuntimeTensor>> {
+        let lease = self.kept.as_ref().map(|pool| pool.lease(&self.session));
+        let lease = lease.transpose().map_err(|e| failed(&e, cancel))?;
+        let lease = lease.and_then(|mut lease| {
+            let all = inputs
+                .iter()
+                .all(|(name, values)| lease.write(name, values));
+            all.then_some(lease)
+        });
+        let Some(mut lease) = lease else {
+            return self.run_on(&arrays(inputs), cancel);
+        };
+        let options = Arc::new(RunOptions::new().map_err(|e| failed(&e, cancel))?);
+        let _guard = cancel
+            .guard(Handle::Run(options.clone()))
+            .ok_or_else(Error::cancelled)?;
+        let binding = lease.binding().context("outputs have no place")?;
+        let outputs = self.session.run_binding_with_options(binding, &options);
+        let outputs: Vec<DynValue> = (outputs.map_err(|e| failed(&e, cancel))?.into_iter())
+            .map(|(_, value)| value)
+            .collect();
+        let lease = Arc::new(lease);
+        let outputs = outputs.into_iter().map(|value| RuntimeTensor {
+            value,
+            _lease: Some(lease.clone()),
+        });
+        Ok(outputs.collect())
+    }
+}
+
+fn arrays<'a>(inputs: &[(&'a str, ArrayViewD<'a, f32>)]) -> Vec<(&'a str, Input<'a>)> {
+    let inputs = inputs.iter();
+    inputs
+        .map(|(name, array)| (*name, Input::Array(array.clone())))
+        .collect()
+}
+
+/// Inputs as ONNX Runtime takes them, without a copy.
+fn values<'a>(inputs: &'a [(&'a str, Input)]) -> Result<Vec<(&'a str, SessionInputValue<'a>)>> {
+    let value = |(name, input): &'a (&'a str, Input)| {
+        let value = match input {
+            Input::Tensor(tensor) => (&tensor.value).into(),
+            Input::Array(array) => {
+                let data = array
+                    .as_slice()
+                    .with_context(|| format!("input '{name}' is not contiguous"))?;
+                let tensor = TensorRef::from_array_view((array.shape(), data))
+                    .map_err(|error| error!("input '{name}': {}", one_line(&error)))?;
+                tensor.into()
+            }
+        };
+        Ok((*name, value))
+    };
+    inputs.iter().map(value).collect()
+}
+
+/// Why a run ended before its time.
+fn failed(error: &ort::Error, cancel: &CancelToken) -> Error {
+    match cancel.is_cancelled() {
+        true => Error::cancelled(),
+        false => error!("ONNX Runtime failed: {}", one_line(error)),
     }
 }
 

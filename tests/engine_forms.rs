@@ -12,7 +12,7 @@ use ssdcrp::crp::{
 };
 use ssdcrp::detect::{ClassRef, Detector, Forward, Model, preprocess};
 use ssdcrp::onnx;
-use ssdcrp::runtime::{Network, SessionOptions, only};
+use ssdcrp::runtime::{CancelToken, Network, RuntimeTensor, SessionOptions, only};
 
 /// Largest difference allowed, as a share of the largest |R|.
 const TOLERANCE: f32 = 1e-5;
@@ -248,5 +248,49 @@ fn a_flat_part_in_one_channel_is_the_same_as_the_long_way() -> Result<()> {
         collapsed += usize::from(is_short);
     }
     assert!(collapsed >= 5, "{collapsed} nets have a flat part");
+    Ok(())
+}
+
+/// Explanations read a forward pass while the next ones are made.
+#[test]
+fn kept_outputs_stay_as_they_are_and_their_memory_is_used_again() -> Result<()> {
+    let model = Arc::new(Model::built_in()?);
+    let outputs = ["head0/class", "expanded_conv_6/expand/relu6"];
+    let file = model.graph.to_model(&outputs)?;
+    let mut network = Network::load(&file, one_thread())?;
+    let first = photo(&model)?.tensor.into_dyn();
+    let second = first.mapv(|value| -value);
+    let mut keep = |picture: &ndarray::ArrayD<f32>| {
+        let inputs = [(model.input_name.as_str(), picture.view())];
+        network.run_and_keep(&inputs, &CancelToken::default())
+    };
+    let place = |outputs: &[RuntimeTensor]| -> Result<Vec<*const f32>> {
+        let places = outputs.iter().map(|output| Ok(output.view()?.as_ptr()));
+        places.collect()
+    };
+    let a = keep(&first)?;
+    let b = keep(&second)?;
+    let places = [place(&a)?, place(&b)?];
+    assert!(places[0].iter().zip(&places[1]).all(|(a, b)| a != b));
+    let mut alone = Network::load(&file, one_thread())?;
+    for (kept, picture) in [(&a, &first), (&b, &second)] {
+        let expected = alone.run(&[(model.input_name.as_str(), picture.view())])?;
+        for (kept, expected) in kept.iter().zip(&expected) {
+            assert_eq!(kept.view()?, expected);
+        }
+    }
+    // One output that is still read keeps the memory of all.
+    let [_, tapped] = <[RuntimeTensor; 2]>::try_from(a)
+        .ok()
+        .context("two outputs")?;
+    let c = keep(&second)?;
+    assert!(!places.contains(&place(&c)?));
+    drop((tapped, b));
+    let (d, e) = (keep(&first)?, keep(&first)?);
+    let mut again = [place(&d)?, place(&e)?];
+    again.sort();
+    let mut expected = places;
+    expected.sort();
+    assert_eq!(again, expected);
     Ok(())
 }

@@ -113,11 +113,16 @@ impl Detector {
         input: NetworkInput,
         cancel: &CancelToken,
     ) -> Result<Forward> {
-        let inputs = [(
+        let (name, tensor) = (
             self.model.input_name.as_str(),
-            Input::Array(input.tensor.view().into_dyn()),
-        )];
-        let outputs = self.network.run_on(&inputs, cancel)?;
+            input.tensor.view().into_dyn(),
+        );
+        let outputs = match self.handed.is_empty() {
+            true => self
+                .network
+                .run_on(&[(name, Input::Array(tensor))], cancel)?,
+            false => self.network.run_and_keep(&[(name, tensor)], cancel)?,
+        };
         let mut outputs: HashMap<&str, RuntimeTensor> = (self.outputs.iter())
             .map(String::as_str)
             .zip(outputs)
