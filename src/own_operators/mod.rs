@@ -4,15 +4,18 @@
 //! computed once for all targets; all that lies between stays in the processor's cache. [`MOMENTS`] are the means of a map's channels and its standard deviation.
 //! [`WINDOW`] and [`PLACE`] keep to the parts of maps that a target can depend on.
 
+mod broadcast;
 mod depthwise;
+mod functions;
 mod moments;
 mod run;
 mod text;
 mod window;
 
+pub use broadcast::BroadcastShape;
 pub use depthwise::{Depthwise, DepthwiseScratch};
 pub use moments::moments;
-pub use run::{BroadcastShape, DepthwiseInput};
+pub use run::DepthwiseInput;
 pub use window::{MapWindow, WindowAxis};
 
 /// The domain of the operators.

@@ -5,12 +5,11 @@ use std::sync::{Mutex, PoisonError};
 
 use pulp::Arch;
 
-use super::{Depthwise, DepthwiseScratch, Function, Program, ProgramStep, StepInput};
+use super::broadcast::BroadcastShape;
+use super::functions::{BLOCK, Numbers, carry_out};
+use super::{Depthwise, DepthwiseScratch, Program, StepInput};
 use crate::error::Result;
 use crate::error::internal::{Context, ensure};
-
-/// Numbers that are worked on at a time: those of all steps together fit into the fastest caches.
-const BLOCK: usize = 512;
 
 /// The same of what does not fit into the caches as a whole. Each target's part of it lies elsewhere in memory, and what is read and written there in one go is so long that the processor fetches ahead.
 const LONG: usize = 24 << 10;
@@ -23,50 +22,6 @@ const WORTH_SHARING: usize = 1 << 15;
 
 /// Parts that the work is cut into where it is shared.
 const PARTS: usize = 8;
-
-/// The sizes of a tensor that broadcasts: N targets, C channels, P places; each is that of the whole or 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BroadcastShape {
-    targets: usize,
-    channels: usize,
-    places: usize,
-}
-
-impl BroadcastShape {
-    /// Of `[N, C, H, W]`, or fewer axes, which are the last ones.
-    ///
-    /// # Errors
-    /// More than four axes.
-    pub fn of(dims: &[usize]) -> Result<Self> {
-        ensure!(dims.len() <= 4, "{dims:?} are more than four axes");
-        let from_end = |place: usize| {
-            let index = dims.len().checked_sub(place);
-            index.map_or(1, |index| dims[index])
-        };
-        Ok(Self {
-            targets: from_end(4),
-            channels: from_end(3),
-            places: from_end(2) * from_end(1),
-        })
-    }
-
-    fn len(self) -> usize {
-        self.targets * self.channels * self.places
-    }
-
-    fn join(self, other: Self) -> Option<Self> {
-        let of = |a: usize, b: usize| match (a, b) {
-            (a, 1) => Some(a),
-            (1, b) => Some(b),
-            (a, b) => (a == b).then_some(a),
-        };
-        Some(Self {
-            targets: of(self.targets, other.targets)?,
-            channels: of(self.channels, other.channels)?,
-            places: of(self.places, other.places)?,
-        })
-    }
-}
 
 /// Carries out a number of tasks, at once where it can.
 type Tasks<'a> = &'a dyn Fn(usize, &(dyn Fn(usize) + Send + Sync)) -> Result<()>;
@@ -95,13 +50,6 @@ pub struct DepthwiseInput<'a> {
     pub small: &'a [f32],
     /// `[C, 1, kh, kw]`
     pub kernels: &'a [f32],
-}
-
-/// What a step reads of a piece.
-#[derive(Clone, Copy)]
-enum Numbers<'a> {
-    Many(&'a [f32]),
-    One(f32),
 }
 
 /// A program on tensors of these sizes.
@@ -436,93 +384,9 @@ impl Run<'_> {
     }
 }
 
-/// Each function has loops of its own.
-#[inline(always)]
-fn carry_out<'a>(step: &ProgramStep, numbers: impl Fn(StepInput) -> Numbers<'a>, out: &mut [f32]) {
-    let operand = |index: usize| numbers(step.operands[index]);
-    match step.function {
-        Function::Add => binary(out, operand(0), operand(1), |a, b| a + b),
-        Function::Sub => binary(out, operand(0), operand(1), |a, b| a - b),
-        Function::Mul => binary(out, operand(0), operand(1), |a, b| a * b),
-        Function::Div => binary(out, operand(0), operand(1), |a, b| a / b),
-        Function::Max => binary(
-            out,
-            operand(0),
-            operand(1),
-            |a, b| if a > b { a } else { b },
-        ),
-        Function::Min => binary(
-            out,
-            operand(0),
-            operand(1),
-            |a, b| if a < b { a } else { b },
-        ),
-        Function::Abs => unary(out, operand(0), f32::abs),
-        Function::Sqrt => unary(out, operand(0), f32::sqrt),
-        Function::IfLess => choose(out, [0, 1, 2, 3].map(operand), |a, b| a < b),
-        Function::IfEqual => choose(out, [0, 1, 2, 3].map(operand), |a, b| a == b),
-    }
-}
-
-#[inline(always)]
-fn unary(out: &mut [f32], a: Numbers, function: impl Fn(f32) -> f32) {
-    match a {
-        Numbers::One(a) => out.fill(function(a)),
-        Numbers::Many(a) => {
-            for (out, &a) in out.iter_mut().zip(a) {
-                *out = function(a);
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn binary(out: &mut [f32], a: Numbers, b: Numbers, function: impl Fn(f32, f32) -> f32) {
-    match (a, b) {
-        (Numbers::One(a), Numbers::One(b)) => out.fill(function(a, b)),
-        (Numbers::One(a), Numbers::Many(b)) => {
-            for (out, &b) in out.iter_mut().zip(b) {
-                *out = function(a, b);
-            }
-        }
-        (Numbers::Many(a), Numbers::One(b)) => {
-            for (out, &a) in out.iter_mut().zip(a) {
-                *out = function(a, b);
-            }
-        }
-        (Numbers::Many(a), Numbers::Many(b)) => {
-            for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
-                *out = function(a, b);
-            }
-        }
-    }
-}
-
-/// The third operand where `condition` holds of the first two, else the fourth.
-#[inline(always)]
-fn choose(out: &mut [f32], operands: [Numbers; 4], condition: impl Fn(f32, f32) -> bool) {
-    let mut written = [[0.0; BLOCK]; 4];
-    for (block, out) in out.chunks_mut(BLOCK).enumerate() {
-        let size = out.len();
-        for (written, operand) in written.iter_mut().zip(operands) {
-            match operand {
-                Numbers::One(value) => written[..size].fill(value),
-                Numbers::Many(many) => {
-                    let many = &many[block * BLOCK..block * BLOCK + size];
-                    written[..size].copy_from_slice(many);
-                }
-            }
-        }
-        let [a, b, then, otherwise] = &written;
-        let pairs = a.iter().zip(b).zip(then.iter().zip(otherwise));
-        for (out, ((&a, &b), (&then, &otherwise))) in out.iter_mut().zip(pairs) {
-            *out = if condition(a, b) { then } else { otherwise };
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Function;
     use super::*;
 
     /// What a program gives for inputs of these sizes, number by number.
