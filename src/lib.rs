@@ -51,6 +51,8 @@ pub mod bilinear;
 #[doc(hidden)]
 #[cfg(feature = "report")]
 pub mod chart;
+#[doc(hidden)]
+pub mod check;
 pub mod crp;
 pub mod detect;
 mod error;

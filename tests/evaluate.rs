@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use ssdcrp::crp::Composite;
+use ssdcrp::check::{Checker, DRAWS, Outcome};
+use ssdcrp::crp::{Composite, Quantity};
 use ssdcrp::detect::{Detector, Model, NetworkInput, Thresholds, preprocess};
 use ssdcrp::evaluate::{
-    Column, DetectionScores, EvaluatedPhoto, Gradient, GradientKind, Method, Occlusion, Quantity,
-    RandomMap, RandomMasks, Relevance, judge,
+    Column, DetectionScores, EvaluatedPhoto, Gradient, GradientKind, Method, Occlusion, RandomMap,
+    RandomMasks, Relevance, judge,
 };
 use ssdcrp::perturbation::{BLOCK, Blocks, First};
 use ssdcrp::runtime::SessionOptions;
@@ -136,6 +137,9 @@ fn propagation_beats_noise_and_plain_propagation_is_blind_for_the_class() -> Res
         assert!(plain.separation.plain.context("it is plain")?.cosine > 0.95);
         assert!(crp.separation.plain.is_none());
         assert!(noise.separation.mean.cosine.abs() < 0.3);
+        // Of mean of others, runner-up, offset.
+        assert!(crp.checked.len() == 3 && crp.checked[2], "{crp:?}");
+        assert!(!noise.checked[1], "{noise:?}");
     }
     Ok(())
 }
@@ -157,5 +161,59 @@ fn the_same_seed_gives_the_same_numbers() -> Result<()> {
     };
     assert_eq!(numbers(5)?, numbers(5)?);
     assert_ne!(numbers(5)?, numbers(6)?);
+    Ok(())
+}
+
+#[test]
+fn a_check_is_the_fall_of_the_asked_quantity() -> Result<()> {
+    let mut stage = Stage::set(1)?;
+    let subject = stage.photo.subjects[0].clone();
+    let target = Column::RunnerUp.target(&subject);
+    let question = target.ask(&stage.model, &Composite::default(), &stage.photo.forward)?;
+    let quantity = Quantity::new(&target, &stage.model, &stage.photo.forward)?;
+    let blocks = Blocks::new(300, 300, BLOCK);
+    // A map that speaks for the first nine blocks of the box and for nothing else.
+    let in_box = |block: &usize| {
+        let centre = |index: usize| (index as f32 + 0.5) * BLOCK as f32 / 300.0;
+        (subject.detection.rect).contains([centre(block % 15), centre(block / 15)])
+    };
+    let red: Vec<usize> = (0..blocks.count()).filter(in_box).take(9).collect();
+    let mut values = vec![-1.0; blocks.count()];
+    red.iter().for_each(|&block| values[block] = 1.0);
+    let map = blocks.spread(&values);
+
+    let input = &stage.photo.forward.input;
+    let mut picture = input.picture_values();
+    for &block in &red {
+        blocks.replace(&mut picture, &stage.photo.reference, block);
+    }
+    let without = stage
+        .detector
+        .forward(input.with_picture_values(&picture)?)?;
+    let after = stage
+        .detector
+        .describe(&without, subject.detection.default_box)?;
+
+    let mut checker = Checker::new(&stage.model, &mut stage.detector, &stage.photo.forward);
+    let check = checker.check(&target, &question, &map)?;
+    assert!((check.share - 9.0 / 225.0).abs() < 1e-12);
+    assert!((check.before - quantity.value(&stage.photo.forward)).abs() < 1e-6);
+    assert!(
+        (check.after - quantity.value(&without)).abs() < 1e-4,
+        "{check:?}"
+    );
+    assert_eq!(check.elsewhere.len(), DRAWS);
+    let Outcome::Score { before, first, .. } = &check.outcome else {
+        panic!("{check:?}")
+    };
+    assert_eq!(*before, subject.detection.score);
+    assert_eq!(
+        first.is_some(),
+        after.class != subject.detection.class && after.score > 0.5
+    );
+
+    // Nothing is asked of the network where nothing speaks for it.
+    let nothing = checker.check(&target, &question, &map.mapv(|r| r.min(0.0)))?;
+    assert!(nothing.elsewhere.is_empty() && !nothing.passed() && nothing.effect() == 0.0);
     Ok(())
 }

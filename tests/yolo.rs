@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use ndarray::Axis;
-use ssdcrp::crp::{Composite, Target, TargetOutput};
+use ssdcrp::crp::{Composite, Contrast, Quantity, Target, TargetOutput};
 use ssdcrp::detect::{Detector, Model, propose};
 use ssdcrp::onnx;
 use ssdcrp::runtime::{Network, SessionOptions};
@@ -197,5 +197,50 @@ fn what_an_ssd_does_not_have_cannot_be_asked_for() -> Result<()> {
         error.to_string(),
         "ssdlite_mobilenet_v2_coco has no objectness: it does not say apart from the classes whether there is an object. Ask for a class"
     );
+    Ok(())
+}
+
+/// Its channels lie otherwise in a head than an SSD's: each box's t_x, t_y, t_w, t_h, objectness, classes.
+#[test]
+fn what_is_asked_of_a_yolo_is_measured_where_its_heads_have_it() -> Result<()> {
+    let model = Arc::new(Model::open(yolo())?);
+    let forward = forward(&model)?;
+    let default_box = 2 * 8 * 12 + (9 * 24 + 4) * 2 + 1;
+    let measure = |output: &str, contrast: Contrast| -> Result<f64> {
+        let target = Target {
+            default_box,
+            output: output.parse()?,
+            contrast: Some(contrast),
+        };
+        Ok(Quantity::new(&target, &model, &forward)?.value(&forward))
+    };
+    let logit = |class: usize| f64::from(forward.logits[[default_box, class]]);
+    for class in 0..4 {
+        assert_eq!(
+            measure(&format!("class:#{class}"), Contrast::None)?,
+            logit(class)
+        );
+    }
+    let rival = Contrast::Class(ssdcrp::ClassRef::Id(ssdcrp::ClassId(3)));
+    assert_eq!(measure("class:#1", rival)?, logit(1) - logit(3));
+    for (column, offset) in ["cx", "cy", "w", "h"].into_iter().enumerate() {
+        let value = f64::from(forward.offsets[[default_box, column]]);
+        assert_eq!(
+            measure(&format!("offset:{offset}+"), Contrast::None)?,
+            value
+        );
+        assert_eq!(
+            measure(&format!("offset:{offset}-"), Contrast::None)?,
+            -value
+        );
+    }
+    let objectness = forward.objectness.as_ref().context("no objectness")?;
+    let (this, other) = (objectness[default_box], objectness[default_box - 1]);
+    assert_eq!(measure("objectness", Contrast::None)?, f64::from(this));
+    assert_eq!(
+        measure("objectness", Contrast::Mean)?,
+        f64::from(this) - f64::from(other)
+    );
+    assert!(measure("edge:left", Contrast::None).is_err());
     Ok(())
 }

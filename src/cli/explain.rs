@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use ndarray::Array2;
+use ssdcrp::check::{Check, Checker};
 use ssdcrp::crp::{
     Composite, Contrast, Explanation, PRESETS, Propagator, RelevanceSummary, Seed, Target,
     TargetOutput,
@@ -81,6 +82,12 @@ pub struct Explain {
     /// Print JSON, one line, rather than a summary
     #[arg(long)]
     json: bool,
+    /// Check each explanation: detect again without the reddest 4 % of the picture, and nine times without as much elsewhere [default: where a picture or JSON is asked for]
+    #[arg(long, overrides_with = "no_check")]
+    check: bool,
+    /// Do not check explanations, which takes the time of ten detections for each
+    #[arg(long, overrides_with = "check")]
+    no_check: bool,
     /// Add the logits of all classes to each detection in the JSON
     #[arg(long, requires = "json")]
     logits: bool,
@@ -96,6 +103,8 @@ struct ExplanationOutput {
     /// Relevance summed over the colour channels, `[H, W]`.
     map: Array2<f32>,
     summary: RelevanceSummary,
+    /// What it is worth, where that was looked at.
+    check: Option<Check>,
 }
 
 impl Explain {
@@ -118,29 +127,49 @@ impl Explain {
             let made = Propagator::new(model.clone(), composite, engine.session())?;
             Ok(explainer.insert(made).reads().to_vec())
         };
-        let detected = DetectedPhoto::handing_over(engine, &self.image, &self.thresholds, prepare)?;
+        let mut detected =
+            DetectedPhoto::handing_over(engine, &self.image, &self.thresholds, prepare)?;
         let mut explainer = explainer.context("there is no explainer")?;
         let questions = self.questions(&detected, &asked, contrast)?;
         let targets: Vec<Target> = questions.iter().map(|(_, target)| target.clone()).collect();
         let explanations = explainer.explain(&detected.forward, &targets)?;
-        let outputs = questions
+        let mut outputs = questions
             .iter()
             .zip(explanations)
             .map(|((chosen, target), explanation)| {
                 ExplanationOutput::new(&detected, chosen, target, explanation)
             })
             .collect::<Result<Vec<_>>>()?;
+        if self.is_checked() {
+            let DetectedPhoto {
+                model,
+                detector,
+                forward,
+                ..
+            } = &mut detected;
+            let mut checker = Checker::new(model, detector, forward);
+            for (output, target) in outputs.iter_mut().zip(&targets) {
+                let question = &output.explanation.question;
+                output.check = Some(checker.check(target, question, &output.map)?);
+            }
+        }
 
         let composite = explainer.composite();
         let written = self.write_files(&detected, &outputs, composite)?;
         if self.json {
             let mut record = json::PhotoRecord::new(&detected, self.logits)?;
             for output in &outputs {
-                record.add(&output.explanation, &composite.name, &output.summary);
+                let check = output.check.as_ref();
+                record.add(&output.explanation, &composite.name, &output.summary, check);
             }
             return output::print_json(&record);
         }
-        output::print(&summary(&detected, &outputs, composite, &written)?)
+        output::print(&self.summary(&detected, &outputs, composite, &written)?)
+    }
+
+    fn is_checked(&self) -> bool {
+        let by_default = self.output.is_some() || self.json;
+        self.check || by_default && !self.no_check
     }
 
     /// Fails where a file could not be written, or would replace one that is read.
@@ -212,10 +241,12 @@ impl Explain {
             };
             if let Some(path) = &self.output {
                 let path = numbered(path)?;
-                let caption = caption(output, composite);
+                let caption = self.caption(output, composite);
                 let map = smoothed(output.map.view(), self.smooth);
+                let doubtful = output.check.as_ref().is_some_and(|check| !check.passed());
+                let (explained, colours) = (&output.explained, self.colour_map);
                 let picture =
-                    picture::draw(detected, &map, &output.explained, &caption, self.colour_map)?;
+                    picture::draw(detected, &map, explained, &caption, colours, doubtful)?;
                 output::write_picture(&path, &picture)?;
                 written.push(path.display().to_string());
             }
@@ -227,40 +258,51 @@ impl Explain {
         }
         Ok(written)
     }
-}
 
-/// What is explained; under another composite than the default also under which.
-fn caption(output: &ExplanationOutput, composite: &Composite) -> String {
-    let words = output.explanation.question.wording.to_string();
-    if composite.name == PRESETS[0] {
+    /// What is explained, under another composite than the default also under which, and below it what it is worth.
+    fn caption(&self, output: &ExplanationOutput, composite: &Composite) -> String {
+        let mut words = output.explanation.question.wording.to_string();
+        if composite.name != PRESETS[0] {
+            words += &format!(" ({composite})");
+        }
+        if let Some(check) = self.check_in_words(output) {
+            words += &format!("\n{check}");
+        }
         words
-    } else {
-        format!("{words} ({composite})")
     }
-}
 
-fn summary(
-    detected: &DetectedPhoto,
-    outputs: &[ExplanationOutput],
-    composite: &Composite,
-    written: &[String],
-) -> Result<String> {
-    let mut text = text::heading(detected);
-    for output in outputs {
-        let ExplanationOutput {
-            explained,
-            explanation,
-            summary,
-            ..
-        } = output;
-        text += &text::explained(detected, explained, explanation, &composite.name, summary)?;
+    fn check_in_words(&self, output: &ExplanationOutput) -> Option<String> {
+        let check = output.check.as_ref()?;
+        Some(check.words(self.colour_map.positive_name()))
     }
-    text += &if written.is_empty() {
-        "no file was asked for: -o why.png draws it over the photo, --npy relevance.npy keeps the numbers\n".to_owned()
-    } else {
-        format!("written: {}\n", written.join(", "))
-    };
-    Ok(text)
+
+    fn summary(
+        &self,
+        detected: &DetectedPhoto,
+        outputs: &[ExplanationOutput],
+        composite: &Composite,
+        written: &[String],
+    ) -> Result<String> {
+        let mut text = text::heading(detected);
+        for output in outputs {
+            let ExplanationOutput {
+                explained,
+                explanation,
+                summary,
+                ..
+            } = output;
+            text += &text::explained(detected, explained, explanation, &composite.name, summary)?;
+            if let Some(check) = self.check_in_words(output) {
+                text += &format!("{check}\n");
+            }
+        }
+        text += &if written.is_empty() {
+            "no file was asked for: -o why.png draws it over the photo, --npy relevance.npy keeps the numbers\n".to_owned()
+        } else {
+            format!("written: {}\n", written.join(", "))
+        };
+        Ok(text)
+    }
 }
 
 fn seed(text: &str) -> Result<Seed> {
@@ -295,6 +337,7 @@ impl ExplanationOutput {
             explanation,
             map,
             summary,
+            check: None,
         })
     }
 }

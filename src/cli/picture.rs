@@ -9,13 +9,17 @@ use ssdcrp::overlay::{self, LabelledBox, Scene, Side};
 
 use super::detected_photo::DetectedPhoto;
 
-/// The photo at its own size with `map` `[H, W]` over it. `explained` is marked as the explained box, whether it was detected or not; `caption` says what of it.
+/// How strongly a map is drawn that failed its check.
+const PALE: f32 = 0.5;
+
+/// The photo at its own size with `map` `[H, W]` over it, paler where it is `doubtful`. `explained` is marked as the explained box, whether it was detected or not; `caption` says what of it.
 pub fn draw(
     detected: &DetectedPhoto,
     map: &Array2<f32>,
     explained: &Detection,
     caption: &str,
     colours: ColourMap,
+    doubtful: bool,
 ) -> Result<RgbImage> {
     let heatmap = Heatmap::normalise(map.view(), Scale::default());
     let is_explained = |other: &Detection| {
@@ -42,7 +46,7 @@ pub fn draw(
         tiles: &[],
         tiles_side: Side::default(),
         colours,
-        opacity: 1.0,
+        opacity: if doubtful { PALE } else { 1.0 },
         boxes: &boxes,
         draw_boxes: true,
         draw_labels: true,

@@ -10,6 +10,7 @@ mod flow;
 mod histogram;
 mod layers;
 mod propagator;
+mod quantity;
 mod question;
 mod rules;
 mod summary;
@@ -27,6 +28,7 @@ pub use layers::{Layer, LayerType};
 #[doc(hidden)]
 pub use layers::{LayerTypes, layer_types, layers};
 pub use propagator::{Explanation, Propagator};
+pub use quantity::Quantity;
 pub use question::{HeadSeed, ResolvedTarget, Wording};
 pub use rules::{Epsilon, Rule};
 pub use summary::RelevanceSummary;

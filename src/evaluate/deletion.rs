@@ -5,7 +5,8 @@
 
 use serde::Serialize;
 
-use super::photo::{EvaluatedPhoto, Quantity};
+use super::photo::EvaluatedPhoto;
+use crate::crp::Quantity;
 use crate::detect::Detector;
 use crate::error::Result;
 use crate::perturbation::Blocks;

@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::deletion::{Curve, curves};
 use super::methods::Method;
-use super::photo::{Column, EvaluatedPhoto, Quantity, Subject};
+use super::photo::{Column, EvaluatedPhoto, Subject};
 use super::statistics::Similarity;
-use crate::crp::{Contrast, Target};
+use crate::check::Checker;
+use crate::crp::{Composite, Contrast, Quantity, Target};
 use crate::detect::{Detector, Model};
 use crate::error::Result;
 use crate::error::internal::ensure;
@@ -40,6 +41,8 @@ pub struct DetectionScores {
     pub default_box: usize,
     /// Deletion, in the order of [`Column::of`] the model.
     pub deletion: Vec<Curve>,
+    /// Whether each column's map passes its check, in the same order.
+    pub checked: Vec<bool>,
     /// Class separation.
     pub separation: Separation,
     /// Share of Σ|R| in the box, 0..=1, of the map that is judged in the first column.
@@ -105,6 +108,7 @@ pub fn judge(
             score: detection.score,
             default_box: detection.default_box,
             deletion: deletion(detector, photo, model, subject, &column_maps)?,
+            checked: checked(detector, photo, model, subject, &column_maps)?,
             separation: Separation {
                 mean: similarity(asked.mean),
                 plain: asked.plain.map(similarity),
@@ -142,6 +146,24 @@ impl QuestionIndices {
             plain,
         }
     }
+}
+
+/// Whether each column's own map passes its check.
+fn checked(
+    detector: &mut Detector,
+    photo: &EvaluatedPhoto,
+    model: &Model,
+    subject: &Subject,
+    maps: &[&Array2<f32>],
+) -> Result<Vec<bool>> {
+    let mut checker = Checker::with(model, detector, &photo.forward, &photo.reference);
+    let columns = Column::of(model).iter().zip(maps);
+    let passed = columns.map(|(column, map)| {
+        let target = column.target(subject);
+        let question = target.ask(model, &Composite::default(), &photo.forward)?;
+        Ok(checker.check(&target, &question, map)?.passed())
+    });
+    passed.collect()
 }
 
 /// The curve of each column under its own map; maps that order the blocks alike share their forward passes.

@@ -19,7 +19,7 @@ pub use judge::{DetectionScores, Separation, judge};
 pub use methods::{
     Attribution, Gradient, GradientKind, Method, Occlusion, RandomMap, RandomMasks, Relevance,
 };
-pub use photo::{Column, EvaluatedPhoto, Quantity, Subject};
+pub use photo::{Column, EvaluatedPhoto, Subject};
 #[doc(hidden)]
 pub use random::Random;
 #[doc(hidden)]

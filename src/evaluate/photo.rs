@@ -2,7 +2,7 @@
 
 use ndarray::Array4;
 
-use crate::crp::{Composite, Contrast, Direction, HeadSeed, Seed, Target, TargetOutput};
+use crate::crp::{Contrast, Direction, Target, TargetOutput};
 use crate::detect::manifest::{DetectorKind, Offset};
 use crate::detect::{ClassId, Detection, Forward, Model};
 use crate::error::Result;
@@ -136,109 +136,12 @@ impl EvaluatedPhoto {
     }
 }
 
-/// A number that the network computes and a target asks about: a weighted sum of the outputs of one default box or cell.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Quantity {
-    /// The weights as a gradient enters at the head tensor.
-    pub seed: HeadSeed,
-    /// Default box and column of each output, with its weight.
-    terms: Vec<(usize, usize, f64)>,
-    of_class: bool,
-}
-
-impl Quantity {
-    /// What `target` asks about: a class logit minus what the contrast subtracts, or an offset times its direction. What the contrast depends on is taken from
-    /// `forward`, and stays as it is when the picture changes.
-    ///
-    /// # Errors
-    /// As [`Target::ask`].
-    pub fn new(target: &Target, model: &Model, forward: &Forward) -> Result<Self> {
-        // With a seed of 1 the relevance that enters is the weight of the output.
-        let weights = Composite {
-            seed: Seed::Unit,
-            ..Composite::default()
-        };
-        let seed = target.ask(model, &weights, forward)?.seed;
-        let location = model
-            .layout
-            .locate(target.default_box)
-            .context("the default box does not exist")?;
-        let first = target.default_box - location.shape;
-        let of_class = matches!(target.output, TargetOutput::Class(_));
-        if let (TargetOutput::Offset(offset, direction), Some(_)) =
-            (&target.output, &forward.distances)
-        {
-            // Made of several outputs, and kept by forward passes as it is.
-            let sign = match direction {
-                Some(Direction::Minus) => -1.0,
-                _ => 1.0,
-            };
-            let terms = vec![(target.default_box, *offset as usize, sign)];
-            return Ok(Self {
-                seed,
-                terms,
-                of_class,
-            });
-        }
-        let columns = model.manifest.output.columns();
-        let per_box = if of_class {
-            model.manifest.labels.len()
-        } else {
-            columns.len()
-        };
-        let terms = seed
-            .values
-            .iter()
-            .map(|&(channel, weight)| {
-                let column = channel % per_box;
-                let column = if of_class {
-                    column
-                } else {
-                    // Forward passes keep offsets in this program's order, head tensors in the model's.
-                    columns.iter().position(|&c| c == column).unwrap_or(column)
-                };
-                (first + channel / per_box, column, f64::from(weight))
-            })
-            .collect();
-        Ok(Self {
-            seed,
-            terms,
-            of_class,
-        })
-    }
-
-    /// The quantities of several targets, in their order.
-    ///
-    /// # Errors
-    /// As [`Quantity::new`].
-    pub fn all(targets: &[Target], model: &Model, forward: &Forward) -> Result<Vec<Self>> {
-        targets
-            .iter()
-            .map(|target| Self::new(target, model, forward))
-            .collect()
-    }
-
-    /// Its value in a forward pass of the same model.
-    pub fn value(&self, forward: &Forward) -> f64 {
-        let outputs = if self.of_class {
-            &forward.logits
-        } else {
-            &forward.offsets
-        };
-        self.terms
-            .iter()
-            .map(|&(default_box, column, weight)| {
-                weight * f64::from(outputs[[default_box, column]])
-            })
-            .sum()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use ndarray::Array2;
 
     use super::*;
+    use crate::crp::Quantity;
     use crate::detect::{Fit, Handed, NetworkInput};
     use crate::geometry::{Rect, Size};
 

@@ -18,6 +18,8 @@ pub struct MethodSummary {
     pub relative: Vec<Mean>,
     /// By how much the first method's deletion scores are higher at the same detections, in the quantities' own units.
     pub behind_first: Vec<Mean>,
+    /// Share of the detections whose map passes its check, 0 to 1, in the same order.
+    pub checked: Vec<Mean>,
     /// Cosine of the two best classes' maps under the mean.
     pub cosine: Mean,
     /// Spearman's rank correlation of the same.
@@ -76,6 +78,7 @@ impl MethodSummary {
             let values: Vec<f64> = pairs.map(|(a, b)| score(a) - score(b)).collect();
             Mean::of(&values, seed)
         };
+        let checked = |column: usize| mean(&|row| f64::from(u8::from(row.checked[column])));
         let columns = || 0..rows.first().map_or(0, |row| row.deletion.len());
         let millis: Vec<f64> = rows.iter().map(|row| row.millis).collect();
         Some(Self {
@@ -84,6 +87,7 @@ impl MethodSummary {
             deletion: columns().map(deletion).collect::<Option<_>>()?,
             relative: columns().map(relative).collect::<Option<_>>()?,
             behind_first: columns().map(behind).collect::<Option<_>>()?,
+            checked: columns().map(checked).collect::<Option<_>>()?,
             cosine: mean(&|row| row.separation.mean.cosine)?,
             spearman: mean(&|row| row.separation.mean.spearman)?,
             plain_cosine: plain(&|row| row.separation.plain.map(|s| s.cosine)),
@@ -114,6 +118,7 @@ mod tests {
             score: 0.9,
             default_box: 7,
             deletion: vec![curve(1.0), curve(2.0), curve(-1.0)],
+            checked: vec![score > 2.0, true, false],
             separation: Separation {
                 mean: Similarity {
                     cosine: score / 10.0,
@@ -139,6 +144,8 @@ mod tests {
         assert_eq!(means, [3.0, 6.0, -3.0]);
         assert!((b.relative[2].mean + 0.3).abs() < 1e-12);
         assert!((b.cosine.mean - 0.3).abs() < 1e-12 && b.plain_cosine.is_none());
+        let shares: Vec<f64> = b.checked.iter().map(|mean| mean.mean).collect();
+        assert_eq!(shares, [0.5, 1.0, 0.0]);
         // 1 − 8 and 5 − 2; resamples of two lie between.
         let behind = a.behind_first[0];
         assert_eq!((behind.low, behind.mean, behind.high), (-7.0, -2.0, 3.0));

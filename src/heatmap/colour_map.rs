@@ -55,6 +55,16 @@ impl ColourMap {
         }
     }
 
+    /// The name of the colour of what speaks for it.
+    pub fn positive_name(self) -> &'static str {
+        match self {
+            ColourMap::RedBlue => "red",
+            ColourMap::OrangeBlue => "orange",
+            ColourMap::PurpleGreen => "purple",
+            ColourMap::LightDark => "white",
+        }
+    }
+
     /// Of what speaks against it.
     pub fn negative(self) -> [u8; 3] {
         match self {

@@ -81,27 +81,29 @@ pub(super) fn lay_out(text: &str, size: f32, width: f32) -> Line {
     }
 }
 
-/// Lays `text` out in at most `lines` lines of `width` pixels, broken between words; what does not fit the last one is cut as
-/// by [`lay_out`]. No lines where there is no text, or no room.
+/// Lays `text` out in at most `lines` lines of `width` pixels, broken between words and where it has a line's end; what does not fit the last one is
+/// cut as by [`lay_out`]. No lines where there is no text, or no room.
 pub(super) fn wrap(text: &str, size: f32, width: f32, lines: usize) -> Vec<Line> {
-    let words: Vec<&str> = text.split_whitespace().collect();
     let mut wrapped: Vec<Line> = Vec::new();
-    let mut start = 0;
-    while start < words.len() && wrapped.len() < lines {
-        let last = wrapped.len() + 1 == lines;
-        let fits = |end: &usize| {
-            lay_out(&words[start..*end].join(" "), size, f32::INFINITY).width <= width
-        };
-        let end = if last {
-            words.len()
-        } else {
-            (start + 1..=words.len())
-                .take_while(fits)
-                .last()
-                .unwrap_or(start + 1)
-        };
-        wrapped.push(lay_out(&words[start..end].join(" "), size, width));
-        start = end;
+    for paragraph in text.lines() {
+        let words: Vec<&str> = paragraph.split_whitespace().collect();
+        let mut start = 0;
+        while start < words.len() && wrapped.len() < lines {
+            let last = wrapped.len() + 1 == lines;
+            let fits = |end: &usize| {
+                lay_out(&words[start..*end].join(" "), size, f32::INFINITY).width <= width
+            };
+            let end = if last {
+                words.len()
+            } else {
+                (start + 1..=words.len())
+                    .take_while(fits)
+                    .last()
+                    .unwrap_or(start + 1)
+            };
+            wrapped.push(lay_out(&words[start..end].join(" "), size, width));
+            start = end;
+        }
     }
     wrapped.retain(|line| !line.is_empty());
     wrapped
@@ -245,6 +247,7 @@ mod tests {
         let widths: Vec<f32> = lines.iter().map(|line| line.width).collect();
         assert_eq!(widths, [width("what makes the"), width("box wider")]);
         assert_eq!(wrap(text, 20.0, 1000.0, 2).len(), 1);
+        assert_eq!(wrap("what makes\nthe box wider", 20.0, 1000.0, 3).len(), 2);
         let cut = wrap(text, 20.0, width("makes the"), 2);
         assert_eq!(cut.len(), 2);
         assert_eq!(cut[1].glyphs.last().unwrap().id, FONT.glyph_id(ELLIPSIS));

@@ -64,6 +64,28 @@ impl Blocks {
         order
     }
 
+    /// Up to `most` blocks that a map speaks for, the most relevant first: only such as have a sum above 0.
+    pub fn strongest(&self, map: &Array2<f32>, most: usize) -> Vec<usize> {
+        let sums = self.sums(map);
+        let order = self.order(map, First::Most).into_iter().take(most);
+        order.filter(|&block| sums[block] > 0.0).collect()
+    }
+
+    /// `blocks` as many rows further down and columns further right; what leaves the picture comes in again on the other side.
+    pub fn shifted(&self, blocks: &[usize], [down, right]: [usize; 2]) -> Vec<usize> {
+        let [rows, columns] = self.grid();
+        let shifted = |&block: &usize| {
+            let (row, column) = (block / columns, block % columns);
+            (row + down) % rows * columns + (column + right) % columns
+        };
+        blocks.iter().map(shifted).collect()
+    }
+
+    /// Rows and columns of blocks.
+    pub fn grid(&self) -> [usize; 2] {
+        [self.count() / self.columns(), self.columns()]
+    }
+
     /// Puts `block` of `reference` into `picture`, both `[1, C, H, W]`.
     pub fn replace(&self, picture: &mut Array4<f32>, reference: &Array4<f32>, block: usize) {
         let (row, column) = (block / self.columns(), block % self.columns());
@@ -107,6 +129,21 @@ mod tests {
         assert_eq!(blocks.sums(&map), [4., 0., -7., 5., -1., 5.]);
         assert_eq!(blocks.order(&map, First::Most), [3, 5, 0, 1, 4, 2]);
         assert_eq!(blocks.order(&map, First::Least), [2, 4, 1, 0, 3, 5]);
+    }
+
+    #[test]
+    fn the_strongest_are_those_with_a_sum_above_0_and_can_be_moved() {
+        let blocks = Blocks::new(3, 5, 2);
+        let map = array![
+            [1., 1., 0., 0., -9.],
+            [1., 1., 0., 0., 2.],
+            [2., 3., 0., -1., 5.],
+        ];
+        assert_eq!(blocks.strongest(&map, 2), [3, 5]);
+        assert_eq!(blocks.strongest(&map, 6), [3, 5, 0]);
+        assert_eq!(blocks.grid(), [2, 3]);
+        assert_eq!(blocks.shifted(&[3, 5, 0], [0, 0]), [3, 5, 0]);
+        assert_eq!(blocks.shifted(&[3, 5, 0], [1, 2]), [2, 1, 5]);
     }
 
     #[test]

@@ -37,6 +37,10 @@ fn the_fields_of_the_json_are_there_in_their_order() {
         "positive_share",
         "in_box_share",
         "ms",
+        "effect",
+        "effect_of_chance",
+        "checked",
+        "check",
     ];
     let fields = ["image", "width", "height", "model", "detections"]
         .into_iter()

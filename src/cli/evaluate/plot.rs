@@ -93,6 +93,7 @@ mod tests {
             method: method.to_owned(),
             detections: 3,
             deletion: vec![mean(value); 3],
+            checked: vec![mean(value); 3],
             relative: vec![mean(value); 3],
             behind_first: vec![mean(0.0); 3],
             cosine: mean(value),

@@ -56,6 +56,8 @@ pub fn table(summaries: &[MethodSummary], model: &Model, photos: usize) -> Resul
     text += &markdown(&rows);
     text += "\nDeletion relative to |initial value|:\n\n";
     text += &columns(summaries, |summary| &summary.relative);
+    text += "\nShare of the explanations that pass their own check:\n\n";
+    text += &columns(summaries, |summary| &summary.checked);
     if let [first, others @ ..] = summaries
         && !others.is_empty()
     {

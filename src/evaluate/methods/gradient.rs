@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use ndarray::{Array2, Array4, Axis, Ix4};
 
 use super::{Attribution, Method};
-use crate::crp::{Derivative, HeadSeed, REFERENCE_INPUT, Target, compile_derivative, seed_name};
+use crate::crp::{
+    Derivative, HeadSeed, Quantity, REFERENCE_INPUT, Target, compile_derivative, seed_name,
+};
 use crate::detect::Model;
 use crate::error::Result;
 use crate::error::model::{Context, ensure};
-use crate::evaluate::photo::{EvaluatedPhoto, Quantity};
+use crate::evaluate::photo::EvaluatedPhoto;
 use crate::runtime::{Network, SessionOptions, only};
 
 /// Steps from the baseline to the picture.

@@ -12,10 +12,10 @@ use ndarray::{Array2, Axis, Zip};
 
 use super::{Attribution, Method};
 use crate::bilinear::{Tap, bilinear};
-use crate::crp::Target;
+use crate::crp::{Quantity, Target};
 use crate::detect::{Detector, Model, NetworkInput};
 use crate::error::Result;
-use crate::evaluate::photo::{EvaluatedPhoto, Quantity};
+use crate::evaluate::photo::EvaluatedPhoto;
 use crate::evaluate::random::Random;
 use crate::runtime::SessionOptions;
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Attribution, Method};
-use crate::crp::Target;
+use crate::crp::{Quantity, Target};
 use crate::detect::{Detector, Model};
 use crate::error::Result;
-use crate::evaluate::photo::{EvaluatedPhoto, Quantity};
+use crate::evaluate::photo::EvaluatedPhoto;
 use crate::perturbation::{BLOCK, Blocks};
 use crate::runtime::SessionOptions;
 
