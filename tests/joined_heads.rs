@@ -299,6 +299,7 @@ fn a_score_that_is_the_root_of_a_product_is_found() -> Result<()> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn mistakes_are_named() -> Result<()> {
     let folder = tempfile::tempdir()?;
     for (name, old, new, message) in [
