@@ -85,24 +85,22 @@ fn step(places: &[usize]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::node;
     use crate::onnx::emit::tests::small_graph;
-    use crate::onnx::ops::Moving;
-    use crate::onnx::{Attribute, Graph, NodeExt, Tensor, tensor};
+    use crate::onnx::ops::{Activation, Moving};
+    use crate::onnx::{Attribute, Graph, NodeExt, tensor};
 
-    /// The picture [1, 1, 4, 4] picked from along its rows.
+    /// The picture [1, 1, 4, 4] picked from along an axis.
     fn picked(places: &[i64], axis: i64) -> Graph {
         small_graph(|e| {
             let list = e.int64s(places);
-            e.op(
-                Moving::Gather,
-                &["x", &list],
-                &[Attribute::Int("axis", axis)],
-            )
+            let axis = [Attribute::Int("axis", axis)];
+            e.op(Moving::Gather, &["x", &list], &axis)
         })
     }
 
     fn operators(graph: &Graph) -> Vec<&str> {
-        graph.nodes().iter().map(NodeExt::operator).collect()
+        graph.nodes().iter().map(|node| node.op_type()).collect()
     }
 
     #[test]
@@ -128,26 +126,19 @@ mod tests {
 
     #[test]
     fn a_single_place_takes_its_axis_away() {
-        // The emitter's lists have one axis; a place without any is a tensor of its own.
-        let graph = small_graph(|e| {
-            let place = e.constant(
-                "place",
-                Tensor {
-                    dims: vec![],
-                    data: vec![],
-                },
-            );
-            e.op(Moving::Gather, &["x", &place], &[Attribute::Int("axis", 2)])
-        });
+        let graph = small_graph(|e| e.op(Activation::Relu, &["x"], &[]));
+        let relu = graph.outputs().next().unwrap().to_owned();
         let mut proto = graph.to_proto();
-        let mut place = tensor::int64s_to_proto(&[2], &proto.initializer[0].name.clone().unwrap());
+        // No list of one: a place without an axis.
+        let mut place = tensor::int64s_to_proto(&[2], "place");
         place.dims.clear();
-        proto.initializer = vec![place];
-        let graph = super::super::canonicalise(proto, graph.opset_import().to_vec(), 8).unwrap();
-        assert_eq!(operators(&graph), ["Slice", "Reshape"]);
-        assert_eq!(
-            graph.shape(graph.outputs().next().unwrap()).unwrap(),
-            [1, 1, 4]
-        );
+        proto.initializer.push(place);
+        let axis = [Attribute::Int("axis", 2)];
+        let gather = node(Moving::Gather, &[&relu, "place"], "picked", &axis);
+        proto.node.push(gather);
+        let opset = graph.opset_import().to_vec();
+        let graph = crate::onnx::canonical::canonicalise(proto, opset, 8).unwrap();
+        assert_eq!(operators(&graph), ["Relu", "Slice", "Reshape"]);
+        assert_eq!(graph.shape("picked").unwrap(), [1, 1, 4]);
     }
 }
