@@ -9,6 +9,8 @@ use crate::onnx::{Attribute, Graph, NodeExt, proto::NodeProto};
 
 /// So often at most one number is picked: each time costs a node.
 const MOST_COPIES: usize = 64;
+/// More places than any axis of a feature map has, of all copies together.
+const MOST_PLACES: usize = 1 << 22;
 
 /// What of the output of `node` goes back to `input`.
 ///
@@ -29,9 +31,12 @@ pub(super) fn back(
     );
     let listed = graph.constant_int64s(list)?;
     let size = shape[axis];
-    let picked = places(&listed, size)
-        .filter(|picked| !picked.is_empty())
-        .with_context(|| format!("it picks the places {listed:?} of {size}"))?;
+    ensure!(!listed.is_empty(), "it picks nothing");
+    let picked = places(&listed, size).with_context(|| {
+        let is_beyond = |place: &&i64| places(&[**place], size).is_none();
+        let beyond = listed.iter().find(is_beyond).copied().unwrap_or_default();
+        format!("it picks place {beyond} of {size}")
+    })?;
     let rank = shape.len();
     let mut copies: Vec<Vec<i64>> = vec![];
     let mut counts = vec![0; size];
@@ -41,6 +46,10 @@ pub(super) fn back(
             ensure!(
                 *count < MOST_COPIES,
                 "it picks place {from} more than {MOST_COPIES} times"
+            );
+            ensure!(
+                (copies.len() + 1).saturating_mul(size) <= MOST_PLACES,
+                "it picks from {size} places, some of them often"
             );
             // Behind the last number that was picked stands a zero.
             copies.push(vec![picked.len() as i64; size]);
