@@ -307,6 +307,21 @@ fn detectors_without_anchors_with_distances_and_with_offsets() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn joined_heads_and_a_single_one_on_shuffled_channels() -> Result<()> {
+    let cases: PhotoCases = json(golden("joined/cases.json"))?;
+    assert!(cases.cases.len() >= 36);
+    let mut maps = 0;
+    for (name, boxes) in [("joined", 8 * 12 + 4 * 6), ("bounded", 8 * 12)] {
+        let model = Arc::new(Model::open(golden(&format!("joined/{name}.onnx")))?);
+        assert_eq!(model.default_boxes.len(), boxes);
+        let these = cases.cases.iter().filter(|case| case.manifest == name);
+        maps += photos("joined", model, these)?;
+    }
+    assert_eq!(maps, 8);
+    Ok(())
+}
+
 /// Compares seeds and maps of one model, and says how many maps there were.
 fn photos<'a>(
     folder: &str,

@@ -2,7 +2,7 @@
 
 use super::default_boxes::DefaultBox;
 use super::layout::HeadLayout;
-use super::manifest::{DetectorKind, Manifest, ScoreActivation};
+use super::manifest::{DetectorKind, Manifest, OffsetCoding, ScoreActivation, Scoring};
 use crate::geometry::{InputNormalised, Rect};
 
 /// The exponent of a size is kept within ±20. e²⁰ times a default box is off any picture; the bound only keeps the arithmetic finite.
@@ -23,6 +23,8 @@ pub enum Coding {
     /// Of a detector without anchors that says distances: the default box is the cell, and cx = CX + o_cx·W, w = o_w·W, where the distances of left and right edge
     /// from the centre, l and r in cells, make o_cx = (r − l)/2 and o_w = l + r; likewise cy and h.
     Distances,
+    /// FastestDet's: the default box is a cell, cx = CX + tanh(o_cx)·W, and of the whole input w = σ(o_w); likewise cy and h.
+    Bounded,
 }
 
 /// A direction in the picture.
@@ -40,6 +42,7 @@ impl Coding {
         let output = &manifest.output;
         match manifest.kind {
             DetectorKind::AnchorFree if !output.distances.is_empty() => Self::Distances,
+            DetectorKind::AnchorFree if output.coding == OffsetCoding::Bounded => Self::Bounded,
             // Of a cell whose size is 1: the centre's offset is in cells, the size's an exponent.
             DetectorKind::AnchorFree => Self::Variances([1.0, 1.0]),
             DetectorKind::Yolo => {
@@ -66,6 +69,10 @@ impl Coding {
                 ((share - 0.5) * range, share * (1.0 - share) * range)
             }
             Self::Distances => (offset * extent, extent),
+            Self::Bounded => {
+                let shift = offset.tanh();
+                (shift * extent, (1.0 - shift * shift) * extent)
+            }
         }
     }
 
@@ -75,6 +82,10 @@ impl Coding {
             Self::Variances([_, v_s]) => v_s,
             Self::Cell { .. } => 1.0,
             Self::Distances => return (offset * extent, extent),
+            Self::Bounded => {
+                let share = sigmoid(offset);
+                return (share, share * (1.0 - share));
+            }
         };
         let exponent = (v_s * offset).clamp(-MAX_EXPONENT, MAX_EXPONENT);
         let size = extent * exponent.exp();
@@ -104,12 +115,8 @@ impl Measure {
         let (extent, [o_centre, o_size]) = self.along(default_box, offsets);
         let (shift, shift_slope) = coding.shift(self.axis, o_centre, extent);
         let (size, size_slope) = coding.size(o_size, extent);
-        // Without distances there is no size.
-        let before = if coding == Coding::Distances {
-            0.0
-        } else {
-            extent
-        };
+        // Where nothing is said: the default box's own size, half of the input, or none without distances.
+        let (before, _) = coding.size(0.0, extent);
         let moved = self.of_centre * shift + self.of_size * (size - before);
         (
             moved,
@@ -189,23 +196,24 @@ fn sigmoid(z: f32) -> f32 {
 /// Turns the logits of *one* default box into scores; what its classes share is computed once.
 #[derive(Debug, Clone, Copy)]
 pub struct Scorer {
-    activation: ScoreActivation,
+    scoring: Scoring,
     /// The largest logit for a softmax, and ln Σ_k exp(z_k − largest) over the classes: a score is exp(z − largest − log_sum). No large logit overflows it, and
     /// of one that is far above 10⁷ the logarithm is not lost in rounding.
     largest: f32,
     log_sum: f32,
-    /// The probability that there is an object at all, where the network says it apart.
+    /// The probability that there is an object at all, where the network says it apart, as it counts in a score.
     objectness: f32,
 }
 
 impl Scorer {
     /// A scorer for the default box with these `logits`, one per class, background included, and the logit of its objectness if the network has one.
     pub fn new<'a>(
-        activation: ScoreActivation,
+        scoring: impl Into<Scoring>,
         logits: impl IntoIterator<Item = &'a f32> + Clone,
         objectness: Option<f32>,
     ) -> Self {
-        let (largest, log_sum) = match activation {
+        let scoring = scoring.into();
+        let (largest, log_sum) = match scoring.activation {
             ScoreActivation::Sigmoid => (0.0, 0.0),
             ScoreActivation::Softmax => {
                 let largest = max(logits.clone());
@@ -214,38 +222,55 @@ impl Scorer {
             }
         };
         Self {
-            activation,
+            scoring,
             largest,
             log_sum,
-            objectness: objectness.map_or(1.0, sigmoid),
+            objectness: objectness.map_or(1.0, |logit| object_factor(scoring, logit)),
         }
     }
 
     /// The score of the class with this logit, 0..=1; NaN if a logit that it depends on is.
     pub fn score(self, logit: f32) -> f32 {
-        let score = match self.activation {
+        let score = match self.scoring.activation {
             ScoreActivation::Sigmoid => sigmoid(logit),
             // Rounding can lift a certain class a hair above 1.
             ScoreActivation::Softmax => (logit - self.largest - self.log_sum).exp().clamp(0.0, 1.0),
         };
-        self.objectness * score
+        match self.scoring.powers {
+            Some([_, of_class]) => self.objectness * score.powf(of_class),
+            None => self.objectness * score,
+        }
+    }
+}
+
+/// The factor that objectness of this logit is in a score.
+fn object_factor(scoring: Scoring, logit: f32) -> f32 {
+    match scoring.powers {
+        Some([of_object, _]) => sigmoid(logit).powf(of_object),
+        None => sigmoid(logit),
     }
 }
 
 /// A logit that every class with a score above `threshold` (0..=1) exceeds, so that most default boxes are passed over without an
 /// exponential a class. It is a bound, not the limit: what exceeds it has still to be scored.
 pub fn logit_bound<'a>(
-    activation: ScoreActivation,
+    scoring: impl Into<Scoring>,
     threshold: f32,
     logits: impl IntoIterator<Item = &'a f32>,
     objectness: Option<f32>,
 ) -> f32 {
+    let scoring = scoring.into();
+    // What a quotient or a root is rounded by tells much near 1.
+    let below = |share: f32| (share - 1e-6).clamp(0.0, 1.0);
     let threshold = match objectness {
-        // What the quotient is rounded by tells much near 1.
-        Some(logit) => (threshold / sigmoid(logit) - 1e-6).clamp(0.0, 1.0),
+        Some(logit) => below(threshold / object_factor(scoring, logit)),
         None => threshold,
     };
-    let exact = match activation {
+    let threshold = match scoring.powers {
+        Some([_, of_class]) => below(threshold.powf(1.0 / of_class)),
+        None => threshold,
+    };
+    let exact = match scoring.activation {
         ScoreActivation::Sigmoid => (threshold / (1.0 - threshold)).ln(),
         // Σ_k exp(z_k) is at least its largest term.
         ScoreActivation::Softmax => max(logits) + threshold.ln(),
@@ -348,12 +373,42 @@ mod tests {
     }
 
     #[test]
+    fn fastestdet_s_boxes_and_scores_are_bounded() {
+        // The cell of row 1, column 2 of 4x5 cells, by its corner.
+        let default_box = DefaultBox {
+            cx: 0.4,
+            cy: 0.25,
+            w: 0.2,
+            h: 0.25,
+        };
+        let ln = f32::ln;
+        // tanh(½·ln 3) = ½, σ(ln 3) = ¾.
+        let half = ln(3.0) / 2.0;
+        let found = decode(
+            default_box,
+            [half, -half, ln(3.0), -ln(3.0)],
+            Coding::Bounded,
+        )
+        .edges();
+        assert_close(&found, &[0.125, 0.0, 0.875, 0.25], 1e-6);
+        let far = decode(default_box, [1e9, 1e9, 1e9, -1e9], Coding::Bounded).edges();
+        assert_close(&far, &[0.1, 0.5, 1.1, 0.5], 1e-6);
+        // ¾^0.6 · (2/3)^0.4
+        let scoring = Scoring {
+            activation: ScoreActivation::Softmax,
+            powers: Some([0.6, 0.4]),
+        };
+        let scorer = Scorer::new(scoring, &[ln(2.0), 0.0], Some(ln(3.0)));
+        assert_close(&[scorer.score(ln(2.0))], &[0.715_486], 1e-5);
+    }
+
+    #[test]
     fn the_slopes_are_those_of_the_boxes() {
         let wider = Coding::Cell {
             size: [0.2, 0.25],
             scale: 1.05,
         };
-        for coding in [CODING, CELL, wider] {
+        for coding in [CODING, CELL, wider, Coding::Bounded] {
             for offset in [-2.0f32, -0.3, 0.0, 1.5] {
                 for axis in [Axis::X, Axis::Y] {
                     let [less, more] = [-0.01, 0.01].map(|by| coding.shift(axis, offset + by, 0.4));
@@ -450,10 +505,12 @@ mod tests {
             threshold in 0.0f32..=1.0,
             softmax: bool,
             objectness in prop::option::of(-8.0f32..8.0),
+            powers in prop::option::of(prop::array::uniform2(0.1f32..10.0)),
         ) {
             let activation = if softmax { ScoreActivation::Softmax } else { ScoreActivation::Sigmoid };
-            let bound = logit_bound(activation, threshold, &logits, objectness);
-            let scorer = Scorer::new(activation, &logits, objectness);
+            let scoring = Scoring { activation, powers };
+            let bound = logit_bound(scoring, threshold, &logits, objectness);
+            let scorer = Scorer::new(scoring, &logits, objectness);
             for logit in &logits {
                 let score = scorer.score(*logit);
                 prop_assert!(score <= threshold || *logit > bound, "logit {logit}, score {score}, bound {bound}");

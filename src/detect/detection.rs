@@ -41,7 +41,7 @@ pub struct Detection {
 impl Detection {
     /// What turns logits of its default box into scores.
     pub fn scorer(&self, manifest: &Manifest) -> Scorer {
-        Scorer::new(manifest.output.activation, &self.logits, self.objectness)
+        Scorer::new(manifest.output.scoring(), &self.logits, self.objectness)
     }
 }
 
@@ -208,10 +208,10 @@ impl<'a> Predictions<'a> {
 
     /// Every class at every default box that scores above `threshold` and lies in the picture.
     fn candidates(&self, threshold: f32) -> Vec<Candidate> {
-        let activation = self.manifest.output.activation;
+        let scoring = self.manifest.output.scoring();
         let mut candidates = Vec::new();
         for (default_box, logits) in self.logits.outer_iter().enumerate() {
-            let bound = logit_bound(activation, threshold, logits, self.objectness(default_box));
+            let bound = logit_bound(scoring, threshold, logits, self.objectness(default_box));
             let mut detectable = logits.iter().zip(&self.detectable);
             if !detectable.any(|(&logit, &detectable)| detectable && logit > bound) {
                 continue;
@@ -272,7 +272,7 @@ impl<'a> Predictions<'a> {
     fn scorer(&self, default_box: usize) -> Scorer {
         let logits = self.logits.row(default_box);
         let objectness = self.objectness(default_box);
-        Scorer::new(self.manifest.output.activation, &logits, objectness)
+        Scorer::new(self.manifest.output.scoring(), &logits, objectness)
     }
 
     fn rect(&self, default_box: usize) -> Rect {

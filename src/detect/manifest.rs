@@ -5,8 +5,10 @@
 mod check;
 mod default_boxes;
 mod field;
+mod joined;
 mod read;
 mod resize;
+mod scoring;
 mod tensors;
 
 use std::borrow::Cow;
@@ -19,7 +21,9 @@ pub use default_boxes::{
     AnchorBoxes, CellBoxes, DefaultBoxes, MultiscaleAnchorBoxes, PriorBoxes, TensorFlowBoxes,
 };
 pub use field::{ManifestField, ManifestSource};
+pub use joined::HeadPart;
 pub use resize::{Alignment, Letterbox, Resize, Rounding, Sampling};
+pub use scoring::{OffsetCoding, Scoring};
 pub use tensors::Tensors;
 
 use super::class::{ClassId, ClassRef};
@@ -114,7 +118,8 @@ pub struct OutputSection {
     /// The class logits in the graph, [1, D, K], or those of each head: what ends with K, or feature maps [1, A·K, rows, columns].
     #[serde(default)]
     pub classes: Tensors,
-    /// A YOLO's last convolutions, [1, A·(5 + K), rows, columns], one a head; it has neither `classes` nor `offsets`.
+    /// A YOLO's last convolutions, [1, A·(5 + K), rows, columns], one a head; it has neither `classes` nor `offsets`. Of a detector without anchors the convolutions that
+    /// `channels` takes apart.
     #[serde(default)]
     pub heads: Tensors,
     /// The offsets in the graph, [1, D, 4], or those of each head, likewise; a classifier has none.
@@ -130,6 +135,15 @@ pub struct OutputSection {
     /// Of a detector without anchors, where it has them: logits of there being an object, `[1, 1, rows, columns]`, one a head.
     #[serde(default)]
     pub objectness: Tensors,
+    /// Of a detector without anchors with one convolution a head: what its channels are, in their order.
+    #[serde(default)]
+    pub channels: Vec<HeadPart>,
+    /// Of a detector without anchors: what its offsets do.
+    #[serde(default)]
+    pub coding: OffsetCoding,
+    /// Powers of objectness and of the class's score in the product that a score is; both 1 where they are left out.
+    #[serde(default, deserialize_with = "read::exactly_if_given")]
+    pub score_powers: Option<[f32; 2]>,
     /// Which offset each of the four columns is.
     #[serde(default = "paper_order", deserialize_with = "read::exactly")]
     pub offset_order: [Offset; 4],
@@ -277,8 +291,9 @@ impl Manifest {
         let mut manifest: Self = toml::from_str(text)
             .map_err(|error| error!("{origin}: {}", read::describe(error, text)))?;
         manifest.source = ManifestSource::new(text, origin);
-        manifest
-            .validate()
+        let named = manifest.output.name_parts(manifest.kind);
+        named
+            .and_then(|()| manifest.validate())
             .map_err(|error| error!("{:#}", manifest.source.locate(error)))?;
         Ok(manifest)
     }

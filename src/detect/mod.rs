@@ -11,6 +11,7 @@ mod detection;
 mod detector;
 mod fit;
 mod heads;
+mod joined;
 mod labels;
 mod layout;
 pub mod manifest;

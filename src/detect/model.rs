@@ -6,6 +6,7 @@ use std::path::Path;
 use super::decode::Coding;
 use super::default_boxes::{self, DefaultBox};
 use super::heads::{self, Head};
+use super::joined;
 use super::layout::HeadLayout;
 use super::manifest::{DetectorKind, Manifest, ManifestField};
 use super::output_tensors::OutputTensors;
@@ -110,6 +111,7 @@ impl Model {
         let (graph, outputs) = match manifest.kind {
             DetectorKind::Yolo => yolo::with_rows(&graph, manifest.output.heads.names(), count)?,
             DetectorKind::Ssd | DetectorKind::Classifier | DetectorKind::AnchorFree => {
+                let graph = joined::take_apart(graph, &manifest.output, count)?;
                 heads::with_rows(&graph, &manifest.output, count)?
             }
         };

@@ -7,6 +7,7 @@ mod background;
 mod convolutions;
 mod default_boxes;
 mod found;
+mod joined;
 mod outputs;
 mod text;
 
@@ -18,7 +19,7 @@ use crate::onnx::ops::{Arithmetic, Convolution, Op};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 use background::Background;
 use default_boxes::Generator;
-use found::{AnchorFree, Found, FoundBoxes, FoundOutputs};
+use found::{AnchorFree, Found, FoundBoxes, FoundOutputs, steps};
 use text::{GUESS, all, list, one_or_all, quoted};
 
 /// Where the picture enters, and how it is normalised as far as the graph shows it.
@@ -172,7 +173,7 @@ fn write(
         FoundOutputs::Ssd { .. } => "ssd",
         FoundOutputs::Classifier { .. } => "classifier",
         FoundOutputs::Yolo { .. } => "yolo",
-        FoundOutputs::AnchorFree(_) => "anchor-free",
+        FoundOutputs::AnchorFree(_) | FoundOutputs::Joined(_) => "anchor-free",
     };
     writeln!(text, "kind = \"{kind}\"")?;
     writeln!(text, "name = {}", quoted(name))?;
@@ -225,6 +226,7 @@ fn write_input(text: &mut String, picture: &ProposedInput, outputs: &FoundOutput
     }
     let colour = match outputs {
         FoundOutputs::AnchorFree(found) => found.colour(),
+        FoundOutputs::Joined(found) => found.colour(),
         _ => "rgb",
     };
     writeln!(text, "colour = \"{colour}\" {GUESS}")?;
@@ -239,12 +241,15 @@ fn write_input(text: &mut String, picture: &ProposedInput, outputs: &FoundOutput
         }
         None => {
             let (mean, std) = match outputs {
-                FoundOutputs::Yolo { .. } => (0.0, 255.0),
-                FoundOutputs::AnchorFree(found) => (0.0, found.std()),
-                FoundOutputs::Ssd { .. } | FoundOutputs::Classifier { .. } => (127.5, 127.5),
+                FoundOutputs::Yolo { .. } => ([0.0; 3], [255.0; 3]),
+                FoundOutputs::AnchorFree(found) => ([0.0; 3], [found.std(); 3]),
+                FoundOutputs::Joined(found) => found.normalisation(),
+                FoundOutputs::Ssd { .. } | FoundOutputs::Classifier { .. } => {
+                    ([127.5; 3], [127.5; 3])
+                }
             };
-            writeln!(text, "mean = {} {GUESS}", list(&[mean; 3]))?;
-            writeln!(text, "std = {} {GUESS}", list(&[std; 3]))?;
+            writeln!(text, "mean = {} {GUESS}", list(&mean))?;
+            writeln!(text, "std = {} {GUESS}", list(&std))?;
         }
     }
     let resize = match outputs {
@@ -299,6 +304,7 @@ fn write_output(
         FoundOutputs::AnchorFree(found) => {
             write_anchor_free(text, size, found, &activation)?;
         }
+        FoundOutputs::Joined(found) => found.write(text, size, &activation)?,
         FoundOutputs::Yolo { heads, anchors } => {
             writeln!(text, "heads = {}\n{activation}", one_or_all(heads))?;
             writeln!(text)?;
@@ -341,15 +347,22 @@ fn write_anchor_free(
             writeln!(text, "{mark}: centre in cells, exponents of the size")?;
             writeln!(text, "offsets = {}", all(&found.boxes))?;
         }
+        FoundBoxes::Bounded => {
+            writeln!(text, "offsets = {}", all(&found.boxes))?;
+            writeln!(text, "coding = \"bounded\" {GUESS}: FastestDet's")?;
+        }
+    }
+    if let Some((powers, mark)) = found.score_powers() {
+        writeln!(text, "score_powers = {} {mark}", list(&powers))?;
     }
     writeln!(text, "\n[default_boxes]\ngenerator = \"cells\"")?;
-    if found.of_boxes == FoundBoxes::Offsets {
+    if !matches!(found.of_boxes, FoundBoxes::Distances { .. }) {
         writeln!(
             text,
             "offset = 0.0 {GUESS}: cells are counted from their corners"
         )?;
     }
-    if let Some(steps) = found.steps(size) {
+    if let Some(steps) = steps(&found.grids, size) {
         writeln!(text, "steps = {} {GUESS}", list(&steps))?;
     }
     let (suppression, mark) = match found.picks {

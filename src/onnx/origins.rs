@@ -8,7 +8,9 @@ use super::attributes::NodeExt;
 use super::graph::Graph;
 use crate::error::model::{Context, bail, ensure};
 use crate::error::{Error, Result};
-use crate::onnx::ops::{Moving, Op, Passing, Reshaping, axis_of, permutation, slice_bounds};
+use crate::onnx::ops::{
+    Moving, Op, Passing, Reshaping, axis_of, permutation, places, slice_bounds,
+};
 
 /// More numbers than any detector's outputs have, and the tensors together that they come through.
 const MOST_NUMBERS: usize = 1 << 26;
@@ -139,7 +141,7 @@ impl Trace<'_> {
             Op::Moving(Moving::Slice)
                 if node.input_at(4).is_none_or(|steps| {
                     let steps = graph.constant_int64s(steps);
-                    steps.is_ok_and(|steps| steps.iter().all(|&step| step == 1))
+                    steps.is_ok_and(|steps| steps.iter().all(|&step| step > 0))
                 }) =>
             {
                 let mut places = self.places(input)?;
@@ -150,14 +152,35 @@ impl Trace<'_> {
                     Some(_) => list(3)?,
                     None => (0..starts.len() as i64).collect(),
                 };
-                for ((&start, &end), &axis) in starts.iter().zip(&ends).zip(&axes) {
+                let steps = match node.input_at(4) {
+                    Some(_) => list(4)?,
+                    None => vec![1; starts.len()],
+                };
+                let bounds = starts.iter().zip(&ends).zip(axes.iter().zip(&steps));
+                for ((&start, &end), (&axis, &step)) in bounds {
                     let axis = axis_of(axis, places.ndim()).context("its axes")?;
                     let size = places.len_of(Axis(axis));
                     let (start, end) = slice_bounds(start, end, size).context("its bounds")?;
-                    let kept = Slice::from(start..end.max(start));
+                    let step = isize::try_from(step).map_err(Error::internal)?;
+                    let kept = Slice::new(start as isize, Some(end.max(start) as isize), step);
                     places = places.slice_axis(Axis(axis), kept).into_owned();
                 }
                 places
+            }
+            Op::Moving(Moving::Gather)
+                if node.input_at(1).is_some_and(|list| {
+                    graph.constant_int64s(list).is_ok_and(|l| !l.is_empty())
+                }) =>
+            {
+                let all = self.places(input)?;
+                let listed = graph.constant_int64s(node.input_at(1).unwrap_or_default())?;
+                let axis = axis_of(node.int("axis", 0), all.ndim()).context("its axis")?;
+                let picked = places(&listed, all.len_of(Axis(axis))).context("its places")?;
+                let shape = graph.shape(tensor)?;
+                let picked = all.select(Axis(axis), &picked);
+                picked
+                    .into_shape_with_order(IxDyn(shape))
+                    .map_err(Error::internal)?
             }
             _ => return Ok(None),
         }))

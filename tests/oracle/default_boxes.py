@@ -83,6 +83,14 @@ def expectation(logits):
     return (np.arange(len(logits)) * weights).sum() / weights.sum()
 
 
+def decoded_bounded(place, offsets):
+    """The same for FastestDet: `place` is the cell, from whose corner the centre goes at most a cell far; sizes are shares of the input."""
+    cx, cy, w, h = place
+    x, y = cx + np.tanh(offsets["cx"]) * w, cy + np.tanh(offsets["cy"]) * h
+    width, height = (1 / (1 + np.exp(-offsets[q])) for q in ("w", "h"))
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
 def decoded(place, offsets, variances):
     """The edges x_min, y_min, x_max, y_max that offsets (by the names cx, cy, w, h) give to a default box."""
     (cx, cy, w, h), (of_centre, of_size) = place, variances

@@ -104,9 +104,9 @@ class Network:
                 self.nodes.remove(readers[0])
 
     def _keep_batch(self):
-        """YOLO12 cuts maps into areas that take the place of the batch: there every tensor gets an axis of 1 before the others."""
+        """YOLO12 cuts maps into areas that take the place of the batch, FastestDet halves of channels: there every tensor gets an axis of 1 before the others."""
         inside = set()
-        for node in self.nodes:
+        for node in list(self.nodes):
             reads = [name in inside for name in node.inputs]
             if node.op == "Reshape" and node.inputs[1] in self.constants:
                 sizes = [int(size) for size in self.constants[node.inputs[1]]]
@@ -118,6 +118,14 @@ class Network:
                 continue
             elif node.op == "Transpose":
                 node.attributes["perm"] = [0, *(axis + 1 for axis in node.attributes["perm"])]
+            elif node.op == "Gather" and node.attributes.get("axis", 0) == 0 and self.constants[node.inputs[1]].ndim == 0:
+                # One half alone: behind it the batch is in its place again.
+                (picked,), node.attributes["axis"] = node.outputs, 1
+                node.outputs = [f"{picked}/areas"]
+                self.constants[f"{picked}/batch"] = np.array([1])
+                squeeze = Node(f"{node.name}/batch", "Squeeze", [node.outputs[0], f"{picked}/batch"], [picked], {})
+                self.nodes.insert(self.nodes.index(node) + 1, squeeze)
+                continue
             elif node.op in ("Split", "Softmax"):
                 axis = node.attributes.get("axis", -1 if node.op == "Softmax" else 0)
                 node.attributes["axis"] = axis + 1 if axis >= 0 else axis

@@ -29,7 +29,10 @@ def moved(node, arguments):
     if node.op == "Split":
         return np.split(x, np.cumsum(arguments[1])[:-1], axis=attributes.get("axis", 0))
     if node.op == "Slice":
-        starts, ends, axes, steps = (list(map(int, values)) for values in arguments[1:])
+        starts, ends, *rest = (list(map(int, values)) for values in arguments[1:])
+        # Axes may be left out, and steps.
+        axes = rest[0] if rest else range(len(starts))
+        steps = rest[1] if rest[1:] else [1] * len(starts)
         place = [slice(None)] * x.ndim
         for start, end, axis, step in zip(starts, ends, axes, steps):
             place[axis] = slice(start, end, step)

@@ -20,6 +20,7 @@ import onnxruntime
 from PIL import Image
 
 from composite import Composite, layer_types
+from joined import parts, take_apart
 from network import Network
 from relevance import pooling_winners, propagate
 from targets import Outputs
@@ -66,8 +67,8 @@ def row(command, file, folder, with_oracle):
     best, kind = detections[0], manifest["kind"]
     maps, times = {}, []
     questions = [(f"class:{best['class']}", "mean" if len(manifest["labels"]) > 1 else "none")]
-    has_objectness = kind == "yolo" or "objectness" in manifest["output"]
-    place = "edge:right+" if "distances" in manifest["output"] else "offset:w+"
+    has_objectness = kind == "yolo" or "objectness" in parts(manifest["output"])
+    place = "edge:right+" if "distances" in parts(manifest["output"]) else "offset:w+"
     questions += [(place, "none")] * (kind != "classifier") + [("objectness", "none")] * has_objectness
     for target, contrast in questions:
         npy = folder / "map.npy"
@@ -112,8 +113,8 @@ def names(value):
 
 def inner(file, manifest):
     """The part of the graph between the picture and the raw outputs, these under the oracle's names."""
-    model = onnx.load(file)
-    graph, output = model.graph, manifest["output"]
+    model, output = take_apart(onnx.load(file), manifest["output"], len(manifest["labels"]))
+    graph = model.graph
     picture = manifest["input"].get("tensor", graph.input[0].name)
     readers = [node for node in graph.node if picture in node.input]
     # Channels last: the transposed picture is what the network reads.
@@ -146,9 +147,11 @@ def joined(raw, convolutions, constants, manifest):
     made = []
     for name, tensors in raw.items():
         columns = {"box_offsets": 4 * manifest["output"].get("bins", 1), "objectness": 1}.get(name, len(manifest["labels"]))
-        if len(tensors) == 1 and tensors != [name]:
+        if not tensors or tensors == [name]:
+            continue
+        # The map of a single head is no row of numbers yet.
+        if len(tensors) == 1 and (tensors[0] not in convolutions or manifest["kind"] == "classifier"):
             made.append(onnx.helper.make_node("Identity", tensors, [name]))
-        if len(tensors) < 2:
             continue
         rows = []
         for tensor in tensors:
@@ -216,7 +219,7 @@ def same_when_compiled(compiled, feed, manifest, best, expected):
     weights = -trained / max(trained.sum() - 1, 1)
     weights[best["class"]] = 1
     # The class scores come first of each head's inputs.
-    each = {"ssd": 2, "yolo": 3, "classifier": 1, "anchor-free": 3 if "objectness" in manifest["output"] else 2}[manifest["kind"]]
+    each = {"ssd": 2, "yolo": 3, "classifier": 1, "anchor-free": 3 if "objectness" in parts(manifest["output"]) else 2}[manifest["kind"]]
     seed = seeds[best["head"] * each]
     channels = slice(shape * len(logits), (shape + 1) * len(logits))
     # The scores that this network itself computes: another one's are not the same to the last bit, and one of them may be all but 0.

@@ -532,6 +532,32 @@ def moves():
     return b.finish([*LAYERWISE, rules(high="abs", add="prop"), rules(high="flat", low="gamma:0.25"), rules(high="zplus")])
 
 
+def picks():
+    """Gather with constant places: colours turned round, ShuffleNet's shuffles of channels by a list and by way of the batch, rows picked twice and left out, a table of places."""
+    b = Builder("picks", 12, 10, seed=43)
+
+    def pick(name, x, places, axis):
+        return b.add("Gather", [x, b.ints(f"{name}.places", places)], name, axis=axis)
+
+    x = b.relu(b.conv("pixels", pick("turned", "image", [2, 1, 0], 1), (3, 8)))
+    x = pick("shuffled", x, [0, 4, 1, 5, 2, 6, 3, 7], 1)
+    # FastestDet's: the channels' halves take the batch's place, and each is picked by itself.
+    y = b.add("Reshape", [x, b.ints("pairs", [4, 2, 120])], "paired")
+    y = b.add("Transpose", [y], "parted", perm=(1, 0, 2))
+    y = b.add("Reshape", [y, b.ints("halves", [2, -1, 4, 12, 10])], "halved")
+    first, second = (pick(f"half{index}", y, index, 0) for index in (0, 1))
+    y = b.add("Concat", [first, b.relu(b.conv("low", second, (4, 4)))], "joined", axis=1)
+    y = pick("rows", y, [1, 1, 3, -2, 3, 8, 3, 0], 2)
+    y = b.conv("high1", y, (8, 6), strides=(2, 2))
+    table = pick("table", y, [[4, 0], [1, 3]], -1)
+    z = b.add("Reshape", [table, b.ints("flat", [0, 6, 4, 4])], "flattened")
+    even = pick("even", z, [0, 2], 3)
+    x = b.relu(b.conv("high2", b.add("Concat", [z, even], "wider", axis=3), (6, 6)))
+    b.head(x, 6, boxes=2)
+    everywhere = rules(high="rescale:0.75", low="rescale:0.75", pixels="rescale:0.75")
+    return b.finish([*LAYERWISE, rules(high="gamma:0.25"), everywhere, *features()[:3]])
+
+
 def batch_norm_alone():
     """Batch normalisation, factors and summands that stand behind no convolution; a maximum that rounds up."""
     b = Builder("batch_norm_alone", 11, 12, seed=23)
@@ -761,4 +787,5 @@ ALL = (
     max_pool_3x3, clipped, border, batch_norm_identity, lite_heads, dense, averages, averages_at_the_border, transposed,
     resizing, gates, norms, moves, batch_norm_alone, activations, resizing_conventions, inverse_norms, responses, channels_last,
     same_pads, feature_pyramid, low_layers, low_pools, low_branches, low_depthwise, low_taps, attention, areas,
+    picks,
 )  # fmt: skip

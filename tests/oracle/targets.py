@@ -8,7 +8,8 @@ boxes and classes.
 import numpy as np
 
 from composite import head_convolutions
-from default_boxes import decoded, decoded_distances, decoded_in_cell, default_box, expectation
+from default_boxes import decoded, decoded_bounded, decoded_distances, decoded_in_cell, default_box, expectation
+from joined import parts
 
 SIDES = ("left", "top", "right", "bottom")
 
@@ -21,7 +22,8 @@ class Outputs:
         self.is_yolo = manifest["kind"] == "yolo"
         is_free = manifest["kind"] == "anchor-free"
         # Of distances each may be the mean of a distribution over so many bins.
-        self.has_distances, self.bins = "distances" in output, output.get("bins", 1)
+        self.has_distances = "distances" in parts(output)
+        self.bins, self.is_bounded = output.get("bins", 1), output.get("coding") == "bounded"
         has_none = self.is_yolo or is_free or output["background"] == "none"
         self.labels, self.background = manifest["labels"], None if has_none else output["background"]
         self.offset_order = output.get("offset_order", ["cx", "cy", "w", "h"])
@@ -153,6 +155,8 @@ class Outputs:
         def edge(values):
             if self.is_yolo:
                 return decoded_in_cell(place, (1 / columns, 1 / rows), scale, values)[side]
+            if self.is_bounded:
+                return decoded_bounded(place, values)[side]
             return decoded(place, values, self.variances)[side]
 
         # The complex step: exact to the last digit, and it knows nothing of the formula that it differentiates.

@@ -148,6 +148,14 @@ impl Builder {
                     size: (shape[*axis] - start).div_ceil(*step),
                 })
             }
+            Step::Gather { axis, places } => {
+                let places = places.iter().map(|place| place % shape[*axis]).collect();
+                self.net.push(Node::Gather {
+                    input: x,
+                    axis: *axis,
+                    places,
+                })
+            }
             Step::Constants(kind) => self.constants(x, *kind),
             Step::Activation(activation) => self.activation(x, activation),
             Step::SqueezeExcite {

@@ -7,7 +7,7 @@ use crate::net::{Activation, Constants, Net, Node, Norm, SelfGate};
 use crate::slow;
 
 /// All kinds of operators that relevance can pass in the networks here.
-const KINDS: [&str; 40] = [
+const KINDS: [&str; 41] = [
     "Conv",
     "ConvTranspose",
     "BatchNormalization behind a Conv",
@@ -42,6 +42,7 @@ const KINDS: [&str; 40] = [
     "Concat",
     "Split",
     "Slice",
+    "Gather",
     "Pad in front of a Conv",
     "Pad",
     "Resize to the nearest",
@@ -158,6 +159,7 @@ fn kind(net: &Net, tensor: usize) -> &'static str {
         Node::Concat(..) => "Concat",
         Node::Part { .. } => "Split",
         Node::Slice { .. } => "Slice",
+        Node::Gather { .. } => "Gather",
         Node::Pad { .. } if slow::joined_pad(net, tensor).is_some() => "Pad in front of a Conv",
         Node::Pad { .. } => "Pad",
         Node::Resize(_, resize) if resize.is_linear => "Resize by interpolation",

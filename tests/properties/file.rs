@@ -144,6 +144,12 @@ impl File<'_> {
                     bounds.map(|(what, value)| self.int64s(&y, what, &[value as i64]));
                 self.node("Slice", &[x, &start, &end, &axis, &step], &y, vec![]);
             }
+            Node::Gather { axis, places, .. } => {
+                let places: Vec<i64> = places.iter().map(|&place| place as i64).collect();
+                let places = self.int64s(&y, "places", &places);
+                let axis = int("axis", *axis as i64 + 1);
+                self.node("Gather", &[x, &places], &y, vec![axis]);
+            }
             Node::Pad {
                 before,
                 after,

@@ -59,6 +59,12 @@ pub enum Node {
         step: usize,
         size: usize,
     },
+    /// Numbers by their places along an axis: some perhaps twice, some not at all.
+    Gather {
+        input: usize,
+        axis: usize,
+        places: Vec<usize>,
+    },
     Pad {
         input: usize,
         before: [usize; 3],
@@ -211,6 +217,7 @@ impl Net {
                 ..
             } => shape[*axis] = sizes[usize::from(*is_second)],
             Node::Slice { axis, size, .. } => shape[*axis] = *size,
+            Node::Gather { axis, places, .. } => shape[*axis] = places.len(),
             Node::Pad { before, after, .. } => {
                 for axis in 0..3 {
                     shape[axis] += before[axis] + after[axis];
@@ -254,6 +261,7 @@ impl Node {
             | Self::Norm(input, _)
             | Self::Part { input, .. }
             | Self::Slice { input, .. }
+            | Self::Gather { input, .. }
             | Self::Pad { input, .. }
             | Self::Resize(input, _)
             | Self::Transpose(input)

@@ -101,6 +101,11 @@ pub enum Step {
         start: usize,
         step: usize,
     },
+    Gather {
+        axis: usize,
+        /// Of an axis of any length.
+        places: Vec<usize>,
+    },
     Constants(ConstantsKind),
     Activation(Activation),
     /// Every channel times a gate that is made of the channels' averages.
@@ -277,6 +282,8 @@ fn steps() -> impl Strategy<Value = Step> {
         start,
         step,
     });
+    let gather =
+        (axis(), vec(0usize..12, 1..=8)).prop_map(|(axis, places)| Step::Gather { axis, places });
     let squeeze =
         array::uniform3(any::<bool>()).prop_map(|[is_hard, squeezes_by_mean, gate_first]| {
             Step::SqueezeExcite {
@@ -334,6 +341,7 @@ fn steps() -> impl Strategy<Value = Step> {
         (2, concat.boxed()),
         (2, split.boxed()),
         (1, slice.boxed()),
+        (1, gather.boxed()),
         (2, constants().prop_map(Step::Constants).boxed()),
         (1, activations().prop_map(Step::Activation).boxed()),
         (2, squeeze.boxed()),

@@ -132,7 +132,7 @@ pub(super) fn is_non_negative(graph: &Graph, tensor: &str) -> bool {
             | Op::Reshaping(
                 Reshaping::Reshape | Reshaping::Flatten | Reshaping::Squeeze | Reshaping::Unsqueeze,
             )
-            | Op::Moving(Moving::Transpose | Moving::Slice) => {
+            | Op::Moving(Moving::Transpose | Moving::Slice | Moving::Gather) => {
                 open.push(node.input_at(0).unwrap_or_default());
             }
             Op::Moving(Moving::Concat) => open.extend(node.input.iter().map(String::as_str)),

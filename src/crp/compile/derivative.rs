@@ -71,7 +71,9 @@ pub(super) fn propagate(
     };
     let rescales = matches!(compiler.propagation, Propagation::Derivative(Some(_)));
     match Op::of(node) {
-        Op::Moving(Moving::Concat | Moving::Slice | Moving::Pad | Moving::Transpose)
+        Op::Moving(
+            Moving::Concat | Moving::Slice | Moving::Pad | Moving::Transpose | Moving::Gather,
+        )
         | Op::Reshaping(
             Reshaping::Reshape | Reshaping::Flatten | Reshaping::Squeeze | Reshaping::Unsqueeze,
         ) => route::propagate(compiler, node, share)?,

@@ -13,6 +13,7 @@ mod compiler;
 mod convolution;
 mod derivative;
 mod form;
+mod gather;
 mod interpolation;
 mod kernel;
 mod layer;
@@ -421,7 +422,9 @@ impl Compiler<'_> {
             Op::Passing(Passing::Cast) if node.int("to", 0) == FLOAT => {
                 activation::scale(self, node, share)
             }
-            Op::Moving(Moving::Concat | Moving::Slice | Moving::Pad | Moving::Transpose)
+            Op::Moving(
+                Moving::Concat | Moving::Slice | Moving::Pad | Moving::Transpose | Moving::Gather,
+            )
             | Op::Reshaping(
                 Reshaping::Reshape | Reshaping::Flatten | Reshaping::Squeeze | Reshaping::Unsqueeze,
             )

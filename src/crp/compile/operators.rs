@@ -21,6 +21,7 @@ fn passes(operator: Op) -> Option<&'static str> {
         Op::Arithmetic(Arithmetic::Div) => "by a constant or norm",
         Op::Moving(Moving::Concat | Moving::Split | Moving::Slice | Moving::Transpose) => "",
         Op::Moving(Moving::Pad) => "with a constant",
+        Op::Moving(Moving::Gather) => "with constant places",
         Op::Resizing(Resizing::Resize) => "nearest or linear",
         Op::Reshaping(
             Reshaping::Reshape | Reshaping::Flatten | Reshaping::Squeeze | Reshaping::Unsqueeze,

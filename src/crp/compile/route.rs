@@ -1,6 +1,7 @@
-//! Operators that move numbers and change none (Concat, Slice, Pad, Transpose, Reshape and its like, resizing to the nearest): relevance goes back where its number came from.
+//! Operators that move numbers and change none (Concat, Slice, Gather, Pad, Transpose, Reshape and its like, resizing to the nearest): relevance goes back where its number came from.
 
 use super::compiler::{Compiler, RelevanceTerm};
+use super::gather;
 use super::interpolation::Interpolation;
 use super::linear::Linear;
 use crate::crp::rules::WeightPart;
@@ -44,6 +45,7 @@ pub(super) fn propagate(
     let input = node.input_at(0).context("it has no input")?;
     let back: Back = match Op::of(node) {
         Op::Moving(Moving::Slice) => slice(compiler, node, input)?,
+        Op::Moving(Moving::Gather) => Box::new(gather::back(compiler.graph, node, input)?),
         Op::Moving(Moving::Pad) => pad(compiler, node, input)?,
         Op::Moving(Moving::Transpose) => transpose(compiler, node, input)?,
         Op::Resizing(Resizing::Resize) => {

@@ -108,8 +108,8 @@ impl OutputSection {
         let has_offsets = is_free && self.distances.is_empty();
         self.validate_distances(is_free)?;
         ManifestField::of("output", "heads").ensure(
-            self.heads.is_empty() || is_yolo,
-            "only a YOLO's are named, leave the line out",
+            self.heads.is_empty() || is_yolo || is_free,
+            "only a YOLO's are named, or those of a detector without anchors with their channels: leave the line out",
         )?;
         ManifestField::of("output", "heads").ensure(
             !is_yolo || !self.heads.is_empty(),
@@ -164,6 +164,7 @@ impl OutputSection {
             ),
         )?;
         self.validate_scales(is_yolo)?;
+        self.validate_scoring(is_yolo, is_free)?;
         for offset in Offset::ALL {
             let count = self.offset_order.iter().filter(|&&o| o == offset).count();
             ManifestField::of("output", "offset_order").ensure(

@@ -11,6 +11,11 @@ use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 pub struct Tensors(Vec<String>);
 
 impl Tensors {
+    /// These names.
+    pub(super) fn of(names: impl Iterator<Item = String>) -> Self {
+        Self(names.collect())
+    }
+
     /// The names.
     pub fn names(&self) -> &[String] {
         &self.0

@@ -79,7 +79,8 @@ struct SortedBranches {
     objectness: Option<usize>,
     of_boxes: FoundBoxes,
     is_decoded: bool,
-    is_sigmoid: bool,
+    /// How scores are made, and whether the graph says so.
+    activation: (&'static str, bool),
 }
 
 fn head(branches: &[Branch]) -> Option<SortedBranches> {
@@ -98,7 +99,13 @@ fn head(branches: &[Branch]) -> Option<SortedBranches> {
         position(&is_plain)
             .or_else(|| position(&|b| is_plain(b) && !is_named_like_scores(b.tensor)))
     };
-    let boxes = binned.or_else(plain)?;
+    // Nothing is made of bins where boxes are decoded behind the graph: what alone has no sigmoid.
+    let unused = || {
+        let has_none = |b: &Branch| !b.used.sigmoid && b.used.softmax.is_none();
+        position(&|b| has_none(b) && b.channels > 4 && b.channels.is_multiple_of(4))
+            .filter(|&boxes| (0..branches.len()).all(|i| i == boxes || branches[i].used.sigmoid))
+    };
+    let boxes = binned.or_else(plain).or_else(unused)?;
     let rest: Vec<usize> = (0..branches.len())
         .filter(|&index| index != boxes)
         .collect();
@@ -112,12 +119,18 @@ fn head(branches: &[Branch]) -> Option<SortedBranches> {
     };
     let used = &branches[boxes].used;
     let is_sigmoid = branches[classes].used.sigmoid;
-    // With a softmax over the classes it is an SSD.
-    if branches[classes].used.softmax.is_some() || binned.is_some() && !is_sigmoid {
+    let is_softmax = branches[classes].used.softmax == Some(branches[classes].channels);
+    // With a softmax over the classes it is FastestDet, and without objectness an SSD.
+    let is_bounded = is_softmax && objectness.is_some_and(|o| branches[o].used.sigmoid);
+    if !is_bounded && branches[classes].used.softmax.is_some() || binned.is_some() && !is_sigmoid {
         return None;
     }
     let of_boxes = match used.softmax.filter(|_| binned.is_some()) {
         Some(bins) => FoundBoxes::Distances { bins: Some(bins) },
+        None if is_bounded => FoundBoxes::Bounded,
+        None if branches[boxes].channels > 4 => FoundBoxes::Distances {
+            bins: Some(branches[boxes].channels / 4),
+        },
         None if used.exponential || objectness.is_some() && !used.linear => FoundBoxes::Offsets,
         None => FoundBoxes::Distances { bins: None },
     };
@@ -131,7 +144,10 @@ fn head(branches: &[Branch]) -> Option<SortedBranches> {
         objectness,
         of_boxes,
         is_decoded: binned.is_some() || used.exponential || used.linear,
-        is_sigmoid,
+        activation: match is_bounded {
+            true => ("softmax", true),
+            false => ("sigmoid", is_sigmoid),
+        },
     })
 }
 
@@ -169,13 +185,17 @@ fn found(
     };
     Some(Found {
         class_count,
-        activation: ("sigmoid", heads.iter().all(|head| head.is_sigmoid)),
+        activation: (
+            first.activation.0,
+            heads.iter().all(|head| head.activation.1),
+        ),
         outputs: FoundOutputs::AnchorFree(AnchorFree {
             classes: named(&|head| Some(head.classes)),
             boxes: named(&|head| Some(head.boxes)),
             objectness: named(&|head| head.objectness),
             of_boxes: first.of_boxes,
             is_decoded: heads.iter().all(|head| head.is_decoded),
+            is_root: has_root_of_product(graph),
             picks: graph.nodes().iter().any(|node| node.operator() == "TopK"),
             grids: grids.iter().map(|(grid, _)| *grid).collect(),
         }),
@@ -241,6 +261,35 @@ fn note(graph: &Graph, used: &mut Use, node: &NodeProto, input: &str) {
         Op::Arithmetic(_) => used.linear = true,
         _ => {}
     }
+}
+
+/// Whether the graph takes a root of the product of two sigmoids, or of that and a constant.
+fn has_root_of_product(graph: &Graph) -> bool {
+    let roots = graph
+        .nodes()
+        .iter()
+        .filter(|node| Op::of(node) == Arithmetic::Sqrt);
+    let products = roots.filter_map(|root| {
+        let below = root.input_at(0)?;
+        match made_by(graph, below, Arithmetic::Add.into()) {
+            Some(sum) => graph.computed(sum).into_iter().next(),
+            None => Some(below),
+        }
+    });
+    products
+        .filter_map(|tensor| made_by(graph, tensor, Arithmetic::Mul.into()))
+        .any(|product| {
+            let factors = graph.computed(product);
+            let is_sigmoid =
+                |factor: &&str| made_by(graph, factor, Activation::Sigmoid.into()).is_some();
+            factors.len() == 2 && factors.iter().all(is_sigmoid)
+        })
+}
+
+/// The node that writes a tensor, if it is of this kind.
+fn made_by<'a>(graph: &'a Graph, tensor: &str, of: Op) -> Option<&'a NodeProto> {
+    let node = graph.producer(tensor).map(|index| &graph.nodes()[index]);
+    node.filter(|node| Op::of(node) == of)
 }
 
 /// The tensor that a sigmoid reads, or the tensor itself.

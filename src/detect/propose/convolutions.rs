@@ -32,7 +32,7 @@ pub(super) fn moves(operator: Op) -> bool {
             | Op::Reshaping(
                 Reshaping::Reshape | Reshaping::Flatten | Reshaping::Squeeze | Reshaping::Unsqueeze
             )
-            | Op::Moving(Moving::Transpose | Moving::Concat | Moving::Slice)
+            | Op::Moving(Moving::Transpose | Moving::Concat | Moving::Slice | Moving::Gather)
     )
 }
 

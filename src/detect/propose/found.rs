@@ -1,5 +1,6 @@
 //! What was found of a network that nothing is said of.
 
+use super::text::GUESS;
 use crate::detect::layout::HeadLayout;
 
 /// What was found of a network's outputs.
@@ -22,6 +23,7 @@ pub(super) enum FoundOutputs {
         classes: String,
     },
     AnchorFree(AnchorFree),
+    Joined(JoinedHeads),
     Yolo {
         heads: Vec<String>,
         anchors: &'static [&'static [[u16; 2]]],
@@ -35,6 +37,8 @@ pub(super) enum FoundBoxes {
     Distances { bins: Option<usize> },
     /// Centre and size, YOLOX's.
     Offsets,
+    /// The same, FastestDet's.
+    Bounded,
 }
 
 /// Its outputs.
@@ -47,16 +51,35 @@ pub(super) struct AnchorFree {
     pub is_decoded: bool,
     /// Whether the graph picks the best scores itself, and so needs no suppression.
     pub picks: bool,
+    /// Whether it makes scores as the root of a product.
+    pub is_root: bool,
     /// Rows and columns of each head.
     pub grids: Vec<[usize; 2]>,
 }
 
+/// A detector without anchors whose heads are one convolution each.
+pub(super) struct JoinedHeads {
+    /// The last convolutions, the finest grid first.
+    pub heads: Vec<String>,
+    /// Rows and columns of each.
+    pub grids: Vec<[usize; 2]>,
+    /// Whether the classes come before the distances.
+    pub classes_first: bool,
+    /// Of each distance.
+    pub bins: usize,
+    /// Whether the graph makes distributions of the bins, and so says that they are some.
+    pub is_decoded: bool,
+    /// Whether all that the heads say ends as one tensor, which is NanoDet-Plus's way.
+    pub is_one_output: bool,
+}
+
 impl AnchorFree {
-    /// How pictures are brought to the input's size, as the families do it: between bars, which YOLOX has at the end.
+    /// How pictures are brought to the input's size, as the families do it: between bars, which YOLOX has at the end, or warped.
     pub(super) fn resize(&self) -> &'static str {
         match self.of_boxes {
             FoundBoxes::Distances { .. } => "{ letterbox = \"centre\" }",
             FoundBoxes::Offsets => "{ letterbox = \"top-left\", rounding = \"down\" }",
+            FoundBoxes::Bounded => "\"bilinear\"",
         }
     }
 
@@ -64,33 +87,43 @@ impl AnchorFree {
     pub(super) fn std(&self) -> f32 {
         match self.of_boxes {
             FoundBoxes::Offsets => 1.0,
-            FoundBoxes::Distances { .. } => 255.0,
+            FoundBoxes::Distances { .. } | FoundBoxes::Bounded => 255.0,
         }
     }
 
     /// The order of the channels, likewise.
     pub(super) fn colour(&self) -> &'static str {
         match self.of_boxes {
-            FoundBoxes::Offsets => "bgr",
+            FoundBoxes::Offsets | FoundBoxes::Bounded => "bgr",
             FoundBoxes::Distances { .. } => "rgb",
         }
     }
 
-    /// Strides of the heads where the grids do not divide the picture, `size` being its height and width: powers of two.
-    pub(super) fn steps(&self, size: [usize; 2]) -> Option<Vec<f32>> {
-        let divides = |grid: &[usize; 2]| (0..2).all(|axis| size[axis].is_multiple_of(grid[axis]));
-        if self.grids.iter().all(divides) {
-            return None;
+    /// How often objectness and class count in a score, where it is not once, and who says so.
+    pub(super) fn score_powers(&self) -> Option<([f32; 2], &'static str)> {
+        match self.of_boxes {
+            FoundBoxes::Bounded => Some(([0.6, 0.4], GUESS)),
+            _ if self.is_root && !self.objectness.is_empty() => {
+                Some(([0.5, 0.5], "# found in the graph"))
+            }
+            _ => None,
         }
-        let fits = |grid: &[usize; 2], step: usize| {
-            (0..2).all(|axis| size[axis].div_ceil(step) == grid[axis])
-        };
-        let step = |grid: &[usize; 2]| {
-            let step = (0..12)
-                .map(|level| 1 << level)
-                .find(|&step| fits(grid, step))?;
-            u16::try_from(step).ok().map(f32::from)
-        };
-        self.grids.iter().map(step).collect()
     }
+}
+
+/// Strides of heads with these grids where they do not divide the picture, `size` being its height and width: powers of two.
+pub(super) fn steps(grids: &[[usize; 2]], size: [usize; 2]) -> Option<Vec<f32>> {
+    let divides = |grid: &[usize; 2]| (0..2).all(|axis| size[axis].is_multiple_of(grid[axis]));
+    if grids.iter().all(divides) {
+        return None;
+    }
+    let fits =
+        |grid: &[usize; 2], step: usize| (0..2).all(|axis| size[axis].div_ceil(step) == grid[axis]);
+    let step = |grid: &[usize; 2]| {
+        let step = (0..12)
+            .map(|level| 1 << level)
+            .find(|&step| fits(grid, step))?;
+        u16::try_from(step).ok().map(f32::from)
+    };
+    grids.iter().map(step).collect()
 }

@@ -3,6 +3,7 @@
 use super::anchor_free;
 use super::convolutions::{is_named_like_scores, last_convolutions};
 use super::found::{Found, FoundOutputs};
+use super::joined;
 use crate::detect::{OutputTensors, heads, yolo};
 use crate::onnx::ops::{Activation, Moving, Normalisation, Op, Reshaping};
 use crate::onnx::{Graph, NodeExt, Parts};
@@ -26,6 +27,10 @@ pub(super) fn find(graph: &Graph) -> Result<Option<Found>, String> {
         FoundOutputs::Ssd { layout, .. } => layout.len(),
         _ => 0,
     };
+    // A sigmoid of some of a convolution's channels is told before one of all of them.
+    if let Some(found) = joined::find(graph) {
+        return Ok(Some(found));
+    }
     if let Some(found) = anchor_free::find(graph)? {
         return Ok(Some(found));
     }
@@ -34,7 +39,11 @@ pub(super) fn find(graph: &Graph) -> Result<Option<Found>, String> {
         .into_iter()
         .flatten()
         .max_by_key(boxes);
-    Ok(found.or_else(|| yolo(graph)).or_else(|| classifier(graph)))
+    let found = found.or_else(|| yolo(graph)).or_else(|| classifier(graph));
+    match (found, joined::untold(graph)) {
+        (None, Some(why)) => Err(why),
+        (found, _) => Ok(found),
+    }
 }
 
 /// Scores of classes for the whole picture, the last ones in the graph.

@@ -10,6 +10,7 @@ mod channels_first;
 mod constants;
 mod dense;
 mod gates;
+mod gathers;
 mod older;
 mod pads;
 pub(super) mod rewrite;
@@ -28,11 +29,12 @@ use crate::error::model::ensure;
 type Step = fn(&Graph) -> Result<Option<GraphProto>>;
 
 /// In this order: what a later step looks at, an earlier one may have made.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     older::settle,
     channels_first::take_pictures_channels_first,
     channels_first::join_transposes,
     slices::split_into_slices,
+    gathers::settle,
     areas::keep_the_batch,
     pads::write_out,
     pads::join_convolutions,

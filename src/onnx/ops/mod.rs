@@ -29,7 +29,7 @@ use family::{RefusedPart, Signature};
 pub(super) use known::KnownTensors;
 pub use known::axis_of;
 pub use matrix::Matrix;
-pub use moving::{Moving, pads_of_all_axes, permutation, slice_bounds};
+pub use moving::{Moving, pads_of_all_axes, permutation, places, slice_bounds};
 pub use normalisation::Normalisation;
 pub use passing::Passing;
 pub(super) use pooling::COUNTED_PADS;

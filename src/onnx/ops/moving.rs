@@ -133,6 +133,22 @@ fn slice(node: &NodeProto, input: &[usize], known: &KnownTensors) -> Option<Vec<
     Some(shape)
 }
 
+/// Places along an axis of `size`, of which those below 0 are counted from its end; `None` where one lies beyond.
+pub fn places(listed: &[i64], size: usize) -> Option<Vec<usize>> {
+    let whole = i64::try_from(size).ok()?;
+    let place = |&place: &i64| {
+        let from_start = if place < 0 {
+            place.checked_add(whole)?
+        } else {
+            place
+        };
+        usize::try_from(from_start)
+            .ok()
+            .filter(|&place| place < size)
+    };
+    listed.iter().map(place).collect()
+}
+
 /// First and one past the last of a slice with a positive step along an axis of `size`.
 pub fn slice_bounds(start: i64, end: i64, size: usize) -> Option<(usize, usize)> {
     let size = i64::try_from(size).ok()?;

@@ -55,6 +55,14 @@ fn origin(net: &Net, node: &Node, made: usize, mut at: [usize; 3]) -> Origin {
             at[*axis] = start + step * at[*axis];
             from(*input, at)
         }
+        Node::Gather {
+            input,
+            axis,
+            places,
+        } => {
+            at[*axis] = places[at[*axis]];
+            from(*input, at)
+        }
         Node::Pad {
             input,
             before,
