@@ -29,7 +29,9 @@ def moved(node, arguments):
     if node.op == "Split":
         return np.split(x, np.cumsum(arguments[1])[:-1], axis=attributes.get("axis", 0))
     if node.op == "Slice":
-        starts, ends, axes, steps = (list(map(int, values)) for values in arguments[1:])
+        starts, ends, *rest = (list(map(int, values)) for values in arguments[1:])
+        # All axes and steps of 1 may be left out.
+        axes, steps = (*rest, *(list(range(len(starts))), [1] * len(starts))[len(rest) :])
         place = [slice(None)] * x.ndim
         for start, end, axis, step in zip(starts, ends, axes, steps):
             place[axis] = slice(start, end, step)
