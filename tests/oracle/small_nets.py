@@ -554,7 +554,8 @@ def normalised_picture():
     x = b.relu(b.conv("pixels", x, (3, 6), strides=(2, 2)))
     x = b.relu(b.conv("high1", x, (6, 6)))
     b.head(x, 6, boxes=2)
-    return b.finish([*LAYERWISE, *(rules(pixels=rule) for rule in ("w2", "flat", "simple", "epsilon:0.25std", "rescale:0.75", "gamma:0.25"))])
+    # Not with a small epsilon, under which a number that the normalisation makes all but 0 divides by itself.
+    return b.finish(["crp", "crp-epsilon", "lrp-alpha1beta0", *(rules(pixels=rule) for rule in ("flat", "epsilon:0.25std", "rescale:0.75", "gamma:0.25"))])
 
 
 def activations():
