@@ -9,7 +9,6 @@ takes minutes a file.
 import json
 import subprocess
 import time
-import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +34,11 @@ NOISE = 8
 class Trial:
     """One file with the command; `folder` is for what comes and goes."""
 
-    def __init__(self, command, file, folder):
-        self.command, self.file, self.folder = command, file, folder
-        self.manifest = tomllib.loads(file.with_suffix(".toml").read_text())
-        size = input_size(onnx.load(file), self.manifest)
+    def __init__(self, command, row, folder):
+        self.command, self.file, self.folder = command, row.file, folder
+        self.composite, self.contrast = row.entry.get("composite", "crp"), row.entry.get("contrast", "mean")
+        self.manifest = row.manifest()
+        size = input_size(onnx.load(row.file), self.manifest)
         self.picture = folder / "picture.png"
         # At the network's own size, so that no resize has a say, and with noise, so that no flat areas tie in max pooling but for rounding.
         photo = np.asarray(Image.open(PICTURE).resize(size)).astype(int)
@@ -58,7 +58,7 @@ class Trial:
 
     def questions(self):
         """A class, a place and objectness, as far as there are such; each with its contrast."""
-        asked = [(f"class:#{self.best['class']}", "mean" if len(self.manifest["labels"]) > 1 else "none")]
+        asked = [(f"class:#{self.best['class']}", self.contrast if len(self.manifest["labels"]) > 1 else "none")]
         if self.manifest["kind"] != "classifier":
             asked.append(("edge:right+" if "distances" in self.manifest["output"] else "offset:w+", "none"))
         if self.manifest["kind"] == "yolo" or "objectness" in self.manifest["output"]:
@@ -68,7 +68,7 @@ class Trial:
     def explain(self, target, contrast):
         """The map [H, W] and milliseconds."""
         npy = self.folder / "map.npy"
-        asked = ["--box", self.best["default_box"], "--target", target, "--contrast", contrast, "--composite", "crp"]
+        asked = ["--box", self.best["default_box"], "--target", target, "--contrast", contrast, "--composite", self.composite]
         made = self.run("explain", self.picture, *asked, "--npy", npy, "--json")
         return np.load(npy), made["explanations"][0]["ms"]
 
@@ -82,7 +82,7 @@ class Trial:
         maps = {target: (target, contrast, self.explain(target, contrast)[0]) for target, contrast in self.questions()}
         compiled, feed = self.compiled()
         of_class = next(iter(maps.values()))
-        difference = compiled_difference(compiled, feed, self.manifest, self.best, of_class[2])
+        difference = compiled_difference(compiled, feed, self.manifest, self.best, of_class)
         record = {"explains": [target.split(":#")[0] for target in maps], "compiled": difference}
         if with_oracle:
             record |= against_oracle(self, maps, compiled, feed)
@@ -90,7 +90,7 @@ class Trial:
 
     def compiled(self):
         """The network that `compile` writes, and its inputs without relevance."""
-        self.run("compile", "-o", self.folder / "explain.onnx", "--composite", "crp")
+        self.run("compile", "-o", self.folder / "explain.onnx", "--composite", self.composite)
         compiled = onnx.load(self.folder / "explain.onnx")
         picture, *seeds = compiled.graph.input
         feed = {picture.name: self.values.astype(np.float32)}
@@ -122,16 +122,17 @@ def tensors_of(compiled, feed, names):
     return dict(zip(names, onnxruntime.InferenceSession(watched.SerializeToString()).run(names, feed)))
 
 
-def compiled_difference(compiled, feed, manifest, best, expected):
-    """How far the class's map of the network that `compile` writes is from `expected`, of max|R|, in Python's onnxruntime.
+def compiled_difference(compiled, feed, manifest, best, of_class):
+    """How far the class's map of the network that `compile` writes is from that of `explain`, of max|R|, in Python's onnxruntime.
 
-    The contrast `mean` puts z_k on the class's channel and -z/(K - 1) on those of the others; where in the head that is `detect` says.
+    A class alone has z_k on its channel, and under the contrast `mean` the others have -z/(K - 1); where in the head that is `detect` says.
     """
+    _, contrast, expected = of_class
     seeds = [name for name in feed if name.startswith("seed:")]
     logits, (row, column, shape) = best["logits"], best["cell"]
     background = manifest["output"].get("background", 0) if manifest["kind"] == "ssd" else None
     trained = np.array([float(label != "" or k == background) for k, label in enumerate(manifest["labels"])])
-    weights = -trained / max(trained.sum() - 1, 1)
+    weights = -trained / max(trained.sum() - 1, 1) * (contrast == "mean")
     weights[best["class"]] = 1
     # The class scores come first of each head's inputs.
     each = {"ssd": 2, "yolo": 3, "classifier": 1, "anchor-free": 3 if "objectness" in manifest["output"] else 2}[manifest["kind"]]
@@ -160,7 +161,7 @@ def against_oracle(trial, maps, compiled, feed):
         exact, rounded = (pooling_winners(Window.of(node), of[node.inputs[0]][0])[0] for of in (tensors, rivals))
         windows += exact[:, 0].size
         otherwise += int((exact != rounded).any(axis=1).sum())
-    composite, errors = Composite.parse("crp"), [0.0, 0.0]
+    composite, errors = Composite.parse(trial.composite), [0.0, 0.0]
     for target, contrast, found in maps.values():
         kind, _, name = target.partition(":#")
         asked = f"class:{manifest['labels'][int(name)]}" if kind == "class" else target
@@ -168,7 +169,8 @@ def against_oracle(trial, maps, compiled, feed):
             seed = Outputs(network, tensors, manifest).seed(best["default_box"], asked, contrast, "score")
         else:
             logits = tensors["class_logits"].reshape(-1)
-            weights = [1.0 if k == int(name) else -1 / (len(logits) - 1) for k in range(len(logits))]
+            others = -1 / (len(logits) - 1) * (contrast == "mean")
+            weights = [1.0 if k == int(name) else others for k in range(len(logits))]
             seed = [("class_logits", k, 0, 0, weight * logits[k]) for k, weight in enumerate(weights)]
         rules = composite.of_target(asked)
         for index, winners in enumerate((rivals, None)[: 1 + bool(otherwise)]):

@@ -51,12 +51,12 @@ def main():
             print(f"{row.name}: {said or 'good'}", file=sys.stderr, flush=True)
             if record:
                 records[row.name] = record
+            if record and not arguments.file:
+                RECORDS.mkdir(parents=True, exist_ok=True)
+                (RECORDS / f"{row.name}.json").write_text(json.dumps(record, indent=1))
     if arguments.file:
         print(table.HEADING, *(table.line(row, records[row.name]) for row in rows if row.name in records), sep="\n")
     else:
-        RECORDS.mkdir(parents=True, exist_ok=True)
-        for name, record in records.items():
-            (RECORDS / f"{name}.json").write_text(json.dumps(record, indent=1))
         kept = {path.stem: json.loads(path.read_text()) for path in RECORDS.glob("*.json")}
         DOCUMENT.write_text(table.renewed(DOCUMENT.read_text(), rows, kept))
     return bad > 0
@@ -81,7 +81,7 @@ def attempt(row, arguments):
 
 def measured(row, arguments, folder):
     """All of a record that is asked for."""
-    trial = Trial(arguments.command, row.file, folder)
+    trial = Trial(arguments.command, row, folder)
     if arguments.times:
         return trial.times()
     # Says heads and layer types, or why not.
