@@ -60,7 +60,8 @@ class Row:
         else:
             places = {"file": self.file, "names": names, "source": self._source() if "source" in self.entry else ""}
             parts = [part.format(**places) for part in self.entry["make"]]
-            run([_python(self.entry.get("environment"), self.book), "-B", *parts], cwd=ROOT)
+            variables = {name: value.format(**places) for name, value in self.entry.get("variables", {}).items()}
+            run([_python(self.entry.get("environment"), self.book), "-B", *parts], cwd=ROOT, variables=variables)
         if not self.file.with_suffix(".toml").is_file():
             size = ["--size", self.entry["size"]] if "size" in self.entry else []
             run([command, "inspect", self.file, *size, "--write-manifest"])
@@ -92,6 +93,9 @@ class Row:
         source, folder = self.book["sources"][name], CACHE / "sources" / name
         if not (folder / "whole").is_file():
             _fetch(source, folder)
+            for file, wanted in source.get("copies", {}).items():
+                (folder / wanted).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder / file, folder / wanted)
             (folder / "whole").touch()
         return folder
 
@@ -111,7 +115,7 @@ def with_line(text, key, value):
             kept += [f"{name} = {value}"] * bool(value) + [""]
             done = True
         if line.startswith("["):
-            current = line.strip("[]")
+            current = line[1 : line.index("]")]
         if current == section and line.split("=")[0].strip() == name:
             kept += [f"{name} = {value}"] * bool(value)
             skipping, done = line.split("#")[0].rstrip().endswith("["), True
@@ -170,11 +174,11 @@ def _python(name, book):
     return python
 
 
-def run(arguments, cwd=None):
+def run(arguments, cwd=None, variables=None):
     """Runs a program to its end; what it says is told only if it fails."""
     arguments = [str(part) for part in arguments]
     try:
-        made = subprocess.run(arguments, cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        made = subprocess.run(arguments, cwd=cwd, env=os.environ | (variables or {}), capture_output=True, text=True, stdin=subprocess.DEVNULL)
     except OSError as error:
         raise Absent(f"{arguments[0]}: {error.strerror}") from error
     if made.returncode:
