@@ -93,8 +93,9 @@ test-all: test test-importers ## test, and what fetches more: the importers, gol
 	library=$$(setup/onnxruntime-openvino.sh); \
 		ORT_DYLIB_PATH=$$library GOLDEN_PROVIDER=openvino cargo test --package ssdcrp --locked --test golden
 
-test-importers: $(ORACLE)/ready ## the importers of Caffe, darknet and TensorFlow.js on small networks
+test-importers: $(ORACLE)/ready ## the importers on small networks, and what makes the table of own models
 	$(ORACLE)/bin/python -B -m unittest discover -s tests/importers
+	$(ORACLE)/bin/python -B -m unittest discover -s tests/own_models
 
 bench: $(PLUGIN) $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## all benchmarks, at most 30 minutes, as one report in target/bench
 	$(call with,release) benches/run.sh default $(BENCH)

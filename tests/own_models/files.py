@@ -121,9 +121,10 @@ def with_line(text, key, value):
             skipping, done = line.split("#")[0].rstrip().endswith("["), True
             continue
         kept.append(line)
-    if not done:
-        raise ValueError(f"there is no section for {key}")
-    return "\n".join(kept[:-1]).rstrip() + "\n"
+    kept = kept[:-1]
+    if not done and value:
+        kept += ["", f"[{section}]", f"{name} = {value}"]
+    return "\n".join(kept).rstrip() + "\n"
 
 
 def _fetch(source, folder):
