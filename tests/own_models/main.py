@@ -69,7 +69,9 @@ def attempt(row, arguments):
     except files.Absent as error:
         return None, f"not here: {error}"
     old = RECORDS / f"{row.name}.json"
-    record = json.loads(old.read_text()) if arguments.times and old.is_file() else {}
+    record = json.loads(old.read_text()) if old.is_file() and "file" not in row.entry else {}
+    # What is not measured now stays: milliseconds, or all else.
+    record = {name: value for name, value in record.items() if arguments.times or name.endswith("_ms")}
     try:
         with tempfile.TemporaryDirectory() as folder:
             record |= measured(row, arguments, Path(folder))
