@@ -547,10 +547,10 @@ def batch_norm_alone():
 
 
 def normalised_picture():
-    """A batch normalisation and a factor on the picture itself: with the convolution behind them they are the layers that read the pixels."""
+    """A factor and a batch normalisation on the picture itself: with the convolution behind it the latter is a layer that reads the pixels."""
     b = Builder("normalised_picture", 11, 12, seed=41)
-    x = b.batch_norm("pixels_norm", "image", 3)
-    x = b.add("Mul", [x, b.constant("factor", b.normal((3, 1, 1)))], "scaled")
+    x = b.add("Mul", ["image", b.constant("factor", b.normal((3, 1, 1)))], "scaled")
+    x = b.batch_norm("pixels_norm", x, 3)
     x = b.relu(b.conv("pixels", x, (3, 6), strides=(2, 2)))
     x = b.relu(b.conv("high1", x, (6, 6)))
     b.head(x, 6, boxes=2)
