@@ -78,13 +78,6 @@ def ultralytics(row, _, values):
     return Found(corners(numbers[:, :4]), numbers[:, 4:])
 
 
-def best_of_graph(row, _, values):
-    """[1, D, 6]: the best of each in the graph: corners in pixels, score, class."""
-    (whole,) = run(onnx.load(row.file), values).values()
-    numbers = whole[0].astype(np.float64)
-    return Found(numbers[:, :4], numbers[:, 4:5], numbers[:, 5].astype(int))
-
-
 def yolox(row, _, values):
     """[1, D, 5 + K]: centre and exponents of the size in cells, objectness and classes through their sigmoids; heads of 8, 16 and 32 pixels a cell."""
     (whole,) = run(onnx.load(row.file), values).values()
@@ -128,7 +121,6 @@ def opencv_caffe(row, _, values):
 REFERENCES = {
     "raw": ("ONNX Runtime, decoded by the oracle", raw),
     "ultralytics": ("the graph's own decode", ultralytics),
-    "best-of-graph": ("the graph's own decode", best_of_graph),
     "yolox": ("ONNX Runtime, YOLOX's decode", yolox),
     "scores-and-corners": ("the graph's own decode", scores_and_corners),
     "opencv-darknet": ("OpenCV 4", opencv_darknet),
