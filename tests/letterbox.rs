@@ -6,6 +6,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use image::{Rgb, RgbImage, imageops};
 use ndarray::s;
+use ssdcrp::crp::{Edge, TargetOutput};
+use ssdcrp::detect::manifest::Offset;
 use ssdcrp::detect::preprocess;
 use ssdcrp::evaluate::{
     Column, EvaluatedPhoto, Gradient, GradientKind, Method, Occlusion, RandomMasks, judge,
@@ -92,6 +94,56 @@ fn a_letterboxed_picture_is_explained_as_a_warped_square_with_its_bars() -> Resu
         let [x, y] = best.rect.centre();
         let clicked = explainer.explain(&photo, Question::at(x, y))?;
         assert_eq!(clicked.detection.default_box, best.default_box);
+    }
+    Ok(())
+}
+
+/// A small YOLO whose input is 96x64 pixels, and whose likeliest boxes are detections.
+fn yolo(resize: &str) -> Result<Explainer> {
+    let path = root().join("tests/golden/yolo/yolo");
+    let manifest = std::fs::read_to_string(path.with_extension("toml"))?
+        .replace("resize = \"bilinear\"", &format!("resize = {resize}"))
+        .replace("score_threshold = 0.5", "score_threshold = 0.05");
+    let model = Model::from_bytes(std::fs::read(path.with_extension("onnx"))?, &manifest)?;
+    Ok(Explainer::new(&model, ExplainOptions::default())?)
+}
+
+#[test]
+fn a_yolo_s_answers_are_the_picture_s_alone() -> Result<()> {
+    // A square in the middle of the input, with 16 columns of bars on either side.
+    let photo = imageops::resize(&photo()?, 64, 64, imageops::FilterType::Triangle);
+    let mut whole = RgbImage::from_pixel(96, 64, BARS);
+    imageops::replace(&mut whole, &photo, 16, 0);
+    let mut warped = yolo("\"bilinear\"")?;
+    let mut boxed = yolo("{ letterbox = \"centre\" }")?;
+    let found = boxed.detect(&photo)?;
+    assert!(!found.is_empty());
+    let outputs = [
+        None,
+        Some(TargetOutput::Objectness),
+        Some(TargetOutput::Edge(Edge::Left, None)),
+        Some(TargetOutput::Offset(Offset::W, None)),
+    ];
+    for detection in found.iter().take(2) {
+        for output in &outputs {
+            let ask = || {
+                let question = Question::default_box(detection.default_box);
+                match output {
+                    Some(output) => question.output(output.clone()),
+                    None => question,
+                }
+            };
+            let ours = boxed.explain(&photo, ask())?;
+            let theirs = warped.explain(&whole, ask())?;
+            assert_eq!(ours.detection.score, theirs.detection.score);
+            let [x0, y0, x1, y1] = theirs.detection.rect.edges();
+            let in_photo = |x: f32| ((x * 96.0 - 16.0) / 64.0).clamp(0.0, 1.0);
+            let rect = [in_photo(x0), y0, in_photo(x1), y1];
+            for (edge, expected) in ours.detection.rect.edges().iter().zip(rect) {
+                assert!((edge - expected).abs() < 1e-5, "{rect:?}");
+            }
+            assert_eq!(ours.relevance, theirs.relevance.slice(s![.., 16..80]));
+        }
     }
     Ok(())
 }

@@ -11,8 +11,8 @@ use super::flow;
 use crate::detect::ManifestField;
 use crate::error::argument::Context;
 use crate::error::{Error, Result};
-use crate::onnx::ops::{Op, Passing, Resizing};
-use crate::onnx::{Graph, NodeExt};
+use crate::onnx::ops::{Arithmetic, Convolution, Op, Passing, Resizing};
+use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 use crate::spelling;
 
 /// How many layers an error names where it cannot say which was meant.
@@ -157,7 +157,7 @@ pub fn layer_types(
     Ok(types)
 }
 
-/// Whether a tensor is the picture, its numbers moved perhaps (YOLOX folds four pixels to twelve channels).
+/// Whether a tensor is the picture, its numbers moved perhaps (YOLOX folds four pixels to twelve channels), or normalised.
 fn is_picture(graph: &Graph, tensor: &str, image: &str) -> bool {
     let mut open = vec![tensor];
     let mut seen = BTreeSet::new();
@@ -172,10 +172,29 @@ fn is_picture(graph: &Graph, tensor: &str, image: &str) -> bool {
             Op::Moving(_) | Op::Reshaping(_) | Op::Passing(Passing::Identity) => {
                 open.extend(graph.computed(node));
             }
+            Op::Convolution(Convolution::Conv) if is_number_by_number(graph, node) => {
+                open.extend(graph.computed(node));
+            }
+            Op::Arithmetic(Arithmetic::Mul | Arithmetic::Div) => match graph.computed(node)[..] {
+                [scaled] if node.input_at(0) == Some(scaled) || Op::of(node) == Arithmetic::Mul => {
+                    open.push(scaled);
+                }
+                _ => return false,
+            },
             _ => return false,
         }
     }
     true
+}
+
+/// Whether each output of a convolution is one input times a factor, with a summand: what a batch normalisation by itself is.
+fn is_number_by_number(graph: &Graph, node: &NodeProto) -> bool {
+    let shape_at = |index| node.input_at(index).and_then(|t| graph.shape(t).ok());
+    let (Some(input), Some(weight)) = (shape_at(0), shape_at(1)) else {
+        return false;
+    };
+    weight.iter().skip(1).all(|&size| size == 1)
+        && graph.shape(node.first_output()).ok() == Some(input)
 }
 
 /// Height times width of a feature map.

@@ -83,6 +83,24 @@ impl Explanation {
     }
 }
 
+/// Above this an output leaves float32 little room for what is made of it: squares for a standard deviation, products with weights.
+const LARGE: f32 = 1e15;
+
+/// The reason why relevance is not finite, and what to do, where the network itself has numbers that are too large.
+fn too_large(seed: &HeadSeed) -> String {
+    let largest = seed
+        .values
+        .iter()
+        .fold(0.0f32, |most, (_, r)| most.max(r.abs()));
+    if largest > LARGE {
+        format!(
+            ": the network's outputs reach {largest:.0e}, whose squares leave the range of float32; 'crp-epsilon' needs less of it"
+        )
+    } else {
+        String::new()
+    }
+}
+
 impl Propagator {
     /// Prepares explanations under `composite`.
     ///
@@ -212,9 +230,10 @@ impl Propagator {
             for (&index, relevance) in batch.iter().zip(relevance.outer_iter()) {
                 ensure!(
                     relevance.iter().all(|r| r.is_finite()),
-                    "the relevance of {} is not finite under composite '{}'",
+                    "the relevance of {} is not finite under composite '{}'{}",
                     questions[index].wording,
-                    self.composite
+                    self.composite,
+                    too_large(&questions[index].seed)
                 );
                 answers[index] = Some((relevance.to_owned(), took));
             }

@@ -23,7 +23,7 @@ pub struct HeatmapFigure {
 
 /// Everything that is known about why one object was detected.
 pub struct ObjectExplanations {
-    /// Predicted class against runner-up and against the mean, and what events ask besides.
+    /// Predicted class against runner-up and against the mean, objectness where there is such, and what events ask besides.
     pub lead: Vec<HeatmapFigure>,
     /// Four offsets; a classifier has none.
     pub offsets: Vec<HeatmapFigure>,
@@ -57,6 +57,9 @@ impl ObjectExplanations {
             lead.push(ask(predicted.output.clone(), Some(Contrast::RunnerUp)));
         }
         lead.push(ask(predicted.output.clone(), Some(Contrast::Mean)));
+        if detection.objectness.is_some() {
+            lead.push(ask(TargetOutput::Objectness, None));
+        }
         let mut offsets: Vec<Target> = Vec::new();
         let mut edges: Vec<Target> = Vec::new();
         if model.manifest.kind != DetectorKind::Classifier {

@@ -16,6 +16,7 @@ mod failures;
 mod json;
 mod layers;
 mod report;
+mod yolo;
 
 use std::process::{Command, Output};
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import operators
-from flow import is_linear, reached
+from flow import NUMBER_BY_NUMBER, is_linear, reached
 from rules import Spread, Unit, parse_rule
 
 LAYER_TYPES = ("classification", "localization", "high", "low", "pixels")
@@ -126,14 +126,18 @@ def layer_types(network, tensors, classes="class_logits", offsets="box_offsets",
 
 
 def reads_the_picture(network, node):
-    """Whether nothing that computes stands between the network's input and this node."""
+    """Whether nothing stands between the network's input and this node but what moves numbers, or normalises each by itself."""
     waiting = [node.inputs[0]]
     while waiting:
         tensor = waiting.pop()
         producer = network.producer(tensor)
         if tensor == network.input or tensor in network.constants:
             continue
-        if producer is None or producer.op not in ("Identity", *operators.MOVING):
+        if producer is None:
             return False
-        waiting += producer.inputs if producer.op == "Concat" else producer.inputs[:1]
+        computed = [name for name in producer.inputs if name and name not in network.constants]
+        normalises = producer.op in (*NUMBER_BY_NUMBER, "Mul", "Div") and len(computed) == 1
+        if not normalises and producer.op not in ("Identity", *operators.MOVING):
+            return False
+        waiting += computed if normalises or producer.op == "Concat" else producer.inputs[:1]
     return True

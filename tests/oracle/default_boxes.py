@@ -1,7 +1,7 @@
 """Default boxes, and what the offsets make of them (Liu et al. 2016, section 2.2).
 
 In: the manifest's `[default_boxes]` and a place in a head; offsets. Out: boxes in shares of the picture. The generators
-are the two of the TensorFlow Object Detection API, its plain SSDs' for a square input, that of Caffe's PriorBox layer for 300x300, YOLO's anchors,
+are the two of the TensorFlow Object Detection API, its plain SSDs' for a square input, that of Caffe's PriorBox layer, YOLO's anchors,
 and the cells of detectors without anchors.
 """
 
@@ -22,7 +22,7 @@ def default_box(generator, head, heads, grid, cell, index, size):
         offset = generator.get("offset", 0.5)
         return (cell[1] + offset) * width, (cell[0] + offset) * height, width, height
     if generator["generator"] == "prior-box":
-        return _prior_box(generator, head, cell, index)
+        return _prior_box(generator, head, grid, cell, index, size)
     if generator["generator"] == "multiscale-anchors":
         return _multiscale_anchor(generator, head, cell, index, size)
     if generator["generator"] != "tensorflow":
@@ -49,15 +49,19 @@ def _multiscale_anchor(generator, head, cell, index, size):
     return x, y, side * np.sqrt(ratio) / size[1], side / np.sqrt(ratio) / size[0]
 
 
-def _prior_box(generator, head, cell, index, side=300):
-    small, large = generator["sizes"][head]
-    shapes = [(small, small), (np.sqrt(small * large),) * 2]
+def _prior_box(generator, head, grid, cell, index, size):
+    sizes = generator["sizes"][head]
+    small, *large = sizes if isinstance(sizes, list) else [sizes]
+    shapes = [(small, small), *((np.sqrt(small * side),) * 2 for side in large)]
     for ratio in generator["aspect_ratios"][head]:
         shapes += [(small * np.sqrt(ratio), small / np.sqrt(ratio)), (small / np.sqrt(ratio), small * np.sqrt(ratio))]
-    row, column = cell
-    step = generator["steps"][head]
-    box = [(column + 0.5) * step / side, (row + 0.5) * step / side, *(size / side for size in shapes[index])]
-    return tuple(min(value, 1.0) for value in box) if generator["clip"] else tuple(box)
+    # Down and across.
+    steps = [generator["steps"][head]] * 2 if "steps" in generator else [pixels / count for pixels, count in zip(size, grid)]
+    offset = generator.get("offset", 0.5)
+    y, x = ((place + offset) * step / pixels for place, step, pixels in zip(cell, steps, size))
+    width, height = shapes[index]
+    box = x, y, width / size[1], height / size[0]
+    return tuple(min(value, 1.0) for value in box) if generator.get("clip", False) else box
 
 
 def decoded_in_cell(place, cell, scale, offsets):

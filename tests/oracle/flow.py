@@ -11,6 +11,9 @@ LINEAR = (
     "Gemm", "MatMul", "ConvTranspose", "AveragePool", "GlobalAveragePool", "ReduceMean", "BatchNormalization",
 )  # fmt: skip
 
+# Linear layers each of whose outputs has one input, where nothing is broadcast.
+NUMBER_BY_NUMBER = ("BatchNormalization", "Add", "Sub")
+
 
 def is_linear(network, node):
     """Whether a node is a linear layer with a rule of its own."""

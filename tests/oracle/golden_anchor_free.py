@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from cases import Passes, write
-from own_models import inner
+from part import inner
 from pictures import network_input
 from small_nets import Builder
 

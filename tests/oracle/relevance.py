@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 
 import operators
-from flow import ACTIVATIONS, SCALING, explained, is_attention, is_linear
+from flow import ACTIVATIONS, NUMBER_BY_NUMBER, SCALING, explained, is_attention, is_linear
 from forms import Relevance, nonzero
 from rules import STABILISER, WITHOUT_INPUT, Products, Rescale, sign, stabilised
 from spread import spread, spread_tensors
@@ -178,6 +178,8 @@ def convolution(rule, x, weight, bias, window, groups, deviation, arriving):
 
 def linear(rule, network, node, x, z, arriving):
     """Any linear layer, as a matrix."""
+    if node.op in NUMBER_BY_NUMBER and z.shape == x.shape:
+        return number_by_number(rule, network, node, x, z, arriving)
     weight, bias = matrix(network, node, x)
     handed = np.zeros(x.size, dtype=x.dtype)
     some_outputs = max(1, BLOCK // x.size)
@@ -194,12 +196,32 @@ def linear(rule, network, node, x, z, arriving):
     return handed.reshape(x.shape[1:])
 
 
+def number_by_number(rule, network, node, x, z, arriving):
+    """A linear layer each of whose outputs has one input: its matrix has a diagonal alone."""
+    bias = made_of(network, node, np.zeros(x.shape, x.dtype))
+    weight = made_of(network, node, np.ones(x.shape, x.dtype)) - bias
+    one_each = (1, -1, 1, 1)
+    layer = Products(
+        z=(weight * x.reshape(-1)).reshape(one_each),
+        w=weight.reshape(one_each),
+        bias=bias.reshape(one_each),
+        inside=(weight != 0).reshape(one_each),
+        deviation=z.std(),
+    )
+    return (rule.shares(layer).reshape(-1) * arriving.reshape(-1)).reshape(x.shape[1:])
+
+
+def made_of(network, node, picture):
+    """All numbers that a layer makes of a picture."""
+    operands = [picture if name not in network.constants else network.constants[name] for name in node.inputs]
+    return network.evaluate(node, operands).reshape(-1)
+
+
 def matrix(network, node, x):
     """The weights [outputs, inputs] and the bias of a linear layer for an input x."""
 
     def run(picture):
-        operands = [picture if name not in network.constants else network.constants[name] for name in node.inputs]
-        return network.evaluate(node, operands).reshape(-1)
+        return made_of(network, node, picture)
 
     bias = run(np.zeros(x.shape, x.dtype))
     if node.op == "Gemm" and not node.attributes.get("transA", 0):

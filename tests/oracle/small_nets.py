@@ -572,6 +572,18 @@ def batch_norm_alone():
     return b.finish([*LAYERWISE, *(rules(high=rule) for rule in FEATURE_RULES)])
 
 
+def normalised_picture():
+    """A factor and a batch normalisation on the picture itself: with the convolution behind it the latter is a layer that reads the pixels."""
+    b = Builder("normalised_picture", 11, 12, seed=41)
+    x = b.add("Mul", ["image", b.constant("factor", b.normal((3, 1, 1)))], "scaled")
+    x = b.batch_norm("pixels_norm", x, 3)
+    x = b.relu(b.conv("pixels", x, (3, 6), strides=(2, 2)))
+    x = b.relu(b.conv("high1", x, (6, 6)))
+    b.head(x, 6, boxes=2)
+    # Not with a small epsilon, under which a number that the normalisation makes all but 0 divides by itself.
+    return b.finish(["crp", "crp-epsilon", "lrp-alpha1beta0", *(rules(pixels=rule) for rule in ("flat", "epsilon:0.25std", "rescale:0.75", "gamma:0.25"))])
+
+
 def activations():
     """Every other activation; what passes numbers on as they are; a difference that stands behind no convolution."""
     b = Builder("activations", 9, 10, seed=24, opset=18)
@@ -785,7 +797,7 @@ def low_taps():
 ALL = (
     stride_pads, dilation, groups, signed_features, pixel_rules, head_rules, residual, consumers, max_pool_2x2,
     max_pool_3x3, clipped, border, batch_norm_identity, lite_heads, dense, averages, averages_at_the_border, transposed,
-    resizing, gates, norms, moves, batch_norm_alone, activations, resizing_conventions, inverse_norms, responses, channels_last,
+    resizing, gates, norms, moves, batch_norm_alone, normalised_picture, activations, resizing_conventions, inverse_norms, responses, channels_last,
     same_pads, feature_pyramid, low_layers, low_pools, low_branches, low_depthwise, low_taps, attention, areas,
     picks,
 )  # fmt: skip

@@ -1,0 +1,56 @@
+"""Exports an Ultralytics detector with its own exporter: python export_ultralytics.py NAME [--weights FILE.pt] [--size N] [-o FILE.onnx]
+
+In: the name of an architecture (yolov8n, yolo11n, …), and a checkpoint as training leaves it. Without one the weights are random, seeded; batch normalisation is then given the statistics of noise,
+and the last convolutions of the heads are spread, so that boxes and scores differ from place to place as those of a trained network do. Out: NAME.onnx, pictures of N x N pixels.
+Needs ultralytics, onnx and onnxslim.
+"""
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+import torch
+from ultralytics import YOLO
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name")
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--size", type=int, default=640)
+    parser.add_argument("-o", "--output", type=Path)
+    arguments = parser.parse_args()
+    torch.manual_seed(0)
+    yolo = YOLO(arguments.weights or f"{arguments.name}.yaml")
+    if not arguments.weights:
+        spread(yolo.model, arguments.size)
+    with tempfile.TemporaryDirectory() as folder:
+        # The exporter writes beside the checkpoint it thinks it has.
+        yolo.model.pt_path = str(Path(folder) / f"{arguments.name}.pt")
+        written = yolo.export(format="onnx", imgsz=arguments.size)
+        shutil.copyfile(written, arguments.output or f"{arguments.name}.onnx")
+        Path(written).unlink()
+
+
+def spread(model, size):
+    """Random weights whose outputs differ: statistics of four noise pictures of several scales, and heads whose last convolutions are wide."""
+    model.train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None
+            module.reset_running_stats()
+    scales = [torch.rand(1, 3, size // cell, size // cell) for cell in (4, 8, 16, 32)]
+    noise = torch.cat([torch.nn.functional.interpolate(picture, (size, size), mode="bilinear") for picture in scales])
+    with torch.no_grad():
+        for _ in range(3):
+            model(noise)
+        for name, weight in model.model[-1].named_parameters():
+            head, _, rest = name.partition(".")
+            if head.endswith(("cv2", "cv3")) and rest.count(".") == 2 and rest.endswith(".2.weight"):
+                weight.copy_(torch.randn(weight.shape) * 2 / weight.shape[1] ** 0.5)
+    model.eval()
+
+
+if __name__ == "__main__":
+    main()
