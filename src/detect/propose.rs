@@ -4,11 +4,16 @@
 
 mod anchor_free;
 mod background;
+mod besides;
 mod convolutions;
 mod default_boxes;
 mod found;
 mod outputs;
+mod probe;
 mod text;
+pub(super) mod untaken;
+mod yolo;
+mod yolo_decode;
 
 use std::fmt::Write;
 
@@ -17,6 +22,7 @@ use crate::error::manifest::{Context, bail, error};
 use crate::onnx::ops::{Arithmetic, Convolution, Op};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 use background::Background;
+use besides::Besides;
 use default_boxes::Generator;
 use found::{AnchorFree, Found, FoundBoxes, FoundOutputs};
 use text::{GUESS, all, list, one_or_all, quoted};
@@ -41,7 +47,11 @@ pub fn propose(graph: &Graph, name: &str, size: Option<[usize; 2]>) -> Result<St
     let picture = picture(graph, size)?;
     let [height, width] = picture.size;
     let inner = graph.with_input(&picture.tensor, [1, 3, height, width])?;
-    let found = outputs::find(&inner).map_err(|why| error!("{why}"))?;
+    let found = match untaken::family(&inner) {
+        Some(why) => Err(why),
+        None => outputs::find(&inner, picture.size),
+    };
+    let found = found.map_err(|why| error!("{why}"))?;
     let found = found.context(
             "no class scores [1, D, K] and box offsets [1, D, 4] were found that are put together from the same feature maps, nor the two or three heads of a YOLO, \
              nor scores [1, K] for the whole picture: if it is an SSD, name their tensors in a manifest (models/README.md)",
@@ -171,7 +181,7 @@ fn write(
     let kind = match found.outputs {
         FoundOutputs::Ssd { .. } => "ssd",
         FoundOutputs::Classifier { .. } => "classifier",
-        FoundOutputs::Yolo { .. } => "yolo",
+        FoundOutputs::Yolo(_) => "yolo",
         FoundOutputs::AnchorFree(_) => "anchor-free",
     };
     writeln!(text, "kind = \"{kind}\"")?;
@@ -239,7 +249,7 @@ fn write_input(text: &mut String, picture: &ProposedInput, outputs: &FoundOutput
         }
         None => {
             let (mean, std) = match outputs {
-                FoundOutputs::Yolo { .. } => (0.0, 255.0),
+                FoundOutputs::Yolo(_) => (0.0, 255.0),
                 FoundOutputs::AnchorFree(found) => (0.0, found.std()),
                 FoundOutputs::Ssd { .. } | FoundOutputs::Classifier { .. } => (127.5, 127.5),
             };
@@ -249,6 +259,7 @@ fn write_input(text: &mut String, picture: &ProposedInput, outputs: &FoundOutput
     }
     let resize = match outputs {
         FoundOutputs::AnchorFree(found) => found.resize(),
+        FoundOutputs::Yolo(found) => found.resize(),
         _ => "\"bilinear\"",
     };
     writeln!(text, "resize = {resize} {GUESS}")?;
@@ -299,16 +310,7 @@ fn write_output(
         FoundOutputs::AnchorFree(found) => {
             write_anchor_free(text, size, found, &activation)?;
         }
-        FoundOutputs::Yolo { heads, anchors } => {
-            writeln!(text, "heads = {}\n{activation}", one_or_all(heads))?;
-            writeln!(text)?;
-            writeln!(
-                text,
-                "[default_boxes] {GUESS}: the anchors of YOLOv3 for COCO"
-            )?;
-            writeln!(text, "generator = \"anchors\"")?;
-            writeln!(text, "sizes = {anchors:?}")?;
-        }
+        FoundOutputs::Yolo(found) => found.write(text, &activation)?,
     }
     Ok(())
 }
@@ -351,6 +353,10 @@ fn write_anchor_free(
     }
     if let Some(steps) = found.steps(size) {
         writeln!(text, "steps = {} {GUESS}", list(&steps))?;
+    }
+    if let Some(Besides { what, tensors }) = &found.besides {
+        let tensors: Vec<String> = tensors.iter().map(|tensor| quoted(tensor)).collect();
+        writeln!(text, "# left out, {what}: {}", tensors.join(", "))?;
     }
     let (suppression, mark) = match found.picks {
         true => (

@@ -43,6 +43,12 @@ impl Manifest {
                 ),
             )?;
         }
+        let field = ManifestField::of("output", "size_decode");
+        let is_given = self.source.has(&field);
+        field.ensure(
+            !is_given || self.kind == DetectorKind::Yolo,
+            "only a YOLO has it, leave the line out",
+        )?;
         self.default_boxes.validate(self.kind)?;
         self.detection.validate()
     }

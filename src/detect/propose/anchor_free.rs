@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::besides::{self, Besides};
 use super::convolutions::{is_named_like_scores, last_convolutions, moves};
 use super::found::{AnchorFree, Found, FoundBoxes, FoundOutputs};
 use crate::onnx::ops::{Activation, Arithmetic, Moving, Normalisation, Op};
@@ -9,23 +10,49 @@ use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 
 /// What is made of a head's numbers behind it.
 #[derive(Clone, Default, Debug)]
-struct Use {
-    sigmoid: bool,
+pub(super) struct Use {
+    pub sigmoid: bool,
     /// Numbers that a softmax makes a distribution of.
-    softmax: Option<usize>,
-    exponential: bool,
+    pub softmax: Option<usize>,
+    pub exponential: bool,
     /// Added to, subtracted from or multiplied with something.
-    linear: bool,
+    pub linear: bool,
     /// Its place where a Concat joins it with others.
     place: Option<usize>,
 }
 
 /// One of a grid's convolutions.
-struct Branch<'a> {
-    tensor: &'a str,
-    channels: usize,
-    used: Use,
+pub(super) struct Branch<'a> {
+    pub tensor: &'a str,
+    pub channels: usize,
+    pub used: Use,
 }
+
+impl Branch<'_> {
+    /// Whether what it says becomes scores: a sigmoid is taken of it, and nothing else made of it.
+    pub(super) fn is_score(&self) -> bool {
+        self.used.sigmoid && !self.used.linear
+    }
+
+    /// Whether it is the logits of four distances' bins.
+    fn is_binned(&self) -> bool {
+        let bins = self.used.softmax.unwrap_or_default();
+        4 * bins == self.channels && !self.used.sigmoid
+    }
+
+    /// Whether it says four numbers of a box.
+    fn is_plain(&self) -> bool {
+        self.channels == 4 && !self.used.sigmoid && self.used.softmax.is_none()
+    }
+
+    /// Whether it may say boxes.
+    pub(super) fn is_box(&self) -> bool {
+        self.is_binned() || self.is_plain()
+    }
+}
+
+/// Rows and columns, and the convolutions there.
+pub(super) type Grid<'a> = ([usize; 2], Vec<Branch<'a>>);
 
 /// The detector; `Err` says in a line what heads like these are, where they are not read.
 pub(super) fn find(graph: &Graph) -> Result<Option<Found>, String> {
@@ -34,7 +61,7 @@ pub(super) fn find(graph: &Graph) -> Result<Option<Found>, String> {
     };
     last.sort_by_key(|(_, [_, _, rows, cols])| std::cmp::Reverse(rows * cols));
     let uses = uses(graph, last.iter().map(|(tensor, _)| *tensor).collect());
-    let mut grids: Vec<([usize; 2], Vec<Branch>)> = Vec::new();
+    let mut grids: Vec<Grid> = Vec::new();
     for (tensor, [_, channels, rows, cols]) in last {
         let branch = Branch {
             tensor,
@@ -46,24 +73,17 @@ pub(super) fn find(graph: &Graph) -> Result<Option<Found>, String> {
             _ => grids.push(([rows, cols], vec![branch])),
         }
     }
-    refuse(graph, &grids)?;
+    refuse(&grids)?;
+    let besides = besides::take(graph, &mut grids)?;
     let heads: Option<Vec<SortedBranches>> =
         grids.iter().map(|(_, branches)| head(branches)).collect();
-    Ok(heads.and_then(|heads| found(graph, &heads, &grids)))
+    Ok(heads.and_then(|heads| found(graph, &heads, &grids, besides)))
 }
 
 /// Heads that are known, and not read.
-fn refuse(graph: &Graph, grids: &[([usize; 2], Vec<Branch>)]) -> Result<(), String> {
-    let branches = || grids.iter().flat_map(|(_, branches)| branches);
-    let has = |of: Op| graph.nodes().iter().any(|node| Op::of(node) == of);
-    let is_single = grids.len() > 1 && grids.iter().all(|(_, branches)| branches.len() == 1);
-    if is_single && branches().all(|b| b.used.sigmoid) && !has(Arithmetic::Exp.into()) {
-        return Err("its heads have one convolution each, of all whose numbers the graph takes the sigmoid, and it makes sizes without an exponential: \
-             boxes of YOLOv5's and YOLOv7's kind, with anchors, are not read; the newer 'u' exports without anchors are"
-            .to_owned());
-    }
+fn refuse(grids: &[Grid]) -> Result<(), String> {
     let ones = |branches: &[Branch]| branches.iter().filter(|b| b.channels == 1).count();
-    let is_landmarks = |(_, branches): &([usize; 2], Vec<Branch>)| {
+    let is_landmarks = |(_, branches): &Grid| {
         branches.len() == 4 && ones(branches) == 2 && branches.iter().any(|b| b.channels == 4)
     };
     if !grids.is_empty() && grids.iter().all(is_landmarks) {
@@ -90,13 +110,11 @@ fn head(branches: &[Branch]) -> Option<SortedBranches> {
         let mut found = (0..branches.len()).filter(|&index| is(&branches[index]));
         found.next().filter(|_| found.next().is_none())
     };
-    let binned =
-        position(&|b| b.used.softmax.is_some_and(|bins| 4 * bins == b.channels) && !b.used.sigmoid);
-    let is_plain = |b: &Branch| b.channels == 4 && !b.used.sigmoid && b.used.softmax.is_none();
+    let binned = position(&Branch::is_binned);
     // With four classes their names decide.
     let plain = || {
-        position(&is_plain)
-            .or_else(|| position(&|b| is_plain(b) && !is_named_like_scores(b.tensor)))
+        position(&Branch::is_plain)
+            .or_else(|| position(&|b| b.is_plain() && !is_named_like_scores(b.tensor)))
     };
     let boxes = binned.or_else(plain)?;
     let rest: Vec<usize> = (0..branches.len())
@@ -151,10 +169,11 @@ fn objectness_last(branches: &[Branch], a: usize, b: usize) -> Option<(usize, us
 fn found(
     graph: &Graph,
     heads: &[SortedBranches],
-    grids: &[([usize; 2], Vec<Branch>)],
+    grids: &[Grid],
+    besides: Option<Besides>,
 ) -> Option<Found> {
     let first = heads.first()?;
-    let of_classes = |(head, (_, branches)): (&SortedBranches, &([usize; 2], Vec<Branch>))| {
+    let of_classes = |(head, (_, branches)): (&SortedBranches, &Grid)| {
         let alike = head.of_boxes == first.of_boxes
             && head.objectness.is_some() == first.objectness.is_some();
         alike.then(|| branches[head.classes].channels)
@@ -178,6 +197,7 @@ fn found(
             is_decoded: heads.iter().all(|head| head.is_decoded),
             picks: graph.nodes().iter().any(|node| node.operator() == "TopK"),
             grids: grids.iter().map(|(grid, _)| *grid).collect(),
+            besides,
         }),
     })
 }

@@ -1,5 +1,7 @@
 //! What was found of a network that nothing is said of.
 
+use super::besides::Besides;
+use super::yolo::Yolo;
 use crate::detect::layout::HeadLayout;
 
 /// What was found of a network's outputs.
@@ -22,10 +24,7 @@ pub(super) enum FoundOutputs {
         classes: String,
     },
     AnchorFree(AnchorFree),
-    Yolo {
-        heads: Vec<String>,
-        anchors: &'static [&'static [[u16; 2]]],
-    },
+    Yolo(Yolo),
 }
 
 /// What the convolutions of a detector without anchors say of boxes.
@@ -47,6 +46,8 @@ pub(super) struct AnchorFree {
     pub is_decoded: bool,
     /// Whether the graph picks the best scores itself, and so needs no suppression.
     pub picks: bool,
+    /// What heads say besides, and is left out.
+    pub besides: Option<Besides>,
     /// Rows and columns of each head.
     pub grids: Vec<[usize; 2]>,
 }
