@@ -344,6 +344,10 @@ fn write_anchor_free(
             writeln!(text, "offsets = {}", all(&found.boxes))?;
         }
     }
+    if let Some(Besides { what, tensors }) = &found.besides {
+        let tensors: Vec<String> = tensors.iter().map(|tensor| quoted(tensor)).collect();
+        writeln!(text, "# left out, {what}: {}", tensors.join(", "))?;
+    }
     writeln!(text, "\n[default_boxes]\ngenerator = \"cells\"")?;
     if found.of_boxes == FoundBoxes::Offsets {
         writeln!(
@@ -354,21 +358,20 @@ fn write_anchor_free(
     if let Some(steps) = found.steps(size) {
         writeln!(text, "steps = {} {GUESS}", list(&steps))?;
     }
-    if let Some(Besides { what, tensors }) = &found.besides {
-        let tensors: Vec<String> = tensors.iter().map(|tensor| quoted(tensor)).collect();
-        writeln!(text, "# left out, {what}: {}", tensors.join(", "))?;
-    }
     let (suppression, mark) = match found.picks {
-        true => (
+        Some(_) => (
             "none",
             "# the graph itself picks the best scores, and suppresses none",
         ),
-        false => ("one-class", GUESS),
+        None => ("one-class", GUESS),
     };
     writeln!(
         text,
         "\n[detection]\nsuppression = \"{suppression}\" {mark}"
     )?;
     writeln!(text, "score_threshold = 0.25 {GUESS}")?;
+    if let Some(count) = found.picks {
+        writeln!(text, "max_detections = {count} # found in the graph")?;
+    }
     Ok(())
 }

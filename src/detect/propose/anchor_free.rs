@@ -110,10 +110,10 @@ fn head(branches: &[Branch]) -> Option<SortedBranches> {
         let mut found = (0..branches.len()).filter(|&index| is(&branches[index]));
         found.next().filter(|_| found.next().is_none())
     };
-    let binned = position(&Branch::is_binned);
+    let binned = position(&|b| b.is_binned());
     // With four classes their names decide.
     let plain = || {
-        position(&Branch::is_plain)
+        position(&|b| b.is_plain())
             .or_else(|| position(&|b| b.is_plain() && !is_named_like_scores(b.tensor)))
     };
     let boxes = binned.or_else(plain)?;
@@ -195,10 +195,20 @@ fn found(
             objectness: named(&|head| head.objectness),
             of_boxes: first.of_boxes,
             is_decoded: heads.iter().all(|head| head.is_decoded),
-            picks: graph.nodes().iter().any(|node| node.operator() == "TopK"),
+            picks: picked(graph),
             grids: grids.iter().map(|(grid, _)| *grid).collect(),
             besides,
         }),
+    })
+}
+
+/// How many detections a graph picks by itself, with the best scores.
+fn picked(graph: &Graph) -> Option<usize> {
+    let mut nodes = graph.nodes().iter();
+    nodes.find(|node| node.operator() == "TopK")?;
+    graph.outputs().find_map(|output| match *graph.shape(output).ok()? {
+        [1, count, numbers] if numbers >= 6 => Some(count),
+        _ => None,
     })
 }
 

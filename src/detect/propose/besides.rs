@@ -1,7 +1,7 @@
 //! What heads say besides classes and boxes: coefficients of masks and key points, which are left out, and angles, with which boxes are others.
 
 use super::anchor_free::{Branch, Grid};
-use crate::onnx::{Graph, NodeExt};
+use crate::onnx::Graph;
 
 /// Convolutions that are left out, and what they say.
 #[derive(Debug)]

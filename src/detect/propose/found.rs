@@ -44,8 +44,8 @@ pub(super) struct AnchorFree {
     pub of_boxes: FoundBoxes,
     /// Whether the graph decodes boxes, and so says what they are.
     pub is_decoded: bool,
-    /// Whether the graph picks the best scores itself, and so needs no suppression.
-    pub picks: bool,
+    /// How many of the best scores the graph picks itself, where it does; it needs no suppression then.
+    pub picks: Option<usize>,
     /// What heads say besides, and is left out.
     pub besides: Option<Besides>,
     /// Rows and columns of each head.

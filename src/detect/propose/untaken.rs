@@ -50,7 +50,7 @@ fn is_attention(graph: &Graph) -> bool {
     softmaxes.any(|node| {
         let consumers = graph.consumers(node.first_output());
         let mut products = consumers.iter().map(|&index| &graph.nodes()[index]);
-        products.any(|node| node.op_type() == "MatMul" && graph.computed(node).count() == 2)
+        products.any(|node| node.op_type() == "MatMul" && graph.computed(node).len() == 2)
     })
 }
 
