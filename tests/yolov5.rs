@@ -228,6 +228,37 @@ fn a_sigmoid_of_all_without_an_exponential_is_never_taken_for_yolov3() -> Result
 }
 
 #[test]
+fn operators_that_meet_again_and_again_end_the_search() -> Result<()> {
+    // Sixty sums of a tensor with itself: 2⁶⁰ ways back.
+    let mut model = proto()?;
+    for head in ["head0", "head1"] {
+        let graph = model.graph.as_mut().context("no graph")?;
+        let sums = (0..60).map(|place| {
+            let before = match place {
+                0 => format!("{head}.centres"),
+                _ => format!("{head}.sum{}", place - 1),
+            };
+            NodeProto {
+                op_type: Some("Add".to_owned()),
+                input: vec![before.clone(), before],
+                output: vec![format!("{head}.sum{place}")],
+                ..Default::default()
+            }
+        });
+        let is_joined = |node: &NodeProto| node.output[0] == format!("{head}.decoded");
+        let place = graph.node.iter().position(is_joined).context("no decode")?;
+        graph.node.splice(place..place, sums);
+        node(&mut model, &format!("{head}.decoded"))?.input[0] = format!("{head}.sum59");
+    }
+    let (_, manifest) = with_proposed(&model)?;
+    assert!(
+        manifest.contains("size_decode = \"squared-sigmoid\" # a guess"),
+        "{manifest}"
+    );
+    Ok(())
+}
+
+#[test]
 fn masks_behind_the_classes_are_refused_by_name() -> Result<()> {
     // Three classes and what is no sigmoid behind them.
     let mut model = proto()?;
@@ -273,6 +304,19 @@ fn masks_behind_the_classes_are_refused_by_name() -> Result<()> {
         decoded.input[2] = format!("{head}.kept");
         decoded.input.push(format!("{head}.mask"));
     }
+    // Their prototypes, on a finer map.
+    let graph = model.graph.as_mut().context("no graph")?;
+    let weight = Tensor {
+        dims: vec![6, 8, 1, 1],
+        data: vec![0.1; 48],
+    };
+    graph.initializer.push(weight.to_proto("prototypes.weight"));
+    graph.node.push(NodeProto {
+        op_type: Some("Conv".to_owned()),
+        input: vec!["low.silu".to_owned(), "prototypes.weight".to_owned()],
+        output: vec!["prototypes".to_owned()],
+        ..Default::default()
+    });
     let error = with_proposed(&model).unwrap_err().to_string();
     assert!(error.contains("masks' coefficients"), "{error}");
     Ok(())

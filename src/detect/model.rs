@@ -12,7 +12,7 @@ use super::output_tensors::OutputTensors;
 use super::propose;
 use super::yolo;
 use crate::error::manifest;
-use crate::error::model::{self, Context, ensure};
+use crate::error::model::{Context, ensure};
 use crate::error::{Error, Result};
 use crate::geometry::Size;
 use crate::onnx::{self, Graph};
@@ -67,13 +67,16 @@ impl Model {
         let path = path.as_ref();
         let graph = onnx::read(path)?;
         let beside = path.with_extension("toml");
-        let text = manifest_text(&beside, path).map_err(|error| {
-            // Nothing can be proposed for a family that is not read.
-            match propose::untaken::family(&graph) {
-                Some(why) => model::error!("{} cannot be explained: {why}", path.display()),
-                None => error,
-            }
-        })?;
+        if !beside.exists() {
+            // A family that is not read is told as such, rather than that its manifest is missing.
+            propose::propose(&graph, "model", None).with_context(|| {
+                format!(
+                    "there is no manifest {} beside the model, and none can be proposed",
+                    beside.display()
+                )
+            })?;
+        }
+        let text = manifest_text(&beside, path)?;
         let manifest = Manifest::parse(&text, &beside.display().to_string())?;
         let source = manifest.source.clone();
         Self::new(graph, manifest).map_err(|error| {

@@ -5,13 +5,15 @@
 mod anchor_free;
 mod background;
 mod besides;
+mod branches;
 mod convolutions;
 mod default_boxes;
 mod found;
+mod found_yolo;
 mod outputs;
 mod probe;
 mod text;
-pub(super) mod untaken;
+mod untaken;
 mod yolo;
 mod yolo_decode;
 
@@ -22,9 +24,8 @@ use crate::error::manifest::{Context, bail, error};
 use crate::onnx::ops::{Arithmetic, Convolution, Op};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 use background::Background;
-use besides::Besides;
 use default_boxes::Generator;
-use found::{AnchorFree, Found, FoundBoxes, FoundOutputs};
+use found::{AnchorFree, Besides, Found, FoundBoxes, FoundOutputs};
 use text::{GUESS, all, list, one_or_all, quoted};
 
 /// Where the picture enters, and how it is normalised as far as the graph shows it.
@@ -53,7 +54,7 @@ pub fn propose(graph: &Graph, name: &str, size: Option<[usize; 2]>) -> Result<St
     };
     let found = found.map_err(|why| error!("{why}"))?;
     let found = found.context(
-            "no class scores [1, D, K] and box offsets [1, D, 4] were found that are put together from the same feature maps, nor the two or three heads of a YOLO, \
+            "no class scores [1, D, K] and box offsets [1, D, 4] were found that are put together from the same feature maps, nor the heads of a YOLO, \
              nor scores [1, K] for the whole picture: if it is an SSD, name their tensors in a manifest (models/README.md)",
         )?;
     let background = background::find(&inner, &found);

@@ -2,57 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::besides::{self, Besides};
+use super::besides;
+use super::branches::{Branch, GridBranches, Use};
 use super::convolutions::{is_named_like_scores, last_convolutions, moves};
-use super::found::{AnchorFree, Found, FoundBoxes, FoundOutputs};
+use super::found::{AnchorFree, Besides, Found, FoundBoxes, FoundOutputs};
 use crate::onnx::ops::{Activation, Arithmetic, Moving, Normalisation, Op};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
-
-/// What is made of a head's numbers behind it.
-#[derive(Clone, Default, Debug)]
-pub(super) struct Use {
-    pub sigmoid: bool,
-    /// Numbers that a softmax makes a distribution of.
-    pub softmax: Option<usize>,
-    pub exponential: bool,
-    /// Added to, subtracted from or multiplied with something.
-    pub linear: bool,
-    /// Its place where a Concat joins it with others.
-    place: Option<usize>,
-}
-
-/// One of a grid's convolutions.
-pub(super) struct Branch<'a> {
-    pub tensor: &'a str,
-    pub channels: usize,
-    pub used: Use,
-}
-
-impl Branch<'_> {
-    /// Whether what it says becomes scores: a sigmoid is taken of it, and nothing else made of it.
-    pub(super) fn is_score(&self) -> bool {
-        self.used.sigmoid && !self.used.linear
-    }
-
-    /// Whether it is the logits of four distances' bins.
-    fn is_binned(&self) -> bool {
-        let bins = self.used.softmax.unwrap_or_default();
-        4 * bins == self.channels && !self.used.sigmoid
-    }
-
-    /// Whether it says four numbers of a box.
-    fn is_plain(&self) -> bool {
-        self.channels == 4 && !self.used.sigmoid && self.used.softmax.is_none()
-    }
-
-    /// Whether it may say boxes.
-    pub(super) fn is_box(&self) -> bool {
-        self.is_binned() || self.is_plain()
-    }
-}
-
-/// Rows and columns, and the convolutions there.
-pub(super) type Grid<'a> = ([usize; 2], Vec<Branch<'a>>);
 
 /// The detector; `Err` says in a line what heads like these are, where they are not read.
 pub(super) fn find(graph: &Graph) -> Result<Option<Found>, String> {
@@ -61,7 +16,7 @@ pub(super) fn find(graph: &Graph) -> Result<Option<Found>, String> {
     };
     last.sort_by_key(|(_, [_, _, rows, cols])| std::cmp::Reverse(rows * cols));
     let uses = uses(graph, last.iter().map(|(tensor, _)| *tensor).collect());
-    let mut grids: Vec<Grid> = Vec::new();
+    let mut grids: Vec<GridBranches> = Vec::new();
     for (tensor, [_, channels, rows, cols]) in last {
         let branch = Branch {
             tensor,
@@ -81,9 +36,9 @@ pub(super) fn find(graph: &Graph) -> Result<Option<Found>, String> {
 }
 
 /// Heads that are known, and not read.
-fn refuse(grids: &[Grid]) -> Result<(), String> {
+fn refuse(grids: &[GridBranches]) -> Result<(), String> {
     let ones = |branches: &[Branch]| branches.iter().filter(|b| b.channels == 1).count();
-    let is_landmarks = |(_, branches): &Grid| {
+    let is_landmarks = |(_, branches): &GridBranches| {
         branches.len() == 4 && ones(branches) == 2 && branches.iter().any(|b| b.channels == 4)
     };
     if !grids.is_empty() && grids.iter().all(is_landmarks) {
@@ -169,11 +124,11 @@ fn objectness_last(branches: &[Branch], a: usize, b: usize) -> Option<(usize, us
 fn found(
     graph: &Graph,
     heads: &[SortedBranches],
-    grids: &[Grid],
+    grids: &[GridBranches],
     besides: Option<Besides>,
 ) -> Option<Found> {
     let first = heads.first()?;
-    let of_classes = |(head, (_, branches)): (&SortedBranches, &Grid)| {
+    let of_classes = |(head, (_, branches)): (&SortedBranches, &GridBranches)| {
         let alike = head.of_boxes == first.of_boxes
             && head.objectness.is_some() == first.objectness.is_some();
         alike.then(|| branches[head.classes].channels)
@@ -206,10 +161,12 @@ fn found(
 fn picked(graph: &Graph) -> Option<usize> {
     let mut nodes = graph.nodes().iter();
     nodes.find(|node| node.operator() == "TopK")?;
-    graph.outputs().find_map(|output| match *graph.shape(output).ok()? {
-        [1, count, numbers] if numbers >= 6 => Some(count),
-        _ => None,
-    })
+    graph
+        .outputs()
+        .find_map(|output| match *graph.shape(output).ok()? {
+            [1, count, numbers] if numbers >= 6 => Some(count),
+            _ => None,
+        })
 }
 
 /// What is made of each of `heads`, behind what only moves numbers.

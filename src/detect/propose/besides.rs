@@ -1,17 +1,14 @@
 //! What heads say besides classes and boxes: coefficients of masks and key points, which are left out, and angles, with which boxes are others.
 
-use super::anchor_free::{Branch, Grid};
+use super::branches::{Branch, GridBranches};
+use super::found::Besides;
 use crate::onnx::Graph;
 
-/// Convolutions that are left out, and what they say.
-#[derive(Debug)]
-pub(super) struct Besides {
-    pub what: &'static str,
-    pub tensors: Vec<String>,
-}
-
 /// Takes what is besides out of the grids. `Err` says that boxes are turned by an angle.
-pub(super) fn take(graph: &Graph, grids: &mut Vec<Grid>) -> Result<Option<Besides>, String> {
+pub(super) fn take(
+    graph: &Graph,
+    grids: &mut Vec<GridBranches>,
+) -> Result<Option<Besides>, String> {
     // Prototypes of masks are a map of their own, finer than all heads.
     let is_prototype = match &grids[..] {
         [(_, first), rest @ ..] => {

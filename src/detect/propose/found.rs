@@ -1,7 +1,6 @@
 //! What was found of a network that nothing is said of.
 
-use super::besides::Besides;
-use super::yolo::Yolo;
+use super::found_yolo::FoundYolo;
 use crate::detect::layout::HeadLayout;
 
 /// What was found of a network's outputs.
@@ -24,7 +23,7 @@ pub(super) enum FoundOutputs {
         classes: String,
     },
     AnchorFree(AnchorFree),
-    Yolo(Yolo),
+    Yolo(FoundYolo),
 }
 
 /// What the convolutions of a detector without anchors say of boxes.
@@ -34,6 +33,13 @@ pub(super) enum FoundBoxes {
     Distances { bins: Option<usize> },
     /// Centre and size, YOLOX's.
     Offsets,
+}
+
+/// Convolutions that are left out, and what they say.
+#[derive(Debug)]
+pub(super) struct Besides {
+    pub what: &'static str,
+    pub tensors: Vec<String>,
 }
 
 /// Its outputs.

@@ -13,7 +13,9 @@ const LN_3: f64 = 1.098_612_288_668_109_8;
 /// What is tried. The sigmoid makes ½, ¾, ¼ and 1 of it, the exponential 1, 3, ⅓ and 2·10¹⁷.
 pub(super) const TRIED: [f64; 4] = [0.0, LN_3, -LN_3, 40.0];
 /// More operators than any decode has, one after the other.
-const MOST_STEPS: usize = 64;
+const MOST_IN_A_ROW: usize = 64;
+/// More than all numbers of a decode take together: a graph may be made so that its operators meet again and again.
+const MOST_STEPS: usize = 1 << 22;
 
 /// One number that a head says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub(super) struct Probe<'a> {
     heads: Vec<&'a str>,
     origins: HashMap<String, Option<Origins>>,
     constants: HashMap<String, Option<Tensor>>,
+    /// Operators and numbers looked at so far.
+    steps: usize,
 }
 
 impl<'a> Probe<'a> {
@@ -48,17 +52,19 @@ impl<'a> Probe<'a> {
             heads,
             origins: HashMap::new(),
             constants: HashMap::new(),
+            steps: 0,
         }
     }
 
     /// The number at a row-major index of a tensor; `None` where it is made of several of the heads' numbers, or in a way that is not known here.
     pub(super) fn number(&mut self, tensor: &str, index: usize) -> Option<Number> {
-        self.after(tensor, index, 0)
+        self.before(tensor, index, 0)
     }
 
     /// The same, so many operators before what was asked for.
-    fn after(&mut self, tensor: &str, index: usize, steps: usize) -> Option<Number> {
-        if steps > MOST_STEPS {
+    fn before(&mut self, tensor: &str, index: usize, operators: usize) -> Option<Number> {
+        self.steps += 1;
+        if operators > MOST_IN_A_ROW || self.steps > MOST_STEPS {
             return None;
         }
         if let Some(head) = self.heads.iter().position(|head| *head == tensor) {
@@ -74,13 +80,13 @@ impl<'a> Probe<'a> {
         let operator = Op::of(node);
         if moves(operator) {
             let (source, index) = self.origin(tensor, index)?;
-            return self.after(&source, index, steps + 1);
+            return self.before(&source, index, operators + 1);
         }
         let shape = self.graph.shape(tensor).ok()?.to_vec();
         let mut operands = Vec::new();
         for input in &node.input {
             let index = within(index, &shape, &self.operand_shape(input)?)?;
-            operands.push(self.after(input, index, steps + 1)?);
+            operands.push(self.before(input, index, operators + 1)?);
         }
         made(operator, &operands)
     }
@@ -156,7 +162,11 @@ fn within(index: usize, shape: &[usize], operand: &[usize]) -> Option<usize> {
         let place = rest.checked_rem(size)?;
         rest /= size;
         if let Some(axis) = axis.checked_sub(skipped) {
-            found += if operand[axis] == 1 { 0 } else { place * stride };
+            found += if operand[axis] == 1 {
+                0
+            } else {
+                place * stride
+            };
             stride *= operand[axis];
         }
     }

@@ -6,7 +6,7 @@ use crate::onnx::{Graph, NodeExt};
 use super::convolutions::last_convolutions;
 
 /// What a graph is, and why it is not read, in one line; `None` where it is none of these families.
-pub(in crate::detect) fn family(graph: &Graph) -> Option<String> {
+pub(super) fn family(graph: &Graph) -> Option<String> {
     let has = |names: &[&str]| {
         let mut nodes = graph.nodes().iter();
         nodes.find_map(|node| names.contains(&node.op_type()).then(|| node.describe()))

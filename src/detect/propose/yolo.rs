@@ -1,16 +1,13 @@
 //! A YOLO with anchors that nothing is said of: one last convolution a grid, with t_x, t_y, t_w, t_h, objectness and class scores for each anchor. What boxes are made of
 //! them is read from the file's own decode; without one it is guessed.
 
-use std::fmt::Write;
-
 use super::convolutions::{last_convolutions, moves};
 use super::found::{Found, FoundOutputs};
-use super::text::{GUESS, list, one_or_all};
+use super::found_yolo::FoundYolo;
 use super::yolo_decode::{Decode, read};
 use crate::detect::heads::before_activation;
 use crate::detect::manifest::SizeDecode;
 use crate::detect::yolo;
-use crate::error::Result;
 use crate::onnx::ops::{Activation, Arithmetic, Op};
 use crate::onnx::{Graph, NodeExt};
 
@@ -34,38 +31,53 @@ const ANCHORS: [&[&[[u16; 2]]]; 3] = [
     ],
 ];
 
-/// Its heads, and how boxes are made.
-pub(super) struct Yolo {
-    pub heads: Vec<String>,
-    pub decode: Decode,
-    /// Whether the file says how.
-    pub is_decoded: bool,
+/// Whether last convolutions are those of a YOLO, finest first: as many channels each, on grids of different fineness.
+fn is_pyramid(last: &[(&str, [usize; 4])]) -> bool {
+    let coarser =
+        |pair: &[(&str, [usize; 4])]| pair[0].1[1] == pair[1].1[1] && pair[0].1[2] > pair[1].1[2];
+    !last.is_empty() && last.windows(2).all(coarser)
 }
 
-/// The last convolutions of a YOLO, finest first: as many channels each, on grids of different fineness.
-fn heads(graph: &Graph) -> Option<Vec<(&str, [usize; 4])>> {
-    let mut heads = last_convolutions(graph)?;
-    heads.sort_by_key(|(_, [_, _, rows, cols])| std::cmp::Reverse(rows * cols));
-    let [_, channels, _, _] = heads.first()?.1;
-    let coarser = |pair: &[(&str, [usize; 4])]| pair[0].1[2] > pair[1].1[2];
-    let alike = heads.iter().all(|(_, shape)| shape[1] == channels);
-    (alike && heads.windows(2).all(coarser)).then_some(heads)
+fn finest_first((_, [_, _, rows, cols]): &(&str, [usize; 4])) -> std::cmp::Reverse<usize> {
+    std::cmp::Reverse(rows * cols)
 }
 
 /// A YOLO whose file decodes its boxes; `size` is the picture's, [height, width]. `Err` says what it is that is not read.
 pub(super) fn decoded(graph: &Graph, size: [usize; 2]) -> Result<Option<Found>, String> {
-    let Some(heads) = heads(graph) else {
+    let Some(mut last) = last_convolutions(graph) else {
         return Ok(None);
     };
+    last.sort_by_key(finest_first);
+    // Prototypes of masks are a map of their own, finer than all heads.
+    if let [(_, prototypes), (_, head), _, ..] = last[..]
+        && prototypes[1] != head[1]
+        && prototypes[2] > head[2]
+    {
+        last.remove(0);
+    }
+    if !is_pyramid(&last) {
+        return Ok(None);
+    }
+    let heads = last;
     let Some((class_count, decode, is_sigmoid)) = read(graph, &heads, size)? else {
         return Ok(None);
     };
-    Ok(found(graph, &heads, class_count, (decode, true), is_sigmoid))
+    Ok(found(
+        graph,
+        &heads,
+        class_count,
+        (decode, true),
+        is_sigmoid,
+    ))
 }
 
 /// A YOLO whose file does not: with the anchors of one of the families, in its order of heads.
 pub(super) fn guessed(graph: &Graph) -> Option<Found> {
-    let mut heads = heads(graph)?;
+    let mut heads = last_convolutions(graph)?;
+    heads.sort_by_key(finest_first);
+    if !is_pyramid(&heads) {
+        return None;
+    }
     let anchors = ANCHORS.iter().find(|all| all.len() == heads.len())?;
     let mut anchors: Vec<Vec<[f32; 2]>> = (anchors.iter())
         .map(|head| head.iter().map(|side| side.map(f32::from)).collect())
@@ -111,7 +123,7 @@ fn found(
     Some(Found {
         class_count,
         activation: ("sigmoid", is_sigmoid),
-        outputs: FoundOutputs::Yolo(Yolo {
+        outputs: FoundOutputs::Yolo(FoundYolo {
             heads,
             decode,
             is_decoded,
@@ -157,70 +169,4 @@ fn order(graph: &Graph, heads: &[(&str, [usize; 4])]) -> Vec<usize> {
         }
     }
     order
-}
-
-impl Yolo {
-    /// How pictures are brought to the input's size, as the families do it.
-    pub(super) fn resize(&self) -> &'static str {
-        match self.decode.sizes {
-            SizeDecode::Exponential => "\"bilinear\"",
-            SizeDecode::SquaredSigmoid => "{ letterbox = \"centre\" }",
-        }
-    }
-
-    /// Its part of `[output]`, and `[default_boxes]` and `[detection]`.
-    pub(super) fn write(&self, text: &mut String, activation: &str) -> Result<()> {
-        let Decode {
-            anchors,
-            scales,
-            sizes,
-        } = &self.decode;
-        let is_squared = *sizes == SizeDecode::SquaredSigmoid;
-        writeln!(text, "heads = {}\n{activation}", one_or_all(&self.heads))?;
-        let mark = match (self.is_decoded, is_squared) {
-            (true, _) => "# found in the graph".to_owned(),
-            (false, true) => format!("{GUESS}: YOLOv5's and v7's; YOLOv3's are \"exponential\""),
-            (false, false) => {
-                format!("{GUESS}: YOLOv3's and v4's; YOLOv5's are \"squared-sigmoid\"")
-            }
-        };
-        let name = if is_squared {
-            "squared-sigmoid"
-        } else {
-            "exponential"
-        };
-        writeln!(text, "size_decode = \"{name}\" {mark}")?;
-        let mark = if self.is_decoded {
-            "# found in the graph"
-        } else {
-            GUESS
-        };
-        if scales.iter().any(|&scale| scale != 1.0) {
-            writeln!(text, "scale_x_y = {} {mark}", list(scales))?;
-        }
-        writeln!(text)?;
-        match (self.is_decoded, is_squared) {
-            (true, _) => writeln!(text, "[default_boxes] # found in the graph")?,
-            (false, true) => writeln!(
-                text,
-                "[default_boxes] {GUESS}: the anchors of YOLOv5 for COCO"
-            )?,
-            (false, false) => writeln!(
-                text,
-                "[default_boxes] {GUESS}: the anchors of YOLOv3 for COCO"
-            )?,
-        }
-        writeln!(text, "generator = \"anchors\"")?;
-        let of_head = |head: &Vec<[f32; 2]>| {
-            let sides: Vec<String> = head.iter().map(|side| list(side)).collect();
-            format!("    [{}],\n", sides.join(", "))
-        };
-        let rows: String = anchors.iter().map(of_head).collect();
-        writeln!(text, "sizes = [\n{rows}]")?;
-        if is_squared {
-            writeln!(text, "\n[detection]\nsuppression = \"one-class\" {GUESS}")?;
-            writeln!(text, "score_threshold = 0.25 {GUESS}")?;
-        }
-        Ok(())
-    }
 }

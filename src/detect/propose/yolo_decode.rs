@@ -87,7 +87,9 @@ fn of_rows(
             return None;
         }
         let rows: usize = outer.iter().product();
-        let all = heads.iter().map(|(_, [_, channels, rows, cols])| channels / each * rows * cols);
+        let all = heads
+            .iter()
+            .map(|(_, [_, channels, rows, cols])| channels / each * rows * cols);
         if rows != all.sum::<usize>() {
             return None;
         }
@@ -152,7 +154,11 @@ fn whole(
     }
     let decode = Decode {
         anchors: (known.iter())
-            .map(|head| head.iter().map(|row| row.size.map(|side| side as f32)).collect())
+            .map(|head| {
+                head.iter()
+                    .map(|row| row.size.map(|side| side as f32))
+                    .collect()
+            })
             .collect(),
         scales: (known.iter())
             .filter_map(|head| Some(head.first()?.scale as f32))
@@ -163,12 +169,17 @@ fn whole(
 }
 
 fn is_same(a: &Row, b: &Row) -> bool {
-    let pairs = [(a.scale, b.scale), (a.size[0], b.size[0]), (a.size[1], b.size[1])];
+    let pairs = [
+        (a.scale, b.scale),
+        (a.size[0], b.size[0]),
+        (a.size[1], b.size[1]),
+    ];
     a.sizes == b.sizes && pairs.iter().all(|&(a, b)| is_near(a, b))
 }
 
 fn is_one_scale(head: &[Row]) -> bool {
-    head.windows(2).all(|pair| is_near(pair[0].scale, pair[1].scale))
+    head.windows(2)
+        .all(|pair| is_near(pair[0].scale, pair[1].scale))
 }
 
 /// One row, which begins at `start`: centre and size, objectness, classes.
@@ -207,7 +218,9 @@ fn one(
     let is_sigmoid = |values: [f64; 4]| values.iter().zip(sigmoid).all(|(a, b)| is_near(*a, b));
     let scores = [column(BEFORE_CLASSES - 1), column(BEFORE_CLASSES)];
     // What follows the classes is no score.
-    if column(grid.each - 1).is_some_and(|values| values == TRIED) && scores[1].is_some_and(is_sigmoid) {
+    if column(grid.each - 1).is_some_and(|values| values == TRIED)
+        && scores[1].is_some_and(is_sigmoid)
+    {
         return Some(Err(
             "its heads have masks' coefficients behind the classes: YOLOv5's segmentation is not read, its detectors are"
                 .to_owned(),
@@ -217,7 +230,9 @@ fn one(
         scale: scale_x,
         size: [w[0] * unit_x, h[0] * unit_y],
         sizes,
-        is_sigmoid: scores.into_iter().all(|score| score.is_some_and(is_sigmoid)),
+        is_sigmoid: scores
+            .into_iter()
+            .all(|score| score.is_some_and(is_sigmoid)),
     }))
 }
 
