@@ -143,6 +143,29 @@ fn boxes_with_an_angle_are_refused() -> Result<()> {
     Ok(())
 }
 
+/// One map of scores, and two of two channels each.
+fn centres() -> Result<ModelProto> {
+    changed(|graph| {
+        // All that lies behind the finer map goes.
+        let place = graph
+            .node
+            .iter()
+            .position(|node| node.output[0] == "fine2.silu");
+        graph.node.truncate(place.unwrap_or_default() + 1);
+        for (name, channels) in [("heat", 4), ("sizes", 2), ("shifts", 2)] {
+            convolution(graph, "fine2.silu", [10, channels], name);
+        }
+        graph.node.push(node("Sigmoid", &["heat"], "scores"));
+        graph.output.clear();
+        for name in ["scores", "sizes", "shifts"] {
+            graph.output.push(onnx::proto::ValueInfoProto {
+                name: Some(name.to_owned()),
+                ..Default::default()
+            });
+        }
+    })
+}
+
 #[test]
 fn families_that_are_not_read_are_told_in_a_line() -> Result<()> {
     let two_stages = changed(|graph| {
@@ -191,25 +214,7 @@ fn families_that_are_not_read_are_told_in_a_line() -> Result<()> {
             });
         }
     })?;
-    let centres = changed(|graph| {
-        // All that lies behind the finer map goes.
-        let place = graph
-            .node
-            .iter()
-            .position(|node| node.output[0] == "fine2.silu");
-        graph.node.truncate(place.unwrap_or_default() + 1);
-        for (name, channels) in [("heat", 4), ("sizes", 2), ("shifts", 2)] {
-            convolution(graph, "fine2.silu", [10, channels], name);
-        }
-        graph.node.push(node("Sigmoid", &["heat"], "scores"));
-        graph.output.clear();
-        for name in ["scores", "sizes", "shifts"] {
-            graph.output.push(onnx::proto::ValueInfoProto {
-                name: Some(name.to_owned()),
-                ..Default::default()
-            });
-        }
-    })?;
+    let centres = centres()?;
     for (model, message) in [
         (&two_stages, "it is a detector of two stages"),
         (&transformer, "it is a transformer of DETR's kind"),

@@ -29,7 +29,9 @@ def moved(node, arguments):
     if node.op == "Split":
         return np.split(x, np.cumsum(arguments[1])[:-1], axis=attributes.get("axis", 0))
     if node.op == "Slice":
-        starts, ends, axes, steps = (list(map(int, values)) for values in arguments[1:])
+        starts, ends, *more = (list(map(int, values)) for values in arguments[1:])
+        # Without axes the first ones, without steps each number.
+        axes, steps = [*more, *[range(len(starts)), [1] * len(starts)][len(more) :]]
         place = [slice(None)] * x.ndim
         for start, end, axis, step in zip(starts, ends, axes, steps):
             place[axis] = slice(start, end, step)
