@@ -119,7 +119,8 @@ bench-peers: $(PEERS)/ready $(PLUGIN) $(RUNTIME) $(FOOTAGE) ## ours beside zenni
 	$(call with,release) $(PEERS)/bin/python -B benches/peers/main.py '$(OURS)' $(FOOTAGE) $(PEERS_OPTIONS)
 
 oracle: $(ORACLE)/ready ## make the golden vectors anew (2 minutes) and check the oracle itself
-	cd tests/oracle && for script in golden_small golden_ssdlite golden_ssd300 golden_yolo golden_anchor_free golden_joined check; do \
+	cd tests/oracle && for script in golden_small golden_ssdlite golden_ssd300 golden_yolo golden_yolov5 golden_anchor_free \
+		golden_joined check; do \
 		OPENBLAS_NUM_THREADS=1 $(ORACLE)/bin/python -B $$script.py; done
 	@git status --short -- tests/golden
 

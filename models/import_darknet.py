@@ -33,7 +33,7 @@ WORDS = {
     "shortcut": "from activation",
     "scale_channels": "from activation",
     "dropout": "",
-    "yolo": "mask anchors classes num scale_x_y",
+    "yolo": "mask anchors classes num scale_x_y new_coords",
 }
 
 # Those that only training, or the drawing of what was found, asks for.
@@ -57,7 +57,6 @@ ONLY = {
     "upsample": {"scale": "1"},
     "shortcut": {"weights_type": "none", "weights_normalization": "none"},
     "scale_channels": {"scale_wh": "0"},
-    "yolo": {"new_coords": "0"},
 }
 
 
@@ -197,7 +196,7 @@ class Builder:
         self.net, self.source, self.share = net, source, width
         self.height, self.width = (size or whole("[net]", net, side) for side in ("height", "width"))
         self.nodes, self.constants, self.layers, self.heads, self.anchors, self.scales = [], [], [], [], [], []
-        self.last, self.classes = ("image", whole("[net]", net, "channels", 3), self.height, self.width), 0
+        self.last, self.classes, self.is_squared = ("image", whole("[net]", net, "channels", 3), self.height, self.width), 0, None
 
     def layer(self, kind, options):
         name = f"{len(self.layers):03}_{kind}"
@@ -354,10 +353,21 @@ class Builder:
         if self.last[1] != len(mask) * (5 + classes):
             raise SystemExit(f"{name}: {self.last[1]} channels are not {len(mask)} anchors of {classes} classes")
         self.classes = classes
-        self.heads.append(self.last)
+        is_squared = whole(name, options, "new_coords", 0, 0) == 1
+        if self.is_squared not in (None, is_squared):
+            raise SystemExit(f"{name}: some heads have new_coords = 1, others have not")
+        self.is_squared = is_squared
+        self.heads.append(self.before_logistic(name) if is_squared else self.last)
         self.anchors.append([pairs[int(index)] for index in mask])
         self.scales.extend(numbers(name, options | {"scale_x_y": str(options.get("scale_x_y", 1))}, "scale_x_y")[:1])
         return self.last
+
+    def before_logistic(self, name):
+        """The layer before, without its activation: under new_coords it is the convolution that takes the sigmoid of all that the head says."""
+        node = self.nodes[-1]
+        if node.op_type != "Sigmoid" or node.output[0] != self.last[0]:
+            raise SystemExit(f"{name}: new_coords = 1 is known behind a convolution with activation=logistic alone")
+        return node.input[0], *self.last[1:]
 
     def constant(self, name, values, kind=np.float32):
         self.constants.append(numpy_helper.from_array(np.asarray(values, kind), name))
@@ -396,6 +406,7 @@ class Builder:
             f"heads = [{heads}]",
             'activation = "sigmoid"',
             *scales,
+            *(['size_decode = "squared-sigmoid"'] if self.is_squared else []),
             "",
             "[default_boxes]",
             'generator = "anchors"',

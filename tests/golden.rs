@@ -292,6 +292,16 @@ fn a_yolo_with_anchors_objectness_and_cells() -> Result<()> {
 }
 
 #[test]
+fn a_yolo_whose_sizes_are_squares_of_a_sigmoid() -> Result<()> {
+    let cases: PhotoCases = json(golden("yolov5/cases.json"))?;
+    assert!(cases.cases.len() >= 30);
+    let model = Arc::new(Model::open(golden("yolov5/yolov5.onnx"))?);
+    assert_eq!(model.default_boxes.len(), 3 * (8 * 12 + 4 * 6));
+    assert_eq!(photos("yolov5", model, cases.cases.iter())?, 5);
+    Ok(())
+}
+
+#[test]
 fn detectors_without_anchors_with_distances_and_with_offsets() -> Result<()> {
     let cases: PhotoCases = json(golden("anchor_free/cases.json"))?;
     assert!(cases.cases.len() >= 40);

@@ -2,7 +2,7 @@
 
 use super::default_boxes::DefaultBox;
 use super::layout::HeadLayout;
-use super::manifest::{DetectorKind, Manifest, OffsetCoding, ScoreActivation, Scoring};
+use super::manifest::{DetectorKind, Manifest, OffsetCoding, ScoreActivation, Scoring, SizeDecode};
 use crate::geometry::{InputNormalised, Rect};
 
 /// The exponent of a size is kept within ±20. e²⁰ times a default box is off any picture; the bound only keeps the arithmetic finite.
@@ -13,12 +13,14 @@ const MAX_EXPONENT: f32 = 20.0;
 pub enum Coding {
     /// The SSD paper's equation (2) inverted, with variances [v_c, v_s]: cx = CX + v_c·o_cx·W, w = W·exp(v_s·o_w), likewise cy and h.
     Variances([f32; 2]),
-    /// YOLOv3's: the centre lies anywhere in the cell that the default box is the centre of, cx = CX + s·(σ(t_x) − ½)·cell, and w = W·exp(t_w).
+    /// A YOLO's: the centre lies in the cell that the default box is the centre of, or around it, cx = CX + s·(σ(t_x) − ½)·cell, and w = W·exp(t_w) or W·(2·σ(t_w))².
     Cell {
         /// The cell's width and height, in shares of the input.
         size: [f32; 2],
         /// s, darknet's `scale_x_y`: 1, or more where centres reach beyond the cell.
         scale: f32,
+        /// How sizes are made.
+        sizes: SizeDecode,
     },
     /// Of a detector without anchors that says distances: the default box is the cell, and cx = CX + o_cx·W, w = o_w·W, where the distances of left and right edge
     /// from the centre, l and r in cells, make o_cx = (r − l)/2 and o_w = l + r; likewise cy and h.
@@ -52,6 +54,7 @@ impl Coding {
                     Self::Cell {
                         size,
                         scale: scale.unwrap_or(1.0),
+                        sizes: output.size_decode,
                     }
                 })
             }
@@ -63,7 +66,7 @@ impl Coding {
     pub fn shift(self, axis: Axis, offset: f32, extent: f32) -> (f32, f32) {
         match self {
             Self::Variances([v_c, _]) => (offset * v_c * extent, v_c * extent),
-            Self::Cell { size, scale } => {
+            Self::Cell { size, scale, .. } => {
                 let share = sigmoid(offset);
                 let range = scale * size[axis as usize];
                 ((share - 0.5) * range, share * (1.0 - share) * range)
@@ -80,6 +83,14 @@ impl Coding {
     pub fn size(self, offset: f32, extent: f32) -> (f32, f32) {
         let v_s = match self {
             Self::Variances([_, v_s]) => v_s,
+            Self::Cell {
+                sizes: SizeDecode::SquaredSigmoid,
+                ..
+            } => {
+                let share = sigmoid(offset);
+                let size = 4.0 * share * share * extent;
+                return (size, 2.0 * (1.0 - share) * size);
+            }
             Self::Cell { .. } => 1.0,
             Self::Distances => return (offset * extent, extent),
             Self::Bounded => {
@@ -297,6 +308,13 @@ mod tests {
     const CELL: Coding = Coding::Cell {
         size: [0.2, 0.25],
         scale: 1.0,
+        sizes: SizeDecode::Exponential,
+    };
+    /// YOLOv5's.
+    const SQUARED: Coding = Coding::Cell {
+        size: [0.2, 0.25],
+        scale: 2.0,
+        sizes: SizeDecode::SquaredSigmoid,
     };
 
     /// The SSD paper's equation (2): the offsets that make `rect` of a default box.
@@ -367,6 +385,7 @@ mod tests {
         let coding = Coding::Cell {
             size: [0.2, 0.25],
             scale: 1.2,
+            sizes: SizeDecode::Exponential,
         };
         let wide = decode(default_box, [1e9, -1e9, 0.0, 0.0], coding).edges();
         assert_close(&wide, &[0.47, 0.175, 0.77, 0.275], 1e-6);
@@ -403,12 +422,34 @@ mod tests {
     }
 
     #[test]
+    fn yolov5_s_sizes_are_squares_of_a_sigmoid() {
+        // The cell of row 1, column 2 of 4x5 cells.
+        let default_box = DefaultBox {
+            cx: 0.5,
+            cy: 0.375,
+            w: 0.1,
+            h: 0.08,
+        };
+        let unmoved = decode(default_box, [0.0; 4], SQUARED).edges();
+        assert_close(&unmoved, &[0.45, 0.335, 0.55, 0.415], 1e-6);
+        // (2·¾ − ½ + 2)/5 and (2·¼ − ½ + 1)/4; (2·¾)² and (2·¼)² times the anchor.
+        let ln = f32::ln;
+        let moved = [ln(3.0), -ln(3.0), ln(3.0), -ln(3.0)];
+        let moved = decode(default_box, moved, SQUARED).edges();
+        assert_close(&moved, &[0.4875, 0.24, 0.7125, 0.26], 1e-6);
+        // At most one and a half cells from the middle of the cell, and four times the anchor.
+        let far = decode(default_box, [1e9, -1e9, 1e9, -1e9], SQUARED).edges();
+        assert_close(&far, &[0.5, 0.125, 0.9, 0.125], 1e-6);
+    }
+
+    #[test]
     fn the_slopes_are_those_of_the_boxes() {
         let wider = Coding::Cell {
             size: [0.2, 0.25],
             scale: 1.05,
+            sizes: SizeDecode::Exponential,
         };
-        for coding in [CODING, CELL, wider, Coding::Bounded] {
+        for coding in [CODING, CELL, wider, SQUARED, Coding::Bounded] {
             for offset in [-2.0f32, -0.3, 0.0, 1.5] {
                 for axis in [Axis::X, Axis::Y] {
                     let [less, more] = [-0.01, 0.01].map(|by| coding.shift(axis, offset + by, 0.4));

@@ -9,6 +9,7 @@ mod joined;
 mod read;
 mod resize;
 mod scoring;
+mod size_decode;
 mod tensors;
 
 use std::borrow::Cow;
@@ -24,6 +25,7 @@ pub use field::{ManifestField, ManifestSource};
 pub use joined::HeadPart;
 pub use resize::{Alignment, Letterbox, Resize, Rounding, Sampling};
 pub use scoring::{OffsetCoding, Scoring};
+pub use size_decode::SizeDecode;
 pub use tensors::Tensors;
 
 use super::class::{ClassId, ClassRef};
@@ -155,6 +157,9 @@ pub struct OutputSection {
     /// Of a YOLO, one number a head: how many times the cell's side its centres range over; none means 1 for all.
     #[serde(default)]
     pub scale_x_y: Vec<f32>,
+    /// Of a YOLO: how a box's size is made of what the network says of it.
+    #[serde(default)]
+    pub size_decode: SizeDecode,
     /// [v_c, v_s], both positive: the SSD paper's 0.1 and 0.2 unless given.
     #[serde(default = "paper_variances", deserialize_with = "read::exactly")]
     pub variances: [f32; 2],

@@ -10,6 +10,7 @@ use super::joined;
 use super::layout::HeadLayout;
 use super::manifest::{DetectorKind, Manifest, ManifestField};
 use super::output_tensors::OutputTensors;
+use super::propose;
 use super::yolo;
 use crate::error::manifest;
 use crate::error::model::{Context, ensure};
@@ -67,6 +68,15 @@ impl Model {
         let path = path.as_ref();
         let graph = onnx::read(path)?;
         let beside = path.with_extension("toml");
+        if !beside.exists() {
+            // A family that is not read is told as such, rather than that its manifest is missing.
+            propose::propose(&graph, "model", None).with_context(|| {
+                format!(
+                    "there is no manifest {} beside the model, and none can be proposed",
+                    beside.display()
+                )
+            })?;
+        }
         let text = manifest_text(&beside, path)?;
         let manifest = Manifest::parse(&text, &beside.display().to_string())?;
         let source = manifest.source.clone();

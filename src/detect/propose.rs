@@ -4,12 +4,19 @@
 
 mod anchor_free;
 mod background;
+mod besides;
+mod branches;
 mod convolutions;
 mod default_boxes;
 mod found;
+mod found_yolo;
 mod joined;
 mod outputs;
+mod probe;
 mod text;
+mod untaken;
+mod yolo;
+mod yolo_decode;
 
 use std::fmt::Write;
 
@@ -19,7 +26,7 @@ use crate::onnx::ops::{Arithmetic, Convolution, Op};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 use background::Background;
 use default_boxes::Generator;
-use found::{AnchorFree, Found, FoundBoxes, FoundOutputs, steps};
+use found::{AnchorFree, Besides, Found, FoundBoxes, FoundOutputs, steps};
 use text::{GUESS, all, list, one_or_all, quoted};
 
 /// Where the picture enters, and how it is normalised as far as the graph shows it.
@@ -42,9 +49,13 @@ pub fn propose(graph: &Graph, name: &str, size: Option<[usize; 2]>) -> Result<St
     let picture = picture(graph, size)?;
     let [height, width] = picture.size;
     let inner = graph.with_input(&picture.tensor, [1, 3, height, width])?;
-    let found = outputs::find(&inner).map_err(|why| error!("{why}"))?;
+    let found = match untaken::family(&inner) {
+        Some(why) => Err(why),
+        None => outputs::find(&inner, picture.size),
+    };
+    let found = found.map_err(|why| error!("{why}"))?;
     let found = found.context(
-            "no class scores [1, D, K] and box offsets [1, D, 4] were found that are put together from the same feature maps, nor the two or three heads of a YOLO, \
+            "no class scores [1, D, K] and box offsets [1, D, 4] were found that are put together from the same feature maps, nor the heads of a YOLO, \
              nor scores [1, K] for the whole picture: if it is an SSD, name their tensors in a manifest (models/README.md)",
         )?;
     let background = background::find(&inner, &found);
@@ -172,7 +183,7 @@ fn write(
     let kind = match found.outputs {
         FoundOutputs::Ssd { .. } => "ssd",
         FoundOutputs::Classifier { .. } => "classifier",
-        FoundOutputs::Yolo { .. } => "yolo",
+        FoundOutputs::Yolo(_) => "yolo",
         FoundOutputs::AnchorFree(_) | FoundOutputs::Joined(_) => "anchor-free",
     };
     writeln!(text, "kind = \"{kind}\"")?;
@@ -241,7 +252,7 @@ fn write_input(text: &mut String, picture: &ProposedInput, outputs: &FoundOutput
         }
         None => {
             let (mean, std) = match outputs {
-                FoundOutputs::Yolo { .. } => ([0.0; 3], [255.0; 3]),
+                FoundOutputs::Yolo(_) => ([0.0; 3], [255.0; 3]),
                 FoundOutputs::AnchorFree(found) => ([0.0; 3], [found.std(); 3]),
                 FoundOutputs::Joined(found) => found.normalisation(),
                 FoundOutputs::Ssd { .. } | FoundOutputs::Classifier { .. } => {
@@ -254,6 +265,7 @@ fn write_input(text: &mut String, picture: &ProposedInput, outputs: &FoundOutput
     }
     let resize = match outputs {
         FoundOutputs::AnchorFree(found) => found.resize(),
+        FoundOutputs::Yolo(found) => found.resize(),
         _ => "\"bilinear\"",
     };
     writeln!(text, "resize = {resize} {GUESS}")?;
@@ -305,16 +317,7 @@ fn write_output(
             write_anchor_free(text, size, found, &activation)?;
         }
         FoundOutputs::Joined(found) => found.write(text, size, &activation)?,
-        FoundOutputs::Yolo { heads, anchors } => {
-            writeln!(text, "heads = {}\n{activation}", one_or_all(heads))?;
-            writeln!(text)?;
-            writeln!(
-                text,
-                "[default_boxes] {GUESS}: the anchors of YOLOv3 for COCO"
-            )?;
-            writeln!(text, "generator = \"anchors\"")?;
-            writeln!(text, "sizes = {anchors:?}")?;
-        }
+        FoundOutputs::Yolo(found) => found.write(text, &activation)?,
     }
     Ok(())
 }
@@ -355,6 +358,10 @@ fn write_anchor_free(
     if let Some((powers, mark)) = found.score_powers() {
         writeln!(text, "score_powers = {} {mark}", list(&powers))?;
     }
+    if let Some(Besides { what, tensors }) = &found.besides {
+        let tensors: Vec<String> = tensors.iter().map(|tensor| quoted(tensor)).collect();
+        writeln!(text, "# left out, {what}: {}", tensors.join(", "))?;
+    }
     writeln!(text, "\n[default_boxes]\ngenerator = \"cells\"")?;
     if !matches!(found.of_boxes, FoundBoxes::Distances { .. }) {
         writeln!(
@@ -366,16 +373,19 @@ fn write_anchor_free(
         writeln!(text, "steps = {} {GUESS}", list(&steps))?;
     }
     let (suppression, mark) = match found.picks {
-        true => (
+        Some(_) => (
             "none",
             "# the graph itself picks the best scores, and suppresses none",
         ),
-        false => ("one-class", GUESS),
+        None => ("one-class", GUESS),
     };
     writeln!(
         text,
         "\n[detection]\nsuppression = \"{suppression}\" {mark}"
     )?;
     writeln!(text, "score_threshold = 0.25 {GUESS}")?;
+    if let Some(count) = found.picks {
+        writeln!(text, "max_detections = {count} # found in the graph")?;
+    }
     Ok(())
 }

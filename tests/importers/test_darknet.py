@@ -81,6 +81,20 @@ class Layers(unittest.TestCase):
         manifest = tomllib.loads(imported("", HEAD + "scale_x_y=1.05\n").manifest("small", None))
         self.assertEqual(manifest["output"]["scale_x_y"], [1.05])
 
+    def test_new_coords_are_squares_of_a_sigmoid_that_the_convolution_takes(self):
+        head = HEAD.replace("linear", "logistic") + "scale_x_y=2.0\nnew_coords=1\n"
+        builder = imported("", head)
+        output = tomllib.loads(builder.manifest("small", None))["output"]
+        self.assertEqual(output["size_decode"], "squared-sigmoid")
+        self.assertEqual((output["scale_x_y"], output["heads"]), ([2.0], ["001_convolutional"]))
+        self.assertNotIn("size_decode", imported("").manifest("small", None))
+        # The head is the convolution's own output, before the sigmoid.
+        constants = {tensor.name: import_darknet.numpy_helper.to_array(tensor) for tensor in builder.constants}
+        builder.heads.insert(0, builder.layers[0])
+        before, raw = run(builder.model("small"), PICTURE)
+        weight, bias = (constants[f"001_convolutional.{key}"] for key in ("weight", "bias"))
+        np.testing.assert_allclose(raw, convolved(before, weight) + bias.reshape(1, 14, 1, 1), atol=1e-5)
+
     def test_a_key_that_is_said_twice_counts_the_first_time(self):
         before, after, _ = inner("[route]\nlayers=-1\ngroups=2\ngroup_id=1\ngroup_id=0\n")
         np.testing.assert_array_equal(after, before[:, 2:])
@@ -101,8 +115,11 @@ class RefusedByName(unittest.TestCase):
         ):
             with self.subTest(layers), self.assertRaisesRegex(SystemExit, message):
                 imported(layers)
-        with self.assertRaisesRegex(SystemExit, "new_coords = 1 is not known"):
+        with self.assertRaisesRegex(SystemExit, "new_coords = 1 is known behind a convolution with activation=logistic alone"):
             imported("", HEAD + "new_coords=1\n")
+        squared = HEAD.replace("linear", "logistic") + "new_coords=1\n"
+        with self.assertRaisesRegex(SystemExit, "some heads have new_coords = 1, others have not"):
+            imported(squared, HEAD)
         with self.assertRaisesRegex(SystemExit, "14 channels are not 2 anchors of 3 classes"):
             imported("", HEAD.replace("classes=2", "classes=3"))
 

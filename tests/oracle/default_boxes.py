@@ -64,14 +64,18 @@ def _prior_box(generator, head, grid, cell, index, size):
     return tuple(min(value, 1.0) for value in box) if generator.get("clip", False) else box
 
 
-def decoded_in_cell(place, cell, scale, offsets):
-    """The same for a YOLO: `cell` is the size of the cell that the box is the centre of, width and height, and the centre ranges over `scale` of it."""
+def decoded_in_cell(place, cell, scale, size_decode, offsets):
+    """The same for a YOLO: `cell` is the size of the cell that the box is the centre of, width and height, and the centre ranges over `scale` of it.
+
+    `size_decode` is the manifest's: sizes are exp(t) times the box's, or (2σ(t))² times.
+    """
     (cx, cy, w, h), (cell_width, cell_height) = place, cell
     left, top = cx - cell_width / 2, cy - cell_height / 2
     # As darknet has it: scale·σ − (scale − 1)/2 of the cell.
     across, down = (scale / (1 + np.exp(-offsets[q])) - (scale - 1) / 2 for q in ("cx", "cy"))
     x, y = left + cell_width * across, top + cell_height * down
-    width, height = w * np.exp(offsets["w"]), h * np.exp(offsets["h"])
+    times = {"exponential": np.exp, "squared-sigmoid": lambda t: (2 / (1 + np.exp(-t))) ** 2}[size_decode]
+    width, height = w * times(offsets["w"]), h * times(offsets["h"])
     return x - width / 2, y - height / 2, x + width / 2, y + height / 2
 
 

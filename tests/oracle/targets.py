@@ -28,7 +28,7 @@ class Outputs:
         self.labels, self.background = manifest["labels"], None if has_none else output["background"]
         self.offset_order = output.get("offset_order", ["cx", "cy", "w", "h"])
         self.variances = (1.0, 1.0) if is_free else output.get("variances", [0.1, 0.2])
-        self.scales = output.get("scale_x_y")
+        self.scales, self.size_decode = output.get("scale_x_y"), output.get("size_decode", "exponential")
         self.activation, self.generator = output["activation"], manifest["default_boxes"]
         self.logits, self.offsets = tensors["class_logits"][0], tensors["box_offsets"][0]
         self.logit_origin = _origins(network, tensors, "class_logits")
@@ -154,7 +154,7 @@ class Outputs:
 
         def edge(values):
             if self.is_yolo:
-                return decoded_in_cell(place, (1 / columns, 1 / rows), scale, values)[side]
+                return decoded_in_cell(place, (1 / columns, 1 / rows), scale, self.size_decode, values)[side]
             if self.is_bounded:
                 return decoded_bounded(place, values)[side]
             return decoded(place, values, self.variances)[side]

@@ -33,6 +33,12 @@ impl Manifest {
                 field.ensure(!is_given, "only an SSD has it, leave the line out")?;
             }
         }
+        let field = ManifestField::of("output", "size_decode");
+        let is_given = self.source.has(&field);
+        field.ensure(
+            !is_given || self.kind == DetectorKind::Yolo,
+            "only a YOLO has it, leave the line out",
+        )?;
         self.output.validate(self.kind)?;
         if let Some(background) = self.output.background {
             ManifestField::of("output", "background").ensure(

@@ -2,30 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::besides;
+use super::branches::{Branch, GridBranches, Use};
 use super::convolutions::{is_named_like_scores, last_convolutions, moves};
-use super::found::{AnchorFree, Found, FoundBoxes, FoundOutputs};
+use super::found::{AnchorFree, Besides, Found, FoundBoxes, FoundOutputs};
 use crate::onnx::ops::{Activation, Arithmetic, Moving, Normalisation, Op};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
-
-/// What is made of a head's numbers behind it.
-#[derive(Clone, Default, Debug)]
-struct Use {
-    sigmoid: bool,
-    /// Numbers that a softmax makes a distribution of.
-    softmax: Option<usize>,
-    exponential: bool,
-    /// Added to, subtracted from or multiplied with something.
-    linear: bool,
-    /// Its place where a Concat joins it with others.
-    place: Option<usize>,
-}
-
-/// One of a grid's convolutions.
-struct Branch<'a> {
-    tensor: &'a str,
-    channels: usize,
-    used: Use,
-}
 
 /// The detector; `Err` says in a line what heads like these are, where they are not read.
 pub(super) fn find(graph: &Graph) -> Result<Option<Found>, String> {
@@ -34,7 +16,7 @@ pub(super) fn find(graph: &Graph) -> Result<Option<Found>, String> {
     };
     last.sort_by_key(|(_, [_, _, rows, cols])| std::cmp::Reverse(rows * cols));
     let uses = uses(graph, last.iter().map(|(tensor, _)| *tensor).collect());
-    let mut grids: Vec<([usize; 2], Vec<Branch>)> = Vec::new();
+    let mut grids: Vec<GridBranches> = Vec::new();
     for (tensor, [_, channels, rows, cols]) in last {
         let branch = Branch {
             tensor,
@@ -46,24 +28,17 @@ pub(super) fn find(graph: &Graph) -> Result<Option<Found>, String> {
             _ => grids.push(([rows, cols], vec![branch])),
         }
     }
-    refuse(graph, &grids)?;
+    refuse(&grids)?;
+    let besides = besides::take(graph, &mut grids)?;
     let heads: Option<Vec<SortedBranches>> =
         grids.iter().map(|(_, branches)| head(branches)).collect();
-    Ok(heads.and_then(|heads| found(graph, &heads, &grids)))
+    Ok(heads.and_then(|heads| found(graph, &heads, &grids, besides)))
 }
 
 /// Heads that are known, and not read.
-fn refuse(graph: &Graph, grids: &[([usize; 2], Vec<Branch>)]) -> Result<(), String> {
-    let branches = || grids.iter().flat_map(|(_, branches)| branches);
-    let has = |of: Op| graph.nodes().iter().any(|node| Op::of(node) == of);
-    let is_single = grids.len() > 1 && grids.iter().all(|(_, branches)| branches.len() == 1);
-    if is_single && branches().all(|b| b.used.sigmoid) && !has(Arithmetic::Exp.into()) {
-        return Err("its heads have one convolution each, of all whose numbers the graph takes the sigmoid, and it makes sizes without an exponential: \
-             boxes of YOLOv5's and YOLOv7's kind, with anchors, are not read; the newer 'u' exports without anchors are"
-            .to_owned());
-    }
+fn refuse(grids: &[GridBranches]) -> Result<(), String> {
     let ones = |branches: &[Branch]| branches.iter().filter(|b| b.channels == 1).count();
-    let is_landmarks = |(_, branches): &([usize; 2], Vec<Branch>)| {
+    let is_landmarks = |(_, branches): &GridBranches| {
         branches.len() == 4 && ones(branches) == 2 && branches.iter().any(|b| b.channels == 4)
     };
     if !grids.is_empty() && grids.iter().all(is_landmarks) {
@@ -91,13 +66,11 @@ fn head(branches: &[Branch]) -> Option<SortedBranches> {
         let mut found = (0..branches.len()).filter(|&index| is(&branches[index]));
         found.next().filter(|_| found.next().is_none())
     };
-    let binned =
-        position(&|b| b.used.softmax.is_some_and(|bins| 4 * bins == b.channels) && !b.used.sigmoid);
-    let is_plain = |b: &Branch| b.channels == 4 && !b.used.sigmoid && b.used.softmax.is_none();
+    let binned = position(&|b| b.is_binned());
     // With four classes their names decide.
     let plain = || {
-        position(&is_plain)
-            .or_else(|| position(&|b| is_plain(b) && !is_named_like_scores(b.tensor)))
+        position(&|b| b.is_plain())
+            .or_else(|| position(&|b| b.is_plain() && !is_named_like_scores(b.tensor)))
     };
     // Nothing is made of bins where boxes are decoded behind the graph: what alone has no sigmoid.
     let unused = || {
@@ -167,10 +140,11 @@ fn objectness_last(branches: &[Branch], a: usize, b: usize) -> Option<(usize, us
 fn found(
     graph: &Graph,
     heads: &[SortedBranches],
-    grids: &[([usize; 2], Vec<Branch>)],
+    grids: &[GridBranches],
+    besides: Option<Besides>,
 ) -> Option<Found> {
     let first = heads.first()?;
-    let of_classes = |(head, (_, branches)): (&SortedBranches, &([usize; 2], Vec<Branch>))| {
+    let of_classes = |(head, (_, branches)): (&SortedBranches, &GridBranches)| {
         let alike = head.of_boxes == first.of_boxes
             && head.objectness.is_some() == first.objectness.is_some();
         alike.then(|| branches[head.classes].channels)
@@ -196,10 +170,23 @@ fn found(
             of_boxes: first.of_boxes,
             is_decoded: heads.iter().all(|head| head.is_decoded),
             is_root: has_root_of_product(graph),
-            picks: graph.nodes().iter().any(|node| node.operator() == "TopK"),
+            picks: picked(graph),
             grids: grids.iter().map(|(grid, _)| *grid).collect(),
+            besides,
         }),
     })
+}
+
+/// How many detections a graph picks by itself, with the best scores.
+fn picked(graph: &Graph) -> Option<usize> {
+    let mut nodes = graph.nodes().iter();
+    nodes.find(|node| node.operator() == "TopK")?;
+    graph
+        .outputs()
+        .find_map(|output| match *graph.shape(output).ok()? {
+            [1, count, numbers] if numbers >= 6 => Some(count),
+            _ => None,
+        })
 }
 
 /// What is made of each of `heads`, behind what only moves numbers.

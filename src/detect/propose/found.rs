@@ -1,5 +1,6 @@
 //! What was found of a network that nothing is said of.
 
+use super::found_yolo::FoundYolo;
 use super::text::GUESS;
 use crate::detect::layout::HeadLayout;
 
@@ -24,10 +25,7 @@ pub(super) enum FoundOutputs {
     },
     AnchorFree(AnchorFree),
     Joined(JoinedHeads),
-    Yolo {
-        heads: Vec<String>,
-        anchors: &'static [&'static [[u16; 2]]],
-    },
+    Yolo(FoundYolo),
 }
 
 /// What the convolutions of a detector without anchors say of boxes.
@@ -41,6 +39,13 @@ pub(super) enum FoundBoxes {
     Bounded,
 }
 
+/// Convolutions that are left out, and what they say.
+#[derive(Debug)]
+pub(super) struct Besides {
+    pub what: &'static str,
+    pub tensors: Vec<String>,
+}
+
 /// Its outputs.
 pub(super) struct AnchorFree {
     pub classes: Vec<String>,
@@ -49,8 +54,10 @@ pub(super) struct AnchorFree {
     pub of_boxes: FoundBoxes,
     /// Whether the graph decodes boxes, and so says what they are.
     pub is_decoded: bool,
-    /// Whether the graph picks the best scores itself, and so needs no suppression.
-    pub picks: bool,
+    /// How many of the best scores the graph picks itself, where it does; it needs no suppression then.
+    pub picks: Option<usize>,
+    /// What heads say besides, and is left out.
+    pub besides: Option<Besides>,
     /// Whether it makes scores as the root of a product.
     pub is_root: bool,
     /// Rows and columns of each head.

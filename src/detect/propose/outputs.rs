@@ -4,29 +4,22 @@ use super::anchor_free;
 use super::convolutions::{is_named_like_scores, last_convolutions};
 use super::found::{Found, FoundOutputs};
 use super::joined;
-use crate::detect::{OutputTensors, heads, yolo};
+use super::untaken;
+use super::yolo;
+use crate::detect::{OutputTensors, heads};
 use crate::onnx::ops::{Activation, Moving, Normalisation, Op, Reshaping};
 use crate::onnx::{Graph, NodeExt, Parts};
 
-/// Anchors of yolov3-tiny and yolov3 for COCO, coarsest head first (darknet's cfg files).
-const ANCHORS: [&[&[[u16; 2]]]; 2] = [
-    &[
-        &[[81, 82], [135, 169], [344, 319]],
-        &[[10, 14], [23, 27], [37, 58]],
-    ],
-    &[
-        &[[116, 90], [156, 198], [373, 326]],
-        &[[30, 61], [62, 45], [59, 119]],
-        &[[10, 13], [16, 30], [33, 23]],
-    ],
-];
-
-/// What there is, looked for in this order: a detector without anchors, an SSD, a YOLO, a classifier. `Err` says what it is that is not read.
-pub(super) fn find(graph: &Graph) -> Result<Option<Found>, String> {
+/// What there is, looked for in this order: a YOLO whose file decodes its boxes, a detector without anchors, an SSD, another YOLO, a classifier. `size` is the picture's, [height, width].
+/// `Err` says what it is that is not read.
+pub(super) fn find(graph: &Graph, size: [usize; 2]) -> Result<Option<Found>, String> {
     let boxes = |found: &Found| match &found.outputs {
         FoundOutputs::Ssd { layout, .. } => layout.len(),
         _ => 0,
     };
+    if let Some(found) = yolo::decoded(graph, size)? {
+        return Ok(Some(found));
+    }
     // A sigmoid of some of a convolution's channels is told before one of all of them.
     if let Some(found) = joined::find(graph) {
         return Ok(Some(found));
@@ -39,8 +32,11 @@ pub(super) fn find(graph: &Graph) -> Result<Option<Found>, String> {
         .into_iter()
         .flatten()
         .max_by_key(boxes);
-    let found = found.or_else(|| yolo(graph)).or_else(|| classifier(graph));
-    match (found, joined::untold(graph)) {
+    let found = (found.or_else(|| yolo::guessed(graph))).or_else(|| classifier(graph));
+    match (
+        found,
+        joined::untold(graph).or_else(|| untaken::rest(graph)),
+    ) {
         (None, Some(why)) => Err(why),
         (found, _) => Ok(found),
     }
@@ -125,33 +121,6 @@ fn separate_heads(graph: &Graph) -> Option<Found> {
         });
     }
     None
-}
-
-/// Two or three last convolutions of as many channels each, on grids of different fineness: three anchors with four offsets, objectness and class scores.
-fn yolo(graph: &Graph) -> Option<Found> {
-    let mut heads = last_convolutions(graph)?;
-    heads.sort_by_key(|(_, [_, _, rows, cols])| rows * cols);
-    let anchors = ANCHORS.into_iter().find(|all| all.len() == heads.len())?;
-    let [_, channels, _, _] = heads.first()?.1;
-    let finer = |pair: &[(&str, [usize; 4])]| pair[0].1[2] < pair[1].1[2];
-    let alike = heads.iter().all(|(_, shape)| shape[1] == channels);
-    let each = channels / anchors[0].len();
-    if !alike || !heads.windows(2).all(finer) || each * anchors[0].len() != channels {
-        return None;
-    }
-    let class_count = each
-        .checked_sub(yolo::BEFORE_CLASSES)
-        .filter(|&count| count > 0)?;
-    let heads: Vec<String> = heads
-        .into_iter()
-        .map(|(tensor, _)| tensor.to_owned())
-        .collect();
-    yolo::with_rows(graph, &heads, class_count).ok()?;
-    Some(Found {
-        class_count,
-        activation: ("sigmoid", false),
-        outputs: FoundOutputs::Yolo { heads, anchors },
-    })
 }
 
 fn detector(graph: &Graph) -> Option<Found> {
