@@ -7,7 +7,7 @@ use super::fuse::PREFIX;
 use super::graph::{Assembly, Graph};
 use super::ops::{Op, Passing};
 use super::proto::{AttributeProto, NodeProto, TensorProto, ValueInfoProto};
-use super::{Tensor, shapes, tensor};
+use super::{Tensor, inner, shapes, tensor};
 use crate::error::Result;
 use crate::own_operators::{MOMENTS, MapWindow, OWN_DOMAIN, PLACE, WINDOW, WINDOW_OF};
 
@@ -273,7 +273,7 @@ impl Emitter {
             match graph.producer(tensor) {
                 Some(_) if hands_over(tensor) => drop(reads.insert(tensor.to_owned())),
                 Some(index) if keep.insert(index) => {
-                    open.extend(graph.nodes()[index].input.iter().map(String::as_str));
+                    open.extend(inner::reads(&graph.nodes()[index]));
                 }
                 Some(_) => {}
                 None if is_input(tensor) => drop(reads.insert(tensor.to_owned())),

@@ -9,18 +9,25 @@ mod canonical;
 mod cut;
 mod emit;
 mod external;
+mod functions;
 mod fuse;
 mod graph;
 mod half;
+mod inner;
+mod integer_input;
 mod load;
 pub mod ops;
+mod order;
 mod origins;
 mod parts;
 mod patterns;
 mod shapes;
+mod sparse;
+mod spending;
 mod tensor;
 mod unshared;
 mod upgrade;
+mod wire;
 
 /// The ONNX schema (`onnx-ml.proto`, Apache-2.0), compiled at build time.
 pub mod proto {

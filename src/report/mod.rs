@@ -26,6 +26,7 @@ use image::RgbImage;
 use crate::crp::{Composite, Propagator};
 use crate::detect::{ClassId, Detector, Model, Thresholds, preprocess};
 use crate::error::Result;
+use crate::limits::MOST_OBJECTS;
 use crate::runtime::SessionOptions;
 use crate::stream::Tracked;
 use crate::stream::evidence::EventRecord;
@@ -81,6 +82,23 @@ impl Reporter {
             photos: Vec::new(),
             left_out: Vec::new(),
         })
+    }
+
+    /// Leaves no more objects than a page holds, and says so on it: each takes a quarter of a megabyte. Those that look worst stay.
+    fn keep_most_suspicious(&mut self, order: &mut Vec<(usize, usize)>) {
+        let count = order.len();
+        if count <= MOST_OBJECTS {
+            return;
+        }
+        let suspicion = |&(photo, object): &(usize, usize)| {
+            page::suspicion(&self.photos[photo].objects[object])
+        };
+        order.sort_by(|a, b| suspicion(b).total_cmp(&suspicion(a)).then(a.cmp(b)));
+        order.truncate(MOST_OBJECTS);
+        self.left_out.push(format!(
+            "{} of {count} objects, those that look least wrong: a page holds {MOST_OBJECTS}",
+            count - MOST_OBJECTS
+        ));
     }
 
     /// Detects, and finds what looks wrong. `name` is what the page calls the photo.
@@ -209,6 +227,7 @@ impl Reporter {
         for (index, photo) in self.photos.iter().enumerate() {
             order.extend((0..photo.objects.len()).map(|object| (index, object)));
         }
+        self.keep_most_suspicious(&mut order);
         // Objects of one head share its explanation networks, of which the explainer keeps only a few.
         order.sort_by_key(|&(photo, object)| {
             let default_box = self.photos[photo].objects[object].detection.default_box;

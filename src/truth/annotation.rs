@@ -12,6 +12,7 @@ use crate::detect::Labels;
 use crate::error::Result;
 use crate::error::annotations::{Context, ensure};
 use crate::geometry::Rect;
+use crate::limits::{self, FileKind};
 
 /// What is really on pictures.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -66,7 +67,8 @@ impl Truth {
             is("json") || is("xml"),
             "{name} is neither .json (COCO) nor .xml (Pascal VOC)"
         );
-        let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+        let text = limits::read_text(path, FileKind::Annotations)
+            .with_context(|| format!("cannot read {name}"))?;
         let entries = if is("json") {
             coco::parse(&text)
         } else {

@@ -7,6 +7,7 @@ use super::{
     OutputSection,
 };
 use crate::error::Result;
+use crate::limits::MOST_DETECTIONS;
 
 /// Channels that vary less than this, of 255, are no picture's: the division would only blow up rounding.
 const MIN_STD: f32 = 1e-6;
@@ -255,6 +256,13 @@ impl DetectionSettings {
         }
         ManifestField::of("detection", "max_detections")
             .ensure(self.max_detections > 0, "expected at least 1, found 0")?;
+        ManifestField::of("detection", "max_detections").ensure(
+            self.max_detections <= MOST_DETECTIONS,
+            format_args!(
+                "expected at most {MOST_DETECTIONS}, found {}",
+                self.max_detections
+            ),
+        )?;
         Ok(())
     }
 }

@@ -19,20 +19,31 @@ struct Affine<'a> {
     summand: Vec<f32>,
 }
 
-/// Joins each convolution with what follows it; run again, it takes what follows that.
+/// More operators than any gate is made of.
+const LONGEST_GATE: usize = 64;
+
+/// Joins each convolution with all that follows it one after the other.
 pub(super) fn join_convolutions(graph: &Graph) -> Result<Option<GraphProto>> {
     let mut rewrite = Rewrite::new(graph);
     let mut alone = Vec::new();
     for (index, this) in graph.nodes().iter().enumerate() {
+        if rewrite.has_replaced(index) {
+            continue;
+        }
         let Some(affine) = read(graph, this)? else {
             continue;
         };
         match convolution_before(graph, affine.input) {
             Some(source) if !rewrite.has_replaced(source) => {
-                let joined = join(graph, &mut rewrite, source, this, &affine)?;
+                let (chain, affine) = followed(graph, index, affine)?;
+                let last = chain.last().copied().unwrap_or(index);
+                let joined = join(graph, &mut rewrite, source, &graph.nodes()[last], &affine)?;
                 if let Some(joined) = joined {
                     rewrite.replace(source, vec![]);
-                    rewrite.replace(index, vec![joined]);
+                    for between in chain {
+                        rewrite.replace(between, vec![]);
+                    }
+                    rewrite.replace(last, vec![joined]);
                 }
             }
             Some(_) => {}
@@ -54,6 +65,47 @@ pub(super) fn join_convolutions(graph: &Graph) -> Result<Option<GraphProto>> {
         }
     }
     Ok(rewrite.finish())
+}
+
+/// The nodes from `first` on that each do the same kind of thing to what the one before gives, and what they do together.
+fn followed<'a>(
+    graph: &Graph,
+    first: usize,
+    affine: Affine<'a>,
+) -> Result<(Vec<usize>, Affine<'a>)> {
+    let mut chain = vec![first];
+    let mut whole = affine;
+    let mut last = first;
+    loop {
+        let output = graph.nodes()[last].first_output();
+        let &[next] = graph.consumers(output) else {
+            break;
+        };
+        if graph.is_output(output) {
+            break;
+        }
+        let Some(after) = read(graph, &graph.nodes()[next])? else {
+            break;
+        };
+        if after.input != output {
+            break;
+        }
+        let summands = whole.summand.iter().zip(&after.summand).zip(&after.factor);
+        let summand: Vec<f32> = summands.map(|((a, b), factor)| a * factor + b).collect();
+        let factors = whole.factor.iter().zip(&after.factor);
+        let factor: Vec<f32> = factors.map(|(a, b)| a * b).collect();
+        if !factor.iter().chain(&summand).all(|value| value.is_finite()) {
+            break;
+        }
+        whole = Affine {
+            input: whole.input,
+            factor,
+            summand,
+        };
+        chain.push(next);
+        last = next;
+    }
+    Ok((chain, whole))
 }
 
 fn read<'a>(graph: &Graph, this: &'a NodeProto) -> Result<Option<Affine<'a>>> {
@@ -151,7 +203,7 @@ fn by_channel(operand: &Tensor, channels: usize) -> Option<Vec<f32>> {
 /// The convolution that makes a tensor, if nothing else reads it.
 fn convolution_before(graph: &Graph, tensor: &str) -> Option<usize> {
     let source = graph.producer(tensor)?;
-    let shared = graph.consumers(tensor).len() != 1 || graph.outputs().any(|o| o == tensor);
+    let shared = graph.consumers(tensor).len() != 1 || graph.is_output(tensor);
     (Op::of(&graph.nodes()[source]) == Convolution::Conv && !shared).then_some(source)
 }
 
@@ -172,6 +224,9 @@ fn gates_its_input(graph: &Graph, tensor: &str, x: &str) -> bool {
     let mut seen = HashSet::new();
     let mut open = vec![tensor];
     while let Some(tensor) = open.pop() {
+        if seen.len() > LONGEST_GATE {
+            return false;
+        }
         for &index in graph.consumers(tensor) {
             let node = &graph.nodes()[index];
             if Op::of(node) == Arithmetic::Mul && node.input.iter().any(|input| input == x) {
