@@ -15,6 +15,8 @@ const MIB: u64 = 1 << 20;
 pub(crate) const MOST_STRUCTURE: usize = 512 << 20;
 /// Nodes of a graph, those of functions and branches in their places among them.
 pub(crate) const MOST_NODES: usize = 1 << 16;
+/// Tensors that one node reads and writes.
+pub(crate) const MOST_OPERANDS: usize = 1 << 10;
 /// Numbers of all constants that a file does not hold as they are: a number repeated to a shape, a sparse tensor, what is computed of constants alone. A gigabyte of float32.
 pub(crate) const MOST_MADE: usize = 1 << 28;
 /// Numbers of one tensor, half a gigabyte of float32.
@@ -251,6 +253,59 @@ mod tests {
             assert!(error.to_string().contains("not followed"), "{error}");
         }
         assert!(is_missing(&found("e").unwrap_err()));
+    }
+
+    #[test]
+    fn the_table_is_that_of_the_docs() {
+        let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/robustness.md");
+        let docs = std::fs::read_to_string(docs).unwrap();
+        let mib = |bytes: u64| format!("{} MiB", bytes / MIB);
+        let of = |kind: FileKind| mib(kind.most_bytes());
+        let rows = [
+            ("an ONNX file", of(FileKind::Model)),
+            (
+                "all weights beside it, of which only the parts that are named are read",
+                of(FileKind::Weights),
+            ),
+            ("a manifest", of(FileKind::Manifest)),
+            ("a file of annotations", of(FileKind::Annotations)),
+            ("the lines of a folder of events", of(FileKind::Events)),
+            ("a JPEG or PNG", of(FileKind::Picture)),
+            ("its pixels, decoded and as RGB", mib(MOST_PIXEL_BYTES)),
+            (
+                "pixels of a JPEG for each of its bytes",
+                MOST_PIXELS_A_BYTE.to_string(),
+            ),
+            (
+                "what a model's nodes, attributes and names take in memory",
+                mib(MOST_STRUCTURE as u64),
+            ),
+            (
+                "nodes of a graph, functions written out",
+                MOST_NODES.to_string(),
+            ),
+            (
+                "tensors that one node reads and writes",
+                MOST_OPERANDS.to_string(),
+            ),
+            ("numbers of one tensor", MOST_NUMBERS.to_string()),
+            (
+                "numbers of all constants that are made, not stored",
+                MOST_MADE.to_string(),
+            ),
+            (
+                "numbers of all tensors of one run",
+                MOST_COMPUTED.to_string(),
+            ),
+            ("bytes of a class's name", LONGEST_LABEL.to_string()),
+            ("detections of a picture", MOST_DETECTIONS.to_string()),
+            ("bytes of a line of events", LONGEST_LINE.to_string()),
+            ("objects on a page of a report", MOST_OBJECTS.to_string()),
+        ];
+        for (what, most) in rows {
+            let row = format!("| {what} | {most} |");
+            assert!(docs.contains(&row), "{row}");
+        }
     }
 
     #[test]

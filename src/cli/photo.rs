@@ -24,7 +24,11 @@ pub fn read(path: &Path) -> Result<RgbImage> {
     decode(&bytes).with_context(|| format!("cannot use {name}"))
 }
 
-fn decode(bytes: &[u8]) -> Result<RgbImage> {
+/// The same of a file's bytes.
+///
+/// # Errors
+/// As [`read`].
+pub fn decode(bytes: &[u8]) -> Result<RgbImage> {
     let format = match image::guess_format(bytes) {
         Ok(format @ (ImageFormat::Jpeg | ImageFormat::Png)) => format,
         Ok(other) => bail!("it is a picture of the format {other:?}, JPEG or PNG is expected"),
@@ -128,6 +132,40 @@ mod tests {
             let picture = decode(&encoded(format)).unwrap();
             assert_eq!(picture.dimensions(), (48, 32));
             assert!(picture.get_pixel(4, 4).0[0] > 200 && picture.get_pixel(40, 28).0[0] < 50);
+        }
+    }
+
+    /// What fuzzing keeps (`fuzz/corpus`): none may panic, and what is whole is read.
+    #[test]
+    fn pictures_that_were_kept_are_read_or_refused() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/picture");
+        let mut refused = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if let Err(error) = read(&path) {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                refused.push((name.into_owned(), format!("{error:#}")));
+            }
+        }
+        for (name, reason) in [
+            ("half_with_end.jpg", "its data ends before its pixels do"),
+            ("huge_header.jpg", "its 16000x16000 pixels take 733 MiB"),
+        ] {
+            let words = refused.iter().find(|(refused, _)| refused == name);
+            assert!(
+                words.is_some_and(|(_, words)| words.contains(reason)),
+                "{refused:?}"
+            );
+        }
+        for whole in [
+            "baseline.jpg",
+            "progressive.jpg",
+            "grey.jpg",
+            "cmyk.jpg",
+            "restarts.jpg",
+            "alpha.png",
+        ] {
+            assert!(refused.iter().all(|(name, _)| name != whole), "{refused:?}");
         }
     }
 

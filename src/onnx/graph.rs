@@ -20,6 +20,8 @@ use crate::own_operators::OWN_DOMAIN;
 /// Limits of a feature map, far above those of any detector.
 const MAX_CHANNELS: usize = 1 << 16;
 const MAX_SIDE: usize = 1 << 13;
+/// Nodes of a network whose chains are fused.
+const MOST_FUSED: usize = 1 << 13;
 
 /// A canonical graph: nodes sorted topologically, constants as initialisers, shapes known where they can be inferred.
 ///
@@ -177,9 +179,8 @@ impl Graph {
             self.check(node)?;
             ensure!(
                 Op::of(node) != Op::Other,
-                "the shape of tensor '{tensor}' is not known, because {} is of an operator that is not supported: it is {}",
-                node.describe(),
-                node.operator()
+                "the shape of tensor '{tensor}' is not known, because {} is of an operator that is not supported",
+                node.describe()
             );
         }
         let because = origin.map_or(String::new(), |node| {
@@ -329,7 +330,8 @@ impl Graph {
         nodes.iter().try_for_each(|node| self.check(node))?;
         spending::check(self, nodes.iter())?;
         nodes.extend(more);
-        if is_fused {
+        // Which nodes may be joined takes their number squared, and a network of more is no faster for it.
+        if is_fused && nodes.len() <= MOST_FUSED {
             nodes = self.fused(nodes, &constants, &inputs, &outputs);
         }
         let mut used: Vec<&str> = nodes.iter().flat_map(inner::reads).collect();

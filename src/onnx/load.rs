@@ -5,6 +5,7 @@ use std::path::Path;
 use prost::Message;
 use prost::bytes::Bytes;
 
+use super::attributes::NodeExt;
 use super::graph::Graph;
 use super::proto::{ModelProto, NodeProto};
 use super::{
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::error::Result;
 use crate::error::model::{Context, ensure};
-use crate::limits::{self, FileKind, MOST_NODES};
+use crate::limits::{self, FileKind, MOST_NODES, MOST_OPERANDS};
 use crate::own_operators::OWN_DOMAIN;
 
 /// The oldest IR version that goes with the operator set that files are brought to.
@@ -63,7 +64,7 @@ pub fn parse_own(bytes: Bytes) -> Result<Graph> {
 fn from_model(model: ModelProto) -> Result<Graph> {
     let functions = model.functions.iter().flat_map(|f| &f.node);
     let nodes = model.graph.iter().flat_map(|graph| &graph.node);
-    check_domains(nodes.chain(functions))?;
+    check_nodes(nodes.chain(functions))?;
     canonicalised(model)
 }
 
@@ -104,8 +105,8 @@ fn canonicalised(mut model: ModelProto) -> Result<Graph> {
     canonical::canonicalise(graph, model.opset_import, ir_version)
 }
 
-/// The operators of [`OWN_DOMAIN`] are those that this program writes itself, with inputs that it has checked: a file has none of them, in no branch or loop either.
-fn check_domains<'a>(nodes: impl Iterator<Item = &'a NodeProto>) -> Result<()> {
+/// The operators of [`OWN_DOMAIN`] are those that this program writes itself, with inputs that it has checked: a file has none of them, in no branch or loop either. Nor has any node thousands of operands.
+fn check_nodes<'a>(nodes: impl Iterator<Item = &'a NodeProto>) -> Result<()> {
     let mut waiting: Vec<&NodeProto> = nodes.collect();
     while let Some(node) = waiting.pop() {
         ensure!(
@@ -113,6 +114,12 @@ fn check_domains<'a>(nodes: impl Iterator<Item = &'a NodeProto>) -> Result<()> {
             "node '{}' is of the operator {OWN_DOMAIN}:{}, which no file can use: export the model with ONNX's own operators",
             node.name(),
             node.op_type()
+        );
+        let operands = node.input.len() + node.output.len();
+        ensure!(
+            operands <= MOST_OPERANDS,
+            "{} reads and writes {operands} tensors, {MOST_OPERANDS} is the limit",
+            node.describe()
         );
         for attribute in &node.attribute {
             let inner = attribute.g.iter().chain(&attribute.graphs);

@@ -47,7 +47,7 @@ pub use load::{parse, parse_own, read};
 pub use ops::Op;
 pub use origins::Origins;
 pub use parts::Parts;
-pub(crate) use patterns::gives_other_axes;
+pub(crate) use patterns::{LONGEST_PATTERN, gives_other_axes};
 pub use tensor::Tensor;
 pub use unshared::unshare_transposed_weights;
 

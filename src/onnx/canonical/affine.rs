@@ -9,6 +9,7 @@ use crate::error::model::ensure;
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::graph::Graph;
 use crate::onnx::ops::{Arithmetic, Convolution, Normalisation, Op};
+use crate::onnx::patterns::LONGEST_PATTERN;
 use crate::onnx::proto::{GraphProto, NodeProto};
 use crate::onnx::{Attribute, Tensor};
 
@@ -18,9 +19,6 @@ struct Affine<'a> {
     factor: Vec<f32>,
     summand: Vec<f32>,
 }
-
-/// More operators than any gate is made of.
-const LONGEST_GATE: usize = 64;
 
 /// Joins each convolution with all that follows it one after the other.
 pub(super) fn join_convolutions(graph: &Graph) -> Result<Option<GraphProto>> {
@@ -224,7 +222,7 @@ fn gates_its_input(graph: &Graph, tensor: &str, x: &str) -> bool {
     let mut seen = HashSet::new();
     let mut open = vec![tensor];
     while let Some(tensor) = open.pop() {
-        if seen.len() > LONGEST_GATE {
+        if seen.len() > LONGEST_PATTERN {
             return false;
         }
         for &index in graph.consumers(tensor) {
@@ -317,7 +315,7 @@ fn depthwise(rewrite: &mut Rewrite, this: &NodeProto, affine: &Affine) -> NodePr
 
 #[cfg(test)]
 mod tests {
-    use crate::onnx::emit::tests::small_graph;
+    use crate::onnx::emit::tests::{small_graph, small_proto_of};
     use crate::onnx::ops::{
         Activation, Arithmetic, Convolution, Moving, Normalisation, Pooling, Reduction,
     };
@@ -443,6 +441,29 @@ mod tests {
         });
         assert_eq!(graph.nodes().len(), 2);
         assert_convolution(&graph, 1, [2.0, 1.0], [2.0, -4.0]);
+    }
+
+    #[test]
+    fn a_chain_of_any_length_is_joined_in_one_walk() {
+        let file = small_proto_of(|e| {
+            let weight = e.constant("w", of(&[2, 1, 1, 1], [1.0, -1.0]));
+            let mut last = e.op(Convolution::Conv, &["x", &weight], &[]);
+            for index in 0..100 {
+                let summand = e.scalar(index as f32);
+                last = e.op(Arithmetic::Add, &[&last, &summand], &[]);
+            }
+            let two = e.scalar(2.0);
+            last = e.op(Arithmetic::Mul, &[&last, &two], &[]);
+            (vec![], e.op(Activation::Relu, &[&last], &[]))
+        });
+        let graph = Graph::new(file, vec![], 8).unwrap();
+        let joined = super::join_convolutions(&graph).unwrap().unwrap();
+        let graph = Graph::new(joined, vec![], 8).unwrap();
+        let [convolution, _] = graph.nodes() else {
+            panic!("{:?}", graph.nodes());
+        };
+        let found = [1, 2].map(|input| graph.constant(&convolution.input[input]).unwrap().data);
+        assert_eq!(found, [vec![2.0, -2.0], vec![9900.0; 2]]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod dense;
 mod gates;
 mod older;
 mod pads;
+mod resizes;
 pub(super) mod rewrite;
 mod slices;
 
@@ -29,8 +30,9 @@ use crate::error::model::ensure;
 type Step = fn(&Graph) -> Result<Option<GraphProto>>;
 
 /// In this order: what a later step looks at, an earlier one may have made.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     older::settle,
+    resizes::write_sizes,
     channels_first::take_pictures_channels_first,
     channels_first::join_transposes,
     slices::split_into_slices,

@@ -127,7 +127,8 @@ impl Records {
         })
     }
 
-    fn parse(text: &[u8]) -> Self {
+    /// All lines of a file of that name.
+    pub fn parse(text: &[u8]) -> Self {
         let mut parsed = Self::default();
         let lines = text.split(|&byte| byte == b'\n');
         for line in lines.filter(|line| !line.trim_ascii().is_empty()) {
