@@ -6,13 +6,15 @@ use std::path::Path;
 use std::process::Command;
 
 use prost::Message;
+use ssdcrp::crp::{GraphForm, compile, layer_types};
 use ssdcrp::detect::{Manifest, Model};
 use ssdcrp::limits::{self, FileKind};
 use ssdcrp::onnx;
 use ssdcrp::onnx::proto::tensor_proto::DataType;
+use ssdcrp::onnx::proto::tensor_shape_proto::{Dimension, dimension};
 use ssdcrp::onnx::proto::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
-    ValueInfoProto,
+    TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
 use ssdcrp::stream::evidence::Records;
 
@@ -268,5 +270,74 @@ fn texts_of_any_length_are_refused_by_their_length() {
     assert!(
         said.contains("expected a name of 1000 bytes at the most, found 1001"),
         "{said}"
+    );
+}
+
+/// A picture, a convolution, `chain`, and a convolution for a head.
+fn chained(chain: &[NodeProto], last: &str) -> ModelProto {
+    let weight = |name: &str| TensorProto {
+        name: Some(name.to_owned()),
+        dims: vec![3, 3, 1, 1],
+        float_data: vec![0.5; 9],
+        ..one()
+    };
+    let mut nodes = vec![node("Conv", &["x", "w"], &["c0"])];
+    nodes.extend(chain.iter().cloned());
+    nodes.push(node("Conv", &[last, "v"], &["y"]));
+    let mut model = model(nodes, vec![weight("w"), weight("v"), one()]);
+    let graph = model.graph.as_mut().unwrap();
+    let dim = [1, 3, 4, 4].map(|size| Dimension {
+        value: Some(dimension::Value::DimValue(size)),
+        ..Default::default()
+    });
+    let tensor = type_proto::Tensor {
+        elem_type: Some(DataType::Float as i32),
+        shape: Some(TensorShapeProto { dim: dim.to_vec() }),
+    };
+    graph.input.push(ValueInfoProto {
+        name: Some("x".to_owned()),
+        r#type: Some(TypeProto {
+            value: Some(type_proto::Value::TensorType(tensor)),
+            ..Default::default()
+        }),
+        ..Default::default()
+    });
+    model
+}
+
+/// How many nodes the network that explains it has.
+fn compiled_nodes(model: &ModelProto) -> usize {
+    let graph = onnx::parse(model.encode_to_vec().into(), "net.onnx").unwrap();
+    let types = layer_types(&graph, &["y"], &[]).unwrap();
+    let composite = "crp".parse().unwrap();
+    let explanation = compile(&graph, &types, &composite, &["y"], &[], GraphForm::own()).unwrap();
+    let written = ModelProto::decode(explanation.model.as_slice()).unwrap();
+    written.graph.unwrap().node.len()
+}
+
+/// Minutes each, did their costs grow with the square of their lengths.
+#[test]
+fn long_chains_are_read_and_compiled() {
+    let chain = |operator: &str, constant: Option<&str>, length: usize| {
+        let link = |index: usize| {
+            let before = format!("c{index}");
+            let inputs: Vec<&str> = [before.as_str()].into_iter().chain(constant).collect();
+            node(operator, &inputs, &[&format!("c{}", index + 1)])
+        };
+        let nodes: Vec<NodeProto> = (0..length).map(link).collect();
+        chained(&nodes, &format!("c{length}"))
+    };
+    let rectified = compiled_nodes(&chain("Relu", None, 40_000));
+    assert!((40_000..80_000).contains(&rectified), "{rectified}");
+    let plain = compiled_nodes(&chained(&[], "c0"));
+    assert_eq!(compiled_nodes(&chain("Add", Some("one"), 20_000)), plain);
+    let error = onnx::parse(
+        chain("Relu", None, 70_000).encode_to_vec().into(),
+        "net.onnx",
+    );
+    let words = format!("{:#}", error.unwrap_err());
+    assert!(
+        words.contains("it has 70002 nodes, 65536 is the limit"),
+        "{words}"
     );
 }

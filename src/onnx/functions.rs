@@ -45,7 +45,7 @@ pub(super) fn inline(graph: &mut GraphProto, functions: Vec<FunctionProto>) -> R
         }
         bodies.insert(
             called(function.domain(), function.name(), function.overload()),
-            Function { function, body },
+            FunctionBody { function, body },
         );
     }
     Inlining {
@@ -56,7 +56,7 @@ pub(super) fn inline(graph: &mut GraphProto, functions: Vec<FunctionProto>) -> R
     .graph(graph, 0)
 }
 
-struct Function {
+struct FunctionBody {
     function: FunctionProto,
     /// Brought to the operator set that is read.
     body: GraphProto,
@@ -70,7 +70,7 @@ fn called(domain: &str, name: &str, overload: &str) -> Called {
 }
 
 struct Inlining {
-    bodies: HashMap<Called, Function>,
+    bodies: HashMap<Called, FunctionBody>,
     /// Calls so far, for the names.
     made: usize,
     /// Nodes so far.
@@ -95,7 +95,7 @@ impl Inlining {
                 }
             }
             let key = called(this.domain(), this.op_type(), this.overload());
-            let Some(Function { function, body }) = self.bodies.get(&key) else {
+            let Some(FunctionBody { function, body }) = self.bodies.get(&key) else {
                 graph.node.push(this);
                 continue;
             };
@@ -178,16 +178,23 @@ impl Renaming {
                 wanted.entry(result).or_insert(output);
             }
         }
+        // All names first: nodes may stand in any order.
+        for output in graph.node.iter().flat_map(|node| &node.output) {
+            let new = match wanted.get(output.as_str()) {
+                Some(wanted) => (*wanted).to_owned(),
+                None => format!("{}{output}", self.prefix),
+            };
+            if !output.is_empty() {
+                self.names.insert(output.clone(), new);
+            }
+        }
         for mut this in graph.node {
             let names = &self.names;
             super::inner::rename(&mut this, &|name: &str| names.get(name).cloned());
-            for output in this.output.iter_mut().filter(|output| !output.is_empty()) {
-                let new = match wanted.get(output.as_str()) {
-                    Some(wanted) => (*wanted).to_owned(),
-                    None => format!("{}{output}", self.prefix),
-                };
-                self.names.insert(output.clone(), new.clone());
-                *output = new;
+            for output in &mut this.output {
+                if let Some(new) = self.names.get(output) {
+                    output.clone_from(new);
+                }
             }
             if !this.name().is_empty() {
                 this.name = Some(format!("{}{}", self.prefix, this.name()));

@@ -179,7 +179,7 @@ impl Graph {
             self.check(node)?;
             ensure!(
                 Op::of(node) != Op::Other,
-                "the shape of tensor '{tensor}' is not known, because {} is of an operator that is not supported",
+                "the shape of tensor '{tensor}' is not known, because {} is of an operator that is not supported: no relevance passes it; for detections alone save onnx.shape_inference.infer_shapes(model)",
                 node.describe()
             );
         }

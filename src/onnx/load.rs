@@ -48,7 +48,7 @@ pub fn parse(bytes: Bytes, origin: &str) -> Result<Graph> {
 }
 
 fn decode(bytes: Bytes, origin: &str) -> Result<ModelProto> {
-    wire::check(&bytes).with_context(|| format!("{origin} cannot be read"))?;
+    wire::check(&bytes, origin)?;
     ModelProto::decode(bytes)
         .with_context(|| format!("{origin} is not an ONNX model, or it is cut off"))
 }

@@ -103,10 +103,6 @@ impl Trace<'_> {
             count <= MOST_TRACED,
             "tensor '{tensor}' has {count} numbers, more than any detector's outputs have: {MOST_TRACED} is the limit"
         );
-        if shape.len() == 4 {
-            // A map of impossible sides is none of a head.
-            self.graph.feature_map(tensor)?;
-        }
         let source = self.sources.len() as u32;
         self.sources.push(tensor.to_owned());
         let places = (0..count as u32).map(|index| (source, index)).collect();

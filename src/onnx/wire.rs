@@ -41,7 +41,7 @@ enum Message {
 }
 
 /// What a field holds.
-enum Field {
+enum WireField {
     Inner(Message),
     /// Numbers of so many bytes, which may take a single one in the file.
     Numbers(usize),
@@ -51,8 +51,8 @@ enum Field {
 
 impl Message {
     /// What stands under a number of the schema.
-    const fn field(self, number: u32) -> Field {
-        use Field::{Bytes, Inner, Numbers};
+    const fn field(self, number: u32) -> WireField {
+        use WireField::{Bytes, Inner, Numbers};
         match (self, number) {
             (Self::Model, 7) => Inner(Self::Graph),
             (Self::Model, 8) | (Self::Function, 9) => Inner(Self::OperatorSet),
@@ -112,12 +112,13 @@ impl Message {
 /// Refuses a file whose structures take more memory than a model's do.
 ///
 /// # Errors
-/// That, or bytes that are no protobuf.
-pub(super) fn check(bytes: &[u8]) -> Result<()> {
-    let taken = structure(bytes)?;
+/// That, or bytes that are no protobuf; `origin` names the file.
+pub(super) fn check(bytes: &[u8], origin: &str) -> Result<()> {
+    let taken = structure(bytes)
+        .with_context(|| format!("{origin} is not an ONNX model, or it is cut off"))?;
     ensure!(
         taken <= MOST_STRUCTURE,
-        "its nodes, attributes and names take more than {} MiB in memory, which is the limit: no network has so many",
+        "{origin} cannot be used: its nodes, attributes and names take more than {} MiB in memory, which is the limit: no network has so many",
         MOST_STRUCTURE >> 20
     );
     Ok(())
@@ -128,10 +129,7 @@ fn structure(bytes: &[u8]) -> Result<usize> {
     let mut taken = 0;
     let mut open = vec![(Message::Model, bytes, 0)];
     while let Some((message, mut rest, depth)) = open.pop() {
-        ensure!(
-            depth <= DEEPEST,
-            "it is an ONNX file of more than {DEEPEST} levels"
-        );
+        ensure!(depth <= DEEPEST, "it has more than {DEEPEST} levels");
         if message == Message::Unneeded {
             taken += rest.len().saturating_mul(Message::Unneeded.size() / 2);
             continue;
@@ -159,19 +157,20 @@ fn structure(bytes: &[u8]) -> Result<usize> {
                 continue;
             }
             match message.field(number) {
-                Field::Inner(message) => {
+                WireField::Inner(message) => {
                     taken += GROWTH * message.size();
                     open.push((message, inner, depth + 1));
                 }
-                Field::Numbers(size) => taken += GROWTH * size * inner.len(),
-                Field::Bytes => taken += GROWTH * size_of::<String>(),
+                WireField::Numbers(size) => taken += GROWTH * size * inner.len(),
+                WireField::Bytes => taken += GROWTH * size_of::<String>(),
             }
         }
     }
     Ok(taken)
 }
 
-const CUT_OFF: &str = "it is not an ONNX model, or it is cut off";
+/// What is wrong with bytes that are no protobuf.
+const CUT_OFF: &str = "a field has no end";
 
 #[cfg(test)]
 mod tests {
@@ -210,7 +209,7 @@ mod tests {
             ..Default::default()
         });
         assert!(bytes.len() < 5_000_000);
-        let error = check(&bytes).unwrap_err().to_string();
+        let error = check(&bytes, "a.onnx").unwrap_err().to_string();
         assert!(error.contains("512 MiB"), "{error}");
     }
 
@@ -242,7 +241,8 @@ mod tests {
     #[test]
     fn what_is_no_protobuf_is_said_and_depth_ends() {
         for bytes in [&b"GIF89a not a model"[..], &[0x3a, 0xff], &[0x3a]] {
-            assert!(check(bytes).is_err(), "{bytes:?}");
+            let error = check(bytes, "a.onnx").unwrap_err().to_string();
+            assert!(error.starts_with("a.onnx is not an ONNX model"), "{error}");
         }
         let mut graph = GraphProto::default();
         for _ in 0..60 {
@@ -259,7 +259,7 @@ mod tests {
                 ..Default::default()
             };
         }
-        let error = check(&model(graph)).unwrap_err().to_string();
+        let error = format!("{:#}", check(&model(graph), "a.onnx").unwrap_err());
         assert!(error.contains("100 levels"), "{error}");
     }
 }

@@ -84,21 +84,18 @@ impl Reporter {
         })
     }
 
-    /// Leaves no more objects than a page holds, and says so on it: each takes a quarter of a megabyte. Those that look worst stay.
+    /// Leaves no more objects than a page holds, and says so on it: each takes a quarter of a megabyte.
     fn keep_most_suspicious(&mut self, order: &mut Vec<(usize, usize)>) {
         let count = order.len();
-        if count <= MOST_OBJECTS {
-            return;
+        let suspicion =
+            |(photo, object): (usize, usize)| page::suspicion(&self.photos[photo].objects[object]);
+        keep_largest(order, suspicion, MOST_OBJECTS);
+        if order.len() < count {
+            self.left_out.push(format!(
+                "{} of {count} objects, those that look least wrong: a page holds {MOST_OBJECTS}",
+                count - order.len()
+            ));
         }
-        let suspicion = |&(photo, object): &(usize, usize)| {
-            page::suspicion(&self.photos[photo].objects[object])
-        };
-        order.sort_by(|a, b| suspicion(b).total_cmp(&suspicion(a)).then(a.cmp(b)));
-        order.truncate(MOST_OBJECTS);
-        self.left_out.push(format!(
-            "{} of {count} objects, those that look least wrong: a page holds {MOST_OBJECTS}",
-            count - MOST_OBJECTS
-        ));
     }
 
     /// Detects, and finds what looks wrong. `name` is what the page calls the photo.
@@ -273,5 +270,30 @@ impl Reporter {
             comparison,
             self.left_out,
         ))
+    }
+}
+
+/// Keeps those of the largest values, no more than `most`; of equal ones the first.
+fn keep_largest<T: Copy + Ord>(items: &mut Vec<T>, value: impl Fn(T) -> f32, most: usize) {
+    if items.len() > most {
+        items.sort_by(|&a, &b| value(b).total_cmp(&value(a)).then(a.cmp(&b)));
+        items.truncate(most);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::keep_largest;
+
+    #[test]
+    fn a_page_holds_those_that_look_worst() {
+        let values = [0.5, 2.0, 0.5, 9.0, 0.25];
+        let kept = |most: usize| {
+            let mut items = vec![0, 1, 2, 3, 4];
+            keep_largest(&mut items, |item: usize| values[item], most);
+            items
+        };
+        assert_eq!(kept(5), [0, 1, 2, 3, 4]);
+        assert_eq!(kept(3), [3, 1, 0]);
     }
 }
