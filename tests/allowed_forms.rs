@@ -323,13 +323,12 @@ fn a_picture_of_whole_numbers_is_taken_as_float32() {
         ..Default::default()
     });
     let mut model = net(vec![node("Relu", &["a"], "y")]);
-    let graph = graph(&mut model);
-    graph.input = vec![info("x", &SHAPE, DataType::Uint8)];
-    graph.node[0].input[0] = "f".to_owned();
-    graph.node.insert(0, cast);
+    graph(&mut model).input = vec![info("x", &SHAPE, DataType::Uint8)];
+    graph(&mut model).node[0].input[0] = "f".to_owned();
+    graph(&mut model).node.insert(0, cast);
     assert_eq!(run(&model), plain());
 
-    graph.node[0] = node("BitwiseNot", &["x"], "f");
+    graph(&mut model).node[0] = node("BitwiseNot", &["x"], "f");
     let read = onnx::parse(model.encode_to_vec().into(), "net.onnx").unwrap();
     let error = read.image_input().unwrap_err().to_string();
     assert!(
@@ -382,7 +381,7 @@ fn an_operator_that_is_not_known_is_blamed_and_not_the_last_layer() {
             "{words}"
         );
         assert!(
-            words.contains("an operator that is not supported") && !words.contains("Gemm"),
+            words.contains("its operator is not supported") && !words.contains("Gemm"),
             "{words}"
         );
     }

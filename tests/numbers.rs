@@ -21,8 +21,8 @@ const MODELS: [&str; 3] = ["yolo/yolo", "anchor_free/offsets", "anchor_free/dist
 fn pictures() -> Vec<(&'static str, RgbImage)> {
     let mut random = Random::new(7);
     let noise = RgbImage::from_fn(40, 30, |_, _| {
-        let bits = random.bits().to_le_bytes();
-        Rgb([bits[0], bits[1], bits[2]])
+        let mut level = || random.below(256) as u8;
+        Rgb([level(), level(), level()])
     });
     vec![
         ("black", RgbImage::new(40, 30)),
@@ -32,12 +32,12 @@ fn pictures() -> Vec<(&'static str, RgbImage)> {
     ]
 }
 
-/// Changes every `step`th float32 weight of every constant of more than one number.
+/// Changes every `step`th weight of every layer.
 fn changed(model: &ModelProto, step: usize, change: fn(f32) -> f32) -> Vec<u8> {
     let mut model = model.clone();
     let graph = model.graph.as_mut().unwrap();
     for tensor in &mut graph.initializer {
-        if tensor.data_type() == DataType::Float as i32 {
+        if tensor.data_type() == DataType::Float as i32 && tensor.dims.len() == 4 {
             change_weights(tensor, step, change);
         }
     }
@@ -49,9 +49,6 @@ fn change_weights(tensor: &mut TensorProto, step: usize, change: fn(f32) -> f32)
         return;
     };
     let (numbers, _) = raw.as_chunks::<4>();
-    if numbers.len() < 2 {
-        return;
-    }
     let numbers = numbers.iter().enumerate().map(|(index, bytes)| {
         let number = f32::from_le_bytes(*bytes);
         if index % step == 0 {

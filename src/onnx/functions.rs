@@ -6,9 +6,8 @@
 use std::collections::HashMap;
 
 use super::attributes::NodeExt;
-use super::canonical::rewrite::node;
-use super::ops::Passing;
-use super::proto::{AttributeProto, FunctionProto, GraphProto, NodeProto, TensorProto};
+use super::proto::{AttributeProto, FunctionProto, GraphProto, NodeProto};
+use super::renaming::Renaming;
 use super::upgrade;
 use crate::error::Result;
 use crate::error::model::ensure;
@@ -145,75 +144,5 @@ fn fill(body: &mut GraphProto, call: &NodeProto, function: &FunctionProto) {
                 fill(inner, call, function);
             }
         }
-    }
-}
-
-/// Gives the tensors of a graph that is put into another one names that are not there yet.
-pub(super) struct Renaming {
-    prefix: String,
-    names: HashMap<String, String>,
-}
-
-impl Renaming {
-    /// `names` are those that have one already; all others begin with `prefix`.
-    pub fn new(prefix: String, names: HashMap<String, String>) -> Self {
-        Self { prefix, names }
-    }
-
-    /// The nodes and constants of a graph for the place of a node: what it gives as `results` is written as `outputs`.
-    pub fn inlined(
-        &mut self,
-        graph: GraphProto,
-        results: &[String],
-        outputs: &[String],
-    ) -> (Vec<NodeProto>, Vec<TensorProto>) {
-        let mut constants = graph.initializer;
-        for constant in &mut constants {
-            constant.name = Some(self.new_name(constant.name()));
-        }
-        let mut wanted: HashMap<&str, &str> = HashMap::new();
-        let mut nodes = Vec::new();
-        for (result, output) in results.iter().zip(outputs) {
-            if !output.is_empty() {
-                wanted.entry(result).or_insert(output);
-            }
-        }
-        // All names first: nodes may stand in any order.
-        for output in graph.node.iter().flat_map(|node| &node.output) {
-            let new = match wanted.get(output.as_str()) {
-                Some(wanted) => (*wanted).to_owned(),
-                None => format!("{}{output}", self.prefix),
-            };
-            if !output.is_empty() {
-                self.names.insert(output.clone(), new);
-            }
-        }
-        for mut this in graph.node {
-            let names = &self.names;
-            super::inner::rename(&mut this, &|name: &str| names.get(name).cloned());
-            for output in &mut this.output {
-                if let Some(new) = self.names.get(output) {
-                    output.clone_from(new);
-                }
-            }
-            if !this.name().is_empty() {
-                this.name = Some(format!("{}{}", self.prefix, this.name()));
-            }
-            nodes.push(this);
-        }
-        // A result that no node of it writes is one of its inputs or constants, or is given twice.
-        for (result, output) in results.iter().zip(outputs) {
-            let source = self.names.get(result).unwrap_or(result);
-            if !output.is_empty() && source != output {
-                nodes.push(node(Passing::Identity, &[source], output, &[]));
-            }
-        }
-        (nodes, constants)
-    }
-
-    fn new_name(&mut self, name: &str) -> String {
-        let new = format!("{}{name}", self.prefix);
-        self.names.insert(name.to_owned(), new.clone());
-        new
     }
 }

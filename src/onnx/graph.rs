@@ -179,7 +179,7 @@ impl Graph {
             self.check(node)?;
             ensure!(
                 Op::of(node) != Op::Other,
-                "the shape of tensor '{tensor}' is not known, because {} is of an operator that is not supported: no relevance passes it; for detections alone save onnx.shape_inference.infer_shapes(model)",
+                "the shape of tensor '{tensor}' is not known, because {} is not understood: its operator is not supported, and no relevance passes it; for detections alone save onnx.shape_inference.infer_shapes(model)",
                 node.describe()
             );
         }
@@ -190,11 +190,6 @@ impl Graph {
             "the shape of tensor '{tensor}' is not known{because}: \
              export with fixed height and width and save onnx.shape_inference.infer_shapes(model)"
         )
-    }
-
-    /// The shape of a tensor where it is known.
-    pub(super) fn known_shape(&self, tensor: &str) -> Option<&[usize]> {
-        self.shapes.get(tensor).map(Vec::as_slice)
     }
 
     /// The shape of a feature map, `[1, C, H, W]`.
@@ -328,7 +323,7 @@ impl Graph {
         } = assembly;
         let mut nodes: Vec<NodeProto> = keep.iter().map(|&i| self.nodes[i].clone()).collect();
         nodes.iter().try_for_each(|node| self.check(node))?;
-        spending::check(self, nodes.iter())?;
+        spending::check(&nodes, &self.shapes, |name| self.is_constant(name))?;
         nodes.extend(more);
         // Which nodes may be joined takes their number squared, and a network of more is no faster for it.
         if is_fused && nodes.len() <= MOST_FUSED {

@@ -9,7 +9,7 @@ use super::attributes::NodeExt;
 use super::graph::Graph;
 use super::proto::{ModelProto, NodeProto};
 use super::{
-    canonical, external, functions, half, inner, integer_input, order, shapes, sparse, tensor,
+    branches, canonical, external, functions, half, integer_input, order, shapes, sparse, tensor,
     upgrade, wire,
 };
 use crate::error::Result;
@@ -94,7 +94,7 @@ fn canonicalised(mut model: ModelProto) -> Result<Graph> {
         upgrade::upgrade(&mut graph, opset);
     }
     functions::inline(&mut graph, model.functions)?;
-    inner::take_certain_branches(&mut graph)?;
+    branches::take_certain(&mut graph)?;
     order::sort(&mut graph)?;
     let declared = graph.input.iter_mut().chain(&mut graph.output);
     declared.for_each(shapes::free_impossible_sizes);

@@ -5,6 +5,7 @@
 
 mod absorb;
 mod attributes;
+mod branches;
 mod canonical;
 mod cut;
 mod emit;
@@ -21,6 +22,7 @@ mod order;
 mod origins;
 mod parts;
 mod patterns;
+mod renaming;
 mod shapes;
 mod sparse;
 mod spending;

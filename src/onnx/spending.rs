@@ -3,10 +3,9 @@
 //!
 //! In: the nodes that are to be run, and what is known of their tensors. Out: whether they may be.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::attributes::NodeExt;
-use super::graph::Graph;
 use super::inner;
 use super::proto::NodeProto;
 use crate::error::Result;
@@ -17,14 +16,17 @@ use crate::limits::{MOST_COMPUTED, MOST_MADE, MOST_NUMBERS};
 ///
 /// # Errors
 /// Names the node.
-pub(super) fn check<'a>(graph: &Graph, nodes: impl Iterator<Item = &'a NodeProto>) -> Result<()> {
+pub(super) fn check(
+    nodes: &[NodeProto],
+    shapes: &HashMap<String, Vec<usize>>,
+    is_stored: impl Fn(&str) -> bool,
+) -> Result<()> {
     let (mut made, mut computed) = (0_usize, 0_usize);
     let mut constant: HashSet<&str> = HashSet::new();
     for node in nodes {
-        let is_constant =
-            inner::reads(node).all(|name| constant.contains(name) || graph.is_constant(name));
+        let is_constant = inner::reads(node).all(|name| constant.contains(name) || is_stored(name));
         for output in node.output.iter().filter(|output| !output.is_empty()) {
-            let shape = graph.known_shape(output);
+            let shape = shapes.get(output);
             let Some(count) = shape.map(|shape| shape.iter().product::<usize>()) else {
                 // What is computed of the picture may be of any size that its picture's has.
                 if is_constant && !node.input.is_empty() {
@@ -39,7 +41,7 @@ pub(super) fn check<'a>(graph: &Graph, nodes: impl Iterator<Item = &'a NodeProto
                 count <= MOST_NUMBERS,
                 "{} makes {count} numbers, {:?}: {MOST_NUMBERS} is the limit",
                 node.describe(),
-                shape.unwrap_or_default()
+                shape.map(Vec::as_slice).unwrap_or_default()
             );
             if is_constant {
                 constant.insert(output);
