@@ -61,8 +61,7 @@ fn change_weights(tensor: &mut TensorProto, step: usize, change: fn(f32) -> f32)
     tensor.raw_data = Some(Bytes::from(raw));
 }
 
-/// Explains what is found, and what is at some boxes, found or not; how many explanations there were and how many were refused.
-fn explain(model: &Model, picture: &RgbImage, what: &str) -> [usize; 2] {
+fn explainer(model: &Model) -> Explainer {
     let options = ExplainOptions {
         thresholds: Some(Thresholds {
             score: 0.0,
@@ -71,17 +70,17 @@ fn explain(model: &Model, picture: &RgbImage, what: &str) -> [usize; 2] {
         session: SessionOptions::on_threads(1),
         ..Default::default()
     };
-    let mut explainer = Explainer::new(model, options).unwrap();
+    Explainer::new(model, options).unwrap()
+}
+
+/// Explains what is at the first and the last of `boxes` boxes, found or not; how many explanations there were and how many were refused.
+fn explain(explainer: &mut Explainer, boxes: usize, picture: &RgbImage, what: &str) -> [usize; 2] {
     for found in explainer.detect(picture).unwrap() {
         let numbers = [&[found.score][..], &found.rect.edges()].concat();
         assert!(numbers.iter().all(|n| n.is_finite()), "{what}: {found:?}");
     }
     let mut counts = [0, 0];
-    for number in [
-        0,
-        model.default_boxes.len() / 2,
-        model.default_boxes.len() - 1,
-    ] {
+    for number in [0, boxes - 1] {
         match explainer.explain(picture, Question::default_box(number)) {
             Ok(explained) => {
                 counts[0] += 1;
@@ -125,9 +124,11 @@ fn no_weight_and_no_picture_makes_anything_but_numbers() {
         let manifest = std::fs::read_to_string(golden.join(format!("{name}.toml"))).unwrap();
         for (weights, step, change) in changes {
             let model = Model::from_bytes(changed(&file, step, change), &manifest).unwrap();
+            let boxes = model.default_boxes.len();
+            let mut explainer = explainer(&model);
             for (picture, pixels) in pictures() {
                 let what = format!("{name}, weights {weights}, {picture}");
-                let [explained, refused] = explain(&model, &pixels, &what);
+                let [explained, refused] = explain(&mut explainer, boxes, &pixels, &what);
                 println!("{what}: {explained} explained, {refused} refused");
                 refused_in_all += refused;
                 assert!(weights != "as they are" || refused == 0, "{what}");
