@@ -67,7 +67,7 @@ PIPELINES := $(wildcard pipelines/*.sh)
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 TREE := $(BUILD)/deb/ssdcrp
 
-.PHONY: help demo test test-all test-importers bench bench-baseline bench-compare bench-full bench-memory bench-peers
+.PHONY: help demo test test-all test-importers fuzz bench bench-baseline bench-compare bench-full bench-memory bench-peers
 .PHONY: oracle oracle-zennit own-models own-models-times model-b model-ssd300 install deb clean distclean packages force
 
 help: ## this list
@@ -96,6 +96,9 @@ test-all: test test-importers ## test, and what fetches more: the importers, gol
 test-importers: $(ORACLE)/ready ## the importers on small networks, and what makes the table of own models
 	$(ORACLE)/bin/python -B -m unittest discover -s tests/importers
 	$(ORACLE)/bin/python -B -m unittest discover -s tests/own_models
+
+fuzz: ## every reader fed with changed inputs, ten minutes in all
+	fuzz/run.sh 100
 
 bench: $(PLUGIN) $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## all benchmarks, at most 30 minutes, as one report in target/bench
 	$(call with,release) benches/run.sh default $(BENCH)

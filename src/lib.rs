@@ -62,6 +62,8 @@ mod explain;
 pub mod geometry;
 pub mod heatmap;
 #[doc(hidden)]
+pub mod limits;
+#[doc(hidden)]
 pub mod onnx;
 pub mod overlay;
 mod own_operators;

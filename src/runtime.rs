@@ -7,6 +7,7 @@ use crate::error::runtime::{Context, ensure, error};
 use crate::error::{Error, ErrorKind, Result};
 
 mod cancel;
+mod machine;
 mod operators;
 mod options;
 mod output_pool;
@@ -352,10 +353,8 @@ fn environment() -> Result<Environment> {
                     LoadDynamicError::Dlopen { error, .. } => error.source(),
                     _ => None,
                 };
-                refused.push(match reason {
-                    Some(reason) => reason.to_string(),
-                    None => error.to_string(),
-                });
+                let reason = reason.map_or_else(|| error.to_string(), ToString::to_string);
+                refused.push(machine::is_for_another(path).unwrap_or(reason));
             }
         }
     }

@@ -12,6 +12,7 @@ mod engine;
 mod evaluate;
 mod explain;
 mod inspect;
+mod jpeg;
 mod json;
 mod output;
 mod photo;
@@ -19,6 +20,7 @@ mod picture;
 mod report;
 mod table;
 mod text;
+mod upright;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};

@@ -1,5 +1,6 @@
 //! Where results go: text onto standard output, files that are there whole or not at all.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::{self, Cursor, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -14,8 +15,9 @@ use ssdcrp::atomic_file;
 /// Whose files are unfinished where this process is killed.
 const OWNER: &str = "ssdcrp";
 
-/// Prints text that ends with a newline. A reader that has gone away, as `head` does, wanted no more: that is no error.
+/// Prints text that ends with a newline; names in it may come from a file that somebody else made, and tell the terminal nothing. A reader that has gone away, as `head` does, wanted no more: that is no error.
 pub fn print(text: &str) -> Result<()> {
+    let text = printable(text);
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -23,6 +25,32 @@ pub fn print(text: &str) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Prints a line on standard error, where notes go.
+pub fn note(text: &str) {
+    // Without a standard error there is nobody left to tell.
+    let _ = writeln!(
+        io::stderr(),
+        "ssdcrp: {}",
+        printable(&text.replace('\n', " "))
+    );
+}
+
+/// The text with what controls a terminal written out, as `\u{1b}`.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let controls = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
+    if !text.contains(controls) {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    for character in text.chars() {
+        match controls(character) {
+            true => plain.extend(character.escape_default()),
+            false => plain.push(character),
+        }
+    }
+    Cow::Owned(plain)
 }
 
 /// Prints a value as JSON in one line.
@@ -159,6 +187,15 @@ mod tests {
             .collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn nothing_that_is_printed_controls_the_terminal() {
+        assert_eq!(printable("a\tb\n"), "a\tb\n");
+        assert_eq!(
+            printable("c1\u{1b}[31mRED\r\u{9b}"),
+            "c1\\u{1b}[31mRED\\r\\u{9b}"
+        );
     }
 
     #[test]

@@ -1,16 +1,17 @@
 //! Reads a photo that may be anything: an upright RGB picture out, or one line that says why not.
 
-use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
+use ssdcrp::limits::{self, FileKind, MOST_PIXEL_BYTES};
 
-/// Larger files are not read into memory.
-const MAX_FILE_BYTES: u64 = 256 << 20;
-/// Pixels as decoded; for a colour photo that is 89 million of them.
-const MAX_DECODED_BYTES: u64 = 256 << 20;
+use super::{jpeg, upright};
+
+/// Bytes of a pixel of what is made of every photo.
+const RGB: u64 = 3;
 
 /// Reads the JPEG or PNG at `path` and turns it upright as its EXIF data says. Transparency is dropped, 16 bits a channel become 8.
 ///
@@ -18,45 +19,42 @@ const MAX_DECODED_BYTES: u64 = 256 << 20;
 /// A file that is missing, unreadable, too large, of another format or damaged; each message names the file.
 pub fn read(path: &Path) -> Result<RgbImage> {
     let name = path.display();
-    let file = File::open(path).with_context(|| format!("cannot open {name}"))?;
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .with_context(|| format!("cannot read {name}"))?;
-    ensure!(
-        bytes.len() as u64 <= MAX_FILE_BYTES,
-        "{name} is larger than {} MiB",
-        MAX_FILE_BYTES >> 20
-    );
+    let bytes =
+        limits::read(path, FileKind::Picture).with_context(|| format!("cannot open {name}"))?;
     decode(&bytes).with_context(|| format!("cannot use {name}"))
 }
 
-fn decode(bytes: &[u8]) -> Result<RgbImage> {
+/// The same of a file's bytes.
+///
+/// # Errors
+/// As [`read`].
+pub fn decode(bytes: &[u8]) -> Result<RgbImage> {
     let format = match image::guess_format(bytes) {
         Ok(format @ (ImageFormat::Jpeg | ImageFormat::Png)) => format,
         Ok(other) => bail!("it is a picture of the format {other:?}, JPEG or PNG is expected"),
         Err(_) => bail!("it is neither JPEG nor PNG"),
     };
-    // The decoder fills the missing rest with grey, and the network would look at that.
-    ensure!(
-        format != ImageFormat::Jpeg || ends(bytes),
-        "it is cut off: the JPEG's end is missing"
-    );
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_DECODED_BYTES);
+    limits.max_alloc = Some(MOST_PIXEL_BYTES);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(in_words)?;
     let (width, height) = decoder.dimensions();
+    let pixels = u64::from(width) * u64::from(height);
+    let needed = decoder.total_bytes().max(pixels.saturating_mul(RGB));
     ensure!(
-        decoder.total_bytes() <= MAX_DECODED_BYTES,
+        needed <= MOST_PIXEL_BYTES,
         "its {width}x{height} pixels take {} MiB, {} MiB is the limit: scale it down",
-        decoder.total_bytes().div_ceil(1 << 20),
-        MAX_DECODED_BYTES >> 20
+        needed.div_ceil(1 << 20),
+        MOST_PIXEL_BYTES >> 20
     );
-    let orientation = decoder.orientation()?;
+    let exif = decoder.exif_metadata()?;
+    let orientation = exif.as_deref().and_then(upright::orientation);
+    if format == ImageFormat::Jpeg {
+        jpeg::check_whole(bytes, pixels)?;
+    }
     let mut picture = DynamicImage::from_decoder(decoder).map_err(in_words)?;
-    picture.apply_orientation(orientation);
+    picture.apply_orientation(orientation.unwrap_or(Orientation::NoTransforms));
     Ok(picture.into_rgb8())
 }
 
@@ -65,30 +63,10 @@ fn in_words(error: ImageError) -> anyhow::Error {
     match error {
         ImageError::Limits(_) => anyhow!(
             "decoding it takes more than {} MiB, which is the limit: scale it down",
-            MAX_DECODED_BYTES >> 20
+            MOST_PIXEL_BYTES >> 20
         ),
         other => other.into(),
     }
-}
-
-/// Whether an end marker follows the JPEG's first scan. Segments before it are stepped over, for a thumbnail in them has an end of its own.
-fn ends(jpeg: &[u8]) -> bool {
-    const START_OF_SCAN: u8 = 0xda;
-    const END: [u8; 2] = [0xff, 0xd9];
-    let mut rest = jpeg.get(2..).unwrap_or_default();
-    while let [0xff, marker, after @ ..] = rest {
-        rest = match (*marker, after) {
-            (START_OF_SCAN, _) => return after.windows(2).any(|pair| pair == END),
-            // A marker may be preceded by any number of these.
-            (0xff, _) => &rest[1..],
-            (_, [high, low, ..]) => {
-                let length = u16::from_be_bytes([*high, *low]);
-                after.get(length.into()..).unwrap_or_default()
-            }
-            _ => return false,
-        };
-    }
-    false
 }
 
 #[cfg(test)]
@@ -107,36 +85,16 @@ mod tests {
         bytes.into_inner()
     }
 
-    /// The JPEG with an EXIF block that says how the camera was held.
-    fn with_orientation(jpeg: &[u8], orientation: u8) -> Vec<u8> {
-        // TIFF header, one directory entry: tag 0x0112, type SHORT, one value.
+    /// The JPEG with an EXIF block that says how the camera was held, as a number of a type of its own.
+    fn with_orientation(jpeg: &[u8], orientation: u8, is_long: bool) -> Vec<u8> {
+        let (kind, value) = match is_long {
+            true => (4, [0, 0, 0, orientation]),
+            false => (3, [0, orientation, 0, 0]),
+        };
+        // TIFF header, one directory entry: tag 0x0112, its type, one value.
         let tiff = [
-            b'M',
-            b'M',
-            0,
-            42,
-            0,
-            0,
-            0,
-            8,
-            0,
-            1,
-            0x01,
-            0x12,
-            0,
-            3,
-            0,
-            0,
-            0,
-            1,
-            0,
-            orientation,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
+            b'M', b'M', 0, 42, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, kind, 0, 0, 0, 1, value[0],
+            value[1], value[2], value[3], 0, 0, 0, 0,
         ];
         let length = (2 + 6 + tiff.len()) as u16;
         let mut bytes = jpeg[..2].to_vec();
@@ -170,6 +128,40 @@ mod tests {
         }
     }
 
+    /// What fuzzing keeps (`fuzz/corpus`): none may panic, and what is whole is read.
+    #[test]
+    fn pictures_that_were_kept_are_read_or_refused() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/picture");
+        let mut refused = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if let Err(error) = read(&path) {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                refused.push((name.into_owned(), format!("{error:#}")));
+            }
+        }
+        for (name, reason) in [
+            ("half_with_end.jpg", "its data ends before its picture does"),
+            ("huge_header.jpg", "its 16000x16000 pixels take 733 MiB"),
+        ] {
+            let words = refused.iter().find(|(refused, _)| refused == name);
+            assert!(
+                words.is_some_and(|(_, words)| words.contains(reason)),
+                "{refused:?}"
+            );
+        }
+        for whole in [
+            "baseline.jpg",
+            "progressive.jpg",
+            "grey.jpg",
+            "cmyk.jpg",
+            "restarts.jpg",
+            "alpha.png",
+        ] {
+            assert!(refused.iter().all(|(name, _)| name != whole), "{refused:?}");
+        }
+    }
+
     #[test]
     fn transparency_leaves_the_colours_alone() {
         let mut bytes = Cursor::new(Vec::new());
@@ -192,12 +184,14 @@ mod tests {
             (6, (32, 48), (28, 4)),
             (8, (32, 48), (4, 44)),
         ] {
-            let picture = decode(&with_orientation(&jpeg, orientation)).unwrap();
-            assert_eq!(picture.dimensions(), size, "{orientation}");
-            assert!(
-                picture.get_pixel(bright.0, bright.1).0[0] > 200,
-                "{orientation}"
-            );
+            for is_long in [false, true] {
+                let picture = decode(&with_orientation(&jpeg, orientation, is_long)).unwrap();
+                assert_eq!(picture.dimensions(), size, "{orientation} {is_long}");
+                assert!(
+                    picture.get_pixel(bright.0, bright.1).0[0] > 200,
+                    "{orientation} {is_long}"
+                );
+            }
         }
     }
 
@@ -231,16 +225,14 @@ mod tests {
                 "{missing}"
             );
         }
+        let half = [&whole[..whole.len() - 20], &[0xff, 0xd9]].concat();
+        assert!(
+            error(&half).starts_with("it is cut off"),
+            "{}",
+            error(&half)
+        );
         let film_behind = [&whole[..], b"a film"].concat();
         assert_eq!(decode(&film_behind).unwrap().dimensions(), (48, 32));
-
-        // A thumbnail, with an end of its own, in a segment before the picture.
-        let mut with_thumbnail = whole[..2].to_vec();
-        with_thumbnail.extend([0xff, 0xff, 0xef, 0, 6, 0xff, 0xda, 0xff, 0xd9]);
-        with_thumbnail.extend(&whole[2..]);
-        assert!(decode(&with_thumbnail).is_ok());
-        assert!(decode(&with_thumbnail[..with_thumbnail.len() - 2]).is_err());
-        assert!(!ends(&with_thumbnail[..9]) && !ends(b"") && !ends(&[0xff, 0xd8, 0xff]));
     }
 
     #[test]

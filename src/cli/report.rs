@@ -1,6 +1,5 @@
 //! `ssdcrp report`: photos, folders of photos and folders of events in; one HTML page out that shows what looks wrong and why.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +8,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use ssdcrp::crp::Composite;
 use ssdcrp::detect::{ClassId, ClassRef};
+use ssdcrp::limits::{self, FileKind};
 use ssdcrp::report::{ReportOptions, Reporter};
 use ssdcrp::stream::evidence::{EventRecord, LINES, Record, Records};
 use ssdcrp::stream::monitor::EventThresholds;
@@ -22,6 +22,12 @@ const NOTES: &str = "\
 The page needs nothing else: it can be moved, mailed and opened without a network. Objects that look wrong come first: a class whose runner-up is near, one that was not
 expected, a box over two objects, two boxes on one, a low score. For each there are heatmaps of the class against its runner-up and against the mean of the others, of the
 offsets and edges of its box, and of the classes of --what-if.";
+
+/// Pictures of other formats, as cameras and editors name them. Files of any other name in a folder are none.
+const OTHER_PICTURES: [&str; 14] = [
+    "heic", "heif", "avif", "webp", "jxl", "jp2", "gif", "bmp", "tif", "tiff", "dng", "cr2", "nef",
+    "arw",
+];
 
 /// Write a page about photos: what was detected, what looks wrong, and why the network said so.
 #[derive(Debug, Args)]
@@ -94,14 +100,14 @@ impl Report {
         let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
         let mut reporter = Reporter::new(model, composite, engine.session(), options)?;
         for note in notes {
-            eprintln!("ssdcrp: left out: {note}");
+            output::note(&format!("left out: {note}"));
             reporter.leave_out(note);
         }
 
         let bar = progress(inputs.len(), "looked at")?;
         let mut failures = Vec::new();
         for input in &inputs {
-            bar.set_message(input.picture.display().to_string());
+            bar.set_message(output::printable(&input.picture.display().to_string()).into_owned());
             if let Err(error) = input.look(&mut reporter) {
                 reporter.leave_out(format!("{error:#}"));
                 failures.push(error);
@@ -116,13 +122,13 @@ impl Report {
             return Err(error);
         }
         for failure in &failures {
-            eprintln!("ssdcrp: left out: {failure:#}");
+            output::note(&format!("left out: {failure:#}"));
         }
 
         let objects = reporter.objects();
         let bar = progress(objects, "explained")?;
         let page = reporter.explain(|name| {
-            bar.set_message(name.to_owned());
+            bar.set_message(output::printable(name).into_owned());
             bar.inc(1);
         })?;
         bar.finish_and_clear();
@@ -153,14 +159,27 @@ impl Report {
                 notes.extend(
                     unreadable.map(|lines| format!("{lines} in {}", path.join(LINES).display())),
                 );
-                inputs.extend(frames(path, kept.records, self.most)?);
+                inputs.extend(frames(path, kept.records, self.most, &mut notes)?);
             } else if path.is_dir() {
-                let found = pictures(path)?;
+                let (found, others) = pictures(path)?;
+                let others = match others.len() {
+                    0 => None,
+                    1 => Some(format!("{} is neither JPEG nor PNG: convert it", others[0])),
+                    count => Some(format!(
+                        "{count} pictures in {} are neither JPEG nor PNG, {} the first: convert them",
+                        path.display(),
+                        others[0]
+                    )),
+                };
                 ensure!(
                     !found.is_empty(),
-                    "there is no JPEG or PNG in {}",
-                    path.display()
+                    "there is no JPEG or PNG in {}{}",
+                    path.display(),
+                    others
+                        .map(|others| format!(": {others}"))
+                        .unwrap_or_default()
                 );
+                notes.extend(others);
                 inputs.extend(found.into_iter().map(ReportInput::photo));
             } else {
                 inputs.push(ReportInput::photo(path.clone()));
@@ -202,7 +221,12 @@ impl ReportInput {
 }
 
 /// Frames of a folder of events: those of the `most` severe ones, events of one frame together.
-fn frames(folder: &Path, mut records: Vec<Record>, most: usize) -> Result<Vec<ReportInput>> {
+fn frames(
+    folder: &Path,
+    mut records: Vec<Record>,
+    most: usize,
+    notes: &mut Vec<String>,
+) -> Result<Vec<ReportInput>> {
     ensure!(
         !records.is_empty(),
         "no event is kept in {}",
@@ -225,7 +249,17 @@ fn frames(folder: &Path, mut records: Vec<Record>, most: usize) -> Result<Vec<Re
             continue;
         }
         last = place;
-        let picture = record.frame_in(folder);
+        // The page is for others: no link may bring a file from elsewhere into it.
+        let name = record.frame_name();
+        let picture = match limits::inside(folder, Path::new(&name), FileKind::Picture) {
+            Ok(picture) => picture,
+            // What is not there is said where it is read.
+            Err(error) if error.io().is_some() => folder.join(&name),
+            Err(error) => {
+                notes.push(format!("{}: {error}", folder.join(&name).display()));
+                continue;
+            }
+        };
         let at = time.map(|time| format!(" at {:.1} s", time as f64 / 1e9));
         frames.push(ReportInput {
             name: format!("{}{}", record.frame, at.unwrap_or_default()),
@@ -236,21 +270,26 @@ fn frames(folder: &Path, mut records: Vec<Record>, most: usize) -> Result<Vec<Re
     Ok(frames)
 }
 
-fn pictures(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The pictures of a folder that can be read, and the names of those that cannot.
+fn pictures(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
     let listed = || -> std::io::Result<Vec<PathBuf>> {
         fs::read_dir(folder)?
             .map(|entry| Ok(entry?.path()))
             .collect()
     };
     let mut found = listed().with_context(|| format!("cannot read {}", folder.display()))?;
-    let is_picture = |extension: &OsStr| {
-        ["jpg", "jpeg", "png"]
-            .iter()
-            .any(|known| extension.eq_ignore_ascii_case(known))
-    };
-    found.retain(|path| path.extension().is_some_and(is_picture) && path.is_file());
+    found.retain(|path| path.is_file());
     found.sort();
-    Ok(found)
+    let is = |path: &PathBuf, kinds: &[&str]| {
+        let extension = path.extension().unwrap_or_default();
+        kinds
+            .iter()
+            .any(|kind| extension.eq_ignore_ascii_case(kind))
+    };
+    let others = found.iter().filter(|path| is(path, &OTHER_PICTURES));
+    let others = others.map(|path| path.display().to_string()).collect();
+    found.retain(|path| is(path, &["jpg", "jpeg", "png"]));
+    Ok((found, others))
 }
 
 /// A bar on standard error, hidden where that is no terminal.

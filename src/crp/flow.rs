@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::error::model::bail;
 use crate::onnx::ops::{Arithmetic, Convolution, Matrix, Moving, Normalisation, Op, Resizing};
-use crate::onnx::{Graph, NodeExt, gives_other_axes, proto::NodeProto};
+use crate::onnx::{Graph, LONGEST_PATTERN, NodeExt, gives_other_axes, proto::NodeProto};
 
 /// Linear layers of a canonical graph: those that have a layer type and a rule. Resizing to the nearest pixel moves numbers and has none.
 pub(super) fn is_linear(node: &NodeProto) -> bool {
@@ -103,7 +103,10 @@ fn attended<'a>(graph: &Graph, a: &'a str, b: &'a str) -> Result<&'a str> {
 /// Whether a tensor comes straight from a softmax, but for constant factors and its axes.
 fn is_attention(graph: &Graph, tensor: &str) -> bool {
     let mut tensor = tensor;
-    while let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) {
+    for _ in 0..LONGEST_PATTERN {
+        let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) else {
+            return false;
+        };
         let input = match Op::of(node) {
             Op::Normalisation(Normalisation::Softmax) => return true,
             Op::Arithmetic(Arithmetic::Mul | Arithmetic::Div) => graph.elementwise_source(node),
@@ -120,7 +123,10 @@ fn is_attention(graph: &Graph, tensor: &str) -> bool {
 /// Whether a tensor comes straight from a sigmoid, but for factors and its shape.
 fn is_gate(graph: &Graph, tensor: &str) -> bool {
     let mut tensor = tensor;
-    while let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) {
+    for _ in 0..LONGEST_PATTERN {
+        let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) else {
+            return false;
+        };
         if Op::of(node).is_gate() {
             return true;
         }
@@ -138,7 +144,10 @@ fn is_gate(graph: &Graph, tensor: &str) -> bool {
 /// Whether a tensor is one over a norm, as TensorFlow has it, but for factors and its shape.
 fn is_inverse_norm(graph: &Graph, tensor: &str) -> bool {
     let mut tensor = tensor;
-    while let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) {
+    for _ in 0..LONGEST_PATTERN {
+        let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) else {
+            return false;
+        };
         let input = |index| node.input_at(index);
         let inverse = match Op::of(node) {
             Op::Arithmetic(Arithmetic::Reciprocal) => {

@@ -335,6 +335,10 @@ fn scale(
         .producer(tensor)
         .map(|index| &graph.nodes()[index])
         .with_context(|| format!("'{output}' reads '{tensor}', which no layer writes"))?;
+    if let Op::Matrix(_) = Op::of(node) {
+        // A last layer that is none only because what lies before it is not understood: that is to be named.
+        graph.shape(node.input_at(0).unwrap_or_default())?;
+    }
     ensure!(
         matches!(
             Op::of(node),

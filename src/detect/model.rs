@@ -16,6 +16,7 @@ use crate::error::manifest;
 use crate::error::model::{Context, ensure};
 use crate::error::{Error, Result};
 use crate::geometry::Size;
+use crate::limits::{self, FileKind};
 use crate::onnx::{self, Graph};
 
 /// The default model, part of the program: ssdlite_mobilenet_v2 trained on COCO (Apache-2.0, see models/README.md).
@@ -154,25 +155,18 @@ impl Model {
 /// The text of the manifest of `model`, as far as it is text.
 fn manifest_text(manifest: &Path, model: &Path) -> Result<String> {
     let name = manifest.display();
-    let bytes = std::fs::read(manifest).map_err(|error| {
-        let text = match error.kind() {
-            ErrorKind::NotFound => format!(
+    limits::read_text(manifest, FileKind::Manifest).map_err(|error| {
+        if limits::is_missing(&error) {
+            let text = format!(
                 "there is no manifest {name} beside the model: 'ssdcrp inspect {} --write-manifest' proposes one",
                 model.display()
-            ),
-            _ => format!("cannot read the manifest {name}: {error}"),
-        };
-        Error::from(std::io::Error::new(error.kind(), text))
-    })?;
-    String::from_utf8(bytes).map_err(|error| {
-        let whole = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..whole]
-            .iter()
-            .filter(|&&b| b == b'\n')
-            .count();
-        manifest::error!(
-            "{name}: line {line} is not UTF-8, as TOML has to be: save the file as UTF-8"
-        )
+            );
+            return Error::from(std::io::Error::new(ErrorKind::NotFound, text));
+        }
+        match error.io() {
+            Some(_) => error.context(format!("cannot read the manifest {name}")),
+            None => manifest::error!("{name}: {error}"),
+        }
     })
 }
 

@@ -20,6 +20,7 @@ mod yolo_decode;
 
 use std::fmt::Write;
 
+use super::manifest::Manifest;
 use crate::error::Result;
 use crate::error::manifest::{Context, bail, error};
 use crate::onnx::ops::{Arithmetic, Convolution, Op};
@@ -59,7 +60,9 @@ pub fn propose(graph: &Graph, name: &str, size: Option<[usize; 2]>) -> Result<St
              nor scores [1, K] for the whole picture: if it is an SSD, name their tensors in a manifest (models/README.md)",
         )?;
     let background = background::find(&inner, &found);
-    write(&picture, &found, &background, name)
+    let text = write(&picture, &found, &background, name)?;
+    Manifest::parse(&text, "what was found").context("it makes no manifest")?;
+    Ok(text)
 }
 
 fn picture(graph: &Graph, size: Option<[usize; 2]>) -> Result<ProposedInput> {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::attributes::NodeExt;
 use super::graph::Graph;
 use super::proto::NodeProto;
-use super::{canonical, shapes};
+use super::{canonical, inner, shapes};
 use crate::error::Result;
 use crate::error::model::ensure;
 use crate::onnx::ops::{Convolution, Op};
@@ -27,9 +27,8 @@ impl Graph {
         let mut there: HashSet<&str> = HashSet::from([tensor]);
         let mut kept = Vec::new();
         for node in self.nodes() {
-            let mut inputs = node.input.iter().filter(|name| !name.is_empty());
-            let provided =
-                inputs.all(|name| there.contains(name.as_str()) || self.is_constant(name));
+            let mut inputs = inner::reads(node);
+            let provided = inputs.all(|name| there.contains(name) || self.is_constant(name));
             // A loop may write the picture as one of several outputs.
             if provided && !node.output.iter().any(|output| output == tensor) {
                 there.extend(node.output.iter().map(String::as_str));

@@ -7,7 +7,7 @@ use super::fuse::PREFIX;
 use super::graph::{Assembly, Graph};
 use super::ops::{Op, Passing};
 use super::proto::{AttributeProto, NodeProto, TensorProto, ValueInfoProto};
-use super::{Tensor, shapes, tensor};
+use super::{Tensor, inner, shapes, tensor};
 use crate::error::Result;
 use crate::own_operators::{MOMENTS, MapWindow, OWN_DOMAIN, PLACE, WINDOW, WINDOW_OF};
 
@@ -273,7 +273,7 @@ impl Emitter {
             match graph.producer(tensor) {
                 Some(_) if hands_over(tensor) => drop(reads.insert(tensor.to_owned())),
                 Some(index) if keep.insert(index) => {
-                    open.extend(graph.nodes()[index].input.iter().map(String::as_str));
+                    open.extend(inner::reads(&graph.nodes()[index]));
                 }
                 Some(_) => {}
                 None if is_input(tensor) => drop(reads.insert(tensor.to_owned())),
@@ -300,28 +300,35 @@ pub(super) mod tests {
 
     /// The same with nodes that an emitter does not write, before those that it does.
     pub fn small_graph_of(build: impl FnOnce(&mut Emitter) -> (Vec<NodeProto>, String)) -> Graph {
-        let mut emitter = Emitter::default();
-        let (mut nodes, output) = build(&mut emitter);
-        nodes.extend(emitter.nodes);
         let model = ModelProto {
             ir_version: Some(8),
             opset_import: vec![OperatorSetIdProto {
                 version: Some(13),
                 ..Default::default()
             }],
-            graph: Some(GraphProto {
-                node: nodes,
-                initializer: emitter.constants,
-                input: vec![shapes::value_info("x", &[1, 1, 4, 4], None)],
-                output: vec![ValueInfoProto {
-                    name: Some(output),
-                    ..Default::default()
-                }],
-                ..Default::default()
-            }),
+            graph: Some(small_proto_of(build)),
             ..Default::default()
         };
         super::super::parse(Bytes::from(model.encode_to_vec()), "test").unwrap()
+    }
+
+    /// The same as it stands in a file.
+    pub fn small_proto_of(
+        build: impl FnOnce(&mut Emitter) -> (Vec<NodeProto>, String),
+    ) -> GraphProto {
+        let mut emitter = Emitter::default();
+        let (mut nodes, output) = build(&mut emitter);
+        nodes.extend(emitter.nodes);
+        GraphProto {
+            node: nodes,
+            initializer: emitter.constants,
+            input: vec![shapes::value_info("x", &[1, 1, 4, 4], None)],
+            output: vec![ValueInfoProto {
+                name: Some(output),
+                ..Default::default()
+            }],
+            ..Default::default()
+        }
     }
 
     #[test]

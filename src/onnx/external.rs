@@ -1,13 +1,14 @@
 //! Weights that an ONNX file keeps in files beside it.
 
-use std::collections::HashMap;
 use std::path::{Component, Path};
 
 use prost::bytes::Bytes;
 
 use super::proto::{ModelProto, TensorProto};
+use super::tensor;
 use crate::error::Result;
 use crate::error::model::{Context, ensure};
+use crate::limits::{self, FileKind};
 
 /// Number of `data_location` that means another file.
 const EXTERNAL: i32 = 1;
@@ -15,61 +16,66 @@ const EXTERNAL: i32 = 1;
 /// Brings the data of all initialisers that lie in files of `folder`, the model's own, into the model.
 ///
 /// # Errors
-/// A file outside of the folder, one that is missing or too short.
+/// A file outside of the folder, also by a link; one that is missing, too short or too large.
 pub(super) fn load(model: &mut ModelProto, folder: &Path) -> Result<()> {
-    let mut files: HashMap<String, Bytes> = HashMap::new();
     let Some(graph) = &mut model.graph else {
         return Ok(());
     };
+    let mut room = FileKind::Weights.most_bytes();
     for tensor in &mut graph.initializer {
         if tensor.data_location() as i32 != EXTERNAL {
             continue;
         }
-        let location = entry(tensor, "location").unwrap_or_default().to_owned();
-        let name = tensor.name().to_owned();
-        let inside = Path::new(&location)
-            .components()
-            .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-        ensure!(
-            inside && !location.is_empty(),
-            "initialiser '{name}' keeps its data in '{location}', which is not in the model's folder: \
-             save the model as one file (onnx.save_model(..., save_as_external_data=False))"
-        );
-        if !files.contains_key(&location) {
-            let path = folder.join(&location);
-            ensure!(
-                std::fs::metadata(&path).is_ok_and(|data| data.is_file()) || !path.exists(),
-                "initialiser '{name}' keeps its data in {}, which is not a file",
-                path.display()
-            );
-            let bytes = std::fs::read(&path).with_context(|| {
-                format!(
-                    "initialiser '{name}' keeps its data in {}, which cannot be read: it has to lie beside the model",
-                    path.display()
-                )
-            })?;
-            files.insert(location.clone(), Bytes::from(bytes));
-        }
-        let file = &files[&location];
-        let number = |key: &str| entry(tensor, key).map(str::parse::<usize>).transpose();
-        let offset = number("offset")
-            .with_context(|| format!("the offset of initialiser '{name}'"))?
-            .unwrap_or(0);
-        let length = number("length")
-            .with_context(|| format!("the length of initialiser '{name}'"))?
-            .or_else(|| file.len().checked_sub(offset));
-        let end = length.and_then(|length| offset.checked_add(length));
-        let end = end.filter(|&end| end <= file.len()).with_context(|| {
-            format!(
-                "initialiser '{name}' lies beyond the {} bytes of '{location}': the file is cut off",
-                file.len()
-            )
-        })?;
-        tensor.raw_data = Some(file.slice(offset..end));
+        let data = part(tensor, folder, room)?;
+        room -= data.len() as u64;
+        tensor.raw_data = Some(Bytes::from(data));
         tensor.external_data.clear();
         tensor.data_location = None;
     }
     Ok(())
+}
+
+/// The bytes of one initialiser, of which there may be `room` at the most; of its file nothing else is read.
+fn part(tensor: &TensorProto, folder: &Path, room: u64) -> Result<Vec<u8>> {
+    let name = tensor.name();
+    let location = entry(tensor, "location").unwrap_or_default();
+    let inside = Path::new(location)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    ensure!(
+        inside && !location.is_empty(),
+        "initialiser '{name}' keeps its data in '{location}', which is not in the model's folder: \
+         save the model as one file (onnx.save_model(..., save_as_external_data=False))"
+    );
+    let number = |key: &str| entry(tensor, key).map(str::parse::<u64>).transpose();
+    let offset = number("offset")
+        .with_context(|| format!("the offset of initialiser '{name}'"))?
+        .unwrap_or(0);
+    let length = number("length").with_context(|| format!("the length of initialiser '{name}'"))?;
+    // What it says of itself, before anything is read: a file of holes may claim any length.
+    let needed = tensor::byte_length(tensor)?;
+    if let (Some(needed), Some(length)) = (needed, length) {
+        ensure!(
+            needed == length,
+            "initialiser '{name}' has {length} bytes for dimensions {:?}, which take {needed}: the file is damaged",
+            tensor.dims
+        );
+    }
+    let length = length.or(needed);
+    ensure!(
+        length.is_none_or(|length| length <= room),
+        "initialiser '{name}' asks for {} bytes; all weights together may have {}",
+        length.unwrap_or_default(),
+        FileKind::Weights.most_bytes()
+    );
+    let read = |path: &Path| limits::read_part(path, FileKind::Weights, offset, length);
+    let real = limits::inside(folder, Path::new(location), FileKind::Weights);
+    real.and_then(|path| read(&path)).with_context(|| {
+        format!(
+            "initialiser '{name}' keeps its data in {}, which cannot be read: it has to lie beside the model",
+            folder.join(location).display()
+        )
+    })
 }
 
 fn entry<'a>(tensor: &'a TensorProto, key: &str) -> Option<&'a str> {

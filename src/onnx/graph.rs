@@ -11,16 +11,17 @@ use super::ops::{self, KnownTensors, Op};
 use super::proto::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
 };
-use super::{Tensor, shapes, tensor, upgrade};
+use super::{Tensor, inner, integer_input, shapes, spending, tensor, upgrade};
 use crate::error::Result;
 use crate::error::model::{Context, bail, ensure};
+use crate::limits::MOST_NUMBERS;
 use crate::own_operators::OWN_DOMAIN;
 
 /// Limits of a feature map, far above those of any detector.
 const MAX_CHANNELS: usize = 1 << 16;
 const MAX_SIDE: usize = 1 << 13;
-/// Half a gigabyte of float32.
-const MAX_NUMBERS: usize = 1 << 27;
+/// Nodes of a network whose chains are fused.
+const MOST_FUSED: usize = 1 << 13;
 
 /// A canonical graph: nodes sorted topologically, constants as initialisers, shapes known where they can be inferred.
 ///
@@ -68,23 +69,23 @@ impl Graph {
             .into_iter()
             .filter(|input| !initializers.contains_key(input.name()))
             .collect();
-        let mut producers = HashMap::new();
+        let given: HashSet<&str> = inputs.iter().map(|input| input.name()).collect();
+        let mut producers: HashMap<String, usize> = HashMap::new();
         let mut consumers: HashMap<String, Vec<usize>> = HashMap::new();
         for (index, node) in graph.node.iter().enumerate() {
-            for input in node.input.iter().filter(|name| !name.is_empty()) {
+            for input in inner::reads(node) {
                 ensure!(
                     initializers.contains_key(input)
                         || producers.contains_key(input)
-                        || inputs.iter().any(|i| i.name() == input),
-                    "{} reads '{input}', which no earlier node, input or initialiser provides: the file is incomplete, export it again",
+                        || given.contains(input),
+                    "{} reads '{input}', which no node, input or initialiser provides: the file is incomplete, export it again",
                     node.describe()
                 );
-                consumers.entry(input.clone()).or_default().push(index);
+                consumers.entry(input.to_owned()).or_default().push(index);
             }
             for output in node.output.iter().filter(|name| !name.is_empty()) {
                 ensure!(
-                    !initializers.contains_key(output)
-                        && !inputs.iter().any(|i| i.name() == output),
+                    !initializers.contains_key(output) && !given.contains(output.as_str()),
                     "{} writes '{output}', which is an input or an initialiser of the graph",
                     node.describe()
                 );
@@ -131,6 +132,11 @@ impl Graph {
         self.outputs.iter().map(|output| output.name())
     }
 
+    /// Whether `tensor` is an output of the graph.
+    pub(super) fn is_output(&self, tensor: &str) -> bool {
+        self.outputs().any(|output| output == tensor)
+    }
+
     /// The one input, which must be a picture: `[1, C, H, W]` with fixed H and W.
     ///
     /// # Errors
@@ -143,6 +149,11 @@ impl Graph {
                 names.len()
             );
         };
+        if let Some(kind) = self.inputs.iter().find_map(integer_input::other_type) {
+            bail!(
+                "the network takes the picture '{name}' as {kind}, and makes more of it than float32: name the first float32 tensor behind it as [input] tensor, or export it to take float32"
+            );
+        }
         let shape = self.feature_map(name)?;
         ensure!(
             shape[0] == 1,
@@ -166,6 +177,11 @@ impl Graph {
             .find(|node| !self.shapes.contains_key(node.first_output()));
         if let Some(node) = origin {
             self.check(node)?;
+            ensure!(
+                Op::of(node) != Op::Other,
+                "the shape of tensor '{tensor}' is not known, because {} is not understood: its operator is not supported, and no relevance passes it; for detections alone save onnx.shape_inference.infer_shapes(model)",
+                node.describe()
+            );
         }
         let because = origin.map_or(String::new(), |node| {
             format!(", because {} is not understood", node.describe())
@@ -192,8 +208,8 @@ impl Graph {
             (1..=MAX_CHANNELS).contains(&channels)
                 && (1..=MAX_SIDE).contains(&height)
                 && (1..=MAX_SIDE).contains(&width)
-                && channels * height * width <= MAX_NUMBERS,
-            "tensor '{tensor}' has shape {shape:?}: 1 to {MAX_CHANNELS} channels of 1x1 to {MAX_SIDE}x{MAX_SIDE} are supported, and {MAX_NUMBERS} numbers in all"
+                && channels * height * width <= MOST_NUMBERS,
+            "tensor '{tensor}' has shape {shape:?}: 1 to {MAX_CHANNELS} channels of 1x1 to {MAX_SIDE}x{MAX_SIDE} are supported, and {MOST_NUMBERS} numbers in all"
         );
         Ok(map)
     }
@@ -285,12 +301,8 @@ impl Graph {
             .collect();
         while let Some(index) = open.pop() {
             if !std::mem::replace(&mut needed[index], true) {
-                open.extend(
-                    self.nodes[index]
-                        .input
-                        .iter()
-                        .filter_map(|t| self.producer(t)),
-                );
+                let before = inner::reads(&self.nodes[index]);
+                open.extend(before.filter_map(|t| self.producer(t)));
             }
         }
         (0..needed.len()).filter(|&index| needed[index]).collect()
@@ -311,15 +323,13 @@ impl Graph {
         } = assembly;
         let mut nodes: Vec<NodeProto> = keep.iter().map(|&i| self.nodes[i].clone()).collect();
         nodes.iter().try_for_each(|node| self.check(node))?;
+        spending::check(&nodes, &self.shapes, |name| self.is_constant(name))?;
         nodes.extend(more);
-        if is_fused {
+        // Which nodes may be joined takes their number squared, and a network of more is no faster for it.
+        if is_fused && nodes.len() <= MOST_FUSED {
             nodes = self.fused(nodes, &constants, &inputs, &outputs);
         }
-        let mut used: Vec<&str> = nodes
-            .iter()
-            .flat_map(|n| &n.input)
-            .map(String::as_str)
-            .collect();
+        let mut used: Vec<&str> = nodes.iter().flat_map(inner::reads).collect();
         used.sort_unstable();
         used.dedup();
         let mut initializer: Vec<TensorProto> = used

@@ -5,15 +5,18 @@ use std::path::Path;
 use prost::Message;
 use prost::bytes::Bytes;
 
+use super::attributes::NodeExt;
 use super::graph::Graph;
-use super::proto::{GraphProto, ModelProto};
-use super::{canonical, external, half, shapes, tensor, upgrade};
+use super::proto::{ModelProto, NodeProto};
+use super::{
+    branches, canonical, external, functions, half, integer_input, order, shapes, sparse, tensor,
+    upgrade, wire,
+};
 use crate::error::Result;
 use crate::error::model::{Context, ensure};
+use crate::limits::{self, FileKind, MOST_NODES, MOST_OPERANDS};
 use crate::own_operators::OWN_DOMAIN;
 
-/// Protobuf's own limit for one message.
-const MAX_BYTES: u64 = 2 << 30;
 /// The oldest IR version that goes with the operator set that files are brought to.
 const IR_VERSION: i64 = 7;
 
@@ -23,15 +26,8 @@ const IR_VERSION: i64 = 7;
 /// A missing, unreadable or too large file, and everything that [`parse`] refuses; each message names the file.
 pub fn read(path: &Path) -> Result<Graph> {
     let origin = path.display();
-    let metadata =
-        std::fs::metadata(path).with_context(|| format!("cannot open model {origin}"))?;
-    ensure!(metadata.is_file(), "model {origin} is not a file");
-    ensure!(
-        metadata.len() <= MAX_BYTES,
-        "model {origin} has {} bytes, an ONNX file can have {MAX_BYTES} at the most",
-        metadata.len()
-    );
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read model {origin}"))?;
+    let bytes = limits::read(path, FileKind::Model)
+        .with_context(|| format!("cannot open model {origin}"))?;
     let mut model = decode(Bytes::from(bytes), &origin.to_string())?;
     let folder = path.parent().unwrap_or(Path::new("."));
     external::load(&mut model, folder)
@@ -44,14 +40,15 @@ pub fn read(path: &Path) -> Result<Graph> {
 /// `origin` names the model in error messages.
 ///
 /// # Errors
-/// Bytes that are no ONNX model, an operator set older than 9, weights outside of the file or of the wrong length,
-/// nodes that are not topologically sorted.
+/// Bytes that are no ONNX model or one without bounds, an operator set older than 9, weights outside of the file or of the wrong length,
+/// nodes that form a circle.
 pub fn parse(bytes: Bytes, origin: &str) -> Result<Graph> {
     let model = decode(bytes, origin)?;
     from_model(model).with_context(|| format!("model {origin} cannot be used"))
 }
 
 fn decode(bytes: Bytes, origin: &str) -> Result<ModelProto> {
+    wire::check(&bytes, origin)?;
     ModelProto::decode(bytes)
         .with_context(|| format!("{origin} is not an ONNX model, or it is cut off"))
 }
@@ -65,9 +62,9 @@ pub fn parse_own(bytes: Bytes) -> Result<Graph> {
 }
 
 fn from_model(model: ModelProto) -> Result<Graph> {
-    if let Some(graph) = &model.graph {
-        check_domains(graph)?;
-    }
+    let functions = model.functions.iter().flat_map(|f| &f.node);
+    let nodes = model.graph.iter().flat_map(|graph| &graph.node);
+    check_nodes(nodes.chain(functions))?;
     canonicalised(model)
 }
 
@@ -86,33 +83,47 @@ fn canonicalised(mut model: ModelProto) -> Result<Graph> {
         upgrade::CURRENT
     );
     let mut graph = model.graph.context("the file holds no graph")?;
+    let count = graph.node.len();
+    ensure!(
+        count <= MOST_NODES,
+        "it has {count} nodes, {MOST_NODES} is the limit"
+    );
+    sparse::fill(&mut graph)?;
     if opset < upgrade::CURRENT {
         set.version = Some(upgrade::CURRENT);
         upgrade::upgrade(&mut graph, opset);
     }
+    functions::inline(&mut graph, model.functions)?;
+    branches::take_certain(&mut graph)?;
+    order::sort(&mut graph)?;
     let declared = graph.input.iter_mut().chain(&mut graph.output);
     declared.for_each(shapes::free_impossible_sizes);
     half::widen(&mut graph)?;
+    integer_input::take_float(&mut graph);
     graph.initializer.iter().try_for_each(tensor::check)?;
     let ir_version = model.ir_version.unwrap_or(8).max(IR_VERSION);
     canonical::canonicalise(graph, model.opset_import, ir_version)
 }
 
-/// The operators of [`OWN_DOMAIN`] are those that this program writes itself, with inputs that it has checked: a file has none of them, in no branch or loop either.
-fn check_domains(graph: &GraphProto) -> Result<()> {
-    let mut waiting = vec![graph];
-    while let Some(graph) = waiting.pop() {
-        for node in &graph.node {
-            ensure!(
-                node.domain() != OWN_DOMAIN,
-                "node '{}' is of the operator {OWN_DOMAIN}:{}, which no file can use: export the model with ONNX's own operators",
-                node.name(),
-                node.op_type()
-            );
-            for attribute in &node.attribute {
-                waiting.extend(&attribute.g);
-                waiting.extend(&attribute.graphs);
-            }
+/// The operators of [`OWN_DOMAIN`] are those that this program writes itself, with inputs that it has checked: a file has none of them, in no branch or loop either. Nor has any node thousands of operands.
+fn check_nodes<'a>(nodes: impl Iterator<Item = &'a NodeProto>) -> Result<()> {
+    let mut waiting: Vec<&NodeProto> = nodes.collect();
+    while let Some(node) = waiting.pop() {
+        ensure!(
+            node.domain() != OWN_DOMAIN,
+            "node '{}' is of the operator {OWN_DOMAIN}:{}, which no file can use: export the model with ONNX's own operators",
+            node.name(),
+            node.op_type()
+        );
+        let operands = node.input.len() + node.output.len();
+        ensure!(
+            operands <= MOST_OPERANDS,
+            "{} reads and writes {operands} tensors, {MOST_OPERANDS} is the limit",
+            node.describe()
+        );
+        for attribute in &node.attribute {
+            let inner = attribute.g.iter().chain(&attribute.graphs);
+            waiting.extend(inner.flat_map(|graph| &graph.node));
         }
     }
     Ok(())
@@ -121,7 +132,7 @@ fn check_domains(graph: &GraphProto) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::onnx::proto::{AttributeProto, NodeProto, OperatorSetIdProto};
+    use crate::onnx::proto::{AttributeProto, GraphProto, OperatorSetIdProto};
 
     #[test]
     fn operators_of_our_own_are_refused_wherever_a_file_names_them() {

@@ -5,22 +5,31 @@
 
 mod absorb;
 mod attributes;
+mod branches;
 mod canonical;
 mod cut;
 mod emit;
 mod external;
+mod functions;
 mod fuse;
 mod graph;
 mod half;
+mod inner;
+mod integer_input;
 mod load;
 pub mod ops;
+mod order;
 mod origins;
 mod parts;
 mod patterns;
+mod renaming;
 mod shapes;
+mod sparse;
+mod spending;
 mod tensor;
 mod unshared;
 mod upgrade;
+mod wire;
 
 /// The ONNX schema (`onnx-ml.proto`, Apache-2.0), compiled at build time.
 pub mod proto {
@@ -40,7 +49,7 @@ pub use load::{parse, parse_own, read};
 pub use ops::Op;
 pub use origins::Origins;
 pub use parts::Parts;
-pub(crate) use patterns::gives_other_axes;
+pub(crate) use patterns::{LONGEST_PATTERN, gives_other_axes};
 pub use tensor::Tensor;
 pub use unshared::unshare_transposed_weights;
 

@@ -12,7 +12,9 @@ use crate::onnx::ops::{
     Moving, Op, Passing, Reshaping, axis_of, permutation, places, slice_bounds,
 };
 
-/// More numbers than any detector's outputs have, and the tensors together that they come through.
+/// More numbers than any detector's outputs have.
+const MOST_TRACED: usize = 1 << 24;
+/// The same of all tensors together that they come through.
 const MOST_NUMBERS: usize = 1 << 26;
 /// More operators than any exporter moves numbers by, one after the other.
 const MOST_MOVES: usize = 256;
@@ -88,7 +90,10 @@ impl Trace<'_> {
             "{} moves more numbers than any detector's outputs have",
             node.describe()
         );
-        self.known.insert(tensor.to_owned(), places.clone());
+        // Most tensors are asked for once.
+        if graph.consumers(tensor).len() > 1 {
+            self.known.insert(tensor.to_owned(), places.clone());
+        }
         Ok(places)
     }
 
@@ -97,8 +102,8 @@ impl Trace<'_> {
         let shape = self.graph.shape(tensor)?;
         let count: usize = shape.iter().product();
         ensure!(
-            count <= MOST_NUMBERS,
-            "tensor '{tensor}' has {count} numbers"
+            count <= MOST_TRACED,
+            "tensor '{tensor}' has {count} numbers, more than any detector's outputs have: {MOST_TRACED} is the limit"
         );
         let source = self.sources.len() as u32;
         self.sources.push(tensor.to_owned());

@@ -8,6 +8,9 @@ use super::graph::Graph;
 use super::ops::{Moving, Op, Reshaping};
 use super::proto::NodeProto;
 
+/// More operators than any gate or norm is made of: a search further back from each of many nodes would take their number squared.
+pub(crate) const LONGEST_PATTERN: usize = 64;
+
 impl Graph {
     /// The inputs of a node that are computed rather than constant.
     pub fn computed<'n>(&self, node: &'n NodeProto) -> Vec<&'n str> {
@@ -28,7 +31,10 @@ impl Graph {
     /// Whether a tensor is made of `source` by elementwise operations with constants alone.
     pub fn is_elementwise_of(&self, tensor: &str, source: &str) -> bool {
         let mut tensor = tensor;
-        while let Some(index) = self.producer(tensor) {
+        for _ in 0..LONGEST_PATTERN {
+            let Some(index) = self.producer(tensor) else {
+                return false;
+            };
             match self.elementwise_source(&self.nodes()[index]) {
                 Some(before) if before == source => return true,
                 Some(before) => tensor = before,
@@ -49,6 +55,9 @@ impl Graph {
             };
             if !seen.insert(index) {
                 continue;
+            }
+            if seen.len() > LONGEST_PATTERN {
+                return false;
             }
             let node = &self.nodes()[index];
             match self.computed(node) {

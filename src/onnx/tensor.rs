@@ -131,31 +131,43 @@ pub(super) fn check(proto: &TensorProto) -> Result<()> {
              (onnx.save_model(..., save_as_external_data=False))"
         );
     }
-    let count = dimensions(proto)?
-        .iter()
-        .try_fold(1usize, |product, &d| product.checked_mul(d))
-        .with_context(|| {
-            format!(
-                "initialiser '{name}' has an impossible size {:?}",
-                proto.dims
-            )
-        })?;
-    let size = match DataType::try_from(proto.data_type()) {
-        Ok(DataType::Float | DataType::Int32 | DataType::Uint32) => 4,
-        Ok(DataType::Int64 | DataType::Double | DataType::Uint64) => 8,
-        Ok(DataType::Float16 | DataType::Bfloat16 | DataType::Int16 | DataType::Uint16) => 2,
-        Ok(DataType::Int8 | DataType::Uint8 | DataType::Bool) => 1,
-        _ => return Ok(()),
-    };
-    if let Some(raw) = &proto.raw_data {
+    let size = byte_length(proto)?;
+    if let (Some(raw), Some(size)) = (&proto.raw_data, size) {
         ensure!(
-            Some(raw.len()) == count.checked_mul(size),
+            raw.len() as u64 == size,
             "initialiser '{name}' has {} bytes for dimensions {:?}: the file is damaged",
             raw.len(),
             proto.dims
         );
     }
     Ok(())
+}
+
+/// How many bytes the numbers of an initialiser take as raw data; `None` of types whose size is not known here.
+///
+/// # Errors
+/// Dimensions below 0, or more numbers than there can be.
+pub(super) fn byte_length(proto: &TensorProto) -> Result<Option<u64>> {
+    let name = proto.name();
+    let size = match DataType::try_from(proto.data_type()) {
+        Ok(DataType::Float | DataType::Int32 | DataType::Uint32) => 4,
+        Ok(DataType::Int64 | DataType::Double | DataType::Uint64) => 8,
+        Ok(DataType::Float16 | DataType::Bfloat16 | DataType::Int16 | DataType::Uint16) => 2,
+        Ok(DataType::Int8 | DataType::Uint8 | DataType::Bool) => 1,
+        _ => 0,
+    };
+    let length = dimensions(proto)?
+        .iter()
+        .try_fold(size.max(1), |product: u64, &d| {
+            product.checked_mul(d as u64)
+        })
+        .with_context(|| {
+            format!(
+                "initialiser '{name}' has an impossible size {:?}",
+                proto.dims
+            )
+        })?;
+    Ok((size > 0).then_some(length))
 }
 
 fn dimensions(proto: &TensorProto) -> Result<Vec<usize>> {

@@ -26,6 +26,7 @@ use image::RgbImage;
 use crate::crp::{Composite, Propagator};
 use crate::detect::{ClassId, Detector, Model, Thresholds, preprocess};
 use crate::error::Result;
+use crate::limits::MOST_OBJECTS;
 use crate::runtime::SessionOptions;
 use crate::stream::Tracked;
 use crate::stream::evidence::EventRecord;
@@ -81,6 +82,20 @@ impl Reporter {
             photos: Vec::new(),
             left_out: Vec::new(),
         })
+    }
+
+    /// Leaves no more objects than a page holds, and says so on it: each takes a quarter of a megabyte.
+    fn keep_most_suspicious(&mut self, order: &mut Vec<(usize, usize)>) {
+        let count = order.len();
+        let suspicion =
+            |(photo, object): (usize, usize)| page::suspicion(&self.photos[photo].objects[object]);
+        keep_largest(order, suspicion, MOST_OBJECTS);
+        if order.len() < count {
+            self.left_out.push(format!(
+                "{} of {count} objects, those that look least wrong: a page holds {MOST_OBJECTS}",
+                count - order.len()
+            ));
+        }
     }
 
     /// Detects, and finds what looks wrong. `name` is what the page calls the photo.
@@ -209,6 +224,7 @@ impl Reporter {
         for (index, photo) in self.photos.iter().enumerate() {
             order.extend((0..photo.objects.len()).map(|object| (index, object)));
         }
+        self.keep_most_suspicious(&mut order);
         // Objects of one head share its explanation networks, of which the explainer keeps only a few.
         order.sort_by_key(|&(photo, object)| {
             let default_box = self.photos[photo].objects[object].detection.default_box;
@@ -254,5 +270,30 @@ impl Reporter {
             comparison,
             self.left_out,
         ))
+    }
+}
+
+/// Keeps those of the largest values, no more than `most`; of equal ones the first.
+fn keep_largest<T: Copy + Ord>(items: &mut Vec<T>, value: impl Fn(T) -> f32, most: usize) {
+    if items.len() > most {
+        items.sort_by(|&a, &b| value(b).total_cmp(&value(a)).then(a.cmp(&b)));
+        items.truncate(most);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::keep_largest;
+
+    #[test]
+    fn a_page_holds_those_that_look_worst() {
+        let values = [0.5, 2.0, 0.5, 9.0, 0.25];
+        let kept = |most: usize| {
+            let mut items = vec![0, 1, 2, 3, 4];
+            keep_largest(&mut items, |item: usize| values[item], most);
+            items
+        };
+        assert_eq!(kept(5), [0, 1, 2, 3, 4]);
+        assert_eq!(kept(3), [3, 1, 0]);
     }
 }

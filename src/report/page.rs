@@ -95,7 +95,6 @@ pub(super) fn card(
         .iter()
         .map(|event| (event.kind.to_string(), event.words.clone()))
         .collect();
-    let severity: f32 = object.events.iter().map(|event| event.severity).sum();
     let kinds: Vec<&str> = events.iter().map(|(kind, _)| kind.as_str()).collect();
     let [x0, y0, x1, y1] = detection.rect.in_pixels(photo.image.size).edges();
     let others = photo
@@ -108,10 +107,6 @@ pub(super) fn card(
         .layout
         .locate(detection.default_box)
         .context("a detection has no default box")?;
-    let is_error = !matches!(
-        object.verdict,
-        None | Some(Verdict::Correct | Verdict::Ignored)
-    );
     let (explanations, failure) = match explanations {
         Ok(explanations) => (Some(explanations), String::new()),
         Err(error) => (None, format!("{error:#}")),
@@ -150,9 +145,18 @@ pub(super) fn card(
         top: top(detection, model),
         explanations,
         failure,
-        // An event weighs more than any score, and an error more than any event.
-        suspicion: 10.0 * severity + 1.0 - detection.score + if is_error { 100.0 } else { 0.0 },
+        suspicion: suspicion(object),
     })
+}
+
+/// How wrong an object looks. An event weighs more than any score, and an error more than any event.
+pub(super) fn suspicion(object: &ReportedObject) -> f32 {
+    let severity: f32 = object.events.iter().map(|event| event.severity).sum();
+    let is_error = !matches!(
+        object.verdict,
+        None | Some(Verdict::Correct | Verdict::Ignored)
+    );
+    10.0 * severity + 1.0 - object.detection.score + if is_error { 100.0 } else { 0.0 }
 }
 
 /// What ground truth says of an object, in words.

@@ -12,6 +12,7 @@ use crate::detect::Labels;
 use crate::error::Result;
 use crate::error::annotations::{Context, ensure};
 use crate::geometry::Rect;
+use crate::limits::{self, FileKind};
 
 /// What is really on pictures.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -66,17 +67,25 @@ impl Truth {
             is("json") || is("xml"),
             "{name} is neither .json (COCO) nor .xml (Pascal VOC)"
         );
-        let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
-        let entries = if is("json") {
-            coco::parse(&text)
-        } else {
-            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-            voc::parse(&text, &stem)
+        let text = limits::read_text(path, FileKind::Annotations)
+            .with_context(|| format!("cannot read {name}"))?;
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let stem = is("xml").then_some(&*stem);
+        self.add_text(&text, stem, labels)
+            .with_context(|| format!("cannot use {name}"))
+    }
+
+    /// Reads the text of a COCO file, or of the VOC file of a name without its ending.
+    ///
+    /// # Errors
+    /// It is none.
+    #[doc(hidden)]
+    pub fn add_text(&mut self, text: &str, voc_stem: Option<&str>, labels: &Labels) -> Result<()> {
+        let entries = match voc_stem {
+            Some(stem) => voc::parse(text, stem)?,
+            None => coco::parse(text)?,
         };
-        self.enter(
-            entries.with_context(|| format!("cannot use {name}"))?,
-            labels,
-        );
+        self.enter(entries, labels);
         Ok(())
     }
 

@@ -25,7 +25,7 @@ fn a_failure_is_one_line_and_status_1() {
             &["detect", cut_off.to_str().unwrap()],
             "cut off.jpg: it is cut off",
         ),
-        (&["detect", "/"], "cannot read /: "),
+        (&["detect", "/"], "cannot open /: it is not a file"),
         (
             &["detect", &dog, "--model", "/nowhere/a.onnx"],
             "cannot open model /nowhere/a.onnx: No such file",

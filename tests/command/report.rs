@@ -435,3 +435,52 @@ fn a_folder_of_events_is_reported_with_what_they_asked() {
     let worst = self::page(folder.path(), &[events], &["--most", "1"]);
     assert_eq!(between(&worst, "<article", "</article>").len(), 1);
 }
+
+#[test]
+fn pictures_of_other_formats_in_a_folder_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let photos = folder.path().join("photos");
+    std::fs::create_dir(&photos).unwrap();
+    std::fs::write(photos.join("a.heic"), "").unwrap();
+    std::fs::write(photos.join("notes.txt"), "").unwrap();
+    let named = photos.to_str().unwrap();
+    let output = folder.path().join("none.html");
+    let error = fail(&["report", named, "-o", output.to_str().unwrap()]);
+    assert!(
+        error.contains("there is no JPEG or PNG")
+            && error.contains("a.heic is neither JPEG nor PNG"),
+        "{error}"
+    );
+    std::fs::copy(photo("eagle.jpg"), photos.join("eagle.jpg")).unwrap();
+    std::fs::write(photos.join("b.WebP"), "").unwrap();
+    let page = page_without(folder.path(), &[named], 1);
+    let left_out = between(&page, "left out: ", "</li>").concat();
+    assert!(
+        left_out.contains("2 pictures in") && left_out.contains("a.heic the first"),
+        "{left_out}"
+    );
+    assert!(!left_out.contains("notes.txt"), "{left_out}");
+}
+
+#[test]
+fn a_link_brings_no_file_from_elsewhere_into_a_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = folder.path().join("events");
+    std::fs::create_dir(&events).unwrap();
+    let line = |id: u64| {
+        json!({"id": id, "recorded": "today", "frame": "", "annotated": "", "heatmap": null, "kind": "merge",
+        "words": "one box of horse over two objects", "severity": 0.9, "class": 19, "default-box": 1406, "target": "offset:w+"})
+    };
+    let lines = format!("{}\n{}\n", line(1), line(2));
+    std::fs::write(events.join("events.jsonl"), lines).unwrap();
+    std::os::unix::fs::symlink(photo("person.jpg"), events.join("000001-frame.png")).unwrap();
+    std::fs::copy(photo("horses.jpg"), events.join("000002-frame.png")).unwrap();
+    let named = events.to_str().unwrap();
+    let page = page_without(folder.path(), &[named], 1);
+    assert_eq!(between(&page, "<article", "</article>").len(), 1);
+    let left_out = between(&page, "left out: ", "</li>").concat();
+    assert!(
+        left_out.contains("000001-frame.png: it is a link out of the folder"),
+        "{left_out}"
+    );
+}

@@ -88,6 +88,19 @@ pub(super) fn behind(
     Ok(known)
 }
 
+/// By node, the last linear layer up to it that its output depends on, itself among them: between layer and activation may lie a residual sum. All in one walk, for a
+/// search from each activation would take their number squared.
+pub(super) fn layers_before(graph: &Graph, types: &LayerTypes) -> Vec<Option<usize>> {
+    let mut last: Vec<Option<usize>> = Vec::with_capacity(graph.nodes().len());
+    for (index, node) in graph.nodes().iter().enumerate() {
+        let inputs = node.input.iter().filter_map(|input| graph.producer(input));
+        let before = inputs.filter_map(|input| last[input]).max();
+        let is_layer = types.contains_key(node.first_output());
+        last.push(if is_layer { Some(index) } else { before });
+    }
+    last
+}
+
 /// Whether the layer that writes `tensor` is of the high level, or of a head.
 pub(super) fn is_high(types: &LayerTypes, tensor: &str) -> bool {
     let low = [LayerType::Low, LayerType::Pixels];

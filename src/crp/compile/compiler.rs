@@ -52,6 +52,8 @@ pub(super) struct Compiler<'a> {
     pub incoming: HashMap<String, Vec<RelevanceTerm>>,
     /// What tensors received of which only the sum over the channels is known.
     pub sums: HashMap<String, Vec<ChannelSum>>,
+    /// By node, the linear layer whose rule activations behind it go by.
+    pub layer_before: Vec<Option<usize>>,
     /// What lies behind each tensor that relevance reaches.
     pub behind: HashMap<String, Behind>,
     /// By tensor, how far it is from the mean of its map, where relevance was handed over as a multiple of that.
@@ -69,6 +71,7 @@ impl<'a> Compiler<'a> {
             windows: HashMap::new(),
             incoming: HashMap::new(),
             sums: HashMap::new(),
+            layer_before: Vec::new(),
             behind: HashMap::new(),
             distances: HashMap::new(),
         }
@@ -89,6 +92,7 @@ impl<'a> Compiler<'a> {
     pub fn look_behind(&mut self, heads: &[&str]) -> Result<()> {
         if let Propagation::Relevance { types, composite } = &self.propagation {
             self.behind = behind::behind(self.graph, types, composite, heads)?;
+            self.layer_before = behind::layers_before(self.graph, types);
         }
         Ok(())
     }

@@ -385,7 +385,7 @@ impl Compiler<'_> {
             };
         }
         if let Op::Activation(_) = Op::of(node)
-            && let Some(tolerance) = rescale::tolerance(self.graph, node, types, composite)
+            && let Some(tolerance) = self.tolerance(node, types, composite)
         {
             return rescale::activation(self, node, &shares, tolerance);
         }

@@ -14,7 +14,7 @@ use crate::crp::rules::{Redistribution, STABILISER, WeightPart};
 use crate::error::Result;
 use crate::error::model::Context;
 use crate::onnx::ops::{Arithmetic, Reduction};
-use crate::onnx::{Graph, NodeExt, proto::NodeProto};
+use crate::onnx::{NodeExt, proto::NodeProto};
 
 /// m_i = Σ_j w_ij·m_j
 pub(super) fn layer(
@@ -44,23 +44,20 @@ pub(super) fn activation(
     Ok(())
 }
 
-/// The tolerance with which an activation has a slope, by the rule of the linear layer whose output it takes; `None` where that rule has no slopes.
-pub(super) fn tolerance(
-    graph: &Graph,
-    node: &NodeProto,
-    types: &LayerTypes,
-    composite: &Composite,
-) -> Option<f32> {
-    let z = node.input_at(0)?;
-    // The nearest one: between layer and activation may lie a residual sum.
-    let nearest = graph
-        .ancestors([z])
-        .into_iter()
-        .rev()
-        .find_map(|index| types.get(graph.nodes()[index].first_output()))?;
-    match composite.redistribution(*nearest) {
-        Redistribution::Slopes(tolerance) => Some(tolerance),
-        Redistribution::Shares(_) | Redistribution::AsOne => None,
+impl Compiler<'_> {
+    /// The tolerance with which an activation has a slope, by the rule of the linear layer whose output it takes; `None` where that rule has no slopes.
+    pub fn tolerance(
+        &self,
+        node: &NodeProto,
+        types: &LayerTypes,
+        composite: &Composite,
+    ) -> Option<f32> {
+        let writer = self.graph.producer(node.input_at(0)?)?;
+        let layer = self.graph.nodes()[(*self.layer_before.get(writer)?)?].first_output();
+        match composite.redistribution(*types.get(layer)?) {
+            Redistribution::Slopes(tolerance) => Some(tolerance),
+            Redistribution::Shares(_) | Redistribution::AsOne => None,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::{
     OutputSection,
 };
 use crate::error::Result;
+use crate::limits::{LONGEST_LABEL, MOST_DETECTIONS};
 
 /// Channels that vary less than this, of 255, are no picture's: the division would only blow up rounding.
 const MIN_STD: f32 = 1e-6;
@@ -61,6 +62,13 @@ impl Labels {
         let mut classes = HashMap::new();
         for (class, label) in self.iter().enumerate() {
             one_line(&format!("labels[{class}]"), label)?;
+            ManifestField::top(format!("labels[{class}]")).ensure(
+                label.len() <= LONGEST_LABEL,
+                format_args!(
+                    "expected a name of {LONGEST_LABEL} bytes at the most, found {}",
+                    label.len()
+                ),
+            )?;
             let earlier = classes.insert(label, class);
             if let Some(earlier) = earlier.filter(|_| !label.is_empty()) {
                 return Err(
@@ -262,6 +270,13 @@ impl DetectionSettings {
         }
         ManifestField::of("detection", "max_detections")
             .ensure(self.max_detections > 0, "expected at least 1, found 0")?;
+        ManifestField::of("detection", "max_detections").ensure(
+            self.max_detections <= MOST_DETECTIONS,
+            format_args!(
+                "expected at most {MOST_DETECTIONS}, found {}",
+                self.max_detections
+            ),
+        )?;
         Ok(())
     }
 }
@@ -403,6 +418,11 @@ mod tests {
                 "max_detections = 100",
                 "max_detections = 0",
                 "line 32: [detection] max_detections: expected at least 1, found 0",
+            ),
+            (
+                "max_detections = 100",
+                "max_detections = 5000",
+                "line 32: [detection] max_detections: expected at most 4096, found 5000",
             ),
         ] {
             assert_eq!(error(old, new), format!("a.toml: {message}"));

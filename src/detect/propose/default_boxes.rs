@@ -106,7 +106,7 @@ pub(super) fn write(
             _ => 0.2 + 0.75 * head as f32 / (heads.max(2) - 1) as f32,
         };
         let sizes = (0..heads)
-            .map(|head| [scale(head), scale(head + 1)].map(|s| (s * side as f32).round()));
+            .map(|head| [scale(head), scale(head + 1)].map(|s| (s * side as f32).round().max(1.0)));
         (sizes.collect(), None)
     };
     let mut pairs = Vec::new();

@@ -9,6 +9,7 @@ use crate::error::model::ensure;
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::graph::Graph;
 use crate::onnx::ops::{Arithmetic, Convolution, Normalisation, Op};
+use crate::onnx::patterns::LONGEST_PATTERN;
 use crate::onnx::proto::{GraphProto, NodeProto};
 use crate::onnx::{Attribute, Tensor};
 
@@ -19,20 +20,28 @@ struct Affine<'a> {
     summand: Vec<f32>,
 }
 
-/// Joins each convolution with what follows it; run again, it takes what follows that.
+/// Joins each convolution with all that follows it one after the other.
 pub(super) fn join_convolutions(graph: &Graph) -> Result<Option<GraphProto>> {
     let mut rewrite = Rewrite::new(graph);
     let mut alone = Vec::new();
     for (index, this) in graph.nodes().iter().enumerate() {
+        if rewrite.has_replaced(index) {
+            continue;
+        }
         let Some(affine) = read(graph, this)? else {
             continue;
         };
         match convolution_before(graph, affine.input) {
             Some(source) if !rewrite.has_replaced(source) => {
-                let joined = join(graph, &mut rewrite, source, this, &affine)?;
+                let (chain, affine) = followed(graph, index, affine)?;
+                let last = chain.last().copied().unwrap_or(index);
+                let joined = join(graph, &mut rewrite, source, &graph.nodes()[last], &affine)?;
                 if let Some(joined) = joined {
                     rewrite.replace(source, vec![]);
-                    rewrite.replace(index, vec![joined]);
+                    for between in chain {
+                        rewrite.replace(between, vec![]);
+                    }
+                    rewrite.replace(last, vec![joined]);
                 }
             }
             Some(_) => {}
@@ -54,6 +63,47 @@ pub(super) fn join_convolutions(graph: &Graph) -> Result<Option<GraphProto>> {
         }
     }
     Ok(rewrite.finish())
+}
+
+/// The nodes from `first` on that each do the same kind of thing to what the one before gives, and what they do together.
+fn followed<'a>(
+    graph: &Graph,
+    first: usize,
+    affine: Affine<'a>,
+) -> Result<(Vec<usize>, Affine<'a>)> {
+    let mut chain = vec![first];
+    let mut whole = affine;
+    let mut last = first;
+    loop {
+        let output = graph.nodes()[last].first_output();
+        let &[next] = graph.consumers(output) else {
+            break;
+        };
+        if graph.is_output(output) {
+            break;
+        }
+        let Some(after) = read(graph, &graph.nodes()[next])? else {
+            break;
+        };
+        if after.input != output {
+            break;
+        }
+        let summands = whole.summand.iter().zip(&after.summand).zip(&after.factor);
+        let summand: Vec<f32> = summands.map(|((a, b), factor)| a * factor + b).collect();
+        let factors = whole.factor.iter().zip(&after.factor);
+        let factor: Vec<f32> = factors.map(|(a, b)| a * b).collect();
+        if !factor.iter().chain(&summand).all(|value| value.is_finite()) {
+            break;
+        }
+        whole = Affine {
+            input: whole.input,
+            factor,
+            summand,
+        };
+        chain.push(next);
+        last = next;
+    }
+    Ok((chain, whole))
 }
 
 fn read<'a>(graph: &Graph, this: &'a NodeProto) -> Result<Option<Affine<'a>>> {
@@ -151,7 +201,7 @@ fn by_channel(operand: &Tensor, channels: usize) -> Option<Vec<f32>> {
 /// The convolution that makes a tensor, if nothing else reads it.
 fn convolution_before(graph: &Graph, tensor: &str) -> Option<usize> {
     let source = graph.producer(tensor)?;
-    let shared = graph.consumers(tensor).len() != 1 || graph.outputs().any(|o| o == tensor);
+    let shared = graph.consumers(tensor).len() != 1 || graph.is_output(tensor);
     (Op::of(&graph.nodes()[source]) == Convolution::Conv && !shared).then_some(source)
 }
 
@@ -172,6 +222,9 @@ fn gates_its_input(graph: &Graph, tensor: &str, x: &str) -> bool {
     let mut seen = HashSet::new();
     let mut open = vec![tensor];
     while let Some(tensor) = open.pop() {
+        if seen.len() > LONGEST_PATTERN {
+            return false;
+        }
         for &index in graph.consumers(tensor) {
             let node = &graph.nodes()[index];
             if Op::of(node) == Arithmetic::Mul && node.input.iter().any(|input| input == x) {
@@ -262,7 +315,7 @@ fn depthwise(rewrite: &mut Rewrite, this: &NodeProto, affine: &Affine) -> NodePr
 
 #[cfg(test)]
 mod tests {
-    use crate::onnx::emit::tests::small_graph;
+    use crate::onnx::emit::tests::{small_graph, small_proto_of};
     use crate::onnx::ops::{
         Activation, Arithmetic, Convolution, Moving, Normalisation, Pooling, Reduction,
     };
@@ -388,6 +441,29 @@ mod tests {
         });
         assert_eq!(graph.nodes().len(), 2);
         assert_convolution(&graph, 1, [2.0, 1.0], [2.0, -4.0]);
+    }
+
+    #[test]
+    fn a_chain_of_any_length_is_joined_in_one_walk() {
+        let file = small_proto_of(|e| {
+            let weight = e.constant("w", of(&[2, 1, 1, 1], [1.0, -1.0]));
+            let mut last = e.op(Convolution::Conv, &["x", &weight], &[]);
+            for index in 0..100 {
+                let summand = e.scalar(index as f32);
+                last = e.op(Arithmetic::Add, &[&last, &summand], &[]);
+            }
+            let two = e.scalar(2.0);
+            last = e.op(Arithmetic::Mul, &[&last, &two], &[]);
+            (vec![], e.op(Activation::Relu, &[&last], &[]))
+        });
+        let graph = Graph::new(file, vec![], 8).unwrap();
+        let joined = super::join_convolutions(&graph).unwrap().unwrap();
+        let graph = Graph::new(joined, vec![], 8).unwrap();
+        let [convolution, _] = graph.nodes() else {
+            panic!("{:?}", graph.nodes());
+        };
+        let found = [1, 2].map(|input| graph.constant(&convolution.input[input]).unwrap().data);
+        assert_eq!(found, [vec![2.0, -2.0], vec![9900.0; 2]]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::rewrite::Rewrite;
 use crate::error::Result;
 use crate::error::model::ensure;
+use crate::limits::MOST_MADE;
 use crate::onnx::attributes::NodeExt;
 use crate::onnx::graph::Graph;
 use crate::onnx::ops::{
@@ -22,8 +23,6 @@ struct Room {
     moved: usize,
 }
 
-/// A gigabyte of float32.
-const MOST_ELEMENTS: usize = 1 << 28;
 /// More numbers than any shape has, nor a list of places in one.
 const MOST_INTEGERS: usize = 1 << 16;
 
@@ -31,8 +30,8 @@ impl Room {
     fn of(graph: &Graph) -> Self {
         let there_are = graph.constant_elements();
         Self {
-            made: MOST_ELEMENTS.saturating_sub(there_are),
-            moved: (2 * MOST_ELEMENTS).saturating_sub(there_are),
+            made: MOST_MADE.saturating_sub(there_are),
+            moved: (2 * MOST_MADE).saturating_sub(there_are),
         }
     }
 

@@ -13,6 +13,7 @@ mod gates;
 mod gathers;
 mod older;
 mod pads;
+mod resizes;
 pub(super) mod rewrite;
 mod slices;
 
@@ -20,8 +21,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::attributes::NodeExt;
 use super::graph::Graph;
+use super::inner;
 use super::ops::{Convolution, Op, Passing, Pooling, refusal};
-use super::proto::{GraphProto, OperatorSetIdProto};
+use super::proto::{GraphProto, OperatorSetIdProto, TensorProto};
 use crate::error::Result;
 use crate::error::model::ensure;
 
@@ -31,6 +33,7 @@ type Step = fn(&Graph) -> Result<Option<GraphProto>>;
 /// In this order: what a later step looks at, an earlier one may have made.
 const STEPS: [Step; 12] = [
     older::settle,
+    resizes::write_sizes,
     channels_first::take_pictures_channels_first,
     channels_first::join_transposes,
     slices::split_into_slices,
@@ -101,21 +104,18 @@ fn windows_fit(graph: &Graph) -> Result<()> {
 /// Removes Identity and Dropout (at inference the identity) unless they name an output of the graph, or have more to say.
 fn drop_pass_through(graph: &mut GraphProto) {
     let nodes = std::mem::take(&mut graph.node);
-    let read: HashSet<String> = nodes.iter().flat_map(|node| &node.input).cloned().collect();
+    let read: HashSet<String> = (nodes.iter().flat_map(inner::reads))
+        .map(str::to_owned)
+        .collect();
+    let outputs: HashSet<&str> = graph.output.iter().map(|output| output.name()).collect();
+    let constants: HashMap<&str, &TensorProto> = (graph.initializer.iter())
+        .map(|tensor| (tensor.name(), tensor))
+        .collect();
     let mut renamed: HashMap<String, String> = HashMap::new();
     for mut node in nodes {
-        for input in &mut node.input {
-            if let Some(source) = renamed.get(input) {
-                input.clone_from(source);
-            }
-        }
-        let names_output = |name: &str| graph.output.iter().any(|o| o.name() == name);
-        let constant = |name: &str| {
-            graph
-                .initializer
-                .iter()
-                .find(|tensor| tensor.name() == name)
-        };
+        inner::rename(&mut node, &|name| renamed.get(name).cloned());
+        let names_output = |name: &str| outputs.contains(name);
+        let constant = |name: &str| constants.get(name).copied();
         let passes = || {
             let mut more = node.output.iter().skip(1);
             matches!(

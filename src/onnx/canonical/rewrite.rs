@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::onnx::graph::Graph;
 use crate::onnx::ops::Op;
 use crate::onnx::proto::{GraphProto, NodeProto, TensorProto};
-use crate::onnx::{Attribute, Tensor, tensor};
+use crate::onnx::{Attribute, Tensor, inner, tensor};
 
 /// Collects replacements; [`Rewrite::finish`] makes them.
 pub(super) struct Rewrite<'a> {
@@ -70,11 +70,19 @@ impl<'a> Rewrite<'a> {
                 None => proto.node.push(node),
             }
         }
-        for input in proto.node.iter_mut().flat_map(|node| &mut node.input) {
-            // Chains end: a tensor is only ever renamed to an earlier one.
-            while let Some(source) = self.renamed.get(input) {
-                input.clone_from(source);
+        // Chains end: a tensor is only ever renamed to an earlier one.
+        let source = |name: &str| {
+            let mut source = self.renamed.get(name)?;
+            while let Some(earlier) = self.renamed.get(source) {
+                source = earlier;
             }
+            Some(source.clone())
+        };
+        if !self.renamed.is_empty() {
+            proto
+                .node
+                .iter_mut()
+                .for_each(|node| inner::rename(node, &source));
         }
         proto.initializer.extend(self.constants);
         Some(proto)

@@ -1,10 +1,8 @@
 //! A line of `events.jsonl`: what is told of an event, and which files show it.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::crp::Target;
@@ -12,6 +10,7 @@ use crate::detect::ClassId;
 use crate::detect::Labels;
 use crate::error::Result;
 use crate::error::evidence::Context;
+use crate::limits::{self, FileKind, LONGEST_LINE};
 use crate::stream::explaining::ExplainedObject;
 use crate::stream::monitor::EventKind;
 use crate::stream::observation::{Observation, ObservedEvent};
@@ -48,7 +47,8 @@ pub struct EventRecord {
     pub kind: EventKind,
     /// For people.
     pub words: String,
-    /// How much is wrong, 0..=1.
+    /// How much is wrong, 0..=1; what a line says beyond that is taken for the nearer end.
+    #[serde(deserialize_with = "share")]
     pub severity: f32,
     /// The class's number.
     pub class: ClassId,
@@ -85,7 +85,12 @@ pub(super) fn id_of(name: &str) -> Option<u64> {
 impl Record {
     /// The frame's file. The name in the line is for others: a line that somebody made could name any file.
     pub fn frame_in(&self, folder: &Path) -> PathBuf {
-        folder.join(picture(self.id, PICTURES[0]))
+        folder.join(self.frame_name())
+    }
+
+    /// What the frame's file is called within its folder.
+    pub fn frame_name(&self) -> String {
+        picture(self.id, PICTURES[0])
     }
 }
 
@@ -105,17 +110,16 @@ impl Records {
     /// There is no such file, or it cannot be read.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(LINES);
-        let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = limits::inside(folder, Path::new(LINES), FileKind::Events)
+            .and_then(|path| limits::read(&path, FileKind::Events))
+            .with_context(|| format!("cannot read {}", path.display()))?;
         Ok(Self::parse(&text))
     }
 
     /// As [`Records::read`]; none where there is no file.
     pub(super) fn read_any(folder: &Path) -> Result<Self> {
         Self::read(folder).or_else(|error| {
-            let missing = error
-                .io()
-                .is_some_and(|io| io.kind() == ErrorKind::NotFound);
-            if missing {
+            if limits::is_missing(&error) {
                 Ok(Self::default())
             } else {
                 Err(error)
@@ -123,13 +127,14 @@ impl Records {
         })
     }
 
-    fn parse(text: &[u8]) -> Self {
+    /// All lines of a file of that name.
+    pub fn parse(text: &[u8]) -> Self {
         let mut parsed = Self::default();
         let lines = text.split(|&byte| byte == b'\n');
         for line in lines.filter(|line| !line.trim_ascii().is_empty()) {
             match serde_json::from_slice(line) {
-                Ok(record) => parsed.records.push(record),
-                Err(_) => parsed.unreadable += 1,
+                Ok(record) if line.len() <= LONGEST_LINE => parsed.records.push(record),
+                _ => parsed.unreadable += 1,
             }
         }
         parsed
@@ -235,6 +240,11 @@ fn explanation(explained: &ExplainedObject) -> Value {
     told
 }
 
+/// A number of 0..=1. One that is larger than float32 can be would be written as `null`, and the line would be none any more.
+fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    Ok(f64::deserialize(deserializer)?.clamp(0.0, 1.0) as f32)
+}
+
 /// A value by its text.
 mod as_text {
     use std::fmt::Display;
@@ -282,6 +292,29 @@ mod tests {
             read[0].frame_in(Path::new("e")),
             Path::new("e/000007-frame.png")
         );
+    }
+
+    #[test]
+    fn a_severity_beyond_float32_stays_a_number() {
+        let line = |severity: &str| {
+            format!(
+                r#"{{"id":7,"recorded":"","frame":"","annotated":"","heatmap":null,"kind":"merge","words":"","severity":{severity},"class":19,"default-box":1,"target":"offset:w+"}}"#
+            )
+        };
+        for (severity, read) in [
+            ("1e300", 1.0),
+            ("-7", 0.0),
+            ("0.25", 0.25),
+            ("65536e38", 1.0),
+        ] {
+            let records = Records::parse(line(severity).as_bytes()).records;
+            assert_eq!(records[0].event.severity, read, "{severity}");
+            let again = serde_json::to_vec(&records[0]).unwrap();
+            assert_eq!(Records::parse(&again).records, records, "{severity}");
+        }
+        assert_eq!(Records::parse(line("1e999").as_bytes()).unreadable, 1);
+        let padded = format!("{}{}", line("0.5"), " ".repeat(LONGEST_LINE));
+        assert_eq!(Records::parse(padded.as_bytes()).unreadable, 1);
     }
 
     #[test]

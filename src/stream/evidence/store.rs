@@ -16,6 +16,9 @@ use crate::error::evidence::{Context, bail, ensure};
 const OWNER: &str = "evidence";
 /// Who has the file locked writes into the folder.
 const LOCK: &str = ".lock";
+/// How long a folder's last writer may take to go: the system releases the lock of one that was killed only once all of it is torn down.
+const LOCK_WAIT: Duration = Duration::from_millis(50);
+const LOCK_WAITS: usize = 20;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// How much is kept.
@@ -47,17 +50,29 @@ impl Store {
     /// # Errors
     /// The folder cannot be made, read or written to, or another store has it open.
     pub fn open(folder: &Path, limits: Limits) -> Result<Self> {
+        Self::open_after(folder, limits, || std::thread::sleep(LOCK_WAIT))
+    }
+
+    /// The same, where a pause before another look at the lock is the caller's.
+    fn open_after(folder: &Path, limits: Limits, mut pause: impl FnMut()) -> Result<Self> {
         let name = folder.display();
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {name}"))?;
         let lock = File::create(folder.join(LOCK))
             .with_context(|| format!("cannot write into the folder {name}"))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => bail!(
-                "events are already written into the folder {name}: every stream needs a folder of its own"
-            ),
-            Err(TryLockError::Error(error)) => {
-                return Err(error).with_context(|| format!("cannot lock the folder {name}"));
+        let mut waits = 0;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if waits < LOCK_WAITS => {
+                    waits += 1;
+                    pause();
+                }
+                Err(TryLockError::WouldBlock) => bail!(
+                    "events are already written into the folder {name}: every stream needs a folder of its own"
+                ),
+                Err(TryLockError::Error(error)) => {
+                    return Err(error).with_context(|| format!("cannot lock the folder {name}"));
+                }
             }
         }
         let mut store = Self {
@@ -201,6 +216,7 @@ impl Store {
         let records = Records::read_any(&self.folder)?.records;
         let size = |id: u64, what: &str| fs::metadata(self.folder.join(picture(id, what))).ok();
         let mut kept: VecDeque<(Record, u64)> = VecDeque::new();
+        let mut known = BTreeSet::new();
         for record in records {
             let whats = &PICTURES[..if record.heatmap.is_some() { 3 } else { 2 }];
             let sizes: Option<Vec<u64>> = whats
@@ -209,13 +225,12 @@ impl Store {
                 .collect();
             // A line without its pictures, or a second one of the same number, is nothing to look at.
             if let Some(sizes) = sizes
-                && kept.iter().all(|(known, _)| known.id != record.id)
+                && known.insert(record.id)
             {
                 kept.push_back((record, sizes.iter().sum()));
             }
         }
         self.kept = kept;
-        let known: BTreeSet<u64> = self.kept.iter().map(|(record, _)| record.id).collect();
         let mut last = known.last().copied().unwrap_or_default();
         for entry in fs::read_dir(&self.folder)? {
             let name = entry?.file_name();
@@ -257,6 +272,26 @@ mod tests {
             running_time: Some(5),
             rest: serde_json::Map::new(),
         }
+    }
+
+    #[test]
+    fn a_writer_that_is_about_to_go_is_waited_for_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut first = Some(Store::open(folder.path(), ROOMY).unwrap());
+        let mut pauses = 0;
+        let second = Store::open_after(folder.path(), ROOMY, || {
+            pauses += 1;
+            if pauses == 3 {
+                first = None;
+            }
+        });
+        let second = second.unwrap();
+        assert_eq!((pauses, first.is_none()), (3, true));
+        let mut pauses = 0;
+        let error = Store::open_after(folder.path(), ROOMY, || pauses += 1).unwrap_err();
+        assert!(error.to_string().contains("folder of its own"), "{error}");
+        assert_eq!(pauses, LOCK_WAITS);
+        drop(second);
     }
 
     /// A thousand bytes.

@@ -1,0 +1,44 @@
+//! What is fuzzed: each function takes any bytes and gives them to a reader, and to what is made of what it read. None may panic, hang or take memory without bounds; what is
+//! read and written again has to stay what it was.
+//!
+//! The corpora of `corpus/` are replayed by `tests/corpus.rs` of the engine, with these same functions.
+
+mod cases;
+#[path = "../../tests/damage/mod.rs"]
+mod damage;
+#[path = "../../src/cli/jpeg.rs"]
+mod jpeg;
+#[path = "../../src/cli/photo.rs"]
+mod photo;
+#[path = "../../tests/random/mod.rs"]
+mod random;
+#[path = "../../src/cli/upright.rs"]
+mod upright;
+
+pub use cases::{annotations, events, grammar, manifest, model};
+
+use prost::Message;
+use ssdcrp::onnx::proto::ModelProto;
+
+/// A JPEG or PNG, decoded and turned upright.
+pub fn picture(data: &[u8]) {
+    // Larger ones are decoded in the same way, and take their time.
+    if let Ok(picture) = photo::decode(data) {
+        assert!(picture.width() > 0 && picture.height() > 0);
+    }
+}
+
+/// A model with some fields set to what no exporter writes; none where there is no model, or where its bytes are to be changed instead.
+pub fn changed(data: &[u8], seed: u32) -> Option<Vec<u8>> {
+    let mut random = random::Random::new(seed.into());
+    if random.below(4) == 0 {
+        return None;
+    }
+    let mut model = ModelProto::decode(data).ok()?;
+    let graph = model.graph.as_mut()?;
+    let operators: Vec<String> = ssdcrp::crp::operators().map(|(name, _)| name.to_owned()).collect();
+    for _ in 0..=random.below(3) {
+        damage::change(graph, &operators, &mut random);
+    }
+    Some(model.encode_to_vec())
+}

@@ -1,0 +1,111 @@
+//! Nodes in the order in which they can be computed. ONNX asks for it, and some exporters do not keep to it.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
+use super::attributes::NodeExt;
+use super::inner;
+use super::proto::GraphProto;
+use crate::error::Result;
+use crate::error::model::ensure;
+
+/// Sorts the nodes of a graph, each behind those that it reads from; among those that may come next, the first of the file does.
+///
+/// # Errors
+/// Nodes that read each other in a circle.
+pub(super) fn sort(graph: &mut GraphProto) -> Result<()> {
+    let mut writer: HashMap<&str, usize> = HashMap::new();
+    for (index, node) in graph.node.iter().enumerate() {
+        for output in node.output.iter().filter(|output| !output.is_empty()) {
+            writer.entry(output).or_insert(index);
+        }
+    }
+    let count = graph.node.len();
+    let mut missing = vec![0_usize; count];
+    let mut readers: Vec<Vec<usize>> = vec![Vec::new(); count];
+    let mut is_sorted = true;
+    for (index, node) in graph.node.iter().enumerate() {
+        for before in inner::reads(node).filter_map(|name| writer.get(name).copied()) {
+            missing[index] += 1;
+            readers[before].push(index);
+            is_sorted &= before < index;
+        }
+    }
+    if is_sorted {
+        return Ok(());
+    }
+    let free = (0..count).filter(|&index| missing[index] == 0);
+    let mut free: BinaryHeap<Reverse<usize>> = free.map(Reverse).collect();
+    let mut order = Vec::with_capacity(count);
+    while let Some(Reverse(index)) = free.pop() {
+        order.push(index);
+        for &reader in &readers[index] {
+            missing[reader] -= 1;
+            if missing[reader] == 0 {
+                free.push(Reverse(reader));
+            }
+        }
+    }
+    let stuck = graph
+        .node
+        .iter()
+        .zip(&missing)
+        .find(|(_, missing)| **missing > 0);
+    ensure!(
+        stuck.is_none(),
+        "{} reads what is made of its own output: nodes of a network form no circle",
+        stuck.map(|(node, _)| node.describe()).unwrap_or_default()
+    );
+    let mut nodes: Vec<_> = std::mem::take(&mut graph.node)
+        .into_iter()
+        .map(Some)
+        .collect();
+    graph.node = order
+        .into_iter()
+        .filter_map(|index| nodes[index].take())
+        .collect();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnx::proto::NodeProto;
+
+    fn graph(nodes: &[(&str, &str)]) -> GraphProto {
+        let node = |&(input, output): &(&str, &str)| NodeProto {
+            op_type: Some("Relu".to_owned()),
+            input: vec![input.to_owned()],
+            output: vec![output.to_owned()],
+            ..Default::default()
+        };
+        GraphProto {
+            node: nodes.iter().map(node).collect(),
+            ..Default::default()
+        }
+    }
+
+    fn outputs(graph: &GraphProto) -> Vec<&str> {
+        graph.node.iter().map(|node| node.first_output()).collect()
+    }
+
+    #[test]
+    fn nodes_come_behind_what_they_read_and_else_stay_in_order() {
+        let mut mixed = graph(&[("c", "d"), ("x", "a"), ("b", "c"), ("a", "b"), ("x", "e")]);
+        sort(&mut mixed).unwrap();
+        assert_eq!(outputs(&mixed), ["a", "b", "c", "d", "e"]);
+        let mut sorted = graph(&[("x", "z"), ("x", "a"), ("z", "b")]);
+        sort(&mut sorted).unwrap();
+        assert_eq!(outputs(&sorted), ["z", "a", "b"]);
+    }
+
+    #[test]
+    fn a_circle_is_refused() {
+        let error = sort(&mut graph(&[("x", "y"), ("b", "a"), ("a", "b")])).unwrap_err();
+        assert!(
+            error.to_string().starts_with("Relu node 'a' reads what"),
+            "{error}"
+        );
+        assert!(sort(&mut graph(&[("a", "a")])).is_err());
+    }
+}
