@@ -31,7 +31,7 @@ use crate::error::model::ensure;
 type Step = fn(&Graph) -> Result<Option<GraphProto>>;
 
 /// In this order: what a later step looks at, an earlier one may have made.
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     older::settle,
     resizes::write_sizes,
     channels_first::take_pictures_channels_first,
