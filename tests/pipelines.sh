@@ -258,6 +258,22 @@ for coded in h264.mp4 mjpeg.avi vp8.webm vp9.webm; do
 done
 ok "record: H.264, MJPEG, VP8 and VP9 are read"
 
+# As a telephone stores it that was held upright: the picture lies on its side, and the track's matrix says how to turn it.
+encoded phone.mp4 videoflip video-direction=90l ! x264enc ! mp4mux
+matrix=$(($(offset_of tkhd "$work/phone.mp4") + 4 + 36))
+printf '%b' '\0\0\0\0\0\01\0\0\0\0\0\0\0377\0377\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0100\0\0\0' |
+  dd of="$work/phone.mp4" bs=1 seek="$matrix" conv=notrunc status=none
+succeeds gst-launch-1.0 --tags filesrc location="$work/phone.mp4" ! decodebin ! fakesink
+grep -q 'image orientation: rotate-90' "$log" || fail "record: no video to turn"
+succeeds pipelines/record.sh "$work/phone.mp4" "$work/upright.mp4" class:person results-location="$work/upright.jsonl"
+tidy 0
+(($(grep -c '"width":768,"height":576.*"label":"person".*"label":"person"' "$work/upright.jsonl") == 6)) ||
+  fail "record: the pictures of a telephone are not looked at the right way up"
+succeeds gst-launch-1.0 --tags --verbose filesrc location="$work/upright.mp4" ! decodebin ! fakesink
+grep -q 'fakesink0.*sink: caps = .*width=(int)768, height=(int)576' "$log" || fail "record: a telephone's recording lies on its side"
+! grep 'image orientation' "$log" | grep -vq rotate-0 || fail "record: a player would turn the recording once more"
+ok "record: what a telephone stores on its side is turned once"
+
 # Panels of 640x480; the footage has their shape.
 panel_bytes=$((640 * 480 * 3 / 2))
 succeeds pipelines/compare.sh --frames 3 "$footage" "$work/compare.mp4" class:person class:car

@@ -62,8 +62,11 @@ impl Source {
             made.with_context(|| format!("GStreamer's element {name} is not installed"))
         };
         let (scale, convert) = (element("videoscale")?, element("videoconvert")?);
-        pipeline.add_many([&scale, &convert, sink.upcast_ref()])?;
-        gst::Element::link_many([&scale, &convert, sink.upcast_ref()])?;
+        // Telephones store pictures as the camera was held, and a tag that says how to turn them.
+        let turn = element("videoflip")?;
+        turn.set_property_from_str("video-direction", "auto");
+        pipeline.add_many([&scale, &convert, &turn, sink.upcast_ref()])?;
+        gst::Element::link_many([&scale, &convert, &turn, sink.upcast_ref()])?;
         if name.starts_with("/dev/video") {
             let camera = element("v4l2src")?;
             camera.set_property("device", name);

@@ -11,7 +11,7 @@
 mod ssdcrp;
 
 pub use ssdcrp::{
-    HeatmapColours, HeatmapLayout, Mode, OnnxExecutionProvider, Output, Select, SsdCrp,
+    HeatmapColours, HeatmapLayout, Mode, OnError, OnnxExecutionProvider, Output, Select, SsdCrp,
 };
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {

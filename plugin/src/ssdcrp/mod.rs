@@ -23,6 +23,7 @@ mod lock;
 mod log;
 mod navigation;
 mod negotiation;
+mod playing;
 mod priority;
 mod properties;
 mod request;
@@ -32,9 +33,12 @@ mod streaming;
 mod structures;
 #[cfg(test)]
 mod test_frames;
+mod viewing;
 mod written;
 
-pub use enums::{HeatmapColours, HeatmapLayout, Mode, OnnxExecutionProvider, Output, Select};
+pub use enums::{
+    HeatmapColours, HeatmapLayout, Mode, OnError, OnnxExecutionProvider, Output, Select,
+};
 
 glib::wrapper! {
     /// The element `ssdcrp`.
