@@ -178,6 +178,7 @@ pipelines/record.sh --frames 2 "$footage" "$work/warned.mp4" "${question[@]}" >"
 warned || fail "record: no warning"
 tidy 1
 set -m
+: >"$log" # or what the last command said would be read
 env --default-signal SSDCRP_SINK='fakesink sync=true' pipelines/live.sh "$footage" "${question[@]}" >>"$work/stdout" 2>"$log" &
 pid=$!
 set +m

@@ -14,6 +14,7 @@ use gst_video::subclass::prelude::*;
 use ::ssdcrp::ErrorKind;
 use ::ssdcrp::stream::FrameTime;
 
+use super::allocator;
 use super::enums::{Mode, OnError, Output};
 use super::failure::{self, Failure};
 use super::lock::lock;
@@ -173,6 +174,7 @@ impl BaseTransformImpl for SsdCrp {
         }
         // Waits for the threads, without a lock.
         drop(playing);
+        allocator::give_back();
         self.idle.store(false, Ordering::Relaxed);
         *lock(&self.viewing) = Viewing::default();
         *lock(&self.streaming) = Streaming::default();

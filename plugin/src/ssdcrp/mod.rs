@@ -6,6 +6,7 @@ use gst::glib;
 use gst::prelude::*;
 
 mod age_overlay;
+mod allocator;
 mod background;
 mod blend;
 mod class_names;
@@ -28,6 +29,7 @@ mod priority;
 mod properties;
 mod request;
 mod settings;
+mod square_pixels;
 mod stats;
 mod streaming;
 mod structures;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use ::ssdcrp::detect::manifest::Resize;
 use ::ssdcrp::detect::preprocess::sample;
 use ::ssdcrp::detect::{Manifest, Model, NetworkInput};
 use ::ssdcrp::geometry::Size;
@@ -25,6 +26,7 @@ use super::lock::lock;
 use super::negotiation::Surface;
 use super::request::request;
 use super::settings::Settings;
+use super::square_pixels::SquarePixels;
 
 /// What the streaming thread remembers from frame to frame.
 #[derive(Debug, Default)]
@@ -305,5 +307,11 @@ fn sampled(buffer: &gst::BufferRef, surface: &Surface, model: &Model) -> Result<
     let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &surface.info)
         .context("the frame cannot be read")?;
     let pixels = FramePixels::new(&frame)?;
-    Ok(sample(&pixels, model.input_size, &model.manifest.input)?)
+    let (size, input) = (model.input_size, &model.manifest.input);
+    let sampled = match (input.resize, surface.pixel_aspect()) {
+        // What is warped has the network's shape, whatever its own is.
+        (Resize::Warp(_), _) | (_, 1.0) => sample(&pixels, size, input),
+        (_, aspect) => sample(&SquarePixels::of(&pixels, aspect), size, input),
+    };
+    Ok(sampled?)
 }

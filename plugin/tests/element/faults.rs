@@ -326,6 +326,57 @@ fn alone_with_a_full_disk() {
     );
 }
 
+/// Limits this process to `more` MB of memory than it has, for ever.
+#[expect(unsafe_code, reason = "a process's limits are set by system calls")]
+fn limit_memory(more: u64) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let size = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmSize:"))
+        .unwrap();
+    let kilobytes: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
+    let limit = libc::rlimit {
+        rlim_cur: (kilobytes << 10) + (more << 20),
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: the limit is this process's own, in which no other test runs.
+    let limited = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
+    assert_eq!(limited, 0);
+}
+
+#[test]
+fn explanations_for_which_there_is_no_memory_are_refused() {
+    alone("faults::alone_with_little_memory", &[]);
+}
+
+#[test]
+#[ignore = "run by explanations_for_which_there_is_no_memory_are_refused"]
+fn alone_with_little_memory() {
+    let clip = photo("person");
+    let settings = [
+        ("mode", "every-frame"),
+        ("score-threshold", "0.005"),
+        ("iou-threshold", "1"),
+        ("max-explanations", "100"),
+    ];
+    let mut bench = Bench::new(&settings, &clip);
+    bench.push(clip.frame());
+    assert_eq!(explanations(&bench.reports()[0]).len(), 1);
+    limit_memory(300);
+    bench.element.set_property_from_str("select", "all");
+    for _ in 0..2 {
+        assert!(regions(&bench.push(clip.frame())).len() > 50);
+    }
+    let warnings = bench.warnings();
+    assert!(
+        warnings.len() == 1 && warnings[0].contains("ulimit -v"),
+        "{warnings:?}"
+    );
+    bench.element.set_property_from_str("select", "best");
+    bench.push(clip.frame());
+    assert_eq!(explanations(&bench.reports()[0]).len(), 1);
+}
+
 #[test]
 fn clocks_may_jump_and_times_may_be_missing() {
     let clip = footage();
