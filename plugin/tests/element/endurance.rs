@@ -131,10 +131,9 @@ fn alone_with_restarts() {
         })
         .collect();
     eprintln!("{used:.0?} MiB");
-    let lowest = |cycles: &[f64]| cycles.iter().copied().fold(f64::INFINITY, f64::min);
-    // It grew from 226 to 380 when the C library kept it.
-    let grown = lowest(&used[8..]) - lowest(&used[..4]);
-    assert!(grown < 16.0, "{used:?}");
+    // What the last starts have left. Where the C library kept what is free, it was 226 after the first, and 304 and more after the ninth.
+    let left = used[8..].iter().copied().fold(f64::INFINITY, f64::min);
+    assert!(left < 220.0, "{used:?}");
 }
 
 #[test]
