@@ -381,6 +381,21 @@ refused "element nonexistent is missing" env SSDCRP_SINK=nonexistent pipelines/l
 refused "no display" env -u SSDCRP_SINK -u DISPLAY -u WAYLAND_DISPLAY pipelines/live.sh test
 ok "live: without camera, file or display one line says so"
 
+# The tracer tells at the end of a process which of GStreamer's objects are still there.
+mkdir "$work/traced"
+traced() {
+  succeeds env GST_TRACERS=leaks GST_DEBUG=GST_TRACER:7 GST_DEBUG_NO_COLOR=1 GST_DEBUG_FILE="$work/leaks" "$@"
+  grep -q 'object-alive.class' "$work/leaks" || fail "the tracer says nothing of: $*"
+  ! grep 'object-alive, type-name=(string)G' "$work/leaks" >"$log" || fail "left behind by: $*"
+}
+traced pipelines/record.sh --frames 3 "$footage" "$work/traced/record.mp4" class:person
+traced pipelines/compare.sh --frames 2 "$footage" "$work/traced/compare.mp4" class:person class:car
+traced pipelines/offsets.sh --frames 2 "$footage" "$work/traced/offsets.mp4"
+traced pipelines/live.sh --frames 10 "$footage"
+traced pipelines/webcam-click.sh --frames 10 "$footage"
+traced pipelines/rtsp-monitor.sh --frames 10 test "$work/traced"
+ok "all pipelines leave no object behind"
+
 # A checkout of its own, with a build beside the scripts and without.
 mkdir -p "$work/clone/target/debug"
 cp -r pipelines "$work/clone/"
