@@ -261,7 +261,7 @@ ok "record: H.264, MJPEG, VP8 and VP9 are read"
 
 # As a telephone stores it that was held upright: the picture lies on its side, and the track's matrix says how to turn it.
 encoded phone.mp4 videoflip video-direction=90l ! x264enc ! mp4mux
-matrix=$(($(offset_of tkhd "$work/phone.mp4") + 4 + 36))
+matrix=$(($(offset_of tkhd "$work/phone.mp4") + 4 + 40))
 printf '%b' '\0\0\0\0\0\01\0\0\0\0\0\0\0377\0377\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0100\0\0\0' |
   dd of="$work/phone.mp4" bs=1 seek="$matrix" conv=notrunc status=none
 succeeds gst-launch-1.0 --tags filesrc location="$work/phone.mp4" ! decodebin ! fakesink

@@ -173,7 +173,7 @@ mod tests {
         let mut bytes = std::fs::read(file).unwrap();
         let header = bytes.windows(4).position(|name| name == b"tkhd").unwrap();
         let matrix: [i32; 9] = [0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30];
-        let place = &mut bytes[header + 40..header + 76];
+        let place = &mut bytes[header + 44..header + 80];
         for (place, number) in place.as_chunks_mut::<4>().0.iter_mut().zip(matrix) {
             *place = number.to_be_bytes();
         }
