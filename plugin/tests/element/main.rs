@@ -10,6 +10,7 @@ mod events;
 mod failures;
 mod faults;
 mod formats;
+mod limits;
 mod live;
 mod numbers;
 mod outputs;
