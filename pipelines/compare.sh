@@ -34,7 +34,7 @@ mapfile -d '' -t second < <(explained "${arguments[3]}")
 status=0
 launch --force-position --eos-on-shutdown \
   compositor name=beside sink_1::xpos=640 sink_2::xpos=1280 ! "${recorder[@]}" \
-  "${source[@]}" ! videoconvert ! "${limit[@]}" videoscale ! 'video/x-raw,width=640,pixel-aspect-ratio=1/1' ! tee name=t \
+  "${source[@]}" ! "${limit[@]}" videoscale ! 'video/x-raw,width=640,pixel-aspect-ratio=1/1' ! tee name=t \
   t. ! queue ! beside. "${first[@]}" "${second[@]}" ||
   status=$?
 finish_recording "$status"

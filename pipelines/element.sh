@@ -165,7 +165,7 @@ launch() {
 }
 
 # find_source FROM: a camera, a file, an address such as rtsp://… or `test`, as elements in `source` that decode to raw
-# video; `pace` is what holds pictures that come as fast as they are read back to the speed of the clock.
+# video, the right way up; `pace` is what holds pictures that come as fast as they are read back to the speed of the clock.
 find_source() {
   # 50 ms early: time to draw before the picture is due in the window.
   # shellcheck disable=SC2034
@@ -188,6 +188,10 @@ find_source() {
       source=(filesrc location="$(escaped "$(realpath -- "$1")")" ! decodebin)
       ;;
   esac
+  # Telephones store pictures as the camera was held, and a tag that says how to turn them. GStreamer 1.22 turns them and leaves the
+  # tag, by which a player would turn the recording once more.
+  require videoflip taginject
+  source+=(! videoconvert ! videoflip video-direction=auto ! taginject tags=image-orientation=rotate-0)
 }
 
 # find_window: the end of the pipeline in `sink`: SSDCRP_SINK, by default a window.

@@ -25,7 +25,7 @@ find_source "$from"
 require decodebin clocksync "${sink[0]}"
 
 # The leaky queue drops old frames rather than let the delay grow when the machine is too slow even to draw.
-launch --no-position "${source[@]}" ! videoconvert ! "${limit[@]}" "${pace[@]}" \
+launch --no-position "${source[@]}" ! "${limit[@]}" "${pace[@]}" \
   queue leaky=downstream max-size-buffers=2 max-size-bytes=0 max-size-time=0 ! \
   ssdcrp mode=live "${properties[@]}" ! videoconvert ! "${sink[@]}" ||
   [[ -n $interrupted ]] || die "GStreamer failed, see above"

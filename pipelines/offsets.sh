@@ -38,7 +38,7 @@ done
 status=0
 launch --force-position --eos-on-shutdown \
   "${panels[@]}" ! "${recorder[@]}" \
-  "${source[@]}" ! videoconvert ! "${limit[@]}" videoscale ! 'video/x-raw,width=640,pixel-aspect-ratio=1/1' ! tee name=t \
+  "${source[@]}" ! "${limit[@]}" videoscale ! 'video/x-raw,width=640,pixel-aspect-ratio=1/1' ! tee name=t \
   "${branches[@]}" ||
   status=$?
 finish_recording "$status"

@@ -23,6 +23,6 @@ find_source "${arguments[0]}"
 
 status=0
 launch --force-position --eos-on-shutdown \
-  "${source[@]}" ! videoconvert ! "${limit[@]}" queue ! ssdcrp mode=every-frame "${properties[@]}" ! "${recorder[@]}" ||
+  "${source[@]}" ! "${limit[@]}" queue ! ssdcrp mode=every-frame "${properties[@]}" ! "${recorder[@]}" ||
   status=$?
 finish_recording "$status"

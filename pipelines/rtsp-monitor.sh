@@ -28,7 +28,7 @@ require decodebin jpegenc multifilesink videorate
 watch() {
   local results
   results=$folder/results-$(date +%Y%m%dT%H%M%S).jsonl
-  launch --no-position "${source[@]}" ! videoconvert ! "${limit[@]}" "${pace[@]}" \
+  launch --no-position "${source[@]}" ! "${limit[@]}" "${pace[@]}" \
     queue leaky=downstream max-size-buffers=2 max-size-bytes=0 max-size-time=0 ! \
     ssdcrp mode=live results-location="$(escaped "$results")" "${properties[@]}" ! \
     videorate drop-only=true ! video/x-raw,framerate=1/1 ! videoconvert ! jpegenc ! \

@@ -30,7 +30,7 @@ mirror=()
 [[ $from != /dev/* ]] || mirror=(videoflip video-direction=horiz !)
 
 # The leaky queue drops old frames rather than let the delay grow. Clicks come back up the pipeline from the window.
-launch --no-position "${source[@]}" ! videoconvert ! "${mirror[@]}" "${limit[@]}" "${pace[@]}" \
+launch --no-position "${source[@]}" ! "${mirror[@]}" "${limit[@]}" "${pace[@]}" \
   queue leaky=downstream max-size-buffers=2 max-size-bytes=0 max-size-time=0 ! \
   ssdcrp mode=live "${properties[@]}" ! videoconvert ! "${sink[@]}" ||
   [[ -n $interrupted ]] || die "GStreamer failed, see above"

@@ -178,6 +178,7 @@ pipelines/record.sh --frames 2 "$footage" "$work/warned.mp4" "${question[@]}" >"
 warned || fail "record: no warning"
 tidy 1
 set -m
+: >"$log" # or what the last command said would be read
 env --default-signal SSDCRP_SINK='fakesink sync=true' pipelines/live.sh "$footage" "${question[@]}" >>"$work/stdout" 2>"$log" &
 pid=$!
 set +m
@@ -257,6 +258,22 @@ for coded in h264.mp4 mjpeg.avi vp8.webm vp9.webm; do
   rm "$work/explained.mp4"
 done
 ok "record: H.264, MJPEG, VP8 and VP9 are read"
+
+# As a telephone stores it that was held upright: the picture lies on its side, and the track's matrix says how to turn it.
+encoded phone.mp4 videoflip video-direction=90l ! x264enc ! mp4mux
+matrix=$(($(offset_of tkhd "$work/phone.mp4") + 4 + 40))
+printf '%b' '\0\0\0\0\0\01\0\0\0\0\0\0\0377\0377\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0100\0\0\0' |
+  dd of="$work/phone.mp4" bs=1 seek="$matrix" conv=notrunc status=none
+succeeds gst-launch-1.0 --tags filesrc location="$work/phone.mp4" ! decodebin ! fakesink
+grep -q 'image orientation: rotate-90' "$log" || fail "record: no video to turn"
+succeeds pipelines/record.sh "$work/phone.mp4" "$work/upright.mp4" class:person results-location="$work/upright.jsonl"
+tidy 0
+(($(grep -c '"width":768,"height":576.*"label":"person".*"label":"person"' "$work/upright.jsonl") == 6)) ||
+  fail "record: the pictures of a telephone are not looked at the right way up"
+succeeds gst-launch-1.0 --tags --verbose filesrc location="$work/upright.mp4" ! decodebin ! fakesink
+grep -q 'fakesink0.*sink: caps = .*width=(int)768, height=(int)576' "$log" || fail "record: a telephone's recording lies on its side"
+! grep 'image orientation' "$log" | grep -vq rotate-0 || fail "record: a player would turn the recording once more"
+ok "record: what a telephone stores on its side is turned once"
 
 # Panels of 640x480; the footage has their shape.
 panel_bytes=$((640 * 480 * 3 / 2))
@@ -363,6 +380,21 @@ refused "no file" pipelines/live.sh "$work/absent.avi"
 refused "element nonexistent is missing" env SSDCRP_SINK=nonexistent pipelines/live.sh test
 refused "no display" env -u SSDCRP_SINK -u DISPLAY -u WAYLAND_DISPLAY pipelines/live.sh test
 ok "live: without camera, file or display one line says so"
+
+# The tracer tells at the end of a process which of GStreamer's objects are still there.
+mkdir "$work/traced"
+traced() {
+  succeeds env GST_TRACERS=leaks GST_DEBUG=GST_TRACER:7 GST_DEBUG_NO_COLOR=1 GST_DEBUG_FILE="$work/leaks" "$@"
+  grep -q 'object-alive.class' "$work/leaks" || fail "the tracer says nothing of: $*"
+  ! grep 'object-alive, type-name=(string)G' "$work/leaks" >"$log" || fail "left behind by: $*"
+}
+traced pipelines/record.sh --frames 3 "$footage" "$work/traced/record.mp4" class:person
+traced pipelines/compare.sh --frames 2 "$footage" "$work/traced/compare.mp4" class:person class:car
+traced pipelines/offsets.sh --frames 2 "$footage" "$work/traced/offsets.mp4"
+traced pipelines/live.sh --frames 10 "$footage"
+traced pipelines/webcam-click.sh --frames 10 "$footage"
+traced pipelines/rtsp-monitor.sh --frames 10 test "$work/traced"
+ok "all pipelines leave no object behind"
 
 # A checkout of its own, with a build beside the scripts and without.
 mkdir -p "$work/clone/target/debug"

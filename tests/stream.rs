@@ -4,6 +4,7 @@
 
 mod cache;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ use cache::cached;
 struct Notes {
     texts: Arc<Mutex<Vec<String>>>,
     explained: Arc<Mutex<Vec<Arc<ExplainedObject>>>>,
+    /// Whether it panics when it is given something to show.
+    panics: Arc<AtomicBool>,
 }
 
 impl Host for Notes {
@@ -36,6 +39,7 @@ impl Host for Notes {
     type Prepared = Option<Canvas>;
 
     fn prepare(&self, _: &View, canvas: Option<Canvas>) -> ssdcrp::Result<Option<Canvas>> {
+        assert!(!self.panics.load(Ordering::Relaxed), "out of paint");
         Ok(canvas)
     }
 
@@ -72,6 +76,7 @@ struct Watched {
     stream: Stream<Notes>,
     notes: Arc<Mutex<Vec<String>>>,
     explained: Arc<Mutex<Vec<Arc<ExplainedObject>>>>,
+    panics: Arc<AtomicBool>,
     settings: StreamSettings,
 }
 
@@ -79,6 +84,7 @@ impl Watched {
     fn of(session: &Arc<Session<Notes>>) -> Self {
         let host = Notes::default();
         let (notes, explained) = (host.texts.clone(), host.explained.clone());
+        let panics = host.panics.clone();
         let model = session.model().clone();
         Self {
             stream: session.stream(host, None).unwrap(),
@@ -97,6 +103,7 @@ impl Watched {
             model,
             notes,
             explained,
+            panics,
         }
     }
 
@@ -234,5 +241,25 @@ fn a_question_without_an_answer_is_told_once_and_nothing_is_explained() -> Resul
     assert_eq!(notes.len(), 3, "{notes:?}");
     assert!(notes[0].contains("objectness"), "{notes:?}");
     assert_eq!(notes[1..], ["frame: , 0 events"; 2]);
+    Ok(())
+}
+
+#[test]
+fn a_panic_of_a_thread_is_an_error_and_the_next_frame_is_looked_at() -> Result<()> {
+    for pacing in [Pacing::EveryFrame, Pacing::Live] {
+        let watched = Watched::of(&session(pacing));
+        watched.panics.store(true, Ordering::Relaxed);
+        let outcome = watched.look("eagle").and_then(|()| {
+            watched.stream.settle(Duration::MAX)?;
+            watched.stream.shown().map(drop)
+        });
+        let error = outcome.unwrap_err();
+        assert!(error.kind() == ErrorKind::Internal, "{error:#}");
+        assert!(format!("{error:#}").contains("out of paint"), "{error:#}");
+        watched.panics.store(false, Ordering::Relaxed);
+        watched.look("eagle")?;
+        watched.stream.settle(Duration::MAX)?;
+        assert!(watched.stream.shown()?.is_some());
+    }
     Ok(())
 }

@@ -62,8 +62,11 @@ impl Source {
             made.with_context(|| format!("GStreamer's element {name} is not installed"))
         };
         let (scale, convert) = (element("videoscale")?, element("videoconvert")?);
-        pipeline.add_many([&scale, &convert, sink.upcast_ref()])?;
-        gst::Element::link_many([&scale, &convert, sink.upcast_ref()])?;
+        // Telephones store pictures as the camera was held, and a tag that says how to turn them.
+        let turn = element("videoflip")?;
+        turn.set_property_from_str("video-direction", "auto");
+        pipeline.add_many([&scale, &convert, &turn, sink.upcast_ref()])?;
+        gst::Element::link_many([&scale, &convert, &turn, sink.upcast_ref()])?;
         if name.starts_with("/dev/video") {
             let camera = element("v4l2src")?;
             camera.set_property("device", name);
@@ -148,5 +151,46 @@ impl DecodedFrame {
             time.unwrap_or_default(),
             picture.context("a frame is cut off")?,
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A video of 64x32 pixels that lies on its side: the track's matrix says that it is to be turned by a quarter.
+    fn on_its_side(file: &std::path::Path) {
+        let line = format!(
+            "videotestsrc num-buffers=3 ! video/x-raw,format=I420,width=64,height=32,framerate=5/1 ! x264enc ! mp4mux ! \
+             filesink location={}",
+            file.display()
+        );
+        let pipeline = gst::parse::launch(&line).unwrap();
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let bus = pipeline.bus().unwrap();
+        bus.timed_pop_filtered(None, &[gst::MessageType::Eos, gst::MessageType::Error]);
+        pipeline.set_state(gst::State::Null).unwrap();
+        let mut bytes = std::fs::read(file).unwrap();
+        let header = bytes.windows(4).position(|name| name == b"tkhd").unwrap();
+        let matrix: [i32; 9] = [0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30];
+        let place = &mut bytes[header + 44..header + 80];
+        for (place, number) in place.as_chunks_mut::<4>().0.iter_mut().zip(matrix) {
+            *place = number.to_be_bytes();
+        }
+        std::fs::write(file, bytes).unwrap();
+    }
+
+    #[test]
+    fn what_a_telephone_stored_on_its_side_comes_upright() {
+        gst::init().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("phone.mp4");
+        on_its_side(&file);
+        let (news, arrivals) = std::sync::mpsc::sync_channel(1);
+        let source = Source::open(file.to_str().unwrap(), news).unwrap();
+        source.pipeline.set_state(gst::State::Playing).unwrap();
+        arrivals.recv().unwrap();
+        let (_, picture) = source.frames().take().unwrap().picture().unwrap();
+        assert_eq!(picture.dimensions(), (32, 64));
     }
 }

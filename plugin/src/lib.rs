@@ -2,7 +2,6 @@
 //!
 //! The engine, the crate `ssdcrp`, does the work and knows nothing of video; this crate carries frames to it and its
 //! results back. Applications that link the crate call [`plugin_register_static`] instead of installing the plugin.
-#![forbid(unsafe_code)]
 #![allow(
     missing_docs,
     reason = "macros of GStreamer's bindings make public items; enumerations say in their values' attributes what they are"
@@ -11,7 +10,7 @@
 mod ssdcrp;
 
 pub use ssdcrp::{
-    HeatmapColours, HeatmapLayout, Mode, OnnxExecutionProvider, Output, Select, SsdCrp,
+    HeatmapColours, HeatmapLayout, Mode, OnError, OnnxExecutionProvider, Output, Select, SsdCrp,
 };
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {

@@ -11,6 +11,7 @@ use ndarray::Array2;
 
 use super::frame::FrameInfo;
 use super::observation::{Observation, ObservedEvent};
+use super::room::ensure_room;
 use super::tracking::Tracked;
 use crate::crp::{Composite, Explanation, Propagator, RelevanceSummary, ResolvedTarget, Target};
 use crate::detect::{Forward, Model};
@@ -18,6 +19,10 @@ use crate::error::Result;
 use crate::error::internal::Context;
 use crate::heatmap::Scale;
 use crate::runtime::{CancelToken, SessionOptions};
+
+/// An explanation takes so many times what the network's input takes, when all of one frame are there: its relevance in three colours, its map, what
+/// is drawn of it, and what ONNX Runtime needs meanwhile.
+const INPUTS: u64 = 6;
 
 /// The explanation of one detection.
 #[derive(Clone, Debug)]
@@ -148,6 +153,10 @@ impl Explaining {
         targets: &[Target],
         cancel: &CancelToken,
     ) -> Result<Vec<Explanation>> {
+        let count = targets.len();
+        let bytes = (count * forward.input.tensor.len() * size_of::<f32>()) as u64;
+        let what = format!("{count} explanations at once: explain fewer, or raise the limit");
+        ensure_room(INPUTS * bytes, &what)?;
         let composite = observation.settings().question.composite.as_ref();
         let composite = composite.unwrap_or(&self.own);
         if self.explainer.composite() != composite {

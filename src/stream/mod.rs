@@ -20,6 +20,7 @@ pub mod monitor;
 mod observation;
 mod picking;
 mod rate_limiter;
+mod room;
 pub mod selection;
 mod session;
 pub mod settings;

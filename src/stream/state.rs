@@ -14,6 +14,7 @@ use super::frame::{FrameInfo, FrameTime};
 use super::host::{Host, News};
 use super::observation::{Observation, ObservedEvent, Observer};
 use super::picking::{Picking, Placed};
+use super::room::ensure_room;
 use super::settings::{QuestionSettings, StreamSettings};
 use super::stats::StreamStats;
 use super::worker::{OpenJobs, Worker, catching, lock};
@@ -21,6 +22,9 @@ use crate::detect::{Detector, Forward, Model, NetworkInput};
 use crate::error::internal::Context;
 use crate::error::{ErrorKind, Result};
 use crate::runtime::CancelToken;
+
+/// What an overlay takes for each pixel at most: the canvas, and what the host makes of it.
+const PIXEL_BYTES: u64 = 12;
 
 /// A frame that is to be looked at.
 #[derive(Debug)]
@@ -261,6 +265,12 @@ impl<H: Host> StreamState<H> {
         let Some(view) = lock(&self.display).view() else {
             return Ok(());
         };
+        let size = view.observation.frame.size;
+        let pixels = u64::from(size.width) * u64::from(size.height);
+        ensure_room(
+            PIXEL_BYTES * pixels,
+            "an overlay of this size: raise the limit, or scale the video down",
+        )?;
         let (canvas, tiles_side) = draw(&view, &self.model.manifest.labels);
         lock(&self.display).tiles_were(tiles_side);
         let prepared = self.host.prepare(&view, canvas);

@@ -35,6 +35,23 @@ impl From<Mode> for Pacing {
     }
 }
 
+/// What becomes of the video when the networks cannot be started, or fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstSsdCrpOnError")]
+#[repr(i32)]
+pub enum OnError {
+    /// The stream ends.
+    #[default]
+    #[enum_value(name = "Fail: the stream ends with the error", nick = "fail")]
+    Fail = 0,
+    /// It goes on, and nothing is explained until that works again.
+    #[enum_value(
+        name = "Passthrough: a warning, and the video goes on without explanations",
+        nick = "passthrough"
+    )]
+    Passthrough = 1,
+}
+
 /// What the heatmap is drawn in; on video without colour always light and dark.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstSsdCrpColourMap")]

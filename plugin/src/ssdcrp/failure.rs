@@ -5,26 +5,105 @@ use std::io;
 
 use ::ssdcrp::{Error, ErrorKind};
 
-/// The message for an error while the model is loaded.
-///
-/// ONNX Runtime that cannot be used is `GST_LIBRARY_ERROR_INIT`, an execution provider that it does not have `GST_RESOURCE_ERROR_SETTINGS`, a missing file `GST_RESOURCE_ERROR_NOT_FOUND`, one that
-/// cannot be read `GST_RESOURCE_ERROR_READ`, and a file that is not understood `GST_STREAM_ERROR_FORMAT`.
-pub fn loading(error: &anyhow::Error) -> gst::ErrorMessage {
-    let text = format!("{error:#}");
-    let advice = "set the property model-file to an ONNX file with its manifest (.toml) beside it, \
-                  or leave it unset for the model that is built in";
-    if kind(error) == Some(ErrorKind::RuntimeUnavailable) {
-        return gst::error_msg!(gst::LibraryError::Init, ("{text}"));
-    }
-    if kind(error) == Some(ErrorKind::Argument) {
-        return setting(error);
-    }
-    match io(error) {
-        Some(io::ErrorKind::NotFound) => {
-            gst::error_msg!(gst::ResourceError::NotFound, ("{text}; {advice}"))
+/// What is wrong, as GStreamer tells of it: an error that ends the stream, or a warning where the video goes on.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    code: Code,
+    text: String,
+}
+
+/// An error's domain and code.
+#[derive(Clone, Copy, Debug)]
+enum Code {
+    Library(gst::LibraryError),
+    Resource(gst::ResourceError),
+    Stream(gst::StreamError),
+}
+
+impl Failure {
+    /// While the model is loaded.
+    ///
+    /// ONNX Runtime that cannot be used is `GST_LIBRARY_ERROR_INIT`, an execution provider that it does not have `GST_RESOURCE_ERROR_SETTINGS`, a missing file `GST_RESOURCE_ERROR_NOT_FOUND`, one that
+    /// cannot be read `GST_RESOURCE_ERROR_READ`, and a file that is not understood `GST_STREAM_ERROR_FORMAT`.
+    pub fn loading(error: &anyhow::Error) -> Self {
+        let code = match (kind(error), io(error)) {
+            (Some(ErrorKind::RuntimeUnavailable), _) => Code::Library(gst::LibraryError::Init),
+            (Some(ErrorKind::Argument), _) => return Self::setting(error),
+            (_, Some(io::ErrorKind::NotFound)) => Code::Resource(gst::ResourceError::NotFound),
+            (_, Some(_)) => Code::Resource(gst::ResourceError::Read),
+            (_, None) => Code::Stream(gst::StreamError::Format),
+        };
+        let advice = match code {
+            Code::Library(_) => "",
+            _ => {
+                "; set the property model-file to an ONNX file with its manifest (.toml) beside it, \
+                 or leave it unset for the model that is built in"
+            }
+        };
+        Self {
+            code,
+            text: format!("{error:#}{advice}"),
         }
-        Some(_) => gst::error_msg!(gst::ResourceError::Read, ("{text}; {advice}")),
-        None => gst::error_msg!(gst::StreamError::Format, ("{text}; {advice}")),
+    }
+
+    /// A file of results that cannot be written, `GST_RESOURCE_ERROR_OPEN_WRITE`.
+    pub fn results(error: &anyhow::Error) -> Self {
+        let advice =
+            "set the property results-location to a file that can be written, or leave it unset";
+        Self {
+            code: Code::Resource(gst::ResourceError::OpenWrite),
+            text: format!("{error:#}; {advice}"),
+        }
+    }
+
+    /// A folder of evidence that cannot be used, `GST_RESOURCE_ERROR_OPEN_WRITE`.
+    pub fn evidence(error: &anyhow::Error) -> Self {
+        let advice = "set the property events-location to a folder that can be written into, or leave it unset";
+        Self {
+            code: Code::Resource(gst::ResourceError::OpenWrite),
+            text: format!("{error:#}; {advice}"),
+        }
+    }
+
+    /// A setting that cannot be used, `GST_RESOURCE_ERROR_SETTINGS`.
+    pub fn setting(error: &anyhow::Error) -> Self {
+        Self {
+            code: Code::Resource(gst::ResourceError::Settings),
+            text: format!("{error:#}"),
+        }
+    }
+
+    /// A frame that cannot be read, analysed or painted, `GST_STREAM_ERROR_FAILED`.
+    pub fn frame(error: &anyhow::Error) -> Self {
+        Self {
+            code: Code::Stream(gst::StreamError::Failed),
+            text: format!("{error:#}"),
+        }
+    }
+
+    /// Whether a property is what is wrong.
+    pub fn is_setting(&self) -> bool {
+        matches!(self.code, Code::Resource(gst::ResourceError::Settings))
+    }
+
+    /// As the error that ends the stream.
+    pub fn error(&self) -> gst::ErrorMessage {
+        let text = &self.text;
+        match self.code {
+            Code::Library(code) => gst::error_msg!(code, ("{text}")),
+            Code::Resource(code) => gst::error_msg!(code, ("{text}")),
+            Code::Stream(code) => gst::error_msg!(code, ("{text}")),
+        }
+    }
+
+    /// As a warning of `element`; `consequence` says how the video goes on.
+    pub fn warn(&self, element: &gst::Element, consequence: &str) {
+        let text = &self.text;
+        match self.code {
+            Code::Library(code) => gst::element_warning!(element, code, ("{text}; {consequence}")),
+            Code::Resource(code) => gst::element_warning!(element, code, ("{text}; {consequence}")),
+            Code::Stream(code) => gst::element_warning!(element, code, ("{text}; {consequence}")),
+        }
     }
 }
 
@@ -40,32 +119,6 @@ pub fn io(error: &anyhow::Error) -> Option<io::ErrorKind> {
         engine.or_else(|| cause.downcast_ref())
     });
     found.map(io::Error::kind)
-}
-
-/// The message for a file of results that cannot be written, `GST_RESOURCE_ERROR_OPEN_WRITE`.
-pub fn results(error: &anyhow::Error) -> gst::ErrorMessage {
-    gst::error_msg!(
-        gst::ResourceError::OpenWrite,
-        ("{error:#}; set the property results-location to a file that can be written, or leave it unset")
-    )
-}
-
-/// The message for a folder of evidence that cannot be used, `GST_RESOURCE_ERROR_OPEN_WRITE`.
-pub fn evidence(error: &anyhow::Error) -> gst::ErrorMessage {
-    gst::error_msg!(
-        gst::ResourceError::OpenWrite,
-        ("{error:#}; set the property events-location to a folder that can be written into, or leave it unset")
-    )
-}
-
-/// The message for a setting that cannot be used, `GST_RESOURCE_ERROR_SETTINGS`.
-pub fn setting(error: &anyhow::Error) -> gst::ErrorMessage {
-    gst::error_msg!(gst::ResourceError::Settings, ("{error:#}"))
-}
-
-/// The message for a frame that cannot be read, analysed or painted, `GST_STREAM_ERROR_FAILED`.
-pub fn frame(error: &anyhow::Error) -> gst::ErrorMessage {
-    gst::error_msg!(gst::StreamError::Failed, ("{error:#}"))
 }
 
 /// Nothing is explained for a reason that the user can mend; the video goes on. `GST_RESOURCE_ERROR_SETTINGS`.

@@ -2,11 +2,13 @@
 //!
 //! Everything here runs on the engine's threads.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result};
 use gst::glib;
 use gst::prelude::*;
+use gst_video::VideoRegionOfInterestMeta;
 use gst_video::prelude::*;
 use image::RgbImage;
 
@@ -62,7 +64,11 @@ impl PreparedView {
         let overlay = self.overlay.as_ref().map(|overlay| (overlay, visibility));
         let overlays = overlay.into_iter().chain(age.map(|age| (age, 1.0)));
         attach_or_blend(&overlays.collect::<Vec<_>>(), buffer, &surface.info)?;
-        for (id, region) in (0..).zip(&self.regions) {
+        // Another one of these elements, or another detector, may have given it some already.
+        let taken = buffer.iter_meta::<VideoRegionOfInterestMeta>();
+        let taken: HashSet<i32> = taken.map(|meta| meta.id()).collect();
+        let free = (0..).filter(|id| !taken.contains(id));
+        for (id, region) in free.zip(&self.regions) {
             region.attach(buffer, id);
         }
         Ok(())

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use anyhow::Result;
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
@@ -13,28 +12,28 @@ use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 
 use ::ssdcrp::ErrorKind;
-use ::ssdcrp::detect::Model;
-use ::ssdcrp::stream::evidence::Store;
-use ::ssdcrp::stream::{FrameTime, Session, Stream};
+use ::ssdcrp::stream::FrameTime;
 
-use super::enums::Mode;
-use super::failure;
-use super::host::ElementHost;
-use super::journal::Journal;
+use super::allocator;
+use super::enums::{Mode, OnError, Output};
+use super::failure::{self, Failure};
 use super::lock::lock;
 use super::log::CAT;
 use super::navigation::{self, Gesture};
 use super::negotiation::{self, Surface};
-use super::priority;
+use super::playing::Playing;
 use super::properties;
-use super::request;
 use super::settings::Settings;
 use super::stats::{self, FrameCounts};
-use super::streaming::{Passing, Streaming, pass};
+use super::streaming::{Passing, Streaming, Unexplained, blank, pass};
 use super::structures::clock_time;
+use super::viewing::{self, Viewing};
 
 /// How long the end of the stream waits for explanations that were asked for.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What becomes of the video after an error that does not end it.
+const WITHOUT_EXPLANATIONS: &str = "the video goes on without explanations";
 
 #[derive(Default)]
 pub struct SsdCrp {
@@ -49,18 +48,14 @@ pub struct SsdCrp {
     unsettled: AtomicBool,
     /// Downstream takes caps with overlays, but does not composite them.
     painting: AtomicBool,
-    /// From `start` to `stop`.
+    /// From `start` to `stop`; none in between where the video goes on without.
     playing: Mutex<Option<Arc<Playing>>>,
+    /// The networks could not be started, and the video goes on all the same.
+    idle: AtomicBool,
+    viewing: Mutex<Viewing>,
     /// The streaming thread's own.
     streaming: Mutex<Streaming>,
     counts: Mutex<FrameCounts>,
-}
-
-/// The model at work.
-struct Playing {
-    model: Arc<Model>,
-    stream: Stream<ElementHost>,
-    keeps_evidence: bool,
 }
 
 #[glib::object_subclass]
@@ -157,29 +152,18 @@ impl BaseTransformImpl for SsdCrp {
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let settings = lock(&self.settings).clone();
-        settings.check().map_err(|error| failure::setting(&error))?;
-        let model = match &settings.model_file {
-            None => Model::built_in(),
-            Some(path) => Model::open(path),
-        }
-        .map_err(|error| failure::loading(&error.into()))?;
-        request::check(&settings, &model).map_err(|error| failure::setting(&error))?;
-        for gap in settings.gaps() {
-            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{gap}"));
-        }
-        let journal = (settings.results_location.as_deref())
-            .map(Journal::create)
-            .transpose()
-            .map_err(|error| failure::results(&error))?;
-        let evidence = (settings.events.location.as_deref())
-            .map(|folder| Store::open(folder, settings.events.limits()))
-            .transpose()
-            .map_err(|error| failure::evidence(&error.into()))?;
-        let playing = self
-            .play(&settings, Arc::new(model), journal, evidence)
-            .map_err(|error| failure::loading(&error))?;
+        let element = self.obj().clone().upcast::<gst::Element>();
+        let playing = match Playing::start(&element, &settings, self.surface.clone()) {
+            Ok(playing) => Some(Arc::new(playing)),
+            Err(failure) if settings.on_error == OnError::Passthrough && !failure.is_setting() => {
+                failure.warn(&element, WITHOUT_EXPLANATIONS);
+                None
+            }
+            Err(failure) => return Err(failure.error()),
+        };
         *lock(&self.counts) = FrameCounts::default();
-        *lock(&self.playing) = Some(Arc::new(playing));
+        self.idle.store(playing.is_none(), Ordering::Relaxed);
+        *lock(&self.playing) = playing;
         Ok(())
     }
 
@@ -190,6 +174,9 @@ impl BaseTransformImpl for SsdCrp {
         }
         // Waits for the threads, without a lock.
         drop(playing);
+        allocator::give_back();
+        self.idle.store(false, Ordering::Relaxed);
+        *lock(&self.viewing) = Viewing::default();
         *lock(&self.streaming) = Streaming::default();
         *lock(&self.late_until) = None;
         *lock(&self.wait) = gst::ClockTime::ZERO;
@@ -226,6 +213,9 @@ impl BaseTransformImpl for SsdCrp {
                     return false;
                 }
             }
+            gst::EventView::Tag(tags) => {
+                lock(&self.viewing).tagged(tags.tag());
+            }
             gst::EventView::Caps(_) => {
                 self.painting.store(false, Ordering::Relaxed);
                 let taken = self.parent_sink_event(event);
@@ -249,6 +239,16 @@ impl BaseTransformImpl for SsdCrp {
             Some(filter) => filter.intersect_with_mode(&caps, gst::CapsIntersectMode::First),
             None => caps,
         })
+    }
+
+    fn propose_allocation(
+        &self,
+        decide_query: Option<&gst::query::Allocation>,
+        query: &mut gst::query::Allocation,
+    ) -> Result<(), gst::LoggableError> {
+        self.parent_propose_allocation(decide_query, query)?;
+        viewing::keep_plain(query);
+        Ok(())
     }
 
     fn query(&self, direction: gst::PadDirection, query: &mut gst::QueryRef) -> bool {
@@ -292,20 +292,17 @@ impl BaseTransformImpl for SsdCrp {
         &self,
         buffer: &mut gst::BufferRef,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let told = lock(&self.viewing).seen();
+        self.warn_of_viewing(told);
         // Downstream may have asked for other caps without an event from upstream.
         self.settle_overlays();
         let surface = (lock(&self.surface).clone()).ok_or(gst::FlowError::NotNegotiated)?;
-        let playing = self.playing().ok_or(gst::FlowError::Flushing)?;
+        let Some(playing) = self.playing() else {
+            return self.pass_idle(buffer, &surface);
+        };
         match self.pass(&playing, buffer, &surface) {
             Ok(()) => Ok(gst::FlowSuccess::Ok),
-            Err(error) if failure::kind(&error) == Some(ErrorKind::Cancelled) => {
-                Err(gst::FlowError::Flushing)
-            }
-            Err(error) => {
-                lock(&self.streaming).flush();
-                self.post_error_message(failure::frame(&error));
-                Err(gst::FlowError::Error)
-            }
+            Err(why) => self.pass_unexplained(&why, buffer, &surface),
         }
     }
 }
@@ -330,6 +327,8 @@ impl VideoFilterImpl for SsdCrp {
             in_info.width(),
             in_info.height()
         );
+        let told = lock(&self.viewing).negotiated(in_info);
+        self.warn_of_viewing(told);
         self.unsettled.store(true, Ordering::Relaxed);
         Ok(())
     }
@@ -340,50 +339,73 @@ impl SsdCrp {
         lock(&self.playing).clone()
     }
 
-    /// Puts the model to work.
-    fn play(
+    /// Tells the user that frames are seen otherwise than they are looked at.
+    fn warn_of_viewing(&self, told: Option<String>) {
+        if let Some(told) = told {
+            gst::element_imp_warning!(self, gst::StreamError::Format, ("{told}"));
+        }
+    }
+
+    /// A frame for which there are no networks.
+    fn pass_idle(
         &self,
-        settings: &Settings,
-        model: Arc<Model>,
-        journal: Option<Journal>,
-        evidence: Option<Store>,
-    ) -> Result<Playing> {
-        gst::info!(
-            CAT,
-            imp = self,
-            "starting with {}, {:?}, {} threads, {:?}",
-            model.manifest.name,
-            settings.mode,
-            settings.threads,
-            settings.execution_provider
-        );
-        let host = ElementHost {
-            element: self.obj().upcast_ref::<gst::Element>().downgrade(),
-            model: model.clone(),
-            surface: self.surface.clone(),
-            journal: journal.map(Mutex::new),
-        };
-        let keeps_evidence = evidence.is_some();
-        let start = || {
-            let composite = settings.composite.value().named();
-            let session = Session::start(
-                model.clone(),
-                settings.mode.into(),
-                settings.session(),
-                composite,
-            )?;
-            Ok(session.stream(host, evidence)?)
-        };
-        let stream: Result<_> = match settings.mode {
-            Mode::Live => priority::lowered(start),
-            // The video waits for them.
-            Mode::EveryFrame => start(),
-        };
-        Ok(Playing {
-            stream: stream?,
-            model,
-            keeps_evidence,
-        })
+        buffer: &mut gst::BufferRef,
+        surface: &Surface,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        if !self.idle.load(Ordering::Relaxed) {
+            return Err(gst::FlowError::Flushing);
+        }
+        self.blank_alone(buffer, surface);
+        lock(&self.counts).count_failed();
+        Ok(gst::FlowSuccess::Ok)
+    }
+
+    /// A frame without a result: it goes on as it came, or ends the stream.
+    fn pass_unexplained(
+        &self,
+        why: &Unexplained,
+        buffer: &mut gst::BufferRef,
+        surface: &Surface,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let element = self.obj().clone().upcast::<gst::Element>();
+        match why {
+            // As GstVideoFilter does.
+            Unexplained::Damaged(error) => {
+                gst::debug!(CAT, imp = self, "a buffer cannot be used: {error:#}");
+                if lock(&self.streaming).damaged() {
+                    let consequence = "it is passed on as it came, and so are those like it";
+                    Failure::frame(error).warn(&element, consequence);
+                }
+                lock(&self.counts).count_damaged();
+                Ok(gst::FlowSuccess::Ok)
+            }
+            Unexplained::Failed(error) if failure::kind(error) == Some(ErrorKind::Cancelled) => {
+                Err(gst::FlowError::Flushing)
+            }
+            Unexplained::Failed(error) => {
+                let is_first = lock(&self.streaming).failed();
+                if lock(&self.settings).on_error == OnError::Fail {
+                    self.post_error_message(Failure::frame(error).error());
+                    return Err(gst::FlowError::Error);
+                }
+                gst::debug!(CAT, imp = self, "a frame has no result: {error:#}");
+                if is_first {
+                    Failure::frame(error).warn(&element, WITHOUT_EXPLANATIONS);
+                }
+                self.blank_alone(buffer, surface);
+                lock(&self.counts).count_failed();
+                Ok(gst::FlowSuccess::Ok)
+            }
+        }
+    }
+
+    /// Where the heatmap takes the place of the picture, a frame without one is blank.
+    fn blank_alone(&self, buffer: &mut gst::BufferRef, surface: &Surface) {
+        if lock(&self.settings).output == Output::Heatmap
+            && let Err(error) = blank(buffer, surface)
+        {
+            gst::debug!(CAT, imp = self, "a frame cannot be blanked: {error:#}");
+        }
     }
 
     /// Has a frame looked at, and gives it what it is to show.
@@ -392,7 +414,7 @@ impl SsdCrp {
         playing: &Playing,
         buffer: &mut gst::BufferRef,
         surface: &Surface,
-    ) -> Result<()> {
+    ) -> Result<(), Unexplained> {
         let settings = lock(&self.settings).clone();
         let (manifest, grey) = (&playing.model.manifest, surface.info.is_gray());
         let problem = lock(&self.streaming).request(&settings, manifest, grey);

@@ -6,6 +6,7 @@ use gst::glib;
 use gst::prelude::*;
 
 mod age_overlay;
+mod allocator;
 mod background;
 mod blend;
 mod class_names;
@@ -23,18 +24,23 @@ mod lock;
 mod log;
 mod navigation;
 mod negotiation;
+mod playing;
 mod priority;
 mod properties;
 mod request;
 mod settings;
+mod square_pixels;
 mod stats;
 mod streaming;
 mod structures;
 #[cfg(test)]
 mod test_frames;
+mod viewing;
 mod written;
 
-pub use enums::{HeatmapColours, HeatmapLayout, Mode, OnnxExecutionProvider, Output, Select};
+pub use enums::{
+    HeatmapColours, HeatmapLayout, Mode, OnError, OnnxExecutionProvider, Output, Select,
+};
 
 glib::wrapper! {
     /// The element `ssdcrp`.

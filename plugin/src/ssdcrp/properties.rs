@@ -195,6 +195,14 @@ fn all() -> Vec<Property> {
                 .build(),
             |s| &mut s.mode,
         ),
+        plain(
+            glib::ParamSpecEnum::builder_with_default("on-error", default.on_error)
+                .nick("On error")
+                .blurb("Whether the video ends with an error when nothing can be explained, or goes on without explanations")
+                .mutable_playing()
+                .build(),
+            |s| &mut s.on_error,
+        ),
         time(
             "detect-interval",
             "Detection interval",

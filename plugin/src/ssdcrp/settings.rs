@@ -12,7 +12,9 @@ use ::ssdcrp::detect::Thresholds;
 use ::ssdcrp::runtime::SessionOptions;
 
 use super::class_names::ClassNames;
-use super::enums::{HeatmapColours, HeatmapLayout, Mode, OnnxExecutionProvider, Output, Select};
+use super::enums::{
+    HeatmapColours, HeatmapLayout, Mode, OnError, OnnxExecutionProvider, Output, Select,
+};
 use super::event_settings::EventSettings;
 use super::written::{Choice, Written};
 
@@ -39,6 +41,7 @@ pub struct Settings {
     pub max_explanations: u32,
     pub expected_classes: Written<ClassNames>,
     pub mode: Mode,
+    pub on_error: OnError,
     pub output: Output,
     /// Nanoseconds; 0 is every frame that there is time for.
     pub detect_interval: u64,
@@ -81,6 +84,7 @@ impl Default for Settings {
             max_explanations: 4,
             expected_classes: Written::new(ClassNames::default()),
             mode: Mode::default(),
+            on_error: OnError::default(),
             output: Output::default(),
             detect_interval: 0,
             explain_interval: 0,

@@ -17,6 +17,8 @@ pub const PROPERTY: &str = "stats";
 pub struct FrameCounts {
     seen: u64,
     skipped: u64,
+    damaged: u64,
+    failed: u64,
     /// Of the last frame: how old what it shows is.
     age: Option<Duration>,
 }
@@ -28,6 +30,21 @@ impl FrameCounts {
         self.skipped += u64::from(!passed.looked_at);
         self.age = passed.age;
     }
+
+    /// One more that could not be read or written.
+    pub fn count_damaged(&mut self) {
+        self.seen += 1;
+        self.skipped += 1;
+        self.damaged += 1;
+        self.age = None;
+    }
+
+    /// One more that has no result because the engine failed.
+    pub fn count_failed(&mut self) {
+        self.seen += 1;
+        self.failed += 1;
+        self.age = None;
+    }
 }
 
 /// All of it.
@@ -35,6 +52,8 @@ pub fn structure(frames: FrameCounts, stream: StreamStats) -> gst::Structure {
     let mut structure = gst::Structure::builder("application/x-ssdcrp-stats")
         .field("frames", frames.seen)
         .field("frames-skipped", frames.skipped)
+        .field("frames-damaged", frames.damaged)
+        .field("frames-failed", frames.failed)
         .field("frames-detected", stream.detected)
         .field("explanations", stream.explained)
         .field("explanation-time", clock_time(stream.explaining))

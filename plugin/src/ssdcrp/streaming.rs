@@ -6,10 +6,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
+use ::ssdcrp::detect::manifest::Resize;
 use ::ssdcrp::detect::preprocess::sample;
 use ::ssdcrp::detect::{Manifest, Model, NetworkInput};
+use ::ssdcrp::geometry::Size;
 use ::ssdcrp::stream::RateLimiter;
 use ::ssdcrp::stream::settings::StreamSettings;
 use ::ssdcrp::stream::visibility;
@@ -24,6 +26,7 @@ use super::lock::lock;
 use super::negotiation::Surface;
 use super::request::request;
 use super::settings::Settings;
+use super::square_pixels::SquarePixels;
 
 /// What the streaming thread remembers from frame to frame.
 #[derive(Debug, Default)]
@@ -38,6 +41,10 @@ pub struct Streaming {
     age_overlay: AgeOverlay,
     /// Why nothing could be selected, as far as that was told.
     warned: HashSet<String>,
+    /// The last buffer could not be used.
+    damaged: bool,
+    /// The engine has failed, and nothing was shown since.
+    failing: bool,
 }
 
 /// The properties of a moment, and what the engine is asked for by them.
@@ -92,8 +99,25 @@ impl Streaming {
         problem.filter(|problem| self.warned.insert(format!("{problem:#}")))
     }
 
-    /// Whether a frame is looked at, and then with which request.
-    fn begin(
+    /// A buffer cannot be used. Says whether it is the first since one could.
+    pub fn damaged(&mut self) -> bool {
+        !std::mem::replace(&mut self.damaged, true)
+    }
+
+    /// The engine has failed: what was shown is shown no more. Says whether it is the first time since there was a result.
+    pub fn failed(&mut self) -> bool {
+        self.shown = None;
+        !std::mem::replace(&mut self.failing, true)
+    }
+
+    /// A frame has passed.
+    fn passed(&mut self, passed: &Passed) {
+        self.damaged = false;
+        self.failing &= !passed.shows;
+    }
+
+    /// Whether a frame is to be looked at, and then with which request.
+    fn due(
         &mut self,
         time: FrameTime,
         stream: &Stream<ElementHost>,
@@ -104,11 +128,14 @@ impl Streaming {
         let current = self.current.as_ref()?;
         let interval = current.settings.detect_interval();
         let is_due = (self.detected).is_due(time.running_time, interval, &current.number);
-        if !is_due || !stream.wants(next) {
-            return None;
+        (is_due && stream.wants(next)).then(|| current.request.clone())
+    }
+
+    /// A frame is looked at.
+    fn begin(&mut self, time: FrameTime) {
+        if let Some(current) = &self.current {
+            self.detected.begin(time.running_time, current.number);
         }
-        self.detected.begin(time.running_time, current.number);
-        Some(current.request.clone())
     }
 
     /// What a frame shows: the newest result, unless it is for other frames or too old. With it, how much of it is seen.
@@ -147,14 +174,31 @@ pub struct Passed {
     pub looked_at: bool,
     /// How long it waited for the engine.
     pub waited: Duration,
+    /// Whether it shows a result.
+    pub shows: bool,
     /// How much earlier what it shows was detected, where it shows something.
     pub age: Option<Duration>,
+}
+
+/// Why a frame goes on without a result.
+#[derive(Debug)]
+pub enum Unexplained {
+    /// The buffer cannot be read or written as what it should be.
+    Damaged(anyhow::Error),
+    /// A flush or a stop ([`Cancelled`](::ssdcrp::ErrorKind::Cancelled)), or what went wrong in the engine.
+    Failed(anyhow::Error),
+}
+
+impl From<::ssdcrp::Error> for Unexplained {
+    fn from(error: ::ssdcrp::Error) -> Self {
+        Self::Failed(error.into())
+    }
 }
 
 /// Has a frame looked at, and gives it the result that it is to show. `streaming` lets the state be changed for a moment, never while something is waited for or drawn.
 ///
 /// # Errors
-/// [`Cancelled`](::ssdcrp::ErrorKind::Cancelled) by a flush or a stop; a frame that cannot be read or written; what went wrong in the engine.
+/// Why it has none; a buffer is then as it came.
 pub fn pass(
     streaming: &std::sync::Mutex<Streaming>,
     stream: &Stream<ElementHost>,
@@ -162,7 +206,8 @@ pub fn pass(
     settings: &Settings,
     buffer: &mut gst::BufferRef,
     passing: &Passing,
-) -> Result<Passed> {
+) -> Result<Passed, Unexplained> {
+    use Unexplained::{Damaged, Failed};
     let state = || lock(streaming);
     let alone = settings.output == Output::Heatmap;
     let surface = &passing.surface.for_picture(!alone);
@@ -174,9 +219,11 @@ pub fn pass(
         epoch: stream.epoch(),
     };
     let begun = Instant::now();
-    let request = state().begin(frame.time, stream);
+    let request = state().due(frame.time, stream);
     let looked_at = request.is_some();
     if let Some(request) = request {
+        let input = sampled(buffer, surface, model).map_err(Damaged)?;
+        state().begin(frame.time);
         // Shares the pixels: what is painted into the frame later is painted into a copy of them.
         let keeps = passing.keeps_evidence && settings.events.are_wanted();
         let picture = keeps.then(|| KeptFrame {
@@ -185,7 +232,7 @@ pub fn pass(
         });
         stream.look(StreamFrame {
             info: frame,
-            input: sampled(buffer, surface, model)?,
+            input,
             settings: request,
             late: passing.late,
             picture,
@@ -199,7 +246,7 @@ pub fn pass(
     let objects = chosen.as_ref().map(|(shown, _)| shown.objects.clone());
     lock(stream.picking()).show(objects.unwrap_or_default(), frame.size);
     if alone {
-        background::clear(&mut writable(buffer, surface)?)?;
+        blank(buffer, surface).map_err(Damaged)?;
     }
     if let Some((shown, visible)) = &chosen {
         let mut age_overlay = std::mem::take(&mut state().age_overlay);
@@ -207,21 +254,35 @@ pub fn pass(
             true => {
                 let ages = [Some(shown.frame.time), shown.explained];
                 let ages = ages.map(|then| then.and_then(|then| then.age(frame.time)));
-                age_overlay.of(ages, surface)?
+                age_overlay.of(ages, surface).map_err(Failed)?
             }
             false => None,
         };
-        shown.prepared.attach(buffer, surface, *visible, age)?;
+        let attached = shown.prepared.attach(buffer, surface, *visible, age);
+        attached.map_err(Damaged)?;
         state().age_overlay = age_overlay;
     }
     if alone {
-        background::unpremultiply(&mut writable(buffer, surface)?)?;
+        let straight =
+            writable(buffer, surface).and_then(|mut f| background::unpremultiply(&mut f));
+        straight.map_err(Damaged)?;
     }
-    Ok(Passed {
+    let passed = Passed {
         looked_at,
         waited,
+        shows: chosen.is_some(),
         age: chosen.and_then(|(shown, _)| shown.frame.time.age(frame.time)),
-    })
+    };
+    state().passed(&passed);
+    Ok(passed)
+}
+
+/// Makes of a frame a heatmap of nothing.
+///
+/// # Errors
+/// The buffer cannot be written to.
+pub fn blank(buffer: &mut gst::BufferRef, surface: &Surface) -> Result<()> {
+    background::clear(&mut writable(buffer, surface)?)
 }
 
 /// A buffer's frame to paint into.
@@ -235,8 +296,22 @@ fn writable<'b>(
 
 /// The network's input. The frame is only read: a buffer that others hold too is not copied for that.
 fn sampled(buffer: &gst::BufferRef, surface: &Surface, model: &Model) -> Result<NetworkInput> {
+    // It was not offered to who is before this element ([`viewing`](super::viewing)).
+    if let Some(crop) = buffer.meta::<gst_video::VideoCropMeta>() {
+        let (x, y, width, height) = crop.rect();
+        ensure!(
+            (x, y, Size::new(width, height)) == (0, 0, surface.size()),
+            "the frame is to be cropped by whoever shows it (GstVideoCropMeta), which cannot be done here"
+        );
+    }
     let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &surface.info)
         .context("the frame cannot be read")?;
     let pixels = FramePixels::new(&frame)?;
-    Ok(sample(&pixels, model.input_size, &model.manifest.input)?)
+    let (size, input) = (model.input_size, &model.manifest.input);
+    let sampled = match (input.resize, surface.pixel_aspect()) {
+        // What is warped has the network's shape, whatever its own is.
+        (Resize::Warp(_), _) | (_, 1.0) => sample(&pixels, size, input),
+        (_, aspect) => sample(&SquarePixels::of(&pixels, aspect), size, input),
+    };
+    Ok(sampled?)
 }

@@ -60,6 +60,7 @@ fn detection(
 ) -> Option<gst::Structure> {
     let [x, y, width, height] = tracked.pixels(&observation.frame)?;
     let detection = &tracked.detection;
+    // Frames show it long after, and what is attached to them is all that some elements see.
     let mut structure = gst::Structure::builder("detection")
         .field("label", labels.name(detection.class).into_owned())
         .field("class", detection.class.0 as u32)
@@ -73,6 +74,7 @@ fn detection(
         .field("object", tracked.object)
         .field("unexpected", observation.is_unexpected(detection.class))
         .build();
+    set_time(&mut structure, observation.frame.time);
     if let Some((class, score)) = detection.runner_up {
         structure.set("runner-up", labels.name(class).into_owned());
         structure.set("runner-up-score", f64::from(score));

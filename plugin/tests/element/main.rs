@@ -3,12 +3,16 @@
 //! Needs ONNX Runtime, the footage and the photos, which `make test` puts into the cache folder.
 
 mod cancelling;
+mod damaged;
 mod digit_labels;
 mod endurance;
 mod events;
 mod failures;
+mod faults;
 mod formats;
+mod limits;
 mod live;
+mod numbers;
 mod outputs;
 mod overlays;
 mod page;
@@ -18,4 +22,5 @@ mod selection;
 mod stream;
 mod support;
 mod time;
+mod viewing;
 mod window;

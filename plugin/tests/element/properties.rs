@@ -90,6 +90,7 @@ fn values_are_kept() {
         ("max-explanations", "7"),
         ("expected-classes", "person,car"),
         ("mode", "every-frame"),
+        ("on-error", "passthrough"),
         ("detect-interval", "40000000"),
         ("explain-interval", "500000000"),
         ("expire-overlay", "18446744073709551615"),

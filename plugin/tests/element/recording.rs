@@ -186,20 +186,71 @@ fn the_heatmap_lies_on_the_object() {
     );
 }
 
-#[test]
-fn a_letterboxed_picture_has_its_heatmap_on_the_object_too() {
-    // 768x576 pixels become 300x225 of the network's 300x300.
-    let folder = tempfile::tempdir().unwrap();
+/// The model that is built in, with pictures between bars.
+fn letterboxed(folder: &std::path::Path) -> std::path::PathBuf {
     let models = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
     let built_in = models.join("ssdlite_mobilenet_v2_coco.onnx");
-    let file = folder.path().join("letterboxed.onnx");
+    let file = folder.join("letterboxed.onnx");
     std::fs::copy(&built_in, &file).unwrap();
     let manifest = std::fs::read_to_string(built_in.with_extension("toml")).unwrap();
     let warped = "resize = \"bilinear-legacy\"";
     assert!(manifest.contains(warped));
     let boxed = manifest.replace(warped, "resize = { letterbox = \"centre\" }");
     std::fs::write(file.with_extension("toml"), boxed).unwrap();
+    file
+}
 
+#[test]
+fn a_letterboxed_picture_of_pixels_that_are_not_square_lies_as_it_is_displayed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = letterboxed(folder.path());
+    let settings = [
+        ("mode", "every-frame"),
+        ("model-file", file.to_str().unwrap()),
+    ];
+    let found = |caps: &str| {
+        let clip = converted(&footage(), &caps.parse().unwrap());
+        let mut bench = Bench::new(&settings, &clip);
+        let (width, height) = (f64::from(clip.info.width()), f64::from(clip.info.height()));
+        let regions = regions(&bench.push(clip.frame()));
+        let certain = regions.iter().filter(|region| region.confidence() > 0.8);
+        let shares = certain.map(|region| {
+            let (x, y, w, h) = region.rect;
+            let shares = [
+                f64::from(x) / width,
+                f64::from(y) / height,
+                f64::from(w) / width,
+                f64::from(h) / height,
+            ];
+            (region.label.clone(), shares)
+        });
+        shares.collect::<Vec<_>>()
+    };
+    let square = found("video/x-raw,format=I420,width=768,height=576,pixel-aspect-ratio=1/1");
+    assert!(square.len() > 1, "{square:?}");
+    for squeezed in [
+        "video/x-raw,format=I420,width=384,height=576,pixel-aspect-ratio=2/1",
+        "video/x-raw,format=I420,width=768,height=288,pixel-aspect-ratio=1/2",
+    ] {
+        let found = found(squeezed);
+        for (label, place) in &square {
+            let is_same = |other: &(String, [f64; 4])| {
+                let off = place.iter().zip(&other.1).map(|(a, b)| (a - b).abs());
+                other.0 == *label && off.fold(0.0, f64::max) < 0.03
+            };
+            assert!(
+                found.iter().any(is_same),
+                "{squeezed}: {label} at {place:?}, but {found:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_letterboxed_picture_has_its_heatmap_on_the_object_too() {
+    // 768x576 pixels become 300x225 of the network's 300x300.
+    let folder = tempfile::tempdir().unwrap();
+    let file = letterboxed(folder.path());
     let clip = footage();
     let model = ("model-file", file.to_str().unwrap());
     let settings = [&NOTHING_DRAWN[..2], &[("mode", "every-frame"), model]].concat();

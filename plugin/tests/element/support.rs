@@ -218,6 +218,23 @@ impl Bench {
         self.bus.iter().collect()
     }
 
+    /// The texts of the warnings since the last call; other messages are dropped, but there must be no error.
+    pub fn warnings(&self) -> Vec<String> {
+        let messages = self.messages();
+        let texts = messages.iter().filter_map(|message| match message.view() {
+            gst::MessageView::Warning(warning) => Some(warning.error().to_string()),
+            gst::MessageView::Error(error) => panic!("{error:?}"),
+            _ => None,
+        });
+        texts.collect()
+    }
+
+    /// A field of the property `stats`.
+    pub fn count(&self, field: &str) -> u64 {
+        let stats = self.element.property::<gst::Structure>("stats");
+        stats.get(field).unwrap()
+    }
+
     /// The structures of the element messages that came since the last call; other messages are dropped.
     pub fn reports(&self) -> Vec<gst::Structure> {
         let messages = self.messages();

@@ -1,0 +1,63 @@
+// A library that looks like ONNX Runtime and fails on demand, for the tests of faults.
+// cc -shared -fPIC -DTOO_OLD faulty_runtime.c: one that is older than what is asked of it.
+// cc -shared -fPIC faulty_runtime.c: the one that REAL_RUNTIME names, but that no network runs while there is a file of the name FAULT.
+#include <dlfcn.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct {
+  const void *(*get_api)(uint32_t version);
+  const char *(*version)(void);
+} Base;
+
+#ifdef TOO_OLD
+
+static const void *get_api(uint32_t version) { return version > 10 ? NULL : (const void *)get_api; }
+static const char *version(void) { return "1.10.0"; }
+
+#else
+
+// Places of functions in OrtApi, the same in all versions.
+enum { CREATE_STATUS = 0, RUN = 9, FUNCTIONS = 320 };
+
+typedef void *(*CreateStatus)(int code, const char *message);
+typedef void *(*Run)(void *, const void *, const char *const *, const void *const *, size_t, const char *const *, size_t, void **);
+
+static const Base *real;
+static void *functions[FUNCTIONS];
+static Run real_run;
+
+static void *run(void *session, const void *options, const char *const *in_names, const void *const *in, size_t ins,
+                 const char *const *out_names, size_t outs, void **out) {
+  const char *fault = getenv("FAULT");
+  if (fault && access(fault, F_OK) == 0)
+    return ((CreateStatus)functions[CREATE_STATUS])(1, "the device is lost");
+  return real_run(session, options, in_names, in, ins, out_names, outs, out);
+}
+
+static const void *get_api(uint32_t version) {
+  const void *api = real->get_api(version);
+  if (!api)
+    return NULL;
+  memcpy(functions, api, sizeof functions);
+  real_run = (Run)functions[RUN];
+  functions[RUN] = (void *)run;
+  return functions;
+}
+
+static const char *version(void) { return real->version(); }
+
+__attribute__((constructor)) static void load(void) {
+  void *library = dlopen(getenv("REAL_RUNTIME"), RTLD_NOW);
+  const Base *(*base)(void) = library ? (const Base *(*)(void))dlsym(library, "OrtGetApiBase") : NULL;
+  if (!base)
+    abort();
+  real = base();
+}
+
+#endif
+
+static const Base base = {get_api, version};
+const Base *OrtGetApiBase(void) { return &base; }
