@@ -12,10 +12,11 @@ fn json_of(arguments: &[&str]) -> Value {
     serde_json::from_str(&succeed(arguments)).unwrap()
 }
 
-/// Everything about the first explanation but how long it took.
+/// Everything about the first explanation but how long it took, and the words of its check, in which labels stand.
 fn explained(arguments: &[&str]) -> Value {
     let mut explanation = json_of(&[arguments, &["--json"]].concat())["explanations"][0].take();
     explanation["ms"] = Value::Null;
+    assert!(explanation["check"].take().is_string());
     explanation
 }
 

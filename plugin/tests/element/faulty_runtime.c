@@ -20,21 +20,34 @@ static const char *version(void) { return "1.10.0"; }
 #else
 
 // Places of functions in OrtApi, the same in all versions.
-enum { CREATE_STATUS = 0, RUN = 9, FUNCTIONS = 320 };
+enum { CREATE_STATUS = 0, RUN = 9, RUN_WITH_BINDING = 133, FUNCTIONS = 320 };
 
 typedef void *(*CreateStatus)(int code, const char *message);
 typedef void *(*Run)(void *, const void *, const char *const *, const void *const *, size_t, const char *const *, size_t, void **);
+typedef void *(*RunWithBinding)(void *, const void *, const void *);
 
 static const Base *real;
 static void *functions[FUNCTIONS];
 static Run real_run;
+static RunWithBinding real_run_with_binding;
 
-static void *run(void *session, const void *options, const char *const *in_names, const void *const *in, size_t ins,
-                 const char *const *out_names, size_t outs, void **out) {
+// What a run gives while there is the file; NULL without.
+static void *lost(void) {
   const char *fault = getenv("FAULT");
   if (fault && access(fault, F_OK) == 0)
     return ((CreateStatus)functions[CREATE_STATUS])(1, "the device is lost");
-  return real_run(session, options, in_names, in, ins, out_names, outs, out);
+  return NULL;
+}
+
+static void *run(void *session, const void *options, const char *const *in_names, const void *const *in, size_t ins,
+                 const char *const *out_names, size_t outs, void **out) {
+  void *status = lost();
+  return status ? status : real_run(session, options, in_names, in, ins, out_names, outs, out);
+}
+
+static void *run_with_binding(void *session, const void *options, const void *binding) {
+  void *status = lost();
+  return status ? status : real_run_with_binding(session, options, binding);
 }
 
 static const void *get_api(uint32_t version) {
@@ -44,6 +57,8 @@ static const void *get_api(uint32_t version) {
   memcpy(functions, api, sizeof functions);
   real_run = (Run)functions[RUN];
   functions[RUN] = (void *)run;
+  real_run_with_binding = (RunWithBinding)functions[RUN_WITH_BINDING];
+  functions[RUN_WITH_BINDING] = (void *)run_with_binding;
   return functions;
 }
 
