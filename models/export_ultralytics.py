@@ -1,7 +1,8 @@
-"""Exports an Ultralytics detector with its own exporter: python export_ultralytics.py NAME [--weights FILE.pt] [--size N] [-o FILE.onnx]
+"""Exports an Ultralytics detector with its own exporter: python export_ultralytics.py NAME [--weights FILE.pt] [--size N] [--best] [-o FILE.onnx]
 
 In: the name of an architecture (yolov8n, yolo11n, …), and a checkpoint as training leaves it. Without one the weights are random, seeded; batch normalisation is then given the statistics of noise,
-and the last convolutions of the heads are spread, so that boxes and scores differ from place to place as those of a trained network do. Out: NAME.onnx, pictures of N x N pixels.
+and the last convolutions of the heads are spread, so that boxes and scores differ from place to place as those of a trained network do. Out: NAME.onnx, pictures of N x N pixels;
+with --best the graph of YOLOv10 or YOLO26 ends in its 300 best detections instead of all boxes.
 Needs ultralytics, onnx and onnxslim.
 """
 
@@ -19,6 +20,7 @@ def main():
     parser.add_argument("name")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--size", type=int, default=640)
+    parser.add_argument("--best", action="store_true")
     parser.add_argument("-o", "--output", type=Path)
     arguments = parser.parse_args()
     torch.manual_seed(0)
@@ -28,7 +30,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         # The exporter writes beside the checkpoint it thinks it has.
         yolo.model.pt_path = str(Path(folder) / f"{arguments.name}.pt")
-        written = yolo.export(format="onnx", imgsz=arguments.size)
+        # The exporter's word for it.
+        best = {"nms": False} if arguments.best else {}
+        written = yolo.export(format="onnx", imgsz=arguments.size, **best)
         shutil.copyfile(written, arguments.output or f"{arguments.name}.onnx")
         Path(written).unlink()
 

@@ -75,15 +75,17 @@ def missed(ours, found, boxes, manifest, threshold):
         # The rest is left out: those that are better than the last of ours must be there.
         threshold = max(threshold, min(one["score"] for one in ours))
     have = [(one["class"], np.array(one["box"])) for one in ours]
-    kept = []
+    shared, rest = [], []
     for k, score, box in candidates(found, boxes, manifest, threshold + SCORE):
         if (box[2] <= box[0] or box[3] <= box[1]) and manifest["kind"] != "classifier":
             continue
-        if found.classes is None and detection.get("suppression") != "none":
-            if any(k == other and overlap(box, rival) > detection.get("iou_threshold", 0.45) - OVERLAP for other, rival in kept):
-                continue
-            kept.append((k, box))
-        if not any(k == other and np.abs(box - rival).max() <= 0.5 for other, rival in have):
+        both = any(k == other and np.abs(box - rival).max() <= 0.5 for other, rival in have)
+        (shared if both else rest).append((k, score, box))
+    suppresses = found.classes is None and detection.get("suppression") != "none"
+    most_overlap = detection.get("iou_threshold", 0.45) - OVERLAP
+    for k, score, box in rest:
+        # What suppresses is one that both have, better or, within what scores may differ by, as good.
+        if not suppresses or not any(k == other and better > score - SCORE and overlap(box, rival) > most_overlap for other, better, rival in shared):
             yield f"theirs: {labels[k]} {score:.3f}"
 
 
