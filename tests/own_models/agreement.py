@@ -64,11 +64,11 @@ class Agreement:
                 score, theirs = found.scores[nearest, 0], boxes[nearest]
             self.score = max(self.score, abs(float(score) - detection["score"]))
             self.box = max(self.box, float(np.abs(theirs - box).max()))
-        self.alone += missed(ours, found, boxes, manifest, threshold)
+        self.alone += missed(ours, found, boxes, fit.beyond_picture(found.boxes), manifest, threshold)
 
 
-def missed(ours, found, boxes, manifest, threshold):
-    """Detections of the reference that are clearly above the threshold, in the picture, and not among ours."""
+def missed(ours, found, boxes, whole, manifest, threshold):
+    """Detections of the reference that are clearly above the threshold, in the picture, and not among ours; `whole` are the boxes before they are cut at the picture's edge."""
     detection, labels = manifest.get("detection", {}), manifest["labels"]
     most = detection.get("max_detections", 200)
     if len(ours) >= most:
@@ -76,11 +76,12 @@ def missed(ours, found, boxes, manifest, threshold):
         threshold = max(threshold, min(one["score"] for one in ours))
     have = [(one["class"], np.array(one["box"])) for one in ours]
     shared, rest = [], []
-    for k, score, box in candidates(found, boxes, manifest, threshold + SCORE):
+    for k, score, place in candidates(found, manifest, threshold + SCORE):
+        box = boxes[place]
         if (box[2] <= box[0] or box[3] <= box[1]) and manifest["kind"] != "classifier":
             continue
         both = any(k == other and np.abs(box - rival).max() <= 0.5 for other, rival in have)
-        (shared if both else rest).append((k, score, box))
+        (shared if both else rest).append((k, score, whole[place]))
     suppresses = found.classes is None and detection.get("suppression") != "none"
     most_overlap = detection.get("iou_threshold", 0.45) - OVERLAP
     for k, score, box in rest:
@@ -89,8 +90,8 @@ def missed(ours, found, boxes, manifest, threshold):
             yield f"theirs: {labels[k]} {score:.3f}"
 
 
-def candidates(found, boxes, manifest, threshold):
-    """Class, score and box of what is above the threshold, best first."""
+def candidates(found, manifest, threshold):
+    """Class, score and default box of what is above the threshold, best first."""
     if found.classes is not None:
         chosen = [(int(k), float(score)) for k, score in zip(found.classes, found.scores[:, 0])]
         places = range(len(chosen))
@@ -103,7 +104,7 @@ def candidates(found, boxes, manifest, threshold):
             scores[scores < scores.max(axis=1, keepdims=True)] = -1.0
         places, classes = np.nonzero(scores > threshold)
         chosen = [(int(k), float(scores[place, k])) for place, k in zip(places, classes)]
-    listed = [(k, score, boxes[place]) for place, (k, score) in zip(places, chosen) if score > threshold]
+    listed = [(k, score, place) for place, (k, score) in zip(places, chosen) if score > threshold]
     return sorted(listed, key=lambda one: -one[1])
 
 

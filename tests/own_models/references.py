@@ -87,9 +87,16 @@ def ultralytics_best(row, _, values):
 
 
 def yolov5(row, manifest, values):
-    """[1, D, 5 + K]: centre and size in pixels, objectness and classes behind their sigmoids; so YOLOv7's too."""
+    """[1, D, 5 + K], of each level anchor by anchor: centre and size in pixels, objectness and classes behind their sigmoids; so YOLOv7's too."""
     whole, *_ = run(onnx.load(row.file), values).values()
-    numbers = whole[0].astype(np.float64)
+    levels, start = [], 0
+    for level, anchors in enumerate(manifest["default_boxes"]["sizes"]):
+        cells = (values.shape[2] >> 3 + level) * (values.shape[3] >> 3 + level)
+        part = whole[0, start : start + len(anchors) * cells].reshape(len(anchors), cells, -1)
+        # Ours go cell by cell.
+        levels.append(part.swapaxes(0, 1).reshape(len(anchors) * cells, -1))
+        start += len(anchors) * cells
+    numbers = np.concatenate(levels).astype(np.float64)
     return Found(corners(numbers[:, :4]), numbers[:, 4:5] * numbers[:, 5 : 5 + len(manifest["labels"])])
 
 
