@@ -26,7 +26,8 @@ def main():
     torch.manual_seed(0)
     yolo = YOLO(arguments.weights or f"{arguments.name}.yaml")
     if not arguments.weights:
-        spread(yolo.model, arguments.size)
+        # Scores that all round to 1 would leave it to chance which the best are.
+        spread(yolo.model, arguments.size, 0.8 if arguments.best else 2)
     with tempfile.TemporaryDirectory() as folder:
         # The exporter writes beside the checkpoint it thinks it has.
         yolo.model.pt_path = str(Path(folder) / f"{arguments.name}.pt")
@@ -37,7 +38,7 @@ def main():
         Path(written).unlink()
 
 
-def spread(model, size):
+def spread(model, size, width):
     """Random weights whose outputs differ: statistics of four noise pictures of several scales, and heads whose last convolutions are wide."""
     model.train()
     for module in model.modules():
@@ -52,7 +53,7 @@ def spread(model, size):
         for name, weight in model.model[-1].named_parameters():
             head, _, rest = name.partition(".")
             if head.endswith(("cv2", "cv3")) and rest.count(".") == 2 and rest.endswith(".2.weight"):
-                weight.copy_(torch.randn(weight.shape) * 2 / weight.shape[1] ** 0.5)
+                weight.copy_(torch.randn(weight.shape) * width / weight.shape[1] ** 0.5)
     model.eval()
 
 

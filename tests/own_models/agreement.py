@@ -20,6 +20,8 @@ from references import REFERENCES
 SCORE = 1e-3
 # Boxes whose overlap is as near as this to the one that suppresses may go either way.
 OVERLAP = 1e-3
+# A box of no more pixels may have no width at all in float32, in shares of the picture.
+WIDTH = 1e-3
 
 
 @dataclass
@@ -78,7 +80,7 @@ def missed(ours, found, boxes, whole, manifest, threshold):
     shared, rest = [], []
     for k, score, place in candidates(found, manifest, threshold + SCORE):
         box = boxes[place]
-        if (box[2] <= box[0] or box[3] <= box[1]) and manifest["kind"] != "classifier":
+        if min(box[2:] - box[:2]) <= WIDTH and manifest["kind"] != "classifier":
             continue
         both = any(k == other and np.abs(box - rival).max() <= 0.5 for other, rival in have)
         (shared if both else rest).append((k, score, whole[place]))
