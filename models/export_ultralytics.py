@@ -27,7 +27,7 @@ def main():
     yolo = YOLO(arguments.weights or f"{arguments.name}.yaml")
     if not arguments.weights:
         # Scores that all round to 1 would leave it to chance which the best are.
-        spread(yolo.model, arguments.size, 0.8 if arguments.best else 2)
+        spread(yolo.model, arguments.size, 0.05 if arguments.best else 2)
     with tempfile.TemporaryDirectory() as folder:
         # The exporter writes beside the checkpoint it thinks it has.
         yolo.model.pt_path = str(Path(folder) / f"{arguments.name}.pt")
@@ -38,8 +38,8 @@ def main():
         Path(written).unlink()
 
 
-def spread(model, size, width):
-    """Random weights whose outputs differ: statistics of four noise pictures of several scales, and heads whose last convolutions are wide."""
+def spread(model, size, classes):
+    """Random weights whose outputs differ: statistics of four noise pictures of several scales, and heads whose last convolutions are wide; `classes` is how wide those of the classes are."""
     model.train()
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
@@ -53,6 +53,7 @@ def spread(model, size, width):
         for name, weight in model.model[-1].named_parameters():
             head, _, rest = name.partition(".")
             if head.endswith(("cv2", "cv3")) and rest.count(".") == 2 and rest.endswith(".2.weight"):
+                width = classes if head.endswith("cv3") else 2
                 weight.copy_(torch.randn(weight.shape) * width / weight.shape[1] ** 0.5)
     model.eval()
 

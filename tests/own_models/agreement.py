@@ -57,6 +57,9 @@ class Agreement:
             box = np.array(detection["box"])
             if found.classes is None:
                 score, theirs = found.scores[detection["default_box"], detection["class"]], boxes[detection["default_box"]]
+            elif detection["score"] < found.scores.min(initial=1.0) + SCORE:
+                # Theirs end before it; of those, some may lie beyond the picture and are none of ours.
+                continue
             else:
                 same = np.flatnonzero(found.classes == detection["class"])
                 if not len(same):
@@ -83,12 +86,16 @@ def missed(ours, found, boxes, whole, manifest, threshold):
         if min(box[2:] - box[:2]) <= WIDTH and manifest["kind"] != "classifier":
             continue
         both = any(k == other and np.abs(box - rival).max() <= 0.5 for other, rival in have)
-        (shared if both else rest).append((k, score, whole[place]))
+        (shared if both else rest).append((k, score, place))
     suppresses = found.classes is None and detection.get("suppression") != "none"
     most_overlap = detection.get("iou_threshold", 0.45) - OVERLAP
-    for k, score, box in rest:
+    one_class = found.classes is None and detection.get("suppression") == "one-class"
+    for k, score, place in rest:
+        box = whole[place]
+        if one_class and (found.scores[place] > score - SCORE).sum() > 1:
+            continue
         # What suppresses is one that both have, better or, within what scores may differ by, as good.
-        if not suppresses or not any(k == other and better > score - SCORE and overlap(box, rival) > most_overlap for other, better, rival in shared):
+        if not suppresses or not any(k == other and better > score - SCORE and overlap(box, whole[rival]) > most_overlap for other, better, rival in shared):
             yield f"theirs: {labels[k]} {score:.3f}"
 
 
@@ -103,7 +110,8 @@ def candidates(found, manifest, threshold):
         scores = np.full_like(found.scores, -1.0)
         scores[:, allowed] = found.scores[:, allowed]
         if manifest.get("detection", {}).get("suppression") == "one-class":
-            scores[scores < scores.max(axis=1, keepdims=True)] = -1.0
+            # Of classes that all but tie any may be the best.
+            scores[scores < scores.max(axis=1, keepdims=True) - SCORE] = -1.0
         places, classes = np.nonzero(scores > threshold)
         chosen = [(int(k), float(scores[place, k])) for place, k in zip(places, classes)]
     listed = [(k, score, place) for place, (k, score) in zip(places, chosen) if score > threshold]
