@@ -27,7 +27,7 @@ def main():
     yolo = YOLO(arguments.weights or f"{arguments.name}.yaml")
     if not arguments.weights:
         # Scores that all round to 1 would leave it to chance which the best are.
-        spread(yolo.model, arguments.size, 0.05 if arguments.best else 2)
+        spread(yolo.model, arguments.size, 0.2 if arguments.best else 2)
     with tempfile.TemporaryDirectory() as folder:
         # The exporter writes beside the checkpoint it thinks it has.
         yolo.model.pt_path = str(Path(folder) / f"{arguments.name}.pt")
