@@ -65,7 +65,9 @@ class Agreement:
                 if not len(same):
                     self.alone.append(f"ours: {detection['label']} {detection['score']:.3f}")
                     continue
-                nearest = same[np.abs(boxes[same] - box).max(axis=1).argmin()]
+                # Several may have all but one box: a hundredth of a score counts as a pixel.
+                apart = np.abs(boxes[same] - box).max(axis=1) + 100 * np.abs(found.scores[same, 0] - detection["score"])
+                nearest = same[apart.argmin()]
                 score, theirs = found.scores[nearest, 0], boxes[nearest]
             self.score = max(self.score, abs(float(score) - detection["score"]))
             self.box = max(self.box, float(np.abs(theirs - box).max()))
