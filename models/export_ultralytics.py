@@ -1,7 +1,8 @@
-"""Exports an Ultralytics detector with its own exporter: python export_ultralytics.py NAME [--weights FILE.pt] [--size N] [-o FILE.onnx]
+"""Exports an Ultralytics detector with its own exporter: python export_ultralytics.py NAME [--weights FILE.pt] [--size N] [--best] [-o FILE.onnx]
 
 In: the name of an architecture (yolov8n, yolo11n, …), and a checkpoint as training leaves it. Without one the weights are random, seeded; batch normalisation is then given the statistics of noise,
-and the last convolutions of the heads are spread, so that boxes and scores differ from place to place as those of a trained network do. Out: NAME.onnx, pictures of N x N pixels.
+and the last convolutions of the heads are spread, so that boxes and scores differ from place to place as those of a trained network do. Out: NAME.onnx, pictures of N x N pixels;
+with --best the graph of YOLOv10 or YOLO26 ends in its 300 best detections instead of all boxes.
 Needs ultralytics, onnx and onnxslim.
 """
 
@@ -19,22 +20,26 @@ def main():
     parser.add_argument("name")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--size", type=int, default=640)
+    parser.add_argument("--best", action="store_true")
     parser.add_argument("-o", "--output", type=Path)
     arguments = parser.parse_args()
     torch.manual_seed(0)
     yolo = YOLO(arguments.weights or f"{arguments.name}.yaml")
     if not arguments.weights:
-        spread(yolo.model, arguments.size)
+        # Scores that all round to 1 would leave it to chance which the best are.
+        spread(yolo.model, arguments.size, 0.2 if arguments.best else 2)
     with tempfile.TemporaryDirectory() as folder:
         # The exporter writes beside the checkpoint it thinks it has.
         yolo.model.pt_path = str(Path(folder) / f"{arguments.name}.pt")
-        written = yolo.export(format="onnx", imgsz=arguments.size)
+        # The exporter's word for it.
+        best = {"nms": False} if arguments.best else {}
+        written = yolo.export(format="onnx", imgsz=arguments.size, **best)
         shutil.copyfile(written, arguments.output or f"{arguments.name}.onnx")
         Path(written).unlink()
 
 
-def spread(model, size):
-    """Random weights whose outputs differ: statistics of four noise pictures of several scales, and heads whose last convolutions are wide."""
+def spread(model, size, classes):
+    """Random weights whose outputs differ: statistics of four noise pictures of several scales, and heads whose last convolutions are wide; `classes` is how wide those of the classes are."""
     model.train()
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
@@ -48,7 +53,8 @@ def spread(model, size):
         for name, weight in model.model[-1].named_parameters():
             head, _, rest = name.partition(".")
             if head.endswith(("cv2", "cv3")) and rest.count(".") == 2 and rest.endswith(".2.weight"):
-                weight.copy_(torch.randn(weight.shape) * 2 / weight.shape[1] ** 0.5)
+                width = classes if head.endswith("cv3") else 2
+                weight.copy_(torch.randn(weight.shape) * width / weight.shape[1] ** 0.5)
     model.eval()
 
 

@@ -17,7 +17,7 @@ python3 -m pip --version >/dev/null 2>&1 || "$here/system-packages.sh" python3 p
 mkdir -p "$folder"
 work=$(mktemp -d --tmpdir="$folder")
 trap 'rm -rf -- "$work"' EXIT
-python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --dest "$work" \
+python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --ignore-requires-python --dest "$work" \
   --implementation cp --python-version 312 --abi cp312 --platform "$platform" "$package" </dev/null >&2 ||
   die "pip could not fetch $package (above)"
 wheel=$(printf '%s\n' "$work"/*.whl)

@@ -20,6 +20,8 @@ from references import REFERENCES
 SCORE = 1e-3
 # Boxes whose overlap is as near as this to the one that suppresses may go either way.
 OVERLAP = 1e-3
+# A box of no more pixels may have no width at all in float32, in shares of the picture.
+WIDTH = 1e-3
 
 
 @dataclass
@@ -55,40 +57,52 @@ class Agreement:
             box = np.array(detection["box"])
             if found.classes is None:
                 score, theirs = found.scores[detection["default_box"], detection["class"]], boxes[detection["default_box"]]
+            elif detection["score"] < found.scores.min(initial=1.0) + SCORE:
+                # Theirs end before it; of those, some may lie beyond the picture and are none of ours.
+                continue
             else:
                 same = np.flatnonzero(found.classes == detection["class"])
                 if not len(same):
                     self.alone.append(f"ours: {detection['label']} {detection['score']:.3f}")
                     continue
-                nearest = same[np.abs(boxes[same] - box).max(axis=1).argmin()]
+                # Several may have all but one box: a hundredth of a score counts as a pixel.
+                apart = np.abs(boxes[same] - box).max(axis=1) + 100 * np.abs(found.scores[same, 0] - detection["score"])
+                nearest = same[apart.argmin()]
                 score, theirs = found.scores[nearest, 0], boxes[nearest]
             self.score = max(self.score, abs(float(score) - detection["score"]))
             self.box = max(self.box, float(np.abs(theirs - box).max()))
-        self.alone += missed(ours, found, boxes, manifest, threshold)
+        self.alone += missed(ours, found, boxes, fit.beyond_picture(found.boxes), manifest, threshold)
 
 
-def missed(ours, found, boxes, manifest, threshold):
-    """Detections of the reference that are clearly above the threshold, in the picture, and not among ours."""
+def missed(ours, found, boxes, whole, manifest, threshold):
+    """Detections of the reference that are clearly above the threshold, in the picture, and not among ours; `whole` are the boxes before they are cut at the picture's edge."""
     detection, labels = manifest.get("detection", {}), manifest["labels"]
     most = detection.get("max_detections", 200)
     if len(ours) >= most:
         # The rest is left out: those that are better than the last of ours must be there.
         threshold = max(threshold, min(one["score"] for one in ours))
     have = [(one["class"], np.array(one["box"])) for one in ours]
-    kept = []
-    for k, score, box in candidates(found, boxes, manifest, threshold + SCORE):
-        if (box[2] <= box[0] or box[3] <= box[1]) and manifest["kind"] != "classifier":
+    shared, rest = [], []
+    for k, score, place in candidates(found, manifest, threshold + SCORE):
+        box = boxes[place]
+        if min(box[2:] - box[:2]) <= WIDTH and manifest["kind"] != "classifier":
             continue
-        if found.classes is None and detection.get("suppression") != "none":
-            if any(k == other and overlap(box, rival) > detection.get("iou_threshold", 0.45) - OVERLAP for other, rival in kept):
-                continue
-            kept.append((k, box))
-        if not any(k == other and np.abs(box - rival).max() <= 0.5 for other, rival in have):
+        both = any(k == other and np.abs(box - rival).max() <= 0.5 for other, rival in have)
+        (shared if both else rest).append((k, score, place))
+    suppresses = found.classes is None and detection.get("suppression") != "none"
+    most_overlap = detection.get("iou_threshold", 0.45) - OVERLAP
+    one_class = found.classes is None and detection.get("suppression") == "one-class"
+    for k, score, place in rest:
+        box = whole[place]
+        if one_class and (found.scores[place] > score - SCORE).sum() > 1:
+            continue
+        # What suppresses is one that both have, better or, within what scores may differ by, as good.
+        if not suppresses or not any(k == other and better > score - SCORE and overlap(box, whole[rival]) > most_overlap for other, better, rival in shared):
             yield f"theirs: {labels[k]} {score:.3f}"
 
 
-def candidates(found, boxes, manifest, threshold):
-    """Class, score and box of what is above the threshold, best first."""
+def candidates(found, manifest, threshold):
+    """Class, score and default box of what is above the threshold, best first."""
     if found.classes is not None:
         chosen = [(int(k), float(score)) for k, score in zip(found.classes, found.scores[:, 0])]
         places = range(len(chosen))
@@ -98,10 +112,11 @@ def candidates(found, boxes, manifest, threshold):
         scores = np.full_like(found.scores, -1.0)
         scores[:, allowed] = found.scores[:, allowed]
         if manifest.get("detection", {}).get("suppression") == "one-class":
-            scores[scores < scores.max(axis=1, keepdims=True)] = -1.0
+            # Of classes that all but tie any may be the best.
+            scores[scores < scores.max(axis=1, keepdims=True) - SCORE] = -1.0
         places, classes = np.nonzero(scores > threshold)
         chosen = [(int(k), float(scores[place, k])) for place, k in zip(places, classes)]
-    listed = [(k, score, boxes[place]) for place, (k, score) in zip(places, chosen) if score > threshold]
+    listed = [(k, score, place) for place, (k, score) in zip(places, chosen) if score > threshold]
     return sorted(listed, key=lambda one: -one[1])
 
 

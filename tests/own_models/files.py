@@ -84,6 +84,10 @@ class Row:
         """What no graph says: the row's lines take the place of guesses."""
         path = self.file.with_suffix(".toml")
         text = path.read_text()
+        if "labels" in self.entry:
+            labels = self.source_file(self.entry["labels"]).read_text().splitlines()
+            # Such a list is TOML's, too.
+            text = with_line(text, "labels", json.dumps(labels, ensure_ascii=False))
         for key, value in self.entry.get("set", {}).items():
             text = with_line(text, key, value)
         path.write_text(text)
@@ -138,7 +142,9 @@ def _fetch(source, folder):
         _check(package, source["sha256"])
         run(["tar", "--extract", "--gzip", "--file", package, "--directory", folder])
     elif "git" in source:
-        run(["git", "clone", "--quiet", "--depth", "1", source["git"], folder / "checkout"])
+        run(["git", "init", "--quiet", folder / "checkout"])
+        run(["git", "-C", folder / "checkout", "fetch", "--quiet", "--depth", "1", source["git"], source.get("commit", "HEAD")])
+        run(["git", "-C", folder / "checkout", "checkout", "--quiet", "FETCH_HEAD"])
     elif "debian" in source:
         run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", source["debian"]], cwd=folder)
         (package,) = folder.glob("*.deb")
@@ -166,7 +172,8 @@ def _python(name, book):
     python, stamp, asked = folder / "bin" / "python", folder / "asked.json", json.dumps(environment)
     if not stamp.is_file() or stamp.read_text() != asked:
         print(f"own models: installing {', '.join(environment['packages'])} into {folder}", file=sys.stderr)
-        run([sys.executable, "-m", "venv", "--clear", folder])
+        # What is there and as it is asked for stays.
+        run([sys.executable, "-m", "venv", folder])
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"]
         run([*pip, *environment["packages"]])
         if "without_dependencies" in environment:

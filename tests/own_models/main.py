@@ -95,7 +95,7 @@ def measured(row, arguments, folder):
     record["against"] = REFERENCES[row.reference][0]
     if trial.manifest["kind"] == "classifier":
         del record["box"]
-    return record | trial.record(with_oracle=not arguments.no_oracle)
+    return record | trial.record(with_oracle=not arguments.no_oracle and row.entry.get("oracle", True))
 
 
 def wrong(record):

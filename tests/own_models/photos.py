@@ -20,9 +20,13 @@ class Fit:
 
     def to_picture(self, boxes):
         """Boxes [N, 4] of x0, y0, x1, y1 in the input's pixels as those of the picture, cut at its edge."""
+        return np.clip(self.beyond_picture(boxes), 0, np.array(self.picture * 2, np.float64))
+
+    def beyond_picture(self, boxes):
+        """The same, not cut."""
         scale, before = (np.array(pair * 2, np.float64) for pair in (self.size, self.before))
         sides = np.array(self.picture * 2, np.float64)
-        return np.clip((np.asarray(boxes, np.float64).reshape(-1, 4) - before) / scale * sides, 0, sides)
+        return (np.asarray(boxes, np.float64).reshape(-1, 4) - before) / scale * sides
 
 
 def network_input(photo, size, section):

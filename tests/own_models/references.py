@@ -6,6 +6,7 @@ that the manifest names out of ONNX Runtime and decodes them as the oracle does.
 
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ import onnx
 import onnxruntime
 
 from composite import head_convolutions
-from default_boxes import decoded, decoded_distances, decoded_in_cell, default_box, expectation
+from default_boxes import decoded, decoded_bounded, decoded_distances, decoded_in_cell, default_box, expectation
+from joined import parts
 from network import Network
 from part import inner, picture_input
 
@@ -32,13 +34,10 @@ def raw(row, manifest, values):
     model = inner(row.file, manifest)
     outputs = run(model, values)
     logits = outputs["class_logits"].reshape(-1, len(manifest["labels"])).astype(np.float64)
-    if manifest["output"]["activation"] == "softmax":
-        scores = np.exp(logits - logits.max(axis=1, keepdims=True))
-        scores /= scores.sum(axis=1, keepdims=True)
-    else:
-        scores = sigmoid(logits)
+    scores = softmax(logits) if manifest["output"]["activation"] == "softmax" else sigmoid(logits)
     if "objectness" in outputs:
-        scores = scores * sigmoid(outputs["objectness"].astype(np.float64)[0])
+        of_objectness, of_class = manifest["output"].get("score_powers", [1.0, 1.0])
+        scores = sigmoid(outputs["objectness"].astype(np.float64)[0]) ** of_objectness * scores**of_class
     if manifest["kind"] == "classifier":
         return Found(np.array([[0.0, 0.0, values.shape[3], values.shape[2]]]), scores)
     return Found(_decoded(model, manifest, values, outputs["box_offsets"][0].astype(np.float64)), scores)
@@ -61,21 +60,74 @@ def _decoded(model, manifest, values, offsets):
             box = default_box(manifest["default_boxes"], head, len(heads), (rows, columns), (row, column), shape, size)
             numbers = offsets[len(edges)]
             named = dict(zip(output.get("offset_order", ["cx", "cy", "w", "h"]), numbers))
-            if "distances" in output:
+            if "distances" in parts(output):
                 sides = numbers.reshape(4, -1)
                 edges.append(decoded_distances(box, [side[0] if len(side) == 1 else expectation(side) for side in sides]))
             elif manifest["kind"] == "yolo":
-                edges.append(decoded_in_cell(box, (1 / columns, 1 / rows), scales[head], named))
+                edges.append(decoded_in_cell(box, (1 / columns, 1 / rows), scales[head], output.get("size_decode", "exponential"), named))
+            elif output.get("coding") == "bounded":
+                edges.append(decoded_bounded(box, named))
             else:
                 edges.append(decoded(box, named, variances))
     return np.array(edges) * np.array(size[::-1] * 2)
 
 
-def ultralytics(row, _, values):
-    """[1, 4 + K, D]: centre and size in pixels, scores."""
-    (whole,) = run(onnx.load(row.file), values).values()
+def ultralytics(row, manifest, values):
+    """[1, 4 + K + …, D]: centre and size in pixels, scores, then a mask's or a pose's numbers; masks' prototypes besides."""
+    whole, *_ = run(onnx.load(row.file), values).values()
     numbers = whole[0].T.astype(np.float64)
-    return Found(corners(numbers[:, :4]), numbers[:, 4:])
+    return Found(corners(numbers[:, :4]), numbers[:, 4 : 4 + len(manifest["labels"])])
+
+
+def ultralytics_best(row, _, values):
+    """[1, 300, 6 + …]: the best detections, corners in pixels, score, class."""
+    whole, *_ = run(onnx.load(row.file), values).values()
+    numbers = whole[0].astype(np.float64)
+    return Found(numbers[:, :4], numbers[:, 4:5], numbers[:, 5].astype(int))
+
+
+def yolov5(row, manifest, values):
+    """[1, D, 5 + K], of each level anchor by anchor: centre and size in pixels, objectness and classes behind their sigmoids; so YOLOv7's too."""
+    whole, *_ = run(onnx.load(row.file), values).values()
+    levels, start = [], 0
+    for level, anchors in enumerate(manifest["default_boxes"]["sizes"]):
+        cells = (values.shape[2] >> 3 + level) * (values.shape[3] >> 3 + level)
+        part = whole[0, start : start + len(anchors) * cells].reshape(len(anchors), cells, -1)
+        # Ours go cell by cell.
+        levels.append(part.swapaxes(0, 1).reshape(len(anchors) * cells, -1))
+        start += len(anchors) * cells
+    numbers = np.concatenate(levels).astype(np.float64)
+    return Found(corners(numbers[:, :4]), numbers[:, 4:5] * numbers[:, 5 : 5 + len(manifest["labels"])])
+
+
+def nanodet(row, manifest, values, begin):
+    """Scores [.., D, K] and bins [.., D, 32] of each level, or [1, D, K + 32] of all: distances in cells of 8, 16, … pixels from `begin` of the cell."""
+    outputs = [whole.reshape(-1, whole.shape[-1]).astype(np.float64) for whole in run(onnx.load(row.file), values).values()]
+    count, (height, width) = len(manifest["labels"]), values.shape[2:]
+    # Levels have fewer cells the coarser they are; where there is one output, it has both.
+    outputs.sort(key=lambda rows: -len(rows))
+    of_kind = [[rows for rows in outputs if rows.shape[1] == wide] for wide in (count, 32, count + 32)]
+    numbers = np.concatenate([np.concatenate(levels) for levels in of_kind if levels], axis=1)
+    cells, stride = [], 8
+    while len(cells) < len(numbers):
+        cells += [(x, y, stride) for y in range(-(-height // stride)) for x in range(-(-width // stride))]
+        stride *= 2
+    x, y, stride = np.array(cells, np.float64).T[:, :, None]
+    left, top, right, bottom = (softmax(numbers[:, count:].reshape(-1, 4, 8)) @ np.arange(8)).T[:, :, None] * stride
+    x, y = (x + begin) * stride, (y + begin) * stride
+    return Found(np.concatenate([x - left, y - top, x + right, y + bottom], axis=1), numbers[:, :count])
+
+
+def fastestdet(row, _, values):
+    """[1, 5 + K, rows, columns]: objectness, centre from the cell's corner and size in shares of the input before tanh and sigmoid, classes behind their softmax."""
+    (whole,) = run(onnx.load(row.file), values).values()
+    rows, columns = whole.shape[2:]
+    numbers = whole[0].astype(np.float64).transpose(1, 2, 0)
+    y, x = np.mgrid[:rows, :columns]
+    centre = [(x + np.tanh(numbers[..., 1])) / columns, (y + np.tanh(numbers[..., 2])) / rows]
+    places = np.stack([*centre, sigmoid(numbers[..., 3]), sigmoid(numbers[..., 4])], axis=-1).reshape(-1, 4)
+    scores = numbers[..., :1] ** 0.6 * numbers[..., 5:] ** 0.4
+    return Found(_in_pixels(corners(places), values), scores.reshape(len(places), -1))
 
 
 def yolox(row, _, values):
@@ -121,6 +173,12 @@ def opencv_caffe(row, _, values):
 REFERENCES = {
     "raw": ("ONNX Runtime, decoded by the oracle", raw),
     "ultralytics": ("the graph's own decode", ultralytics),
+    "ultralytics-best": ("the graph's own best", ultralytics_best),
+    "yolov5": ("the graph's own decode", yolov5),
+    "nanodet": ("ONNX Runtime, NanoDet's decode", partial(nanodet, begin=0.5)),
+    "nanodet-plus": ("ONNX Runtime, NanoDet-Plus's decode", partial(nanodet, begin=0.0)),
+    "picodet": ("ONNX Runtime, PicoDet's decode", partial(nanodet, begin=0.5)),
+    "fastestdet": ("ONNX Runtime, FastestDet's decode", fastestdet),
     "yolox": ("ONNX Runtime, YOLOX's decode", yolox),
     "scores-and-corners": ("the graph's own decode", scores_and_corners),
     "opencv-darknet": ("OpenCV 4", opencv_darknet),
@@ -142,6 +200,12 @@ def run(model, values, names=None):
 def sigmoid(z):
     """Of logits, without overflow."""
     return np.exp(-np.logaddexp(0, -z))
+
+
+def softmax(z):
+    """Of logits, over the last axis."""
+    shares = np.exp(z - z.max(axis=-1, keepdims=True))
+    return shares / shares.sum(axis=-1, keepdims=True)
 
 
 def corners(places):

@@ -82,10 +82,10 @@ class Pictures(unittest.TestCase):
 class Agreement(unittest.TestCase):
     MANIFEST = {"kind": "ssd", "labels": ["background", "cat", "dog"], "output": {}, "detection": {}}
 
-    def missed(self, ours, manifest=MANIFEST):
+    def missed(self, ours, manifest=MANIFEST, whole=None, tie=0.8, other=0.1):
         boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 30, 30]], float)
-        scores = np.array([[0.1, 0.8, 0.1], [0.1, 0.7, 0.2], [0.5, 0.1, 0.4]])
-        return list(missed(ours, Found(boxes, scores), boxes, manifest, 0.3))
+        scores = np.array([[0.1, tie, other], [0.1, 0.7, 0.2], [0.5, 0.1, 0.4]])
+        return list(missed(ours, Found(boxes, scores), boxes, boxes if whole is None else whole, manifest, 0.3))
 
     def test_what_the_reference_has_and_we_have_not_is_told(self):
         cat = {"class": 1, "box": [0, 0, 10, 10], "score": 0.8}
@@ -93,6 +93,23 @@ class Agreement(unittest.TestCase):
         self.assertEqual(self.missed([cat, dog]), [])
         self.assertEqual(self.missed([cat]), ["theirs: dog 0.400"])
         self.assertEqual(self.missed([cat, dog | {"box": [20, 20, 30, 31]}]), ["theirs: dog 0.400"])
+
+    def test_of_two_that_all_but_tie_either_may_stay(self):
+        weaker = {"class": 1, "box": [0, 0, 10, 9], "score": 0.7}
+        dog = {"class": 2, "box": [20, 20, 30, 30], "score": 0.4}
+        self.assertEqual(self.missed([weaker, dog]), ["theirs: cat 0.800"])
+        self.assertEqual(self.missed([weaker, dog], tie=0.7005), [])
+
+    def test_a_box_of_two_classes_that_all_but_tie_may_be_either(self):
+        one = self.MANIFEST | {"detection": {"suppression": "one-class"}}
+        dog = {"class": 2, "box": [20, 20, 30, 30], "score": 0.4}
+        self.assertEqual(self.missed([dog], one, tie=0.8), ["theirs: cat 0.800", "theirs: cat 0.700"])
+        self.assertEqual(self.missed([dog], one, tie=0.8, other=0.8), ["theirs: cat 0.700"])
+
+    def test_boxes_overlap_as_they_are_before_they_are_cut(self):
+        cat, dog = {"class": 1, "box": [0, 0, 10, 10], "score": 0.8}, {"class": 2, "box": [20, 20, 30, 30], "score": 0.4}
+        apart = np.array([[0, 0, 10, 10], [-40, 0, 10, 9], [20, 20, 30, 30]], float)
+        self.assertEqual(self.missed([cat, dog], whole=apart), ["theirs: cat 0.700"])
 
     def test_nothing_is_suppressed_where_the_family_does_not(self):
         every = self.MANIFEST | {"detection": {"suppression": "none"}}
