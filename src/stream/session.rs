@@ -79,11 +79,16 @@ impl<H: Host> Session<H> {
             Pacing::Live => {
                 let explainer = Worker::spawn("ssdcrp-explain", move |job: ExplainJob<H>| {
                     let stream = job.stream.clone();
+                    // A job that panics is closed before its error is kept: whoever waits for it must not be told earlier.
+                    let open = stream.open.open();
                     stream.keep_error(catching(|| job.explain(&mut explaining)));
+                    drop(open);
                 })?;
                 Worker::spawn("ssdcrp-detect", move |job: DetectJob<H>| {
                     let stream = job.stream.clone();
+                    let open = stream.open.open();
                     stream.keep_error(catching(|| job.detect(&mut detecting, &explainer)));
+                    drop(open);
                 })?
             }
         };

@@ -21,9 +21,10 @@ pub(super) struct Branch<'a> {
 }
 
 impl Branch<'_> {
-    /// Whether what it says becomes scores: a sigmoid is taken of it, and nothing else made of it.
+    /// Whether what it says becomes scores: a sigmoid is taken of it, and nothing else made of it, or a softmax of all its channels.
     pub(super) fn is_score(&self) -> bool {
-        self.used.sigmoid && !self.used.linear
+        let is_of_all = self.used.softmax == Some(self.channels);
+        is_of_all || self.used.sigmoid && !self.used.linear
     }
 
     /// Whether it is the logits of four distances' bins.
