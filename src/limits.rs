@@ -30,6 +30,7 @@ pub(crate) const MOST_DETECTIONS: usize = 4096;
 /// Bytes of a line of an events file.
 pub(crate) const LONGEST_LINE: usize = 1 << 20;
 /// Objects on a page of a report.
+#[cfg(any(test, feature = "report"))]
 pub(crate) const MOST_OBJECTS: usize = 500;
 /// Bytes of a picture's pixels, decoded and as RGB.
 pub const MOST_PIXEL_BYTES: u64 = 256 * MIB;
