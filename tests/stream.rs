@@ -110,6 +110,7 @@ impl Watched {
     fn look(&self, name: &str) -> Result<()> {
         let photo = image::open(cached(&format!("photos/{name}.jpg"))).unwrap();
         let photo = photo.into_rgb8();
+        let input = preprocess::sample(&photo, self.model.input_size, &self.model.manifest.input)?;
         self.stream.look(StreamFrame {
             info: FrameInfo {
                 time: FrameTime::default(),
@@ -117,7 +118,7 @@ impl Watched {
                 pixel_aspect: 1.0,
                 epoch: self.stream.epoch(),
             },
-            input: preprocess::sample(&photo, self.model.input_size, &self.model.manifest.input)?,
+            input: Box::new(|| Ok(input)),
             settings: Arc::new(self.settings.clone()),
             late: false,
             picture: None,

@@ -212,9 +212,10 @@ impl Watch {
             epoch: watched.stream.epoch(),
         };
         let input = &self.model.manifest.input;
+        let input = preprocess::sample(&picture, self.model.input_size, input)?;
         watched.stream.look(StreamFrame {
             info,
-            input: preprocess::sample(&picture, self.model.input_size, input)?,
+            input: Box::new(|| Ok(input)),
             settings: self.settings[usize::from(!is_watched)].clone(),
             late: false,
             picture: (self.keeps_evidence).then(|| Arc::new(picture.clone())),

@@ -38,6 +38,6 @@ pub use observation::{Observation, ObservedEvent};
 pub use rate_limiter::RateLimiter;
 pub use session::{Pacing, Session, Stream};
 pub use staleness::visibility;
-pub use state::{Shown, StreamFrame};
+pub use state::{Sampler, Shown, StreamFrame};
 pub use stats::StreamStats;
 pub use tracking::{Tracked, Tracker};

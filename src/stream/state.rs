@@ -26,13 +26,15 @@ use crate::runtime::CancelToken;
 /// What an overlay takes for each pixel at most: the canvas, and what the host makes of it.
 const PIXEL_BYTES: u64 = 12;
 
+/// What samples the network's input from a frame. A session calls it on its own thread, and not at all where a newer frame has taken the frame's place.
+pub type Sampler = Box<dyn FnOnce() -> Result<NetworkInput> + Send>;
+
 /// A frame that is to be looked at.
-#[derive(Debug)]
 pub struct StreamFrame<P> {
     /// What is known of it.
     pub info: FrameInfo,
-    /// The network's input, sampled from it.
-    pub input: NetworkInput,
+    /// Samples the network's input from it.
+    pub input: Sampler,
     /// What is asked.
     pub settings: Arc<StreamSettings>,
     /// The viewer gets its frames too late: this one is not explained.
@@ -138,7 +140,7 @@ impl<H: Host> StreamState<H> {
         frame: StreamFrame<H::Picture>,
         cancel: &CancelToken,
     ) -> Result<Option<DetectedFrame<H::Picture>>> {
-        let forward = detector.forward_cancellable(frame.input, cancel)?;
+        let forward = detector.forward_cancellable((frame.input)()?, cancel)?;
         let detections = detector.detections(&forward, frame.settings.thresholds)?;
         if !self.is_current(frame.info) {
             return Ok(None);

@@ -202,7 +202,7 @@ impl From<::ssdcrp::Error> for Unexplained {
 pub fn pass(
     streaming: &std::sync::Mutex<Streaming>,
     stream: &Stream<ElementHost>,
-    model: &Model,
+    model: &Arc<Model>,
     settings: &Settings,
     buffer: &mut gst::BufferRef,
     passing: &Passing,
@@ -222,17 +222,21 @@ pub fn pass(
     let request = state().due(frame.time, stream);
     let looked_at = request.is_some();
     if let Some(request) = request {
-        let input = sampled(buffer, surface, model).map_err(Damaged)?;
+        check_readable(buffer, surface).map_err(Damaged)?;
         state().begin(frame.time);
-        // Shares the pixels: what is painted into the frame later is painted into a copy of them.
-        let keeps = passing.keeps_evidence && settings.events.are_wanted();
-        let picture = keeps.then(|| KeptFrame {
+        // Shares the pixels: what is painted into the frame while they are read is painted into a copy of them.
+        let kept = KeptFrame {
             buffer: buffer.to_owned(),
             info: info.clone(),
-        });
+        };
+        let keeps = passing.keeps_evidence && settings.events.are_wanted();
+        let picture = keeps.then(|| kept.clone());
+        let (model, pixel_aspect) = (model.clone(), frame.pixel_aspect);
         stream.look(StreamFrame {
             info: frame,
-            input,
+            input: Box::new(move || {
+                sampled(&kept, pixel_aspect, &model).map_err(::ssdcrp::Error::other)
+            }),
             settings: request,
             late: passing.late,
             picture,
@@ -294,8 +298,11 @@ fn writable<'b>(
         .context("the frame cannot be written to")
 }
 
-/// The network's input. The frame is only read: a buffer that others hold too is not copied for that.
-fn sampled(buffer: &gst::BufferRef, surface: &Surface, model: &Model) -> Result<NetworkInput> {
+/// Whether the frame can be sampled.
+///
+/// # Errors
+/// Why not.
+fn check_readable(buffer: &gst::BufferRef, surface: &Surface) -> Result<()> {
     // It was not offered to who is before this element ([`viewing`](super::viewing)).
     if let Some(crop) = buffer.meta::<gst_video::VideoCropMeta>() {
         let (x, y, width, height) = crop.rect();
@@ -304,14 +311,27 @@ fn sampled(buffer: &gst::BufferRef, surface: &Surface, model: &Model) -> Result<
             "the frame is to be cropped by whoever shows it (GstVideoCropMeta), which cannot be done here"
         );
     }
-    let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &surface.info)
-        .context("the frame cannot be read")?;
+    FramePixels::new(&readable(buffer, &surface.info)?).map(drop)
+}
+
+/// The network's input, of a frame whose pixels are `pixel_aspect` times as wide as high.
+fn sampled(frame: &KeptFrame, pixel_aspect: f64, model: &Model) -> Result<NetworkInput> {
+    let frame = readable(&frame.buffer, &frame.info)?;
     let pixels = FramePixels::new(&frame)?;
     let (size, input) = (model.input_size, &model.manifest.input);
-    let sampled = match (input.resize, surface.pixel_aspect()) {
+    let sampled = match (input.resize, pixel_aspect) {
         // What is warped has the network's shape, whatever its own is.
         (Resize::Warp(_), _) | (_, 1.0) => sample(&pixels, size, input),
         (_, aspect) => sample(&SquarePixels::of(&pixels, aspect), size, input),
     };
     Ok(sampled?)
+}
+
+/// A buffer's frame to read. A buffer that others hold too is not copied for that.
+fn readable<'b>(
+    buffer: &'b gst::BufferRef,
+    info: &gst_video::VideoInfo,
+) -> Result<gst_video::VideoFrameRef<&'b gst::BufferRef>> {
+    gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info)
+        .context("the frame cannot be read")
 }
