@@ -170,9 +170,10 @@ fn look(
         pixel_aspect: 1.0,
         epoch: stream.epoch(),
     };
+    let input = preprocess::sample(photo, model.input_size, &model.manifest.input)?;
     stream.look(StreamFrame {
         info,
-        input: preprocess::sample(photo, model.input_size, &model.manifest.input)?,
+        input: Box::new(|| Ok(input)),
         settings: settings.clone(),
         late: false,
         picture: None,
