@@ -4,11 +4,16 @@ In: a network's forward pass in float64 and float32, its manifest, and cases. Ou
 """
 
 import json
+import tomllib
 
 import numpy as np
+import onnx
+from PIL import Image
 
 from composite import Composite, layer_types
 from network import Network
+from part import inner
+from pictures import network_input
 from relevance import propagate
 from targets import Outputs
 
@@ -48,3 +53,29 @@ def write(folder, entries):
         lines = [f"    {json.dumps(key)}: {json.dumps(value)}" for key, value in entry.items()]
         blocks.append("  {\n" + ",\n".join(lines) + "\n  }")
     (folder / "cases.json").write_text('{ "cases": [\n' + ",\n".join(blocks) + "\n] }\n")
+
+
+def write_nets(folder, nets, cases, maps):
+    """Writes networks made here, on the picture golden/yolo/person.png, with their cases.
+
+    `nets` are an ONNX model and its manifest's text by name, `cases` net, box, target, contrast, composite and seed; the first `maps` cases get a map.
+    """
+    folder.mkdir(exist_ok=True)
+    picture, passes, settings = np.asarray(Image.open(folder.parent / "yolo" / "person.png")), {}, {}
+    for name, (model, manifest) in nets.items():
+        onnx.save(model, folder / f"{name}.onnx")
+        (folder / f"{name}.toml").write_text(manifest)
+        settings[name] = tomllib.loads(manifest)
+        values = network_input(picture, settings[name]["input"]["mean"], settings[name]["input"]["std"])
+        part = folder / "inner.onnx"
+        onnx.save(inner(folder / f"{name}.onnx", settings[name]), part)
+        passes[name] = Passes(part, values)
+        part.unlink()
+    entries = []
+    for net, *case, seed in cases:
+        box, target, contrast, _ = case
+        more = {"picture": "../yolo/person.png", "manifest": net}
+        entries.append(passes[net].entry(f"{net}-{box}-{target}-{contrast}-{seed}", settings[net], case, more, seed))
+    for entry in entries[:maps]:
+        passes[entry["manifest"]].write_map(folder, entry)
+    write(folder, entries)

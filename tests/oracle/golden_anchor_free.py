@@ -10,11 +10,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
-from PIL import Image
 
-from cases import Passes, write
-from part import inner
-from pictures import network_input
+from cases import write_nets
 from small_nets import Builder
 
 TESTS = Path(__file__).resolve().parent.parent
@@ -163,29 +160,11 @@ def manifest(name, heads):
 
 
 def main():
-    import tomllib
-
-    GOLDEN.mkdir(exist_ok=True)
-    picture, passes, settings = Image.open(GOLDEN.parent / "yolo" / "person.png"), {}, {}
+    nets = {}
     for make in (distances, offsets):
         (model, heads), name = make(), make.__name__
-        onnx.save(model, GOLDEN / f"{name}.onnx")
-        text = manifest(name, heads)
-        (GOLDEN / f"{name}.toml").write_text(text)
-        settings[name] = tomllib.loads(text)
-        values = network_input(np.asarray(picture), settings[name]["input"]["mean"], settings[name]["input"]["std"])
-        part = GOLDEN / "inner.onnx"
-        onnx.save(inner(GOLDEN / f"{name}.onnx", settings[name]), part)
-        passes[name] = Passes(part, values)
-        part.unlink()
-    entries = []
-    for net, *case, seed in CASES:
-        box, target, contrast, _ = case
-        more = {"picture": "../yolo/person.png", "manifest": net}
-        entries.append(passes[net].entry(f"{net}-{box}-{target}-{contrast}-{seed}", settings[net], case, more, seed))
-    for entry in entries[:MAPS]:
-        passes[entry["manifest"]].write_map(GOLDEN, entry)
-    write(GOLDEN, entries)
+        nets[name] = model, manifest(name, heads)
+    write_nets(GOLDEN, nets, CASES, MAPS)
 
 
 if __name__ == "__main__":

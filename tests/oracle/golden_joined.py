@@ -5,17 +5,10 @@ NanoDet-Plus: class scores and bins of distances are one convolution's channels.
 boxes have tanh and sigmoid; channels are shuffled by way of the batch. Both have random weights.
 """
 
-import tomllib
 from pathlib import Path
 
-import numpy as np
-import onnx
-from PIL import Image
-
-from cases import Passes, write
+from cases import write_nets
 from golden_anchor_free import BINS, CRP, FLAT, NAMES, Net
-from own_models import inner
-from pictures import network_input
 
 TESTS = Path(__file__).resolve().parent.parent
 GOLDEN = TESTS / "golden" / "joined"
@@ -131,27 +124,11 @@ def manifest(name, output):
 
 
 def main():
-    GOLDEN.mkdir(exist_ok=True)
-    picture, passes, settings = Image.open(GOLDEN.parent / "yolo" / "person.png"), {}, {}
+    nets = {}
     for make in (joined, bounded):
         (model, output), name = make(), make.__name__
-        onnx.save(model, GOLDEN / f"{name}.onnx")
-        text = manifest(name, output)
-        (GOLDEN / f"{name}.toml").write_text(text)
-        settings[name] = tomllib.loads(text)
-        values = network_input(np.asarray(picture), settings[name]["input"]["mean"], settings[name]["input"]["std"])
-        part = GOLDEN / "inner.onnx"
-        onnx.save(inner(GOLDEN / f"{name}.onnx", settings[name]), part)
-        passes[name] = Passes(part, values)
-        part.unlink()
-    entries = []
-    for net, *case, seed in CASES:
-        box, target, contrast, _ = case
-        more = {"picture": "../yolo/person.png", "manifest": net}
-        entries.append(passes[net].entry(f"{net}-{box}-{target}-{contrast}-{seed}", settings[net], case, more, seed))
-    for entry in entries[:MAPS]:
-        passes[entry["manifest"]].write_map(GOLDEN, entry)
-    write(GOLDEN, entries)
+        nets[name] = model, manifest(name, output)
+    write_nets(GOLDEN, nets, CASES, MAPS)
 
 
 if __name__ == "__main__":
