@@ -1,6 +1,6 @@
 //! Streams at work: the threads that detect and explain, shared by one or many videos.
 //!
-//! In: frames of a [`Stream`], sampled for the network. Out: what frames show ([`Stream::shown`]), and [`News`] to the stream's [`Host`]. Live, two threads work side by side, so that boxes
+//! In: frames of a [`Stream`]. Out: what frames show ([`Stream::shown`]), and [`News`] to the stream's [`Host`]. Live, two threads work side by side, so that boxes
 //! keep up with the video while an explanation takes its time, and nobody waits; where every frame waits for its own result, one thread does all that a frame needs. No lock is held while
 //! a network runs, something is drawn, or the host is told.
 

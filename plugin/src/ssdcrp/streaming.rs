@@ -15,7 +15,7 @@ use ::ssdcrp::geometry::Size;
 use ::ssdcrp::stream::RateLimiter;
 use ::ssdcrp::stream::settings::StreamSettings;
 use ::ssdcrp::stream::visibility;
-use ::ssdcrp::stream::{FrameInfo, FrameTime, Shown, Stream, StreamFrame};
+use ::ssdcrp::stream::{FrameInfo, FrameTime, Sampler, Shown, Stream, StreamFrame};
 
 use super::age_overlay::AgeOverlay;
 use super::background;
@@ -225,21 +225,17 @@ pub fn pass(
         check_readable(buffer, surface).map_err(Damaged)?;
         state().begin(frame.time);
         // Shares the pixels: what is painted into the frame while they are read is painted into a copy of them.
-        let kept = KeptFrame {
+        let share = || KeptFrame {
             buffer: buffer.to_owned(),
             info: info.clone(),
         };
         let keeps = passing.keeps_evidence && settings.events.are_wanted();
-        let picture = keeps.then(|| kept.clone());
-        let (model, pixel_aspect) = (model.clone(), frame.pixel_aspect);
         stream.look(StreamFrame {
             info: frame,
-            input: Box::new(move || {
-                sampled(&kept, pixel_aspect, &model).map_err(::ssdcrp::Error::other)
-            }),
+            input: sampler(share(), surface, model).map_err(Damaged)?,
             settings: request,
             late: passing.late,
-            picture,
+            picture: keeps.then(share),
         })?;
     }
     let waited = match settings.mode {
@@ -312,6 +308,28 @@ fn check_readable(buffer: &gst::BufferRef, surface: &Surface) -> Result<()> {
         );
     }
     FramePixels::new(&readable(buffer, &surface.info)?).map(drop)
+}
+
+/// A frame of at most so many bytes for each pixel of the network's input is copied sooner than it is sampled. Measured for an input of 300x300, on the thread that carries the
+/// video: I420 of 1920x1080 has 35 bytes a pixel, 1.1 in place of 2.6 ms; BGRx has 92, 2.6 in place of 2.8 ms.
+const COPIED_BYTES: u64 = 64;
+
+/// What samples the network's input: the detecting thread, unless that would cost the thread that carries the video more, which has to paint into a copy then.
+///
+/// # Errors
+/// The frame cannot be sampled.
+fn sampler(frame: KeptFrame, surface: &Surface, model: &Arc<Model>) -> Result<Sampler> {
+    let input = model.input_size;
+    let pixels = u64::from(input.width) * u64::from(input.height);
+    let pixel_aspect = surface.pixel_aspect();
+    if surface.attached || frame.info.size() as u64 <= COPIED_BYTES * pixels {
+        let model = model.clone();
+        return Ok(Box::new(move || {
+            sampled(&frame, pixel_aspect, &model).map_err(::ssdcrp::Error::other)
+        }));
+    }
+    let input = sampled(&frame, pixel_aspect, model)?;
+    Ok(Box::new(|| Ok(input)))
 }
 
 /// The network's input, of a frame whose pixels are `pixel_aspect` times as wide as high.
