@@ -32,6 +32,9 @@ pub(crate) const LONGEST_LINE: usize = 1 << 20;
 /// Objects on a page of a report.
 #[cfg(any(test, feature = "report"))]
 pub(crate) const MOST_OBJECTS: usize = 500;
+/// Bytes of the forward passes that a report keeps; those that there is no room for are made again.
+#[cfg(any(test, feature = "report"))]
+pub(crate) const MOST_FORWARD_BYTES: usize = 256 << 20;
 /// Bytes of a picture's pixels, decoded and as RGB.
 pub const MOST_PIXEL_BYTES: u64 = 256 * MIB;
 /// Pixels that a byte of a JPEG can stand for: a block of 64 takes a bit at least, and colours may be of a sixteenth of the pixels.
@@ -86,7 +89,7 @@ impl FileKind {
 /// # Errors
 /// It is not there or cannot be read; it is no regular file, for a pipe could keep whoever reads it for ever; it has more bytes than its kind may have.
 pub fn read(path: &Path, kind: FileKind) -> Result<Vec<u8>> {
-    let (mut file, length) = open(path, kind)?;
+    let (file, length) = open(path, kind)?;
     let most = kind.most_bytes();
     if length > most {
         return Err(kind.refused(format!(
@@ -94,9 +97,22 @@ pub fn read(path: &Path, kind: FileKind) -> Result<Vec<u8>> {
             most / MIB
         )));
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     // A file may grow while it is read.
-    (&mut file).take(most + 1).read_to_end(&mut bytes)?;
+    read_all(file, kind, usize::try_from(length).unwrap_or(0))
+}
+
+/// All bytes of what is no file, such as standard input; whoever gives them may take their time.
+///
+/// # Errors
+/// It cannot be read; it has more bytes than its kind may have.
+pub fn read_from(source: impl Read, kind: FileKind) -> Result<Vec<u8>> {
+    read_all(source, kind, 0)
+}
+
+fn read_all(source: impl Read, kind: FileKind, expected: usize) -> Result<Vec<u8>> {
+    let most = kind.most_bytes();
+    let mut bytes = Vec::with_capacity(expected);
+    source.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(kind.refused(format!("it grows beyond {most} bytes, which is the limit")));
     }
@@ -224,6 +240,16 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_end_is_read_up_to_its_limit() {
+        assert_eq!(read_from(&b"012"[..], FileKind::Manifest).unwrap(), b"012");
+        let error = read_from(io::repeat(b' '), FileKind::Manifest).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "it grows beyond 4194304 bytes, which is the limit"
+        );
+    }
+
+    #[test]
     fn only_files_are_opened() {
         let folder = tempfile::tempdir().unwrap();
         for path in [folder.path(), Path::new("/dev/zero")] {
@@ -301,7 +327,14 @@ mod tests {
             ("bytes of a class's name", LONGEST_LABEL.to_string()),
             ("detections of a picture", MOST_DETECTIONS.to_string()),
             ("bytes of a line of events", LONGEST_LINE.to_string()),
-            ("objects on a page of a report", MOST_OBJECTS.to_string()),
+            (
+                "objects on a page of a report, and as many that were missed",
+                MOST_OBJECTS.to_string(),
+            ),
+            (
+                "forward passes that a report keeps",
+                mib(MOST_FORWARD_BYTES as u64),
+            ),
         ];
         for (what, most) in rows {
             let row = format!("| {what} | {most} |");

@@ -708,7 +708,7 @@ fn a_classifier_is_explained_as_one_box_that_is_the_whole_picture() -> Result<()
     )?;
     let photo = image::RgbImage::from_fn(40, 30, |x, y| image::Rgb([x as u8, y as u8, 90]));
     reporter.look("a.png".to_owned(), &photo)?;
-    let page = reporter.explain(|_| {})?.html()?;
+    let page = reporter.explain(|_| None, |_| {})?.html()?;
     assert!(page.contains(" rather than the other classes</strong>"));
     assert!(!page.contains("could not be explained") && !page.contains("Four offsets"));
     Ok(())

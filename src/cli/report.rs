@@ -106,17 +106,20 @@ impl Report {
 
         let bar = progress(inputs.len(), "looked at")?;
         let mut failures = Vec::new();
+        let mut shown: Vec<&ReportInput> = Vec::new();
         for input in &inputs {
             bar.set_message(output::printable(&input.picture.display().to_string()).into_owned());
-            if let Err(error) = input.look(&mut reporter) {
-                reporter.leave_out(format!("{error:#}"));
-                failures.push(error);
+            match input.look(&mut reporter) {
+                Ok(()) => shown.push(input),
+                Err(error) => {
+                    reporter.leave_out(format!("{error:#}"));
+                    failures.push(error);
+                }
             }
             bar.inc(1);
         }
         bar.finish_and_clear();
-        let shown = inputs.len() - failures.len();
-        if shown == 0
+        if shown.is_empty()
             && let Some(error) = failures.pop()
         {
             return Err(error);
@@ -127,14 +130,16 @@ impl Report {
 
         let objects = reporter.objects();
         let bar = progress(objects, "explained")?;
-        let page = reporter.explain(|name| {
+        let again = |index: usize| photo::read(&shown.get(index)?.picture).ok();
+        let page = reporter.explain(again, |name| {
             bar.set_message(output::printable(name).into_owned());
             bar.inc(1);
         })?;
         bar.finish_and_clear();
         output::write_text(&self.output, &page.html()?)?;
         output::print(&format!(
-            "{objects} objects in {shown} photos{}; written: {}\n",
+            "{objects} objects in {} photos{}; written: {}\n",
+            shown.len(),
             match failures.len() {
                 0 => String::new(),
                 left_out => format!(", {left_out} left out"),
