@@ -391,7 +391,7 @@ mod tests {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/yolo/yolo.onnx");
         let options = ReportOptions {
             thresholds: Thresholds {
-                score: 0.7,
+                score: 0.3,
                 iou: 0.3,
             },
             monitor: EventThresholds::for_stills(),
