@@ -357,7 +357,8 @@ fn a_network_of_many_nodes_is_run_as_it_is_and_one_of_more_is_refused() {
     assert!((16_385..65_536).contains(&nodes), "{nodes}");
     Network::load(&explanation, SessionOptions::on_threads(1)).unwrap();
     let explanation = compiled(&residual(6_000));
-    let error = Network::load(&explanation, SessionOptions::on_threads(1)).unwrap_err();
+    let refused = Network::load(&explanation, SessionOptions::on_threads(1));
+    let error = refused.err().unwrap();
     assert!(error.to_string().contains("65536 is the limit"), "{error}");
 }
 
