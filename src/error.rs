@@ -203,6 +203,18 @@ impl StdError for Error {
     }
 }
 
+/// A text of no more than so many characters, about: a longer one loses its middle.
+pub(crate) fn shortened(text: &str, longest: usize) -> String {
+    let length = text.chars().count();
+    if length <= longest {
+        return text.to_owned();
+    }
+    let half = longest / 2;
+    let start: String = text.chars().take(half).collect();
+    let end: String = text.chars().skip(length - half).collect();
+    format!("{start} … {end}")
+}
+
 /// For each area the macros `error!`, `bail!` and `ensure!`, which make errors of its kind, and the trait `Context`, which adds words to errors from
 /// below and makes an error of a value that is not there.
 macro_rules! areas {

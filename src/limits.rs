@@ -15,6 +15,8 @@ const MIB: u64 = 1 << 20;
 pub(crate) const MOST_STRUCTURE: usize = 512 << 20;
 /// Nodes of a graph, those of functions and branches in their places among them.
 pub(crate) const MOST_NODES: usize = 1 << 16;
+/// Nodes of a network that ONNX Runtime rewrites to be faster, which takes it a time that grows with the square of their number: half a minute for 40,000.
+pub(crate) const MOST_REWRITTEN: usize = 1 << 14;
 /// Tensors that one node reads and writes.
 pub(crate) const MOST_OPERANDS: usize = 1 << 10;
 /// Numbers of all constants that a file does not hold as they are: a number repeated to a shape, a sparse tensor, what is computed of constants alone. A gigabyte of float32.
@@ -32,6 +34,9 @@ pub(crate) const LONGEST_LINE: usize = 1 << 20;
 /// Objects on a page of a report.
 #[cfg(any(test, feature = "report"))]
 pub(crate) const MOST_OBJECTS: usize = 500;
+/// Bytes of the forward passes that a report keeps; those that there is no room for are made again.
+#[cfg(any(test, feature = "report"))]
+pub(crate) const MOST_FORWARD_BYTES: usize = 256 << 20;
 /// Bytes of a picture's pixels, decoded and as RGB.
 pub const MOST_PIXEL_BYTES: u64 = 256 * MIB;
 /// Pixels that a byte of a JPEG can stand for: a block of 64 takes a bit at least, and colours may be of a sixteenth of the pixels.
@@ -86,7 +91,7 @@ impl FileKind {
 /// # Errors
 /// It is not there or cannot be read; it is no regular file, for a pipe could keep whoever reads it for ever; it has more bytes than its kind may have.
 pub fn read(path: &Path, kind: FileKind) -> Result<Vec<u8>> {
-    let (mut file, length) = open(path, kind)?;
+    let (file, length) = open(path, kind)?;
     let most = kind.most_bytes();
     if length > most {
         return Err(kind.refused(format!(
@@ -94,9 +99,22 @@ pub fn read(path: &Path, kind: FileKind) -> Result<Vec<u8>> {
             most / MIB
         )));
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     // A file may grow while it is read.
-    (&mut file).take(most + 1).read_to_end(&mut bytes)?;
+    read_all(file, kind, usize::try_from(length).unwrap_or(0))
+}
+
+/// All bytes of what is no file, such as standard input; whoever gives them may take their time.
+///
+/// # Errors
+/// It cannot be read; it has more bytes than its kind may have.
+pub fn read_from(source: impl Read, kind: FileKind) -> Result<Vec<u8>> {
+    read_all(source, kind, 0)
+}
+
+fn read_all(source: impl Read, kind: FileKind, expected: usize) -> Result<Vec<u8>> {
+    let most = kind.most_bytes();
+    let mut bytes = Vec::with_capacity(expected);
+    source.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(kind.refused(format!("it grows beyond {most} bytes, which is the limit")));
     }
@@ -224,6 +242,16 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_end_is_read_up_to_its_limit() {
+        assert_eq!(read_from(&b"012"[..], FileKind::Manifest).unwrap(), b"012");
+        let error = read_from(io::repeat(b' '), FileKind::Manifest).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "it grows beyond 4194304 bytes, which is the limit"
+        );
+    }
+
+    #[test]
     fn only_files_are_opened() {
         let folder = tempfile::tempdir().unwrap();
         for path in [folder.path(), Path::new("/dev/zero")] {
@@ -282,8 +310,12 @@ mod tests {
                 mib(MOST_STRUCTURE as u64),
             ),
             (
-                "nodes of a graph, functions written out",
+                "nodes of a graph, functions written out, and of an explanation's",
                 MOST_NODES.to_string(),
+            ),
+            (
+                "nodes of a network that is rewritten to be faster",
+                MOST_REWRITTEN.to_string(),
             ),
             (
                 "tensors that one node reads and writes",
@@ -301,7 +333,14 @@ mod tests {
             ("bytes of a class's name", LONGEST_LABEL.to_string()),
             ("detections of a picture", MOST_DETECTIONS.to_string()),
             ("bytes of a line of events", LONGEST_LINE.to_string()),
-            ("objects on a page of a report", MOST_OBJECTS.to_string()),
+            (
+                "objects on a page of a report, and as many that were missed",
+                MOST_OBJECTS.to_string(),
+            ),
+            (
+                "forward passes that a report keeps",
+                mib(MOST_FORWARD_BYTES as u64),
+            ),
         ];
         for (what, most) in rows {
             let row = format!("| {what} | {most} |");

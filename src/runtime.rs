@@ -4,7 +4,9 @@
 //! whoever only looks at a program or a plugin does not need it.
 
 use crate::error::runtime::{Context, ensure, error};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, shortened};
+use crate::limits::{MOST_NODES, MOST_REWRITTEN};
+use crate::onnx::node_count;
 
 mod cancel;
 mod machine;
@@ -26,10 +28,13 @@ use ndarray::{ArrayD, ArrayViewD};
 use ort::LoadDynamicError;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
+use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::{DynValue, TensorRef};
 use output_pool::{Lease, OutputPool};
 
+/// Longer messages of ONNX Runtime lose their middle.
+const LONGEST_MESSAGE: usize = 600;
 /// Names the library to load, an absolute path; looked at before anything else.
 const LIBRARY_VARIABLE: &str = "ORT_DYLIB_PATH";
 /// Where distributions put shared libraries.
@@ -128,6 +133,15 @@ impl Network {
         let SessionOptions { threads, provider } = options;
         check_built_in(provider)?;
         let model = &*options::adapted(model, provider)?;
+        let nodes = node_count(model);
+        ensure!(
+            nodes <= MOST_NODES,
+            "a network of {nodes} nodes is to be run, {MOST_NODES} is the limit: ONNX Runtime's time grows with their square"
+        );
+        let level = match nodes > MOST_REWRITTEN {
+            true => GraphOptimizationLevel::Disable,
+            false => provider.optimization_level(),
+        };
         let refused = |error: ort::Error| match (cancel.is_cancelled(), provider) {
             (true, _) => Error::cancelled(),
             (false, ExecutionProvider::Cpu) => {
@@ -142,7 +156,7 @@ impl Network {
             ),
         };
         let mut builder = Session::builder(&environment)
-            .and_then(|b| Ok(b.with_optimization_level(provider.optimization_level())?))
+            .and_then(|b| Ok(b.with_optimization_level(level)?))
             .and_then(|b| Ok(b.with_intra_threads(threads)?))
             .and_then(|b| Ok(b.with_log_level(LogLevel::Fatal)?))
             // A plan of memory for every size of batch takes two thirds more of it, and saves a thirtieth of the time.
@@ -283,11 +297,11 @@ fn failed(error: &ort::Error, cancel: &CancelToken) -> Error {
     }
 }
 
-/// What ONNX Runtime says against something, its lines joined with "; ".
+/// What ONNX Runtime says against something, its lines joined with "; ". It may quote names of any length.
 fn one_line(error: &impl std::fmt::Display) -> String {
     let text = error.to_string();
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.collect::<Vec<_>>().join("; ")
+    shortened(&lines.collect::<Vec<_>>().join("; "), LONGEST_MESSAGE)
 }
 
 /// A provider that is there, and whose device or further libraries are not.

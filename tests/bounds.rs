@@ -16,6 +16,7 @@ use ssdcrp::onnx::proto::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
     TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
+use ssdcrp::runtime::{Network, SessionOptions};
 use ssdcrp::stream::evidence::Records;
 
 fn node(operator: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
@@ -305,6 +306,8 @@ fn chained(chain: &[NodeProto], last: &str) -> ModelProto {
     let mut nodes = vec![node("Conv", &["x", "w"], &["c0"])];
     nodes.extend(chain.iter().cloned());
     nodes.push(node("Conv", &[last, "v"], &["y"]));
+    // ONNX Runtime wants names that differ, or none.
+    nodes.iter_mut().for_each(|node| node.name = None);
     let mut model = model(nodes, vec![weight("w"), weight("v"), one()]);
     let graph = model.graph.as_mut().unwrap();
     graph.input.push(ValueInfoProto {
@@ -315,14 +318,48 @@ fn chained(chain: &[NodeProto], last: &str) -> ModelProto {
     model
 }
 
-/// How many nodes the network that explains it has.
-fn compiled_nodes(model: &ModelProto) -> usize {
+/// The network that explains it.
+fn compiled(model: &ModelProto) -> Vec<u8> {
     let graph = onnx::parse(model.encode_to_vec().into(), "net.onnx").unwrap();
     let types = layer_types(&graph, &["y"], &[]).unwrap();
     let composite = "crp".parse().unwrap();
-    let explanation = compile(&graph, &types, &composite, &["y"], &[], GraphForm::own()).unwrap();
-    let written = ModelProto::decode(explanation.model.as_slice()).unwrap();
+    let explanation = compile(&graph, &types, &composite, &["y"], &[], GraphForm::own());
+    explanation.unwrap().model
+}
+
+/// How many nodes that has.
+fn compiled_nodes(model: &ModelProto) -> usize {
+    let written = ModelProto::decode(compiled(model).as_slice()).unwrap();
     written.graph.unwrap().node.len()
+}
+
+/// ONNX Runtime rewrites networks in a time that grows with the square of their nodes.
+#[test]
+fn a_network_of_many_nodes_is_run_as_it_is_and_one_of_more_is_refused() {
+    let residual = |length: usize| {
+        let link = |index: usize| {
+            let [before, between, behind] = [
+                format!("c{index}"),
+                format!("r{index}"),
+                format!("c{}", index + 1),
+            ];
+            [
+                node("Relu", &[&before], &[&between]),
+                node("Add", &[&between, &before], &[&behind]),
+            ]
+        };
+        let nodes: Vec<NodeProto> = (0..length).flat_map(link).collect();
+        chained(&nodes, &format!("c{length}"))
+    };
+    let explanation = compiled(&residual(1_500));
+    let nodes = ModelProto::decode(explanation.as_slice()).unwrap();
+    let nodes = nodes.graph.unwrap().node.len();
+    assert!((16_385..65_536).contains(&nodes), "{nodes}");
+    Network::load(&explanation, SessionOptions::on_threads(1)).unwrap();
+    let explanation = compiled(&residual(6_000));
+    let refused = Network::load(&explanation, SessionOptions::on_threads(1));
+    let error = refused.err().unwrap();
+    assert!(error.to_string().contains("65536 is the limit"), "{error}");
 }
 
 /// Minutes each, did their costs grow with the square of their lengths.

@@ -32,6 +32,11 @@ fn manifests() {
 }
 
 #[test]
+fn manifests_beside_networks() {
+    replay("fit", cases::fit);
+}
+
+#[test]
 fn words() {
     replay("grammar", cases::grammar);
 }

@@ -21,6 +21,7 @@ use ssdcrp::onnx::proto::ModelProto;
 use ssdcrp::onnx::{self, Graph};
 use ssdcrp::runtime::{Network, SessionOptions};
 
+use damage::text::spoil;
 use damage::{change, damage};
 use random::Random;
 
@@ -185,47 +186,6 @@ fn models_that_are_damaged_or_hostile_do_no_harm() -> Result<()> {
         assert!(most < 3 << 29, "{most} bytes of memory");
     }
     Ok(())
-}
-
-/// A line left out or twice, a number or a name that is another one, a byte that is another one.
-fn spoil(text: &str, random: &mut Random) -> Vec<u8> {
-    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    for _ in 0..=random.below(3) {
-        let place = random.below(lines.len());
-        let Some(line) = lines.get_mut(place) else {
-            break;
-        };
-        match random.below(6) {
-            0 => drop(lines.remove(place)),
-            1 => {
-                let line = line.clone();
-                lines.insert(place, line);
-            }
-            _ => {
-                let words: Vec<&str> = line.split_inclusive([' ', ',', '[', ']', '"']).collect();
-                let changed = random.below(words.len());
-                let value = match random.below(4) {
-                    0 => random.number().to_string(),
-                    1 => format!("{:?}", random.value()).to_lowercase(),
-                    2 => "\"\"".to_owned(),
-                    _ => "[]".to_owned(),
-                };
-                let words = words.iter().enumerate().map(|(index, &word)| {
-                    let end = word.trim_start_matches(|c: char| !" ,[]\"".contains(c));
-                    match index == changed {
-                        true => format!("{value}{end}"),
-                        false => word.to_owned(),
-                    }
-                });
-                *line = words.collect();
-            }
-        }
-    }
-    let mut bytes = lines.join("\n").into_bytes();
-    if random.below(4) == 0 {
-        damage(&mut bytes, text.as_bytes(), random);
-    }
-    bytes
 }
 
 #[test]

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| ssdcrp_fuzz::annotations(data));
+ssdcrp_fuzz::target!(ssdcrp_fuzz::annotations, ssdcrp_fuzz::changed_text);

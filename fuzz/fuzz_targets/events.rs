@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| ssdcrp_fuzz::events(data));
+ssdcrp_fuzz::target!(ssdcrp_fuzz::events, ssdcrp_fuzz::changed_text);

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| ssdcrp_fuzz::manifest(data));
+ssdcrp_fuzz::target!(ssdcrp_fuzz::manifest, ssdcrp_fuzz::changed_text);

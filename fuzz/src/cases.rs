@@ -1,9 +1,14 @@
 //! The readers of the engine, each given bytes that may be anything.
 
-use ssdcrp::crp::{Composite, Contrast, GraphForm, LayerType, TargetOutput, compile, layer_types};
+use std::sync::Arc;
+
+use ssdcrp::crp::{
+    Composite, Contrast, GraphForm, LayerType, Propagator, TargetOutput, compile, layer_types,
+};
 use ssdcrp::detect::propose::propose;
-use ssdcrp::detect::{ClassRef, Labels, Manifest};
+use ssdcrp::detect::{ClassRef, Labels, Manifest, Model};
 use ssdcrp::onnx::{self, Graph};
+use ssdcrp::runtime::SessionOptions;
 use ssdcrp::stream::evidence::Records;
 use ssdcrp::truth::Truth;
 
@@ -16,6 +21,9 @@ pub fn model(data: &[u8]) {
     };
     if let Ok(text) = propose(&graph, "model", None) {
         Manifest::parse(&text, "model.toml").expect("what is proposed is read");
+        if let Ok(model) = Model::from_bytes(data, &text) {
+            prepare(model);
+        }
     }
     let outputs: Vec<&str> = graph.outputs().collect();
     let _ = graph.to_model(&outputs);
@@ -56,6 +64,60 @@ pub fn manifest(data: &[u8]) {
             words.starts_with("a.toml: ") && !words.contains(char::is_control),
             "{words:?}"
         );
+    }
+}
+
+/// Networks with the start of the names of their heads; none is run here.
+const NETWORKS: [(&str, &[u8]); 6] = [
+    (
+        "010_conv",
+        include_bytes!("../../tests/golden/yolo/yolo.onnx"),
+    ),
+    (
+        "head0\"",
+        include_bytes!("../../tests/golden/yolov5/yolov5.onnx"),
+    ),
+    (
+        "head0\"",
+        include_bytes!("../../tests/golden/joined/joined.onnx"),
+    ),
+    (
+        "head0/",
+        include_bytes!("../../tests/golden/anchor_free/distances.onnx"),
+    ),
+    (
+        "head0/",
+        include_bytes!("../../tests/golden/anchor_free/offsets.onnx"),
+    ),
+    (
+        "head/",
+        include_bytes!("../../tests/golden/joined/bounded.onnx"),
+    ),
+];
+
+/// A manifest beside each network that has the heads that it names: heads and default boxes found, an explanation prepared.
+pub fn fit(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if Manifest::parse(text, "a.toml").is_err() {
+        return;
+    }
+    for (name, network) in NETWORKS {
+        if text.contains(name)
+            && let Ok(model) = Model::from_bytes(network, text)
+        {
+            prepare(model);
+        }
+    }
+}
+
+/// All of an explanation that comes before a network runs.
+fn prepare(model: Model) {
+    let places = (0..model.default_boxes.len()).map(|index| model.coding(index));
+    assert!(places.count() > 0, "a model without boxes");
+    if let Ok(composite) = Composite::of(&model) {
+        let _ = Propagator::new(Arc::new(model), composite, SessionOptions::on_threads(1));
     }
 }
 

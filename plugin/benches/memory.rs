@@ -18,7 +18,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use bench_report::{Aim, Record, setting};
+use bench_report::{Aim, Record, resident, setting};
 use gst::prelude::*;
 
 use cache::cached;
@@ -110,14 +110,6 @@ fn next(raw: &mut File, video: Video) -> Result<gst::Buffer> {
             .context("the footage has no frame")?;
     }
     Ok(gst::Buffer::from_mut_slice(frame))
-}
-
-/// In MB.
-fn resident() -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-    Ok(kilobytes.context("/proc/self/status has no VmRSS")? / 1024.0)
 }
 
 /// What was asked of the allocator and not given back, in MB, all arenas and mapped blocks together.

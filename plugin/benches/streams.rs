@@ -6,6 +6,8 @@
 
 #[path = "parts/footage.rs"]
 mod footage;
+#[path = "parts/pace.rs"]
+mod pace;
 #[path = "parts/pipeline.rs"]
 mod pipeline;
 #[path = "parts/video.rs"]
@@ -15,7 +17,7 @@ use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use bench_report::{Record, setting};
+use bench_report::{Record, resident, setting};
 use gst::prelude::*;
 
 use pipeline::Running;
@@ -91,26 +93,11 @@ fn play(
     // What the element says is dropped; it would be kept for whoever reads it.
     running.pipeline.bus().context("no bus")?.set_flushing(true);
     sleep(offset);
-    let interval = Duration::from(running.video.interval());
-    let (started, mut due) = (Instant::now(), Duration::ZERO);
-    while due < length {
-        sleep(due.saturating_sub(started.elapsed()));
-        let frame = &frames[running.pushed as usize % frames.len()];
-        running.push(frame.copy_deep()?)?;
-        due += interval;
-    }
+    pace::play(&mut running, frames, length)?;
     let passed = |running: &Running| running.passed.lock().map_or(0, |passed| passed.out.len());
     let patience = Instant::now();
     while (passed(&running) as u64) < running.pushed && patience.elapsed().as_secs() < 10 {
         sleep(Duration::from_millis(5));
     }
     Ok(running)
-}
-
-/// In MB.
-fn resident() -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-    Ok(kilobytes.context("/proc/self/status has no VmRSS")? / 1024.0)
 }

@@ -25,7 +25,7 @@ The plot shows the same on a logarithmic scale, and how the relevance of the pix
 #[derive(Debug, Args)]
 #[command(after_help = NOTES, after_long_help = format!("{NOTES}\n\n{}", json::FIELDS))]
 pub struct Diagnose {
-    /// JPEG or PNG
+    /// JPEG or PNG; - is standard input
     image: PathBuf,
     #[command(flatten)]
     default_box: DefaultBoxArgs,

@@ -38,7 +38,7 @@ Red speaks for what is explained, blue against it, unless --colour-map names oth
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}\n{}", json::DETECTION_FIELDS, json::EXPLANATION_FIELDS))]
 pub struct Explain {
-    /// JPEG or PNG
+    /// JPEG or PNG; - is standard input
     image: PathBuf,
     #[command(flatten)]
     default_box: DefaultBoxArgs,

@@ -1,7 +1,8 @@
 //! Reads a photo that may be anything: an upright RGB picture out, or one line that says why not.
 
-use std::io::Cursor;
+use std::io::{Cursor, IsTerminal, stdin};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use image::metadata::Orientation;
@@ -13,15 +14,46 @@ use super::{jpeg, upright};
 /// Bytes of a pixel of what is made of every photo.
 const RGB: u64 = 3;
 
-/// Reads the JPEG or PNG at `path` and turns it upright as its EXIF data says. Transparency is dropped, 16 bits a channel become 8.
+/// The name of the photo that comes on standard input; a file of that name is `./-`.
+const STANDARD_INPUT: &str = "-";
+
+/// Reads the JPEG or PNG at `path` and turns it upright as its EXIF data says. Transparency is dropped, 16 bits a channel become 8. `-` is standard input.
 ///
 /// # Errors
-/// A file that is missing, unreadable, too large, of another format or damaged; each message names the file.
+/// A file that is missing, unreadable, too large, of another format or damaged; a pipe or device, which could keep whoever opens it for ever. Each message names the file.
 pub fn read(path: &Path) -> Result<RgbImage> {
+    if path == Path::new(STANDARD_INPUT) {
+        return standard_input()
+            .and_then(decode)
+            .context("cannot use standard input");
+    }
     let name = path.display();
-    let bytes =
-        limits::read(path, FileKind::Picture).with_context(|| format!("cannot open {name}"))?;
+    let bytes = limits::read(path, FileKind::Picture).with_context(|| {
+        let is_pipe = path
+            .metadata()
+            .is_ok_and(|it| !it.is_file() && !it.is_dir());
+        match is_pipe {
+            true => format!(
+                "cannot open {name} (a photo on standard input is called '{STANDARD_INPUT}')"
+            ),
+            false => format!("cannot open {name}"),
+        }
+    })?;
     decode(&bytes).with_context(|| format!("cannot use {name}"))
+}
+
+/// What came on standard input. It can be read once, and is kept for whoever asks again.
+fn standard_input() -> Result<&'static [u8]> {
+    static GIVEN: OnceLock<Vec<u8>> = OnceLock::new();
+    if let Some(bytes) = GIVEN.get() {
+        return Ok(bytes);
+    }
+    ensure!(
+        !stdin().is_terminal(),
+        "it is a terminal: give it a photo, as in ssdcrp detect - < photo.jpg"
+    );
+    let bytes = limits::read_from(stdin().lock(), FileKind::Picture)?;
+    Ok(GIVEN.get_or_init(|| bytes))
 }
 
 /// The same of a file's bytes.

@@ -104,38 +104,20 @@ impl Report {
             reporter.leave_out(note);
         }
 
-        let bar = progress(inputs.len(), "looked at")?;
-        let mut failures = Vec::new();
-        for input in &inputs {
-            bar.set_message(output::printable(&input.picture.display().to_string()).into_owned());
-            if let Err(error) = input.look(&mut reporter) {
-                reporter.leave_out(format!("{error:#}"));
-                failures.push(error);
-            }
-            bar.inc(1);
-        }
-        bar.finish_and_clear();
-        let shown = inputs.len() - failures.len();
-        if shown == 0
-            && let Some(error) = failures.pop()
-        {
-            return Err(error);
-        }
-        for failure in &failures {
-            output::note(&format!("left out: {failure:#}"));
-        }
-
+        let shown = look(&inputs, &mut reporter)?;
         let objects = reporter.objects();
         let bar = progress(objects, "explained")?;
-        let page = reporter.explain(|name| {
+        let again = |index: usize| photo::read(&shown.get(index)?.picture).ok();
+        let page = reporter.explain(again, |name| {
             bar.set_message(output::printable(name).into_owned());
             bar.inc(1);
         })?;
         bar.finish_and_clear();
         output::write_text(&self.output, &page.html()?)?;
         output::print(&format!(
-            "{objects} objects in {shown} photos{}; written: {}\n",
-            match failures.len() {
+            "{objects} objects in {} photos{}; written: {}\n",
+            shown.len(),
+            match inputs.len() - shown.len() {
                 0 => String::new(),
                 left_out => format!(", {left_out} left out"),
             },
@@ -218,6 +200,34 @@ impl ReportInput {
         };
         seen.with_context(|| format!("cannot use {}", self.picture.display()))
     }
+}
+
+/// Has all inputs looked at, and gives those that could be; what could not is said, on the page too.
+fn look<'a>(inputs: &'a [ReportInput], reporter: &mut Reporter) -> Result<Vec<&'a ReportInput>> {
+    let bar = progress(inputs.len(), "looked at")?;
+    let mut failures = Vec::new();
+    let mut shown = Vec::new();
+    for input in inputs {
+        bar.set_message(output::printable(&input.picture.display().to_string()).into_owned());
+        match input.look(reporter) {
+            Ok(()) => shown.push(input),
+            Err(error) => {
+                reporter.leave_out(format!("{error:#}"));
+                failures.push(error);
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    if shown.is_empty()
+        && let Some(error) = failures.pop()
+    {
+        return Err(error);
+    }
+    for failure in &failures {
+        output::note(&format!("left out: {failure:#}"));
+    }
+    Ok(shown)
 }
 
 /// Frames of a folder of events: those of the `most` severe ones, events of one frame together.

@@ -10,6 +10,9 @@ use std::str::FromStr;
 use crate::error::argument::{Context, bail, ensure};
 use crate::error::{Error, Result};
 
+/// Beyond, weights that are multiplied by it leave float32.
+const LARGEST_GAMMA: f32 = 1e6;
+
 /// Added to a denominator, with the denominator's sign, unless the rule gives its own ε.
 pub(super) const STABILISER: f32 = 1e-9;
 
@@ -311,7 +314,10 @@ impl FromStr for Rule {
             }
             "gamma" => {
                 let gamma = one()?;
-                ensure!(gamma >= 0.0, "rule '{text}': gamma must not be negative");
+                ensure!(
+                    (0.0..=LARGEST_GAMMA).contains(&gamma),
+                    "rule '{text}': gamma must not be negative, nor above {LARGEST_GAMMA}, from where on it is all but zplus"
+                );
                 Self::Gamma(gamma)
             }
             "zb" => {
@@ -400,6 +406,8 @@ mod tests {
             ("alphabeta:2", "two numbers"),
             ("alphabeta:3,1", "must be 1"),
             ("gamma:-1", "not be negative"),
+            // Of which weights become infinite, and their shares 0.
+            ("gamma:3e38", "nor above 1000000"),
             ("zb:1,-1", "below"),
             ("abs:2", "takes no number"),
             ("epsilon:infstd", "finite"),

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use image::RgbImage;
 use ndarray::{Array1, Array2, Axis};
 
 use super::class::ClassId;
 use super::decode::{mean, of_distances};
 use super::detection::{Detection, Predictions, Thresholds};
 use super::model::Model;
-use super::preprocess::NetworkInput;
+use super::preprocess::{self, NetworkInput};
 use crate::error::model::{Context, ensure};
 use crate::error::{Error, Result};
 use crate::runtime::{CancelToken, Input, Network, RuntimeTensor, SessionOptions};
@@ -94,6 +95,15 @@ impl Detector {
             outputs,
             handed,
         })
+    }
+
+    /// The forward pass of a picture, which is brought to the input's size as the manifest says.
+    ///
+    /// # Errors
+    /// A picture without pixels, or as [`Detector::forward`].
+    pub fn look(&mut self, picture: &RgbImage) -> Result<Forward> {
+        let input = &self.model.manifest.input;
+        self.forward(preprocess::sample(picture, self.model.input_size, input)?)
     }
 
     /// The forward pass.

@@ -18,6 +18,7 @@ pub mod manifest;
 mod model;
 mod nms;
 mod output_tensors;
+mod picture_input;
 pub mod preprocess;
 #[doc(hidden)]
 pub mod propose;

@@ -8,12 +8,13 @@ use super::default_boxes::{self, DefaultBox};
 use super::heads::{self, Head};
 use super::joined;
 use super::layout::HeadLayout;
-use super::manifest::{DetectorKind, Manifest, ManifestField};
+use super::manifest::{DetectorKind, Manifest};
 use super::output_tensors::OutputTensors;
+use super::picture_input;
 use super::propose;
 use super::yolo;
 use crate::error::manifest;
-use crate::error::model::{Context, ensure};
+use crate::error::model::Context;
 use crate::error::{Error, Result};
 use crate::geometry::Size;
 use crate::limits::{self, FileKind};
@@ -105,19 +106,7 @@ impl Model {
     }
 
     fn new(graph: Graph, manifest: Manifest) -> Result<Self> {
-        let graph = with_picture(graph, &manifest)?;
-        let (input_name, [_, channels, height, width]) = graph.image_input().context(
-            "the network's input is no picture of fixed size; where only the size is missing, write size = [width, height] under [input]",
-        )?;
-        let input_name = input_name.to_owned();
-        ensure!(
-            channels == 3,
-            "input '{input_name}' has {channels} channels, a colour picture has 3"
-        );
-        let input_size = Size::new(
-            u32::try_from(width).context("the network's width")?,
-            u32::try_from(height).context("the network's height")?,
-        );
+        let (graph, input_name, input_size) = picture_input::of(graph, &manifest)?;
         let count = manifest.labels.len();
         let (graph, outputs) = match manifest.kind {
             DetectorKind::Yolo => yolo::with_rows(&graph, manifest.output.heads.names(), count)?,
@@ -168,44 +157,4 @@ fn manifest_text(manifest: &Path, model: &Path) -> Result<String> {
             None => manifest::error!("{name}: {error}"),
         }
     })
-}
-
-/// The graph from where the picture enters, if the manifest says where or how large it is.
-fn with_picture(graph: Graph, manifest: &Manifest) -> Result<Graph> {
-    let input = &manifest.input;
-    if input.tensor.is_none() && input.size.is_none() {
-        return Ok(graph);
-    }
-    let tensor = match &input.tensor {
-        Some(tensor) => tensor.clone(),
-        None => {
-            let (name, _) = graph.inputs().next().context("the graph has no input")?;
-            name.to_owned()
-        }
-    };
-    ManifestField::of("input", "tensor").ensure(
-        graph.has(&tensor),
-        format_args!("the graph has no tensor '{tensor}'"),
-    )?;
-    let known = graph.feature_map(&tensor).ok();
-    let shape = match input.size {
-        Some([width, height]) => {
-            let said = [height as usize, width as usize];
-            let [.., rows, cols] = known.unwrap_or([1, 3, said[0], said[1]]);
-            ManifestField::of("input", "size").ensure(
-                said == [rows, cols],
-                format_args!(
-                    "expected [{cols}, {rows}] (width, height), which '{tensor}' has, found [{width}, {height}]: leave the line out"
-                ),
-            )?;
-            [1, 3, said[0], said[1]]
-        }
-        None => graph
-            .feature_map(&tensor)
-            .context("it needs a size = [width, height] beside it")
-            .context(ManifestField::of("input", "tensor"))?,
-    };
-    graph
-        .with_input(&tensor, shape)
-        .context(ManifestField::of("input", "tensor"))
 }

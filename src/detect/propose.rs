@@ -21,6 +21,7 @@ mod yolo_decode;
 use std::fmt::Write;
 
 use super::manifest::Manifest;
+use super::picture_input;
 use crate::error::Result;
 use crate::error::manifest::{Context, bail, error};
 use crate::onnx::ops::{Arithmetic, Convolution, Op};
@@ -45,7 +46,7 @@ struct ProposedInput {
 /// The text of a manifest for a detector called `name`; `size` is the width and height of its picture where the graph does not show them.
 ///
 /// # Errors
-/// A graph in which no picture or no pair of class scores and offsets is found; the message says what was looked for.
+/// A graph in which no picture or no pair of class scores and offsets is found, or that takes other pictures than of three colours, one at a time; the message says what was looked for.
 pub fn propose(graph: &Graph, name: &str, size: Option<[usize; 2]>) -> Result<String> {
     let picture = picture(graph, size)?;
     let [height, width] = picture.size;
@@ -61,7 +62,9 @@ pub fn propose(graph: &Graph, name: &str, size: Option<[usize; 2]>) -> Result<St
         )?;
     let background = background::find(&inner, &found);
     let text = write(&picture, &found, &background, name)?;
-    Manifest::parse(&text, "what was found").context("it makes no manifest")?;
+    let manifest = Manifest::parse(&text, "what was found").context("it makes no manifest")?;
+    // No manifest helps where the file takes other pictures than this program has.
+    picture_input::of(graph.clone(), &manifest)?;
     Ok(text)
 }
 

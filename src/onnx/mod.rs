@@ -52,6 +52,7 @@ pub use parts::Parts;
 pub(crate) use patterns::{LONGEST_PATTERN, gives_other_axes};
 pub use tensor::Tensor;
 pub use unshared::unshare_transposed_weights;
+pub(crate) use wire::node_count;
 
 #[cfg(test)]
 pub(crate) use emit::tests::small_graph;

@@ -135,27 +135,17 @@ fn structure(bytes: &[u8]) -> Result<usize> {
             continue;
         }
         while !rest.is_empty() && taken <= MOST_STRUCTURE {
-            let (number, kind) = decode_key(&mut rest).context(CUT_OFF)?;
-            let length = match kind {
-                WireType::Varint => {
-                    decode_varint(&mut rest).context(CUT_OFF)?;
-                    // Of a list, where it is one.
+            let (number, value) = next_field(&mut rest)?;
+            let inner = match value {
+                WireValue::Bytes(inner) => inner,
+                // Of a list, where it is one.
+                WireValue::Number => {
                     taken += GROWTH * size_of::<i64>();
                     continue;
                 }
-                WireType::SixtyFourBit => 8,
-                WireType::ThirtyTwoBit => 4,
-                WireType::LengthDelimited => decode_varint(&mut rest).context(CUT_OFF)?,
                 // Nothing of the schema's: the decoder says so, or passes over it.
-                WireType::StartGroup | WireType::EndGroup => continue,
+                WireValue::Group => continue,
             };
-            let length = usize::try_from(length).ok().filter(|&l| l <= rest.len());
-            let (inner, behind) = rest.split_at(length.context(CUT_OFF)?);
-            rest = behind;
-            if kind != WireType::LengthDelimited {
-                taken += GROWTH * size_of::<i64>();
-                continue;
-            }
             match message.field(number) {
                 WireField::Inner(message) => {
                     taken += GROWTH * message.size();
@@ -167,6 +157,53 @@ fn structure(bytes: &[u8]) -> Result<usize> {
         }
     }
     Ok(taken)
+}
+
+/// How many nodes the graph of a file has, those of branches and functions left out; as far as its bytes are a model.
+pub(crate) fn node_count(bytes: &[u8]) -> usize {
+    let (mut count, mut open) = (0, vec![(Message::Model, bytes)]);
+    while let Some((message, mut rest)) = open.pop() {
+        while let Ok((number, value)) = next_field(&mut rest) {
+            match (message.field(number), value) {
+                (WireField::Inner(Message::Graph), WireValue::Bytes(inner)) => {
+                    open.push((Message::Graph, inner));
+                }
+                (WireField::Inner(Message::Node), _) => count += 1,
+                _ => {}
+            }
+        }
+    }
+    count
+}
+
+/// What stands in the bytes of a field.
+enum WireValue<'a> {
+    Number,
+    Bytes(&'a [u8]),
+    Group,
+}
+
+/// Takes a field from the front: its number, and its value.
+fn next_field<'a>(rest: &mut &'a [u8]) -> Result<(u32, WireValue<'a>)> {
+    let (number, kind) = decode_key(rest).context(CUT_OFF)?;
+    let length = match kind {
+        WireType::Varint => {
+            decode_varint(rest).context(CUT_OFF)?;
+            return Ok((number, WireValue::Number));
+        }
+        WireType::SixtyFourBit => 8,
+        WireType::ThirtyTwoBit => 4,
+        WireType::LengthDelimited => decode_varint(rest).context(CUT_OFF)?,
+        WireType::StartGroup | WireType::EndGroup => return Ok((number, WireValue::Group)),
+    };
+    let length = usize::try_from(length).ok().filter(|&l| l <= rest.len());
+    let (inner, behind) = rest.split_at(length.context(CUT_OFF)?);
+    *rest = behind;
+    let value = match kind {
+        WireType::LengthDelimited => WireValue::Bytes(inner),
+        _ => WireValue::Number,
+    };
+    Ok((number, value))
 }
 
 /// What is wrong with bytes that are no protobuf.
@@ -211,6 +248,26 @@ mod tests {
         assert!(bytes.len() < 5_000_000);
         let error = check(&bytes, "a.onnx").unwrap_err().to_string();
         assert!(error.contains("512 MiB"), "{error}");
+    }
+
+    #[test]
+    fn nodes_are_counted_and_what_is_none_has_none() {
+        let of = |nodes: usize| {
+            model(GraphProto {
+                name: Some("a".to_owned()),
+                node: vec![NodeProto::default(); nodes],
+                ..Default::default()
+            })
+        };
+        assert_eq!(
+            [0, 1, 70_000].map(|nodes| node_count(&of(nodes))),
+            [0, 1, 70_000]
+        );
+        let whole = of(3);
+        for end in 0..whole.len() {
+            assert!(node_count(&whole[..end]) < 3);
+        }
+        assert_eq!(node_count(b"no model"), 0);
     }
 
     #[test]

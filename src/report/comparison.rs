@@ -10,6 +10,7 @@ use crate::detect::ClassId;
 use crate::detect::Labels;
 use crate::error::Result;
 use crate::geometry::Rect;
+use crate::limits::MOST_OBJECTS;
 use crate::truth::{Truth, Verdict};
 
 /// The page's part about ground truth.
@@ -92,7 +93,7 @@ impl Comparison {
             .collect();
         Ok(Self {
             photos: judged().count(),
-            kinds: kinds(judged(), missed.len()),
+            kinds: kinds(judged(), judged().map(|judged| judged.missed.len()).sum()),
             columns: confusion.columns(labels),
             rows: confusion.rows(labels),
             pairs: confused_pairs(pairs, labels)?,
@@ -124,10 +125,14 @@ fn kinds<'a>(judged: impl Iterator<Item = &'a Judged>, missed: usize) -> Vec<Ver
     kinds
 }
 
-/// The objects that were not found, photo by photo.
+/// The objects that were not found, photo by photo, as many as a page holds.
 fn missed(photos: &[ReportedPhoto], labels: &Labels) -> Vec<MissedObject> {
     let mut missed = Vec::new();
-    for (index, photo) in photos.iter().enumerate() {
+    for (index, photo) in photos
+        .iter()
+        .enumerate()
+        .filter(|(_, photo)| photo.shows_missed)
+    {
         if let Some(judged) = &photo.judged {
             missed.extend(judged.missed_objects().map(|object| MissedObject {
                 label: labels.name(object.class).into_owned(),
@@ -138,6 +143,7 @@ fn missed(photos: &[ReportedPhoto], labels: &Labels) -> Vec<MissedObject> {
             }));
         }
     }
+    missed.truncate(MOST_OBJECTS);
     missed
 }
 

@@ -11,22 +11,24 @@ mod confused;
 mod css_rect;
 mod event;
 mod explanations;
+mod forward_passes;
 mod page;
 mod photo;
 mod picture;
 
 pub use page::Page;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use image::RgbImage;
 
 use crate::crp::{Composite, Propagator};
-use crate::detect::{ClassId, Detector, Model, Thresholds, preprocess};
+use crate::detect::{ClassId, Detector, Forward, Model, Thresholds};
 use crate::error::Result;
-use crate::limits::MOST_OBJECTS;
+use crate::error::picture::{Context, ensure};
+use crate::limits::{MOST_FORWARD_BYTES, MOST_OBJECTS};
 use crate::runtime::SessionOptions;
 use crate::stream::Tracked;
 use crate::stream::evidence::EventRecord;
@@ -36,6 +38,7 @@ use comparison::Comparison;
 use confused::{ConfusedDetection, ConfusionMeans};
 use event::ReportedEvent;
 use explanations::ObjectExplanations;
+use forward_passes::ForwardPasses;
 use photo::{Judged, ReportedObject, ReportedPhoto};
 use picture::Photo;
 
@@ -59,6 +62,11 @@ pub struct Reporter {
     explainer: Propagator,
     options: ReportOptions,
     photos: Vec<ReportedPhoto>,
+    forward_passes: ForwardPasses,
+    /// Objects since it was last looked which of them the page can hold.
+    new_objects: usize,
+    /// Annotated objects that no detection is on.
+    missed: usize,
     left_out: Vec<String>,
 }
 
@@ -74,27 +82,61 @@ impl Reporter {
         options: ReportOptions,
     ) -> Result<Self> {
         Ok(Self {
-            // Forward passes of all photos are kept, so they hand nothing over, which would be some 10 MB each.
+            // Forward passes of many photos are kept, so they hand nothing over, which would be some 10 MB each.
             detector: Detector::new(model.clone(), session)?,
             explainer: Propagator::new(model.clone(), composite, session)?,
             model,
             options,
             photos: Vec::new(),
+            forward_passes: ForwardPasses::of_at_most(MOST_FORWARD_BYTES),
+            new_objects: 0,
+            missed: 0,
             left_out: Vec::new(),
         })
     }
 
-    /// Leaves no more objects than a page holds, and says so on it: each takes a quarter of a megabyte.
-    fn keep_most_suspicious(&mut self, order: &mut Vec<(usize, usize)>) {
-        let count = order.len();
+    /// The objects that look most wrong, as many as a page holds, each by its photo's number and its own: each takes a quarter of a megabyte.
+    fn most_suspicious(&self) -> Vec<(usize, usize)> {
+        let mut order: Vec<(usize, usize)> = Vec::new();
+        for (index, photo) in self.photos.iter().enumerate() {
+            order.extend((0..photo.objects.len()).map(|object| (index, object)));
+        }
         let suspicion =
             |(photo, object): (usize, usize)| page::suspicion(&self.photos[photo].objects[object]);
-        keep_largest(order, suspicion, MOST_OBJECTS);
-        if order.len() < count {
-            self.left_out.push(format!(
-                "{} of {count} objects, those that look least wrong: a page holds {MOST_OBJECTS}",
-                count - order.len()
-            ));
+        keep_largest(&mut order, suspicion, MOST_OBJECTS);
+        order
+    }
+
+    /// Adds a photo. What none of it will be shown of takes no memory from here on, and so it is with earlier ones that others have overtaken.
+    fn add(&mut self, mut photo: ReportedPhoto, forward: Forward) {
+        let missed = photo
+            .judged
+            .as_ref()
+            .map_or(0, |judged| judged.missed.len());
+        photo.shows_missed = missed > 0 && self.missed < MOST_OBJECTS;
+        self.missed += missed;
+        self.new_objects += photo.objects.len();
+        if !photo.objects.is_empty() {
+            self.forward_passes.keep(self.photos.len(), forward);
+        } else if !photo.shows_missed {
+            photo.image.uri = String::new();
+        }
+        self.photos.push(photo);
+        if self.new_objects > MOST_OBJECTS {
+            self.new_objects = 0;
+            self.forget();
+        }
+    }
+
+    /// Forgets what the page will not show.
+    fn forget(&mut self) {
+        let shown = self.most_suspicious().into_iter().map(|(photo, _)| photo);
+        let shown: BTreeSet<usize> = shown.collect();
+        self.forward_passes.retain(|photo| shown.contains(&photo));
+        for (index, photo) in self.photos.iter_mut().enumerate() {
+            if !shown.contains(&index) && !photo.shows_missed {
+                photo.image.uri = String::new();
+            }
         }
     }
 
@@ -103,9 +145,8 @@ impl Reporter {
     /// # Errors
     /// A failure inside ONNX Runtime, or a photo without pixels.
     pub fn look(&mut self, name: String, photo: &RgbImage) -> Result<()> {
+        let forward = self.detector.look(photo)?;
         let manifest = &self.model.manifest;
-        let input = preprocess::sample(photo, self.model.input_size, &manifest.input)?;
-        let forward = self.detector.forward(input)?;
         let detections = self
             .detector
             .detections(&forward, self.options.thresholds)?;
@@ -157,13 +198,14 @@ impl Reporter {
                 });
             }
         }
-        self.photos.push(ReportedPhoto {
+        let photo = ReportedPhoto {
             image: Photo::new(name, photo)?,
-            forward,
             objects,
             beside: Vec::new(),
             judged,
-        });
+            shows_missed: false,
+        };
+        self.add(photo, forward);
         Ok(())
     }
 
@@ -172,9 +214,7 @@ impl Reporter {
     /// # Errors
     /// As [`Reporter::look`], or events that are not of this model.
     pub fn recall(&mut self, name: String, frame: &RgbImage, events: &[EventRecord]) -> Result<()> {
-        let manifest = &self.model.manifest;
-        let input = preprocess::sample(frame, self.model.input_size, &manifest.input)?;
-        let forward = self.detector.forward(input)?;
+        let forward = self.detector.look(frame)?;
         let mut objects: Vec<ReportedObject> = Vec::new();
         for event in events {
             let doubt = ReportedEvent::from_record(event)?;
@@ -195,14 +235,33 @@ impl Reporter {
         let detections = self
             .detector
             .detections(&forward, self.options.thresholds)?;
-        self.photos.push(ReportedPhoto {
+        let photo = ReportedPhoto {
             image: Photo::new(name, frame)?,
             beside: detections.iter().map(|detection| detection.rect).collect(),
-            forward,
             objects,
             judged: None,
-        });
+            shows_missed: false,
+        };
+        self.add(photo, forward);
         Ok(())
+    }
+
+    /// Says on the page what it does not hold, where `shown` objects are on it.
+    fn tell_left_out(&mut self, shown: usize) {
+        let all = self.objects();
+        if shown < all {
+            self.left_out.push(format!(
+                "{} of {all} objects, those that look least wrong: a page holds {MOST_OBJECTS}",
+                all - shown
+            ));
+        }
+        if self.missed > MOST_OBJECTS {
+            self.left_out.push(format!(
+                "{} of {} objects that were missed: a page holds {MOST_OBJECTS}",
+                self.missed - MOST_OBJECTS,
+                self.missed
+            ));
+        }
     }
 
     /// Says on the page that something is not on it, and why.
@@ -217,14 +276,17 @@ impl Reporter {
 
     /// Explains all objects, the most suspicious first in the page; `told` is called with a photo's name before each. What cannot be explained says why on the page.
     ///
+    /// Of many photos not all can be kept: `again` gives one once more, by its number among those that were looked at.
+    ///
     /// # Errors
     /// A class that the model does not have.
-    pub fn explain(mut self, mut told: impl FnMut(&str)) -> Result<Page> {
-        let mut order: Vec<(usize, usize)> = Vec::new();
-        for (index, photo) in self.photos.iter().enumerate() {
-            order.extend((0..photo.objects.len()).map(|object| (index, object)));
-        }
-        self.keep_most_suspicious(&mut order);
+    pub fn explain(
+        mut self,
+        again: impl Fn(usize) -> Option<RgbImage>,
+        mut told: impl FnMut(&str),
+    ) -> Result<Page> {
+        let mut order = self.most_suspicious();
+        self.tell_left_out(order.len());
         // Objects of one head share its explanation networks, of which the explainer keeps only a few.
         order.sort_by_key(|&(photo, object)| {
             let default_box = self.photos[photo].objects[object].detection.default_box;
@@ -236,19 +298,26 @@ impl Reporter {
             let photo = &self.photos[index];
             told(&photo.image.name);
             let object = &photo.objects[object];
-            let explanations = ObjectExplanations::of(
-                object,
-                &photo.forward,
-                &self.model,
-                &mut self.explainer,
-                &self.options.what_if,
-            );
-            for confused in &object.confused {
-                // What cannot be explained says so on the card.
-                if explanations.is_ok() {
-                    pairs.add(confused, &photo.forward, &mut self.explainer)?;
+            let detector = &mut self.detector;
+            let forward =
+                (self.forward_passes).of(index, || forward(detector, &photo.image, again(index)));
+            let explanations = forward.and_then(|forward| {
+                let explanations = ObjectExplanations::of(
+                    object,
+                    &forward,
+                    &self.model,
+                    &mut self.explainer,
+                    &self.options.what_if,
+                )?;
+                Ok((explanations, forward))
+            });
+            // What cannot be explained says so on the card.
+            if let Ok((_, forward)) = &explanations {
+                for confused in &object.confused {
+                    pairs.add(confused, forward, &mut self.explainer)?;
                 }
             }
+            let explanations = explanations.map(|(explanations, _)| explanations);
             cards.push(page::card(index, photo, object, explanations, &self.model)?);
         }
         cards.sort_by(|a, b| {
@@ -273,6 +342,16 @@ impl Reporter {
     }
 }
 
+/// A photo's forward pass, made again.
+fn forward(detector: &mut Detector, known: &Photo, photo: Option<RgbImage>) -> Result<Forward> {
+    let photo = photo.context("the photo cannot be read again")?;
+    ensure!(
+        Photo::new(known.name.clone(), &photo)?.uri == known.uri,
+        "the photo has changed since it was looked at"
+    );
+    detector.look(&photo)
+}
+
 /// Keeps those of the largest values, no more than `most`; of equal ones the first.
 fn keep_largest<T: Copy + Ord>(items: &mut Vec<T>, value: impl Fn(T) -> f32, most: usize) {
     if items.len() > most {
@@ -283,7 +362,11 @@ fn keep_largest<T: Copy + Ord>(items: &mut Vec<T>, value: impl Fn(T) -> f32, mos
 
 #[cfg(test)]
 mod tests {
-    use super::keep_largest;
+    use std::path::Path;
+
+    use image::Rgb;
+
+    use super::*;
 
     #[test]
     fn a_page_holds_those_that_look_worst() {
@@ -295,5 +378,49 @@ mod tests {
         };
         assert_eq!(kept(5), [0, 1, 2, 3, 4]);
         assert_eq!(kept(3), [3, 1, 0]);
+    }
+
+    fn photo(shade: u8) -> RgbImage {
+        RgbImage::from_fn(96, 64, |x, y| {
+            Rgb([shade, (x * y % 251) as u8, (x * 7 % 256) as u8])
+        })
+    }
+
+    /// The page about two photos, of which forward passes of `most` bytes are kept.
+    fn page(most: usize, again: impl Fn(usize) -> Option<RgbImage>) -> String {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/yolo/yolo.onnx");
+        let options = ReportOptions {
+            thresholds: Thresholds {
+                score: 0.3,
+                iou: 0.3,
+            },
+            monitor: EventThresholds::for_stills(),
+            what_if: vec![],
+            truth: None,
+        };
+        let model = Arc::new(Model::open(file).unwrap());
+        let session = SessionOptions::on_threads(1);
+        let mut reporter = Reporter::new(model, Composite::default(), session, options).unwrap();
+        reporter.forward_passes = ForwardPasses::of_at_most(most);
+        for shade in [40, 200] {
+            reporter.look(shade.to_string(), &photo(shade)).unwrap();
+        }
+        assert!(
+            reporter
+                .photos
+                .iter()
+                .all(|photo| !photo.objects.is_empty())
+        );
+        reporter.explain(again, |_| {}).unwrap().html().unwrap()
+    }
+
+    #[test]
+    fn a_page_is_the_same_whether_forward_passes_were_kept_or_not() {
+        let kept = page(MOST_FORWARD_BYTES, |_| None);
+        assert!(!kept.contains("could not be explained"));
+        assert!(page(0, |index| Some(photo([40, 200][index]))) == kept);
+        let changed = page(0, |_| Some(photo(40)));
+        assert!(changed.contains("the photo has changed since it was looked at"));
+        assert!(page(0, |_| None).contains("the photo cannot be read again"));
     }
 }

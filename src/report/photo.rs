@@ -3,19 +3,20 @@
 use super::confused::ConfusedDetection;
 use super::event::ReportedEvent;
 use super::picture::Photo;
-use crate::detect::{ClassId, Detection, Forward};
+use crate::detect::{ClassId, Detection};
 use crate::geometry::Rect;
 use crate::truth::{Annotated, Verdict};
 
 /// A photo that was looked at.
 pub(super) struct ReportedPhoto {
     pub image: Photo,
-    pub forward: Forward,
     pub objects: Vec<ReportedObject>,
     /// Boxes that are seen there, and have no card.
     pub beside: Vec<Rect>,
     /// Where somebody has annotated the photo.
     pub judged: Option<Judged>,
+    /// Whether it is shown for the objects that were missed on it.
+    pub shows_missed: bool,
 }
 
 /// A photo's ground truth, and what that makes of its detections.

@@ -26,7 +26,7 @@ pub struct Photo {
     pub name: String,
     /// Of the original.
     pub size: Size,
-    /// JPEG as a data URI.
+    /// JPEG as a data URI; empty where the page does not show it.
     pub uri: String,
 }
 

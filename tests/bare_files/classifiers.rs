@@ -1,5 +1,7 @@
 //! Classifiers: one box that is the whole picture.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 use ssdcrp::crp::{Composite, Propagator, Target};
 use ssdcrp::detect::Detector;
@@ -8,7 +10,6 @@ use ssdcrp::onnx::proto::{AttributeProto, ModelProto, NodeProto, TensorProto, Va
 use ssdcrp::report;
 use ssdcrp::runtime::{Network, SessionOptions, only};
 use ssdcrp::stream::monitor::EventThresholds;
-use std::sync::Arc;
 
 use super::nets::{class, integer, node, proto, with_proposed};
 use super::pattern::forward;
@@ -96,7 +97,7 @@ fn a_classifier_is_explained_as_one_box_that_is_the_whole_picture() -> Result<()
     )?;
     let photo = image::RgbImage::from_fn(40, 30, |x, y| image::Rgb([x as u8, y as u8, 90]));
     reporter.look("a.png".to_owned(), &photo)?;
-    let page = reporter.explain(|_| {})?.html()?;
+    let page = reporter.explain(|_| None, |_| {})?.html()?;
     assert!(page.contains(" rather than the other classes</strong>"));
     assert!(!page.contains("could not be explained") && !page.contains("Four offsets"));
     Ok(())

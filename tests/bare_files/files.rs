@@ -1,5 +1,7 @@
 //! Files of other forms: weights elsewhere, channels last, and the network that is written for other runtimes.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 use ndarray::Array4;
 use ssdcrp::crp::{Composite, Propagator, seed_name};
@@ -7,7 +9,6 @@ use ssdcrp::detect::Model;
 use ssdcrp::onnx::proto::{AttributeProto, NodeProto};
 use ssdcrp::onnx::{self};
 use ssdcrp::runtime::{Network, SessionOptions, only};
-use std::sync::Arc;
 
 use super::nets::{class, node, proto, with_proposed};
 use super::pattern::forward;

@@ -1,5 +1,8 @@
 //! What these tests share: small nets of the golden vectors, changed and read again.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 use ndarray::Array2;
 use prost::Message;
@@ -8,8 +11,6 @@ use ssdcrp::detect::{ClassId, Model, propose};
 use ssdcrp::onnx::proto::{AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use ssdcrp::onnx::{self, Tensor};
 use ssdcrp::runtime::SessionOptions;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::pattern::forward;
 

@@ -1,11 +1,14 @@
 //! Manifests proposed for bare files, above preprocessing and behind softmax, suppression and joins.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 use ssdcrp::crp::{Composite, Contrast, Propagator, Target};
 use ssdcrp::detect::Model;
-use ssdcrp::onnx::proto::ValueInfoProto;
+use ssdcrp::onnx::proto::tensor_shape_proto::dimension;
+use ssdcrp::onnx::proto::type_proto::Value as TypeValue;
+use ssdcrp::onnx::proto::{ModelProto, ValueInfoProto};
 use ssdcrp::runtime::SessionOptions;
-use std::sync::Arc;
 
 use super::nets::{class, node, proto, with_ending, with_proposed, wrapped};
 use super::pattern::forward;
@@ -195,6 +198,44 @@ fn what_is_no_detector_gets_no_manifest() -> Result<()> {
         error.contains("no class scores [1, D, K] and box offsets [1, D, 4]"),
         "{error}"
     );
+    Ok(())
+}
+
+/// A manifest that is proposed has to be one with which the model opens.
+#[test]
+fn no_manifest_is_proposed_for_other_pictures_than_there_are() -> Result<()> {
+    let whole = proto("lite_heads")?;
+    let folder = tempfile::tempdir()?;
+    with_proposed(&whole, folder.path())?;
+    let sized = |axis: usize, size: i64| -> Result<ModelProto> {
+        let mut model = whole.clone();
+        let input = &mut model.graph.as_mut().context("no graph")?.input[0];
+        let kind = input.r#type.as_mut().and_then(|kind| kind.value.as_mut());
+        let Some(TypeValue::TensorType(tensor)) = kind else {
+            anyhow::bail!("no tensor");
+        };
+        let shape = tensor.shape.as_mut().context("no shape")?;
+        shape.dim[axis].value = Some(dimension::Value::DimValue(size));
+        Ok(model)
+    };
+    let mut two_inputs = whole.clone();
+    let graph = two_inputs.graph.as_mut().context("no graph")?;
+    let other = ValueInfoProto {
+        name: Some("other".to_owned()),
+        ..graph.input[0].clone()
+    };
+    graph.input.push(other);
+    for (model, words) in [
+        (two_inputs, "the graph has 2 inputs"),
+        (sized(0, 2)?, "[1, channels, height, width] was expected"),
+    ] {
+        let error = with_proposed(&model, folder.path()).unwrap_err();
+        let error = format!("{error:#}");
+        assert!(
+            error.contains(words) && !error.contains("do not fit together"),
+            "{error}"
+        );
+    }
     Ok(())
 }
 

@@ -1,7 +1,8 @@
 //! What goes wrong, and what the command says then.
 
+use std::io::Write;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 
 use crate::{command, fail, failure, photo, run, succeed};
 
@@ -285,4 +286,53 @@ fn a_full_standard_output_is_an_error() {
         .output()
         .unwrap();
     assert!(failure(&output).starts_with("cannot write to standard output: No space left"));
+}
+
+/// What a run says that is given `input` on standard input.
+fn given(arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = command(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Who reads only a part of it closes the pipe.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn a_photo_may_come_on_standard_input_and_through_no_other_pipe() {
+    let dog = std::fs::read(photo("dog.jpg")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html");
+    let by_name = succeed(&["detect", &photo("dog.jpg")]);
+    let piped = given(&["detect", "-"], &dog);
+    let words = String::from_utf8(piped.stdout).unwrap();
+    assert_eq!(words, by_name.replace(&photo("dog.jpg"), "-"));
+    // Whoever reads it twice gets the same.
+    let report = given(&["report", "-", "-", "-o", page.to_str().unwrap()], &dog);
+    assert!(
+        report.status.success(),
+        "{}",
+        String::from_utf8_lossy(&report.stderr)
+    );
+    assert!(String::from_utf8_lossy(&report.stdout).contains(" in 2 photos;"));
+
+    let cut_off = failure(&given(&["explain", "-"], &dog[..60_000]));
+    assert_eq!(
+        cut_off,
+        "cannot use standard input: it is cut off: the JPEG's end is missing"
+    );
+    let empty = failure(&given(&["detect", "-"], b""));
+    assert_eq!(
+        empty,
+        "cannot use standard input: it is neither JPEG nor PNG"
+    );
+    // As the shell's <(…) names it; opening a pipe by its name may take for ever.
+    let named = failure(&given(&["detect", "/dev/fd/0"], &dog));
+    assert_eq!(
+        named,
+        "cannot open /dev/fd/0 (a photo on standard input is called '-'): it is not a file"
+    );
 }

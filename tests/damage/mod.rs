@@ -1,4 +1,6 @@
-//! Models changed at random: bytes flipped, cut and spliced, or a single field of the decoded file set to what no exporter writes.
+//! Models changed at random: bytes flipped, cut and spliced, or a single field of the decoded file set to what no exporter writes; texts in [`text`].
+
+pub mod text;
 
 use ssdcrp::onnx::proto::attribute_proto::AttributeType;
 use ssdcrp::onnx::proto::tensor_shape_proto::dimension;

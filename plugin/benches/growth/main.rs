@@ -7,6 +7,8 @@
 mod camera;
 #[path = "../parts/footage.rs"]
 mod footage;
+#[path = "../parts/pace.rs"]
+mod pace;
 #[path = "../parts/pipeline.rs"]
 mod pipeline;
 #[path = "../parts/video.rs"]
@@ -17,8 +19,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use bench_report::{Quartiles, Record, exponent, setting};
 
-use camera::{Seen, play, watch};
+use camera::{Seen, watch};
 use footage::frames;
+use pace::play;
 use pipeline::Running;
 use video::Video;
 

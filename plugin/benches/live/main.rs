@@ -8,6 +8,8 @@
 mod camera;
 #[path = "../parts/footage.rs"]
 mod footage;
+#[path = "../parts/pace.rs"]
+mod pace;
 #[path = "../parts/pipeline.rs"]
 mod pipeline;
 mod recording;
@@ -19,8 +21,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use bench_report::{Aim, Quartiles, Record, setting};
 
-use camera::{Seen, play, watch};
+use camera::{Seen, watch};
 use footage::frames;
+use pace::play;
 use pipeline::Running;
 use video::Video;
 

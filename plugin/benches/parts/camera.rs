@@ -1,4 +1,4 @@
-//! Frames at the pace of a camera, and what comes of them.
+//! What comes of frames at the pace of a camera.
 //!
 //! In: frames, over and over. Out: how many came out, in how many something was detected and explained, what they took, and what the process used of the processor.
 
@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use bench_report::cpu_time;
 use gst::prelude::*;
 
+use super::pace::play;
 use super::pipeline::Running;
 
 /// Between two looks at whether all frames have come out.
@@ -41,20 +42,7 @@ struct Told {
     is_explained: bool,
 }
 
-/// Pushes copies of frames for some time, each when it is due.
-pub fn play(running: &mut Running, frames: &[gst::Buffer], length: Duration) -> Result<()> {
-    let interval = Duration::from(running.video.interval());
-    let (started, mut due) = (Instant::now(), Duration::ZERO);
-    while due < length {
-        sleep(due.saturating_sub(started.elapsed()));
-        let frame = &frames[running.pushed as usize % frames.len()];
-        running.push(frame.copy_deep()?)?;
-        due += interval;
-    }
-    Ok(())
-}
-
-/// The same, and what was seen of these frames.
+/// Plays frames for some time, and tells what was seen of them.
 pub fn watch(running: &mut Running, frames: &[gst::Buffer], length: Duration) -> Result<Seen> {
     while (times(running).len() as u64) < running.pushed {
         sleep(LOOK);

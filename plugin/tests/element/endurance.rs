@@ -4,6 +4,7 @@
 //! Loading the model that is built in takes nearly all of a start's time, and is the same each time; so most starts, and all else,
 //! are with a network of 27 KB that finds something in every picture, of which a copy left behind would show all the same.
 
+use bench_report::resident;
 use gst::prelude::*;
 
 use super::support::*;
@@ -51,31 +52,27 @@ fn end() {
     unsafe { gst::deinit() };
 }
 
-/// The process's resident memory in MiB.
-fn memory() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .unwrap();
-    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
-}
-
 /// Does something `count` times. After the first tenth, by when every network is compiled, memory goes up and down; what is left
 /// behind shows where it is lowest, which must not rise from the first half to the second.
-fn again_and_again(count: usize, mut what: impl FnMut(usize)) {
+fn again_and_again(count: usize, what: impl FnMut(usize)) {
+    let [before, after] = lowest(count, what);
+    let grown = after - before;
+    assert!(grown < 8.0, "{grown} MiB more than {before}");
+}
+
+/// The same: MiB where memory was lowest, in the first half and in the second.
+fn lowest(count: usize, mut what: impl FnMut(usize)) -> [f64; 2] {
     let mut lowest = [f64::INFINITY; 2];
     for index in 0..count {
         what(index);
         if index >= count / 10 {
             let half = &mut lowest[index * 2 / count];
-            *half = half.min(memory());
+            *half = half.min(resident().unwrap());
         }
     }
     let [before, after] = lowest;
-    let grown = after - before;
-    eprintln!("{count} times: {before:.0} MiB, grown by {grown:.1}");
-    assert!(grown < 8.0, "{grown} MiB more than {before}");
+    eprintln!("{count} times: {before:.1} MiB, then {after:.1}");
+    lowest
 }
 
 #[test]
@@ -127,7 +124,7 @@ fn alone_with_restarts() {
             }
             bench.element.set_state(gst::State::Null).unwrap();
             bench.reports();
-            memory()
+            resident().unwrap()
         })
         .collect();
     eprintln!("{used:.0?} MiB");
@@ -199,4 +196,41 @@ fn traced_seeks() {
         pipeline.set_state(gst::State::Null).unwrap();
     }
     end();
+}
+
+#[test]
+#[ignore = "takes minutes: make test-all"]
+fn a_hundred_thousand_frames_keep_no_memory() {
+    // With the C library as it is.
+    alone("endurance::alone_with_a_hundred_thousand_frames", &[]);
+}
+
+#[test]
+#[ignore = "run by a_hundred_thousand_frames_keep_no_memory"]
+fn alone_with_a_hundred_thousand_frames() {
+    let small = converted(
+        &photo("dog"),
+        &"video/x-raw,format=I420,width=160,height=120"
+            .parse()
+            .unwrap(),
+    );
+    let folder = tempfile::tempdir().unwrap();
+    // Ten frames a second, of which every fifth is looked at and explained; events and their evidence are kept too.
+    let settings = [
+        ("mode", "every-frame"),
+        ("detect-interval", "500000000"),
+        ("events", "all"),
+        ("events-location", folder.path().to_str().unwrap()),
+    ];
+    let mut bench = Bench::new(&[&SMALL[..], &settings].concat(), &small);
+    let count = 100_000;
+    let [before, after] = lowest(count, |index| {
+        let mut frame = small.frame();
+        stamp(frame.make_mut(), index as u64);
+        bench.push(frame);
+        bench.reports();
+    });
+    assert_eq!(bench.count("frames-detected"), count as u64 / 5);
+    assert_eq!(bench.count("explanations"), count as u64 / 5);
+    assert!(after < 1.01 * before, "{before} MiB, then {after}");
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, Unexpected, Visitor};
 
 use crate::detect::ClassId;
+use crate::error::shortened;
 
 /// Longer messages lose their middle: they quote what stands in the file, which can be of any length.
 const LONGEST_MESSAGE: usize = 300;
@@ -103,7 +104,7 @@ pub fn describe(mut error: toml::de::Error, text: &str) -> String {
         .lines()
         .map(|line| line.chars().flat_map(printable).collect())
         .collect();
-    let message = shortened(&lines.join(" "));
+    let message = shortened(&lines.join(" "), LONGEST_MESSAGE);
     match before {
         Some(before) => {
             let line = 1 + before.matches('\n').count();
@@ -117,17 +118,6 @@ fn printable(character: char) -> impl Iterator<Item = char> {
     let plain = (!character.is_control()).then_some(character);
     let escaped = plain.is_none().then(|| character.escape_debug());
     plain.into_iter().chain(escaped.into_iter().flatten())
-}
-
-fn shortened(message: &str) -> String {
-    let length = message.chars().count();
-    if length <= LONGEST_MESSAGE {
-        return message.to_owned();
-    }
-    let half = LONGEST_MESSAGE / 2;
-    let start: String = message.chars().take(half).collect();
-    let end: String = message.chars().skip(length - half).collect();
-    format!("{start} … {end}")
 }
 
 #[cfg(test)]

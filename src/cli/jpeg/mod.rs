@@ -1,18 +1,24 @@
 //! Whether a JPEG is whole: bytes in; an error where its data ends before its picture does. Decoders fill what is missing with grey, and the network would look at that.
 //!
-//! The entropy-coded data is walked through, symbol by symbol (ITU-T T.81, annexes F and G), and nothing is made of it. Refinements of a progressive JPEG are stepped over: how long
-//! they are hangs on all that came before, and where one is cut off, only the finest shades are missing.
+//! The entropy-coded data is walked through, symbol by symbol (ITU-T T.81, annexes F and G), and nothing is made of it but, in a progressive JPEG, which coefficients are not 0: refinements
+//! have a bit for each. A progressive JPEG that lacks whole scans behind the first cannot be told from one that was written so, with less detail.
+
+mod bits;
+mod blocks;
 
 use anyhow::{Result, bail, ensure};
 use ssdcrp::limits::MOST_PIXELS_A_BYTE;
 
+use bits::{Bits, CodeTable, LONGEST_CODE, Stop, code_table};
+use blocks::{Codes, Known, ScanKind};
+
 /// More scans than any encoder writes.
 const MOST_SCANS: usize = 100;
-/// Bits that no code is longer than.
-const LONGEST_CODE: usize = 16;
+/// Coefficients of a block.
+const COEFFICIENTS: usize = 64;
 
-/// Fails where the JPEG ends before its `pixels` do: no end marker follows the first scan, there are fewer bytes than so many pixels can be written with, or a scan has fewer
-/// blocks than its picture.
+/// Fails where the JPEG ends before its `pixels` do: no end marker follows the first scan, there are fewer bytes than so many pixels can be written with, a scan has fewer
+/// blocks than its picture, or a colour has none.
 pub fn check_whole(jpeg: &[u8], pixels: u64) -> Result<()> {
     ensure!(ends(jpeg), "it is cut off: the JPEG's end is missing");
     ensure!(
@@ -20,7 +26,7 @@ pub fn check_whole(jpeg: &[u8], pixels: u64) -> Result<()> {
         "it is cut off: {} bytes cannot hold {pixels} pixels",
         jpeg.len()
     );
-    match Walk::default().all(jpeg) {
+    match Walk::of(pixels).all(jpeg) {
         Err(Stop::Ended) => bail!("it is cut off: its data ends before its picture does"),
         // What is of another kind, or damaged otherwise, the decoder judges.
         Err(Stop::Unknown) | Ok(()) => Ok(()),
@@ -47,27 +53,22 @@ fn ends(jpeg: &[u8]) -> bool {
     false
 }
 
-/// Why a walk ends before the end.
-enum Stop {
-    /// A marker, or the end of the file, stands where data should be.
-    Ended,
-    /// What is there is not understood.
-    Unknown,
-}
-
-/// By the next sixteen bits: how many of them the code has, 0 where there is none, and its symbol.
-type CodeTable = Box<[(u8, u8)]>;
-
 /// One colour or brightness: its number, and its blocks across and down a unit of the picture.
 struct Plane {
     id: u8,
     across: usize,
     down: usize,
+    /// Whether a scan had its first coefficients.
+    is_there: bool,
+    /// Of each block of a progressive JPEG, as far as scans of this plane alone have said.
+    known: Vec<Known>,
 }
 
 /// What the segments so far have said.
 #[derive(Default)]
 struct Walk {
+    /// Those that the decoder will make; another frame's are not understood.
+    pixels: u64,
     size: [usize; 2],
     planes: Vec<Plane>,
     is_progressive: bool,
@@ -76,15 +77,14 @@ struct Walk {
     codes: [[Option<CodeTable>; 4]; 2],
 }
 
-/// Data of one scan, read bit by bit up to the next marker.
-struct Bits<'a> {
-    data: &'a [u8],
-    at: usize,
-    buffer: u64,
-    count: usize,
-}
-
 impl Walk {
+    fn of(pixels: u64) -> Self {
+        Self {
+            pixels,
+            ..Self::default()
+        }
+    }
+
     /// Steps from marker to marker.
     fn all(mut self, jpeg: &[u8]) -> Result<(), Stop> {
         let mut at = 2;
@@ -98,7 +98,8 @@ impl Walk {
                     at += 1;
                     continue;
                 }
-                (0xff, 0xd9) => return Ok(()),
+                (0xff, 0xd9) if self.planes.iter().all(|plane| plane.is_there) => return Ok(()),
+                (0xff, 0xd9) => return Err(Stop::Ended),
                 (0xff, _) => {}
                 _ => return Err(Stop::Unknown),
             }
@@ -137,10 +138,13 @@ impl Walk {
                 id: plane[0],
                 across: usize::from(plane[1] >> 4),
                 down: usize::from(plane[1] & 15),
+                is_there: false,
+                known: vec![],
             })
             .collect();
         let fits = |plane: &Plane| (1..=4).contains(&plane.across) && (1..=4).contains(&plane.down);
-        match self.planes.iter().all(fits) && !self.size.contains(&0) {
+        let pixels = self.size.map(|side| side as u64).iter().product::<u64>();
+        match self.planes.iter().all(fits) && (1..=4).contains(&count) && pixels == self.pixels {
             true => Ok(()),
             false => Err(Stop::Unknown),
         }
@@ -168,7 +172,7 @@ impl Walk {
     }
 
     /// Walks through a scan; the place of the marker behind it.
-    fn scan(&self, segment: &[u8], jpeg: &[u8], at: usize) -> Result<usize, Stop> {
+    fn scan(&mut self, segment: &[u8], jpeg: &[u8], at: usize) -> Result<usize, Stop> {
         let [count, rest @ ..] = segment else {
             return Err(Stop::Unknown);
         };
@@ -180,52 +184,72 @@ impl Walk {
         let kind = ScanKind {
             is_progressive: self.is_progressive,
             first: usize::from(first),
-            last: usize::from(last),
+            last: match self.is_progressive {
+                true => usize::from(last),
+                false => COEFFICIENTS - 1,
+            },
             is_refinement: precision >> 4 != 0,
         };
-        let mut bits = Bits {
-            data: jpeg,
-            at,
-            buffer: 0,
-            count: 0,
+        let is_alone = count == 1;
+        let has_others = kind.is_progressive && kind.first > 0;
+        if kind.last >= COEFFICIENTS || has_others && !is_alone {
+            return Err(Stop::Unknown);
+        }
+        let planes: Vec<ScanPlane> = (named.chunks_exact(2))
+            .map(|named| self.plane(named, is_alone))
+            .collect::<Result<_, _>>()?;
+        let units = self.units(&planes, is_alone);
+        // Scans of other than first coefficients have one plane, in the order of its blocks.
+        let mut known = match planes[..] {
+            [ref one] if has_others => {
+                let mut known = std::mem::take(&mut self.planes[one.index].known);
+                known.resize(units, 0);
+                known
+            }
+            _ => vec![],
         };
-        if !(kind.is_progressive && kind.is_refinement && kind.first > 0) {
-            let planes: Vec<ScanPlane> = (named.chunks_exact(2))
-                .map(|named| self.plane(named, count == 1))
-                .collect::<Result<_, _>>()?;
-            let mut run = 0;
-            for unit in 0..self.units(&planes, count == 1) {
-                if self.restarts > 0 && unit > 0 && unit % self.restarts == 0 {
-                    bits.restart()?;
-                    run = 0;
+        let mut bits = Bits::of(jpeg, at);
+        let (mut run, mut unknown) = (0, 0);
+        for unit in 0..units {
+            if self.restarts > 0 && unit > 0 && unit % self.restarts == 0 {
+                bits.restart()?;
+                run = 0;
+            }
+            for plane in &planes {
+                let codes = self.codes(plane);
+                for _ in 0..plane.blocks {
+                    let known = known.get_mut(unit).unwrap_or(&mut unknown);
+                    kind.block(&mut bits, codes, &mut run, known)?;
                 }
-                for plane in &planes {
-                    for _ in 0..plane.blocks {
-                        bits.block(&kind, plane, &mut run)?;
-                    }
-                }
+            }
+        }
+        for plane in &planes {
+            let plane = &mut self.planes[plane.index];
+            match has_others {
+                true => plane.known = std::mem::take(&mut known),
+                false => plane.is_there = true,
             }
         }
         bits.next_marker()
     }
 
-    fn plane(&self, named: &[u8], is_alone: bool) -> Result<ScanPlane<'_>, Stop> {
-        let plane = self
-            .planes
-            .iter()
-            .find(|plane| plane.id == named[0])
-            .ok_or(Stop::Unknown)?;
-        let table = |of: usize, place: u8| self.codes[of].get(usize::from(place))?.as_ref();
+    fn plane(&self, named: &[u8], is_alone: bool) -> Result<ScanPlane, Stop> {
+        let is_it = |plane: &Plane| plane.id == named[0];
+        let index = self.planes.iter().position(is_it).ok_or(Stop::Unknown)?;
+        let plane = &self.planes[index];
         Ok(ScanPlane {
-            plane,
-            blocks: if is_alone {
-                1
-            } else {
-                plane.across * plane.down
+            index,
+            blocks: match is_alone {
+                true => 1,
+                false => plane.across * plane.down,
             },
-            first: table(0, named[1] >> 4),
-            others: table(1, named[1] & 15),
+            tables: [named[1] >> 4, named[1] & 15].map(usize::from),
         })
+    }
+
+    fn codes(&self, plane: &ScanPlane) -> Codes<'_> {
+        let [first, others] = [0, 1].map(|of| self.codes[of].get(plane.tables[of])?.as_ref());
+        Codes { first, others }
     }
 
     /// How many units a scan has: blocks of a single plane, or as much of the picture as the coarsest plane has a block for.
@@ -235,164 +259,21 @@ impl Walk {
         let [width, height] = self.size;
         match planes {
             [one] if is_alone => {
+                let one = &self.planes[one.index];
                 let blocks =
                     |size: usize, of: usize, most: usize| (size * of).div_ceil(most).div_ceil(8);
-                blocks(width, one.plane.across, across) * blocks(height, one.plane.down, down)
+                blocks(width, one.across, across) * blocks(height, one.down, down)
             }
             _ => width.div_ceil(8 * across) * height.div_ceil(8 * down),
         }
     }
 }
 
-/// A plane in a scan: how many blocks a unit has of it, and its codes.
-struct ScanPlane<'a> {
-    plane: &'a Plane,
+/// A plane in a scan: which one, how many blocks a unit has of it, and the places of its codes.
+struct ScanPlane {
+    index: usize,
     blocks: usize,
-    first: Option<&'a CodeTable>,
-    others: Option<&'a CodeTable>,
-}
-
-/// Which coefficients a scan has, and of a progressive one whether it only makes them finer.
-struct ScanKind {
-    is_progressive: bool,
-    first: usize,
-    last: usize,
-    is_refinement: bool,
-}
-
-impl Bits<'_> {
-    /// Fills the buffer as far as there is data.
-    fn fill(&mut self) {
-        while self.count <= 48 {
-            let byte = match self.data.get(self.at..) {
-                Some([0xff, 0, ..]) => {
-                    self.at += 2;
-                    0xff
-                }
-                Some([0xff, ..]) | Some([]) | None => return,
-                Some([byte, ..]) => {
-                    self.at += 1;
-                    *byte
-                }
-            };
-            self.buffer = self.buffer << 8 | u64::from(byte);
-            self.count += 8;
-        }
-    }
-
-    fn take(&mut self, count: usize) -> Result<u64, Stop> {
-        if self.count < count {
-            self.fill();
-        }
-        self.count = self.count.checked_sub(count).ok_or(Stop::Ended)?;
-        Ok(self.buffer >> self.count & ((1 << count) - 1))
-    }
-
-    fn symbol(&mut self, table: Option<&CodeTable>) -> Result<usize, Stop> {
-        if self.count < LONGEST_CODE {
-            self.fill();
-        }
-        let next = match self.count.checked_sub(LONGEST_CODE) {
-            Some(behind) => self.buffer >> behind,
-            None => self.buffer << (LONGEST_CODE - self.count),
-        };
-        let (length, symbol) = table.ok_or(Stop::Unknown)?[(next & 0xffff) as usize];
-        match usize::from(length) {
-            0 if self.count < LONGEST_CODE => Err(Stop::Ended),
-            0 => Err(Stop::Unknown),
-            length => {
-                self.take(length)?;
-                Ok(usize::from(symbol))
-            }
-        }
-    }
-
-    /// Steps over a block; `run` is how many blocks more have nothing in this scan.
-    fn block(&mut self, kind: &ScanKind, plane: &ScanPlane, run: &mut u64) -> Result<(), Stop> {
-        let mut place = kind.first;
-        if kind.first == 0 {
-            if kind.is_progressive && kind.is_refinement {
-                self.take(1)?;
-                return Ok(());
-            }
-            let size = self.symbol(plane.first)?;
-            self.take(size.min(LONGEST_CODE))?;
-            if kind.is_progressive {
-                return Ok(());
-            }
-            place = 1;
-        }
-        if *run > 0 {
-            *run -= 1;
-            return Ok(());
-        }
-        let last = if kind.is_progressive { kind.last } else { 63 };
-        while place <= last {
-            let symbol = self.symbol(plane.others)?;
-            let (zeros, size) = (symbol >> 4, symbol & 15);
-            match (zeros, size) {
-                (15, 0) => place += 16,
-                (zeros, 0) => {
-                    if kind.is_progressive {
-                        *run = (1 << zeros) - 1 + self.take(zeros)?;
-                    }
-                    return Ok(());
-                }
-                _ => {
-                    self.take(size)?;
-                    place += zeros + 1;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Steps over a restart marker, which has to be next.
-    fn restart(&mut self) -> Result<(), Stop> {
-        self.fill();
-        // Up to seven bits are left of the last byte.
-        if self.count >= 8 {
-            return Err(Stop::Unknown);
-        }
-        (self.buffer, self.count) = (0, 0);
-        match self.data.get(self.at..) {
-            Some([0xff, 0xd0..=0xd7, ..]) => {
-                self.at += 2;
-                Ok(())
-            }
-            Some([0xff, 0xff, ..]) => Err(Stop::Unknown),
-            _ => Err(Stop::Ended),
-        }
-    }
-
-    /// The place of the next marker that is none of a restart.
-    fn next_marker(&self) -> Result<usize, Stop> {
-        let mut at = self.at;
-        loop {
-            match self.data.get(at..) {
-                Some([0xff, 0 | 0xd0..=0xd7, ..]) => at += 2,
-                Some([0xff, _, ..]) => return Ok(at),
-                Some([_, _, ..]) => at += 1,
-                _ => return Err(Stop::Unknown),
-            }
-        }
-    }
-}
-
-/// A table of codes, of their numbers by length and their symbols in order (annex C).
-fn code_table(counts: &[u8], symbols: &[u8]) -> Option<CodeTable> {
-    let mut table = vec![(0, 0); 1 << LONGEST_CODE].into_boxed_slice();
-    let mut symbols = symbols.iter();
-    let mut next = 0_usize;
-    for (length, &count) in (1..).zip(counts) {
-        for _ in 0..count {
-            let width = 1 << (LONGEST_CODE - length);
-            let entry = (length as u8, *symbols.next()?);
-            table.get_mut(next..next + width)?.fill(entry);
-            next += width;
-        }
-    }
-    Some(table)
+    tables: [usize; 2],
 }
 
 /// A number of two bytes.
@@ -434,38 +315,63 @@ mod tests {
         std::fs::read(format!("{folder}{name}")).unwrap()
     }
 
+    /// Where the data of each scan begins and ends.
+    fn scans(jpeg: &[u8]) -> Vec<[usize; 2]> {
+        let starts = jpeg.windows(4).enumerate();
+        let starts = starts.filter(|(_, bytes)| bytes[..2] == [0xff, 0xda]);
+        let starts = starts.map(|(at, bytes)| at + 2 + usize::from(bytes[3]));
+        let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xd0..=0xd7);
+        let data = |at: usize| jpeg[at..].windows(2).position(is_marker).unwrap();
+        starts.map(|at| [at, at + data(at)]).collect()
+    }
+
     #[test]
     fn a_part_with_an_end_glued_on_is_refused() {
-        let of = |colour| encoded(61, 93, colour);
+        let of = |colour| (encoded(61, 93, colour), 61 * 93);
         let mut wholes = vec![of(ExtendedColorType::Rgb8), of(ExtendedColorType::L8)];
-        // With subsampled colours, restarts, four planes; those of a progressive one come scan by scan.
-        wholes.extend(["subsampled.jpg", "restarts.jpg", "cmyk.jpg"].map(kept));
-        for (index, whole) in wholes.iter().enumerate() {
-            check_whole(whole, 61 * 93).unwrap();
-            let data = whole
-                .windows(2)
-                .position(|pair| pair == [0xff, 0xda])
-                .unwrap()
-                + 20;
-            for share in [0, 3, 5, 8, 9] {
-                let part = &whole[..data + (whole.len() - data) * share / 10];
-                let glued = [part, &[0xff, 0xd9]].concat();
-                let error = check_whole(&glued, 61 * 93).unwrap_err().to_string();
-                assert!(
-                    error.contains("its data ends before"),
-                    "{index} {share}: {error}"
-                );
+        // With subsampled colours, restarts, four planes, ten scans of which four are refinements.
+        let names = [
+            "subsampled.jpg",
+            "restarts.jpg",
+            "cmyk.jpg",
+            "progressive.jpg",
+        ];
+        wholes.extend(names.map(|name| (kept(name), 24 * 32)));
+        let mut cuts = 0;
+        for (index, (whole, pixels)) in wholes.iter().enumerate() {
+            check_whole(whole, *pixels).unwrap();
+            for [start, end] in scans(whole) {
+                for share in [0, 3, 5, 8, 9] {
+                    let part = &whole[..start + (end - start) * share / 10];
+                    let glued = [part, &[0xff, 0xd9]].concat();
+                    let error = check_whole(&glued, *pixels).unwrap_err().to_string();
+                    assert!(
+                        error.contains("its data ends before"),
+                        "{index} {share}: {error}"
+                    );
+                    cuts += 1;
+                }
             }
         }
-        let progressive = kept("progressive.jpg");
-        check_whole(&progressive, 768).unwrap();
-        let data = progressive
+        assert_eq!(cuts, 5 * (5 + 10));
+    }
+
+    #[test]
+    fn a_colour_that_no_scan_has_is_missed() {
+        let mut whole = kept("baseline.jpg");
+        check_whole(&whole, 24 * 32).unwrap();
+        // The frame's third plane gets a number of its own, as if its scan were to come.
+        let frame = whole
+            .windows(2)
+            .position(|pair| pair == [0xff, 0xc0])
+            .unwrap();
+        let scan = whole
             .windows(2)
             .position(|pair| pair == [0xff, 0xda])
-            .unwrap()
-            + 20;
-        let glued = [&progressive[..data], &[0xff, 0xd9]].concat();
-        assert!(check_whole(&glued, 768).is_err());
+            .unwrap();
+        assert_eq!((whole[frame + 16], whole[scan + 9]), (3, 3));
+        whole[scan + 9] = 2;
+        assert!(check_whole(&whole, 24 * 32).is_err());
     }
 
     #[test]

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Builds the plugin in a Debian 13 (GStreamer 1.26) and runs tests/pipelines.sh there. Usage: tests/debian13.sh    as root
+# In: debootstrap, a mirror of Debian, this machine's Rust and the crates that cargo has fetched, and of the cache footage, photos and ONNX Runtime.
+# Out: a root of 1.5 GB in CACHE/debian13, made once, with what was built in it; the lines of tests/pipelines.sh. Nothing stays mounted.
+set -euo pipefail
+cd "$(dirname "$(realpath "$0")")/.."
+
+cache=$(realpath -m "${SSDCRP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ssdcrp}")
+root=$cache/debian13
+export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+
+say() { printf 'debian 13: %s\n' "$*" >&2; }
+die() { say "$@"; exit 1; }
+((EUID == 0)) || die "needs root, for another root folder and what is mounted there"
+
+make_root() {
+  setup/system-packages.sh debootstrap debian-archive-keyring
+  # The mirror that this machine's own packages come from, where that is one of Debian.
+  local mirror
+  mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -m 1 '/debian/*$' || true)
+  rm -rf -- "$root" "$root.new"
+  say "made from ${mirror:=http://deb.debian.org/debian}"
+  debootstrap --variant=minbase --include=ca-certificates trixie "$root.new" "$mirror" >"$cache/debian13.log" ||
+    die "debootstrap failed: $cache/debian13.log"
+  mv "$root.new" "$root"
+}
+
+# Runs in namespaces of its own, so that what is mounted and started ends with it.
+inside() {
+  for place in proc sys dev tmp checkout rust cargo cache; do
+    mkdir -p "$root/$place"
+  done
+  mount -t proc none "$root/proc"
+  mount -t tmpfs none "$root/tmp"
+  mount --rbind /dev "$root/dev"
+  bind "$PWD" "$root/checkout"
+  bind "$(rustc --print sysroot)" "$root/rust"
+  bind "${CARGO_HOME:-$HOME/.cargo}" "$root/cargo"
+  for part in footage photos onnxruntime; do
+    mkdir -p "$root/cache/$part"
+    bind "$cache/$part" "$root/cache/$part"
+  done
+  cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+  exec chroot "$root" /usr/bin/env -i LC_ALL="$LC_ALL" DEBIAN_FRONTEND="$DEBIAN_FRONTEND" HOME=/root TERM=dumb \
+    PATH=/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin CARGO_HOME=/cargo CARGO_NET_OFFLINE=true \
+    CARGO_TARGET_DIR=/build SSDCRP_CACHE=/cache bash -euo pipefail -c '
+      cd /checkout
+      setup/system-packages.sh
+      setup/system-packages.sh xvfb xdotool python3
+      gst-inspect-1.0 --version
+      cargo build --package gst-plugin-ssdcrp --locked
+      GST_PLUGIN_PATH=/build/debug ORT_DYLIB_PATH=$(setup/onnxruntime.sh --where) tests/pipelines.sh'
+}
+bind() { mount --bind "$1" "$2"; }
+
+if [[ ${1:-} == --inside ]]; then
+  inside
+fi
+[[ -e $root/etc/debian_version ]] || make_root
+for part in footage/vtest.avi photos/dog.jpg onnxruntime/libonnxruntime.so; do
+  [[ -e $cache/$part ]] || die "there is no $cache/$part: run 'make test' once"
+done
+cargo fetch --locked --quiet
+exec unshare --mount --pid --fork --kill-child tests/debian13.sh --inside
