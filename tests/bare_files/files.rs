@@ -7,7 +7,7 @@ use ndarray::Array4;
 use ssdcrp::crp::{Composite, Propagator, seed_name};
 use ssdcrp::detect::Model;
 use ssdcrp::onnx::proto::{AttributeProto, NodeProto};
-use ssdcrp::onnx::{self};
+use ssdcrp::onnx;
 use ssdcrp::runtime::{Network, SessionOptions, only};
 
 use super::nets::{class, node, proto, with_proposed};
