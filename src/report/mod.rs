@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use image::RgbImage;
 
+use crate::check::Checker;
 use crate::crp::{Composite, Propagator};
 use crate::detect::{ClassId, Detector, Model, Thresholds, preprocess};
 use crate::error::Result;
@@ -50,6 +51,8 @@ pub struct ReportOptions {
     pub what_if: Vec<ClassId>,
     /// What is really on the photos.
     pub truth: Option<Truth>,
+    /// Whether the explanations that are seen at once are checked, which takes ten forward passes for each.
+    pub check: bool,
 }
 
 /// Makes a report of photos that have nothing to do with each other.
@@ -236,11 +239,14 @@ impl Reporter {
             let photo = &self.photos[index];
             told(&photo.image.name);
             let object = &photo.objects[object];
+            let checker = (self.options.check)
+                .then(|| Checker::new(&self.model, &mut self.detector, &photo.forward));
             let explanations = ObjectExplanations::of(
                 object,
                 &photo.forward,
                 &self.model,
                 &mut self.explainer,
+                checker,
                 &self.options.what_if,
             );
             for confused in &object.confused {
