@@ -10,8 +10,8 @@ use super::detecting::Detecting;
 use super::explaining::Explaining;
 use super::host::{Host, News};
 use super::observation::Observation;
-use super::state::{StreamFrame, StreamState, Tokens};
-use super::worker::{OpenJob, Worker, lock};
+use super::state::{EventsSeen, StreamFrame, StreamState, Tokens};
+use super::worker::{OpenJob, OpenJobs, Worker, lock};
 use crate::detect::Forward;
 use crate::error::{Error, Result};
 use crate::runtime::CancelToken;
@@ -40,15 +40,18 @@ pub(super) struct ExplainJob<H: Host> {
     forward: Arc<Forward>,
     picture: Option<H::Picture>,
     cancel: CancelToken,
+    /// Counts while events wait to be explained.
+    waits: Option<OpenJob>,
     open: OpenJob,
 }
 
 impl<H: Host> DetectJob<H> {
-    /// Detects; what there is to explain is left to the other thread.
+    /// Detects; what there is to explain is left to the other thread. `waiting` counts events there that it has not begun with.
     pub fn detect(
         self,
         detecting: &mut Detecting,
         explainer: &Worker<ExplainJob<H>>,
+        waiting: &Arc<OpenJobs>,
     ) -> Result<()> {
         let stream = &self.stream;
         let detector = detecting.for_frame(&self.frame.settings);
@@ -66,6 +69,7 @@ impl<H: Host> DetectJob<H> {
         );
         let job = |about, picture| ExplainJob {
             stream: stream.clone(),
+            waits: matches!(about, About::Events).then(|| waiting.open()),
             about,
             observation: observation.clone(),
             forward: seen.forward.clone(),
@@ -101,7 +105,9 @@ impl<H: Host> DetectJob<H> {
         let cancel = &self.tokens.explanations;
         let mut explained = vec![];
         if seen.is_due {
-            explained = stream.explain_selected(explaining, observation, forward, cancel)?;
+            let nobody_looks = |_| Ok(());
+            explained =
+                stream.explain_selected(explaining, observation, forward, cancel, nobody_looks)?;
             lock(&stream.display).explain(observation, explained.clone());
         }
         stream.tell(
@@ -112,8 +118,12 @@ impl<H: Host> DetectJob<H> {
                 events: &observation.events,
             },
         );
-        let picture = seen.picture.as_ref();
-        stream.explain_events(explaining, observation, forward, picture, cancel);
+        let events = EventsSeen {
+            observation: observation.clone(),
+            forward: forward.clone(),
+            picture: seen.picture,
+        };
+        stream.explain_events(explaining, &events, cancel, || false, || Ok(()))?;
         if self.tokens.all.is_cancelled() {
             return Err(Error::cancelled());
         }
@@ -124,22 +134,37 @@ impl<H: Host> DetectJob<H> {
 }
 
 impl<H: Host> ExplainJob<H> {
-    pub fn explain(self, explaining: &mut Explaining) -> Result<()> {
-        let (stream, observation) = (&self.stream, &self.observation);
+    /// Explains, and checks where there is time for that: what is explained is shown at once, and told when it is checked. `waiting` counts events that wait for this thread.
+    pub fn explain(self, explaining: &mut Explaining, waiting: &OpenJobs) -> Result<()> {
+        let (stream, observation, cancel) = (&self.stream, &self.observation, &self.cancel);
+        drop(self.waits);
         let changes = match self.about {
-            About::Events => stream.explain_events(
-                explaining,
-                observation,
-                &self.forward,
-                self.picture.as_ref(),
-                &self.cancel,
-            ),
+            About::Events => {
+                let events = EventsSeen {
+                    observation: observation.clone(),
+                    forward: self.forward,
+                    picture: self.picture,
+                };
+                stream.explain_events(
+                    explaining,
+                    &events,
+                    cancel,
+                    || waiting.any(),
+                    || stream.show(),
+                )?
+            }
             About::Selected => {
+                let show = |explained| {
+                    // The lock is not held while something is drawn.
+                    let changes = lock(&stream.display).explain(observation, explained);
+                    if changes { stream.show() } else { Ok(()) }
+                };
                 let explained = stream.explain_selected(
                     explaining,
                     observation,
                     &self.forward,
-                    &self.cancel,
+                    cancel,
+                    show,
                 )?;
                 if !explained.is_empty() {
                     stream.tell(
