@@ -24,7 +24,7 @@ const PHOTOS: [&str; 7] = [
 ];
 const MAPS: [&str; 4] = ["crp", "crp-features", "the box alone", "random"];
 /// Random maps of each question, so that their rate is known as well as the others'.
-const RANDOM: usize = 5;
+const RANDOM: usize = 2;
 
 /// How much is taken away: a share of the picture, or a multiple of the box's area between two shares of the picture.
 #[derive(Clone, Copy)]
@@ -33,14 +33,12 @@ enum Taken {
     OfBox(f64),
 }
 
-const TAKEN: [Taken; 7] = [
+const TAKEN: [Taken; 5] = [
     Taken::Share(0.02),
     Taken::Share(0.04),
     Taken::Share(0.08),
     Taken::Share(0.16),
-    Taken::OfBox(0.25),
     Taken::OfBox(0.5),
-    Taken::OfBox(1.0),
 ];
 
 impl Taken {

@@ -15,6 +15,9 @@ use crate::check::Check;
 /// The least running time between two checks of what a stream's user has selected. What events ask is checked besides.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// Where nobody waits for a check, the next one begins no earlier than so many times its own duration after it did: explanations have most of their thread for themselves, however slow the network is.
+const REST: u32 = 4;
+
 /// Checks that are remembered, the newest ones.
 const REMEMBERED: u64 = 64;
 
@@ -25,6 +28,8 @@ pub(super) struct ObjectChecks {
     /// By object.
     last: BTreeMap<u64, LastCheck>,
     made: u64,
+    /// How long the last one took, where that counts.
+    took: Duration,
     epoch: u64,
 }
 
@@ -54,12 +59,18 @@ impl ObjectChecks {
             };
         }
         let now = frame.time.running_time;
-        if explained.is_empty() || !self.limiter.is_due(now, INTERVAL, &()) {
+        let interval = INTERVAL.max(REST * self.took);
+        if explained.is_empty() || !self.limiter.is_due(now, interval, &()) {
             return None;
         }
         self.limiter.begin(now, ());
         let made = |explained: &ExplainedObject| self.of(explained).map(|last| last.number);
         (0..explained.len()).min_by_key(|&index| made(&explained[index]))
+    }
+
+    /// The last check took so long, and nobody waited for it.
+    pub fn took(&mut self, took: Duration) {
+        self.took = took;
     }
 
     /// An explanation was checked.

@@ -16,7 +16,7 @@ use super::tracking::Tracked;
 use crate::check::{Check, Checker};
 use crate::crp::{Composite, Explanation, Propagator, RelevanceSummary, ResolvedTarget, Target};
 use crate::detect::{Detector, Forward, Model};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::error::internal::Context;
 use crate::heatmap::{Heatmap, PALE, Scale};
 use crate::runtime::{CancelToken, SessionOptions};
@@ -188,9 +188,15 @@ impl Explaining {
         forward: &Forward,
         cancel: &CancelToken,
     ) -> Result<Check> {
+        if cancel.is_cancelled() {
+            return Err(Error::cancelled());
+        }
         let detector = match &mut self.checker {
             Some(detector) => detector,
-            none => none.insert(Detector::new(self.model.clone(), self.options)?),
+            none => {
+                let model = self.model.clone();
+                none.insert(Detector::new_cancellable(model, self.options, cancel)?)
+            }
         };
         let checker = Checker::new(&self.model, detector, forward);
         let (target, question) = (&explained.target, &explained.question);

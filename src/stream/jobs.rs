@@ -3,11 +3,12 @@
 //! In: jobs. Out: what their stream tells and shows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
 use super::detecting::Detecting;
-use super::explaining::Explaining;
+use super::explaining::{ExplainedObject, Explaining};
 use super::host::{Host, News};
 use super::observation::Observation;
 use super::state::{EventsSeen, StreamFrame, StreamState, Tokens};
@@ -31,6 +32,9 @@ enum About {
     Selected,
     Events,
 }
+
+/// Live, answers to events are checked for so long, then told as they are: other explanations wait for the thread.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Something to be explained.
 pub(super) struct ExplainJob<H: Host> {
@@ -105,9 +109,7 @@ impl<H: Host> DetectJob<H> {
         let cancel = &self.tokens.explanations;
         let mut explained = vec![];
         if seen.is_due {
-            let nobody_looks = |_| Ok(());
-            explained =
-                stream.explain_selected(explaining, observation, forward, cancel, nobody_looks)?;
+            explained = stream.explain_selected(explaining, observation, forward, cancel, None)?;
             lock(&stream.display).explain(observation, explained.clone());
         }
         stream.tell(
@@ -123,7 +125,7 @@ impl<H: Host> DetectJob<H> {
             forward: forward.clone(),
             picture: seen.picture,
         };
-        stream.explain_events(explaining, &events, cancel, || false, || Ok(()))?;
+        stream.explain_events(explaining, &events, cancel, |_| false, || Ok(()))?;
         if self.tokens.all.is_cancelled() {
             return Err(Error::cancelled());
         }
@@ -149,12 +151,12 @@ impl<H: Host> ExplainJob<H> {
                     explaining,
                     &events,
                     cancel,
-                    || waiting.any(),
+                    |checking| waiting.any() || checking > PATIENCE,
                     || stream.show(),
                 )?
             }
             About::Selected => {
-                let show = |explained| {
+                let show = |explained: Vec<Arc<ExplainedObject>>| {
                     // The lock is not held while something is drawn.
                     let changes = lock(&stream.display).explain(observation, explained);
                     if changes { stream.show() } else { Ok(()) }
@@ -164,7 +166,7 @@ impl<H: Host> ExplainJob<H> {
                     observation,
                     &self.forward,
                     cancel,
-                    show,
+                    Some(&show),
                 )?;
                 if !explained.is_empty() {
                     stream.tell(

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::checking::ObjectChecks;
 use super::display::{DisplayState, View};
@@ -224,8 +224,8 @@ impl<H: Host> StreamState<H> {
         }
     }
 
-    /// Explains what was selected; nothing, and the first time with the reason to the host, where the question has no answer. Where it is time for that, one of the answers is checked: `meanwhile` is
-    /// called before with them as they are, and need not wait.
+    /// Explains what was selected; nothing, and the first time with the reason to the host, where the question has no answer. Where it is time for that, one of the answers is checked: live, `meanwhile`
+    /// is called before with them as they are, and checks of a slow network are further apart.
     ///
     /// # Errors
     /// [`ErrorKind::Cancelled`], or what `meanwhile` gives.
@@ -235,7 +235,7 @@ impl<H: Host> StreamState<H> {
         observation: &Observation,
         forward: &Forward,
         cancel: &CancelToken,
-        meanwhile: impl FnOnce(Vec<Arc<ExplainedObject>>) -> Result<()>,
+        meanwhile: Option<&dyn Fn(Vec<Arc<ExplainedObject>>) -> Result<()>>,
     ) -> Result<Vec<Arc<ExplainedObject>>> {
         let begun = Instant::now();
         let mut explained = match explaining.explain_selected(observation, forward, cancel) {
@@ -259,10 +259,17 @@ impl<H: Host> StreamState<H> {
                 checks.next(observation, &explained)
             };
             if let Some(index) = due {
-                meanwhile(shared(explained.clone()))?;
+                if let Some(meanwhile) = meanwhile {
+                    meanwhile(shared(explained.clone()))?;
+                }
+                let begun = Instant::now();
                 let checked = self.checked(explaining, explained[index].clone(), forward, cancel);
+                let mut checks = lock(&self.checks);
+                if meanwhile.is_some() {
+                    checks.took(begun.elapsed());
+                }
                 if let Some(check) = &checked.check {
-                    lock(&self.checks).made(&checked, check);
+                    checks.made(&checked, check);
                 }
                 explained[index] = checked;
             }
@@ -298,8 +305,8 @@ impl<H: Host> StreamState<H> {
         }
     }
 
-    /// Explains what the events of a frame ask, as far as that can be, then checks the answers to the most severe and tells of each. `meanwhile` is called before the checks; there are none where
-    /// `is_hurried`, because others wait. Says whether that changes what is shown.
+    /// Explains what the events of a frame ask, as far as that can be, then checks the answers to the most severe and tells of each. `meanwhile` is called before the checks; there are none where,
+    /// so long after the first one, it `is_hurried`, because others wait. Says whether that changes what is shown.
     ///
     /// # Errors
     /// What `meanwhile` gives.
@@ -308,7 +315,7 @@ impl<H: Host> StreamState<H> {
         explaining: &mut Explaining,
         seen: &EventsSeen<H::Picture>,
         cancel: &CancelToken,
-        is_hurried: impl Fn() -> bool,
+        is_hurried: impl Fn(Duration) -> bool,
         meanwhile: impl FnOnce() -> Result<()>,
     ) -> Result<bool> {
         let EventsSeen {
@@ -332,9 +339,10 @@ impl<H: Host> StreamState<H> {
         if changes {
             meanwhile()?;
         }
+        let begun = Instant::now();
         let severe = most_severe(&observation.events);
         for (index, (event, explained)) in observation.events.iter().zip(answers).enumerate() {
-            let is_checked = severe.contains(&index) && !is_hurried();
+            let is_checked = severe.contains(&index) && !is_hurried(begun.elapsed());
             let explained = explained.map(|explained| match is_checked {
                 true => self.checked(explaining, explained, forward, cancel),
                 false => explained,
