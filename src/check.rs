@@ -8,11 +8,12 @@ use ndarray::{Array2, Array4};
 
 use crate::crp::{Contrast, Direction, Edge, Quantity, ResolvedTarget, Target, TargetOutput};
 use crate::detect::manifest::Offset;
-use crate::detect::{ClassId, ClassRef, Detection, Detector, Forward, Model};
+use crate::detect::{ClassId, ClassRef, Detection, Detector, Forward, Model, NetworkInput};
 use crate::error::Result;
-use crate::error::argument::Context;
+use crate::error::argument::{Context, ensure};
 use crate::geometry::{Pixel, Rect};
 use crate::perturbation::{BLOCK, Blocks, SIGMA, blurred};
+use crate::runtime::CancelToken;
 
 /// The share of the picture's blocks that is taken away at the most: the reddest 4 %, as in the first step of `evaluate`.
 pub const SHARE: f64 = 0.04;
@@ -23,8 +24,8 @@ pub const DRAWS: usize = 9;
 /// What the network says without the part that the explanation calls relevant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Check {
-    /// The share of the picture's blocks that was taken away, 0 to [`SHARE`]; 0 where the map speaks for nothing.
-    pub share: f64,
+    /// The blocks that were taken away, of a grid of [`BLOCK`] pixels a side, counted row by row from the top left; none where the map speaks for nothing.
+    pub gone: Vec<usize>,
     /// The asked quantity of the whole picture: logits for a class or objectness, the network's own number for an offset in its direction, pixels of the picture for an edge in its direction.
     pub before: f64,
     /// The same without the reddest part.
@@ -68,12 +69,22 @@ impl Check {
     /// Whether it falls, and further than in each draw.
     pub fn passed(&self) -> bool {
         let further = |other: &f64| self.after < *other;
-        self.share > 0.0 && self.effect() > 0.0 && self.elsewhere.iter().all(further)
+        !self.gone.is_empty() && self.effect() > 0.0 && self.elsewhere.iter().all(further)
+    }
+
+    /// In numbers: "effect 3.41 of 3.82, of chance 0.12".
+    pub fn figures(&self) -> String {
+        format!(
+            "effect {:.2} of {:.2}, of chance {:.2}",
+            self.effect(),
+            self.before,
+            self.effect_of_chance()
+        )
     }
 
     /// In words; `colour` is what the map speaks for is drawn in: "checked: without the red, sheep 0.92 → 0.31, horse first".
     pub fn words(&self, colour: &str) -> String {
-        if self.share == 0.0 {
+        if self.gone.is_empty() {
             return "no check: nothing speaks for it".to_owned();
         }
         let outcome = match &self.outcome {
@@ -104,6 +115,9 @@ pub struct Checker<'a> {
     forward: &'a Forward,
     /// What takes the place of what is taken away.
     blurred: Cow<'a, Array4<f32>>,
+    cancel: CancelToken,
+    /// The share of the picture's blocks that is taken away at the most.
+    most: f64,
 }
 
 /// The asked quantity.
@@ -116,13 +130,8 @@ enum Measured {
 impl<'a> Checker<'a> {
     /// For explanations that were made of `forward`.
     pub fn new(model: &'a Model, detector: &'a mut Detector, forward: &'a Forward) -> Self {
-        let blurred = Cow::Owned(blurred(&forward.input.picture_values(), SIGMA));
-        Self {
-            model,
-            detector,
-            forward,
-            blurred,
-        }
+        let blurred = blurred(&forward.input.picture_values(), SIGMA);
+        Self::taking(model, detector, forward, Cow::Owned(blurred))
     }
 
     /// The same where the picture was blurred before, with σ = [`SIGMA`]: `[1, 3, h, w]` of it in the network's input.
@@ -132,13 +141,37 @@ impl<'a> Checker<'a> {
         forward: &'a Forward,
         blurred: &'a Array4<f32>,
     ) -> Self {
-        let blurred = Cow::Borrowed(blurred);
+        Self::taking(model, detector, forward, Cow::Borrowed(blurred))
+    }
+
+    fn taking(
+        model: &'a Model,
+        detector: &'a mut Detector,
+        forward: &'a Forward,
+        blurred: Cow<'a, Array4<f32>>,
+    ) -> Self {
         Self {
             model,
             detector,
             forward,
             blurred,
+            cancel: CancelToken::default(),
+            most: SHARE,
         }
+    }
+
+    /// The same, until `cancel` ends it.
+    #[must_use]
+    pub fn until(self, cancel: &CancelToken) -> Self {
+        let cancel = cancel.clone();
+        Self { cancel, ..self }
+    }
+
+    /// The same with another share of the picture's blocks, 0..=1, in the place of [`SHARE`].
+    #[doc(hidden)]
+    #[must_use]
+    pub fn of_share(self, most: f64) -> Self {
+        Self { most, ..self }
     }
 
     /// Checks one of them: `question` is what `target` became, `map` its relevance `[H, W]` of the picture in the network's input. Takes `DRAWS + 1` forward passes, none where the map speaks for nothing.
@@ -152,9 +185,8 @@ impl<'a> Checker<'a> {
         map: &Array2<f32>,
     ) -> Result<Check> {
         let measured = self.measured(target, question)?;
-        let (height, width) = map.dim();
-        let blocks = Blocks::new(height, width, BLOCK);
-        let most = (SHARE * blocks.count() as f64).round().max(1.0) as usize;
+        let blocks = self.blocks();
+        let most = (self.most * blocks.count() as f64).round().max(1.0) as usize;
         let reddest = blocks.strongest(map, most);
         let before = self.value(&measured, self.forward)?;
         let (mut without, mut elsewhere) = (None, vec![]);
@@ -167,11 +199,11 @@ impl<'a> Checker<'a> {
         }
         let without = without.as_ref().unwrap_or(self.forward);
         Ok(Check {
-            share: reddest.len() as f64 / blocks.count() as f64,
             before,
             after: self.value(&measured, without)?,
             elsewhere,
             outcome: self.outcome(target, without)?,
+            gone: reddest,
         })
     }
 
@@ -216,14 +248,35 @@ impl<'a> Checker<'a> {
         Ok(described.rect.in_pixels(self.forward.input.fit.source()))
     }
 
+    /// What the network was fed without the part that a check took away.
+    ///
+    /// # Errors
+    /// A check of another picture.
+    pub fn fed(&self, check: &Check) -> Result<NetworkInput> {
+        let blocks = self.blocks();
+        let is_here = check.gone.iter().all(|&block| block < blocks.count());
+        ensure!(is_here, "the check is of another picture");
+        self.input_without(blocks, &check.gone)
+    }
+
     /// The forward pass of the picture without these blocks.
     fn without(&mut self, blocks: Blocks, gone: &[usize]) -> Result<Forward> {
+        let input = self.input_without(blocks, gone)?;
+        self.detector.forward_cancellable(input, &self.cancel)
+    }
+
+    fn input_without(&self, blocks: Blocks, gone: &[usize]) -> Result<NetworkInput> {
         let mut picture = self.forward.input.picture_values();
         for &block in gone {
             blocks.replace(&mut picture, &self.blurred, block);
         }
-        let input = self.forward.input.with_picture_values(&picture)?;
-        self.detector.forward(input)
+        self.forward.input.with_picture_values(&picture)
+    }
+
+    /// Those of the picture in the network's input.
+    fn blocks(&self) -> Blocks {
+        let (_, _, height, width) = self.blurred.dim();
+        Blocks::new(height, width, BLOCK)
     }
 
     fn outcome(&self, target: &Target, without: &Forward) -> Result<Outcome> {
@@ -340,7 +393,7 @@ mod tests {
 
     fn made(before: f64, after: f64, elsewhere: &[f64]) -> Check {
         Check {
-            share: 0.1,
+            gone: vec![3],
             before,
             after,
             elsewhere: elsewhere.to_vec(),
@@ -360,10 +413,11 @@ mod tests {
         assert_eq!(check.effect(), 3.0);
         // Of 1, 2 and -1.
         assert!((check.effect_of_chance() - 2.0 / 3.0).abs() < 1e-12);
+        assert_eq!(check.figures(), "effect 3.00 of 4.00, of chance 0.67");
         assert!(!made(4.0, 2.0, &[3.0, 2.0]).passed());
         assert!(!made(4.0, 4.5, &[5.0, 6.0]).passed());
         let nothing = Check {
-            share: 0.0,
+            gone: vec![],
             ..made(4.0, 1.0, &[])
         };
         assert!(!nothing.passed());

@@ -11,6 +11,9 @@ pub(crate) use colour_map::FAINT;
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Zip};
 
+/// How strongly a map is drawn that did no better than chance when it was checked, beside others.
+pub const PALE: f32 = 0.5;
+
 /// The relevance that is drawn in full colour. One scale serves both signs, so that zero stays neutral.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scale {
@@ -91,6 +94,13 @@ impl Heatmap {
             height,
             values,
         }
+    }
+
+    /// All values times `strength`, 0..=1.
+    #[must_use]
+    pub fn paler(mut self, strength: f32) -> Heatmap {
+        self.values.iter_mut().for_each(|value| *value *= strength);
+        self
     }
 
     /// Pixels in a row.

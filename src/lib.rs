@@ -34,6 +34,7 @@
 //! * [`runtime`] executes networks with ONNX Runtime.
 //! * [`detect`] knows what a detector's outputs mean: manifest, default boxes, detections.
 //! * [`crp`] compiles relevance propagation into an ONNX graph and answers [`crp::Target`]s with relevance.
+//! * [`check`] asks the network again without what an explanation calls relevant, which says what that is worth.
 //! * [`heatmap`] normalises and colours relevance; [`overlay`] draws it with boxes and labels.
 //! * [`stream`] is a video's worth of that: the same object in successive pictures, what looks wrong, evidence of it, and the threads that do the work.
 //! * `evaluate` (the feature of that name) measures how good explanations are.
@@ -51,7 +52,6 @@ pub mod bilinear;
 #[doc(hidden)]
 #[cfg(feature = "report")]
 pub mod chart;
-#[doc(hidden)]
 pub mod check;
 pub mod crp;
 pub mod detect;

@@ -114,6 +114,12 @@ succeeds pipelines/record.sh --frames 12 "$footage" "$out/target.mp4" class:car 
 [[ $(pixels "$out/target.mp4") != "$heatmap" ]] || fail "record: the target makes no difference"
 ok "record: heatmap, boxes and target all show in the pictures"
 
+# Ten frames are a second.
+succeeds pipelines/record.sh --frames 12 "$footage" "$work/checked.mp4" auto select=all check-explanations=true \
+  results-location="$work/checked.jsonl"
+(($(grep -c '"effect":.*"checked":' "$work/checked.jsonl") == 2)) || fail "record: not two frames of 12 are checked"
+ok "record: one explanation a second says what it is worth"
+
 echo 'no video' >"$work/text.avi"
 echo 'kept' >"$out/kept.mp4"
 refused "was not written" pipelines/record.sh "$work/text.avi" "$out/kept.mp4"

@@ -30,6 +30,8 @@ use cache::cached;
 struct Notes {
     texts: Arc<Mutex<Vec<String>>>,
     explained: Arc<Mutex<Vec<Arc<ExplainedObject>>>>,
+    /// Those of events.
+    answers: Arc<Mutex<Vec<ExplainedObject>>>,
     /// Whether it panics when it is given something to show.
     panics: Arc<AtomicBool>,
 }
@@ -62,6 +64,7 @@ impl Host for Notes {
                 format!("frame: {}, {} events", explained.join("; "), events.len())
             }
             News::Event { explained, .. } => {
+                self.answers.lock().unwrap().extend(explained.cloned());
                 let wording = explained.map(|explained| explained.question.wording.to_string());
                 format!("event: {}", wording.unwrap_or_default())
             }
@@ -76,6 +79,7 @@ struct Watched {
     stream: Stream<Notes>,
     notes: Arc<Mutex<Vec<String>>>,
     explained: Arc<Mutex<Vec<Arc<ExplainedObject>>>>,
+    answers: Arc<Mutex<Vec<ExplainedObject>>>,
     panics: Arc<AtomicBool>,
     settings: StreamSettings,
 }
@@ -84,7 +88,7 @@ impl Watched {
     fn of(session: &Arc<Session<Notes>>) -> Self {
         let host = Notes::default();
         let (notes, explained) = (host.texts.clone(), host.explained.clone());
-        let panics = host.panics.clone();
+        let (answers, panics) = (host.answers.clone(), host.panics.clone());
         let model = session.model().clone();
         Self {
             stream: session.stream(host, None).unwrap(),
@@ -97,23 +101,33 @@ impl Watched {
                     ..Selection::default()
                 }),
                 explain_interval: Duration::ZERO,
+                check: false,
                 events: Some(EventThresholds::for_stills()),
                 display: DisplaySettings::default(),
             },
             model,
             notes,
             explained,
+            answers,
             panics,
         }
     }
 
     fn look(&self, name: &str) -> Result<()> {
+        self.look_at(name, None)
+    }
+
+    /// As a frame of this running time.
+    fn look_at(&self, name: &str, running_time: Option<Duration>) -> Result<()> {
         let photo = image::open(cached(&format!("photos/{name}.jpg"))).unwrap();
         let photo = photo.into_rgb8();
         let input = preprocess::sample(&photo, self.model.input_size, &self.model.manifest.input)?;
         self.stream.look(StreamFrame {
             info: FrameInfo {
-                time: FrameTime::default(),
+                time: FrameTime {
+                    running_time,
+                    ..FrameTime::default()
+                },
                 size: photo.dimensions().into(),
                 pixel_aspect: 1.0,
                 epoch: self.stream.epoch(),
@@ -262,5 +276,95 @@ fn a_panic_of_a_thread_is_an_error_and_the_next_frame_is_looked_at() -> Result<(
         watched.stream.settle(Duration::MAX)?;
         assert!(watched.stream.shown()?.is_some());
     }
+    Ok(())
+}
+
+/// What was told of the explanations of each frame so far: the object, whether it was checked itself, and whether anything is known of it.
+fn told(watched: &Watched) -> Vec<(u64, bool, bool)> {
+    let explained = std::mem::take(&mut *watched.explained.lock().unwrap());
+    let told = explained.iter().map(|explained| {
+        let (own, last) = (&explained.check, &explained.last_check);
+        (explained.tracked.object, own.is_some(), last.is_some())
+    });
+    told.collect()
+}
+
+#[test]
+fn one_explanation_in_a_second_is_checked_and_every_object_has_its_turn() -> Result<()> {
+    let mut watched = Watched::of(&session(Pacing::EveryFrame));
+    watched.settings.events = None;
+    watched.settings.check = true;
+    watched.settings.selection = Some(Selection {
+        rule: SelectionRule::All,
+        most: 2,
+        ..Selection::default()
+    });
+    let mut frames = Vec::new();
+    for tenths in [0, 5, 10, 15, 20] {
+        let time = Duration::from_millis(100 * tenths);
+        watched.look_at("person", Some(time))?;
+        frames.push(told(&watched));
+    }
+    let objects: Vec<u64> = frames[0].iter().map(|(object, ..)| *object).collect();
+    let [first, second] = objects[..] else {
+        panic!("{frames:?}")
+    };
+    assert_eq!(frames[0], [(first, true, true), (second, false, false)]);
+    assert_eq!(frames[1], [(first, false, true), (second, false, false)]);
+    assert_eq!(frames[2], [(first, false, true), (second, true, true)]);
+    assert_eq!(frames[3], [(first, false, true), (second, false, true)]);
+    // The oldest check is made anew.
+    assert_eq!(frames[4], [(first, true, true), (second, false, true)]);
+    assert_eq!(watched.stream.stats().checked, 3);
+
+    // What is known of another question says nothing.
+    watched.settings.question.output = Some("offset:w+".parse()?);
+    watched.look_at("person", Some(Duration::from_millis(2100)))?;
+    assert_eq!(
+        told(&watched),
+        [(first, false, false), (second, false, false)]
+    );
+    watched.settings.check = false;
+    watched.look_at("person", Some(Duration::from_secs(9)))?;
+    assert_eq!(
+        told(&watched),
+        [(first, false, false), (second, false, false)]
+    );
+    Ok(())
+}
+
+#[test]
+fn live_an_explanation_is_told_with_its_check() -> Result<()> {
+    let mut watched = Watched::of(&session(Pacing::Live));
+    watched.settings.check = true;
+    watched.look("person")?;
+    watched.stream.settle(Duration::MAX)?;
+    assert_eq!(told(&watched).len(), 1);
+    let stats = watched.stream.stats();
+    // The person, and what the event asks of the sheep.
+    assert_eq!((stats.explained, stats.checked), (2, 2));
+    Ok(())
+}
+
+#[test]
+fn what_an_event_asks_is_checked_the_same_at_every_run() -> Result<()> {
+    let answered = || -> Result<_> {
+        let watched = Watched::of(&session(Pacing::EveryFrame));
+        watched.look("person")?;
+        assert_eq!(watched.stream.stats().checked, 1);
+        let answers = std::mem::take(&mut *watched.answers.lock().unwrap());
+        let [answer] = &answers[..] else {
+            panic!("{} answers", answers.len())
+        };
+        assert_eq!(
+            answer.question.wording.to_string(),
+            "sheep rather than horse"
+        );
+        let check = answer.check.as_deref().cloned().unwrap();
+        assert_eq!(check.elsewhere.len(), ssdcrp::check::DRAWS);
+        assert!(check.before > 0.0 && !check.gone.is_empty(), "{check:?}");
+        Ok(check)
+    };
+    assert_eq!(answered()?, answered()?);
     Ok(())
 }

@@ -1,11 +1,13 @@
 //! How long explanations take, as multiples of the forward pass F measured beside them: `cargo bench --bench explanation`.
 //!
 //! All rows are measured in turn, round by round, so that a noisy machine disturbs them alike, and each ratio is taken within its round. A row is what the product does: a forward pass that
-//! hands over what the explanation reads, and the explanation. Beside it stands the floor: what of it would be left if convolutions were all, as multiples of F's own.
+//! hands over what the explanation reads, and the explanation. Beside it stands the floor: what of it would be left if convolutions were all, as multiples of F's own. The last row is the check of
+//! one explanation.
 //!
 //! `ROUNDS` (default 15) sets the number of rounds, `THREADS` (default 1) ONNX Runtime's threads, `BENCH_MODEL` another model's file, `PROVIDER` (default cpu) an execution provider that is measured
 //! beside the CPU, and `BENCH_ROWS` which rows there are: `few`, `some` (the default), or `all` presets, heads and numbers of targets, preset by preset.
 
+mod check;
 mod engine;
 mod floor;
 mod rows;
@@ -80,7 +82,7 @@ fn main() -> Result<()> {
                 .keep()?;
         }
     }
-    Ok(())
+    check::measure(&section, &model, &pictures, rounds, threads)
 }
 
 fn counted(count: usize, of: &str) -> String {

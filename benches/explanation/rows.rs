@@ -16,7 +16,7 @@ mod cache;
 /// So many targets, in neighbouring boxes.
 const TARGETS: [usize; 4] = [1, 4, 8, 16];
 /// The preset of videos.
-const VIDEO: &str = "crp-features";
+pub const VIDEO: &str = "crp-features";
 const STILLS: &str = "crp";
 
 /// Which rows there are.
@@ -54,9 +54,9 @@ pub struct Row {
 /// The pictures that are explained.
 pub struct Pictures {
     pub person: NetworkInput,
-    kite: NetworkInput,
+    pub kite: NetworkInput,
     /// The class of each detection, as `select=all` explains them.
-    of_kite: Vec<Target>,
+    pub of_kite: Vec<Target>,
 }
 
 impl Pictures {

@@ -114,6 +114,7 @@ fn watch(model: &Arc<Model>, photos: &[RgbImage], count: usize, length: Duration
             ..Selection::default()
         }),
         explain_interval: Duration::ZERO,
+        check: false,
         events: None,
         display: DisplaySettings::default(),
     });

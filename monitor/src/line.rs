@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use ssdcrp::check::Check;
 use ssdcrp::detect::Labels;
 use ssdcrp::stream::ObservedEvent;
 
@@ -28,6 +29,30 @@ pub struct EventLine {
     /// What was explained, once it was: "sheep rather than horse".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
+    /// What that is worth, once it was looked at.
+    #[serde(flatten)]
+    pub worth: Option<Worth>,
+}
+
+/// What an explanation is worth.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Worth {
+    /// By how much the asked quantity falls without the reddest part.
+    pub effect: f64,
+    /// The same on average without as much elsewhere.
+    pub effect_of_chance: f64,
+    /// Whether it did better than chance.
+    pub checked: bool,
+}
+
+impl Worth {
+    pub fn of(check: &Check) -> Self {
+        Self {
+            effect: check.effect(),
+            effect_of_chance: check.effect_of_chance(),
+            checked: check.passed(),
+        }
+    }
 }
 
 impl EventLine {
@@ -47,6 +72,7 @@ impl EventLine {
             score: detection.score,
             rect: detection.rect.edges(),
             answer: None,
+            worth: None,
         }
     }
 }

@@ -16,7 +16,7 @@ use image::{ImageEncoder, RgbImage};
 use serde_json::json;
 use tiny_http::{Header, Request, Response, Server};
 
-use super::line::EventLine;
+use super::line::{EventLine, Worth};
 
 const PAGE: &str = include_str!("page.html");
 const EVENTS: usize = 100;
@@ -96,11 +96,12 @@ impl Board {
     }
 
     /// The answer to the question of an event of the stream `index` is there.
-    pub fn explain(&self, index: usize, number: u64, answer: String) {
+    pub fn explain(&self, index: usize, number: u64, answer: String, worth: Option<Worth>) {
         let mut events = lock(&self.events);
         let is_it = |event: &&mut EventLine| (event.stream, event.number) == (index + 1, number);
         if let Some(event) = events.iter_mut().find(is_it) {
             event.answer = Some(answer);
+            event.worth = worth;
         }
     }
 

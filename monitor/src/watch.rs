@@ -24,7 +24,7 @@ use ssdcrp::stream::{
     FrameInfo, FrameTime, Host, News, Observation, Pacing, Session, Stream, StreamFrame, View,
 };
 
-use super::line::EventLine;
+use super::line::{EventLine, Worth};
 use super::options::Options;
 use super::serve::Board;
 use super::source::Frames;
@@ -80,7 +80,8 @@ impl Host for Camera {
                 ..
             } => {
                 let answer = explained.question.wording.to_string();
-                self.board.explain(self.index, event.number, answer);
+                let worth = explained.check.as_deref().map(Worth::of);
+                self.board.explain(self.index, event.number, answer, worth);
             }
             News::Event {
                 explained: None, ..
@@ -146,6 +147,7 @@ impl Watch {
                 ..Selection::default()
             }),
             explain_interval: Duration::ZERO,
+            check: false,
             events: Some(EventThresholds::default()),
             display: DisplaySettings::default(),
         };

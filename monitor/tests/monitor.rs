@@ -155,6 +155,12 @@ fn with_labels_that_are_numbers_it_explains_what_was_detected() {
             .iter()
             .find(|event| event["kind"] == "ambiguous-class" && event["answer"].is_string());
         if let Some(event) = answered {
+            let is_there = |field: &str| event[field].is_null() == event["checked"].is_null();
+            assert!(
+                ["effect", "effect_of_chance"]
+                    .iter()
+                    .all(|field| is_there(field))
+            );
             let text = |field: &str| event[field].as_str().unwrap().to_owned();
             break (text("words"), text("answer"));
         }

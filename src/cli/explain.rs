@@ -265,15 +265,10 @@ impl Explain {
         if composite.name != PRESETS[0] {
             words += &format!(" ({composite})");
         }
-        if let Some(check) = self.check_in_words(output) {
-            words += &format!("\n{check}");
+        if let Some(check) = &output.check {
+            words += &format!("\n{}", check.words(self.colour_map.positive_name()));
         }
         words
-    }
-
-    fn check_in_words(&self, output: &ExplanationOutput) -> Option<String> {
-        let check = output.check.as_ref()?;
-        Some(check.words(self.colour_map.positive_name()))
     }
 
     fn summary(
@@ -292,8 +287,9 @@ impl Explain {
                 ..
             } = output;
             text += &text::explained(detected, explained, explanation, &composite.name, summary)?;
-            if let Some(check) = self.check_in_words(output) {
-                text += &format!("{check}\n");
+            if let Some(check) = &output.check {
+                let words = check.words(self.colour_map.positive_name());
+                text += &format!("{words}; {}\n", check.figures());
             }
         }
         text += &if written.is_empty() {

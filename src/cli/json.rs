@@ -28,7 +28,8 @@ JSON, one line on standard output: image, width, height (pixels, upright), model
 pub const EXPLANATION_FIELDS: &str = "\
   explanations   besides, with R the relevance of a pixel, summed over the colour channels:
     default_box, target, contrast, composite: what was explained
-    sum            of R over all pixels
+    completeness   sum of R over all pixels / what the target's outputs started with: 1 where nothing was lost on the way; null
+                   where the composite's rules do not keep sums, as those of crp: there effect says what the map is worth
     sum_abs        of |R| over all pixels
     positive_share sum of max(R, 0) / sum of |R|: above 0.5 more speaks for than against
     in_box_share   sum of |R| in the explained box / sum of |R|
@@ -81,7 +82,7 @@ struct ExplanationRecord<'a> {
     target: &'a str,
     contrast: &'a str,
     composite: &'a str,
-    sum: f64,
+    completeness: Option<f64>,
     sum_abs: f64,
     positive_share: f64,
     in_box_share: f64,
@@ -132,7 +133,7 @@ impl<'a> PhotoRecord<'a> {
                 target: &question.target,
                 contrast: &question.contrast,
                 composite,
-                sum: summary.sum,
+                completeness: explanation.completeness,
                 sum_abs: summary.sum_abs,
                 positive_share: summary.positive_share,
                 in_box_share: summary.in_box_share,

@@ -4,13 +4,10 @@ use anyhow::Result;
 use image::RgbImage;
 use ndarray::Array2;
 use ssdcrp::detect::Detection;
-use ssdcrp::heatmap::{ColourMap, Heatmap, Scale};
+use ssdcrp::heatmap::{ColourMap, Heatmap, PALE, Scale};
 use ssdcrp::overlay::{self, LabelledBox, Scene, Side};
 
 use super::detected_photo::DetectedPhoto;
-
-/// How strongly a map is drawn that failed its check.
-const PALE: f32 = 0.5;
 
 /// The photo at its own size with `map` `[H, W]` over it, paler where it is `doubtful`. `explained` is marked as the explained box, whether it was detected or not; `caption` says what of it.
 pub fn draw(
@@ -21,7 +18,8 @@ pub fn draw(
     colours: ColourMap,
     doubtful: bool,
 ) -> Result<RgbImage> {
-    let heatmap = Heatmap::normalise(map.view(), Scale::default());
+    let strength = if doubtful { PALE } else { 1.0 };
+    let heatmap = Heatmap::normalise(map.view(), Scale::default()).paler(strength);
     let is_explained = |other: &Detection| {
         (other.default_box, other.class) == (explained.default_box, explained.class)
     };
@@ -46,7 +44,7 @@ pub fn draw(
         tiles: &[],
         tiles_side: Side::default(),
         colours,
-        opacity: if doubtful { PALE } else { 1.0 },
+        opacity: 1.0,
         boxes: &boxes,
         draw_boxes: true,
         draw_labels: true,

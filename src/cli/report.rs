@@ -21,7 +21,8 @@ use super::{output, photo};
 const NOTES: &str = "\
 The page needs nothing else: it can be moved, mailed and opened without a network. Objects that look wrong come first: a class whose runner-up is near, one that was not
 expected, a box over two objects, two boxes on one, a low score. For each there are heatmaps of the class against its runner-up and against the mean of the others, of the
-offsets and edges of its box, and of the classes of --what-if.";
+offsets and edges of its box, and of the classes of --what-if. What a card shows at once is checked: the network is fed the picture without the red; a map that does no
+better than chance is paler, and where nothing else looks wrong its card comes first.";
 
 /// Pictures of other formats, as cameras and editors name them. Files of any other name in a folder are none.
 const OTHER_PICTURES: [&str; 14] = [
@@ -51,6 +52,9 @@ pub struct Report {
     /// Of folders of events, take no more than so many, those that look worst
     #[arg(long, value_name = "EVENTS", default_value_t = 100)]
     most: usize,
+    /// Do not check explanations, which takes the time of ten detections for each map that a card shows at once
+    #[arg(long)]
+    no_check: bool,
     /// Rules of propagation, as for explain
     #[arg(long, value_name = "NAME")]
     composite: Option<String>,
@@ -96,6 +100,7 @@ impl Report {
                 ..EventThresholds::for_stills()
             },
             what_if: classes(&self.what_if)?,
+            check: !self.no_check,
         };
         let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
         let mut reporter = Reporter::new(model, composite, engine.session(), options)?;

@@ -75,10 +75,14 @@ pub fn explained(
         "{} (target {}, contrast {}, composite {composite})",
         question.wording, question.target, question.contrast
     )?;
+    let arrived = explanation.completeness.map(|share| {
+        let share = 100.0 * share;
+        format!("{share:.0} % of what it started with; ")
+    });
     writeln!(
         text,
-        "relevance: sum {}, of magnitudes {}; {:.0} % positive, {:.0} % in the box; {:.0} ms",
-        short(summary.sum),
+        "relevance: {}sum of magnitudes {}; {:.0} % positive, {:.0} % in the box; {:.0} ms",
+        arrived.unwrap_or_default(),
         short(summary.sum_abs),
         100.0 * summary.positive_share,
         100.0 * summary.in_box_share,

@@ -12,7 +12,7 @@ use super::diagnosis::{Diagnosis, LayerRelevance};
 use super::layers::{Layer, LayerType, LayerTypes, layer_types, layers, override_types};
 use super::question::{HeadSeed, ResolvedTarget};
 use super::rules::Rule;
-use super::target::Target;
+use super::target::{Seed, Target};
 use crate::detect::{Fit, Forward, Head, Model};
 use crate::error::Result;
 use crate::error::model::{Context, ensure};
@@ -72,6 +72,9 @@ pub struct Explanation {
     pub relevance: Array3<f32>,
     /// How the picture lies in the input.
     pub fit: Fit,
+    /// ΣR over the picture / the relevance that it started with: 1 where nothing was lost, in biases above all. `None` where the rules do not keep sums (`rescale`), or it started with none in all:
+    /// then ΣR says nothing, and what the explanation is worth a [`Check`](crate::check::Check) says.
+    pub completeness: Option<f64>,
     /// The time that propagation took, for the whole batch that it was in; compiling a graph that was not there yet is not counted.
     pub took: Duration,
 }
@@ -244,12 +247,30 @@ impl Propagator {
             .zip(answers.into_iter().flatten())
             .map(|((target, question), (relevance, took))| Explanation {
                 default_box: target.default_box,
+                completeness: self.completeness(&question.seed, &relevance, forward.input.fit),
                 question,
                 relevance,
                 fit: forward.input.fit,
                 took,
             })
             .collect())
+    }
+
+    /// How much of the relevance that entered has arrived in the picture, as a share, where the rules are to keep it.
+    fn completeness(&self, seed: &HeadSeed, relevance: &Array3<f32>, fit: Fit) -> Option<f64> {
+        /// Shares of the magnitudes below which a sum is what rounding leaves.
+        const NOTHING: f64 = 1e-6;
+        let keeps = !self.composite_at(&seed.tensor).rescales();
+        // With such a seed it is a layer's inputs that relevance starts with.
+        if !keeps || self.composite.seed == Seed::Unit {
+            return None;
+        }
+        let entered = seed.values.iter().map(|&(_, r)| f64::from(r));
+        let magnitude: f64 = entered.clone().map(f64::abs).sum();
+        let entered: f64 = entered.sum();
+        let arrived = fit.of_picture(relevance.sum_axis(Axis(0)));
+        let arrived: f64 = arrived.iter().map(|&r| f64::from(r)).sum();
+        (entered.abs() > NOTHING * magnitude).then(|| arrived / entered)
     }
 
     /// Relevance of the pixels, `[N, 3, H, W]`, for N seeds at one head tensor, and the time that the network ran.

@@ -9,7 +9,8 @@ use crate::geometry::Rect;
 /// What a relevance map says as a whole. All sums are taken in float64.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RelevanceSummary {
-    /// ΣR over all pixels, in the map's own unit.
+    /// ΣR over all pixels, in the map's own unit. It is no score: of composites with `rescale` it says nothing of who won, and of the others [`Explanation::completeness`](super::Explanation::completeness)
+    /// says how much of the score it is.
     pub sum: f64,
     /// Σ|R| over all pixels.
     pub sum_abs: f64,

@@ -75,6 +75,27 @@ impl Detector {
         handed: Vec<String>,
         options: SessionOptions,
     ) -> Result<Self> {
+        Self::load(model, handed, options, &CancelToken::default())
+    }
+
+    /// As [`Detector::new`], until `cancel` ends it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled), or as [`Detector::new`].
+    pub(crate) fn new_cancellable(
+        model: Arc<Model>,
+        options: SessionOptions,
+        cancel: &CancelToken,
+    ) -> Result<Self> {
+        Self::load(model, vec![], options, cancel)
+    }
+
+    fn load(
+        model: Arc<Model>,
+        handed: Vec<String>,
+        options: SessionOptions,
+        cancel: &CancelToken,
+    ) -> Result<Self> {
         let mut outputs: Vec<&str> = vec![&model.outputs.classes];
         outputs.extend(model.outputs.offsets.as_deref());
         outputs.extend(model.outputs.objectness.as_deref());
@@ -87,7 +108,7 @@ impl Detector {
                 .filter(|name| !own.iter().any(|own| own == name)),
         );
         let file = model.graph.to_model(&outputs)?;
-        let network = Network::load(&file, options)?;
+        let network = Network::load_cancellable(&file, options, cancel)?;
         let outputs = outputs.iter().map(|&name| name.to_owned()).collect();
         Ok(Self {
             model,

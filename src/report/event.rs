@@ -31,9 +31,18 @@ impl ReportedEvent {
     /// The event's question is none.
     pub fn from_record(event: &EventRecord) -> Result<Self> {
         let question = event.question();
+        let mut words = event.words.clone();
+        // What the explanation was worth that was made when the event was raised.
+        let explanation = event.rest.get("explanation");
+        if let Some(checked) = explanation.and_then(|told| told.get("checked")?.as_bool()) {
+            words += match checked {
+                true => " (explained then, and checked)",
+                false => " (explained then, no better than chance)",
+            };
+        }
         Ok(Self {
             kind: event.kind,
-            words: event.words.clone(),
+            words,
             severity: event.severity.clamp(0.0, 1.0),
             target: question
                 .with_context(|| format!("the event '{}' asks nothing", event.words))?,

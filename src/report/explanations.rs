@@ -2,12 +2,14 @@
 
 use super::chart::Charts;
 use super::photo::ReportedObject;
-use super::picture::heat_layer;
+use super::picture::{heat_layer, jpeg};
+use crate::check::Checker;
 use crate::crp::{Contrast, Edge, Explanation, Propagator, Target, TargetOutput};
 use crate::detect::decode::{Axis, decode};
 use crate::detect::manifest::{DetectorKind, Offset};
 use crate::detect::{ClassId, Detection, Fit, Forward, Model};
 use crate::error::Result;
+use crate::heatmap::ColourMap;
 
 /// A heatmap with its words.
 pub struct HeatmapFigure {
@@ -19,6 +21,20 @@ pub struct HeatmapFigure {
     pub heat: String,
     /// Whether an event raised this question.
     pub raised: bool,
+    /// What it is worth, where that was looked at.
+    pub check: Option<CheckFigure>,
+}
+
+/// What became of the answer without the red, with the picture that was fed.
+pub struct CheckFigure {
+    /// Whether it did better than chance.
+    pub passed: bool,
+    /// "checked: without the red, sheep 0.92 → 0.31, horse first".
+    pub words: String,
+    /// "effect 3.41 of 3.82, of chance 0.12".
+    pub figures: String,
+    /// The picture without the red, as the network saw it: JPEG as a data URI.
+    pub fed: String,
 }
 
 /// Everything that is known about why one object was detected.
@@ -36,96 +52,134 @@ pub struct ObjectExplanations {
 }
 
 impl ObjectExplanations {
-    /// Explains all of it in one batch for each head tensor.
+    /// Explains all of it in one batch for each head tensor. What a card shows at once is checked, where there is a `checker`: not offsets and edges, which are folded up.
     pub fn of(
         object: &ReportedObject,
         forward: &Forward,
         model: &Model,
         explainer: &mut Propagator,
+        mut checker: Option<Checker>,
         what_if: &[ClassId],
     ) -> Result<Self> {
-        let detection = &object.detection;
-        let predicted = Target::predicted_class(detection);
-        let ask = |output: TargetOutput, contrast: Option<Contrast>| Target {
-            output,
-            contrast,
-            ..predicted.clone()
-        };
-        let mut lead: Vec<Target> = object.events.iter().map(|e| e.target.clone()).collect();
-        let raised = lead.len();
-        if detection.runner_up.is_some() {
-            lead.push(ask(predicted.output.clone(), Some(Contrast::RunnerUp)));
-        }
-        lead.push(ask(predicted.output.clone(), Some(Contrast::Mean)));
-        if detection.objectness.is_some() {
-            lead.push(ask(TargetOutput::Objectness, None));
-        }
-        let mut offsets: Vec<Target> = Vec::new();
-        let mut edges: Vec<Target> = Vec::new();
-        if model.manifest.kind != DetectorKind::Classifier {
-            offsets.extend(Offset::ALL.map(|offset| ask(TargetOutput::Offset(offset, None), None)));
-            edges.extend(Edge::ALL.map(|edge| ask(TargetOutput::Edge(edge, None), None)));
-        }
-        let what_if: Vec<Target> = what_if
-            .iter()
-            .filter(|&&class| class != detection.class)
-            .map(|&class| ask(TargetOutput::Class(class.into()), Some(Contrast::Mean)))
-            .collect();
-
-        let counts = [lead.len(), offsets.len(), edges.len(), what_if.len()];
-        let targets: Vec<Target> = lead
-            .into_iter()
-            .chain(offsets)
-            .chain(edges)
-            .chain(what_if)
-            .collect();
+        let questions = questions(object, model, what_if);
+        let counts = questions.each_ref().map(Vec::len);
+        let targets = questions.concat();
+        let (asked_first, asked_if) = targets.split_at(counts[0]);
         let mut explanations = explainer.explain(forward, &targets)?.into_iter();
-        let [lead, offsets, edges, what_if] =
+        let [lead, what_if, offsets, edges] =
             counts.map(|count| explanations.by_ref().take(count).collect::<Vec<_>>());
 
         let mut tiles: Vec<(&Explanation, HeatmapFigure)> = Vec::new();
-        for (index, explanation) in lead.iter().enumerate() {
+        let mut checker = checker.as_mut();
+        for (index, (explanation, target)) in lead.iter().zip(asked_first).enumerate() {
             // Two events, or an event and the usual contrast, may ask the same.
             let is_same = |(known, _): &(&Explanation, HeatmapFigure)| {
                 known.question.wording == explanation.question.wording
             };
             if !tiles.iter().any(is_same) {
-                let tile = HeatmapFigure::new(explanation, String::new(), index < raised)?;
+                let tile = HeatmapFigure {
+                    raised: index < object.events.len(),
+                    check: check(checker.as_deref_mut(), target, explanation, model)?,
+                    ..HeatmapFigure::new(explanation, String::new())?
+                };
                 tiles.push((explanation, tile));
             }
         }
-        let moves = BoxMoves::of(detection, model, forward.input.fit);
+        let moves = BoxMoves::of(&object.detection, model, forward.input.fit);
         let charts = Charts::of(&explainer.diagnose(forward, &targets[0])?);
         Ok(Self {
             lead: tiles.into_iter().map(|(_, tile)| tile).collect(),
             offsets: offsets
                 .iter()
                 .zip(moves.offsets)
-                .map(|(e, note)| HeatmapFigure::new(e, note, false))
+                .map(|(e, note)| HeatmapFigure::new(e, note))
                 .collect::<Result<_>>()?,
             edges: edges
                 .iter()
                 .zip(moves.edges)
-                .map(|(e, note)| HeatmapFigure::new(e, note, false))
+                .map(|(e, note)| HeatmapFigure::new(e, note))
                 .collect::<Result<_>>()?,
             what_if: what_if
                 .iter()
-                .map(|e| HeatmapFigure::new(e, String::new(), false))
+                .zip(asked_if)
+                .map(|(explanation, target)| {
+                    Ok(HeatmapFigure {
+                        check: check(checker.as_deref_mut(), target, explanation, model)?,
+                        ..HeatmapFigure::new(explanation, String::new())?
+                    })
+                })
                 .collect::<Result<_>>()?,
             charts,
         })
     }
 }
 
+/// What is asked about an object, in the groups of its card: at first, of other classes, of offsets, of edges.
+fn questions(object: &ReportedObject, model: &Model, what_if: &[ClassId]) -> [Vec<Target>; 4] {
+    let detection = &object.detection;
+    let predicted = Target::predicted_class(detection);
+    let ask = |output: TargetOutput, contrast: Option<Contrast>| Target {
+        output,
+        contrast,
+        ..predicted.clone()
+    };
+    let mut lead: Vec<Target> = object.events.iter().map(|e| e.target.clone()).collect();
+    if detection.runner_up.is_some() {
+        lead.push(ask(predicted.output.clone(), Some(Contrast::RunnerUp)));
+    }
+    lead.push(ask(predicted.output.clone(), Some(Contrast::Mean)));
+    if detection.objectness.is_some() {
+        lead.push(ask(TargetOutput::Objectness, None));
+    }
+    let mut offsets: Vec<Target> = Vec::new();
+    let mut edges: Vec<Target> = Vec::new();
+    if model.manifest.kind != DetectorKind::Classifier {
+        offsets.extend(Offset::ALL.map(|offset| ask(TargetOutput::Offset(offset, None), None)));
+        edges.extend(Edge::ALL.map(|edge| ask(TargetOutput::Edge(edge, None), None)));
+    }
+    let what_if = what_if
+        .iter()
+        .filter(|&&class| class != detection.class)
+        .map(|&class| ask(TargetOutput::Class(class.into()), Some(Contrast::Mean)))
+        .collect();
+    [lead, what_if, offsets, edges]
+}
+
 impl HeatmapFigure {
-    fn new(explanation: &Explanation, note: String, raised: bool) -> Result<Self> {
+    fn new(explanation: &Explanation, note: String) -> Result<Self> {
         Ok(Self {
             words: explanation.question.wording.to_string(),
             note,
             heat: heat_layer(&explanation.map())?,
-            raised,
+            raised: false,
+            check: None,
         })
     }
+
+    /// Whether it did no better than chance.
+    pub fn is_doubtful(&self) -> bool {
+        self.check.as_ref().is_some_and(|check| !check.passed)
+    }
+}
+
+/// What the answer to `target` is worth.
+fn check(
+    checker: Option<&mut Checker>,
+    target: &Target,
+    explanation: &Explanation,
+    model: &Model,
+) -> Result<Option<CheckFigure>> {
+    let Some(checker) = checker else {
+        return Ok(None);
+    };
+    let check = checker.check(target, &explanation.question, &explanation.map())?;
+    let fed = checker.fed(&check)?.picture(&model.manifest.input);
+    Ok(Some(CheckFigure {
+        passed: check.passed(),
+        words: check.words(ColourMap::default().positive_name()),
+        figures: check.figures(),
+        fed: jpeg(&fed)?,
+    }))
 }
 
 /// What offsets do to the default box, in words.

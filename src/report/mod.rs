@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use image::RgbImage;
 
+use crate::check::Checker;
 use crate::crp::{Composite, Propagator};
 use crate::detect::{ClassId, Detector, Forward, Model, Thresholds};
 use crate::error::Result;
@@ -53,6 +54,8 @@ pub struct ReportOptions {
     pub what_if: Vec<ClassId>,
     /// What is really on the photos.
     pub truth: Option<Truth>,
+    /// Whether the explanations that are seen at once are checked, which takes ten forward passes for each.
+    pub check: bool,
 }
 
 /// Makes a report of photos that have nothing to do with each other.
@@ -302,11 +305,14 @@ impl Reporter {
             let forward =
                 (self.forward_passes).of(index, || forward(detector, &photo.image, again(index)));
             let explanations = forward.and_then(|forward| {
+                let checker = (self.options.check)
+                    .then(|| Checker::new(&self.model, &mut self.detector, &forward));
                 let explanations = ObjectExplanations::of(
                     object,
                     &forward,
                     &self.model,
                     &mut self.explainer,
+                    checker,
                     &self.options.what_if,
                 )?;
                 Ok((explanations, forward))

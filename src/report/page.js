@@ -7,11 +7,14 @@ function filter() {
   const kind = byId("kind").value;
   // There only beside annotations.
   const verdict = byId("verdict")?.value;
+  // There only where a map failed its check.
+  const check = byId("check")?.value;
   let shown = 0;
   for (const card of cards) {
     const kinds = card.dataset.kinds.split(" ").filter(Boolean);
     const fits = (!label || card.dataset.class === label)
       && (!verdict || card.dataset.verdict === verdict)
+      && (!check || card.dataset.check === check)
       && (!kind || (kind === "*" ? kinds.length > 0 : kinds.includes(kind)));
     card.hidden = !fits;
     shown += fits;
@@ -33,6 +36,7 @@ document.addEventListener("click", (event) => {
 byId("class").addEventListener("change", filter);
 byId("kind").addEventListener("change", filter);
 byId("verdict")?.addEventListener("change", filter);
+byId("check")?.addEventListener("change", filter);
 byId("blend").addEventListener("input", blend);
 byId("tools").addEventListener("submit", (event) => event.preventDefault());
 byId("tools").hidden = false;

@@ -33,6 +33,9 @@ pub struct Page {
     comparison: Option<Comparison>,
     left_out: Vec<String>,
     suspicious: usize,
+    /// Maps that were checked, and how many of them did better than chance.
+    checked: usize,
+    passed: usize,
     style: &'static str,
     script: &'static str,
 }
@@ -71,7 +74,9 @@ pub(super) struct Card {
     top: Vec<TopClass>,
     explanations: Option<ObjectExplanations>,
     failure: String,
-    /// To sort by: errors first, then objects with events by how much is wrong, then the others by how low their score is.
+    /// "passed" or "failed", of the map that comes first; empty where it was not checked.
+    check: &'static str,
+    /// To sort by: errors first, then objects with events by how much is wrong, then those whose first map did no better than chance, then the others; by how low their score is.
     pub suspicion: f32,
 }
 
@@ -111,6 +116,17 @@ pub(super) fn card(
         Ok(explanations) => (Some(explanations), String::new()),
         Err(error) => (None, format!("{error:#}")),
     };
+    let first = explanations.as_ref().and_then(|all| all.lead.first());
+    let check = match first.and_then(|tile| tile.check.as_ref()) {
+        None => "",
+        Some(check) if check.passed => "passed",
+        Some(_) => "failed",
+    };
+    let doubt = if check == "failed" && !is_ranked(object) {
+        UNPROVEN
+    } else {
+        0.0
+    };
     Ok(Card {
         id: format!("photo-{index}-box-{}", detection.default_box),
         photo: index,
@@ -145,18 +161,32 @@ pub(super) fn card(
         top: top(detection, model),
         explanations,
         failure,
-        suspicion: suspicion(object),
+        check,
+        suspicion: suspicion(object) + doubt,
     })
 }
+
+/// What a map that did no better than chance adds to how wrong an object looks that nothing else ranks: less than any event, more than any score.
+const UNPROVEN: f32 = 1.0;
 
 /// How wrong an object looks. An event weighs more than any score, and an error more than any event.
 pub(super) fn suspicion(object: &ReportedObject) -> f32 {
     let severity: f32 = object.events.iter().map(|event| event.severity).sum();
-    let is_error = !matches!(
+    let events = if object.events.is_empty() { 0.0 } else { 2.0 };
+    let error = if is_error(object) { 100.0 } else { 0.0 };
+    10.0 * severity + events + error + 1.0 - object.detection.score
+}
+
+/// Whether something else than its score and its explanation says how wrong an object looks.
+fn is_ranked(object: &ReportedObject) -> bool {
+    is_error(object) || !object.events.is_empty()
+}
+
+fn is_error(object: &ReportedObject) -> bool {
+    !matches!(
         object.verdict,
         None | Some(Verdict::Correct | Verdict::Ignored)
-    );
-    10.0 * severity + 1.0 - object.detection.score + if is_error { 100.0 } else { 0.0 }
+    )
 }
 
 /// What ground truth says of an object, in words.
@@ -212,6 +242,11 @@ impl Page {
             let has = |card: &&Card| card.events.iter().any(|(known, _)| known == kind);
             cards.iter().filter(has).count()
         };
+        let checks = cards.iter().filter_map(|card| card.explanations.as_ref());
+        let checks = checks.flat_map(|all| all.lead.iter().chain(&all.what_if));
+        let checks: Vec<bool> = checks
+            .filter_map(|tile| Some(tile.check.as_ref()?.passed))
+            .collect();
         let kinds = EventKind::ALL
             .map(|kind| FilterOption {
                 count: with(&kind.to_string()),
@@ -224,6 +259,8 @@ impl Page {
             model: model.manifest.name.clone(),
             composite: composite.to_string(),
             photos: photos.collect(),
+            checked: checks.len(),
+            passed: checks.into_iter().filter(|passed| *passed).count(),
             suspicious: cards.iter().filter(|card| !card.events.is_empty()).count(),
             classes,
             kinds,

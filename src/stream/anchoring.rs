@@ -17,6 +17,8 @@ pub struct Anchored<'a> {
     pub then: Rect,
     /// The same box where the map is to be shown.
     pub now: Rect,
+    /// What its values are multiplied by.
+    pub strength: f32,
 }
 
 /// Of several maps, each is shown so far beyond its box, in sides of the box, before it has faded.
@@ -43,7 +45,7 @@ pub fn combined(anchored: &[Anchored], (height, width): (usize, usize)) -> Array
                 } else {
                     row.weight.min(column.weight)
                 };
-                let value = weight * interpolated(&one.map, row.tap, column.tap);
+                let value = one.strength * weight * interpolated(&one.map, row.tap, column.tap);
                 let shown: &mut f32 = &mut all[[y, x]];
                 if value.abs() > shown.abs() {
                     *shown = value;
@@ -161,6 +163,7 @@ mod tests {
             map: map.view(),
             then: place,
             now: place,
+            strength: 1.0,
         }
     }
 
@@ -179,6 +182,7 @@ mod tests {
             map: map.view(),
             then: BOX,
             now: BOX.moved(0.25, 0.25),
+            strength: 1.0,
         };
         let moved = combined(&[anchored], (100, 100));
         assert_eq!(hottest(&moved), (70, 55));
@@ -193,6 +197,7 @@ mod tests {
             map: map.view(),
             then: BOX,
             now: Rect::new(0.1, 0.2, 0.5, 0.8),
+            strength: 1.0,
         };
         let grown = combined(&[anchored], (200, 200));
         let (y, x) = hottest(&grown);
@@ -208,6 +213,7 @@ mod tests {
             map: map.view(),
             then: Rect::new(0.6, 0.3, 0.9, 0.6),
             now: Rect::new(0.8, 0.3, 1.0, 0.6),
+            strength: 1.0,
         };
         assert_eq!(hottest(&combined(&[anchored], (100, 100))), (45, 95));
         assert_eq!(inverse_mapping([0.0, 0.2], [0.0, 0.1]), Some((1.0, 0.1)));
@@ -242,6 +248,7 @@ mod tests {
                 map: map.view(),
                 then: place.into(),
                 now: BOX,
+                strength: 1.0,
             };
             let shown = combined(&[anchored.clone(), anchored], (5, 3));
             assert!(shown.iter().all(|&value| value == 0.0), "{place:?}");

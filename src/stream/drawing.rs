@@ -9,7 +9,7 @@ use super::observation::Observation;
 use super::settings::HeatmapPlace;
 use crate::crp::Wording;
 use crate::detect::Labels;
-use crate::heatmap::{Heatmap, Scale};
+use crate::heatmap::{ColourMap, Heatmap, Scale};
 use crate::overlay::{Canvas, LabelledBox, Scene, Side, Tile, class_colour, render};
 
 /// An explanation and its detection in the newest frame.
@@ -46,16 +46,22 @@ pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
         }
     }
     // Without a heatmap there is nothing that the words would be about.
-    let caption = (hot && draw_labels).then(|| match tiled {
-        false => caption((explained.iter()).map(|(_, e)| (None, &e.question.wording))),
-        true => caption(
-            (1..)
+    let caption = (hot && draw_labels).then(|| {
+        let numbered: Vec<(Option<usize>, &ExplainedObject)> = match tiled {
+            false => explained.iter().map(|(_, e)| (None, *e)).collect(),
+            true => (1..)
                 .zip(&in_tiles)
-                .map(|(n, (_, e))| (Some(n), &e.question.wording)),
-        ),
+                .map(|(n, (_, e))| (Some(n), *e))
+                .collect(),
+        };
+        let words = caption(numbered.iter().map(|(n, e)| (*n, &e.question.wording)));
+        match worth(&numbered, display.colours) {
+            Some(worth) => format!("{words}\n{worth}"),
+            None => words,
+        }
     });
     let maps: Vec<Heatmap> = (in_tiles.iter())
-        .map(|(_, explained)| Heatmap::normalise(explained.map.view(), Scale::Fixed(1.0)))
+        .map(|(_, explained)| explained.heatmap())
         .collect();
     let tiles: Vec<Tile> = (in_tiles.iter().zip(&maps))
         .filter_map(|((index, explained), heatmap)| {
@@ -144,6 +150,7 @@ fn combined_heatmap(observation: &Observation, explained: &[PlacedExplanation]) 
                 map: explained.map.view(),
                 then: explained.tracked.detection.rect,
                 now: observation.tracked.get(*index)?.detection.rect,
+                strength: explained.strength(),
             })
         })
         .collect();
@@ -192,6 +199,36 @@ fn caption<'a>(explained: impl Iterator<Item = (Option<usize>, &'a Wording)>) ->
     sentences.collect::<Vec<_>>().join("; ")
 }
 
+/// What explanations are worth, as far as that is known: of one alone what became of the answer, of several which are "checked: 1, 3; no better than chance: 2".
+fn worth(explained: &[(Option<usize>, &ExplainedObject)], colours: ColourMap) -> Option<String> {
+    if let [(_, one)] = explained {
+        let check = one.last_check.as_ref()?;
+        return Some(check.words(colours.positive_name()));
+    }
+    let known = explained.iter().filter_map(|(number, explained)| {
+        let subject = || explained.question.wording.subject.clone();
+        let name = number.map_or_else(subject, |number| number.to_string());
+        Some((name, explained.last_check.as_ref()?.passed()))
+    });
+    verdicts(&known.collect::<Vec<_>>())
+}
+
+/// Which of several explanations did better than chance and which did not, each name once; `None` where nothing is known.
+fn verdicts(known: &[(String, bool)]) -> Option<String> {
+    let said = [("checked", true), ("no better than chance", false)];
+    let said = said.into_iter().filter_map(|(verdict, as_said)| {
+        let mut names: Vec<&str> = Vec::new();
+        for (name, passed) in known {
+            if *passed == as_said && !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+        (!names.is_empty()).then(|| format!("{verdict}: {}", names.join(", ")))
+    });
+    let said: Vec<String> = said.collect();
+    (!said.is_empty()).then(|| said.join("; "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,5 +250,20 @@ mod tests {
         assert_eq!(plain, "dog, car rather than cat; box wider");
         let numbered = caption((1..).zip(&said).map(|(n, wording)| (Some(n), wording)));
         assert_eq!(numbered, "1+4 dog, 3 car rather than cat; 2 box wider");
+    }
+
+    #[test]
+    fn verdicts_have_names_or_numbers() {
+        let known = |known: &[(&str, bool)]| {
+            let known = known
+                .iter()
+                .map(|&(name, passed)| (name.to_owned(), passed));
+            verdicts(&known.collect::<Vec<_>>())
+        };
+        let said = known(&[("1", true), ("2", false), ("3", true)]);
+        assert_eq!(said.unwrap(), "checked: 1, 3; no better than chance: 2");
+        let said = known(&[("dog", true), ("dog", true)]);
+        assert_eq!(said.unwrap(), "checked: dog");
+        assert_eq!(known(&[]), None);
     }
 }

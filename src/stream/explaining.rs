@@ -13,11 +13,12 @@ use super::frame::FrameInfo;
 use super::observation::{Observation, ObservedEvent};
 use super::room::ensure_room;
 use super::tracking::Tracked;
+use crate::check::{Check, Checker};
 use crate::crp::{Composite, Explanation, Propagator, RelevanceSummary, ResolvedTarget, Target};
-use crate::detect::{Forward, Model};
-use crate::error::Result;
+use crate::detect::{Detector, Forward, Model};
+use crate::error::{Error, Result};
 use crate::error::internal::Context;
-use crate::heatmap::Scale;
+use crate::heatmap::{Heatmap, PALE, Scale};
 use crate::runtime::{CancelToken, SessionOptions};
 
 /// An explanation takes so many times what the network's input takes, when all of one frame are there: its relevance in three colours, its map, what
@@ -32,6 +33,8 @@ pub struct ExplainedObject {
     /// The frame that it was in.
     pub frame: FrameInfo,
     /// What was asked.
+    pub target: Target,
+    /// The same with the names and the contrast of this frame.
     pub question: ResolvedTarget,
     /// How relevance was propagated.
     pub composite: Composite,
@@ -39,16 +42,49 @@ pub struct ExplainedObject {
     pub map: Array2<f32>,
     /// The relevance itself in numbers.
     pub summary: RelevanceSummary,
+    /// How much of what it started with the relevance is, where the composite keeps that ([`Explanation::completeness`]).
+    pub completeness: Option<f64>,
+    /// What it is worth, where that was looked at.
+    pub check: Option<Arc<Check>>,
+    /// The last check of the same question about the same object: of this explanation, or of an earlier one.
+    pub last_check: Option<Arc<Check>>,
     /// The picture that was explained, as the network saw it.
     pub picture: Arc<RgbImage>,
     /// The time that propagation took, for all that was explained in one go.
     pub took: Duration,
 }
 
+impl ExplainedObject {
+    /// The same with what it is worth.
+    #[must_use]
+    pub fn checked(self, check: Arc<Check>) -> Self {
+        Self {
+            check: Some(check.clone()),
+            last_check: Some(check),
+            ..self
+        }
+    }
+
+    /// How strongly it is drawn, above 0 and 1 at the most: paler where it did no better than chance.
+    pub fn strength(&self) -> f32 {
+        match &self.last_check {
+            Some(check) if !check.passed() => PALE,
+            _ => 1.0,
+        }
+    }
+
+    /// Its map as it is drawn.
+    pub fn heatmap(&self) -> Heatmap {
+        Heatmap::normalise(self.map.view(), Scale::Fixed(1.0)).paler(self.strength())
+    }
+}
+
 /// The explainer at work.
 pub struct Explaining {
     model: Arc<Model>,
     explainer: Propagator,
+    /// What explanations are checked with, once one is to be.
+    checker: Option<Detector>,
     /// The composite where none is asked for.
     own: Composite,
     options: SessionOptions,
@@ -68,6 +104,7 @@ impl Explaining {
         let composite = composite.unwrap_or(&own).clone();
         Ok(Self {
             explainer: Propagator::new(model.clone(), composite, options)?,
+            checker: None,
             model,
             own,
             options,
@@ -98,7 +135,7 @@ impl Explaining {
         observation: &Observation,
         forward: &Forward,
         cancel: &CancelToken,
-    ) -> Result<Vec<Arc<ExplainedObject>>> {
+    ) -> Result<Vec<ExplainedObject>> {
         let question = &observation.settings().question;
         let selected = observation.selected.iter();
         let selected: Vec<&Tracked> = selected
@@ -110,10 +147,10 @@ impl Explaining {
         let targets: Vec<Target> = targets.collect();
         let explanations = self.explain(observation, forward, &targets, cancel)?;
         let picture = Arc::new(forward.input.picture(&self.model.manifest.input));
-        let explained = selected.into_iter().zip(explanations);
+        let explained = selected.into_iter().zip(targets.iter().zip(explanations));
         Ok(explained
-            .map(|(tracked, explanation)| {
-                Arc::new(self.explained(tracked, &explanation, observation, picture.clone()))
+            .map(|(tracked, (target, explanation))| {
+                self.explained(tracked, target, &explanation, observation, picture.clone())
             })
             .collect())
     }
@@ -128,8 +165,9 @@ impl Explaining {
         observation: &Observation,
         forward: &Forward,
         cancel: &CancelToken,
-    ) -> Result<Arc<ExplainedObject>> {
-        let targets = std::slice::from_ref(&event.event.target);
+    ) -> Result<ExplainedObject> {
+        let target = &event.event.target;
+        let targets = std::slice::from_ref(target);
         let explanations = self.explain(observation, forward, targets, cancel)?;
         let explanation = explanations.first().context("there is no explanation")?;
         let picture = Arc::new(forward.input.picture(&self.model.manifest.input));
@@ -137,12 +175,34 @@ impl Explaining {
             object: event.event.object,
             detection: event.event.detection.clone(),
         };
-        Ok(Arc::new(self.explained(
-            &tracked,
-            explanation,
-            observation,
-            picture,
-        )))
+        Ok(self.explained(&tracked, target, explanation, observation, picture))
+    }
+
+    /// What an explanation is worth. The first time the network is loaded once more: it hands nothing over, which would take time and memory.
+    ///
+    /// # Errors
+    /// The network does not run, or an error of the kind [`Cancelled`](crate::ErrorKind::Cancelled).
+    pub fn check(
+        &mut self,
+        explained: &ExplainedObject,
+        forward: &Forward,
+        cancel: &CancelToken,
+    ) -> Result<Check> {
+        if cancel.is_cancelled() {
+            return Err(Error::cancelled());
+        }
+        let detector = match &mut self.checker {
+            Some(detector) => detector,
+            none => {
+                let model = self.model.clone();
+                none.insert(Detector::new_cancellable(model, self.options, cancel)?)
+            }
+        };
+        let checker = Checker::new(&self.model, detector, forward);
+        let (target, question) = (&explained.target, &explained.question);
+        checker
+            .until(cancel)
+            .check(target, question, &explained.map)
     }
 
     /// Explains targets with the composite that is asked for.
@@ -168,6 +228,7 @@ impl Explaining {
     fn explained(
         &self,
         tracked: &Tracked,
+        target: &Target,
         explanation: &Explanation,
         observation: &Observation,
         picture: Arc<RgbImage>,
@@ -181,7 +242,11 @@ impl Explaining {
         ExplainedObject {
             tracked: tracked.clone(),
             frame: observation.frame,
+            target: target.clone(),
             question: explanation.question.clone(),
+            completeness: explanation.completeness,
+            check: None,
+            last_check: None,
             composite: self.explainer.composite().clone(),
             map,
             summary,

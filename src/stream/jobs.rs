@@ -3,15 +3,16 @@
 //! In: jobs. Out: what their stream tells and shows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
 use super::detecting::Detecting;
-use super::explaining::Explaining;
+use super::explaining::{ExplainedObject, Explaining};
 use super::host::{Host, News};
 use super::observation::Observation;
-use super::state::{StreamFrame, StreamState, Tokens};
-use super::worker::{OpenJob, Worker, lock};
+use super::state::{EventsSeen, StreamFrame, StreamState, Tokens};
+use super::worker::{OpenJob, OpenJobs, Worker, lock};
 use crate::detect::Forward;
 use crate::error::{Error, Result};
 use crate::runtime::CancelToken;
@@ -32,6 +33,9 @@ enum About {
     Events,
 }
 
+/// Live, answers to events are checked for so long, then told as they are: other explanations wait for the thread.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Something to be explained.
 pub(super) struct ExplainJob<H: Host> {
     pub stream: Arc<StreamState<H>>,
@@ -40,15 +44,18 @@ pub(super) struct ExplainJob<H: Host> {
     forward: Arc<Forward>,
     picture: Option<H::Picture>,
     cancel: CancelToken,
+    /// Counts while events wait to be explained.
+    waits: Option<OpenJob>,
     open: OpenJob,
 }
 
 impl<H: Host> DetectJob<H> {
-    /// Detects; what there is to explain is left to the other thread.
+    /// Detects; what there is to explain is left to the other thread. `waiting` counts events there that it has not begun with.
     pub fn detect(
         self,
         detecting: &mut Detecting,
         explainer: &Worker<ExplainJob<H>>,
+        waiting: &Arc<OpenJobs>,
     ) -> Result<()> {
         let stream = &self.stream;
         let detector = detecting.for_frame(&self.frame.settings);
@@ -66,6 +73,7 @@ impl<H: Host> DetectJob<H> {
         );
         let job = |about, picture| ExplainJob {
             stream: stream.clone(),
+            waits: matches!(about, About::Events).then(|| waiting.open()),
             about,
             observation: observation.clone(),
             forward: seen.forward.clone(),
@@ -101,7 +109,7 @@ impl<H: Host> DetectJob<H> {
         let cancel = &self.tokens.explanations;
         let mut explained = vec![];
         if seen.is_due {
-            explained = stream.explain_selected(explaining, observation, forward, cancel)?;
+            explained = stream.explain_selected(explaining, observation, forward, cancel, None)?;
             lock(&stream.display).explain(observation, explained.clone());
         }
         stream.tell(
@@ -112,8 +120,12 @@ impl<H: Host> DetectJob<H> {
                 events: &observation.events,
             },
         );
-        let picture = seen.picture.as_ref();
-        stream.explain_events(explaining, observation, forward, picture, cancel);
+        let events = EventsSeen {
+            observation: observation.clone(),
+            forward: forward.clone(),
+            picture: seen.picture,
+        };
+        stream.explain_events(explaining, &events, cancel, |_| false, || Ok(()))?;
         if self.tokens.all.is_cancelled() {
             return Err(Error::cancelled());
         }
@@ -124,22 +136,37 @@ impl<H: Host> DetectJob<H> {
 }
 
 impl<H: Host> ExplainJob<H> {
-    pub fn explain(self, explaining: &mut Explaining) -> Result<()> {
-        let (stream, observation) = (&self.stream, &self.observation);
+    /// Explains, and checks where there is time for that: what is explained is shown at once, and told when it is checked. `waiting` counts events that wait for this thread.
+    pub fn explain(self, explaining: &mut Explaining, waiting: &OpenJobs) -> Result<()> {
+        let (stream, observation, cancel) = (&self.stream, &self.observation, &self.cancel);
+        drop(self.waits);
         let changes = match self.about {
-            About::Events => stream.explain_events(
-                explaining,
-                observation,
-                &self.forward,
-                self.picture.as_ref(),
-                &self.cancel,
-            ),
+            About::Events => {
+                let events = EventsSeen {
+                    observation: observation.clone(),
+                    forward: self.forward,
+                    picture: self.picture,
+                };
+                stream.explain_events(
+                    explaining,
+                    &events,
+                    cancel,
+                    |checking| waiting.any() || checking > PATIENCE,
+                    || stream.show(),
+                )?
+            }
             About::Selected => {
+                let show = |explained: Vec<Arc<ExplainedObject>>| {
+                    // The lock is not held while something is drawn.
+                    let changes = lock(&stream.display).explain(observation, explained);
+                    if changes { stream.show() } else { Ok(()) }
+                };
                 let explained = stream.explain_selected(
                     explaining,
                     observation,
                     &self.forward,
-                    &self.cancel,
+                    cancel,
+                    Some(&show),
                 )?;
                 if !explained.is_empty() {
                     stream.tell(

@@ -4,10 +4,11 @@
 //! ([`Observation`]), why ([`ExplainedObject`]), and what looks wrong ([`ObservedEvent`]).
 //!
 //! A [`Session`] is one model at work, for one or many [`Stream`]s. A frame goes through `observation` (known objects by `tracking`, events by [`monitor`], what is explained by
-//! [`selection`] and `picking`, how often by `rate_limiter`), `explaining`, `display` (what is known at the moment) and `drawing` (where heatmaps follow their objects by
+//! [`selection`] and `picking`, how often by `rate_limiter`), `explaining`, `checking` (which explanation is checked next), `display` (what is known at the moment) and `drawing` (where heatmaps follow their objects by
 //! `anchoring`); [`evidence`] keeps events on the disk. `worker` keeps all of that off the thread that carries the video.
 
 mod anchoring;
+mod checking;
 mod detecting;
 mod display;
 mod drawing;

@@ -19,7 +19,7 @@ use super::jobs::{DetectJob, ExplainJob};
 use super::picking::Picking;
 use super::state::{Shown, StreamFrame, StreamState, Tokens};
 use super::stats::StreamStats;
-use super::worker::{Worker, catching, lock};
+use super::worker::{OpenJobs, Worker, catching, lock};
 use crate::crp::Composite;
 use crate::detect::Model;
 use crate::error::internal::Context;
@@ -77,17 +77,21 @@ impl<H: Host> Session<H> {
                 reply.map(|reply| reply.send(outcome));
             })?,
             Pacing::Live => {
+                let waiting = Arc::<OpenJobs>::default();
+                let events_waiting = waiting.clone();
                 let explainer = Worker::spawn("ssdcrp-explain", move |job: ExplainJob<H>| {
                     let stream = job.stream.clone();
                     // A job that panics is closed before its error is kept: whoever waits for it must not be told earlier.
                     let open = stream.open.open();
-                    stream.keep_error(catching(|| job.explain(&mut explaining)));
+                    stream.keep_error(catching(|| job.explain(&mut explaining, &events_waiting)));
                     drop(open);
                 })?;
                 Worker::spawn("ssdcrp-detect", move |job: DetectJob<H>| {
                     let stream = job.stream.clone();
                     let open = stream.open.open();
-                    stream.keep_error(catching(|| job.detect(&mut detecting, &explainer)));
+                    stream.keep_error(catching(|| {
+                        job.detect(&mut detecting, &explainer, &waiting)
+                    }));
                     drop(open);
                 })?
             }

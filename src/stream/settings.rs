@@ -20,6 +20,8 @@ pub struct StreamSettings {
     pub selection: Option<Selection>,
     /// The least running time between two frames that are explained.
     pub explain_interval: Duration,
+    /// Whether explanations of what is selected are checked, one in a second of running time; those of events are in any case.
+    pub check: bool,
     /// From when on something is an event; `None` where no event is wanted.
     pub events: Option<EventThresholds>,
     /// What is drawn.

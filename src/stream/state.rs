@@ -4,8 +4,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::checking::ObjectChecks;
 use super::display::{DisplayState, View};
 use super::drawing::draw;
 use super::evidence::{Case, Store};
@@ -20,7 +21,7 @@ use super::stats::StreamStats;
 use super::worker::{OpenJobs, Worker, catching, lock};
 use crate::detect::{Detector, Forward, Model, NetworkInput};
 use crate::error::internal::Context;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::CancelToken;
 
 /// What an overlay takes for each pixel at most: the canvas, and what the host makes of it.
@@ -83,6 +84,7 @@ pub(super) struct StreamState<H: Host> {
     pub model: Arc<Model>,
     pub observer: Mutex<Observer>,
     pub picking: Mutex<Picking>,
+    pub checks: Mutex<ObjectChecks>,
     pub display: Mutex<DisplayState>,
     pub newest: Mutex<Newest<H::Prepared>>,
     pub epoch: AtomicU64,
@@ -103,6 +105,25 @@ pub(super) struct DetectedFrame<P> {
     pub picture: Option<P>,
 }
 
+/// A frame with events, and all that is needed to explain them.
+pub(super) struct EventsSeen<P> {
+    pub observation: Arc<Observation>,
+    pub forward: Arc<Forward>,
+    pub picture: Option<P>,
+}
+
+/// So many answers to the events of one frame are checked, as many as are shown at once.
+const CHECKED: usize = 4;
+
+/// The indices of the most severe events; of equal ones the first.
+fn most_severe(events: &[Arc<ObservedEvent>]) -> Vec<usize> {
+    let severity = |index: usize| events[index].event.severity;
+    let mut order: Vec<usize> = (0..events.len()).collect();
+    order.sort_by(|&a, &b| severity(b).total_cmp(&severity(a)));
+    order.truncate(CHECKED);
+    order
+}
+
 impl<H: Host> StreamState<H> {
     /// Of a stream that nothing was seen of yet; evidence of its events goes to `store`.
     ///
@@ -119,6 +140,7 @@ impl<H: Host> StreamState<H> {
             model,
             observer: Mutex::default(),
             picking: Mutex::default(),
+            checks: Mutex::default(),
             display: Mutex::default(),
             newest: Mutex::default(),
             epoch: AtomicU64::new(0),
@@ -204,62 +226,136 @@ impl<H: Host> StreamState<H> {
         }
     }
 
-    /// Explains what was selected; nothing, and the first time with the reason to the host, where the question has no answer.
+    /// Explains what was selected; nothing, and the first time with the reason to the host, where the question has no answer. Where it is time for that, one of the answers is checked: live, `meanwhile`
+    /// is called before with them as they are, and checks of a slow network are further apart.
     ///
     /// # Errors
-    /// [`ErrorKind::Cancelled`].
+    /// [`ErrorKind::Cancelled`], or what `meanwhile` gives.
     pub fn explain_selected(
         &self,
         explaining: &mut Explaining,
         observation: &Observation,
         forward: &Forward,
         cancel: &CancelToken,
+        meanwhile: Option<&dyn Fn(Vec<Arc<ExplainedObject>>) -> Result<()>>,
     ) -> Result<Vec<Arc<ExplainedObject>>> {
         let begun = Instant::now();
-        match explaining.explain_selected(observation, forward, cancel) {
-            Ok(explained) => {
-                lock(&self.stats).explained(explained.len(), begun.elapsed());
-                Ok(explained)
-            }
-            Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
+        let mut explained = match explaining.explain_selected(observation, forward, cancel) {
+            Ok(explained) => explained,
+            Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
             Err(error) => {
-                let question = &observation.settings().question;
-                let mut unanswered = lock(&self.unanswered);
-                let is_first = !unanswered.contains(question);
-                if is_first {
-                    unanswered.push(question.clone());
-                }
-                drop(unanswered);
-                if is_first {
-                    self.tell(observation, News::Unexplained(error));
-                }
-                Ok(vec![])
+                self.tell_unexplained(observation, error);
+                return Ok(vec![]);
             }
+        };
+        lock(&self.stats).explained(explained.len(), begun.elapsed());
+        let shared = |explained: Vec<ExplainedObject>| -> Vec<Arc<ExplainedObject>> {
+            explained.into_iter().map(Arc::new).collect()
+        };
+        if observation.settings().check {
+            let due = {
+                let mut checks = lock(&self.checks);
+                for explained in &mut explained {
+                    explained.last_check = checks.known(explained);
+                }
+                checks.next(observation, &explained)
+            };
+            if let Some(index) = due {
+                if let Some(meanwhile) = meanwhile {
+                    meanwhile(shared(explained.clone()))?;
+                }
+                let begun = Instant::now();
+                let checked = self.checked(explaining, explained[index].clone(), forward, cancel);
+                let mut checks = lock(&self.checks);
+                if meanwhile.is_some() {
+                    checks.took(begun.elapsed());
+                }
+                if let Some(check) = &checked.check {
+                    checks.made(&checked, check);
+                }
+                explained[index] = checked;
+            }
+        }
+        Ok(shared(explained))
+    }
+
+    /// The explanation with what it is worth; as it is where that cannot be said, or the work is to end.
+    fn checked(
+        &self,
+        explaining: &mut Explaining,
+        explained: ExplainedObject,
+        forward: &Forward,
+        cancel: &CancelToken,
+    ) -> ExplainedObject {
+        let Ok(check) = explaining.check(&explained, forward, cancel) else {
+            return explained;
+        };
+        lock(&self.stats).checked += 1;
+        explained.checked(Arc::new(check))
+    }
+
+    fn tell_unexplained(&self, observation: &Observation, error: Error) {
+        let question = &observation.settings().question;
+        let mut unanswered = lock(&self.unanswered);
+        let is_first = !unanswered.contains(question);
+        if is_first {
+            unanswered.push(question.clone());
+        }
+        drop(unanswered);
+        if is_first {
+            self.tell(observation, News::Unexplained(error));
         }
     }
 
-    /// Explains what the events of a frame ask, as far as that can be, and tells of each. Says whether that changes what is shown.
+    /// Explains what the events of a frame ask, as far as that can be, then checks the answers to the most severe and tells of each. `meanwhile` is called before the checks; there are none where,
+    /// so long after the first one, it `is_hurried`, because others wait. Says whether that changes what is shown.
+    ///
+    /// # Errors
+    /// What `meanwhile` gives.
     pub fn explain_events(
         &self,
         explaining: &mut Explaining,
-        observation: &Arc<Observation>,
-        forward: &Forward,
-        picture: Option<&H::Picture>,
+        seen: &EventsSeen<H::Picture>,
         cancel: &CancelToken,
-    ) -> bool {
+        is_hurried: impl Fn(Duration) -> bool,
+        meanwhile: impl FnOnce() -> Result<()>,
+    ) -> Result<bool> {
+        let EventsSeen {
+            observation,
+            forward,
+            picture,
+        } = seen;
         let mut changes = false;
+        let mut answers = Vec::with_capacity(observation.events.len());
         for event in &observation.events {
             let begun = Instant::now();
-            let explained = explaining
-                .explain_event(event, observation, forward, cancel)
-                .ok();
-            self.tell_event(observation, event, explained.clone(), picture);
-            if let Some(explained) = explained {
+            let explained = explaining.explain_event(event, observation, forward, cancel);
+            let explained = explained.ok();
+            if let Some(explained) = &explained {
                 lock(&self.stats).explained(1, begun.elapsed());
+                let explained = Arc::new(explained.clone());
                 changes |= lock(&self.display).explain_event(event, explained);
             }
+            answers.push(explained);
         }
-        changes
+        if changes {
+            meanwhile()?;
+        }
+        let begun = Instant::now();
+        let severe = most_severe(&observation.events);
+        for (index, (event, explained)) in observation.events.iter().zip(answers).enumerate() {
+            let is_checked = severe.contains(&index) && !is_hurried(begun.elapsed());
+            let explained = explained.map(|explained| match is_checked {
+                true => self.checked(explaining, explained, forward, cancel),
+                false => explained,
+            });
+            let explained = explained.map(Arc::new);
+            if let Some(checked) = explained.clone().filter(|e| e.check.is_some()) {
+                changes |= lock(&self.display).explain_event(event, checked);
+            }
+            self.tell_event(observation, event, explained, picture.as_ref());
+        }
+        Ok(changes)
     }
 
     /// Draws what there is to be seen now and gives it to frames.

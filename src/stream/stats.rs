@@ -13,6 +13,8 @@ pub struct StreamStats {
     pub explaining: Duration,
     /// Time that the last one took; several that were asked for at once are one.
     pub last_explanation: Duration,
+    /// Explanations that were checked.
+    pub checked: u64,
     /// Events that were raised.
     pub events: u64,
     /// Events of which evidence was kept.

@@ -208,6 +208,11 @@ impl OpenJobs {
         OpenJob(self.clone())
     }
 
+    /// Whether any is open.
+    pub fn any(&self) -> bool {
+        *lock(&self.count) > 0
+    }
+
     /// Waits until none is open, for `within` at the most, or until it is [woken](Self::wake) and `is_over`; says whether none is open.
     pub fn settle(&self, within: Duration, is_over: impl Fn() -> bool) -> bool {
         let waited = (self.changed)
@@ -391,6 +396,7 @@ mod tests {
         let never = || false;
         assert!(jobs.settle(Duration::ZERO, never), "nothing was asked yet");
         let open = [jobs.open(), jobs.open()];
+        assert!(jobs.any());
         assert!(!jobs.settle(Duration::from_millis(1), never));
         let waiting = std::thread::spawn({
             let jobs = jobs.clone();

@@ -88,6 +88,7 @@ fn a_classifier_is_explained_as_one_box_that_is_the_whole_picture() -> Result<()
         monitor: EventThresholds::for_stills(),
         what_if: vec![],
         truth: None,
+        check: true,
     };
     let mut reporter = report::Reporter::new(
         model,

@@ -86,7 +86,7 @@ fn the_summary_is_that_of_the_map() {
         (&"mean".into(), &"crp".into())
     );
     let map: Array2<f32> = read_npy(&file).unwrap();
-    let (mut sum, mut sum_abs, mut positive, mut in_box) = (0.0, 0.0, 0.0, 0.0);
+    let (mut sum_abs, mut positive, mut in_box) = (0.0, 0.0, 0.0);
     // x0, y0, x1, y1 of the sheep in pixels of the map.
     let edges = report["detections"][1]["box"].as_array().unwrap();
     let edge = |index: usize, side: f64| edges[index].as_f64().unwrap() / side * 300.0;
@@ -96,7 +96,6 @@ fn the_summary_is_that_of_the_map() {
     );
     for ((y, x), &relevance) in map.indexed_iter() {
         let relevance = f64::from(relevance);
-        sum += relevance;
         sum_abs += relevance.abs();
         positive += relevance.max(0.0);
         if across.contains(&(x as f64 + 0.5)) && down.contains(&(y as f64 + 0.5)) {
@@ -104,7 +103,6 @@ fn the_summary_is_that_of_the_map() {
         }
     }
     for (field, expected, tolerance) in [
-        ("sum", sum, 1e-9),
         ("sum_abs", sum_abs, 1e-9),
         ("positive_share", positive / sum_abs, 1e-9),
         // Pixels on the edge count in part there, here wholly or not at all.
@@ -242,10 +240,10 @@ fn several_questions_are_answered_in_one_run() {
         explained(&report, "target")[..2],
         ["\"class:sheep\"", "\"offset:w+\""]
     );
-    for (index, sum) in explained(&report, "sum").iter().enumerate() {
+    for (index, sum) in explained(&report, "sum_abs").iter().enumerate() {
         let map: Array2<f32> =
             read_npy(folder.path().join(format!("why-{}.npy", index + 1))).unwrap();
-        let total: f64 = map.iter().map(|&r| f64::from(r)).sum();
+        let total: f64 = map.iter().map(|&r| f64::from(r.abs())).sum();
         let sum: f64 = sum.parse().unwrap();
         assert!((total - sum).abs() < 1e-5, "{total} {sum}");
     }
@@ -258,6 +256,31 @@ fn several_questions_are_answered_in_one_run() {
     };
     assert_eq!(boxes("explanations"), boxes("detections"));
     assert_eq!(boxes("detections").len(), 3);
+}
+
+#[test]
+fn what_arrives_is_told_where_the_rules_keep_it() {
+    let completeness = |composite| {
+        let question = [
+            "--box",
+            SHEEP,
+            "--contrast",
+            "none",
+            "--composite",
+            composite,
+        ];
+        let person = photo("person.jpg");
+        let report = json(&[&["explain", &person, "--json", "--no-check"], &question[..]].concat());
+        report["explanations"][0]["completeness"].as_f64()
+    };
+    // No bias is in a denominator, so that nothing is lost.
+    let kept = completeness("lrp-alpha1beta0").unwrap();
+    assert!((kept - 1.0).abs() < 1e-3, "{kept}");
+    // Biases keep their share.
+    let lost = completeness("lrp-epsilon").unwrap();
+    assert!((lost - 1.0).abs() > 0.05, "{lost}");
+    // Rescale has no sum to keep.
+    assert_eq!(completeness("crp"), None);
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn the_fields_of_the_json_are_there_in_their_order() {
         "target",
         "contrast",
         "composite",
-        "sum",
+        "completeness",
         "sum_abs",
         "positive_share",
         "in_box_share",

@@ -266,6 +266,51 @@ fn errors_are_sorted_and_confused_classes_get_a_map_whichever_form_the_annotatio
 }
 
 #[test]
+fn what_a_card_shows_at_once_is_checked_with_the_picture_that_was_fed() {
+    let folder = tempfile::tempdir().unwrap();
+    let inputs = ["person.jpg", "eagle.jpg", "dog.jpg"].map(photo);
+    let inputs = inputs.each_ref().map(String::as_str);
+    let checked = page(folder.path(), &inputs, &["--what-if", "horse"]);
+    let tiles = between(&checked, "<figure class=\"tile", "</figure>");
+    let checks: Vec<&str> = (tiles.iter().copied())
+        .filter(|tile| tile.contains("class=\"check\""))
+        .collect();
+    let mut passed = 0;
+    for tile in &checks {
+        let [heat, fed] = between(tile, "src=\"data:", ";")[..] else {
+            panic!("{tile:.300}")
+        };
+        assert_eq!([heat, fed], ["image/png", "image/jpeg"]);
+        let classes = tile.split('"').next().unwrap();
+        let doubtful = classes.ends_with(" doubtful");
+        let words = between(tile, "<p>", "<br>")[0];
+        let begins = match doubtful {
+            true => ["no better than chance: ", "no check: nothing speaks for it"],
+            false => ["checked: without the red, ", "checked: without the red, "],
+        };
+        assert!(begins.iter().any(|b| words.starts_with(b)), "{words}");
+        assert!(between(tile, "class=\"note\">effect ", "<")[0].contains(", of chance "));
+        passed += usize::from(!doubtful);
+    }
+    // Offsets and edges are folded up: eight tiles of each card, and the photo itself.
+    let cards = between(&checked, "<article", "</article>");
+    assert_eq!(checks.len(), tiles.len() - 9 * cards.len());
+    let said = format!("{passed} of {} maps do better than chance", checks.len());
+    assert!(checked.contains(&said), "{said}");
+    assert!(2 * passed > checks.len(), "{said}");
+    // Where nothing else looks wrong, those whose first map failed come first.
+    let quiet = cards.iter().filter(|card| card.contains("data-kinds=\"\""));
+    let failed: Vec<bool> = quiet
+        .map(|card| card.contains("data-check=\"failed\""))
+        .collect();
+    assert!(failed.is_sorted_by(|a, b| a >= b), "{failed:?}");
+    assert!(failed.len() > 2);
+
+    let unchecked = page(folder.path(), &inputs, &["--no-check"]);
+    assert!(!unchecked.contains("class=\"check\"") && !unchecked.contains("of chance"));
+}
+
+#[test]
 fn a_folder_is_reported_whole_and_names_cannot_break_the_page() {
     let folder = tempfile::tempdir().unwrap();
     let photos = folder.path().join("photos");
@@ -380,7 +425,8 @@ fn a_folder_of_events_is_reported_with_what_they_asked() {
     let flicker = json!({"kind": "class-flicker", "words": "sheep, a moment ago horse", "severity": 1.0, "class": 20,
         "default-box": 1436, "target": "class:20", "contrast": "class:19", "running-time": 1_500_000_000_u64});
     let wide = json!({"kind": "merge", "words": "one box of horse over two objects", "severity": 0.9, "class": 19,
-        "default-box": 1406, "target": "offset:w+", "running-time": 3_000_000_000_u64});
+        "default-box": 1406, "target": "offset:w+", "running-time": 3_000_000_000_u64,
+        "explanation": {"effect": 0.1, "effect-of-chance": 0.3, "checked": false}});
     let foreign = json!({"kind": "merge", "words": "another model", "severity": 0.1, "class": 19,
         "default-box": 99_999, "target": "offset:w+"});
     for (line, name) in [
@@ -427,6 +473,8 @@ fn a_folder_of_events_is_reported_with_what_they_asked() {
         assert!(tiles.iter().any(asks), "{question}");
     }
     assert!(cards[0].contains("000001-frame.png at 1.5 s"));
+    assert!(cards[1].contains("over two objects (explained then, no better than chance)"));
+    assert!(!cards[0].contains("explained then"));
     let left_out = between(&page, "left out: ", "</li>").concat();
     for reason in ["99999", "one line that is no event in "] {
         assert!(left_out.contains(reason), "{left_out}");

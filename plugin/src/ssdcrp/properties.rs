@@ -215,6 +215,12 @@ fn all() -> Vec<Property> {
             "Nanoseconds between frames that are explained; in between heatmaps follow their objects; 0 is every frame (in live mode: as many as the computer manages)",
             |s| &mut s.explain_interval,
         ),
+        switch(
+            "check-explanations",
+            "Check explanations",
+            "Check one explanation in a second of running time: detect again without the reddest part of the frame, and nine times without as much elsewhere; those of events are checked in any case",
+            |s| &mut s.check_explanations,
+        ),
         time(
             "expire-overlay",
             "Expire overlay",

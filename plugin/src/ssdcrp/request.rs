@@ -33,6 +33,7 @@ pub fn request(
         thresholds: settings.thresholds(),
         question: question.unwrap_or_default(),
         explain_interval: settings.explain_interval(),
+        check: settings.check_explanations,
         events: settings.events.thresholds(expected),
         display: display(settings, grey),
         selection,

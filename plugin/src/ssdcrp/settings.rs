@@ -46,6 +46,8 @@ pub struct Settings {
     /// Nanoseconds; 0 is every frame that there is time for.
     pub detect_interval: u64,
     pub explain_interval: u64,
+    /// Whether explanations are checked now and then, besides those of events.
+    pub check_explanations: bool,
     /// Nanoseconds.
     pub expire_overlay: u64,
     /// Of the heatmap, 0..=1.
@@ -88,6 +90,8 @@ impl Default for Settings {
             output: Output::default(),
             detect_interval: 0,
             explain_interval: 0,
+            // Ten forward passes a second are left to what the element is there for.
+            check_explanations: false,
             expire_overlay: 1_000_000_000,
             opacity: 1.0,
             colour_map: HeatmapColours::default(),

@@ -58,6 +58,7 @@ pub fn structure(frames: FrameCounts, stream: StreamStats) -> gst::Structure {
         .field("explanations", stream.explained)
         .field("explanation-time", clock_time(stream.explaining))
         .field("last-explanation-time", clock_time(stream.last_explanation))
+        .field("checks", stream.checked)
         .field("events", stream.events)
         .field("evidence-kept", stream.evidence_kept)
         .field("evidence-left-out", stream.evidence_left_out)

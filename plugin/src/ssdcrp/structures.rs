@@ -189,13 +189,20 @@ fn explanation(explained: &ExplainedObject) -> gst::Structure {
         .field("contrast", &question.contrast)
         .field("composite", explained.composite.to_string())
         .field("words", question.wording.to_string())
-        .field("sum", summary.sum)
         .field("sum-abs", summary.sum_abs)
         .field("positive-share", summary.positive_share)
         .field("in-box-share", summary.in_box_share)
         .field("time-ms", explained.took.as_secs_f64() * 1e3)
         .build();
     set_time(&mut structure, explained.frame.time);
+    if let Some(completeness) = explained.completeness {
+        structure.set("completeness", completeness);
+    }
+    if let Some(check) = &explained.check {
+        structure.set("effect", check.effect());
+        structure.set("effect-of-chance", check.effect_of_chance());
+        structure.set("checked", check.passed());
+    }
     if let Some([x, y]) = summary.centre {
         structure.set("centre-x", x * f64::from(explained.frame.size.width));
         structure.set("centre-y", y * f64::from(explained.frame.size.height));

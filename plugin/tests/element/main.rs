@@ -3,6 +3,7 @@
 //! Needs ONNX Runtime, the footage and the photos, which `make test` puts into the cache folder.
 
 mod cancelling;
+mod checks;
 mod damaged;
 mod digit_labels;
 mod endurance;

@@ -9,7 +9,6 @@ use image::RgbImage;
 use super::{EventRecord, Pictures, Store};
 use crate::detect::Labels;
 use crate::error::Result;
-use crate::heatmap::{Heatmap, Scale};
 use crate::overlay::Scene;
 use crate::stream::drawing::labelled_boxes;
 use crate::stream::explaining::ExplainedObject;
@@ -61,12 +60,19 @@ impl Case {
         };
         let boxes = labelled_boxes(observation, &|index| index == own, &remarks, labels);
         let explained = self.explained.as_deref();
-        let heatmap = explained.map(|e| Heatmap::normalise(e.map.view(), Scale::Fixed(1.0)));
-        let caption = explained.map(|explained| explained.question.wording.to_string());
+        let heatmap = explained.map(ExplainedObject::heatmap);
+        let colours = observation.settings().display.evidence_colours;
+        let caption = explained.map(|explained| {
+            let words = explained.question.wording.to_string();
+            match &explained.check {
+                Some(check) => format!("{words}\n{}", check.words(colours.positive_name())),
+                None => words,
+            }
+        });
         let frame = &observation.frame;
         let scene = Scene {
             heatmap: heatmap.as_ref(),
-            colours: observation.settings().display.evidence_colours,
+            colours,
             boxes: &boxes,
             caption: caption.as_deref(),
             ..Scene::empty(frame.size, frame.pixel_aspect)

@@ -218,7 +218,6 @@ fn explanation(explained: &ExplainedObject) -> Value {
         "contrast": question.contrast,
         "composite": explained.composite.to_string(),
         "words": question.wording.to_string(),
-        "sum": summary.sum,
         "sum-abs": summary.sum_abs,
         "positive-share": summary.positive_share,
         "in-box-share": summary.in_box_share,
@@ -232,6 +231,14 @@ fn explanation(explained: &ExplainedObject) -> Value {
         if let Some(time) = time {
             told[name] = json!(time.as_nanos() as u64);
         }
+    }
+    if let Some(completeness) = explained.completeness {
+        told["completeness"] = json!(completeness);
+    }
+    if let Some(check) = &explained.check {
+        told["effect"] = json!(check.effect());
+        told["effect-of-chance"] = json!(check.effect_of_chance());
+        told["checked"] = json!(check.passed());
     }
     if let Some([x, y]) = summary.centre {
         told["centre-x"] = json!(x * f64::from(frame.size.width));
