@@ -55,6 +55,8 @@ pub enum FileKind {
     Annotations,
     /// The lines of a folder of events.
     Events,
+    /// What an evaluation that was interrupted has measured.
+    Scores,
     /// A JPEG or PNG.
     Picture,
 }
@@ -66,7 +68,7 @@ impl FileKind {
             Self::Model | Self::Weights => 2048 * MIB,
             Self::Manifest => 4 * MIB,
             Self::Annotations => 512 * MIB,
-            Self::Events => 64 * MIB,
+            Self::Events | Self::Scores => 64 * MIB,
             Self::Picture => 256 * MIB,
         }
     }
@@ -77,6 +79,7 @@ impl FileKind {
             Self::Manifest => ErrorKind::Manifest,
             Self::Annotations => ErrorKind::Annotations,
             Self::Events => ErrorKind::Evidence,
+            Self::Scores => ErrorKind::Argument,
             Self::Picture => ErrorKind::Picture,
         }
     }
@@ -299,6 +302,10 @@ mod tests {
             ("a manifest", of(FileKind::Manifest)),
             ("a file of annotations", of(FileKind::Annotations)),
             ("the lines of a folder of events", of(FileKind::Events)),
+            (
+                "the scores of an unfinished evaluation",
+                of(FileKind::Scores),
+            ),
             ("a JPEG or PNG", of(FileKind::Picture)),
             ("its pixels, decoded and as RGB", mib(MOST_PIXEL_BYTES)),
             (

@@ -5,7 +5,9 @@ use std::path::Path;
 use anyhow::Result;
 use ndarray::Array4;
 use ndarray_npy::ReadNpyExt;
-use ssdcrp::crp::{Derivative, REFERENCE_INPUT, compile_derivative, seed_name};
+use ssdcrp::crp::{
+    Derivative, REFERENCE_INPUT, compile_derivative, compile_feature_gradient, seed_name,
+};
 use ssdcrp::onnx::{self, Graph, NodeExt};
 use ssdcrp::runtime::{Network, SessionOptions, only};
 
@@ -145,6 +147,77 @@ fn deeplift_explains_the_whole_difference() -> Result<()> {
             (explained - difference).abs() < 1e-5 * all,
             "{name}: {explained}, {difference}"
         );
+    }
+    Ok(())
+}
+
+/// The tensor that is `steps` nodes before the head.
+fn before<'a>(net: &'a Net, steps: usize) -> &'a str {
+    let mut tensor = net.head.as_str();
+    for _ in 0..steps {
+        let producer = net.graph.producer(tensor).expect("a node writes it");
+        tensor = net.graph.nodes()[producer].input_at(0).expect("an input");
+    }
+    tensor
+}
+
+#[test]
+fn a_gradient_by_features_is_the_limit_of_differences() -> Result<()> {
+    for (name, head, steps) in [
+        ("clipped", "high.relu6.box_offsets", 1),
+        ("groups", "high_pointwise.relu.box_offsets", 3),
+        ("residual", "high_add.class_logits", 1),
+        ("stride_pads", "high2.relu.box_offsets", 3),
+    ] {
+        let net = Net::read(name, head)?;
+        let features = before(&net, steps);
+        let compiled = compile_feature_gradient(&net.graph, features, &net.head)?;
+        let (image, _) = net.graph.image_input()?;
+        let seed = seed_name(&net.head);
+        let outputs = Network::load(&compiled.model, SessionOptions::on_threads(1))?.run(&[
+            (image, net.input.view().into_dyn()),
+            (&seed, net.weights.view().into_dyn()),
+        ])?;
+        let [gradient, values] = <[_; 2]>::try_from(outputs).expect("two outputs");
+        let shape = net.graph.feature_map(features)?;
+        assert_eq!(
+            (gradient.shape(), values.shape()),
+            (&shape[..], &shape[..]),
+            "{name}"
+        );
+        // What lies behind the features, alone.
+        let behind = net.graph.with_input(features, shape)?;
+        let mut behind = Network::load(
+            &behind.to_model(&[&net.head])?,
+            SessionOptions::on_threads(1),
+        )?;
+        let mut value = |values: &ndarray::ArrayD<f32>| -> Result<f64> {
+            let outputs = only(behind.run(&[(features, values.view())])?)?;
+            let products = outputs.iter().zip(&net.weights);
+            Ok(products.map(|(&o, &w)| f64::from(o) * f64::from(w)).sum())
+        };
+        let here = value(&values)?;
+        let largest = gradient.iter().fold(0.0_f32, |most, g| most.max(g.abs()));
+        assert!(largest > 0.0, "{name}");
+        let tolerance = 0.01 * f64::from(largest);
+        let mut kinks = 0;
+        for (index, &gradient) in gradient.indexed_iter() {
+            let mut slope = |by: f32| -> Result<f64> {
+                let mut changed = values.clone();
+                changed[index.clone()] += by;
+                Ok((value(&changed)? - here) / f64::from(by))
+            };
+            let slopes = [slope(-4e-3)?, slope(4e-3)?];
+            let wrong = slopes.map(|slope| (slope - f64::from(gradient)).abs() > tolerance);
+            let kink = (slopes[0] - slopes[1]).abs() > tolerance / 4.0;
+            kinks += usize::from(kink);
+            assert!(
+                kink || !wrong.contains(&true),
+                "{name} {index:?}: {gradient}, {slopes:?}"
+            );
+        }
+        println!("{name}: {} slopes, {kinks} kinks", gradient.len());
+        assert!(kinks * 3 < gradient.len(), "{name}: {kinks}");
     }
     Ok(())
 }

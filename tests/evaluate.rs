@@ -8,8 +8,8 @@ use ssdcrp::check::{Checker, DRAWS, Outcome};
 use ssdcrp::crp::{Composite, Quantity};
 use ssdcrp::detect::{Detector, Model, NetworkInput, Thresholds, preprocess};
 use ssdcrp::evaluate::{
-    Column, DetectionScores, EvaluatedPhoto, Gradient, GradientKind, Method, Occlusion, RandomMap,
-    RandomMasks, Relevance, judge,
+    ActivationMap, ActivationMapKind, Column, DRise, DetectionScores, EvaluatedPhoto, Gradient,
+    GradientKind, Method, Occlusion, RandomMap, RandomMasks, Relevance, judge,
 };
 use ssdcrp::perturbation::{BLOCK, Blocks, First};
 use ssdcrp::runtime::SessionOptions;
@@ -29,18 +29,27 @@ impl Stage {
         let input = preprocess::sample(&photo, model.input_size, &model.manifest.input)?;
         let forward = detector.forward(input)?;
         let thresholds = Thresholds::from(&model.manifest.detection);
-        let mut found = detector.detections(&forward, thresholds)?;
-        found.truncate(detections);
-        assert_eq!(found.len(), detections);
+        let found = detector.detections(&forward, thresholds)?;
+        assert!(found.len() >= detections);
+        let name = "person.png".to_owned();
         Ok(Self {
-            photo: EvaluatedPhoto::new("person.png".to_owned(), forward, found)?,
+            photo: EvaluatedPhoto::new(name, forward, &found, detections, &model)?,
             model,
             detector,
         })
     }
 
     fn judge(&mut self, method: &mut dyn Method) -> Result<Vec<DetectionScores>> {
-        Ok(judge(method, &self.photo, &self.model, &mut self.detector)?)
+        self.judge_seeded(method, 0)
+    }
+
+    fn judge_seeded(&mut self, method: &mut dyn Method, seed: u64) -> Result<Vec<DetectionScores>> {
+        let Self {
+            photo,
+            model,
+            detector,
+        } = self;
+        Ok(judge(method, photo, model, detector, seed)?)
     }
 
     /// The quantity for the picture, and for the blurred one.
@@ -117,11 +126,13 @@ fn propagation_beats_noise_and_plain_propagation_is_blind_for_the_class() -> Res
     let crp = stage.judge(&mut Relevance::new(
         model.clone(),
         composite("crp")?,
+        None,
         SessionOptions::on_threads(1),
     )?)?;
     let plain = stage.judge(&mut Relevance::new(
         model,
         composite("lrp-alpha1beta0")?,
+        None,
         SessionOptions::on_threads(1),
     )?)?;
     let noise = stage.judge(&mut RandomMap::new(1))?;
@@ -152,7 +163,7 @@ fn the_same_seed_gives_the_same_numbers() -> Result<()> {
         let mut methods: [Box<dyn Method>; 2] = [Box::new(RandomMap::new(seed)), Box::new(masks)];
         let mut rows = Vec::new();
         for method in &mut methods {
-            rows.extend(stage.judge(method.as_mut())?);
+            rows.extend(stage.judge_seeded(method.as_mut(), seed)?);
         }
         for row in &mut rows {
             row.millis = 0.0;
@@ -215,5 +226,58 @@ fn a_check_is_the_fall_of_the_asked_quantity() -> Result<()> {
     // Nothing is asked of the network where nothing speaks for it.
     let nothing = checker.check(&target, &question, &map.mapv(|r| r.min(0.0)))?;
     assert!(nothing.elsewhere.is_empty() && !nothing.passed() && nothing.effect() == 0.0);
+    Ok(())
+}
+
+#[test]
+fn the_peers_find_the_object_and_are_measured_by_the_fields_measures() -> Result<()> {
+    let mut stage = Stage::set(1)?;
+    let (model, options) = (stage.model.clone(), SessionOptions::on_threads(1));
+    let kinds = [
+        ActivationMapKind::GradCam,
+        ActivationMapKind::LayerCam,
+        ActivationMapKind::Odam,
+    ];
+    let mut methods: Vec<Box<dyn Method>> =
+        vec![Box::new(DRise::new(model.clone(), 60, 0, options)?)];
+    for kind in kinds {
+        methods.push(Box::new(ActivationMap::new(model.clone(), kind, options)));
+    }
+    let subject = stage.photo.subjects[0].clone();
+    let noise = stage.judge(&mut RandomMap::new(1))?.remove(0);
+    for method in &mut methods {
+        let target = Column::Mean.target(&subject);
+        let map = method.explain(&stage.photo, &[target])?.remove(0).map;
+        assert_eq!(map.dim(), (300, 300));
+        assert!(map.iter().all(|&r| r >= 0.0) && map.iter().any(|&r| r > 0.0));
+        let row = stage.judge(method.as_mut())?.remove(0);
+        let field = &row.field;
+        println!(
+            "{}: deletion {:.3}, insertion {:.3}, ODAM {:.3}, sparsity {:?}, repeated {:.2}, energy {:.2}",
+            row.method,
+            field.deletion_auc(),
+            field.insertion_auc(),
+            field.odam_deletion_auc(),
+            field.sparsity,
+            field.repeatability,
+            row.positive_energy
+        );
+        // The whole picture shows the detection with its own score, whatever the method is.
+        let score = f64::from(subject.detection.score);
+        assert!((field.deletion[0] - score).abs() < 1e-6, "{field:?}");
+        let ends = [field.deletion.last(), field.insertion.first()];
+        assert_eq!(ends[0], ends[1]);
+        assert!((field.insertion.last().context("a curve")? - score).abs() < 1e-6);
+        assert_eq!((field.deletion.len(), field.odam_deletion.len()), (21, 11));
+        assert!(field.over_all() > noise.field.over_all(), "{}", row.method);
+        assert!(field.repeatability > 0.5 && field.sparsity.context("a map")? > 1.0);
+    }
+    assert!(noise.field.repeatability.abs() < 0.3);
+    // Both are sums over the same features, which differ only where a gradient is negative.
+    let odam = stage.judge(methods[3].as_mut())?.remove(0);
+    assert!(
+        odam.field.pointing && odam.positive_energy > 0.5,
+        "{odam:?}"
+    );
     Ok(())
 }

@@ -10,7 +10,8 @@ use ssdcrp::crp::{Edge, TargetOutput};
 use ssdcrp::detect::manifest::Offset;
 use ssdcrp::detect::preprocess;
 use ssdcrp::evaluate::{
-    Column, EvaluatedPhoto, Gradient, GradientKind, Method, Occlusion, RandomMasks, judge,
+    ActivationMap, ActivationMapKind, Column, DRise, EvaluatedPhoto, Gradient, GradientKind,
+    Method, Occlusion, RandomMasks, judge,
 };
 use ssdcrp::runtime::SessionOptions;
 use ssdcrp::{Detector, ExplainOptions, Explainer, Model, Question, Thresholds};
@@ -168,12 +169,11 @@ fn methods_are_judged_on_the_picture_alone() -> Result<()> {
     let mut detector = Detector::new(model.clone(), options)?;
     let forward = detector.forward(input)?;
     let thresholds = Thresholds::from(&model.manifest.detection);
-    let mut detections = detector.detections(&forward, thresholds)?;
-    detections.truncate(1);
-    let photo = EvaluatedPhoto::new("person".to_owned(), forward, detections)?;
+    let detections = detector.detections(&forward, thresholds)?;
+    let photo = EvaluatedPhoto::new("person".to_owned(), forward, &detections, 1, &model)?;
     assert_eq!(photo.reference.dim(), (1, 3, 225, 300));
     let target = Column::Mean.target(&photo.subjects[0]);
-    let mut methods: [Box<dyn Method>; 3] = [
+    let mut methods: [Box<dyn Method>; 5] = [
         Box::new(Occlusion::new(model.clone(), options)?),
         Box::new(RandomMasks::new(model.clone(), 3, 1, options)?),
         Box::new(Gradient::new(
@@ -181,12 +181,18 @@ fn methods_are_judged_on_the_picture_alone() -> Result<()> {
             GradientKind::TimesInput,
             options,
         )),
+        Box::new(DRise::new(model.clone(), 3, 1, options)?),
+        Box::new(ActivationMap::new(
+            model.clone(),
+            ActivationMapKind::Odam,
+            options,
+        )),
     ];
     for method in &mut methods {
         let maps = method.explain(&photo, std::slice::from_ref(&target))?;
         assert_eq!(maps[0].map.dim(), (225, 300), "{}", method.name());
     }
-    let rows = judge(methods[2].as_mut(), &photo, &model, &mut detector)?;
+    let rows = judge(methods[2].as_mut(), &photo, &model, &mut detector, 0)?;
     assert!(rows[0].deletion.iter().all(|curve| curve.initial != 0.0));
     Ok(())
 }

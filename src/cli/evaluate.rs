@@ -2,6 +2,8 @@
 
 mod baseline;
 mod files;
+mod method_spec;
+mod partial;
 mod plot;
 mod randomisation;
 mod report;
@@ -13,14 +15,17 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use ssdcrp::crp::{Composite, PRESETS};
+use ssdcrp::crp::PRESETS;
 use ssdcrp::detect::manifest::DetectorKind;
 use ssdcrp::detect::{Detector, Model, preprocess};
 use ssdcrp::evaluate::sanity::randomise_top_down;
-use ssdcrp::evaluate::{DetectionScores, EvaluatedPhoto, Method, MethodSummary, Relevance, judge};
-use ssdcrp::runtime::SessionOptions;
+use ssdcrp::evaluate::{
+    DetectionScores, EvaluatedPhoto, Method, MethodSummary, fingerprint, judge,
+};
+use ssdcrp::truth::Truth;
 
-use self::baseline::Baseline;
+use self::method_spec::MethodSpec;
+use self::partial::{Measured, Partial, Settings};
 use self::randomisation::Randomisation;
 use super::detected_photo::ThresholdArgs;
 use super::engine::Engine;
@@ -31,24 +36,25 @@ Deletion: blocks of 20 pixels of the network's input are replaced by the blurred
 the score is the mean over the steps of (least first − most first) of the quantity, each column for the map that explains that quantity: the class logit minus the mean
 of the others, the class logit minus the runner-up's, the largest offset. Higher is better, a random map has about 0. Composites without a contrast are judged
 by one map in both class columns; a classifier has no offsets. Same class?: cosine and Spearman's correlation of the maps of the two best classes, both against the mean of the others; 1 is blind
-for the class. In brackets: 95 % bootstrap intervals over detections.";
+for the class. In brackets: 95 % bootstrap intervals over detections. The field's measures are those of the papers that docs/evaluation.md names.
+What is interrupted goes on: what was measured is kept beside the JSON, in NAME.json.partial, until the JSON is written.";
 
-/// Measure how good explanations are: deletion, class separation, energy in the box, time.
+/// Measure how good explanations are: deletion, class separation, energy in the box, the field's measures, time.
 #[derive(Debug, Args)]
 #[command(after_help = NOTES)]
 pub struct Evaluate {
     /// JPEG or PNG, one or more
     #[arg(required = true)]
     images: Vec<PathBuf>,
-    /// Composites to compare besides the presets, as for explain; several with semicolons between them
+    /// Composites to compare besides the presets, as for explain, each perhaps with a contrast of its own (crp@softmax); several with semicolons between them
     #[arg(long, value_name = "LIST", value_delimiter = ';')]
     composites: Vec<String>,
     /// Leave the presets out
     #[arg(long)]
     no_presets: bool,
-    /// What to compare with, commas between: gradient-x-input, integrated-gradients (20 steps), deeplift (Rescale), occlusion, masks:N (N random masks after D-RISE),
-    /// masks:time (as many masks as fit into the time of an explanation), random; none leaves all out.
-    /// Unless said, all with masks:1000 that the network has
+    /// What to compare with, commas between: gradient-x-input, integrated-gradients (20 steps), deeplift (Rescale), grad-cam, layer-cam, odam, d-rise:N (D-RISE as published, N masks), occlusion,
+    /// masks:N (N random masks after D-RISE, adapted), masks:time (as many masks as fit into the time of an explanation), random; none leaves all out.
+    /// Unless said, all with 1000 masks that the network has
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     baselines: Option<Vec<String>>,
     /// The best so many detections of each photo, or all
@@ -60,6 +66,9 @@ pub struct Evaluate {
     /// Randomise the network's weights from the top down, and compare the maps of each photo's best detection with the original ones (propagation and gradients only)
     #[arg(long)]
     randomise: bool,
+    /// Compare maps with annotations too: COCO's JSON, an XML file of Pascal VOC or a folder of such; pictures are found by file name, classes by label
+    #[arg(long, value_name = "ANNOTATIONS")]
+    truth: Option<PathBuf>,
     /// Write a row for each detection and method
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
@@ -71,38 +80,6 @@ pub struct Evaluate {
     plot: Option<PathBuf>,
     #[command(flatten)]
     thresholds: ThresholdArgs,
-}
-
-/// A method that was asked for.
-enum MethodSpec {
-    Composite(Composite),
-    Baseline(Baseline),
-}
-
-impl MethodSpec {
-    fn method(
-        &self,
-        model: &Arc<Model>,
-        photos: &[EvaluatedPhoto],
-        seed: u64,
-        session: SessionOptions,
-    ) -> Result<Box<dyn Method>> {
-        match self {
-            Self::Composite(composite) => {
-                let method = Relevance::new(model.clone(), composite.clone(), session)?;
-                Ok(Box::new(method))
-            }
-            Self::Baseline(baseline) => baseline.method(model, photos, seed, session),
-        }
-    }
-
-    /// Whether it looks into the network, rather than at what comes out of it.
-    fn is_of_the_network(&self) -> bool {
-        matches!(
-            self,
-            Self::Composite(_) | Self::Baseline(Baseline::Gradient(_))
-        )
-    }
 }
 
 /// How many detections of each photo.
@@ -142,45 +119,39 @@ impl Evaluate {
         let choices = self.choices()?;
         let model = engine.model()?;
         let mut detector = Detector::new(model.clone(), engine.session())?;
-        let photos = self
-            .images
-            .iter()
-            .map(|path| self.look(path, &model, &mut detector))
-            .collect::<Result<Vec<_>>>()?;
-        let detections: usize = photos.iter().map(|photo| photo.subjects.len()).sum();
-        ensure!(
-            detections > 0,
-            "nothing was detected in any of the photos: lower --score-threshold"
-        );
+        let (photos, truth) = self.photos(&model, &mut detector)?;
+        let mut partial = Partial::open(self.json.as_deref(), &self.settings(&model, truth)?)?;
+        if partial.len() > 0 {
+            output::note(&format!(
+                "goes on from {} results that are kept",
+                partial.len()
+            ));
+        }
 
-        let progress = progress((choices.len() * detections) as u64)?;
+        let subjects: usize = photos.iter().map(|photo| photo.subjects.len()).sum();
+        let progress = progress((choices.len() * subjects) as u64)?;
         let mut rows: Vec<DetectionScores> = Vec::new();
         let mut randomisation = Vec::new();
         for choice in choices {
-            // Made one after the other: each holds networks as large as the model.
-            let mut method = choice.method(&model, &photos, self.seed, engine.session())?;
-            let judged: Result<Vec<Vec<DetectionScores>>> = photos
-                .iter()
-                .map(|photo| {
-                    progress.set_message(format!("{}, {}", method.name(), photo.name));
-                    let judged = judge(method.as_mut(), photo, &model, &mut detector)
-                        .with_context(|| format!("{} of {}", method.name(), photo.name))?;
-                    progress.inc(photo.subjects.len() as u64);
-                    Ok(judged)
-                })
-                .collect();
-            match judged {
-                Ok(judged) => rows.extend(judged.into_iter().flatten()),
+            let mut judging = Judging {
+                evaluate: self,
+                choice: choice.settled(partial.method(&choice.asked()))?,
+                model: &model,
+                photos: &photos,
+                engine,
+                detector: &mut detector,
+            };
+            match judging.judge_all(&mut partial, &progress) {
+                Ok(measured) => {
+                    for one in measured {
+                        rows.extend(one.rows);
+                        randomisation.extend(one.randomisation);
+                    }
+                }
                 Err(error) if self.may_be_left_out(&choice) => {
                     progress.suspend(|| eprintln!("left out: {error:#}"));
-                    continue;
                 }
                 Err(error) => return Err(error),
-            }
-            if self.randomise && choice.is_of_the_network() {
-                progress.set_message(format!("{}, weights randomised", method.name()));
-                let made = self.randomisation(&choice, method.name(), &model, &photos, engine)?;
-                randomisation.extend(made);
             }
         }
         progress.finish_and_clear();
@@ -199,43 +170,81 @@ impl Evaluate {
         }
         let mut text = report::table(&summaries, &model, photos.len())?;
         text += &report::randomisation(&randomisation);
-        output::print(&text)
+        output::print(&text)?;
+        partial.finish()
     }
 
-    /// Each photo's best detection.
-    fn randomisation(
+    /// All photos with what is found on them, and a hash of the annotations.
+    fn photos(
         &self,
-        choice: &MethodSpec,
-        name: &str,
         model: &Arc<Model>,
-        photos: &[EvaluatedPhoto],
-        engine: &Engine,
-    ) -> Result<Vec<Randomisation>> {
-        let make = |model: Arc<Model>| {
-            let method = choice.method(&model, photos, self.seed, engine.session());
-            method.map_err(ssdcrp::Error::other)
-        };
-        let best = photos
-            .iter()
-            .filter_map(|photo| Some((photo, photo.subjects.first()?)));
-        best.map(|(photo, subject)| {
-            let session = engine.session();
-            let stages = randomise_top_down(&make, model, photo, subject, self.seed, session)
-                .with_context(|| format!("{name} of {}", photo.name))?;
-            Ok(Randomisation {
-                method: name.to_owned(),
-                image: photo.name.clone(),
-                default_box: subject.detection.default_box,
-                stages,
-            })
+        detector: &mut Detector,
+    ) -> Result<(Vec<EvaluatedPhoto>, Option<String>)> {
+        let truth = self.truth.as_deref();
+        let truth = truth.map(|path| Truth::read(path, &model.manifest.labels));
+        let truth = truth.transpose()?;
+        let photos = self.images.iter();
+        let photos = photos.map(|path| self.look(path, model, detector, truth.as_ref()));
+        let photos = photos.collect::<Result<Vec<_>>>()?;
+        ensure!(
+            photos.iter().any(|photo| !photo.subjects.is_empty()),
+            "nothing was detected in any of the photos: lower --score-threshold"
+        );
+        Ok((
+            photos,
+            truth.map(|truth| hash(format!("{truth:?}").bytes())),
+        ))
+    }
+
+    /// What numbers depend on.
+    fn settings(&self, model: &Model, truth: Option<String>) -> Result<Settings> {
+        let thresholds = self.thresholds.of(model);
+        let manifest = &model.manifest;
+        let outputs = [Some(&model.outputs.classes), model.outputs.offsets.as_ref()];
+        let outputs: Vec<&str> = outputs.into_iter().flatten().map(String::as_str).collect();
+        let network = model.graph.to_model(&outputs)?;
+        let read = format!(
+            "{:?}{:?}{:?}{:?}",
+            manifest.input, manifest.output, manifest.labels, manifest.default_boxes
+        );
+        Ok(Settings {
+            version: env!("CARGO_PKG_VERSION"),
+            model: hash(network.into_iter().chain(read.into_bytes())),
+            seed: self.seed,
+            detections: self.detections.0,
+            score_threshold: thresholds.score,
+            iou_threshold: thresholds.iou,
+            randomise: self.randomise,
+            truth,
         })
-        .collect()
     }
 
     fn choices(&self) -> Result<Vec<MethodSpec>> {
-        let composites = self.composites()?.into_iter().map(MethodSpec::Composite);
-        let baselines = self.baselines()?.into_iter().map(MethodSpec::Baseline);
-        let choices: Vec<MethodSpec> = composites.chain(baselines).collect();
+        let presets = if self.no_presets {
+            &[][..]
+        } else {
+            &PRESETS[..]
+        };
+        let mut choices: Vec<MethodSpec> = Vec::new();
+        let named = self.composites.iter().map(String::as_str);
+        for name in presets.iter().copied().chain(named) {
+            let composite = MethodSpec::composite(name)?;
+            if !choices.contains(&composite) {
+                choices.push(composite);
+            }
+        }
+        match &self.baselines {
+            None => {
+                for name in baseline::ALL {
+                    choices.push(MethodSpec::baseline(name)?);
+                }
+            }
+            Some(names) => {
+                for name in names.iter().filter(|name| *name != "none") {
+                    choices.push(MethodSpec::baseline(name)?);
+                }
+            }
+        }
         ensure!(
             !choices.is_empty(),
             "there is nothing to compare: name composites or baselines"
@@ -243,37 +252,9 @@ impl Evaluate {
         Ok(choices)
     }
 
-    fn composites(&self) -> Result<Vec<Composite>> {
-        let presets = if self.no_presets {
-            &[][..]
-        } else {
-            &PRESETS[..]
-        };
-        let mut composites: Vec<Composite> = Vec::new();
-        for name in presets
-            .iter()
-            .copied()
-            .chain(self.composites.iter().map(String::as_str))
-        {
-            let composite: Composite = name.trim().parse()?;
-            if !composites.iter().any(|known| known.name == composite.name) {
-                composites.push(composite);
-            }
-        }
-        Ok(composites)
-    }
-
-    fn baselines(&self) -> Result<Vec<Baseline>> {
-        let Some(names) = &self.baselines else {
-            return baseline::ALL.iter().map(|name| name.parse()).collect();
-        };
-        let names = names.iter().filter(|name| *name != "none");
-        names.map(|name| name.parse()).collect()
-    }
-
     /// A baseline that nobody asked for by name: not every network has DeepLIFT's slopes.
     fn may_be_left_out(&self, choice: &MethodSpec) -> bool {
-        self.baselines.is_none() && matches!(choice, MethodSpec::Baseline(_))
+        self.baselines.is_none() && matches!(choice, MethodSpec::Baseline(..))
     }
 
     fn look(
@@ -281,6 +262,7 @@ impl Evaluate {
         path: &Path,
         model: &Arc<Model>,
         detector: &mut Detector,
+        truth: Option<&Truth>,
     ) -> Result<EvaluatedPhoto> {
         let photo = photo::read(path)?;
         let input = preprocess::sample(&photo, model.input_size, &model.manifest.input)?;
@@ -290,10 +272,105 @@ impl Evaluate {
             // It always says something of the picture.
             detections.push(detector.describe(&forward, 0)?);
         }
-        detections.truncate(self.detections.0);
         let name = path.file_name().unwrap_or(path.as_os_str());
         let name = name.to_string_lossy().into_owned();
-        Ok(EvaluatedPhoto::new(name, forward, detections)?)
+        let annotated = truth.and_then(|truth| truth.of(&name));
+        let photo = EvaluatedPhoto::new(name, forward, &detections, self.detections.0, model)?;
+        Ok(match annotated {
+            Some(annotated) => {
+                let counted = annotated.iter().filter(|object| !object.ignored);
+                let objects: Vec<_> = counted.map(|object| (object.class, object.rect)).collect();
+                photo.with_truth(&objects)
+            }
+            None => photo,
+        })
+    }
+}
+
+/// A hash in hexadecimal.
+fn hash(bytes: impl IntoIterator<Item = u8>) -> String {
+    format!("{:016x}", fingerprint(bytes))
+}
+
+/// One method at all photos.
+struct Judging<'a> {
+    evaluate: &'a Evaluate,
+    choice: MethodSpec,
+    model: &'a Arc<Model>,
+    photos: &'a [EvaluatedPhoto],
+    engine: &'a Engine,
+    detector: &'a mut Detector,
+}
+
+impl Judging<'_> {
+    /// What the method is worth at each photo, as it was measured before or is now.
+    fn judge_all(
+        &mut self,
+        partial: &mut Partial,
+        progress: &ProgressBar,
+    ) -> Result<Vec<Measured>> {
+        let asked = self.choice.asked();
+        // Made where something is left to measure; it holds networks as large as the model.
+        let mut made: Option<Box<dyn Method>> = None;
+        let mut all = Vec::with_capacity(self.photos.len());
+        for photo in self.photos {
+            progress.set_message(format!("{asked}, {}", photo.name));
+            let pixels = photo.forward.input.tensor.iter();
+            let picture = hash(pixels.flat_map(|value| value.to_le_bytes()));
+            let measured = match partial.of(&asked, &picture) {
+                Some(known) => known.clone(),
+                None => {
+                    let method = match &mut made {
+                        Some(method) => method,
+                        None => made.insert(self.method(self.model)?),
+                    };
+                    let measured = self
+                        .judge(method.as_mut(), photo, picture)
+                        .with_context(|| format!("{} of {}", method.name(), photo.name))?;
+                    partial.add(&measured)?;
+                    measured
+                }
+            };
+            progress.inc(photo.subjects.len() as u64);
+            all.push(measured);
+        }
+        Ok(all)
+    }
+
+    fn judge(
+        &mut self,
+        method: &mut dyn Method,
+        photo: &EvaluatedPhoto,
+        picture: String,
+    ) -> Result<Measured> {
+        let seed = self.evaluate.seed;
+        let rows = judge(method, photo, self.model, self.detector, seed)?;
+        let randomises = self.evaluate.randomise && self.choice.is_of_the_network();
+        let randomisation = match photo.subjects.first() {
+            Some(subject) if randomises => {
+                let make = |model: Arc<Model>| self.method(&model).map_err(ssdcrp::Error::other);
+                let session = self.engine.session();
+                Some(Randomisation {
+                    method: method.name().to_owned(),
+                    image: photo.name.clone(),
+                    default_box: subject.detection.default_box,
+                    stages: randomise_top_down(&make, self.model, photo, subject, seed, session)?,
+                })
+            }
+            _ => None,
+        };
+        Ok(Measured {
+            asked: self.choice.asked(),
+            image: photo.name.clone(),
+            picture,
+            rows,
+            randomisation,
+        })
+    }
+
+    fn method(&self, model: &Arc<Model>) -> Result<Box<dyn Method>> {
+        let session = self.engine.session();
+        (self.choice).method(model, self.photos, self.evaluate.seed, session)
     }
 }
 

@@ -51,7 +51,7 @@ pub struct Explain {
     #[arg(long = "target", value_name = "TARGET")]
     targets: Vec<String>,
     /// What to set it against: mean (of all other classes; of an offset, the same one of the cell's other boxes), softmax (the other classes by their
-    /// probability), class:NAME, runner-up, none [default: the composite's for a class, mean for crp; none for an offset or edge]
+    /// probability), class:NAME, runner-up, none; with lrp-* composites also clrp1, clrp2, sglrp, contrasts of others to compare with [default: the composite's for a class, mean for crp; none for an offset or edge]
     #[arg(long, value_name = "CONTRAST")]
     contrast: Option<String>,
     #[arg(

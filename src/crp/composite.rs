@@ -12,7 +12,7 @@ use crate::error::argument::{Context, bail, ensure};
 use crate::error::{Error, Result};
 
 /// The names of the presets, the default first.
-pub const PRESETS: [&str; 7] = [
+pub const PRESETS: [&str; 8] = [
     "crp",
     "crp-features",
     "crp-epsilon",
@@ -20,6 +20,7 @@ pub const PRESETS: [&str; 7] = [
     "lrp-epsilon",
     "lrp-alpha1beta0",
     "lrp-alpha2beta1",
+    "lrp-epsilon-plus-flat",
 ];
 
 /// What a video is explained by where nobody names a composite.
@@ -46,7 +47,7 @@ pub enum PoolRule {
 }
 
 /// A mapping of layer types to rules, by preset name or in the grammar
-/// `classification=R,localization=R,high=R,localization-high=R,low=R,pixels=R,add=prop|abs|half,pool=winner|uniform`. What the grammar leaves out is as in `crp`, except
+/// `classification=R,localization=R,high=R,localization-high=R,low=R,pixels=R,dense=R,add=prop|abs|half,pool=winner|uniform`. What the grammar leaves out is as in `crp`, except
 /// that `localization-high` follows a `high` that is named, and `pixels` a `low` that is `spread`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Composite {
@@ -64,6 +65,8 @@ pub struct Composite {
     pub low: Rule,
     /// Rule of the layer that reads the pixels.
     pub pixels: Rule,
+    /// Rule of fully connected layers, whatever their type; `None` where it is that of the type. One of those with shares.
+    pub dense: Option<Rule>,
     /// Residual sums.
     pub add: AddRule,
     /// Max pooling.
@@ -110,8 +113,11 @@ impl Composite {
         }
     }
 
-    pub(super) fn redistribution(&self, layer_type: LayerType) -> Redistribution {
-        match (layer_type, self.rule(layer_type).redistribution()) {
+    /// How a layer of this type, fully connected or not, shares.
+    pub(super) fn redistribution(&self, layer_type: LayerType, is_dense: bool) -> Redistribution {
+        let rule = self.dense.filter(|_| is_dense);
+        let rule = rule.unwrap_or_else(|| self.rule(layer_type));
+        match (layer_type, rule.redistribution()) {
             (LayerType::Classification | LayerType::Localization, Redistribution::Shares(_))
                 if self.seed == Seed::Unit =>
             {
@@ -159,6 +165,11 @@ impl Composite {
             self.name
         );
         ensure!(
+            !matches!(self.dense, Some(Rule::Spread | Rule::Rescale(_))),
+            "composite '{}': dense takes a rule of its own that shares, neither rescale nor spread",
+            self.name
+        );
+        ensure!(
             self.low != Rule::Spread || self.pixels == Rule::Spread,
             "composite '{}': low=spread goes to the pixels, so that pixels=spread is all that goes with it",
             self.name
@@ -175,6 +186,7 @@ impl Composite {
             localization_high: rule,
             low: rule,
             pixels,
+            dense: None,
             add,
             pool: PoolRule::Winner,
             contrast: Contrast::None,
@@ -206,6 +218,12 @@ impl Composite {
             "lrp-epsilon" => plain(epsilon, epsilon, AddRule::Proportional),
             "lrp-alpha1beta0" => plain(Rule::ZPlus, Rule::WSquare, AddRule::Magnitude),
             "lrp-alpha2beta1" => plain(alpha2beta1, Rule::WSquare, AddRule::Magnitude),
+            // zennit's EpsilonPlusFlat, by which L-CRP explains detectors (Dreyer et al., *Revealing Hidden Context Bias in Segmentation and Object Detection through Concept-specific
+            // Explanations*, CVPR workshops 2023).
+            "lrp-epsilon-plus-flat" => Self {
+                dense: Some(epsilon),
+                ..plain(Rule::ZPlus, Rule::Flat, AddRule::Proportional)
+            },
             _ => return None,
         })
     }
@@ -222,6 +240,7 @@ impl Default for Composite {
             localization_high: Rule::Rescale(1.2),
             low: Rule::Abs,
             pixels: Rule::WSquare,
+            dense: None,
             add: AddRule::Magnitude,
             pool: PoolRule::Winner,
             contrast: Contrast::Mean,
@@ -282,6 +301,7 @@ impl FromStr for Composite {
                 "localization-high" => composite.localization_high = rule()?,
                 "low" => composite.low = rule()?,
                 "pixels" => composite.pixels = rule()?,
+                "dense" => composite.dense = Some(rule()?),
                 "add" => {
                     composite.add = match value {
                         "prop" => AddRule::Proportional,
@@ -302,7 +322,7 @@ impl FromStr for Composite {
                     }
                 }
                 other => bail!(
-                    "composite '{text}': there is no layer type '{other}': classification, localization, high, localization-high, low, pixels, add and pool exist"
+                    "composite '{text}': there is no layer type '{other}': classification, localization, high, localization-high, low, pixels, dense, add and pool exist"
                 ),
             }
         }
@@ -343,6 +363,9 @@ mod tests {
         assert_eq!(composite.low, Rule::ZPlus);
         assert_eq!(composite.add, AddRule::Proportional);
         assert_eq!(composite.pixels, Rule::WSquare);
+        assert_eq!(composite.dense, None);
+        let composite: Composite = "high=zplus,dense=epsilon:1e-6".parse().unwrap();
+        assert_eq!(composite.dense, Some(Rule::Epsilon(Epsilon::Fixed(1e-6))));
         let composite: Composite = "low=spread,add=half,pool=uniform".parse().unwrap();
         assert_eq!(composite.pixels, Rule::Spread);
         assert_eq!(composite.add, AddRule::Equal);
@@ -369,6 +392,7 @@ mod tests {
             ("pool=all", "'winner' or 'uniform'"),
             ("high=spread", "for low and pixels alone"),
             ("low=spread,pixels=w2", "pixels=spread"),
+            ("dense=rescale:1", "neither rescale nor spread"),
             ("high=", "there is no rule ''"),
         ] {
             let error = format!("{:#}", text.parse::<Composite>().unwrap_err());

@@ -19,7 +19,7 @@ mod target;
 #[doc(hidden)]
 pub use compile::{
     Derivative, ExplanationGraph, GraphForm, REFERENCE_INPUT, compile, compile_derivative,
-    operators, seed_name,
+    compile_feature_gradient, operators, seed_name,
 };
 pub use composite::{AddRule, Composite, PRESETS, PoolRule};
 pub use diagnosis::{Diagnosis, LayerRelevance};

@@ -32,6 +32,8 @@ const BATCH: usize = 8;
 struct Compiled {
     /// The head tensor at which relevance enters.
     tensor: String,
+    /// Whether the head's layer [opposes](HeadSeed::opposes).
+    opposes: bool,
     /// The layers whose relevance comes out beside that of the pixels; for an explanation alone, none.
     layers: Vec<String>,
     /// Whether it goes on from what the forward pass hands over.
@@ -47,6 +49,8 @@ struct SeedBatch {
     values: Array4<f32>,
     /// Row and column of each target's cell, `[N, 2]`, for a network that takes one cell a target.
     cells: Option<Array2<f32>>,
+    /// Whether the head's layer [opposes](HeadSeed::opposes).
+    opposes: bool,
 }
 
 /// Explains the outputs of one model under one composite.
@@ -223,9 +227,12 @@ impl Propagator {
             .collect::<Result<Vec<_>>>()?;
         let mut answers: Vec<Option<(Array3<f32>, Duration)>> = vec![None; questions.len()];
         while let Some(open) = answers.iter().position(Option::is_none) {
-            let tensor = &questions[open].seed.tensor;
+            let HeadSeed {
+                tensor, opposes, ..
+            } = &questions[open].seed;
+            let is_alike = |seed: &HeadSeed| &seed.tensor == tensor && seed.opposes == *opposes;
             let batch: Vec<usize> = (open..questions.len())
-                .filter(|&i| answers[i].is_none() && &questions[i].seed.tensor == tensor)
+                .filter(|&i| answers[i].is_none() && is_alike(&questions[i].seed))
                 .take(BATCH)
                 .collect();
             let seeds: Vec<&HeadSeed> = batch.iter().map(|&i| &questions[i].seed).collect();
@@ -298,7 +305,7 @@ impl Propagator {
         let model = self.model.clone();
         let graph = &model.graph;
         let tensor = question.seed.tensor.as_str();
-        let composite = self.composite_at(tensor);
+        let composite = self.composite_at(tensor, question.seed.opposes);
         let layers: Vec<&str> = graph
             .ancestors([tensor])
             .into_iter()
@@ -345,7 +352,7 @@ impl Propagator {
         cancel: &CancelToken,
     ) -> Result<(Vec<ArrayD<f32>>, Duration)> {
         let model = self.model.clone();
-        let compiled = self.network(forward, tensor, layers, cancel)?;
+        let compiled = self.network(forward, tensor, layers, seeds.opposes, cancel)?;
         let seed = seed_name(tensor);
         let mut inputs = vec![(seed.as_str(), Input::Array(seeds.values.view().into_dyn()))];
         if let Some(cells) = &seeds.cells {
@@ -387,15 +394,26 @@ impl Propagator {
         }
         let cell = |(n, axis): (usize, usize)| seeds[n].cell[axis] as f32;
         let cells = at_cells.then(|| Array2::from_shape_fn((seeds.len(), 2), cell));
-        Ok(SeedBatch { values, cells })
+        Ok(SeedBatch {
+            values,
+            cells,
+            opposes: seeds.iter().any(|seed| seed.opposes),
+        })
     }
 
     /// The rules for relevance that enters at a head tensor.
-    fn composite_at(&self, tensor: &str) -> Composite {
-        match self.types.get(tensor) {
+    fn composite_at(&self, tensor: &str, opposes: bool) -> Composite {
+        let mut composite = match self.types.get(tensor) {
             Some(&head) => self.composite.entering_at(head),
             None => self.composite.clone(),
+        };
+        if opposes {
+            composite.classification = Rule::AlphaBeta {
+                alpha: 1.0,
+                beta: 1.0,
+            };
         }
+        composite
     }
 
     /// The network for relevance that enters at `tensor`, with that of `layers` as further outputs.
@@ -404,12 +422,14 @@ impl Propagator {
         forward: &Forward,
         tensor: &str,
         layers: &[&str],
+        opposes: bool,
         cancel: &CancelToken,
     ) -> Result<&mut Compiled> {
-        // What is watched needs further tensors.
-        let goes_on = layers.is_empty() && self.has_all(forward);
+        // What is watched needs further tensors, and so does another rule.
+        let goes_on = layers.is_empty() && !opposes && self.has_all(forward);
         let is_it = |kept: &Compiled| {
-            kept.tensor == tensor && kept.layers == layers && kept.goes_on == goes_on
+            let is_alike = kept.goes_on == goes_on && kept.opposes == opposes;
+            kept.tensor == tensor && kept.layers == layers && is_alike
         };
         match self.networks.iter().position(is_it) {
             Some(index) => {
@@ -417,7 +437,7 @@ impl Propagator {
                 self.networks.push(kept);
             }
             None => {
-                let composite = self.composite_at(tensor);
+                let composite = self.composite_at(tensor, opposes);
                 let graph = &self.model.graph;
                 let form = GraphForm {
                     hands_over: goes_on,
@@ -432,6 +452,7 @@ impl Propagator {
                 }
                 self.networks.push(Compiled {
                     tensor: tensor.to_owned(),
+                    opposes,
                     layers: layers.iter().map(ToString::to_string).collect(),
                     goes_on,
                     reads: compiled.reads,

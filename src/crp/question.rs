@@ -23,6 +23,8 @@ pub struct HeadSeed {
     pub values: Vec<(usize, f32)>,
     /// Where relevance starts from the outputs themselves ([`Seed::Score`]), what multiple of its output each of the values is; otherwise empty.
     pub multiples: Vec<f32>,
+    /// Whether the layer hands on what speaks for its outputs minus what speaks against them, z_ij⁺/Σ_i z_ij⁺ − z_ij⁻/Σ_i z_ij⁻, whatever its rule is ([`Contrast::Clrp2`]).
+    pub opposes: bool,
 }
 
 /// What is asked of one picture.
@@ -139,24 +141,27 @@ struct TargetBox<'a> {
 
 impl TargetBox<'_> {
     /// R = Σ_k a_k·R^(k) over class scores.
-    fn class(&self, class: ClassId, contrast: &Contrast) -> Result<ResolvedTarget> {
+    fn class(&self, class: ClassId, asked: &Contrast) -> Result<ResolvedTarget> {
         let label = self.model.manifest.label(class);
-        let (others, contrast, wording) = match contrast {
+        let (others, contrast, wording) = match asked {
             Contrast::None => (vec![], "none".to_owned(), Wording::plain(label.clone())),
-            Contrast::Mean => {
-                let others = self.classes_but(class, true);
-                ensure!(
-                    !others.is_empty(),
-                    "the model has no other class than '{label}' to contrast with"
-                );
-                let share = 1.0 / others.len() as f32;
-                let others = others.into_iter().map(|k| (k, share)).collect();
+            Contrast::Mean | Contrast::Clrp1 | Contrast::Clrp2 => {
+                // CLRP2 subtracts the class itself, with its weights turned round.
+                let others = match asked {
+                    Contrast::Clrp2 => vec![],
+                    _ => self.equally(class)?,
+                };
                 (
                     others,
-                    "mean".to_owned(),
+                    asked.to_string(),
                     Wording::plain(label.clone()).rather_than("the other classes"),
                 )
             }
+            Contrast::Sglrp => (
+                self.softmax_gradient(class)?,
+                asked.to_string(),
+                Wording::plain(label.clone()).rather_than("its likeliest rivals"),
+            ),
             Contrast::Softmax => {
                 let others = self.probabilities(class)?;
                 (
@@ -178,10 +183,16 @@ impl TargetBox<'_> {
             }
             Contrast::Class(other) => self.against(class, self.model.manifest.class(other)?)?,
         };
+        self.check_start(asked)?;
+        // SGLRP's weights are a gradient's: y·(1 − y) = y·Σ of the others' y.
+        let own = match asked {
+            Contrast::Sglrp => others.iter().map(|(_, share)| share).sum::<f32>(),
+            _ => 1.0,
+        };
         let logits = self.forward.logits.row(self.default_box);
         let head = &self.model.heads[self.location.head];
         let weights =
-            std::iter::once((class, 1.0)).chain(others.into_iter().map(|(k, share)| (k, -share)));
+            std::iter::once((class, own)).chain(others.into_iter().map(|(k, share)| (k, -share)));
         let values = weights.map(|(k, weight)| {
             let start = if self.seed == Seed::Score {
                 logits[k.0]
@@ -192,11 +203,52 @@ impl TargetBox<'_> {
             (channel, weight * start, weight)
         });
         Ok(ResolvedTarget {
-            seed: self.head_seed(head.class_tensor.clone(), values),
+            seed: HeadSeed {
+                opposes: *asked == Contrast::Clrp2,
+                ..self.head_seed(head.class_tensor.clone(), values)
+            },
             target: self.text(class),
             contrast,
             wording,
         })
+    }
+
+    /// All other classes with equal shares.
+    fn equally(&self, class: ClassId) -> Result<Vec<(ClassId, f32)>> {
+        let others = self.classes_but(class, true);
+        ensure!(
+            !others.is_empty(),
+            "the model has no other class than '{}' to contrast with",
+            self.model.manifest.label(class)
+        );
+        let share = 1.0 / others.len() as f32;
+        Ok(others.into_iter().map(|k| (k, share)).collect())
+    }
+
+    /// The other classes with y_k·y, y being the softmax of all trained classes' logits, and the last factor that of `class`: minus the gradient of y by each logit.
+    fn softmax_gradient(&self, class: ClassId) -> Result<Vec<(ClassId, f32)>> {
+        let logits = self.forward.logits.row(self.default_box);
+        let others: Vec<ClassId> = self.equally(class)?.into_iter().map(|(k, _)| k).collect();
+        let all = || std::iter::once(&class).chain(&others);
+        let largest = all().fold(f32::NEG_INFINITY, |most, k| most.max(logits[k.0]));
+        let power = |k: &ClassId| (logits[k.0] - largest).exp();
+        let sum: f32 = all().map(power).sum();
+        let own = power(&class) / sum;
+        Ok(others.iter().map(|k| (*k, own * power(k) / sum)).collect())
+    }
+
+    /// The contrasts of others say themselves what relevance starts with.
+    fn check_start(&self, contrast: &Contrast) -> Result<()> {
+        let goes = match contrast {
+            Contrast::Clrp1 | Contrast::Sglrp => self.seed != Seed::Score,
+            Contrast::Clrp2 => self.seed != Seed::Unit,
+            _ => true,
+        };
+        ensure!(
+            goes,
+            "the contrast '{contrast}' starts with other relevance than this composite: take an lrp-* preset, such as lrp-alpha1beta0, as its paper does"
+        );
+        Ok(())
     }
 
     fn against(&self, class: ClassId, other: ClassId) -> Result<Others> {
@@ -493,6 +545,7 @@ impl TargetBox<'_> {
                 Seed::Score => multiples.collect(),
                 Seed::One | Seed::Unit => Vec::new(),
             },
+            opposes: false,
         }
     }
 

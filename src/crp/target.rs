@@ -74,6 +74,13 @@ pub enum Contrast {
     Softmax,
     /// The best other class at the box, the background aside.
     RunnerUp,
+    /// CLRP1 of Gu, Yang and Tresp (*Understanding Individual Decisions of CNNs via Contrastive Backpropagation*, ACCV 2018): what the class starts with, spread evenly over all other classes.
+    Clrp1,
+    /// CLRP2 of the same: the class itself with the weights of its layer turned round.
+    Clrp2,
+    /// SGLRP of Iwana, Kuroki and Uchida (*Explaining Convolutional Neural Networks using Softmax Gradient Layer-wise Relevance Propagation*, ICCV workshops 2019): each class starts with the
+    /// gradient of the class's softmax by its logit.
+    Sglrp,
     /// A class.
     Class(ClassRef),
 }
@@ -223,6 +230,9 @@ impl fmt::Display for Contrast {
             Self::Mean => f.write_str("mean"),
             Self::Softmax => f.write_str("softmax"),
             Self::RunnerUp => f.write_str("runner-up"),
+            Self::Clrp1 => f.write_str("clrp1"),
+            Self::Clrp2 => f.write_str("clrp2"),
+            Self::Sglrp => f.write_str("sglrp"),
             Self::Class(name) => write!(f, "class:{name}"),
         }
     }
@@ -237,10 +247,15 @@ impl FromStr for Contrast {
             ("mean", _) => Ok(Self::Mean),
             ("softmax", _) => Ok(Self::Softmax),
             ("runner-up", _) => Ok(Self::RunnerUp),
+            ("clrp1", _) => Ok(Self::Clrp1),
+            ("clrp2", _) => Ok(Self::Clrp2),
+            ("sglrp", _) => Ok(Self::Sglrp),
             (_, Some(("class", name))) if !name.is_empty() => {
                 Ok(Self::Class(ClassRef::Name(name.to_owned())))
             }
-            _ => bail!("'{text}' is not a contrast: mean, softmax, runner-up, class:NAME or none"),
+            _ => bail!(
+                "'{text}' is not a contrast: mean, softmax, runner-up, class:NAME or none; for comparison clrp1, clrp2, sglrp"
+            ),
         }
     }
 }
@@ -272,7 +287,16 @@ mod tests {
             let target: TargetOutput = format!("offset:{yolo}").parse().unwrap();
             assert_eq!(target.to_string(), format!("offset:{name}"));
         }
-        for text in ["none", "mean", "softmax", "runner-up", "class:horse"] {
+        for text in [
+            "none",
+            "mean",
+            "softmax",
+            "runner-up",
+            "clrp1",
+            "clrp2",
+            "sglrp",
+            "class:horse",
+        ] {
             assert_eq!(text.parse::<Contrast>().unwrap().to_string(), text);
         }
     }

@@ -206,6 +206,25 @@ impl<'a> Predictions<'a> {
         }))
     }
 
+    /// How sure the network is of an object of `class` at `rect`: the largest `worth(IoU)` · score over all default boxes, where IoU is that of the box with `rect` and `worth` is 0 to 1.
+    /// Nothing is suppressed, and no threshold counts.
+    ///
+    /// # Errors
+    /// There is no such class.
+    pub fn matching(&self, rect: &Rect, class: ClassId, worth: impl Fn(f32) -> f32) -> Result<f32> {
+        argument::ensure!(class.0 < self.detectable.len(), "there is no class {class}");
+        let mut best = 0.0;
+        for (default_box, logits) in self.logits.outer_iter().enumerate() {
+            let worth = worth(self.rect(default_box).clipped().iou(rect));
+            // A score is 1 at most: most boxes lie elsewhere.
+            if worth > best {
+                let score = self.scorer(default_box).score(logits[class.0]);
+                best = f32::max(best, worth * score);
+            }
+        }
+        Ok(best)
+    }
+
     /// Every class at every default box that scores above `threshold` and lies in the picture.
     fn candidates(&self, threshold: f32) -> Vec<Candidate> {
         let scoring = self.manifest.output.scoring();
@@ -489,6 +508,30 @@ default_boxes = {{ generator = "tensorflow", aspect_ratios = [1.0] }}
         assert_eq!(count(&manifest, 1.0), 0);
         manifest.detection.max_detections = 5;
         assert_eq!(count(&manifest, 0.0), 5);
+    }
+
+    #[test]
+    fn the_best_match_is_sure_and_at_the_place() {
+        let manifest = manifest("sigmoid");
+        let boxes = boxes();
+        let mut logits = Array2::from_elem((4, 5), -6.0);
+        (logits[[1, 1]], logits[[2, 1]]) = (0.0, 3.0);
+        let offsets = Array2::zeros((4, 4));
+        let predictions =
+            Predictions::new(logits.view(), offsets.view(), &boxes, &LAYOUT, &manifest).unwrap();
+        let rects = [1, 2].map(|at| predictions.describe(at).unwrap().rect);
+        let best = |worth: &dyn Fn(f32) -> f32| {
+            let found = predictions.matching(&rects[0], ClassId(1), worth);
+            found.unwrap()
+        };
+        let scores = [0.5, 1.0 / (1.0 + (-3.0_f32).exp())];
+        let elsewhere = rects[0].iou(&rects[1]) * scores[1];
+        assert!((best(&|overlap| overlap) - elsewhere.max(scores[0])).abs() < 1e-6);
+        assert!((best(&|_| 1.0) - scores[1]).abs() < 1e-6);
+        assert!((best(&|overlap| f32::from(u8::from(overlap > 0.99))) - scores[0]).abs() < 1e-6);
+        let none = predictions.matching(&Rect::new(0.0, 0.0, 0.0, 0.0), ClassId(1), |o| o);
+        assert_eq!(none.unwrap(), 0.0);
+        assert!(predictions.matching(&rects[0], ClassId(9), |o| o).is_err());
     }
 
     #[test]

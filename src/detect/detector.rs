@@ -13,6 +13,7 @@ use super::model::Model;
 use super::preprocess::{self, NetworkInput};
 use crate::error::model::{Context, ensure};
 use crate::error::{Error, Result};
+use crate::geometry::Rect;
 use crate::runtime::{CancelToken, Input, Network, RuntimeTensor, SessionOptions};
 
 /// Runs a model's network.
@@ -247,6 +248,20 @@ impl Detector {
             }
         }
         strongest.context("the model has no default box")
+    }
+
+    /// As [`Predictions::matching`].
+    ///
+    /// # Errors
+    /// There is no such class.
+    pub fn matching(
+        &self,
+        forward: &Forward,
+        rect: &Rect,
+        class: ClassId,
+        worth: impl Fn(f32) -> f32,
+    ) -> Result<f32> {
+        self.predictions(forward)?.matching(rect, class, worth)
     }
 
     fn predictions<'a>(&'a self, forward: &'a Forward) -> Result<Predictions<'a>> {

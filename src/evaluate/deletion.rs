@@ -3,7 +3,7 @@
 //! In: a photo, the order in which a map wants its blocks, the quantities. Out: their values after every step. The protocol: blocks of [`BLOCK`](crate::perturbation::BLOCK) pixels of the network's input are replaced by the blurred
 //! picture, [`SHARE`] of them a step, [`STEPS`] steps.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::photo::EvaluatedPhoto;
 use crate::crp::Quantity;
@@ -17,7 +17,7 @@ pub const SHARE: f64 = 0.04;
 pub const STEPS: usize = 10;
 
 /// A quantity while blocks are taken away.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
     /// Its value for the whole picture.
     pub initial: f64,

@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use ndarray::Array2;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::deletion::{Curve, curves};
-use super::methods::Method;
+use super::field::FieldScores;
+use super::field_curves;
+use super::methods::{Attribution, Method};
 use super::photo::{Column, EvaluatedPhoto, Subject};
+use super::random::Random;
 use super::statistics::Similarity;
 use crate::check::Checker;
 use crate::crp::{Composite, Contrast, Quantity, Target};
@@ -18,7 +21,7 @@ use crate::error::internal::ensure;
 use crate::perturbation::{BLOCK, Blocks, First};
 
 /// How alike the maps of a detection's two best classes are; 1 is blind for the class.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Separation {
     /// Each class against the mean of all others.
     pub mean: Similarity,
@@ -27,7 +30,7 @@ pub struct Separation {
 }
 
 /// What one method is worth at one detection.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DetectionScores {
     /// The method.
     pub method: String,
@@ -39,6 +42,8 @@ pub struct DetectionScores {
     pub score: f32,
     /// Default box of the detection.
     pub default_box: usize,
+    /// The offset that is asked for, in its direction, such as `w+`; none of a classifier.
+    pub offset: Option<String>,
     /// Deletion, in the order of [`Column::of`] the model.
     pub deletion: Vec<Curve>,
     /// Whether each column's map passes its check, in the same order.
@@ -49,6 +54,8 @@ pub struct DetectionScores {
     pub energy: f64,
     /// Share of the positive relevance in the box, 0..=1, of the same map.
     pub positive_energy: f64,
+    /// What the field's measures say of the same map.
+    pub field: FieldScores,
     /// Mean time of one map, milliseconds.
     pub millis: f64,
 }
@@ -61,7 +68,7 @@ struct QuestionIndices {
     plain: Option<[usize; 2]>,
 }
 
-/// Judges `method` at all detections of `photo`.
+/// Judges `method` at all detections of `photo`; noise depends on `seed`.
 ///
 /// # Errors
 /// What keeps the method from explaining or the network from running.
@@ -70,7 +77,11 @@ pub fn judge(
     photo: &EvaluatedPhoto,
     model: &Model,
     detector: &mut Detector,
+    seed: u64,
 ) -> Result<Vec<DetectionScores>> {
+    if photo.subjects.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut targets = Vec::new();
     let asked: Vec<QuestionIndices> = photo
         .subjects
@@ -79,18 +90,18 @@ pub fn judge(
             QuestionIndices::new(subject, Column::of(model), method.is_plain(), &mut targets)
         })
         .collect();
-    let maps = method.explain(photo, &targets)?;
-    ensure!(
-        maps.len() == targets.len(),
-        "{} gave {} maps for {} targets",
-        method.name(),
-        maps.len(),
-        targets.len()
-    );
+    let maps = explain(method, photo, &targets)?;
+    // Of each detection the map of the first column again, of a picture that looks the same.
+    let noisy = photo.noisy(detector, model, seed)?;
+    let first: Vec<Target> = asked
+        .iter()
+        .map(|asked| targets[asked.columns[0]].clone())
+        .collect();
+    let repeated = explain(method, &noisy, &first)?;
     let map = |index: usize| &maps[index].map;
     let similarity = |[a, b]: [usize; 2]| Similarity::of(map(a), map(b));
     let mut rows = Vec::with_capacity(asked.len());
-    for (subject, asked) in photo.subjects.iter().zip(&asked) {
+    for ((subject, asked), repeated) in photo.subjects.iter().zip(&asked).zip(&repeated) {
         let detection = &subject.detection;
         let column_maps: Vec<&Array2<f32>> =
             asked.columns.iter().map(|&index| map(index)).collect();
@@ -101,12 +112,17 @@ pub fn judge(
         let millis = millis.sum::<f64>() / asked.columns.len() as f64;
         let [all, positive] = [column_maps[0].clone(), column_maps[0].mapv(|r| r.max(0.0))]
             .map(|map| crate::crp::RelevanceSummary::of(&map, &detection.rect).in_box_share);
+        let mut random = Random::new(seed, &format!("pixels of {}", photo.name));
+        let field =
+            field_curves::curves(detector, photo, model, subject, column_maps[0], &mut random)?;
+        let repeatability = Similarity::of(column_maps[0], &repeated.map).cosine;
         rows.push(DetectionScores {
             method: method.name().to_owned(),
             image: photo.name.clone(),
             label: model.manifest.label(detection.class).into_owned(),
             score: detection.score,
             default_box: detection.default_box,
+            offset: subject.asked_offset(model),
             deletion: deletion(detector, photo, model, subject, &column_maps)?,
             checked: checked(detector, photo, model, subject, &column_maps)?,
             separation: Separation {
@@ -115,10 +131,28 @@ pub fn judge(
             },
             energy: all,
             positive_energy: positive,
+            field: FieldScores::new(column_maps[0], subject, field, repeatability),
             millis,
         });
     }
     Ok(rows)
+}
+
+/// The maps of all `targets`.
+fn explain(
+    method: &mut dyn Method,
+    photo: &EvaluatedPhoto,
+    targets: &[Target],
+) -> Result<Vec<Attribution>> {
+    let maps = method.explain(photo, targets)?;
+    ensure!(
+        maps.len() == targets.len(),
+        "{} gave {} maps for {} targets",
+        method.name(),
+        maps.len(),
+        targets.len()
+    );
+    Ok(maps)
 }
 
 impl QuestionIndices {

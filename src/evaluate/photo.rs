@@ -4,10 +4,18 @@ use ndarray::Array4;
 
 use crate::crp::{Contrast, Direction, Target, TargetOutput};
 use crate::detect::manifest::{DetectorKind, Offset};
-use crate::detect::{ClassId, Detection, Forward, Model};
+use crate::detect::{ClassId, Detection, Detector, Forward, Model};
 use crate::error::Result;
 use crate::error::argument::Context;
+use crate::geometry::Rect;
 use crate::perturbation::{SIGMA, blurred};
+
+use super::random::Random;
+
+/// From this intersection over union on, two boxes are around one object.
+const SAME_OBJECT: f32 = 0.5;
+/// Standard deviation of the noise that explanations should not care for, as a share of a colour's range.
+pub const NOISE: f64 = 0.02;
 
 /// What is measured when parts of the picture are taken away, a column of the results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,14 +69,20 @@ pub struct Subject {
     pub offset: Offset,
     /// The direction that the network predicted for it.
     pub direction: Direction,
+    /// The box that somebody drew around the object that was found, where the truth is given.
+    pub truth: Option<Rect>,
+    /// Boxes of other objects on the picture: detections, or true ones where the truth is given.
+    pub others: Vec<Rect>,
 }
 
 impl Subject {
+    /// `background` is the model's, if it has one: it is the second class where there is no other.
+    ///
     /// # Errors
     /// A model with a single class, which leaves nothing to compare with.
-    pub fn new(detection: Detection) -> Result<Self> {
-        let (runner_up, _) = detection
-            .runner_up
+    pub fn new(detection: Detection, background: Option<ClassId>) -> Result<Self> {
+        let runner_up = detection.runner_up.map(|(class, _)| class).or(background);
+        let runner_up = runner_up
             .context("the model has one class only: there is no second class to compare with")?;
         let value = |offset: Offset| detection.offsets[offset as usize];
         let [first, rest @ ..] = Offset::ALL;
@@ -89,7 +103,24 @@ impl Subject {
             runner_up,
             offset,
             direction,
+            truth: None,
+            others: Vec::new(),
         })
+    }
+
+    /// The offset in its direction, as targets name it without `offset:`.
+    pub fn asked_offset(&self, model: &Model) -> Option<String> {
+        let is_asked = Column::of(model).contains(&Column::Offset);
+        let sign = match self.direction {
+            Direction::Plus => '+',
+            Direction::Minus => '-',
+        };
+        is_asked.then(|| format!("{}{sign}", self.offset))
+    }
+
+    /// The object's box: the true one, or the detection's.
+    pub fn object(&self) -> Rect {
+        self.truth.unwrap_or(self.detection.rect)
     }
 
     /// "Why `class` here?"
@@ -114,24 +145,86 @@ pub struct EvaluatedPhoto {
     pub reference: Array4<f32>,
     /// The detections that are judged.
     pub subjects: Vec<Subject>,
+    /// Which repetition this is: methods that draw random numbers draw others in each.
+    pub repetition: u32,
 }
 
 impl EvaluatedPhoto {
-    /// Makes a picture ready.
+    /// Makes a picture ready: of all its `detections`, best first, the first `most` are judged.
     ///
     /// # Errors
     /// As [`Subject::new`].
-    pub fn new(name: String, forward: Forward, detections: Vec<Detection>) -> Result<Self> {
+    pub fn new(
+        name: String,
+        forward: Forward,
+        detections: &[Detection],
+        most: usize,
+        model: &Model,
+    ) -> Result<Self> {
         let reference = blurred(&forward.input.picture_values(), SIGMA);
-        let subjects = detections
-            .into_iter()
-            .map(Subject::new)
-            .collect::<Result<_>>()?;
+        let background = model.manifest.background();
+        let subjects = detections.iter().take(most).map(|detection| {
+            let mut subject = Subject::new(detection.clone(), background)?;
+            let all = detections.iter().map(|other| other.rect);
+            // What overlaps as far as this is the same object under another name.
+            let is_other = |other: &Rect| other.iou(&detection.rect) < SAME_OBJECT;
+            subject.others = all.filter(is_other).collect();
+            Ok(subject)
+        });
+        let subjects = subjects.collect::<Result<_>>()?;
         Ok(Self {
             name,
             forward,
             reference,
             subjects,
+            repetition: 0,
+        })
+    }
+
+    /// The same with what is really on the picture, class and box: a detection found the object of its class that it overlaps most, if that is enough.
+    #[must_use]
+    pub fn with_truth(mut self, truth: &[(ClassId, Rect)]) -> Self {
+        for subject in &mut self.subjects {
+            let Detection { class, rect, .. } = subject.detection;
+            let found = truth.iter().enumerate();
+            let found =
+                found.filter(|(_, (of, object))| *of == class && object.iou(&rect) >= SAME_OBJECT);
+            let found =
+                found.max_by(|(_, (_, a)), (_, (_, b))| a.iou(&rect).total_cmp(&b.iou(&rect)));
+            let Some((index, (_, object))) = found else {
+                continue;
+            };
+            let others = truth
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != index);
+            subject.others = others.map(|(_, (_, object))| *object).collect();
+            subject.truth = Some(*object);
+        }
+        self
+    }
+
+    /// The picture with a little noise, the network asked anew: Gaussian, σ = [`NOISE`] of the range of a colour, drawn for each colour of each pixel.
+    ///
+    /// # Errors
+    /// A failure inside ONNX Runtime.
+    pub fn noisy(&self, detector: &mut Detector, model: &Model, seed: u64) -> Result<Self> {
+        let mut random = Random::new(seed, &format!("noise of {}", self.name));
+        let mut picture = self.forward.input.picture_values();
+        let deviation = model
+            .manifest
+            .input
+            .std
+            .map(|std| NOISE * 255.0 / f64::from(std));
+        for ((_, channel, _, _), value) in picture.indexed_iter_mut() {
+            *value += (random.normal() * deviation[channel]) as f32;
+        }
+        let input = self.forward.input.with_picture_values(&picture)?;
+        Ok(Self {
+            forward: detector.forward(input)?,
+            reference: blurred(&picture, SIGMA),
+            repetition: self.repetition + 1,
+            ..self.clone()
         })
     }
 }
@@ -143,7 +236,7 @@ mod tests {
     use super::*;
     use crate::crp::Quantity;
     use crate::detect::{Fit, Handed, NetworkInput};
-    use crate::geometry::{Rect, Size};
+    use crate::geometry::Size;
 
     /// A forward pass in which every output has a number of its own.
     fn made_up(model: &Model) -> Forward {
@@ -171,7 +264,7 @@ mod tests {
         let offsets = std::array::from_fn(|q| forward.offsets[[default_box, q]]);
         let class = ClassId(20);
         let trained = |k: usize| k == 0 || model.manifest.trained(ClassId(k));
-        let subject = Subject::new(Detection {
+        let detection = Detection {
             class,
             score: 0.5,
             rect: Rect::new(0.0, 0.0, 0.0, 0.0),
@@ -180,8 +273,8 @@ mod tests {
             objectness: None,
             offsets,
             runner_up: Some((ClassId(19), 0.1)),
-        })
-        .unwrap();
+        };
+        let subject = Subject::new(detection, None).unwrap();
         let value = |column: Column| {
             Quantity::new(&column.target(&subject), &model, &forward)
                 .unwrap()

@@ -3,6 +3,14 @@
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::SplitMix64;
 
+/// The hash FNV-1a, which needs no more than to tell things apart.
+pub fn fingerprint(bytes: impl IntoIterator<Item = u8>) -> u64 {
+    let bytes = bytes.into_iter();
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
 /// SplitMix64 (Steele, Lea, Flood: *Fast Splittable Pseudorandom Number Generators*, 2014), and what an evaluation draws from it. How numbers become shares, indices
 /// and orders is written down here, so that another version of a library does not change them.
 #[derive(Clone, Debug)]
@@ -11,11 +19,7 @@ pub struct Random(SplitMix64);
 impl Random {
     /// The numbers that belong to `seed` for the purpose `what`; different purposes get independent numbers.
     pub fn new(seed: u64, what: &str) -> Self {
-        // FNV-1a, which needs no more than to tell purposes apart.
-        let mixed = what.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        Self(SplitMix64::seed_from_u64(seed ^ mixed))
+        Self(SplitMix64::seed_from_u64(seed ^ fingerprint(what.bytes())))
     }
 
     /// 64 random bits.
@@ -26,6 +30,12 @@ impl Random {
     /// Uniform in 0..1, 1 left out.
     pub fn unit(&mut self) -> f64 {
         (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Normally distributed with mean 0 and standard deviation 1 (Box and Muller).
+    pub fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.unit()).cos()
     }
 
     /// Uniform in `0..count`; 0 where `count` is 0.
@@ -75,5 +85,17 @@ mod tests {
         assert_eq!(random.below(0), 0);
         let mean = (0..10_000).map(|_| random.unit()).sum::<f64>() / 1e4;
         assert!((mean - 0.5).abs() < 0.02, "{mean}");
+    }
+
+    #[test]
+    fn noise_has_the_deviation_of_one() {
+        let mut random = Random::new(7, "noise");
+        let values: Vec<f64> = (0..10_000).map(|_| random.normal()).collect();
+        let mean = values.iter().sum::<f64>() / 1e4;
+        let variance = values.iter().map(|v| v * v).sum::<f64>() / 1e4;
+        assert!(
+            mean.abs() < 0.05 && (variance - 1.0).abs() < 0.05,
+            "{mean}, {variance}"
+        );
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::methods::Method;
 use super::photo::{Column, EvaluatedPhoto, Subject};
@@ -25,7 +25,7 @@ use crate::runtime::SessionOptions;
 const STAGES: usize = 8;
 
 /// The map after some of the layers were randomised.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
     /// The number of randomised layers, counted from the top, of those that the output depends on.
     pub layers: usize,

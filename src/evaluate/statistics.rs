@@ -1,7 +1,7 @@
 //! How alike two maps are, and how sure a mean is: cosine, Spearman's rank correlation, bootstrap intervals.
 
 use ndarray::Array2;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::random::Random;
 
@@ -9,7 +9,7 @@ use super::random::Random;
 const RESAMPLES: usize = 2000;
 
 /// Two maps compared.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Similarity {
     /// Σab / √(Σa²·Σb²), −1 to 1; 0 where one of them is zero everywhere.
     pub cosine: f64,

@@ -2,8 +2,56 @@
 
 use serde::Serialize;
 
+use super::field::FieldScores;
 use super::judge::DetectionScores;
 use super::statistics::{Mean, median};
+
+/// The field's measures of a method, over all detections that have them.
+#[derive(Clone, Debug, Serialize)]
+pub struct FieldSummary {
+    /// Area under the deletion curve of score × overlap; lower is better.
+    pub deletion: Mean,
+    /// Area under the insertion curve; higher is better.
+    pub insertion: Mean,
+    /// Insertion minus deletion.
+    pub over_all: Mean,
+    /// Area under the curve of ODAM's deletion; lower is better.
+    pub odam_deletion: Mean,
+    /// Share of the maps that point at the detection's box.
+    pub pointing: Mean,
+    /// The same for the true box.
+    pub true_pointing: Option<Mean>,
+    /// Share of the positive relevance in the true box.
+    pub true_energy: Option<Mean>,
+    /// Object discrimination index; lower is better.
+    pub discrimination: Option<Mean>,
+    /// Largest over mean positive relevance.
+    pub sparsity: Option<Mean>,
+    /// Cosine with the map of the noisy picture; higher is better.
+    pub repeatability: Mean,
+}
+
+impl FieldSummary {
+    fn of(rows: &[&DetectionScores], seed: u64) -> Option<Self> {
+        let all = |value: &dyn Fn(&FieldScores) -> Option<f64>| {
+            let values = rows.iter().filter_map(|row| value(&row.field));
+            Mean::of(&values.collect::<Vec<f64>>(), seed)
+        };
+        let share = |is_so: bool| f64::from(u8::from(is_so));
+        Some(Self {
+            deletion: all(&|field| Some(field.deletion_auc()))?,
+            insertion: all(&|field| Some(field.insertion_auc()))?,
+            over_all: all(&|field| Some(field.over_all()))?,
+            odam_deletion: all(&|field| Some(field.odam_deletion_auc()))?,
+            pointing: all(&|field| Some(share(field.pointing)))?,
+            true_pointing: all(&|field| Some(share(field.truth?.pointing))),
+            true_energy: all(&|field| Some(field.truth?.energy)),
+            discrimination: all(&|field| field.discrimination),
+            sparsity: all(&|field| field.sparsity),
+            repeatability: all(&|field| Some(field.repeatability))?,
+        })
+    }
+}
 
 /// A method over all detections, with bootstrap intervals of 95 %.
 #[derive(Clone, Debug, Serialize)]
@@ -32,6 +80,8 @@ pub struct MethodSummary {
     pub energy: Mean,
     /// Share of the positive relevance in the box.
     pub positive_energy: Mean,
+    /// The field's measures of the same map.
+    pub field: FieldSummary,
     /// Median time of a map, milliseconds.
     pub millis: f64,
 }
@@ -94,6 +144,7 @@ impl MethodSummary {
             plain_spearman: plain(&|row| row.separation.plain.map(|s| s.spearman)),
             energy: mean(&|row| row.energy)?,
             positive_energy: mean(&|row| row.positive_energy)?,
+            field: FieldSummary::of(rows, seed)?,
             millis: median(&millis)?,
         })
     }
@@ -117,6 +168,7 @@ mod tests {
             label: "dog".to_owned(),
             score: 0.9,
             default_box: 7,
+            offset: Some("w+".to_owned()),
             deletion: vec![curve(1.0), curve(2.0), curve(-1.0)],
             checked: vec![score > 2.0, true, false],
             separation: Separation {
@@ -128,6 +180,16 @@ mod tests {
             },
             energy: 0.25,
             positive_energy: 0.75,
+            field: FieldScores {
+                deletion: vec![1.0, 0.0],
+                insertion: vec![0.0, score / 10.0],
+                odam_deletion: vec![1.0, 0.5],
+                pointing: score > 2.0,
+                truth: None,
+                discrimination: (score > 2.0).then_some(0.25),
+                sparsity: None,
+                repeatability: 1.0,
+            },
             millis: score,
         }
     }
@@ -146,6 +208,13 @@ mod tests {
         assert!((b.cosine.mean - 0.3).abs() < 1e-12 && b.plain_cosine.is_none());
         let shares: Vec<f64> = b.checked.iter().map(|mean| mean.mean).collect();
         assert_eq!(shares, [0.5, 1.0, 0.0]);
+        let field = &b.field;
+        assert_eq!((field.deletion.mean, field.odam_deletion.mean), (0.5, 0.75));
+        assert!((field.over_all.mean - (0.15 - 0.5)).abs() < 1e-12);
+        assert_eq!(field.pointing.mean, 0.5);
+        // Of the one detection that has it.
+        assert_eq!(field.discrimination.map(|mean| mean.mean), Some(0.25));
+        assert!(field.sparsity.is_none() && field.true_energy.is_none());
         // 1 − 8 and 5 − 2; resamples of two lie between.
         let behind = a.behind_first[0];
         assert_eq!((behind.low, behind.mean, behind.high), (-7.0, -2.0, 3.0));

@@ -43,6 +43,7 @@ pub mod proto {
 }
 
 pub use attributes::{Attribute, NodeExt};
+pub(crate) use canonical::is_fully_connected;
 pub use emit::{Emitted, Emitter, ModelForm};
 pub use graph::Graph;
 pub use load::{parse, parse_own, read};

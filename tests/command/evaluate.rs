@@ -132,6 +132,130 @@ fn a_baseline_that_the_network_does_not_have_is_left_out_unless_it_was_asked_for
 }
 
 #[test]
+fn what_was_interrupted_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let net = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/small/max_pool_2x2.onnx");
+    let file = folder.path().join("net.onnx");
+    std::fs::copy(net, &file).expect("copied");
+    let file = file.to_str().expect("UTF-8");
+    succeed(&["inspect", file, "--write-manifest"]);
+    let [scores, whole] = ["scores.json", "whole.json"].map(|name| folder.path().join(name));
+    let partial = folder.path().join("scores.json.partial");
+    let [dog, person] = ["dog.jpg", "person.jpg"].map(photo);
+    let asked = |json: &Path, baselines: &'static str, seed: &'static str| {
+        let json = json.to_str().expect("UTF-8").to_owned();
+        let mut arguments: Vec<String> = ["evaluate", &dog, &person, "--model", file]
+            .map(str::to_owned)
+            .into();
+        let more = [
+            "--detections",
+            "1",
+            "--score-threshold",
+            "0",
+            "--no-presets",
+        ];
+        arguments.extend(more.map(str::to_owned));
+        arguments.extend(["--baselines", baselines, "--seed", seed, "--json"].map(str::to_owned));
+        arguments.push(json);
+        arguments
+    };
+    let call =
+        |arguments: Vec<String>| run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    // The network has a max pooling, through which DeepLIFT does not pass: the end comes in the middle.
+    let output = call(asked(&scores, "random,gradient-x-input,deeplift", "7"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(partial.is_file() && !scores.exists());
+    let kept = std::fs::read_to_string(&partial).expect("text");
+    assert_eq!(kept.lines().count(), 1 + 2 * 2, "{kept}");
+
+    let other = call(asked(&scores, "random", "8"));
+    let said = String::from_utf8(other.stderr).expect("UTF-8");
+    assert_eq!(other.status.code(), Some(1));
+    assert!(
+        said.contains("its seed was 7, now it is 8") && said.lines().count() == 1,
+        "{said}"
+    );
+
+    let output = call(asked(&scores, "random,gradient-x-input,occlusion", "7"));
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(
+        output.status.success() && said.contains("goes on from 4 results"),
+        "{said}"
+    );
+    assert!(scores.is_file() && !partial.exists());
+    let output = call(asked(&whole, "random,gradient-x-input,occlusion", "7"));
+    assert!(output.status.success());
+    let [went_on, at_once] =
+        [scores, whole].map(|path| timeless(&std::fs::read_to_string(path).expect("text")));
+    assert_eq!(went_on, at_once);
+}
+
+#[test]
+fn maps_are_held_against_annotations() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let csv = folder.path().join("scores.csv");
+    let truth = folder.path().join("truth.json");
+    // The dog of the photo, roughly; it has other objects too.
+    let annotations = r#"{
+        "images": [{"id": 1, "file_name": "dog.jpg", "width": 768, "height": 576}],
+        "categories": [{"id": 18, "name": "dog"}, {"id": 3, "name": "car"}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 18, "bbox": [130, 220, 190, 320], "iscrowd": 0},
+            {"id": 2, "image_id": 1, "category_id": 3, "bbox": [470, 75, 220, 95], "iscrowd": 0}
+        ]
+    }"#;
+    std::fs::write(&truth, annotations).expect("written");
+    let photo = photo("dog.jpg");
+    let [csv_name, truth] = [&csv, &truth].map(|path| path.to_str().expect("UTF-8"));
+    let table = succeed(&[
+        "evaluate",
+        &photo,
+        "--truth",
+        truth,
+        "--no-presets",
+        "--composites",
+        "crp",
+        "--baselines",
+        "odam",
+        "--csv",
+        csv_name,
+    ]);
+    assert!(
+        table.contains("| true box: pointing ↑") && table.contains("| ODI ↓"),
+        "{table}"
+    );
+    let mut reader = csv::Reader::from_path(&csv).expect("CSV");
+    let columns = reader.headers().expect("a heading").clone();
+    let cell = |record: &csv::StringRecord, name: &str| {
+        let place = columns.iter().position(|column| column == name);
+        record[place.expect("the column")].to_owned()
+    };
+    let mut dogs = 0;
+    for record in reader.records() {
+        let record = record.expect("a row");
+        let is_dog = cell(&record, "label") == "dog";
+        dogs += usize::from(is_dog);
+        let energy = cell(&record, "true_energy");
+        match is_dog {
+            true => {
+                let energy: f64 = energy.parse().expect("a number");
+                assert!(
+                    energy > 0.3 && cell(&record, "true_pointing") == "1",
+                    "{record:?}"
+                );
+                cell(&record, "discrimination")
+                    .parse::<f64>()
+                    .expect("a number");
+            }
+            // Nobody has drawn a box around the bicycle.
+            false if cell(&record, "label") == "bicycle" => assert_eq!(energy, ""),
+            false => {}
+        }
+    }
+    assert_eq!(dogs, 2);
+}
+
+#[test]
 fn mistakes_are_named() {
     let photo = photo("dog.jpg");
     for (arguments, reason) in [

@@ -10,7 +10,7 @@ import numpy as np
 
 import operators
 from flow import NUMBER_BY_NUMBER, is_linear, reached
-from rules import Spread, Unit, parse_rule
+from rules import AlphaBeta, Spread, Unit, parse_rule
 
 LAYER_TYPES = ("classification", "localization", "high", "low", "pixels")
 
@@ -21,6 +21,7 @@ PRESETS = {
     "lrp-alpha1beta0": "classification=zplus,localization=zplus,high=zplus,low=zplus,pixels=w2,add=abs",
     "lrp-alpha2beta1": "classification=alphabeta:2,1,localization=alphabeta:2,1,high=alphabeta:2,1,low=alphabeta:2,1,"
     "pixels=w2,add=abs",
+    "lrp-epsilon-plus-flat": "classification=zplus,localization=zplus,high=zplus,low=zplus,pixels=flat,add=prop,dense=epsilon:1e-6",
     "crp": "classification=simple,localization=simple,high=rescale:0.75,localization-high=rescale:1.2,low=abs,pixels=w2,add=abs",
     "crp-features": "classification=simple,localization=simple,high=rescale:0.75,localization-high=rescale:1.2,low=spread,"
     "pixels=spread,add=abs",
@@ -31,17 +32,19 @@ PRESETS = {
 @dataclass(frozen=True)
 class Composite:
     """`rules` by layer type, the rule of the high-level layers for offsets, and the names of the rules for residual additions
-    (`prop`, `abs` or `half`) and for max pooling (`winner` or `uniform`)."""
+    (`prop`, `abs` or `half`) and for max pooling (`winner` or `uniform`); `dense` is the rule of fully connected layers, where
+    it is not that of their type."""
 
     rules: dict
     localization_high: object
     add: str
     pool: str = "winner"
+    dense: object = None
 
     @staticmethod
     def parse(text, seed="score"):
-        """A composite from a preset's name or from the grammar, in which every part but `localization-high` and `pool` must be
-        named.
+        """A composite from a preset's name or from the grammar, in which every part but `localization-high`, `pool` and `dense`
+        must be named.
 
         With the seed `unit` the heads' last convolutions have the rule `Unit`, whatever the text says.
         """
@@ -54,7 +57,7 @@ class Composite:
                 # A comma inside a rule's arguments: the piece belongs to the part before it.
                 parts[list(parts)[-1]] += f",{piece}"
         offsets = parts.pop("localization-high", parts.get("high"))
-        pool = parts.pop("pool", "winner")
+        pool, dense = parts.pop("pool", "winner"), parts.pop("dense", None)
         if sorted(parts) != sorted((*LAYER_TYPES, "add")):
             raise ValueError(f"'{text}' must name {', '.join(LAYER_TYPES)} and add, each once")
         if parts["add"] not in ("prop", "abs", "half"):
@@ -67,10 +70,17 @@ class Composite:
             raise ValueError(f"'{text}': spread is a rule of low and pixels together or of pixels alone")
         if seed == "unit":
             rules |= {"classification": Unit(), "localization": Unit()}
-        return Composite(rules, parse_rule(offsets), parts["add"], pool)
+        return Composite(rules, parse_rule(offsets), parts["add"], pool, dense and parse_rule(dense))
 
-    def of_target(self, target):
-        """The composite for a target such as `class:sheep`, `offset:w+` or `edge:left`."""
+    def rule(self, node, types):
+        """The rule of a layer."""
+        return self.dense if self.dense and node.op in ("Gemm", "MatMul") else self.rules[types[node.name]]
+
+    def of_target(self, target, contrast="none"):
+        """The composite for a target such as `class:sheep`, `offset:w+` or `edge:left`, and its contrast."""
+        if contrast == "clrp2":
+            # What the weights hand on, less what they would hand on with the other sign.
+            return replace(self, rules=self.rules | {"classification": AlphaBeta(1, 1)})
         if target.startswith("class:") or target == "objectness":
             return self
         return replace(self, rules=self.rules | {"high": self.localization_high})

@@ -22,7 +22,7 @@ MODEL = GOLDEN / "ssd300_vgg16.onnx"
 
 # Low layers share equally whatever they read; a case's name calls it flat.
 FLAT = "classification=simple,localization=simple,high=rescale:0.75,low=flat,pixels=flat,add=half,pool=uniform"
-# Manifest, default box, target, contrast, composite; the first five with a map.
+# Manifest, default box, target, contrast, composite, and the seed where it is not the score; the first five with a map.
 CASES = [
     ("voc", 7000, "class:horse", "mean", "crp"),
     ("voc", 2900, "offset:w+", "none", "crp"),
@@ -33,6 +33,8 @@ CASES = [
     ("voc", 2900, "edge:left+", "none", "crp"),
     ("tensorflow", 2900, "edge:left+", "none", "crp"),
     ("tensorflow", 8731, "edge:bottom", "none", "crp"),
+    ("voc", 8731, "class:sheep", "sglrp", "lrp-alpha1beta0", "one"),
+    ("voc", 8731, "class:sheep", "clrp1", "lrp-alpha1beta0", "one"),
 ]
 MAPS = 5
 
@@ -46,10 +48,11 @@ def main():
     picture = np.asarray(Image.open(GOLDEN.parent / "ssdlite" / "person.png"))
     passes = Passes(MODEL, network_input(picture, [123, 117, 104], 1))
     entries = []
-    for manifest, *case in CASES:
+    for manifest, *asked in CASES:
+        case, kind = asked[:4], "".join(asked[4:]) or "score"
         settings = tomllib.loads((MODELS / f"ssd300_vgg16_{manifest}.toml").read_text())
         name = "-".join((manifest, *map(str, case))).replace(FLAT, "flat")
-        entries.append(passes.entry(name, settings, case, {"manifest": manifest, "picture": "person.png"}))
+        entries.append(passes.entry(name, settings, case, {"manifest": manifest, "picture": "person.png"}, kind))
     for entry in entries[:MAPS]:
         passes.write_map(GOLDEN, entry)
     write(GOLDEN, entries)

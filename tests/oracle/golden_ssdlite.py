@@ -46,6 +46,10 @@ MAPS = [
     ("person", 271, "class:horse", "mean", "crp-features"),
     ("person", 1436, "class:sheep", "class:horse", FLAT),
     ("horses", 1406, "offset:w+", "none", "crp-features"),
+    ("person", 1436, "class:sheep", "clrp1", "lrp-alpha1beta0"),
+    ("person", 1436, "class:sheep", "clrp2", "lrp-alpha1beta0"),
+    ("horses", 608, "class:cow", "sglrp", "lrp-alpha1beta0"),
+    ("person", 1436, "class:horse", "none", "lrp-epsilon-plus-flat"),
 ]
 # Here the seed alone is recorded: what differs from the maps above ends where the relevance enters the heads.
 SEEDS = [
@@ -72,6 +76,7 @@ SEEDS = [
     *(("horses", box, "edge:right", "none", "crp") for box in (1082, 1749, 1850, 1889, 1916)),
     *(("horses", 1406, "edge:left", "none", "lrp-epsilon", seed) for seed in (None, "unit")),
     ("horses", 1406, "edge:bottom-", "none", "crp", "one"),
+    ("person", 1436, "class:horse", "sglrp", "lrp-epsilon"),
 ]
 
 
@@ -123,7 +128,7 @@ class Explained:
 
     def relevance(self, entry):
         """The map [H, W] of a case, summed over the colours."""
-        composite = Composite.parse(entry["composite"], entry["seed"]).of_target(entry["target"])
+        composite = Composite.parse(entry["composite"], entry["seed"]).of_target(entry["target"], entry["contrast"])
         return propagate(self.network, self.tensors, self.types, composite, entry["seeds"]).sum(axis=0)
 
 

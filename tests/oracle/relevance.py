@@ -64,7 +64,7 @@ def _through(network, tensors, types, composite, node, arriving, rivals):
     if is_attention(network, node):
         return [attention(network, node, tensors, y, arriving)]
     if is_linear(network, node):
-        rule = composite.rules[types[node.name]]
+        rule = composite.rule(node, types)
         if isinstance(rule, Rescale):
             return [Relevance(distance=layer(rule, network, node, x, y, arriving.factor(y)))]
         if isinstance(rule, WITHOUT_INPUT):
@@ -94,12 +94,12 @@ def _through(network, tensors, types, composite, node, arriving, rivals):
 def rule_before(network, types, composite, node):
     """The rule of the last linear layer, in the file's order, of all that an activation's input depends on."""
     layers = layers_before(network, types, node)
-    return composite.rules[types[layers[-1]]] if layers else None
+    return composite.rule(layers[-1], types) if layers else None
 
 
 def behind_high(network, types, node):
     """Whether a layer of the high level, or of a head, is among those that a node's input depends on."""
-    return any(types[layer] not in ("low", "pixels") for layer in layers_before(network, types, node))
+    return any(types[layer.name] not in ("low", "pixels") for layer in layers_before(network, types, node))
 
 
 def layers_before(network, types, node):
@@ -110,7 +110,7 @@ def layers_before(network, types, node):
         if producer is not None and producer.name not in ancestors:
             ancestors.add(producer.name)
             waiting += producer.inputs
-    return [other.name for other in network.nodes if other.name in ancestors and other.name in types]
+    return [other for other in network.nodes if other.name in ancestors and other.name in types]
 
 
 def scale(network, node, tensors):

@@ -342,7 +342,7 @@ def dense():
     x = b.add("MatMul", [x, b.constant("product.weight", b.normal((10, 6)))], "product")
     x = b.add("Reshape", [x, b.ints("map", [1, 6, 1, 1])], "mapped")
     b.head(x, 6, boxes=2)
-    return b.finish([*LAYERWISE, *(rules(high=rule) for rule in FEATURE_RULES)])
+    return b.finish([*LAYERWISE, *(rules(high=rule) for rule in FEATURE_RULES), "lrp-epsilon-plus-flat"])
 
 
 def averages():

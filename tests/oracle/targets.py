@@ -74,14 +74,23 @@ class Outputs:
                 raise ValueError(f"an edge has no contrast, found '{contrast}'")
             return self._edge_seed(box, name, kind)
         k = self.labels.index(name)
+        if contrast == "sglrp":
+            # Iwana et al. 2019: the gradient of the class's softmax by each logit, background included.
+            trained = self.trained()
+            z = self.logits[box, trained]
+            y = dict(zip(trained, np.exp(z - z.max()) / np.exp(z - z.max()).sum()))
+            weights = {k: y[k] * (1 - y[k])} | {c: -y[c] * y[k] for c in trained if c != k}
+            return [(*self.logit_origin(box, c), float(weight)) for c, weight in weights.items()]
         weights = {k: 1.0} | {other: -weight for other, weight in self._others(box, k, contrast).items()}
         value = (lambda c: self.logits[box, c]) if kind == "score" else (lambda c: 1.0)
         return [(*self.logit_origin(box, c), float(weight * value(c))) for c, weight in weights.items()]
 
     def _others(self, box, k, contrast):
-        if contrast == "none":
+        # CLRP2 (Gu et al. 2018) contrasts in the rule of the last layer.
+        if contrast in ("none", "clrp2"):
             return {}
-        if contrast == "mean":
+        # CLRP1 starts with the same number, evenly spread over the others: it goes with the seed `one`.
+        if contrast in ("mean", "clrp1"):
             others = [c for c in self.trained() if c != k]
             return {c: 1.0 / len(others) for c in others}
         if contrast == "softmax":

@@ -223,6 +223,7 @@ mod tests {
                     cell: [0, 0],
                     values: vec![],
                     multiples: vec![],
+                    opposes: false,
                 },
                 target: "class:a".to_owned(),
                 contrast: "none".to_owned(),

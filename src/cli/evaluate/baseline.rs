@@ -8,15 +8,20 @@ use anyhow::{Context, Result, bail};
 use ssdcrp::crp::{Composite, Propagator, Target};
 use ssdcrp::detect::{Detector, Model};
 use ssdcrp::evaluate::{
-    EvaluatedPhoto, Gradient, GradientKind, Method, Occlusion, RandomMap, RandomMasks, median,
+    ActivationMap, ActivationMapKind, DRise, EvaluatedPhoto, Gradient, GradientKind, Method,
+    Occlusion, RandomMap, RandomMasks, median,
 };
 use ssdcrp::runtime::SessionOptions;
 
 /// All of them, in the order of the table.
-pub const ALL: [&str; 7] = [
+pub const ALL: [&str; 11] = [
     "gradient-x-input",
     "integrated-gradients",
     "deeplift",
+    "grad-cam",
+    "layer-cam",
+    "odam",
+    "d-rise:1000",
     "occlusion",
     "masks:1000",
     "masks:time",
@@ -30,6 +35,9 @@ const TIMINGS: usize = 7;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Baseline {
     Gradient(GradientKind),
+    ActivationMap(ActivationMapKind),
+    /// D-RISE as published, with so many masks.
+    DRise(usize),
     Occlusion,
     /// So many masks, or as many as fit into the time of an explanation by the default composite.
     Masks(Option<usize>),
@@ -44,11 +52,18 @@ impl FromStr for Baseline {
             "gradient-x-input" => Self::Gradient(GradientKind::TimesInput),
             "integrated-gradients" => Self::Gradient(GradientKind::Integrated),
             "deeplift" => Self::Gradient(GradientKind::DeepLift),
+            "grad-cam" => Self::ActivationMap(ActivationMapKind::GradCam),
+            "layer-cam" => Self::ActivationMap(ActivationMapKind::LayerCam),
+            "odam" => Self::ActivationMap(ActivationMapKind::Odam),
             "occlusion" => Self::Occlusion,
             "masks:time" => Self::Masks(None),
             "random" => Self::Random,
-            other => match other.strip_prefix("masks:").map(str::parse) {
-                Some(Ok(count @ 1..)) => Self::Masks(Some(count)),
+            other => match other
+                .split_once(':')
+                .map(|(name, count)| (name, count.parse()))
+            {
+                Some(("masks", Ok(count @ 1..))) => Self::Masks(Some(count)),
+                Some(("d-rise", Ok(count @ 1..))) => Self::DRise(count),
                 _ => bail!(
                     "there is no baseline '{other}': {} exist, any number of masks, and none",
                     ALL.join(", ")
@@ -69,6 +84,8 @@ impl Baseline {
     ) -> Result<Box<dyn Method>> {
         Ok(match self {
             Self::Gradient(kind) => Box::new(Gradient::new(model.clone(), kind, session)),
+            Self::ActivationMap(kind) => Box::new(ActivationMap::new(model.clone(), kind, session)),
+            Self::DRise(count) => Box::new(DRise::new(model.clone(), count, seed, session)?),
             Self::Occlusion => Box::new(Occlusion::new(model.clone(), session)?),
             Self::Masks(count) => {
                 let count = match count {
@@ -122,7 +139,11 @@ mod tests {
             " masks:50".parse::<Baseline>().unwrap(),
             Baseline::Masks(Some(50))
         );
-        for name in ["masks:0", "masks", "gradcam", ""] {
+        assert_eq!(
+            "d-rise:5000".parse::<Baseline>().unwrap(),
+            Baseline::DRise(5000)
+        );
+        for name in ["masks:0", "masks", "d-rise:0", "d-rise:time", "gradcam", ""] {
             let error = name.parse::<Baseline>().unwrap_err().to_string();
             assert!(error.contains("masks:1000, masks:time"), "{error}");
         }

@@ -3,12 +3,12 @@
 use anyhow::Result;
 use serde::Serialize;
 use ssdcrp::evaluate::deletion::{Curve, SHARE, STEPS};
-use ssdcrp::evaluate::{Column, DetectionScores, MethodSummary};
+use ssdcrp::evaluate::{Column, DetectionScores, FIELD_STEPS, MethodSummary, NOISE, ODAM_STEPS};
 use ssdcrp::perturbation::{BLOCK, SIGMA};
 
 use super::randomisation::Randomisation;
 
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 36] = [
     "method",
     "image",
     "label",
@@ -31,6 +31,20 @@ const COLUMNS: [&str; 22] = [
     "positive_energy",
     "milliseconds",
     "detection",
+    "vs_mean_checked",
+    "vs_runner_up_checked",
+    "offset_checked",
+    "deletion_auc",
+    "insertion_auc",
+    "over_all",
+    "odam_deletion",
+    "pointing",
+    "true_pointing",
+    "true_energy",
+    "discrimination",
+    "sparsity",
+    "repeatability",
+    "offset_asked",
 ];
 
 /// All rows as CSV with a heading; what a model has not is empty. `detection` counts the detections, equal for all methods.
@@ -70,6 +84,24 @@ pub fn csv(rows: &[DetectionScores]) -> Result<String> {
             row.millis.to_string(),
             detection.to_string(),
         ]);
+        let share = |is_so: bool| f64::from(u8::from(is_so));
+        let checked = |column: usize| row.checked.get(column).copied().map(share);
+        record.extend((0..Column::ALL.len()).map(checked).map(number));
+        let field = &row.field;
+        let of_field = [
+            Some(field.deletion_auc()),
+            Some(field.insertion_auc()),
+            Some(field.over_all()),
+            Some(field.odam_deletion_auc()),
+            Some(share(field.pointing)),
+            field.truth.map(|truth| share(truth.pointing)),
+            field.truth.map(|truth| truth.energy),
+            field.discrimination,
+            field.sparsity,
+            Some(field.repeatability),
+        ];
+        record.extend(of_field.map(number));
+        record.push(row.offset.clone().unwrap_or_default());
         writer.write_record(&record)?;
     }
     Ok(String::from_utf8(writer.into_inner()?)?)
@@ -81,6 +113,9 @@ struct Protocol {
     sigma: f64,
     share_per_step: f64,
     steps: usize,
+    field_steps: usize,
+    odam_steps: usize,
+    noise: f64,
     columns: Vec<&'static str>,
     seed: u64,
 }
@@ -108,6 +143,9 @@ pub fn json(
         sigma: SIGMA,
         share_per_step: SHARE,
         steps: STEPS,
+        field_steps: FIELD_STEPS,
+        odam_steps: ODAM_STEPS,
+        noise: NOISE,
         columns: COLUMNS[5..].iter().copied().take(measured).collect(),
         seed,
     };

@@ -81,6 +81,7 @@ pub fn svg(summaries: &[MethodSummary]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ssdcrp::evaluate::FieldSummary;
 
     #[test]
     fn every_method_has_its_row_and_a_dot_in_every_panel() {
@@ -102,6 +103,18 @@ mod tests {
             plain_spearman: None,
             energy: mean(value),
             positive_energy: mean(value),
+            field: FieldSummary {
+                deletion: mean(value),
+                insertion: mean(value),
+                over_all: mean(value),
+                odam_deletion: mean(value),
+                pointing: mean(value),
+                true_pointing: None,
+                true_energy: None,
+                discrimination: None,
+                sparsity: None,
+                repeatability: mean(value),
+            },
             millis: 1.0,
         };
         let svg = svg(&[summary("crp", 3.0), summary("a<b", -1.0)]);

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anyhow::Result;
 use ssdcrp::detect::Model;
-use ssdcrp::evaluate::{Mean, MethodSummary, Similarity};
+use ssdcrp::evaluate::{FieldSummary, Mean, MethodSummary, Similarity};
 
 use super::randomisation::Randomisation;
 
@@ -56,6 +56,8 @@ pub fn table(summaries: &[MethodSummary], model: &Model, photos: usize) -> Resul
     text += &markdown(&rows);
     text += "\nDeletion relative to |initial value|:\n\n";
     text += &columns(summaries, |summary| &summary.relative);
+    text += "\nThe field's measures, of the first column's map:\n\n";
+    text += &field(summaries);
     text += "\nShare of the explanations that pass their own check:\n\n";
     text += &columns(summaries, |summary| &summary.checked);
     if let [first, others @ ..] = summaries
@@ -66,6 +68,37 @@ pub fn table(summaries: &[MethodSummary], model: &Model, photos: usize) -> Resul
         text += &columns(others, |summary| &summary.behind_first);
     }
     Ok(text)
+}
+
+/// What the field measures; what no detection has is left out.
+fn field(summaries: &[MethodSummary]) -> String {
+    type Value = fn(&FieldSummary) -> Option<Mean>;
+    const ALL: [(&str, Value); 10] = [
+        ("deletion ↓", |field| Some(field.deletion)),
+        ("insertion ↑", |field| Some(field.insertion)),
+        ("over-all ↑", |field| Some(field.over_all)),
+        ("ODAM's deletion ↓", |field| Some(field.odam_deletion)),
+        ("pointing ↑", |field| Some(field.pointing)),
+        ("true box: pointing ↑", |field| field.true_pointing),
+        ("energy ↑", |field| field.true_energy),
+        ("ODI ↓", |field| field.discrimination),
+        ("sparsity", |field| field.sparsity),
+        ("repeatability ↑", |field| Some(field.repeatability)),
+    ];
+    let is_there =
+        |(_, value): &&(&str, Value)| summaries.iter().any(|s| value(&s.field).is_some());
+    let columns: Vec<&(&str, Value)> = ALL.iter().filter(is_there).collect();
+    let heading = std::iter::once("method").chain(columns.iter().map(|(name, _)| *name));
+    let mut rows = vec![heading.map(str::to_owned).collect::<Vec<_>>()];
+    rows.extend(summaries.iter().map(|summary| {
+        let cell = |(_, value): &&(&str, Value)| {
+            value(&summary.field).map_or("–".to_owned(), with_interval)
+        };
+        let mut row = vec![summary.method.clone()];
+        row.extend(columns.iter().map(cell));
+        row
+    }));
+    markdown(&rows)
 }
 
 /// The deletion columns.

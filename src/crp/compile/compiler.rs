@@ -42,6 +42,8 @@ pub(super) struct ChannelSum {
 pub(super) struct Compiler<'a> {
     pub graph: &'a Graph,
     pub propagation: Propagation<'a>,
+    /// The feature map at which a derivative ends, in place of the picture.
+    pub until: Option<String>,
     /// Whether seeds are multiples of the outputs rather than relevance.
     pub seeds_are_multiples: bool,
     /// Whether statistics may be computed by operators of this program's own, which the CPU has kernels for.
@@ -65,6 +67,7 @@ impl<'a> Compiler<'a> {
         Self {
             graph,
             propagation,
+            until: None,
             seeds_are_multiples: false,
             has_own_operators: false,
             emitter: Emitter::default(),

@@ -48,7 +48,7 @@ use crate::error::model::{Context, bail, ensure};
 use crate::onnx::ops::{
     Arithmetic, Matrix, Moving, Normalisation, Op, Passing, Pooling, Reshaping, Resizing,
 };
-use crate::onnx::{Emitter, Graph, ModelForm, NodeExt, proto::NodeProto};
+use crate::onnx::{Emitter, Graph, ModelForm, NodeExt, is_fully_connected, proto::NodeProto};
 
 /// ONNX's number for float32.
 const FLOAT: i64 = crate::onnx::proto::tensor_proto::DataType::Float as i64;
@@ -89,6 +89,9 @@ pub struct GraphForm {
 pub fn seed_name(tensor: &str) -> String {
     format!("seed:{tensor}")
 }
+
+/// The name of the output that holds the values of a feature map, `[1, C, H, W]`.
+const FEATURES: &str = "features";
 
 /// The name of the output that holds the relevance of a watched tensor.
 pub(super) fn relevance_name(tensor: &str) -> String {
@@ -166,6 +169,21 @@ pub fn compile_derivative(
         compiler.propagation = Propagation::Derivative(Some(reference));
     }
     compiler.compile(heads, &[], GraphForm::default())
+}
+
+/// Compiles the gradient of weighted outputs at `head` by a feature map on the way to the picture. What comes out as `relevance` is the derivative by each value of the map, and behind it
+/// come these values, as `features`; nothing below is passed.
+///
+/// # Errors
+/// As [`compile_derivative`]; a map that `head` does not depend on.
+pub fn compile_feature_gradient(
+    graph: &Graph,
+    feature_map: &str,
+    head: &str,
+) -> Result<ExplanationGraph> {
+    let mut compiler = Compiler::new(graph, Propagation::Derivative(None));
+    compiler.until = Some(feature_map.to_owned());
+    compiler.compile(&[head], &[], GraphForm::default())
 }
 
 /// Whether relevance R = m ⊙ Δ has another sum over the channels behind an operator than before it.
@@ -258,6 +276,9 @@ impl Compiler<'_> {
                 );
             }
             let shares = self.take(tensor);
+            if self.until.as_deref() == Some(tensor) {
+                return self.at_features(tensor, shares);
+            }
             let sum = self.take_sums(tensor);
             if shares.is_empty() && sum.is_none() {
                 continue;
@@ -298,6 +319,27 @@ impl Compiler<'_> {
             outputs.push((relevance, relevance_name(tensor), vec![c, h, w]));
         }
         Ok(outputs)
+    }
+
+    /// The outputs of a derivative that ends at a feature map: all that reads it lies behind it, and has been passed.
+    fn at_features(
+        &mut self,
+        tensor: &str,
+        shares: Vec<RelevanceTerm>,
+    ) -> Result<Vec<(String, String, Vec<usize>)>> {
+        ensure!(
+            !shares.is_empty(),
+            "the outputs do not depend on the feature map '{tensor}'"
+        );
+        let sum = self.sum(shares);
+        let derivative = self.materialise(&sum);
+        let features = self.emitter.op(Passing::Identity, &[tensor], &[]);
+        let [_, c, h, w] = self.graph.feature_map(tensor)?;
+        let output = |tensor: String, name: &str| (tensor, name.to_owned(), vec![c, h, w]);
+        Ok(vec![
+            output(derivative, "relevance"),
+            output(features, FEATURES),
+        ])
     }
 
     /// Passes relevance on where the sum over the channels is all that counts behind the node's output; elsewhere it returns all that arrived.
@@ -373,7 +415,7 @@ impl Compiler<'_> {
             let layer_type = types
                 .get(node.first_output())
                 .context("it has no layer type")?;
-            return match composite.redistribution(*layer_type) {
+            return match composite.redistribution(*layer_type, is_fully_connected(node)) {
                 Redistribution::Shares(groups) => {
                     let share = self.sum(shares);
                     linear_rule::propagate(self, node, share, groups)

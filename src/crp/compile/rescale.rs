@@ -14,7 +14,7 @@ use crate::crp::rules::{Redistribution, STABILISER, WeightPart};
 use crate::error::Result;
 use crate::error::model::Context;
 use crate::onnx::ops::{Arithmetic, Reduction};
-use crate::onnx::{NodeExt, proto::NodeProto};
+use crate::onnx::{NodeExt, is_fully_connected, proto::NodeProto};
 
 /// m_i = Σ_j w_ij·m_j
 pub(super) fn layer(
@@ -53,8 +53,9 @@ impl Compiler<'_> {
         composite: &Composite,
     ) -> Option<f32> {
         let writer = self.graph.producer(node.input_at(0)?)?;
-        let layer = self.graph.nodes()[(*self.layer_before.get(writer)?)?].first_output();
-        match composite.redistribution(*types.get(layer)?) {
+        let layer = &self.graph.nodes()[(*self.layer_before.get(writer)?)?];
+        let layer_type = *types.get(layer.first_output())?;
+        match composite.redistribution(layer_type, is_fully_connected(layer)) {
             Redistribution::Slopes(tolerance) => Some(tolerance),
             Redistribution::Shares(_) | Redistribution::AsOne => None,
         }

@@ -5,10 +5,8 @@ use std::time::{Duration, Instant};
 
 use ndarray::{Array2, Array4, Axis, Ix4};
 
-use super::{Attribution, Method};
-use crate::crp::{
-    Derivative, HeadSeed, Quantity, REFERENCE_INPUT, Target, compile_derivative, seed_name,
-};
+use super::{Attribution, Method, by_head, weights};
+use crate::crp::{Derivative, HeadSeed, REFERENCE_INPUT, Target, compile_derivative, seed_name};
 use crate::detect::Model;
 use crate::error::Result;
 use crate::error::model::{Context, ensure};
@@ -91,11 +89,7 @@ impl Gradient {
             options,
             network,
         } = self;
-        let [_, channels, rows, columns] = model.graph.feature_map(&seed.tensor)?;
-        let mut weights = Array4::zeros((1, channels, rows, columns));
-        for &(channel, value) in &seed.values {
-            weights[[0, channel, seed.cell[0], seed.cell[1]]] = value;
-        }
+        let weights = weights(model, seed)?;
         let known = network.take().filter(|(tensor, _)| *tensor == seed.tensor);
         let known = match known {
             Some(known) => known,
@@ -154,16 +148,8 @@ impl Method for Gradient {
     }
 
     fn explain(&mut self, photo: &EvaluatedPhoto, targets: &[Target]) -> Result<Vec<Attribution>> {
-        let quantities = Quantity::all(targets, &self.model, &photo.forward)?;
-        // Those of one head follow each other, so that each network is made once.
-        let mut order: Vec<usize> = (0..quantities.len()).collect();
-        order.sort_by_key(|&index| &quantities[index].seed.tensor);
-        let mut answers: Vec<(usize, Attribution)> = Vec::with_capacity(order.len());
-        for index in order {
-            let (map, took) = self.map(photo, &quantities[index].seed)?;
-            answers.push((index, Attribution { map, took }));
-        }
-        answers.sort_by_key(|(index, _)| *index);
-        Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+        by_head(targets, &self.model.clone(), photo, |seed| {
+            self.map(photo, seed)
+        })
     }
 }

@@ -68,7 +68,7 @@ impl Method for RandomMasks {
             .map(|quantity| quantity.value(&photo.forward))
             .collect();
         let (_, _, height, width) = photo.reference.dim();
-        let mut random = Random::new(self.seed, "masks");
+        let mut random = masks_of(photo, self.seed);
         let mut kept = Array2::<f64>::zeros((height, width));
         let mut weighted = vec![kept.clone(); targets.len()];
         let mut sums = vec![0.0; targets.len()];
@@ -101,8 +101,16 @@ impl Method for RandomMasks {
     }
 }
 
+/// What the masks of a picture are drawn from: the same for every picture, others in each repetition.
+pub(super) fn masks_of(photo: &EvaluatedPhoto, seed: u64) -> Random {
+    match photo.repetition {
+        0 => Random::new(seed, "masks"),
+        repetition => Random::new(seed, &format!("masks {repetition}")),
+    }
+}
+
 /// A mask `[height, width]` of values from 0 (replaced) to 1 (kept).
-fn mask(random: &mut Random, height: usize, width: usize) -> Array2<f32> {
+pub(super) fn mask(random: &mut Random, height: usize, width: usize) -> Array2<f32> {
     // One cell more for the shift, and one for the interpolation to end at.
     let grid = Array2::from_shape_simple_fn((CELLS + 2, CELLS + 2), || {
         if random.unit() < KEPT { 1.0_f32 } else { 0.0 }

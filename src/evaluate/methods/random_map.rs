@@ -10,12 +10,14 @@ use crate::evaluate::random::Random;
 use crate::perturbation::{BLOCK, Blocks};
 
 /// Gives every block a random relevance between −1 and 1.
-pub struct RandomMap(Random);
+pub struct RandomMap {
+    seed: u64,
+}
 
 impl RandomMap {
-    /// Maps that depend on `seed` and on what was asked before.
+    /// Maps that depend on `seed` and on the picture's name.
     pub fn new(seed: u64) -> Self {
-        Self(Random::new(seed, "random maps"))
+        Self { seed }
     }
 }
 
@@ -37,6 +39,8 @@ impl Method for RandomMap {
                 took: started.elapsed(),
             }
         };
-        Ok(targets.iter().map(|_| map(&mut self.0)).collect())
+        let what = format!("random maps {} of {}", photo.repetition, photo.name);
+        let mut random = Random::new(self.seed, &what);
+        Ok(targets.iter().map(|_| map(&mut random)).collect())
     }
 }

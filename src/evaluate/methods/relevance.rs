@@ -13,22 +13,42 @@ use crate::runtime::SessionOptions;
 pub struct Relevance {
     explainer: Propagator,
     name: String,
+    /// What every class is contrasted with, whatever is asked.
+    contrast: Option<Contrast>,
     is_plain: bool,
 }
 
 impl Relevance {
-    /// Explains under `composite`, with networks that run as `options` say.
+    /// Explains under `composite`, with networks that run as `options` say. With a `contrast` of its own its map of a class is one, whatever it is asked against.
     ///
     /// # Errors
     /// As [`Propagator::new`].
-    pub fn new(model: Arc<Model>, composite: Composite, options: SessionOptions) -> Result<Self> {
-        let name = composite.to_string();
-        let is_plain = composite.contrast == Contrast::None;
+    pub fn new(
+        model: Arc<Model>,
+        composite: Composite,
+        contrast: Option<Contrast>,
+        options: SessionOptions,
+    ) -> Result<Self> {
+        let name = match &contrast {
+            Some(contrast) => format!("{composite}@{contrast}"),
+            None => composite.to_string(),
+        };
+        let is_plain = contrast.is_some() || composite.contrast == Contrast::None;
         Ok(Self {
+            contrast,
             explainer: Propagator::new(model, composite, options)?,
             name,
             is_plain,
         })
+    }
+}
+
+/// Whether an output can be asked under a contrast.
+fn goes_with(contrast: &Contrast, output: &TargetOutput) -> bool {
+    match output {
+        TargetOutput::Class(_) => true,
+        TargetOutput::Offset(..) => matches!(contrast, Contrast::None | Contrast::Mean),
+        TargetOutput::Edge(..) | TargetOutput::Objectness => false,
     }
 }
 
@@ -50,8 +70,13 @@ impl Method for Relevance {
         });
         let mut answers: Vec<(usize, Attribution)> = Vec::with_capacity(targets.len());
         for index in order {
-            let target = std::slice::from_ref(&targets[index]);
-            for explanation in self.explainer.explain(&photo.forward, target)? {
+            let mut target = targets[index].clone();
+            if let Some(contrast) = &self.contrast
+                && goes_with(contrast, &target.output)
+            {
+                target.contrast = Some(contrast.clone());
+            }
+            for explanation in self.explainer.explain(&photo.forward, &[target])? {
                 let attribution = Attribution {
                     map: explanation.map(),
                     took: explanation.took,

@@ -8,6 +8,14 @@ use crate::onnx::ops::{Arithmetic, Convolution, Matrix, Moving, Op, Reshaping};
 use crate::onnx::proto::{GraphProto, NodeProto};
 use crate::onnx::{Attribute, Tensor};
 
+/// Of the convolution that a layer becomes: its output's name is the layer's with this behind it.
+const MAP: &str = ":map";
+
+/// Whether a node was a fully connected layer in the file.
+pub fn is_fully_connected(node: &NodeProto) -> bool {
+    Op::of(node) == Convolution::Conv && node.first_output().ends_with(MAP)
+}
+
 /// y = Wᵀx + b with constant W and b.
 struct Dense<'a> {
     input: &'a str,
@@ -138,7 +146,7 @@ fn convolution(
     if let Some(bias) = &dense.bias {
         operands.push(rewrite.constant(of("bias"), bias));
     }
-    let map = of("map");
+    let map = format!("{output}{MAP}");
     let (before, mut nodes) = to_map(rewrite, dense.input, output, &shape)?;
     let mut convolution = node(Convolution::Conv, &[&before], &map, &[]);
     convolution.input.extend(operands);
@@ -269,5 +277,11 @@ mod tests {
         assert_eq!(operators, ["Flatten", "Reshape", "Conv", "Reshape"]);
         let output = graph.outputs().next().unwrap();
         assert_eq!(graph.nodes()[2].first_output(), format!("{output}:map"));
+        let dense: Vec<bool> = graph
+            .nodes()
+            .iter()
+            .map(super::is_fully_connected)
+            .collect();
+        assert_eq!(dense, [false, false, true, false]);
     }
 }

@@ -19,6 +19,8 @@ mod slices;
 
 use std::collections::{HashMap, HashSet};
 
+pub(crate) use dense::is_fully_connected;
+
 use super::attributes::NodeExt;
 use super::graph::Graph;
 use super::inner;

@@ -1,0 +1,111 @@
+//! The methods that are judged, as the options name them: composites, each perhaps with a contrast of its own, and baselines.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use anyhow::Result;
+use ssdcrp::crp::{Composite, Contrast};
+use ssdcrp::detect::Model;
+use ssdcrp::evaluate::{EvaluatedPhoto, Method, Relevance};
+use ssdcrp::runtime::SessionOptions;
+
+use super::baseline::Baseline;
+
+/// A method that was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MethodSpec {
+    Composite(Composite, Option<Contrast>),
+    /// With its name.
+    Baseline(Baseline, String),
+}
+
+impl MethodSpec {
+    /// Reads a composite, `COMPOSITE` or `COMPOSITE@CONTRAST`.
+    pub fn composite(text: &str) -> Result<Self> {
+        let text = text.trim();
+        Ok(match text.rsplit_once('@') {
+            Some((composite, contrast)) => {
+                Self::Composite(composite.parse()?, Some(contrast.parse()?))
+            }
+            None => Self::Composite(text.parse()?, None),
+        })
+    }
+
+    /// Reads a baseline.
+    pub fn baseline(text: &str) -> Result<Self> {
+        let text = text.trim();
+        Ok(Self::Baseline(Baseline::from_str(text)?, text.to_owned()))
+    }
+
+    /// As it was asked for.
+    pub fn asked(&self) -> String {
+        match self {
+            Self::Composite(composite, Some(contrast)) => format!("{composite}@{contrast}"),
+            Self::Composite(composite, None) => composite.to_string(),
+            Self::Baseline(_, name) => name.clone(),
+        }
+    }
+
+    /// The method that `name` is, where what was asked for depends on the day.
+    pub fn settled(&self, name: Option<&str>) -> Result<Self> {
+        Ok(match (self, name) {
+            (Self::Baseline(_, asked), Some(name)) => Self::Baseline(name.parse()?, asked.clone()),
+            _ => self.clone(),
+        })
+    }
+
+    /// Makes it ready; `photos` as for [`Baseline::method`].
+    pub fn method(
+        &self,
+        model: &Arc<Model>,
+        photos: &[EvaluatedPhoto],
+        seed: u64,
+        session: SessionOptions,
+    ) -> Result<Box<dyn Method>> {
+        match self {
+            Self::Composite(composite, contrast) => {
+                let (composite, contrast) = (composite.clone(), contrast.clone());
+                let method = Relevance::new(model.clone(), composite, contrast, session)?;
+                Ok(Box::new(method))
+            }
+            Self::Baseline(baseline, _) => baseline.method(model, photos, seed, session),
+        }
+    }
+
+    /// Whether it looks into the network, rather than at what comes out of it.
+    pub fn is_of_the_network(&self) -> bool {
+        matches!(
+            self,
+            Self::Composite(..)
+                | Self::Baseline(Baseline::Gradient(_) | Baseline::ActivationMap(_), _)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_composite_may_have_a_contrast_and_says_so() {
+        for text in [
+            "crp",
+            "crp@softmax",
+            "high=alphabeta:2,1,low=zplus@class:dog",
+        ] {
+            assert_eq!(MethodSpec::composite(text).unwrap().asked(), text);
+        }
+        for text in ["crp@most", "nothing@mean"] {
+            assert!(MethodSpec::composite(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_depends_on_the_day_is_settled_by_its_name() {
+        let spec = MethodSpec::baseline("masks:time").unwrap();
+        let settled = spec.settled(Some("masks:6")).unwrap();
+        let expected = MethodSpec::Baseline(Baseline::Masks(Some(6)), "masks:time".to_owned());
+        assert_eq!(settled, expected);
+        assert_eq!(spec.settled(None).unwrap(), spec);
+    }
+}

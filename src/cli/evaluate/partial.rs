@@ -1,0 +1,257 @@
+//! What an evaluation has measured so far: one that was interrupted goes on from there.
+//!
+//! It is a file beside the JSON, `NAME.json.partial`. Its first line holds the settings that the numbers depend on; each further one is what one method is worth at one photo. It
+//! goes when the JSON is written.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use ssdcrp::evaluate::DetectionScores;
+use ssdcrp::limits::{self, FileKind};
+
+use super::randomisation::Randomisation;
+
+/// What the numbers depend on besides the photo and the method.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Settings {
+    /// Of this program.
+    pub version: &'static str,
+    /// A hash of the network and what its manifest says of it.
+    pub model: String,
+    pub seed: u64,
+    /// Judged of each photo at most.
+    pub detections: usize,
+    pub score_threshold: f32,
+    pub iou_threshold: f32,
+    pub randomise: bool,
+    /// A hash of the annotations.
+    pub truth: Option<String>,
+}
+
+/// One method at one photo.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Measured {
+    /// The method as it was asked for.
+    pub asked: String,
+    /// The photo's name.
+    pub image: String,
+    /// A hash of the photo as the network reads it.
+    pub picture: String,
+    pub rows: Vec<DetectionScores>,
+    pub randomisation: Option<Randomisation>,
+}
+
+/// The file, and what was in it at the start.
+pub struct Partial {
+    file: Option<(PathBuf, File)>,
+    known: Vec<Measured>,
+}
+
+impl Partial {
+    /// Opens the file beside `json`, or begins one; without a JSON nothing is kept.
+    ///
+    /// # Errors
+    /// It was made with other settings, is none, or cannot be written.
+    pub fn open(json: Option<&Path>, settings: &Settings) -> Result<Self> {
+        let Some(json) = json else {
+            return Ok(Self {
+                file: None,
+                known: Vec::new(),
+            });
+        };
+        let path = beside(json);
+        let name = path.display();
+        let text = match limits::read_text(&path, FileKind::Scores) {
+            Ok(text) => text,
+            Err(error) if is_missing(&error) => String::new(),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {name}")),
+        };
+        // A line that does not end was not finished.
+        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+        let mut lines = whole.lines();
+        let head = serde_json::to_value(settings)?;
+        let known = match lines.next() {
+            None => Vec::new(),
+            Some(found) => {
+                check(&path, found, &head)?;
+                let measured = lines.enumerate().map(|(index, line)| {
+                    serde_json::from_str(line).with_context(|| {
+                        format!("cannot go on from {name}: line {} is damaged; remove the file to begin anew", index + 2)
+                    })
+                });
+                measured.collect::<Result<_>>()?
+            }
+        };
+        let mut options = OpenOptions::new();
+        let file = options.create(true).append(true).open(&path);
+        let mut file = file.with_context(|| format!("cannot write {name}"))?;
+        file.set_len(whole.len() as u64)?;
+        if whole.is_empty() {
+            writeln!(file, "{head}").with_context(|| format!("cannot write {name}"))?;
+        }
+        Ok(Self {
+            file: Some((path, file)),
+            known,
+        })
+    }
+
+    /// What was measured before of a method at a photo.
+    pub fn of(&self, asked: &str, picture: &str) -> Option<&Measured> {
+        let mut known = self.known.iter();
+        known.find(|known| known.asked == asked && known.picture == picture)
+    }
+
+    /// The name that a method had when it was last measured: that of "masks:time" depends on the day.
+    pub fn method(&self, asked: &str) -> Option<&str> {
+        let mut of_it = self.known.iter().filter(|known| known.asked == asked);
+        of_it.find_map(|known| Some(known.rows.first()?.method.as_str()))
+    }
+
+    /// How many lines there were.
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Keeps what was just measured.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn add(&mut self, measured: &Measured) -> Result<()> {
+        let Some((path, file)) = &mut self.file else {
+            return Ok(());
+        };
+        let mut line = serde_json::to_string(measured)?;
+        line.push('\n');
+        let written = file.write_all(line.as_bytes()).and_then(|()| file.flush());
+        written.with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// All is measured and written elsewhere.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub fn finish(self) -> Result<()> {
+        match self.file {
+            Some((path, _)) => {
+                fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether there is no such file yet.
+fn is_missing(error: &ssdcrp::Error) -> bool {
+    let io = error.io();
+    io.is_some_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
+/// `NAME.json.partial`.
+fn beside(json: &Path) -> PathBuf {
+    let mut name = OsString::from(json);
+    name.push(".partial");
+    name.into()
+}
+
+/// Fails where the first line of the file has other settings.
+fn check(path: &Path, found: &str, head: &Value) -> Result<()> {
+    let name = path.display();
+    let found: Value = serde_json::from_str(found).with_context(|| {
+        format!("cannot go on from {name}: it is no unfinished evaluation; remove it, or name another --json")
+    })?;
+    for (setting, value) in head.as_object().into_iter().flatten() {
+        let before = found.get(setting).unwrap_or(&Value::Null);
+        if before != value {
+            bail!(
+                "cannot go on from {name}: its {setting} was {before}, now it is {value}; ask as before, remove the file, or name another --json"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(seed: u64) -> Settings {
+        Settings {
+            version: "1",
+            model: "abc".to_owned(),
+            seed,
+            detections: 3,
+            score_threshold: 0.3,
+            iou_threshold: 0.5,
+            randomise: false,
+            truth: None,
+        }
+    }
+
+    fn measured(picture: &str) -> Measured {
+        Measured {
+            asked: "crp".to_owned(),
+            image: "a.jpg".to_owned(),
+            picture: picture.to_owned(),
+            rows: Vec::new(),
+            randomisation: None,
+        }
+    }
+
+    #[test]
+    fn what_was_measured_is_there_again_and_goes_in_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let json = folder.path().join("scores.json");
+        let mut partial = Partial::open(Some(&json), &settings(7)).unwrap();
+        partial.add(&measured("1")).unwrap();
+        partial.add(&measured("2")).unwrap();
+        drop(partial);
+        let path = folder.path().join("scores.json.partial");
+        // Interrupted in the middle of a line.
+        let mut text = fs::read_to_string(&path).unwrap();
+        text += "{\"asked\":\"crp\",\"ima";
+        fs::write(&path, &text).unwrap();
+
+        let mut partial = Partial::open(Some(&json), &settings(7)).unwrap();
+        assert_eq!(partial.len(), 2);
+        assert!(partial.of("crp", "2").is_some() && partial.of("crp", "3").is_none());
+        assert!(partial.of("odam", "2").is_none());
+        partial.add(&measured("3")).unwrap();
+        drop(partial);
+        let partial = Partial::open(Some(&json), &settings(7)).unwrap();
+        assert_eq!(partial.len(), 3);
+        partial.finish().unwrap();
+        assert!(!path.exists());
+        let nowhere = Partial::open(None, &settings(7)).unwrap();
+        nowhere.finish().unwrap();
+    }
+
+    #[test]
+    fn a_changed_setting_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let json = folder.path().join("scores.json");
+        drop(Partial::open(Some(&json), &settings(7)).unwrap());
+        let error = |settings: &Settings| {
+            let error = Partial::open(Some(&json), settings).err().unwrap();
+            format!("{error:#}")
+        };
+        assert!(error(&settings(8)).contains("its seed was 7, now it is 8; ask as before"));
+        let other = Settings {
+            score_threshold: 0.25,
+            ..settings(7)
+        };
+        assert!(error(&other).contains("its score-threshold was "));
+        fs::write(folder.path().join("scores.json.partial"), "hello\n").unwrap();
+        assert!(error(&settings(7)).contains("it is no unfinished evaluation"));
+        let mut text = serde_json::to_string(&settings(7)).unwrap();
+        text += "\n{}\n";
+        fs::write(folder.path().join("scores.json.partial"), text).unwrap();
+        assert!(error(&settings(7)).contains("line 2 is damaged"));
+    }
+}
