@@ -11,9 +11,12 @@ mod confused;
 mod css_rect;
 mod event;
 mod explanations;
+mod missed;
 mod page;
+pub(crate) mod parts;
 mod photo;
 mod picture;
+mod view;
 
 pub use page::Page;
 
@@ -36,6 +39,7 @@ use comparison::Comparison;
 use confused::{ConfusedDetection, ConfusionMeans};
 use event::ReportedEvent;
 use explanations::ObjectExplanations;
+use missed::missed;
 use photo::{Judged, ReportedObject, ReportedPhoto};
 use picture::Photo;
 
@@ -256,11 +260,16 @@ impl Reporter {
                 .total_cmp(&a.suspicion)
                 .then_with(|| a.id.cmp(&b.id))
         });
-        let comparison = self
-            .options
-            .truth
-            .as_ref()
-            .map(|truth| Comparison::new(truth, &self.photos, &pairs, &self.model.manifest.labels))
+        let missed = missed(
+            &self.photos,
+            &self.model,
+            &mut self.explainer,
+            self.options.thresholds,
+        );
+        let labels = &self.model.manifest.labels;
+        let truth = self.options.truth.as_ref();
+        let comparison = truth
+            .map(|truth| Comparison::new(truth, &self.photos, &pairs, missed, labels))
             .transpose()?;
         Ok(Page::new(
             &self.model,

@@ -13,8 +13,10 @@ use super::frame::FrameInfo;
 use super::observation::{Observation, ObservedEvent};
 use super::room::ensure_room;
 use super::tracking::Tracked;
-use crate::crp::{Composite, Explanation, Propagator, RelevanceSummary, ResolvedTarget, Target};
-use crate::detect::{Forward, Model};
+use crate::crp::{
+    Composite, Explanation, Propagator, RelevanceSummary, ResolvedTarget, Target, TargetOutput,
+};
+use crate::detect::{Absence, Forward, Labels, MissingPlace, Model};
 use crate::error::Result;
 use crate::error::internal::Context;
 use crate::heatmap::Scale;
@@ -43,6 +45,34 @@ pub struct ExplainedObject {
     pub picture: Arc<RgbImage>,
     /// The time that propagation took, for all that was explained in one go.
     pub took: Duration,
+}
+
+/// Why nothing was found at a place of a frame.
+#[derive(Clone, Debug)]
+pub struct ExplainedMiss {
+    /// The place, in shares of the frame.
+    pub place: [f32; 2],
+    /// What came nearest to an object there, and why it is none; or what was found there.
+    pub absence: Absence,
+    /// The frame.
+    pub frame: FrameInfo,
+    /// What was asked of that default box.
+    pub question: ResolvedTarget,
+    /// How relevance was propagated.
+    pub composite: Composite,
+    /// Relevance in units of what is drawn in full colour, `[H, W]` of the picture as the network sees it.
+    pub map: Array2<f32>,
+    /// The relevance itself in numbers.
+    pub summary: RelevanceSummary,
+    /// The time that propagation took.
+    pub took: Duration,
+}
+
+impl ExplainedMiss {
+    /// For people: what was asked of the nearest default box, and in a second line why it is no detection.
+    pub fn words(&self, labels: &Labels) -> String {
+        format!("{}\n{}", self.question.wording, self.absence.words(labels))
+    }
 }
 
 /// The explainer at work.
@@ -145,6 +175,45 @@ impl Explaining {
         )))
     }
 
+    /// Explains why nothing is found at `place`, a point in shares of the frame: no detection of the class that is asked about, else of the likeliest that is not detected there.
+    ///
+    /// # Errors
+    /// No box of the network reaches the place, or as [`Explaining::explain_selected`].
+    pub fn explain_missing(
+        &mut self,
+        place: [f32; 2],
+        observation: &Observation,
+        forward: &Forward,
+        cancel: &CancelToken,
+    ) -> Result<ExplainedMiss> {
+        let settings = observation.settings();
+        let class = match &settings.question.output {
+            Some(TargetOutput::Class(class)) => Some(self.model.manifest.class(class)?),
+            // Where nothing is found there is no box whose edges could be asked about.
+            _ => None,
+        };
+        let point = MissingPlace::Point(place);
+        let predictions = forward.predictions(&self.model)?;
+        let absence = predictions.absence(point, class, settings.thresholds)?;
+        let target = match &absence {
+            Absence::Found(found) => Target::predicted_class(found),
+            Absence::Missed(miss) => Target::near_miss(miss),
+        };
+        let explanations = self.explain(observation, forward, &[target], cancel)?;
+        let explanation = explanations.first().context("there is no explanation")?;
+        let relevance = explanation.map();
+        Ok(ExplainedMiss {
+            place,
+            frame: observation.frame,
+            question: explanation.question.clone(),
+            composite: self.explainer.composite().clone(),
+            summary: RelevanceSummary::of(&relevance, &absence.detection().rect),
+            absence,
+            map: in_full_colour(relevance),
+            took: explanation.took,
+        })
+    }
+
     /// Explains targets with the composite that is asked for.
     fn explain(
         &mut self,
@@ -174,19 +243,23 @@ impl Explaining {
     ) -> ExplainedObject {
         let relevance = explanation.map();
         let summary = RelevanceSummary::of(&relevance, &tracked.detection.rect);
-        let map = match Scale::default().magnitude(relevance.view()) {
-            Some(magnitude) => relevance / magnitude,
-            None => Array2::zeros(relevance.dim()),
-        };
         ExplainedObject {
             tracked: tracked.clone(),
             frame: observation.frame,
             question: explanation.question.clone(),
             composite: self.explainer.composite().clone(),
-            map,
+            map: in_full_colour(relevance),
             summary,
             picture,
             took: explanation.took,
         }
+    }
+}
+
+/// Relevance in units of what is drawn in full colour.
+fn in_full_colour(relevance: Array2<f32>) -> Array2<f32> {
+    match Scale::default().magnitude(relevance.view()) {
+        Some(magnitude) => relevance / magnitude,
+        None => Array2::zeros(relevance.dim()),
     }
 }

@@ -20,7 +20,7 @@ use super::stats::StreamStats;
 use super::worker::{OpenJobs, Worker, catching, lock};
 use crate::detect::{Detector, Forward, Model, NetworkInput};
 use crate::error::internal::Context;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::CancelToken;
 
 /// What an overlay takes for each pixel at most: the canvas, and what the host makes of it.
@@ -219,21 +219,63 @@ impl<H: Host> StreamState<H> {
                 lock(&self.stats).explained(explained.len(), begun.elapsed());
                 Ok(explained)
             }
-            Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
             Err(error) => {
-                let question = &observation.settings().question;
-                let mut unanswered = lock(&self.unanswered);
-                let is_first = !unanswered.contains(question);
-                if is_first {
-                    unanswered.push(question.clone());
-                }
-                drop(unanswered);
-                if is_first {
-                    self.tell(observation, News::Unexplained(error));
-                }
+                self.unexplained(observation, error)?;
                 Ok(vec![])
             }
         }
+    }
+
+    /// A question has no answer: the host is told the first time.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Cancelled`], where the work was ended.
+    fn unexplained(&self, observation: &Observation, error: Error) -> Result<()> {
+        if error.kind() == ErrorKind::Cancelled {
+            return Err(error);
+        }
+        let question = &observation.settings().question;
+        let mut unanswered = lock(&self.unanswered);
+        let is_first = !unanswered.contains(question);
+        if is_first {
+            unanswered.push(question.clone());
+        }
+        drop(unanswered);
+        if is_first {
+            self.tell(observation, News::Unexplained(error));
+        }
+        Ok(())
+    }
+
+    /// Explains why nothing is found at `place`, in shares of the frame, and tells of it. Says whether that changes what is shown.
+    ///
+    /// # Errors
+    /// As [`StreamState::explain_selected`].
+    pub fn explain_missing(
+        &self,
+        explaining: &mut Explaining,
+        place: [f32; 2],
+        observation: &Observation,
+        forward: &Forward,
+        cancel: &CancelToken,
+    ) -> Result<bool> {
+        let begun = Instant::now();
+        let explained = match explaining.explain_missing(place, observation, forward, cancel) {
+            Ok(explained) => Arc::new(explained),
+            Err(error) => {
+                self.unexplained(observation, error)?;
+                return Ok(false);
+            }
+        };
+        lock(&self.stats).explained(1, begun.elapsed());
+        self.tell(
+            observation,
+            News::Missing {
+                observation,
+                explained: &explained,
+            },
+        );
+        Ok(lock(&self.display).explain_missing(observation, explained))
     }
 
     /// Explains what the events of a frame ask, as far as that can be, and tells of each. Says whether that changes what is shown.
@@ -303,10 +345,9 @@ fn shown<T>(view: &View, prepared: T) -> Shown<T> {
     Shown {
         number: view.number,
         frame: view.observation.frame,
-        explained: view
-            .explained
-            .first()
-            .map(|(_, explained)| explained.frame.time),
+        explained: (view.explained.first())
+            .map(|(_, explained)| explained.frame.time)
+            .or_else(|| Some(view.missing.as_ref()?.frame.time)),
         objects: objects.collect(),
         prepared,
     }
