@@ -88,13 +88,13 @@ pub struct NearMiss {
 /// What kept a default box from being a detection of a class.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MissCause {
-    /// Another class scores higher there, and above the threshold.
+    /// Another class scores higher there, and is above the threshold there, or else is detected at the place by another default box.
     Outdone {
         /// That class.
         class: ClassId,
-        /// Its score, 0..=1.
+        /// Its score there, or else that of the detection, 0..=1.
         score: f32,
-        /// How much higher its logit is.
+        /// How much higher its logit is there.
         logits: f64,
     },
     /// The background has the largest logit (of a softmax).
@@ -248,7 +248,7 @@ impl Predictions<'_> {
         let (default_box, class, overlap) = self.nearest(place, &classes)?;
         let detection = self.describe_as(default_box, class)?;
         Ok(Absence::Missed(NearMiss {
-            cause: self.cause(&detection, &detections, thresholds)?,
+            cause: self.cause(&detection, &detections, &there, thresholds)?,
             detection,
             overlap,
             thresholds,
@@ -281,11 +281,12 @@ impl Predictions<'_> {
         Ok(found)
     }
 
-    /// What keeps a class at a default box from being among `detections`.
+    /// What keeps a class at a default box from being among `detections`, of which some are `there`, at the place.
     fn cause(
         &self,
         miss: &Detection,
         detections: &[Detection],
+        there: &[&Detection],
         thresholds: Thresholds,
     ) -> Result<MissCause> {
         let is_it =
@@ -294,16 +295,12 @@ impl Predictions<'_> {
             return Ok(MissCause::Beside);
         }
         let settings = &self.manifest().detection;
-        let winner = self.describe(miss.default_box)?;
-        let outdone = winner.class != miss.class && winner.score > thresholds.score;
         let is_below = miss.score <= thresholds.score;
-        if outdone && (is_below || settings.suppression == Suppression::OneClass) {
-            let logits = |class: ClassId| f64::from(miss.logits[class.0]);
-            return Ok(MissCause::Outdone {
-                class: winner.class,
-                score: winner.score,
-                logits: logits(winner.class) - logits(miss.class),
-            });
+        let one_class = settings.suppression == Suppression::OneClass;
+        if (is_below || one_class)
+            && let Some(outdone) = self.outdone(miss, there, thresholds)?
+        {
+            return Ok(outdone);
         }
         if is_below {
             return Ok(self.shortfall(miss, thresholds.score));
@@ -327,6 +324,25 @@ impl Predictions<'_> {
                 most: settings.max_detections,
             },
         })
+    }
+
+    /// Another class that scores higher at the default box, and is above the threshold there or detected `there`, at the place.
+    fn outdone(
+        &self,
+        miss: &Detection,
+        there: &[&Detection],
+        thresholds: Thresholds,
+    ) -> Result<Option<MissCause>> {
+        let logit = |class: ClassId| miss.logits[class.0];
+        let best = self.describe(miss.default_box)?;
+        let best = Some(&best).filter(|best| best.score > thresholds.score);
+        let rivals = best.into_iter().chain(there.iter().copied());
+        let mut ahead = rivals.filter(|rival| logit(rival.class) > logit(miss.class));
+        Ok(ahead.next().map(|rival| MissCause::Outdone {
+            class: rival.class,
+            score: rival.score,
+            logits: f64::from(logit(rival.class)) - f64::from(logit(miss.class)),
+        }))
     }
 
     /// Why a score is not above the threshold, where no other class is.
@@ -470,6 +486,13 @@ detection = {{ {detection} }}
         assert_eq!(
             words(&miss, &sigmoid),
             "no dog found: cat 0.88 won, 3.00 logits ahead (dog 0.27)"
+        );
+        // So does one that another box at the place is detected as.
+        let rival = [[0.0, -1.0, -0.5], [0.0, -9.0, 2.0], [0.0, -9.0, -9.0]];
+        let miss = missed(answer(&sigmoid, rival, first(), Some(DOG)));
+        assert_eq!(
+            words(&miss, &sigmoid),
+            "no dog found: cat 0.88 won, 0.50 logits ahead (dog 0.27)"
         );
         // What was found there is not missing.
         let Absence::Found(found) = answer(&sigmoid, logits, first(), Some(CAT)) else {
