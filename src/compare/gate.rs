@@ -165,7 +165,7 @@ impl FromStr for GateLimit {
             .find(|measure| measure.name() == name);
         let measure = measure.with_context(|| {
             let names = GateMeasure::ALL.map(GateMeasure::name);
-            let near = spelling::nearest(name, names.into_iter());
+            let near = spelling::nearest(name, names);
             let meant = match near.first() {
                 Some(near) => format!("did you mean {near}?"),
                 None => format!("there are {}", names.join(", ")),
@@ -271,7 +271,7 @@ mod tests {
     fn mistakes_are_named() {
         for (text, reason) in [
             ("lost", "is no limit"),
-            ("lots=0", "did you mean lost?"),
+            ("lots=0", "did you mean \"lost\"?"),
             ("zzz=0", "there are lost, gained"),
             ("lost=few", "is no number"),
             ("lost=NaN", "is no number"),

@@ -13,6 +13,7 @@ mod event;
 mod explanations;
 mod missed;
 mod page;
+#[cfg(feature = "compare")]
 pub(crate) mod parts;
 mod photo;
 mod picture;

@@ -188,7 +188,7 @@ fn mistakes_are_named_before_anything_is_loaded() {
     let dog = photo("dog.jpg");
     let compare = ["compare", "built-in", "nowhere.onnx", &dog];
     for (more, reason) in [
-        (&["--fail-on", "lots=0"][..], "did you mean lost?"),
+        (&["--fail-on", "lots=0"][..], "did you mean \"lost\"?"),
         (&["--fail-on", "missed=0"], "needs annotations"),
         (
             &["--no-check", "--fail-on", "effect-drop=0"],
