@@ -9,6 +9,7 @@ usage() {
 usage: webcam-click.sh [--frames N] [--] [SOURCE [PROPERTY=VALUE...]]
 
 In the window a click on a box explains that object, and goes on to while it moves; a second click on it or Escape lets go.
+A click with Shift or Control held asks why nothing is found there.
 The key t turns the question from the class to the box's offsets and edges, n takes the next of them, c the next contrast.
   SOURCE          a camera (default /dev/video0), a network camera (rtsp://…), a video file, or `test` for a test picture
   PROPERTY=VALUE  any property of the element, e.g. contrast=runner-up (gst-inspect-1.0 ssdcrp lists them)

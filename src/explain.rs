@@ -270,6 +270,7 @@ impl Explained {
             label: format!("{} {:.2}", self.label, self.detection.score),
             colour: overlay::class_colour(self.detection.class.0),
             explained: true,
+            dashed: false,
         };
         let canvas = overlay::render(&Scene {
             size,

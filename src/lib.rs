@@ -39,6 +39,7 @@
 //! * [`stream`] is a video's worth of that: the same object in successive pictures, what looks wrong, evidence of it, and the threads that do the work.
 //! * `evaluate` (the feature of that name) measures how good explanations are.
 //! * `truth` and `report` (the feature `report`) read annotations, and make a page of photos, detections and explanations.
+//! * `compare` (the feature of that name) holds two models beside each other.
 //!
 //! All that fails gives an [`Error`], whose [kind](ErrorKind) says who can mend it. Modules only use those named before them. Nothing here knows GStreamer: the element lives in the crate `gst-plugin-ssdcrp`.
 //!
@@ -53,6 +54,8 @@ pub mod bilinear;
 #[cfg(feature = "report")]
 pub mod chart;
 pub mod check;
+#[cfg(feature = "compare")]
+pub mod compare;
 pub mod crp;
 pub mod detect;
 mod error;

@@ -1,7 +1,7 @@
 //! The `ssdcrp` command: detections of a photo, and why the network made them. Arguments in; text, JSON and files out.
 //!
 //! Exit status: 0 done; 1 failed, a question or composite that is not understood included, with one line on standard error that says why; 2 wrong
-//! usage, as clap tells it.
+//! usage, as clap tells it; 3 a limit of `compare` is not kept.
 
 #![forbid(unsafe_code)]
 
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         ssdcrp::runtime::installed_at(&program);
     }
     match cli::run(&cli::Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             // Without a standard error there is nobody left to tell.
             let _ = writeln!(std::io::stderr(), "ssdcrp: {}", one_line(&error));

@@ -68,6 +68,7 @@ impl Host for Notes {
                 let wording = explained.map(|explained| explained.question.wording.to_string());
                 format!("event: {}", wording.unwrap_or_default())
             }
+            News::Missing { explained, .. } => format!("missing: {}", explained.question.wording),
             News::Unexplained(error) | News::EvidenceLost(error) => format!("{error:#}"),
         };
         self.texts.lock().unwrap().push(note);

@@ -85,7 +85,9 @@ impl Host for Camera {
             }
             News::Event {
                 explained: None, ..
-            } => {}
+            }
+            // Nobody points at its pictures.
+            | News::Missing { .. } => {}
             News::Unexplained(error) | News::EvidenceLost(error) => {
                 eprintln!("monitor: stream {}: {error:#}", self.index + 1);
             }

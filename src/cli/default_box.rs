@@ -1,12 +1,13 @@
-//! Which default box is meant: `--best`, `--at X,Y` or `--box N` in, what the network said there out.
+//! Which default box is meant: `--best`, `--at X,Y`, `--box N` or `--missing …` in, what the network said there out.
 
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use ssdcrp::crp::TargetOutput;
-use ssdcrp::detect::Detection;
 use ssdcrp::detect::manifest::DetectorKind;
+use ssdcrp::detect::{Absence, Detection, MissingPlace};
+use ssdcrp::geometry::{Normalised, Pixel, Rect};
 
 use super::detected_photo::DetectedPhoto;
 use super::text;
@@ -24,6 +25,50 @@ pub struct DefaultBoxArgs {
     /// Explain this default box, detected or not; `detect` prints the numbers of the detected ones
     #[arg(long = "box", value_name = "N")]
     default_box: Option<usize>,
+    /// Why was nothing found there? Explain the default box that comes nearest to finding an object at this point, about in its middle, or in this box, pixels from the top left: the class of --target
+    /// class:NAME, or the likeliest that was not detected there
+    #[arg(long, value_name = "X,Y|X0,Y0,X1,Y1")]
+    missing: Option<Spot>,
+}
+
+impl MissingObject {
+    /// Why, for people.
+    pub fn words(&self, detected: &DetectedPhoto) -> String {
+        self.absence.words(&detected.model.manifest.labels)
+    }
+}
+
+/// Where an object is missing, pixels of the photo.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Spot {
+    Point([f32; 2]),
+    Box(Rect<Pixel>),
+}
+
+impl FromStr for Spot {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let numbers = text.split(',').map(|n| n.trim().parse().ok());
+        let numbers = numbers.map(|n| n.filter(|n: &f32| n.is_finite()));
+        let spot = match numbers.collect::<Option<Vec<f32>>>().as_deref() {
+            Some(&[x, y]) => Some(Self::Point([x, y])),
+            Some(&[x0, y0, x1, y1]) if x0 < x1 && y0 < y1 => {
+                Some(Self::Box(Rect::new(x0, y0, x1, y1)))
+            }
+            _ => None,
+        };
+        spot.context(
+            "a point or the corners of a box are expected, as in 320,200 or 100,50,300,250",
+        )
+    }
+}
+
+/// An object that is missing: where, in shares of the photo, and why.
+#[derive(Clone, Debug)]
+pub struct MissingObject {
+    pub place: MissingPlace,
+    pub absence: Absence,
 }
 
 /// A place in the photo, pixels.
@@ -49,6 +94,54 @@ impl FromStr for Point {
 }
 
 impl DefaultBoxArgs {
+    /// Whether it is asked why something is missing.
+    pub fn is_missing(&self) -> bool {
+        self.missing.is_some()
+    }
+
+    /// Why a class is missing where the user says that one is, or without a class the likeliest; `None` where the user does not.
+    ///
+    /// # Errors
+    /// A place outside of the photo, another question than about a class, or as [`Detector::absence`](ssdcrp::detect::Detector::absence).
+    pub fn missing(
+        &self,
+        detected: &DetectedPhoto,
+        asked: Option<&TargetOutput>,
+    ) -> Result<Option<MissingObject>> {
+        let Some(spot) = self.missing else {
+            return Ok(None);
+        };
+        let (width, height) = detected.image.dimensions();
+        let (width, height) = (width as f32, height as f32);
+        let whole = Rect::<Pixel>::new(0.0, 0.0, width, height);
+        let (is_inside, place) = match spot {
+            Spot::Point([x, y]) => {
+                let place = MissingPlace::Point([x / width, y / height]);
+                (whole.contains([x, y]), place)
+            }
+            Spot::Box(rect) => {
+                let share = rect.scaled(1.0 / width, 1.0 / height).edges();
+                let place = MissingPlace::Box(Rect::<Normalised>::from(share).clipped());
+                (rect.intersection(&whole).area() > 0.0, place)
+            }
+        };
+        ensure!(
+            is_inside,
+            "--missing lies outside of {}, which is {width}x{height}",
+            detected.path.display()
+        );
+        let class = match asked {
+            None => None,
+            Some(TargetOutput::Class(class)) => Some(detected.model.manifest.class(class)?),
+            Some(other) => {
+                bail!("--missing asks for a class, not for {other}: --target class:NAME")
+            }
+        };
+        let absence =
+            (detected.detector).absence(&detected.forward, place, class, detected.thresholds)?;
+        Ok(Some(MissingObject { place, absence }))
+    }
+
     /// What the network said at the default box that is meant; `asked` is what is to be explained there, if the user said that.
     ///
     /// A classifier has one, the picture. Where nothing was detected, a class that is asked for is explained where it scores highest: that it was not
@@ -64,6 +157,9 @@ impl DefaultBoxArgs {
         let name = detected.path.display();
         if let Some(default_box) = self.default_box {
             return Ok(detected.detector.describe(&detected.forward, default_box)?);
+        }
+        if let Some(missing) = self.missing(detected, asked)? {
+            return Ok(missing.absence.detection().clone());
         }
         if detected.model.manifest.kind == DetectorKind::Classifier {
             return Ok(detected.detector.describe(&detected.forward, 0)?);
@@ -106,6 +202,26 @@ impl DefaultBoxArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_spot_is_a_point_or_a_box() {
+        let spot = |text: &str| text.parse::<Spot>().ok();
+        assert_eq!(spot("3, 4.5"), Some(Spot::Point([3.0, 4.5])));
+        let rect = Rect::new(1.0, 2.0, 30.0, 40.0);
+        assert_eq!(spot("1,2,30,40"), Some(Spot::Box(rect)));
+        for text in [
+            "",
+            "1",
+            "1,2,3",
+            "30,2,1,40",
+            "1,40,30,40",
+            "NaN,2",
+            "1,2,inf,4",
+            "1,2,3,4,5",
+        ] {
+            assert_eq!(spot(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn points_are_two_numbers() {

@@ -11,13 +11,15 @@ use ssdcrp::crp::{
     Composite, Contrast, Explanation, PRESETS, Propagator, RelevanceSummary, Seed, Target,
     TargetOutput,
 };
-use ssdcrp::detect::{Detection, Model};
+use ssdcrp::detect::{Absence, Detection, Model};
 use ssdcrp::heatmap::{ColourMap, smoothed};
 
-use super::default_box::DefaultBoxArgs;
+use super::default_box::{DefaultBoxArgs, MissingObject};
 use super::detected_photo::{DetectedPhoto, ThresholdArgs};
 use super::engine::Engine;
-use super::{json, output, picture, text};
+use super::json::{self, MissingRecord};
+use super::picture::PhotoOverlay;
+use super::{output, text};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,6 +31,8 @@ Examples:
     ssdcrp explain photo.jpg --target offset:cx --target offset:cy --target offset:w --target offset:h -o box.png
   The relevance itself, for NumPy:
     ssdcrp explain photo.jpg --npy relevance.npy
+  Why was no horse found there?
+    ssdcrp explain photo.jpg --missing 120,200,340,560 --target class:horse -o missing.png
   Classic LRP, which hardly knows one class from another:
     ssdcrp explain photo.jpg --composite lrp-alpha1beta0 -o lrp.png
 
@@ -43,7 +47,7 @@ pub struct Explain {
     #[command(flatten)]
     default_box: DefaultBoxArgs,
     /// Explain every detection
-    #[arg(long, conflicts_with_all = ["best", "at", "default_box"])]
+    #[arg(long, conflicts_with_all = ["best", "at", "default_box", "missing"])]
     all: bool,
     /// What to explain at that box: class:NAME (a label or a number; #20 is the number where a class is called 20), offset:cx, cy, w or h, or edge:left, right, top or bottom; the last two with + or - behind
     /// them for the direction (+ is right, down, wider, taller) [default: the predicted class; the direction that the network predicted];
@@ -95,6 +99,15 @@ pub struct Explain {
     thresholds: ThresholdArgs,
 }
 
+/// What is asked of the photo.
+struct AskedTarget {
+    /// At this default box.
+    chosen: Detection,
+    target: Target,
+    /// Why nothing was found there, where that is asked.
+    missing: Option<MissingObject>,
+}
+
 /// An explanation with what is derived from it.
 struct ExplanationOutput {
     /// The explained box, as the class that is explained; where that is none, as the chosen one.
@@ -105,6 +118,8 @@ struct ExplanationOutput {
     summary: RelevanceSummary,
     /// What it is worth, where that was looked at.
     check: Option<Check>,
+    /// Why nothing was found there, where that was asked.
+    missing: Option<MissingObject>,
 }
 
 impl Explain {
@@ -131,14 +146,12 @@ impl Explain {
             DetectedPhoto::handing_over(engine, &self.image, &self.thresholds, prepare)?;
         let mut explainer = explainer.context("there is no explainer")?;
         let questions = self.questions(&detected, &asked, contrast)?;
-        let targets: Vec<Target> = questions.iter().map(|(_, target)| target.clone()).collect();
+        let targets: Vec<Target> = questions.iter().map(|asked| asked.target.clone()).collect();
         let explanations = explainer.explain(&detected.forward, &targets)?;
         let mut outputs = questions
-            .iter()
+            .into_iter()
             .zip(explanations)
-            .map(|((chosen, target), explanation)| {
-                ExplanationOutput::new(&detected, chosen, target, explanation)
-            })
+            .map(|(asked, explanation)| ExplanationOutput::new(&detected, asked, explanation))
             .collect::<Result<Vec<_>>>()?;
         if self.is_checked() {
             let DetectedPhoto {
@@ -160,7 +173,15 @@ impl Explain {
             let mut record = json::PhotoRecord::new(&detected, self.logits)?;
             for output in &outputs {
                 let check = output.check.as_ref();
-                record.add(&output.explanation, &composite.name, &output.summary, check);
+                let missing = output.missing.as_ref();
+                let missing = missing.map(|missing| MissingRecord::new(&detected, missing));
+                record.add(
+                    &output.explanation,
+                    &composite.name,
+                    &output.summary,
+                    check,
+                    missing,
+                );
             }
             return output::print_json(&record);
         }
@@ -193,7 +214,10 @@ impl Explain {
         detected: &DetectedPhoto,
         asked: &[TargetOutput],
         contrast: Option<Contrast>,
-    ) -> Result<Vec<(Detection, Target)>> {
+    ) -> Result<Vec<AskedTarget>> {
+        if self.default_box.is_missing() {
+            return self.missing(detected, asked, contrast.as_ref());
+        }
         let chosen = if self.all {
             detected.detections.clone()
         } else {
@@ -206,22 +230,53 @@ impl Explain {
             self.image.display()
         );
         let mut questions = Vec::new();
-        for detection in chosen {
+        for chosen in chosen {
             let predicted = Target {
                 contrast: contrast.clone(),
-                ..Target::predicted_class(&detection)
+                ..Target::predicted_class(&chosen)
+            };
+            let question = |target| AskedTarget {
+                chosen: chosen.clone(),
+                target,
+                missing: None,
             };
             if asked.is_empty() {
-                questions.push((detection, predicted));
+                questions.push(question(predicted));
                 continue;
             }
             questions.extend(asked.iter().map(|output| {
-                let target = Target {
+                question(Target {
                     output: output.clone(),
                     ..predicted.clone()
-                };
-                (detection.clone(), target)
+                })
             }));
+        }
+        Ok(questions)
+    }
+
+    /// Why each of the classes that are `asked` about is missing at the place; of none, the likeliest.
+    fn missing(
+        &self,
+        detected: &DetectedPhoto,
+        asked: &[TargetOutput],
+        contrast: Option<&Contrast>,
+    ) -> Result<Vec<AskedTarget>> {
+        let classes = asked.iter().map(Some);
+        let classes = classes.chain(asked.is_empty().then_some(None));
+        let mut questions = Vec::new();
+        for class in classes {
+            let missing = self.default_box.missing(detected, class)?;
+            let missing = missing.context("no place was named")?;
+            let mut target = match &missing.absence {
+                Absence::Found(found) => Target::predicted_class(found),
+                Absence::Missed(miss) => Target::near_miss(miss),
+            };
+            target.contrast = contrast.cloned().or(target.contrast);
+            questions.push(AskedTarget {
+                chosen: missing.absence.detection().clone(),
+                target,
+                missing: Some(missing),
+            });
         }
         Ok(questions)
     }
@@ -241,12 +296,16 @@ impl Explain {
             };
             if let Some(path) = &self.output {
                 let path = numbered(path)?;
-                let caption = self.caption(output, composite);
                 let map = smoothed(output.map.view(), self.smooth);
-                let doubtful = output.check.as_ref().is_some_and(|check| !check.passed());
-                let (explained, colours) = (&output.explained, self.colour_map);
-                let picture =
-                    picture::draw(detected, &map, explained, &caption, colours, doubtful)?;
+                let picture = PhotoOverlay {
+                    map: &map,
+                    explained: &output.explained,
+                    missing: output.missing.as_ref(),
+                    caption: &self.caption(detected, output, composite),
+                    colours: self.colour_map,
+                    doubtful: output.check.as_ref().is_some_and(|check| !check.passed()),
+                };
+                let picture = picture.draw(detected)?;
                 output::write_picture(&path, &picture)?;
                 written.push(path.display().to_string());
             }
@@ -259,11 +318,19 @@ impl Explain {
         Ok(written)
     }
 
-    /// What is explained, under another composite than the default also under which, and below it what it is worth.
-    fn caption(&self, output: &ExplanationOutput, composite: &Composite) -> String {
+    /// What is explained, under another composite than the default also under which, and below it why nothing was found there and what the explanation is worth.
+    fn caption(
+        &self,
+        detected: &DetectedPhoto,
+        output: &ExplanationOutput,
+        composite: &Composite,
+    ) -> String {
         let mut words = output.explanation.question.wording.to_string();
         if composite.name != PRESETS[0] {
             words += &format!(" ({composite})");
+        }
+        if let Some(missing) = &output.missing {
+            words += &format!("\n{}", missing.words(detected));
         }
         if let Some(check) = &output.check {
             words += &format!("\n{}", check.words(self.colour_map.positive_name()));
@@ -287,6 +354,9 @@ impl Explain {
                 ..
             } = output;
             text += &text::explained(detected, explained, explanation, &composite.name, summary)?;
+            if let Some(missing) = &output.missing {
+                text += &format!("{}\n", missing.words(detected));
+            }
             if let Some(check) = &output.check {
                 let words = check.words(self.colour_map.positive_name());
                 text += &format!("{words}; {}\n", check.figures());
@@ -315,16 +385,11 @@ fn sigma(text: &str) -> Result<f32> {
 }
 
 impl ExplanationOutput {
-    fn new(
-        detected: &DetectedPhoto,
-        chosen: &Detection,
-        target: &Target,
-        explanation: Explanation,
-    ) -> Result<Self> {
-        let explained = if let TargetOutput::Class(class) = &target.output {
-            detected.as_class(chosen, detected.model.manifest.class(class)?)?
+    fn new(detected: &DetectedPhoto, asked: AskedTarget, explanation: Explanation) -> Result<Self> {
+        let explained = if let TargetOutput::Class(class) = &asked.target.output {
+            detected.as_class(&asked.chosen, detected.model.manifest.class(class)?)?
         } else {
-            chosen.clone()
+            asked.chosen
         };
         let map = explanation.map();
         let summary = RelevanceSummary::of(&map, &explained.rect);
@@ -334,6 +399,7 @@ impl ExplanationOutput {
             map,
             summary,
             check: None,
+            missing: asked.missing,
         })
     }
 }

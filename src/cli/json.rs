@@ -6,9 +6,10 @@ use anyhow::Result;
 use serde::Serialize;
 use ssdcrp::check::Check;
 use ssdcrp::crp::{Explanation, RelevanceSummary};
-use ssdcrp::detect::{ClassId, Detection, Model};
+use ssdcrp::detect::{Absence, ClassId, Detection, MissCause, Model, NearMiss};
 use ssdcrp::heatmap::ColourMap;
 
+use super::default_box::MissingObject;
 use super::detected_photo::DetectedPhoto;
 
 /// What the fields of a detection mean, for `--help`.
@@ -38,7 +39,11 @@ pub const EXPLANATION_FIELDS: &str = "\
     effect         by how much the asked quantity falls: logits; of an offset as the network gave it, of an edge pixels
     effect_of_chance  the same on average of nine draws of as much elsewhere
     checked        whether it falls further than in each of the nine
-    check          the same in words";
+    check          the same in words
+  and, with --missing:
+    missing        class, label: of what is missing; found: whether it was found there after all; box, score: of that detection, or of the default box that comes
+                   nearest; reason: why, in words. Of what was not found also overlap: how well that box lies there, 0 to 1; cause: threshold, other class, background,
+                   no object, suppressed, too many, beside; missed_by_logits; winner: the class that won, or the detection that suppressed it";
 
 /// A photo with its detections, and explanations of them.
 #[derive(Serialize)]
@@ -89,6 +94,29 @@ struct ExplanationRecord<'a> {
     ms: f64,
     #[serde(flatten)]
     check: Option<CheckRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<MissingRecord<'a>>,
+}
+
+/// Why something is missing at a place.
+#[derive(Serialize)]
+pub struct MissingRecord<'a> {
+    label: Cow<'a, str>,
+    class: ClassId,
+    found: bool,
+    r#box: [f32; 4],
+    score: f32,
+    reason: String,
+    #[serde(flatten)]
+    miss: Option<MissRecord<'a>>,
+}
+
+#[derive(Serialize)]
+struct MissRecord<'a> {
+    overlap: f32,
+    cause: &'static str,
+    missed_by_logits: Option<f64>,
+    winner: Option<RunnerUp<'a>>,
 }
 
 #[derive(Serialize)]
@@ -117,13 +145,14 @@ impl<'a> PhotoRecord<'a> {
         })
     }
 
-    /// Adds an explanation under a composite, with its summary, and what it is worth where that was looked at.
+    /// Adds an explanation under a composite, with its summary, what it is worth where that was looked at, and why something is missing where that was asked.
     pub fn add(
         &mut self,
         explanation: &'a Explanation,
         composite: &'a str,
         summary: &RelevanceSummary,
         check: Option<&Check>,
+        missing: Option<MissingRecord<'a>>,
     ) {
         let question = &explanation.question;
         self.explanations
@@ -139,7 +168,43 @@ impl<'a> PhotoRecord<'a> {
                 in_box_share: summary.in_box_share,
                 ms: explanation.took.as_secs_f64() * 1e3,
                 check: check.map(CheckRecord::of),
+                missing,
             });
+    }
+}
+
+impl<'a> MissingRecord<'a> {
+    pub fn new(detected: &'a DetectedPhoto, missing: &MissingObject) -> Self {
+        let detection = missing.absence.detection();
+        let miss = match &missing.absence {
+            Absence::Found(_) => None,
+            Absence::Missed(miss) => Some(MissRecord::new(&detected.model, miss)),
+        };
+        Self {
+            label: detected.model.manifest.label(detection.class),
+            class: detection.class,
+            found: miss.is_none(),
+            r#box: detected.pixels(detection).edges(),
+            score: detection.score,
+            reason: missing.words(detected),
+            miss,
+        }
+    }
+}
+
+impl<'a> MissRecord<'a> {
+    fn new(model: &'a Model, miss: &NearMiss) -> Self {
+        let winner = match &miss.cause {
+            MissCause::Outdone { class, score, .. } => Some((*class, *score)),
+            MissCause::Suppressed { by, .. } => Some((by.class, by.score)),
+            _ => None,
+        };
+        Self {
+            overlap: miss.overlap,
+            cause: miss.cause.name(),
+            missed_by_logits: miss.cause.logits(),
+            winner: winner.map(|winner| RunnerUp::new(model, winner)),
+        }
     }
 }
 

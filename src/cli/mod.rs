@@ -3,6 +3,7 @@
 //! What subcommands share: [`photo`] reads pictures, [`engine`] the model, [`detected_photo`] runs the detector, [`default_box`] finds the default box that is meant, [`json`], [`text`] and
 //! [`table`] say what was found, [`picture`] draws it, [`output`] brings it to standard output and into files.
 
+mod compare;
 mod compile;
 mod default_box;
 mod detect;
@@ -22,6 +23,8 @@ mod table;
 mod text;
 mod upright;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -36,11 +39,13 @@ Examples:
   ssdcrp diagnose photo.jpg --plot layers.svg
   ssdcrp evaluate *.jpg --csv scores.csv
   ssdcrp report photos/ -o report.html
+  ssdcrp compare built-in own.onnx photos/ -o compare.html
   ssdcrp inspect model.onnx
   ssdcrp compile model.onnx -o explain.onnx
 
 ONNX Runtime (libonnxruntime.so, 1.22 or newer) has to be installed; the variable ORT_DYLIB_PATH names it where it is not found.
-Exit status: 0 done; 1 failed, one line on standard error says why; 2 wrong usage: an unknown option, or a value that its option never takes.
+Exit status: 0 done; 1 failed, one line on standard error says why; 2 wrong usage: an unknown option, or a value that its option never takes;
+3 a limit of compare --fail-on is not kept.
 A --target, --contrast or --composite that is not understood counts as failed: 1.";
 
 /// Finds objects in photos with a single-shot detector (SSD), and explains by Contrastive Relevance Propagation (CRP) which pixels made the network say so.
@@ -60,15 +65,16 @@ enum Command {
     Diagnose(diagnose::Diagnose),
     Evaluate(Box<evaluate::Evaluate>),
     Report(report::Report),
+    Compare(compare::Compare),
     Inspect(inspect::Inspect),
     Compile(compile::Compile),
 }
 
-/// Does what was asked.
+/// Does what was asked, and says with which status the program ends.
 ///
 /// # Errors
 /// Whatever keeps it from being done, in words for the user.
-pub fn run(arguments: &Arguments) -> Result<()> {
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     match &arguments.command {
         Command::Detect(detect) => detect.run(&arguments.engine),
         Command::Explain(explain) => explain.run(&arguments.engine),
@@ -77,7 +83,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Command::Report(report) => report.run(&arguments.engine),
         Command::Inspect(inspect) => inspect.run(&arguments.engine),
         Command::Compile(compile) => compile.run(&arguments.engine),
-    }
+        Command::Compare(compare) => return compare.run(&arguments.engine),
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

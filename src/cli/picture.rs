@@ -3,54 +3,86 @@
 use anyhow::Result;
 use image::RgbImage;
 use ndarray::Array2;
-use ssdcrp::detect::Detection;
+use ssdcrp::detect::{Absence, Detection, MissingPlace};
+use ssdcrp::geometry::{Rect, Size};
 use ssdcrp::heatmap::{ColourMap, Heatmap, PALE, Scale};
-use ssdcrp::overlay::{self, LabelledBox, Scene, Side};
+use ssdcrp::overlay::{self, LabelledBox, Scene};
 
+use super::default_box::MissingObject;
 use super::detected_photo::DetectedPhoto;
 
-/// The photo at its own size with `map` `[H, W]` over it, paler where it is `doubtful`. `explained` is marked as the explained box, whether it was detected or not; `caption` says what of it.
-pub fn draw(
-    detected: &DetectedPhoto,
-    map: &Array2<f32>,
-    explained: &Detection,
-    caption: &str,
-    colours: ColourMap,
-    doubtful: bool,
-) -> Result<RgbImage> {
-    let strength = if doubtful { PALE } else { 1.0 };
-    let heatmap = Heatmap::normalise(map.view(), Scale::default()).paler(strength);
-    let is_explained = |other: &Detection| {
-        (other.default_box, other.class) == (explained.default_box, explained.class)
+/// How large the mark of a point is, as a share of the photo's shorter side.
+const MARK: f32 = 0.03;
+
+/// What is drawn over a photo.
+pub struct PhotoOverlay<'a> {
+    /// Relevance `[H, W]`.
+    pub map: &'a Array2<f32>,
+    /// What is marked as the explained box, whether it was detected or not.
+    pub explained: &'a Detection,
+    /// Where something is missing, if that was asked.
+    pub missing: Option<&'a MissingObject>,
+    /// What is explained, in words.
+    pub caption: &'a str,
+    pub colours: ColourMap,
+    /// Whether the map is drawn paler.
+    pub doubtful: bool,
+}
+
+impl PhotoOverlay<'_> {
+    /// The photo at its own size with all of it.
+    pub fn draw(&self, detected: &DetectedPhoto) -> Result<RgbImage> {
+        let strength = if self.doubtful { PALE } else { 1.0 };
+        let heatmap = Heatmap::normalise(self.map.view(), Scale::default()).paler(strength);
+        let is_explained = |other: &Detection| {
+            (other.default_box, other.class) == (self.explained.default_box, self.explained.class)
+        };
+        let others = detected
+            .detections
+            .iter()
+            .filter(|other| !is_explained(other));
+        let is_missed = (self.missing).is_some_and(|m| matches!(m.absence, Absence::Missed(_)));
+        let labelled = |detection: &Detection, explained| LabelledBox {
+            rect: detected.pixels(detection),
+            label: detected.label(detection),
+            colour: overlay::class_colour(detection.class.0),
+            explained,
+            dashed: explained && is_missed,
+        };
+        let mut boxes = vec![labelled(self.explained, true)];
+        boxes.extend(self.missing.map(|missing| place(detected, missing)));
+        boxes.extend(others.map(|other| labelled(other, false)));
+        let mut picture = detected.image.clone();
+        let canvas = overlay::render(&Scene {
+            heatmap: Some(&heatmap),
+            colours: self.colours,
+            opacity: 1.0,
+            boxes: &boxes,
+            caption: Some(self.caption),
+            ..Scene::empty(picture.dimensions().into(), 1.0)
+        });
+        canvas.compose_onto(&mut picture)?;
+        Ok(picture)
+    }
+}
+
+/// Where the user says that something is missing: of a point, a small box around it.
+fn place(detected: &DetectedPhoto, missing: &MissingObject) -> LabelledBox {
+    let size = Size::from(detected.image.dimensions());
+    let rect = match missing.place {
+        MissingPlace::Box(rect) => rect.in_pixels(size),
+        MissingPlace::Point([x, y]) => {
+            let (x, y) = (x * size.width as f32, y * size.height as f32);
+            let side = 0.5 * MARK * size.width.min(size.height) as f32;
+            Rect::new(x - side, y - side, x + side, y + side)
+        }
     };
-    let others = detected
-        .detections
-        .iter()
-        .filter(|other| !is_explained(other));
-    let labelled = |detection: &Detection, explained| LabelledBox {
-        rect: detected.pixels(detection),
-        label: detected.label(detection),
-        colour: overlay::class_colour(detection.class.0),
-        explained,
-    };
-    let boxes: Vec<LabelledBox> = std::iter::once(labelled(explained, true))
-        .chain(others.map(|other| labelled(other, false)))
-        .collect();
-    let mut picture = detected.image.clone();
-    let canvas = overlay::render(&Scene {
-        size: picture.dimensions().into(),
-        pixel_aspect: 1.0,
-        heatmap: Some(&heatmap),
-        tiles: &[],
-        tiles_side: Side::default(),
-        colours,
-        opacity: 1.0,
-        boxes: &boxes,
-        draw_boxes: true,
-        draw_labels: true,
-        caption: Some(caption),
-        corner_text: None,
-    });
-    canvas.compose_onto(&mut picture)?;
-    Ok(picture)
+    let class = missing.absence.detection().class;
+    LabelledBox {
+        rect,
+        label: format!("{} here?", detected.model.manifest.label(class)),
+        colour: [255; 3],
+        explained: false,
+        dashed: false,
+    }
 }

@@ -286,7 +286,7 @@ fn frames(
 }
 
 /// The pictures of a folder that can be read, and the names of those that cannot.
-fn pictures(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
+pub(super) fn pictures(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
     let listed = || -> std::io::Result<Vec<PathBuf>> {
         fs::read_dir(folder)?
             .map(|entry| Ok(entry?.path()))
@@ -308,7 +308,7 @@ fn pictures(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
 }
 
 /// A bar on standard error, hidden where that is no terminal.
-fn progress(steps: usize, done: &str) -> Result<ProgressBar> {
+pub(super) fn progress(steps: usize, done: &str) -> Result<ProgressBar> {
     let template = format!("{{bar:30}} {{pos}}/{{len}} {done}, {{eta}} left: {{msg}}");
     Ok(ProgressBar::new(steps as u64).with_style(ProgressStyle::with_template(&template)?))
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::detect::Labels;
 use crate::detect::manifest::Offset;
-use crate::detect::{ClassRef, Detection};
+use crate::detect::{ClassRef, Detection, MissCause, NearMiss};
 use crate::error::argument::{Context, bail};
 use crate::error::{Error, Result};
 
@@ -114,6 +114,27 @@ impl Target {
             default_box: detection.default_box,
             output: TargetOutput::Class(detection.class.into()),
             contrast: None,
+        }
+    }
+
+    /// "What speaks for the class that is missing, and what against?" of the default box that came nearest to finding it: rather than what won there, and where the network says that there is no
+    /// object at all, whether there is one.
+    pub fn near_miss(miss: &NearMiss) -> Self {
+        let class = Self::predicted_class(&miss.detection);
+        match miss.cause {
+            MissCause::Outdone { class: winner, .. }
+            | MissCause::Background { class: winner, .. } => Self {
+                contrast: Some(Contrast::Class(winner.into())),
+                ..class
+            },
+            MissCause::NoObject { .. } => Self {
+                output: TargetOutput::Objectness,
+                ..class
+            },
+            MissCause::Threshold { .. }
+            | MissCause::Suppressed { .. }
+            | MissCause::Crowded { .. }
+            | MissCause::Beside => class,
         }
     }
 }

@@ -252,6 +252,19 @@ impl Scorer {
             None => self.objectness * score,
         }
     }
+
+    /// ln(s/(1 − s)) of the score s of the class with this logit, exact also where s is next to 0. Of a sigmoid without objectness it is the logit, and under a softmax without objectness it
+    /// rises with the class's own logit one for one.
+    pub fn log_odds(self, logit: f32) -> f64 {
+        let logit = f64::from(logit);
+        let of_class = match self.scoring.activation {
+            ScoreActivation::Sigmoid => -(-logit).exp().ln_1p(),
+            ScoreActivation::Softmax => logit - f64::from(self.largest) - f64::from(self.log_sum),
+        };
+        let [_, power] = self.scoring.powers.unwrap_or([1.0; 2]);
+        let log = f64::from(self.objectness).ln() + f64::from(power) * of_class;
+        log - (-log.exp_m1()).ln()
+    }
 }
 
 /// The factor that objectness of this logit is in a score.
@@ -499,6 +512,23 @@ mod tests {
         );
         let softmax = scores(ScoreActivation::Softmax, &[2.0, 0.0, 1.0]);
         assert_close(&softmax, &[0.665_240_96, 0.090_030_57, 0.244_728_48], 1e-6);
+    }
+
+    #[test]
+    fn the_odds_of_a_score_are_its_logit() {
+        let odds = |activation, logits: &[f32], objectness| {
+            Scorer::new(activation, logits, objectness).log_odds(logits[0])
+        };
+        for logit in [-90.0f32, -2.0, 0.0, 3.0] {
+            let found = odds(ScoreActivation::Sigmoid, &[logit, 9.0], None);
+            assert!((found - f64::from(logit)).abs() < 1e-6, "{found}");
+        }
+        // e² of e² + e⁰ + e¹: 2 − ln(1 + e).
+        let found = odds(ScoreActivation::Softmax, &[2.0, 0.0, 1.0], None);
+        assert!((found - 0.686_738).abs() < 1e-5, "{found}");
+        // σ(0)·σ(ln 3) = 3/8, odds 3/5.
+        let found = odds(ScoreActivation::Sigmoid, &[3.0f32.ln()], Some(0.0));
+        assert!((found - 0.6f64.ln()).abs() < 1e-6, "{found}");
     }
 
     #[test]

@@ -150,16 +150,41 @@ impl<'a> Predictions<'a> {
     /// may be detected as several classes, and whether there is suppression at all, the manifest says.
     pub fn detections(&self, thresholds: Thresholds) -> Vec<Detection> {
         let candidates = self.candidates(thresholds.score.clamp(0.0, 1.0));
-        let settings = &self.manifest.detection;
-        let iou = match settings.suppression {
-            // No two boxes overlap by more.
-            Suppression::None => 1.0,
-            Suppression::PerClass | Suppression::OneClass => thresholds.iou,
-        };
-        suppress(candidates, iou, settings.max_detections)
+        let iou = self.iou_threshold(thresholds);
+        suppress(candidates, iou, self.manifest.detection.max_detections)
             .iter()
             .map(|candidate| self.detection(candidate))
             .collect()
+    }
+
+    /// By how much two detections of one class may overlap.
+    pub(super) fn iou_threshold(&self, thresholds: Thresholds) -> f32 {
+        match self.manifest.detection.suppression {
+            // No two boxes overlap by more.
+            Suppression::None => 1.0,
+            Suppression::PerClass | Suppression::OneClass => thresholds.iou,
+        }
+    }
+
+    /// The number of default boxes, D.
+    pub(super) fn len(&self) -> usize {
+        self.boxes.len()
+    }
+
+    pub(super) fn manifest(&self) -> &'a Manifest {
+        self.manifest
+    }
+
+    /// Those that can be detected: trained, and not the background.
+    pub(super) fn detectable_classes(&self) -> impl Iterator<Item = ClassId> {
+        let detectable = self.detectable.iter().enumerate();
+        detectable
+            .filter(|&(_, &detectable)| detectable)
+            .map(|(class, _)| ClassId(class))
+    }
+
+    pub(super) fn logit(&self, default_box: usize, class: ClassId) -> f32 {
+        self.logits[[default_box, class.0]]
     }
 
     /// What the network says at any default box, detected or not: its best trained class, the background aside.
@@ -226,7 +251,7 @@ impl<'a> Predictions<'a> {
     }
 
     /// Every class at every default box that scores above `threshold` and lies in the picture.
-    fn candidates(&self, threshold: f32) -> Vec<Candidate> {
+    pub(super) fn candidates(&self, threshold: f32) -> Vec<Candidate> {
         let scoring = self.manifest.output.scoring();
         let mut candidates = Vec::new();
         for (default_box, logits) in self.logits.outer_iter().enumerate() {
@@ -288,13 +313,14 @@ impl<'a> Predictions<'a> {
         self.objectness.map(|objectness| objectness[default_box])
     }
 
-    fn scorer(&self, default_box: usize) -> Scorer {
+    pub(super) fn scorer(&self, default_box: usize) -> Scorer {
         let logits = self.logits.row(default_box);
         let objectness = self.objectness(default_box);
         Scorer::new(self.manifest.output.scoring(), &logits, objectness)
     }
 
-    fn rect(&self, default_box: usize) -> Rect {
+    /// The box that the network makes of a default box, in shares of the picture, not clipped to it.
+    pub(super) fn rect(&self, default_box: usize) -> Rect {
         let coding = Coding::of(self.manifest, self.layout, default_box);
         let offsets = self.offsets(default_box);
         (self.fit).to_picture(decode(self.boxes[default_box], offsets, coding))
@@ -316,12 +342,7 @@ impl<'a> Predictions<'a> {
         &'l self,
         logits: ArrayView1<'l, f32>,
     ) -> impl Iterator<Item = (ClassId, f32)> + 'l {
-        let detectable = self
-            .detectable
-            .iter()
-            .enumerate()
-            .filter(|&(_, &detectable)| detectable);
-        detectable.map(move |(class, _)| (ClassId(class), logits[class]))
+        (self.detectable_classes()).map(move |class| (class, logits[class.0]))
     }
 }
 

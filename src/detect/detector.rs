@@ -10,6 +10,7 @@ use super::class::ClassId;
 use super::decode::{mean, of_distances};
 use super::detection::{Detection, Predictions, Thresholds};
 use super::model::Model;
+use super::near_miss::{Absence, MissingPlace};
 use super::preprocess::{self, NetworkInput};
 use crate::error::model::{Context, ensure};
 use crate::error::{Error, Result};
@@ -264,16 +265,40 @@ impl Detector {
         self.predictions(forward)?.matching(rect, class, worth)
     }
 
+    /// Why there is no detection of a class at a place of the picture; see [`Predictions::absence`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn absence(
+        &self,
+        forward: &Forward,
+        place: MissingPlace,
+        class: Option<ClassId>,
+        thresholds: Thresholds,
+    ) -> Result<Absence> {
+        self.predictions(forward)?.absence(place, class, thresholds)
+    }
+
     fn predictions<'a>(&'a self, forward: &'a Forward) -> Result<Predictions<'a>> {
+        forward.predictions(&self.model)
+    }
+}
+
+impl Forward {
+    /// What the outputs mean, of the `model` whose they are.
+    ///
+    /// # Errors
+    /// They are of another model.
+    pub fn predictions<'a>(&'a self, model: &'a Model) -> Result<Predictions<'a>> {
         let predictions = Predictions::new(
-            forward.logits.view(),
-            forward.offsets.view(),
-            &self.model.default_boxes,
-            &self.model.layout,
-            &self.model.manifest,
+            self.logits.view(),
+            self.offsets.view(),
+            &model.default_boxes,
+            &model.layout,
+            &model.manifest,
         )?
-        .fitted(forward.input.fit);
-        match &forward.objectness {
+        .fitted(self.input.fit);
+        match &self.objectness {
             Some(objectness) => predictions.with_objectness(objectness.view()),
             None => Ok(predictions),
         }

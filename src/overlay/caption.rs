@@ -6,7 +6,7 @@ use super::text::{self, Line};
 use crate::heatmap::ColourMap;
 
 /// How many lines a caption may take before it is cut.
-const LINES: usize = 3;
+const LINES: usize = 4;
 
 /// The legend's type beside that of the caption.
 const LEGEND_SIZE: f32 = 0.82;

@@ -18,6 +18,8 @@ pub struct LabelledBox {
     pub colour: [u8; 3],
     /// Whether the heatmap explains this box: it is drawn heavier and over the others.
     pub explained: bool,
+    /// Whether it is no detection: its line is in dashes.
+    pub dashed: bool,
 }
 
 /// The pixels of a box, edges rounded to nearest; None where there is nothing to draw.
@@ -41,7 +43,18 @@ pub(super) fn whole_pixels(rect: &Rect<Pixel>) -> Option<Area> {
 /// a heavier line, and a white edge between the line and the dark one.
 pub(super) fn draw_box(canvas: &mut Canvas, style: &Style, area: Area, labelled: &LabelledBox) {
     let edge = style.edge;
-    if labelled.explained {
+    if labelled.dashed {
+        let line = match labelled.explained {
+            true => style.heavy_line,
+            false => style.line,
+        };
+        canvas.outline(area.grown(edge), edge, style::shade());
+        canvas.outline(area, line, style::white());
+        canvas.outline(area.grown(-line), edge, style::shade());
+        for dash in dashes(area, line, canvas.area()) {
+            canvas.fill(dash, PremultipliedColour::new(labelled.colour, 255));
+        }
+    } else if labelled.explained {
         let line = style.heavy_line;
         canvas.outline(area.grown(2 * edge), edge, style::shade());
         canvas.outline(area.grown(edge), edge, style::white());
@@ -57,6 +70,31 @@ pub(super) fn draw_box(canvas: &mut Canvas, style: &Style, area: Area, labelled:
         );
         canvas.outline(area.grown(-style.line), edge, style::shade());
     }
+}
+
+/// A dash is so many times as long as the line is wide, and so is the gap behind it.
+const DASH: i64 = 4;
+
+/// The dashes of a line along the inside of `area`, as far as they may be seen in `frame`.
+fn dashes(area: Area, line: i64, frame: Area) -> Vec<Area> {
+    let dash = DASH * line.max(1);
+    // A box may reach far beyond the frame.
+    let along = |from: i64, to: i64, seen: (i64, i64)| {
+        let first = from.max(from + (seen.0 - from) / (2 * dash) * 2 * dash);
+        let starts = (first..to.min(seen.1)).step_by(2 * dash as usize);
+        starts.map(move |start| (start, (start + dash).min(to)))
+    };
+    let thick = |from: i64, to: i64| [(from, (from + line).min(to)), ((to - line).max(from), to)];
+    let mut dashes = Vec::new();
+    for (y0, y1) in thick(area.y0, area.y1) {
+        let columns = along(area.x0, area.x1, (frame.x0, frame.x1));
+        dashes.extend(columns.map(|(x0, x1)| Area { x0, y0, x1, y1 }));
+    }
+    for (x0, x1) in thick(area.x0, area.x1) {
+        let rows = along(area.y0, area.y1, (frame.y0, frame.y1));
+        dashes.extend(rows.map(|(y0, y1)| Area { x0, y0, x1, y1 }));
+    }
+    dashes
 }
 
 /// Draws the box's label in the part `frame` of the canvas, where `taken` leaves room for it. Returns the plate's place, or None where
@@ -118,6 +156,7 @@ mod tests {
             label: label.to_owned(),
             colour: [255, 200, 0],
             explained,
+            dashed: false,
         }
     }
 
@@ -150,6 +189,27 @@ mod tests {
                 (320 * 240 - outer.size() + inner.size()) as usize
             );
             assert_eq!(count(&canvas, [255; 4]) > 0, explained);
+        }
+    }
+
+    #[test]
+    fn what_is_no_detection_is_drawn_in_dashes() {
+        for explained in [false, true] {
+            let style = Style::for_frame(320, 240);
+            let mut canvas = Canvas::new(320, 240);
+            let dashed = LabelledBox {
+                dashed: true,
+                ..labelled("", explained)
+            };
+            draw_box(&mut canvas, &style, AREA, &dashed);
+            let line = match explained {
+                true => style.heavy_line,
+                false => style.line,
+            };
+            let all = (AREA.size() - AREA.grown(-line).size()) as usize;
+            let (coloured, white) = (count(&canvas, [255, 200, 0, 255]), count(&canvas, [255; 4]));
+            assert_eq!(coloured + white, all);
+            assert!((0.4..0.6).contains(&(coloured as f64 / all as f64)));
         }
     }
 

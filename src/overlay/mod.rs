@@ -177,6 +177,7 @@ mod tests {
             label: label.to_owned(),
             colour: class_colour(label.len()),
             explained,
+            dashed: false,
         }
     }
 

@@ -282,6 +282,7 @@ mod tests {
             label: String::new(),
             colour: [0; 3],
             explained: false,
+            dashed: false,
         };
         let (left, right) = (at(20.0, 80.0), at(540.0, 80.0));
         let clearer =

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::confused::{AROUND, ConfusionMeans};
 use super::css_rect::CssRect;
+use super::missed::MissedObject;
 use super::photo::{Judged, ReportedPhoto};
 use super::picture::{heat_layer, jpeg};
 use crate::detect::ClassId;
@@ -51,15 +52,6 @@ pub(super) struct ConfusedPair {
     pub frame: CssRect,
 }
 
-/// An object that was not found.
-pub(super) struct MissedObject {
-    pub label: String,
-    pub photo: usize,
-    pub photo_name: String,
-    pub aspect: String,
-    pub frame: CssRect,
-}
-
 /// What the verdicts are called, in the order of the page.
 const MEANINGS: [(Verdict, &str); 7] = [
     (Verdict::Correct, "the best detection of an object"),
@@ -82,10 +74,10 @@ impl Comparison {
         truth: &Truth,
         photos: &[ReportedPhoto],
         pairs: &ConfusionMeans,
+        missed: Vec<MissedObject>,
         labels: &Labels,
     ) -> Result<Self> {
         let judged = || photos.iter().filter_map(|photo| photo.judged.as_ref());
-        let missed = missed(photos, labels);
         let confusion = Confusion::of(judged());
         let unknown = truth.unknown().iter();
         let unknown: Vec<String> = unknown
@@ -123,28 +115,6 @@ fn kinds<'a>(judged: impl Iterator<Item = &'a Judged>, missed: usize) -> Vec<Ver
         count: missed,
     });
     kinds
-}
-
-/// The objects that were not found, photo by photo, as many as a page holds.
-fn missed(photos: &[ReportedPhoto], labels: &Labels) -> Vec<MissedObject> {
-    let mut missed = Vec::new();
-    for (index, photo) in photos
-        .iter()
-        .enumerate()
-        .filter(|(_, photo)| photo.shows_missed)
-    {
-        if let Some(judged) = &photo.judged {
-            missed.extend(judged.missed_objects().map(|object| MissedObject {
-                label: labels.name(object.class).into_owned(),
-                photo: index,
-                photo_name: photo.image.name.clone(),
-                aspect: photo.image.aspect(),
-                frame: CssRect::of(&object.rect),
-            }));
-        }
-    }
-    missed.truncate(MOST_OBJECTS);
-    missed
 }
 
 /// The mean maps and photos of each kind of confusion, the most frequent ones first.

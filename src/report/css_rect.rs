@@ -7,7 +7,7 @@ const AROUND: f32 = 2.5;
 const SMALLEST_WINDOW: f32 = 0.25;
 
 /// A box in per cent of the photo.
-pub(super) struct CssRect {
+pub(crate) struct CssRect {
     pub left: f32,
     pub top: f32,
     pub width: f32,

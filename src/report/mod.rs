@@ -12,9 +12,13 @@ mod css_rect;
 mod event;
 mod explanations;
 mod forward_passes;
+mod missed;
 mod page;
+#[cfg(feature = "compare")]
+pub(crate) mod parts;
 mod photo;
 mod picture;
+mod view;
 
 pub use page::Page;
 
@@ -40,6 +44,7 @@ use confused::{ConfusedDetection, ConfusionMeans};
 use event::ReportedEvent;
 use explanations::ObjectExplanations;
 use forward_passes::ForwardPasses;
+use missed::missed;
 use photo::{Judged, ReportedObject, ReportedPhoto};
 use picture::Photo;
 
@@ -119,9 +124,9 @@ impl Reporter {
         photo.shows_missed = missed > 0 && self.missed < MOST_OBJECTS;
         self.missed += missed;
         self.new_objects += photo.objects.len();
-        if !photo.objects.is_empty() {
+        if !photo.objects.is_empty() || photo.shows_missed {
             self.forward_passes.keep(self.photos.len(), forward);
-        } else if !photo.shows_missed {
+        } else {
             photo.image.uri = String::new();
         }
         self.photos.push(photo);
@@ -135,7 +140,8 @@ impl Reporter {
     fn forget(&mut self) {
         let shown = self.most_suspicious().into_iter().map(|(photo, _)| photo);
         let shown: BTreeSet<usize> = shown.collect();
-        self.forward_passes.retain(|photo| shown.contains(&photo));
+        let photos = &self.photos;
+        (self.forward_passes).retain(|photo| shown.contains(&photo) || photos[photo].shows_missed);
         for (index, photo) in self.photos.iter_mut().enumerate() {
             if !shown.contains(&index) && !photo.shows_missed {
                 photo.image.uri = String::new();
@@ -331,11 +337,23 @@ impl Reporter {
                 .total_cmp(&a.suspicion)
                 .then_with(|| a.id.cmp(&b.id))
         });
-        let comparison = self
-            .options
-            .truth
-            .as_ref()
-            .map(|truth| Comparison::new(truth, &self.photos, &pairs, &self.model.manifest.labels))
+        let (photos, detector) = (&self.photos, &mut self.detector);
+        let forward_passes = &mut self.forward_passes;
+        let missed = missed(
+            photos,
+            |index| {
+                forward_passes.of(index, || {
+                    forward(detector, &photos[index].image, again(index))
+                })
+            },
+            &self.model,
+            &mut self.explainer,
+            self.options.thresholds,
+        );
+        let labels = &self.model.manifest.labels;
+        let truth = self.options.truth.as_ref();
+        let comparison = truth
+            .map(|truth| Comparison::new(truth, &self.photos, &pairs, missed, labels))
             .transpose()?;
         Ok(Page::new(
             &self.model,

@@ -16,6 +16,10 @@ use crate::error::internal::Context;
 use crate::stream::monitor::EventKind;
 use crate::truth::Verdict;
 
+/// What pages look like, and what they do.
+pub(crate) const STYLE: &str = include_str!("page.css");
+pub(crate) const SCRIPT: &str = include_str!("page.js");
+
 /// How many classes a card lists.
 const TOP: usize = 5;
 
@@ -41,9 +45,9 @@ pub struct Page {
 }
 
 /// What can be chosen, and how many cards have it.
-struct FilterOption {
-    name: String,
-    count: usize,
+pub(crate) struct FilterOption {
+    pub name: String,
+    pub count: usize,
 }
 
 /// All about one object.
@@ -268,8 +272,8 @@ impl Page {
             cards,
             comparison,
             left_out,
-            style: include_str!("page.css"),
-            script: include_str!("page.js"),
+            style: STYLE,
+            script: SCRIPT,
         }
     }
 
@@ -283,7 +287,7 @@ impl Page {
 }
 
 /// Names in order with how often they occur; "" is none.
-fn counts<'a>(names: impl Iterator<Item = &'a str>) -> Vec<FilterOption> {
+pub(crate) fn counts<'a>(names: impl Iterator<Item = &'a str>) -> Vec<FilterOption> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for name in names.filter(|name| !name.is_empty()) {
         *counts.entry(name).or_default() += 1;
@@ -296,7 +300,7 @@ fn counts<'a>(names: impl Iterator<Item = &'a str>) -> Vec<FilterOption> {
 }
 
 /// How a number reads with its noun: "1 photo", "3 photos".
-fn counted(count: &usize, noun: &str) -> String {
+pub(crate) fn counted(count: &usize, noun: &str) -> String {
     let plural = if *count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::explaining::ExplainedObject;
+use super::explaining::{ExplainedMiss, ExplainedObject};
 use super::frame::FrameInfo;
 use super::observation::{Observation, ObservedEvent};
 use super::settings::Asked;
@@ -22,6 +22,8 @@ pub struct View {
     pub observation: Arc<Observation>,
     /// The explanations that are shown, each with the index of its object's detection in the newest frame.
     pub explained: Vec<(usize, Arc<ExplainedObject>)>,
+    /// Why nothing was found where the viewer asks for that; shown where no detection is explained.
+    pub missing: Option<Arc<ExplainedMiss>>,
     /// What events say of detections, by their index.
     pub remarks: Vec<(usize, Arc<ObservedEvent>)>,
     /// Where the last tiles were.
@@ -44,12 +46,13 @@ impl View {
     }
 }
 
-/// Explanations of the detections that were selected in one frame.
+/// Explanations of the detections that were selected in one frame, or of what is missing there.
 #[derive(Debug)]
 struct LastExplained {
     epoch: u64,
     asked: Asked,
     objects: Vec<Arc<ExplainedObject>>,
+    missing: Option<Arc<ExplainedMiss>>,
 }
 
 /// An event that is shown while its object is seen.
@@ -105,6 +108,20 @@ impl DisplayState {
 
     /// What was selected in a frame is explained. Says whether that changes what is shown: not where the stream was flushed since.
     pub fn explain(&mut self, of: &Observation, objects: Vec<Arc<ExplainedObject>>) -> bool {
+        self.explained(of, objects, None)
+    }
+
+    /// What is missing in a frame is explained. Says whether that changes what is shown.
+    pub fn explain_missing(&mut self, of: &Observation, missing: Arc<ExplainedMiss>) -> bool {
+        self.explained(of, vec![], Some(missing))
+    }
+
+    fn explained(
+        &mut self,
+        of: &Observation,
+        objects: Vec<Arc<ExplainedObject>>,
+        missing: Option<Arc<ExplainedMiss>>,
+    ) -> bool {
         let is_shown = |shown: &Arc<Observation>| shown.frame.epoch == of.frame.epoch;
         let changes = self.observation.as_ref().is_some_and(is_shown);
         if changes {
@@ -112,6 +129,7 @@ impl DisplayState {
                 epoch: of.frame.epoch,
                 asked: of.asked.clone(),
                 objects,
+                missing,
             });
         }
         changes
@@ -141,9 +159,12 @@ impl DisplayState {
     pub fn view(&mut self) -> Option<View> {
         let observation = self.observation.clone()?;
         self.views += 1;
+        let explained = self.shown_explanations(&observation);
+        let last = self.explained.as_ref().filter(|_| explained.is_empty());
         Some(View {
             number: self.views,
-            explained: self.shown_explanations(&observation),
+            missing: last.and_then(|last| last.missing.clone()),
+            explained,
             remarks: self.remarks(&observation),
             tiles_side: self.tiles_side,
             observation,

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::anchoring::{Anchored, combined};
 use super::display::View;
-use super::explaining::ExplainedObject;
+use super::explaining::{ExplainedMiss, ExplainedObject};
 use super::observation::Observation;
 use super::settings::HeatmapPlace;
 use crate::crp::Wording;
-use crate::detect::Labels;
+use crate::detect::{Absence, Labels};
+use crate::geometry::Size;
 use crate::heatmap::{ColourMap, Heatmap, Scale};
 use crate::overlay::{Canvas, LabelledBox, Scene, Side, Tile, class_colour, render};
 
@@ -20,18 +21,24 @@ pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
     let observation = &*view.observation;
     let display = &observation.settings().display;
     let explained = &one_for_each_box(observation, &view.explained)[..];
+    let missing = view.missing.as_deref();
     let alone = display.place == HeatmapPlace::Alone;
-    let hot = !explained.is_empty() && (alone || display.heatmap);
+    let any_explained = !explained.is_empty() || missing.is_some();
+    let hot = any_explained && (alone || display.heatmap);
     let draw_boxes = display.boxes && !alone;
     let draw_labels = display.labels && !alone;
-    let any_boxes = (draw_boxes || draw_labels) && !observation.tracked.is_empty();
+    let any_boxes =
+        (draw_boxes || draw_labels) && (!observation.tracked.is_empty() || missing.is_some());
     if !hot && !any_boxes {
         return (None, view.tiles_side);
     }
-    let tiled = hot && display.place == HeatmapPlace::Tiles;
-    let heatmap = (hot && !tiled)
-        .then(|| combined_heatmap(observation, explained))
-        .flatten();
+    // A place is where it is: what is missing there has no close-up.
+    let tiled = hot && display.place == HeatmapPlace::Tiles && missing.is_none();
+    let heatmap = match missing {
+        _ if !hot || tiled => None,
+        Some(missing) => Some(Heatmap::normalise(missing.map.view(), Scale::Fixed(1.0))),
+        None => combined_heatmap(observation, explained),
+    };
     let mut in_tiles = if tiled { explained.to_vec() } else { vec![] };
     // In the order in which objects appeared, which explanations do not change.
     in_tiles.sort_by_key(|(_, explained)| explained.tracked.object);
@@ -39,6 +46,7 @@ pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
     let remarks = |index| view.remarks_on(index, labels);
     let mut boxes = labelled_boxes(observation, &is_explained, &remarks, labels);
     let size = observation.frame.size;
+    boxes.extend(missing.map(|missing| nearest_box(missing, size, labels)));
     let tiles_side = (view.tiles_side).clearer(in_tiles.len(), &boxes, size);
     for (number, (index, _)) in (1..).zip(&in_tiles) {
         if let Some(labelled) = boxes.get_mut(*index) {
@@ -47,6 +55,9 @@ pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
     }
     // Without a heatmap there is nothing that the words would be about.
     let caption = (hot && draw_labels).then(|| {
+        if let Some(missing) = missing {
+            return missing.words(labels);
+        }
         let numbered: Vec<(Option<usize>, &ExplainedObject)> = match tiled {
             false => explained.iter().map(|(_, e)| (None, *e)).collect(),
             true => (1..)
@@ -90,6 +101,18 @@ pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
     (Some(render(&scene)), tiles_side)
 }
 
+/// The default box that came nearest to what is missing, in dashes; or what was found there after all.
+fn nearest_box(missing: &ExplainedMiss, size: Size, labels: &Labels) -> LabelledBox {
+    let detection = missing.absence.detection();
+    LabelledBox {
+        rect: detection.rect.in_pixels(size),
+        label: format!("{} {:.2}", labels.name(detection.class), detection.score),
+        colour: class_colour(detection.class.0),
+        explained: true,
+        dashed: matches!(missing.absence, Absence::Missed(_)),
+    }
+}
+
 /// The boxes of all detections with their labels, and beside them what events say of them.
 pub(super) fn labelled_boxes(
     observation: &Observation,
@@ -113,6 +136,7 @@ pub(super) fn labelled_boxes(
             label,
             colour: class_colour(detection.class.0),
             explained: is_explained(index),
+            dashed: false,
         }
     });
     boxes.collect()

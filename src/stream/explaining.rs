@@ -14,10 +14,12 @@ use super::observation::{Observation, ObservedEvent};
 use super::room::ensure_room;
 use super::tracking::Tracked;
 use crate::check::{Check, Checker};
-use crate::crp::{Composite, Explanation, Propagator, RelevanceSummary, ResolvedTarget, Target};
-use crate::detect::{Detector, Forward, Model};
-use crate::error::{Error, Result};
+use crate::crp::{
+    Composite, Explanation, Propagator, RelevanceSummary, ResolvedTarget, Target, TargetOutput,
+};
+use crate::detect::{Absence, Detector, Forward, Labels, MissingPlace, Model};
 use crate::error::internal::Context;
+use crate::error::{Error, Result};
 use crate::heatmap::{Heatmap, PALE, Scale};
 use crate::runtime::{CancelToken, SessionOptions};
 
@@ -76,6 +78,34 @@ impl ExplainedObject {
     /// Its map as it is drawn.
     pub fn heatmap(&self) -> Heatmap {
         Heatmap::normalise(self.map.view(), Scale::Fixed(1.0)).paler(self.strength())
+    }
+}
+
+/// Why nothing was found at a place of a frame.
+#[derive(Clone, Debug)]
+pub struct ExplainedMiss {
+    /// The place, in shares of the frame.
+    pub place: [f32; 2],
+    /// What came nearest to an object there, and why it is none; or what was found there.
+    pub absence: Absence,
+    /// The frame.
+    pub frame: FrameInfo,
+    /// What was asked of that default box.
+    pub question: ResolvedTarget,
+    /// How relevance was propagated.
+    pub composite: Composite,
+    /// Relevance in units of what is drawn in full colour, `[H, W]` of the picture as the network sees it.
+    pub map: Array2<f32>,
+    /// The relevance itself in numbers.
+    pub summary: RelevanceSummary,
+    /// The time that propagation took.
+    pub took: Duration,
+}
+
+impl ExplainedMiss {
+    /// For people: what was asked of the nearest default box, and in a second line why it is no detection.
+    pub fn words(&self, labels: &Labels) -> String {
+        format!("{}\n{}", self.question.wording, self.absence.words(labels))
     }
 }
 
@@ -205,6 +235,45 @@ impl Explaining {
             .check(target, question, &explained.map)
     }
 
+    /// Explains why nothing is found at `place`, a point in shares of the frame: no detection of the class that is asked about, else of the likeliest that is not detected there.
+    ///
+    /// # Errors
+    /// No box of the network reaches the place, or as [`Explaining::explain_selected`].
+    pub fn explain_missing(
+        &mut self,
+        place: [f32; 2],
+        observation: &Observation,
+        forward: &Forward,
+        cancel: &CancelToken,
+    ) -> Result<ExplainedMiss> {
+        let settings = observation.settings();
+        let class = match &settings.question.output {
+            Some(TargetOutput::Class(class)) => Some(self.model.manifest.class(class)?),
+            // Where nothing is found there is no box whose edges could be asked about.
+            _ => None,
+        };
+        let point = MissingPlace::Point(place);
+        let predictions = forward.predictions(&self.model)?;
+        let absence = predictions.absence(point, class, settings.thresholds)?;
+        let target = match &absence {
+            Absence::Found(found) => Target::predicted_class(found),
+            Absence::Missed(miss) => Target::near_miss(miss),
+        };
+        let explanations = self.explain(observation, forward, &[target], cancel)?;
+        let explanation = explanations.first().context("there is no explanation")?;
+        let relevance = explanation.map();
+        Ok(ExplainedMiss {
+            place,
+            frame: observation.frame,
+            question: explanation.question.clone(),
+            composite: self.explainer.composite().clone(),
+            summary: RelevanceSummary::of(&relevance, &absence.detection().rect),
+            absence,
+            map: in_full_colour(relevance),
+            took: explanation.took,
+        })
+    }
+
     /// Explains targets with the composite that is asked for.
     fn explain(
         &mut self,
@@ -235,10 +304,6 @@ impl Explaining {
     ) -> ExplainedObject {
         let relevance = explanation.map();
         let summary = RelevanceSummary::of(&relevance, &tracked.detection.rect);
-        let map = match Scale::default().magnitude(relevance.view()) {
-            Some(magnitude) => relevance / magnitude,
-            None => Array2::zeros(relevance.dim()),
-        };
         ExplainedObject {
             tracked: tracked.clone(),
             frame: observation.frame,
@@ -248,10 +313,18 @@ impl Explaining {
             check: None,
             last_check: None,
             composite: self.explainer.composite().clone(),
-            map,
+            map: in_full_colour(relevance),
             summary,
             picture,
             took: explanation.took,
         }
+    }
+}
+
+/// Relevance in units of what is drawn in full colour.
+fn in_full_colour(relevance: Array2<f32>) -> Array2<f32> {
+    match Scale::default().magnitude(relevance.view()) {
+        Some(magnitude) => relevance / magnitude,
+        None => Array2::zeros(relevance.dim()),
     }
 }

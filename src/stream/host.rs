@@ -5,7 +5,7 @@ use std::sync::Arc;
 use image::RgbImage;
 
 use super::display::View;
-use super::explaining::ExplainedObject;
+use super::explaining::{ExplainedMiss, ExplainedObject};
 use super::observation::{Observation, ObservedEvent};
 use crate::error::{Error, Result};
 use crate::overlay::Canvas;
@@ -56,6 +56,13 @@ pub enum News<'a> {
         event: &'a ObservedEvent,
         /// `None` where the question has no answer.
         explained: Option<&'a ExplainedObject>,
+    },
+    /// Why nothing was found where the viewer asks for that.
+    Missing {
+        /// What was seen.
+        observation: &'a Observation,
+        /// The answer.
+        explained: &'a ExplainedMiss,
     },
     /// The settings of this moment lead to no explanation; told once for each question.
     Unexplained(Error),

@@ -30,6 +30,8 @@ pub(super) struct DetectJob<H: Host> {
 /// What is explained of a frame.
 enum About {
     Selected,
+    /// Why nothing is at this place, in shares of the frame.
+    Missing([f32; 2]),
     Events,
 }
 
@@ -90,7 +92,9 @@ impl<H: Host> DetectJob<H> {
             }
         }
         if seen.is_due {
-            explainer.submit(stream.id, job(About::Selected, None));
+            let missing = observation.asked.missing;
+            let about = missing.map_or(About::Selected, About::Missing);
+            explainer.submit(stream.id, job(about, None));
         }
         lock(&stream.display).observe(observation.clone());
         stream.show()?;
@@ -108,7 +112,10 @@ impl<H: Host> DetectJob<H> {
         lock(&stream.display).observe(observation.clone());
         let cancel = &self.tokens.explanations;
         let mut explained = vec![];
-        if seen.is_due {
+        let missing = observation.asked.missing.filter(|_| seen.is_due);
+        if let Some(place) = missing {
+            stream.explain_missing(explaining, place, observation, forward, cancel)?;
+        } else if seen.is_due {
             explained = stream.explain_selected(explaining, observation, forward, cancel, None)?;
             lock(&stream.display).explain(observation, explained.clone());
         }
@@ -154,6 +161,10 @@ impl<H: Host> ExplainJob<H> {
                     |checking| waiting.any() || checking > PATIENCE,
                     || stream.show(),
                 )?
+            }
+            About::Missing(place) => {
+                let forward = &self.forward;
+                stream.explain_missing(explaining, place, observation, forward, cancel)?
             }
             About::Selected => {
                 let show = |explained: Vec<Arc<ExplainedObject>>| {

@@ -32,7 +32,7 @@ mod tracking;
 mod worker;
 
 pub use display::View;
-pub use explaining::ExplainedObject;
+pub use explaining::{ExplainedMiss, ExplainedObject};
 pub use frame::{FrameInfo, FrameTime};
 pub use host::{Host, News};
 pub use observation::{Observation, ObservedEvent};

@@ -89,9 +89,11 @@ impl Observer {
             self.explained.reset();
         }
         let tracked = self.tracker.follow(detections);
+        let picked = self.picked(picking);
         let asked = Asked {
             settings: settings.clone(),
-            picked: self.picked(picking),
+            missing: missing(picked, picking, settings, &frame),
+            picked,
         };
         // What was selected by other rules is no reason for this choice.
         (self.selected).take_if(|(before, _)| !before.selects_like(&asked));
@@ -99,7 +101,7 @@ impl Observer {
         let selected = self.select(&frame, &asked, &tracked);
         let now = frame.time.running_time;
         let is_due = !late
-            && !selected.is_empty()
+            && (!selected.is_empty() || asked.missing.is_some())
             && (self.explained).is_due(now, settings.explain_interval, &asked);
         if is_due {
             self.explained.begin(now, asked.clone());
@@ -141,6 +143,7 @@ impl Observer {
     /// What is explained: the picked object, else what the rules select.
     fn select(&mut self, frame: &FrameInfo, asked: &Asked, tracked: &[Tracked]) -> Vec<usize> {
         let selected: Vec<usize> = match (asked.picked, &asked.settings.selection) {
+            _ if asked.missing.is_some() => vec![],
             (Some(picked), _) => {
                 let place = tracked.iter().position(|tracked| tracked.object == picked);
                 place.into_iter().collect()
@@ -169,4 +172,19 @@ impl Observer {
         }
         picking.picked()
     }
+}
+
+/// Where it is asked why nothing is there: by pointing, else by the rules.
+fn missing(
+    picked: Option<u64>,
+    picking: &Mutex<Picking>,
+    settings: &StreamSettings,
+    frame: &FrameInfo,
+) -> Option<[f32; 2]> {
+    let pointed = picking
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .missing();
+    let selection = settings.selection.as_ref().filter(|_| picked.is_none());
+    pointed.or_else(|| selection?.missing(frame))
 }

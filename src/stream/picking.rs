@@ -1,6 +1,6 @@
-//! The object that the user has picked by pointing at it.
+//! What the user points at: an object, or a place where one is missing.
 //!
-//! In: what the video shows at the moment, and presses. Out: the object, by its number, which stays picked while it moves.
+//! In: what the video shows at the moment, and presses. Out: the object, by its number, which stays picked while it moves; or the place, which stays where it is.
 
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ pub struct Picking {
     /// The frame's.
     size: Size,
     picked: Option<u64>,
+    /// In shares of the frame; never together with an object.
+    missing: Option<[f32; 2]>,
 }
 
 impl Picking {
@@ -41,12 +43,29 @@ impl Picking {
             return false;
         };
         self.picked = Some(pressed.object).filter(|_| self.picked != Some(pressed.object));
+        self.missing = None;
         true
     }
 
-    /// Nothing is picked any more. Returns whether something was.
+    /// A press at a place in pixels of the frame that asks why nothing is found there. Returns whether the place is in the frame.
+    pub fn press_missing(&mut self, [x, y]: [f32; 2]) -> bool {
+        let place = [x / self.size.width as f32, y / self.size.height as f32];
+        let is_inside = place.iter().all(|share| (0.0..=1.0).contains(share));
+        if is_inside {
+            (self.picked, self.missing) = (None, Some(place));
+        }
+        is_inside
+    }
+
+    /// Nothing is pointed at any more. Returns whether something was.
     pub fn release(&mut self) -> bool {
-        self.picked.take().is_some()
+        let missing = self.missing.take().is_some();
+        self.picked.take().is_some() || missing
+    }
+
+    /// The place where something is missing, in shares of the frame.
+    pub fn missing(&self) -> Option<[f32; 2]> {
+        self.missing
     }
 
     /// The object that is picked.
@@ -86,5 +105,17 @@ mod tests {
         picking.press([100.0, 50.0]);
         assert!(picking.release() && !picking.release());
         assert_eq!(picking.picked(), None);
+
+        // What is missing takes the place of what is picked, and the other way round.
+        picking.press([100.0, 50.0]);
+        assert!(picking.press_missing([50.0, 75.0]) && !picking.press_missing([300.0, 75.0]));
+        assert_eq!(
+            (picking.picked(), picking.missing()),
+            (None, Some([0.25, 0.75]))
+        );
+        picking.press([100.0, 50.0]);
+        assert_eq!((picking.picked(), picking.missing()), (Some(7), None));
+        picking.press_missing([50.0, 75.0]);
+        assert!(picking.release() && picking.missing().is_none());
     }
 }

@@ -22,6 +22,8 @@ pub enum SelectionRule {
     Classes(Vec<ClassId>),
     /// The smallest one at a place x, y in pixels of the frame.
     Point([f32; 2]),
+    /// None of them: it is asked why none is at a place x, y in pixels of the frame.
+    Missing([f32; 2]),
 }
 
 /// An object that is explained stays so until the score of another one is higher by more than this: scores of the same two
@@ -79,6 +81,17 @@ impl Selection {
                 let rects = tracked.iter().map(|tracked| tracked.detection.rect);
                 smallest_under(rects, place).into_iter().collect()
             }
+            SelectionRule::Missing(_) => vec![],
+        }
+    }
+
+    /// Where it is asked why nothing is there, in shares of `frame`.
+    pub fn missing(&self, frame: &FrameInfo) -> Option<[f32; 2]> {
+        match self.rule {
+            SelectionRule::Missing([x, y]) => {
+                Some([x / frame.size.width as f32, y / frame.size.height as f32])
+            }
+            _ => None,
         }
     }
 }

@@ -103,13 +103,15 @@ pub struct Asked {
     pub settings: Arc<StreamSettings>,
     /// The object that the user has picked.
     pub picked: Option<u64>,
+    /// Where the user asks why nothing is there, in shares of the frame; then no detection is explained.
+    pub missing: Option<[f32; 2]>,
 }
 
 impl Asked {
     /// Whether the same detections are to be explained, whatever is asked of them.
     pub fn selects_like(&self, other: &Self) -> bool {
         let same_settings = Arc::ptr_eq(&self.settings, &other.settings);
-        self.picked == other.picked
+        (self.picked, self.missing) == (other.picked, other.missing)
             && (same_settings || self.settings.selection == other.settings.selection)
     }
 }

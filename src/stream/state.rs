@@ -242,9 +242,8 @@ impl<H: Host> StreamState<H> {
         let begun = Instant::now();
         let mut explained = match explaining.explain_selected(observation, forward, cancel) {
             Ok(explained) => explained,
-            Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
             Err(error) => {
-                self.tell_unexplained(observation, error);
+                self.unexplained(observation, error)?;
                 return Ok(vec![]);
             }
         };
@@ -294,7 +293,14 @@ impl<H: Host> StreamState<H> {
         explained.checked(Arc::new(check))
     }
 
-    fn tell_unexplained(&self, observation: &Observation, error: Error) {
+    /// A question has no answer: the host is told the first time.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Cancelled`], where the work was ended.
+    fn unexplained(&self, observation: &Observation, error: Error) -> Result<()> {
+        if error.kind() == ErrorKind::Cancelled {
+            return Err(error);
+        }
         let question = &observation.settings().question;
         let mut unanswered = lock(&self.unanswered);
         let is_first = !unanswered.contains(question);
@@ -305,6 +311,38 @@ impl<H: Host> StreamState<H> {
         if is_first {
             self.tell(observation, News::Unexplained(error));
         }
+        Ok(())
+    }
+
+    /// Explains why nothing is found at `place`, in shares of the frame, and tells of it. Says whether that changes what is shown.
+    ///
+    /// # Errors
+    /// As [`StreamState::explain_selected`].
+    pub fn explain_missing(
+        &self,
+        explaining: &mut Explaining,
+        place: [f32; 2],
+        observation: &Observation,
+        forward: &Forward,
+        cancel: &CancelToken,
+    ) -> Result<bool> {
+        let begun = Instant::now();
+        let explained = match explaining.explain_missing(place, observation, forward, cancel) {
+            Ok(explained) => Arc::new(explained),
+            Err(error) => {
+                self.unexplained(observation, error)?;
+                return Ok(false);
+            }
+        };
+        lock(&self.stats).explained(1, begun.elapsed());
+        self.tell(
+            observation,
+            News::Missing {
+                observation,
+                explained: &explained,
+            },
+        );
+        Ok(lock(&self.display).explain_missing(observation, explained))
     }
 
     /// Explains what the events of a frame ask, as far as that can be, then checks the answers to the most severe and tells of each. `meanwhile` is called before the checks; there are none where,
@@ -401,10 +439,9 @@ fn shown<T>(view: &View, prepared: T) -> Shown<T> {
     Shown {
         number: view.number,
         frame: view.observation.frame,
-        explained: view
-            .explained
-            .first()
-            .map(|(_, explained)| explained.frame.time),
+        explained: (view.explained.first())
+            .map(|(_, explained)| explained.frame.time)
+            .or_else(|| Some(view.missing.as_ref()?.frame.time)),
         objects: objects.collect(),
         prepared,
     }

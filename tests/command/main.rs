@@ -6,6 +6,7 @@ mod broken_models;
 #[path = "../cache/mod.rs"]
 mod cache;
 mod classifier;
+mod compare;
 mod detect;
 mod digit_labels;
 #[path = "../digits/mod.rs"]
@@ -15,6 +16,7 @@ mod explain;
 mod failures;
 mod json;
 mod layers;
+mod missing;
 mod report;
 mod yolo;
 

@@ -532,3 +532,35 @@ fn a_link_brings_no_file_from_elsewhere_into_a_report() {
         "{left_out}"
     );
 }
+
+#[test]
+fn what_was_missed_is_explained_by_what_came_nearest() {
+    let folder = tempfile::tempdir().unwrap();
+    let truth = folder.path().join("truth.json");
+    // A yellow kite before the trees, which is overlooked, and a large one that is found.
+    let annotation = |bbox: [f64; 4]| json!({"image_id": 1, "category_id": 1, "bbox": bbox});
+    let text = json!({
+        "images": [{"id": 1, "file_name": "kite.jpg", "width": 1352, "height": 900}],
+        "categories": [{"id": 1, "name": "kite"}],
+        "annotations": [
+            annotation([300.0, 374.0, 28.0, 32.0]),
+            annotation([599.0, 73.0, 79.0, 80.0]),
+        ],
+    });
+    std::fs::write(&truth, text.to_string()).unwrap();
+    let photo = photo("kite.jpg");
+    let more = ["--truth", truth.to_str().unwrap()];
+    let page = page(folder.path(), &[&photo], &more);
+    let part = between(&page, "id=\"truth\"", "</section>")[0];
+    assert!(part.contains("1 missed object<"), "{part:.400}");
+    let missed = between(part, "<details open>", "</details>")[0];
+    assert!(missed.contains("class=\"box nearest\"") && missed.contains("class=\"box truth\""));
+    assert!(missed.contains("data:image/png"), "the map");
+    for words in [
+        "kite rather than the other classes",
+        "no kite found: score 0.0",
+        " logits to the threshold 0.5",
+    ] {
+        assert!(missed.contains(words), "{words} in {missed:.900}");
+    }
+}

@@ -56,3 +56,24 @@ fn its_report_asks_why_there_is_an_object() {
     ]);
     succeed(&["evaluate", &dog, "--model", &model, "--baselines", "random"]);
 }
+
+#[test]
+fn what_it_misses_is_asked_of_objectness_where_it_sees_no_object() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (model, dog) = (letterboxed(folder.path()), photo("dog.jpg"));
+    let asked = ["explain", &dog, "--model", &model, "--missing", "380,290"];
+    let strict = ["--score-threshold", "0.99", "--json", "--no-check"];
+    let explained = json(&[&asked[..], &strict].concat());
+    let explanation = &explained["explanations"][0];
+    let missing = &explanation["missing"];
+    assert_eq!(missing["cause"], "no object", "{missing}");
+    assert_eq!(explanation["target"], "objectness");
+    assert!(missing["missed_by_logits"].as_f64().expect("logits") > 0.0);
+    // The class that is asked about is the one that is missing.
+    let class = ["--target", "class:1"];
+    let explained = json(&[&asked[..], &strict, &class].concat());
+    assert_eq!(explained["explanations"][0]["missing"]["class"], 1);
+    let loose = ["--score-threshold", "0.05", "--no-check"];
+    let words = succeed(&[&asked[..], &loose].concat());
+    assert!(words.contains(" found"), "{words}");
+}

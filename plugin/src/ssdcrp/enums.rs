@@ -146,6 +146,12 @@ pub enum Select {
     /// The detection at `select-x`, `select-y`.
     #[enum_value(name = "The one at the point select-x, select-y", nick = "point")]
     Point = 3,
+    /// None: it is explained why nothing is found at `select-x`, `select-y`.
+    #[enum_value(
+        name = "Why nothing is found at the point select-x, select-y",
+        nick = "missing"
+    )]
+    Missing = 4,
 }
 
 /// What computes the networks; the names are those of `onnxinference`, where it has one. Which of them can be used is up to the ONNX Runtime that is installed.

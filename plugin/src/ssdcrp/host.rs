@@ -171,6 +171,14 @@ impl Host for ElementHost {
                     self.post(&element, message);
                 }
             }
+            News::Missing {
+                observation,
+                explained,
+            } => {
+                gst::debug!(CAT, obj = element, "{}", explained.absence.words(labels));
+                let message = structures::missing_message(explained, observation, labels);
+                self.post(&element, message);
+            }
             News::Unexplained(error) => failure::warn_unexplained(&element, &error.into()),
             News::EvidenceLost(error) => failure::warn_of_evidence(&element, &error.into()),
         }

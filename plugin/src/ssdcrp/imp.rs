@@ -527,6 +527,11 @@ impl SsdCrp {
                 gst::debug!(CAT, imp = self, "press at {place:?}: {found}");
                 return;
             }
+            Gesture::PressMissing(place) => {
+                let inside = lock(picking).press_missing(place);
+                gst::debug!(CAT, imp = self, "why nothing at {place:?}: {inside}");
+                return;
+            }
             Gesture::Release => {
                 lock(picking).release();
                 return;

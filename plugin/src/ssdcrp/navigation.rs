@@ -2,7 +2,7 @@
 //!
 //! In: an event from downstream. Out: a [`Gesture`], and for those that change the question, the settings changed.
 
-use gst_video::NavigationEvent;
+use gst_video::{NavigationEvent, NavigationModifierType};
 
 use ::ssdcrp::crp::{Contrast, Edge, TargetOutput};
 use ::ssdcrp::detect::manifest::Offset;
@@ -10,11 +10,17 @@ use ::ssdcrp::detect::manifest::Offset;
 use super::settings::Settings;
 use super::written::Choice;
 
+/// Keys that, held during a press, ask why nothing is found there.
+const ASKS_WHY_NOT: NavigationModifierType =
+    NavigationModifierType::SHIFT_MASK.union(NavigationModifierType::CONTROL_MASK);
+
 /// What the user wants.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Gesture {
     /// A press with the first button, in pixels of the frame: explain what is there.
     Press([f32; 2]),
+    /// The same with Shift or Control held: explain why nothing is found there.
+    PressMissing([f32; 2]),
     /// Escape: explain what the properties select.
     Release,
     /// `t`: ask of the next kind of output.
@@ -30,8 +36,17 @@ impl Gesture {
     pub fn of(event: &gst::Event) -> Option<Self> {
         match NavigationEvent::parse(event).ok()? {
             NavigationEvent::MouseButtonPress {
-                button: 1, x, y, ..
-            } => Some(Self::Press([x as f32, y as f32])),
+                button: 1,
+                x,
+                y,
+                modifier_state,
+            } => {
+                let place = [x as f32, y as f32];
+                Some(match modifier_state.intersects(ASKS_WHY_NOT) {
+                    true => Self::PressMissing(place),
+                    false => Self::Press(place),
+                })
+            }
             NavigationEvent::KeyPress { key, .. } => match key.as_str() {
                 "Escape" => Some(Self::Release),
                 "t" | "T" => Some(Self::NextKind),
@@ -182,6 +197,20 @@ mod tests {
         let press = |button| gesture(NavigationEvent::new_mouse_button_press(button, 3.0, 4.0));
         assert_eq!(press(1), Some(Gesture::Press([3.0, 4.0])));
         assert_eq!(press(3), None);
+        for (held, asks) in [
+            (NavigationModifierType::SHIFT_MASK, true),
+            (NavigationModifierType::CONTROL_MASK, true),
+            // Caps lock, as many keyboards have it on.
+            (NavigationModifierType::LOCK_MASK, false),
+        ] {
+            let press = NavigationEvent::mouse_button_press_builder(1, 3.0, 4.0);
+            let expected = match asks {
+                true => Gesture::PressMissing([3.0, 4.0]),
+                false => Gesture::Press([3.0, 4.0]),
+            };
+            let event = press.modifier_state(held).build();
+            assert_eq!(Gesture::of(&event), Some(expected));
+        }
         assert_eq!(
             gesture(NavigationEvent::new_mouse_button_release(1, 3.0, 4.0)),
             None

@@ -163,10 +163,10 @@ fn all() -> Vec<Property> {
         place(
             "select-x",
             "Selected x",
-            "With select=point: pixels from the frame's left edge; of several detections there, the smallest is explained",
+            "With select=point or missing: pixels from the frame's left edge; of several detections at a point, the smallest is explained",
             |s| &mut s.select_x,
         ),
-        place("select-y", "Selected y", "With select=point: pixels from the frame's top edge", |s| {
+        place("select-y", "Selected y", "With select=point or missing: pixels from the frame's top edge", |s| {
             &mut s.select_y
         }),
         plain(

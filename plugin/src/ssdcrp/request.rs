@@ -105,6 +105,7 @@ fn selection(settings: &Settings, manifest: &Manifest) -> Result<Selection> {
             Select::All => SelectionRule::All,
             Select::Label => SelectionRule::Classes(labels),
             Select::Point => SelectionRule::Point([settings.select_x, settings.select_y]),
+            Select::Missing => SelectionRule::Missing([settings.select_x, settings.select_y]),
         },
         expected: expected.into_iter().collect(),
         most: settings.max_explanations as usize,

@@ -9,9 +9,10 @@ use std::time::Duration;
 use gst::prelude::*;
 use gst_video::VideoRegionOfInterestMeta;
 
-use ::ssdcrp::detect::Labels;
-use ::ssdcrp::stream::Tracked;
-use ::ssdcrp::stream::{ExplainedObject, FrameTime, Observation, ObservedEvent, View};
+use ::ssdcrp::crp::{Composite, RelevanceSummary, ResolvedTarget};
+use ::ssdcrp::detect::{Absence, Labels};
+use ::ssdcrp::stream::{ExplainedMiss, ExplainedObject, FrameInfo, FrameTime};
+use ::ssdcrp::stream::{Observation, ObservedEvent, Tracked, View};
 
 /// A detection in the frame's pixels, ready to be attached to any number of buffers.
 #[derive(Clone, Debug)]
@@ -178,23 +179,16 @@ pub fn event_message(
 
 /// What is told of an explanation.
 fn explanation(explained: &ExplainedObject) -> gst::Structure {
-    let (summary, question) = (&explained.summary, &explained.question);
     let mut structure = gst::Structure::builder("explanation")
         .field("object", explained.tracked.object)
         .field(
             "default-box",
             explained.tracked.detection.default_box as u32,
         )
-        .field("target", &question.target)
-        .field("contrast", &question.contrast)
-        .field("composite", explained.composite.to_string())
-        .field("words", question.wording.to_string())
-        .field("sum-abs", summary.sum_abs)
-        .field("positive-share", summary.positive_share)
-        .field("in-box-share", summary.in_box_share)
-        .field("time-ms", explained.took.as_secs_f64() * 1e3)
         .build();
-    set_time(&mut structure, explained.frame.time);
+    let (composite, took) = (&explained.composite, explained.took);
+    set_question(&mut structure, &explained.question, composite);
+    set_summary(&mut structure, &explained.summary, took, &explained.frame);
     if let Some(completeness) = explained.completeness {
         structure.set("completeness", completeness);
     }
@@ -203,9 +197,73 @@ fn explanation(explained: &ExplainedObject) -> gst::Structure {
         structure.set("effect-of-chance", check.effect_of_chance());
         structure.set("checked", check.passed());
     }
-    if let Some([x, y]) = summary.centre {
-        structure.set("centre-x", x * f64::from(explained.frame.size.width));
-        structure.set("centre-y", y * f64::from(explained.frame.size.height));
-    }
     structure
+}
+
+/// What was asked, and how it was answered.
+fn set_question(
+    structure: &mut gst::StructureRef,
+    question: &ResolvedTarget,
+    composite: &Composite,
+) {
+    structure.set("target", &question.target);
+    structure.set("contrast", &question.contrast);
+    structure.set("composite", composite.to_string());
+    structure.set("words", question.wording.to_string());
+}
+
+/// The answer in numbers, and the frame that it is of.
+fn set_summary(
+    structure: &mut gst::StructureRef,
+    summary: &RelevanceSummary,
+    took: Duration,
+    frame: &FrameInfo,
+) {
+    structure.set("sum-abs", summary.sum_abs);
+    structure.set("positive-share", summary.positive_share);
+    structure.set("in-box-share", summary.in_box_share);
+    structure.set("time-ms", took.as_secs_f64() * 1e3);
+    set_time(structure, frame.time);
+    if let Some([x, y]) = summary.centre {
+        structure.set("centre-x", x * f64::from(frame.size.width));
+        structure.set("centre-y", y * f64::from(frame.size.height));
+    }
+}
+
+/// The structure of the element message that says why nothing was found at a place.
+pub fn missing_message(
+    explained: &ExplainedMiss,
+    observation: &Observation,
+    labels: &Labels,
+) -> gst::Structure {
+    let size = observation.frame.size;
+    let detection = explained.absence.detection();
+    let [x0, y0, x1, y1] = detection.rect.in_pixels(size).edges().map(f64::from);
+    let [x, y] = explained.place.map(f64::from);
+    let mut message = gst::Structure::builder("ssdcrp-missing")
+        .field("missing-x", x * f64::from(size.width))
+        .field("missing-y", y * f64::from(size.height))
+        .field("label", labels.name(detection.class).into_owned())
+        .field("class", detection.class.0 as u32)
+        .field("confidence", f64::from(detection.score))
+        .field("box", gst::Array::new([x0, y0, x1, y1]))
+        .field("default-box", detection.default_box as u32)
+        .field("reason", explained.absence.words(labels))
+        .field("found", matches!(explained.absence, Absence::Found(_)))
+        .build();
+    if let Absence::Missed(miss) = &explained.absence {
+        message.set("cause", miss.cause.name());
+        message.set("overlap", f64::from(miss.overlap));
+        if let Some(logits) = miss.cause.logits() {
+            message.set("missed-by-logits", logits);
+        }
+    }
+    set_question(&mut message, &explained.question, &explained.composite);
+    set_summary(
+        &mut message,
+        &explained.summary,
+        explained.took,
+        &observation.frame,
+    );
+    message
 }

@@ -288,6 +288,92 @@ fn an_explanation_stays_with_its_object_until_another_is_clearly_better() {
     assert!(not_the_best > 0, "the best is another person now and then");
 }
 
+/// What is told of what is missing in the next frame.
+fn why_not(bench: &mut Bench, clip: &Clip) -> Option<gst::Structure> {
+    bench.push(clip.frame());
+    let messages = bench.messages().into_iter();
+    let mut structures = messages.filter_map(|message| Some(message.structure()?.to_owned()));
+    structures.find(|structure| structure.name() == "ssdcrp-missing")
+}
+
+#[test]
+fn a_press_with_shift_asks_why_nothing_is_there() {
+    let clip = photo("dog");
+    let mut bench = bench(&[("target", "class:horse")], &clip);
+    assert_eq!(why_not(&mut bench, &clip), None);
+    let dog = NavigationEvent::mouse_button_press_builder(1, 220.0, 380.0);
+    let held = gst_video::NavigationModifierType::SHIFT_MASK;
+    bench
+        .harness
+        .push_upstream_event(dog.modifier_state(held).build());
+    let told = why_not(&mut bench, &clip).expect("an answer");
+    let text = |name: &str| told.get::<String>(name).unwrap();
+    assert_eq!(
+        (text("label"), text("cause")),
+        ("horse".into(), "other class".into())
+    );
+    assert_eq!(
+        (text("target"), text("contrast")),
+        ("class:horse".into(), "class:dog".into())
+    );
+    assert!(
+        text("reason").starts_with("no horse found: dog 0."),
+        "{told}"
+    );
+    assert_eq!(told.get::<f64>("missing-x").unwrap().round(), 220.0);
+    assert!(told.get::<f64>("missed-by-logits").unwrap() > 1.0, "{told}");
+    assert!(!told.get::<bool>("found").unwrap());
+    // A plain press and Escape are as they were.
+    let press = NavigationEvent::new_mouse_button_press(1, 580.0, 130.0);
+    user(&mut bench, &press);
+    assert_eq!(explained(&mut bench, &clip), ["car"]);
+    let dog = NavigationEvent::mouse_button_press_builder(1, 220.0, 380.0);
+    let held = gst_video::NavigationModifierType::CONTROL_MASK;
+    bench
+        .harness
+        .push_upstream_event(dog.modifier_state(held).build());
+    assert!(why_not(&mut bench, &clip).is_some());
+    user(&mut bench, &NavigationEvent::new_key_press("Escape"));
+    assert_eq!(explained(&mut bench, &clip), ["bicycle"]);
+}
+
+#[test]
+fn a_program_asks_by_properties_and_the_nearest_box_is_drawn() {
+    let clip = photo("dog");
+    let place = [
+        ("select", "missing"),
+        ("select-x", "220"),
+        ("select-y", "380"),
+    ];
+    let mut asked = bench(&place, &clip);
+    let out = asked.push(clip.frame());
+    assert!(
+        regions(&out)
+            .iter()
+            .all(|region| region.explanation.is_none())
+    );
+    let change = difference(&clip.frame(), &out, &clip.info);
+    // Without a class it is the likeliest one that is not detected there.
+    let told = why_not(&mut asked, &clip).expect("an answer");
+    assert_ne!(told.get::<String>("label").unwrap(), "dog");
+    let mut plain = bench(&[("select", "label"), ("select-label", "sheep")], &clip);
+    let plain = difference(&clip.frame(), &plain.push(clip.frame()), &clip.info);
+    let drawn = |change: &[u32]| change.iter().filter(|&&change| change > 0).count();
+    assert!(
+        drawn(&change) > drawn(&plain) + 10_000,
+        "the heatmap and the words"
+    );
+    // The dog was found.
+    set(&asked, &[("target", "class:dog")]);
+    let told = why_not(&mut asked, &clip).expect("an answer");
+    assert!(told.get::<bool>("found").unwrap(), "{told}");
+    assert!(
+        told.get::<String>("reason")
+            .unwrap()
+            .ends_with(" was found there")
+    );
+}
+
 /// The user does something in the window, which must be heard upstream too.
 fn user(bench: &mut Bench, event: &NavigationEvent) {
     while bench.harness.try_pull_upstream_event().is_some() {}

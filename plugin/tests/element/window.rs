@@ -91,6 +91,19 @@ fn until_explained(bus: &gst::Bus, label: &str, target: &str) {
     panic!("no explanation of {target} of a {label}, only of {told:?}");
 }
 
+/// Waits, two minutes at most, until the element tells why nothing is found where that was asked.
+fn until_missing(bus: &gst::Bus) {
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(120);
+    while std::time::Instant::now() < patience {
+        let message = bus.timed_pop(100 * gst::ClockTime::MSECOND);
+        let structure = message.as_ref().and_then(|message| message.structure());
+        if structure.is_some_and(|structure| structure.name() == "ssdcrp-missing") {
+            return;
+        }
+    }
+    panic!("nobody says why nothing is found");
+}
+
 #[test]
 #[ignore = "run by a_click_in_the_window_changes_what_is_explained"]
 fn alone_in_a_window() {
@@ -127,6 +140,13 @@ fn alone_in_a_window() {
     click(200, 480);
     until_explained(&bus, "dog", "offset:cy");
     click(200, 480);
+    until_explained(&bus, "bicycle", "offset:cy");
+    // A sink tells which keys are held.
+    xdotool("keydown shift");
+    click(220, 380);
+    xdotool("keyup shift");
+    until_missing(&bus);
+    key("Escape");
     until_explained(&bus, "bicycle", "offset:cy");
     pipeline.set_state(gst::State::Null).unwrap();
 }

@@ -1,0 +1,249 @@
+//! `ssdcrp compare`: two models and photos in; a page and JSON of what differs out, and whether limits are kept.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use ssdcrp::compare::{ComparedModel, Comparer, GateLimit, ModelComparison, ObjectChange};
+use ssdcrp::detect::Model;
+use ssdcrp::truth::Truth;
+
+use super::detected_photo::ThresholdArgs;
+use super::engine::Engine;
+use super::report::{pictures, progress};
+use super::{output, photo};
+
+/// The exit status where a limit is not kept.
+const GATE: u8 = 3;
+
+/// How the built-in model is named where a file is expected.
+const BUILT_IN: &str = "built-in";
+
+const NOTES: &str = "\
+Detections of both models are the same object where their boxes overlap by an intersection over union of 0.5 or more, those of one class first. What only one model
+detects is lost or gained; the other is asked why. What both detect is renamed where the class differs, changed where the score differs by more than 0.1 or the boxes
+overlap by less than 0.75, else the same. Both explain each object, and the maps are compared around it: Spearman's rank correlation, and how much of the most relevant
+tenth they have in common.
+
+Limits of --fail-on, each no more than allowed:
+  lost, gained, renamed   objects
+  score-drop              how far scores fall on average, 0 to 1, of objects that both detect as one class; so do the next three
+  in-box-drop             how far the share of relevance in the box falls, 0 to 1
+  effect-drop             how far the effect of explanations falls, logits
+  checked-drop            how far the share of explanations that pass their check falls, 0 to 1
+  similarity              mean rank correlation of the maps: no less than this one
+  missed, correct-drop    with --truth: objects that the candidate misses more, detections that are correct fewer
+
+Examples:
+  ssdcrp compare built-in own.onnx photos/ -o compare.html
+  ssdcrp compare old.onnx new.onnx photos/ --json compare.json --fail-on lost=0,score-drop=0.1
+Exit status: 0 done; 3 done, and a limit of --fail-on is not kept; 1 failed; 2 wrong usage.";
+
+/// Hold two models beside each other: what the candidate detects otherwise than the base, and whether for other reasons.
+#[derive(Debug, Args)]
+#[command(after_help = NOTES)]
+pub struct Compare {
+    /// The model that is known, an ONNX file with its manifest beside it, or built-in
+    #[arg(value_name = "BASE")]
+    base: PathBuf,
+    /// The model that is to take its place
+    #[arg(value_name = "CANDIDATE")]
+    candidate: PathBuf,
+    /// JPEG, PNG, or folders with such files in them
+    #[arg(required = true, value_name = "PHOTO")]
+    photos: Vec<PathBuf>,
+    /// Write a page that shows every object with both explanations
+    #[arg(short, long, value_name = "HTML")]
+    output: Option<PathBuf>,
+    /// Write everything for machines
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Compare with annotations too, as for report
+    #[arg(long, value_name = "ANNOTATIONS")]
+    truth: Option<PathBuf>,
+    /// Limits, commas between: where one is not kept, the exit status is 3
+    #[arg(long, value_name = "LIMITS", value_delimiter = ',')]
+    fail_on: Vec<String>,
+    /// Do not check explanations, which takes the time of ten detections for each
+    #[arg(long)]
+    no_check: bool,
+    /// The bootstrap's random numbers
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    thresholds: ThresholdArgs,
+}
+
+impl Compare {
+    /// Compares, writes what was asked for, prints a summary, and says by the exit status whether limits are kept.
+    pub fn run(&self, engine: &Engine) -> Result<ExitCode> {
+        let limits = self.limits()?;
+        ensure!(
+            engine.file_of(None).is_none(),
+            "compare takes its models as BASE and CANDIDATE: leave --model out"
+        );
+        let files = self.files()?;
+        let base = self.model(engine, &self.base)?;
+        let candidate = self.model(engine, &self.candidate)?;
+        let mut comparer = Comparer::new(
+            self.side(engine, base, &files)?,
+            self.side(engine, candidate, &files)?,
+            !self.no_check,
+        );
+        let bar = progress(files.len(), "compared")?;
+        let mut failures = Vec::new();
+        for file in &files {
+            bar.set_message(output::printable(&file.display().to_string()).into_owned());
+            if let Err(error) = look(&mut comparer, file) {
+                comparer.leave_out(format!("{error:#}"));
+                failures.push(error);
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        let shown = files.len() - failures.len();
+        if shown == 0
+            && let Some(error) = failures.pop()
+        {
+            return Err(error);
+        }
+        for failure in &failures {
+            output::note(&format!("left out: {failure:#}"));
+        }
+        let (comparison, page) = comparer.finish(&limits, self.seed);
+        let mut written = Vec::new();
+        if let Some(path) = &self.output {
+            output::write_text(path, &page.html()?)?;
+            written.push(path.display().to_string());
+        }
+        if let Some(path) = &self.json {
+            let mut text = serde_json::to_string(&comparison).context("cannot write JSON")?;
+            text.push('\n');
+            output::write_text(path, &text)?;
+            written.push(path.display().to_string());
+        }
+        output::print(&summary(&comparison, shown, &written))?;
+        Ok(match comparison.passed() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::from(GATE),
+        })
+    }
+
+    /// # Errors
+    /// A limit that is none, or that needs what is not asked for.
+    fn limits(&self) -> Result<Vec<GateLimit>> {
+        let mut limits = Vec::new();
+        for text in &self.fail_on {
+            let limit: GateLimit = text.parse()?;
+            let name = limit.measure.name();
+            ensure!(
+                self.truth.is_some() || !limit.measure.needs_truth(),
+                "the limit of {name} needs annotations: name them by --truth"
+            );
+            ensure!(
+                !self.no_check || !limit.measure.needs_checks(),
+                "the limit of {name} needs checks: leave --no-check out"
+            );
+            limits.push(limit);
+        }
+        Ok(limits)
+    }
+
+    /// The photos, and that nothing that is written takes the place of one.
+    fn files(&self) -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for path in &self.photos {
+            if path.is_dir() {
+                let (found, _) = pictures(path)?;
+                ensure!(
+                    !found.is_empty(),
+                    "there is no JPEG or PNG in {}",
+                    path.display()
+                );
+                files.extend(found);
+            } else {
+                files.push(path.clone());
+            }
+        }
+        let written = self.output.iter().chain(&self.json);
+        for path in written {
+            output::check_is_file_name(path)?;
+            for file in &files {
+                output::check_is_not(path, file, "photo")?;
+            }
+        }
+        if let (Some(page), Some(json)) = (&self.output, &self.json) {
+            output::check_differ(&[("page", page), ("JSON", json)])?;
+        }
+        Ok(files)
+    }
+
+    fn model(&self, engine: &Engine, path: &Path) -> Result<Arc<Model>> {
+        match path == Path::new(BUILT_IN) {
+            true => engine.model(),
+            false => engine.model_of(Some(path)),
+        }
+    }
+
+    fn side(&self, engine: &Engine, model: Arc<Model>, files: &[PathBuf]) -> Result<ComparedModel> {
+        let labels = &model.manifest.labels;
+        let truth = self.truth.as_deref();
+        let truth = truth.map(|path| Truth::read(path, labels)).transpose()?;
+        if let Some(truth) = &truth {
+            let is_known = |file: &PathBuf| truth.of(&file.to_string_lossy()).is_some();
+            ensure!(
+                files.iter().any(is_known),
+                "the annotations are of none of these photos: file names have to agree"
+            );
+        }
+        let thresholds = self.thresholds.of(&model);
+        Ok(ComparedModel::new(
+            model,
+            engine.session(),
+            thresholds,
+            truth,
+        )?)
+    }
+}
+
+fn look(comparer: &mut Comparer, file: &Path) -> Result<()> {
+    let picture = photo::read(file)?;
+    let name = file
+        .file_name()
+        .unwrap_or(file.as_os_str())
+        .to_string_lossy();
+    let looked = comparer.look(&name, &picture);
+    looked.with_context(|| format!("cannot use {}", file.display()))
+}
+
+/// What came out, in a few lines.
+fn summary(comparison: &ModelComparison, photos: usize, written: &[String]) -> String {
+    let counts = ObjectChange::ALL
+        .map(|change| format!("{} {}", comparison.count(change), change.name()))
+        .join(", ");
+    let mut text = format!(
+        "{} → {}: {photos} photos, {counts}\n",
+        comparison.base, comparison.candidate
+    );
+    if let Some(truth) = &comparison.truth {
+        text += &format!(
+            "beside annotations: correct {} → {}, wrong {} → {}, missed {} → {}\n",
+            truth.correct[0],
+            truth.correct[1],
+            truth.wrong[0],
+            truth.wrong[1],
+            truth.missed[0],
+            truth.missed[1]
+        );
+    }
+    for result in &comparison.gate {
+        text += &format!("{result}\n");
+    }
+    text += &match written.is_empty() {
+        true => "no file was asked for: -o compare.html is a page of it, --json compare.json for machines\n".to_owned(),
+        false => format!("written: {}\n", written.join(", ")),
+    };
+    text
+}

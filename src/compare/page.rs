@@ -1,0 +1,252 @@
+//! The page of a comparison: photos and compared objects in, HTML out, in the style of the report.
+
+use askama::Template;
+use image::RgbImage;
+
+use super::comparison::ModelComparison;
+use super::gate::{GateResult, TruthCounts};
+use super::object::{ComparedObject, ObjectChange};
+use super::shift::ClassShift;
+use super::side::ObjectSide;
+use crate::detect::Model;
+use crate::error::Result;
+use crate::error::internal::Context;
+use crate::evaluate::Mean;
+use crate::report::parts::{
+    CssRect, FilterOption, Photo, PhotoView, SCRIPT, STYLE, counted, counts, heat_layer,
+};
+
+/// A page, ready to be written once a comparison is done.
+#[derive(Template)]
+#[template(path = "compare.html")]
+pub struct ComparisonPage {
+    base: String,
+    candidate: String,
+    photos: Vec<Photo>,
+    cards: Vec<ComparedCard>,
+    classes: Vec<FilterOption>,
+    kinds: Vec<FilterOption>,
+    /// Rows of the table of shifts, each as long as [`COLUMNS`].
+    shifts: Vec<[String; COLUMNS.len()]>,
+    columns: [(&'static str, &'static str); COLUMNS.len()],
+    truth: Option<TruthCounts>,
+    gate: Vec<GateResult>,
+    left_out: Vec<String>,
+    style: &'static str,
+    script: &'static str,
+}
+
+/// What stands in the table of shifts, and what it means.
+const COLUMNS: [(&str, &str); 12] = [
+    ("class", ""),
+    ("lost", "detected by the base alone"),
+    ("renamed", "detected as another class"),
+    (
+        "changed",
+        "score by more than 0.1, or box below an IoU of 0.75",
+    ),
+    ("gained", "detected by the candidate alone"),
+    ("same", "none of these"),
+    ("score", "mean change"),
+    ("in the box", "change of the share of relevance"),
+    (
+        "effect",
+        "change of the fall without the reddest part, logits",
+    ),
+    ("checked", "change of the share that passes its check"),
+    ("rank correlation", "of both maps"),
+    ("top tenth", "in common"),
+];
+
+/// An object on the page.
+struct ComparedCard {
+    change: ObjectChange,
+    label: String,
+    /// "sheep 0.92 → horse 0.71".
+    words: String,
+    photo_name: String,
+    tiles: [ComparedTile; 2],
+    agreement: String,
+    /// To sort by: the gravest change first, then the maps that are least alike.
+    order: (ObjectChange, f64),
+}
+
+/// What one model says of an object.
+struct ComparedTile {
+    model: &'static str,
+    view: Option<PhotoView>,
+    question: String,
+    notes: Vec<String>,
+}
+
+impl ComparisonPage {
+    /// Of two models that have seen nothing yet.
+    pub(super) fn new(base: &Model, candidate: &Model) -> Self {
+        Self {
+            base: base.manifest.name.clone(),
+            candidate: candidate.manifest.name.clone(),
+            photos: Vec::new(),
+            cards: Vec::new(),
+            classes: Vec::new(),
+            kinds: Vec::new(),
+            shifts: Vec::new(),
+            columns: COLUMNS,
+            truth: None,
+            gate: Vec::new(),
+            left_out: Vec::new(),
+            style: STYLE,
+            script: SCRIPT,
+        }
+    }
+
+    /// Adds a photo with its objects.
+    ///
+    /// # Errors
+    /// A photo without pixels.
+    pub(super) fn add(
+        &mut self,
+        name: &str,
+        photo: &RgbImage,
+        objects: &[ComparedObject],
+    ) -> Result<()> {
+        let photo = Photo::new(name.to_owned(), photo)?;
+        for object in objects {
+            self.cards.push(card(self.photos.len(), &photo, object)?);
+        }
+        self.photos.push(photo);
+        Ok(())
+    }
+
+    pub(super) fn leave_out(&mut self, reason: String) {
+        self.left_out.push(reason);
+    }
+
+    /// With what the whole comparison says.
+    pub(super) fn with(mut self, comparison: &ModelComparison) -> Self {
+        self.cards.sort_by(|a, b| {
+            let order = a.order.0.cmp(&b.order.0);
+            order.then(a.order.1.total_cmp(&b.order.1))
+        });
+        self.classes = counts(self.cards.iter().map(|card| card.label.as_str()));
+        self.kinds = counts(self.cards.iter().map(|card| card.change.name()));
+        self.shifts = comparison.shifts.iter().map(row).collect();
+        self.truth = comparison.truth;
+        self.gate = comparison.gate.clone();
+        self
+    }
+
+    /// The page, one file.
+    ///
+    /// # Errors
+    /// None that is known: filling the template in memory does not fail.
+    pub fn html(&self) -> Result<String> {
+        self.render().context("cannot fill the page's template")
+    }
+}
+
+fn card(index: usize, photo: &Photo, object: &ComparedObject) -> Result<ComparedCard> {
+    let sides = [("base", &object.base), ("candidate", &object.candidate)];
+    let said = sides.map(
+        |(_, side)| match side.as_ref().filter(|side| side.detected) {
+            Some(side) => format!("{} {:.2}", side.label, side.score),
+            None => "nothing".to_owned(),
+        },
+    );
+    let boxes: Vec<_> = sides
+        .iter()
+        .filter_map(|(_, side)| Some(side.as_ref()?.rect))
+        .collect();
+    let around = boxes.iter().copied().reduce(|a, b| a.union(&b));
+    let tile = |(model, side): (&'static str, &Option<ObjectSide>)| -> Result<ComparedTile> {
+        let Some((side, around)) = side.as_ref().zip(around) else {
+            let notes = vec!["knows no such class, or has no box there".to_owned()];
+            return Ok(ComparedTile {
+                model,
+                view: None,
+                question: String::new(),
+                notes,
+            });
+        };
+        let kind = if side.detected { "" } else { "nearest" };
+        Ok(ComparedTile {
+            model,
+            view: Some(PhotoView {
+                photo: index,
+                aspect: photo.aspect(),
+                stage: CssRect::stage(&around),
+                heat: heat_layer(&side.map)?,
+                boxes: vec![(kind, CssRect::of(&side.rect))],
+                words: format!("{model}: {} over {}", side.question, photo.name),
+            }),
+            question: side.question.clone(),
+            notes: notes(side),
+        })
+    };
+    let [base, candidate] = sides.map(tile);
+    let agreement = object.maps.zip(object.iou).map(|(maps, iou)| {
+        format!(
+            "boxes: IoU {iou:.2}; maps: rank correlation {:.2}, {:.0} % of the most relevant tenth in common",
+            maps.rank_correlation,
+            100.0 * maps.top_intersection
+        )
+    });
+    Ok(ComparedCard {
+        change: object.change,
+        label: object.label().to_owned(),
+        words: said.join(" → "),
+        photo_name: photo.name.clone(),
+        tiles: [base?, candidate?],
+        agreement: agreement.unwrap_or_default(),
+        order: (
+            object.change,
+            object.maps.map_or(-1.0, |maps| maps.rank_correlation),
+        ),
+    })
+}
+
+/// What is told of one model's explanation.
+fn notes(side: &ObjectSide) -> Vec<String> {
+    let mut notes: Vec<String> = side.reason.iter().cloned().collect();
+    notes.extend(
+        side.verdict
+            .map(|verdict| format!("beside the annotations: {verdict}")),
+    );
+    notes.push(format!(
+        "{:.0} % of the relevance in the box",
+        100.0 * side.in_box_share
+    ));
+    notes.extend(side.check.clone());
+    notes
+}
+
+/// A row of the table of shifts.
+fn row(shift: &ClassShift) -> [String; COLUMNS.len()] {
+    let [lost, renamed, changed, gained, same] = shift.counts.map(|count| count.to_string());
+    let signed = |mean: Option<Mean>| interval(mean, true);
+    let plain = |mean: Option<Mean>| interval(mean, false);
+    [
+        shift.class.clone(),
+        lost,
+        renamed,
+        changed,
+        gained,
+        same,
+        signed(shift.score),
+        signed(shift.in_box_share),
+        signed(shift.effect),
+        signed(shift.checked),
+        plain(shift.rank_correlation),
+        plain(shift.top_intersection),
+    ]
+}
+
+/// "+0.12 [+0.03, +0.20]".
+fn interval(mean: Option<Mean>, signed: bool) -> String {
+    match mean {
+        None => "–".to_owned(),
+        Some(Mean { mean, low, high }) if signed => {
+            format!("{mean:+.2} [{low:+.2}, {high:+.2}]")
+        }
+        Some(Mean { mean, low, high }) => format!("{mean:.2} [{low:.2}, {high:.2}]"),
+    }
+}

@@ -1,0 +1,6 @@
+//! What pages share besides their style: photos, heatmaps, boxes, filters.
+
+pub(crate) use super::css_rect::CssRect;
+pub(crate) use super::page::{FilterOption, SCRIPT, STYLE, counted, counts};
+pub(crate) use super::picture::{Photo, heat_layer};
+pub(crate) use super::view::PhotoView;
