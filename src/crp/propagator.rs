@@ -267,7 +267,7 @@ impl Propagator {
     fn completeness(&self, seed: &HeadSeed, relevance: &Array3<f32>, fit: Fit) -> Option<f64> {
         /// Shares of the magnitudes below which a sum is what rounding leaves.
         const NOTHING: f64 = 1e-6;
-        let keeps = !self.composite_at(&seed.tensor).rescales();
+        let keeps = !seed.opposes && !self.composite_at(&seed.tensor, false).rescales();
         // With such a seed it is a layer's inputs that relevance starts with.
         if !keeps || self.composite.seed == Seed::Unit {
             return None;

@@ -11,7 +11,6 @@ use crate::detect::ClassId;
 use crate::detect::Labels;
 use crate::error::Result;
 use crate::geometry::Rect;
-use crate::limits::MOST_OBJECTS;
 use crate::truth::{Truth, Verdict};
 
 /// The page's part about ground truth.
