@@ -259,8 +259,10 @@ fn several_questions_are_answered_in_one_run() {
 }
 
 #[test]
-fn what_arrives_is_told_where_the_rules_keep_it() {
-    let completeness = |composite| {
+fn what_arrives_is_told_as_a_share_where_the_rules_keep_sums() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.npy");
+    let explained = |composite| {
         let question = [
             "--box",
             SHEEP,
@@ -268,19 +270,25 @@ fn what_arrives_is_told_where_the_rules_keep_it() {
             "none",
             "--composite",
             composite,
+            "--npy",
+            file.to_str().unwrap(),
         ];
         let person = photo("person.jpg");
-        let report = json(&[&["explain", &person, "--json", "--no-check"], &question[..]].concat());
-        report["explanations"][0]["completeness"].as_f64()
+        let options = ["explain", &person, "--json", "--no-check", "--logits"];
+        json(&[&options[..], &question].concat())
     };
-    // No bias is in a denominator, so that nothing is lost.
-    let kept = completeness("lrp-alpha1beta0").unwrap();
-    assert!((kept - 1.0).abs() < 1e-3, "{kept}");
-    // Biases keep their share.
-    let lost = completeness("lrp-epsilon").unwrap();
-    assert!((lost - 1.0).abs() > 0.05, "{lost}");
-    // Rescale has no sum to keep.
-    assert_eq!(completeness("crp"), None);
+    let report = explained("crp-epsilon");
+    let map: Array2<f32> = read_npy(&file).unwrap();
+    let arrived: f64 = map.iter().map(|&r| f64::from(r)).sum();
+    // It starts with the logit of the sheep, class 20.
+    let entered = report["detections"][1]["logits"][20].as_f64().unwrap();
+    let told = report["explanations"][0]["completeness"].as_f64().unwrap();
+    assert!(
+        (told - arrived / entered).abs() < 1e-5,
+        "{told}: {arrived} of {entered}"
+    );
+    // Rescale keeps none.
+    assert!(explained("crp")["explanations"][0]["completeness"].is_null());
 }
 
 #[test]
