@@ -569,7 +569,8 @@ detection = {{ {detection} }}
         #[test]
         fn there_is_always_an_answer(
             logits in prop::array::uniform3(prop::array::uniform3(-6.0f32..6.0)),
-            x in 0.21f32..0.89,
+            // Where the first or the second box reaches.
+            x in 0.11f32..0.54,
             softmax: bool,
             one_class: bool,
         ) {
