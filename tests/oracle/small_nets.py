@@ -14,8 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 from composite import PRESETS
 
 CLASSES = 4
-# The presets under which every layer passes relevance to the one behind it.
-LAYERWISE = [name for name in PRESETS if name != "crp-features"]
+# The presets under which every layer passes relevance to the one behind it; what one more has that these have not, `dense` has.
+LAYERWISE = [name for name in PRESETS if name not in ("crp-features", "lrp-epsilon-plus-flat")]
 FEATURE_RULES = (
     "simple", "epsilon:0.01", "epsilon:0.25std", "alphabeta:2,1", "zplus", "abs", "gamma:0.25", "w2", "flat", "rescale:0.75",
 )  # fmt: skip
