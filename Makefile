@@ -67,7 +67,7 @@ PIPELINES := $(wildcard pipelines/*.sh)
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 TREE := $(BUILD)/deb/ssdcrp
 
-.PHONY: help demo test test-all test-importers test-sanitizer test-debian13 fuzz bench bench-baseline bench-compare bench-full bench-memory bench-peers
+.PHONY: help demo test test-all test-importers test-debian13 fuzz bench bench-baseline bench-compare bench-full bench-memory bench-peers
 .PHONY: oracle oracle-zennit own-models own-models-times model-b model-ssd300 install deb clean distclean packages force
 
 help: ## this list
@@ -89,7 +89,7 @@ test: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) $(CLASSIFIERS) ## format, lints, 
 	$(call with,debug) cargo test --workspace --locked
 	$(call with,debug) tests/pipelines.sh
 
-test-all: test test-importers test-sanitizer ## test, and what takes more: importers, golden values on OpenVINO (84 MB), AddressSanitizer, 100,000 frames
+test-all: test test-importers ## test, and what takes more: importers, golden values on OpenVINO (84 MB), 100,000 frames
 	$(call with,debug) cargo test --package gst-plugin-ssdcrp --locked --test element -- --ignored --exact \
 		endurance::a_hundred_thousand_frames_keep_no_memory
 	library=$$(setup/onnxruntime-openvino.sh); \
@@ -98,13 +98,6 @@ test-all: test test-importers test-sanitizer ## test, and what takes more: impor
 test-importers: $(ORACLE)/ready ## the importers on small networks, and what makes the table of own models
 	$(ORACLE)/bin/python -B -m unittest discover -s tests/importers
 	$(ORACLE)/bin/python -B -m unittest discover -s tests/own_models
-
-# No code of the engine is unsafe. These tests run what hands its memory to code that is: own operators inside ONNX Runtime, outputs
-# that outlive their run, wide instructions. A target of its own keeps build scripts free of it.
-HOST = $(shell rustc -vV | sed -n 's/^host: //p')
-test-sanitizer: packages $(RUNTIME) ## AddressSanitizer on what shares memory with ONNX Runtime, and on wide instructions
-	$(call with,debug) RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=$(BUILD)/sanitizer \
-		cargo test --locked --target $(HOST) --package ssdcrp --lib --test engine --test engine_forms --test derivative
 
 test-debian13: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## every pipeline in a Debian 13 with GStreamer 1.26, as root (1.5 GB in the cache)
 	tests/debian13.sh

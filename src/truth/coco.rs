@@ -7,7 +7,6 @@ use serde::Deserialize;
 use super::entries::{Entries, Entry};
 use crate::error::Result;
 use crate::error::annotations::{Context, ensure};
-use crate::geometry::Rect;
 
 #[derive(Deserialize)]
 struct File {
@@ -63,24 +62,23 @@ pub(super) fn parse(text: &str) -> Result<Entries> {
             )
         })?;
         ensure!(
-            image.width > 0.0 && image.height > 0.0,
+            [image.width, image.height]
+                .iter()
+                .all(|side| *side > 0.0 && side.is_finite()),
             "{} is {} by {} pixels",
             image.file_name,
             image.width,
             image.height
         );
         let [x, y, width, height] = annotation.bbox;
-        boxes.push(Entry {
-            picture: image.file_name.clone(),
-            label: (*label).to_owned(),
-            rect: Rect::new(
-                x / image.width,
-                y / image.height,
-                (x + width) / image.width,
-                (y + height) / image.height,
-            ),
-            ignored: annotation.iscrowd != 0,
-        });
+        let edges = [
+            x / image.width,
+            y / image.height,
+            (x + width) / image.width,
+            (y + height) / image.height,
+        ];
+        let ignored = annotation.iscrowd != 0;
+        boxes.push(Entry::new(&image.file_name, label, edges, ignored)?);
     }
     Ok(Entries {
         pictures: file
@@ -95,6 +93,7 @@ pub(super) fn parse(text: &str) -> Result<Entries> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::Rect;
 
     const FILE: &str = r#"{
         "info": {"year": 2017},
@@ -124,6 +123,12 @@ mod tests {
             ("\"image_id\": 7", "\"image_id\": 9", "image 9"),
             ("\"category_id\": 18", "\"category_id\": 1", "category 1"),
             ("\"width\": 200", "\"width\": 0", "0 by 100"),
+            ("\"width\": 200", "\"width\": 1e39", "inf by 100"),
+            (
+                "[20, 10.0, 100",
+                "[3e38, 10.0, 3e38",
+                "a box of 'dog' in a.jpg has an edge",
+            ),
             ("\"bbox\": [20,", "\"bbox\": [", "no COCO file"),
             ("\"images\"", "\"pictures\"", "no COCO file"),
         ] {

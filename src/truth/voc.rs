@@ -5,7 +5,6 @@ use roxmltree::{Document, Node};
 use super::entries::{Entries, Entry};
 use crate::error::Result;
 use crate::error::annotations::{Context, ensure};
-use crate::geometry::Rect;
 
 /// `stem` is the file's name without its ending: the picture's too, where the file does not say it.
 pub(super) fn parse(text: &str, stem: &str) -> Result<Entries> {
@@ -35,17 +34,14 @@ pub(super) fn parse(text: &str, stem: &str) -> Result<Entries> {
                 .context("an <object> has no <name>")?;
             let rect = child(object, "bndbox").context("an <object> has no <bndbox>")?;
             let difficult = child(object, "difficult").and_then(|node| node.text());
-            Ok(Entry {
-                picture: picture.clone(),
-                label: label.to_owned(),
-                rect: Rect::new(
-                    (number(rect, "xmin")? - 1.0) / width,
-                    (number(rect, "ymin")? - 1.0) / height,
-                    number(rect, "xmax")? / width,
-                    number(rect, "ymax")? / height,
-                ),
-                ignored: difficult.is_some_and(|text| text.trim() == "1"),
-            })
+            let edges = [
+                (number(rect, "xmin")? - 1.0) / width,
+                (number(rect, "ymin")? - 1.0) / height,
+                number(rect, "xmax")? / width,
+                number(rect, "ymax")? / height,
+            ];
+            let ignored = difficult.is_some_and(|text| text.trim() == "1");
+            Entry::new(&picture, label, edges, ignored)
         })
         .collect::<Result<_>>()?;
     Ok(Entries {
@@ -96,6 +92,11 @@ mod tests {
     fn what_is_missing_is_named() {
         for (from, to, reason) in [
             ("<xmax>120</xmax>", "", "<bndbox> has no number <xmax>"),
+            (
+                "<width>200",
+                "<width>1e-38",
+                "a box of 'dog' in a.jpg has an edge",
+            ),
             ("<width>200", "<width>wide", "<size> has no number <width>"),
             ("<height>100", "<height>0", "200 by 0"),
             ("<name>dog</name>", "", "no <name>"),

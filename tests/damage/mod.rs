@@ -179,7 +179,9 @@ pub fn change(graph: &mut GraphProto, operators: &[String], random: &mut Random)
         }
         14 => {
             // A shape that is claimed and not so.
-            let mut info = graph.input[0].clone();
+            let Some(mut info) = graph.input.first().cloned() else {
+                return;
+            };
             info.name = Some(tensor);
             change_shape(&mut info, random);
             graph.value_info.push(info);
