@@ -16,8 +16,8 @@ use super::tracking::Tracked;
 use crate::check::{Check, Checker};
 use crate::crp::{Composite, Explanation, Propagator, RelevanceSummary, ResolvedTarget, Target};
 use crate::detect::{Detector, Forward, Model};
-use crate::error::{Error, Result};
 use crate::error::internal::Context;
+use crate::error::{Error, Result};
 use crate::heatmap::{Heatmap, PALE, Scale};
 use crate::runtime::{CancelToken, SessionOptions};
 
