@@ -85,9 +85,8 @@ fn main() -> Result<()> {
             score: least,
             ..Thresholds::from(&model.manifest.detection)
         };
-        let mut detections = detector.detections(&forward, thresholds)?;
-        detections.truncate(most);
-        let photo = EvaluatedPhoto::new(name.to_owned(), forward, detections)?;
+        let detections = detector.detections(&forward, thresholds)?;
+        let photo = EvaluatedPhoto::new(name.to_owned(), forward, &detections, most, &model)?;
         count(
             &photo,
             &model,

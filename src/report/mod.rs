@@ -421,6 +421,7 @@ mod tests {
             monitor: EventThresholds::for_stills(),
             what_if: vec![],
             truth: None,
+            check: true,
         };
         let model = Arc::new(Model::open(file).unwrap());
         let session = SessionOptions::on_threads(1);

@@ -6,7 +6,6 @@ use anyhow::{Context, Result};
 use ndarray::Array4;
 use ssdcrp::crp::{Composite, Propagator, seed_name};
 use ssdcrp::detect::Model;
-use ssdcrp::onnx;
 use ssdcrp::onnx::proto::{AttributeProto, NodeProto};
 use ssdcrp::runtime::{Network, SessionOptions, only};
 
