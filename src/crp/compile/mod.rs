@@ -268,13 +268,7 @@ impl Compiler<'_> {
         for index in flow::passed(graph, heads.iter().copied()).into_iter().rev() {
             let node = &graph.nodes()[index];
             let tensor = node.first_output();
-            for further in node.output.iter().skip(1) {
-                ensure!(
-                    self.take(further).is_empty(),
-                    "relevance cannot pass {}: it comes to the output '{further}', and '{tensor}' alone is explained",
-                    node.describe()
-                );
-            }
+            self.check_single(node)?;
             let shares = self.take(tensor);
             if self.until.as_deref() == Some(tensor) {
                 return self.at_features(tensor, shares);
@@ -319,6 +313,19 @@ impl Compiler<'_> {
             outputs.push((relevance, relevance_name(tensor), vec![c, h, w]));
         }
         Ok(outputs)
+    }
+
+    /// Fails where anything came to another output of a node than its first.
+    fn check_single(&mut self, node: &NodeProto) -> Result<()> {
+        for further in node.output.iter().skip(1) {
+            ensure!(
+                self.take(further).is_empty(),
+                "relevance cannot pass {}: it comes to the output '{further}', and '{}' alone is explained",
+                node.describe(),
+                node.first_output()
+            );
+        }
+        Ok(())
     }
 
     /// The outputs of a derivative that ends at a feature map: all that reads it lies behind it, and has been passed.
