@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use ndarray::Array4;
 use ssdcrp::crp::{Composite, Propagator, seed_name};
 use ssdcrp::detect::Model;
-use ssdcrp::onnx::proto::{AttributeProto, NodeProto};
+use ssdcrp::onnx::proto::NodeProto;
 use ssdcrp::runtime::{Network, SessionOptions, only};
 
 use super::nets::{class, node, proto, with_proposed};
