@@ -152,7 +152,7 @@ fn deeplift_explains_the_whole_difference() -> Result<()> {
 }
 
 /// The tensor that is `steps` nodes before the head.
-fn before<'a>(net: &'a Net, steps: usize) -> &'a str {
+fn before(net: &Net, steps: usize) -> &str {
     let mut tensor = net.head.as_str();
     for _ in 0..steps {
         let producer = net.graph.producer(tensor).expect("a node writes it");

@@ -93,6 +93,7 @@ fn values_are_kept() {
         ("on-error", "passthrough"),
         ("detect-interval", "40000000"),
         ("explain-interval", "500000000"),
+        ("check-explanations", "true"),
         ("expire-overlay", "18446744073709551615"),
         ("opacity", "0.5"),
         ("colour-map", "orange-blue"),

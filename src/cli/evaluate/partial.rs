@@ -249,7 +249,7 @@ mod tests {
         assert!(error(&other).contains("its score-threshold was "));
         fs::write(folder.path().join("scores.json.partial"), "hello\n").unwrap();
         assert!(error(&settings(7)).contains("it is no unfinished evaluation"));
-        let mut text = serde_json::to_string(&settings(7)).unwrap();
+        let mut text = serde_json::to_value(settings(7)).unwrap().to_string();
         text += "\n{}\n";
         fs::write(folder.path().join("scores.json.partial"), text).unwrap();
         assert!(error(&settings(7)).contains("line 2 is damaged"));
