@@ -25,7 +25,7 @@ use ssdcrp::evaluate::{
 use ssdcrp::truth::Truth;
 
 use self::method_spec::MethodSpec;
-use self::partial::{Measured, Partial, Settings};
+use self::partial::{EvaluationSettings, MeasuredPhoto, Partial};
 use self::randomisation::Randomisation;
 use super::detected_photo::ThresholdArgs;
 use super::engine::Engine;
@@ -197,7 +197,7 @@ impl Evaluate {
     }
 
     /// What numbers depend on.
-    fn settings(&self, model: &Model, truth: Option<String>) -> Result<Settings> {
+    fn settings(&self, model: &Model, truth: Option<String>) -> Result<EvaluationSettings> {
         let thresholds = self.thresholds.of(model);
         let manifest = &model.manifest;
         let outputs = [Some(&model.outputs.classes), model.outputs.offsets.as_ref()];
@@ -207,7 +207,7 @@ impl Evaluate {
             "{:?}{:?}{:?}{:?}",
             manifest.input, manifest.output, manifest.labels, manifest.default_boxes
         );
-        Ok(Settings {
+        Ok(EvaluationSettings {
             version: env!("CARGO_PKG_VERSION"),
             model: hash(network.into_iter().chain(read.into_bytes())),
             seed: self.seed,
@@ -308,7 +308,7 @@ impl Judging<'_> {
         &mut self,
         partial: &mut Partial,
         progress: &ProgressBar,
-    ) -> Result<Vec<Measured>> {
+    ) -> Result<Vec<MeasuredPhoto>> {
         let asked = self.choice.asked();
         // Made where something is left to measure; it holds networks as large as the model.
         let mut made: Option<Box<dyn Method>> = None;
@@ -342,7 +342,7 @@ impl Judging<'_> {
         method: &mut dyn Method,
         photo: &EvaluatedPhoto,
         picture: String,
-    ) -> Result<Measured> {
+    ) -> Result<MeasuredPhoto> {
         let seed = self.evaluate.seed;
         let rows = judge(method, photo, self.model, self.detector, seed)?;
         let randomises = self.evaluate.randomise && self.choice.is_of_the_network();
@@ -359,7 +359,7 @@ impl Judging<'_> {
             }
             _ => None,
         };
-        Ok(Measured {
+        Ok(MeasuredPhoto {
             asked: self.choice.asked(),
             image: photo.name.clone(),
             picture,

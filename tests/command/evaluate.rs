@@ -100,8 +100,9 @@ fn a_run_gives_table_and_files_and_the_seed_repeats_it() {
     assert_eq!(again["rows"], json["rows"]);
     assert_eq!(again["summaries"], json["summaries"]);
     let other = timeless(&evaluated(folder.path(), "8", &[])[2]);
-    assert_eq!(other["rows"][0], json["rows"][0]);
-    assert_ne!(other["rows"][4], json["rows"][4]);
+    // The noise of ODAM's deletion and of repeatability is drawn, the map is not.
+    assert_eq!(other["rows"][0]["deletion"], json["rows"][0]["deletion"]);
+    assert_ne!(other["rows"][4]["deletion"], json["rows"][4]["deletion"]);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use super::randomisation::Randomisation;
 /// What the numbers depend on besides the photo and the method.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Settings {
+pub struct EvaluationSettings {
     /// Of this program.
     pub version: &'static str,
     /// A hash of the network and what its manifest says of it.
@@ -37,7 +37,7 @@ pub struct Settings {
 /// One method at one photo.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Measured {
+pub struct MeasuredPhoto {
     /// The method as it was asked for.
     pub asked: String,
     /// The photo's name.
@@ -51,7 +51,7 @@ pub struct Measured {
 /// The file, and what was in it at the start.
 pub struct Partial {
     file: Option<(PathBuf, File)>,
-    known: Vec<Measured>,
+    known: Vec<MeasuredPhoto>,
 }
 
 impl Partial {
@@ -59,7 +59,7 @@ impl Partial {
     ///
     /// # Errors
     /// It was made with other settings, is none, or cannot be written.
-    pub fn open(json: Option<&Path>, settings: &Settings) -> Result<Self> {
+    pub fn open(json: Option<&Path>, settings: &EvaluationSettings) -> Result<Self> {
         let Some(json) = json else {
             return Ok(Self {
                 file: None,
@@ -103,7 +103,7 @@ impl Partial {
     }
 
     /// What was measured before of a method at a photo.
-    pub fn of(&self, asked: &str, picture: &str) -> Option<&Measured> {
+    pub fn of(&self, asked: &str, picture: &str) -> Option<&MeasuredPhoto> {
         let mut known = self.known.iter();
         known.find(|known| known.asked == asked && known.picture == picture)
     }
@@ -123,7 +123,7 @@ impl Partial {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn add(&mut self, measured: &Measured) -> Result<()> {
+    pub fn add(&mut self, measured: &MeasuredPhoto) -> Result<()> {
         let Some((path, file)) = &mut self.file else {
             return Ok(());
         };
@@ -181,8 +181,8 @@ fn check(path: &Path, found: &str, head: &Value) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn settings(seed: u64) -> Settings {
-        Settings {
+    fn settings(seed: u64) -> EvaluationSettings {
+        EvaluationSettings {
             version: "1",
             model: "abc".to_owned(),
             seed,
@@ -194,8 +194,8 @@ mod tests {
         }
     }
 
-    fn measured(picture: &str) -> Measured {
-        Measured {
+    fn measured(picture: &str) -> MeasuredPhoto {
+        MeasuredPhoto {
             asked: "crp".to_owned(),
             image: "a.jpg".to_owned(),
             picture: picture.to_owned(),
@@ -237,12 +237,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let json = folder.path().join("scores.json");
         drop(Partial::open(Some(&json), &settings(7)).unwrap());
-        let error = |settings: &Settings| {
+        let error = |settings: &EvaluationSettings| {
             let error = Partial::open(Some(&json), settings).err().unwrap();
             format!("{error:#}")
         };
         assert!(error(&settings(8)).contains("its seed was 7, now it is 8; ask as before"));
-        let other = Settings {
+        let other = EvaluationSettings {
             score_threshold: 0.25,
             ..settings(7)
         };
