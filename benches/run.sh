@@ -2,7 +2,7 @@
 # Runs the benches one after the other, and makes one report of what they measured: FOLDER/report.md and FOLDER/report.json.
 # Usage: benches/run.sh default|full|memory FOLDER     the environment is that of `make bench`
 # default has the rows that something is aimed at and a sample of the rest; full the cross of all settings; memory that of 20 minutes alone. Each bench has a process of its own, so that none is measured with what another one keeps.
-# A model that is not in the cache (SSDCRP_CACHE) is left out, and said: `make model-b` and `make model-ssd300` put two there, setup/onnxruntime-openvino.sh the library with OpenVINO.
+# A model that is not in the cache (SSDCRP_CACHE) is left out, and said: `make model-b` and `make model-ssd300` put two there, `make own-models ROWS='yolo-fastest-1.1 yolov8n'` two more, setup/onnxruntime-openvino.sh the library with OpenVINO.
 set -euo pipefail
 
 say() { printf '\nbench, after %d s: %s\n' "$SECONDS" "$*"; }
@@ -13,6 +13,7 @@ extent=$1 folder=$2
 : "${SSDCRP_CACHE:?is the folder of what is fetched: make sets it}"
 model_b=$SSDCRP_CACHE/models/ssd_mobilenet_v2_oidv4.onnx
 ssd300=$SSDCRP_CACHE/models/ssd300_vgg16_voc.onnx
+yolos=("$SSDCRP_CACHE"/own-models/files/{yolo-fastest-1.1,yolov8n}.onnx)
 openvino=("$SSDCRP_CACHE"/onnxruntime-openvino-*/libonnxruntime.so.*)
 
 mkdir -p "$folder"
@@ -49,11 +50,17 @@ all_explanations() {
     with "$model_b" explanations few 15 THREADS=1 BENCH_MODEL="$model_b"
     with "$model_b" explanations few 15 THREADS=2 BENCH_MODEL="$model_b"
     with "$ssd300" explanations few 5 THREADS=1 BENCH_MODEL="$ssd300"
+    for yolo in "${yolos[@]}"; do
+      with "$yolo" explanations few 15 THREADS=1 BENCH_MODEL="$yolo"
+    done
   else
     for threads in 1 2; do
       explanations all 9 THREADS="$threads"
       with "$model_b" explanations all 9 THREADS="$threads" BENCH_MODEL="$model_b"
       with "$ssd300" explanations all 2 THREADS="$threads" BENCH_MODEL="$ssd300"
+      for yolo in "${yolos[@]}"; do
+        with "$yolo" explanations all 9 THREADS="$threads" BENCH_MODEL="$yolo"
+      done
     done
   fi
   with "${openvino[0]}" explanations few 9 THREADS=1 PROVIDER=openvino ORT_DYLIB_PATH="${openvino[0]}"
