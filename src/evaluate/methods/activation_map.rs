@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use ndarray::{Array2, Array3, Axis, Ix4};
 
+use super::head_network::HeadNetwork;
 use super::{Attribution, Method, by_head, weights};
 use crate::bilinear::{Tap, bilinear};
 use crate::crp::{HeadSeed, Target, compile_feature_gradient, seed_name};
@@ -34,9 +35,7 @@ pub enum ActivationMapKind {
 pub struct ActivationMap {
     model: Arc<Model>,
     kind: ActivationMapKind,
-    options: SessionOptions,
-    /// The network of the head tensor that was asked about last.
-    network: Option<(String, Network)>,
+    network: HeadNetwork,
 }
 
 impl ActivationMap {
@@ -45,8 +44,7 @@ impl ActivationMap {
         Self {
             model,
             kind,
-            options,
-            network: None,
+            network: HeadNetwork::new(options),
         }
     }
 
@@ -84,24 +82,15 @@ impl ActivationMap {
     }
 
     fn network(&mut self, tensor: &str) -> Result<&mut Network> {
-        let known = self.network.take().filter(|(known, _)| known == tensor);
-        let known = match known {
-            Some(known) => known,
-            None => {
-                let head = self.model.heads.iter().find(|head| {
-                    let offsets = head.offset_tensor.as_deref();
-                    head.class_tensor == tensor || offsets == Some(tensor)
-                });
-                let head = head.context("no head has this tensor")?;
-                let features = feature_map(&self.model, head)?;
-                let compiled = compile_feature_gradient(&self.model.graph, features, tensor)?;
-                (
-                    tensor.to_owned(),
-                    Network::load(&compiled.model, self.options)?,
-                )
-            }
-        };
-        Ok(&mut self.network.insert(known).1)
+        let model = &self.model;
+        self.network.of(tensor, || {
+            let head = model.heads.iter().find(|head| {
+                let offsets = head.offset_tensor.as_deref();
+                head.class_tensor == tensor || offsets == Some(tensor)
+            });
+            let head = head.context("no head has this tensor")?;
+            compile_feature_gradient(&model.graph, feature_map(model, head)?, tensor)
+        })
     }
 }
 

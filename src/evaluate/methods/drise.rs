@@ -10,10 +10,10 @@ use std::time::Instant;
 
 use ndarray::{Array2, Axis};
 
-use super::masks::{mask, masks_of};
+use super::masks::{MaskedRuns, mask};
 use super::{Attribution, Method};
 use crate::crp::{Target, TargetOutput};
-use crate::detect::{ClassId, Detector, Forward, Model, NetworkInput};
+use crate::detect::{ClassId, Forward, Model, NetworkInput};
 use crate::error::Result;
 use crate::evaluate::field_curves::normalised;
 use crate::evaluate::photo::EvaluatedPhoto;
@@ -22,11 +22,8 @@ use crate::runtime::SessionOptions;
 
 /// One forward pass a mask, shared by all targets.
 pub struct DRise {
-    model: Arc<Model>,
-    detector: Detector,
     name: String,
-    count: usize,
-    seed: u64,
+    runs: MaskedRuns,
 }
 
 impl DRise {
@@ -40,21 +37,17 @@ impl DRise {
         seed: u64,
         options: SessionOptions,
     ) -> Result<Self> {
-        let detector = Detector::new(model.clone(), options)?;
         Ok(Self {
-            model,
-            detector,
             name: format!("d-rise:{count}"),
-            count: count.max(1),
-            seed,
+            runs: MaskedRuns::new(model, count, seed, options)?,
         })
     }
 
     /// The box and the class that a target is about. D-RISE explains a detection as a whole: an offset's is that of the class that is detected there.
     fn looked_for(&self, target: &Target, forward: &Forward) -> Result<(Rect, ClassId)> {
-        let described = self.detector.describe(forward, target.default_box)?;
+        let described = self.runs.detector.describe(forward, target.default_box)?;
         let class = match &target.output {
-            TargetOutput::Class(class) => self.model.manifest.class(class)?,
+            TargetOutput::Class(class) => self.runs.model.manifest.class(class)?,
             TargetOutput::Offset(..) | TargetOutput::Edge(..) | TargetOutput::Objectness => {
                 described.class
             }
@@ -68,7 +61,7 @@ impl DRise {
         let mut pictures = input.fit.of_picture_mut(input.tensor.view_mut());
         for mut picture in pictures.axis_iter_mut(Axis(0)) {
             for (channel, mut plane) in picture.outer_iter_mut().enumerate() {
-                let black = normalised(0.0, channel, &self.model.manifest.input);
+                let black = normalised(0.0, channel, &self.runs.model.manifest.input);
                 plane.zip_mut_with(mask, |x, &m| *x = black + (*x - black) * m);
             }
         }
@@ -98,13 +91,14 @@ impl Method for DRise {
             }
         }
         let (_, _, height, width) = photo.reference.dim();
-        let mut random = masks_of(photo, self.seed);
+        let mut random = self.runs.random(photo);
         let mut maps = vec![Array2::<f32>::zeros((height, width)); different.len()];
-        for _ in 0..self.count {
+        for _ in 0..self.runs.count {
             let mask = mask(&mut random, height, width);
-            let forward = self.detector.forward(self.masked(photo, &mask))?;
+            let forward = self.runs.detector.forward(self.masked(photo, &mask))?;
             for ((rect, class), map) in different.iter().zip(&mut maps) {
                 let likeness = self
+                    .runs
                     .detector
                     .matching(&forward, rect, *class, |overlap| overlap)?;
                 map.zip_mut_with(&mask, |sum, &m| *sum += likeness * m);
@@ -112,7 +106,7 @@ impl Method for DRise {
         }
         for map in &mut maps {
             let least = map.iter().copied().fold(f32::INFINITY, f32::min);
-            map.mapv_inplace(|r| (r - least) / self.count as f32);
+            map.mapv_inplace(|r| (r - least) / self.runs.count as f32);
         }
         // One map needs all the forward passes too.
         let took = started.elapsed();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use ndarray::{Array2, Array4, Axis, Ix4};
 
+use super::head_network::HeadNetwork;
 use super::{Attribution, Method, by_head, weights};
 use crate::crp::{Derivative, HeadSeed, REFERENCE_INPUT, Target, compile_derivative, seed_name};
 use crate::detect::Model;
@@ -31,9 +32,7 @@ pub enum GradientKind {
 pub struct Gradient {
     model: Arc<Model>,
     kind: GradientKind,
-    options: SessionOptions,
-    /// The network of the head tensor that was asked about last.
-    network: Option<(String, Network)>,
+    network: HeadNetwork,
 }
 
 impl Gradient {
@@ -42,8 +41,7 @@ impl Gradient {
         Self {
             model,
             kind,
-            options,
-            network: None,
+            network: HeadNetwork::new(options),
         }
     }
 
@@ -83,31 +81,19 @@ impl Gradient {
     }
 
     fn backward(&mut self, seed: &HeadSeed) -> Result<Backward<'_>> {
-        let Self {
-            model,
-            kind,
-            options,
-            network,
-        } = self;
-        let weights = weights(model, seed)?;
-        let known = network.take().filter(|(tensor, _)| *tensor == seed.tensor);
-        let known = match known {
-            Some(known) => known,
-            None => {
-                let derivative = match kind {
-                    GradientKind::DeepLift => Derivative::Rescale,
-                    GradientKind::TimesInput | GradientKind::Integrated => Derivative::Gradient,
-                };
-                let compiled = compile_derivative(&model.graph, derivative, &[&seed.tensor])?;
-                let loaded = Network::load(&compiled.model, *options)?;
-                (seed.tensor.clone(), loaded)
-            }
+        let model = &self.model;
+        let derivative = match self.kind {
+            GradientKind::DeepLift => Derivative::Rescale,
+            GradientKind::TimesInput | GradientKind::Integrated => Derivative::Gradient,
         };
+        let network = self.network.of(&seed.tensor, || {
+            compile_derivative(&model.graph, derivative, &[&seed.tensor])
+        })?;
         Ok(Backward {
-            network: &mut network.insert(known).1,
+            network,
             input_name: &model.input_name,
             seed_name: seed_name(&seed.tensor),
-            weights,
+            weights: weights(model, seed)?,
         })
     }
 }

@@ -24,13 +24,47 @@ const CELLS: usize = 16;
 /// The probability with which a cell stays.
 const KEPT: f64 = 0.5;
 
+/// What a method needs that asks the network about masked pictures.
+pub(super) struct MaskedRuns {
+    pub(super) model: Arc<Model>,
+    pub(super) detector: Detector,
+    /// Masks a picture, at least 1.
+    pub(super) count: usize,
+    seed: u64,
+}
+
+impl MaskedRuns {
+    /// `count` masks, at least 1, the same for every picture; the network runs as `options` say.
+    ///
+    /// # Errors
+    /// As [`Detector::new`].
+    pub(super) fn new(
+        model: Arc<Model>,
+        count: usize,
+        seed: u64,
+        options: SessionOptions,
+    ) -> Result<Self> {
+        Ok(Self {
+            detector: Detector::new(model.clone(), options)?,
+            model,
+            count: count.max(1),
+            seed,
+        })
+    }
+
+    /// What the masks of a picture are drawn from: the same for every picture, others in each repetition.
+    pub(super) fn random(&self, photo: &EvaluatedPhoto) -> Random {
+        match photo.repetition {
+            0 => Random::new(self.seed, "masks"),
+            repetition => Random::new(self.seed, &format!("masks {repetition}")),
+        }
+    }
+}
+
 /// One forward pass a mask, shared by all targets.
 pub struct RandomMasks {
-    model: Arc<Model>,
-    detector: Detector,
     name: String,
-    count: usize,
-    seed: u64,
+    runs: MaskedRuns,
 }
 
 impl RandomMasks {
@@ -44,13 +78,9 @@ impl RandomMasks {
         seed: u64,
         options: SessionOptions,
     ) -> Result<Self> {
-        let detector = Detector::new(model.clone(), options)?;
         Ok(Self {
-            model,
-            detector,
             name: format!("masks:{count}"),
-            count: count.max(1),
-            seed,
+            runs: MaskedRuns::new(model, count, seed, options)?,
         })
     }
 }
@@ -62,20 +92,20 @@ impl Method for RandomMasks {
 
     fn explain(&mut self, photo: &EvaluatedPhoto, targets: &[Target]) -> Result<Vec<Attribution>> {
         let started = Instant::now();
-        let quantities = Quantity::all(targets, &self.model, &photo.forward)?;
+        let quantities = Quantity::all(targets, &self.runs.model, &photo.forward)?;
         let whole: Vec<f64> = quantities
             .iter()
             .map(|quantity| quantity.value(&photo.forward))
             .collect();
         let (_, _, height, width) = photo.reference.dim();
-        let mut random = masks_of(photo, self.seed);
+        let mut random = self.runs.random(photo);
         let mut kept = Array2::<f64>::zeros((height, width));
         let mut weighted = vec![kept.clone(); targets.len()];
         let mut sums = vec![0.0; targets.len()];
-        for _ in 0..self.count {
+        for _ in 0..self.runs.count {
             let mask = mask(&mut random, height, width);
             kept.zip_mut_with(&mask, |sum, &m| *sum += f64::from(m));
-            let forward = self.detector.forward(masked(photo, &mask))?;
+            let forward = self.runs.detector.forward(masked(photo, &mask))?;
             for (index, quantity) in quantities.iter().enumerate() {
                 // Measured from the whole picture's value, which keeps the sums small.
                 let value = quantity.value(&forward) - whole[index];
@@ -83,7 +113,7 @@ impl Method for RandomMasks {
                 weighted[index].zip_mut_with(&mask, |sum, &m| *sum += value * f64::from(m));
             }
         }
-        let count = self.count as f64;
+        let count = self.runs.count as f64;
         let maps: Vec<Array2<f32>> = weighted
             .into_iter()
             .zip(sums)
@@ -98,14 +128,6 @@ impl Method for RandomMasks {
             .into_iter()
             .map(|map| Attribution { map, took })
             .collect())
-    }
-}
-
-/// What the masks of a picture are drawn from: the same for every picture, others in each repetition.
-pub(super) fn masks_of(photo: &EvaluatedPhoto, seed: u64) -> Random {
-    match photo.repetition {
-        0 => Random::new(seed, "masks"),
-        repetition => Random::new(seed, &format!("masks {repetition}")),
     }
 }
 

@@ -3,6 +3,7 @@
 mod activation_map;
 mod drise;
 mod gradient;
+mod head_network;
 mod masks;
 mod occlusion;
 mod random_map;
