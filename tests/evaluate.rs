@@ -7,9 +7,10 @@ use anyhow::{Context, Result};
 use ssdcrp::check::{Checker, DRAWS, Outcome};
 use ssdcrp::crp::{Composite, Quantity};
 use ssdcrp::detect::{Detector, Model, NetworkInput, Thresholds, preprocess};
+use ssdcrp::evaluate::deletion::curves;
 use ssdcrp::evaluate::{
     ActivationMap, ActivationMapKind, Column, DRise, DetectionScores, EvaluatedPhoto, Gradient,
-    GradientKind, Method, Occlusion, RandomMap, RandomMasks, Relevance, judge,
+    GradientKind, Method, Occlusion, RandomMap, RandomMasks, Relevance, Replacement, judge,
 };
 use ssdcrp::perturbation::{BLOCK, Blocks, First};
 use ssdcrp::runtime::SessionOptions;
@@ -91,6 +92,34 @@ fn deeplift_and_integrated_gradients_explain_the_difference_to_the_blurred_pictu
             );
         }
     }
+    Ok(())
+}
+
+#[test]
+fn deleted_blocks_become_what_was_asked_for() -> Result<()> {
+    let mut stage = Stage::set(1)?;
+    let target = Column::Mean.target(&stage.photo.subjects[0]);
+    let quantity = Quantity::new(&target, &stage.model, &stage.photo.forward)?;
+    let blocks = Blocks::new(300, 300, BLOCK);
+    // A step deletes nine blocks: these, the first row's, then the next ones.
+    let orders = [
+        (0..blocks.count()).collect::<Vec<_>>(),
+        (0..blocks.count()).rev().collect(),
+    ];
+    let mut after_a_step = Vec::new();
+    for replacement in [Replacement::Blurred, Replacement::MeanColour] {
+        let photo = stage.photo.clone().with_replacement(replacement);
+        let quantities = std::slice::from_ref(&quantity);
+        let curve = curves(&mut stage.detector, &photo, blocks, &orders, quantities)?.remove(0);
+        let mut input = photo.forward.input.clone();
+        for &block in &orders[0][..9] {
+            blocks.replace(&mut input.tensor, &photo.replacement, block);
+        }
+        let expected = quantity.value(&stage.detector.forward(input)?);
+        assert!((curve.most[0] - expected).abs() < 1e-6, "{replacement}");
+        after_a_step.push(expected);
+    }
+    assert_ne!(after_a_step[0], after_a_step[1]);
     Ok(())
 }
 

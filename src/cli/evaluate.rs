@@ -20,7 +20,7 @@ use ssdcrp::detect::manifest::DetectorKind;
 use ssdcrp::detect::{Detector, Model, preprocess};
 use ssdcrp::evaluate::sanity::randomise_top_down;
 use ssdcrp::evaluate::{
-    DetectionScores, EvaluatedPhoto, Method, MethodSummary, fingerprint, judge,
+    DetectionScores, EvaluatedPhoto, Method, MethodSummary, Replacement, fingerprint, judge,
 };
 use ssdcrp::truth::Truth;
 
@@ -32,7 +32,7 @@ use super::engine::Engine;
 use super::{output, photo};
 
 const NOTES: &str = "\
-Deletion: blocks of 20 pixels of the network's input are replaced by the blurred picture, 4 % of them a step up to 40 %, once the most and once the least relevant first;
+Deletion: blocks of 20 pixels of the network's input are replaced by the blurred picture (--deletion), 4 % of them a step up to 40 %, once the most and once the least relevant first;
 the score is the mean over the steps of (least first − most first) of the quantity, each column for the map that explains that quantity: the class logit minus the mean
 of the others, the class logit minus the runner-up's, the largest offset. Higher is better, a random map has about 0. Composites without a contrast are judged
 by one map in both class columns; a classifier has no offsets. Same class?: cosine and Spearman's correlation of the maps of the two best classes, both against the mean of the others; 1 is blind
@@ -60,6 +60,9 @@ pub struct Evaluate {
     /// The best so many detections of each photo, or all
     #[arg(long, value_name = "N", default_value = "3")]
     detections: DetectionLimit,
+    /// What deleted blocks become: blurred, as the picture that integrated gradients, DeepLIFT and occlusion measure against, or mean-colour, that of the picture
+    #[arg(long, value_name = "CONTENTS", default_value_t)]
+    deletion: Replacement,
     /// Seed of everything random: with the same seed all numbers but times are the same
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -214,6 +217,7 @@ impl Evaluate {
             detections: self.detections.0,
             score_threshold: thresholds.score,
             iou_threshold: thresholds.iou,
+            deletion: self.deletion.to_string(),
             randomise: self.randomise,
             truth,
         })
@@ -275,7 +279,8 @@ impl Evaluate {
         let name = path.file_name().unwrap_or(path.as_os_str());
         let name = name.to_string_lossy().into_owned();
         let annotated = truth.and_then(|truth| truth.of(&name));
-        let photo = EvaluatedPhoto::new(name, forward, &detections, self.detections.0, model)?;
+        let photo = EvaluatedPhoto::new(name, forward, &detections, self.detections.0, model)?
+            .with_replacement(self.deletion);
         Ok(match annotated {
             Some(annotated) => {
                 let counted = annotated.iter().filter(|object| !object.ignored);

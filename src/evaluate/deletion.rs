@@ -1,7 +1,7 @@
 //! Deletion: how much faster a quantity falls when the most relevant blocks are taken away first than when the least relevant ones are.
 //!
-//! In: a photo, the order in which a map wants its blocks, the quantities. Out: their values after every step. The protocol: blocks of [`BLOCK`](crate::perturbation::BLOCK) pixels of the network's input are replaced by the blurred
-//! picture, [`SHARE`] of them a step, [`STEPS`] steps.
+//! In: a photo, the order in which a map wants its blocks, the quantities. Out: their values after every step. The protocol: blocks of [`BLOCK`](crate::perturbation::BLOCK) pixels of the network's input are replaced
+//! ([`Replacement`](super::Replacement)), [`SHARE`] of them a step, [`STEPS`] steps.
 
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +62,7 @@ pub fn curves(
         for step in 1..=STEPS {
             let until = (SHARE * (step * blocks.count()) as f64).round() as usize;
             for &block in order.iter().take(until).skip(done) {
-                blocks.replace(&mut picture, &photo.reference, block);
+                blocks.replace(&mut picture, &photo.replacement, block);
             }
             done = until;
             let input = photo.forward.input.with_picture_values(&picture)?;

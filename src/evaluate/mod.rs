@@ -12,6 +12,7 @@ mod judge;
 mod methods;
 mod photo;
 mod random;
+mod replacement;
 #[doc(hidden)]
 pub mod sanity;
 mod statistics;
@@ -30,6 +31,7 @@ pub use photo::NOISE;
 pub use photo::{Column, EvaluatedPhoto, Subject};
 #[doc(hidden)]
 pub use random::{Random, fingerprint};
+pub use replacement::Replacement;
 #[doc(hidden)]
 pub use statistics::median;
 pub use statistics::{Mean, Similarity};

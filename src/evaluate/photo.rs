@@ -11,6 +11,7 @@ use crate::geometry::Rect;
 use crate::perturbation::{SIGMA, blurred};
 
 use super::random::Random;
+use super::replacement::Replacement;
 
 /// From this intersection over union on, two boxes are around one object.
 const SAME_OBJECT: f32 = 0.5;
@@ -140,9 +141,11 @@ pub struct EvaluatedPhoto {
     pub name: String,
     /// The network's answer to the whole picture.
     pub forward: Forward,
-    /// The picture in the network's input blurred with σ = [`SIGMA`], `[1, 3, h, w]`: what blocks are replaced by, and the baseline of methods that need one. Bars are no
-    /// part of it.
+    /// The picture in the network's input blurred with σ = [`SIGMA`], `[1, 3, h, w]`: the baseline of methods that need one, and what checks and the field's measures replace by.
+    /// Bars are no part of it.
     pub reference: Array4<f32>,
+    /// What deleted blocks are replaced by, of the same shape.
+    pub replacement: Array4<f32>,
     /// The detections that are judged.
     pub subjects: Vec<Subject>,
     /// Which repetition this is: methods that draw random numbers draw others in each.
@@ -175,10 +178,19 @@ impl EvaluatedPhoto {
         Ok(Self {
             name,
             forward,
+            replacement: reference.clone(),
             reference,
             subjects,
             repetition: 0,
         })
+    }
+
+    /// The same with other contents of deleted blocks.
+    #[must_use]
+    pub fn with_replacement(mut self, replacement: Replacement) -> Self {
+        let picture = self.forward.input.picture_values();
+        self.replacement = replacement.of(&picture, &self.reference);
+        self
     }
 
     /// The same with what is really on the picture, class and box: a detection found the object of its class that it overlaps most, if that is enough.

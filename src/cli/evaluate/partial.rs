@@ -29,6 +29,8 @@ pub struct EvaluationSettings {
     pub detections: usize,
     pub score_threshold: f32,
     pub iou_threshold: f32,
+    /// What deleted blocks become.
+    pub deletion: String,
     pub randomise: bool,
     /// A hash of the annotations.
     pub truth: Option<String>,
@@ -189,6 +191,7 @@ mod tests {
             detections: 3,
             score_threshold: 0.3,
             iou_threshold: 0.5,
+            deletion: "blurred".to_owned(),
             randomise: false,
             truth: None,
         }
