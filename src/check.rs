@@ -243,9 +243,10 @@ impl<'a> Checker<'a> {
         })
     }
 
+    /// Not clipped to the picture: an edge beyond it moves, too.
     fn pixels(&self, forward: &Forward, default_box: usize) -> Result<Rect<Pixel>> {
-        let described = self.detector.describe(forward, default_box)?;
-        Ok(described.rect.in_pixels(self.forward.input.fit.source()))
+        let rect = self.detector.decoded(forward, default_box)?;
+        Ok(rect.in_pixels(self.forward.input.fit.source()))
     }
 
     /// What the network was fed without the part that a check took away.
@@ -329,8 +330,13 @@ impl<'a> Checker<'a> {
     fn score(&self, at: usize, class: &ClassRef, without: &Forward) -> Result<Outcome> {
         let manifest = &self.model.manifest;
         let class: ClassId = manifest.class(class)?;
-        let before = self.detector.describe_as(self.forward, at, class)?.score;
-        let after = self.detector.describe_as(without, at, class)?.score;
+        // Of the background, too, and of classes that are never detected.
+        let score = |forward: &Forward| -> Result<f32> {
+            let there = self.detector.describe(forward, at)?;
+            let scorer = there.scorer(manifest);
+            Ok(scorer.score(there.logits[class.0]))
+        };
+        let (before, after) = (score(self.forward)?, score(without)?);
         let best: Detection = self.detector.describe(without, at)?;
         let is_first = best.class != class && best.score > manifest.detection.score_threshold;
         Ok(Outcome::Score {

@@ -175,7 +175,9 @@ impl Network {
                 .with_execution_providers(asked)
                 .map_err(|error| does_not_start(provider, &error))?;
         }
-        let _guard = cancel.guard(Handle::Load(builder.canceler()));
+        let _guard = cancel
+            .guard(Handle::Load(builder.canceler()))
+            .ok_or_else(Error::cancelled)?;
         // What ONNX Runtime says of the outputs of an impossible network, the binding may not be able to put into words, and panics.
         let is_own = provider == ExecutionProvider::Cpu;
         let _first = is_own.then(operators::first_load).flatten();

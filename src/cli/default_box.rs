@@ -158,9 +158,6 @@ impl DefaultBoxArgs {
         if let Some(default_box) = self.default_box {
             return Ok(detected.detector.describe(&detected.forward, default_box)?);
         }
-        if let Some(missing) = self.missing(detected, asked)? {
-            return Ok(missing.absence.detection().clone());
-        }
         if detected.model.manifest.kind == DetectorKind::Classifier {
             return Ok(detected.detector.describe(&detected.forward, 0)?);
         }

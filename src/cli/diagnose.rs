@@ -60,14 +60,18 @@ impl Diagnose {
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
 
         let detected = DetectedPhoto::new(engine, &self.image, &self.thresholds)?;
-        let predicted =
-            Target::predicted_class(&self.default_box.detection(&detected, output.as_ref())?);
-        let output = output.unwrap_or(predicted.output);
-        let target = Target {
-            output,
-            contrast,
-            ..predicted
+        let mut target = match self.default_box.missing(&detected, output.as_ref())? {
+            Some(missing) => Target::absence(&missing.absence),
+            None => {
+                let chosen = self.default_box.detection(&detected, output.as_ref())?;
+                let predicted = Target::predicted_class(&chosen);
+                Target {
+                    output: output.unwrap_or(predicted.output),
+                    ..predicted
+                }
+            }
         };
+        target.contrast = contrast.or(target.contrast);
         let composite = composite.map_or_else(|| Composite::of(&detected.model), Ok)?;
         let mut explainer = Propagator::new(detected.model.clone(), composite, engine.session())?;
         let diagnosis = explainer.diagnose(&detected.forward, &target)?;

@@ -11,7 +11,7 @@ use ssdcrp::crp::{
     Composite, Contrast, Explanation, PRESETS, Propagator, RelevanceSummary, Seed, Target,
     TargetOutput,
 };
-use ssdcrp::detect::{Absence, Detection, Model};
+use ssdcrp::detect::{Detection, Model};
 use ssdcrp::heatmap::{ColourMap, smoothed};
 
 use super::default_box::{DefaultBoxArgs, MissingObject};
@@ -267,10 +267,7 @@ impl Explain {
         for class in classes {
             let missing = self.default_box.missing(detected, class)?;
             let missing = missing.context("no place was named")?;
-            let mut target = match &missing.absence {
-                Absence::Found(found) => Target::predicted_class(found),
-                Absence::Missed(miss) => Target::near_miss(miss),
-            };
+            let mut target = Target::absence(&missing.absence);
             target.contrast = contrast.cloned().or(target.contrast);
             questions.push(AskedTarget {
                 chosen: missing.absence.detection().clone(),

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::layers::LayerType;
-use super::rules::{Epsilon, Redistribution, Rule, unit_groups};
+use super::rules::{Epsilon, OPPOSING, Redistribution, Rule, unit_groups};
 use super::target::{Contrast, Seed};
 use crate::detect::{ManifestField, Model};
 use crate::error::argument::{Context, bail, ensure};
@@ -102,7 +102,7 @@ impl Composite {
         }
     }
 
-    /// The rule for a layer type.
+    /// The rule for a layer type, fully connected layers aside ([`Composite::rule_of`]).
     pub fn rule(&self, layer_type: LayerType) -> Rule {
         match layer_type {
             LayerType::Classification => self.classification,
@@ -113,10 +113,17 @@ impl Composite {
         }
     }
 
+    /// The rule of a layer of this type, fully connected or not.
+    pub fn rule_of(&self, layer_type: LayerType, is_dense: bool) -> Rule {
+        // What opposes the class's own weights is CLRP2's, whatever the layer is made of.
+        let opposes = layer_type == LayerType::Classification && self.classification == OPPOSING;
+        let dense = self.dense.filter(|_| is_dense && !opposes);
+        dense.unwrap_or_else(|| self.rule(layer_type))
+    }
+
     /// How a layer of this type, fully connected or not, shares.
     pub(super) fn redistribution(&self, layer_type: LayerType, is_dense: bool) -> Redistribution {
-        let rule = self.dense.filter(|_| is_dense);
-        let rule = rule.unwrap_or_else(|| self.rule(layer_type));
+        let rule = self.rule_of(layer_type, is_dense);
         match (layer_type, rule.redistribution()) {
             (LayerType::Classification | LayerType::Localization, Redistribution::Shares(_))
                 if self.seed == Seed::Unit =>

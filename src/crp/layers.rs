@@ -12,7 +12,7 @@ use crate::detect::ManifestField;
 use crate::error::argument::Context;
 use crate::error::{Error, Result};
 use crate::onnx::ops::{Arithmetic, Convolution, Op, Passing, Resizing};
-use crate::onnx::{Graph, NodeExt, proto::NodeProto};
+use crate::onnx::{Graph, NodeExt, is_fully_connected, proto::NodeProto};
 use crate::spelling;
 
 /// How many layers an error names where it cannot say which was meant.
@@ -210,6 +210,8 @@ pub struct Layer {
     pub tensor: String,
     /// What it is for.
     pub layer_type: LayerType,
+    /// Whether it is a fully connected layer in the file.
+    pub is_dense: bool,
     /// Its output, `[1, C, H, W]`.
     pub shape: [usize; 4],
     /// Multiply-adds of a forward pass, padding counted in.
@@ -242,6 +244,7 @@ pub fn layers(graph: &Graph, types: &LayerTypes) -> Result<Vec<Layer>> {
         layers.push(Layer {
             tensor: tensor.to_owned(),
             layer_type,
+            is_dense: is_fully_connected(node),
             shape,
             macs,
         });

@@ -11,12 +11,12 @@ use super::composite::Composite;
 use super::diagnosis::{Diagnosis, LayerRelevance};
 use super::layers::{Layer, LayerType, LayerTypes, layer_types, layers, override_types};
 use super::question::{HeadSeed, ResolvedTarget};
-use super::rules::Rule;
+use super::rules::{OPPOSING, Rule};
 use super::target::{Seed, Target};
 use crate::detect::{Fit, Forward, Head, Model};
 use crate::error::Result;
 use crate::error::model::{Context, ensure};
-use crate::onnx::NodeExt;
+use crate::onnx::{NodeExt, is_fully_connected};
 use crate::runtime::{
     CancelToken, ExecutionProvider, Input, Network, RuntimeTensor, SessionOptions, only,
 };
@@ -306,15 +306,17 @@ impl Propagator {
         let graph = &model.graph;
         let tensor = question.seed.tensor.as_str();
         let composite = self.composite_at(tensor, question.seed.opposes);
-        let layers: Vec<&str> = graph
-            .ancestors([tensor])
-            .into_iter()
-            .rev()
-            .map(|index| graph.nodes()[index].first_output())
-            .filter(|output| self.types.contains_key(*output))
+        let nodes = graph.ancestors([tensor]).into_iter().rev();
+        let (layers, kinds): (Vec<&str>, Vec<_>) = nodes
+            .filter_map(|index| {
+                let node = &graph.nodes()[index];
+                let layer_type = *self.types.get(node.first_output())?;
+                let rule = composite.rule_of(layer_type, is_fully_connected(node));
+                Some((node.first_output(), (layer_type, rule)))
+            })
             // What is spread passes no layer.
-            .filter(|output| composite.rule(self.types[*output]) != Rule::Spread)
-            .collect();
+            .filter(|(_, (_, rule))| *rule != Rule::Spread)
+            .unzip();
         let batch = self.batch(tensor, &[&question.seed], false)?;
         let cancel = CancelToken::default();
         let (mut outputs, _) = self.run(forward, tensor, &layers, &batch, &cancel)?;
@@ -325,13 +327,12 @@ impl Propagator {
         let pixels = outputs.remove(0);
         let layers = layers
             .iter()
+            .zip(kinds)
             .zip(&outputs)
-            .map(|(&layer, relevance)| {
-                let layer_type = self.types.get(layer).context("a layer has no type")?;
-                let kind = (*layer_type, composite.rule(*layer_type));
-                Ok(LayerRelevance::of(layer, Some(kind), relevance.iter()))
+            .map(|((layer, kind), relevance)| {
+                LayerRelevance::of(layer, Some(kind), relevance.iter())
             })
-            .collect::<Result<_>>()?;
+            .collect();
         let pixels = pixels
             .into_dimensionality::<Ix4>()
             .context("relevance is not [N, 3, H, W]")?;
@@ -408,10 +409,7 @@ impl Propagator {
             None => self.composite.clone(),
         };
         if opposes {
-            composite.classification = Rule::AlphaBeta {
-                alpha: 1.0,
-                beta: 1.0,
-            };
+            composite.classification = OPPOSING;
         }
         composite
     }

@@ -2,7 +2,7 @@
 
 use super::composite::Composite;
 use super::question::HeadSeed;
-use super::target::{Direction, Seed, Target, TargetOutput};
+use super::target::{Contrast, Direction, Seed, Target, TargetOutput};
 use crate::detect::{ClassId, Forward, Model};
 use crate::error::Result;
 use crate::error::argument::{Context, bail};
@@ -37,7 +37,14 @@ impl Quantity {
             seed: Seed::Unit,
             ..Composite::default()
         };
-        let seed = target.ask(model, &weights, forward)?.seed;
+        // CLRP2 subtracts no other class's output, but the class's own with other weights.
+        let alone = Target {
+            contrast: Some(Contrast::None),
+            ..target.clone()
+        };
+        let is_opposed = target.contrast == Some(Contrast::Clrp2);
+        let asked = if is_opposed { &alone } else { target };
+        let seed = asked.ask(model, &weights, forward)?.seed;
         let location = model
             .layout
             .locate(target.default_box)

@@ -108,7 +108,13 @@ impl Target {
         match &self.output {
             TargetOutput::Class(class) => {
                 let class = model.manifest.class(class)?;
-                asked.class(class, self.contrast.as_ref().unwrap_or(&composite.contrast))
+                // Where there is no other class, nothing is subtracted unless that is asked for.
+                let is_alone = asked.classes_but(class, true).is_empty();
+                let usual = match is_alone {
+                    true => &Contrast::None,
+                    false => &composite.contrast,
+                };
+                asked.class(class, self.contrast.as_ref().unwrap_or(usual))
             }
             TargetOutput::Offset(offset, direction) => asked.offset(
                 *offset,
@@ -177,7 +183,9 @@ impl TargetBox<'_> {
                     .into_iter()
                     .max_by(|a, b| logits[a.0].total_cmp(&logits[b.0]))
                     .with_context(|| {
-                        format!("the model has no other class than '{label}' to contrast with")
+                        format!(
+                            "the model has no other class than '{label}' to contrast with: ask with the contrast 'none'"
+                        )
                     })?;
                 self.against(class, best)?
             }
@@ -218,7 +226,7 @@ impl TargetBox<'_> {
         let others = self.classes_but(class, true);
         ensure!(
             !others.is_empty(),
-            "the model has no other class than '{}' to contrast with",
+            "the model has no other class than '{}' to contrast with: ask with the contrast 'none'",
             self.model.manifest.label(class)
         );
         let share = 1.0 / others.len() as f32;

@@ -16,6 +16,12 @@ const LARGEST_GAMMA: f32 = 1e6;
 /// Added to a denominator, with the denominator's sign, unless the rule gives its own ε.
 pub(super) const STABILISER: f32 = 1e-9;
 
+/// What speaks for an output minus what speaks against it, z_ij⁺/Σ z_ij⁺ − z_ij⁻/Σ z_ij⁻: the way of CLRP2's rivals back, which nobody can write, for α − β is 0.
+pub(super) const OPPOSING: Rule = Rule::AlphaBeta {
+    alpha: 1.0,
+    beta: 1.0,
+};
+
 /// A rule for one linear layer. Sources: Bach et al. 2015 (simple, ε, αβ), Montavon et al. 2017 and 2019 (z⁺, w², z^B, γ), Lapuschkin et al. 2019 (flat);
 /// `abs` is this project's, and so is `rescale`, after the rule Rescale of Shrikumar et al. 2017, whose reference is another picture and
 /// whose tolerance is 0.

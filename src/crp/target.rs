@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::detect::Labels;
 use crate::detect::manifest::Offset;
-use crate::detect::{ClassRef, Detection, MissCause, NearMiss};
+use crate::detect::{Absence, ClassRef, Detection, MissCause, NearMiss};
 use crate::error::argument::{Context, bail};
 use crate::error::{Error, Result};
 
@@ -114,6 +114,14 @@ impl Target {
             default_box: detection.default_box,
             output: TargetOutput::Class(detection.class.into()),
             contrast: None,
+        }
+    }
+
+    /// What is asked of a missing object: why it was found after all, or [`Target::near_miss`].
+    pub fn absence(absence: &Absence) -> Self {
+        match absence {
+            Absence::Found(found) => Self::predicted_class(found),
+            Absence::Missed(miss) => Self::near_miss(miss),
         }
     }
 

@@ -187,16 +187,30 @@ impl<'a> Predictions<'a> {
         self.logits[[default_box, class.0]]
     }
 
-    /// What the network says at any default box, detected or not: its best trained class, the background aside.
+    /// The box that the network makes of a default box, in shares of the picture, which it may reach beyond.
     ///
     /// # Errors
-    /// If there is no such default box, or no class there has a logit that is a number.
-    pub fn describe(&self, default_box: usize) -> Result<Detection> {
+    /// There is no such default box.
+    pub fn decoded(&self, default_box: usize) -> Result<Rect> {
+        self.check_is_there(default_box)?;
+        Ok(self.rect(default_box))
+    }
+
+    fn check_is_there(&self, default_box: usize) -> Result<()> {
         argument::ensure!(
             default_box < self.boxes.len(),
             "there is no default box {default_box}: this model has {}, numbered from 0",
             self.boxes.len()
         );
+        Ok(())
+    }
+
+    /// What the network says at any default box, detected or not: its best trained class, the background aside.
+    ///
+    /// # Errors
+    /// If there is no such default box, or no class there has a logit that is a number.
+    pub fn describe(&self, default_box: usize) -> Result<Detection> {
+        self.check_is_there(default_box)?;
         let logits = self.logits.row(default_box);
         let (class, logit) = self.best(logits, None).with_context(|| {
             format!("default box {default_box} has no trained class with a logit that is a number")

@@ -219,10 +219,18 @@ impl Detector {
         self.predictions(forward)?.describe(default_box)
     }
 
+    /// The box that the network makes of a default box, in shares of the picture, which it may reach beyond.
+    ///
+    /// # Errors
+    /// There is no such default box.
+    pub fn decoded(&self, forward: &Forward, default_box: usize) -> Result<Rect> {
+        self.predictions(forward)?.decoded(default_box)
+    }
+
     /// What the network says of a class at one default box, detected or not.
     ///
     /// # Errors
-    /// There is no such default box, or no such class.
+    /// There is no such default box, or the class cannot be detected.
     pub fn describe_as(
         &self,
         forward: &Forward,

@@ -127,7 +127,10 @@ fn questions(object: &ReportedObject, model: &Model, what_if: &[ClassId]) -> [Ve
     if detection.runner_up.is_some() {
         lead.push(ask(predicted.output.clone(), Some(Contrast::RunnerUp)));
     }
-    lead.push(ask(predicted.output.clone(), Some(Contrast::Mean)));
+    let mut classes = model.manifest.labels.classes();
+    let has_rivals = classes.any(|k| k != detection.class && model.manifest.trained(k));
+    let contrast = has_rivals.then_some(Contrast::Mean);
+    lead.push(ask(predicted.output.clone(), contrast));
     if detection.objectness.is_some() {
         lead.push(ask(TargetOutput::Objectness, None));
     }

@@ -255,10 +255,7 @@ impl Explaining {
         let point = MissingPlace::Point(place);
         let predictions = forward.predictions(&self.model)?;
         let absence = predictions.absence(point, class, settings.thresholds)?;
-        let target = match &absence {
-            Absence::Found(found) => Target::predicted_class(found),
-            Absence::Missed(miss) => Target::near_miss(miss),
-        };
+        let target = Target::absence(&absence);
         let explanations = self.explain(observation, forward, &[target], cancel)?;
         let explanation = explanations.first().context("there is no explanation")?;
         let relevance = explanation.map();

@@ -112,6 +112,9 @@ pub(super) struct EventsSeen<P> {
     pub picture: Option<P>,
 }
 
+/// Events that wait for the disk at most: each holds its frame.
+const CASES: usize = 8;
+
 /// So many answers to the events of one frame are checked, as many as are shown at once.
 const CHECKED: usize = 4;
 
@@ -264,7 +267,9 @@ impl<H: Host> StreamState<H> {
                     meanwhile(shared(explained.clone()))?;
                 }
                 let begun = Instant::now();
-                let checked = self.checked(explaining, explained[index].clone(), forward, cancel);
+                let explained_now = explained[index].clone();
+                let checked =
+                    self.checked(explaining, observation, explained_now, forward, cancel);
                 let mut checks = lock(&self.checks);
                 if meanwhile.is_some() {
                     checks.took(begun.elapsed());
@@ -278,19 +283,27 @@ impl<H: Host> StreamState<H> {
         Ok(shared(explained))
     }
 
-    /// The explanation with what it is worth; as it is where that cannot be said, or the work is to end.
+    /// The explanation with what it is worth; as it is where that cannot be said, of which the host is told the first time, or the work is to end.
     fn checked(
         &self,
         explaining: &mut Explaining,
+        observation: &Observation,
         explained: ExplainedObject,
         forward: &Forward,
         cancel: &CancelToken,
     ) -> ExplainedObject {
-        let Ok(check) = explaining.check(&explained, forward, cancel) else {
-            return explained;
-        };
-        lock(&self.stats).checked += 1;
-        explained.checked(Arc::new(check))
+        match explaining.check(&explained, forward, cancel) {
+            Ok(check) => {
+                lock(&self.stats).checked += 1;
+                explained.checked(Arc::new(check))
+            }
+            Err(error) => {
+                let error = error.context("an explanation cannot be checked");
+                // Work that is to end says so at its next step.
+                drop(self.unexplained(observation, error));
+                explained
+            }
+        }
     }
 
     /// A question has no answer: the host is told the first time.
@@ -345,8 +358,8 @@ impl<H: Host> StreamState<H> {
         Ok(lock(&self.display).explain_missing(observation, explained))
     }
 
-    /// Explains what the events of a frame ask, as far as that can be, then checks the answers to the most severe and tells of each. `meanwhile` is called before the checks; there are none where,
-    /// so long after the first one, it `is_hurried`, because others wait. Says whether that changes what is shown.
+    /// Explains what the events of a frame ask, as far as that can be, then checks the answers to the most severe, the most severe first, and tells of each. `meanwhile` is called before the checks.
+    /// `is_hurried` is asked before each check, with the time since the first: where it says so, the rest is told unchecked. Says whether that changes what is shown.
     ///
     /// # Errors
     /// What `meanwhile` gives.
@@ -380,13 +393,15 @@ impl<H: Host> StreamState<H> {
             meanwhile()?;
         }
         let begun = Instant::now();
-        let severe = most_severe(&observation.events);
-        for (index, (event, explained)) in observation.events.iter().zip(answers).enumerate() {
-            let is_checked = severe.contains(&index) && !is_hurried(begun.elapsed());
-            let explained = explained.map(|explained| match is_checked {
-                true => self.checked(explaining, explained, forward, cancel),
-                false => explained,
-            });
+        for index in most_severe(&observation.events) {
+            if is_hurried(begun.elapsed()) {
+                break;
+            }
+            let answer = answers[index].take();
+            answers[index] = answer
+                .map(|answer| self.checked(explaining, observation, answer, forward, cancel));
+        }
+        for (event, explained) in observation.events.iter().zip(answers) {
             let explained = explained.map(Arc::new);
             if let Some(checked) = explained.clone().filter(|e| e.check.is_some()) {
                 changes |= lock(&self.display).explain_event(event, checked);
@@ -457,6 +472,7 @@ fn keep_evidence<H: Host>(
     let mut failing = false;
     Worker::spawn(
         "ssdcrp-evidence",
+        CASES,
         move |(case, picture): (Case, H::Picture)| {
             let labels = &model.manifest.labels;
             let frame = || host.picture(&picture, &case.observation);

@@ -12,9 +12,6 @@ use std::time::{Duration, Instant};
 use crate::error::Result;
 use crate::error::internal::{Context, error};
 
-/// Jobs that wait in the queue at most. Each may hold a frame and, for an explanation, what its forward pass hands over: 17 MB with the built-in model.
-const QUEUE: usize = 3;
-
 /// A worker thread that does jobs `J`. Dropping it waits for the job in hand and for those in the queue, and drops those that were submitted.
 pub struct Worker<J> {
     jobs: Arc<Jobs<J>>,
@@ -24,6 +21,8 @@ pub struct Worker<J> {
 struct Jobs<J> {
     waiting: Mutex<Waiting<J>>,
     more: Condvar,
+    /// Jobs that wait in the queue at most.
+    most: usize,
 }
 
 struct Waiting<J> {
@@ -90,11 +89,15 @@ impl<J> Jobs<J> {
 }
 
 impl<J: Send + 'static> Worker<J> {
-    /// Starts a thread called `name` that does `work` for each job. A panic inside of it ends that job alone; who waits for its outcome should use [`catching`].
+    /// Starts a thread called `name` that does `work` for each job; of those that come first at most `most` wait, each of which may hold a frame. A panic inside of it ends that job alone; who waits for its outcome should use [`catching`].
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn spawn(name: &str, mut work: impl FnMut(J) + Send + 'static) -> Result<Self> {
+    pub fn spawn(
+        name: &str,
+        most: usize,
+        mut work: impl FnMut(J) + Send + 'static,
+    ) -> Result<Self> {
         let jobs = Arc::new(Jobs {
             waiting: Mutex::new(Waiting {
                 queue: VecDeque::new(),
@@ -103,6 +106,7 @@ impl<J: Send + 'static> Worker<J> {
                 timing: Timing::default(),
             }),
             more: Condvar::new(),
+            most,
         });
         let thread = std::thread::Builder::new().name(name.to_owned());
         let todo = jobs.clone();
@@ -143,7 +147,7 @@ impl<J: Send + 'static> Worker<J> {
     /// There is no room in the queue: the job comes back.
     pub fn queue(&self, job: J) -> Result<(), J> {
         let mut waiting = self.jobs.lock();
-        if waiting.queue.len() == QUEUE {
+        if waiting.queue.len() >= self.jobs.most {
             return Err(job);
         }
         waiting.queue.push_back(job);
@@ -247,11 +251,13 @@ mod tests {
 
     use super::*;
 
+    const QUEUED: usize = 3;
+
     /// A worker that says when it begins a job and ends it when told.
     fn held() -> (Worker<u32>, Receiver<u32>, Sender<()>) {
         let (begun, begins) = channel();
         let (go, gate) = channel::<()>();
-        let worker = Worker::spawn("test", move |job: u32| {
+        let worker = Worker::spawn("test", QUEUED, move |job: u32| {
             begun.send(job).unwrap();
             gate.recv().unwrap();
         });
@@ -307,7 +313,7 @@ mod tests {
     #[test]
     fn a_panic_is_an_error_and_the_worker_lives_on() {
         let (done, outcomes) = channel();
-        let worker = Worker::spawn("test", move |job: u32| {
+        let worker = Worker::spawn("test", QUEUED, move |job: u32| {
             let outcome = catching(|| {
                 assert!(job != 13, "unlucky");
                 Ok(job)
@@ -377,17 +383,17 @@ mod tests {
         worker.submit(0, 1);
         assert_eq!(begins.recv().unwrap(), 1);
         worker.submit(0, 2);
-        for job in 10..10 + QUEUE as u32 {
+        for job in 10..10 + QUEUED as u32 {
             worker.queue(job).unwrap();
         }
         assert_eq!(worker.queue(99), Err(99), "there is no more room");
         let dropping = dropped(worker);
-        for _ in 0..=QUEUE {
+        for _ in 0..=QUEUED {
             go.send(()).unwrap();
         }
         dropping.join().unwrap();
         let done: Vec<u32> = begins.try_iter().collect();
-        assert_eq!(done, (10..10 + QUEUE as u32).collect::<Vec<_>>());
+        assert_eq!(done, (10..10 + QUEUED as u32).collect::<Vec<_>>());
     }
 
     #[test]

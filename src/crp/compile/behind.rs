@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::onnx::ops::{
     Arithmetic, Convolution, Moving, Normalisation, Op, Passing, Pooling, axis_of,
 };
-use crate::onnx::{Graph, NodeExt, proto::NodeProto};
+use crate::onnx::{Graph, NodeExt, is_fully_connected, proto::NodeProto};
 
 /// Of one tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,8 @@ pub(super) fn behind(
     for index in flow::passed(graph, heads.iter().copied()) {
         let node = &graph.nodes()[index];
         let output = node.first_output();
-        let rule = types.get(output).map(|&of| composite.rule(of));
+        let rule = types.get(output);
+        let rule = rule.map(|&of| composite.rule_of(of, is_fully_connected(node)));
         let is_linear = flow::is_linear(node);
         let rule = rule.filter(|_| is_linear);
         let inputs: Vec<Behind> = flow::explained(graph, node)
