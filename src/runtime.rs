@@ -130,7 +130,9 @@ impl Network {
         cancel: &CancelToken,
     ) -> Result<Self> {
         let environment = environment()?;
-        let SessionOptions { threads, provider } = options;
+        let SessionOptions {
+            threads, provider, ..
+        } = options;
         check_built_in(provider)?;
         let model = &*options::adapted(model, provider)?;
         let nodes = node_count(model);
@@ -169,7 +171,7 @@ impl Network {
                 .and_then(|own| Ok(builder.with_operators(own)?))
                 .map_err(refused)?;
         }
-        let asked = provider.dispatch(threads);
+        let asked = options.providers();
         if !asked.is_empty() {
             builder = builder
                 .with_execution_providers(asked)

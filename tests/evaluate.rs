@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use ndarray::Array2;
 use ssdcrp::check::{Checker, DRAWS, Outcome};
-use ssdcrp::crp::{Composite, Quantity};
+use ssdcrp::crp::{Composite, Direction, Edge, Quantity, Target, TargetOutput};
 use ssdcrp::detect::{Detector, Model, NetworkInput, Thresholds, preprocess};
 use ssdcrp::evaluate::deletion::curves;
 use ssdcrp::evaluate::{
@@ -120,6 +121,41 @@ fn deleted_blocks_become_what_was_asked_for() -> Result<()> {
         after_a_step.push(expected);
     }
     assert_ne!(after_a_step[0], after_a_step[1]);
+    Ok(())
+}
+
+#[test]
+fn an_edge_beyond_the_picture_is_checked_where_it_is() -> Result<()> {
+    let mut stage = Stage::set(1)?;
+    let forward = &stage.photo.forward;
+    let count = stage.model.layout.len();
+    let left = |detector: &Detector, at: usize| detector.decoded(forward, at);
+    let mut outside = None;
+    for at in 0..count {
+        if left(&stage.detector, at)?.edges()[0] < -0.05 {
+            outside = Some(at);
+            break;
+        }
+    }
+    let at = outside.context("no box reaches beyond the picture")?;
+    let target = Target {
+        default_box: at,
+        output: TargetOutput::Edge(Edge::Left, Some(Direction::Plus)),
+        contrast: None,
+    };
+    let question = target.ask(&stage.model, &Composite::default(), forward)?;
+    let width = forward.input.fit.source().width as f32;
+    let place = f64::from(left(&stage.detector, at)?.edges()[0] * width);
+    // Everything red, so that the blocks at the top left go.
+    let map = Array2::from_elem((300, 300), 1.0);
+    let check =
+        Checker::new(&stage.model, &mut stage.detector, forward).check(&target, &question, &map)?;
+    assert!(
+        (check.before - place).abs() < 1e-3,
+        "{} {place}",
+        check.before
+    );
+    assert_ne!(check.before, check.after);
     Ok(())
 }
 

@@ -41,6 +41,7 @@ fn session() -> Result<SessionOptions> {
     Ok(SessionOptions {
         threads: 1,
         provider,
+        ..SessionOptions::default()
     })
 }
 

@@ -4,8 +4,21 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use anyhow::{Context, Result};
+use ssdcrp::ErrorKind;
 use ssdcrp::detect::{Detector, Model};
-use ssdcrp::runtime::SessionOptions;
+use ssdcrp::runtime::{CancelToken, Network, SessionOptions};
+
+#[test]
+fn a_load_that_was_cancelled_before_does_not_begin() -> Result<()> {
+    let cancel = CancelToken::default();
+    cancel.cancel();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/yolo/yolo.onnx");
+    let model = std::fs::read(file)?;
+    let refused = Network::load_cancellable(&model, SessionOptions::on_threads(1), &cancel);
+    let kind = refused.err().map(|error| error.kind());
+    assert_eq!(kind, Some(ErrorKind::Cancelled));
+    Ok(())
+}
 
 #[test]
 fn the_first_networks_can_be_loaded_at_the_same_time() -> Result<()> {

@@ -29,6 +29,7 @@ impl Engine {
         let options = SessionOptions {
             threads,
             provider: row.provider,
+            ..SessionOptions::default()
         };
         let mut explainer = Propagator::new(model.clone(), row.composite.parse()?, options)?;
         let handed = explainer.reads().to_vec();

@@ -123,6 +123,7 @@ impl Watch {
         let networks = SessionOptions {
             threads: options.threads,
             provider: options.execution_provider,
+            ..SessionOptions::default()
         };
         let session = Session::start(model.clone(), Pacing::Live, networks, None)?;
         let streams = frames.into_iter().enumerate().map(|(index, frames)| {

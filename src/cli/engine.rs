@@ -53,6 +53,7 @@ impl Engine {
         SessionOptions {
             threads: self.threads.into(),
             provider: self.execution_provider,
+            ..SessionOptions::default()
         }
     }
 }

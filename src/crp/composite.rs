@@ -349,6 +349,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_fully_connected_layer_has_the_rule_dense_but_for_what_opposes_its_class() {
+        let mut composite: Composite = "lrp-epsilon-plus-flat".parse().unwrap();
+        let epsilon = Rule::Epsilon(Epsilon::Fixed(1e-6));
+        for layer_type in [LayerType::Classification, LayerType::High, LayerType::Low] {
+            assert_eq!(composite.rule_of(layer_type, true), epsilon);
+            assert_eq!(composite.rule_of(layer_type, false), Rule::ZPlus);
+        }
+        composite.classification = OPPOSING;
+        assert_eq!(composite.rule_of(LayerType::Classification, true), OPPOSING);
+        assert_eq!(composite.rule_of(LayerType::High, true), epsilon);
+    }
+
+    #[test]
     fn all_presets_exist_under_their_names() {
         for name in PRESETS {
             assert_eq!(name.parse::<Composite>().unwrap().to_string(), name);

@@ -21,6 +21,8 @@ pub struct SessionOptions {
     pub threads: usize,
     /// What computes.
     pub provider: ExecutionProvider,
+    /// Whether the CPU's memory between two runs goes back to the allocator, which is for networks that run now and then; else ONNX Runtime keeps it for the next run.
+    pub gives_back: bool,
 }
 
 impl SessionOptions {
@@ -30,6 +32,16 @@ impl SessionOptions {
             threads,
             ..Self::default()
         }
+    }
+
+    /// What a session asks for, best first; nothing where ONNX Runtime's own ways will do.
+    pub(super) fn providers(self) -> Vec<ExecutionProviderDispatch> {
+        let mut asked = self.provider.dispatch(self.threads);
+        if self.gives_back {
+            let cpu = ep::CPU::default().with_arena_allocator(false);
+            asked.push(cpu.build());
+        }
+        asked
     }
 }
 
@@ -128,7 +140,7 @@ impl ExecutionProvider {
     }
 
     /// What a session asks for, best first. The CPU needs none.
-    pub(super) fn dispatch(self, threads: usize) -> Vec<ExecutionProviderDispatch> {
+    fn dispatch(self, threads: usize) -> Vec<ExecutionProviderDispatch> {
         // Tensor cores would round the factors of each product to ten bits.
         let cuda = || ep::CUDA::default().with_tf32(false).build();
         let asked = match self {

@@ -225,7 +225,12 @@ impl Explaining {
             Some(detector) => detector,
             none => {
                 let model = self.model.clone();
-                none.insert(Detector::new_cancellable(model, self.options, cancel)?)
+                // Ten runs a second at the most: what they need does not have to be kept for them.
+                let options = SessionOptions {
+                    gives_back: true,
+                    ..self.options
+                };
+                none.insert(Detector::new_cancellable(model, options, cancel)?)
             }
         };
         let checker = Checker::new(&self.model, detector, forward);

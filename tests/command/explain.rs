@@ -6,7 +6,7 @@ use image::RgbImage;
 use ndarray::{Array2, Zip};
 use ndarray_npy::read_npy;
 
-use crate::{SHEEP, json, photo, succeed};
+use crate::{SHEEP, fail, json, photo, run, succeed};
 
 /// The map that `explain` writes for a class at the sheep's default box.
 fn map(folder: &Path, target: &str, contrast: &str, composite: &str) -> Array2<f32> {
@@ -202,6 +202,63 @@ fn the_best_detection_is_explained_unless_another_is_named() {
         assert_eq!(explanation["default_box"], default_box, "{choice:?}");
         assert_eq!(explanation["target"], target, "{choice:?}");
     }
+}
+
+#[test]
+fn every_contrast_can_be_checked_and_so_can_what_is_never_detected() {
+    let person = photo("person.jpg");
+    for (question, target, contrast) in [
+        (["class:sheep", "clrp1"], "class:sheep", "clrp1"),
+        (["class:sheep", "clrp2"], "class:sheep", "clrp2"),
+        (["class:sheep", "sglrp"], "class:sheep", "sglrp"),
+        (["class:background", "mean"], "class:background", "mean"),
+    ] {
+        let asked = ["explain", &person, "--box", SHEEP, "--json"];
+        let asked = [&asked[..], &["--composite", "lrp-alpha1beta0"]].concat();
+        let [output, against] = question;
+        let asked = [&asked[..], &["--target", output, "--contrast", against]].concat();
+        let explanation = json(&asked)["explanations"][0].clone();
+        assert_eq!(explanation["target"], target);
+        assert_eq!(explanation["contrast"], contrast);
+        assert!(explanation["checked"].is_boolean(), "{explanation}");
+    }
+}
+
+#[test]
+fn a_model_of_one_class_is_explained_without_a_contrast() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/anchor_free");
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("one.onnx");
+    std::fs::copy(golden.join("distances.onnx"), &model).unwrap();
+    let manifest = std::fs::read_to_string(golden.join("distances.toml")).unwrap();
+    let four = r#"["person", "horse", "sheep", "dog"]"#;
+    assert!(manifest.contains(four));
+    let one = manifest.replace(four, r#"["person", "", "", ""]"#);
+    std::fs::write(model.with_extension("toml"), one).unwrap();
+    let model = model.to_str().unwrap();
+    let person = photo("person.jpg");
+    let asked = [
+        "explain", &person, "--model", model, "--box", "40", "--json",
+    ];
+    let explanation = &json(&asked)["explanations"][0];
+    assert_eq!(explanation["target"], "class:person");
+    assert_eq!(explanation["contrast"], "none");
+    let said = fail(&[&asked[..], &["--contrast", "mean"]].concat());
+    assert!(said.contains("ask with the contrast 'none'"), "{said}");
+    // A report asks for the mean of the other classes where there are such.
+    let page = folder.path().join("report.html");
+    let asked = [
+        "report",
+        &person,
+        "--model",
+        model,
+        "--score-threshold",
+        "0",
+    ];
+    let page_name = page.to_str().unwrap();
+    run(&[&asked[..], &["--no-check", "-o", page_name]].concat());
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(!page.contains("could not be explained"));
 }
 
 #[test]

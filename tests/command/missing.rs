@@ -143,7 +143,10 @@ fn the_picture_marks_the_place_and_the_nearest_box() {
         "--target",
         "class:horse",
     ]);
-    assert!(layers.contains("horse"), "{layers:.300}");
+    assert!(
+        layers.contains("horse rather than sheep"),
+        "{layers:.300}"
+    );
 }
 
 #[test]

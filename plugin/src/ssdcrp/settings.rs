@@ -137,6 +137,7 @@ impl Settings {
         SessionOptions {
             threads: self.threads as usize,
             provider: self.execution_provider.into(),
+            ..SessionOptions::default()
         }
     }
 
