@@ -27,7 +27,8 @@ impl Replacement {
                 let mut flat = picture.clone();
                 for mut picture in flat.axis_iter_mut(Axis(0)) {
                     for mut plane in picture.axis_iter_mut(Axis(0)) {
-                        plane.fill(plane.mean().unwrap_or_default());
+                        let mean = plane.mean().unwrap_or_default();
+                        plane.fill(mean);
                     }
                 }
                 flat
