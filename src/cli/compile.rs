@@ -33,8 +33,7 @@ impl Compile {
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
         output::check_is_file_name(&self.output)?;
         if let Some(path) = engine.file_of(self.file.as_deref()) {
-            output::check_is_not(&self.output, path, "model")?;
-            output::check_is_not(&self.output, &path.with_extension("toml"), "manifest")?;
+            output::check_is_not_model(&self.output, path)?;
         }
         let model = engine.model_of(self.file.as_deref())?;
         let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;

@@ -21,6 +21,8 @@ mod picture;
 mod view;
 
 pub use page::Page;
+#[doc(hidden)]
+pub use page::counted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

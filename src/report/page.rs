@@ -300,7 +300,7 @@ pub(crate) fn counts<'a>(names: impl Iterator<Item = &'a str>) -> Vec<FilterOpti
 }
 
 /// How a number reads with its noun: "1 photo", "3 photos".
-pub(crate) fn counted(count: &usize, noun: &str) -> String {
+pub fn counted(count: &usize, noun: &str) -> String {
     let plural = if *count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
 }
