@@ -303,7 +303,7 @@ fn the_peers_find_the_object_and_are_measured_by_the_fields_measures() -> Result
         assert_eq!(ends[0], ends[1]);
         assert!((field.insertion.last().context("a curve")? - score).abs() < 1e-6);
         assert_eq!((field.deletion.len(), field.odam_deletion.len()), (21, 11));
-        assert!(field.over_all() > noise.field.over_all(), "{}", row.method);
+        assert!(field.overall() > noise.field.overall(), "{}", row.method);
         assert!(field.repeatability > 0.5 && field.sparsity.context("a map")? > 1.0);
     }
     assert!(noise.field.repeatability.abs() < 0.3);

@@ -120,7 +120,7 @@ fn a_baseline_that_the_network_does_not_have_is_left_out_unless_it_was_asked_for
     let said = String::from_utf8(output.stderr).expect("UTF-8");
     assert!(output.status.success(), "{said}");
     assert!(
-        said.starts_with("left out: deeplift of dog.jpg: "),
+        said.starts_with("ssdcrp: left out: deeplift of dog.jpg: "),
         "{said}"
     );
     let table = String::from_utf8(output.stdout).expect("UTF-8");
