@@ -224,7 +224,8 @@ impl Evaluate {
         let outputs: Vec<&str> = outputs.into_iter().flatten().map(String::as_str).collect();
         let network = model.graph.to_model(&outputs)?;
         let read = format!(
-            "{:?}{:?}{:?}{:?}{:?}{:?}",
+            "{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
+            manifest.kind,
             manifest.input,
             manifest.output,
             manifest.labels,

@@ -93,3 +93,45 @@ fn picture(photo: &EvaluatedPhoto) -> String {
     let values = photo.forward.input.tensor.iter();
     hash(values.flat_map(|value| value.to_le_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use image::{Rgb, RgbImage};
+    use ssdcrp::runtime::SessionOptions;
+
+    use super::*;
+
+    #[test]
+    fn a_photo_that_has_changed_is_told() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/anchor_free");
+        let model = Arc::new(Model::open(golden.join("distances.onnx")).unwrap());
+        let mut detector = Detector::new(model.clone(), SessionOptions::on_threads(1)).unwrap();
+        let reader = PhotoReader {
+            model,
+            thresholds: Thresholds {
+                score: 0.0,
+                iou: 0.5,
+            },
+            most: 2,
+            replacement: Replacement::Blurred,
+            truth: None,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        let write = |grey: u8| {
+            RgbImage::from_pixel(40, 30, Rgb([grey; 3]))
+                .save(&path)
+                .unwrap();
+        };
+        write(100);
+        let listed = reader.list(&path, &mut detector).unwrap();
+        assert_eq!((listed.name.as_str(), listed.subjects), ("a.png", 2));
+        let again = reader.again(&listed, &mut detector).unwrap();
+        assert_eq!(again.subjects.len(), 2);
+        write(101);
+        let error = reader.again(&listed, &mut detector).err().unwrap();
+        assert!(error.to_string().contains("has changed since"), "{error}");
+        std::fs::remove_file(&path).unwrap();
+        assert!(reader.again(&listed, &mut detector).is_err());
+    }
+}
