@@ -88,12 +88,11 @@ impl Compare {
         let files = self.files()?;
         let base = self.model(engine, &self.base)?;
         let candidate = self.model(engine, &self.candidate)?;
-        let truth = [&base, &candidate].map(|model| self.truth(model, &files));
-        let [of_base, of_candidate] = truth;
-        let truth = [of_base?, of_candidate?];
-        check_counted(&limits, truth.each_ref().map(Option::as_ref))?;
-        let unknown = unknown(truth.each_ref().map(Option::as_ref));
-        let [of_base, of_candidate] = truth;
+        let of_base = self.truth(&base, &files)?;
+        let of_candidate = self.truth(&candidate, &files)?;
+        let truth = [of_base.as_ref(), of_candidate.as_ref()];
+        check_counted(&limits, truth)?;
+        let unknown = unknown(truth);
         let mut comparer = Comparer::new(
             self.side(engine, base, of_base)?,
             self.side(engine, candidate, of_candidate)?,
