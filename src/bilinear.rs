@@ -1,6 +1,8 @@
 //! Bilinear interpolation. In: places along the sides of a picture or map, in its pixels. Out: the two pixels on either side of each
 //! place, and what lies between their values.
 
+use ndarray::Array2;
+
 /// The two neighbouring columns (or rows) that a place lies between: (1 − fraction)·low + fraction·high.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tap {
@@ -52,6 +54,16 @@ impl Tap {
 pub fn bilinear(row: Tap, column: Tap, [above, below]: [[f32; 2]; 2]) -> f32 {
     let [above, below] = [above, below].map(|[left, right]| column.lerp(left, right));
     row.lerp(above, below)
+}
+
+/// A grid `[rows, columns]` read at a place for each row and column of what comes out.
+pub fn stretched(grid: &Array2<f32>, rows: &[Tap], columns: &[Tap]) -> Array2<f32> {
+    Array2::from_shape_fn((rows.len(), columns.len()), |(y, x)| {
+        let (row, column) = (rows[y], columns[x]);
+        let at = |y: u32, x: u32| grid[[y as usize, x as usize]];
+        let corners = [row.low, row.high].map(|y| [column.low, column.high].map(|x| at(y, x)));
+        bilinear(row, column, corners)
+    })
 }
 
 #[cfg(test)]
@@ -106,5 +118,13 @@ mod tests {
         let corners = [[1.0, 3.0], [5.0, 7.0]];
         let value = bilinear(tap(0, 1, 0.25), tap(0, 1, 0.5), corners);
         assert_eq!(value, 1.0 + 0.5 * 2.0 + 0.25 * 4.0);
+    }
+
+    #[test]
+    fn a_stretched_grid_lies_between_its_values() {
+        let grid = ndarray::array![[0.0, 2.0], [4.0, 6.0]];
+        let [rows, columns] = [1, 4].map(|size| Tap::centred(2, size));
+        let expected = ndarray::array![[2.0, 2.5, 3.5, 4.0]];
+        assert_eq!(stretched(&grid, &rows, &columns), expected);
     }
 }

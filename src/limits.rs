@@ -202,7 +202,7 @@ fn open(path: &Path, kind: FileKind) -> Result<(File, u64)> {
 }
 
 /// Whether a path names nothing.
-pub(crate) fn is_missing(error: &Error) -> bool {
+pub fn is_missing(error: &Error) -> bool {
     error
         .io()
         .is_some_and(|error| error.kind() == io::ErrorKind::NotFound)

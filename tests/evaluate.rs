@@ -24,8 +24,20 @@ struct Stage {
 
 impl Stage {
     fn set(detections: usize) -> Result<Self> {
+        Self::of(Model::built_in()?, detections)
+    }
+
+    /// A small detector, for what does not depend on what it detects.
+    fn small(detections: usize) -> Result<Self> {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/anchor_free");
+        let mut model = Model::open(golden.join("distances.onnx"))?;
+        model.manifest.detection.score_threshold = 0.0;
+        Self::of(model, detections)
+    }
+
+    fn of(model: Model, detections: usize) -> Result<Self> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/ssdlite/person.png");
-        let model = Arc::new(Model::built_in()?);
+        let model = Arc::new(model);
         let mut detector = Detector::new(model.clone(), SessionOptions::on_threads(1))?;
         let photo = image::open(path)?.into_rgb8();
         let input = preprocess::sample(&photo, model.input_size, &model.manifest.input)?;
@@ -222,7 +234,7 @@ fn propagation_beats_noise_and_plain_propagation_is_blind_for_the_class() -> Res
 
 #[test]
 fn the_same_seed_gives_the_same_numbers() -> Result<()> {
-    let mut stage = Stage::set(1)?;
+    let mut stage = Stage::small(1)?;
     let mut numbers = |seed: u64| -> Result<String> {
         let masks = RandomMasks::new(stage.model.clone(), 8, seed, SessionOptions::on_threads(1))?;
         let mut methods: [Box<dyn Method>; 2] = [Box::new(RandomMap::new(seed)), Box::new(masks)];
@@ -235,8 +247,9 @@ fn the_same_seed_gives_the_same_numbers() -> Result<()> {
         }
         Ok(serde_json::to_string(&rows)?)
     };
-    assert_eq!(numbers(5)?, numbers(5)?);
-    assert_ne!(numbers(5)?, numbers(6)?);
+    let first = numbers(5)?;
+    assert_eq!(numbers(5)?, first);
+    assert_ne!(numbers(6)?, first);
     Ok(())
 }
 
@@ -339,15 +352,12 @@ fn the_peers_find_the_object_and_are_measured_by_the_fields_measures() -> Result
         assert_eq!(ends[0], ends[1]);
         assert!((field.insertion.last().context("a curve")? - score).abs() < 1e-6);
         assert_eq!((field.deletion.len(), field.odam_deletion.len()), (21, 11));
-        assert!(field.over_all() > noise.field.over_all(), "{}", row.method);
+        assert!(field.overall() > noise.field.overall(), "{}", row.method);
         assert!(field.repeatability > 0.5 && field.sparsity.context("a map")? > 1.0);
+        if row.method == "odam" {
+            assert!(field.pointing && row.positive_energy > 0.5, "{row:?}");
+        }
     }
     assert!(noise.field.repeatability.abs() < 0.3);
-    // Both are sums over the same features, which differ only where a gradient is negative.
-    let odam = stage.judge(methods[3].as_mut())?.remove(0);
-    assert!(
-        odam.field.pointing && odam.positive_energy > 0.5,
-        "{odam:?}"
-    );
     Ok(())
 }

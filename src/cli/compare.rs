@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use ssdcrp::compare::{ComparedModel, Comparer, GateLimit, ModelComparison, ObjectChange};
 use ssdcrp::detect::Model;
+use ssdcrp::report::counted;
 use ssdcrp::truth::Truth;
 
 use super::detected_photo::ThresholdArgs;
@@ -39,7 +40,7 @@ Limits of --fail-on, each no more than allowed:
 Examples:
   ssdcrp compare built-in own.onnx photos/ -o compare.html
   ssdcrp compare old.onnx new.onnx photos/ --json compare.json --fail-on lost=0,score-drop=0.1
-Exit status: 0 done; 3 done, and a limit of --fail-on is not kept; 1 failed; 2 wrong usage.";
+Exit status: 0 done; 3 done, and a limit of --fail-on is not kept; 1 failed, or limits are set and a photo could not be compared; 2 wrong usage.";
 
 /// Hold two models beside each other: what the candidate detects otherwise than the base, and whether for other reasons.
 #[derive(Debug, Args)]
@@ -87,11 +88,23 @@ impl Compare {
         let files = self.files()?;
         let base = self.model(engine, &self.base)?;
         let candidate = self.model(engine, &self.candidate)?;
+        let of_base = self.truth(&base, &files)?;
+        let of_candidate = self.truth(&candidate, &files)?;
+        let truth = [of_base.as_ref(), of_candidate.as_ref()];
+        check_counted(&limits, truth)?;
+        let unknown = unknown(truth);
         let mut comparer = Comparer::new(
-            self.side(engine, base, &files)?,
-            self.side(engine, candidate, &files)?,
+            self.side(engine, base, of_base)?,
+            self.side(engine, candidate, of_candidate)?,
             !self.no_check,
         );
+        if self.output.is_some() {
+            comparer = comparer.with_page();
+        }
+        for reason in unknown {
+            output::note(&format!("left out: {reason}"));
+            comparer.leave_out(reason);
+        }
         let bar = progress(files.len(), "compared")?;
         let mut failures = Vec::new();
         for file in &files {
@@ -114,7 +127,7 @@ impl Compare {
         }
         let (comparison, page) = comparer.finish(&limits, self.seed);
         let mut written = Vec::new();
-        if let Some(path) = &self.output {
+        if let Some((path, page)) = self.output.as_ref().zip(page) {
             output::write_text(path, &page.html()?)?;
             written.push(path.display().to_string());
         }
@@ -125,6 +138,12 @@ impl Compare {
             written.push(path.display().to_string());
         }
         output::print(&summary(&comparison, shown, &written))?;
+        ensure!(
+            limits.is_empty() || failures.is_empty(),
+            "{} of {} could not be compared, so that no limit is known to be kept",
+            failures.len(),
+            counted(&files.len(), "photo")
+        );
         Ok(match comparison.passed() {
             true => ExitCode::SUCCESS,
             false => ExitCode::from(GATE),
@@ -151,7 +170,7 @@ impl Compare {
         Ok(limits)
     }
 
-    /// The photos, and that nothing that is written takes the place of one.
+    /// The photos, and that nothing that is written takes the place of what is read.
     fn files(&self) -> Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         for path in &self.photos {
@@ -173,6 +192,10 @@ impl Compare {
             for file in &files {
                 output::check_is_not(path, file, "photo")?;
             }
+            for model in [&self.base, &self.candidate] {
+                output::check_is_not_model(path, model)?;
+            }
+            output::check_is_not_truth(path, self.truth.as_deref())?;
         }
         if let (Some(page), Some(json)) = (&self.output, &self.json) {
             output::check_differ(&[("page", page), ("JSON", json)])?;
@@ -187,7 +210,8 @@ impl Compare {
         }
     }
 
-    fn side(&self, engine: &Engine, model: Arc<Model>, files: &[PathBuf]) -> Result<ComparedModel> {
+    /// The annotations by a model's labels.
+    fn truth(&self, model: &Model, files: &[PathBuf]) -> Result<Option<Truth>> {
         let labels = &model.manifest.labels;
         let truth = self.truth.as_deref();
         let truth = truth.map(|path| Truth::read(path, labels)).transpose()?;
@@ -198,6 +222,15 @@ impl Compare {
                 "the annotations are of none of these photos: file names have to agree"
             );
         }
+        Ok(truth)
+    }
+
+    fn side(
+        &self,
+        engine: &Engine,
+        model: Arc<Model>,
+        truth: Option<Truth>,
+    ) -> Result<ComparedModel> {
         let thresholds = self.thresholds.of(&model);
         Ok(ComparedModel::new(
             model,
@@ -206,6 +239,38 @@ impl Compare {
             truth,
         )?)
     }
+}
+
+/// Fails where a limit counts annotated objects, and some of them would be counted for the base alone.
+fn check_counted(limits: &[GateLimit], [base, candidate]: [Option<&Truth>; 2]) -> Result<()> {
+    let limit = limits.iter().find(|limit| limit.measure.needs_truth());
+    let (Some(limit), Some(base), Some(candidate)) = (limit, base, candidate) else {
+        return Ok(());
+    };
+    let unknown = candidate.unknown().keys();
+    let lost: Vec<&str> = unknown
+        .filter(|label| !base.unknown().contains_key(*label))
+        .map(String::as_str)
+        .collect();
+    ensure!(
+        lost.is_empty(),
+        "the limit of {} would not count annotations of classes that only the base knows: {}; name them in the candidate's manifest, or leave the limit out",
+        limit.measure.name(),
+        lost.join(", ")
+    );
+    Ok(())
+}
+
+/// What of the annotations is counted for neither model, or for one alone.
+fn unknown(truth: [Option<&Truth>; 2]) -> Vec<String> {
+    let sides = ["base", "candidate"].into_iter().zip(truth);
+    let unknown = sides.filter_map(|(model, truth)| {
+        let labels = truth?.unknown_list()?;
+        Some(format!(
+            "annotations of classes that the {model} does not know: {labels}"
+        ))
+    });
+    unknown.collect()
 }
 
 fn look(comparer: &mut Comparer, file: &Path) -> Result<()> {
@@ -224,8 +289,10 @@ fn summary(comparison: &ModelComparison, photos: usize, written: &[String]) -> S
         .map(|change| format!("{} {}", comparison.count(change), change.name()))
         .join(", ");
     let mut text = format!(
-        "{} → {}: {photos} photos, {counts}\n",
-        comparison.base, comparison.candidate
+        "{} → {}: {}, {counts}\n",
+        comparison.base,
+        comparison.candidate,
+        counted(&photos, "photo")
     );
     if let Some(truth) = &comparison.truth {
         text += &format!(

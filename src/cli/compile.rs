@@ -33,13 +33,12 @@ impl Compile {
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
         output::check_is_file_name(&self.output)?;
         if let Some(path) = engine.file_of(self.file.as_deref()) {
-            output::check_is_not(&self.output, path, "model")?;
-            output::check_is_not(&self.output, &path.with_extension("toml"), "manifest")?;
+            output::check_is_not_model(&self.output, path)?;
         }
         let model = engine.model_of(self.file.as_deref())?;
         let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
-        let explainer = Propagator::new(model.clone(), composite, engine.session())?;
-        let graph = explainer.compile()?;
+        let propagator = Propagator::new(model.clone(), composite, engine.session())?;
+        let graph = propagator.compile()?;
         output::write_network(&self.output, &graph.model)?;
         let Size { width, height } = model.input_size;
         let mut text = String::new();
@@ -47,7 +46,7 @@ impl Compile {
             text,
             "{}: composite {}, {} bytes",
             self.output.display(),
-            explainer.composite(),
+            propagator.composite(),
             graph.model.len()
         )?;
         writeln!(text, "in   {} [1, 3, {height}, {width}]", model.input_name)?;

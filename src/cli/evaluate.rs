@@ -2,34 +2,33 @@
 
 mod baseline;
 mod files;
+mod judging;
 mod method_spec;
 mod partial;
+mod photos;
 mod plot;
 mod randomisation;
 mod report;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use ssdcrp::crp::PRESETS;
-use ssdcrp::detect::manifest::DetectorKind;
-use ssdcrp::detect::{Detector, Model, preprocess};
-use ssdcrp::evaluate::sanity::randomise_top_down;
-use ssdcrp::evaluate::{
-    DetectionScores, EvaluatedPhoto, Method, MethodSummary, Replacement, fingerprint, judge,
-};
+use ssdcrp::detect::{Detector, Model};
+use ssdcrp::evaluate::{Column, DetectionScores, MethodSummary, Replacement};
 use ssdcrp::truth::Truth;
 
+use self::judging::Judging;
 use self::method_spec::MethodSpec;
-use self::partial::{EvaluationSettings, MeasuredPhoto, Partial};
+use self::partial::{EvaluationSettings, MeasuredPhoto, Partial, hash};
+use self::photos::{ListedPhoto, PhotoReader};
 use self::randomisation::Randomisation;
 use super::detected_photo::ThresholdArgs;
 use super::engine::Engine;
-use super::{output, photo};
+use super::output;
 
 const NOTES: &str = "\
 Deletion: blocks of 20 pixels of the network's input are replaced by the blurred picture (--deletion), 4 % of them a step up to 40 %, once the most and once the least relevant first;
@@ -104,6 +103,63 @@ impl FromStr for DetectionLimit {
 impl Evaluate {
     /// Judges all methods at all photos, writes the files that were asked for, and prints the table.
     pub fn run(&self, engine: &Engine) -> Result<()> {
+        self.check_files(engine)?;
+        let choices = self.choices()?;
+        let model = engine.model()?;
+        let mut detector = Detector::new(model.clone(), engine.session())?;
+        let truth = self.truth.as_deref();
+        let truth = truth.map(|path| Truth::read(path, &model.manifest.labels));
+        let reader = PhotoReader {
+            thresholds: self.thresholds.of(&model),
+            most: self.detections.0,
+            replacement: self.deletion,
+            truth: truth.transpose()?,
+            model: model.clone(),
+        };
+        let photos = self.photos(&reader, &mut detector)?;
+        let settings = self.settings(&model, reader.truth.as_ref())?;
+        let columns = Column::of(&model).len();
+        let mut partial = Partial::open(self.json.as_deref(), &settings, columns)?;
+        if partial.len() > 0 {
+            output::note(&format!(
+                "goes on from {} results that are kept",
+                partial.len()
+            ));
+        }
+
+        let subjects: usize = photos.iter().map(|photo| photo.subjects).sum();
+        let progress = progress((choices.len() * subjects) as u64)?;
+        let mut results = Results::default();
+        for choice in choices {
+            let mut judging = Judging {
+                choice: choice.settled(partial.method(&choice.asked()))?,
+                reader: &reader,
+                photos: &photos,
+                detector: &mut detector,
+                seed: self.seed,
+                randomise: self.randomise,
+                session: engine.session(),
+            };
+            match judging.judge_all(&mut partial, &progress) {
+                Ok(measured) => {
+                    if let Some(method) = results.add(measured) {
+                        let words = format!("left out: {} is {method} here", choice.asked());
+                        progress.suspend(|| output::note(&words));
+                    }
+                }
+                Err(error) if self.may_be_left_out(&choice) => {
+                    progress.suspend(|| output::note(&format!("left out: {error:#}")));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        progress.finish_and_clear();
+        self.write(&results, &model, photos.len())?;
+        partial.finish()
+    }
+
+    /// Fails where what is to be written would replace what is read.
+    fn check_files(&self, engine: &Engine) -> Result<()> {
         let files: Vec<(&str, &Path)> = [
             ("CSV", &self.csv),
             ("JSON", &self.json),
@@ -117,98 +173,65 @@ impl Evaluate {
             for image in &self.images {
                 output::check_is_not(path, image, "photo")?;
             }
-        }
-        output::check_differ(&files)?;
-        let choices = self.choices()?;
-        let model = engine.model()?;
-        let mut detector = Detector::new(model.clone(), engine.session())?;
-        let (photos, truth) = self.photos(&model, &mut detector)?;
-        let mut partial = Partial::open(self.json.as_deref(), &self.settings(&model, truth)?)?;
-        if partial.len() > 0 {
-            output::note(&format!(
-                "goes on from {} results that are kept",
-                partial.len()
-            ));
-        }
-
-        let subjects: usize = photos.iter().map(|photo| photo.subjects.len()).sum();
-        let progress = progress((choices.len() * subjects) as u64)?;
-        let mut rows: Vec<DetectionScores> = Vec::new();
-        let mut randomisation = Vec::new();
-        for choice in choices {
-            let mut judging = Judging {
-                evaluate: self,
-                choice: choice.settled(partial.method(&choice.asked()))?,
-                model: &model,
-                photos: &photos,
-                engine,
-                detector: &mut detector,
-            };
-            match judging.judge_all(&mut partial, &progress) {
-                Ok(measured) => {
-                    for one in measured {
-                        rows.extend(one.rows);
-                        randomisation.extend(one.randomisation);
-                    }
-                }
-                Err(error) if self.may_be_left_out(&choice) => {
-                    progress.suspend(|| eprintln!("left out: {error:#}"));
-                }
-                Err(error) => return Err(error),
+            output::check_is_not_truth(path, self.truth.as_deref())?;
+            if let Some(model) = engine.file_of(None) {
+                output::check_is_not_model(path, model)?;
             }
         }
-        progress.finish_and_clear();
+        output::check_differ(&files)
+    }
 
-        let summaries = MethodSummary::of(&rows, self.seed);
+    /// Writes the files that were asked for, and prints the table.
+    fn write(&self, results: &Results, model: &Model, photos: usize) -> Result<()> {
+        let Results {
+            rows,
+            randomisation,
+        } = results;
+        let summaries = MethodSummary::of(rows, self.seed);
         if let Some(path) = &self.csv {
-            output::write_text(path, &files::csv(&rows)?)?;
+            output::write_text(path, &files::csv(rows)?)?;
         }
         if let Some(path) = &self.json {
             let name = &model.manifest.name;
-            let text = files::json(name, self.seed, &summaries, &rows, &randomisation)?;
+            let text = files::json(name, self.seed, &summaries, rows, randomisation)?;
             output::write_text(path, &text)?;
         }
         if let Some(path) = &self.plot {
             output::write_text(path, &plot::svg(&summaries))?;
         }
-        let mut text = report::table(&summaries, &model, photos.len())?;
-        text += &report::randomisation(&randomisation);
-        output::print(&text)?;
-        partial.finish()
+        let mut text = report::table(&summaries, model, photos)?;
+        text += &report::randomisation(randomisation);
+        output::print(&text)
     }
 
-    /// All photos with what is found on them, and a hash of the annotations.
-    fn photos(
-        &self,
-        model: &Arc<Model>,
-        detector: &mut Detector,
-    ) -> Result<(Vec<EvaluatedPhoto>, Option<String>)> {
-        let truth = self.truth.as_deref();
-        let truth = truth.map(|path| Truth::read(path, &model.manifest.labels));
-        let truth = truth.transpose()?;
+    /// All photos with how much is found on them.
+    fn photos(&self, reader: &PhotoReader, detector: &mut Detector) -> Result<Vec<ListedPhoto>> {
         let photos = self.images.iter();
-        let photos = photos.map(|path| self.look(path, model, detector, truth.as_ref()));
+        let photos = photos.map(|path| reader.list(path, detector));
         let photos = photos.collect::<Result<Vec<_>>>()?;
         ensure!(
-            photos.iter().any(|photo| !photo.subjects.is_empty()),
+            photos.iter().any(|photo| photo.subjects > 0),
             "nothing was detected in any of the photos: lower --score-threshold"
         );
-        Ok((
-            photos,
-            truth.map(|truth| hash(format!("{truth:?}").bytes())),
-        ))
+        Ok(photos)
     }
 
     /// What numbers depend on.
-    fn settings(&self, model: &Model, truth: Option<String>) -> Result<EvaluationSettings> {
+    fn settings(&self, model: &Model, truth: Option<&Truth>) -> Result<EvaluationSettings> {
         let thresholds = self.thresholds.of(model);
         let manifest = &model.manifest;
         let outputs = [Some(&model.outputs.classes), model.outputs.offsets.as_ref()];
         let outputs: Vec<&str> = outputs.into_iter().flatten().map(String::as_str).collect();
         let network = model.graph.to_model(&outputs)?;
         let read = format!(
-            "{:?}{:?}{:?}{:?}",
-            manifest.input, manifest.output, manifest.labels, manifest.default_boxes
+            "{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
+            manifest.kind,
+            manifest.input,
+            manifest.output,
+            manifest.labels,
+            manifest.default_boxes,
+            manifest.detection,
+            manifest.layer_types
         );
         Ok(EvaluationSettings {
             version: env!("CARGO_PKG_VERSION"),
@@ -219,7 +242,7 @@ impl Evaluate {
             iou_threshold: thresholds.iou,
             deletion: self.deletion.to_string(),
             randomise: self.randomise,
-            truth,
+            truth: truth.map(|truth| hash(format!("{truth:?}").bytes())),
         })
     }
 
@@ -245,7 +268,10 @@ impl Evaluate {
             }
             Some(names) => {
                 for name in names.iter().filter(|name| *name != "none") {
-                    choices.push(MethodSpec::baseline(name)?);
+                    let baseline = MethodSpec::baseline(name)?;
+                    if !choices.contains(&baseline) {
+                        choices.push(baseline);
+                    }
                 }
             }
         }
@@ -260,122 +286,28 @@ impl Evaluate {
     fn may_be_left_out(&self, choice: &MethodSpec) -> bool {
         self.baselines.is_none() && matches!(choice, MethodSpec::Baseline(..))
     }
+}
 
-    fn look(
-        &self,
-        path: &Path,
-        model: &Arc<Model>,
-        detector: &mut Detector,
-        truth: Option<&Truth>,
-    ) -> Result<EvaluatedPhoto> {
-        let photo = photo::read(path)?;
-        let input = preprocess::sample(&photo, model.input_size, &model.manifest.input)?;
-        let forward = detector.forward(input)?;
-        let mut detections = detector.detections(&forward, self.thresholds.of(model))?;
-        if detections.is_empty() && model.manifest.kind == DetectorKind::Classifier {
-            // It always says something of the picture.
-            detections.push(detector.describe(&forward, 0)?);
-        }
-        let name = path.file_name().unwrap_or(path.as_os_str());
-        let name = name.to_string_lossy().into_owned();
-        let annotated = truth.and_then(|truth| truth.of(&name));
-        let photo = EvaluatedPhoto::new(name, forward, &detections, self.detections.0, model)?
-            .with_replacement(self.deletion);
-        Ok(match annotated {
-            Some(annotated) => {
-                let counted = annotated.iter().filter(|object| !object.ignored);
-                let objects: Vec<_> = counted.map(|object| (object.class, object.rect)).collect();
-                photo.with_truth(&objects)
+/// What was measured of all methods.
+#[derive(Default)]
+struct Results {
+    rows: Vec<DetectionScores>,
+    randomisation: Vec<Randomisation>,
+}
+
+impl Results {
+    /// Takes what was measured of one more method; nothing where it is one that is here already, whose name it gives: "masks:time" may be a number of masks that is asked for too.
+    fn add(&mut self, measured: Vec<MeasuredPhoto>) -> Option<String> {
+        let new = measured.iter().flat_map(|one| &one.rows).next();
+        let method = new.map(|row| row.method.clone());
+        let method = method.filter(|name| self.rows.iter().any(|row| row.method == *name));
+        if method.is_none() {
+            for one in measured {
+                self.rows.extend(one.rows);
+                self.randomisation.extend(one.randomisation);
             }
-            None => photo,
-        })
-    }
-}
-
-/// A hash in hexadecimal.
-fn hash(bytes: impl IntoIterator<Item = u8>) -> String {
-    format!("{:016x}", fingerprint(bytes))
-}
-
-/// One method at all photos.
-struct Judging<'a> {
-    evaluate: &'a Evaluate,
-    choice: MethodSpec,
-    model: &'a Arc<Model>,
-    photos: &'a [EvaluatedPhoto],
-    engine: &'a Engine,
-    detector: &'a mut Detector,
-}
-
-impl Judging<'_> {
-    /// What the method is worth at each photo, as it was measured before or is now.
-    fn judge_all(
-        &mut self,
-        partial: &mut Partial,
-        progress: &ProgressBar,
-    ) -> Result<Vec<MeasuredPhoto>> {
-        let asked = self.choice.asked();
-        // Made where something is left to measure; it holds networks as large as the model.
-        let mut made: Option<Box<dyn Method>> = None;
-        let mut all = Vec::with_capacity(self.photos.len());
-        for photo in self.photos {
-            progress.set_message(format!("{asked}, {}", photo.name));
-            let pixels = photo.forward.input.tensor.iter();
-            let picture = hash(pixels.flat_map(|value| value.to_le_bytes()));
-            let measured = match partial.of(&asked, &picture) {
-                Some(known) => known.clone(),
-                None => {
-                    let method = match &mut made {
-                        Some(method) => method,
-                        None => made.insert(self.method(self.model)?),
-                    };
-                    let measured = self
-                        .judge(method.as_mut(), photo, picture)
-                        .with_context(|| format!("{} of {}", method.name(), photo.name))?;
-                    partial.add(&measured)?;
-                    measured
-                }
-            };
-            progress.inc(photo.subjects.len() as u64);
-            all.push(measured);
         }
-        Ok(all)
-    }
-
-    fn judge(
-        &mut self,
-        method: &mut dyn Method,
-        photo: &EvaluatedPhoto,
-        picture: String,
-    ) -> Result<MeasuredPhoto> {
-        let seed = self.evaluate.seed;
-        let rows = judge(method, photo, self.model, self.detector, seed)?;
-        let randomises = self.evaluate.randomise && self.choice.is_of_the_network();
-        let randomisation = match photo.subjects.first() {
-            Some(subject) if randomises => {
-                let make = |model: Arc<Model>| self.method(&model).map_err(ssdcrp::Error::other);
-                let session = self.engine.session();
-                Some(Randomisation {
-                    method: method.name().to_owned(),
-                    image: photo.name.clone(),
-                    default_box: subject.detection.default_box,
-                    stages: randomise_top_down(&make, self.model, photo, subject, seed, session)?,
-                })
-            }
-            _ => None,
-        };
-        Ok(MeasuredPhoto {
-            asked: self.choice.asked(),
-            image: photo.name.clone(),
-            picture,
-            rows,
-            randomisation,
-        })
-    }
-
-    fn method(&self, model: &Arc<Model>) -> Result<Box<dyn Method>> {
-        let session = self.engine.session();
-        (self.choice).method(model, self.photos, self.evaluate.seed, session)
+        method
     }
 }
 
@@ -388,6 +320,28 @@ fn progress(steps: u64) -> Result<ProgressBar> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::evaluate::partial::tests::row;
+
+    #[test]
+    fn a_method_counts_once() {
+        let measured = |asked: &str| MeasuredPhoto {
+            asked: asked.to_owned(),
+            image: "a.jpg".to_owned(),
+            picture: "1".to_owned(),
+            rows: vec![DetectionScores {
+                method: "masks:57".to_owned(),
+                ..row()
+            }],
+            randomisation: None,
+        };
+        let mut results = Results::default();
+        assert_eq!(results.add(vec![measured("masks:57")]), None);
+        let known = results.add(vec![measured("masks:time")]);
+        assert_eq!(
+            (known.as_deref(), results.rows.len()),
+            (Some("masks:57"), 1)
+        );
+    }
 
     #[test]
     fn a_count_is_a_number_or_all() {

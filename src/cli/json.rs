@@ -36,7 +36,8 @@ pub const EXPLANATION_FIELDS: &str = "\
     in_box_share   sum of |R| in the explained box / sum of |R|
     ms             milliseconds that the propagation took
   and, unless --no-check is there, what the network says without the 4 % of the picture that speak most for it:
-    effect         by how much the asked quantity falls: logits; of an offset as the network gave it, of an edge pixels
+    effect         by how much the asked quantity falls: logits, under the contrast sglrp weighted as that weights them; of an offset as the
+                   network gave it, of an edge pixels
     effect_of_chance  the same on average of nine draws of as much elsewhere
     checked        whether it falls further than in each of the nine
     check          the same in words

@@ -84,6 +84,24 @@ pub fn check_is_not(path: &Path, read: &Path, what: &str) -> Result<()> {
     Ok(())
 }
 
+/// Fails where writing `path` would replace a model that is read, or its manifest.
+pub fn check_is_not_model(path: &Path, model: &Path) -> Result<()> {
+    check_is_not(path, model, "model")?;
+    check_is_not(path, &model.with_extension("toml"), "manifest")
+}
+
+/// Fails where writing `path` would replace annotations that are read: a file, or one of a folder.
+pub fn check_is_not_truth(path: &Path, truth: Option<&Path>) -> Result<()> {
+    let Some(truth) = truth else {
+        return Ok(());
+    };
+    let read = match (truth.is_dir(), path.file_name()) {
+        (true, Some(name)) => truth.join(name),
+        _ => truth.to_owned(),
+    };
+    check_is_not(path, &read, "file of annotations")
+}
+
 /// Fails for `-`, by which other programs mean standard output.
 pub fn check_is_file_name(path: &Path) -> Result<()> {
     ensure!(

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ssdcrp::crp::Composite;
 use ssdcrp::detect::{ClassId, ClassRef};
 use ssdcrp::limits::{self, FileKind};
-use ssdcrp::report::{ReportOptions, Reporter};
+use ssdcrp::report::{ReportOptions, Reporter, counted};
 use ssdcrp::stream::evidence::{EventRecord, LINES, Record, Records};
 use ssdcrp::stream::monitor::EventThresholds;
 use ssdcrp::truth::Truth;
@@ -71,6 +71,10 @@ impl Report {
         for input in &inputs {
             output::check_is_not(&self.output, &input.picture, "photo")?;
         }
+        output::check_is_not_truth(&self.output, self.truth.as_deref())?;
+        if let Some(model) = engine.file_of(None) {
+            output::check_is_not_model(&self.output, model)?;
+        }
         let model = engine.model()?;
         let classes = |named: &[ClassRef]| -> ssdcrp::Result<Vec<ClassId>> {
             named
@@ -120,8 +124,9 @@ impl Report {
         bar.finish_and_clear();
         output::write_text(&self.output, &page.html()?)?;
         output::print(&format!(
-            "{objects} objects in {} photos{}; written: {}\n",
-            shown.len(),
+            "{} in {}{}; written: {}\n",
+            counted(&objects, "object"),
+            counted(&shown.len(), "photo"),
             match inputs.len() - shown.len() {
                 0 => String::new(),
                 left_out => format!(", {left_out} left out"),

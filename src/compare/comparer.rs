@@ -22,7 +22,8 @@ pub struct Comparer {
     candidate: ComparedModel,
     /// Whether explanations are checked.
     checked: bool,
-    page: ComparisonPage,
+    /// Where one is asked for: it takes hundreds of kilobytes a photo.
+    page: Option<ComparisonPage>,
     photos: Vec<ComparedPhoto>,
     truth: Option<TruthCounts>,
 }
@@ -31,13 +32,20 @@ impl Comparer {
     /// Begins a comparison; explanations are `checked` or not.
     pub fn new(base: ComparedModel, candidate: ComparedModel, checked: bool) -> Self {
         Self {
-            page: ComparisonPage::new(&base.model, &candidate.model),
+            page: None,
             base,
             candidate,
             checked,
             photos: Vec::new(),
             truth: None,
         }
+    }
+
+    /// The same with a page of what is compared from here on.
+    #[must_use]
+    pub fn with_page(mut self) -> Self {
+        self.page = Some(ComparisonPage::new(&self.base.model, &self.candidate.model));
+        self
     }
 
     /// Detects with both models, finds out which detections are the same, and explains each with both. `name` is what the photo is called.
@@ -48,7 +56,6 @@ impl Comparer {
         let size = Size::from(photo.dimensions());
         let base = self.base.look(name, photo)?;
         let candidate = self.candidate.look(name, photo)?;
-        self.count_truth(&base, &candidate);
         let known = self.base.named(&base.detections);
         let new = self.candidate.named(&candidate.detections);
         let mut objects = Vec::new();
@@ -66,13 +73,17 @@ impl Comparer {
                 self.candidate.answer(&candidate, &of_candidate)?,
             ));
         }
-        self.page.add(name, photo, &objects)?;
+        if let Some(page) = &mut self.page {
+            page.add(name, photo, &objects)?;
+        }
+        // What fails before here is in no number.
+        self.count_truth(&base, &candidate);
         let sides = objects.iter_mut();
         for side in sides
             .flat_map(|o| [o.base.as_mut(), o.candidate.as_mut()])
             .flatten()
         {
-            // The page has the maps by now, each of which takes a third of a megabyte.
+            // They are compared, and the page has them: each takes a third of a megabyte.
             side.map = Array2::zeros((0, 0));
         }
         self.photos.push(ComparedPhoto {
@@ -82,13 +93,19 @@ impl Comparer {
         Ok(())
     }
 
-    /// Says on the page that something is not on it, and why.
+    /// Says on the page, if there is one, that something is not on it, and why.
     pub fn leave_out(&mut self, reason: String) {
-        self.page.leave_out(reason);
+        if let Some(page) = &mut self.page {
+            page.leave_out(reason);
+        }
     }
 
-    /// What came out, and the page of it. `seed` makes the bootstrap repeatable.
-    pub fn finish(self, limits: &[GateLimit], seed: u64) -> (ModelComparison, ComparisonPage) {
+    /// What came out, and the page of it if [`with_page`](Self::with_page) asked for one. `seed` makes the bootstrap repeatable.
+    pub fn finish(
+        self,
+        limits: &[GateLimit],
+        seed: u64,
+    ) -> (ModelComparison, Option<ComparisonPage>) {
         let objects = self.photos.iter().flat_map(|photo| &photo.objects);
         let shifts = ClassShift::all(&objects.collect::<Vec<_>>(), seed);
         let judged = |limit: &GateLimit| Some(limit.judge(shifts.first()?, self.truth.as_ref()));
@@ -100,7 +117,7 @@ impl Comparer {
             photos: self.photos,
             shifts,
         };
-        let page = self.page.with(&comparison);
+        let page = self.page.map(|page| page.with(&comparison));
         (comparison, page)
     }
 

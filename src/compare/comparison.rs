@@ -40,7 +40,6 @@ impl ModelComparison {
 
     /// How many objects there are of a change.
     pub fn count(&self, change: ObjectChange) -> usize {
-        let objects = self.photos.iter().flat_map(|photo| &photo.objects);
-        objects.filter(|object| object.change == change).count()
+        self.shifts.first().map_or(0, |all| all.count(change))
     }
 }

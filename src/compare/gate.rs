@@ -105,16 +105,16 @@ impl GateMeasure {
     fn found(self, all: &ClassShift, truth: Option<&TruthCounts>) -> Option<f64> {
         let count = |change| Some(all.count(change) as f64);
         // 0 rather than −0, which would be printed.
-        let drop = |mean: Option<crate::evaluate::Mean>| mean.map(|mean| 0.0 - mean.mean);
+        let fall = |mean: Option<crate::evaluate::Mean>| mean.map(|mean| 0.0 - mean.mean);
         let more = |[base, candidate]: [usize; 2]| candidate as f64 - base as f64;
         match self {
             Self::Lost => count(ObjectChange::Lost),
             Self::Gained => count(ObjectChange::Gained),
             Self::Renamed => count(ObjectChange::Renamed),
-            Self::ScoreDrop => drop(all.score),
-            Self::InBoxDrop => drop(all.in_box_share),
-            Self::EffectDrop => drop(all.effect),
-            Self::CheckedDrop => drop(all.checked),
+            Self::ScoreDrop => fall(all.score),
+            Self::InBoxDrop => fall(all.in_box_share),
+            Self::EffectDrop => fall(all.effect),
+            Self::CheckedDrop => fall(all.checked),
             Self::Similarity => all.rank_correlation.map(|mean| mean.mean),
             Self::Missed => truth.map(|truth| more(truth.missed)),
             Self::CorrectDrop => truth.map(|truth| 0.0 - more(truth.correct)),

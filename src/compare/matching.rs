@@ -2,19 +2,23 @@
 //!
 //! In: two models' detections of one photo, classes by name. Out: pairs, and what has no partner.
 
+use crate::detect::ON_OBJECT;
 use crate::geometry::Rect;
 
-/// Two boxes are on one object from this intersection over union on, as Pascal VOC and COCO have it.
-pub const SAME_OBJECT: f32 = 0.5;
 /// A box has changed where the intersection over union is below this one, COCO's stricter threshold.
 pub const SAME_BOX: f32 = 0.75;
 /// A score has changed where it differs by more.
 pub const SAME_SCORE: f32 = 0.1;
 
+/// The form in which labels of two models are compared: classes are the same in any case, in any script.
+pub fn folded(label: &str) -> String {
+    label.to_lowercase()
+}
+
 /// A detection, as far as it takes to find it again.
 #[derive(Clone, Debug)]
 pub struct Named {
-    /// Its class in small letters.
+    /// Its class, [`folded`].
     pub label: String,
     /// In shares of the photo.
     pub rect: Rect,
@@ -29,7 +33,7 @@ pub struct Matched {
     pub candidate: Option<usize>,
 }
 
-/// Finds the detections again: first those of one class, then the rest whatever their classes, each time the pairs that overlap most first, down to [`SAME_OBJECT`]. Pairs come first, in the order
+/// Finds the detections again: first those of one class, then the rest whatever their classes, each time the pairs that overlap most first, down to [`ON_OBJECT`]. Pairs come first, in the order
 /// of the base's detections, then what only the base has, then what only the candidate has.
 pub fn matched(base: &[Named], candidate: &[Named]) -> Vec<Matched> {
     let mut partner: Vec<Option<usize>> = vec![None; base.len()];
@@ -39,7 +43,7 @@ pub fn matched(base: &[Named], candidate: &[Named]) -> Vec<Matched> {
         for (of_base, a) in base.iter().enumerate() {
             for (of_candidate, b) in candidate.iter().enumerate() {
                 let overlap = a.rect.iou(&b.rect);
-                if overlap >= SAME_OBJECT && (a.label == b.label) == same_class {
+                if overlap >= ON_OBJECT && (a.label == b.label) == same_class {
                     pairs.push((overlap, of_base, of_candidate));
                 }
             }

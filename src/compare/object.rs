@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::matching::{SAME_BOX, SAME_SCORE};
+use super::matching::{SAME_BOX, SAME_SCORE, folded};
 use super::side::ObjectSide;
 use super::similarity::MapAgreement;
 
@@ -67,7 +67,7 @@ impl ComparedObject {
         let maps = both.map(|(a, b)| MapAgreement::of([&a.map, &b.map], [&a.rect, &b.rect]));
         let detects = |side: &Option<ObjectSide>| side.as_ref().is_some_and(|side| side.detected);
         let change = match (detects(&base), detects(&candidate), both) {
-            (true, true, Some((a, b))) if !a.label.eq_ignore_ascii_case(&b.label) => {
+            (true, true, Some((a, b))) if folded(&a.label) != folded(&b.label) => {
                 ObjectChange::Renamed
             }
             (true, true, Some((a, b))) => {
@@ -105,5 +105,49 @@ impl ComparedObject {
             .as_ref()
             .zip(self.candidate.as_ref())
             .filter(|_| is_pair)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::compare::ClassShift;
+    use crate::geometry::Rect;
+
+    /// What a model says of an object in the left half of the photo.
+    pub fn side(label: &str, score: f32) -> ObjectSide {
+        let rect = Rect::new(0.0, 0.0, 0.5, 1.0);
+        ObjectSide {
+            label: label.to_owned(),
+            score,
+            corners: rect.edges(),
+            default_box: 0,
+            detected: true,
+            reason: None,
+            verdict: None,
+            question: label.to_owned(),
+            in_box_share: 0.5,
+            effect: None,
+            checked: None,
+            check: None,
+            rect,
+            map: ndarray::Array2::ones((2, 2)),
+        }
+    }
+
+    #[test]
+    fn labels_are_the_same_in_any_case_of_any_script() {
+        let objects = [
+            ComparedObject::new(Some(side("Öltank", 0.9)), Some(side("öltank", 0.9))),
+            ComparedObject::new(Some(side("ÖLTANK", 0.9)), Some(side("oltank", 0.9))),
+        ];
+        assert_eq!(objects[0].change, ObjectChange::Same);
+        assert_eq!(objects[1].change, ObjectChange::Renamed);
+        let shifts = ClassShift::all(&objects.each_ref(), 0);
+        let found: Vec<_> = (shifts.iter())
+            .map(|shift| (shift.class.as_str(), shift.counts))
+            .collect();
+        let counts = [0, 1, 0, 0, 1];
+        assert_eq!(found, [("all", counts), ("öltank", counts)]);
     }
 }

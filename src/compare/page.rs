@@ -1,5 +1,7 @@
 //! The page of a comparison: photos and compared objects in, HTML out, in the style of the report.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use image::RgbImage;
 
@@ -12,6 +14,7 @@ use crate::detect::Model;
 use crate::error::Result;
 use crate::error::internal::Context;
 use crate::evaluate::Mean;
+use crate::limits::MOST_OBJECTS;
 use crate::report::parts::{
     CssRect, FilterOption, Photo, PhotoView, SCRIPT, STYLE, counted, counts, heat_layer,
 };
@@ -24,6 +27,8 @@ pub struct ComparisonPage {
     candidate: String,
     photos: Vec<Photo>,
     cards: Vec<ComparedCard>,
+    /// Objects, those that the page does not hold included.
+    objects: usize,
     classes: Vec<FilterOption>,
     kinds: Vec<FilterOption>,
     /// Rows of the table of shifts, each as long as [`COLUMNS`].
@@ -64,6 +69,8 @@ struct ComparedCard {
     label: String,
     /// "sheep 0.92 → horse 0.71".
     words: String,
+    /// The photo's number.
+    photo: usize,
     photo_name: String,
     tiles: [ComparedTile; 2],
     agreement: String,
@@ -87,6 +94,7 @@ impl ComparisonPage {
             candidate: candidate.manifest.name.clone(),
             photos: Vec::new(),
             cards: Vec::new(),
+            objects: 0,
             classes: Vec::new(),
             kinds: Vec::new(),
             shifts: Vec::new(),
@@ -99,7 +107,7 @@ impl ComparisonPage {
         }
     }
 
-    /// Adds a photo with its objects.
+    /// Adds a photo with its objects. What differs least takes no memory any more where there is more than the page holds.
     ///
     /// # Errors
     /// A photo without pixels.
@@ -109,12 +117,26 @@ impl ComparisonPage {
         photo: &RgbImage,
         objects: &[ComparedObject],
     ) -> Result<()> {
-        let photo = Photo::new(name.to_owned(), photo)?;
-        for object in objects {
-            self.cards.push(card(self.photos.len(), &photo, object)?);
+        let mut photo = Photo::new(name.to_owned(), photo)?;
+        let index = self.photos.len();
+        let cards = objects.iter().map(|object| card(index, &photo, object));
+        let cards = cards.collect::<Result<Vec<_>>>()?;
+        if cards.is_empty() {
+            photo.uri = String::new();
         }
         self.photos.push(photo);
+        self.objects += cards.len();
+        self.cards.extend(cards);
+        // Twice as many, so that they are not sorted at every photo.
+        if self.cards.len() > 2 * MOST_OBJECTS {
+            self.forget();
+        }
         Ok(())
+    }
+
+    /// Keeps the gravest changes, no more than a page holds, and of the photos those that they are on.
+    fn forget(&mut self) {
+        keep_gravest(&mut self.cards, &mut self.photos, MOST_OBJECTS);
     }
 
     pub(super) fn leave_out(&mut self, reason: String) {
@@ -123,10 +145,15 @@ impl ComparisonPage {
 
     /// With what the whole comparison says.
     pub(super) fn with(mut self, comparison: &ModelComparison) -> Self {
-        self.cards.sort_by(|a, b| {
-            let order = a.order.0.cmp(&b.order.0);
-            order.then(a.order.1.total_cmp(&b.order.1))
-        });
+        self.forget();
+        let shown = self.cards.len();
+        if shown < self.objects {
+            self.left_out.push(format!(
+                "{} of {} objects, those that differ least: a page holds {MOST_OBJECTS}",
+                self.objects - shown,
+                self.objects
+            ));
+        }
         self.classes = counts(self.cards.iter().map(|card| card.label.as_str()));
         self.kinds = counts(self.cards.iter().map(|card| card.change.name()));
         self.shifts = comparison.shifts.iter().map(row).collect();
@@ -141,6 +168,21 @@ impl ComparisonPage {
     /// None that is known: filling the template in memory does not fail.
     pub fn html(&self) -> Result<String> {
         self.render().context("cannot fill the page's template")
+    }
+}
+
+/// Sorts the gravest changes first, keeps `most` of them, and drops the pictures that none of them is on.
+fn keep_gravest(cards: &mut Vec<ComparedCard>, photos: &mut [Photo], most: usize) {
+    cards.sort_by(|a, b| {
+        let order = a.order.0.cmp(&b.order.0);
+        order.then(a.order.1.total_cmp(&b.order.1))
+    });
+    cards.truncate(most);
+    let shown: BTreeSet<usize> = cards.iter().map(|card| card.photo).collect();
+    for (index, photo) in photos.iter_mut().enumerate() {
+        if !shown.contains(&index) {
+            photo.uri = String::new();
+        }
     }
 }
 
@@ -194,6 +236,7 @@ fn card(index: usize, photo: &Photo, object: &ComparedObject) -> Result<Compared
         change: object.change,
         label: object.label().to_owned(),
         words: said.join(" → "),
+        photo: index,
         photo_name: photo.name.clone(),
         tiles: [base?, candidate?],
         agreement: agreement.unwrap_or_default(),
@@ -248,5 +291,49 @@ fn interval(mean: Option<Mean>, signed: bool) -> String {
             format!("{mean:+.2} [{low:+.2}, {high:+.2}]")
         }
         Some(Mean { mean, low, high }) => format!("{mean:.2} [{low:.2}, {high:.2}]"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::object::tests::side;
+
+    #[test]
+    fn a_page_holds_the_gravest_changes_and_their_photos() {
+        let pair = |candidate: Option<f32>| {
+            ComparedObject::new(
+                Some(side("dog", 0.9)),
+                candidate.map(|score| side("dog", score)),
+            )
+        };
+        let [same, changed, lost] = [Some(0.9), Some(0.6), None].map(pair);
+        let picture = RgbImage::new(4, 4);
+        let (mut photos, mut cards) = (Vec::new(), Vec::new());
+        for (index, objects) in [vec![&same], vec![&changed, &same], vec![&lost]]
+            .into_iter()
+            .enumerate()
+        {
+            let photo = Photo::new(index.to_string(), &picture).unwrap();
+            cards.extend(
+                objects
+                    .into_iter()
+                    .map(|of| card(index, &photo, of).unwrap()),
+            );
+            photos.push(photo);
+        }
+        keep_gravest(&mut cards, &mut photos, 4);
+        let kept = |cards: &[ComparedCard]| {
+            let kept = cards.iter().map(|card| (card.change, card.photo));
+            kept.collect::<Vec<_>>()
+        };
+        assert_eq!(cards.len(), 4);
+        keep_gravest(&mut cards, &mut photos, 2);
+        assert_eq!(
+            kept(&cards),
+            [(ObjectChange::Lost, 2), (ObjectChange::Changed, 1)]
+        );
+        let shown: Vec<bool> = photos.iter().map(|photo| !photo.uri.is_empty()).collect();
+        assert_eq!(shown, [false, true, true]);
     }
 }

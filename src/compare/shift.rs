@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::matching::folded;
 use super::object::{ComparedObject, ObjectChange};
 use super::side::ObjectSide;
 use crate::evaluate::Mean;
@@ -34,7 +35,7 @@ impl ClassShift {
     pub fn all(objects: &[&ComparedObject], seed: u64) -> Vec<Self> {
         let mut classes: Vec<String> = objects
             .iter()
-            .map(|object| object.label().to_lowercase())
+            .map(|object| folded(object.label()))
             .collect();
         classes.sort();
         classes.dedup();
@@ -42,7 +43,7 @@ impl ClassShift {
         shifts.extend(classes.into_iter().map(|class| {
             let of_class = objects.iter().copied();
             let of_class: Vec<&ComparedObject> = of_class
-                .filter(|object| object.label().eq_ignore_ascii_case(&class))
+                .filter(|object| folded(object.label()) == class)
                 .collect();
             Self::of(&class, &of_class, seed)
         }));
@@ -73,7 +74,7 @@ impl ClassShift {
             score: difference(&|side| Some(f64::from(side.score))),
             in_box_share: difference(&|side| Some(side.in_box_share)),
             effect: difference(&|side| side.effect),
-            checked: difference(&|side| side.checked.map(|checked| f64::from(u8::from(checked)))),
+            checked: difference(&|side| side.checked.map(f64::from)),
             rank_correlation: agreement(&|object| Some(object.maps?.rank_correlation)),
             top_intersection: agreement(&|object| Some(object.maps?.top_intersection)),
         }

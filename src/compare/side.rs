@@ -8,11 +8,12 @@ use image::RgbImage;
 use ndarray::Array2;
 use serde::Serialize;
 
-use super::matching::Named;
+use super::matching::{Named, folded};
 use crate::check::{Check, Checker};
 use crate::crp::{Composite, Propagator, RelevanceSummary, Target};
 use crate::detect::{
-    Absence, ClassId, Detection, Detector, Forward, MissingPlace, Model, Thresholds, preprocess,
+    Absence, ClassId, Detection, Detector, Forward, Labels, MissingPlace, Model, Thresholds,
+    preprocess,
 };
 use crate::error::internal::Context;
 use crate::error::{ErrorKind, Result};
@@ -132,20 +133,11 @@ impl ComparedModel {
         })
     }
 
-    /// The class of a label, in any case.
-    fn class(&self, label: &str) -> Option<ClassId> {
-        let labels = &self.model.manifest.labels;
-        let is_it = |class: &ClassId| {
-            labels.is_named(*class) && labels.name(*class).eq_ignore_ascii_case(label)
-        };
-        labels.classes().find(is_it)
-    }
-
     /// Detections by the names of their classes.
     pub(super) fn named(&self, detections: &[Detection]) -> Vec<Named> {
         let labels = &self.model.manifest.labels;
         let named = detections.iter().map(|detection| Named {
-            label: labels.name(detection.class).to_lowercase(),
+            label: folded(&labels.name(detection.class)),
             rect: detection.rect,
         });
         named.collect()
@@ -174,7 +166,7 @@ impl ComparedModel {
         let Some(elsewhere) = &question.elsewhere else {
             return Ok(None);
         };
-        let Some(class) = self.class(&elsewhere.label) else {
+        let Some(class) = class(&self.model.manifest.labels, &elsewhere.label) else {
             return Ok(None);
         };
         let place = MissingPlace::Box(elsewhere.rect);
@@ -230,5 +222,28 @@ impl ComparedModel {
             rect: detection.rect,
             map,
         })
+    }
+}
+
+/// The class of a [`folded`] label.
+fn class(labels: &Labels, label: &str) -> Option<ClassId> {
+    let is_it = |class: &ClassId| labels.is_named(*class) && folded(&labels.name(*class)) == label;
+    labels.classes().find(is_it)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_is_found_in_any_case_of_any_script() {
+        let labels: Labels = ["background", "", "Öltank", "Собака"].into_iter().collect();
+        for (label, expected) in [("öltank", 2), ("ÖLTANK", 2), ("собака", 3)] {
+            assert_eq!(class(&labels, &folded(label)), Some(ClassId(expected)));
+        }
+        // A number is no name.
+        for label in ["", "1", "class 1"] {
+            assert_eq!(class(&labels, label), None, "{label}");
+        }
     }
 }

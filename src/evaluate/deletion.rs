@@ -11,8 +11,8 @@ use crate::detect::Detector;
 use crate::error::Result;
 use crate::perturbation::Blocks;
 
-/// The share of the blocks that is replaced in each step.
-pub const SHARE: f64 = 0.04;
+/// The share of the blocks that is replaced in each step: that of a check, which is the first step.
+pub use crate::check::SHARE;
 /// The number of steps, up to 40 % of the blocks.
 pub const STEPS: usize = 10;
 

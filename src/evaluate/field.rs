@@ -39,11 +39,14 @@ pub struct TruthScores {
     pub energy: f64,
 }
 
-/// The curves of [`FieldScores`].
+/// The curves of [`FieldScores`], whose ranges are there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldCurves {
+    /// Likeness, 0 to 1, at `STEPS + 1` places from the whole picture to the blurred one.
     pub deletion: Vec<f64>,
+    /// Likeness, 0 to 1, at `STEPS + 1` places from the blurred picture to the whole one.
     pub insertion: Vec<f64>,
+    /// Score as a share of that of the whole picture, 0 or more, at `ODAM_STEPS + 1` places.
     pub odam_deletion: Vec<f64>,
 }
 
@@ -83,7 +86,7 @@ impl FieldScores {
     }
 
     /// Insertion minus deletion, −1 to 1; higher is better.
-    pub fn over_all(&self) -> f64 {
+    pub fn overall(&self) -> f64 {
         self.insertion_auc() - self.deletion_auc()
     }
 

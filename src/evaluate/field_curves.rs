@@ -20,14 +20,17 @@ const ODAM_OVERLAP: f32 = 0.5;
 /// The largest value of a colour.
 const WHITE: f64 = 255.0;
 
-/// D-RISE's likeness of what is found to the detection: the largest overlap × score of its class.
+/// D-RISE's likeness of what is found to the detection, 0 to 1: the largest overlap × score of its class.
+///
+/// # Errors
+/// Outputs that are not those of the detector's network.
 pub fn likeness(detector: &Detector, forward: &Forward, subject: &Subject) -> Result<f64> {
     let detection = &subject.detection;
     let found = detector.matching(forward, &detection.rect, detection.class, |overlap| overlap);
     Ok(f64::from(found?))
 }
 
-/// The curves of `map` `[H, W]`; what is random is drawn from `random`.
+/// The curves of `map` `[H, W]`, a number for each pixel of the picture's part of the network's input; what is random is drawn from `random`.
 ///
 /// # Errors
 /// A failure inside ONNX Runtime.
@@ -63,7 +66,7 @@ pub fn curves(
 
     let score = |detector: &Detector, forward: &Forward| -> Result<f64> {
         let detection = &subject.detection;
-        let counts = |overlap: f32| f32::from(u8::from(overlap > ODAM_OVERLAP));
+        let counts = |overlap: f32| f32::from(overlap > ODAM_OVERLAP);
         let found = detector.matching(forward, &detection.rect, detection.class, counts);
         Ok(f64::from(found?))
     };
@@ -90,7 +93,7 @@ pub fn curves(
     })
 }
 
-/// A colour's value, 0 to 255, as the network reads it in one of its channels.
+/// A colour's value, 0 to 255, as the network reads it in one of its channels, 0 to 2.
 pub fn normalised(value: f64, channel: usize, input: &InputSection) -> f32 {
     (value as f32 - input.mean[channel]) / input.std[channel]
 }

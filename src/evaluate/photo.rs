@@ -4,7 +4,7 @@ use ndarray::Array4;
 
 use crate::crp::{Contrast, Direction, Target, TargetOutput};
 use crate::detect::manifest::{DetectorKind, Offset};
-use crate::detect::{ClassId, Detection, Detector, Forward, Model};
+use crate::detect::{ClassId, Detection, Detector, Forward, Model, ON_OBJECT};
 use crate::error::Result;
 use crate::error::argument::Context;
 use crate::geometry::Rect;
@@ -13,8 +13,6 @@ use crate::perturbation::{SIGMA, blurred};
 use super::random::Random;
 use super::replacement::Replacement;
 
-/// From this intersection over union on, two boxes are around one object.
-const SAME_OBJECT: f32 = 0.5;
 /// Standard deviation of the noise that explanations should not care for, as a share of a colour's range.
 pub const NOISE: f64 = 0.02;
 
@@ -170,7 +168,7 @@ impl EvaluatedPhoto {
             let mut subject = Subject::new(detection.clone(), background)?;
             let all = detections.iter().map(|other| other.rect);
             // What overlaps as far as this is the same object under another name.
-            let is_other = |other: &Rect| other.iou(&detection.rect) < SAME_OBJECT;
+            let is_other = |other: &Rect| other.iou(&detection.rect) < ON_OBJECT;
             subject.others = all.filter(is_other).collect();
             Ok(subject)
         });
@@ -200,7 +198,7 @@ impl EvaluatedPhoto {
             let Detection { class, rect, .. } = subject.detection;
             let found = truth.iter().enumerate();
             let found =
-                found.filter(|(_, (of, object))| *of == class && object.iou(&rect) >= SAME_OBJECT);
+                found.filter(|(_, (of, object))| *of == class && object.iou(&rect) >= ON_OBJECT);
             let found =
                 found.max_by(|(_, (_, a)), (_, (_, b))| a.iou(&rect).total_cmp(&b.iou(&rect)));
             let Some((index, (_, object))) = found else {
@@ -233,10 +231,12 @@ impl EvaluatedPhoto {
         }
         let input = self.forward.input.with_picture_values(&picture)?;
         Ok(Self {
+            name: self.name.clone(),
             forward: detector.forward(input)?,
             reference: blurred(&picture, SIGMA),
+            replacement: self.replacement.clone(),
+            subjects: self.subjects.clone(),
             repetition: self.repetition + 1,
-            ..self.clone()
         })
     }
 }

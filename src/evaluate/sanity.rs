@@ -61,8 +61,12 @@ pub fn randomise_top_down(
         let input = photo.forward.input.clone();
         let forward = Detector::new(randomised.clone(), options)?.forward(input)?;
         let photo = EvaluatedPhoto {
+            name: photo.name.clone(),
             forward,
-            ..photo.clone()
+            reference: photo.reference.clone(),
+            replacement: photo.replacement.clone(),
+            subjects: photo.subjects.clone(),
+            repetition: photo.repetition,
         };
         let changed = map(make(randomised)?.as_mut(), &photo, &target)
             .with_context(|| format!("with {count} of {} layers randomised", layers.len()))?;

@@ -14,7 +14,7 @@ pub struct FieldSummary {
     /// Area under the insertion curve; higher is better.
     pub insertion: Mean,
     /// Insertion minus deletion.
-    pub over_all: Mean,
+    pub overall: Mean,
     /// Area under the curve of ODAM's deletion; lower is better.
     pub odam_deletion: Mean,
     /// Share of the maps that point at the detection's box.
@@ -37,14 +37,13 @@ impl FieldSummary {
             let values = rows.iter().filter_map(|row| value(&row.field));
             Mean::of(&values.collect::<Vec<f64>>(), seed)
         };
-        let share = |is_so: bool| f64::from(u8::from(is_so));
         Some(Self {
             deletion: all(&|field| Some(field.deletion_auc()))?,
             insertion: all(&|field| Some(field.insertion_auc()))?,
-            over_all: all(&|field| Some(field.over_all()))?,
+            overall: all(&|field| Some(field.overall()))?,
             odam_deletion: all(&|field| Some(field.odam_deletion_auc()))?,
-            pointing: all(&|field| Some(share(field.pointing)))?,
-            true_pointing: all(&|field| Some(share(field.truth?.pointing))),
+            pointing: all(&|field| Some(f64::from(field.pointing)))?,
+            true_pointing: all(&|field| Some(f64::from(field.truth?.pointing))),
             true_energy: all(&|field| Some(field.truth?.energy)),
             discrimination: all(&|field| field.discrimination),
             sparsity: all(&|field| field.sparsity),
@@ -128,7 +127,7 @@ impl MethodSummary {
             let values: Vec<f64> = pairs.map(|(a, b)| score(a) - score(b)).collect();
             Mean::of(&values, seed)
         };
-        let checked = |column: usize| mean(&|row| f64::from(u8::from(row.checked[column])));
+        let checked = |column: usize| mean(&|row| f64::from(row.checked[column]));
         let columns = || 0..rows.first().map_or(0, |row| row.deletion.len());
         let millis: Vec<f64> = rows.iter().map(|row| row.millis).collect();
         Some(Self {
@@ -210,7 +209,7 @@ mod tests {
         assert_eq!(shares, [0.5, 1.0, 0.0]);
         let field = &b.field;
         assert_eq!((field.deletion.mean, field.odam_deletion.mean), (0.5, 0.75));
-        assert!((field.over_all.mean - (0.15 - 0.5)).abs() < 1e-12);
+        assert!((field.overall.mean - (0.15 - 0.5)).abs() < 1e-12);
         assert_eq!(field.pointing.mean, 0.5);
         // Of the one detection that has it.
         assert_eq!(field.discrimination.map(|mean| mean.mean), Some(0.25));

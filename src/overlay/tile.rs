@@ -354,7 +354,7 @@ mod tests {
                 [90; 3]
             })
         });
-        let map = Array2::from_shape_fn((100, 100), |(y, x)| f32::from(u8::from(x < 25 && y < 50)));
+        let map = Array2::from_shape_fn((100, 100), |(y, x)| f32::from(x < 25 && y < 50));
         let heatmap = Heatmap::normalise(map.view(), Scale::Fixed(1.0));
         let mut canvas = Canvas::new(width, height);
         let tile = Tile {

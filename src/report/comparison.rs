@@ -78,10 +78,6 @@ impl Comparison {
     ) -> Result<Self> {
         let judged = || photos.iter().filter_map(|photo| photo.judged.as_ref());
         let confusion = Confusion::of(judged());
-        let unknown = truth.unknown().iter();
-        let unknown: Vec<String> = unknown
-            .map(|(label, count)| format!("{label} ({count})"))
-            .collect();
         Ok(Self {
             photos: judged().count(),
             kinds: kinds(judged(), judged().map(|judged| judged.missed.len()).sum()),
@@ -89,7 +85,7 @@ impl Comparison {
             rows: confusion.rows(labels),
             pairs: confused_pairs(pairs, labels)?,
             missed,
-            unknown: unknown.join(", "),
+            unknown: truth.unknown_list().unwrap_or_default(),
         })
     }
 }

@@ -62,13 +62,13 @@ impl ConfusionMeans {
         &mut self,
         confused: &ConfusedDetection,
         forward: &Forward,
-        explainer: &mut Propagator,
+        propagator: &mut Propagator,
     ) -> Result<()> {
         let target = Target {
             contrast: Some(Contrast::Class(confused.truth.into())),
             ..Target::predicted_class(&confused.detection)
         };
-        for explanation in explainer.explain(forward, &[target])? {
+        for explanation in propagator.explain(forward, &[target])? {
             let map = explanation.map();
             let heatmap = Heatmap::normalise(map.view(), Scale::default());
             let pair = (confused.detection.class, confused.truth);

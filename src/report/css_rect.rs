@@ -7,6 +7,7 @@ const AROUND: f32 = 2.5;
 const SMALLEST_WINDOW: f32 = 0.25;
 
 /// A box in per cent of the photo.
+#[derive(Clone, Copy)]
 pub(crate) struct CssRect {
     pub left: f32,
     pub top: f32,

@@ -27,6 +27,8 @@ pub struct HeatmapFigure {
 
 /// What became of the answer without the red, with the picture that was fed.
 pub struct CheckFigure {
+    /// Whether anything speaks for it that could be taken away.
+    pub measured: bool,
     /// Whether it did better than chance.
     pub passed: bool,
     /// "checked: without the red, sheep 0.92 → 0.31, horse first".
@@ -57,7 +59,7 @@ impl ObjectExplanations {
         object: &ReportedObject,
         forward: &Forward,
         model: &Model,
-        explainer: &mut Propagator,
+        propagator: &mut Propagator,
         mut checker: Option<Checker>,
         what_if: &[ClassId],
     ) -> Result<Self> {
@@ -65,7 +67,7 @@ impl ObjectExplanations {
         let counts = questions.each_ref().map(Vec::len);
         let targets = questions.concat();
         let (asked_first, asked_if) = targets.split_at(counts[0]);
-        let mut explanations = explainer.explain(forward, &targets)?.into_iter();
+        let mut explanations = propagator.explain(forward, &targets)?.into_iter();
         let [lead, what_if, offsets, edges] =
             counts.map(|count| explanations.by_ref().take(count).collect::<Vec<_>>());
 
@@ -86,7 +88,7 @@ impl ObjectExplanations {
             }
         }
         let moves = BoxMoves::of(&object.detection, model, forward.input.fit);
-        let charts = Charts::of(&explainer.diagnose(forward, &targets[0])?);
+        let charts = Charts::of(&propagator.diagnose(forward, &targets[0])?);
         Ok(Self {
             lead: tiles.into_iter().map(|(_, tile)| tile).collect(),
             offsets: offsets
@@ -178,6 +180,7 @@ fn check(
     let check = checker.check(target, &explanation.question, &explanation.map())?;
     let fed = checker.fed(&check)?.picture(&model.manifest.input);
     Ok(Some(CheckFigure {
+        measured: !check.gone.is_empty(),
         passed: check.passed(),
         words: check.words(ColourMap::default().positive_name()),
         figures: check.figures(),

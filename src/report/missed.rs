@@ -41,7 +41,7 @@ pub(super) fn missed(
     photos: &[ReportedPhoto],
     mut forward: impl FnMut(usize) -> Result<Arc<Forward>>,
     model: &Model,
-    explainer: &mut Propagator,
+    propagator: &mut Propagator,
     thresholds: Thresholds,
 ) -> Vec<MissedObject> {
     let mut missed = Vec::new();
@@ -53,7 +53,7 @@ pub(super) fn missed(
                 return missed;
             }
             let nearest = forward(index)
-                .and_then(|forward| nearest(object, &forward, model, explainer, thresholds));
+                .and_then(|forward| nearest(object, &forward, model, propagator, thresholds));
             let nearest = nearest.unwrap_or_else(|error| NearestBox {
                 words: format!("This could not be explained: {error:#}"),
                 ..NearestBox::default()
@@ -86,7 +86,7 @@ fn nearest(
     object: &Annotated,
     forward: &Forward,
     model: &Model,
-    explainer: &mut Propagator,
+    propagator: &mut Propagator,
     thresholds: Thresholds,
 ) -> Result<NearestBox> {
     let place = MissingPlace::Box(object.rect);
@@ -100,7 +100,7 @@ fn nearest(
         nearest.words += ", on another object";
         return Ok(nearest);
     };
-    for explanation in explainer.explain(forward, &[Target::near_miss(miss)])? {
+    for explanation in propagator.explain(forward, &[Target::near_miss(miss)])? {
         nearest.frame = Some(CssRect::of(&miss.detection.rect));
         nearest.question = explanation.question.wording.to_string();
         nearest.heat = heat_layer(&explanation.map())?;

@@ -21,6 +21,8 @@ mod picture;
 mod view;
 
 pub use page::Page;
+#[doc(hidden)]
+pub use page::counted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -67,7 +69,7 @@ pub struct ReportOptions {
 pub struct Reporter {
     model: Arc<Model>,
     detector: Detector,
-    explainer: Propagator,
+    propagator: Propagator,
     options: ReportOptions,
     photos: Vec<ReportedPhoto>,
     forward_passes: ForwardPasses,
@@ -92,7 +94,7 @@ impl Reporter {
         Ok(Self {
             // Forward passes of many photos are kept, so they hand nothing over, which would be some 10 MB each.
             detector: Detector::new(model.clone(), session)?,
-            explainer: Propagator::new(model.clone(), composite, session)?,
+            propagator: Propagator::new(model.clone(), composite, session)?,
             model,
             options,
             photos: Vec::new(),
@@ -296,7 +298,7 @@ impl Reporter {
     ) -> Result<Page> {
         let mut order = self.most_suspicious();
         self.tell_left_out(order.len());
-        // Objects of one head share its explanation networks, of which the explainer keeps only a few.
+        // Objects of one head share its explanation networks, of which the propagator keeps only a few.
         order.sort_by_key(|&(photo, object)| {
             let default_box = self.photos[photo].objects[object].detection.default_box;
             self.model.layout.locate(default_box).map(|l| l.head)
@@ -317,7 +319,7 @@ impl Reporter {
                     object,
                     &forward,
                     &self.model,
-                    &mut self.explainer,
+                    &mut self.propagator,
                     checker,
                     &self.options.what_if,
                 )?;
@@ -326,7 +328,7 @@ impl Reporter {
             // What cannot be explained says so on the card.
             if let Ok((_, forward)) = &explanations {
                 for confused in &object.confused {
-                    pairs.add(confused, forward, &mut self.explainer)?;
+                    pairs.add(confused, forward, &mut self.propagator)?;
                 }
             }
             let explanations = explanations.map(|(explanations, _)| explanations);
@@ -347,7 +349,7 @@ impl Reporter {
                 })
             },
             &self.model,
-            &mut self.explainer,
+            &mut self.propagator,
             self.options.thresholds,
         );
         let labels = &self.model.manifest.labels;
@@ -357,7 +359,7 @@ impl Reporter {
             .transpose()?;
         Ok(Page::new(
             &self.model,
-            self.explainer.composite(),
+            self.propagator.composite(),
             self.photos.into_iter().map(|photo| photo.image),
             cards,
             comparison,

@@ -6,9 +6,10 @@ use askama::Template;
 
 use super::comparison::Comparison;
 use super::css_rect::CssRect;
-use super::explanations::ObjectExplanations;
+use super::explanations::{HeatmapFigure, ObjectExplanations};
 use super::photo::{ReportedObject, ReportedPhoto};
 use super::picture::Photo;
+use super::view::PhotoView;
 use crate::crp::Composite;
 use crate::detect::{ClassId, Detection, Model};
 use crate::error::Result;
@@ -37,7 +38,7 @@ pub struct Page {
     comparison: Option<Comparison>,
     left_out: Vec<String>,
     suspicious: usize,
-    /// Maps that were checked, and how many of them did better than chance.
+    /// Maps that were checked, those left out that nothing speaks for, and how many of them did better than chance.
     checked: usize,
     passed: usize,
     style: &'static str,
@@ -82,6 +83,20 @@ pub(super) struct Card {
     check: &'static str,
     /// To sort by: errors first, then objects with events by how much is wrong, then those whose first map did no better than chance, then the others; by how low their score is.
     pub suspicion: f32,
+}
+
+impl Card {
+    /// The photo around the object with one of its heatmaps.
+    fn view(&self, tile: &HeatmapFigure) -> PhotoView {
+        PhotoView {
+            photo: self.photo,
+            aspect: self.aspect.clone(),
+            stage: self.stage,
+            heat: tile.heat.clone(),
+            boxes: vec![("", self.frame)],
+            words: format!("Heatmap over {}: {}", self.photo_name, tile.words),
+        }
+    }
 }
 
 struct TopClass {
@@ -249,7 +264,9 @@ impl Page {
         let checks = cards.iter().filter_map(|card| card.explanations.as_ref());
         let checks = checks.flat_map(|all| all.lead.iter().chain(&all.what_if));
         let checks: Vec<bool> = checks
-            .filter_map(|tile| Some(tile.check.as_ref()?.passed))
+            .filter_map(|tile| tile.check.as_ref())
+            .filter(|check| check.measured)
+            .map(|check| check.passed)
             .collect();
         let kinds = EventKind::ALL
             .map(|kind| FilterOption {
@@ -300,7 +317,7 @@ pub(crate) fn counts<'a>(names: impl Iterator<Item = &'a str>) -> Vec<FilterOpti
 }
 
 /// How a number reads with its noun: "1 photo", "3 photos".
-pub(crate) fn counted(count: &usize, noun: &str) -> String {
+pub fn counted(count: &usize, noun: &str) -> String {
     let plural = if *count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
 }

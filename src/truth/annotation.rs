@@ -127,6 +127,15 @@ impl Truth {
     pub fn unknown(&self) -> &BTreeMap<String, usize> {
         &self.unknown
     }
+
+    /// The same in words: "person (31), sofa (2)"; `None` where the model has all of them.
+    pub fn unknown_list(&self) -> Option<String> {
+        let all = self.unknown.iter();
+        let all: Vec<String> = all
+            .map(|(label, count)| format!("{label} ({count})"))
+            .collect();
+        (!all.is_empty()).then(|| all.join(", "))
+    }
 }
 
 fn voc_files(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -198,6 +207,8 @@ mod tests {
         assert_eq!(truth.of("b.jpg"), None);
         let unknown: Vec<_> = truth.unknown().keys().map(String::as_str).collect();
         assert_eq!(unknown, ["", "1", "sofa"]);
+        assert_eq!(truth.unknown_list().unwrap(), " (1), 1 (1), sofa (1)");
+        assert_eq!(Truth::default().unknown_list(), None);
     }
 
     #[test]

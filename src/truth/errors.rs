@@ -3,11 +3,9 @@
 //! The error types, their thresholds and their order are those of TIDE (Bolya et al., *TIDE: A General Toolbox for Identifying Object Detection Errors*, ECCV 2020).
 
 use super::annotation::Annotated;
-use crate::detect::{ClassId, Detection};
+use crate::detect::{ClassId, Detection, ON_OBJECT};
 
-/// A detection is on an object from this intersection over union on (t_f).
-const FOREGROUND: f32 = 0.5;
-/// Up to this one it is on nothing (t_b).
+/// Up to this intersection over union a detection is on nothing (t_b); on an object it is from [`ON_OBJECT`] on (t_f).
 const BACKGROUND: f32 = 0.1;
 
 /// What a detection is.
@@ -65,7 +63,7 @@ pub fn judge(detections: &[Detection], truth: &[Annotated]) -> Judgement {
             !object.ignored && !found[index] && object.class == detection.class
         });
         if let Some((index, overlap)) = free
-            && overlap >= FOREGROUND
+            && overlap >= ON_OBJECT
         {
             found[index] = true;
             *right = true;
@@ -99,7 +97,7 @@ fn error(detection: &Detection, truth: &[Annotated], found: &[bool]) -> (Verdict
         object.ignored
             && object.class == detection.class
             // Crowds are larger than what is found in them.
-            && detection.rect.share_inside(&object.rect) > FOREGROUND
+            && detection.rect.share_inside(&object.rect) > ON_OBJECT
     });
     if is_on_ignored {
         return (Verdict::Ignored, None);
@@ -108,7 +106,7 @@ fn error(detection: &Detection, truth: &[Annotated], found: &[bool]) -> (Verdict
         !object.ignored && object.class == detection.class
     });
     if let Some((index, overlap)) = same
-        && (BACKGROUND..=FOREGROUND).contains(&overlap)
+        && (BACKGROUND..=ON_OBJECT).contains(&overlap)
     {
         return (Verdict::Localization, Some(index));
     }
@@ -116,13 +114,13 @@ fn error(detection: &Detection, truth: &[Annotated], found: &[bool]) -> (Verdict
         !object.ignored && object.class != detection.class
     });
     if let Some((index, overlap)) = other
-        && overlap >= FOREGROUND
+        && overlap >= ON_OBJECT
     {
         let truth = truth[index].class;
         return (Verdict::Class { truth }, Some(index));
     }
     if let Some((index, overlap)) = same
-        && overlap >= FOREGROUND
+        && overlap >= ON_OBJECT
         && found[index]
     {
         return (Verdict::Duplicate, None);

@@ -9,10 +9,25 @@ use crate::{fail, photo, run, succeed};
 
 /// The default model with a manifest in which texts are replaced.
 fn model(folder: &Path, name: &str, changes: &[(&str, &str)]) -> String {
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/ssdlite_mobilenet_v2_coco");
+    copied("models/ssdlite_mobilenet_v2_coco", folder, name, changes)
+}
+
+/// A small detector whose three likeliest boxes are detections, with other texts replaced too.
+fn small(folder: &Path, name: &str, changes: &[(&str, &str)]) -> String {
+    let likeliest = (
+        "score_threshold = 0.25",
+        "score_threshold = 0.0\nmax_detections = 3",
+    );
+    let changes = [&[likeliest], changes].concat();
+    copied("tests/golden/anchor_free/distances", folder, name, &changes)
+}
+
+/// A model of this checkout with a manifest in which texts are replaced.
+fn copied(source: &str, folder: &Path, name: &str, changes: &[(&str, &str)]) -> String {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
     let file = folder.join(name).with_extension("onnx");
-    fs::copy(models.with_extension("onnx"), &file).unwrap();
-    let mut manifest = fs::read_to_string(models.with_extension("toml")).unwrap();
+    fs::copy(source.with_extension("onnx"), &file).unwrap();
+    let mut manifest = fs::read_to_string(source.with_extension("toml")).unwrap();
     for (from, to) in changes {
         assert!(manifest.contains(from), "{from}");
         manifest = manifest.replace(from, to);
@@ -89,7 +104,7 @@ fn a_model_is_the_same_as_itself() {
 #[test]
 fn what_is_lost_and_renamed_is_told_with_the_reasons_and_fails_the_gate() {
     let folder = tempfile::tempdir().unwrap();
-    // A cat that is called a sofa, and a threshold that keeps the best alone.
+    // A bicycle that is called a tricycle, and a threshold that keeps the best alone.
     let changes = [
         ("score_threshold = 0.5", "score_threshold = 0.9"),
         ("\"bicycle\"", "\"tricycle\""),
@@ -204,4 +219,155 @@ fn mistakes_are_named_before_anything_is_loaded() {
     }
     let help = succeed(&["compare", "--help"]);
     assert!(help.contains("--fail-on") && help.contains("3 done, and a limit"));
+}
+
+#[test]
+fn checks_are_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let [base, twin] = ["base", "twin"].map(|name| small(folder.path(), name, &[]));
+    let file = folder.path().join("compare.json");
+    let dog = photo("dog.jpg");
+    let said = succeed(&[
+        "compare",
+        &base,
+        &twin,
+        &dog,
+        "--json",
+        file.to_str().unwrap(),
+        "--fail-on",
+        "effect-drop=0,checked-drop=0",
+    ]);
+    assert!(said.contains(": 1 photo, "), "{said}");
+    for limit in ["effect-drop", "checked-drop"] {
+        let kept = format!("{limit} 0, no more than 0 allowed: passed");
+        assert!(said.contains(&kept), "{said}");
+    }
+    let compared: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    let objects = objects(&compared);
+    assert_eq!(objects.len(), 3);
+    for object in objects {
+        for side in ["base", "candidate"] {
+            let side = &object[side];
+            assert!(side["effect"].is_number() && side["checked"].is_boolean());
+            let words = side["check"].as_str().unwrap();
+            let begins = match side["checked"] == true {
+                true => "checked: without the red, ",
+                false => "no ",
+            };
+            assert!(words.starts_with(begins), "{side}");
+        }
+        assert_eq!(object["base"], object["candidate"]);
+    }
+}
+
+#[test]
+fn a_photo_that_cannot_be_compared_keeps_no_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let [base, twin] = ["base", "twin"].map(|name| small(folder.path(), name, &[]));
+    let pointer = folder.path().join("pointer.jpg");
+    fs::write(&pointer, "version https://git-lfs.github.com/spec/v1").unwrap();
+    let [file, page] = ["compare.json", "compare.html"].map(|name| folder.path().join(name));
+    let dog = photo("dog.jpg");
+    let pointer = pointer.to_str().unwrap();
+    let arguments = ["compare", &base, &twin, &dog, pointer, "--no-check"];
+    let written = [
+        "--json",
+        file.to_str().unwrap(),
+        "-o",
+        page.to_str().unwrap(),
+    ];
+    for (limits, status) in [(&[][..], 0), (&["--fail-on", "lost=0"], 1)] {
+        let output = run(&[&arguments[..], &written, limits].concat());
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{complaint}");
+        assert!(complaint.contains("left out: ") && complaint.contains("pointer.jpg"));
+        let reason = "1 of 2 photos could not be compared";
+        assert_eq!(complaint.contains(reason), status == 1, "{complaint}");
+        // All is written before.
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains("1 photo, 0 lost"), "{said}");
+        for path in [&file, &page] {
+            fs::remove_file(path).unwrap();
+        }
+    }
+}
+
+#[test]
+fn annotations_that_one_model_cannot_name_are_said_and_not_counted_by_a_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = small(folder.path(), "base", &[]);
+    let other = small(folder.path(), "other", &[("\"person\"", "\"pedestrian\"")]);
+    let truth = folder.path().join("truth.json");
+    let text = json!({
+        "images": [{"id": 1, "file_name": "dog.jpg", "width": 768, "height": 576}],
+        "categories": [{"id": 1, "name": "Person"}, {"id": 2, "name": "sofa"}],
+        "annotations": [
+            {"image_id": 1, "category_id": 1, "bbox": [1, 2, 30, 40]},
+            {"image_id": 1, "category_id": 2, "bbox": [1, 2, 30, 40]},
+        ],
+    });
+    fs::write(&truth, text.to_string()).unwrap();
+    let dog = photo("dog.jpg");
+    let truth = truth.to_str().unwrap();
+    let compare = |base: &str, candidate: &str, more: &[&str]| {
+        let arguments = ["compare", base, candidate, &dog, "--truth", truth];
+        run(&[&arguments[..], &["--no-check"], more].concat())
+    };
+    let output = compare(&base, &other, &[]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    for words in [
+        "the base does not know: sofa (1)\n",
+        "the candidate does not know: Person (1), sofa (1)\n",
+    ] {
+        assert!(said.contains(words), "{said}");
+    }
+    let error = crate::failure(&compare(&base, &other, &["--fail-on", "missed=0"]));
+    assert!(error.contains("only the base knows: Person;"), "{error}");
+    // What neither counts, or the base alone does not, makes the candidate no better.
+    for (base, candidate) in [(&base, &base), (&other, &base)] {
+        let output = compare(base, candidate, &["--fail-on", "missed=9"]);
+        assert_eq!(output.status.code(), Some(0));
+    }
+}
+
+#[test]
+fn nothing_that_is_read_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let [base, twin] = ["base", "twin"].map(|name| small(folder.path(), name, &[]));
+    let truth = folder.path().join("truth");
+    fs::create_dir(&truth).unwrap();
+    let annotated = truth.join("dog.xml");
+    fs::write(&annotated, "<annotation/>").unwrap();
+    let (truth, annotated) = (truth.to_str().unwrap(), annotated.to_str().unwrap());
+    let dog = photo("dog.jpg");
+    let toml = |model: &str| model.replace(".onnx", ".toml");
+    for (path, reason) in [
+        (&base, "that is the model itself"),
+        (&toml(&twin), "that is the manifest itself"),
+        (
+            &annotated.to_owned(),
+            "that is the file of annotations itself",
+        ),
+    ] {
+        for writes in ["-o", "--json"] {
+            let compare = [
+                "compare", &base, &twin, &dog, "--truth", truth, writes, path,
+            ];
+            let error = fail(&compare);
+            assert!(error.contains(reason), "{error}");
+        }
+        let report = [
+            "report", &dog, "--model", &base, "--truth", truth, "-o", path,
+        ];
+        let evaluate = [
+            "evaluate", &dog, "--model", &base, "--truth", truth, "--json", path,
+        ];
+        if *path != toml(&twin) {
+            for arguments in [report, evaluate] {
+                let error = fail(&arguments);
+                assert!(error.contains(reason), "{error}");
+            }
+        }
+    }
 }

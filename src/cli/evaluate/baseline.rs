@@ -74,11 +74,11 @@ impl FromStr for Baseline {
 }
 
 impl Baseline {
-    /// Makes the method. `photos` are looked at to take times, where the method depends on them.
+    /// Makes the method. `photo` is looked at to take times, where the method depends on them.
     pub fn method(
         self,
         model: &Arc<Model>,
-        photos: &[EvaluatedPhoto],
+        photo: &EvaluatedPhoto,
         seed: u64,
         session: SessionOptions,
     ) -> Result<Box<dyn Method>> {
@@ -90,7 +90,7 @@ impl Baseline {
             Self::Masks(count) => {
                 let count = match count {
                     Some(count) => count,
-                    None => affordable(model, photos, session)?,
+                    None => affordable(model, photo, session)?,
                 };
                 Box::new(RandomMasks::new(model.clone(), count, seed, session)?)
             }
@@ -102,19 +102,17 @@ impl Baseline {
 /// Forward passes in the time of an explanation by the default composite, at least 1.
 fn affordable(
     model: &Arc<Model>,
-    photos: &[EvaluatedPhoto],
+    photo: &EvaluatedPhoto,
     session: SessionOptions,
 ) -> Result<usize> {
-    let (photo, subject) = photos
-        .iter()
-        .find_map(|photo| Some((photo, photo.subjects.first()?)))
-        .context("there is no detection to take times with")?;
+    let subject = photo.subjects.first();
+    let subject = subject.context("there is no detection to take times with")?;
     let target = Target::predicted_class(&subject.detection);
-    let mut explainer = Propagator::new(model.clone(), Composite::default(), session)?;
+    let mut propagator = Propagator::new(model.clone(), Composite::default(), session)?;
     let mut detector = Detector::new(model.clone(), session)?;
     let (mut explained, mut looked) = (Vec::new(), Vec::new());
     for _ in 0..TIMINGS {
-        let explanations = explainer.explain(&photo.forward, std::slice::from_ref(&target))?;
+        let explanations = propagator.explain(&photo.forward, std::slice::from_ref(&target))?;
         explained.extend(explanations.iter().map(|e| e.took.as_secs_f64()));
         let started = Instant::now();
         detector.forward(photo.forward.input.clone())?;

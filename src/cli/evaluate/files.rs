@@ -36,7 +36,7 @@ const COLUMNS: [&str; 36] = [
     "offset_checked",
     "deletion_auc",
     "insertion_auc",
-    "over_all",
+    "overall",
     "odam_deletion",
     "pointing",
     "true_pointing",
@@ -84,17 +84,16 @@ pub fn csv(rows: &[DetectionScores]) -> Result<String> {
             row.millis.to_string(),
             detection.to_string(),
         ]);
-        let share = |is_so: bool| f64::from(u8::from(is_so));
-        let checked = |column: usize| row.checked.get(column).copied().map(share);
+        let checked = |column: usize| row.checked.get(column).copied().map(f64::from);
         record.extend((0..Column::ALL.len()).map(checked).map(number));
         let field = &row.field;
         let of_field = [
             Some(field.deletion_auc()),
             Some(field.insertion_auc()),
-            Some(field.over_all()),
+            Some(field.overall()),
             Some(field.odam_deletion_auc()),
-            Some(share(field.pointing)),
-            field.truth.map(|truth| share(truth.pointing)),
+            Some(f64::from(field.pointing)),
+            field.truth.map(|truth| f64::from(truth.pointing)),
             field.truth.map(|truth| truth.energy),
             field.discrimination,
             field.sparsity,

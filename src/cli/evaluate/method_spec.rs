@@ -54,11 +54,11 @@ impl MethodSpec {
         })
     }
 
-    /// Makes it ready; `photos` as for [`Baseline::method`].
+    /// Makes it ready; `photo` as for [`Baseline::method`].
     pub fn method(
         &self,
         model: &Arc<Model>,
-        photos: &[EvaluatedPhoto],
+        photo: &EvaluatedPhoto,
         seed: u64,
         session: SessionOptions,
     ) -> Result<Box<dyn Method>> {
@@ -68,7 +68,7 @@ impl MethodSpec {
                 let method = Relevance::new(model.clone(), composite, contrast, session)?;
                 Ok(Box::new(method))
             }
-            Self::Baseline(baseline, _) => baseline.method(model, photos, seed, session),
+            Self::Baseline(baseline, _) => baseline.method(model, photo, seed, session),
         }
     }
 

@@ -5,14 +5,14 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use ssdcrp::evaluate::DetectionScores;
-use ssdcrp::limits::{self, FileKind};
+use ssdcrp::evaluate::{DetectionScores, fingerprint};
+use ssdcrp::limits::{self, FileKind, is_missing};
 
 use super::randomisation::Randomisation;
 
@@ -50,6 +50,25 @@ pub struct MeasuredPhoto {
     pub randomisation: Option<Randomisation>,
 }
 
+impl MeasuredPhoto {
+    /// Reads a line of the file.
+    ///
+    /// # Errors
+    /// It is none, or a row of it is not measured in so many `columns`.
+    fn read(line: &str, columns: usize) -> Result<Self> {
+        let measured: Self = serde_json::from_str(line)?;
+        for row in &measured.rows {
+            ensure!(
+                row.deletion.len() == columns && row.checked.len() == columns,
+                "{} columns and {} checks where there are {columns}",
+                row.deletion.len(),
+                row.checked.len()
+            );
+        }
+        Ok(measured)
+    }
+}
+
 /// The file, and what was in it at the start.
 pub struct Partial {
     file: Option<(PathBuf, File)>,
@@ -57,11 +76,15 @@ pub struct Partial {
 }
 
 impl Partial {
-    /// Opens the file beside `json`, or begins one; without a JSON nothing is kept.
+    /// Opens the file beside `json`, or begins one; without a JSON nothing is kept. Each detection is measured in so many `columns`.
     ///
     /// # Errors
     /// It was made with other settings, is none, or cannot be written.
-    pub fn open(json: Option<&Path>, settings: &EvaluationSettings) -> Result<Self> {
+    pub fn open(
+        json: Option<&Path>,
+        settings: &EvaluationSettings,
+        columns: usize,
+    ) -> Result<Self> {
         let Some(json) = json else {
             return Ok(Self {
                 file: None,
@@ -84,7 +107,7 @@ impl Partial {
             Some(found) => {
                 check(&path, found, &head)?;
                 let measured = lines.enumerate().map(|(index, line)| {
-                    serde_json::from_str(line).with_context(|| {
+                    MeasuredPhoto::read(line, columns).with_context(|| {
                         format!("cannot go on from {name}: line {} is damaged; remove the file to begin anew", index + 2)
                     })
                 });
@@ -104,10 +127,10 @@ impl Partial {
         })
     }
 
-    /// What was measured before of a method at a photo.
-    pub fn of(&self, asked: &str, picture: &str) -> Option<&MeasuredPhoto> {
+    /// What was measured before of a method at a photo: another file may have the same pixels, but other annotations and other random numbers.
+    pub fn of(&self, asked: &str, image: &str, picture: &str) -> Option<&MeasuredPhoto> {
         let mut known = self.known.iter();
-        known.find(|known| known.asked == asked && known.picture == picture)
+        known.find(|known| known.asked == asked && known.image == image && known.picture == picture)
     }
 
     /// The name that a method had when it was last measured: that of "masks:time" depends on the day.
@@ -149,10 +172,9 @@ impl Partial {
     }
 }
 
-/// Whether there is no such file yet.
-fn is_missing(error: &ssdcrp::Error) -> bool {
-    let io = error.io();
-    io.is_some_and(|error| error.kind() == ErrorKind::NotFound)
+/// A hash in hexadecimal.
+pub fn hash(bytes: impl IntoIterator<Item = u8>) -> String {
+    format!("{:016x}", fingerprint(bytes))
 }
 
 /// `NAME.json.partial`.
@@ -180,7 +202,9 @@ fn check(path: &Path, found: &str, head: &Value) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn settings(seed: u64) -> EvaluationSettings {
@@ -207,11 +231,27 @@ mod tests {
         }
     }
 
+    /// A row that has lost its checks.
+    pub fn row() -> DetectionScores {
+        let similarity = json!({"cosine": 1.0, "spearman": 1.0});
+        let curve = json!({"initial": 1.0, "most": [0.0], "least": [1.0]});
+        let row = json!({
+            "method": "crp", "image": "a.jpg", "label": "dog", "score": 0.9, "default_box": 7, "offset": "w+",
+            "deletion": [curve, curve, curve], "checked": [], "separation": {"mean": similarity, "plain": null},
+            "energy": 0.5, "positive_energy": 0.5, "millis": 1.0,
+            "field": {
+                "deletion": [1.0, 0.0], "insertion": [0.0, 1.0], "odam_deletion": [1.0, 0.0], "pointing": true,
+                "truth": null, "discrimination": null, "sparsity": null, "repeatability": 1.0
+            }
+        });
+        serde_json::from_value(row).unwrap()
+    }
+
     #[test]
     fn what_was_measured_is_there_again_and_goes_in_the_end() {
         let folder = tempfile::tempdir().unwrap();
         let json = folder.path().join("scores.json");
-        let mut partial = Partial::open(Some(&json), &settings(7)).unwrap();
+        let mut partial = Partial::open(Some(&json), &settings(7), 3).unwrap();
         partial.add(&measured("1")).unwrap();
         partial.add(&measured("2")).unwrap();
         drop(partial);
@@ -221,17 +261,24 @@ mod tests {
         text += "{\"asked\":\"crp\",\"ima";
         fs::write(&path, &text).unwrap();
 
-        let mut partial = Partial::open(Some(&json), &settings(7)).unwrap();
+        let mut partial = Partial::open(Some(&json), &settings(7), 3).unwrap();
         assert_eq!(partial.len(), 2);
-        assert!(partial.of("crp", "2").is_some() && partial.of("crp", "3").is_none());
-        assert!(partial.of("odam", "2").is_none());
+        assert!(partial.of("crp", "a.jpg", "2").is_some());
+        for (asked, image, picture) in [
+            ("crp", "a.jpg", "3"),
+            ("odam", "a.jpg", "2"),
+            // A copy of the same pixels.
+            ("crp", "b.jpg", "2"),
+        ] {
+            assert!(partial.of(asked, image, picture).is_none(), "{asked}");
+        }
         partial.add(&measured("3")).unwrap();
         drop(partial);
-        let partial = Partial::open(Some(&json), &settings(7)).unwrap();
+        let partial = Partial::open(Some(&json), &settings(7), 3).unwrap();
         assert_eq!(partial.len(), 3);
         partial.finish().unwrap();
         assert!(!path.exists());
-        let nowhere = Partial::open(None, &settings(7)).unwrap();
+        let nowhere = Partial::open(None, &settings(7), 3).unwrap();
         nowhere.finish().unwrap();
     }
 
@@ -239,9 +286,9 @@ mod tests {
     fn a_changed_setting_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let json = folder.path().join("scores.json");
-        drop(Partial::open(Some(&json), &settings(7)).unwrap());
+        drop(Partial::open(Some(&json), &settings(7), 3).unwrap());
         let error = |settings: &EvaluationSettings| {
-            let error = Partial::open(Some(&json), settings).err().unwrap();
+            let error = Partial::open(Some(&json), settings, 3).err().unwrap();
             format!("{error:#}")
         };
         assert!(error(&settings(8)).contains("its seed was 7, now it is 8; ask as before"));
@@ -253,8 +300,15 @@ mod tests {
         fs::write(folder.path().join("scores.json.partial"), "hello\n").unwrap();
         assert!(error(&settings(7)).contains("it is no unfinished evaluation"));
         let mut text = serde_json::to_value(settings(7)).unwrap().to_string();
-        text += "\n{}\n";
-        fs::write(folder.path().join("scores.json.partial"), text).unwrap();
-        assert!(error(&settings(7)).contains("line 2 is damaged"));
+        text += "\n";
+        let mut damaged = measured("1");
+        damaged.rows.push(row());
+        for line in ["{}".to_owned(), serde_json::to_string(&damaged).unwrap()] {
+            let text = format!("{text}{line}\n");
+            fs::write(folder.path().join("scores.json.partial"), text).unwrap();
+            let error = error(&settings(7));
+            assert!(error.contains("line 2 is damaged"), "{error}");
+        }
+        assert!(error(&settings(7)).contains("3 columns and 0 checks where there are 3"));
     }
 }

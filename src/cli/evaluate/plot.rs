@@ -106,7 +106,7 @@ mod tests {
             field: FieldSummary {
                 deletion: mean(value),
                 insertion: mean(value),
-                over_all: mean(value),
+                overall: mean(value),
                 odam_deletion: mean(value),
                 pointing: mean(value),
                 true_pointing: None,

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use anyhow::Result;
 use ssdcrp::detect::Model;
 use ssdcrp::evaluate::{FieldSummary, Mean, MethodSummary, Similarity};
+use ssdcrp::report::counted;
 
 use super::randomisation::Randomisation;
 
@@ -27,8 +28,8 @@ pub fn table(summaries: &[MethodSummary], model: &Model, photos: usize) -> Resul
         text,
         "{}: {} in {}\n",
         model.manifest.name,
-        counted(detections, "detection"),
-        counted(photos, "photo")
+        counted(&detections, "detection"),
+        counted(&photos, "photo")
     )?;
     let measured = summaries
         .first()
@@ -76,7 +77,7 @@ fn field(summaries: &[MethodSummary]) -> String {
     const ALL: [(&str, Value); 10] = [
         ("deletion ↓", |field| Some(field.deletion)),
         ("insertion ↑", |field| Some(field.insertion)),
-        ("over-all ↑", |field| Some(field.over_all)),
+        ("overall ↑", |field| Some(field.overall)),
         ("ODAM's deletion ↓", |field| Some(field.odam_deletion)),
         ("pointing ↑", |field| Some(field.pointing)),
         ("true box: pointing ↑", |field| field.true_pointing),
@@ -141,12 +142,6 @@ pub fn randomisation(all: &[Randomisation]) -> String {
     }
     let title = "\nCosine / Spearman's correlation with the original map when so much of the layers is randomised, from the top:\n\n";
     title.to_owned() + &markdown(&rows)
-}
-
-/// "1 photo", "3 photos".
-fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
 }
 
 /// "9.13 [7.20, 11.05]".

@@ -11,7 +11,7 @@ use ndarray::{Array2, Array3, Axis, Ix4};
 
 use super::head_network::HeadNetwork;
 use super::{Attribution, Method, by_head, weights};
-use crate::bilinear::{Tap, bilinear};
+use crate::bilinear::{Tap, stretched};
 use crate::crp::{HeadSeed, Target, compile_feature_gradient, seed_name};
 use crate::detect::{Head, Model};
 use crate::error::Result;
@@ -137,12 +137,7 @@ fn enlarged(map: &Array2<f32>, height: usize, width: usize) -> Array2<f32> {
     let (rows, columns) = map.dim();
     let rows = Tap::centred(rows as u32, height as u32);
     let columns = Tap::centred(columns as u32, width as u32);
-    Array2::from_shape_fn((height, width), |(y, x)| {
-        let (row, column) = (rows[y], columns[x]);
-        let at = |y: u32, x: u32| map[[y as usize, x as usize]];
-        let corners = [row.low, row.high].map(|y| [column.low, column.high].map(|x| at(y, x)));
-        bilinear(row, column, corners)
-    })
+    stretched(map, &rows, &columns)
 }
 
 impl Method for ActivationMap {
@@ -162,5 +157,49 @@ impl Method for ActivationMap {
         by_head(targets, &self.model.clone(), photo, |seed| {
             self.map(photo, seed)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn each_kind_weights_features_by_their_gradient_in_its_own_way() {
+        let features = array![[[1.0, 2.0], [3.0, 4.0]], [[1.0, 1.0], [1.0, 10.0]]];
+        let gradient = array![[[4.0, 0.0], [0.0, -2.0]], [[0.0, 0.0], [-1.0, 0.0]]];
+        for (kind, expected) in [
+            // Mean gradients ½ and −¼.
+            (
+                ActivationMapKind::GradCam,
+                array![[0.25, 0.75], [1.25, 0.0]],
+            ),
+            (ActivationMapKind::LayerCam, array![[4.0, 0.0], [0.0, 0.0]]),
+            (ActivationMapKind::Odam, array![[4.0, 0.0], [0.0, 0.0]]),
+        ] {
+            assert_eq!(
+                weighted(&features, gradient.clone(), kind),
+                expected,
+                "{kind:?}"
+            );
+        }
+        // At a place that one channel speaks for and another against, LayerCAM sees the former alone.
+        let gradient = array![[[4.0, 0.0], [0.0, 0.0]], [[-3.0, 0.0], [0.0, 0.0]]];
+        for (kind, expected) in [
+            (ActivationMapKind::LayerCam, 4.0),
+            (ActivationMapKind::Odam, 1.0),
+        ] {
+            let map = weighted(&features, gradient.clone(), kind);
+            assert_eq!(map, array![[expected, 0.0], [0.0, 0.0]], "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_coarse_map_is_stretched_over_the_picture() {
+        let map = enlarged(&array![[0.0, 2.0]], 3, 4);
+        assert_eq!(map.row(0), array![0.0, 0.5, 1.5, 2.0]);
+        assert_eq!((map.dim(), map.row(2)), ((3, 4), map.row(0)));
     }
 }

@@ -8,12 +8,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use ndarray::{Array2, Axis};
+use ndarray::Array2;
 
-use super::masks::{MaskedRuns, mask};
+use super::masks::{MaskedRuns, mask, masked};
 use super::{Attribution, Method};
 use crate::crp::{Target, TargetOutput};
-use crate::detect::{ClassId, Forward, Model, NetworkInput};
+use crate::detect::{ClassId, Forward, Model};
 use crate::error::Result;
 use crate::evaluate::field_curves::normalised;
 use crate::evaluate::photo::EvaluatedPhoto;
@@ -54,19 +54,6 @@ impl DRise {
         };
         Ok((described.rect, class))
     }
-
-    /// mask · picture, black being 0.
-    fn masked(&self, photo: &EvaluatedPhoto, mask: &Array2<f32>) -> NetworkInput {
-        let mut input = NetworkInput::clone(&photo.forward.input);
-        let mut pictures = input.fit.of_picture_mut(input.tensor.view_mut());
-        for mut picture in pictures.axis_iter_mut(Axis(0)) {
-            for (channel, mut plane) in picture.outer_iter_mut().enumerate() {
-                let black = normalised(0.0, channel, &self.runs.model.manifest.input);
-                plane.zip_mut_with(mask, |x, &m| *x = black + (*x - black) * m);
-            }
-        }
-        input
-    }
 }
 
 impl Method for DRise {
@@ -91,11 +78,14 @@ impl Method for DRise {
             }
         }
         let (_, _, height, width) = photo.reference.dim();
+        let read = &self.runs.model.manifest.input;
+        let black: [f32; 3] = std::array::from_fn(|channel| normalised(0.0, channel, read));
         let mut random = self.runs.random(photo);
         let mut maps = vec![Array2::<f32>::zeros((height, width)); different.len()];
         for _ in 0..self.runs.count {
             let mask = mask(&mut random, height, width);
-            let forward = self.runs.detector.forward(self.masked(photo, &mask))?;
+            let input = masked(photo, &mask, |channel, _, _| black[channel]);
+            let forward = self.runs.detector.forward(input)?;
             for ((rect, class), map) in different.iter().zip(&mut maps) {
                 let likeness = self
                     .runs

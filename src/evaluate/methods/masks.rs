@@ -8,10 +8,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use ndarray::{Array2, Axis, Zip};
+use ndarray::Array2;
 
 use super::{Attribution, Method};
-use crate::bilinear::{Tap, bilinear};
+use crate::bilinear::{Tap, stretched};
 use crate::crp::{Quantity, Target};
 use crate::detect::{Detector, Model, NetworkInput};
 use crate::error::Result;
@@ -105,7 +105,9 @@ impl Method for RandomMasks {
         for _ in 0..self.runs.count {
             let mask = mask(&mut random, height, width);
             kept.zip_mut_with(&mask, |sum, &m| *sum += f64::from(m));
-            let forward = self.runs.detector.forward(masked(photo, &mask))?;
+            let blurred = |channel, y, x| photo.reference[[0, channel, y, x]];
+            let input = masked(photo, &mask, blurred);
+            let forward = self.runs.detector.forward(input)?;
             for (index, quantity) in quantities.iter().enumerate() {
                 // Measured from the whole picture's value, which keeps the sums small.
                 let value = quantity.value(&forward) - whole[index];
@@ -145,27 +147,20 @@ pub(super) fn mask(random: &mut Random, height: usize, width: usize) -> Array2<f
             .collect()
     };
     let (rows, columns) = (taps(height, shift[0]), taps(width, shift[1]));
-    Array2::from_shape_fn((height, width), |(y, x)| {
-        let (row, column) = (rows[y], columns[x]);
-        let at = |y: u32, x: u32| grid[[y as usize, x as usize]];
-        let corners = [row.low, row.high].map(|y| [column.low, column.high].map(|x| at(y, x)));
-        bilinear(row, column, corners)
-    })
+    stretched(&grid, &rows, &columns)
 }
 
-/// mask · picture + (1 − mask) · reference
-fn masked(photo: &EvaluatedPhoto, mask: &Array2<f32>) -> NetworkInput {
+/// mask · picture + (1 − mask) · what `hidden` has there, by channel, row and column.
+pub(super) fn masked(
+    photo: &EvaluatedPhoto,
+    mask: &Array2<f32>,
+    hidden: impl Fn(usize, usize, usize) -> f32,
+) -> NetworkInput {
     let mut input = NetworkInput::clone(&photo.forward.input);
-    let mut pictures = input.fit.of_picture_mut(input.tensor.view_mut());
-    for (mut picture, reference) in
-        (pictures.axis_iter_mut(Axis(0))).zip(photo.reference.axis_iter(Axis(0)))
-    {
-        for (mut picture, reference) in picture.outer_iter_mut().zip(reference.outer_iter()) {
-            Zip::from(&mut picture)
-                .and(&reference)
-                .and(mask)
-                .for_each(|x, &blurred, &m| *x = blurred + (*x - blurred) * m);
-        }
+    let mut picture = input.fit.of_picture_mut(input.tensor.view_mut());
+    for ((_, channel, y, x), value) in picture.indexed_iter_mut() {
+        let hidden = hidden(channel, y, x);
+        *value = hidden + (*value - hidden) * mask[[y, x]];
     }
     input
 }

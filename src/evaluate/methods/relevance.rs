@@ -9,9 +9,9 @@ use crate::error::Result;
 use crate::evaluate::photo::EvaluatedPhoto;
 use crate::runtime::SessionOptions;
 
-/// An [`Propagator`] as a method.
+/// A [`Propagator`] as a method.
 pub struct Relevance {
-    explainer: Propagator,
+    propagator: Propagator,
     name: String,
     /// What every class is contrasted with, whatever is asked.
     contrast: Option<Contrast>,
@@ -36,19 +36,10 @@ impl Relevance {
         let is_plain = contrast.is_some() || composite.contrast == Contrast::None;
         Ok(Self {
             contrast,
-            explainer: Propagator::new(model, composite, options)?,
+            propagator: Propagator::new(model, composite, options)?,
             name,
             is_plain,
         })
-    }
-}
-
-/// Whether an output can be asked under a contrast.
-fn goes_with(contrast: &Contrast, output: &TargetOutput) -> bool {
-    match output {
-        TargetOutput::Class(_) => true,
-        TargetOutput::Offset(..) => matches!(contrast, Contrast::None | Contrast::Mean),
-        TargetOutput::Edge(..) | TargetOutput::Objectness => false,
     }
 }
 
@@ -71,12 +62,10 @@ impl Method for Relevance {
         let mut answers: Vec<(usize, Attribution)> = Vec::with_capacity(targets.len());
         for index in order {
             let mut target = targets[index].clone();
-            if let Some(contrast) = &self.contrast
-                && goes_with(contrast, &target.output)
-            {
+            if let (Some(contrast), TargetOutput::Class(_)) = (&self.contrast, &target.output) {
                 target.contrast = Some(contrast.clone());
             }
-            for explanation in self.explainer.explain(&photo.forward, &[target])? {
+            for explanation in self.propagator.explain(&photo.forward, &[target])? {
                 let attribution = Attribution {
                     map: explanation.map(),
                     took: explanation.took,
