@@ -89,7 +89,7 @@ fn a_model_is_the_same_as_itself() {
 #[test]
 fn what_is_lost_and_renamed_is_told_with_the_reasons_and_fails_the_gate() {
     let folder = tempfile::tempdir().unwrap();
-    // A cat that is called a sofa, and a threshold that keeps the best alone.
+    // A bicycle that is called a tricycle, and a threshold that keeps the best alone.
     let changes = [
         ("score_threshold = 0.5", "score_threshold = 0.9"),
         ("\"bicycle\"", "\"tricycle\""),
