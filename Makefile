@@ -64,6 +64,9 @@ LIBDIR ?= $(PREFIX)/lib
 BUNDLED := $(filter $(CACHE)/%,$(shell env -u ORT_DYLIB_PATH SSDCRP_CACHE=$(CACHE) setup/onnxruntime.sh --where))
 NOTICES := $(if $(BUNDLED),$(CACHE)/onnxruntime/ThirdPartyNotices.txt)
 PIPELINES := $(wildcard pipelines/*.sh)
+# What README and the pages in docs refer to lies where they look for it.
+DOCUMENTS := README.md CHANGELOG.md CONTRIBUTING.md models/README.md src/overlay/font/LICENSE \
+	$(wildcard docs/*.md docs/images/* examples/*.rs benches/*.md)
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 TREE := $(BUILD)/deb/ssdcrp
 
@@ -102,7 +105,9 @@ test-importers: $(ORACLE)/ready ## the importers on small networks, and what mak
 test-debian13: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## every pipeline in a Debian 13 with GStreamer 1.26, as root (1.5 GB in the cache)
 	tests/debian13.sh
 
-fuzz: ## every reader fed with changed inputs, ten minutes in all
+fuzz: packages ## every reader fed with changed inputs, ten minutes in all
+	@# libFuzzer is C++.
+	@setup/system-packages.sh g++
 	fuzz/run.sh 85
 
 bench: $(PLUGIN) $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## all benchmarks, at most 30 minutes, as one report in target/bench
@@ -153,9 +158,10 @@ install: $(COMMAND) $(PLUGIN) $(NOTICES) ## install command, plugin, pipelines a
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,ssdcrp/pipelines ssdcrp/models doc/ssdcrp)
 	install -m 755 $(PIPELINES) $(DESTDIR)$(PREFIX)/share/ssdcrp/pipelines/
 	chmod 644 $(DESTDIR)$(PREFIX)/share/ssdcrp/pipelines/element.sh
-	install -m 644 models/README.md $(filter %.toml,$(MODEL)) $(DESTDIR)$(PREFIX)/share/ssdcrp/models/
-	install -m 644 README.md LICENSE-MIT LICENSE-APACHE $(wildcard docs/*.md) packaging/copyright \
-		models/LICENSE-ssdlite_mobilenet_v2_coco $(DESTDIR)$(PREFIX)/share/doc/ssdcrp/
+	install -m 644 $(filter %.toml,$(MODEL)) $(DESTDIR)$(PREFIX)/share/ssdcrp/models/
+	for file in $(DOCUMENTS); do install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/doc/ssdcrp/$$file; done
+	install -m 644 LICENSE-MIT LICENSE-APACHE packaging/copyright models/LICENSE-ssdlite_mobilenet_v2_coco \
+		$(DESTDIR)$(PREFIX)/share/doc/ssdcrp/
 	install -m 644 src/overlay/font/LICENSE $(DESTDIR)$(PREFIX)/share/doc/ssdcrp/LICENSE-DejaVu
 ifdef BUNDLED
 	install -D -m 644 $(BUNDLED) $(DESTDIR)$(PREFIX)/lib/ssdcrp/$(notdir $(BUNDLED))

@@ -10,6 +10,7 @@ import importlib
 import sys
 from pathlib import Path
 
+import random_weights
 import torch
 from torch import nn
 
@@ -68,25 +69,14 @@ class FirstTwo(nn.Module):
 
 def make_random(net, picture):
     """Weights that keep the size of what passes, and the statistics that go with them."""
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            if module.bias is not None:
-                nn.init.normal_(module.bias, std=0.1)
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 1.0
+    random_weights.of_kept_size(net)
     # What a norm scales up to 20 the heads' weights scale down again.
     for heads in ("classification_headers", "regression_headers", "loc", "conf"):
         for module in getattr(net, heads, nn.ModuleList()).modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.normal_(module.weight, std=0.3 / (module.weight[0].numel() ** 0.5))
-    net.eval()
-    norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
-    for module in norms:
-        module.train()
-    if norms:
-        with torch.no_grad():
-            net(torch.cat([picture, -picture, picture.flip(2), picture.flip(3)]))
+    pictures = torch.cat([picture, -picture, picture.flip(2), picture.flip(3)])
+    random_weights.take_statistics(net, lambda: net(pictures))
 
 
 if __name__ == "__main__":

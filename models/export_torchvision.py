@@ -8,9 +8,9 @@ knows. Out: NAME.onnx by PyTorch's own exporter, pre- and post-processing includ
 import argparse
 from pathlib import Path
 
+import random_weights
 import torch
 import torchvision
-from torch import nn
 
 
 def main():
@@ -30,32 +30,15 @@ def main():
     if arguments.weights:
         model.load_state_dict(torch.load(arguments.weights, map_location="cpu"))
     else:
-        make_random(model, side, detects)
+        random_weights.of_kept_size(model)
+        network = model.backbone if detects else model
+        random_weights.take_statistics(model, lambda: network(torch.rand(4, 3, side, side) * 2 - 1))
     model.eval()
     picture = torch.rand(1, 3, side, side)
     inputs = ([picture[0]],) if detects else (picture,)
     output = arguments.output or Path(f"{name}.onnx")
     torch.onnx.export(model, inputs, str(output), opset_version=17, dynamo=False, input_names=["image"])
     print(output, output.stat().st_size, "bytes")
-
-
-def make_random(model, side, detects):
-    """Weights that keep the size of what passes, and the statistics that go with them."""
-    for module in model.modules():
-        if isinstance(module, (nn.Conv2d, nn.Linear)):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            if module.bias is not None:
-                nn.init.normal_(module.bias, std=0.1)
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 1.0
-    model.eval()
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
-    for module in norms:
-        module.train()
-    if norms:
-        with torch.no_grad():
-            (model.backbone if detects else model)(torch.rand(4, 3, side, side) * 2 - 1)
-
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import random_weights
 import torch
 from ultralytics import YOLO
 
@@ -27,7 +28,7 @@ def main():
     yolo = YOLO(arguments.weights or f"{arguments.name}.yaml")
     if not arguments.weights:
         # Scores that all round to 1 would leave it to chance which the best are.
-        spread(yolo.model, arguments.size, 0.2 if arguments.best else 2)
+        make_random(yolo.model, arguments.size, 0.2 if arguments.best else 2)
     with tempfile.TemporaryDirectory() as folder:
         # The exporter writes beside the checkpoint it thinks it has.
         yolo.model.pt_path = str(Path(folder) / f"{arguments.name}.pt")
@@ -38,23 +39,13 @@ def main():
         Path(written).unlink()
 
 
-def spread(model, size, classes):
-    """Random weights whose outputs differ: statistics of four noise pictures of several scales, and heads whose last convolutions are wide; `classes` is how wide those of the classes are."""
-    model.train()
-    for module in model.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = None
-            module.reset_running_stats()
-    scales = [torch.rand(1, 3, size // cell, size // cell) for cell in (4, 8, 16, 32)]
-    noise = torch.cat([torch.nn.functional.interpolate(picture, (size, size), mode="bilinear") for picture in scales])
-    with torch.no_grad():
-        for _ in range(3):
-            model(noise)
-        for name, weight in model.model[-1].named_parameters():
-            head, _, rest = name.partition(".")
-            if head.endswith(("cv2", "cv3")) and rest.count(".") == 2 and rest.endswith(".2.weight"):
-                width = classes if head.endswith("cv3") else 2
-                weight.copy_(torch.randn(weight.shape) * width / weight.shape[1] ** 0.5)
+def make_random(model, size, classes):
+    """Statistics of noise, and heads whose last convolutions are wide; `classes` is how wide those of the classes are."""
+    random_weights.take_noise_statistics(model, size)
+    for name, weight in model.model[-1].named_parameters():
+        head, _, rest = name.partition(".")
+        if head.endswith(("cv2", "cv3")) and rest.count(".") == 2 and rest.endswith(".2.weight"):
+            random_weights.spread(weight, classes if head.endswith("cv3") else 2)
     model.eval()
 
 

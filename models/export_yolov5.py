@@ -10,8 +10,8 @@ import importlib
 import sys
 from pathlib import Path
 
+import random_weights
 import torch
-from torch import nn
 
 
 def main():
@@ -28,7 +28,9 @@ def main():
     if arguments.weights:
         model.load_state_dict(torch.load(arguments.weights, map_location="cpu"))
     else:
-        spread(model, arguments.size)
+        random_weights.take_noise_statistics(model, arguments.size)
+        for head in model.model[-1].m:
+            random_weights.spread(head.weight, 1)
     model.requires_grad_(False).eval().fuse()
     head = model.model[-1]
     # YOLOv5's export.py sets `export`, YOLOv7's with --grid and without --end2end `concat`.
@@ -41,22 +43,6 @@ def main():
     torch.onnx.export(
         model, picture, str(output), opset_version=17, dynamo=False, input_names=["images"], output_names=["output"]
     )
-
-
-def spread(model, size):
-    """Random weights whose outputs differ: statistics of four noise pictures of several scales, and heads whose convolutions are wide."""
-    model.train()
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None
-            module.reset_running_stats()
-    scales = [torch.rand(1, 3, size // cell, size // cell) for cell in (4, 8, 16, 32)]
-    noise = torch.cat([nn.functional.interpolate(picture, (size, size), mode="bilinear") for picture in scales])
-    with torch.no_grad():
-        for _ in range(3):
-            model(noise)
-        for head in model.model[-1].m:
-            head.weight.copy_(torch.randn(head.weight.shape) / head.weight.shape[1] ** 0.5)
 
 
 if __name__ == "__main__":

@@ -207,7 +207,9 @@ class Builder:
     def make_convolutional(self, name, options):
         x, channels, rows, columns = self.last
         outputs, size, groups = (whole(name, options, key, 1) for key in ("filters", "size", "groups"))
-        normalised = whole(name, options, "batch_normalize", 0, 0) == 1
+        normalised = whole(name, options, "batch_normalize", 0, 0)
+        if normalised > 1:
+            raise SystemExit(f"{name}: batch_normalize = {normalised} is not known: only 0 and 1 are")
         # What is linear and not normalised is a head, whose channels have their meaning.
         if options.get("activation") != "linear" or normalised:
             outputs = self.narrowed(outputs)

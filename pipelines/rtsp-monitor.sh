@@ -9,7 +9,8 @@ usage() {
 usage: rtsp-monitor.sh [--frames N] [--] SOURCE FOLDER [TARGET] [PROPERTY=VALUE...]
 
 FOLDER gets a file results-TIME.jsonl for each connection, with a line of JSON for every result, and picture-NUMBER.jpg, one a
-second, of which the last 60 stay. When the camera is gone, it is asked again every five seconds.
+second. The last 60 pictures of a connection stay, and the last 60 of those before it. When the camera is gone or closes the
+connection, it is asked again every five seconds.
   SOURCE          a network camera (rtsp://…), a camera, a video file, or `test` for a test picture
   TARGET          what to explain: auto (default), class:NAME, offset:cx+ and the like
   PROPERTY=VALUE  any property of the element, e.g. expected-classes=person,car (gst-inspect-1.0 ssdcrp lists them)
@@ -25,6 +26,20 @@ from=${arguments[0]} folder=$(realpath -m -- "${arguments[1]}")
 find_source "$from"
 require decodebin jpegenc multifilesink videorate
 
+# next_number: the number after that of the newest picture. multifilesink counts from a number that it is told and forgets what it
+# wrote before, so the pictures of earlier connections go here, but for the last 60.
+next_number() {
+  local numbers
+  mapfile -t numbers < <(find "$folder" -maxdepth 1 -name 'picture-*.jpg' -printf '%f\n' |
+    sed -n 's/^picture-\([0-9]\{6,\}\)\.jpg$/\1/p' | sort -n)
+  if ((${#numbers[@]} == 0)); then
+    echo 0
+    return
+  fi
+  echo $((10#${numbers[-1]} + 1))
+  ((${#numbers[@]} <= 60)) || (cd -- "$folder" && printf 'picture-%s.jpg\0' "${numbers[@]:0:${#numbers[@]}-60}" | xargs -0 rm -f --)
+}
+
 watch() {
   local results
   results=$folder/results-$(date +%Y%m%dT%H%M%S).jsonl
@@ -32,13 +47,14 @@ watch() {
     queue leaky=downstream max-size-buffers=2 max-size-bytes=0 max-size-time=0 ! \
     ssdcrp mode=live results-location="$(escaped "$results")" "${properties[@]}" ! \
     videorate drop-only=true ! video/x-raw,framerate=1/1 ! videoconvert ! jpegenc ! \
-    multifilesink location="$(escaped "${folder//%/%%}/picture-%06d.jpg")" max-files=60
+    multifilesink index="$(next_number)" location="$(escaped "${folder//%/%%}/picture-%06d.jpg")" max-files=60
 }
 
 # A mistake in the arguments would otherwise look like a camera that is gone.
 launch --no-position videotestsrc num-buffers=1 ! ssdcrp "${properties[@]}" ! fakesink ||
   die "the element does not start, see above"
-until watch; do
+# A network camera has no end: where its stream ends, it has closed the connection, as one does that starts anew.
+until watch && [[ $from != rtsp* || ${#limit[@]} -gt 0 ]]; do
   [[ -z $interrupted ]] || break
   [[ $from == *://* ]] || die "GStreamer failed, see above"
   printf '%s: the camera is gone; asking again in five seconds\n' "$pipeline" >&2

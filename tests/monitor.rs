@@ -3,12 +3,12 @@
 //! Needs ONNX Runtime and the photos, both of which `make test` puts into the cache.
 
 mod cache;
+mod film;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use image::RgbImage;
-use image::imageops::crop_imm;
 use ssdcrp::detect::{Detector, Model, Thresholds, preprocess};
 use ssdcrp::runtime::SessionOptions;
 use ssdcrp::stream::Tracker;
@@ -16,20 +16,10 @@ use ssdcrp::stream::monitor::{Event, EventKind, EventThresholds, Monitor};
 
 use cache::cached;
 
-const FRAMES: u32 = 40;
-
 fn photo(name: &str) -> RgbImage {
     let path = cached(&format!("photos/{name}"));
     let photo = image::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     photo.into_rgb8()
-}
-
-/// The window of one frame: it shrinks by a twentieth while it moves to the lower right.
-fn frame(photo: &RgbImage, index: u32) -> RgbImage {
-    let (width, height) = photo.dimensions();
-    let lost = |side: u32| side * index / (20 * FRAMES);
-    let (dx, dy) = (lost(width), lost(height));
-    crop_imm(photo, dx / 2, dy / 2, width - dx, height - dy).to_image()
 }
 
 /// Ten frames a second, one photo after the other.
@@ -43,8 +33,8 @@ fn watch(names: &[&str]) -> (Arc<Model>, Vec<Event>) {
     let mut time = Duration::ZERO;
     for name in names {
         let photo = photo(name);
-        for index in 0..FRAMES {
-            let frame = frame(&photo, index);
+        for index in 0..film::FRAMES {
+            let frame = film::frame(&photo, index);
             let input =
                 preprocess::sample(&frame, model.input_size, &model.manifest.input).unwrap();
             let forward = detector.forward(input).unwrap();

@@ -320,6 +320,24 @@ mkdir "$work/watched"
 succeeds pipelines/rtsp-monitor.sh --frames 25 "$address" "$work/watched" class:person
 [[ -s $work/watched/picture-000000.jpg ]] || fail "rtsp-monitor: no picture"
 grep -q '"detections"' "$work"/watched/results-*.jsonl || fail "rtsp-monitor: no results"
+# Over TCP this camera closes the connection after three seconds. It is asked again, and pictures' numbers go on.
+mkdir "$work/closing"
+set -m
+env --default-signal pipelines/rtsp-monitor.sh "rtspt${address#rtsp}" "$work/closing" >"$log" 2>&1 &
+pid=$!
+set +m
+asked_again() { grep -q 'asking again' "$log"; }
+pictures() { find "$work/closing" -name 'picture-*.jpg' | wc -l; }
+until_true 60 asked_again || fail "rtsp-monitor: gives a camera up that closes the connection"
+before=$(pictures)
+((before > 0)) || fail "rtsp-monitor: no picture over TCP"
+more() { (($(pictures) > before)); }
+until_true 60 more || fail "rtsp-monitor: $(pictures) pictures of two connections, $before of the first"
+kill -INT -- "-$pid"
+# 130 where the second connection is closed by now, too.
+status=0
+wait "$pid" || status=$?
+((status == 0 || status == 130)) || fail "rtsp-monitor: exit status $status after Ctrl-C"
 kill "$camera"
 refused "no folder" pipelines/rtsp-monitor.sh "$address" "$work/absent"
 refused "does not start" pipelines/rtsp-monitor.sh "$address" "$work/watched" class:nonsense
@@ -328,7 +346,6 @@ set -m
 env --default-signal pipelines/rtsp-monitor.sh rtsp://127.0.0.1:1/ "$work/watched" >"$log" 2>&1 &
 pid=$!
 set +m
-asked_again() { grep -q 'asking again' "$log"; }
 until_true 60 asked_again || fail "rtsp-monitor: gives a camera up that is gone"
 kill -INT -- "-$pid"
 status=0
@@ -341,15 +358,18 @@ SSDCRP_SINK="jpegenc ! multifilesink location=$work/click-%03d.jpg" \
 [[ -s $work/click-000.jpg ]] || fail "webcam-click: no picture"
 ok "webcam-click: pictures arrive"
 
-# A window on a display of its own, a mouse and a keyboard. In the footage's first minute somebody is always in the picture.
+# A window on a display of its own, a mouse and a keyboard, and ten minutes of a picture with people in it.
+gst-launch-1.0 --quiet filesrc location="$footage" ! decodebin ! videoconvert ! imagefreeze num-buffers=1200 ! \
+  video/x-raw,framerate=2/1 ! x264enc speed-preset=ultrafast ! mp4mux ! filesink location="$work/still.mp4" >"$log" 2>&1 ||
+  fail "cannot make a video to click on"
 Xvfb -displayfd 7 -screen 0 1024x768x24 -nolisten tcp 7>"$work/display" >"$log" 2>&1 &
 screen=$!
 until_true 60 test -s "$work/display" || fail "no display to click on"
-user() { DISPLAY=:$(<"$work/display") xdotool "$@" >"$work/xdotool" 2>&1 || fail "xdotool $*: $(<"$work/xdotool")"; }
+user() { DISPLAY=:$(<"$work/display") timeout 60 xdotool "$@" >"$work/xdotool" 2>&1 || fail "xdotool $*: $(<"$work/xdotool")"; }
 results=$work/clicked.jsonl
 set -m
 env --default-signal DISPLAY=":$(<"$work/display")" SSDCRP_SINK=ximagesink \
-  pipelines/webcam-click.sh "$footage" select=point results-location="$results" >"$log" 2>&1 &
+  pipelines/webcam-click.sh "$work/still.mp4" select=point results-location="$results" >"$log" 2>&1 &
 pid=$!
 set +m
 user search --sync --onlyvisible --name .

@@ -1,5 +1,6 @@
 //! What is explained: of which picture, by which composite, so many targets at which head.
 
+use std::cmp::Reverse;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -162,8 +163,8 @@ pub fn on(provider: ExecutionProvider) -> String {
 struct Maker<'a> {
     pictures: &'a Pictures,
     model: &'a Model,
-    /// Default boxes of each head.
-    heads: Vec<Vec<usize>>,
+    /// Number and default boxes of each head, the finest first.
+    heads: Vec<(usize, Vec<usize>)>,
 }
 
 impl Maker<'_> {
@@ -175,24 +176,25 @@ impl Maker<'_> {
         provider: ExecutionProvider,
     ) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
-        for head in [0, 1, self.heads.len() - 1] {
+        for place in [0, 1, self.heads.len() - 1] {
             for &count in counts {
-                rows.extend(self.row(composite, head, count, provider)?);
+                rows.extend(self.row(composite, place, count, provider)?);
             }
         }
         Ok(rows)
     }
 
-    /// One class at neighbouring boxes; `None` where the head has not so many.
+    /// One class at neighbouring boxes of the head at this place among those from the finest to the coarsest; `None` where it has
+    /// not so many.
     fn row(
         &self,
         composite: &str,
-        head: usize,
+        place: usize,
         count: usize,
         provider: ExecutionProvider,
     ) -> Result<Option<Row>> {
-        let boxes = self.heads.get(head).context("the model has one head")?;
-        let name = match head {
+        let (head, boxes) = self.heads.get(place).context("the model has one head")?;
+        let name = match place {
             0 => "finest",
             1 => "second",
             _ => "coarsest",
@@ -210,7 +212,7 @@ impl Maker<'_> {
             provider,
             picture: self.pictures.person.clone(),
             targets,
-            heads: vec![head],
+            heads: vec![*head],
         }))
     }
 
@@ -235,22 +237,19 @@ impl Maker<'_> {
     }
 }
 
-/// The default boxes of each head, from the middle of its map on, where receptive fields are whole.
-fn heads(model: &Model) -> Vec<Vec<usize>> {
-    let mut heads: Vec<Vec<usize>> = Vec::new();
-    for index in 0..model.layout.len() {
-        let head = model
-            .layout
-            .locate(index)
-            .map_or(0, |location| location.head);
-        if heads.len() <= head {
-            heads.resize(head + 1, Vec::new());
-        }
-        heads[head].push(index);
-    }
-    for boxes in &mut heads {
-        let middle = boxes.len().saturating_sub(TARGETS[3]) / 2;
-        boxes.drain(..middle);
-    }
+/// Number and default boxes of each head, the finest first, which is the last of a YOLO's. The boxes are those from the middle of its
+/// map on, where receptive fields are whole.
+fn heads(model: &Model) -> Vec<(usize, Vec<usize>)> {
+    let grids = &model.layout.heads;
+    let mut end = 0;
+    let mut heads: Vec<(usize, Vec<usize>)> = (grids.iter().enumerate())
+        .map(|(head, grid)| {
+            let boxes = end..end + grid.boxes();
+            end = boxes.end;
+            let middle = boxes.len().saturating_sub(TARGETS[3]) / 2;
+            (head, boxes.skip(middle).collect())
+        })
+        .collect();
+    heads.sort_by_key(|&(head, _)| Reverse(grids[head].rows * grids[head].cols));
     heads
 }

@@ -22,7 +22,6 @@ use ssdcrp::onnx::proto::ModelProto;
 
 /// A JPEG or PNG, decoded and turned upright.
 pub fn picture(data: &[u8]) {
-    // Larger ones are decoded in the same way, and take their time.
     if let Ok(picture) = photo::decode(data) {
         assert!(picture.width() > 0 && picture.height() > 0);
     }

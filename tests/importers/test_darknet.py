@@ -107,6 +107,7 @@ class RefusedByName(unittest.TestCase):
             ("[dropout]\nsharpen=1\n", r"layer 1: the key 'sharpen' of \[dropout\] is not known"),
             ("[maxpool]\nsize=2\nantialiasing=1\n", "layer 1: antialiasing = 1 is not known: only antialiasing = 0 is"),
             ("[convolutional]\nfilters=4\nactivation=selu\n", "001_convolutional has the activation selu, which is not known"),
+            ("[convolutional]\nfilters=4\nbatch_normalize=2\n", "batch_normalize = 2 is not known: only 0 and 1 are"),
             ("[convolutional]\nfilters=4\ngroups=3\n", "3 groups do not divide 4 channels"),
             ("[route]\nlayers=-7\n", "layers names '-7', which is no layer before it"),
             ("[shortcut]\n", "001_shortcut: from names '', which is no layer before it"),

@@ -16,7 +16,7 @@ use ::ssdcrp::stream::monitor::{EventKind, EventThresholds};
 
 use super::written::Written;
 
-/// EventKinds of events: `none`, `all`, or names with commas between.
+/// Kinds of events: `none`, `all`, or names with commas between.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct EventKinds([bool; EventKind::ALL.len()]);
 

@@ -1,7 +1,7 @@
 //! Reading the pixels of a mapped video frame as RGB, in place, whatever its raw format.
 //!
-//! In: a `gst_video::VideoFrameRef`. Out: [`FramePixels`], from which the engine samples the network's input on the
-//! streaming thread. That must not take long, so the stored components are interpolated and RGB is made of the result.
+//! In: a `gst_video::VideoFrameRef`. Out: [`FramePixels`], from which the engine samples the network's input, large frames
+//! on the streaming thread. That must not take long, so the stored components are interpolated and RGB is made of the result.
 //! Of each plane two rows are mixed byte by byte, whatever the bytes mean, which vector instructions do; of the one row
 //! that is left, each component takes the bytes that it needs. Where pixels are words of R, G, B and a fourth byte, and few of
 //! them are needed, the four around a place are mixed instead. The result differs from interpolated RGB by rounding, and

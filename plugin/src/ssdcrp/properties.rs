@@ -127,7 +127,7 @@ fn all() -> Vec<Property> {
         written(
             "target",
             "Target",
-            "What to explain of a detection: auto (its class), class:NAME, offset:cx, cy, w or h, or edge:left, right, top or bottom, the last two with + or - behind it if the direction matters",
+            "What to explain of a detection: auto (its class), class:NAME, objectness (of a model that says it apart from the classes), offset:cx, cy, w or h, or edge:left, right, top or bottom, the last two with + or - behind it if the direction matters",
             |s| &mut s.target,
         ),
         written(

@@ -63,7 +63,7 @@ pub struct Settings {
     pub events: EventSettings,
     /// The file that gets all results as JSON Lines.
     pub results_location: Option<PathBuf>,
-    /// Threads that the network runs on; 0 is as many as there are cores.
+    /// Threads that each network runs on; 0 is half of the cores live, where two run at a time, and all of them in every-frame.
     pub threads: u32,
     pub execution_provider: OnnxExecutionProvider,
 }
@@ -102,7 +102,6 @@ impl Default for Settings {
             draw_age: false,
             events: EventSettings::default(),
             results_location: None,
-            // More would be taken from the decoder and the encoder, and two cores is all that a small machine has.
             threads: 0,
             execution_provider: OnnxExecutionProvider::default(),
         }

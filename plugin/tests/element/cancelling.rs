@@ -12,11 +12,6 @@ const CROWDED: [(&str, &str); 4] = [
     ("max-explanations", "100"),
 ];
 
-fn count(element: &gst::Element, field: &str) -> u64 {
-    let stats = element.property::<gst::Structure>("stats");
-    stats.get(field).unwrap()
-}
-
 /// What pushes a frame on a thread of its own.
 type Pushing = std::thread::JoinHandle<Result<gst::FlowSuccess, gst::FlowError>>;
 
@@ -30,10 +25,8 @@ fn pushed() -> (Bench, gst::Pad, Pushing) {
         let (source, frame) = (source.clone(), clip.frame());
         move || source.push(frame)
     });
-    while count(&bench.element, "frames-detected") == 0 {
-        assert!(!pushing.is_finished(), "{:?}", pushing.join());
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+    bench.until_counted("frames-detected", 1);
+    assert!(!pushing.is_finished(), "{:?}", pushing.join());
     (bench, source, pushing)
 }
 
@@ -42,7 +35,7 @@ fn a_flush_ends_the_frame_that_waits_for_its_explanations() {
     let (mut bench, source, pushing) = pushed();
     assert!(source.push_event(gst::event::FlushStart::new()));
     assert_eq!(pushing.join().unwrap(), Err(gst::FlowError::Flushing));
-    let counts = ["frames", "explanations"].map(|field| count(&bench.element, field));
+    let counts = ["frames", "explanations"].map(|field| bench.count(field));
     assert_eq!(counts, [0, 0]);
     // And after it frames are explained again.
     bench.element.set_property("max-explanations", 2_u32);
@@ -50,7 +43,7 @@ fn a_flush_ends_the_frame_that_waits_for_its_explanations() {
     let segment = gst::FormattedSegment::<gst::ClockTime>::new();
     assert!(source.push_event(gst::event::Segment::new(&segment)));
     bench.push(photo("person").frame());
-    assert_eq!(count(&bench.element, "explanations"), 2);
+    assert_eq!(bench.count("explanations"), 2);
 }
 
 #[test]
@@ -71,19 +64,18 @@ fn a_flush_ends_the_wait_at_the_end_of_the_stream() {
         move || source.push_event(gst::event::Eos::new())
     });
     // The frame is detected in, and its explanations are asked for; they take longer than the end waits.
-    while count(&bench.element, "frames-detected") == 0 {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+    bench.until_counted("frames-detected", 1);
     assert!(source.push_event(gst::event::FlushStart::new()));
     ending.join().unwrap();
-    assert_eq!(count(&bench.element, "explanations"), 0);
+    assert_eq!(bench.count("explanations"), 0);
     assert!(source.push_event(gst::event::FlushStop::new(true)));
     bench.element.set_property("max-explanations", 1_u32);
     let segment = gst::FormattedSegment::<gst::ClockTime>::new();
     assert!(source.push_event(gst::event::Segment::new(&segment)));
-    while count(&bench.element, "explanations") == 0 {
+    until("an explanation", || {
         bench.push(clip.frame());
-    }
+        (bench.count("explanations") > 0).then_some(())
+    });
 }
 
 #[test]
@@ -100,15 +92,12 @@ fn the_statistics_count_what_was_done() {
         "frames-detected",
         "explanations",
     ];
-    assert_eq!(
-        fields.map(|field| count(&bench.element, field)),
-        [10, 5, 5, 5]
-    );
+    assert_eq!(fields.map(|field| bench.count(field)), [10, 5, 5, 5]);
     let stats = bench.element.property::<gst::Structure>("stats");
     let time = |field| stats.get::<gst::ClockTime>(field).unwrap();
     assert_eq!(time("age"), FRAME, "the last frame shows the one before");
     assert!(time("explanation-time") >= time("last-explanation-time"));
     bench.element.set_state(gst::State::Null).unwrap();
     bench.harness.play();
-    assert_eq!(count(&bench.element, "frames"), 0, "each start counts anew");
+    assert_eq!(bench.count("frames"), 0, "each start counts anew");
 }

@@ -10,16 +10,7 @@ use gst::prelude::*;
 use super::support::*;
 
 /// With the small network.
-const SMALL: [(&str, &str); 2] = [
-    (
-        "model-file",
-        concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../tests/golden/yolo/yolo.onnx"
-        ),
-    ),
-    ("score-threshold", "0.05"),
-];
+const SMALL: [(&str, &str); 2] = [("model-file", SMALL_MODEL), ("score-threshold", "0.05")];
 
 /// Runs a test of this module in a process of its own, under the tracer.
 fn traced(test: &str) {
@@ -118,10 +109,10 @@ fn alone_with_restarts() {
             bench.element.set_state(gst::State::Null).unwrap();
             bench.harness.play();
             bench.harness.set_src_caps(clip.caps());
-            while bench.count("explanations") < 3 {
+            until("three explanations", || {
                 bench.push(clip.frame());
-                std::thread::sleep(std::time::Duration::from_millis(5));
-            }
+                (bench.count("explanations") >= 3).then_some(())
+            });
             bench.element.set_state(gst::State::Null).unwrap();
             bench.reports();
             resident().unwrap()

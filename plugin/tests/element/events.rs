@@ -1,11 +1,12 @@
 //! What looks wrong is told, explained and shown, where that is switched on.
 
-use std::time::Duration;
-
 use gst::prelude::*;
-use image::imageops::{FilterType, crop_imm, resize};
+use image::imageops::{FilterType, resize};
 
 use super::support::*;
+
+#[path = "../../../tests/film/mod.rs"]
+mod film;
 
 const PAGE: &str = include_str!("../../../docs/element.md");
 
@@ -38,9 +39,8 @@ fn told(reports: &[gst::Structure]) -> Vec<(u64, String)> {
     all.collect()
 }
 
-/// Four seconds of each photo: the window shrinks by a twentieth while it moves to the lower right.
+/// Four seconds of each photo.
 fn film(names: &[&str]) -> Clip {
-    const FRAMES: u32 = 40;
     let mut clip = photo(names[0]);
     let size = (clip.info.width(), clip.info.height());
     clip.frames.clear();
@@ -48,11 +48,8 @@ fn film(names: &[&str]) -> Clip {
         let photo = image::open(cached(&format!("photos/{name}.jpg")))
             .unwrap()
             .into_rgb8();
-        for index in 0..FRAMES {
-            let lost = |side: u32| side * index / (20 * FRAMES);
-            let (width, height) = photo.dimensions();
-            let (dx, dy) = (lost(width), lost(height));
-            let window = crop_imm(&photo, dx / 2, dy / 2, width - dx, height - dy).to_image();
+        for index in 0..film::FRAMES {
+            let window = film::frame(&photo, index);
             let window = resize(&window, size.0, size.1, FilterType::Triangle);
             clip.frames
                 .push(rgb_frame(&window, &clip.info, clip.frames.len() as u64));
@@ -135,16 +132,21 @@ fn an_event_is_shown_for_a_while_and_then_what_was_chosen_again() {
 #[test]
 fn the_words_are_drawn_at_the_object() {
     let clip = photo("person");
-    let drawn = |events: &str| {
+    // The sheep is explained in either case, so that its label is all that can differ.
+    let drawn = |events: &str, labels: &str| {
         let settings = [
             ("events", events),
             ("event-confirm", "0"),
+            ("select", "label"),
+            ("select-label", "sheep"),
             ("draw-heatmap", "false"),
+            ("draw-labels", labels),
         ];
         bench(&settings, &clip).push(clip.frame())
     };
-    let changed = difference(&drawn("none"), &drawn("ambiguous-class"), &clip.info);
-    assert!(changed.iter().any(|&change| change > 0));
+    let differ = |labels| !same_bytes(&drawn("none", labels), &drawn("ambiguous-class", labels));
+    assert!(differ("true"));
+    assert!(!differ("false"));
 }
 
 #[test]
@@ -208,17 +210,12 @@ fn in_live_mode_an_event_is_explained_though_nothing_else_is() {
         ("select-label", "zebra"),
     ];
     let mut bench = Bench::new(&settings, &clip);
-    for _ in 0..6000 {
+    let event = until("an event that is explained", || {
         bench.push(clip.frame());
-        let reports = bench.reports();
-        if let Some(event) = reports.iter().find(|r| r.name() == "ssdcrp-event") {
-            let explanation: gst::Structure = event.get("explanation").unwrap();
-            assert_eq!(text(&explanation, "words"), "sheep rather than horse");
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("no event was explained");
+        (bench.reports().into_iter()).find(|report| report.name() == "ssdcrp-event")
+    });
+    let explanation: gst::Structure = event.get("explanation").unwrap();
+    assert_eq!(text(&explanation, "words"), "sheep rather than horse");
 }
 
 /// Numbers of the events that were told of with detections, and of those that were told of once more.
@@ -261,10 +258,10 @@ fn the_end_of_the_stream_comes_after_what_is_told_of_it() {
 fn a_stop_does_not_wait_for_explanations_but_every_event_is_told() {
     let bench = crowded();
     let mut reports = Vec::new();
-    while numbers(&reports).0.is_empty() {
-        std::thread::sleep(Duration::from_millis(1));
+    until("a frame's events", || {
         reports.extend(bench.reports());
-    }
+        (!numbers(&reports).0.is_empty()).then_some(())
+    });
     bench.element.set_state(gst::State::Null).unwrap();
     reports.extend(bench.reports());
     let (told, again) = numbers(&reports);
@@ -389,6 +386,27 @@ fn evidence_is_kept_of_every_format() {
         let frame = image::open(record.frame_in(&folder)).unwrap();
         assert_eq!((frame.width(), frame.height()), (321, 243), "{format}");
     }
+}
+
+#[test]
+fn evidence_is_kept_of_every_event_of_a_frame() {
+    let settings = [
+        ("score-threshold", "0.05"),
+        ("event-low-confidence", "0.9"),
+        ("expected-classes", "person"),
+        ("events-per-minute", "1000"),
+    ];
+    let (folder, messages) = kept(&settings, &photo("person"));
+    let folder = folder.path().join("evidence");
+    let records = ssdcrp::stream::evidence::Records::read(&folder)
+        .unwrap()
+        .records;
+    let reports = messages.iter().filter_map(|message| message.structure());
+    let told = reports
+        .filter(|report| report.name() == "ssdcrp-event")
+        .count();
+    assert!(told > 8, "{told}");
+    assert_eq!(records.len(), told);
 }
 
 #[test]

@@ -8,17 +8,11 @@ use gst::prelude::*;
 
 use super::support::*;
 
-/// A network of 27 kB that finds something in every picture.
-const SMALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/yolo/yolo");
-
 /// A copy of the small network in a folder of its own.
 fn model(folder: &Path) -> PathBuf {
     for kind in ["onnx", "toml"] {
-        std::fs::copy(
-            format!("{SMALL}.{kind}"),
-            folder.join(format!("model.{kind}")),
-        )
-        .unwrap();
+        let file = Path::new(SMALL_MODEL).with_extension(kind);
+        std::fs::copy(file, folder.join(format!("model.{kind}"))).unwrap();
     }
     folder.join("model.onnx")
 }
@@ -159,29 +153,23 @@ fn alone_with_networks_that_fail() {
 
     // Live, a fault shows in one of the next frames; the others go on.
     let mut bench = Bench::new(&[("on-error", "passthrough")], &clip);
-    let until_shown = |bench: &mut Bench| {
-        while regions(&bench.push(clip.frame())).is_empty() {
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
-    };
-    until_shown(&mut bench);
+    bench.until_detected(&clip.frame());
     std::fs::write(&fault, "").unwrap();
-    while bench.count("frames-failed") < 3 {
+    until("three frames that failed", || {
         bench.push(clip.frame());
-    }
+        (bench.count("frames-failed") >= 3).then_some(())
+    });
     std::fs::remove_file(&fault).unwrap();
-    until_shown(&mut bench);
+    bench.until_detected(&clip.frame());
     let warnings = bench.warnings();
     assert!((1..=2).contains(&warnings.len()), "{warnings:?}");
 
     // The property may change while the video plays.
     bench.element.set_property_from_str("on-error", "fail");
     std::fs::write(&fault, "").unwrap();
-    let ended = loop {
-        if let Err(error) = bench.harness.push(clip.frame()) {
-            break error;
-        }
-    };
+    let ended = until("an end of the stream", || {
+        bench.harness.push(clip.frame()).err()
+    });
     assert_eq!(ended, gst::FlowError::Error);
     let message = bench.bus.pop_filtered(&[gst::MessageType::Error]).unwrap();
     let gst::MessageView::Error(error) = message.view() else {
@@ -217,9 +205,7 @@ fn the_model_may_go_while_the_video_plays() {
             // Another composite has networks compiled anew.
             for composite in ["auto", "lrp-epsilon", "crp"] {
                 bench.element.set_property("composite", composite);
-                while regions(&bench.push(clip.frame())).is_empty() {
-                    std::thread::sleep(std::time::Duration::from_millis(1));
-                }
+                bench.until_detected(&clip.frame());
             }
             assert_eq!(bench.warnings(), [""; 0], "{mode}, {change}");
             // At the next start it is missed.
@@ -294,7 +280,7 @@ fn the_format_changes_while_networks_are_busy() {
     let mut bench = Bench::new(&[("select", "all"), ("draw-age", "true")], &clip);
     let mut shown = 0;
     let mut pushed = 0;
-    while shown < 8 {
+    until("eight detections in frames of changing formats", || {
         let clip = &clips[pushed % clips.len()];
         bench.harness.set_src_caps(clip.caps());
         for _ in 0..5 {
@@ -312,7 +298,8 @@ fn the_format_changes_while_networks_are_busy() {
         }
         pushed += 1;
         assert_eq!(bench.warnings(), [""; 0]);
-    }
+        (shown >= 8).then_some(())
+    });
 }
 
 #[test]

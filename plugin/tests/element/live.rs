@@ -1,27 +1,7 @@
 //! `mode=live`: frames never wait for the network, and show its newest result. No test here depends on how fast it is: those
 //! that need a result push frames until there is one.
 
-use std::time::Duration;
-
 use super::support::*;
-
-/// How many frames the tests wait for a result, a hundredth of a second each.
-const PATIENCE: u64 = 6000;
-
-/// Pushes the footage's first frame again and again, as if time stood at `time`, until it comes out with detections.
-fn until_detected(bench: &mut Bench, frame: &gst::Buffer) -> gst::Buffer {
-    for _ in 0..PATIENCE {
-        let out = bench.push(frame.clone());
-        if !regions(&out).is_empty() {
-            return out;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!(
-        "no detection after {PATIENCE} frames: {:?}",
-        bench.messages()
-    );
-}
 
 fn at(frame: &gst::Buffer, index: u64) -> gst::Buffer {
     let mut frame = frame.clone();
@@ -41,22 +21,19 @@ fn every_frame_goes_out_and_results_follow() {
 
     // The video runs ten times slower than the clock, so that no result is out of date when it comes.
     let (mut index, mut time) = (0, gst::ClockTime::ZERO);
-    let drawn = loop {
+    let drawn = until("a frame with detections", || {
         index += 1;
         time += gst::ClockTime::MSECOND;
-        assert!(index < PATIENCE, "no detection: {:?}", bench.messages());
         let mut frame = at(&clip.frame(), index);
         frame.make_mut().set_pts(time);
         let out = bench.push(frame);
         assert_eq!(out.pts(), Some(time));
         assert_eq!(out.duration(), Some(FRAME));
         assert_eq!(out.offset(), index);
-        if !regions(&out).is_empty() {
-            break out;
-        }
-        assert!(same_bytes(&out, &clip.frame()));
-        std::thread::sleep(Duration::from_millis(10));
-    };
+        let found = !regions(&out).is_empty();
+        assert!(found || same_bytes(&out, &clip.frame()));
+        found.then_some(out)
+    });
     assert!(!same_bytes(&drawn, &clip.frame()));
     assert!(
         regions(&drawn)
@@ -73,7 +50,7 @@ fn every_frame_goes_out_and_results_follow() {
 fn a_result_is_shown_until_it_is_out_of_date() {
     let clip = footage();
     let mut bench = Bench::new(&[], &clip);
-    until_detected(&mut bench, &clip.frame());
+    bench.until_detected(&clip.frame());
     // All results that there are or that are under way belong to the time 0.
     let out = bench.push(at(&clip.frame(), 10));
     assert!(!regions(&out).is_empty(), "a second old is not too old");
@@ -85,14 +62,14 @@ fn a_result_is_shown_until_it_is_out_of_date() {
 fn a_flush_drops_what_was_found_before() {
     let clip = footage();
     let mut bench = Bench::new(&[], &clip);
-    until_detected(&mut bench, &clip.frame());
+    bench.until_detected(&clip.frame());
     assert!(bench.harness.push_event(gst::event::FlushStart::new()));
     assert!(bench.harness.push_event(gst::event::FlushStop::new(true)));
     let segment = gst::FormattedSegment::<gst::ClockTime>::new();
     assert!(bench.harness.push_event(gst::event::Segment::new(&segment)));
     let out = bench.push(clip.frame());
     assert!(regions(&out).is_empty() && same_bytes(&out, &clip.frame()));
-    until_detected(&mut bench, &clip.frame());
+    bench.until_detected(&clip.frame());
 }
 
 #[test]
@@ -101,7 +78,7 @@ fn frames_without_timestamps_are_explained_too() {
     let mut frame = clip.frame();
     frame.make_mut().set_pts(gst::ClockTime::NONE);
     let mut bench = Bench::new(&[], &clip);
-    until_detected(&mut bench, &frame);
+    bench.until_detected(&frame);
     assert!(!bench.reports()[0].has_field("timestamp"));
 }
 
@@ -109,7 +86,7 @@ fn frames_without_timestamps_are_explained_too() {
 fn the_format_may_change_in_mid_stream() {
     let clip = footage();
     let mut bench = Bench::new(&[], &clip);
-    until_detected(&mut bench, &clip.frame());
+    bench.until_detected(&clip.frame());
     for caps in [
         "video/x-raw,format=NV12,width=768,height=576",
         "video/x-raw,format=RGBA,width=321,height=243",
@@ -122,6 +99,6 @@ fn the_format_may_change_in_mid_stream() {
             same_bytes(&out, &other.frame()),
             "what was drawn for other frames shows: {caps}"
         );
-        until_detected(&mut bench, &other.frame());
+        bench.until_detected(&other.frame());
     }
 }

@@ -6,11 +6,12 @@ use gst::prelude::*;
 
 use super::support::*;
 
-/// Of the small network, which finds something in every picture.
-const NETWORK: &[u8] = include_bytes!("../../../tests/golden/yolo/yolo.onnx");
-const MANIFEST: &str = include_str!("../../../tests/golden/yolo/yolo.toml");
+/// The file of the small network.
+fn small() -> Vec<u8> {
+    std::fs::read(SMALL_MODEL).unwrap()
+}
 
-/// The network with other weights: `change` gets those of the initializer `name`.
+/// A network's file with other weights: `change` gets those of the initializer `name`.
 fn with_weights(network: &[u8], name: &str, change: impl Fn(usize, f32) -> f32) -> Vec<u8> {
     // In the file: the name, the tag of the field raw_data, its length as a varint, its bytes.
     let places = network.windows(name.len() + 1);
@@ -40,7 +41,7 @@ fn with_weights(network: &[u8], name: &str, change: impl Fn(usize, f32) -> f32) 
 /// The biases of both heads changed; of nine outputs of an anchor the first four are the box's, then come objectness and classes.
 fn with_heads(change: impl Fn(usize, f32) -> f32) -> Vec<u8> {
     let change = |index: usize, bias| change(index % 9, bias);
-    let first = with_weights(NETWORK, "010_convolutional.bias", change);
+    let first = with_weights(&small(), "010_convolutional.bias", change);
     with_weights(&first, "017_convolutional.bias", change)
 }
 
@@ -178,14 +179,14 @@ fn networks_that_saturate_overflow_and_make_boxes_of_any_size() {
         ),
         (
             "an infinite weight",
-            with_weights(NETWORK, "000_convolutional.weight", |i, w| {
+            with_weights(&small(), "000_convolutional.weight", |i, w| {
                 if i == 7 { f32::INFINITY } else { w }
             }),
             false,
         ),
         (
             "no number among the weights",
-            with_weights(NETWORK, "002_convolutional.weight", |i, w| {
+            with_weights(&small(), "002_convolutional.weight", |i, w| {
                 if i == 7 { f32::NAN } else { w }
             }),
             false,
@@ -205,7 +206,8 @@ fn networks_that_saturate_overflow_and_make_boxes_of_any_size() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("model.onnx");
         std::fs::write(&file, network).unwrap();
-        std::fs::write(folder.path().join("model.toml"), MANIFEST).unwrap();
+        let manifest = Path::new(SMALL_MODEL).with_extension("toml");
+        std::fs::copy(manifest, folder.path().join("model.toml")).unwrap();
         let found = passes(&model(&file), &clip, what);
         assert!(!finds || found > 0, "{what}: nothing was found");
     }

@@ -23,6 +23,26 @@ pub fn init() {
     });
 }
 
+/// A network of 27 kB that finds something in every picture; its manifest lies beside it.
+pub const SMALL_MODEL: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../tests/golden/yolo/yolo.onnx"
+);
+
+/// How often the tests look for something that must come, five milliseconds apart.
+const PATIENCE: u32 = 12_000;
+
+/// What `look` finds in the end. A fault that keeps it from coming fails the test; it does not hang it.
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..PATIENCE {
+        if let Some(found) = look() {
+            return found;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    panic!("after {PATIENCE} looks still not there: {what}");
+}
+
 /// Runs a test that is ignored otherwise, because it spoils a process for all others, in a process of its own. Returns what
 /// that wrote to standard error.
 pub fn alone(test: &str, environment: &[(&str, &str)]) -> String {
@@ -212,6 +232,18 @@ impl Bench {
             "one frame in, several out"
         );
         out
+    }
+
+    /// Pushes a frame again and again until it comes out with detections, and takes that.
+    pub fn until_detected(&mut self, frame: &gst::Buffer) -> gst::Buffer {
+        until("a frame with detections", || {
+            Some(self.push(frame.clone())).filter(|out| !regions(out).is_empty())
+        })
+    }
+
+    /// Waits until a field of the property `stats` is `least` or more.
+    pub fn until_counted(&self, field: &str, least: u64) {
+        until(field, || (self.count(field) >= least).then_some(()));
     }
 
     pub fn messages(&self) -> Vec<gst::Message> {
