@@ -82,13 +82,15 @@ impl<H: Host> Session<H> {
             Pacing::Live => {
                 let waiting = Arc::<OpenJobs>::default();
                 let events_waiting = waiting.clone();
-                let explainer = Worker::spawn("ssdcrp-explain", EVENT_FRAMES, move |job: ExplainJob<H>| {
-                    let stream = job.stream.clone();
-                    // A job that panics is closed before its error is kept: whoever waits for it must not be told earlier.
-                    let open = stream.open.open();
-                    stream.keep_error(catching(|| job.explain(&mut explaining, &events_waiting)));
-                    drop(open);
-                })?;
+                let explainer =
+                    Worker::spawn("ssdcrp-explain", EVENT_FRAMES, move |job: ExplainJob<H>| {
+                        let stream = job.stream.clone();
+                        // A job that panics is closed before its error is kept: whoever waits for it must not be told earlier.
+                        let open = stream.open.open();
+                        stream
+                            .keep_error(catching(|| job.explain(&mut explaining, &events_waiting)));
+                        drop(open);
+                    })?;
                 Worker::spawn("ssdcrp-detect", 0, move |job: DetectJob<H>| {
                     let stream = job.stream.clone();
                     let open = stream.open.open();

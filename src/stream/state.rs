@@ -268,8 +268,7 @@ impl<H: Host> StreamState<H> {
                 }
                 let begun = Instant::now();
                 let explained_now = explained[index].clone();
-                let checked =
-                    self.checked(explaining, observation, explained_now, forward, cancel);
+                let checked = self.checked(explaining, observation, explained_now, forward, cancel);
                 let mut checks = lock(&self.checks);
                 if meanwhile.is_some() {
                     checks.took(begun.elapsed());
@@ -398,8 +397,8 @@ impl<H: Host> StreamState<H> {
                 break;
             }
             let answer = answers[index].take();
-            answers[index] = answer
-                .map(|answer| self.checked(explaining, observation, answer, forward, cancel));
+            answers[index] =
+                answer.map(|answer| self.checked(explaining, observation, answer, forward, cancel));
         }
         for (event, explained) in observation.events.iter().zip(answers) {
             let explained = explained.map(Arc::new);

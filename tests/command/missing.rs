@@ -143,10 +143,7 @@ fn the_picture_marks_the_place_and_the_nearest_box() {
         "--target",
         "class:horse",
     ]);
-    assert!(
-        layers.contains("horse rather than sheep"),
-        "{layers:.300}"
-    );
+    assert!(layers.contains("horse rather than sheep"), "{layers:.300}");
 }
 
 #[test]

@@ -30,7 +30,7 @@ impl DRise {
     /// `count` masks, at least 1, the same for every picture; the network runs as `options` say.
     ///
     /// # Errors
-    /// As [`Detector::new`].
+    /// As [`Detector::new`](crate::detect::Detector::new).
     pub fn new(
         model: Arc<Model>,
         count: usize,
