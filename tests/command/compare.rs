@@ -36,20 +36,22 @@ fn copied(source: &str, folder: &Path, name: &str, changes: &[(&str, &str)]) -> 
     file.to_str().unwrap().to_owned()
 }
 
-/// The JSON and the exit status of a comparison of the default model with `candidate`.
-fn compared(folder: &Path, candidate: &str, more: &[&str]) -> (Value, Option<i32>, String) {
+/// The JSON and the exit status of a comparison at photos of these names, and what it says.
+fn compared(
+    folder: &Path,
+    [base, candidate]: [&str; 2],
+    photos: &[&str],
+    more: &[&str],
+) -> (Value, Option<i32>, String) {
     let file = folder.join("compare.json");
     let page = folder.join("compare.html");
-    let (person, dog) = (photo("person.jpg"), photo("dog.jpg"));
-    let base = model(folder, "base", &[]);
-    let arguments = ["compare", &base, candidate, &person, &dog, "--no-check"];
-    let written = [
-        "--json",
-        file.to_str().unwrap(),
-        "-o",
-        page.to_str().unwrap(),
-    ];
-    let output = run(&[&arguments[..], &written, more].concat());
+    let photos: Vec<String> = photos.iter().map(|name| photo(name)).collect();
+    let mut arguments = vec!["compare", base, candidate, "--no-check"];
+    arguments.extend(photos.iter().map(String::as_str));
+    arguments.extend(["--json", file.to_str().unwrap()]);
+    arguments.extend(["-o", page.to_str().unwrap()]);
+    arguments.extend(more);
+    let output = run(&arguments);
     assert!(
         output.stderr.is_empty(),
         "{}",
@@ -74,12 +76,13 @@ fn objects(compared: &Value) -> Vec<&Value> {
 #[test]
 fn a_model_is_the_same_as_itself() {
     let folder = tempfile::tempdir().unwrap();
-    let twin = model(folder.path(), "twin", &[]);
+    let [base, twin] = ["base", "twin"].map(|name| model(folder.path(), name, &[]));
     let limits = [
         "--fail-on",
         "lost=0,gained=0,renamed=0,score-drop=0,similarity=0.999",
     ];
-    let (compared, status, said) = compared(folder.path(), &twin, &limits);
+    let photos = ["person.jpg", "dog.jpg"];
+    let (compared, status, said) = compared(folder.path(), [&base, &twin], &photos, &limits);
     assert_eq!(status, Some(0), "{said}");
     let objects = objects(&compared);
     assert!(objects.len() >= 5, "{}", objects.len());
@@ -109,9 +112,10 @@ fn what_is_lost_and_renamed_is_told_with_the_reasons_and_fails_the_gate() {
         ("score_threshold = 0.5", "score_threshold = 0.9"),
         ("\"bicycle\"", "\"tricycle\""),
     ];
+    let base = model(folder.path(), "base", &[]);
     let other = model(folder.path(), "other", &changes);
-    let (compared, status, said) =
-        compared(folder.path(), &other, &["--fail-on", "lost=0,gained=9"]);
+    let limits = ["--fail-on", "lost=0,gained=9"];
+    let (compared, status, said) = compared(folder.path(), [&base, &other], &["dog.jpg"], &limits);
     assert_eq!(status, Some(3), "{said}");
     assert!(said.contains("no more than 0 allowed: failed"), "{said}");
     assert!(
@@ -156,13 +160,18 @@ fn what_is_lost_and_renamed_is_told_with_the_reasons_and_fails_the_gate() {
 #[test]
 fn annotations_count_what_is_right_and_what_is_missed() {
     let folder = tempfile::tempdir().unwrap();
-    let strict = [("score_threshold = 0.5", "score_threshold = 0.9")];
-    let other = model(folder.path(), "other", &strict);
-    // What the base detects is the truth.
-    let (all, _, _) = compared(folder.path(), &other, &[]);
+    let base = small(folder.path(), "base", &[]);
+    let strict = [("max_detections = 3", "max_detections = 1")];
+    let other = small(folder.path(), "other", &strict);
+    let (models, photos) = ([base.as_str(), &other], ["person.jpg", "dog.jpg"]);
+    // What the base detects is the truth, but the last of each three dogs is a person.
+    let (all, _, _) = compared(folder.path(), models, &photos, &[]);
     let mut annotations = Vec::new();
     for (photo, number) in all["photos"].as_array().unwrap().iter().zip(1..) {
-        for object in photo["objects"].as_array().unwrap() {
+        let objects = photo["objects"].as_array().unwrap();
+        assert_eq!(objects.len(), 3, "{photo}");
+        for (index, object) in objects.iter().enumerate() {
+            assert_eq!(object["base"]["label"], "dog");
             let edges: Vec<f64> = object["base"]["box"]
                 .as_array()
                 .unwrap()
@@ -171,7 +180,7 @@ fn annotations_count_what_is_right_and_what_is_missed() {
                 .collect();
             annotations.push(json!({
                 "image_id": number,
-                "category_id": if object["base"]["label"] == "person" { 1 } else { 2 },
+                "category_id": if index == 2 { 1 } else { 2 },
                 "bbox": [edges[0], edges[1], edges[2] - edges[0], edges[3] - edges[1]],
             }));
         }
@@ -187,13 +196,14 @@ fn annotations_count_what_is_right_and_what_is_missed() {
     fs::write(&truth, text.to_string()).unwrap();
     let truth = truth.to_str().unwrap();
     let more = ["--truth", truth, "--fail-on", "correct-drop=0,missed=0"];
-    let (compared, status, said) = compared(folder.path(), &other, &more);
+    let (compared, status, said) = compared(folder.path(), models, &photos, &more);
     let counts = &compared["truth"];
     assert_eq!(counts["photos"], 2, "{said}");
     let of = |what: &str| [0, 1].map(|side| counts[what][side].as_u64().unwrap());
-    // Person and dog are right; the rest is annotated as a dog.
-    assert!(of("correct")[0] >= 2 && of("wrong")[0] >= 1, "{counts}");
-    assert!(of("missed")[1] > of("missed")[0], "{counts}");
+    // Two dogs of each photo are right, of which the other one finds the first.
+    assert_eq!(of("correct"), [4, 2], "{counts}");
+    assert_eq!(of("wrong"), [2, 0], "{counts}");
+    assert_eq!(of("missed"), [0, 4], "{counts}");
     assert_eq!(status, Some(3));
     assert_eq!(objects(&compared)[0]["base"]["verdict"], "correct");
 }

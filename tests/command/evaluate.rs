@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use crate::{photo, run, succeed};
 
-/// A small detector without anchors, in which every step takes milliseconds.
-fn small() -> String {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/anchor_free");
-    let file = golden.join("distances.onnx");
+/// A small detector, in which every step takes milliseconds.
+fn small(name: &str) -> String {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let file = golden.join(name).with_extension("onnx");
     file.to_str().expect("UTF-8").to_owned()
 }
 
@@ -17,7 +17,7 @@ fn small() -> String {
 fn evaluated(folder: &Path, seed: &str, more: &[&str]) -> [String; 4] {
     let names = ["table.csv", "table.json", "table.svg"].map(|name| folder.join(name));
     let [csv, json, svg] = names.each_ref().map(|path| path.to_str().unwrap());
-    let (photo, model) = (photo("dog.jpg"), small());
+    let (photo, model) = (photo("dog.jpg"), small("yolo/yolo"));
     let mut arguments = vec!["evaluate", &photo, "--model", &model, "--seed", seed];
     arguments.extend(["--detections", "1", "--score-threshold", "0"]);
     arguments.extend([
@@ -117,6 +117,26 @@ fn a_run_gives_table_and_files_and_the_seed_repeats_it() {
     // The noise of ODAM's deletion and of repeatability is drawn, the map is not.
     assert_eq!(other["rows"][0]["deletion"], json["rows"][0]["deletion"]);
     assert_ne!(other["rows"][5]["deletion"], json["rows"][5]["deletion"]);
+}
+
+#[test]
+fn a_contrast_of_classes_is_none_of_offsets() {
+    let (photo, model) = (photo("dog.jpg"), small("anchor_free/distances"));
+    // Its cells have one box each: there is no other one to contrast an offset with.
+    let table = succeed(&[
+        "evaluate",
+        &photo,
+        "--model",
+        &model,
+        "--detections",
+        "1",
+        "--no-presets",
+        "--composites",
+        "crp@mean",
+        "--baselines",
+        "none",
+    ]);
+    assert!(table.contains("| crp@mean "), "{table}");
 }
 
 #[test]
