@@ -283,14 +283,18 @@ fn row(shift: &ClassShift) -> [String; COLUMNS.len()] {
     ]
 }
 
-/// "+0.12 [+0.03, +0.20]".
+/// "+0.12 [+0.03, +0.20]", or of one object "+0.12": one has no interval.
 fn interval(mean: Option<Mean>, signed: bool) -> String {
-    match mean {
-        None => "–".to_owned(),
-        Some(Mean { mean, low, high }) if signed => {
-            format!("{mean:+.2} [{low:+.2}, {high:+.2}]")
-        }
-        Some(Mean { mean, low, high }) => format!("{mean:.2} [{low:.2}, {high:.2}]"),
+    let Some(Mean { mean, low, high }) = mean else {
+        return "–".to_owned();
+    };
+    let number = |value: f64| match signed {
+        true => format!("{value:+.2}"),
+        false => format!("{value:.2}"),
+    };
+    match low == high {
+        true => number(mean),
+        false => format!("{} [{}, {}]", number(mean), number(low), number(high)),
     }
 }
 
@@ -298,6 +302,20 @@ fn interval(mean: Option<Mean>, signed: bool) -> String {
 mod tests {
     use super::*;
     use crate::compare::object::tests::side;
+
+    #[test]
+    fn one_object_has_no_interval() {
+        let one = Mean {
+            mean: 0.5,
+            low: 0.5,
+            high: 0.5,
+        };
+        let several = Mean { low: 0.25, ..one };
+        assert_eq!(interval(Some(one), true), "+0.50");
+        assert_eq!(interval(Some(several), true), "+0.50 [+0.25, +0.50]");
+        assert_eq!(interval(Some(several), false), "0.50 [0.25, 0.50]");
+        assert_eq!(interval(None, true), "–");
+    }
 
     #[test]
     fn a_page_holds_the_gravest_changes_and_their_photos() {
