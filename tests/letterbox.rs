@@ -196,3 +196,27 @@ fn methods_are_judged_on_the_picture_alone() -> Result<()> {
     assert!(rows[0].deletion.iter().all(|curve| curve.initial != 0.0));
     Ok(())
 }
+
+#[test]
+fn boxes_of_another_detector_are_matched_where_they_are_in_the_picture() -> Result<()> {
+    let photo = photo()?;
+    for resize in [
+        "{ letterbox = \"centre\" }",
+        "{ letterbox = \"top-left\" }",
+        "\"bilinear\"",
+    ] {
+        let model = Arc::new(model(resize)?);
+        let mut detector = Detector::new(model.clone(), SessionOptions::default())?;
+        let forward = detector.look(&photo)?;
+        let found = detector.detections(&forward, Thresholds::from(&model.manifest.detection))?;
+        let boxes: Vec<_> = found.iter().map(|own| (own.class, own.rect)).collect();
+        let closest = forward.predictions(&model)?.closest(&boxes, 0.5)?;
+        assert!(found.len() >= 2, "{resize}");
+        for (own, closest) in found.iter().zip(closest) {
+            let closest = closest.expect("its own box");
+            assert!(closest.overlap > 0.9999, "{resize}: {closest:?}");
+            assert_eq!(closest.detection.default_box, own.default_box, "{resize}");
+        }
+    }
+    Ok(())
+}

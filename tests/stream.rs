@@ -18,8 +18,8 @@ use ssdcrp::stream::monitor::EventThresholds;
 use ssdcrp::stream::selection::{Selection, SelectionRule};
 use ssdcrp::stream::settings::{DisplaySettings, QuestionSettings, StreamSettings};
 use ssdcrp::stream::{
-    ExplainedObject, FrameInfo, FrameTime, Host, News, Observation, Pacing, Session, Stream,
-    StreamFrame, View,
+    ExplainedObject, FrameInfo, FrameTime, Host, News, Observation, Pacing, Session,
+    SharedSessions, Stream, StreamFrame, UpstreamDetection, View,
 };
 use ssdcrp::{Error, ErrorKind, Result};
 
@@ -120,10 +120,14 @@ impl Watched {
 
     /// As a frame of this running time.
     fn look_at(&self, name: &str, running_time: Option<Duration>) -> Result<()> {
+        self.stream.look(self.frame(name, running_time)?)
+    }
+
+    fn frame(&self, name: &str, running_time: Option<Duration>) -> Result<StreamFrame<()>> {
         let photo = image::open(cached(&format!("photos/{name}.jpg"))).unwrap();
         let photo = photo.into_rgb8();
         let input = preprocess::sample(&photo, self.model.input_size, &self.model.manifest.input)?;
-        self.stream.look(StreamFrame {
+        Ok(StreamFrame {
             info: FrameInfo {
                 time: FrameTime {
                     running_time,
@@ -170,6 +174,78 @@ fn every_frame_shows_its_own_result() -> Result<()> {
     assert_eq!(watched.notes().len(), 1);
     let stats = watched.stream.stats();
     assert_eq!((stats.detected, stats.explained, stats.events), (2, 3, 1));
+    Ok(())
+}
+
+#[test]
+fn detections_of_somebody_else_take_the_place_of_own_ones() -> Result<()> {
+    let mut watched = Watched::of(&session(Pacing::EveryFrame));
+    watched.settings.events = None;
+    let detected = |id, label: &str, rect: [f32; 4]| UpstreamDetection {
+        id,
+        label: label.to_owned(),
+        confidence: Some(0.25),
+        rect: rect.into(),
+    };
+    // The dog in the photo, roughly, and what no network of COCO knows.
+    let upstream = vec![
+        detected(7, "forklift", [0.1, 0.1, 0.3, 0.3]),
+        detected(8, "dog", [0.17, 0.4, 0.41, 0.93]),
+    ];
+    watched
+        .stream
+        .look_at_detected(watched.frame("dog", None)?, upstream)?;
+    assert_eq!(
+        watched.notes(),
+        ["frame: dog rather than the other classes, 0 events"]
+    );
+    let explained = watched.explained.lock().unwrap().pop().unwrap();
+    let found = explained.tracked.upstream.as_ref().unwrap();
+    assert_eq!(
+        (found.upstream.id, found.upstream.confidence),
+        (8, Some(0.25))
+    );
+    assert!((0.5..1.0).contains(&found.overlap), "{found:?}");
+    assert_eq!(explained.tracked.detection.rect, found.upstream.rect);
+    assert!(explained.tracked.detection.score > 0.5);
+    let shown = watched.stream.shown()?.unwrap();
+    assert_eq!(shown.objects.len(), 1, "what can be picked");
+    // Own detections again.
+    watched.look("dog")?;
+    assert_eq!(
+        watched.notes(),
+        ["frame: bicycle rather than the other classes, 0 events"]
+    );
+    Ok(())
+}
+
+#[test]
+fn a_name_has_one_session_for_as_long_as_somebody_has_it() -> Result<()> {
+    let shared = SharedSessions::<Notes, u32>::default();
+    let get = |by: &str, wanted: u32| {
+        shared.get_or_start("cars", &by, &wanted, || {
+            Ok::<_, Error>(session(Pacing::EveryFrame))
+        })
+    };
+    let first = get("first", 1).unwrap()?;
+    let second = get("second", 1).unwrap()?;
+    assert!(Arc::ptr_eq(&first, &second));
+    let other = get("third", 2).err().expect("others want something else");
+    assert_eq!((&other.by[..], other.wanted), ("first", 1));
+    // The first one goes, with a stream that has work; the other goes on.
+    let watched = Watched::of(&first);
+    drop(first);
+    watched.look("eagle")?;
+    drop(watched);
+    Watched::of(&second).look("eagle")?;
+    drop(second);
+    let third = get("third", 2).unwrap()?;
+    assert!(get("first", 1).is_err() && third.model().manifest.name.starts_with("ssdlite"));
+    // What cannot be started is nobody's.
+    let failed = shared.get_or_start("ships", &"fourth", &1, || Err(Error::other("no harbour")));
+    assert!(failed.unwrap().is_err());
+    let started = shared.get_or_start("ships", &"fifth", &2, || Ok::<_, Error>(third.clone()));
+    assert!(started.unwrap().is_ok());
     Ok(())
 }
 

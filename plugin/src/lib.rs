@@ -10,7 +10,8 @@
 mod ssdcrp;
 
 pub use ssdcrp::{
-    HeatmapColours, HeatmapLayout, Mode, OnError, OnnxExecutionProvider, Output, Select, SsdCrp,
+    Detections, HeatmapColours, HeatmapLayout, Mode, OnError, OnnxExecutionProvider, Output,
+    Select, SsdCrp,
 };
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {

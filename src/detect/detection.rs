@@ -3,6 +3,8 @@
 //! In come logits [D, K] and offsets [D, 4] of one picture; out go [`Detection`]s, found by score and non-maximum suppression
 //! or asked for by default-box index.
 
+use std::collections::BTreeSet;
+
 use ndarray::{ArrayView1, ArrayView2};
 
 use super::class::ClassId;
@@ -164,6 +166,32 @@ impl<'a> Predictions<'a> {
             Suppression::None => 1.0,
             Suppression::PerClass | Suppression::OneClass => thresholds.iou,
         }
+    }
+
+    /// The class with the largest logit at a default box, of those that can be detected.
+    pub(super) fn called(&self, default_box: usize) -> Option<ClassId> {
+        let best = self.best(self.logits.row(default_box), None);
+        best.map(|(class, _)| class)
+    }
+
+    /// Those of `classes` that can be detected and score above `threshold` at a default box.
+    pub(super) fn above(
+        &self,
+        default_box: usize,
+        classes: &BTreeSet<ClassId>,
+        threshold: f32,
+    ) -> Vec<ClassId> {
+        let logits = self.logits.row(default_box);
+        let scoring = self.manifest.output.scoring();
+        let bound = logit_bound(scoring, threshold, logits, self.objectness(default_box));
+        let mut above: Vec<ClassId> = (classes.iter().copied())
+            .filter(|class| self.detectable.get(class.0) == Some(&true) && logits[class.0] > bound)
+            .collect();
+        if !above.is_empty() {
+            let scorer = self.scorer(default_box);
+            above.retain(|class| scorer.score(logits[class.0]) > threshold);
+        }
+        above
     }
 
     /// The number of default boxes, D.

@@ -83,21 +83,34 @@ impl Labels {
         texts.into_iter().find(is_read).unwrap_or(number)
     }
 
+    /// The one class that is called `name`, in any case; `None` where none is, or several are. A number is no name here.
+    pub fn named(&self, name: &str) -> Option<ClassId> {
+        match self.all_named(&name.trim().to_lowercase())[..] {
+            [class] => Some(class),
+            _ => None,
+        }
+    }
+
+    /// The classes whose name in lower case is `wanted`.
+    fn all_named(&self, wanted: &str) -> Vec<ClassId> {
+        (self.0.iter().enumerate())
+            .filter(|(_, name)| !name.is_empty() && name.to_lowercase() == wanted)
+            .map(|(class, _)| ClassId(class))
+            .collect()
+    }
+
     /// The class that `text` means: a name in any case, else a number: "#12", "12" or "class 12".
     ///
     /// # Errors
     /// If no class or more than one has that name, or the id is out of range. An unknown name's error suggests the nearest labels.
     pub fn find(&self, text: &str) -> Result<ClassId> {
         let wanted = text.trim().to_lowercase();
-        let named: Vec<usize> = (self.0.iter().enumerate())
-            .filter(|(_, name)| !name.is_empty() && name.to_lowercase() == wanted)
-            .map(|(class, _)| class)
-            .collect();
-        match named[..] {
-            [class] => return Ok(ClassId(class)),
+        match self.all_named(&wanted)[..] {
+            [class] => return Ok(class),
             [] => {}
-            _ => bail!(
-                "the name \"{wanted}\" belongs to several classes ({named:?}): give the number of one of them"
+            ref several => bail!(
+                "the name \"{wanted}\" belongs to several classes ({:?}): give the number of one of them",
+                several.iter().map(|class| class.0).collect::<Vec<_>>()
             ),
         }
         let number = wanted.strip_prefix("class ").unwrap_or(&wanted);
@@ -152,6 +165,17 @@ mod tests {
             assert_eq!(labels.find(text).unwrap(), ClassId(class), "{text}");
         }
         assert_eq!(labels.find(&labels.name(ClassId(2))).unwrap(), ClassId(2));
+    }
+
+    #[test]
+    fn a_number_is_no_name() {
+        let labels = labels();
+        for (text, class) in [(" horse", 3), ("CELL phone", 5)] {
+            assert_eq!(labels.named(text), Some(ClassId(class)), "{text}");
+        }
+        for text in ["5", "class 2", "", "crane", "forklift"] {
+            assert_eq!(labels.named(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! In come pictures and a model; out go [`Forward`] passes and [`Detection`]s that remember their default box.
 
 mod class;
+mod closest;
 #[doc(hidden)]
 pub mod decode;
 mod default_boxes;
@@ -26,6 +27,7 @@ pub mod propose;
 mod yolo;
 
 pub use class::{ClassId, ClassRef};
+pub use closest::BoxMatch;
 pub use default_boxes::DefaultBox;
 pub use detection::{Detection, Predictions, Thresholds};
 pub use detector::{Detector, Forward, Handed};

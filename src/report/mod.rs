@@ -165,7 +165,11 @@ impl Reporter {
         // A photo knows no other: each detection is an object.
         let tracked = (0..).zip(detections.clone());
         let tracked: Vec<Tracked> = tracked
-            .map(|(object, detection)| Tracked { object, detection })
+            .map(|(object, detection)| Tracked {
+                object,
+                detection,
+                upstream: None,
+            })
             .collect();
         let raised = Monitor::default().observe(&self.options.monitor, Duration::ZERO, &tracked);
         for event in raised {

@@ -7,6 +7,7 @@ use super::display::View;
 use super::explaining::{ExplainedMiss, ExplainedObject};
 use super::observation::Observation;
 use super::settings::HeatmapPlace;
+use super::upstream::{named, unexplained};
 use crate::crp::Wording;
 use crate::detect::{Absence, Labels};
 use crate::geometry::Size;
@@ -27,8 +28,10 @@ pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
     let hot = any_explained && (alone || display.heatmap);
     let draw_boxes = display.boxes && !alone;
     let draw_labels = display.labels && !alone;
-    let any_boxes =
-        (draw_boxes || draw_labels) && (!observation.tracked.is_empty() || missing.is_some());
+    let any_boxes = (draw_boxes || draw_labels)
+        && (!observation.tracked.is_empty()
+            || !observation.unmatched.is_empty()
+            || missing.is_some());
     if !hot && !any_boxes {
         return (None, view.tiles_side);
     }
@@ -54,23 +57,22 @@ pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
         }
     }
     // Without a heatmap there is nothing that the words would be about.
-    let caption = (hot && draw_labels).then(|| {
-        if let Some(missing) = missing {
-            return missing.words(labels);
-        }
-        let numbered: Vec<(Option<usize>, &ExplainedObject)> = match tiled {
-            false => explained.iter().map(|(_, e)| (None, *e)).collect(),
-            true => (1..)
-                .zip(&in_tiles)
-                .map(|(n, (_, e))| (Some(n), *e))
-                .collect(),
-        };
-        let words = caption(numbered.iter().map(|(n, e)| (*n, &e.question.wording)));
-        match worth(&numbered, display.colours) {
-            Some(worth) => format!("{words}\n{worth}"),
-            None => words,
+    let answer = (hot && draw_labels).then(|| match missing {
+        Some(missing) => missing.words(labels),
+        None => {
+            let numbered: Vec<(Option<usize>, &ExplainedObject)> = match tiled {
+                false => explained.iter().map(|(_, e)| (None, *e)).collect(),
+                true => (1..)
+                    .zip(&in_tiles)
+                    .map(|(n, (_, e))| (Some(n), *e))
+                    .collect(),
+            };
+            words(&numbered, display.colours)
         }
     });
+    let unexplained = unexplained(&observation.unmatched).filter(|_| draw_labels);
+    let caption: Vec<String> = answer.into_iter().chain(unexplained).collect();
+    let caption = caption.join("\n");
     let maps: Vec<Heatmap> = (in_tiles.iter())
         .map(|(_, explained)| explained.heatmap())
         .collect();
@@ -95,7 +97,7 @@ pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
         boxes: &boxes,
         draw_boxes,
         draw_labels,
-        caption: caption.as_deref(),
+        caption: Some(&caption[..]).filter(|caption| !caption.is_empty()),
         ..Scene::empty(size, observation.frame.pixel_aspect)
     };
     (Some(render(&scene)), tiles_side)
@@ -113,7 +115,7 @@ fn nearest_box(missing: &ExplainedMiss, size: Size, labels: &Labels) -> Labelled
     }
 }
 
-/// The boxes of all detections with their labels, and beside them what events say of them.
+/// The boxes of all detections with their labels, and beside them what events say of them; behind them, in dashes, what somebody else detected and cannot be explained.
 pub(super) fn labelled_boxes(
     observation: &Observation,
     is_explained: &dyn Fn(usize) -> bool,
@@ -139,8 +141,18 @@ pub(super) fn labelled_boxes(
             dashed: false,
         }
     });
-    boxes.collect()
+    let unmatched = observation.unmatched.iter().map(|unmatched| LabelledBox {
+        rect: unmatched.upstream.rect.in_pixels(size),
+        label: format!("{}: not explained", named(&unmatched.upstream)),
+        colour: WITHOUT_CLASS,
+        explained: false,
+        dashed: true,
+    });
+    boxes.chain(unmatched).collect()
 }
+
+/// Of a box that is none of the own network's classes: grey, which no class has.
+const WITHOUT_CLASS: [u8; 3] = [150, 150, 150];
 
 /// Boxes that overlap by more (intersection over union) are taken for one.
 const SAME_BOX: f32 = 0.6;
@@ -221,6 +233,15 @@ fn caption<'a>(explained: impl Iterator<Item = (Option<usize>, &'a Wording)>) ->
         .to_string()
     });
     sentences.collect::<Vec<_>>().join("; ")
+}
+
+/// What explanations say, and in a second line what they are worth, as far as that is known.
+fn words(numbered: &[(Option<usize>, &ExplainedObject)], colours: ColourMap) -> String {
+    let words = caption(numbered.iter().map(|(n, e)| (*n, &e.question.wording)));
+    match worth(numbered, colours) {
+        Some(worth) => format!("{words}\n{worth}"),
+        None => words,
+    }
 }
 
 /// What explanations are worth, as far as that is known: of one alone what became of the answer, of several which are "checked: 1, 3; no better than chance: 2".

@@ -201,9 +201,11 @@ impl Explaining {
         let explanations = self.explain(observation, forward, targets, cancel)?;
         let explanation = explanations.first().context("there is no explanation")?;
         let picture = Arc::new(forward.input.picture(&self.model.manifest.input));
+        let seen = observation.tracked.get(event.index);
         let tracked = Tracked {
             object: event.event.object,
             detection: event.event.detection.clone(),
+            upstream: seen.and_then(|seen| seen.upstream.clone()),
         };
         Ok(self.explained(&tracked, target, explanation, observation, picture))
     }

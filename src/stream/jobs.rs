@@ -12,6 +12,7 @@ use super::explaining::{ExplainedObject, Explaining};
 use super::host::{Host, News};
 use super::observation::Observation;
 use super::state::{EventsSeen, StreamFrame, StreamState, Tokens};
+use super::upstream::UpstreamDetection;
 use super::worker::{OpenJob, OpenJobs, Worker, lock};
 use crate::detect::Forward;
 use crate::error::{Error, Result};
@@ -21,6 +22,8 @@ use crate::runtime::CancelToken;
 pub(super) struct DetectJob<H: Host> {
     pub stream: Arc<StreamState<H>>,
     pub frame: StreamFrame<H::Picture>,
+    /// What somebody else detected in it, where that is to be explained.
+    pub upstream: Option<Vec<UpstreamDetection>>,
     pub tokens: Tokens,
     /// Who waits for the outcome, where frames do.
     pub reply: Option<Sender<Result<()>>>,
@@ -61,7 +64,8 @@ impl<H: Host> DetectJob<H> {
     ) -> Result<()> {
         let stream = &self.stream;
         let detector = detecting.for_frame(&self.frame.settings);
-        let Some(seen) = stream.observe(detector, self.frame, &self.tokens.all)? else {
+        let frame = (self.frame, self.upstream);
+        let Some(seen) = stream.observe(detector, frame, &self.tokens.all)? else {
             return Ok(());
         };
         let observation = &seen.observation;
@@ -106,7 +110,8 @@ impl<H: Host> DetectJob<H> {
     pub fn do_all(self, detecting: &mut Detecting, explaining: &mut Explaining) -> Result<()> {
         let stream = &self.stream;
         let detector = detecting.for_frame(&self.frame.settings);
-        let seen = stream.observe(detector, self.frame, &self.tokens.all)?;
+        let frame = (self.frame, self.upstream);
+        let seen = stream.observe(detector, frame, &self.tokens.all)?;
         let seen = seen.ok_or_else(Error::cancelled)?;
         let (observation, forward) = (&seen.observation, &seen.forward);
         lock(&stream.display).observe(observation.clone());

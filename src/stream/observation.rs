@@ -10,7 +10,8 @@ use super::picking::Picking;
 use super::rate_limiter::RateLimiter;
 use super::settings::{Asked, StreamSettings};
 use super::tracking::{Tracked, Tracker};
-use crate::detect::{ClassId, Detection};
+use super::upstream::{Found, Unmatched};
+use crate::detect::ClassId;
 
 /// What was seen in a frame.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Observation {
     pub tracked: Vec<Tracked>,
     /// Indices of the detections that are to be explained, the most important first, whether or not it is time for that.
     pub selected: Vec<usize>,
+    /// What somebody else detected and cannot be explained.
+    pub unmatched: Vec<Unmatched>,
     /// What looks wrong.
     pub events: Vec<Arc<ObservedEvent>>,
 }
@@ -77,7 +80,7 @@ impl Observer {
         &mut self,
         frame: FrameInfo,
         settings: &Arc<StreamSettings>,
-        detections: Vec<Detection>,
+        found: Found,
         picking: &Mutex<Picking>,
         late: bool,
     ) -> (Observation, bool) {
@@ -88,7 +91,10 @@ impl Observer {
             self.selected = None;
             self.explained.reset();
         }
-        let tracked = self.tracker.follow(detections);
+        let mut tracked = self.tracker.follow(found.detections);
+        for (tracked, upstream) in tracked.iter_mut().zip(found.matches) {
+            tracked.upstream = Some(upstream);
+        }
         let picked = self.picked(picking);
         let asked = Asked {
             settings: settings.clone(),
@@ -111,6 +117,7 @@ impl Observer {
             asked,
             tracked,
             selected,
+            unmatched: found.unmatched,
             events,
         };
         (observation, is_due)

@@ -140,6 +140,7 @@ mod tests {
                     offsets: [0.0; 4],
                     runner_up: None,
                 },
+                upstream: None,
             });
         tracked.collect()
     }

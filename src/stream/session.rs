@@ -19,6 +19,7 @@ use super::jobs::{DetectJob, ExplainJob};
 use super::picking::Picking;
 use super::state::{Shown, StreamFrame, StreamState, Tokens};
 use super::stats::StreamStats;
+use super::upstream::UpstreamDetection;
 use super::worker::{OpenJobs, Worker, catching, lock};
 use crate::crp::Composite;
 use crate::detect::Model;
@@ -48,7 +49,7 @@ pub struct Session<H: Host> {
     streams: AtomicUsize,
 }
 
-/// One video of a session. Dropping it ends its work soon: events that are not explained yet are told without an explanation.
+/// One video of a session. Dropping it ends its work and waits for that; events that are not explained yet are told without an explanation. The session's other streams go on.
 pub struct Stream<H: Host> {
     session: Arc<Session<H>>,
     state: Arc<StreamState<H>>,
@@ -75,7 +76,9 @@ impl<H: Host> Session<H> {
         let worker = match pacing {
             Pacing::EveryFrame => Worker::spawn("ssdcrp", 0, move |mut job: DetectJob<H>| {
                 let reply = job.reply.take();
+                let open = job.stream.open.open();
                 let outcome = catching(|| job.do_all(&mut detecting, &mut explaining));
+                drop(open);
                 // Who waits no longer does not want it.
                 reply.map(|reply| reply.send(outcome));
             })?,
@@ -89,6 +92,8 @@ impl<H: Host> Session<H> {
                         let open = stream.open.open();
                         stream
                             .keep_error(catching(|| job.explain(&mut explaining, &events_waiting)));
+                        // A stream that has no open jobs is held by nobody else.
+                        drop(stream);
                         drop(open);
                     })?;
                 Worker::spawn("ssdcrp-detect", 0, move |job: DetectJob<H>| {
@@ -97,6 +102,7 @@ impl<H: Host> Session<H> {
                     stream.keep_error(catching(|| {
                         job.detect(&mut detecting, &explainer, &waiting)
                     }));
+                    drop(stream);
                     drop(open);
                 })?
             }
@@ -145,6 +151,27 @@ impl<H: Host> Stream<H> {
     /// # Errors
     /// [`Cancelled`](crate::ErrorKind::Cancelled) where the stream is; where the frame waits also a network that does not run, or something that cannot be drawn.
     pub fn look(&self, frame: StreamFrame<H::Picture>) -> Result<()> {
+        self.look_with(frame, None)
+    }
+
+    /// As [`Stream::look`], but what counts as detections is what somebody else detected in the frame: each is explained at the default box that stands for it, or told as
+    /// [`unmatched`](crate::stream::Observation::unmatched). Nothing is suppressed then.
+    ///
+    /// # Errors
+    /// As [`Stream::look`].
+    pub fn look_at_detected(
+        &self,
+        frame: StreamFrame<H::Picture>,
+        upstream: Vec<UpstreamDetection>,
+    ) -> Result<()> {
+        self.look_with(frame, Some(upstream))
+    }
+
+    fn look_with(
+        &self,
+        frame: StreamFrame<H::Picture>,
+        upstream: Option<Vec<UpstreamDetection>>,
+    ) -> Result<()> {
         let state = &self.state;
         let tokens = lock(&state.tokens).clone();
         if tokens.all.is_cancelled() {
@@ -153,6 +180,7 @@ impl<H: Host> Stream<H> {
         let job = |reply| DetectJob {
             stream: state.clone(),
             frame,
+            upstream,
             tokens,
             reply,
             open: state.open.open(),
@@ -246,5 +274,8 @@ impl<H: Host> Stream<H> {
 impl<H: Host> Drop for Stream<H> {
     fn drop(&mut self) {
         self.cancel();
+        self.session.worker.withdraw(self.state.id);
+        // Others may keep the session; but what the host has, as files, is free when its stream is gone.
+        self.state.open.settle(Duration::MAX, || false);
     }
 }

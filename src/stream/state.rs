@@ -18,6 +18,7 @@ use super::picking::{Picking, Placed};
 use super::room::ensure_room;
 use super::settings::{QuestionSettings, StreamSettings};
 use super::stats::StreamStats;
+use super::upstream::{Found, UpstreamDetection};
 use super::worker::{OpenJobs, Worker, catching, lock};
 use crate::detect::{Detector, Forward, Model, NetworkInput};
 use crate::error::internal::Context;
@@ -155,25 +156,31 @@ impl<H: Host> StreamState<H> {
         })
     }
 
-    /// Detects in a frame and finds known objects again; `None` where the stream was flushed meanwhile.
+    /// Detects in a frame, or takes what somebody else detected `upstream`, and finds known objects again; `None` where the stream was flushed meanwhile.
     ///
     /// # Errors
     /// The network does not run, or [`ErrorKind::Cancelled`].
     pub fn observe(
         &self,
         detector: &mut Detector,
-        frame: StreamFrame<H::Picture>,
+        (frame, upstream): (StreamFrame<H::Picture>, Option<Vec<UpstreamDetection>>),
         cancel: &CancelToken,
     ) -> Result<Option<DetectedFrame<H::Picture>>> {
         let forward = detector.forward_cancellable((frame.input)()?, cancel)?;
-        let detections = detector.detections(&forward, frame.settings.thresholds)?;
+        let found = match upstream {
+            Some(upstream) => {
+                let threshold = frame.settings.thresholds.score;
+                Found::upstream(upstream, threshold, &forward, &self.model)?
+            }
+            None => Found::own(detector.detections(&forward, frame.settings.thresholds)?),
+        };
         if !self.is_current(frame.info) {
             return Ok(None);
         }
         let (observation, is_due) = lock(&self.observer).observe(
             frame.info,
             &frame.settings,
-            detections,
+            found,
             &self.picking,
             frame.late,
         );

@@ -4,12 +4,15 @@
 //! object is known by the overlap of its boxes alone, where it was seen last or where it should be if it moves on as it
 //! did, so pictures must follow each other closely enough for that.
 
+use std::sync::Arc;
+
 use super::frame::FrameInfo;
+use super::upstream::UpstreamMatch;
 use crate::detect::{ClassId, Detection};
 use crate::geometry::{Rect, Size};
 
-/// Two boxes of one object overlap by at least so much (intersection over union).
-const LEAST_OVERLAP: f32 = 0.3;
+/// Two boxes of one object, in pictures that follow each other, overlap by at least so much (intersection over union).
+pub(super) const LEAST_OVERLAP: f32 = 0.3;
 
 /// In how many pictures in a row an object may be missed: scores near the threshold come and go.
 const PATIENCE: u32 = 3;
@@ -21,6 +24,8 @@ pub struct Tracked {
     pub object: u64,
     /// What was detected.
     pub detection: Detection,
+    /// Where somebody else detected it: what, and how well the default box of `detection` fits. Its box is then that of `detection`.
+    pub upstream: Option<Arc<UpstreamMatch>>,
 }
 
 impl Tracked {
@@ -30,8 +35,8 @@ impl Tracked {
     }
 }
 
-/// x, y, width, height of a box in shares of the frame.
-fn whole_pixels(rect: &Rect, size: Size) -> Option<[u32; 4]> {
+/// x, y, width, height of a box in shares of a frame, in its pixels: edges rounded to nearest, at least a pixel inside of the frame. `None` where the box has no place.
+pub fn whole_pixels(rect: &Rect, size: Size) -> Option<[u32; 4]> {
     if !rect.is_finite() || size.is_empty() {
         return None;
     }
@@ -119,6 +124,7 @@ impl Tracker {
             .map(|(object, detection)| Tracked {
                 object: object.unwrap_or_else(|| self.begin(&detection)),
                 detection,
+                upstream: None,
             })
             .collect()
     }

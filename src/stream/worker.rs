@@ -141,6 +141,15 @@ impl<J: Send + 'static> Worker<J> {
         drop(replaced);
     }
 
+    /// Drops the job of this sender that still waits, if there is one; what is in the queue stays.
+    pub fn withdraw(&self, from: usize) {
+        let mut waiting = self.jobs.lock();
+        let place = (waiting.newest.iter()).position(|(sender, _)| *sender == from);
+        let withdrawn = place.and_then(|place| waiting.newest.remove(place));
+        drop(waiting);
+        drop(withdrawn);
+    }
+
     /// Hands over a job that is done before submitted ones and that none replaces, and returns at once.
     ///
     /// # Errors
@@ -291,6 +300,21 @@ mod tests {
         assert_eq!(next(&begins, &go), 5);
         worker.submit(0, 6);
         assert_eq!(next(&begins, &go), 6);
+        go.send(()).unwrap();
+    }
+
+    #[test]
+    fn a_withdrawn_job_is_not_done() {
+        let (worker, begins, go) = held();
+        worker.submit(0, 1);
+        begins.recv().unwrap();
+        worker.submit(1, 10);
+        worker.submit(2, 20);
+        worker.queue(30).unwrap();
+        worker.withdraw(1);
+        worker.withdraw(7);
+        assert_eq!(next(&begins, &go), 30);
+        assert_eq!(next(&begins, &go), 20);
         go.send(()).unwrap();
     }
 

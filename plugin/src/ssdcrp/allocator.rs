@@ -6,10 +6,7 @@
 
 /// Gives back what is free, where the C library is one that keeps it (glibc).
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[expect(
-    unsafe_code,
-    reason = "the C library's function has no safe name; it is the only one of this crate"
-)]
+#[expect(unsafe_code, reason = "the C library's function has no safe name")]
 pub fn give_back() {
     // SAFETY: it may be called by any thread at any time, and changes nothing that is in use.
     unsafe { libc::malloc_trim(0) };

@@ -1,10 +1,25 @@
 //! Properties that are a choice: the values as GStreamer knows them, and what the engine calls them.
 
 use gst::glib;
+use gst::glib::types::StaticType;
 
 use ::ssdcrp::heatmap;
 use ::ssdcrp::runtime;
 use ::ssdcrp::stream::Pacing;
+
+/// All of them.
+pub fn types() -> [glib::Type; 8] {
+    [
+        Mode::static_type(),
+        Detections::static_type(),
+        OnError::static_type(),
+        HeatmapColours::static_type(),
+        HeatmapLayout::static_type(),
+        Output::static_type(),
+        Select::static_type(),
+        OnnxExecutionProvider::static_type(),
+    ]
+}
 
 /// How frames and results belong together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
@@ -33,6 +48,23 @@ impl From<Mode> for Pacing {
             Mode::EveryFrame => Self::EveryFrame,
         }
     }
+}
+
+/// Whose detections are explained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstSsdCrpDetections")]
+#[repr(i32)]
+pub enum Detections {
+    /// The model's.
+    #[default]
+    #[enum_value(name = "Own: what the model detects", nick = "own")]
+    Own = 0,
+    /// Those of an element before this one.
+    #[enum_value(
+        name = "Upstream: the regions of interest that an element before left on the buffers",
+        nick = "upstream"
+    )]
+    Upstream = 1,
 }
 
 /// What becomes of the video when the networks cannot be started, or fail.

@@ -18,6 +18,7 @@ use ::ssdcrp::overlay::Canvas;
 use ::ssdcrp::stream::settings::HeatmapPlace;
 use ::ssdcrp::stream::{Host, News, Observation, View};
 
+use super::enums::Detections;
 use super::failure;
 use super::frame_overlay::{FrameOverlay, attach_or_blend};
 use super::journal::Journal;
@@ -25,6 +26,7 @@ use super::lock::lock;
 use super::log::CAT;
 use super::negotiation::Surface;
 use super::structures::{self, Region};
+use super::upstream_regions::{self, Answer};
 
 /// A frame that nobody has painted into, kept for evidence.
 #[derive(Clone, Debug)]
@@ -40,7 +42,16 @@ pub struct PreparedView {
     pub alone: bool,
     /// `None` where there is nothing to draw.
     overlay: Option<FrameOverlay>,
-    regions: Vec<Region>,
+    regions: Regions,
+}
+
+/// What metas say of what was seen.
+#[derive(Debug)]
+enum Regions {
+    /// Metas of our own.
+    Own(Vec<Region>),
+    /// On metas of another element.
+    Upstream(Vec<Answer>),
 }
 
 impl PreparedView {
@@ -50,7 +61,7 @@ impl PreparedView {
     }
 
     /// Gives everything to a buffer that is for `surface`, which it fits: the overlay, `visibility` (0..=1) of it, with the text of its age over
-    /// it, and a meta for each detection.
+    /// it, and a meta for each detection, or an answer on that of another element.
     ///
     /// # Errors
     /// As [`attach_or_blend`].
@@ -64,11 +75,18 @@ impl PreparedView {
         let overlay = self.overlay.as_ref().map(|overlay| (overlay, visibility));
         let overlays = overlay.into_iter().chain(age.map(|age| (age, 1.0)));
         attach_or_blend(&overlays.collect::<Vec<_>>(), buffer, &surface.info)?;
+        let regions = match &self.regions {
+            Regions::Own(regions) => regions,
+            Regions::Upstream(answers) => {
+                upstream_regions::answer(answers, buffer, surface.size());
+                return Ok(());
+            }
+        };
         // Another one of these elements, or another detector, may have given it some already.
         let taken = buffer.iter_meta::<VideoRegionOfInterestMeta>();
         let taken: HashSet<i32> = taken.map(|meta| meta.id()).collect();
         let free = (0..).filter(|id| !taken.contains(id));
-        for (id, region) in free.zip(&self.regions) {
+        for (id, region) in free.zip(regions) {
             region.attach(buffer, id);
         }
         Ok(())
@@ -79,6 +97,8 @@ impl PreparedView {
 pub struct ElementHost {
     pub element: glib::WeakRef<gst::Element>,
     pub model: Arc<Model>,
+    /// Whose detections are explained.
+    pub detections: Detections,
     /// What overlays are made for at the moment.
     pub surface: Arc<Mutex<Option<Surface>>>,
     /// The file of all results.
@@ -101,12 +121,16 @@ impl Host for ElementHost {
                     .map(|canvas| (canvas.width, canvas.height).into());
                 drawn == Some(surface.size())
             });
+        let manifest = &self.model.manifest;
         let overlay = canvas.zip(surface);
         let overlay = overlay.map(|(canvas, surface)| FrameOverlay::new(&canvas, &surface));
         Ok(PreparedView {
             alone,
             overlay: overlay.transpose().map_err(Error::other)?.flatten(),
-            regions: Region::of(view, &self.model.manifest.labels),
+            regions: match self.detections {
+                Detections::Own => Regions::Own(Region::of(view, &manifest.labels)),
+                Detections::Upstream => Regions::Upstream(structures::answers(view, manifest)),
+            },
         })
     }
 
@@ -186,13 +210,16 @@ impl Host for ElementHost {
 }
 
 impl ElementHost {
-    /// Writes a result into the file and posts it on the bus.
+    /// Writes a result into the file and posts it on the bus, where that is wanted.
     fn post(&self, element: &gst::Element, message: gst::Structure) {
         // Where it cannot be written, the video goes on.
         if let Some(journal) = &self.journal
             && let Err(error) = lock(journal).write(&message)
         {
             gst::element_warning!(element, gst::ResourceError::Write, ("{error:#}"));
+        }
+        if !element.property::<bool>("post-messages") {
+            return;
         }
         let message = gst::message::Element::builder(message).src(element).build();
         // An element without a bus has nobody to tell.

@@ -432,6 +432,7 @@ impl SsdCrp {
                 running_time: running_time.map(Duration::from),
             },
             late,
+            detections: playing.detections,
             keeps_evidence: playing.keeps_evidence,
         };
         let (stream, model) = (&playing.stream, &playing.model);

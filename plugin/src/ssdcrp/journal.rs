@@ -106,6 +106,8 @@ impl Serialize for JsonValue<'_> {
             serializer.serialize_str(text)
         } else if let Ok(number) = value.get::<u32>() {
             serializer.serialize_u32(number)
+        } else if let Ok(number) = value.get::<i32>() {
+            serializer.serialize_i32(number)
         } else if let Ok(number) = value.get::<u64>() {
             serializer.serialize_u64(number)
         } else if let Ok(number) = value.get::<f64>() {
@@ -135,6 +137,7 @@ mod tests {
         let detection = gst::Structure::builder("detection")
             .field("label", "traffic \"light\"\n")
             .field("class", 10_u32)
+            .field("upstream-id", -1_i32)
             .field("offsets", gst::Array::new([0.5, f64::NAN]))
             .build();
         gst::Structure::builder("ssdcrp")
@@ -149,7 +152,7 @@ mod tests {
         let text = serde_json::to_string(&Fields(&result())).unwrap();
         assert_eq!(
             text,
-            r#"{"timestamp":18446744073709551614,"unexpected":true,"detections":[{"label":"traffic \"light\"\n","class":10,"offsets":[0.5,null]}]}"#
+            r#"{"timestamp":18446744073709551614,"unexpected":true,"detections":[{"label":"traffic \"light\"\n","class":10,"upstream-id":-1,"offsets":[0.5,null]}]}"#
         );
     }
 

@@ -22,6 +22,7 @@ mod journal;
 mod layout;
 mod lock;
 mod log;
+mod model_instance;
 mod navigation;
 mod negotiation;
 mod playing;
@@ -35,11 +36,12 @@ mod streaming;
 mod structures;
 #[cfg(test)]
 mod test_frames;
+mod upstream_regions;
 mod viewing;
 mod written;
 
 pub use enums::{
-    HeatmapColours, HeatmapLayout, Mode, OnError, OnnxExecutionProvider, Output, Select,
+    Detections, HeatmapColours, HeatmapLayout, Mode, OnError, OnnxExecutionProvider, Output, Select,
 };
 
 glib::wrapper! {
@@ -49,6 +51,10 @@ glib::wrapper! {
 }
 
 pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    // Documentation is made of what is marked so.
+    for choice in enums::types() {
+        choice.mark_as_plugin_api(gst::PluginAPIFlags::empty());
+    }
     gst::Element::register(
         Some(plugin),
         "ssdcrp",

@@ -8,23 +8,25 @@ use anyhow::Result;
 use gst::prelude::*;
 
 use ::ssdcrp::detect::Model;
+use ::ssdcrp::stream::Stream;
 use ::ssdcrp::stream::evidence::Store;
-use ::ssdcrp::stream::{Session, Stream};
 
-use super::enums::{Mode, OnError};
+use super::enums::{Detections, Mode, OnError};
 use super::failure::Failure;
 use super::host::ElementHost;
 use super::journal::Journal;
 use super::log::CAT;
+use super::model_instance;
 use super::negotiation::Surface;
 use super::priority;
-use super::request;
 use super::settings::Settings;
 
 /// The networks and what they are to keep.
 pub struct Playing {
     pub model: Arc<Model>,
     pub stream: Stream<ElementHost>,
+    /// Whose detections are explained.
+    pub detections: Detections,
     /// Whether frames of events are kept.
     pub keeps_evidence: bool,
 }
@@ -36,7 +38,7 @@ struct Kept {
 }
 
 impl Playing {
-    /// Loads the model and starts its threads for `element`, whose overlays are for `surface`.
+    /// Loads the model and starts its threads for `element`, or takes those that it shares. Its overlays are for `surface`.
     ///
     /// # Errors
     /// A setting, the model, ONNX Runtime, or a file that is to be written.
@@ -46,16 +48,12 @@ impl Playing {
         surface: Arc<Mutex<Option<Surface>>>,
     ) -> Result<Self, Failure> {
         settings.check().map_err(|error| Failure::setting(&error))?;
-        let model = match &settings.model_file {
-            None => Model::built_in(),
-            Some(path) => Model::open(path),
-        }
-        .map_err(|error| Failure::loading(&error.into()))?;
-        request::check(settings, &model).map_err(|error| Failure::setting(&error))?;
+        let session = model_instance::session(&element.name(), settings)?;
         for gap in settings.gaps() {
             gst::element_warning!(element, gst::ResourceError::Settings, ("{gap}"));
         }
         let kept = Kept::open(element, settings)?;
+        let model = session.model().clone();
         gst::info!(
             CAT,
             obj = element,
@@ -65,38 +63,24 @@ impl Playing {
             settings.threads,
             settings.execution_provider
         );
-        Self::of(element, settings, Arc::new(model), kept, surface)
-            .map_err(|error| Failure::loading(&error))
-    }
-
-    fn of(
-        element: &gst::Element,
-        settings: &Settings,
-        model: Arc<Model>,
-        kept: Kept,
-        surface: Arc<Mutex<Option<Surface>>>,
-    ) -> Result<Self> {
         let host = ElementHost {
             element: element.downgrade(),
             model: model.clone(),
+            detections: settings.detections,
             surface,
             journal: kept.journal.map(Mutex::new),
         };
         let keeps_evidence = kept.evidence.is_some();
-        let start = || {
-            let composite = settings.composite.value().named();
-            let (mode, options) = (settings.mode.into(), settings.session());
-            let session = Session::start(model.clone(), mode, options, composite)?;
-            Ok(session.stream(host, kept.evidence)?)
-        };
-        let stream: Result<_> = match settings.mode {
-            Mode::Live => priority::lowered(start),
-            // The video waits for them.
-            Mode::EveryFrame => start(),
+        let stream = || session.stream(host, kept.evidence);
+        let stream = match settings.mode {
+            // Evidence is written when there is time for it.
+            Mode::Live => priority::lowered(stream),
+            Mode::EveryFrame => stream(),
         };
         Ok(Self {
-            stream: stream?,
+            stream: stream.map_err(|error| Failure::loading(&error.into()))?,
             model,
+            detections: settings.detections,
             keeps_evidence,
         })
     }

@@ -117,6 +117,20 @@ fn all() -> Vec<Property> {
             "ONNX file of the detector, its manifest (.toml) beside it; unset is the model that is built in",
             |s| &mut s.model_file,
         ),
+        text(
+            "model-instance-id",
+            "Model instance ID",
+            "Elements of one process with the same ID share the networks and their threads; they agree in model-file, mode, threads and execution-provider. Unset: the element has its own",
+            |s| &mut s.model_instance_id,
+        ),
+        plain(
+            glib::ParamSpecEnum::builder_with_default("detections", default.detections)
+                .nick("Detections")
+                .blurb("Whose detections are explained: the model's own, or those of an element before, as regions of interest on the buffers")
+                .mutable_ready()
+                .build(),
+            |s| &mut s.detections,
+        ),
         share("score-threshold", "Score threshold", "Detections score higher", |s| &mut s.score_threshold),
         share(
             "iou-threshold",
@@ -350,6 +364,12 @@ fn all() -> Vec<Property> {
                 .build(),
             |s| &mut s.events.per_minute,
         ),
+        switch(
+            "post-messages",
+            "Post messages",
+            "Post every result as an element message; without, results are in metas and in the file of results-location",
+            |s| &mut s.post_messages,
+        ),
         file(
             "results-location",
             "Results location",
@@ -414,6 +434,23 @@ where
         set: Box::new(move |settings, value| {
             let text: Option<&str> = value.get()?;
             field(settings).set(text.unwrap_or(&default))
+        }),
+    }
+}
+
+/// A text of any form; unset and empty are none.
+fn text(name: &str, nick: &str, blurb: &str, field: Field<Option<String>>) -> Property {
+    Property {
+        spec: glib::ParamSpecString::builder(name)
+            .nick(nick)
+            .blurb(blurb)
+            .mutable_ready()
+            .build(),
+        get: Box::new(move |settings| field(settings).to_value()),
+        set: Box::new(move |settings, value| {
+            let text: Option<String> = value.get()?;
+            *field(settings) = text.filter(|text| !text.is_empty());
+            Ok(())
         }),
     }
 }

@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, bail};
 
 use ::ssdcrp::crp::{Contrast, TargetOutput};
+use ::ssdcrp::detect::manifest::DetectorKind;
 use ::ssdcrp::detect::{Manifest, Model};
 use ::ssdcrp::stream::selection::{Selection, SelectionRule};
 use ::ssdcrp::stream::settings::{DisplaySettings, HeatmapPlace, QuestionSettings, StreamSettings};
 
-use super::enums::{HeatmapLayout, Output, Select};
+use super::enums::{Detections, HeatmapLayout, Output, Select};
 use super::settings::Settings;
 
 /// What is asked for, of video that has colour or is `grey`. Where the properties name something that the model does not know, nothing is explained, and the reason is the second part.
@@ -115,9 +116,17 @@ fn selection(settings: &Settings, manifest: &Manifest) -> Result<Selection> {
 /// Checks the settings that name something of the model, as far as that can be told without a picture.
 ///
 /// # Errors
-/// A class that the model does not have, a class contrasted with itself, or a contrast that does not go with the target.
+/// A class that the model does not have, detections of another element for a classifier, a class contrasted with itself, or a contrast that does not go with the target.
 pub fn check(settings: &Settings, model: &Model) -> Result<()> {
     selection(settings, &model.manifest)?;
+    if settings.detections == Detections::Upstream
+        && model.manifest.kind == DetectorKind::Classifier
+    {
+        bail!(
+            "property 'detections': {} is a classifier and has no boxes that could stand for detections of another element: take a detector, or set detections=own",
+            model.manifest.name
+        );
+    }
     let asked = question(settings, &model.manifest)?;
     if let (Some(TargetOutput::Class(class)), Some(Contrast::Class(rival))) =
         (&asked.output, &asked.contrast)

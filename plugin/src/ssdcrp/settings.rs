@@ -13,7 +13,7 @@ use ::ssdcrp::runtime::SessionOptions;
 
 use super::class_names::ClassNames;
 use super::enums::{
-    HeatmapColours, HeatmapLayout, Mode, OnError, OnnxExecutionProvider, Output, Select,
+    Detections, HeatmapColours, HeatmapLayout, Mode, OnError, OnnxExecutionProvider, Output, Select,
 };
 use super::event_settings::EventSettings;
 use super::written::{Choice, Written};
@@ -26,6 +26,10 @@ pub type ClassQuestion = (Choice<TargetOutput>, Choice<Contrast>);
 pub struct Settings {
     /// The ONNX file, its manifest beside it; `None` is the model that is built in.
     pub model_file: Option<PathBuf>,
+    /// Elements of one process with the same one share the networks.
+    pub model_instance_id: Option<String>,
+    /// Whose detections are explained.
+    pub detections: Detections,
     pub score_threshold: f32,
     pub iou_threshold: f32,
     pub target: Written<Choice<TargetOutput>>,
@@ -61,6 +65,8 @@ pub struct Settings {
     pub draw_age: bool,
     /// Which looks are told of.
     pub events: EventSettings,
+    /// Whether results are posted as element messages.
+    pub post_messages: bool,
     /// The file that gets all results as JSON Lines.
     pub results_location: Option<PathBuf>,
     /// Threads that each network runs on; 0 is half of the cores live, where two run at a time, and all of them in every-frame.
@@ -72,6 +78,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             model_file: None,
+            model_instance_id: None,
+            detections: Detections::default(),
             score_threshold: 0.5,
             iou_threshold: 0.6,
             target: Written::new(Choice::Auto),
@@ -101,6 +109,7 @@ impl Default for Settings {
             draw_heatmap: true,
             draw_age: false,
             events: EventSettings::default(),
+            post_messages: true,
             results_location: None,
             threads: 0,
             execution_provider: OnnxExecutionProvider::default(),

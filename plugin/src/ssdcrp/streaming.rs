@@ -19,7 +19,7 @@ use ::ssdcrp::stream::{FrameInfo, FrameTime, Sampler, Shown, Stream, StreamFrame
 
 use super::age_overlay::AgeOverlay;
 use super::background;
-use super::enums::{Mode, Output};
+use super::enums::{Detections, Mode, Output};
 use super::frame_pixels::FramePixels;
 use super::host::{ElementHost, KeptFrame, PreparedView};
 use super::lock::lock;
@@ -27,6 +27,7 @@ use super::negotiation::Surface;
 use super::request::request;
 use super::settings::Settings;
 use super::square_pixels::SquarePixels;
+use super::upstream_regions;
 
 /// What the streaming thread remembers from frame to frame.
 #[derive(Debug, Default)]
@@ -63,6 +64,8 @@ pub struct Passing<'a> {
     pub time: FrameTime,
     /// Downstream gets its frames too late.
     pub late: bool,
+    /// Whose detections are explained.
+    pub detections: Detections,
     /// Whether frames of events are kept.
     pub keeps_evidence: bool,
 }
@@ -230,13 +233,20 @@ pub fn pass(
             info: info.clone(),
         };
         let keeps = passing.keeps_evidence && settings.events.are_wanted();
-        stream.look(StreamFrame {
+        let looked_at = StreamFrame {
             info: frame,
             input: sampler(share(), surface, model).map_err(Damaged)?,
             settings: request,
             late: passing.late,
             picture: keeps.then(share),
-        })?;
+        };
+        match passing.detections {
+            Detections::Own => stream.look(looked_at)?,
+            Detections::Upstream => {
+                let upstream = upstream_regions::read(buffer, frame.size);
+                stream.look_at_detected(looked_at, upstream)?;
+            }
+        }
     }
     let waited = match settings.mode {
         Mode::EveryFrame if looked_at => begun.elapsed(),

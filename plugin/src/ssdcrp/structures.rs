@@ -10,9 +10,12 @@ use gst::prelude::*;
 use gst_video::VideoRegionOfInterestMeta;
 
 use ::ssdcrp::crp::{Composite, RelevanceSummary, ResolvedTarget};
-use ::ssdcrp::detect::{Absence, Labels};
+use ::ssdcrp::detect::{Absence, Labels, Manifest};
 use ::ssdcrp::stream::{ExplainedMiss, ExplainedObject, FrameInfo, FrameTime};
-use ::ssdcrp::stream::{Observation, ObservedEvent, Tracked, View};
+use ::ssdcrp::stream::{Observation, ObservedEvent, Tracked, View, whole_pixels};
+use ::ssdcrp::stream::{Unmatched, UnmatchedReason, UpstreamDetection};
+
+use super::upstream_regions::Answer;
 
 /// A detection in the frame's pixels, ready to be attached to any number of buffers.
 #[derive(Clone, Debug)]
@@ -21,6 +24,8 @@ pub struct Region {
     /// x, y, width, height.
     rect: [u32; 4],
     detection: gst::Structure,
+    /// DL Streamer's parameter for the object's number.
+    object: Option<gst::Structure>,
     /// What the last explanation of its object says.
     explanation: Option<gst::Structure>,
 }
@@ -34,7 +39,8 @@ impl Region {
             Some(Self {
                 label: labels.name(tracked.detection.class).into_owned(),
                 rect: tracked.pixels(&observation.frame)?,
-                detection: detection(tracked, observation, labels)?,
+                detection: with_shares(detection(tracked, observation, labels)?, tracked),
+                object: object_id(tracked),
                 explanation: view.explanation_of(index).map(|e| explanation(e)),
             })
         });
@@ -46,11 +52,64 @@ impl Region {
         let [x, y, width, height] = self.rect;
         let mut meta = VideoRegionOfInterestMeta::add(buffer, &self.label, (x, y, width, height));
         meta.set_id(id);
-        meta.add_param(self.detection.clone());
-        if let Some(explanation) = &self.explanation {
-            meta.add_param(explanation.clone());
+        let params = [&self.object, &self.explanation].into_iter().flatten();
+        for param in std::iter::once(&self.detection).chain(params) {
+            meta.add_param(param.clone());
         }
     }
+}
+
+/// With the fields that DL Streamer's elements read of a `detection` besides the confidence: the box in shares of the frame, and the number of the class.
+fn with_shares(mut detection: gst::Structure, tracked: &Tracked) -> gst::Structure {
+    let [x_min, y_min, x_max, y_max] = tracked.detection.rect.edges().map(f64::from);
+    let edges = [
+        ("x_min", x_min),
+        ("x_max", x_max),
+        ("y_min", y_min),
+        ("y_max", y_max),
+    ];
+    for (name, edge) in edges {
+        detection.set(name, edge);
+    }
+    if let Ok(class) = i32::try_from(tracked.detection.class.0) {
+        detection.set("label_id", class);
+    }
+    detection
+}
+
+/// The number of an object as DL Streamer's elements read it: 0 is none there, so that it is one more than ours.
+fn object_id(tracked: &Tracked) -> Option<gst::Structure> {
+    let id = tracked.object.checked_add(1)?;
+    let id = i32::try_from(id).ok()?;
+    Some(gst::Structure::builder("object_id").field("id", id).build())
+}
+
+/// What is said on the metas of another element's detections.
+pub fn answers(view: &View, model: &Manifest) -> Vec<Answer> {
+    let (observation, labels) = (&view.observation, &model.labels);
+    let matched = observation.tracked.iter().enumerate();
+    let matched = matched.filter_map(|(index, tracked)| {
+        let upstream = &tracked.upstream.as_ref()?.upstream;
+        let mut said = detection(tracked, observation, labels)?;
+        if let Some(explained) = view.explanation_of(index) {
+            said.set("explanation", explanation(explained).to_send_value());
+        }
+        Some((upstream, true, said))
+    });
+    let left = observation.unmatched.iter();
+    let left = left.map(|left| (&left.upstream, false, unmatched(left, observation)));
+    let answers = matched.chain(left).map(|(upstream, matched, mut said)| {
+        said.set_name("ssdcrp-match");
+        said.set("matched", matched);
+        // Several of these elements may each have answered.
+        said.set("model", &model.name);
+        Answer {
+            label: upstream.label.clone(),
+            rect: upstream.rect,
+            said,
+        }
+    });
+    answers.collect()
 }
 
 /// A detection; `None` where the network placed the box nowhere.
@@ -80,7 +139,42 @@ fn detection(
         structure.set("runner-up", labels.name(class).into_owned());
         structure.set("runner-up-score", f64::from(score));
     }
+    if let Some(found) = &tracked.upstream {
+        set_upstream(&mut structure, &found.upstream);
+        structure.set("overlap", f64::from(found.overlap));
+    }
     Some(structure)
+}
+
+/// Whose detection it is: another element's.
+fn set_upstream(structure: &mut gst::StructureRef, upstream: &UpstreamDetection) {
+    structure.set("upstream-id", upstream.id);
+    if let Some(confidence) = upstream.confidence {
+        structure.set("upstream-confidence", f64::from(confidence));
+    }
+}
+
+/// A detection of another element that cannot be explained, in whole pixels of the frame as far as it has a place.
+fn unmatched(unmatched: &Unmatched, observation: &Observation) -> gst::Structure {
+    let Unmatched { upstream, reason } = unmatched;
+    let mut structure = gst::Structure::builder("unmatched")
+        .field("label", &upstream.label)
+        .field("reason", reason.name())
+        .build();
+    set_upstream(&mut structure, upstream);
+    let place = whole_pixels(&upstream.rect, observation.frame.size);
+    let place = place.filter(|_| *reason != UnmatchedReason::NoPlace);
+    if let Some([x, y, width, height]) = place {
+        structure.set("x", x);
+        structure.set("y", y);
+        structure.set("width", width);
+        structure.set("height", height);
+    }
+    if let UnmatchedReason::NotSeen { overlap } = reason {
+        structure.set("overlap", f64::from(*overlap));
+    }
+    set_time(&mut structure, observation.frame.time);
+    structure
 }
 
 /// The times of a frame, as far as it has any.
@@ -117,6 +211,9 @@ pub fn message(
     let detections = detections.filter_map(|tracked| detection(tracked, observation, labels));
     let detections = detections.map(|detection| detection.to_send_value());
     message.set("detections", gst::Array::from_values(detections));
+    let left = observation.unmatched.iter();
+    let left = left.map(|left| unmatched(left, observation));
+    set_some(&mut message, "unmatched", left);
     let explanations = explained.iter().map(|explained| explanation(explained));
     set_some(&mut message, "explanations", explanations);
     let events = events

@@ -17,6 +17,24 @@ fn lines(path: &Path) -> Vec<serde_json::Value> {
 }
 
 #[test]
+fn without_messages_results_are_in_the_file_and_the_metas() {
+    let clip = photo("dog");
+    let path = file("quiet.jsonl");
+    let settings = [
+        ("mode", "every-frame"),
+        ("results-location", path.to_str().unwrap()),
+        ("post-messages", "false"),
+    ];
+    let mut bench = Bench::new(&settings, &clip);
+    assert!(!regions(&bench.push(clip.frame())).is_empty());
+    assert!(bench.reports().is_empty());
+    assert_eq!(lines(&path).len(), 1);
+    bench.element.set_property("post-messages", true);
+    bench.push(clip.frame());
+    assert_eq!((bench.reports().len(), lines(&path).len()), (1, 2));
+}
+
+#[test]
 fn every_result_is_a_line_of_json() {
     let clip = footage();
     let path = file("results.jsonl");

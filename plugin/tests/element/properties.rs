@@ -78,6 +78,8 @@ fn properties_have_their_documented_defaults() {
 fn values_are_kept() {
     let values = [
         ("model-file", "/models/own.onnx"),
+        ("model-instance-id", "cars"),
+        ("detections", "upstream"),
         ("score-threshold", "0.25"),
         ("iou-threshold", "0.45"),
         ("target", "offset:w+"),
@@ -115,6 +117,7 @@ fn values_are_kept() {
         ("events-location", "/tmp/events"),
         ("events-budget", "1000000"),
         ("events-per-minute", "5"),
+        ("post-messages", "false"),
         ("results-location", "/tmp/results.jsonl"),
         ("threads", "4"),
         ("execution-provider", "openvino"),

@@ -149,15 +149,18 @@ impl EventRecord {
         explained: Option<&ExplainedObject>,
         labels: &Labels,
     ) -> Self {
-        let (frame, event, number) = (&observation.frame, &event.event, event.number);
+        let (frame, number, index) = (&observation.frame, event.number, event.index);
+        let event = &event.event;
         let (detection, target) = (&event.detection, &event.target);
         let mut rest = Map::new();
         let mut tell = |name: &str, value: Value| drop(rest.insert(name.to_owned(), value));
         tell("label", json!(labels.name(detection.class)));
         tell("confidence", json!(f64::from(detection.score)));
+        let seen = observation.tracked.get(index);
         let tracked = Tracked {
             object: event.object,
             detection: detection.clone(),
+            upstream: seen.and_then(|seen| seen.upstream.clone()),
         };
         if let Some([x, y, width, height]) = tracked.pixels(frame) {
             tell("x", json!(x));
@@ -174,6 +177,13 @@ impl EventRecord {
         if let Some((class, score)) = detection.runner_up {
             tell("runner-up", json!(labels.name(class)));
             tell("runner-up-score", json!(f64::from(score)));
+        }
+        if let Some(found) = &tracked.upstream {
+            tell("upstream-id", json!(found.upstream.id));
+            if let Some(confidence) = found.upstream.confidence {
+                tell("upstream-confidence", json!(f64::from(confidence)));
+            }
+            tell("overlap", json!(f64::from(found.overlap)));
         }
         tell("number", json!(number));
         if let Some(timestamp) = frame.time.timestamp {

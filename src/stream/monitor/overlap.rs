@@ -31,7 +31,10 @@ impl DetectionGroup<'_> {
 /// The groups in a picture, best first. A box that is not finite is in none.
 pub(super) fn groups(tracked: &[Tracked]) -> Vec<DetectionGroup<'_>> {
     let mut groups: Vec<DetectionGroup> = Vec::new();
-    for Tracked { object, detection } in tracked {
+    for Tracked {
+        object, detection, ..
+    } in tracked
+    {
         if !detection.rect.is_finite() {
             continue;
         }

@@ -1,0 +1,92 @@
+//! Regions of interest that an element before left on the buffers: read as detections to be explained, and answered where they are.
+//!
+//! In: a buffer's metas, `GstVideoRegionOfInterestMeta`, and what the engine made of those of the last frame that was looked at. Out: [`UpstreamDetection`]s, and a parameter `ssdcrp-match` on each meta
+//! that there is an answer for. No meta is added, taken away or moved.
+
+use std::ffi::CStr;
+
+use gst::glib;
+use gst_video::VideoRegionOfInterestMeta;
+
+use ::ssdcrp::geometry::{Rect, Size};
+use ::ssdcrp::stream::{UpstreamDetection, same_detections};
+
+/// So many regions of one buffer are looked at, the first ones: no detector tells more, and each is held against all default boxes.
+const MOST: usize = 1000;
+
+/// What is said of a detection of another element.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// What it was called.
+    pub label: String,
+    /// Where it was, in shares of the frame.
+    pub rect: Rect,
+    /// The parameter.
+    pub said: gst::Structure,
+}
+
+/// What other elements detected in a frame of `size`, in the order of its metas.
+pub fn read(buffer: &gst::BufferRef, size: Size) -> Vec<UpstreamDetection> {
+    let regions = buffer.iter_meta::<VideoRegionOfInterestMeta>();
+    let detections = regions.take(MOST).map(|region| {
+        let (x, y, width, height) = region.rect();
+        let [x, y, width, height] = [x, y, width, height].map(f64::from);
+        let share = |edge: f64, side: u32| (edge / f64::from(side.max(1))) as f32;
+        UpstreamDetection {
+            id: region.id(),
+            label: label(&region),
+            confidence: confidence(&region),
+            rect: Rect::new(
+                share(x, size.width),
+                share(y, size.height),
+                share(x + width, size.width),
+                share(y + height, size.height),
+            ),
+        }
+    });
+    detections.collect()
+}
+
+/// Answers the regions of a buffer for frames of `size`: each gets what is said of the detection that it is.
+pub fn answer(answers: &[Answer], buffer: &mut gst::BufferRef, size: Size) {
+    if answers.is_empty() {
+        return;
+    }
+    let now = read(buffer, size);
+    let then: Vec<(&str, Rect)> = (answers.iter())
+        .map(|answer| (&answer.label[..], answer.rect))
+        .collect();
+    let same = same_detections(&then, &now);
+    let regions = buffer.iter_meta_mut::<VideoRegionOfInterestMeta>();
+    for (index, mut region) in regions.take(MOST).enumerate() {
+        if let Some((before, _)) = same.iter().find(|(_, now)| *now == index) {
+            region.add_param(answers[*before].said.clone());
+        }
+    }
+}
+
+/// What a region is called; nothing where it has no name, which C code can leave out.
+#[expect(
+    unsafe_code,
+    reason = "the binding takes it for granted that there is a name, and that it is UTF-8"
+)]
+fn label(region: &gst::MetaRef<VideoRegionOfInterestMeta>) -> String {
+    // SAFETY: the meta is borrowed, and GLib keeps the texts of quarks for ever; it has none for a number that is no quark.
+    let name = unsafe {
+        let name = glib::ffi::g_quark_to_string((*region.as_ptr()).roi_type);
+        (!name.is_null()).then(|| CStr::from_ptr(name))
+    };
+    name.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+/// How sure who detected a region is: what a parameter says, that of the detection before others, as one of a classification.
+fn confidence(region: &VideoRegionOfInterestMeta) -> Option<f32> {
+    let told = |params: &gst::StructureRef| {
+        let double = params.get::<f64>("confidence").ok();
+        let double = double.map(|confidence| confidence as f32);
+        double.or_else(|| params.get::<f32>("confidence").ok())
+    };
+    let of_detection = region.param("detection").and_then(told);
+    let confidence = of_detection.or_else(|| region.params().find_map(told));
+    confidence.filter(|confidence| confidence.is_finite())
+}
