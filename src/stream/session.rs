@@ -28,7 +28,7 @@ use crate::error::{Error, Result};
 use crate::runtime::SessionOptions;
 
 /// Frames whose events wait for explanations at most. Each holds what its forward pass hands over, 17 MB with the built-in model.
-const EVENT_FRAMES: usize = 3;
+const EVENT_FRAMES: usize = 2;
 
 /// How frames and results belong together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,8 +1,30 @@
-//! Memory that was freed goes back to the system when the element stops.
+//! Memory that was freed goes back to the system when the element stops, and now and then while it plays.
 //!
-//! The C library keeps what is freed, for each group of threads apart (its arenas), and the threads of the next start are seldom those that get it: a process
-//! that starts and stops the model again and again would keep twice what one start needs. Threads of other streams that allocate meanwhile wait for
-//! some milliseconds.
+//! The C library keeps what is freed, for each group of threads apart (its arenas), up to 64 MB of each once something large was freed. The threads of the next start are seldom those that get it:
+//! a process that starts and stops the model again and again would keep twice what one start needs, and a live element keeps as much as its largest answers took. Threads that allocate meanwhile
+//! wait for some milliseconds.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use super::lock::lock;
+
+/// The time between two givings while an element plays.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// When that was done last, by any element of the process: memory is the process's.
+static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Gives back what is free, unless that was done less than ten seconds ago.
+pub fn give_back_now_and_then() {
+    let now = Instant::now();
+    let mut last = lock(&LAST);
+    if last.is_none_or(|last| now - last >= EVERY) {
+        *last = Some(now);
+        drop(last);
+        give_back();
+    }
+}
 
 /// Gives back what is free, where the C library is one that keeps it (glibc).
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -18,6 +18,7 @@ use ::ssdcrp::overlay::Canvas;
 use ::ssdcrp::stream::settings::HeatmapPlace;
 use ::ssdcrp::stream::{Host, News, Observation, View};
 
+use super::allocator;
 use super::enums::Detections;
 use super::failure;
 use super::frame_overlay::{FrameOverlay, attach_or_blend};
@@ -144,6 +145,7 @@ impl Host for ElementHost {
     }
 
     fn tell(&self, news: News) {
+        allocator::give_back_now_and_then();
         let Some(element) = self.element.upgrade() else {
             return;
         };
