@@ -293,6 +293,14 @@ impl Detector {
 }
 
 impl Forward {
+    /// The same without tensors that explanations go on from, which take more memory than all else.
+    pub(crate) fn without_handed(&self) -> Self {
+        Self {
+            handed: Handed::default(),
+            ..self.clone()
+        }
+    }
+
     /// What the outputs mean, of the `model` whose they are.
     ///
     /// # Errors

@@ -137,7 +137,7 @@ impl<H: Host> DetectJob<H> {
             forward: forward.clone(),
             picture: seen.picture,
         };
-        stream.explain_events(explaining, &events, cancel, |_| false, || Ok(()))?;
+        stream.explain_events(explaining, events, cancel, |_| false, || Ok(()))?;
         if self.tokens.all.is_cancelled() {
             return Err(Error::cancelled());
         }
@@ -161,7 +161,7 @@ impl<H: Host> ExplainJob<H> {
                 };
                 stream.explain_events(
                     explaining,
-                    &events,
+                    events,
                     cancel,
                     |checking| waiting.any() || checking > PATIENCE,
                     || stream.show(),

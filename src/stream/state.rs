@@ -372,7 +372,7 @@ impl<H: Host> StreamState<H> {
     pub fn explain_events(
         &self,
         explaining: &mut Explaining,
-        seen: &EventsSeen<H::Picture>,
+        seen: EventsSeen<H::Picture>,
         cancel: &CancelToken,
         is_hurried: impl Fn(Duration) -> bool,
         meanwhile: impl FnOnce() -> Result<()>,
@@ -386,7 +386,7 @@ impl<H: Host> StreamState<H> {
         let mut answers = Vec::with_capacity(observation.events.len());
         for event in &observation.events {
             let begun = Instant::now();
-            let explained = explaining.explain_event(event, observation, forward, cancel);
+            let explained = explaining.explain_event(event, &observation, &forward, cancel);
             let explained = explained.ok();
             if let Some(explained) = &explained {
                 lock(&self.stats).explained(1, begun.elapsed());
@@ -399,20 +399,26 @@ impl<H: Host> StreamState<H> {
             meanwhile()?;
         }
         let begun = Instant::now();
+        // Checks take longer than explanations, and go on from the picture alone.
+        let forward = {
+            let without = forward.without_handed();
+            drop(forward);
+            without
+        };
         for index in most_severe(&observation.events) {
             if is_hurried(begun.elapsed()) {
                 break;
             }
             let answer = answers[index].take();
-            answers[index] =
-                answer.map(|answer| self.checked(explaining, observation, answer, forward, cancel));
+            answers[index] = answer
+                .map(|answer| self.checked(explaining, &observation, answer, &forward, cancel));
         }
         for (event, explained) in observation.events.iter().zip(answers) {
             let explained = explained.map(Arc::new);
             if let Some(checked) = explained.clone().filter(|e| e.check.is_some()) {
                 changes |= lock(&self.display).explain_event(event, checked);
             }
-            self.tell_event(observation, event, explained, picture.as_ref());
+            self.tell_event(&observation, event, explained, picture.as_ref());
         }
         Ok(changes)
     }
