@@ -45,4 +45,4 @@ pub use staleness::visibility;
 pub use state::{Sampler, Shown, StreamFrame};
 pub use stats::StreamStats;
 pub use tracking::{Tracked, Tracker, whole_pixels};
-pub use upstream::{Unmatched, UnmatchedReason, UpstreamDetection, UpstreamMatch, same_detections};
+pub use upstream::{Unmatched, UnmatchedReason, UpstreamDetection, UpstreamMatch};
