@@ -169,9 +169,11 @@ pub fn same_detections(then: &[(&str, Rect)], now: &[UpstreamDetection]) -> Vec<
         }
     }
     pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut taken = (vec![false; then.len()], vec![false; now.len()]);
     let mut same: Vec<(usize, usize)> = Vec::new();
     for (_, before, after) in pairs {
-        if !same.iter().any(|pair| pair.0 == before || pair.1 == after) {
+        if !taken.0[before] && !taken.1[after] {
+            (taken.0[before], taken.1[after]) = (true, true);
             same.push((before, after));
         }
     }
