@@ -44,5 +44,5 @@ pub use shared::{Disagreement, SharedSessions};
 pub use staleness::visibility;
 pub use state::{Sampler, Shown, StreamFrame};
 pub use stats::StreamStats;
-pub use tracking::{Tracked, Tracker, whole_pixels};
-pub use upstream::{Unmatched, UnmatchedReason, UpstreamDetection, UpstreamMatch, same_detections};
+pub use tracking::{Tracked, Tracker, same_detections, whole_pixels};
+pub use upstream::{Unmatched, UnmatchedReason, UpstreamDetection, UpstreamMatch};

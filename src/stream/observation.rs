@@ -10,7 +10,7 @@ use super::picking::Picking;
 use super::rate_limiter::RateLimiter;
 use super::settings::{Asked, StreamSettings};
 use super::tracking::{Tracked, Tracker};
-use super::upstream::{Found, Unmatched};
+use super::upstream::{FrameDetections, Unmatched};
 use crate::detect::ClassId;
 
 /// What was seen in a frame.
@@ -80,7 +80,7 @@ impl Observer {
         &mut self,
         frame: FrameInfo,
         settings: &Arc<StreamSettings>,
-        found: Found,
+        found: FrameDetections,
         picking: &Mutex<Picking>,
         late: bool,
     ) -> (Observation, bool) {

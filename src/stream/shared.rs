@@ -12,11 +12,11 @@ use super::worker::lock;
 
 /// Sessions by name. `W` is what is wanted of a session: those of one name agree in it.
 pub struct SharedSessions<H: Host, W> {
-    named: Mutex<HashMap<String, Place<H, W>>>,
+    named: Mutex<HashMap<String, NamedPlace<H, W>>>,
 }
 
 /// Who holds a name; locked while the session is started.
-type Place<H, W> = Arc<Mutex<Option<Holder<H, W>>>>;
+type NamedPlace<H, W> = Arc<Mutex<Option<Holder<H, W>>>>;
 
 /// A session, and who has started it.
 struct Holder<H: Host, W> {

@@ -18,7 +18,7 @@ use super::picking::{Picking, Placed};
 use super::room::ensure_room;
 use super::settings::{QuestionSettings, StreamSettings};
 use super::stats::StreamStats;
-use super::upstream::{Found, UpstreamDetection};
+use super::upstream::{FrameDetections, UpstreamDetection};
 use super::worker::{OpenJobs, Worker, catching, lock};
 use crate::detect::{Detector, Forward, Model, NetworkInput};
 use crate::error::internal::Context;
@@ -170,9 +170,9 @@ impl<H: Host> StreamState<H> {
         let found = match upstream {
             Some(upstream) => {
                 let threshold = frame.settings.thresholds.score;
-                Found::upstream(upstream, threshold, &forward, &self.model)?
+                FrameDetections::upstream(upstream, threshold, &forward, &self.model)?
             }
-            None => Found::own(detector.detections(&forward, frame.settings.thresholds)?),
+            None => FrameDetections::own(detector.detections(&forward, frame.settings.thresholds)?),
         };
         if !self.is_current(frame.info) {
             return Ok(None);

@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use super::frame::FrameInfo;
-use super::upstream::UpstreamMatch;
+use super::upstream::{UpstreamDetection, UpstreamMatch};
 use crate::detect::{ClassId, Detection};
 use crate::geometry::{Rect, Size};
 
 /// Two boxes of one object, in pictures that follow each other, overlap by at least so much (intersection over union).
-pub(super) const LEAST_OVERLAP: f32 = 0.3;
+const LEAST_OVERLAP: f32 = 0.3;
 
 /// In how many pictures in a row an object may be missed: scores near the threshold come and go.
 const PATIENCE: u32 = 3;
@@ -153,6 +153,33 @@ impl Tracker {
     }
 }
 
+/// Which of the detections that somebody else made in a frame, `now`, are those that were made in the frame that was looked at, `then`: pairs of indices of the same label, in the order of their overlap. No index comes twice.
+pub fn same_detections(then: &[(&str, Rect)], now: &[UpstreamDetection]) -> Vec<(usize, usize)> {
+    let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
+    for (before, (label, rect)) in then.iter().enumerate() {
+        for (after, upstream) in now.iter().enumerate() {
+            let overlap = match *rect == upstream.rect {
+                // Also where it has no place.
+                true => 1.0,
+                false => rect.iou(&upstream.rect.clipped()),
+            };
+            if upstream.label == *label && overlap >= LEAST_OVERLAP {
+                pairs.push((overlap, before, after));
+            }
+        }
+    }
+    pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut taken = (vec![false; then.len()], vec![false; now.len()]);
+    let mut same: Vec<(usize, usize)> = Vec::new();
+    for (_, before, after) in pairs {
+        if !taken.0[before] && !taken.1[after] {
+            (taken.0[before], taken.1[after]) = (true, true);
+            same.push((before, after));
+        }
+    }
+    same
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -261,5 +288,32 @@ mod tests {
         assert_eq!(tracker.numbers(&[detection(1, 0.6, 0.1)]), [1]);
         let nowhere = detection(1, f32::NAN, 0.1);
         assert_eq!(tracker.numbers(&[nowhere.clone(), nowhere]), [2, 3]);
+    }
+
+    fn upstream(label: &str, x: f32) -> UpstreamDetection {
+        UpstreamDetection {
+            id: 0,
+            label: label.to_owned(),
+            confidence: None,
+            rect: Rect::new(x, 0.2, x + 0.2, 0.6),
+        }
+    }
+
+    #[test]
+    fn detections_are_found_again_by_label_and_overlap() {
+        let then = [("dog", 0.1), ("dog", 0.2), ("cat", 0.1)];
+        let then = then.map(|(label, x)| (label, upstream(label, x).rect));
+        let now = [
+            upstream("cat", 0.12),
+            upstream("dog", 0.19),
+            upstream("dog", 0.11),
+            upstream("dog", 0.15),
+            upstream("horse", 0.1),
+            upstream("dog", 0.7),
+        ];
+        let mut same = same_detections(&then, &now);
+        same.sort_unstable();
+        assert_eq!(same, [(0, 2), (1, 1), (2, 0)]);
+        assert_eq!(same_detections(&then, &[]), []);
     }
 }

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use super::tracking::LEAST_OVERLAP;
 use crate::detect::{ClassId, Detection, Forward, Labels, Model, ON_OBJECT};
 use crate::error::Result;
 use crate::geometry::Rect;
@@ -76,7 +75,7 @@ impl UnmatchedReason {
 
 /// What was found in a frame, by the own network or by somebody else.
 #[derive(Clone, Debug, Default)]
-pub struct Found {
+pub struct FrameDetections {
     /// Best first.
     pub detections: Vec<Detection>,
     /// Whose each of them is; empty where all are the own network's.
@@ -85,7 +84,7 @@ pub struct Found {
     pub unmatched: Vec<Unmatched>,
 }
 
-impl Found {
+impl FrameDetections {
     /// What the own network detects.
     pub fn own(detections: Vec<Detection>) -> Self {
         Self {
@@ -181,31 +180,6 @@ pub(super) fn named(upstream: &UpstreamDetection) -> &str {
     }
 }
 
-/// Which of the detections that somebody else made in a frame, `now`, are those that were made in the frame that was looked at, `then`: pairs of indices of the same label, in the order of their overlap. No index comes twice.
-pub fn same_detections(then: &[(&str, Rect)], now: &[UpstreamDetection]) -> Vec<(usize, usize)> {
-    let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
-    for (before, (label, rect)) in then.iter().enumerate() {
-        for (after, upstream) in now.iter().enumerate() {
-            let overlap = match *rect == upstream.rect {
-                // Also where it has no place.
-                true => 1.0,
-                false => rect.iou(&upstream.rect.clipped()),
-            };
-            if upstream.label == *label && overlap >= LEAST_OVERLAP {
-                pairs.push((overlap, before, after));
-            }
-        }
-    }
-    pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let mut same: Vec<(usize, usize)> = Vec::new();
-    for (_, before, after) in pairs {
-        if !same.iter().any(|pair| pair.0 == before || pair.1 == after) {
-            same.push((before, after));
-        }
-    }
-    same
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,23 +231,5 @@ mod tests {
             "not explained: forklift (no class of this network), dog (this network sees none there), something without a label (no class of this network)"
         );
         assert_eq!(unexplained(&[]), None);
-    }
-
-    #[test]
-    fn detections_are_found_again_by_label_and_overlap() {
-        let then = [("dog", 0.1), ("dog", 0.2), ("cat", 0.1)];
-        let then = then.map(|(label, x)| (label, detection(label, x).rect));
-        let now = [
-            detection("cat", 0.12),
-            detection("dog", 0.19),
-            detection("dog", 0.11),
-            detection("dog", 0.15),
-            detection("horse", 0.1),
-            detection("dog", 0.7),
-        ];
-        let mut same = same_detections(&then, &now);
-        same.sort_unstable();
-        assert_eq!(same, [(0, 2), (1, 1), (2, 0)]);
-        assert_eq!(same_detections(&then, &[]), []);
     }
 }

@@ -12,7 +12,7 @@ use ::ssdcrp::geometry::{Rect, Size};
 use ::ssdcrp::stream::{UpstreamDetection, same_detections};
 
 /// So many regions of one buffer are looked at, the first ones: no detector tells more, and each is held against all default boxes.
-const MOST: usize = 1000;
+const MOST: usize = 300;
 
 /// What is said of a detection of another element.
 #[derive(Clone, Debug)]

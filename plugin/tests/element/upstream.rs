@@ -359,3 +359,23 @@ fn a_second_element_explains_what_the_first_one_found() {
     }
     assert!(count >= 3);
 }
+
+#[test]
+fn of_very_many_regions_the_first_are_looked_at() {
+    let clip = photo("dog");
+    let dog = own(&clip)
+        .into_iter()
+        .find(|region| region.label == "dog")
+        .unwrap();
+    let theirs = vec![Theirs::new("dog", dog.rect); 5000];
+    let mut bench = bench(&[("select", "all")], &clip);
+    let out = bench.push(with_regions(&clip.frame(), &theirs));
+    let answers = answers(&out);
+    assert_eq!(answers.len(), 5000);
+    for (index, (_, answer)) in answers.iter().enumerate() {
+        assert_eq!(answer.is_some(), index < 300, "{index}");
+    }
+    let told = bench.reports().remove(0);
+    assert_eq!(structures(&told, "detections").len(), 300);
+    assert_eq!(explanations(&told).len(), 4);
+}
