@@ -117,6 +117,7 @@ default_boxes = { generator = "tensorflow", aspect_ratios = [1.0] }
         centres: &[f32],
         logits: &Array2<f32>,
         boxes: &[(ClassId, Rect)],
+        threshold: f32,
     ) -> Vec<Option<(usize, f32)>> {
         let default_boxes: Vec<DefaultBox> = (centres.iter())
             .map(|&cx| DefaultBox {
@@ -140,7 +141,7 @@ default_boxes = { generator = "tensorflow", aspect_ratios = [1.0] }
             &layout,
             &manifest,
         );
-        let found = predictions.unwrap().closest(boxes, 0.8).unwrap();
+        let found = predictions.unwrap().closest(boxes, threshold).unwrap();
         let found = found.into_iter().zip(boxes).map(|(found, (class, _))| {
             let found = found?;
             assert_eq!(found.detection.class, *class);
@@ -169,7 +170,7 @@ default_boxes = { generator = "tensorflow", aspect_ratios = [1.0] }
             (DOG, at(0.55)),
             (DOG, Rect::new(f32::NAN, 0.3, 0.5, 0.7)),
         ];
-        let found = closest(&[0.2, 0.4, 0.45, 0.8], &logits, &boxes);
+        let found = closest(&[0.2, 0.4, 0.45, 0.8], &logits, &boxes, 0.99);
         let which: Vec<Option<usize>> = found.iter().map(|f| f.map(|(at, _)| at)).collect();
         assert_eq!(which, [Some(0), Some(1), Some(2), Some(3), None, None]);
         let overlaps = [1.0, 0.14 / 0.26, 0.09 / 0.31, 1.0];
@@ -188,22 +189,22 @@ default_boxes = { generator = "tensorflow", aspect_ratios = [1.0] }
             [-9.0, 2.0, -3.0, 0.0],
         ]);
         let at = |x0: f32| Rect::new(x0, 0.3, x0 + 0.2, 0.7);
-        let boxes = [(DOG, at(0.34)), (CAT, at(0.34)), (DOG, at(0.44))];
-        let found = closest(&[0.42, 0.46, 0.8], &logits, &boxes);
+        let boxes = [(DOG, at(0.34)), (CAT, at(0.34)), (DOG, at(0.38))];
+        let found = closest(&[0.42, 0.46, 0.8], &logits, &boxes, 0.8);
         let which: Vec<Option<usize>> = found.iter().map(|f| f.map(|(at, _)| at)).collect();
         assert_eq!(which, [Some(0), Some(0), Some(0)]);
         // Nearer to the second, and the first is not half on it.
-        let found = closest(&[0.42, 0.46, 0.8], &logits, &[(DOG, at(0.49))]);
+        let found = closest(&[0.42, 0.46, 0.8], &logits, &[(DOG, at(0.49))], 0.8);
         assert_eq!(found[0].map(|(at, _)| at), Some(1));
     }
 
     #[test]
-    fn of_equals_the_first_wins_and_a_class_without_logits_is_an_error() {
+    fn of_equals_the_first_wins() {
         let logits = Array2::from_shape_fn((3, 4), |(d, k)| (k == 1) as u8 as f32 + d as f32);
         let rect = Rect::new(0.3, 0.3, 0.5, 0.7);
-        let found = closest(&[0.4, 0.4, 0.4], &logits, &[(DOG, rect), (CAT, rect)]);
+        let found = closest(&[0.4, 0.4, 0.4], &logits, &[(DOG, rect), (CAT, rect)], 0.99);
         assert_eq!(found[0].map(|(at, _)| at), Some(0));
         assert_eq!(found[1], None);
-        assert!(closest(&[0.4], &Array2::zeros((1, 4)), &[]).is_empty());
+        assert!(closest(&[0.4], &Array2::zeros((1, 4)), &[], 0.5).is_empty());
     }
 }

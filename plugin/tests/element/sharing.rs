@@ -65,7 +65,7 @@ fn alone_with_several_elements() {
     assert_sessions(2);
     let words = explained(&mut first, &dog);
     assert!(
-        words.iter().all(|words| words.starts_with("box wider")),
+        words.iter().all(|words| words.starts_with("box")),
         "{words:?}"
     );
     let words = explained(&mut second, &person);
