@@ -30,6 +30,7 @@ mod state;
 mod stats;
 mod tracking;
 mod worker;
+mod zones;
 
 pub use display::View;
 pub use explaining::{ExplainedMiss, ExplainedObject};
@@ -42,3 +43,4 @@ pub use staleness::visibility;
 pub use state::{Sampler, Shown, StreamFrame};
 pub use stats::StreamStats;
 pub use tracking::{Tracked, Tracker};
+pub use zones::{Polygon, Zones};

@@ -2,6 +2,7 @@
 //!
 //! In: the detections of one frame after the other. Out: an [`Observation`] of each. No network and no picture is needed for that.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::frame::FrameInfo;
@@ -11,6 +12,7 @@ use super::rate_limiter::RateLimiter;
 use super::settings::{Asked, StreamSettings};
 use super::tracking::{Tracked, Tracker};
 use crate::detect::{ClassId, Detection};
+use crate::geometry::Rect;
 
 /// What was seen in a frame.
 #[derive(Debug)]
@@ -88,6 +90,8 @@ impl Observer {
             self.selected = None;
             self.explained.reset();
         }
+        let mut detections = detections;
+        detections.retain(|detection| !settings.zones.ignores(&detection.rect));
         let tracked = self.tracker.follow(detections);
         let picked = self.picked(picking);
         let asked = Asked {
@@ -126,7 +130,9 @@ impl Observer {
         let Some(thresholds) = &settings.events else {
             return vec![];
         };
-        let raised = (self.monitor).observe(thresholds, frame.time.or_start(), tracked);
+        // What is elsewhere has no history: it begins where an object comes in.
+        let inside = within(tracked, |rect| settings.zones.alarms(rect));
+        let raised = (self.monitor).observe(thresholds, frame.time.or_start(), &inside);
         let placed = raised.into_iter().filter_map(|event| {
             let index = tracked.iter().position(|t| t.object == event.object)?;
             tracked[index].pixels(frame)?;
@@ -151,7 +157,13 @@ impl Observer {
             (None, Some(selection)) => {
                 let before = self.selected.as_ref().map(|(_, selected)| &selected[..]);
                 let before = before.unwrap_or_default();
-                selection.of(tracked, before, frame)
+                let inside = within(tracked, |rect| asked.settings.zones.explains(rect));
+                let selected = selection.of(&inside, before, frame).into_iter();
+                let place = |index: usize| {
+                    let same = |tracked: &Tracked| tracked.object == inside[index].object;
+                    tracked.iter().position(same)
+                };
+                selected.filter_map(place).collect()
             }
             (None, None) => vec![],
         };
@@ -171,6 +183,15 @@ impl Observer {
             picking.release();
         }
         picking.picked()
+    }
+}
+
+/// What has its place where it counts.
+fn within(tracked: &[Tracked], counts: impl Fn(&Rect) -> bool) -> Cow<'_, [Tracked]> {
+    let is_there = |tracked: &Tracked| counts(&tracked.detection.rect);
+    match tracked.iter().all(is_there) {
+        true => Cow::Borrowed(tracked),
+        false => tracked.iter().filter(|t| is_there(t)).cloned().collect(),
     }
 }
 

@@ -1,0 +1,59 @@
+//! The page's server: HTTP requests in, the page, events, films and numbers out.
+//!
+//! Who asks may be anybody, so everything has a limit: what a request may have in bytes and take in time, how many connections wait, are answered and watch films, and how long one that takes
+//! nothing is kept. All of it runs on one thread.
+
+mod access;
+mod answer;
+mod connections;
+mod film;
+mod patient;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::configuration::PagePlan;
+use crate::outlets::Outlets;
+use access::Access;
+use answer::Answering;
+use connections::Connections;
+
+/// A server that runs until it is dropped.
+pub struct Page {
+    pub address: SocketAddr,
+    pub plan: PagePlan,
+    server: JoinHandle<()>,
+}
+
+impl Page {
+    /// Serves what is on the outlets' board, at the address that the plan names, or at a free port of it where that is 0.
+    ///
+    /// # Errors
+    /// Somebody else has the address, or it is none of this computer's.
+    pub async fn serve(plan: PagePlan, outlets: Arc<Outlets>) -> Result<Self> {
+        let words = || format!("cannot serve the page at {}", plan.address);
+        let listener = TcpListener::bind(plan.address).await.with_context(words)?;
+        let address = listener.local_addr().with_context(words)?;
+        let answering = Answering {
+            access: Access::new(&plan),
+            outlets,
+        };
+        let connections = Arc::new(Connections::default());
+        let server = tokio::spawn(connections.serve(listener, Arc::new(answering)));
+        Ok(Self {
+            address,
+            plan,
+            server,
+        })
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
