@@ -58,6 +58,10 @@ enum Wish {
 }
 
 fn main() -> ExitCode {
+    // Installed, ONNX Runtime lies beside it.
+    if let Ok(program) = std::env::current_exe() {
+        ssdcrp::runtime::installed_at(&program);
+    }
     match run(&Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

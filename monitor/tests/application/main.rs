@@ -6,5 +6,6 @@ mod cache;
 mod cameras;
 #[path = "../../../tests/digits/mod.rs"]
 mod digits;
+mod measures;
 mod running;
 mod streams;
