@@ -46,7 +46,7 @@ mod tests {
                     .collect()
             })
             .collect();
-        assert_eq!(rows, ["..####..", "....##..", "........", "########"]);
+        assert_eq!(rows, ["...###..", ".....#..", "........", "########"]);
         paint(&[], &mut RgbImage::new(0, 0));
     }
 }

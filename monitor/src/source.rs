@@ -79,11 +79,10 @@ impl Source {
         }
         let told = [gst::MessageType::Error, gst::MessageType::Eos];
         // The end is known to the sink before it is told on the bus, and an error the other way round.
-        let patience = match self.sink.is_eos() {
-            true => patience,
-            false => gst::ClockTime::ZERO,
+        let message = match self.sink.is_eos() {
+            true => self.bus.timed_pop_filtered(patience, &told),
+            false => self.bus.pop_filtered(&told),
         };
-        let message = self.bus.timed_pop_filtered(patience, &told);
         match message.as_ref().map(|message| message.view()) {
             Some(gst::MessageView::Eos(_)) => Ok(Arrival::End),
             Some(gst::MessageView::Error(error)) => Err(failure(error)),

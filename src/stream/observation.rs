@@ -209,3 +209,103 @@ fn missing(
     let selection = settings.selection.as_ref().filter(|_| picked.is_none());
     pointed.or_else(|| selection?.missing(frame))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Thresholds;
+    use crate::geometry::Size;
+    use crate::stream::frame::FrameTime;
+    use crate::stream::monitor::EventThresholds;
+    use crate::stream::selection::{Selection, SelectionRule};
+    use crate::stream::settings::{DisplaySettings, QuestionSettings};
+    use crate::stream::zones::{Polygon, Zones};
+
+    fn settings(zones: Zones) -> Arc<StreamSettings> {
+        Arc::new(StreamSettings {
+            thresholds: Thresholds {
+                score: 0.5,
+                iou: 0.6,
+            },
+            question: QuestionSettings::default(),
+            selection: Some(Selection {
+                rule: SelectionRule::Best,
+                most: 1,
+                ..Selection::default()
+            }),
+            explain_interval: std::time::Duration::ZERO,
+            check: false,
+            events: Some(EventThresholds::for_stills()),
+            zones,
+            display: DisplaySettings::default(),
+        })
+    }
+
+    /// A detection with a score that is too low to be believed.
+    fn doubtful(class: usize, score: f32, rect: [f32; 4]) -> Detection {
+        Detection {
+            class: ClassId(class),
+            score,
+            rect: rect.into(),
+            default_box: class,
+            logits: vec![],
+            objectness: None,
+            offsets: [0.0; 4],
+            runner_up: None,
+        }
+    }
+
+    #[test]
+    fn zones_say_where_something_counts() {
+        let half = |top: f32| {
+            let corners = [[0.0, top], [1.0, top], [1.0, top + 0.5], [0.0, top + 0.5]];
+            vec![Polygon::new(corners.to_vec()).unwrap()]
+        };
+        let frame = FrameInfo {
+            time: FrameTime {
+                timestamp: None,
+                running_time: None,
+            },
+            size: Size::new(600, 400),
+            pixel_aspect: 1.0,
+            epoch: 0,
+        };
+        // The classes of what is there, what is explained, and what is told.
+        let seen = |zones| {
+            let above = doubtful(1, 0.54, [0.1, 0.1, 0.3, 0.4]);
+            let below = doubtful(2, 0.53, [0.6, 0.4, 0.8, 0.9]);
+            let picking = Mutex::default();
+            let (observation, _) = Observer::default().observe(
+                frame,
+                &settings(zones),
+                vec![above, below],
+                &picking,
+                false,
+            );
+            let class = |index: &usize| observation.tracked[*index].detection.class.0;
+            let there: Vec<usize> = (0..observation.tracked.len()).collect();
+            let told = observation.events.iter().map(|event| class(&event.index));
+            (
+                there.iter().map(class).collect::<Vec<_>>(),
+                observation.selected.iter().map(class).collect::<Vec<_>>(),
+                told.collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(seen(Zones::default()), (vec![1, 2], vec![1], vec![1, 2]));
+        let ignore = Zones {
+            ignore: half(0.0),
+            ..Zones::default()
+        };
+        assert_eq!(seen(ignore), (vec![2], vec![2], vec![2]));
+        let explain = Zones {
+            explain: half(0.5),
+            ..Zones::default()
+        };
+        assert_eq!(seen(explain), (vec![1, 2], vec![2], vec![1, 2]));
+        let alarm = Zones {
+            alarm: half(0.5),
+            ..Zones::default()
+        };
+        assert_eq!(seen(alarm), (vec![1, 2], vec![1], vec![2]));
+    }
+}

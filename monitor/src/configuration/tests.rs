@@ -156,7 +156,7 @@ fn a_mistake_is_told_with_its_line_and_what_to_do() {
             "a corner is [x, y]",
         ),
         (
-            "[defaults]\nzones = [{ kind = \"alarms\", corners = [] }]",
+            "[defaults]\nzones = [{ kind = \"alarms\", corners = [[0, 0], [1, 0], [1, 1]] }]",
             2,
             "`alarm`",
         ),

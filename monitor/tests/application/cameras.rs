@@ -21,7 +21,8 @@ impl NetworkCamera {
             env!("CARGO_MANIFEST_DIR"),
             "/tests/application/rtsp_camera.py"
         );
-        let mut child = Command::new("python3")
+        // Debian's Python has what Debian's packages bring.
+        let mut child = Command::new("/usr/bin/python3")
             .args(["-B", script, &port.to_string(), "viewer", PASSWORD])
             .arg(cached("photos/dog.jpg"))
             .stdout(Stdio::piped())

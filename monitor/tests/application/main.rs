@@ -9,3 +9,4 @@ mod digits;
 mod measures;
 mod running;
 mod streams;
+mod zones;
