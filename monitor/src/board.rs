@@ -123,7 +123,7 @@ impl Screen {
     }
 
     /// Its thread is at work, and has a new frame or not.
-    pub fn is_alive(&self, has_frame: bool) {
+    pub fn mark_alive(&self, has_frame: bool) {
         let now = Instant::now();
         let mut alive = lock(&self.alive);
         alive.0 = now;

@@ -162,7 +162,7 @@ impl Run {
         let mut backoff = self.connection.retry_at_most.map(Backoff::new);
         loop {
             self.outlets.state(&self.screen, CameraState::Starting);
-            self.screen.is_alive(false);
+            self.screen.mark_alive(false);
             let mut playing_since = None;
             let outcome = self.play(&mut playing_since);
             self.settle();
@@ -213,7 +213,7 @@ impl Run {
     fn wait(&self, wait: Duration) -> Outcome {
         let until = Instant::now() + wait;
         loop {
-            self.screen.is_alive(false);
+            self.screen.mark_alive(false);
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Outcome::Over;
@@ -240,7 +240,7 @@ impl Run {
                 return Ok(Outcome::Stopped);
             }
             let arrival = source.next(LOOK_UP)?;
-            self.screen.is_alive(matches!(arrival, Arrival::Frame(_)));
+            self.screen.mark_alive(matches!(arrival, Arrival::Frame(_)));
             match arrival {
                 Arrival::Frame(frame) => {
                     last = Instant::now();

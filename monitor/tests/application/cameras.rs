@@ -122,7 +122,11 @@ fn a_camera_that_fails_is_tried_again_while_the_others_go_on() {
         0.0
     );
 
-    // What the page and the folder of evidence say besides.
+    nothing_tells_secrets(monitor, folder.path());
+}
+
+/// Neither page nor output nor evidence, up to the end.
+fn nothing_tells_secrets(monitor: Monitor, folder: &Path) {
     let page = [
         monitor.get("/events"),
         monitor.get("/metrics"),
@@ -132,17 +136,11 @@ fn a_camera_that_fails_is_tried_again_while_the_others_go_on() {
     monitor.signal("TERM");
     let ended = monitor.wait();
     assert!(ended.status.success(), "{ended:?}");
-    let mut kept = String::new();
-    for name in ["film", "gate"] {
-        let lines = std::fs::read_to_string(
-            folder
-                .path()
-                .join("evidence")
-                .join(name)
-                .join("events.jsonl"),
-        );
-        kept.push_str(&lines.unwrap_or_default());
-    }
+    let kept = ["film", "gate"].map(|camera| {
+        let lines = folder.join("evidence").join(camera).join("events.jsonl");
+        std::fs::read_to_string(lines).unwrap_or_default()
+    });
+    let kept = kept.concat();
     assert!(!kept.is_empty(), "no evidence");
     for (place, text) in [
         ("page", page),
