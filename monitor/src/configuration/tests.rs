@@ -179,7 +179,7 @@ fn a_mistake_is_told_with_its_line_and_what_to_do() {
             1,
             "NO_SUCH_ONE",
         ),
-        ("a = [", 1, "unclosed array"),
+        ("a = [", 3, "missing comma between array elements"),
     ] {
         let text = match text.contains("[[camera]]") {
             true => text.to_owned(),
