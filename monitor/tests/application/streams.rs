@@ -115,3 +115,21 @@ fn what_is_no_video_ends_it_with_an_error() {
         );
     }
 }
+
+#[test]
+fn a_reader_that_goes_does_not_end_it() {
+    let mut command = std::process::Command::new("bash");
+    command.args(["-c", "exec \"$0\" \"$@\" > >(true)"]);
+    command.arg(Monitor::command().get_program());
+    let mut monitor = Monitor::start(command.args([&footage(), "--serve", "127.0.0.1:0"]));
+    until("the complaint", || {
+        let said = monitor.said();
+        said.contains("events are no longer printed").then_some(())
+    });
+    let told = until("a further event", || {
+        let told = monitor.events();
+        (told["events"].as_array()?.len() > 1).then_some(told)
+    });
+    assert!(monitor.is_running(), "{told}");
+    assert_eq!(monitor.said().matches("no longer printed").count(), 1);
+}
