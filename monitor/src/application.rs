@@ -111,19 +111,20 @@ impl Application {
         Camera::start(ready.plan, stream, ready.session, ready.looks, outlets)
     }
 
-    /// Serves the page as it is asked for, anew where that has changed.
+    /// Serves the page as it is asked for, anew where its address has changed.
     fn serve(&mut self, wanted: Option<&PagePlan>) -> Result<()> {
-        if self.page.as_ref().map(|page| &page.plan) == wanted {
+        let Some(plan) = wanted else {
+            self.page = None;
+            return Ok(());
+        };
+        if self.page.as_mut().is_some_and(|page| page.change(plan)) {
             return Ok(());
         }
-        // The new one may have the address of the old one.
-        self.page = None;
-        if let Some(plan) = wanted {
-            let page = Page::serve(plan.clone(), self.outlets.clone());
-            let page = self.server.block_on(page)?;
-            say(format_args!("http://{}/", page.address));
-            self.page = Some(page);
-        }
+        // The old one stays where the new one cannot be served.
+        let page = Page::serve(plan.clone(), self.outlets.clone());
+        let page = self.server.block_on(page)?;
+        say(format_args!("http://{}/", page.address));
+        self.page = Some(page);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! What is answered: a request in, the page, its parts, events, a film, numbers or a refusal out. Every answer has the headers that keep a browser from doing more with it than it is for.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Either, Full, Limited};
@@ -42,11 +42,28 @@ type Answer = Response<Either<Full<Bytes>, Film>>;
 
 /// What answers.
 pub struct Answering {
-    pub access: Access,
-    pub outlets: Arc<Outlets>,
+    access: RwLock<Arc<Access>>,
+    outlets: Arc<Outlets>,
 }
 
 impl Answering {
+    pub fn new(access: Access, outlets: Arc<Outlets>) -> Self {
+        Self {
+            access: RwLock::new(Arc::new(access)),
+            outlets,
+        }
+    }
+
+    /// From now on these may see the page.
+    pub fn allow(&self, access: Access) {
+        *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
+    }
+
+    fn access(&self) -> Arc<Access> {
+        let access = self.access.read().unwrap_or_else(PoisonError::into_inner);
+        access.clone()
+    }
+
     /// Answers a request. `begins` is called once it is whole, with whether it asks for a film, and says whether there is room for one more.
     ///
     /// # Errors
@@ -61,7 +78,7 @@ impl Answering {
     {
         let is_film = request.uri().path().starts_with("/stream/");
         let is_login = request.uri().path() == "/login";
-        let mut answer = if !self.access.is_meant(&request) {
+        let mut answer = if !self.access().is_meant(&request) {
             refusal(StatusCode::FORBIDDEN, "not here")
         } else if is_login && request.method() == Method::POST {
             let form = tokio::time::timeout(FORM_TIME, form(request.into_body())).await;
@@ -94,7 +111,7 @@ impl Answering {
             return found(STYLE, "text/css; charset=utf-8");
         }
         let path = request.uri().path();
-        if !self.access.is_allowed(request.headers()) {
+        if !self.access().is_allowed(request.headers()) {
             return match path {
                 "/" => form_for_token(StatusCode::UNAUTHORIZED),
                 _ => {
@@ -129,7 +146,7 @@ impl Answering {
     /// Of a form or a query: `token=…`. A token has no letter that is written otherwise there.
     fn login(&self, form: Option<&str>) -> Answer {
         let token = form.and_then(|form| form.strip_prefix("token="));
-        let Some(token) = token.filter(|token| self.access.is_token(token)) else {
+        let Some(token) = token.filter(|token| self.access().is_token(token)) else {
             return form_for_token(StatusCode::FORBIDDEN);
         };
         let mut answer = refusal(StatusCode::SEE_OTHER, "");

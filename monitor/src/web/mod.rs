@@ -25,7 +25,8 @@ use connections::Connections;
 /// A server that runs until it is dropped.
 pub struct Page {
     pub address: SocketAddr,
-    pub plan: PagePlan,
+    plan: PagePlan,
+    answering: Arc<Answering>,
     server: JoinHandle<()>,
 }
 
@@ -38,17 +39,25 @@ impl Page {
         let words = || format!("cannot serve the page at {}", plan.address);
         let listener = TcpListener::bind(plan.address).await.with_context(words)?;
         let address = listener.local_addr().with_context(words)?;
-        let answering = Answering {
-            access: Access::new(&plan),
-            outlets,
-        };
+        let answering = Arc::new(Answering::new(Access::new(&plan), outlets));
         let connections = Arc::new(Connections::default());
-        let server = tokio::spawn(connections.serve(listener, Arc::new(answering)));
+        let server = tokio::spawn(connections.serve(listener, answering.clone()));
         Ok(Self {
             address,
             plan,
+            answering,
             server,
         })
+    }
+
+    /// Serves as another plan says, where that has the same address; whether it has.
+    pub fn change(&mut self, plan: &PagePlan) -> bool {
+        let is_same = self.plan.address == plan.address;
+        if is_same && self.plan != *plan {
+            self.answering.allow(Access::new(plan));
+            self.plan = plan.clone();
+        }
+        is_same
     }
 }
 

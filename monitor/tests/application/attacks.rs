@@ -243,7 +243,16 @@ fn who_does_not_know_the_token_sees_nothing() {
     let page = monitor.ask("/", &[("Host", "localhost"), ("Cookie", &cookie)], NEVER);
     assert!(page.status == 200 && page.text().contains("What looks wrong"));
     assert_eq!(monitor_state(&monitor), 200);
+
+    // A new one takes the place of the old one.
+    std::fs::write(&token, "another-one-of-this-test").unwrap();
+    monitor.signal("HUP");
+    until("the new token", || {
+        (monitor_state(&monitor) == 401).then_some(())
+    });
+    assert_eq!(log_in("token=another-one-of-this-test").status, 303);
     monitor.signal("TERM");
     let ended = monitor.wait();
+    assert!(!format!("{ended:?}").contains("another-one"), "{ended:?}");
     assert!(!format!("{ended:?}").contains(TOKEN), "{ended:?}");
 }

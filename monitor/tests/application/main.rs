@@ -8,5 +8,6 @@ mod cameras;
 mod digits;
 mod measures;
 mod running;
+mod service;
 mod streams;
 mod zones;
