@@ -14,7 +14,7 @@ use crate::feed::Feed;
 use crate::networks::Networks;
 use crate::outlets::Outlets;
 use crate::redact::say;
-use crate::web::Page;
+use crate::web::PageServer;
 
 /// A camera's thread that was not seen at work for so long hangs.
 const STUCK: Duration = Duration::from_secs(120);
@@ -23,7 +23,7 @@ const STUCK: Duration = Duration::from_secs(120);
 pub struct Application {
     networks: Networks,
     cameras: Vec<Camera>,
-    page: Option<Page>,
+    page: Option<PageServer>,
     outlets: Arc<Outlets>,
     server: Handle,
 }
@@ -121,7 +121,7 @@ impl Application {
             return Ok(());
         }
         // The old one stays where the new one cannot be served.
-        let page = Page::serve(plan.clone(), self.outlets.clone());
+        let page = PageServer::serve(plan.clone(), self.outlets.clone());
         let page = self.server.block_on(page)?;
         say(format_args!("http://{}/", page.address));
         self.page = Some(page);

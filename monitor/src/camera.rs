@@ -41,7 +41,7 @@ pub struct Camera {
 }
 
 /// The thread of a camera.
-struct Run {
+struct CameraThread {
     connection: Connection,
     screen: Arc<Screen>,
     outlets: Arc<Outlets>,
@@ -58,7 +58,7 @@ struct Run {
 }
 
 /// Why a stream no longer plays.
-enum Outcome {
+enum PlayEnd {
     /// It is to stop.
     Stopped,
     /// It has come to its end.
@@ -91,7 +91,7 @@ impl Camera {
         };
         let looks = Arc::new(Mutex::new(looks));
         let (stop, stopped) = channel();
-        let run = Run {
+        let run = CameraThread {
             stream: session.stream(feed, store.transpose()?)?,
             connection,
             screen: screen.clone(),
@@ -157,7 +157,7 @@ impl Drop for Camera {
     }
 }
 
-impl Run {
+impl CameraThread {
     fn run(mut self) {
         let mut backoff = self.connection.retry_at_most.map(Backoff::new);
         loop {
@@ -168,8 +168,8 @@ impl Run {
             self.settle();
             let played = playing_since.map_or(Duration::ZERO, |since: Instant| since.elapsed());
             let reason = match outcome {
-                Ok(Outcome::Stopped) => return,
-                Ok(Outcome::Over) if self.connection.address.is_file() => {
+                Ok(PlayEnd::Stopped) => return,
+                Ok(PlayEnd::Over) if self.connection.address.is_file() => {
                     if !self.connection.repeat {
                         self.outlets.state(&self.screen, CameraState::Ended);
                         return;
@@ -179,7 +179,7 @@ impl Run {
                     }
                     "the file has no pictures".to_owned()
                 }
-                Ok(Outcome::Over) => "the stream has ended".to_owned(),
+                Ok(PlayEnd::Over) => "the stream has ended".to_owned(),
                 Err(error) => redact(&format!("{error:#}")),
             };
             self.outlets.metrics.failure(&self.screen.name);
@@ -191,7 +191,7 @@ impl Run {
             };
             let wait = backoff.failed(played);
             self.fails(&reason, wait, backoff.failures());
-            if let Outcome::Stopped = self.wait(wait) {
+            if let PlayEnd::Stopped = self.wait(wait) {
                 return;
             }
         }
@@ -210,23 +210,23 @@ impl Run {
     }
 
     /// Waits for the next try.
-    fn wait(&self, wait: Duration) -> Outcome {
+    fn wait(&self, wait: Duration) -> PlayEnd {
         let until = Instant::now() + wait;
         loop {
             self.screen.mark_alive(false);
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Outcome::Over;
+                return PlayEnd::Over;
             }
             let step = left.min(Duration::from_secs(1));
             if let Err(RecvTimeoutError::Disconnected) = self.stop.recv_timeout(step) {
-                return Outcome::Stopped;
+                return PlayEnd::Stopped;
             }
         }
     }
 
     /// Plays until the stream ends, fails or is to stop. `since` is when its first frame came.
-    fn play(&mut self, since: &mut Option<Instant>) -> Result<Outcome> {
+    fn play(&mut self, since: &mut Option<Instant>) -> Result<PlayEnd> {
         // Objects and times of before have nothing to do with what comes.
         self.stream.flush();
         self.stream.resume();
@@ -237,7 +237,7 @@ impl Run {
         let mut last = Instant::now();
         loop {
             if let Err(TryRecvError::Disconnected) = self.stop.try_recv() {
-                return Ok(Outcome::Stopped);
+                return Ok(PlayEnd::Stopped);
             }
             let arrival = source.next(LOOK_UP)?;
             self.screen.mark_alive(matches!(arrival, Arrival::Frame(_)));
@@ -252,7 +252,7 @@ impl Run {
                     let outcome = self.look(&frame, last);
                     self.complain(outcome);
                 }
-                Arrival::End => return Ok(Outcome::Over),
+                Arrival::End => return Ok(PlayEnd::Over),
                 Arrival::Nothing if last.elapsed() > self.connection.frame_timeout => {
                     let seconds = self.connection.frame_timeout.as_secs_f32();
                     bail!("no frame has come for {seconds} s");

@@ -13,7 +13,7 @@ use ssdcrp::stream::{Pacing, Session};
 use crate::feed::Feed;
 
 /// The session of one model, or the model alone where the session is not started yet.
-struct Network {
+struct SharedSession {
     path: Option<PathBuf>,
     composite: Option<Composite>,
     options: SessionOptions,
@@ -22,7 +22,7 @@ struct Network {
 
 /// Sessions that are in use.
 #[derive(Default)]
-pub struct Networks(Vec<Network>);
+pub struct Networks(Vec<SharedSession>);
 
 /// Reads a model; `None` is the one that is built in.
 ///
@@ -51,8 +51,8 @@ impl Networks {
             .0
             .iter()
             .filter(|network| (network.path.as_ref(), network.options) == (path, options));
-        let same: Vec<&Network> = same.collect();
-        let is_it = |network: &&&Network| network.composite.as_ref() == composite;
+        let same: Vec<&SharedSession> = same.collect();
+        let is_it = |network: &&&SharedSession| network.composite.as_ref() == composite;
         if let Some(session) = same.iter().find(is_it).and_then(|it| it.session.upgrade()) {
             return Ok(session);
         }
@@ -63,7 +63,7 @@ impl Networks {
             None => Arc::new(model(path)?),
         };
         let session = Session::start(model, Pacing::Live, options, composite)?;
-        self.0.push(Network {
+        self.0.push(SharedSession {
             path: path.cloned(),
             composite: composite.cloned(),
             options,

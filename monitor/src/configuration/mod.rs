@@ -95,12 +95,12 @@ impl std::fmt::Debug for PagePlan {
 }
 
 /// A text, and where in which file it stands.
-struct Place<'a> {
+struct FilePlace<'a> {
     file: &'a Path,
     text: &'a str,
 }
 
-impl Place<'_> {
+impl FilePlace<'_> {
     fn line(&self, offset: usize) -> usize {
         let before = self.text.get(..offset).unwrap_or_default();
         1 + before.matches('\n').count()
@@ -141,7 +141,7 @@ impl Configuration {
     }
 
     fn parse(file: &Path, text: &str) -> Result<Self> {
-        let place = Place { file, text };
+        let place = FilePlace { file, text };
         let file_section: FileSection = toml::from_str(text).map_err(|mut error| {
             let line = error.span().map(|span| place.words(span.start));
             error.set_input(None);
@@ -257,7 +257,7 @@ impl Configuration {
 fn camera(
     section: CameraSection,
     evidence: Option<&EvidenceSection>,
-    place: &Place,
+    place: &FilePlace,
 ) -> Result<CameraPlan> {
     let name = section.name.clone().context("a camera needs a name")?;
     let named = name.as_str().to_owned();
@@ -307,7 +307,7 @@ fn camera(
     })
 }
 
-fn page(section: PageSection, place: &Place) -> Result<PagePlan> {
+fn page(section: PageSection, place: &FilePlace) -> Result<PagePlan> {
     let file = place.secret_file(section.token_file.as_deref())?;
     let token = secret::of("token", section.token.as_deref(), file.as_deref())?;
     let token = token.map(checked_token).transpose()?;

@@ -23,14 +23,14 @@ use answer::Answering;
 use connections::Connections;
 
 /// A server that runs until it is dropped.
-pub struct Page {
+pub struct PageServer {
     pub address: SocketAddr,
     plan: PagePlan,
     answering: Arc<Answering>,
     server: JoinHandle<()>,
 }
 
-impl Page {
+impl PageServer {
     /// Serves what is on the outlets' board, at the address that the plan names, or at a free port of it where that is 0.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl Page {
     }
 }
 
-impl Drop for Page {
+impl Drop for PageServer {
     fn drop(&mut self) {
         self.server.abort();
     }
