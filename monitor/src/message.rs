@@ -1,4 +1,4 @@
-//! What the monitor tells other programs, as JSON: `docs/schema/event.json` and `docs/schema/state.json` say the same for them.
+//! What the monitor tells other programs, as JSON. `docs/schema/event.json` says of events what their readers may rely on.
 
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};

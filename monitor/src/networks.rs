@@ -12,7 +12,7 @@ use ssdcrp::stream::{Pacing, Session};
 
 use crate::feed::Feed;
 
-/// The session of one model, or the model alone where the session is not started yet.
+/// A session, and what it was started for.
 struct SharedSession {
     path: Option<PathBuf>,
     composite: Option<Composite>,

@@ -39,6 +39,10 @@ fn it_tells_of_both_streams_shows_them_and_ends_when_it_is_told() {
         events.contains("vtest.avi") && events.contains("ambiguous-class"),
         "{events}"
     );
+    // With their answers, as the page has them.
+    let monitored: serde_json::Value = serde_json::from_str(&events).unwrap();
+    let monitored = monitored["events"].as_array().unwrap().iter();
+    let monitored: String = monitored.map(|event| format!("{event}\n")).collect();
     assert_eq!(monitor.get("/stream/3").status, 404);
     let foreign = monitor.ask("/events", &[("Host", "cameras.example")], |_| false);
     assert!(
@@ -59,6 +63,7 @@ fn it_tells_of_both_streams_shows_them_and_ends_when_it_is_told() {
 
     monitor.signal("TERM");
     let ended = monitor.wait();
+    assert_valid(&ended.told, &monitored);
     let lines = ended.said.lines().count();
     assert!(ended.status.success() && lines == 1, "{ended:?}");
     for stream in ["stream-1", "stream-2"] {
@@ -67,6 +72,26 @@ fn it_tells_of_both_streams_shows_them_and_ends_when_it_is_told() {
             .records;
         assert!(!kept.is_empty(), "{stream}");
     }
+}
+
+/// Lines of events, as their schema says.
+fn assert_valid(told: &str, shown: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("events");
+    std::fs::write(&file, format!("{told}{shown}")).unwrap();
+    let here = env!("CARGO_MANIFEST_DIR");
+    // Debian's Python has what Debian's packages bring.
+    let checked = std::process::Command::new("/usr/bin/python3")
+        .args(["-B", &format!("{here}/tests/application/validate.py")])
+        .arg(format!("{here}/../docs/schema/event.json"))
+        .arg(&file)
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&checked.stderr);
+    assert!(checked.status.success(), "{words}");
+    let lines = String::from_utf8_lossy(&checked.stdout);
+    let lines: usize = lines.trim().parse().unwrap();
+    assert_eq!(lines, told.lines().count() + shown.lines().count());
 }
 
 #[test]
