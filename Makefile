@@ -18,6 +18,7 @@ PHOTOS := $(addprefix $(CACHE)/photos/,dog.jpg person.jpg horses.jpg eagle.jpg g
 BUILD := $(abspath $(or $(CARGO_TARGET_DIR),target))
 COMMAND := $(BUILD)/release/ssdcrp
 PLUGIN := $(BUILD)/release/libgstssdcrp.so
+MONITOR := $(BUILD)/release/ssdcrp-monitor
 MODEL := $(wildcard models/*.onnx models/*.toml)
 
 # A second detector, to try and to compare; nothing that is tested or shown by default needs it.
@@ -61,12 +62,13 @@ PICTURES := $(addprefix demo/,dog.png sheep-rather-than-horse.png horse-rather-t
 # Where `make install` puts things, below DESTDIR. ONNX Runtime goes along where the system has none.
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
+SYSCONFDIR ?= /etc
 BUNDLED := $(filter $(CACHE)/%,$(shell env -u ORT_DYLIB_PATH SSDCRP_CACHE=$(CACHE) setup/onnxruntime.sh --where))
 NOTICES := $(if $(BUNDLED),$(CACHE)/onnxruntime/ThirdPartyNotices.txt)
 PIPELINES := $(wildcard pipelines/*.sh)
 # What README and the pages in docs refer to lies where they look for it.
 DOCUMENTS := README.md CHANGELOG.md CONTRIBUTING.md models/README.md src/overlay/font/LICENSE \
-	$(wildcard docs/*.md docs/images/* examples/*.rs benches/*.md)
+	$(wildcard docs/*.md docs/images/* docs/schema/* examples/*.rs benches/*.md)
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 TREE := $(BUILD)/deb/ssdcrp
 
@@ -83,6 +85,8 @@ demo: $(VIDEO) $(PICTURES) ## build all, then explain real footage and photos in
 test: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) $(CLASSIFIERS) ## format, lints, all tests, and every pipeline in a real gst-launch-1.0
 	@# A window of its own for the test that clicks in one.
 	@{ command -v Xvfb && command -v xdotool; } >/dev/null || setup/system-packages.sh xvfb xdotool
+	@# A network camera, and what reads the monitor's numbers and events.
+	@setup/system-packages.sh python3-gi gir1.2-gst-rtsp-server-1.0 prometheus python3-jsonschema
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@# As others link it: without the command's parts, and without the model.
@@ -152,8 +156,10 @@ model-b: $(MODEL_B) ## fetch and import the second detector (Open Images, 23 cla
 model-ssd300: $(SSD300) ## build SSD300-VGG16 with random weights into the cache, to measure
 	@echo 'ssdcrp --model $(SSD300) inspect'
 
-install: $(COMMAND) $(PLUGIN) $(NOTICES) ## install command, plugin, pipelines and ONNX Runtime: PREFIX=/usr/local
+install: $(COMMAND) $(PLUGIN) $(NOTICES) ## install command, plugin, monitor, pipelines and ONNX Runtime: PREFIX=/usr/local
 	install -D -s $(COMMAND) $(DESTDIR)$(PREFIX)/bin/ssdcrp
+	install -D -s $(MONITOR) $(DESTDIR)$(PREFIX)/bin/ssdcrp-monitor
+	packaging/monitor/install.sh '$(DESTDIR)' '$(PREFIX)' '$(SYSCONFDIR)'
 	install -D -s -m 644 $(PLUGIN) $(DESTDIR)$(LIBDIR)/gstreamer-1.0/$(notdir $(PLUGIN))
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,ssdcrp/pipelines ssdcrp/models doc/ssdcrp)
 	install -m 755 $(PIPELINES) $(DESTDIR)$(PREFIX)/share/ssdcrp/pipelines/

@@ -28,7 +28,9 @@ Description: explanations of object detections inside the video
  A GStreamer element and a command that run an SSD object detector on video or
  photos, compute with Contrastive Relevance Propagation which pixels made the
  network say what it says, and draw the answer over the picture. A detector
- for the classes of COCO and ONNX Runtime are included.
+ for the classes of COCO and ONNX Runtime are included, and a service,
+ ssdcrp-monitor, that watches cameras and tells what looks wrong in them.
 CONTROL
+printf '%s\n' /etc/ssdcrp/monitor.toml >"$tree/DEBIAN/conffiles"
 dpkg-deb --root-owner-group --build "$tree" "$output" >/dev/null
 printf '%s\n' "$output"

@@ -19,7 +19,7 @@ use ssdcrp::stream::selection::{Selection, SelectionRule};
 use ssdcrp::stream::settings::{DisplaySettings, QuestionSettings, StreamSettings};
 use ssdcrp::stream::{
     ExplainedObject, FrameInfo, FrameTime, Host, News, Observation, Pacing, Session,
-    SharedSessions, Stream, StreamFrame, UpstreamDetection, View,
+    SharedSessions, Stream, StreamFrame, UpstreamDetection, View, Zones,
 };
 use ssdcrp::{Error, ErrorKind, Result};
 
@@ -104,6 +104,7 @@ impl Watched {
                 explain_interval: Duration::ZERO,
                 check: false,
                 events: Some(EventThresholds::for_stills()),
+                zones: Zones::default(),
                 display: DisplaySettings::default(),
             },
             model,

@@ -14,6 +14,7 @@ use ssdcrp::stream::selection::Selection;
 use ssdcrp::stream::settings::{DisplaySettings, QuestionSettings, StreamSettings};
 use ssdcrp::stream::{
     FrameInfo, FrameTime, Host, News, Observation, Pacing, Session, Stream, StreamFrame, View,
+    Zones,
 };
 
 #[path = "../../tests/cache/mod.rs"]
@@ -116,6 +117,7 @@ fn watch(model: &Arc<Model>, photos: &[RgbImage], count: usize, length: Duration
         explain_interval: Duration::ZERO,
         check: false,
         events: None,
+        zones: Zones::default(),
         display: DisplaySettings::default(),
     });
     let started = Instant::now();

@@ -1,39 +1,71 @@
-//! Watches several streams at once and tells what looks wrong in them: one process, one model, one set of sessions for all.
+//! Watches several cameras at once and tells what looks wrong in their pictures: one process, one set of sessions for all cameras of a model.
 //!
 //! ```sh
+//! ssdcrp-monitor --config /etc/ssdcrp/monitor.toml
 //! ssdcrp-monitor rtsp://gate/ rtsp://yard/ /dev/video0 --serve
 //! ```
 //!
-//! Each event is a line of JSON on standard output. `--serve` shows the streams with their newest explanations, and the last events, as a page on this computer.
+//! Each event is a line of JSON on standard output. The page ([`web`]) shows the cameras with their newest explanations, and the last events; Prometheus reads numbers there.
 //!
-//! The element explains one stream. Here the engine's session is used directly, with GStreamer for decoding only: every stream ends in an `appsink` that keeps its newest
-//! frame ([`source`]), and the session takes the streams in turn ([`watch`]), so that none is looked at twice while another one waits. SIGINT and SIGTERM end it.
+//! The element explains one stream. Here the engine's session is used directly, with GStreamer for decoding only: every [`camera`] is a thread that takes the newest
+//! frame of its [`source`], and the session takes the streams in turn, so that none is looked at twice while another one waits. What runs is said by a [`configuration`], and changed by SIGHUP
+//! ([`application`]). SIGINT and SIGTERM end it.
 
-mod line;
+mod address;
+mod application;
+mod backoff;
+mod board;
+mod camera;
+mod configuration;
+mod feed;
+mod mask;
+mod message;
+mod metrics;
+mod networks;
+mod notify;
 mod options;
-mod serve;
+mod outlets;
+mod redact;
 mod source;
-mod watch;
+mod web;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use gst::glib;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
+use application::Application;
+use configuration::Configuration;
+use notify::Systemd;
 use options::Options;
-use serve::Board;
-use source::Source;
-use ssdcrp::detect::Model;
-use watch::Watch;
+use redact::{redact, say};
+
+/// How often it is looked whether everything has ended, and systemd is told that all is well.
+const ROUND: Duration = Duration::from_millis(200);
+
+/// What a signal asks for.
+#[derive(Clone, Copy)]
+enum Wish {
+    Stop,
+    Reload,
+}
 
 fn main() -> ExitCode {
+    // Installed, ONNX Runtime lies beside it.
+    if let Ok(program) = std::env::current_exe() {
+        ssdcrp::runtime::installed_at(&program);
+    }
     match run(&Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("monitor: {error:#}");
+            say(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -41,63 +73,109 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<()> {
     gst::init()?;
-    let model = match &options.model {
-        None => Model::built_in()?,
-        Some(path) => Model::open(path)?,
+    let configuration = match &options.config {
+        Some(file) => Configuration::read(file)?,
+        None => Configuration::of(options)?,
     };
-    let (news, arrivals) = std::sync::mpsc::sync_channel(1);
-    let sources: Vec<Source> = (options.sources.iter())
-        .map(|name| Source::open(name, news.clone()).with_context(|| name.clone()))
-        .collect::<Result<_>>()?;
-    // The streams alone tell of frames.
-    drop(news);
-    let board = Arc::new(Board::new(&options.sources));
-    let served = (options.serve)
-        .map(|address| serve::start(address, board.clone()))
-        .transpose()?;
-    if let Some(address) = served {
-        eprintln!("monitor: http://{address}/");
+    if let (true, Some(file)) = (options.check, &options.config) {
+        return check(file, &configuration);
     }
-
-    let stop = Arc::new(AtomicBool::new(false));
-    let frames = sources.iter().map(Source::frames).collect();
-    let watch = Watch::new(Arc::new(model), frames, board.clone(), options)?;
-    let main = glib::MainLoop::new(None, false);
-    let watching = std::thread::Builder::new()
-        .name("watch".to_owned())
-        .spawn({
-            let (stop, main) = (stop.clone(), main.clone());
-            move || {
-                watch.run(&arrivals, &stop);
-                main.quit();
+    // What the page and signals need; the cameras have threads of their own.
+    let server = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(2)
+        .thread_name("server")
+        .enable_all()
+        .build()?;
+    let at_hangup = match options.config {
+        Some(_) => Wish::Reload,
+        // The terminal is gone.
+        None => Wish::Stop,
+    };
+    let wishes = wishes(&server, at_hangup)?;
+    let rounds = Arc::new(AtomicU64::new(0));
+    server.spawn(go_round(rounds.clone()));
+    let systemd = Systemd::from_environment();
+    let mut application = Application::new(server.handle().clone());
+    application.apply(&configuration)?;
+    systemd.ready(&application.status());
+    let mut seen = 0;
+    while !application.has_ended() {
+        match wishes.recv_timeout(ROUND) {
+            Ok(Wish::Stop) => break,
+            Ok(Wish::Reload) => {
+                systemd.reloading();
+                if let Some(file) = &options.config {
+                    reload(file, &mut application);
+                }
+                systemd.ready(&application.status());
             }
-        })?;
-    ctrlc::set_handler({
-        let main = main.clone();
-        move || main.quit()
-    })?;
-    // Ends by itself where every stream has.
-    let left = std::rc::Rc::new(std::cell::Cell::new(sources.len()));
-    let guards: Vec<_> = (sources.iter().zip(&options.sources))
-        .map(|(source, name)| {
-            let (main, left, name) = (main.clone(), left.clone(), name.clone());
-            source.start(move |outcome| {
-                if let Err(error) = outcome {
-                    eprintln!("monitor: {name}: {error:#}");
-                }
-                left.set(left.get() - 1);
-                if left.get() == 0 {
-                    main.quit();
-                }
-            })
-        })
-        .collect::<Result<_>>()?;
-    main.run();
+            Err(_) => {}
+        }
+        let round = rounds.load(Ordering::Relaxed);
+        if application.is_well() && round != seen {
+            seen = round;
+            systemd.alive();
+        }
+    }
+    systemd.stopping();
+    let has_failed = application.has_failed();
+    drop(application);
+    server.shutdown_background();
+    ensure!(!has_failed, "no source could be played");
+    Ok(())
+}
 
-    drop(guards);
-    stop.store(true, Ordering::Relaxed);
-    drop(sources);
-    board.close();
-    // What is in hand is finished: nothing may run a network while the process goes down.
-    (watching.join()).map_err(|_| anyhow::anyhow!("the watching thread has failed"))
+/// Counts up for as long as the server's thread is at work.
+async fn go_round(rounds: Arc<AtomicU64>) {
+    loop {
+        rounds.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Says whether all that the configuration names is there.
+fn check(file: &Path, configuration: &Configuration) -> Result<()> {
+    for plan in &configuration.cameras {
+        let model = networks::model(plan.connection.model.as_ref());
+        let model = model.with_context(|| format!("camera '{}'", plan.name.as_str()))?;
+        plan.looks.of_model(&model)?;
+        let (name, address) = (plan.name.as_str(), &plan.connection.address);
+        println!(
+            "{name}: {}",
+            redact(&format!("{address}, {}", model.manifest.name))
+        );
+    }
+    println!("{}: as it should be", file.display());
+    Ok(())
+}
+
+/// Runs what the file says now; what is wrong in it is said, and changes nothing.
+fn reload(file: &Path, application: &mut Application) {
+    let outcome = Configuration::read(file).and_then(|new| application.apply(&new));
+    match outcome {
+        Ok(()) => say(format_args!("{}: read again", file.display())),
+        Err(error) => say(format_args!("{error:#}")),
+    }
+}
+
+/// What signals ask for.
+fn wishes(server: &Runtime, at_hangup: Wish) -> Result<Receiver<Wish>> {
+    let (tell, wishes) = sync_channel(4);
+    let _context = server.enter();
+    for (kind, wish) in [
+        (SignalKind::interrupt(), Wish::Stop),
+        (SignalKind::terminate(), Wish::Stop),
+        (SignalKind::hangup(), at_hangup),
+    ] {
+        let mut signal = signal(kind).context("signals cannot be listened to")?;
+        let tell: SyncSender<Wish> = tell.clone();
+        server.spawn(async move {
+            while signal.recv().await.is_some() {
+                // Where there is no room it has been told often enough.
+                let _ = tell.try_send(wish);
+            }
+        });
+    }
+    Ok(wishes)
 }

@@ -1,20 +1,33 @@
 //! What the command line says.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Parser;
 use ssdcrp::runtime::ExecutionProvider;
 
+/// Where the page is unless another place is named.
+pub const LOCAL_PAGE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
 /// Watch streams and tell what looks wrong in them.
 #[derive(Debug, Parser)]
+#[command(version)]
 pub struct Options {
     /// Files, cameras (/dev/video0) and addresses (rtsp://…, http://…)
-    #[arg(required = true, value_name = "SOURCE")]
+    #[arg(required_unless_present = "config", value_name = "SOURCE")]
     pub sources: Vec<String>,
-    /// Show the streams as a page at this address; other computers reach it only where the address is not one of this computer's own
+    /// Watch the cameras of this file, monitor.toml, and read it again at SIGHUP
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sources", "serve", "evidence", "model", "threads", "execution_provider", "token_file"])]
+    pub config: Option<PathBuf>,
+    /// Read the file of --config with all models and secrets that it names, say what is wrong with it, and end
+    #[arg(long, requires = "config")]
+    pub check: bool,
+    /// Show the streams as a page at this address; at one that other computers reach, a token is asked for
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:8080")]
     pub serve: Option<SocketAddr>,
+    /// File with the token that the page asks for [default: none on this computer, else a new one, which is printed]
+    #[arg(long, value_name = "FILE", requires = "serve")]
+    pub token_file: Option<PathBuf>,
     /// Keep evidence of events in this folder, for each stream in one of its own
     #[arg(long, value_name = "FOLDER")]
     pub evidence: Option<PathBuf>,

@@ -1,121 +1,93 @@
-//! A stream on its way to its newest frame: a name in, a pipeline that ends in an appsink, and the frame that waits there.
+//! A stream on its way to its newest frame: an address in, a pipeline that ends in an appsink, and the frame that waits there.
 
-use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use gst::prelude::*;
 use image::RgbImage;
 
-/// The newest frame of a stream that nobody has looked at yet.
-#[derive(Clone, Default)]
-pub struct Frames(Arc<Mutex<Option<gst::Sample>>>);
+use crate::address::{Address, Login};
 
-impl Frames {
-    /// Takes the frame.
-    pub fn take(&self) -> Option<DecodedFrame> {
-        self.lock().take().map(DecodedFrame)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<gst::Sample>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// A stream that plays until it is dropped.
+pub struct Source {
+    pipeline: gst::Pipeline,
+    bus: gst::Bus,
+    sink: gst_app::AppSink,
 }
 
 /// A frame of a stream.
 pub struct DecodedFrame(gst::Sample);
 
-/// A stream that plays from [`Source::start`] on until it is dropped.
-pub struct Source {
-    pipeline: gst::Pipeline,
-    frames: Frames,
+/// What came next.
+pub enum Arrival {
+    /// The newest frame: those that nobody asked for in time are gone.
+    Frame(DecodedFrame),
+    /// None in the time that was given.
+    Nothing,
+    /// The stream is over.
+    End,
 }
 
 impl Source {
-    /// `news` is told of every frame, as far as there is room.
-    pub fn open(name: &str, news: SyncSender<()>) -> Result<Self> {
+    /// Plays an address.
+    ///
+    /// # Errors
+    /// An element of GStreamer is missing, or does not take the address. What fails later comes from [`Source::next`].
+    pub fn play(address: &Address) -> Result<Self> {
         let pipeline = gst::Pipeline::new();
         let caps = gst_video::VideoCapsBuilder::new()
             .format(gst_video::VideoFormat::Rgb)
             .pixel_aspect_ratio(gst::Fraction::new(1, 1))
             .build();
-        let frames = Frames::default();
-        let newest = frames.clone();
         let sink = gst_app::AppSink::builder()
             .caps(&caps)
             .drop(true)
             .max_buffers(1)
-            .callbacks(
-                gst_app::AppSinkCallbacks::builder()
-                    .new_sample(move |sink| {
-                        let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-                        *newest.lock() = Some(sample);
-                        // Where there is no room it has been told already.
-                        let _ = news.try_send(());
-                        Ok(gst::FlowSuccess::Ok)
-                    })
-                    .build(),
-            )
             .build();
-        let element = |name: &str| {
-            let made = gst::ElementFactory::make(name).build();
-            made.with_context(|| format!("GStreamer's element {name} is not installed"))
-        };
         let (scale, convert) = (element("videoscale")?, element("videoconvert")?);
         // Telephones store pictures as the camera was held, and a tag that says how to turn them.
         let turn = element("videoflip")?;
         turn.set_property_from_str("video-direction", "auto");
         pipeline.add_many([&scale, &convert, &turn, sink.upcast_ref()])?;
         gst::Element::link_many([&scale, &convert, &turn, sink.upcast_ref()])?;
-        if name.starts_with("/dev/video") {
-            let camera = element("v4l2src")?;
-            camera.set_property("device", name);
-            pipeline.add(&camera)?;
-            camera.link(&scale)?;
-        } else {
-            let decoder = element("uridecodebin")?;
-            let uri = if name.contains("://") {
-                name.to_owned()
-            } else {
-                let path = std::path::absolute(name)?;
-                gst::glib::filename_to_uri(path, None)?.into()
-            };
-            decoder.set_property("uri", uri);
-            // Sound is left undecoded.
-            decoder.set_property("caps", gst::Caps::new_empty_simple("video/x-raw"));
-            pipeline.add(&decoder)?;
-            let entry = scale
-                .static_pad("sink")
-                .context("videoscale has no sink pad")?;
-            decoder.connect_pad_added(move |_, pad| {
-                // Of several videos the first.
-                if !entry.is_linked() {
-                    let _ = pad.link(&entry);
-                }
-            });
+        match address {
+            Address::Device(device) => {
+                let camera = element("v4l2src")?;
+                camera.set_property("device", device);
+                pipeline.add(&camera)?;
+                camera.link(&scale)?;
+            }
+            Address::Uri { uri, login } => {
+                pipeline.add(&decoder(uri, login.clone(), &scale)?)?;
+            }
         }
-        Ok(Self { pipeline, frames })
-    }
-
-    pub fn frames(&self) -> Frames {
-        self.frames.clone()
-    }
-
-    /// Plays. `end` is called on the main loop when the stream has ended, by itself or by an error.
-    pub fn start(&self, end: impl Fn(Result<()>) + 'static) -> Result<gst::bus::BusWatchGuard> {
-        let bus = self.pipeline.bus().context("a pipeline without a bus")?;
-        let guard = bus.add_watch_local(move |_, message| {
-            let outcome = match message.view() {
-                gst::MessageView::Eos(_) => Ok(()),
-                gst::MessageView::Error(error) => Err(anyhow!("{}", error.error())),
-                _ => return gst::glib::ControlFlow::Continue,
-            };
-            end(outcome);
-            gst::glib::ControlFlow::Break
-        })?;
+        let bus = pipeline.bus().context("a pipeline without a bus")?;
         // A failure comes as a message too.
-        let _ = self.pipeline.set_state(gst::State::Playing);
-        Ok(guard)
+        let _ = pipeline.set_state(gst::State::Playing);
+        Ok(Self {
+            pipeline,
+            bus,
+            sink,
+        })
+    }
+
+    /// Waits so long at most.
+    ///
+    /// # Errors
+    /// The stream has failed.
+    pub fn next(&self, patience: gst::ClockTime) -> Result<Arrival> {
+        if let Some(sample) = self.sink.try_pull_sample(patience) {
+            return Ok(Arrival::Frame(DecodedFrame(sample)));
+        }
+        let told = [gst::MessageType::Error, gst::MessageType::Eos];
+        // The end is known to the sink before it is told on the bus, and an error the other way round.
+        let message = match self.sink.is_eos() {
+            true => self.bus.timed_pop_filtered(patience, &told),
+            false => self.bus.pop_filtered(&told),
+        };
+        match message.as_ref().map(|message| message.view()) {
+            Some(gst::MessageView::Eos(_)) => Ok(Arrival::End),
+            Some(gst::MessageView::Error(error)) => Err(failure(error)),
+            _ => Ok(Arrival::Nothing),
+        }
     }
 }
 
@@ -125,32 +97,82 @@ impl Drop for Source {
     }
 }
 
+fn element(name: &str) -> Result<gst::Element> {
+    let made = gst::ElementFactory::make(name).build();
+    made.with_context(|| format!("GStreamer's element {name} is not installed"))
+}
+
+/// What decodes an address, and gives its pictures to `entry`.
+fn decoder(uri: &str, login: Option<Login>, entry: &gst::Element) -> Result<gst::Element> {
+    let decoder = element("uridecodebin")?;
+    decoder.set_property("uri", uri);
+    // Sound is left undecoded.
+    decoder.set_property("caps", gst::Caps::new_empty_simple("video/x-raw"));
+    if let Some(login) = login {
+        decoder.connect("source-setup", false, move |values| {
+            let source = values.get(1)?.get::<gst::Element>().ok()?;
+            for (property, value) in [("user-id", &login.user), ("user-pw", &login.password)] {
+                if source.has_property(property) {
+                    source.set_property(property, value);
+                }
+            }
+            None
+        });
+    }
+    let entry = entry
+        .static_pad("sink")
+        .context("videoscale has no sink pad")?;
+    decoder.connect_pad_added(move |_, pad| {
+        // Of several videos the first.
+        if !entry.is_linked() {
+            let _ = pad.link(&entry);
+        }
+    });
+    Ok(decoder)
+}
+
+/// GStreamer's words, and what the element that failed says besides: "Not found" alone does not say what.
+fn failure(error: &gst::message::Error) -> anyhow::Error {
+    let words = error.error().to_string();
+    let more = error.debug().unwrap_or_default();
+    // "gstrtspsrc.c(7893): gst_rtspsrc_open (): /GstPipeline:pipeline0/…:\nCould not open" has the words in its last line.
+    match more
+        .lines()
+        .last()
+        .filter(|last| more.lines().count() > 1 && !last.is_empty())
+    {
+        Some(detail) => anyhow!("{words} ({detail})"),
+        None => anyhow!("{words}"),
+    }
+}
+
 impl DecodedFrame {
-    /// The frame as a picture, with its time in the stream.
+    /// Its time in the stream; 0 where it has none.
+    pub fn time(&self) -> gst::ClockTime {
+        let segment = (self.0.segment()).and_then(|s| s.downcast_ref::<gst::ClockTime>());
+        let pts = self.0.buffer().and_then(gst::BufferRef::pts);
+        let time = segment.and_then(|segment| segment.to_running_time(pts));
+        time.unwrap_or_default()
+    }
+
+    /// The frame as a picture.
     ///
     /// # Errors
     /// The frame cannot be read.
-    pub fn picture(&self) -> Result<(gst::ClockTime, RgbImage)> {
-        let sample = &self.0;
-        let info = gst_video::VideoInfo::from_caps(sample.caps().context("a frame has no caps")?)?;
-        let buffer = sample.buffer().context("a frame has no buffer")?;
+    pub fn picture(&self) -> Result<RgbImage> {
+        let info = gst_video::VideoInfo::from_caps(self.0.caps().context("a frame has no caps")?)?;
+        let buffer = self.0.buffer().context("a frame has no buffer")?;
         let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &info)?;
-        let (width, height) = (info.width() as usize, info.height() as usize);
-        let rows = frame
-            .plane_data(0)?
-            .chunks(info.stride()[0].unsigned_abs() as usize);
-        let pixels: Vec<u8> = (rows.take(height))
-            .flat_map(|row| row.iter().take(3 * width).copied())
-            .collect();
-        let picture = RgbImage::from_raw(info.width(), info.height(), pixels);
-        let segment = sample
-            .segment()
-            .and_then(|s| s.downcast_ref::<gst::ClockTime>());
-        let time = segment.and_then(|segment| segment.to_running_time(buffer.pts()));
-        Ok((
-            time.unwrap_or_default(),
-            picture.context("a frame is cut off")?,
-        ))
+        let (width, height) = (3 * info.width() as usize, info.height() as usize);
+        let stride = info.stride()[0].unsigned_abs() as usize;
+        let mut pixels = Vec::with_capacity(width * height);
+        for row in frame.plane_data(0)?.chunks(stride).take(height) {
+            let Some(row) = row.get(..width) else {
+                bail!("a frame is cut off");
+            };
+            pixels.extend_from_slice(row);
+        }
+        RgbImage::from_raw(info.width(), info.height(), pixels).context("a frame is cut off")
     }
 }
 
@@ -186,11 +208,40 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("phone.mp4");
         on_its_side(&file);
-        let (news, arrivals) = std::sync::mpsc::sync_channel(1);
-        let source = Source::open(file.to_str().unwrap(), news).unwrap();
-        source.pipeline.set_state(gst::State::Playing).unwrap();
-        arrivals.recv().unwrap();
-        let (_, picture) = source.frames().take().unwrap().picture().unwrap();
+        let address = Address::new(file.to_str().unwrap(), None).unwrap();
+        let source = Source::play(&address).unwrap();
+        let picture = loop {
+            match source.next(gst::ClockTime::from_seconds(60)).unwrap() {
+                Arrival::Frame(frame) => break frame.picture().unwrap(),
+                Arrival::Nothing => {}
+                Arrival::End => panic!("no frame"),
+            }
+        };
         assert_eq!(picture.dimensions(), (32, 64));
+    }
+
+    #[test]
+    fn a_stream_that_ends_and_one_that_fails_say_so() {
+        gst::init().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("phone.mp4");
+        on_its_side(&file);
+        let played = |file: &std::path::Path| {
+            let address = Address::new(file.to_str().unwrap(), None).unwrap();
+            let source = Source::play(&address).unwrap();
+            loop {
+                match source.next(gst::ClockTime::from_seconds(1)) {
+                    Ok(Arrival::End) => return Ok(()),
+                    Ok(_) => {}
+                    Err(error) => return Err(error.to_string()),
+                }
+            }
+        };
+        assert_eq!(played(&file), Ok(()));
+        let missing = played(&folder.path().join("no.mp4")).unwrap_err();
+        assert!(missing.contains("no.mp4"), "{missing}");
+        let text = folder.path().join("text.mp4");
+        std::fs::write(&text, "no video at all").unwrap();
+        assert!(played(&text).is_err());
     }
 }

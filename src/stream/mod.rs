@@ -32,6 +32,7 @@ mod stats;
 mod tracking;
 mod upstream;
 mod worker;
+mod zones;
 
 pub use display::View;
 pub use explaining::{ExplainedMiss, ExplainedObject};
@@ -46,3 +47,4 @@ pub use state::{Sampler, Shown, StreamFrame};
 pub use stats::StreamStats;
 pub use tracking::{Tracked, Tracker, same_detections, whole_pixels};
 pub use upstream::{Unmatched, UnmatchedReason, UpstreamDetection, UpstreamMatch};
+pub use zones::{Polygon, Zones};

@@ -2,6 +2,7 @@
 //!
 //! In: the detections of one frame after the other. Out: an [`Observation`] of each. No network and no picture is needed for that.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::frame::FrameInfo;
@@ -12,6 +13,7 @@ use super::settings::{Asked, StreamSettings};
 use super::tracking::{Tracked, Tracker};
 use super::upstream::{FrameDetections, Unmatched};
 use crate::detect::ClassId;
+use crate::geometry::Rect;
 
 /// What was seen in a frame.
 #[derive(Debug)]
@@ -91,6 +93,7 @@ impl Observer {
             self.selected = None;
             self.explained.reset();
         }
+        let found = found.outside(&settings.zones);
         let mut tracked = self.tracker.follow(found.detections);
         for (tracked, upstream) in tracked.iter_mut().zip(found.matches) {
             tracked.upstream = Some(upstream);
@@ -133,7 +136,9 @@ impl Observer {
         let Some(thresholds) = &settings.events else {
             return vec![];
         };
-        let raised = (self.monitor).observe(thresholds, frame.time.or_start(), tracked);
+        // What is elsewhere has no history: it begins where an object comes in.
+        let inside = within(tracked, |rect| settings.zones.alarms(rect));
+        let raised = (self.monitor).observe(thresholds, frame.time.or_start(), &inside);
         let placed = raised.into_iter().filter_map(|event| {
             let index = tracked.iter().position(|t| t.object == event.object)?;
             tracked[index].pixels(frame)?;
@@ -158,7 +163,13 @@ impl Observer {
             (None, Some(selection)) => {
                 let before = self.selected.as_ref().map(|(_, selected)| &selected[..]);
                 let before = before.unwrap_or_default();
-                selection.of(tracked, before, frame)
+                let inside = within(tracked, |rect| asked.settings.zones.explains(rect));
+                let selected = selection.of(&inside, before, frame).into_iter();
+                let place = |index: usize| {
+                    let same = |tracked: &Tracked| tracked.object == inside[index].object;
+                    tracked.iter().position(same)
+                };
+                selected.filter_map(place).collect()
             }
             (None, None) => vec![],
         };
@@ -181,6 +192,15 @@ impl Observer {
     }
 }
 
+/// What has its place where it counts.
+fn within(tracked: &[Tracked], counts: impl Fn(&Rect) -> bool) -> Cow<'_, [Tracked]> {
+    let is_there = |tracked: &Tracked| counts(&tracked.detection.rect);
+    match tracked.iter().all(is_there) {
+        true => Cow::Borrowed(tracked),
+        false => tracked.iter().filter(|t| is_there(t)).cloned().collect(),
+    }
+}
+
 /// Where it is asked why nothing is there: by pointing, else by the rules.
 fn missing(
     picked: Option<u64>,
@@ -194,4 +214,105 @@ fn missing(
         .missing();
     let selection = settings.selection.as_ref().filter(|_| picked.is_none());
     pointed.or_else(|| selection?.missing(frame))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Detection;
+    use crate::detect::Thresholds;
+    use crate::geometry::Size;
+    use crate::stream::frame::FrameTime;
+    use crate::stream::monitor::EventThresholds;
+    use crate::stream::selection::{Selection, SelectionRule};
+    use crate::stream::settings::{DisplaySettings, QuestionSettings};
+    use crate::stream::zones::{Polygon, Zones};
+
+    fn settings(zones: Zones) -> Arc<StreamSettings> {
+        Arc::new(StreamSettings {
+            thresholds: Thresholds {
+                score: 0.5,
+                iou: 0.6,
+            },
+            question: QuestionSettings::default(),
+            selection: Some(Selection {
+                rule: SelectionRule::Best,
+                most: 1,
+                ..Selection::default()
+            }),
+            explain_interval: std::time::Duration::ZERO,
+            check: false,
+            events: Some(EventThresholds::for_stills()),
+            zones,
+            display: DisplaySettings::default(),
+        })
+    }
+
+    /// A detection with a score that is too low to be believed.
+    fn doubtful(class: usize, score: f32, rect: [f32; 4]) -> Detection {
+        Detection {
+            class: ClassId(class),
+            score,
+            rect: rect.into(),
+            default_box: class,
+            logits: vec![],
+            objectness: None,
+            offsets: [0.0; 4],
+            runner_up: None,
+        }
+    }
+
+    #[test]
+    fn zones_say_where_something_counts() {
+        let half = |top: f32| {
+            let corners = [[0.0, top], [1.0, top], [1.0, top + 0.5], [0.0, top + 0.5]];
+            vec![Polygon::new(corners.to_vec()).unwrap()]
+        };
+        let frame = FrameInfo {
+            time: FrameTime {
+                timestamp: None,
+                running_time: None,
+            },
+            size: Size::new(600, 400),
+            pixel_aspect: 1.0,
+            epoch: 0,
+        };
+        // The classes of what is there, what is explained, and what is told.
+        let seen = |zones| {
+            let above = doubtful(1, 0.54, [0.1, 0.1, 0.3, 0.4]);
+            let below = doubtful(2, 0.53, [0.6, 0.4, 0.8, 0.9]);
+            let picking = Mutex::default();
+            let (observation, _) = Observer::default().observe(
+                frame,
+                &settings(zones),
+                FrameDetections::own(vec![above, below]),
+                &picking,
+                false,
+            );
+            let class = |index: &usize| observation.tracked[*index].detection.class.0;
+            let there: Vec<usize> = (0..observation.tracked.len()).collect();
+            let told = observation.events.iter().map(|event| class(&event.index));
+            (
+                there.iter().map(class).collect::<Vec<_>>(),
+                observation.selected.iter().map(class).collect::<Vec<_>>(),
+                told.collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(seen(Zones::default()), (vec![1, 2], vec![1], vec![1, 2]));
+        let ignore = Zones {
+            ignore: half(0.0),
+            ..Zones::default()
+        };
+        assert_eq!(seen(ignore), (vec![2], vec![2], vec![2]));
+        let explain = Zones {
+            explain: half(0.5),
+            ..Zones::default()
+        };
+        assert_eq!(seen(explain), (vec![1, 2], vec![2], vec![1, 2]));
+        let alarm = Zones {
+            alarm: half(0.5),
+            ..Zones::default()
+        };
+        assert_eq!(seen(alarm), (vec![1, 2], vec![1], vec![2]));
+    }
 }

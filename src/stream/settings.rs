@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::monitor::EventThresholds;
 use super::selection::Selection;
+use super::zones::Zones;
 use crate::crp::{Composite, Contrast, Target, TargetOutput};
 use crate::detect::{Detection, Thresholds};
 use crate::heatmap::ColourMap;
@@ -24,6 +25,8 @@ pub struct StreamSettings {
     pub check: bool,
     /// From when on something is an event; `None` where no event is wanted.
     pub events: Option<EventThresholds>,
+    /// Where in the picture.
+    pub zones: Zones,
     /// What is drawn.
     pub display: DisplaySettings,
 }

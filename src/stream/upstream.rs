@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use super::zones::Zones;
+
 use crate::detect::{ClassId, Detection, Forward, Labels, Model, ON_OBJECT};
 use crate::error::Result;
 use crate::geometry::Rect;
@@ -91,6 +93,24 @@ impl FrameDetections {
             detections,
             ..Self::default()
         }
+    }
+
+    /// What lies outside of the zones that are ignored.
+    #[must_use]
+    pub fn outside(mut self, zones: &Zones) -> Self {
+        let counts: Vec<bool> = (self.detections.iter())
+            .map(|detection| !zones.ignores(&detection.rect))
+            .collect();
+        // Of each detection its match, if they have such.
+        let mut next = counts.iter();
+        self.detections
+            .retain(|_| next.next().is_none_or(|&counts| counts));
+        let mut next = counts.iter();
+        self.matches
+            .retain(|_| next.next().is_none_or(|&counts| counts));
+        self.unmatched
+            .retain(|unmatched| !zones.ignores(&unmatched.upstream.rect));
+        self
     }
 
     /// What somebody else detects: each has the class, score and offsets of the default box that stands for it ([`Predictions::closest`](crate::detect::Predictions::closest)), if that overlaps it by [`ON_OBJECT`], but

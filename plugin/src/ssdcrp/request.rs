@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use ::ssdcrp::crp::{Contrast, TargetOutput};
 use ::ssdcrp::detect::manifest::DetectorKind;
 use ::ssdcrp::detect::{Manifest, Model};
+use ::ssdcrp::stream::Zones;
 use ::ssdcrp::stream::selection::{Selection, SelectionRule};
 use ::ssdcrp::stream::settings::{DisplaySettings, HeatmapPlace, QuestionSettings, StreamSettings};
 
@@ -36,6 +37,7 @@ pub fn request(
         explain_interval: settings.explain_interval(),
         check: settings.check_explanations,
         events: settings.events.thresholds(expected),
+        zones: Zones::default(),
         display: display(settings, grey),
         selection,
     };

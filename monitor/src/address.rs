@@ -1,0 +1,189 @@
+//! Where a camera's pictures come from: a text in, and what GStreamer is to open out, with user and password apart from it.
+
+use std::fmt;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::redact::{keep_secret, redact};
+
+/// A file, a camera or an address.
+#[derive(Clone, PartialEq)]
+pub enum Address {
+    /// A device of Video4Linux: `/dev/video0`.
+    Device(String),
+    /// What GStreamer's `uridecodebin` opens.
+    Uri { uri: String, login: Option<Login> },
+}
+
+/// Who asks for pictures. GStreamer is told by properties, so that no message of it has the password in an address.
+#[derive(Clone, PartialEq)]
+pub struct Login {
+    pub user: String,
+    pub password: String,
+}
+
+impl Address {
+    /// Of a file's path, a device or a URI.
+    ///
+    /// # Errors
+    /// The URI is none.
+    pub fn new(text: &str, login: Option<Login>) -> Result<Self> {
+        if text.starts_with("/dev/video") {
+            return Ok(Self::Device(text.to_owned()));
+        }
+        let Some((scheme, rest)) = text.split_once("://") else {
+            let path = std::path::absolute(text)?;
+            let uri = gst::glib::filename_to_uri(path, None)?.into();
+            return Ok(Self::Uri { uri, login: None });
+        };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let (user, host) = match authority.rsplit_once('@') {
+            Some((user, host)) => (Some(user), host),
+            None => (None, authority),
+        };
+        // "user:pass/word@host" ends at its slash, and is a host with a strange port.
+        let port = match host.rsplit_once(':') {
+            Some((_, port)) if !port.contains(']') => port,
+            _ => "",
+        };
+        ensure!(
+            port.bytes().all(|byte| byte.is_ascii_digit()),
+            "the address has a port that is no number: write '/', '?', '#', '@' and ':' of a password as %2F, %3F, %23, %40 and %3A, or put it into a file (password-file)"
+        );
+        if !takes_login(scheme) {
+            ensure!(
+                login.is_none(),
+                "user and password-file are for rtsp and http, not for {scheme}"
+            );
+            return Ok(Self::Uri {
+                uri: text.to_owned(),
+                login: None,
+            });
+        }
+        let of_uri = user.map(|user| -> Result<Login> {
+            let (user, password) = user.split_once(':').unwrap_or((user, ""));
+            keep_secret(password);
+            let plain = |text| {
+                unescape(text).context("user or password of the address has a '%' that is no %25")
+            };
+            let login = Login {
+                user: plain(user)?,
+                password: plain(password)?,
+            };
+            keep_secret(&login.password);
+            Ok(login)
+        });
+        let uri = format!("{scheme}://{host}{path}");
+        let login = login.or(of_uri.transpose()?);
+        Ok(Self::Uri { uri, login })
+    }
+
+    /// Whether it has an end that is no fault.
+    pub fn is_file(&self) -> bool {
+        matches!(self, Self::Uri { uri, .. } if uri.starts_with("file:"))
+    }
+
+    /// The file, where it is one.
+    pub fn file(&self) -> Option<std::path::PathBuf> {
+        match self {
+            Self::Uri { uri, .. } => Some(gst::glib::filename_from_uri(uri).ok()?.0),
+            Self::Device(_) => None,
+        }
+    }
+}
+
+/// What stands in an address, with its letters in place of their numbers in base 16: `p%40ss` is "p@ss".
+fn unescape(text: &str) -> Option<String> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (number, rest) = part.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(number, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Whether GStreamer's source for these addresses has properties for a user and a password.
+fn takes_login(scheme: &str) -> bool {
+    ["rtsp", "rtsps", "rtspt", "rtspu", "rtsph", "http", "https"]
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known))
+}
+
+/// For people: without user and password.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match (self, self.file()) {
+            (_, Some(file)) => f.write_str(&file.display().to_string()),
+            (Self::Device(device), _) => f.write_str(device),
+            (Self::Uri { uri, .. }, _) => f.write_str(&redact(uri)),
+        }
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Whether a file can be read, for those who named one.
+///
+/// # Errors
+/// It is not there, or may not be read.
+pub fn ensure_readable(file: &Path) -> Result<()> {
+    std::fs::File::open(file)
+        .map(drop)
+        .with_context(|| format!("cannot read {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_and_password_leave_the_address() {
+        let address = Address::new("rtsp://viewer:p%40ss%2Fword@gate:554/1?x=y@z", None).unwrap();
+        let Address::Uri {
+            uri,
+            login: Some(login),
+        } = &address
+        else {
+            panic!("{address}")
+        };
+        assert_eq!(uri, "rtsp://gate:554/1?x=y@z");
+        assert_eq!((&*login.user, &*login.password), ("viewer", "p@ss/word"));
+        assert_eq!(
+            redact("says p@ss/word and p%40ss%2Fword"),
+            "says *** and ***"
+        );
+        let given = Login {
+            user: "a".to_owned(),
+            password: "b".to_owned(),
+        };
+        let given = Address::new("http://[::1]:80/", Some(given)).unwrap();
+        assert!(matches!(&given, Address::Uri { login: Some(login), .. } if login.user == "a"));
+        assert_eq!(given.to_string(), "http://[::1]:80/");
+        let other = Address::new("srt://a:b@gate:1", None).unwrap();
+        assert_eq!(other.to_string(), "srt://***@gate:1");
+    }
+
+    #[test]
+    fn a_password_that_breaks_its_address_is_refused_without_being_told() {
+        let error = Address::new("rtsp://viewer:pass/word@gate/", None).unwrap_err();
+        let words = format!("{error:#}");
+        assert!(words.contains("%2F") && !words.contains("pass/"), "{words}");
+        assert!(Address::new("rtsp://viewer:pass%zz@gate/", None).is_err());
+    }
+
+    #[test]
+    fn files_and_devices_are_known() {
+        let file = Address::new("a film.mp4", None).unwrap();
+        assert!(file.is_file() && file.to_string().ends_with("/a film.mp4"));
+        let device = Address::new("/dev/video0", None).unwrap();
+        assert!(!device.is_file() && device.to_string() == "/dev/video0");
+    }
+}

@@ -1,0 +1,289 @@
+//! What can be looked at: the cameras with their states and newest pictures, and the last events.
+//!
+//! In: pictures from the cameras' threads, events from the engine's. Out: what the page's server sends to whoever asks.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use hyper::body::Bytes;
+use image::codecs::jpeg::JpegEncoder;
+use image::{ImageEncoder, RgbImage};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::message::{EventMessage, SCHEMA, StateMessage, now};
+use crate::redact::redact;
+
+const EVENTS: usize = 200;
+const QUALITY: u8 = 80;
+
+/// Whether a camera's pictures come.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CameraState {
+    /// It is being connected.
+    Starting,
+    Playing,
+    /// It has failed, and is tried again.
+    Waiting {
+        reason: String,
+        until: Instant,
+    },
+    /// It was a file.
+    Ended,
+    /// It has failed, and is not tried again.
+    Failed {
+        reason: String,
+    },
+}
+
+/// Cameras and events.
+#[derive(Default)]
+pub struct Board {
+    screens: RwLock<Vec<Arc<Screen>>>,
+    events: Mutex<VecDeque<EventMessage>>,
+}
+
+/// A camera, as others see it.
+pub struct Screen {
+    pub name: String,
+    /// Where its pictures come from, without a password.
+    pub title: String,
+    state: Mutex<(CameraState, String)>,
+    watchers: AtomicUsize,
+    /// As JPEG, empty before the first; `None` where none will come any more.
+    pictures: watch::Sender<Option<Bytes>>,
+    /// When its thread was last seen at work, and when the last frame came.
+    alive: Mutex<(Instant, Option<Instant>)>,
+}
+
+/// Somebody who looks at a screen, until dropped.
+pub struct Watcher {
+    screen: Arc<Screen>,
+    pub pictures: watch::Receiver<Option<Bytes>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl CameraState {
+    pub const NAMES: [&str; 5] = ["starting", "playing", "waiting", "ended", "failed"];
+
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Playing => "playing",
+            Self::Waiting { .. } => "waiting",
+            Self::Ended => "ended",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Waiting { reason, .. } | Self::Failed { reason } => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+impl Screen {
+    pub fn new(name: &str, title: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            title: redact(title),
+            state: Mutex::new((CameraState::Starting, now())),
+            watchers: AtomicUsize::new(0),
+            pictures: watch::Sender::new(Some(Bytes::new())),
+            alive: Mutex::new((Instant::now(), None)),
+        }
+    }
+
+    pub fn set_state(&self, state: CameraState) {
+        *lock(&self.state) = (state, now());
+    }
+
+    pub fn state(&self) -> CameraState {
+        lock(&self.state).0.clone()
+    }
+
+    /// The state as others are told of it.
+    pub fn message(&self) -> StateMessage {
+        let (state, since) = lock(&self.state).clone();
+        StateMessage {
+            schema: SCHEMA,
+            camera: self.name.clone(),
+            state: state.name(),
+            reason: state.reason().map(redact),
+            since,
+        }
+    }
+
+    /// Its thread is at work, and has a new frame or not.
+    pub fn mark_alive(&self, has_frame: bool) {
+        let now = Instant::now();
+        let mut alive = lock(&self.alive);
+        alive.0 = now;
+        if has_frame {
+            alive.1 = Some(now);
+        }
+    }
+
+    /// How long ago its thread was at work.
+    pub fn silence(&self) -> Duration {
+        lock(&self.alive).0.elapsed()
+    }
+
+    /// How long ago the last frame came; `None` before the first.
+    pub fn frame_age(&self) -> Option<Duration> {
+        lock(&self.alive).1.map(|came| came.elapsed())
+    }
+
+    /// Whether anybody looks: drawing is for them only.
+    pub fn is_watched(&self) -> bool {
+        self.watchers.load(Ordering::Relaxed) > 0
+    }
+
+    /// Shows a picture.
+    ///
+    /// # Errors
+    /// It cannot be encoded.
+    pub fn show(&self, picture: &RgbImage) -> Result<()> {
+        let mut jpeg = Vec::new();
+        JpegEncoder::new_with_quality(&mut jpeg, QUALITY).write_image(
+            picture.as_raw(),
+            picture.width(),
+            picture.height(),
+            image::ExtendedColorType::Rgb8,
+        )?;
+        self.pictures.send_replace(Some(jpeg.into()));
+        Ok(())
+    }
+
+    /// Nothing comes any more: films end.
+    pub fn close(&self) {
+        self.pictures.send_replace(None);
+    }
+
+    /// Looks at it.
+    pub fn watch(self: &Arc<Self>) -> Watcher {
+        self.watchers.fetch_add(1, Ordering::Relaxed);
+        let mut pictures = self.pictures.subscribe();
+        // The last one is shown at once.
+        pictures.mark_changed();
+        Watcher {
+            screen: self.clone(),
+            pictures,
+        }
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.screen.watchers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Board {
+    /// From now on these are the cameras.
+    pub fn set_screens(&self, screens: Vec<Arc<Screen>>) {
+        *self.screens.write().unwrap_or_else(PoisonError::into_inner) = screens;
+    }
+
+    pub fn screens(&self) -> Vec<Arc<Screen>> {
+        let screens = self.screens.read().unwrap_or_else(PoisonError::into_inner);
+        screens.clone()
+    }
+
+    pub fn screen(&self, name: &str) -> Option<Arc<Screen>> {
+        self.screens()
+            .into_iter()
+            .find(|screen| screen.name == name)
+    }
+
+    pub fn tell(&self, event: EventMessage) {
+        let mut events = lock(&self.events);
+        events.truncate(EVENTS - 1);
+        events.push_front(event);
+    }
+
+    /// The question of an event is answered: the event with that, unless it is forgotten.
+    pub fn answer(
+        &self,
+        id: &str,
+        complete: impl FnOnce(&mut EventMessage),
+    ) -> Option<EventMessage> {
+        let mut events = lock(&self.events);
+        let event = events.iter_mut().find(|event| event.id == id)?;
+        complete(event);
+        Some(event.clone())
+    }
+
+    /// All of it as the page reads it.
+    pub fn json(&self) -> Value {
+        let cameras = self.screens().into_iter().map(|screen| {
+            let wait = match screen.state() {
+                CameraState::Waiting { until, .. } => {
+                    let wait = until.saturating_duration_since(Instant::now());
+                    Some(wait.as_secs_f64().ceil())
+                }
+                _ => None,
+            };
+            let state = screen.message();
+            json!({
+                "name": screen.name,
+                "title": screen.title,
+                "state": state.state,
+                "reason": state.reason,
+                "since": state.since,
+                "retry_in": wait,
+            })
+        });
+        json!({"cameras": cameras.collect::<Vec<_>>(), "events": *lock(&self.events)})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_there_for_who_comes_late_and_drawing_ends_with_the_last() {
+        let screen = Arc::new(Screen::new("gate", "rtsp://a:b@gate/"));
+        assert_eq!(screen.title, "rtsp://***@gate/");
+        screen.show(&RgbImage::new(8, 8)).unwrap();
+        let watcher = screen.watch();
+        assert!(screen.is_watched() && watcher.pictures.has_changed().unwrap());
+        let is_jpeg = |picture: &Option<Bytes>| {
+            (picture.as_ref()).is_some_and(|p| p.starts_with(&[0xff, 0xd8]))
+        };
+        assert!(is_jpeg(&watcher.pictures.borrow()));
+        screen.close();
+        assert!(watcher.pictures.borrow().is_none());
+        drop(watcher);
+        assert!(!screen.is_watched());
+    }
+
+    #[test]
+    fn states_are_told_without_secrets() {
+        let screen = Screen::new("gate", "gate");
+        let until = Instant::now() + Duration::from_secs(8);
+        screen.set_state(CameraState::Waiting {
+            reason: "no rtsp://a:b@gate/".to_owned(),
+            until,
+        });
+        let board = Board::default();
+        board.set_screens(vec![Arc::new(screen)]);
+        let told = board.json();
+        let camera = &told["cameras"][0];
+        assert_eq!(camera["reason"], "no rtsp://***@gate/");
+        assert_eq!(
+            (&camera["state"], &camera["retry_in"]),
+            (&json!("waiting"), &json!(8.0))
+        );
+        assert!(board.screen("gate").is_some() && board.screen("yard").is_none());
+    }
+}

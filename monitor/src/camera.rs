@@ -1,0 +1,340 @@
+//! A camera: its address, what is asked of its pictures and the engine's stream in; pictures and states on its screen out, for as long as it is wanted.
+//!
+//! Each camera has a thread. Whatever fails in it, a server that is away or a stream that breaks off, is tried again with growing times between the tries, while the other cameras go on.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use ssdcrp::detect::preprocess;
+use ssdcrp::stream::evidence::Store;
+use ssdcrp::stream::{FrameInfo, FrameTime, RateLimiter, Session, Stream, StreamFrame};
+
+use crate::backoff::Backoff;
+use crate::board::{CameraState, Screen};
+use crate::configuration::{CameraPlan, Connection, StreamLooks};
+use crate::feed::Feed;
+use crate::mask::paint;
+use crate::outlets::Outlets;
+use crate::redact::{redact, say};
+use crate::source::{Arrival, DecodedFrame, Source};
+
+/// How long the end waits for explanations that events asked for.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two pictures of the page's film, which takes its part of the processor.
+const FILM_INTERVAL: Duration = Duration::from_millis(100);
+/// How often it is looked whether the camera is to stop, where no frame comes.
+const LOOK_UP: gst::ClockTime = gst::ClockTime::from_mseconds(200);
+
+/// A camera that runs until it is dropped.
+pub struct Camera {
+    pub plan: CameraPlan,
+    pub screen: Arc<Screen>,
+    session: Arc<Session<Feed>>,
+    looks: Arc<Mutex<StreamLooks>>,
+    /// Dropped, it stops the thread.
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The thread of a camera.
+struct CameraThread {
+    connection: Connection,
+    screen: Arc<Screen>,
+    outlets: Arc<Outlets>,
+    stream: Stream<Feed>,
+    session: Arc<Session<Feed>>,
+    looks: Arc<Mutex<StreamLooks>>,
+    stop: Receiver<()>,
+    detected: RateLimiter<()>,
+    filmed: RateLimiter<()>,
+    /// When the last frame came.
+    came: Option<Instant>,
+    /// What was said last about frames that cannot be looked at.
+    complaint: Option<String>,
+}
+
+/// Why a stream no longer plays.
+enum PlayEnd {
+    /// It is to stop.
+    Stopped,
+    /// It has come to its end.
+    Over,
+}
+
+impl Camera {
+    /// Starts it. `stream` is its place among the cameras, from 1 on.
+    ///
+    /// # Errors
+    /// The folder of evidence cannot be opened; the system gives no thread.
+    pub fn start(
+        plan: CameraPlan,
+        stream: usize,
+        session: Arc<Session<Feed>>,
+        looks: StreamLooks,
+        outlets: Arc<Outlets>,
+    ) -> Result<Self> {
+        let name = plan.name.as_str().to_owned();
+        let connection = plan.connection.clone();
+        let title = connection.address.to_string();
+        let screen = Arc::new(Screen::new(&name, &title));
+        let evidence = connection.evidence.as_ref();
+        let store = evidence.map(|kept| Store::open(&kept.folder, kept.limits));
+        let feed = Feed {
+            camera: name.clone(),
+            stream,
+            labels: session.model().manifest.labels.clone(),
+            outlets: outlets.clone(),
+        };
+        let looks = Arc::new(Mutex::new(looks));
+        let (stop, stopped) = channel();
+        let run = CameraThread {
+            stream: session.stream(feed, store.transpose()?)?,
+            connection,
+            screen: screen.clone(),
+            outlets,
+            session: session.clone(),
+            looks: looks.clone(),
+            stop: stopped,
+            detected: RateLimiter::default(),
+            filmed: RateLimiter::default(),
+            came: None,
+            complaint: None,
+        };
+        let thread = std::thread::Builder::new()
+            .name(format!("camera-{name}"))
+            .spawn(move || run.run())?;
+        Ok(Self {
+            plan,
+            screen,
+            session,
+            looks,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Looks at its pictures otherwise from now on.
+    pub fn look(&mut self, plan: CameraPlan, looks: StreamLooks) {
+        self.plan = plan;
+        *self.looks.lock().unwrap_or_else(PoisonError::into_inner) = looks;
+    }
+
+    /// Whether this session looks at its pictures.
+    pub fn is_of(&self, session: &Arc<Session<Feed>>) -> bool {
+        Arc::ptr_eq(&self.session, session)
+    }
+
+    /// Whether nothing will come any more.
+    pub fn has_ended(&self) -> bool {
+        (self.thread.as_ref()).is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Whether it has failed, and is not tried again.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.screen.state(), CameraState::Failed { .. })
+    }
+
+    /// Tells it to stop, without waiting.
+    pub fn stop(&mut self) {
+        self.stop = None;
+    }
+}
+
+impl Drop for Camera {
+    fn drop(&mut self) {
+        self.stop();
+        self.screen.close();
+        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
+            say(format_args!(
+                "{}: the camera's thread has failed",
+                self.plan.name.as_str()
+            ));
+        }
+    }
+}
+
+impl CameraThread {
+    fn run(mut self) {
+        let mut backoff = self.connection.retry_at_most.map(Backoff::new);
+        loop {
+            self.outlets.state(&self.screen, CameraState::Starting);
+            self.screen.mark_alive(false);
+            let mut playing_since = None;
+            let outcome = self.play(&mut playing_since);
+            self.settle();
+            let played = playing_since.map_or(Duration::ZERO, |since: Instant| since.elapsed());
+            let reason = match outcome {
+                Ok(PlayEnd::Stopped) => return,
+                Ok(PlayEnd::Over) if self.connection.address.is_file() => {
+                    if !self.connection.repeat {
+                        self.outlets.state(&self.screen, CameraState::Ended);
+                        return;
+                    }
+                    if playing_since.is_some() {
+                        continue;
+                    }
+                    "the file has no pictures".to_owned()
+                }
+                Ok(PlayEnd::Over) => "the stream has ended".to_owned(),
+                Err(error) => redact(&format!("{error:#}")),
+            };
+            self.outlets.metrics.failure(&self.screen.name);
+            let Some(backoff) = &mut backoff else {
+                say(format_args!("{}: {reason}", self.screen.name));
+                self.outlets
+                    .state(&self.screen, CameraState::Failed { reason });
+                return;
+            };
+            let wait = backoff.failed(played);
+            self.fails(&reason, wait, backoff.failures());
+            if let PlayEnd::Stopped = self.wait(wait) {
+                return;
+            }
+        }
+    }
+
+    fn fails(&self, reason: &str, wait: Duration, failures: u32) {
+        let (name, seconds) = (&self.screen.name, wait.as_secs());
+        say(format_args!(
+            "{name}: {reason}; failure {failures}, tried again in {seconds} s"
+        ));
+        let state = CameraState::Waiting {
+            reason: reason.to_owned(),
+            until: Instant::now() + wait,
+        };
+        self.outlets.state(&self.screen, state);
+    }
+
+    /// Waits for the next try.
+    fn wait(&self, wait: Duration) -> PlayEnd {
+        let until = Instant::now() + wait;
+        loop {
+            self.screen.mark_alive(false);
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return PlayEnd::Over;
+            }
+            let step = left.min(Duration::from_secs(1));
+            if let Err(RecvTimeoutError::Disconnected) = self.stop.recv_timeout(step) {
+                return PlayEnd::Stopped;
+            }
+        }
+    }
+
+    /// Plays until the stream ends, fails or is to stop. `since` is when its first frame came.
+    fn play(&mut self, since: &mut Option<Instant>) -> Result<PlayEnd> {
+        // Objects and times of before have nothing to do with what comes.
+        self.stream.flush();
+        self.stream.resume();
+        self.detected.reset();
+        self.filmed.reset();
+        self.came = None;
+        let source = Source::play(&self.connection.address)?;
+        let mut last = Instant::now();
+        loop {
+            if let Err(TryRecvError::Disconnected) = self.stop.try_recv() {
+                return Ok(PlayEnd::Stopped);
+            }
+            let arrival = source.next(LOOK_UP)?;
+            self.screen.mark_alive(matches!(arrival, Arrival::Frame(_)));
+            match arrival {
+                Arrival::Frame(frame) => {
+                    last = Instant::now();
+                    if since.is_none() {
+                        *since = Some(last);
+                        self.outlets.state(&self.screen, CameraState::Playing);
+                    }
+                    self.outlets.metrics.frame(&self.screen.name);
+                    let outcome = self.look(&frame, last);
+                    self.complain(outcome);
+                }
+                Arrival::End => return Ok(PlayEnd::Over),
+                Arrival::Nothing if last.elapsed() > self.connection.frame_timeout => {
+                    let seconds = self.connection.frame_timeout.as_secs_f32();
+                    bail!("no frame has come for {seconds} s");
+                }
+                Arrival::Nothing => {}
+            }
+        }
+    }
+
+    /// Says why frames cannot be looked at, once for each reason.
+    fn complain(&mut self, outcome: Result<()>) {
+        let complaint = outcome.err().map(|error| format!("{error:#}"));
+        if let Some(complaint) = &complaint
+            && self.complaint.as_ref() != Some(complaint)
+        {
+            say(format_args!("{}: {complaint}", self.screen.name));
+        }
+        if complaint.is_some() {
+            self.complaint = complaint;
+        }
+    }
+
+    /// Hands over a frame that came at `now`, and shows it to those who look at it.
+    fn look(&mut self, frame: &DecodedFrame, now: Instant) -> Result<()> {
+        let next = (self.came.replace(now)).map_or(Duration::MAX, |came| now - came);
+        let looks = {
+            let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+            looks.clone()
+        };
+        let time = Some(Duration::from_nanos(frame.time().nseconds()));
+        let is_due = self.detected.is_due(time, looks.detect_interval, &());
+        let is_watched = self.screen.is_watched();
+        let is_wanted = is_due && self.stream.wants(next);
+        let is_filmed = is_watched && self.filmed.is_due(time, FILM_INTERVAL, &());
+        if !is_wanted && !is_filmed {
+            return Ok(());
+        }
+        let mut picture = frame.picture()?;
+        paint(&looks.masks, &mut picture);
+        let info = FrameInfo {
+            time: FrameTime {
+                timestamp: time,
+                running_time: time,
+            },
+            size: picture.dimensions().into(),
+            pixel_aspect: 1.0,
+            epoch: self.stream.epoch(),
+        };
+        let picture = Arc::new(picture);
+        if is_wanted {
+            self.detected.begin(time, ());
+            let (model, pixels) = (self.session.model().clone(), picture.clone());
+            self.stream.look(StreamFrame {
+                info,
+                input: Box::new(move || {
+                    preprocess::sample(&*pixels, model.input_size, &model.manifest.input)
+                }),
+                settings: match is_watched {
+                    true => looks.shown,
+                    false => looks.unseen,
+                },
+                late: false,
+                picture: (self.connection.evidence.is_some()).then(|| picture.clone()),
+            })?;
+        }
+        let shown = self.stream.shown()?;
+        if is_filmed {
+            self.filmed.begin(time, ());
+            let mut picture = Arc::unwrap_or_clone(picture);
+            let canvas = shown.as_ref().filter(|shown| shown.frame.fits(&info));
+            if let Some(canvas) = canvas.and_then(|shown| shown.prepared.as_ref()) {
+                canvas.compose_onto(&mut picture)?;
+            }
+            self.screen.show(&picture)?;
+        }
+        Ok(())
+    }
+
+    /// The last events are explained and kept.
+    fn settle(&self) {
+        if let Err(error) = self.stream.settle(PATIENCE) {
+            say(format_args!("{}: {error:#}", self.screen.name));
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! How a camera's pictures are looked at: what the file says in, and what the engine is asked out, classes by the numbers of the camera's model. All of it may change while the
+//! camera plays.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+
+use ssdcrp::detect::{ClassId, Model, Thresholds};
+use ssdcrp::stream::monitor::{EventKind, EventThresholds};
+use ssdcrp::stream::selection::{Selection, SelectionRule};
+use ssdcrp::stream::settings::{DisplaySettings, QuestionSettings, StreamSettings};
+use ssdcrp::stream::{Polygon, Zones};
+
+use super::section::{CameraSection, EventsSection, ZoneKind};
+use super::value::{Seconds, Share};
+
+/// What is asked, in the file's words.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Looks {
+    score: Option<Share>,
+    iou: Option<Share>,
+    expected: Vec<String>,
+    /// The file and line where they stand.
+    expected_at: Option<String>,
+    detect_interval: Duration,
+    explain_interval: Duration,
+    check: bool,
+    zones: Zones,
+    masks: Vec<Polygon>,
+    events: EventsSection,
+}
+
+/// The same in the model's terms.
+#[derive(Clone, Debug)]
+pub struct StreamLooks {
+    /// For streams that somebody looks at.
+    pub shown: Arc<StreamSettings>,
+    /// For the others, of which nothing is drawn.
+    pub unseen: Arc<StreamSettings>,
+    pub detect_interval: Duration,
+    /// What nobody is to see.
+    pub masks: Vec<Polygon>,
+}
+
+impl Looks {
+    /// Of a camera's table.
+    pub fn new(section: CameraSection, expected_at: Option<String>) -> Self {
+        let mut zones = Zones::default();
+        for zone in section.zones.into_iter().flatten() {
+            let kind = match zone.kind {
+                ZoneKind::Explain => &mut zones.explain,
+                ZoneKind::Ignore => &mut zones.ignore,
+                ZoneKind::Alarm => &mut zones.alarm,
+            };
+            kind.push(zone.corners.0);
+        }
+        let duration = |seconds: Option<Seconds>| seconds.map_or(Duration::ZERO, |s| s.0);
+        let masks = section.masks.into_iter().flatten();
+        Self {
+            score: section.score_threshold,
+            iou: section.iou_threshold,
+            expected: (section.expected_classes).map_or_else(Vec::new, |c| c.into_inner()),
+            expected_at,
+            detect_interval: duration(section.detect_interval),
+            explain_interval: duration(section.explain_interval),
+            check: section.check_explanations.unwrap_or(false),
+            zones,
+            masks: masks.map(|corners| corners.0).collect(),
+            events: section.events,
+        }
+    }
+
+    /// What `model` is asked.
+    ///
+    /// # Errors
+    /// An expected class that it does not have.
+    pub fn of_model(&self, model: &Model) -> Result<StreamLooks> {
+        let expected = self.expected.iter().map(|name| {
+            let class = name.parse().map_err(|error| anyhow!("{error}"))?;
+            Ok(model.manifest.class(&class)?)
+        });
+        let expected: Result<BTreeSet<ClassId>> = expected.collect();
+        let expected = match &self.expected_at {
+            Some(place) => expected.with_context(|| format!("{place}: expected-classes"))?,
+            None => expected?,
+        };
+        let own = Thresholds::from(&model.manifest.detection);
+        let shown = StreamSettings {
+            thresholds: Thresholds {
+                score: self.score.map_or(own.score, |share| share.0),
+                iou: self.iou.map_or(own.iou, |share| share.0),
+            },
+            question: QuestionSettings::default(),
+            selection: Some(Selection {
+                rule: SelectionRule::Best,
+                most: 1,
+                expected: expected.clone(),
+            }),
+            explain_interval: self.explain_interval,
+            check: self.check,
+            events: self.events.thresholds(expected),
+            zones: self.zones.clone(),
+            display: DisplaySettings::default(),
+        };
+        let unseen = StreamSettings {
+            display: DisplaySettings {
+                boxes: false,
+                labels: false,
+                heatmap: false,
+                ..DisplaySettings::default()
+            },
+            ..shown.clone()
+        };
+        Ok(StreamLooks {
+            shown: Arc::new(shown),
+            unseen: Arc::new(unseen),
+            detect_interval: self.detect_interval,
+            masks: self.masks.clone(),
+        })
+    }
+}
+
+impl EventsSection {
+    /// From when on something is an event; `None` where no kind is wanted.
+    fn thresholds(&self, expected: BTreeSet<ClassId>) -> Option<EventThresholds> {
+        let kinds = self.kinds.as_deref().unwrap_or(&EventKind::ALL);
+        if kinds.is_empty() {
+            return None;
+        }
+        let own = EventThresholds::default();
+        let wants = |kind| kinds.contains(&kind);
+        let share = |kind, given: Option<Share>, own: Option<f32>| {
+            given.map(|share| share.0).or(own).filter(|_| wants(kind))
+        };
+        let seconds = |given: Option<Seconds>, own| given.map_or(own, |seconds| seconds.0);
+        Some(EventThresholds {
+            ambiguous_class: share(
+                EventKind::AmbiguousClass,
+                self.ambiguous_class,
+                own.ambiguous_class,
+            ),
+            class_flicker: (self.class_flicker.map(|seconds| seconds.0))
+                .or(own.class_flicker)
+                .filter(|_| wants(EventKind::ClassFlicker)),
+            expected_classes: Some(expected)
+                .filter(|classes| !classes.is_empty() && wants(EventKind::UnexpectedClass)),
+            box_jitter: (self.box_jitter.or(own.box_jitter))
+                .filter(|_| wants(EventKind::BoxJitter)),
+            fragment: share(EventKind::Fragment, self.fragment, own.fragment),
+            merge: share(EventKind::Merge, self.merge, own.merge),
+            low_confidence: share(
+                EventKind::LowConfidence,
+                self.low_confidence,
+                own.low_confidence,
+            ),
+            confirm: seconds(self.confirm, own.confirm),
+            cooldown: seconds(self.cooldown, own.cooldown),
+        })
+    }
+}

@@ -1,0 +1,338 @@
+//! `monitor.toml`, or the command line in its place: a file in, and what is to run out, every value of it checked.
+//!
+//! Errors are one line that begins with the file's name and line.
+
+mod looks;
+mod secret;
+mod section;
+mod value;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use toml::Spanned;
+
+use ssdcrp::Composite;
+use ssdcrp::runtime::SessionOptions;
+use ssdcrp::stream::evidence::Limits;
+
+pub use looks::{Looks, StreamLooks};
+use section::{CameraSection, EvidenceSection, FileSection, PageSection};
+pub use value::CameraName;
+
+use crate::address::{Address, Login};
+use crate::options::Options;
+use crate::redact::say;
+
+/// More than a file of this kind needs.
+const LONGEST_FILE: u64 = 4 << 20;
+/// Whoever guesses a token has to try so many letters.
+const SHORTEST_TOKEN: usize = 16;
+const EVIDENCE_LIMITS: Limits = Limits {
+    bytes: 1 << 30,
+    per_minute: 30,
+};
+const FRAME_TIMEOUT: Duration = Duration::from_secs(15);
+const RETRY_AT_MOST: Duration = Duration::from_secs(60);
+
+/// What is to run.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    pub cameras: Vec<CameraPlan>,
+    pub page: Option<PagePlan>,
+    pub networks: SessionOptions,
+}
+
+/// A camera, and what is asked of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CameraPlan {
+    pub name: CameraName,
+    pub connection: Connection,
+    pub looks: Looks,
+}
+
+/// What a camera has to be connected anew for when it changes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Connection {
+    pub address: Address,
+    /// Whether a file begins again at its end.
+    pub repeat: bool,
+    /// A stream without a frame for so long has failed.
+    pub frame_timeout: Duration,
+    /// The longest time between two tries; `None` where there is one try.
+    pub retry_at_most: Option<Duration>,
+    /// `None` is the model that is built in.
+    pub model: Option<PathBuf>,
+    pub composite: Option<Composite>,
+    pub evidence: Option<EvidencePlan>,
+}
+
+/// Where evidence of a camera's events is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EvidencePlan {
+    pub folder: PathBuf,
+    pub limits: Limits,
+}
+
+/// The page.
+#[derive(Clone, PartialEq)]
+pub struct PagePlan {
+    pub address: SocketAddr,
+    /// What everybody who asks must know.
+    pub token: Option<String>,
+    /// Names by which browsers may ask for it, besides addresses and `localhost`.
+    pub hosts: Vec<String>,
+}
+
+impl std::fmt::Debug for PagePlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let has_token = self.token.is_some();
+        write!(f, "{} {has_token} {:?}", self.address, self.hosts)
+    }
+}
+
+/// A text, and where in which file it stands.
+struct FilePlace<'a> {
+    file: &'a Path,
+    text: &'a str,
+}
+
+impl FilePlace<'_> {
+    fn line(&self, offset: usize) -> usize {
+        let before = self.text.get(..offset).unwrap_or_default();
+        1 + before.matches('\n').count()
+    }
+
+    fn words(&self, offset: usize) -> String {
+        format!("{}:{}", self.file.display(), self.line(offset))
+    }
+
+    /// A path that the file names.
+    fn path(&self, name: &Path) -> PathBuf {
+        self.file.parent().unwrap_or(Path::new("")).join(name)
+    }
+
+    /// A file of a secret, which a variable may have a part of.
+    fn secret_file(&self, name: Option<&str>) -> Result<Option<PathBuf>> {
+        let file = name.map(|name| Ok(self.path(Path::new(&secret::expand(name)?))));
+        file.transpose()
+    }
+}
+
+impl Configuration {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It cannot be read, or says something that has no meaning; secrets that it names are not there.
+    pub fn read(file: &Path) -> Result<Self> {
+        let length = std::fs::metadata(file).map(|found| found.len());
+        let length = length.with_context(|| format!("cannot read {}", file.display()))?;
+        ensure!(
+            length <= LONGEST_FILE,
+            "{} is longer than a configuration, {LONGEST_FILE} bytes",
+            file.display()
+        );
+        let text = std::fs::read_to_string(file);
+        let text = text.with_context(|| format!("cannot read {}", file.display()))?;
+        Self::parse(file, &text)
+    }
+
+    fn parse(file: &Path, text: &str) -> Result<Self> {
+        let place = FilePlace { file, text };
+        let file_section: FileSection = toml::from_str(text).map_err(|mut error| {
+            let line = error.span().map(|span| place.words(span.start));
+            error.set_input(None);
+            let words = error.to_string().replace('\n', " ");
+            let line = line.unwrap_or_else(|| file.display().to_string());
+            anyhow!("{line}: {}", words.trim_end())
+        })?;
+        let defaults = match file_section.defaults {
+            Some(defaults) => {
+                let line = place.words(defaults.span().start);
+                let defaults = defaults.into_inner();
+                let is_one_camera = defaults.name.is_some() || defaults.source.is_some();
+                ensure!(
+                    !is_one_camera,
+                    "{line}: name and source belong to one camera, not to the defaults"
+                );
+                defaults
+            }
+            None => CameraSection::default(),
+        };
+        let evidence = file_section.evidence.as_ref();
+        let cameras = file_section.camera.into_iter().map(|section| {
+            let line = place.words(section.span().start);
+            let section = section.into_inner().or(&defaults);
+            camera(section, evidence, &place).with_context(|| line)
+        });
+        let cameras: Vec<CameraPlan> = cameras.collect::<Result<_>>()?;
+        ensure!(
+            !cameras.is_empty(),
+            "{}: there is no camera: write [[camera]] with a name and a source",
+            file.display()
+        );
+        let mut names = BTreeSet::new();
+        for camera in &cameras {
+            let name = camera.name.as_str();
+            let is_new = names.insert(name.to_lowercase());
+            ensure!(
+                is_new,
+                "{}: two cameras are called '{name}'",
+                file.display()
+            );
+        }
+        let page = file_section.page.map(|section| {
+            let line = place.words(section.span().start);
+            page(section.into_inner(), &place).with_context(|| line)
+        });
+        Ok(Self {
+            cameras,
+            page: page.transpose()?,
+            networks: SessionOptions {
+                threads: file_section.networks.threads,
+                provider: file_section.networks.execution_provider.unwrap_or_default(),
+                ..SessionOptions::default()
+            },
+        })
+    }
+
+    /// What the command line says: a camera for each source, called 1, 2, 3, …
+    ///
+    /// # Errors
+    /// A source is no address, or a file that is not there.
+    pub fn of(options: &Options) -> Result<Self> {
+        let cameras = (1..).zip(&options.sources).map(|(number, source)| {
+            let address = Address::new(source, None).context("not an address")?;
+            if let Some(file) = address.file() {
+                crate::address::ensure_readable(&file)?;
+            }
+            let name = CameraName::try_from(format!("{number}")).map_err(anyhow::Error::msg)?;
+            Ok(CameraPlan {
+                name,
+                connection: Connection {
+                    repeat: false,
+                    frame_timeout: FRAME_TIMEOUT,
+                    // A file that cannot be played will not be another one.
+                    retry_at_most: (!address.is_file()).then_some(RETRY_AT_MOST),
+                    address,
+                    model: options.model.clone(),
+                    composite: None,
+                    evidence: options.evidence.as_ref().map(|folder| EvidencePlan {
+                        folder: folder.join(format!("stream-{number}")),
+                        limits: EVIDENCE_LIMITS,
+                    }),
+                },
+                looks: Looks::default(),
+            })
+        });
+        let page = options.serve.map(|address| {
+            let token = match &options.token_file {
+                Some(file) => Some(checked_token(secret::from_file(file)?)?),
+                None if address.ip().is_loopback() => None,
+                None => {
+                    let token = secret::random()?;
+                    say(format_args!("the page asks for this token: {token}"));
+                    Some(token)
+                }
+            };
+            Ok::<_, anyhow::Error>(PagePlan {
+                address,
+                token,
+                hosts: vec![],
+            })
+        });
+        Ok(Self {
+            cameras: cameras.collect::<Result<_>>()?,
+            page: page.transpose()?,
+            networks: SessionOptions {
+                threads: options.threads,
+                provider: options.execution_provider,
+                ..SessionOptions::default()
+            },
+        })
+    }
+}
+
+fn camera(
+    section: CameraSection,
+    evidence: Option<&EvidenceSection>,
+    place: &FilePlace,
+) -> Result<CameraPlan> {
+    let name = section.name.clone().context("a camera needs a name")?;
+    let named = name.as_str().to_owned();
+    let plan = || {
+        let source = section.source.as_ref().map(Spanned::as_ref);
+        let source = source.context("it needs a source: a file, a device or an address")?;
+        let password = place.secret_file(section.password_file.as_deref())?;
+        let password = secret::of("password", None, password.as_deref())?;
+        let login = match (&section.user, password) {
+            (Some(user), password) => Some(Login {
+                user: secret::expand(user)?,
+                password: password.unwrap_or_default(),
+            }),
+            (None, None) => None,
+            (None, Some(_)) => bail!("password-file needs a user"),
+        };
+        let source = secret::expand(source)?;
+        let is_path = !source.contains("://") && !source.starts_with('/');
+        let source = match is_path {
+            true => place.path(Path::new(&source)).display().to_string(),
+            false => source,
+        };
+        Ok(Connection {
+            address: Address::new(&source, login)?,
+            repeat: section.repeat.unwrap_or(false),
+            frame_timeout: section.frame_timeout.map_or(FRAME_TIMEOUT, |s| s.0),
+            retry_at_most: Some(section.retry_at_most.map_or(RETRY_AT_MOST, |s| s.0))
+                .filter(|longest| !longest.is_zero()),
+            model: section.model.as_deref().map(|model| place.path(model)),
+            composite: section.composite.clone(),
+            evidence: evidence.map(|kept| EvidencePlan {
+                folder: place.path(&kept.folder).join(name.as_str()),
+                limits: Limits {
+                    bytes: kept.budget.unwrap_or(EVIDENCE_LIMITS.bytes),
+                    per_minute: kept.per_minute.unwrap_or(EVIDENCE_LIMITS.per_minute),
+                },
+            }),
+        })
+    };
+    let connection = plan().with_context(|| format!("camera '{named}'"))?;
+    let expected = section.expected_classes.as_ref();
+    let expected_at = expected.map(|classes| place.words(classes.span().start));
+    Ok(CameraPlan {
+        connection,
+        looks: Looks::new(section, expected_at),
+        name,
+    })
+}
+
+fn page(section: PageSection, place: &FilePlace) -> Result<PagePlan> {
+    let file = place.secret_file(section.token_file.as_deref())?;
+    let token = secret::of("token", section.token.as_deref(), file.as_deref())?;
+    let token = token.map(checked_token).transpose()?;
+    ensure!(
+        token.is_some() || section.address.ip().is_loopback(),
+        "other computers reach {}: set a token, token-file = \"…\"",
+        section.address
+    );
+    Ok(PagePlan {
+        address: section.address,
+        token,
+        hosts: section.hosts,
+    })
+}
+
+fn checked_token(token: String) -> Result<String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    ensure!(
+        token.len() >= SHORTEST_TOKEN && token.bytes().all(is_plain),
+        "a token has {SHORTEST_TOKEN} or more letters (a to z), digits, '-', '.', '_' and '~': openssl rand -hex 16"
+    );
+    Ok(token)
+}
+
+#[cfg(test)]
+mod tests;

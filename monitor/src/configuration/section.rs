@@ -1,0 +1,163 @@
+//! The tables of `monitor.toml`, as they are written. What a camera does not say, `[defaults]` may.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use ssdcrp::Composite;
+use ssdcrp::runtime::ExecutionProvider;
+use ssdcrp::stream::monitor::EventKind;
+
+use super::value::{CameraName, Corners, Seconds, Share, all_parsed, parsed};
+
+/// The file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct FileSection {
+    pub page: Option<Spanned<PageSection>>,
+    pub networks: NetworksSection,
+    pub evidence: Option<EvidenceSection>,
+    pub defaults: Option<Spanned<CameraSection>>,
+    pub camera: Vec<Spanned<CameraSection>>,
+}
+
+/// `[page]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct PageSection {
+    pub address: SocketAddr,
+    pub token: Option<String>,
+    pub token_file: Option<String>,
+    pub hosts: Vec<String>,
+}
+
+impl Default for PageSection {
+    fn default() -> Self {
+        Self {
+            address: crate::options::LOCAL_PAGE,
+            token: None,
+            token_file: None,
+            hosts: Vec::new(),
+        }
+    }
+}
+
+/// `[networks]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct NetworksSection {
+    pub threads: usize,
+    #[serde(deserialize_with = "parsed")]
+    pub execution_provider: Option<ExecutionProvider>,
+}
+
+/// `[evidence]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EvidenceSection {
+    pub folder: PathBuf,
+    pub budget: Option<u64>,
+    pub per_minute: Option<usize>,
+}
+
+/// `[[camera]]` and `[defaults]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct CameraSection {
+    pub name: Option<CameraName>,
+    pub source: Option<Spanned<String>>,
+    pub user: Option<String>,
+    pub password_file: Option<String>,
+    pub repeat: Option<bool>,
+    pub frame_timeout: Option<Seconds>,
+    pub retry_at_most: Option<Seconds>,
+    pub model: Option<PathBuf>,
+    #[serde(deserialize_with = "parsed")]
+    pub composite: Option<Composite>,
+    pub score_threshold: Option<Share>,
+    pub iou_threshold: Option<Share>,
+    pub expected_classes: Option<Spanned<Vec<String>>>,
+    pub detect_interval: Option<Seconds>,
+    pub explain_interval: Option<Seconds>,
+    pub check_explanations: Option<bool>,
+    pub zones: Option<Vec<ZoneSection>>,
+    pub masks: Option<Vec<Corners>>,
+    pub events: EventsSection,
+}
+
+/// An entry of `zones`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ZoneSection {
+    pub kind: ZoneKind,
+    pub corners: Corners,
+}
+
+/// What is done in a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ZoneKind {
+    Explain,
+    Ignore,
+    Alarm,
+}
+
+/// `[camera.events]` and `[defaults.events]`
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct EventsSection {
+    #[serde(deserialize_with = "all_parsed")]
+    pub kinds: Option<Vec<EventKind>>,
+    pub ambiguous_class: Option<Share>,
+    pub class_flicker: Option<Seconds>,
+    pub box_jitter: Option<f32>,
+    pub fragment: Option<Share>,
+    pub merge: Option<Share>,
+    pub low_confidence: Option<Share>,
+    pub confirm: Option<Seconds>,
+    pub cooldown: Option<Seconds>,
+}
+
+impl CameraSection {
+    /// This camera, with what `defaults` say where it says nothing.
+    pub fn or(self, defaults: &Self) -> Self {
+        let or = |own: &Option<String>, other: &Option<String>| own.clone().or(other.clone());
+        Self {
+            user: or(&self.user, &defaults.user),
+            password_file: or(&self.password_file, &defaults.password_file),
+            repeat: self.repeat.or(defaults.repeat),
+            frame_timeout: self.frame_timeout.or(defaults.frame_timeout),
+            retry_at_most: self.retry_at_most.or(defaults.retry_at_most),
+            model: self.model.or_else(|| defaults.model.clone()),
+            composite: self.composite.or_else(|| defaults.composite.clone()),
+            score_threshold: self.score_threshold.or(defaults.score_threshold),
+            iou_threshold: self.iou_threshold.or(defaults.iou_threshold),
+            expected_classes: (self.expected_classes).or_else(|| defaults.expected_classes.clone()),
+            detect_interval: self.detect_interval.or(defaults.detect_interval),
+            explain_interval: self.explain_interval.or(defaults.explain_interval),
+            check_explanations: self.check_explanations.or(defaults.check_explanations),
+            zones: self.zones.or_else(|| defaults.zones.clone()),
+            masks: self.masks.or_else(|| defaults.masks.clone()),
+            events: self.events.or(&defaults.events),
+            ..self
+        }
+    }
+}
+
+impl EventsSection {
+    fn or(self, defaults: &Self) -> Self {
+        Self {
+            kinds: self.kinds.or_else(|| defaults.kinds.clone()),
+            ambiguous_class: self.ambiguous_class.or(defaults.ambiguous_class),
+            class_flicker: self.class_flicker.or(defaults.class_flicker),
+            box_jitter: self.box_jitter.or(defaults.box_jitter),
+            fragment: self.fragment.or(defaults.fragment),
+            merge: self.merge.or(defaults.merge),
+            low_confidence: self.low_confidence.or(defaults.low_confidence),
+            confirm: self.confirm.or(defaults.confirm),
+            cooldown: self.cooldown.or(defaults.cooldown),
+        }
+    }
+}

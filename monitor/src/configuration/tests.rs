@@ -1,0 +1,227 @@
+//! Files as people write them, and what they are told about mistakes.
+
+use std::path::Path;
+
+use super::*;
+use ssdcrp::detect::Model;
+use ssdcrp::stream::monitor::EventThresholds;
+
+const FILE: &str = "/etc/ssdcrp/monitor.toml";
+
+fn parse(text: &str) -> Result<Configuration> {
+    Configuration::parse(Path::new(FILE), text)
+}
+
+/// What is wrong with a text, in one line.
+fn refused(text: &str) -> String {
+    let error = format!("{:#}", parse(text).unwrap_err());
+    assert!(!error.contains('\n'), "{error}");
+    error
+}
+
+const CAMERA: &str = "[[camera]]\nname = \"gate\"\nsource = \"rtsp://gate/\"\n";
+
+#[test]
+fn a_camera_has_what_the_defaults_say_and_its_own_goes_first() {
+    let text = "
+        [networks]
+        threads = 3
+        [evidence]
+        folder = \"/var/lib/ssdcrp\"
+        budget = 1000
+        [defaults]
+        model = \"models/a.onnx\"
+        composite = \"crp\"
+        score-threshold = 0.4
+        expected-classes = [\"person\"]
+        detect-interval = 0.5
+        [defaults.events]
+        kinds = [\"merge\", \"unexpected-class\"]
+        merge = 0.7
+        [[camera]]
+        name = \"gate\"
+        source = \"rtsp://gate/\"
+        [[camera]]
+        name = \"yard\"
+        source = \"films/yard.mp4\"
+        repeat = true
+        composite = \"crp-features\"
+        score-threshold = 0.6
+        expected-classes = []
+        zones = [{ kind = \"alarm\", corners = [[0, 0.5], [1, 0.5], [0.5, 1]] }]
+        masks = [[[0, 0], [1, 0], [0.5, 0.2]]]
+        events = { merge = 0.8 }
+    ";
+    let found = parse(text).unwrap();
+    let [gate, yard] = &found.cameras[..] else {
+        panic!("{found:?}")
+    };
+    assert_eq!(found.networks.threads, 3);
+    let model = Some(PathBuf::from("/etc/ssdcrp/models/a.onnx"));
+    assert_eq!(
+        (&gate.connection.model, &yard.connection.model),
+        (&model, &model)
+    );
+    assert_eq!(gate.connection.composite, Some("crp".parse().unwrap()));
+    assert_eq!(
+        yard.connection.composite,
+        Some("crp-features".parse().unwrap())
+    );
+    assert_eq!(
+        yard.connection.address.to_string(),
+        "/etc/ssdcrp/films/yard.mp4"
+    );
+    let kept = yard.connection.evidence.as_ref().unwrap();
+    assert_eq!(kept.folder, Path::new("/var/lib/ssdcrp/yard"));
+    assert_eq!((kept.limits.bytes, kept.limits.per_minute), (1000, 30));
+
+    let model = Model::built_in().unwrap();
+    let of = |plan: &CameraPlan| plan.looks.of_model(&model).unwrap();
+    let (gate, yard) = (of(gate), of(yard));
+    assert_eq!(
+        (gate.shown.thresholds.score, yard.shown.thresholds.score),
+        (0.4, 0.6)
+    );
+    assert_eq!(gate.detect_interval, Duration::from_millis(500));
+    let person = model.manifest.labels.find("person").unwrap();
+    let events = |looks: &StreamLooks| looks.shown.events.clone().unwrap();
+    let expected = EventThresholds {
+        ambiguous_class: None,
+        class_flicker: None,
+        expected_classes: Some([person].into()),
+        box_jitter: None,
+        fragment: None,
+        merge: Some(0.7),
+        low_confidence: None,
+        ..EventThresholds::default()
+    };
+    assert_eq!(events(&gate), expected);
+    assert_eq!(
+        (events(&yard).merge, events(&yard).expected_classes),
+        (Some(0.8), None)
+    );
+    assert!(yard.shown.zones.alarm.len() == 1 && yard.masks.len() == 1);
+    assert!(gate.shown.display.heatmap && !gate.unseen.display.heatmap);
+}
+
+#[test]
+fn what_says_nothing_is_as_without_a_file() {
+    let found = parse(CAMERA).unwrap();
+    let looks = found.cameras[0]
+        .looks
+        .of_model(&Model::built_in().unwrap())
+        .unwrap();
+    assert_eq!(looks.shown.events, Some(EventThresholds::default()));
+    assert!(found.page.is_none() && looks.masks.is_empty());
+    let none = parse(&format!("{CAMERA}events = {{ kinds = [] }}")).unwrap();
+    let looks = none.cameras[0]
+        .looks
+        .of_model(&Model::built_in().unwrap())
+        .unwrap();
+    assert_eq!(looks.shown.events, None);
+}
+
+#[test]
+fn a_mistake_is_told_with_its_line_and_what_to_do() {
+    for (text, line, reason) in [
+        (
+            "\n\nwhat = 1",
+            3,
+            "unknown field `what`, expected one of `page`",
+        ),
+        (
+            "[[camera]]\nname = \"a b\"\nsource = \"x\"",
+            2,
+            "letters (a to z)",
+        ),
+        ("[[camera]]\nname = \"a\"", 1, "needs a source"),
+        ("\n[[camera]]\nsource = \"a\"", 2, "needs a name"),
+        ("[defaults]\nname = \"a\"", 1, "one camera"),
+        (
+            "[[camera]]\nname = \"a\"\nsource = \"x\"\nmodell = \"y\"",
+            4,
+            "unknown field `modell`",
+        ),
+        ("[defaults]\ncomposite = \"crpp\"", 2, "crpp"),
+        ("[defaults]\nscore-threshold = 2", 2, "a share, 0 to 1"),
+        ("[defaults]\ndetect-interval = -1", 2, "seconds, 0 or more"),
+        (
+            "[defaults]\n\nmasks = [[[0, 0], [1, 0]]]",
+            3,
+            "three corners",
+        ),
+        (
+            "[defaults]\nmasks = [[[0, 0, 0], [1, 0], [1, 1]]]",
+            2,
+            "a corner is [x, y]",
+        ),
+        (
+            "[defaults]\nzones = [{ kind = \"alarms\", corners = [[0, 0], [1, 0], [1, 1]] }]",
+            2,
+            "`alarm`",
+        ),
+        (
+            "[defaults.events]\nkinds = [\"merges\"]",
+            2,
+            "merge, low-confidence exist",
+        ),
+        ("[networks]\nexecution-provider = \"gpu\"", 2, "cuda"),
+        ("[page]\naddress = \"0.0.0.0:80\"", 1, "token-file"),
+        ("[page]\ntoken = \"letters\"", 1, "token-file"),
+        ("[page]\ntoken-file = \"/no/such/file\"", 1, "/no/such/file"),
+        (
+            "[[camera]]\nname = \"a\"\nsource = \"rtsp://a:b/c@d/\"",
+            1,
+            "%2F",
+        ),
+        (
+            "[[camera]]\nname = \"a\"\nsource = \"rtsp://${NO_SUCH_ONE}@d/\"",
+            1,
+            "NO_SUCH_ONE",
+        ),
+        ("a = [", 3, "missing comma between array elements"),
+    ] {
+        let text = match text.contains("[[camera]]") {
+            true => text.to_owned(),
+            false => format!("{text}\n{CAMERA}"),
+        };
+        let error = refused(&text);
+        let place = format!("{FILE}:{line}: ");
+        assert!(
+            error.starts_with(&place) && error.contains(reason),
+            "{text}: {error}"
+        );
+    }
+    assert!(refused("").contains("there is no camera"));
+    let twice = format!("{CAMERA}{}", CAMERA.replace("gate", "GATE"));
+    assert!(refused(&twice).contains("two cameras are called 'GATE'"));
+    let missing = Configuration::read(Path::new("/no/such/monitor.toml")).unwrap_err();
+    assert!(format!("{missing:#}").contains("cannot read /no/such/monitor.toml"));
+}
+
+#[test]
+fn a_class_that_the_model_does_not_have_is_told_with_its_line() {
+    let text = format!("{CAMERA}expected-classes = [\"persn\"]");
+    let found = parse(&text).unwrap();
+    let error = found.cameras[0].looks.of_model(&Model::built_in().unwrap());
+    let error = format!("{:#}", error.unwrap_err());
+    assert!(
+        error.starts_with(&format!("{FILE}:4: ")) && error.contains("\"person\""),
+        "{error}"
+    );
+}
+
+#[test]
+fn no_mistake_tells_a_password() {
+    let text = format!(
+        "{CAMERA}[[camera]]\nname = \"yard\"\nsource = \"rtsp://viewer:hunter2hunter2@yard/\"\nuser = 5"
+    );
+    let error = refused(&text);
+    assert!(!error.contains("hunter2"), "{error}");
+    let text = "[[camera]]\nname = \"yard\"\nsource = \"rtsp://viewer:swordfish@yard/\"";
+    let found = format!("{:?}", parse(text).unwrap());
+    assert!(
+        found.contains("rtsp://yard/") && !found.contains("swordfish"),
+        "{found}"
+    );
+}

@@ -1,0 +1,98 @@
+//! Words that people and other programs see, without what they must not: passwords of cameras and brokers, tokens of the page.
+//!
+//! In: what is a secret ([`keep_secret`]), and a text. Out: the text without any of them, and without what stands before the `@` of an address.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::io::Write;
+use std::sync::{PoisonError, RwLock};
+
+/// Stands where a secret stood.
+const HIDDEN: &str = "***";
+/// A secret that is shorter is hidden in addresses alone: its letters would be hidden in every other word.
+const SHORTEST: usize = 4;
+
+static SECRETS: RwLock<BTreeSet<String>> = RwLock::new(BTreeSet::new());
+
+/// From now on this is hidden in every text.
+pub fn keep_secret(secret: &str) {
+    if secret.len() >= SHORTEST {
+        let mut secrets = SECRETS.write().unwrap_or_else(PoisonError::into_inner);
+        secrets.insert(secret.to_owned());
+    }
+}
+
+/// The text without secrets.
+pub fn redact(text: &str) -> String {
+    let mut hidden = without_users(text);
+    let secrets = SECRETS.read().unwrap_or_else(PoisonError::into_inner);
+    // A long secret first, for a short one may be a part of it.
+    let mut longest_first: Vec<&String> = secrets.iter().collect();
+    longest_first.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    for secret in longest_first {
+        if hidden.contains(secret.as_str()) {
+            hidden = hidden.replace(secret.as_str(), HIDDEN);
+        }
+    }
+    hidden
+}
+
+/// Says something to whoever runs the program, on standard error.
+pub fn say(words: impl Display) {
+    let line = format!("monitor: {}\n", redact(&words.to_string()));
+    // Where nobody listens any more, the cameras go on.
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// Hides what stands between `://` and the `@` of the same address.
+fn without_users(text: &str) -> String {
+    let mut hidden = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("://") {
+        let (before, authority) = rest.split_at(start + "://".len());
+        hidden.push_str(before);
+        let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'');
+        let end = authority.find(ends).unwrap_or(authority.len());
+        rest = match authority[..end].rfind('@') {
+            Some(at) => {
+                hidden.push_str(HIDDEN);
+                &authority[at..]
+            }
+            None => authority,
+        };
+    }
+    hidden.push_str(rest);
+    hidden
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_and_passwords_of_addresses_are_hidden() {
+        for (text, shown) in [
+            ("rtsp://a:b@gate/1", "rtsp://***@gate/1"),
+            (
+                "no 'http://u@h:1/x@y' and rtsp://p:q@r@s?t",
+                "no 'http://***@h:1/x@y' and rtsp://***@s?t",
+            ),
+            ("rtsp://gate/a@b", "rtsp://gate/a@b"),
+            ("mail a@b", "mail a@b"),
+            ("://", "://"),
+        ] {
+            assert_eq!(redact(text), shown);
+        }
+    }
+
+    #[test]
+    fn a_secret_is_hidden_wherever_it_stands() {
+        keep_secret("swordfish-of-this-test");
+        keep_secret("swordfish-of-this");
+        keep_secret("of");
+        assert_eq!(
+            redact("of 'swordfish-of-this-test', swordfish-of-this!"),
+            "of '***', ***!"
+        );
+    }
+}

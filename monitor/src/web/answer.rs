@@ -1,0 +1,197 @@
+//! What is answered: a request in, the page, its parts, events, a film, numbers or a refusal out. Every answer has the headers that keep a browser from doing more with it than it is for.
+
+use std::convert::Infallible;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Either, Full, Limited};
+use hyper::body::{Body, Bytes};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, LOCATION, SET_COOKIE, WWW_AUTHENTICATE};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+
+use super::access::{Access, COOKIE_NAME};
+use super::film::{self, Film};
+use crate::outlets::Outlets;
+
+const PAGE: &str = include_str!("page.html");
+const LOGIN: &str = include_str!("login.html");
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+const HTML: &str = "text/html; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// Of a form with a token.
+const FORM_BYTES: usize = 1024;
+const FORM_TIME: Duration = Duration::from_secs(5);
+
+const HEADERS: [(&str, &str); 7] = [
+    ("cache-control", "no-store"),
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("referrer-policy", "no-referrer"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+];
+
+type Answer = Response<Either<Full<Bytes>, Film>>;
+
+/// What answers.
+pub struct Answering {
+    access: RwLock<Arc<Access>>,
+    outlets: Arc<Outlets>,
+}
+
+impl Answering {
+    pub fn new(access: Access, outlets: Arc<Outlets>) -> Self {
+        Self {
+            access: RwLock::new(Arc::new(access)),
+            outlets,
+        }
+    }
+
+    /// From now on these may see the page.
+    pub fn allow(&self, access: Access) {
+        *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
+    }
+
+    fn access(&self) -> Arc<Access> {
+        let access = self.access.read().unwrap_or_else(PoisonError::into_inner);
+        access.clone()
+    }
+
+    /// Answers a request. `begins` is called once it is whole, with whether it asks for a film, and says whether there is room for one more.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn answer<B>(
+        &self,
+        request: Request<B>,
+        begins: impl Fn(bool) -> bool,
+    ) -> Result<Answer, Infallible>
+    where
+        B: Body<Data: Send, Error: std::error::Error + Send + Sync + 'static> + Send,
+    {
+        let is_film = request.uri().path().starts_with("/stream/");
+        let is_login = request.uri().path() == "/login";
+        let mut answer = if !self.access().is_meant(&request) {
+            refusal(StatusCode::FORBIDDEN, "not here")
+        } else if is_login && request.method() == Method::POST {
+            let form = tokio::time::timeout(FORM_TIME, form(request.into_body())).await;
+            match begins(false) {
+                true => self.login(form.ok().flatten().as_deref()),
+                false => busy(),
+            }
+        } else if ![Method::GET, Method::HEAD].contains(request.method()) {
+            let mut answer = refusal(StatusCode::METHOD_NOT_ALLOWED, "GET is what is answered");
+            set(answer.headers_mut(), ALLOW.as_str(), "GET, HEAD");
+            answer
+        } else if !request.body().is_end_stream() {
+            refusal(StatusCode::PAYLOAD_TOO_LARGE, "no body is expected")
+        } else if !begins(is_film) {
+            busy()
+        } else if is_login {
+            self.login(request.uri().query())
+        } else {
+            self.get(&request)
+        };
+        for (name, value) in HEADERS {
+            set(answer.headers_mut(), name, value);
+        }
+        Ok(answer)
+    }
+
+    fn get<B>(&self, request: &Request<B>) -> Answer {
+        // Without a secret, and needed by the form that asks for the token.
+        if request.uri().path() == "/page.css" {
+            return found(STYLE, "text/css; charset=utf-8");
+        }
+        let path = request.uri().path();
+        if !self.access().is_allowed(request.headers()) {
+            return match path {
+                "/" => form_for_token(StatusCode::UNAUTHORIZED),
+                _ => {
+                    let mut answer = refusal(StatusCode::UNAUTHORIZED, "the token is missing");
+                    set(answer.headers_mut(), WWW_AUTHENTICATE.as_str(), "Bearer");
+                    answer
+                }
+            };
+        }
+        let board = &self.outlets.board;
+        match path {
+            "/" => found(PAGE, HTML),
+            "/page.js" => found(SCRIPT, "text/javascript; charset=utf-8"),
+            "/events" => found(board.json().to_string(), "application/json"),
+            "/metrics" => match self.outlets.metrics.text(board) {
+                Ok(text) => found(text, "text/plain; version=0.0.4; charset=utf-8"),
+                Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "no numbers"),
+            },
+            _ => match path
+                .strip_prefix("/stream/")
+                .and_then(|name| board.screen(name))
+            {
+                Some(screen) => {
+                    let body = Either::Right(Film::of(screen.watch()));
+                    of_type(StatusCode::OK, film::CONTENT_TYPE, body)
+                }
+                None => refusal(StatusCode::NOT_FOUND, "there is no such page"),
+            },
+        }
+    }
+
+    /// Of a form or a query: `token=…`. A token has no letter that is written otherwise there.
+    fn login(&self, form: Option<&str>) -> Answer {
+        let token = form.and_then(|form| form.strip_prefix("token="));
+        let Some(token) = token.filter(|token| self.access().is_token(token)) else {
+            return form_for_token(StatusCode::FORBIDDEN);
+        };
+        let mut answer = refusal(StatusCode::SEE_OTHER, "");
+        let cookie = format!("{COOKIE_NAME}={token}; HttpOnly; SameSite=Strict; Path=/");
+        set(answer.headers_mut(), SET_COOKIE.as_str(), &cookie);
+        set(answer.headers_mut(), LOCATION.as_str(), "/");
+        answer
+    }
+}
+
+/// A body that is short enough.
+async fn form<B>(body: B) -> Option<String>
+where
+    B: Body<Data: Send, Error: std::error::Error + Send + Sync + 'static> + Send,
+{
+    let body = std::pin::pin!(Limited::new(body, FORM_BYTES));
+    let bytes = body.collect().await.ok()?.to_bytes();
+    String::from_utf8(bytes.to_vec()).ok()
+}
+
+fn form_for_token(status: StatusCode) -> Answer {
+    of_type(status, HTML, Either::Left(LOGIN.into()))
+}
+
+fn busy() -> Answer {
+    refusal(StatusCode::SERVICE_UNAVAILABLE, "too many ask at a time")
+}
+
+fn refusal(status: StatusCode, words: &'static str) -> Answer {
+    of_type(status, TEXT, Either::Left(words.into()))
+}
+
+fn found(text: impl Into<Bytes>, kind: &'static str) -> Answer {
+    of_type(StatusCode::OK, kind, Either::Left(Full::new(text.into())))
+}
+
+fn of_type(status: StatusCode, kind: &'static str, body: Either<Full<Bytes>, Film>) -> Answer {
+    let mut answer = Response::new(body);
+    *answer.status_mut() = status;
+    set(answer.headers_mut(), CONTENT_TYPE.as_str(), kind);
+    answer
+}
+
+fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}

@@ -1,0 +1,145 @@
+//! What Prometheus reads, and what it is to do with it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use super::cache::cached;
+use super::running::{Monitor, until};
+
+fn packaged(name: &str) -> PathBuf {
+    let monitor = Path::new(env!("CARGO_MANIFEST_DIR"));
+    monitor.join("../packaging/monitor").join(name)
+}
+
+/// Prometheus' own tool, of Debian's package `prometheus`.
+fn promtool(arguments: &[&str], input: &str) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("input");
+    std::fs::write(&file, input).unwrap();
+    Command::new("promtool")
+        .args(arguments)
+        .stdin(Stdio::from(std::fs::File::open(file).unwrap()))
+        .output()
+        .expect("promtool: setup/system-packages.sh prometheus")
+}
+
+#[test]
+fn prometheus_takes_the_numbers_and_they_tell_of_explanations() {
+    let footage = cached("footage/vtest.avi").display().to_string();
+    let mut command = Monitor::command();
+    let monitor = Monitor::start(command.args([&footage, "--serve", "127.0.0.1:0"]));
+    let shares = "ssdcrp_relevance_in_box_share_count{camera=\"1\",class=\"person\"}";
+    until("explanations of persons", || {
+        let is_counted = monitor.number(shares) >= 3.0;
+        (is_counted && monitor.told().contains("\"kind\"")).then_some(())
+    });
+    let answer = monitor.get("/metrics");
+    assert!(
+        answer.head.contains("text/plain; version=0.0.4"),
+        "{}",
+        answer.head
+    );
+    let checked = promtool(&["check", "metrics"], &answer.text());
+    let words = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert!(
+        checked.status.success() && words.is_empty(),
+        "{words}\n{}",
+        answer.text()
+    );
+
+    let sum = monitor.number("ssdcrp_relevance_positive_share_sum{camera=\"1\",class=\"person\"}");
+    let count =
+        monitor.number("ssdcrp_relevance_positive_share_count{camera=\"1\",class=\"person\"}");
+    assert!(sum > 0.0 && sum < count, "{sum} of {count}");
+    let frames = monitor.number("ssdcrp_frames_total{camera=\"1\"}");
+    let detected = monitor.number("ssdcrp_frames_detected_total{camera=\"1\"}");
+    assert!(frames >= detected && detected > 0.0, "{frames} {detected}");
+    assert!(monitor.number("ssdcrp_explanation_seconds_sum{camera=\"1\"}") > 0.0);
+}
+
+/// The names of metrics that a text speaks of.
+fn named(text: &str) -> Vec<String> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let words = text.split(|c| !is_name(c));
+    let mut names: Vec<String> = words
+        .filter(|word| word.starts_with("ssdcrp_"))
+        .map(str::to_owned)
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[test]
+fn rules_and_dashboard_ask_for_numbers_that_there_are() {
+    let footage = cached("footage/vtest.avi").display().to_string();
+    let mut command = Monitor::command();
+    let monitor = Monitor::start(command.args([&footage, "--serve", "127.0.0.1:0"]));
+    let rules = packaged("alerts.yml");
+    let checked = promtool(&["check", "rules", rules.to_str().unwrap()], "");
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stdout)
+    );
+
+    let dashboard = std::fs::read_to_string(packaged("dashboard.json")).unwrap();
+    let read: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
+    let panels = read["panels"].as_array().unwrap();
+    assert!(
+        panels
+            .iter()
+            .all(|panel| panel["targets"][0]["expr"].is_string())
+    );
+    let asked = named(&(dashboard + &std::fs::read_to_string(rules).unwrap()));
+    assert!(asked.len() >= 8, "{asked:?}");
+    for name in asked {
+        until(&name, || {
+            monitor.get("/metrics").text().contains(&name).then_some(())
+        });
+    }
+}
+
+#[test]
+fn an_alarm_goes_off_when_relevance_leaves_the_boxes_and_not_before() {
+    let rules = packaged("alerts.yml").canonicalize().unwrap();
+    // For ten days 0.8 of the relevance of 60 explanations an hour lies in the boxes; at one camera 0.4 on the last day.
+    let test = format!(
+        r#"
+rule_files: ["{}"]
+evaluation_interval: 10m
+tests:
+  - interval: 10m
+    input_series:
+      - series: 'ssdcrp_relevance_in_box_share_count{{camera="gate",class="person"}}'
+        values: '0+10x1500'
+      - series: 'ssdcrp_relevance_in_box_share_sum{{camera="gate",class="person"}}'
+        values: '0+8x1300 10404+4x200'
+      - series: 'ssdcrp_relevance_in_box_share_count{{camera="yard",class="person"}}'
+        values: '0+10x1500'
+      - series: 'ssdcrp_relevance_in_box_share_sum{{camera="yard",class="person"}}'
+        values: '0+8x1500'
+    alert_rule_test:
+      - eval_time: 12900m
+        alertname: ExplanationDrift
+      - eval_time: 13200m
+        alertname: ExplanationDrift
+        exp_alerts:
+          - exp_labels: {{ camera: gate, class: person, severity: warning }}
+            exp_annotations:
+              summary: "The model looks beside person at gate"
+              description: "40% of the relevance of person lies in its box, a quarter less than in the week before. Look at the camera's picture and at what surrounds the objects."
+"#,
+        rules.display()
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("test.yml");
+    std::fs::write(&file, test).unwrap();
+    let tested = promtool(&["test", "rules", file.to_str().unwrap()], "");
+    let words = [tested.stdout, tested.stderr].concat();
+    assert!(
+        tested.status.success(),
+        "{}",
+        String::from_utf8_lossy(&words)
+    );
+}

@@ -1,0 +1,103 @@
+//! The service: what systemd is told, and what is installed for it.
+
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use super::cache::cached;
+use super::running::{Monitor, until};
+
+#[test]
+fn systemd_is_told_of_start_life_reload_and_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let footage = cached("footage/vtest.avi").display().to_string();
+    let file = folder.path().join("monitor.toml");
+    let camera = format!("[[camera]]\nname = \"film\"\nsource = \"{footage}\"\nrepeat = true\n");
+    std::fs::write(
+        &file,
+        format!("[page]\naddress = \"127.0.0.1:0\"\n{camera}"),
+    )
+    .unwrap();
+    let name = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&name).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_millis(100)))
+        .unwrap();
+    let mut command = Monitor::command();
+    let command = command.arg("--config").arg(&file);
+    let monitor = Monitor::start(command.env("NOTIFY_SOCKET", &name));
+    let comes = |word: &str| {
+        until(word, || {
+            let mut told = [0; 256];
+            let length = socket.recv(&mut told).ok()?;
+            let told = String::from_utf8_lossy(&told[..length]).into_owned();
+            told.lines().any(|line| line == word).then_some(told)
+        })
+    };
+    let ready = comes("READY=1");
+    assert!(ready.contains("STATUS=1 cameras"), "{ready}");
+    comes("WATCHDOG=1");
+    comes("WATCHDOG=1");
+    monitor.signal("HUP");
+    comes("RELOADING=1");
+    comes("READY=1");
+    comes("WATCHDOG=1");
+    monitor.signal("TERM");
+    comes("STOPPING=1");
+    assert!(monitor.wait().status.success());
+}
+
+#[test]
+fn what_is_installed_can_be_used_and_leaves_a_configuration_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/monitor/install.sh");
+    let install = || {
+        let mut command = Command::new(&script);
+        let status = command.arg(folder.path()).args(["/usr", "/etc"]).status();
+        assert!(status.unwrap().success());
+    };
+    install();
+    let example = folder.path().join("etc/ssdcrp/monitor.toml");
+    let checked = Monitor::run(
+        Monitor::command()
+            .arg("--check")
+            .arg("--config")
+            .arg(&example),
+    );
+    let checked = checked.wait();
+    assert!(checked.status.success(), "{checked:?}");
+
+    // What is commented out there is right as well.
+    let text = std::fs::read_to_string(&example).unwrap();
+    let told = text.lines().map(|line| match line.strip_prefix("# ") {
+        Some(line) if line.contains(" = ") || line.starts_with(['[', ' ', ']']) => line,
+        _ => line,
+    });
+    let told: Vec<&str> = told.collect();
+    let whole = told.join("\n").replace("address = \"0.0.0.0:8080\"\n", "");
+    let all = folder.path().join("etc/ssdcrp/all.toml");
+    let secrets = whole.replace("/etc/ssdcrp/", &format!("{}/", folder.path().display()));
+    for name in ["token", "gate.password"] {
+        std::fs::write(folder.path().join(name), "0123456789abcdef").unwrap();
+    }
+    std::fs::write(&all, secrets).unwrap();
+    let checked = Monitor::run(Monitor::command().arg("--check").arg("--config").arg(&all)).wait();
+    assert!(
+        checked.status.success() && checked.told.contains("yard"),
+        "{checked:?}"
+    );
+
+    std::fs::write(&example, "of the owner").unwrap();
+    install();
+    assert_eq!(std::fs::read_to_string(&example).unwrap(), "of the owner");
+    let unit = folder
+        .path()
+        .join("usr/lib/systemd/system/ssdcrp-monitor.service");
+    let unit = std::fs::read_to_string(unit).unwrap();
+    let starts = "ExecStart=/usr/bin/ssdcrp-monitor --config /etc/ssdcrp/monitor.toml";
+    assert!(
+        unit.contains(starts) && !unit.contains("@PREFIX@"),
+        "{unit}"
+    );
+}

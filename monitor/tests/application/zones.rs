@@ -1,0 +1,73 @@
+//! Where in the picture something counts: zones and masks of real cameras.
+
+use super::cache::cached;
+use super::running::{Monitor, until};
+
+const LOWER_HALF: &str = "[[0, 0.5], [1, 0.5], [1, 1], [0, 1]]";
+const ALL: &str = "[[0, 0], [1, 0], [1, 1], [0, 1]]";
+
+#[test]
+fn zones_and_masks_decide_what_counts_and_what_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let footage = cached("footage/vtest.avi").display().to_string();
+    let file = folder.path().join("monitor.toml");
+    let camera = |name: &str, more: &str| {
+        format!("[[camera]]\nname = \"{name}\"\nsource = \"{footage}\"\nrepeat = true\n{more}\n")
+    };
+    let zones = |kind: &str, corners: &str| {
+        format!("zones = [{{ kind = \"{kind}\", corners = {corners} }}]")
+    };
+    let text = [
+        "[page]\naddress = \"127.0.0.1:0\"\n".to_owned(),
+        camera("all", ""),
+        camera("ignored", &zones("ignore", ALL)),
+        camera("lower", &zones("alarm", LOWER_HALF)),
+        camera("masked", &format!("masks = [{ALL}]")),
+    ];
+    std::fs::write(&file, text.concat()).unwrap();
+    let mut command = Monitor::command();
+    let monitor = Monitor::start(command.arg("--config").arg(&file));
+
+    // The van of the first frames stands in the upper half.
+    let events = until("events of both halves", || {
+        let told = monitor.told();
+        let events: Vec<serde_json::Value> = told
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let of = |camera: &str| {
+            events
+                .iter()
+                .filter(|event| event["camera"] == camera)
+                .count()
+        };
+        (of("all") > 1 && of("lower") > 0).then_some(events)
+    });
+    let feet = |event: &serde_json::Value| event["box"][3].as_f64().unwrap();
+    let is_above = |event: &&serde_json::Value| feet(event) < 0.5;
+    let of = |camera: &'static str| events.iter().filter(move |event| event["camera"] == camera);
+    assert!(of("all").any(|event| is_above(&event)), "{events:?}");
+    assert_eq!(of("lower").filter(is_above).count(), 0, "{events:?}");
+
+    for name in ["ignored", "masked"] {
+        let looked_at = format!("ssdcrp_frames_detected_total{{camera=\"{name}\"}}");
+        until(name, || (monitor.number(&looked_at) > 3.0).then_some(()));
+        let detections = format!("ssdcrp_detections_total{{camera=\"{name}\"");
+        assert!(
+            !monitor.get("/metrics").text().contains(&detections),
+            "{name}"
+        );
+        assert_eq!(of(name).count(), 0);
+    }
+    let is_whole = |answer: &[u8]| answer.windows(2).any(|pair| pair == [0xff, 0xd9]);
+    let film = monitor
+        .ask("/stream/masked", &[("Host", "localhost")], is_whole)
+        .body;
+    let start = film
+        .windows(2)
+        .position(|pair| pair == [0xff, 0xd8])
+        .unwrap();
+    let picture = image::load_from_memory(&film[start..]).unwrap().into_rgb8();
+    let is_grey = |pixel: &image::Rgb<u8>| pixel.0.iter().all(|&share| share.abs_diff(128) < 3);
+    assert!(picture.pixels().all(is_grey), "something is seen");
+}
