@@ -48,7 +48,7 @@ pub enum UnmatchedReason {
     NoPlace,
     /// The own network has no class of that name, or several.
     NoSuchClass,
-    /// No default box that the own network calls by that class lies there.
+    /// No default box that the own network takes for that class lies there.
     NotSeen {
         /// The intersection over union of the nearest one, below [`ON_OBJECT`]; 0 where none touches it.
         overlap: f32,
