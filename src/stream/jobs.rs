@@ -91,9 +91,8 @@ impl<H: Host> DetectJob<H> {
             && let Err(refused) = explainer.queue(job(About::Events, seen.picture))
         {
             // Events come faster than they can be explained.
-            for event in &observation.events {
-                stream.tell_event(observation, event, None, refused.picture.as_ref());
-            }
+            let untold = observation.events.iter().map(|event| (event.clone(), None));
+            stream.tell_events(observation, untold.collect(), refused.picture.as_ref());
         }
         if seen.is_due {
             let missing = observation.asked.missing;

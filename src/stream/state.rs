@@ -94,7 +94,7 @@ pub(super) struct StreamState<H: Host> {
     /// Questions that could not be answered, as far as that was told.
     pub unanswered: Mutex<Vec<QuestionSettings>>,
     pub stats: Arc<Mutex<StreamStats>>,
-    pub evidence: Option<Worker<(Case, H::Picture)>>,
+    pub evidence: Option<Worker<(Vec<Case>, H::Picture)>>,
 }
 
 /// What was seen in a frame, with all that is needed to explain it.
@@ -113,8 +113,8 @@ pub(super) struct EventsSeen<P> {
     pub picture: Option<P>,
 }
 
-/// Events that wait for the disk at most: each holds its frame.
-const CASES: usize = 8;
+/// Frames whose events wait for the disk at most.
+const EVENT_PICTURES: usize = 8;
 
 /// So many answers to the events of one frame are checked, as many as are shown at once.
 const CHECKED: usize = 4;
@@ -207,31 +207,33 @@ impl<H: Host> StreamState<H> {
         }
     }
 
-    /// Tells of an event, and hands it on to be kept.
-    pub fn tell_event(
+    /// Tells of a frame's events with the answers to their questions, and hands them on to be kept.
+    pub fn tell_events(
         &self,
         observation: &Arc<Observation>,
-        event: &Arc<ObservedEvent>,
-        explained: Option<Arc<ExplainedObject>>,
+        answered: Vec<(Arc<ObservedEvent>, Option<Arc<ExplainedObject>>)>,
         picture: Option<&H::Picture>,
     ) {
-        self.tell(
-            observation,
-            News::Event {
+        for (event, explained) in &answered {
+            self.tell(
                 observation,
-                event,
-                explained: explained.as_deref(),
-            },
-        );
+                News::Event {
+                    observation,
+                    event,
+                    explained: explained.as_deref(),
+                },
+            );
+        }
         if let (Some(evidence), Some(picture)) = (&self.evidence, picture) {
-            let case = Case {
+            let case = |(event, explained)| Case {
                 observation: observation.clone(),
-                event: event.clone(),
+                event,
                 explained,
             };
-            // Where events come faster than the disk takes them, there is evidence of some.
-            if evidence.queue((case, picture.clone())).is_err() {
-                lock(&self.stats).evidence_left_out += 1;
+            let cases: Vec<Case> = answered.into_iter().map(case).collect();
+            // Where events come faster than the disk takes them, there is evidence of some frames.
+            if let Err((refused, _)) = evidence.queue((cases, picture.clone())) {
+                lock(&self.stats).evidence_left_out += refused.len() as u64;
             }
         }
     }
@@ -413,13 +415,15 @@ impl<H: Host> StreamState<H> {
             answers[index] = answer
                 .map(|answer| self.checked(explaining, &observation, answer, &forward, cancel));
         }
+        let mut answered = Vec::with_capacity(answers.len());
         for (event, explained) in observation.events.iter().zip(answers) {
             let explained = explained.map(Arc::new);
             if let Some(checked) = explained.clone().filter(|e| e.check.is_some()) {
                 changes |= lock(&self.display).explain_event(event, checked);
             }
-            self.tell_event(&observation, event, explained, picture.as_ref());
+            answered.push((event.clone(), explained));
         }
+        self.tell_events(&observation, answered, picture.as_ref());
         Ok(changes)
     }
 
@@ -480,26 +484,28 @@ fn keep_evidence<H: Host>(
     host: Arc<H>,
     model: Arc<Model>,
     stats: Arc<Mutex<StreamStats>>,
-) -> Result<Worker<(Case, H::Picture)>> {
+) -> Result<Worker<(Vec<Case>, H::Picture)>> {
     let mut failing = false;
     Worker::spawn(
         "ssdcrp-evidence",
-        CASES,
-        move |(case, picture): (Case, H::Picture)| {
+        EVENT_PICTURES,
+        move |(cases, picture): (Vec<Case>, H::Picture)| {
             let labels = &model.manifest.labels;
-            let frame = || host.picture(&picture, &case.observation);
-            let kept = catching(|| case.keep(&mut store, labels, frame, || host.clock()));
-            match &kept {
-                Ok(true) => lock(&stats).evidence_kept += 1,
-                Ok(false) | Err(_) => lock(&stats).evidence_left_out += 1,
-            }
-            let before = std::mem::replace(&mut failing, kept.is_err());
-            if let Err(error) = kept
-                && !before
-            {
-                host.tell(News::EvidenceLost(error.context(
-                    "events are missing in the folder until it can be written to again",
-                )));
+            for case in cases {
+                let frame = || host.picture(&picture, &case.observation);
+                let kept = catching(|| case.keep(&mut store, labels, frame, || host.clock()));
+                match &kept {
+                    Ok(true) => lock(&stats).evidence_kept += 1,
+                    Ok(false) | Err(_) => lock(&stats).evidence_left_out += 1,
+                }
+                let before = std::mem::replace(&mut failing, kept.is_err());
+                if let Err(error) = kept
+                    && !before
+                {
+                    host.tell(News::EvidenceLost(error.context(
+                        "events are missing in the folder until it can be written to again",
+                    )));
+                }
             }
         },
     )
