@@ -27,7 +27,7 @@ use super::lock::lock;
 use super::log::CAT;
 use super::negotiation::Surface;
 use super::structures::{self, Region};
-use super::upstream_regions::{self, Answer};
+use super::upstream_regions::{self, RegionAnswer};
 
 /// A frame that nobody has painted into, kept for evidence.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ enum Regions {
     /// Metas of our own.
     Own(Vec<Region>),
     /// On metas of another element.
-    Upstream(Vec<Answer>),
+    Upstream(Vec<RegionAnswer>),
 }
 
 impl PreparedView {

@@ -15,7 +15,7 @@ use ::ssdcrp::stream::{ExplainedMiss, ExplainedObject, FrameInfo, FrameTime};
 use ::ssdcrp::stream::{Observation, ObservedEvent, Tracked, View, whole_pixels};
 use ::ssdcrp::stream::{Unmatched, UnmatchedReason, UpstreamDetection};
 
-use super::upstream_regions::Answer;
+use super::upstream_regions::RegionAnswer;
 
 /// A detection in the frame's pixels, ready to be attached to any number of buffers.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ fn object_id(tracked: &Tracked) -> Option<gst::Structure> {
 }
 
 /// What is said on the metas of another element's detections.
-pub fn answers(view: &View, model: &Manifest) -> Vec<Answer> {
+pub fn answers(view: &View, model: &Manifest) -> Vec<RegionAnswer> {
     let (observation, labels) = (&view.observation, &model.labels);
     let matched = observation.tracked.iter().enumerate();
     let matched = matched.filter_map(|(index, tracked)| {
@@ -103,7 +103,7 @@ pub fn answers(view: &View, model: &Manifest) -> Vec<Answer> {
         said.set("matched", matched);
         // Several of these elements may each have answered.
         said.set("model", &model.name);
-        Answer {
+        RegionAnswer {
             label: upstream.label.clone(),
             rect: upstream.rect,
             said,

@@ -16,7 +16,7 @@ const MOST: usize = 300;
 
 /// What is said of a detection of another element.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct RegionAnswer {
     /// What it was called.
     pub label: String,
     /// Where it was, in shares of the frame.
@@ -48,7 +48,7 @@ pub fn read(buffer: &gst::BufferRef, size: Size) -> Vec<UpstreamDetection> {
 }
 
 /// Answers the regions of a buffer for frames of `size`: each gets what is said of the detection that it is.
-pub fn answer(answers: &[Answer], buffer: &mut gst::BufferRef, size: Size) {
+pub fn answer(answers: &[RegionAnswer], buffer: &mut gst::BufferRef, size: Size) {
     if answers.is_empty() {
         return;
     }
