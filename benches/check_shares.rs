@@ -140,7 +140,7 @@ fn count(
                 let share = taken.share((x1 - x0) * (y1 - y0));
                 for (index, map) in &maps {
                     let checker = Checker::with(model, detector, &photo.forward, &photo.reference);
-                    let check = checker.of_share(share).check(&target, &question, map)?;
+                    let check = checker.of_share(share).check(&question, map)?;
                     let (passes, tries) = &mut rows[*index][column];
                     *passes += usize::from(check.passed());
                     *tries += 1;

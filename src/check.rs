@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use ndarray::{Array2, Array4};
 
-use crate::crp::{Contrast, Direction, Edge, Quantity, ResolvedTarget, Target, TargetOutput};
+use crate::crp::{Direction, Edge, Quantity, ResolvedTarget, Target, TargetOutput};
 use crate::detect::manifest::Offset;
 use crate::detect::{ClassId, ClassRef, Detection, Detector, Forward, Model, NetworkInput};
 use crate::error::Result;
@@ -174,17 +174,12 @@ impl<'a> Checker<'a> {
         Self { most, ..self }
     }
 
-    /// Checks one of them: `question` is what `target` became, `map` its relevance `[H, W]` of the picture in the network's input. Takes `DRAWS + 1` forward passes, none where the map speaks for nothing.
+    /// Checks one of them: `question` is what was asked, `map` its relevance `[H, W]` of the picture in the network's input. Takes `DRAWS + 1` forward passes, none where the map speaks for nothing.
     ///
     /// # Errors
     /// A failure inside ONNX Runtime; a question of another model.
-    pub fn check(
-        &mut self,
-        target: &Target,
-        question: &ResolvedTarget,
-        map: &Array2<f32>,
-    ) -> Result<Check> {
-        let measured = self.measured(target, question)?;
+    pub fn check(&mut self, question: &ResolvedTarget, map: &Array2<f32>) -> Result<Check> {
+        let measured = self.measured(question)?;
         let blocks = self.blocks();
         let most = (self.most * blocks.count() as f64).round().max(1.0) as usize;
         let reddest = blocks.strongest(map, most);
@@ -202,28 +197,17 @@ impl<'a> Checker<'a> {
             before,
             after: self.value(&measured, without)?,
             elsewhere,
-            outcome: self.outcome(target, without)?,
+            outcome: self.outcome(&question.decided, without)?,
             gone: reddest,
         })
     }
 
-    fn measured(&self, target: &Target, question: &ResolvedTarget) -> Result<Measured> {
-        // With the direction that the network chose, where the user left it open.
-        let output: TargetOutput = question.target.parse()?;
-        if let TargetOutput::Edge(edge, direction) = output {
-            return Ok(Measured::Edge(target.default_box, edge, sign(direction)));
+    fn measured(&self, question: &ResolvedTarget) -> Result<Measured> {
+        let decided = &question.decided;
+        if let TargetOutput::Edge(edge, direction) = decided.output {
+            return Ok(Measured::Edge(decided.default_box, edge, sign(direction)));
         }
-        let output = match (&target.output, output) {
-            (TargetOutput::Class(_), _) => target.output.clone(),
-            (_, resolved) => resolved,
-        };
-        let contrast: Contrast = question.contrast.parse()?;
-        let target = Target {
-            default_box: target.default_box,
-            output,
-            contrast: Some(contrast),
-        };
-        let quantity = Quantity::new(&target, self.model, self.forward)?;
+        let quantity = Quantity::new(decided, self.model, self.forward)?;
         Ok(Measured::Outputs(quantity))
     }
 
@@ -231,13 +215,7 @@ impl<'a> Checker<'a> {
         Ok(match measured {
             Measured::Outputs(quantity) => quantity.value(forward),
             Measured::Edge(default_box, edge, sign) => {
-                let [x0, y0, x1, y1] = self.pixels(forward, *default_box)?.edges();
-                let at = match edge {
-                    Edge::Left => x0,
-                    Edge::Top => y0,
-                    Edge::Right => x1,
-                    Edge::Bottom => y1,
-                };
+                let at = at_edge(&self.pixels(forward, *default_box)?, *edge);
                 sign * f64::from(at)
             }
         })
@@ -306,23 +284,13 @@ impl<'a> Checker<'a> {
                     Offset::W => rect.width(),
                     Offset::H => rect.height(),
                 };
-                let words = match offset {
-                    Offset::Cx => ["further right", "further left"],
-                    Offset::Cy => ["further down", "further up"],
-                    Offset::W => ["wider", "narrower"],
-                    Offset::H => ["taller", "shorter"],
-                };
+                let words = |direction: Direction| direction.of_offset(*offset);
                 self.moved(at, without, length, words)
             }
             TargetOutput::Edge(edge, _) => {
-                let [left, top, right, bottom] = [0, 1, 2, 3];
-                let (place, words) = match edge {
-                    Edge::Left => (left, ["further right", "further left"]),
-                    Edge::Right => (right, ["further right", "further left"]),
-                    Edge::Top => (top, ["further down", "further up"]),
-                    Edge::Bottom => (bottom, ["further down", "further up"]),
-                };
-                self.moved(at, without, |rect| rect.edges()[place], words)
+                let length = |rect: Rect<Pixel>| at_edge(&rect, *edge);
+                let words = |direction: Direction| direction.of_edge(*edge);
+                self.moved(at, without, length, words)
             }
         }
     }
@@ -353,15 +321,30 @@ impl<'a> Checker<'a> {
         at: usize,
         without: &Forward,
         length: impl Fn(Rect<Pixel>) -> f32,
-        [more, less]: [&str; 2],
+        words: impl Fn(Direction) -> &'static str,
     ) -> Result<Outcome> {
         let change = length(self.pixels(without, at)?) - length(self.pixels(self.forward, at)?);
-        let words = if change < 0.0 { less } else { more };
+        let words = words(if change < 0.0 {
+            Direction::Minus
+        } else {
+            Direction::Plus
+        });
         let pixels = change.abs().round();
         Ok(Outcome::Box(match pixels {
             0.0 => "the box as it was".to_owned(),
             _ => format!("the box {pixels} px {words}"),
         }))
+    }
+}
+
+/// Where an edge of a box is: x of the left and right one, y of the others.
+fn at_edge(rect: &Rect<Pixel>, edge: Edge) -> f32 {
+    let [x0, y0, x1, y1] = rect.edges();
+    match edge {
+        Edge::Left => x0,
+        Edge::Top => y0,
+        Edge::Right => x1,
+        Edge::Bottom => y1,
     }
 }
 

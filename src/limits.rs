@@ -4,7 +4,7 @@
 //! and a test holds it against the numbers here.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -55,7 +55,7 @@ pub enum FileKind {
     Annotations,
     /// The lines of a folder of events.
     Events,
-    /// What an evaluation that was interrupted has measured.
+    /// A line of what an evaluation that was interrupted has measured: the file may have any number of them.
     Scores,
     /// A JPEG or PNG.
     Picture,
@@ -68,7 +68,8 @@ impl FileKind {
             Self::Model | Self::Weights => 2048 * MIB,
             Self::Manifest => 4 * MIB,
             Self::Annotations => 512 * MIB,
-            Self::Events | Self::Scores => 64 * MIB,
+            Self::Events => 64 * MIB,
+            Self::Scores => 16 * MIB,
             Self::Picture => 256 * MIB,
         }
     }
@@ -129,13 +130,55 @@ fn read_all(source: impl Read, kind: FileKind, expected: usize) -> Result<Vec<u8
 /// # Errors
 /// As [`read`]; it is not UTF-8.
 pub fn read_text(path: &Path, kind: FileKind) -> Result<String> {
-    let bytes = read(path, kind)?;
+    text(read(path, kind)?, kind)
+}
+
+fn text(bytes: Vec<u8>, kind: FileKind) -> Result<String> {
     String::from_utf8(bytes).map_err(|error| {
         let whole = error.utf8_error().valid_up_to();
         let before = &error.as_bytes()[..whole];
         let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
         kind.refused(format!("line {line} is not UTF-8: save the file as UTF-8"))
     })
+}
+
+/// A file that is read line by line, so that it may have any number of them: the limit of its kind is that of a line.
+pub struct Lines {
+    reader: BufReader<File>,
+    kind: FileKind,
+}
+
+impl Lines {
+    /// Opens the file.
+    ///
+    /// # Errors
+    /// It is not there or cannot be read; it is no regular file.
+    pub fn open(path: &Path, kind: FileKind) -> Result<Self> {
+        let (file, _) = open(path, kind)?;
+        let reader = BufReader::new(file);
+        Ok(Self { reader, kind })
+    }
+}
+
+impl Iterator for Lines {
+    /// A line with its end, which the last one may lack.
+    type Item = Result<String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let most = self.kind.most_bytes();
+        let mut line = Vec::new();
+        let read = (&mut self.reader)
+            .take(most + 1)
+            .read_until(b'\n', &mut line);
+        match read {
+            Err(error) => Some(Err(error.into())),
+            Ok(0) => None,
+            Ok(bytes) if bytes as u64 > most => Some(Err(self.kind.refused(format!(
+                "a line has more than {most} bytes, which is the limit"
+            )))),
+            Ok(_) => Some(text(line, self.kind)),
+        }
+    }
 }
 
 /// `length` bytes of a file from `offset` on, or all from there; nothing else of it is read.
@@ -288,6 +331,32 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_lines_may_be_longer_than_one_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let most = FileKind::Manifest.most_bytes() as usize;
+        let line = |letter: &str, length: usize| letter.repeat(length) + "\n";
+        let text = line("a", most - 1) + &line("b", most - 1) + "no end";
+        std::fs::write(&path, text).unwrap();
+        let lines = Lines::open(&path, FileKind::Manifest).unwrap();
+        let lines: Vec<String> = lines.map(Result::unwrap).collect();
+        assert_eq!(lines.iter().map(String::len).sum::<usize>(), 2 * most + 6);
+        assert!(lines[1].starts_with('b') && lines[1].ends_with('\n'));
+        assert_eq!(lines[2], "no end");
+        std::fs::write(&path, line("a", most)).unwrap();
+        let error = Lines::open(&path, FileKind::Manifest).unwrap().next();
+        let error = error.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Manifest);
+        assert_eq!(
+            error.to_string(),
+            "a line has more than 4194304 bytes, which is the limit"
+        );
+        std::fs::write(&path, b"\xff\n").unwrap();
+        let error = Lines::open(&path, FileKind::Manifest).unwrap().next();
+        assert!(error.unwrap().is_err());
+    }
+
+    #[test]
     fn the_table_is_that_of_the_docs() {
         let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/robustness.md");
         let docs = std::fs::read_to_string(docs).unwrap();
@@ -303,8 +372,8 @@ mod tests {
             ("a file of annotations", of(FileKind::Annotations)),
             ("the lines of a folder of events", of(FileKind::Events)),
             (
-                "the scores of an unfinished evaluation",
-                of(FileKind::Scores),
+                "a line of the scores of an unfinished evaluation",
+                format!("{}, and any number of lines", of(FileKind::Scores)),
             ),
             ("a JPEG or PNG", of(FileKind::Picture)),
             ("its pixels, decoded and as RGB", mib(MOST_PIXEL_BYTES)),

@@ -160,8 +160,7 @@ fn an_edge_beyond_the_picture_is_checked_where_it_is() -> Result<()> {
     let place = f64::from(left(&stage.detector, at)?.edges()[0] * width);
     // Everything red, so that the blocks at the top left go.
     let map = Array2::from_elem((300, 300), 1.0);
-    let check =
-        Checker::new(&stage.model, &mut stage.detector, forward).check(&target, &question, &map)?;
+    let check = Checker::new(&stage.model, &mut stage.detector, forward).check(&question, &map)?;
     assert!(
         (check.before - place).abs() < 1e-3,
         "{} {place}",
@@ -285,7 +284,7 @@ fn a_check_is_the_fall_of_the_asked_quantity() -> Result<()> {
         .describe(&without, subject.detection.default_box)?;
 
     let mut checker = Checker::new(&stage.model, &mut stage.detector, &stage.photo.forward);
-    let check = checker.check(&target, &question, &map)?;
+    let check = checker.check(&question, &map)?;
     assert_eq!(check.gone.len(), 9, "of 225");
     assert!((check.before - quantity.value(&stage.photo.forward)).abs() < 1e-6);
     assert!(
@@ -303,7 +302,7 @@ fn a_check_is_the_fall_of_the_asked_quantity() -> Result<()> {
     );
 
     // Nothing is asked of the network where nothing speaks for it.
-    let nothing = checker.check(&target, &question, &map.mapv(|r| r.min(0.0)))?;
+    let nothing = checker.check(&question, &map.mapv(|r| r.min(0.0)))?;
     assert!(nothing.elsewhere.is_empty() && !nothing.passed() && nothing.effect() == 0.0);
     Ok(())
 }

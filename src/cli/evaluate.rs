@@ -19,6 +19,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ssdcrp::crp::PRESETS;
 use ssdcrp::detect::{Detector, Model};
 use ssdcrp::evaluate::{Column, DetectionScores, MethodSummary, Replacement};
+use ssdcrp::runtime::SessionOptions;
 use ssdcrp::truth::Truth;
 
 use self::judging::Judging;
@@ -117,7 +118,7 @@ impl Evaluate {
             model: model.clone(),
         };
         let photos = self.photos(&reader, &mut detector)?;
-        let settings = self.settings(&model, reader.truth.as_ref())?;
+        let settings = self.settings(&model, engine.session(), reader.truth.as_ref())?;
         let columns = Column::of(&model).len();
         let mut partial = Partial::open(self.json.as_deref(), &settings, columns)?;
         if partial.len() > 0 {
@@ -217,7 +218,12 @@ impl Evaluate {
     }
 
     /// What numbers depend on.
-    fn settings(&self, model: &Model, truth: Option<&Truth>) -> Result<EvaluationSettings> {
+    fn settings(
+        &self,
+        model: &Model,
+        session: SessionOptions,
+        truth: Option<&Truth>,
+    ) -> Result<EvaluationSettings> {
         let thresholds = self.thresholds.of(model);
         let manifest = &model.manifest;
         let outputs = [Some(&model.outputs.classes), model.outputs.offsets.as_ref()];
@@ -242,6 +248,8 @@ impl Evaluate {
             iou_threshold: thresholds.iou,
             deletion: self.deletion.to_string(),
             randomise: self.randomise,
+            execution_provider: session.provider.to_string(),
+            threads: session.threads,
             truth: truth.map(|truth| hash(format!("{truth:?}").bytes())),
         })
     }

@@ -161,9 +161,9 @@ impl Explain {
                 ..
             } = &mut detected;
             let mut checker = Checker::new(model, detector, forward);
-            for (output, target) in outputs.iter_mut().zip(&targets) {
+            for output in &mut outputs {
                 let question = &output.explanation.question;
-                output.check = Some(checker.check(target, question, &output.map)?);
+                output.check = Some(checker.check(question, &output.map)?);
             }
         }
 

@@ -196,7 +196,7 @@ impl<'a> MissingRecord<'a> {
 impl<'a> MissRecord<'a> {
     fn new(model: &'a Model, miss: &NearMiss) -> Self {
         let winner = match &miss.cause {
-            MissCause::Outdone { class, score, .. } => Some((*class, *score)),
+            MissCause::OtherClass { class, score, .. } => Some((*class, *score)),
             MissCause::Suppressed { by, .. } => Some((by.class, by.score)),
             _ => None,
         };

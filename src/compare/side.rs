@@ -203,7 +203,7 @@ impl ComparedModel {
         let mut check = None;
         if checked {
             let mut checker = Checker::new(&self.model, &mut self.detector, forward);
-            check = Some(checker.check(target, &explanation.question, &map)?);
+            check = Some(checker.check(&explanation.question, &map)?);
         }
         let red = ColourMap::default().positive_name();
         Ok(ObjectSide {

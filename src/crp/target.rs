@@ -60,6 +60,28 @@ impl Direction {
     pub(super) fn of(shift: f32) -> Self {
         if shift < 0.0 { Self::Minus } else { Self::Plus }
     }
+
+    /// What becomes of a box of which an offset moves this way: "further right", "wider".
+    pub fn of_offset(self, offset: Offset) -> &'static str {
+        match (offset, self) {
+            (Offset::Cx, Self::Plus) => "further right",
+            (Offset::Cx, Self::Minus) => "further left",
+            (Offset::Cy, Self::Plus) => "further down",
+            (Offset::Cy, Self::Minus) => "further up",
+            (Offset::W, Self::Plus) => "wider",
+            (Offset::W, Self::Minus) => "narrower",
+            (Offset::H, Self::Plus) => "taller",
+            (Offset::H, Self::Minus) => "shorter",
+        }
+    }
+
+    /// Where an edge goes that moves this way: "further right".
+    pub fn of_edge(self, edge: Edge) -> &'static str {
+        self.of_offset(match edge {
+            Edge::Left | Edge::Right => Offset::Cx,
+            Edge::Top | Edge::Bottom => Offset::Cy,
+        })
+    }
 }
 
 /// What a target is contrasted with.
@@ -130,7 +152,7 @@ impl Target {
     pub fn near_miss(miss: &NearMiss) -> Self {
         let class = Self::predicted_class(&miss.detection);
         match miss.cause {
-            MissCause::Outdone { class: winner, .. }
+            MissCause::OtherClass { class: winner, .. }
             | MissCause::Background { class: winner, .. } => Self {
                 contrast: Some(Contrast::Class(winner.into())),
                 ..class
@@ -141,13 +163,21 @@ impl Target {
             },
             MissCause::Threshold { .. }
             | MissCause::Suppressed { .. }
-            | MissCause::Crowded { .. }
+            | MissCause::TooMany { .. }
             | MissCause::Beside => class,
         }
     }
 }
 
 impl TargetOutput {
+    /// In the grammar, with the class's label, or its number where the label is another class's too.
+    pub fn labelled(&self, labels: &Labels) -> String {
+        match self {
+            Self::Class(ClassRef::Id(class)) => format!("class:{}", labels.text(*class)),
+            other => other.to_string(),
+        }
+    }
+
     /// In the grammar, for whoever reads it with the same labels.
     pub fn text(&self, labels: &Labels) -> String {
         match self {
@@ -158,6 +188,14 @@ impl TargetOutput {
 }
 
 impl Contrast {
+    /// In the grammar, with the class's label, or its number where the label is another class's too.
+    pub fn labelled(&self, labels: &Labels) -> String {
+        match self {
+            Self::Class(ClassRef::Id(class)) => format!("class:{}", labels.text(*class)),
+            other => other.to_string(),
+        }
+    }
+
     /// In the grammar, for whoever reads it with the same labels.
     pub fn text(&self, labels: &Labels) -> String {
         match self {

@@ -2,9 +2,10 @@
 //!
 //! In: a forward pass's outputs, a place in the picture, and a class or none. Out: an [`Absence`]. `docs/method.md` defines it.
 
+mod words;
+
 use super::class::ClassId;
 use super::detection::{Detection, Predictions, Thresholds};
-use super::labels::Labels;
 use super::manifest::{DetectorKind, ScoreActivation, Suppression};
 use super::nms::{Candidate, suppress};
 use crate::error::Result;
@@ -60,16 +61,6 @@ impl Absence {
             Self::Missed(miss) => &miss.detection,
         }
     }
-
-    /// In words: "sheep 0.92 was found there", or as [`NearMiss::words`].
-    pub fn words(&self, labels: &Labels) -> String {
-        match self {
-            Self::Found(Detection { class, score, .. }) => {
-                format!("{} {score:.2} was found there", labels.name(*class))
-            }
-            Self::Missed(miss) => miss.words(labels),
-        }
-    }
 }
 
 /// The default box that comes nearest to finding an object.
@@ -89,7 +80,7 @@ pub struct NearMiss {
 #[derive(Clone, Debug, PartialEq)]
 pub enum MissCause {
     /// Another class scores higher there, and is above the threshold there, or else is detected at the place by another default box.
-    Outdone {
+    OtherClass {
         /// That class.
         class: ClassId,
         /// Its score there, or else that of the detection, 0..=1.
@@ -124,7 +115,7 @@ pub enum MissCause {
         iou: f32,
     },
     /// There are as many better detections as the model tells.
-    Crowded {
+    TooMany {
         /// So many.
         most: usize,
     },
@@ -133,78 +124,15 @@ pub enum MissCause {
 }
 
 impl MissCause {
-    /// What it is called.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Outdone { .. } => "other class",
-            Self::Background { .. } => "background",
-            Self::NoObject { .. } => "no object",
-            Self::Threshold { .. } => "threshold",
-            Self::Suppressed { .. } => "suppressed",
-            Self::Crowded { .. } => "too many",
-            Self::Beside => "beside",
-        }
-    }
-
     /// By how many logits the object was missed, where it is logits that it was missed by.
     pub fn logits(&self) -> Option<f64> {
         match self {
-            Self::Outdone { logits, .. }
+            Self::OtherClass { logits, .. }
             | Self::Background { logits, .. }
             | Self::NoObject { logits, .. }
             | Self::Threshold { logits } => Some(*logits).filter(|logits| logits.is_finite()),
-            Self::Suppressed { .. } | Self::Crowded { .. } | Self::Beside => None,
+            Self::Suppressed { .. } | Self::TooMany { .. } | Self::Beside => None,
         }
-    }
-}
-
-impl NearMiss {
-    /// In words: "no horse found: sheep 0.92 won, 3.84 logits ahead (horse 0.21)".
-    pub fn words(&self, labels: &Labels) -> String {
-        let named = |class: ClassId, score: f32| format!("{} {score:.2}", labels.name(class));
-        let Detection { class, score, .. } = self.detection;
-        let Thresholds {
-            score: threshold,
-            iou: most,
-        } = self.thresholds;
-        let own = named(class, score);
-        let cause = match &self.cause {
-            MissCause::Outdone {
-                class,
-                score,
-                logits,
-            } => format!(
-                "{} won, {logits:.2} logits ahead ({own})",
-                named(*class, *score)
-            ),
-            MissCause::Background { logits, .. } => {
-                format!("background won, {logits:.2} logits ahead ({own})")
-            }
-            MissCause::NoObject { objectness, logits } => format!(
-                "objectness {objectness:.2} lacks {logits:.2} logits to the threshold {threshold} ({own})"
-            ),
-            MissCause::Threshold { logits } => {
-                let first = self.detection.runner_up.filter(|(_, other)| *other > score);
-                let first = first.map(|(class, score)| format!(", {} first", named(class, score)));
-                format!(
-                    "score {score:.2} lacks {logits:.2} logits to the threshold {threshold}{}",
-                    first.unwrap_or_default()
-                )
-            }
-            MissCause::Suppressed { by, iou } => format!(
-                "score {score:.2} was suppressed by {}, overlap {iou:.2} above {most}",
-                named(by.class, by.score)
-            ),
-            MissCause::Crowded { most } => {
-                format!("score {score:.2} is not among the {most} best, and no more are told")
-            }
-            MissCause::Beside => format!("{own} lies beside it"),
-        };
-        let far = match self.overlap < ON_OBJECT {
-            true => format!("; the nearest box overlaps by {:.2} only", self.overlap),
-            false => String::new(),
-        };
-        format!("no {} found: {cause}{far}", labels.name(class))
     }
 }
 
@@ -320,7 +248,7 @@ impl Predictions<'_> {
                 iou: overlap(by),
                 by: Box::new(self.describe_as(by.default_box, by.class)?),
             },
-            None => MissCause::Crowded {
+            None => MissCause::TooMany {
                 most: settings.max_detections,
             },
         })
@@ -338,7 +266,7 @@ impl Predictions<'_> {
         let best = Some(&best).filter(|best| best.score > thresholds.score);
         let rivals = best.into_iter().chain(there.iter().copied());
         let mut ahead = rivals.filter(|rival| logit(rival.class) > logit(miss.class));
-        Ok(ahead.next().map(|rival| MissCause::Outdone {
+        Ok(ahead.next().map(|rival| MissCause::OtherClass {
             class: rival.class,
             score: rival.score,
             logits: f64::from(logit(rival.class)) - f64::from(logit(miss.class)),
@@ -529,7 +457,7 @@ detection = {{ {detection} }}
         let crowded = manifest("sigmoid", "max_detections = 1");
         let logits = [[0.0, 1.0, -9.0], [0.0, -9.0, -9.0], [0.0, 3.0, -9.0]];
         let miss = missed(answer(&crowded, logits, first(), Some(DOG)));
-        assert_eq!(miss.cause, MissCause::Crowded { most: 1 });
+        assert_eq!(miss.cause, MissCause::TooMany { most: 1 });
         let miss = missed(answer(&plain, logits, left, Some(DOG)));
         assert_eq!(miss.cause, MissCause::Beside);
         let one = manifest("sigmoid", "suppression = \"one-class\"");

@@ -195,7 +195,7 @@ fn checked(
     let passed = columns.map(|(column, map)| {
         let target = column.target(subject);
         let question = target.ask(model, &Composite::default(), &photo.forward)?;
-        Ok(checker.check(&target, &question, map)?.passed())
+        Ok(checker.check(&question, map)?.passed())
     });
     passed.collect()
 }

@@ -201,15 +201,14 @@ impl EvaluatedPhoto {
                 found.filter(|(_, (of, object))| *of == class && object.iou(&rect) >= ON_OBJECT);
             let found =
                 found.max_by(|(_, (_, a)), (_, (_, b))| a.iou(&rect).total_cmp(&b.iou(&rect)));
-            let Some((index, (_, object))) = found else {
-                continue;
-            };
-            let others = truth
-                .iter()
-                .enumerate()
-                .filter(|(other, _)| *other != index);
+            // Without an object of its own there are no others.
+            let others = found.map(|(own, _)| {
+                let others = truth.iter().enumerate();
+                others.filter(move |(other, _)| *other != own)
+            });
+            let others = others.into_iter().flatten();
             subject.others = others.map(|(_, (_, object))| *object).collect();
-            subject.truth = Some(*object);
+            subject.truth = found.map(|(_, (_, object))| *object);
         }
         self
     }

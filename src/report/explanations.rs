@@ -66,14 +66,13 @@ impl ObjectExplanations {
         let questions = questions(object, model, what_if);
         let counts = questions.each_ref().map(Vec::len);
         let targets = questions.concat();
-        let (asked_first, asked_if) = targets.split_at(counts[0]);
         let mut explanations = propagator.explain(forward, &targets)?.into_iter();
         let [lead, what_if, offsets, edges] =
             counts.map(|count| explanations.by_ref().take(count).collect::<Vec<_>>());
 
         let mut tiles: Vec<(&Explanation, HeatmapFigure)> = Vec::new();
         let mut checker = checker.as_mut();
-        for (index, (explanation, target)) in lead.iter().zip(asked_first).enumerate() {
+        for (index, explanation) in lead.iter().enumerate() {
             // Two events, or an event and the usual contrast, may ask the same.
             let is_same = |(known, _): &(&Explanation, HeatmapFigure)| {
                 known.question.wording == explanation.question.wording
@@ -81,7 +80,7 @@ impl ObjectExplanations {
             if !tiles.iter().any(is_same) {
                 let tile = HeatmapFigure {
                     raised: index < object.events.len(),
-                    check: check(checker.as_deref_mut(), target, explanation, model)?,
+                    check: check(checker.as_deref_mut(), explanation, model)?,
                     ..HeatmapFigure::new(explanation, String::new())?
                 };
                 tiles.push((explanation, tile));
@@ -103,10 +102,9 @@ impl ObjectExplanations {
                 .collect::<Result<_>>()?,
             what_if: what_if
                 .iter()
-                .zip(asked_if)
-                .map(|(explanation, target)| {
+                .map(|explanation| {
                     Ok(HeatmapFigure {
-                        check: check(checker.as_deref_mut(), target, explanation, model)?,
+                        check: check(checker.as_deref_mut(), explanation, model)?,
                         ..HeatmapFigure::new(explanation, String::new())?
                     })
                 })
@@ -167,17 +165,16 @@ impl HeatmapFigure {
     }
 }
 
-/// What the answer to `target` is worth.
+/// What an explanation is worth.
 fn check(
     checker: Option<&mut Checker>,
-    target: &Target,
     explanation: &Explanation,
     model: &Model,
 ) -> Result<Option<CheckFigure>> {
     let Some(checker) = checker else {
         return Ok(None);
     };
-    let check = checker.check(target, &explanation.question, &explanation.map())?;
+    let check = checker.check(&explanation.question, &explanation.map())?;
     let fed = checker.fed(&check)?.picture(&model.manifest.input);
     Ok(Some(CheckFigure {
         measured: !check.gone.is_empty(),

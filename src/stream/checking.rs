@@ -11,6 +11,7 @@ use super::explaining::ExplainedObject;
 use super::observation::Observation;
 use super::rate_limiter::RateLimiter;
 use crate::check::Check;
+use crate::crp::{Composite, Contrast, Target, TargetOutput};
 
 /// The least running time between two checks of what a stream's user has selected. What events ask is checked besides.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -33,11 +34,13 @@ pub(super) struct ObjectChecks {
     epoch: u64,
 }
 
+/// A question about an object, whichever default box shows it, and the composite that answers it.
+type AskedOfObject = (TargetOutput, Option<Contrast>, Composite);
+
 /// The last check of an object.
 #[derive(Debug)]
 struct LastCheck {
-    /// What was asked: target, contrast and composite.
-    asked: [String; 3],
+    asked: AskedOfObject,
     /// Counts the stream's checks.
     number: u64,
     check: Arc<Check>,
@@ -58,7 +61,7 @@ impl ObjectChecks {
                 ..Self::default()
             };
         }
-        let now = frame.time.running_time;
+        let now = Some(observation.clock);
         let interval = INTERVAL.max(REST * self.took);
         if explained.is_empty() || !self.limiter.is_due(now, interval, &()) {
             return None;
@@ -97,11 +100,9 @@ impl ObjectChecks {
     }
 }
 
-fn asked(explained: &ExplainedObject) -> [String; 3] {
-    let question = &explained.question;
-    [
-        question.target.clone(),
-        question.contrast.clone(),
-        explained.composite.to_string(),
-    ]
+fn asked(explained: &ExplainedObject) -> AskedOfObject {
+    let Target {
+        output, contrast, ..
+    } = explained.question.decided.clone();
+    (output, contrast, explained.composite.clone())
 }

@@ -1,12 +1,13 @@
 //! A [`View`] as a picture: boxes, labels, heatmap or tiles, and a caption, on a canvas of the frame's size.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::anchoring::{Anchored, combined};
 use super::display::View;
 use super::explaining::{ExplainedMiss, ExplainedObject};
 use super::observation::Observation;
-use super::settings::HeatmapPlace;
+use super::settings::{DisplaySettings, HeatmapPlace};
 use super::upstream::{named, unexplained};
 use crate::crp::Wording;
 use crate::detect::{Absence, Labels};
@@ -17,80 +18,113 @@ use crate::overlay::{Canvas, LabelledBox, Scene, Side, Tile, class_colour, rende
 /// An explanation and its detection in the newest frame.
 type PlacedExplanation<'a> = (usize, &'a ExplainedObject);
 
+/// What of the explanations is drawn.
+enum Hot<'a> {
+    Nothing,
+    /// Why nothing was found, over the frame: a place is where it is, and has no close-up.
+    Missing(&'a ExplainedMiss),
+    /// All as one map over the frame.
+    Over(Vec<PlacedExplanation<'a>>),
+    /// A close-up each, in the order in which objects appeared, which explanations do not change.
+    Tiles(Vec<PlacedExplanation<'a>>),
+}
+
+impl<'a> Hot<'a> {
+    fn of(
+        mut explained: Vec<PlacedExplanation<'a>>,
+        missing: Option<&'a ExplainedMiss>,
+        display: &DisplaySettings,
+    ) -> Self {
+        let is_shown = display.heatmap || display.place == HeatmapPlace::Alone;
+        match missing {
+            _ if !is_shown => Self::Nothing,
+            Some(missing) => Self::Missing(missing),
+            None if explained.is_empty() => Self::Nothing,
+            None if display.place == HeatmapPlace::Tiles => {
+                explained.sort_by_key(|(_, explained)| explained.tracked.object);
+                Self::Tiles(explained)
+            }
+            None => Self::Over(explained),
+        }
+    }
+
+    /// What lies over the whole frame.
+    fn heatmap(&self, observation: &Observation) -> Option<Heatmap> {
+        match self {
+            Self::Nothing | Self::Tiles(_) => None,
+            Self::Missing(missing) => {
+                Some(Heatmap::normalise(missing.map.view(), Scale::Fixed(1.0)))
+            }
+            Self::Over(explained) => combined_heatmap(observation, explained),
+        }
+    }
+
+    fn in_tiles(&self) -> &[PlacedExplanation<'a>] {
+        match self {
+            Self::Tiles(explained) => explained,
+            Self::Nothing | Self::Missing(_) | Self::Over(_) => &[],
+        }
+    }
+
+    /// What is explained, in words; those in tiles by their numbers.
+    fn words(&self, colours: ColourMap, labels: &Labels) -> Option<String> {
+        let numbered: Vec<(Option<usize>, &ExplainedObject)> = match self {
+            Self::Nothing => return None,
+            Self::Missing(missing) => return Some(missing.words(labels)),
+            Self::Over(explained) => explained.iter().map(|(_, e)| (None, *e)).collect(),
+            Self::Tiles(explained) => {
+                let numbers = (1..).zip(explained);
+                numbers.map(|(n, (_, e))| (Some(n), *e)).collect()
+            }
+        };
+        Some(words(&numbered, colours))
+    }
+}
+
 /// Draws what `view` shows, for frames like the one that was seen; `None` where there is nothing to draw. Says besides on which side tiles are now.
 pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
     let observation = &*view.observation;
     let display = &observation.settings().display;
-    let explained = &one_for_each_box(observation, &view.explained)[..];
+    let explained = one_for_each_box(observation, &view.explained);
+    let explained_boxes: BTreeSet<usize> = explained.iter().map(|(index, _)| *index).collect();
     let missing = view.missing.as_deref();
+    let hot = Hot::of(explained, missing, display);
     let alone = display.place == HeatmapPlace::Alone;
-    let any_explained = !explained.is_empty() || missing.is_some();
-    let hot = any_explained && (alone || display.heatmap);
     let draw_boxes = display.boxes && !alone;
     let draw_labels = display.labels && !alone;
     let any_boxes = (draw_boxes || draw_labels)
         && (!observation.tracked.is_empty()
             || !observation.unmatched.is_empty()
             || missing.is_some());
-    if !hot && !any_boxes {
+    if matches!(hot, Hot::Nothing) && !any_boxes {
         return (None, view.tiles_side);
     }
-    // A place is where it is: what is missing there has no close-up.
-    let tiled = hot && display.place == HeatmapPlace::Tiles && missing.is_none();
-    let heatmap = match missing {
-        _ if !hot || tiled => None,
-        Some(missing) => Some(Heatmap::normalise(missing.map.view(), Scale::Fixed(1.0))),
-        None => combined_heatmap(observation, explained),
-    };
-    let mut in_tiles = if tiled { explained.to_vec() } else { vec![] };
-    // In the order in which objects appeared, which explanations do not change.
-    in_tiles.sort_by_key(|(_, explained)| explained.tracked.object);
-    let is_explained = |index| explained.iter().any(|(explained, _)| *explained == index);
+    let is_explained = |index| explained_boxes.contains(&index);
     let remarks = |index| view.remarks_on(index, labels);
     let mut boxes = labelled_boxes(observation, &is_explained, &remarks, labels);
     let size = observation.frame.size;
     boxes.extend(missing.map(|missing| nearest_box(missing, size, labels)));
+    let in_tiles = hot.in_tiles();
     let tiles_side = (view.tiles_side).clearer(in_tiles.len(), &boxes, size);
-    for (number, (index, _)) in (1..).zip(&in_tiles) {
+    for (number, (index, _)) in (1..).zip(in_tiles) {
         if let Some(labelled) = boxes.get_mut(*index) {
             labelled.label.insert_str(0, &format!("{number} "));
         }
     }
     // Without a heatmap there is nothing that the words would be about.
-    let answer = (hot && draw_labels).then(|| match missing {
-        Some(missing) => missing.words(labels),
-        None => {
-            let numbered: Vec<(Option<usize>, &ExplainedObject)> = match tiled {
-                false => explained.iter().map(|(_, e)| (None, *e)).collect(),
-                true => (1..)
-                    .zip(&in_tiles)
-                    .map(|(n, (_, e))| (Some(n), *e))
-                    .collect(),
-            };
-            words(&numbered, display.colours)
-        }
-    });
-    let unexplained = unexplained(&observation.unmatched).filter(|_| draw_labels);
-    let caption: Vec<String> = answer.into_iter().chain(unexplained).collect();
+    let answer = hot.words(display.colours, labels);
+    let unexplained = unexplained(&observation.unmatched);
+    let caption: Vec<String> = (answer.into_iter().chain(unexplained))
+        .filter(|_| draw_labels)
+        .collect();
     let caption = caption.join("\n");
     let maps: Vec<Heatmap> = (in_tiles.iter())
         .map(|(_, explained)| explained.heatmap())
         .collect();
-    let tiles: Vec<Tile> = (in_tiles.iter().zip(&maps))
-        .filter_map(|((index, explained), heatmap)| {
-            let labelled = boxes.get(*index)?;
-            Some(Tile {
-                picture: &explained.picture,
-                heatmap,
-                rect: explained.tracked.detection.rect,
-                label: &labelled.label,
-                colour: labelled.colour,
-            })
-        })
-        .collect();
+    let heatmap = hot.heatmap(observation);
     let scene = Scene {
         heatmap: heatmap.as_ref(),
-        tiles: &tiles,
+        tiles: &tiles(in_tiles, &maps, &boxes),
         tiles_side,
         colours: display.colours,
         opacity: display.opacity,
@@ -101,6 +135,26 @@ pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
         ..Scene::empty(size, observation.frame.pixel_aspect)
     };
     (Some(render(&scene)), tiles_side)
+}
+
+/// Close-ups with their maps, labelled as the boxes are.
+fn tiles<'a>(
+    in_tiles: &'a [PlacedExplanation],
+    maps: &'a [Heatmap],
+    boxes: &'a [LabelledBox],
+) -> Vec<Tile<'a>> {
+    let tiles = in_tiles.iter().zip(maps);
+    let tiles = tiles.filter_map(|((index, explained), heatmap)| {
+        let labelled = boxes.get(*index)?;
+        Some(Tile {
+            picture: &explained.picture,
+            heatmap,
+            rect: explained.tracked.detection.rect,
+            label: &labelled.label,
+            colour: labelled.colour,
+        })
+    });
+    tiles.collect()
 }
 
 /// The default box that came nearest to what is missing, in dashes; or what was found there after all.

@@ -236,10 +236,9 @@ impl Explaining {
             }
         };
         let checker = Checker::new(&self.model, detector, forward);
-        let (target, question) = (&explained.target, &explained.question);
         checker
             .until(cancel)
-            .check(target, question, &explained.map)
+            .check(&explained.question, &explained.map)
     }
 
     /// Explains why nothing is found at `place`, a point in shares of the frame: no detection of the class that is asked about, else of the likeliest that is not detected there.

@@ -19,11 +19,6 @@ impl FrameTime {
         let (then, now) = self.running_time.zip(now.running_time)?;
         Some(now.saturating_sub(then))
     }
-
-    /// The running time, 0 where there is none.
-    pub fn or_start(self) -> Duration {
-        self.running_time.unwrap_or_default()
-    }
 }
 
 /// A frame without its pixels.

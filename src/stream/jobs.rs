@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
+use super::answering::EventsSeen;
 use super::detecting::Detecting;
 use super::explaining::{ExplainedObject, Explaining};
 use super::host::{Host, News};
 use super::observation::Observation;
-use super::state::{EventsSeen, StreamFrame, StreamState, Tokens};
+use super::state::{StreamFrame, StreamState, Tokens};
 use super::upstream::UpstreamDetection;
 use super::worker::{OpenJob, OpenJobs, Worker, lock};
 use crate::detect::Forward;

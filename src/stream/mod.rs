@@ -8,6 +8,7 @@
 //! `anchoring`); [`evidence`] keeps events on the disk. `worker` keeps all of that off the thread that carries the video.
 
 mod anchoring;
+mod answering;
 mod checking;
 mod detecting;
 mod display;
@@ -15,6 +16,7 @@ mod drawing;
 pub mod evidence;
 mod explaining;
 mod frame;
+mod frame_clock;
 mod host;
 mod jobs;
 pub mod monitor;

@@ -4,8 +4,10 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::frame::FrameInfo;
+use super::frame_clock::FrameClock;
 use super::monitor::{Event, Monitor};
 use super::picking::Picking;
 use super::rate_limiter::RateLimiter;
@@ -20,6 +22,8 @@ use crate::geometry::Rect;
 pub struct Observation {
     /// The frame.
     pub frame: FrameInfo,
+    /// The stream's time at this frame: its running time; where it has none, time goes on from the last frame as on the wall.
+    pub clock: Duration,
     /// What was asked when it was seen.
     pub asked: Asked,
     /// Best first.
@@ -74,6 +78,7 @@ pub struct Observer {
     /// The objects that were selected last, and what for.
     selected: Option<(Asked, Vec<u64>)>,
     explained: RateLimiter<Asked>,
+    clock: FrameClock,
 }
 
 impl Observer {
@@ -92,7 +97,9 @@ impl Observer {
             self.monitor.forget();
             self.selected = None;
             self.explained.reset();
+            self.clock = FrameClock::default();
         }
+        let clock = self.clock.at(frame.time, Instant::now());
         let found = found.outside(&settings.zones);
         let mut tracked = self.tracker.follow(found.detections);
         for (tracked, upstream) in tracked.iter_mut().zip(found.matches) {
@@ -106,9 +113,9 @@ impl Observer {
         };
         // What was selected by other rules is no reason for this choice.
         (self.selected).take_if(|(before, _)| !before.selects_like(&asked));
-        let events = self.events(&frame, settings, &tracked);
+        let events = self.events(&frame, clock, settings, &tracked);
         let selected = self.select(&frame, &asked, &tracked);
-        let now = frame.time.running_time;
+        let now = Some(clock);
         let is_due = !late
             && (!selected.is_empty() || asked.missing.is_some())
             && (self.explained).is_due(now, settings.explain_interval, &asked);
@@ -117,6 +124,7 @@ impl Observer {
         }
         let observation = Observation {
             frame,
+            clock,
             asked,
             tracked,
             selected,
@@ -130,6 +138,7 @@ impl Observer {
     fn events(
         &mut self,
         frame: &FrameInfo,
+        clock: Duration,
         settings: &StreamSettings,
         tracked: &[Tracked],
     ) -> Vec<Arc<ObservedEvent>> {
@@ -138,7 +147,7 @@ impl Observer {
         };
         // What is elsewhere has no history: it begins where an object comes in.
         let inside = within(tracked, |rect| settings.zones.alarms(rect));
-        let raised = (self.monitor).observe(thresholds, frame.time.or_start(), &inside);
+        let raised = (self.monitor).observe(thresholds, clock, &inside);
         let placed = raised.into_iter().filter_map(|event| {
             let index = tracked.iter().position(|t| t.object == event.object)?;
             tracked[index].pixels(frame)?;

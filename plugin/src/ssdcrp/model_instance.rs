@@ -79,7 +79,7 @@ pub fn session(name: &str, settings: &Settings) -> Result<Arc<Session<ElementHos
     let session = INSTANCES.get_or_start(id, &name, &wanted, || start(settings));
     let session = session.map_err(|other| {
         Failure::setting(&anyhow!(
-            "property 'model-instance-id': element '{}' shares its networks as '{id}' with {}, and '{name}' asks for {wanted}: set the same, or another ID",
+            "property 'model-instance-id': the networks shared as '{id}' were loaded for the element '{}' with {}, and '{name}' asks for {wanted}: set the same, or another ID",
             other.by,
             other.wanted
         ))

@@ -218,6 +218,19 @@ fn in_live_mode_an_event_is_explained_though_nothing_else_is() {
     assert_eq!(text(&explanation, "words"), "sheep rather than horse");
 }
 
+#[test]
+fn a_stream_without_timestamps_has_events_too() {
+    let clip = photo("person");
+    let mut frame = clip.frame();
+    frame.make_mut().set_pts(gst::ClockTime::NONE);
+    let mut bench = bench(&[("events", "ambiguous-class")], &clip);
+    let event = until("an event that has lasted long enough", || {
+        bench.push(frame.clone());
+        (bench.reports().into_iter()).find(|report| report.name() == "ssdcrp-event")
+    });
+    assert!(!event.has_field("timestamp") && event.has_field("explanation"));
+}
+
 /// Numbers of the events that were told of with detections, and of those that were told of once more.
 fn numbers(reports: &[gst::Structure]) -> (Vec<u64>, Vec<u64>) {
     let number = |event: &gst::StructureRef| event.get::<u64>("number").unwrap();

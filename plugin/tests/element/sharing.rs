@@ -154,7 +154,7 @@ fn who_shares_networks_agrees_in_the_model_s_settings() {
     assert_eq!(
         error,
         format!(
-            "property 'model-instance-id': element '{}' shares its networks as 'cars' with the model that is built in, mode=every-frame, threads=0, execution-provider=cpu, \
+            "property 'model-instance-id': the networks shared as 'cars' were loaded for the element '{}' with the model that is built in, mode=every-frame, threads=0, execution-provider=cpu, \
              and '{name}' asks for the model that is built in, mode=live, threads=2, execution-provider=cpu: set the same, or another ID",
             first.element.name()
         )

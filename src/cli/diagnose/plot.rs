@@ -202,7 +202,8 @@ fn draw_histogram(
 #[cfg(test)]
 mod tests {
     use ndarray::Array3;
-    use ssdcrp::crp::{HeadSeed, ResolvedTarget, Rule, Wording};
+    use ssdcrp::crp::{Contrast, HeadSeed, ResolvedTarget, Rule, Target, TargetOutput, Wording};
+    use ssdcrp::detect::ClassId;
 
     use super::*;
 
@@ -224,6 +225,11 @@ mod tests {
                     values: vec![],
                     multiples: vec![],
                     opposes: false,
+                },
+                decided: Target {
+                    default_box: 0,
+                    output: TargetOutput::Class(ClassId(0).into()),
+                    contrast: Some(Contrast::None),
                 },
                 target: "class:a".to_owned(),
                 contrast: "none".to_owned(),

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ssdcrp::evaluate::{DetectionScores, fingerprint};
-use ssdcrp::limits::{self, FileKind, is_missing};
+use ssdcrp::limits::{FileKind, Lines, is_missing};
 
 use super::randomisation::Randomisation;
 
@@ -32,6 +32,10 @@ pub struct EvaluationSettings {
     /// What deleted blocks become.
     pub deletion: String,
     pub randomise: bool,
+    /// What the networks run on, as times depend on it.
+    pub execution_provider: String,
+    /// Threads of each network.
+    pub threads: usize,
     /// A hash of the annotations.
     pub truth: Option<String>,
 }
@@ -93,32 +97,38 @@ impl Partial {
         };
         let path = beside(json);
         let name = path.display();
-        let text = match limits::read_text(&path, FileKind::Scores) {
-            Ok(text) => text,
-            Err(error) if is_missing(&error) => String::new(),
+        let head = serde_json::to_value(settings)?;
+        let mut whole = 0;
+        let mut known = Vec::new();
+        let lines = match Lines::open(&path, FileKind::Scores) {
+            Ok(lines) => Some(lines),
+            Err(error) if is_missing(&error) => None,
             Err(error) => return Err(error).with_context(|| format!("cannot read {name}")),
         };
-        // A line that does not end was not finished.
-        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
-        let mut lines = whole.lines();
-        let head = serde_json::to_value(settings)?;
-        let known = match lines.next() {
-            None => Vec::new(),
-            Some(found) => {
-                check(&path, found, &head)?;
-                let measured = lines.enumerate().map(|(index, line)| {
-                    MeasuredPhoto::read(line, columns).with_context(|| {
-                        format!("cannot go on from {name}: line {} is damaged; remove the file to begin anew", index + 2)
-                    })
-                });
-                measured.collect::<Result<_>>()?
+        for (index, line) in lines.into_iter().flatten().enumerate() {
+            let line = line.with_context(|| format!("cannot read {name}, line {}", index + 1))?;
+            // A line that does not end was not finished.
+            let Some(ended) = line.strip_suffix('\n') else {
+                break;
+            };
+            if index == 0 {
+                check(&path, ended, &head)?;
+            } else {
+                let measured = MeasuredPhoto::read(ended, columns).with_context(|| {
+                    format!(
+                        "cannot go on from {name}: line {} is damaged; remove the file to begin anew",
+                        index + 1
+                    )
+                })?;
+                known.push(measured);
             }
-        };
+            whole += line.len() as u64;
+        }
         let mut options = OpenOptions::new();
         let file = options.create(true).append(true).open(&path);
         let mut file = file.with_context(|| format!("cannot write {name}"))?;
-        file.set_len(whole.len() as u64)?;
-        if whole.is_empty() {
+        file.set_len(whole)?;
+        if whole == 0 {
             writeln!(file, "{head}").with_context(|| format!("cannot write {name}"))?;
         }
         Ok(Self {
@@ -217,6 +227,8 @@ pub mod tests {
             iou_threshold: 0.5,
             deletion: "blurred".to_owned(),
             randomise: false,
+            execution_provider: "cpu".to_owned(),
+            threads: 2,
             truth: None,
         }
     }

@@ -36,7 +36,7 @@ impl Case {
         picture: impl FnOnce() -> Result<RgbImage>,
         recorded: impl FnOnce() -> String,
     ) -> Result<bool> {
-        let time = self.observation.frame.time.or_start();
+        let time = self.observation.clock;
         if !store.has_time_for(time) {
             return Ok(false);
         }

@@ -1,0 +1,83 @@
+//! What kept an object from being found, as a person reads it.
+
+use super::{Absence, MissCause, NearMiss, ON_OBJECT};
+use crate::detect::class::ClassId;
+use crate::detect::detection::{Detection, Thresholds};
+use crate::detect::labels::Labels;
+
+impl Absence {
+    /// In words: "sheep 0.92 was found there", or as [`NearMiss::words`].
+    pub fn words(&self, labels: &Labels) -> String {
+        match self {
+            Self::Found(Detection { class, score, .. }) => {
+                format!("{} {score:.2} was found there", labels.name(*class))
+            }
+            Self::Missed(miss) => miss.words(labels),
+        }
+    }
+}
+
+impl MissCause {
+    /// What it is called.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::OtherClass { .. } => "other class",
+            Self::Background { .. } => "background",
+            Self::NoObject { .. } => "no object",
+            Self::Threshold { .. } => "threshold",
+            Self::Suppressed { .. } => "suppressed",
+            Self::TooMany { .. } => "too many",
+            Self::Beside => "beside",
+        }
+    }
+}
+
+impl NearMiss {
+    /// In words: "no horse found: sheep 0.92 won, 3.84 logits ahead (horse 0.21)".
+    pub fn words(&self, labels: &Labels) -> String {
+        let named = |class: ClassId, score: f32| format!("{} {score:.2}", labels.name(class));
+        let Detection { class, score, .. } = self.detection;
+        let Thresholds {
+            score: threshold,
+            iou: most,
+        } = self.thresholds;
+        let own = named(class, score);
+        let cause = match &self.cause {
+            MissCause::OtherClass {
+                class,
+                score,
+                logits,
+            } => format!(
+                "{} won, {logits:.2} logits ahead ({own})",
+                named(*class, *score)
+            ),
+            MissCause::Background { logits, .. } => {
+                format!("background won, {logits:.2} logits ahead ({own})")
+            }
+            MissCause::NoObject { objectness, logits } => format!(
+                "objectness {objectness:.2} lacks {logits:.2} logits to the threshold {threshold} ({own})"
+            ),
+            MissCause::Threshold { logits } => {
+                let first = self.detection.runner_up.filter(|(_, other)| *other > score);
+                let first = first.map(|(class, score)| format!(", {} first", named(class, score)));
+                format!(
+                    "score {score:.2} lacks {logits:.2} logits to the threshold {threshold}{}",
+                    first.unwrap_or_default()
+                )
+            }
+            MissCause::Suppressed { by, iou } => format!(
+                "score {score:.2} was suppressed by {}, overlap {iou:.2} above {most}",
+                named(by.class, by.score)
+            ),
+            MissCause::TooMany { most } => {
+                format!("score {score:.2} is not among the {most} best, and no more are told")
+            }
+            MissCause::Beside => format!("{own} lies beside it"),
+        };
+        let far = match self.overlap < ON_OBJECT {
+            true => format!("; the nearest box overlaps by {:.2} only", self.overlap),
+            false => String::new(),
+        };
+        format!("no {} found: {cause}{far}", labels.name(class))
+    }
+}
