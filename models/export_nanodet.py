@@ -1,8 +1,9 @@
-"""Exports a network of NanoDet: python export_nanodet.py CHECKOUT CONFIGURATION [--weights FILE.ckpt] [-o FILE.onnx]
+"""Exports a network of NanoDet with random weights: python export_nanodet.py CHECKOUT CONFIGURATION [-o FILE.onnx]
 
-In: a checkout of https://github.com/RangiLyu/nanodet, a configuration in it (config/nanodet-plus-m_416.yml), a checkpoint of it. Without one the weights are random, seeded; batch normalisation is
-then given the statistics of noise, and the heads' last convolutions are spread, so that boxes and scores differ from place to place. Out: the graph that the checkout's own tools/export_onnx.py
-writes, before its simplifier: [1, cells, K + bins], of pictures as large as the configuration says. Needs torch, onnx, pytorch-lightning, pycocotools, imagesize, termcolor, matplotlib and OpenCV.
+In: a checkout of https://github.com/RangiLyu/nanodet, a configuration in it (config/nanodet-plus-m_416.yml). The weights are seeded; batch normalisation is given the statistics of noise, and the
+heads' last convolutions are spread, so that boxes and scores differ from place to place. For trained ones there is the checkout's own tools/export_onnx.py. Out: the graph that it
+writes, before its simplifier: [1, cells, K + bins], of pictures as large as the configuration says. Needs torch, onnx, pytorch-lightning, pycocotools, imagesize, termcolor, matplotlib
+and OpenCV.
 """
 
 import argparse
@@ -17,7 +18,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkout", type=Path)
     parser.add_argument("configuration")
-    parser.add_argument("--weights", type=Path)
     parser.add_argument("-o", "--output", type=Path)
     arguments = parser.parse_args()
     sys.path.insert(0, str(arguments.checkout))
@@ -31,11 +31,7 @@ def main():
     torch.manual_seed(0)
     model = build_model(cfg.model)
     width, height = cfg.data.val.input_size
-    if arguments.weights:
-        state = torch.load(arguments.weights, map_location="cpu")["state_dict"]
-        model.load_state_dict({name.removeprefix("model."): weight for name, weight in state.items()}, strict=False)
-    else:
-        make_random(model, (height, width))
+    make_random(model, (height, width))
     model.requires_grad_(False).eval()
     output = arguments.output or Path(arguments.configuration).with_suffix(".onnx").name
     picture = torch.zeros(1, 3, height, width)

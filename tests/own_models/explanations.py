@@ -27,6 +27,7 @@ from unfold import Window
 
 PICTURE = Path(__file__).resolve().parent.parent / "golden" / "ssdlite" / "person.png"
 
+COMPOSITE = "crp"
 # Where the explanation of a class and the compiled network's differ by less, of max|R|, they are the same.
 SAME = 1e-4
 # What a map's error may be, of max|R|.
@@ -39,7 +40,7 @@ class Trial:
 
     def __init__(self, command, row, folder):
         self.command, self.file, self.folder = command, row.file, folder
-        self.composite, self.contrast = row.entry.get("composite", "crp"), row.entry.get("contrast", "mean")
+        self.contrast = row.entry.get("contrast", "mean")
         self.manifest = row.manifest()
         size = input_size(onnx.load(row.file), self.manifest)
         self.picture = folder / "picture.png"
@@ -71,7 +72,7 @@ class Trial:
     def explain(self, target, contrast):
         """The map [H, W] and milliseconds."""
         npy = self.folder / "map.npy"
-        asked = ["--box", self.best["default_box"], "--target", target, "--contrast", contrast, "--composite", self.composite]
+        asked = ["--box", self.best["default_box"], "--target", target, "--contrast", contrast, "--composite", COMPOSITE]
         made = self.run("explain", self.picture, *asked, "--npy", npy, "--json")
         return np.load(npy), made["explanations"][0]["ms"]
 
@@ -93,7 +94,7 @@ class Trial:
 
     def compiled(self):
         """The network that `compile` writes, and its inputs without relevance."""
-        self.run("compile", "-o", self.folder / "explain.onnx", "--composite", self.composite)
+        self.run("compile", "-o", self.folder / "explain.onnx", "--composite", COMPOSITE)
         compiled = onnx.load(self.folder / "explain.onnx")
         picture, *seeds = compiled.graph.input
         feed = {picture.name: self.values.astype(np.float32)}
@@ -186,7 +187,7 @@ class Oracle:
         self.network = Network(file, dtype)
         self.tensors = self.network.forward(trial.values)
         self.types = layer_types(self.network, self.tensors)
-        self.composite, self.manifest, self.box = Composite.parse(trial.composite), trial.manifest, trial.best["default_box"]
+        self.composite, self.manifest, self.box = Composite.parse(COMPOSITE), trial.manifest, trial.best["default_box"]
 
     def map(self, target, contrast, winners):
         """Relevance of the picture [H, W]; `winners` are the tensors whose largest numbers win in max pooling, the oracle's own if none."""
