@@ -90,7 +90,7 @@ impl Explanation {
     }
 }
 
-/// Above this an output leaves float32 little room for what is made of it: squares for a standard deviation, products with weights.
+/// Above this an output leaves float32 little room for what is made of it: products with weights, and their sums.
 const LARGE: f32 = 1e15;
 
 /// The reason why relevance is not finite, and what to do, where the network itself has numbers that are too large.
@@ -101,7 +101,7 @@ fn too_large(seed: &HeadSeed) -> String {
         .fold(0.0f32, |most, (_, r)| most.max(r.abs()));
     if largest > LARGE {
         format!(
-            ": the network's outputs reach {largest:.0e}, whose squares leave the range of float32; 'crp-epsilon' needs less of it"
+            ": the network's outputs reach {largest:.0e}, and float32 has little room for what is made of them: are its weights those that it was trained to?"
         )
     } else {
         String::new()
@@ -459,5 +459,25 @@ impl Propagator {
             }
         }
         self.networks.last_mut().context("no network is kept")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_that_leave_no_room_are_told_with_their_size() {
+        let of = |value: f32| {
+            too_large(&HeadSeed {
+                tensor: "scores".to_owned(),
+                cell: [0, 0],
+                values: vec![(0, 1.0), (1, value)],
+                multiples: Vec::new(),
+                opposes: false,
+            })
+        };
+        assert!(of(-3e31).contains("reach 3e31"), "{}", of(-3e31));
+        assert_eq!(of(1e6), "");
     }
 }

@@ -9,11 +9,11 @@ use super::attributes::NodeExt;
 use super::graph::Graph;
 use super::proto::{ModelProto, NodeProto};
 use super::{
-    branches, canonical, external, functions, half, integer_input, order, shapes, sparse, tensor,
-    upgrade, wire,
+    branches, canonical, external, functions, half, integer_input, order, other_formats, shapes,
+    sparse, tensor, upgrade, wire,
 };
 use crate::error::Result;
-use crate::error::model::{Context, ensure};
+use crate::error::model::{Context, bail, ensure};
 use crate::limits::{self, FileKind, MOST_NODES, MOST_OPERANDS};
 use crate::own_operators::OWN_DOMAIN;
 
@@ -48,7 +48,12 @@ pub fn parse(bytes: Bytes, origin: &str) -> Result<Graph> {
 }
 
 fn decode(bytes: Bytes, origin: &str) -> Result<ModelProto> {
-    wire::check(&bytes, origin)?;
+    if let Err(error) = wire::check(&bytes, origin) {
+        match other_formats::recognised(&bytes, origin) {
+            Some(what) => bail!("{origin} is not an ONNX model, but {what}"),
+            None => return Err(error),
+        }
+    }
     ModelProto::decode(bytes)
         .with_context(|| format!("{origin} is not an ONNX model, or it is cut off"))
 }

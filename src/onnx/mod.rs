@@ -20,6 +20,7 @@ mod load;
 pub mod ops;
 mod order;
 mod origins;
+mod other_formats;
 mod parts;
 mod patterns;
 mod renaming;

@@ -174,9 +174,10 @@ def _python(name, book):
         print(f"own models: installing {', '.join(environment['packages'])} into {folder}", file=sys.stderr)
         # What is there and as it is asked for stays.
         run([sys.executable, "-m", "venv", folder])
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"]
-        run([*pip, *environment["packages"]])
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        run([*pip, "--only-binary=:all:", *environment["packages"]])
         if "without_dependencies" in environment:
+            # The Object Detection API has no wheel.
             run([*pip, "--no-deps", *environment["without_dependencies"]])
         stamp.write_text(asked)
     return python

@@ -31,9 +31,12 @@ def line(row, record):
 def _oracle(record):
     if "error" not in record:
         return ["", "", ""]
+    error = f"{record['error']:.1e}"
+    if "rounding" in record:
+        error += f" (float32 alone: {record['rounding']:.1e})"
     if not record["otherwise"]:
-        return [f"{record['error']:.1e}", "0" if record["windows"] else "–", ""]
-    return [f"{record['error']:.1e}", f"{record['otherwise']} of {record['windows']:,}", f"{record['own_winners_error']:.1e}"]
+        return [error, "0" if record["windows"] else "–", ""]
+    return [error, f"{record['otherwise']} of {record['windows']:,}", f"{record['own_winners_error']:.1e}"]
 
 
 def renewed(document, rows, records):

@@ -13,6 +13,7 @@ import numpy as np
 import files
 import table
 from agreement import missed
+from main import wrong
 from photos import network_input
 from references import Found
 
@@ -126,6 +127,15 @@ class Table(unittest.TestCase):
         self.assertTrue(lines[5].startswith("| B | hand | no: a reason |"))
         self.assertEqual(len(lines), 8)
         self.assertEqual({text.count("|") for text in lines[2:4] + lines[5:6]}, {14})
+
+    def test_what_float32_does_to_the_oracle_excuses_as_large_an_error_and_stands_beside_it(self):
+        row = SimpleNamespace(family="A", made_by=lambda: "hand")
+        record = {"best": (0.5, "cat"), "against": "x", "detections": 1, "score": 0.0, "box": 0.0, "explains": ["class"], "compiled": 0.0, "error": 3e-4, "windows": 0, "otherwise": 0}
+        self.assertEqual(wrong(record), "error 3.0e-04 is above 0.0001")
+        self.assertEqual(wrong(record | {"rounding": 5e-5}), "error 3.0e-04 is above 0.0002")
+        self.assertIsNone(wrong(record | {"rounding": 1e-4}))
+        self.assertIsNotNone(wrong(record | {"compiled": float("nan"), "rounding": 1e-4}))
+        self.assertIn("| 3.0e-04 (float32 alone: 1.0e-04) | – |", table.line(row, record | {"rounding": 1e-4}))
 
 
 if __name__ == "__main__":

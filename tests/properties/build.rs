@@ -1,7 +1,7 @@
 //! From a recipe to a network. Every recipe is a valid one: what would not fit (a kernel larger than its map, groups that do not divide the channels) is brought to the
 //! nearest thing that does, and what has nothing near is left out.
 
-use crate::net::{self, Constants, Convolution, Net, Node, Resize, SelfGate};
+use crate::net::{self, Attention, Constants, Convolution, Net, Node, Resize, SelfGate};
 use crate::random::Random;
 use crate::recipe::{Activation, Block, ConstantsKind, ConstantsOperator, Grouping, Recipe, Step};
 use crate::window::Window;
@@ -9,6 +9,8 @@ use crate::window::Window;
 /// Larger maps and more channels only take time.
 const MOST_CELLS: usize = 150;
 const MOST_CHANNELS: usize = 12;
+/// Of attention, which has a weight for every two cells.
+const MOST_ATTENDED: usize = 64;
 
 impl Recipe {
     /// The network.
@@ -196,6 +198,35 @@ impl Builder {
             }),
             Step::GlobalAveragePool(as_mean) => self.net.push(Node::GlobalAveragePool(x, *as_mean)),
             Step::Norm(norm) => self.net.push(Node::Norm(x, *norm)),
+            Step::Attention {
+                heads,
+                depth,
+                within_areas,
+                from_left,
+                apart,
+            } => {
+                let cells = height * width;
+                if cells > MOST_ATTENDED {
+                    return x;
+                }
+                let heads = if channels.is_multiple_of(*heads) {
+                    *heads
+                } else {
+                    1
+                };
+                let areas = (2..cells).find(|a| *within_areas && cells.is_multiple_of(*a));
+                let attention = Attention {
+                    heads,
+                    depth: *depth,
+                    width: channels / heads,
+                    areas: areas.unwrap_or(1),
+                    from_left: *from_left,
+                    apart: *apart && heads == 1,
+                };
+                let outputs = heads * attention.channels();
+                let qkv = self.convolution(x, &pointwise, outputs, 1, bias);
+                self.net.push(Node::Attention(qkv, attention))
+            }
             Step::Pad {
                 channels: more,
                 sides: [top, left, bottom, right],

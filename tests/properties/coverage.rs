@@ -7,7 +7,7 @@ use crate::net::{Activation, Constants, Net, Node, Norm, SelfGate};
 use crate::slow;
 
 /// All kinds of operators that relevance can pass in the networks here.
-const KINDS: [&str; 41] = [
+const KINDS: [&str; 43] = [
     "Conv",
     "ConvTranspose",
     "BatchNormalization behind a Conv",
@@ -38,6 +38,8 @@ const KINDS: [&str; 41] = [
     "LpNormalization",
     "quotient by a norm",
     "product with one over a norm",
+    "attention",
+    "attention within areas",
     "Add",
     "Concat",
     "Split",
@@ -155,6 +157,8 @@ fn kind(net: &Net, tensor: usize) -> &'static str {
         Node::Norm(_, Norm::Lp(_)) => "LpNormalization",
         Node::Norm(_, Norm::Quotient(_)) => "quotient by a norm",
         Node::Norm(_, Norm::Inverse(_)) => "product with one over a norm",
+        Node::Attention(_, attention) if attention.areas > 1 => "attention within areas",
+        Node::Attention(..) => "attention",
         Node::Add(..) => "Add",
         Node::Concat(..) => "Concat",
         Node::Part { .. } => "Split",

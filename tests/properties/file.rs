@@ -1,5 +1,7 @@
 //! The ONNX file of a [`Net`], as exporters write one, and the graph that the engine reads out of it.
 
+mod attention;
+
 use prost::Message;
 use ssdcrp::Result;
 use ssdcrp::onnx::proto::attribute_proto::AttributeType;
@@ -110,6 +112,7 @@ impl File<'_> {
             }
             Node::GlobalAveragePool(..) => self.node("GlobalAveragePool", &[x], &y, vec![]),
             Node::Norm(_, norm) => self.norm(*norm, x, &y),
+            Node::Attention(input, attention) => self.attention(*input, *attention, &y),
             Node::Add(..) => self.node("Add", &[x, &inputs[1]], &y, vec![]),
             Node::Concat(.., axis) => {
                 let axis = int("axis", *axis as i64 + 1);
@@ -165,21 +168,16 @@ impl File<'_> {
                 self.node("Pad", &[x, &pads, &value], &y, vec![]);
             }
             Node::Resize(input, resize) => self.resize(*input, resize, &y),
-            Node::Transpose(_) => {
-                self.node("Transpose", &[x], &y, vec![ints("perm", &[0, 2, 3, 1])]);
-            }
+            Node::Transpose(_) => self.transpose(x, &[0, 2, 3, 1], &y),
             Node::Shuffle(input, groups) => self.shuffle(*input, *groups, &y),
             Node::Reshape(_, sizes, flattens) => {
                 let flat = format!("{y}.flat");
                 if *flattens {
                     self.node("Flatten", &[x], &flat, vec![int("axis", 1)]);
                 }
-                let sizes: Vec<i64> = std::iter::once(1)
-                    .chain(sizes.map(|size| size as i64))
-                    .collect();
-                let sizes = self.int64s(&y, "shape", &sizes);
+                let [channels, rows, columns] = *sizes;
                 let x = if *flattens { flat.as_str() } else { x };
-                self.node("Reshape", &[x, &sizes], &y, vec![]);
+                self.reshape(x, &[1, channels, rows, columns], &y);
             }
         }
     }
@@ -335,16 +333,22 @@ impl File<'_> {
     }
 
     fn shuffle(&mut self, input: usize, groups: usize, y: &str) {
-        let [channels, height, width] = self.net.shape(input).map(|size| size as i64);
-        let (groups, grouped, turned) =
-            (groups as i64, format!("{y}.grouped"), format!("{y}.turned"));
+        let [channels, height, width] = self.net.shape(input);
+        let (grouped, turned) = (format!("{y}.grouped"), format!("{y}.turned"));
         let apart = [1, groups, channels / groups, height, width];
-        let apart = self.int64s(y, "apart", &apart);
-        self.node("Reshape", &[&Net::name(input), &apart], &grouped, vec![]);
-        let perm = ints("perm", &[0, 2, 1, 3, 4]);
-        self.node("Transpose", &[&grouped], &turned, vec![perm]);
-        let together = self.int64s(y, "together", &[1, channels, height, width]);
-        self.node("Reshape", &[&turned, &together], y, vec![]);
+        self.reshape(&Net::name(input), &apart, &grouped);
+        self.transpose(&grouped, &[0, 2, 1, 3, 4], &turned);
+        self.reshape(&turned, &[1, channels, height, width], y);
+    }
+
+    fn reshape(&mut self, x: &str, sizes: &[usize], y: &str) {
+        let sizes: Vec<i64> = sizes.iter().map(|&size| size as i64).collect();
+        let sizes = self.int64s(y, "shape", &sizes);
+        self.node("Reshape", &[x, &sizes], y, vec![]);
+    }
+
+    fn transpose(&mut self, x: &str, order: &[usize], y: &str) {
+        self.node("Transpose", &[x], y, vec![ints("perm", order)]);
     }
 
     fn node(&mut self, op: &str, inputs: &[&str], output: &str, attributes: Vec<AttributeProto>) {

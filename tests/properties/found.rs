@@ -2,8 +2,8 @@
 
 use ssdcrp::crp::{LayerType, LayerTypes, layers};
 
-use crate::case::Case;
-use crate::net::{Activation, Convolution, Net, Node, Norm, Resize};
+use crate::case::{Case, difference, target};
+use crate::net::{Activation, Attention, Convolution, Net, Node, Norm, Resize};
 use crate::random::Random;
 use crate::window::Window;
 
@@ -52,6 +52,39 @@ fn what_is_divided_by_its_norm_may_come_from_a_sigmoid() {
             |x| Node::Norm(x, Norm::Inverse(0.01)),
         ],
     );
+}
+
+#[test]
+fn areas_are_read_in_whatever_way_they_are_cut_and_turned() {
+    for (from_left, apart) in [(true, false), (false, true), (true, true)] {
+        let mut net = Net::new([1, 2, 2], &mut Random::new(1));
+        let Node::Conv(one) = convolution(Net::IMAGE, 1.0) else {
+            unreachable!("a convolution is one")
+        };
+        let qkv = net.push(Node::Conv(Convolution {
+            outputs: 3,
+            weight: vec![0.9, -0.6, 1.2],
+            bias: Some(vec![0.2, 0.5, 0.7]),
+            ..one
+        }));
+        let attention = Attention {
+            heads: 1,
+            depth: 1,
+            width: 1,
+            areas: 2,
+            from_left,
+            apart,
+        };
+        let attended = net.push(Node::Attention(qkv, attention));
+        net.heads = [0.5, -0.5]
+            .map(|weight| net.push(convolution(attended, weight)))
+            .to_vec();
+        let mut case = Case::of(net, "crp").unwrap();
+        let seeds = case.draw(1, 1);
+        let expected = case.truth(&seeds).unwrap().remove(0);
+        let found = target(&case.explain(&seeds).unwrap(), 0);
+        assert!(difference(&found, &expected) < 1e-5, "{from_left} {apart}");
+    }
 }
 
 #[test]

@@ -43,6 +43,8 @@ pub enum Node {
     /// Written as ReduceMean if true.
     GlobalAveragePool(usize, bool),
     Norm(usize, Norm),
+    /// softmax(QᵀK) weights V; all three are channels of the tensor that it reads.
+    Attention(usize, Attention),
     Add(usize, usize),
     Concat(usize, usize, usize),
     /// One of the two parts of a Split; the other one is the node before or behind.
@@ -142,6 +144,29 @@ pub enum Norm {
     Inverse(f32),
 }
 
+/// Several heads, each with channels Q, K and V of its own, one behind the other.
+#[derive(Clone, Copy, Debug)]
+pub struct Attention {
+    pub heads: usize,
+    /// Channels of a head's Q, and of its K.
+    pub depth: usize,
+    /// Channels of a head's V.
+    pub width: usize,
+    /// Groups of equally many cells, one behind the other, that see nothing of each other.
+    pub areas: usize,
+    /// Whether V is weighted from the left.
+    pub from_left: bool,
+    /// Whether Q, K and V of a single head are cut into areas one by one.
+    pub apart: bool,
+}
+
+impl Attention {
+    /// Channels of Q, K and V of a head.
+    pub fn channels(&self) -> usize {
+        2 * self.depth + self.width
+    }
+}
+
 /// Rows and columns of another number.
 #[derive(Clone, Debug)]
 pub struct Resize {
@@ -209,6 +234,7 @@ impl Net {
                 shape = [shape[0], height, width];
             }
             Node::GlobalAveragePool(..) => shape = [shape[0], 1, 1],
+            Node::Attention(_, attention) => shape[0] = attention.heads * attention.width,
             Node::Concat(_, other, axis) => shape[*axis] += self.shape(*other)[*axis],
             Node::Part {
                 axis,
@@ -259,6 +285,7 @@ impl Node {
             | Self::AveragePool { input, .. }
             | Self::GlobalAveragePool(input, _)
             | Self::Norm(input, _)
+            | Self::Attention(input, _)
             | Self::Part { input, .. }
             | Self::Slice { input, .. }
             | Self::Gather { input, .. }

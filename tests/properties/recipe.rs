@@ -118,6 +118,14 @@ pub enum Step {
     AveragePool(Window, bool),
     GlobalAveragePool(bool),
     Norm(Norm),
+    /// As YOLO11 has it, or within areas as YOLO12 has it.
+    Attention {
+        heads: usize,
+        depth: usize,
+        within_areas: bool,
+        from_left: bool,
+        apart: bool,
+    },
     Pad {
         channels: usize,
         sides: [usize; 4],
@@ -298,6 +306,15 @@ fn steps() -> impl Strategy<Value = Step> {
         Norm::Quotient(0.1),
         Norm::Inverse(0.01),
     ]);
+    let attention = (1usize..=2, 1usize..=3, array::uniform3(any::<bool>())).prop_map(
+        |(heads, depth, [within_areas, from_left, apart])| Step::Attention {
+            heads,
+            depth,
+            within_areas,
+            from_left,
+            apart,
+        },
+    );
     let pad = (0usize..=1, array::uniform4(0usize..=2), any::<bool>());
     let pad = pad.prop_map(|(channels, sides, is_zero)| Step::Pad {
         // Without more channels it may belong to a convolution.
@@ -354,6 +371,7 @@ fn steps() -> impl Strategy<Value = Step> {
         ),
         (1, any::<bool>().prop_map(Step::GlobalAveragePool).boxed()),
         (2, norm.prop_map(Step::Norm).boxed()),
+        (3, attention.boxed()),
         (2, pad.boxed()),
         (2, resize.boxed()),
         (1, Just(Step::Transpose).boxed()),

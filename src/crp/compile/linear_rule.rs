@@ -191,9 +191,16 @@ pub(super) fn deviations(compiler: &mut Compiler, z: &str, factor: f32) -> Strin
     } else {
         let mean = emitter.op(Reduction::ReduceMean, &[z], &[]);
         let centred = emitter.op(Arithmetic::Sub, &[z, &mean], &[]);
-        let squared = emitter.op(Arithmetic::Mul, &[&centred, &centred], &[]);
+        // In shares of the largest: float32 holds no squares of numbers from 10¹⁹ on.
+        let sizes = emitter.op(Arithmetic::Abs, &[&centred], &[]);
+        let largest = emitter.op(Reduction::ReduceMax, &[&sizes], &[]);
+        let least = emitter.scalar(STABILISER);
+        let largest = emitter.op(Arithmetic::Max, &[&largest, &least], &[]);
+        let shares = emitter.op(Arithmetic::Div, &[&centred, &largest], &[]);
+        let squared = emitter.op(Arithmetic::Mul, &[&shares, &shares], &[]);
         let variance = emitter.op(Reduction::ReduceMean, &[&squared], &[]);
-        emitter.op(Arithmetic::Sqrt, &[&variance], &[])
+        let deviation = emitter.op(Arithmetic::Sqrt, &[&variance], &[]);
+        emitter.op(Arithmetic::Mul, &[&deviation, &largest], &[])
     };
     let factor = emitter.scalar(factor);
     let epsilon = emitter.op(Arithmetic::Mul, &[&deviation, &factor], &[]);

@@ -1,7 +1,7 @@
 //! Attention within areas (YOLO12's): a map is cut into areas, which take the place of the batch until they are put together again. In between every tensor gets an axis
 //! of 1 before the others, so that the first axis stays the batch.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::rewrite::Rewrite;
 use crate::error::Result;
@@ -13,17 +13,12 @@ use crate::onnx::proto::{GraphProto, NodeProto};
 /// Every such part of the graph.
 pub(super) fn keep_the_batch(graph: &Graph) -> Result<Option<GraphProto>> {
     let mut rewrite = Rewrite::new(graph);
-    for (index, node) in graph.nodes().iter().enumerate() {
-        if rewrite.has_replaced(index) || !leaves_the_batch(graph, node) {
-            continue;
-        }
-        if let Some(nodes) = lifted(graph, index) {
-            for (index, node, constants) in nodes {
-                for (name, values) in constants {
-                    rewrite.int64s(name, &values);
-                }
-                rewrite.replace(index, vec![node]);
+    for part in parts(graph) {
+        for (index, node, constants) in lifted(graph, &part).into_iter().flatten() {
+            for (name, values) in constants {
+                rewrite.int64s(name, &values);
             }
+            rewrite.replace(index, vec![node]);
         }
     }
     Ok(rewrite.finish())
@@ -43,40 +38,89 @@ fn leaves_the_batch(graph: &Graph, node: &NodeProto) -> bool {
 /// A node anew, and the lists of numbers that it reads.
 type Lifted = (usize, NodeProto, Vec<(String, Vec<i64>)>);
 
-/// The nodes from the Reshape at `first` to those that put areas together again; `None` if one among them is not known, or areas are never put together.
-fn lifted(graph: &Graph, first: usize) -> Option<Vec<Lifted>> {
-    let mut inside: HashSet<&str> = HashSet::new();
-    let mut nodes = Vec::new();
-    for (index, node) in graph.nodes().iter().enumerate().skip(first) {
-        let reads = node
-            .input
-            .iter()
-            .any(|input| inside.contains(input.as_str()));
-        if index != first && !reads {
-            continue;
-        }
+/// What lies between the Reshapes with which areas begin and those that put them together again.
+#[derive(Default)]
+struct Part<'a> {
+    nodes: Vec<usize>,
+    /// What the nodes write, but for the last ones.
+    inside: HashSet<&'a str>,
+}
+
+/// The parts of the graph whose areas go into nothing but areas until they are put together again. Q, K and V may each begin by itself: what meets in a node is one part.
+fn parts(graph: &Graph) -> Vec<Part<'_>> {
+    let mut parts: Vec<Part> = Vec::new();
+    // Of each tensor within areas the part that it was found in; of each part the one that it belongs to now, none where nothing is known of its areas.
+    let mut found_in: HashMap<&str, usize> = HashMap::new();
+    let mut joined: Vec<Option<usize>> = Vec::new();
+    for (index, node) in graph.nodes().iter().enumerate() {
         let computed = graph.computed(node);
-        let all = index == first || computed.iter().all(|input| inside.contains(input));
-        let output = node.first_output();
-        let shape = graph.shape(output).ok()?;
-        if !all || node.output.len() > 1 || graph.outputs().any(|name| name == output) {
-            return None;
+        let of_inputs = computed.iter().map(|input| {
+            let mut part = *found_in.get(input)?;
+            while joined[part] != Some(part) {
+                part = joined[part]?;
+            }
+            Some(part)
+        });
+        let of_inputs: Vec<Option<usize>> = of_inputs.collect();
+        let mut met: Vec<usize> = of_inputs.iter().flatten().copied().collect();
+        let begins = met.is_empty() && leaves_the_batch(graph, node);
+        if begins {
+            met.push(parts.len());
+            joined.push(Some(parts.len()));
+            parts.push(Part::default());
         }
-        let ends = Op::of(node) == Reshaping::Reshape && shape.first() == Some(&1);
+        // The largest takes the others in.
+        let Some(&part) = met.iter().max_by_key(|&&part| parts[part].nodes.len()) else {
+            continue;
+        };
+        let output = node.first_output();
+        let all = begins || of_inputs.iter().all(Option::is_some);
+        // Else areas meet what has none.
+        let is_known = all && node.output.len() == 1 && !graph.is_output(output);
+        for other in met {
+            joined[other] = is_known.then_some(part);
+            if other != part || !is_known {
+                let Part { nodes, inside } = std::mem::take(&mut parts[other]);
+                if is_known {
+                    parts[part].nodes.extend(nodes);
+                    parts[part].inside.extend(inside);
+                }
+            }
+        }
+        if is_known {
+            parts[part].nodes.push(index);
+            if !ends(graph, node) {
+                parts[part].inside.insert(output);
+                found_in.insert(output, part);
+            }
+        }
+    }
+    parts
+}
+
+/// Whether a node puts areas together.
+fn ends(graph: &Graph, node: &NodeProto) -> bool {
+    let shape = graph.shape(node.first_output());
+    Op::of(node) == Reshaping::Reshape && shape.is_ok_and(|shape| shape.first() == Some(&1))
+}
+
+/// The nodes of a part anew; `None` if one among them is not known.
+fn lifted(graph: &Graph, part: &Part) -> Option<Vec<Lifted>> {
+    let nodes = part.nodes.iter().map(|&index| {
+        let node = &graph.nodes()[index];
+        let ends = ends(graph, node);
         let mut lifted = deeper(graph, index, ends)?;
         for input in &mut lifted.1.input {
-            if inside.contains(input.as_str()) {
+            if part.inside.contains(input.as_str()) {
                 *input = within(input);
             }
         }
         if !ends {
-            lifted.1.output = vec![within(output)];
-            inside.insert(output);
+            lifted.1.output = vec![within(node.first_output())];
         }
-        nodes.push(lifted);
-    }
-    let is_read = |tensor: &&str| !graph.consumers(tensor).is_empty();
-    inside.iter().all(is_read).then_some(nodes)
+        Some(lifted)
+    });
+    nodes.collect()
 }
 
 /// The name of a tensor with an axis more.

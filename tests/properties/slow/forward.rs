@@ -2,7 +2,9 @@
 
 use crate::net::{Net, Node};
 
+use super::attention;
 use super::elementwise::factor;
+use super::layers::Layer;
 use super::meaning::Meaning;
 use super::moves::Origin;
 use super::number::{Number, largest, number, sum};
@@ -46,13 +48,8 @@ impl<'a, T: Number> Slow<'a, T> {
 
 fn made<T: Number>(net: &Net, node: &Node, meaning: &Meaning<T>, tensors: &[Vec<T>]) -> Vec<T> {
     match meaning {
-        Meaning::Linear(layer) => {
-            let x = &tensors[layer.input];
-            let outputs = layer.taps.iter().zip(&layer.bias);
-            outputs
-                .map(|(taps, &bias)| sum(taps.iter().map(|&(i, w)| x[i] * w)) + bias)
-                .collect()
-        }
+        Meaning::Linear(layer) => weighted(layer, tensors),
+        Meaning::Attention => weighted(&attention::layer(net, node, tensors), tensors),
         Meaning::Moving(origins) => origins
             .iter()
             .map(|origin| match *origin {
@@ -76,6 +73,14 @@ fn made<T: Number>(net: &Net, node: &Node, meaning: &Meaning<T>, tensors: &[Vec<
             pairs.map(|(&a, &b)| a + b).collect()
         }
     }
+}
+
+fn weighted<T: Number>(layer: &Layer<T>, tensors: &[Vec<T>]) -> Vec<T> {
+    let x = &tensors[layer.input];
+    let outputs = layer.taps.iter().zip(&layer.bias);
+    outputs
+        .map(|(taps, &bias)| sum(taps.iter().map(|&(i, w)| x[i] * w)) + bias)
+        .collect()
 }
 
 /// What an activation makes of a tensor of its input's shape.

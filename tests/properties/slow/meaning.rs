@@ -19,6 +19,8 @@ pub enum Meaning<T> {
     Activation(usize),
     /// Of that tensor, multiplied with a constant of the picture: a gate, one over a norm, a factor. Relevance passes.
     Scaling(usize),
+    /// A linear layer whose weights the picture makes; it has one rule, the simple one.
+    Attention,
     /// The largest of several numbers of that tensor: the winner takes all.
     Pooling(usize, Vec<Vec<usize>>),
     /// Both summands share.
@@ -76,6 +78,7 @@ impl<T: Number> Meaning<T> {
             Node::MaxPool(input, window) => {
                 Self::Pooling(*input, layers::windows(net, *input, window))
             }
+            Node::Attention(..) => Self::Attention,
             Node::Add(a, b) => Self::Sum(*a, *b),
             node => Self::Moving(moves::origins(net, node, made)),
         }

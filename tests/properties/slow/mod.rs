@@ -3,6 +3,7 @@
 //! In: a [`Net`](crate::net::Net), a rule for each layer, relevance at the heads. Out: relevance of the picture. What an operator is to relevance says
 //! [`meaning`]; the rest follows from that. Formulas: docs/method.md.
 
+mod attention;
 mod elementwise;
 mod forward;
 mod layers;

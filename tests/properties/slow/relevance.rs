@@ -4,7 +4,9 @@ use ssdcrp::crp::{AddRule, Rule};
 
 use crate::net::Net;
 
+use super::attention;
 use super::forward::Slow;
+use super::layers::Layer;
 use super::meaning::Meaning;
 use super::moves::Origin;
 use super::number::{Number, deviation, largest, magnitude, number, stabilised};
@@ -33,15 +35,11 @@ impl<T: Number> Slow<'_, T> {
             };
             match &self.meanings[made - 1] {
                 Meaning::Linear(layer) => {
-                    let (x, z) = (&tensors[layer.input], &tensors[made]);
-                    let (rule, deviation) = (rule(made), deviation(z));
-                    for (j, taps) in layer.taps.iter().enumerate() {
-                        let products: Vec<_> = taps.iter().map(|&(i, w)| (x[i], w)).collect();
-                        let shares = shares(rule, &products, z[j], deviation, tiny);
-                        for (&(i, _), share) in taps.iter().zip(shares) {
-                            r.hand(layer.input, i, share * arriving[j]);
-                        }
-                    }
+                    self.share_out(&mut r, layer, made, rule(made), tiny, &arriving);
+                }
+                Meaning::Attention => {
+                    let layer = attention::layer(self.net, &self.net.nodes[made - 1], tensors);
+                    self.share_out(&mut r, &layer, made, Rule::Simple, tiny, &arriving);
                 }
                 Meaning::Moving(origins) => r.move_back(origins, &arriving),
                 Meaning::Activation(x) | Meaning::Scaling(x) => {
@@ -66,6 +64,27 @@ impl<T: Number> Slow<'_, T> {
             }
         }
         r.of_picture()
+    }
+
+    /// Shares of what arrives at `made` to the inputs of its layer.
+    fn share_out(
+        &self,
+        r: &mut Arriving<T>,
+        layer: &Layer<T>,
+        made: usize,
+        rule: Rule,
+        tiny: T,
+        arriving: &[T],
+    ) {
+        let (x, z) = (&self.tensors[layer.input], &self.tensors[made]);
+        let deviation = deviation(z);
+        for (j, taps) in layer.taps.iter().enumerate() {
+            let products: Vec<_> = taps.iter().map(|&(i, w)| (x[i], w)).collect();
+            let shares = shares(rule, &products, z[j], deviation, tiny);
+            for (&(i, _), share) in taps.iter().zip(shares) {
+                r.hand(layer.input, i, share * arriving[j]);
+            }
+        }
     }
 }
 

@@ -2,8 +2,10 @@
 
 use crate::net::{Net, Node};
 
+use super::attention;
 use super::elementwise::factor;
 use super::forward::{Slow, activated};
+use super::layers::Layer;
 use super::meaning::Meaning;
 use super::number::{Number, deviation, largest, magnitude, number, stabilised, sum};
 use super::relevance::Arriving;
@@ -27,12 +29,9 @@ impl<T: Number> Slow<'_, T> {
             };
             let node = &net.nodes[made - 1];
             match &self.meanings[made - 1] {
-                Meaning::Linear(layer) => {
-                    for (taps, part) in layer.taps.iter().zip(arriving) {
-                        for &(i, w) in taps {
-                            m.hand(layer.input, i, w * part);
-                        }
-                    }
+                Meaning::Linear(layer) => hand_back(&mut m, layer, arriving),
+                Meaning::Attention => {
+                    hand_back(&mut m, &attention::layer(net, node, tensors), arriving);
                 }
                 Meaning::Moving(origins) => m.move_back(origins, &arriving),
                 Meaning::Activation(x) => {
@@ -78,6 +77,15 @@ impl<T: Number> Slow<'_, T> {
         let [before, after] = [&low, &high].map(|end| activated(self.net, node, end));
         let slope = |i: usize| (after[i] - before[i]) / (high[i] - low[i]);
         (0..z.len()).map(slope).collect()
+    }
+}
+
+/// m_i = Σ_j w_ij·m_j
+fn hand_back<T: Number>(m: &mut Arriving<T>, layer: &Layer<T>, arriving: Vec<T>) {
+    for (taps, part) in layer.taps.iter().zip(arriving) {
+        for &(i, w) in taps {
+            m.hand(layer.input, i, w * part);
+        }
     }
 }
 
