@@ -72,7 +72,7 @@ DOCUMENTS := README.md CHANGELOG.md CONTRIBUTING.md models/README.md src/overlay
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 TREE := $(BUILD)/deb/ssdcrp
 
-.PHONY: help demo test test-all test-importers test-debian13 fuzz bench bench-baseline bench-compare bench-full bench-memory bench-peers
+.PHONY: help demo test test-all test-importers test-debian13 test-sanitizer fuzz bench bench-baseline bench-compare bench-full bench-memory bench-peers
 .PHONY: oracle oracle-zennit own-models own-models-times model-b model-ssd300 install deb clean distclean packages force
 
 help: ## this list
@@ -108,6 +108,13 @@ test-importers: $(ORACLE)/ready ## the importers on small networks, and what mak
 
 test-debian13: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## every pipeline in a Debian 13 with GStreamer 1.26, as root (1.5 GB in the cache)
 	tests/debian13.sh
+
+test-sanitizer: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## the element's tests of pixels, metas and the worker threads under AddressSanitizer
+	@# On the stable compiler; a target of its own keeps build scripts free of it. GLib keeps for ever what would count as a leak.
+	host=$$(rustc -vV | sed -n 's/^host: //p'); export RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address; \
+		export CARGO_TARGET_DIR=$(BUILD)/sanitizer ASAN_OPTIONS=detect_leaks=0; $(call with,debug) \
+		cargo test --package gst-plugin-ssdcrp --locked --target "$$host" --lib; $(call with,debug) \
+		cargo test --package gst-plugin-ssdcrp --locked --target "$$host" --test element -- damaged formats overlays upstream
 
 fuzz: packages ## every reader fed with changed inputs, ten minutes in all
 	@# libFuzzer is C++.

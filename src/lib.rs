@@ -67,6 +67,8 @@ pub mod heatmap;
 #[doc(hidden)]
 pub mod limits;
 #[doc(hidden)]
+pub mod lock;
+#[doc(hidden)]
 pub mod onnx;
 pub mod overlay;
 mod own_operators;
@@ -74,6 +76,8 @@ mod own_operators;
 pub mod perturbation;
 #[cfg(feature = "report")]
 pub mod report;
+#[doc(hidden)]
+pub mod rgb_rows;
 pub mod runtime;
 mod spelling;
 pub mod stream;

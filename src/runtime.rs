@@ -6,10 +6,12 @@
 use crate::error::runtime::{Context, ensure, error};
 use crate::error::{Error, ErrorKind, Result, shortened};
 use crate::limits::{MOST_NODES, MOST_REWRITTEN};
+use crate::lock::lock;
 use crate::onnx::node_count;
 
 mod cancel;
 mod machine;
+mod newest;
 mod operators;
 mod options;
 mod output_pool;
@@ -25,6 +27,7 @@ use std::sync::{Arc, Mutex};
 
 use cancel::Handle;
 use ndarray::{ArrayD, ArrayViewD};
+use newest::TooNew;
 use ort::LoadDynamicError;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
@@ -57,7 +60,7 @@ static INSTALLED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 pub fn installed_at(program: &Path) {
     let above = program.ancestors().skip(2).take(2);
     let folders = above.flat_map(|folder| [folder.join("ssdcrp"), folder.join("lib/ssdcrp")]);
-    let mut installed = (INSTALLED.lock()).unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut installed = lock(&INSTALLED);
     *installed = folders.collect();
 }
 
@@ -144,18 +147,9 @@ impl Network {
             true => GraphOptimizationLevel::Disable,
             false => provider.optimization_level(),
         };
-        let refused = |error: ort::Error| match (cancel.is_cancelled(), provider) {
-            (true, _) => Error::cancelled(),
-            (false, ExecutionProvider::Cpu) => {
-                error!(
-                    "ONNX Runtime does not take the network: {}",
-                    one_line(&error)
-                )
-            }
-            (false, _) => error!(
-                "ONNX Runtime does not take the network for {provider}: {}",
-                one_line(&error)
-            ),
+        let refused = |error: ort::Error| match cancel.is_cancelled() {
+            true => Error::cancelled(),
+            false => does_not_take(model, provider, &environment, &error),
         };
         let mut builder = Session::builder(&environment)
             .and_then(|b| Ok(b.with_optimization_level(level)?))
@@ -308,6 +302,30 @@ fn one_line(error: &impl std::fmt::Display) -> String {
     shortened(&lines.collect::<Vec<_>>().join("; "), LONGEST_MESSAGE)
 }
 
+/// Why the library refuses a network.
+fn does_not_take(
+    model: &[u8],
+    provider: ExecutionProvider,
+    environment: &Environment,
+    error: &ort::Error,
+) -> Error {
+    if let Some(TooNew { network, library }) = TooNew::of(model, environment) {
+        return crate::error::model::error!(
+            "the network is of ONNX's operator set {network}, and the ONNX Runtime that is loaded takes none newer than {library}: \
+             export it with operator set {library}, convert it with onnx.version_converter.convert_version(model, {library}), \
+             or load a newer ONNX Runtime, which {LIBRARY_VARIABLE} names"
+        );
+    }
+    let provider = match provider {
+        ExecutionProvider::Cpu => String::new(),
+        other => format!(" for {other}"),
+    };
+    error!(
+        "ONNX Runtime does not take the network{provider}: {}",
+        one_line(error)
+    )
+}
+
 /// A provider that is there, and whose device or further libraries are not.
 fn does_not_start(provider: ExecutionProvider, error: &impl std::fmt::Display) -> Error {
     Error::said(
@@ -339,9 +357,7 @@ fn check_built_in(wanted: ExecutionProvider) -> Result<()> {
 /// The process's one environment: a second one cannot be built, so it is kept for ever. A failure may be mended and tried again.
 fn environment() -> Result<Environment> {
     static LOADED: Mutex<Option<Environment>> = Mutex::new(None);
-    let mut loaded = LOADED
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut loaded = lock(&LOADED);
     if let Some(environment) = &*loaded {
         return Ok(environment.clone());
     }
@@ -402,9 +418,7 @@ fn candidates() -> Vec<PathBuf> {
     if let Some(named) = named_library() {
         return vec![named];
     }
-    let installed = (INSTALLED.lock())
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
-        .clone();
+    let installed = lock(&INSTALLED).clone();
     (installed.into_iter())
         .chain(SYSTEM_FOLDERS.iter().map(PathBuf::from))
         .chain(cache_folder())

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -12,6 +12,7 @@ use hyper::body::Bytes;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ImageEncoder, RgbImage};
 use serde_json::{Value, json};
+use ssdcrp::lock::lock;
 use tokio::sync::watch;
 
 use crate::message::{EventMessage, SCHEMA, StateMessage, now};
@@ -63,10 +64,6 @@ pub struct Screen {
 pub struct Watcher {
     screen: Arc<Screen>,
     pub pictures: watch::Receiver<Option<Bytes>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl CameraState {

@@ -3,13 +3,14 @@
 //! Each camera has a thread. Whatever fails in it, a server that is away or a stream that breaks off, is tried again with growing times between the tries, while the other cameras go on.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
 use ssdcrp::detect::preprocess;
+use ssdcrp::lock::lock;
 use ssdcrp::stream::evidence::Store;
 use ssdcrp::stream::{FrameInfo, FrameTime, RateLimiter, Session, Stream, StreamFrame};
 
@@ -120,7 +121,7 @@ impl Camera {
     /// Looks at its pictures otherwise from now on.
     pub fn look(&mut self, plan: CameraPlan, looks: StreamLooks) {
         self.plan = plan;
-        *self.looks.lock().unwrap_or_else(PoisonError::into_inner) = looks;
+        *lock(&self.looks) = looks;
     }
 
     /// Whether this session looks at its pictures.
@@ -279,7 +280,7 @@ impl CameraThread {
     fn look(&mut self, frame: &DecodedFrame, now: Instant) -> Result<()> {
         let next = (self.came.replace(now)).map_or(Duration::MAX, |came| now - came);
         let looks = {
-            let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+            let looks = lock(&self.looks);
             looks.clone()
         };
         let time = Some(Duration::from_nanos(frame.time().nseconds()));

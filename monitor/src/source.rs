@@ -1,8 +1,10 @@
 //! A stream on its way to its newest frame: an address in, a pipeline that ends in an appsink, and the frame that waits there.
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use gst::prelude::*;
+use gst_video::prelude::VideoFrameExt;
 use image::RgbImage;
+use ssdcrp::rgb_rows;
 
 use crate::address::{Address, Login};
 
@@ -163,16 +165,9 @@ impl DecodedFrame {
         let info = gst_video::VideoInfo::from_caps(self.0.caps().context("a frame has no caps")?)?;
         let buffer = self.0.buffer().context("a frame has no buffer")?;
         let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &info)?;
-        let (width, height) = (3 * info.width() as usize, info.height() as usize);
-        let stride = info.stride()[0].unsigned_abs() as usize;
-        let mut pixels = Vec::with_capacity(width * height);
-        for row in frame.plane_data(0)?.chunks(stride).take(height) {
-            let Some(row) = row.get(..width) else {
-                bail!("a frame is cut off");
-            };
-            pixels.extend_from_slice(row);
-        }
-        RgbImage::from_raw(info.width(), info.height(), pixels).context("a frame is cut off")
+        let stride = frame.plane_stride()[0].unsigned_abs() as usize;
+        let size = (info.width(), info.height()).into();
+        Ok(rgb_rows::picture(frame.plane_data(0)?, stride, size)?)
     }
 }
 

@@ -13,6 +13,7 @@ use ssdcrp::truth::Truth;
 
 use super::detected_photo::ThresholdArgs;
 use super::engine::Engine;
+use super::input_files::InputFiles;
 use super::report::{pictures, progress};
 use super::{output, photo};
 
@@ -186,20 +187,16 @@ impl Compare {
                 files.push(path.clone());
             }
         }
-        let written = self.output.iter().chain(&self.json);
-        for path in written {
-            output::check_is_file_name(path)?;
-            for file in &files {
-                output::check_is_not(path, file, "photo")?;
-            }
-            for model in [&self.base, &self.candidate] {
-                output::check_is_not_model(path, model)?;
-            }
-            output::check_is_not_truth(path, self.truth.as_deref())?;
-        }
-        if let (Some(page), Some(json)) = (&self.output, &self.json) {
-            output::check_differ(&[("page", page), ("JSON", json)])?;
-        }
+        let written = [("page", &self.output), ("JSON", &self.json)];
+        let written: Vec<(&str, &Path)> = (written.into_iter())
+            .filter_map(|(what, path)| Some((what, path.as_deref()?)))
+            .collect();
+        InputFiles::default()
+            .photos(&files)
+            .model(Some(&self.base))
+            .model(Some(&self.candidate))
+            .truth(self.truth.as_deref())
+            .check(&written)?;
         Ok(files)
     }
 

@@ -9,6 +9,7 @@ use ssdcrp::crp::{Composite, Propagator, seed_name};
 use ssdcrp::geometry::Size;
 
 use super::engine::Engine;
+use super::input_files::InputFiles;
 use super::output;
 
 /// Write the network that computes relevance as an ONNX file of standard operators, for use without ssdcrp.
@@ -31,10 +32,9 @@ impl Compile {
     /// Writes the network and says what goes in and out.
     pub fn run(&self, engine: &Engine) -> Result<()> {
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
-        output::check_is_file_name(&self.output)?;
-        if let Some(path) = engine.file_of(self.file.as_deref()) {
-            output::check_is_not_model(&self.output, path)?;
-        }
+        InputFiles::default()
+            .model(engine.file_of(self.file.as_deref()))
+            .check(&[("network", &self.output)])?;
         let model = engine.model_of(self.file.as_deref())?;
         let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
         let propagator = Propagator::new(model.clone(), composite, engine.session())?;

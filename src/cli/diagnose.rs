@@ -13,6 +13,7 @@ use ssdcrp::crp::{Composite, Contrast, Diagnosis, Propagator, Target, TargetOutp
 use super::default_box::DefaultBoxArgs;
 use super::detected_photo::{DetectedPhoto, ThresholdArgs};
 use super::engine::Engine;
+use super::input_files::InputFiles;
 use super::{output, table, text};
 
 const NOTES: &str = "\
@@ -52,8 +53,10 @@ impl Diagnose {
     /// Prints the layers, and draws them if that was asked for.
     pub fn run(&self, engine: &Engine) -> Result<()> {
         if let Some(path) = &self.plot {
-            output::check_is_file_name(path)?;
-            output::check_is_not(path, &self.image, "photo")?;
+            InputFiles::default()
+                .photos([&self.image])
+                .model(engine.file_of(None))
+                .check(&[("plot", path)])?;
         }
         let output: Option<TargetOutput> = self.target.as_deref().map(str::parse).transpose()?;
         let contrast: Option<Contrast> = self.contrast.as_deref().map(str::parse).transpose()?;

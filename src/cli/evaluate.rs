@@ -29,6 +29,7 @@ use self::photos::{ListedPhoto, PhotoReader};
 use self::randomisation::Randomisation;
 use super::detected_photo::ThresholdArgs;
 use super::engine::Engine;
+use super::input_files::InputFiles;
 use super::output;
 
 const NOTES: &str = "\
@@ -169,17 +170,11 @@ impl Evaluate {
         .into_iter()
         .filter_map(|(what, path)| Some((what, path.as_deref()?)))
         .collect();
-        for (_, path) in &files {
-            output::check_is_file_name(path)?;
-            for image in &self.images {
-                output::check_is_not(path, image, "photo")?;
-            }
-            output::check_is_not_truth(path, self.truth.as_deref())?;
-            if let Some(model) = engine.file_of(None) {
-                output::check_is_not_model(path, model)?;
-            }
-        }
-        output::check_differ(&files)
+        InputFiles::default()
+            .photos(&self.images)
+            .model(engine.file_of(None))
+            .truth(self.truth.as_deref())
+            .check(&files)
     }
 
     /// Writes the files that were asked for, and prints the table.

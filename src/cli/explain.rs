@@ -17,6 +17,7 @@ use ssdcrp::heatmap::{ColourMap, smoothed};
 use super::default_box::{DefaultBoxArgs, MissingObject};
 use super::detected_photo::{DetectedPhoto, ThresholdArgs};
 use super::engine::Engine;
+use super::input_files::InputFiles;
 use super::json::{self, MissingRecord};
 use super::picture::PhotoOverlay;
 use super::{output, text};
@@ -133,7 +134,10 @@ impl Explain {
             .collect::<ssdcrp::Result<_>>()?;
         let contrast: Option<Contrast> = self.contrast.as_deref().map(str::parse).transpose()?;
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
-        self.check_files()?;
+        let read = InputFiles::default()
+            .photos([&self.image])
+            .model(engine.file_of(None));
+        self.check_files(&read)?;
 
         let mut explainer = None;
         let prepare = |model: &Arc<Model>| {
@@ -168,7 +172,7 @@ impl Explain {
         }
 
         let composite = explainer.composite();
-        let written = self.write_files(&detected, &outputs, composite)?;
+        let written = self.write_files(&detected, &outputs, composite, &read)?;
         if self.json {
             let mut record = json::PhotoRecord::new(&detected, self.logits)?;
             for output in &outputs {
@@ -194,18 +198,15 @@ impl Explain {
     }
 
     /// Fails where a file could not be written, or would replace one that is read.
-    fn check_files(&self) -> Result<()> {
+    fn check_files(&self, read: &InputFiles) -> Result<()> {
         if let Some(path) = &self.output {
             output::check_picture_name(path)?;
         }
-        for path in self.output.iter().chain(&self.npy) {
-            output::check_is_file_name(path)?;
-            output::check_is_not(path, &self.image, "photo")?;
-        }
-        if let (Some(picture), Some(npy)) = (&self.output, &self.npy) {
-            output::check_differ(&[("picture", picture), ("NPY", npy)])?;
-        }
-        Ok(())
+        let written = [("picture", &self.output), ("NPY", &self.npy)];
+        let written: Vec<(&str, &Path)> = (written.into_iter())
+            .filter_map(|(what, path)| Some((what, path.as_deref()?)))
+            .collect();
+        read.check(&written)
     }
 
     /// Each of the detections that are meant, with each output that is `asked` about; of none, with its predicted class.
@@ -284,12 +285,13 @@ impl Explain {
         detected: &DetectedPhoto,
         outputs: &[ExplanationOutput],
         composite: &Composite,
+        read: &InputFiles,
     ) -> Result<Vec<String>> {
         let mut written = Vec::new();
         for (index, output) in outputs.iter().enumerate() {
             let numbered = |path: &Path| {
                 let path = output::numbered(path, index, outputs.len());
-                output::check_is_not(&path, &self.image, "photo").map(|()| path)
+                read.check_kept(&path).map(|()| path)
             };
             if let Some(path) = &self.output {
                 let path = numbered(path)?;

@@ -1,7 +1,7 @@
 //! The command line: what can be asked is declared here and in one file for each subcommand, which also answers it.
 //!
 //! What subcommands share: [`photo`] reads pictures, [`engine`] the model, [`detected_photo`] runs the detector, [`default_box`] finds the default box that is meant, [`json`], [`text`] and
-//! [`table`] say what was found, [`picture`] draws it, [`output`] brings it to standard output and into files.
+//! [`table`] say what was found, [`picture`] draws it, [`output`] brings it to standard output and into files, [`input_files`] keeps what is read from being replaced.
 
 mod compare;
 mod compile;
@@ -12,6 +12,7 @@ mod diagnose;
 mod engine;
 mod evaluate;
 mod explain;
+mod input_files;
 mod inspect;
 mod jpeg;
 mod json;

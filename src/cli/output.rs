@@ -73,79 +73,6 @@ pub fn check_picture_name(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Fails where writing `path` would replace `read`, a file that is read; `what` says what that is, such as "photo".
-pub fn check_is_not(path: &Path, read: &Path, what: &str) -> Result<()> {
-    let same = matches!((fs::canonicalize(path), fs::canonicalize(read)), (Ok(path), Ok(read)) if path == read);
-    ensure!(
-        !same,
-        "cannot write {}: that is the {what} itself, name another file",
-        path.display()
-    );
-    Ok(())
-}
-
-/// Fails where writing `path` would replace a model that is read, or its manifest.
-pub fn check_is_not_model(path: &Path, model: &Path) -> Result<()> {
-    check_is_not(path, model, "model")?;
-    check_is_not(path, &model.with_extension("toml"), "manifest")
-}
-
-/// Fails where writing `path` would replace annotations that are read: a file, or one of a folder.
-pub fn check_is_not_truth(path: &Path, truth: Option<&Path>) -> Result<()> {
-    let Some(truth) = truth else {
-        return Ok(());
-    };
-    let read = match (truth.is_dir(), path.file_name()) {
-        (true, Some(name)) => truth.join(name),
-        _ => truth.to_owned(),
-    };
-    check_is_not(path, &read, "file of annotations")
-}
-
-/// Fails for `-`, by which other programs mean standard output.
-pub fn check_is_file_name(path: &Path) -> Result<()> {
-    ensure!(
-        path != Path::new("-"),
-        "cannot write to '-': standard output is for the summary or the JSON, name a file (./- is one of that name)"
-    );
-    Ok(())
-}
-
-/// Fails where two of the `files` are one, so that the later one would replace the earlier; each stands behind what is written to it, such as "CSV".
-pub fn check_differ(files: &[(&str, &Path)]) -> Result<()> {
-    for (index, (what, path)) in files.iter().enumerate() {
-        for (earlier, other) in &files[..index] {
-            ensure!(
-                !are_one(other, path),
-                "cannot write {earlier} and {what} both to {}: name two files",
-                path.display()
-            );
-        }
-    }
-    Ok(())
-}
-
-fn are_one(one: &Path, other: &Path) -> bool {
-    match (place(one), place(other)) {
-        // Devices and pipes take both.
-        (Some(one), Some(other)) => one == other && (one.is_file() || !one.exists()),
-        // A folder that is not there fails when it is written to.
-        _ => one == other,
-    }
-}
-
-/// The absolute path, free of links, of a file that need not be there yet.
-fn place(path: &Path) -> Option<PathBuf> {
-    if let Ok(existing) = fs::canonicalize(path) {
-        return Some(existing);
-    }
-    let folder = match path.parent()? {
-        none if none.as_os_str().is_empty() => Path::new("."),
-        folder => folder,
-    };
-    Some(fs::canonicalize(folder).ok()?.join(path.file_name()?))
-}
-
 /// The file for answer `index` of `count`: `path` itself for a single one, else with the number behind its stem.
 pub fn numbered(path: &Path, index: usize, count: usize) -> PathBuf {
     if count == 1 {
@@ -257,41 +184,6 @@ mod tests {
         assert_eq!(name("a/why.png", 0, 1), Path::new("a/why.png"));
         assert_eq!(name("a/why.png", 1, 3), Path::new("a/why-2.png"));
         assert_eq!(name("why", 9, 10), Path::new("why-10"));
-    }
-
-    #[test]
-    fn picture_and_npy_are_two_files() {
-        let differ =
-            |picture: &Path, npy: &Path| check_differ(&[("picture", picture), ("NPY", npy)]);
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        fs::create_dir(path("below")).unwrap();
-        fs::write(path("there"), "").unwrap();
-        std::os::unix::fs::symlink("there", path("link")).unwrap();
-        for (picture, npy) in [
-            ("new", "new"),
-            ("new", "./new"),
-            ("new", "below/../new"),
-            ("there", "there"),
-            ("there", "link"),
-            ("nowhere/a", "nowhere/a"),
-        ] {
-            let error = differ(&path(picture), &path(npy)).unwrap_err();
-            assert!(error.to_string().ends_with("name two files"), "{error}");
-        }
-        assert!(differ(Path::new("same"), Path::new("./same")).is_err());
-        for (picture, npy) in [("new", "newer"), ("new", "below/new"), ("there", "new")] {
-            differ(&path(picture), &path(npy)).unwrap();
-        }
-        differ(Path::new("/dev/null"), Path::new("/dev/null")).unwrap();
-        let three = [("CSV", "new"), ("JSON", "newer"), ("SVG", "./new")]
-            .map(|(what, name)| (what, path(name)));
-        let error = check_differ(&three.each_ref().map(|(what, path)| (*what, path.as_path())));
-        let error = error.unwrap_err().to_string();
-        assert!(
-            error.starts_with("cannot write CSV and SVG both to "),
-            "{error}"
-        );
     }
 
     #[test]

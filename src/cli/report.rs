@@ -16,6 +16,7 @@ use ssdcrp::truth::Truth;
 
 use super::detected_photo::ThresholdArgs;
 use super::engine::Engine;
+use super::input_files::InputFiles;
 use super::{output, photo};
 
 const NOTES: &str = "\
@@ -66,15 +67,13 @@ impl Report {
     /// Looks at all photos, explains what was found, writes the page, and says so.
     pub fn run(&self, engine: &Engine) -> Result<()> {
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
-        output::check_is_file_name(&self.output)?;
         let (inputs, notes) = self.inputs()?;
-        for input in &inputs {
-            output::check_is_not(&self.output, &input.picture, "photo")?;
-        }
-        output::check_is_not_truth(&self.output, self.truth.as_deref())?;
-        if let Some(model) = engine.file_of(None) {
-            output::check_is_not_model(&self.output, model)?;
-        }
+        InputFiles::default()
+            .photos(inputs.iter().map(|input| &input.picture))
+            .events(&self.inputs)
+            .model(engine.file_of(None))
+            .truth(self.truth.as_deref())
+            .check(&[("page", &self.output)])?;
         let model = engine.model()?;
         let classes = |named: &[ClassRef]| -> ssdcrp::Result<Vec<ClassId>> {
             named

@@ -41,7 +41,7 @@ impl Graph {
         proto.value_info.clear();
         let dims = shape.map(|size| size as i64);
         proto.input = vec![shapes::value_info(tensor, &dims, None)];
-        canonical::canonicalise(proto, self.opset_import().to_vec(), self.ir_version())
+        canonical::canonicalise(proto, self.opset_import().to_vec())
     }
 
     /// The tensor that the first convolution of a picture reads, an output of preprocessing in the graph perhaps; `None` where no convolution reads one or three channels.

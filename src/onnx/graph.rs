@@ -7,6 +7,7 @@ use prost::Message;
 use super::absorb::Absorbing;
 use super::attributes::NodeExt;
 use super::fuse::Fusing;
+use super::operator_set::is_onnx;
 use super::ops::{self, KnownTensors, Op};
 use super::proto::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
@@ -16,6 +17,9 @@ use crate::error::Result;
 use crate::error::model::{Context, bail, ensure};
 use crate::limits::MOST_NUMBERS;
 use crate::own_operators::OWN_DOMAIN;
+
+/// The IR version of files that are written, the one that goes with operator set 15: nothing that a newer one brings is in them, and older runtimes refuse newer ones.
+pub(super) const IR_VERSION: i64 = 8;
 
 /// Limits of a feature map, far above those of any detector.
 const MAX_CHANNELS: usize = 1 << 16;
@@ -33,7 +37,6 @@ pub struct Graph {
     inputs: Vec<ValueInfoProto>,
     outputs: Vec<ValueInfoProto>,
     opset_import: Vec<OperatorSetIdProto>,
-    ir_version: i64,
     producers: HashMap<String, usize>,
     consumers: HashMap<String, Vec<usize>>,
     shapes: HashMap<String, Vec<usize>>,
@@ -53,11 +56,7 @@ pub(super) struct Assembly<'a> {
 }
 
 impl Graph {
-    pub(super) fn new(
-        graph: GraphProto,
-        opset_import: Vec<OperatorSetIdProto>,
-        ir_version: i64,
-    ) -> Result<Self> {
+    pub(super) fn new(graph: GraphProto, opset_import: Vec<OperatorSetIdProto>) -> Result<Self> {
         let initializers: BTreeMap<_, _> = graph
             .initializer
             .into_iter()
@@ -105,7 +104,6 @@ impl Graph {
             inputs,
             outputs: graph.output,
             opset_import,
-            ir_version,
             producers,
             consumers,
             shapes,
@@ -337,16 +335,9 @@ impl Graph {
             .filter_map(|name| self.initializers.get(name).cloned())
             .collect();
         initializer.extend(constants);
-        let mut opset_import = self.opset_import.clone();
-        if is_fused {
-            opset_import.push(OperatorSetIdProto {
-                domain: Some(OWN_DOMAIN.to_owned()),
-                version: Some(1),
-            });
-        }
         let model = ModelProto {
-            ir_version: Some(self.ir_version),
-            opset_import,
+            ir_version: Some(IR_VERSION),
+            opset_import: self.operator_sets(&nodes),
             producer_name: Some("ssdcrp".to_owned()),
             producer_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             graph: Some(GraphProto {
@@ -360,6 +351,26 @@ impl Graph {
             ..Default::default()
         };
         Ok(model.encode_to_vec())
+    }
+
+    /// The operator sets of nodes: a runtime refuses a file for one that it does not know, even where no node is of it.
+    fn operator_sets(&self, nodes: &[NodeProto]) -> Vec<OperatorSetIdProto> {
+        let used = inner::domains(nodes);
+        let own = OperatorSetIdProto {
+            domain: Some(OWN_DOMAIN.to_owned()),
+            version: Some(1),
+        };
+        let imported = self.opset_import.iter();
+        let onnx = imported.clone().find(|set| is_onnx(set));
+        let others = imported.filter(|set| !is_onnx(set) && set.domain() != OWN_DOMAIN);
+        (onnx.into_iter())
+            .chain(
+                others
+                    .chain([&own])
+                    .filter(|set| used.contains(set.domain())),
+            )
+            .cloned()
+            .collect()
     }
 
     /// The same nodes with chains fused.
@@ -438,10 +449,6 @@ impl Graph {
 
     pub(super) fn opset_import(&self) -> &[OperatorSetIdProto] {
         &self.opset_import
-    }
-
-    pub(super) fn ir_version(&self) -> i64 {
-        self.ir_version
     }
 
     /// Names of the graph's inputs with their shapes where these are known.

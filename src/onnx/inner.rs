@@ -22,6 +22,17 @@ fn captured(node: &NodeProto) -> BTreeSet<&str> {
     found
 }
 
+/// The domains of nodes, and of those inside of them.
+pub(super) fn domains(nodes: &[NodeProto]) -> HashSet<&str> {
+    let mut found = HashSet::new();
+    let mut waiting: Vec<&NodeProto> = nodes.iter().collect();
+    while let Some(node) = waiting.pop() {
+        found.insert(node.domain());
+        waiting.extend(inner(node).flat_map(|graph| &graph.node));
+    }
+    found
+}
+
 fn inner(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
     (node.attribute.iter()).flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs))
 }

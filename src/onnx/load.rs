@@ -7,6 +7,7 @@ use prost::bytes::Bytes;
 
 use super::attributes::NodeExt;
 use super::graph::Graph;
+use super::operator_set::is_onnx;
 use super::proto::{ModelProto, NodeProto};
 use super::{
     branches, canonical, external, functions, half, integer_input, order, other_formats, shapes,
@@ -16,9 +17,6 @@ use crate::error::Result;
 use crate::error::model::{Context, bail, ensure};
 use crate::limits::{self, FileKind, MOST_NODES, MOST_OPERANDS};
 use crate::own_operators::OWN_DOMAIN;
-
-/// The oldest IR version that goes with the operator set that files are brought to.
-const IR_VERSION: i64 = 7;
 
 /// Reads a model file into a canonical [`Graph`].
 ///
@@ -77,7 +75,7 @@ fn canonicalised(mut model: ModelProto) -> Result<Graph> {
     let imported = &mut model.opset_import;
     let set = imported
         .iter_mut()
-        .find(|set| matches!(set.domain(), "" | "ai.onnx"))
+        .find(|set| is_onnx(set))
         .context("the file names no ONNX operator set: it is not an ONNX model")?;
     let opset = set.version();
     ensure!(
@@ -106,8 +104,7 @@ fn canonicalised(mut model: ModelProto) -> Result<Graph> {
     half::widen(&mut graph)?;
     integer_input::take_float(&mut graph);
     graph.initializer.iter().try_for_each(tensor::check)?;
-    let ir_version = model.ir_version.unwrap_or(8).max(IR_VERSION);
-    canonical::canonicalise(graph, model.opset_import, ir_version)
+    canonical::canonicalise(graph, model.opset_import)
 }
 
 /// The operators of [`OWN_DOMAIN`] are those that this program writes itself, with inputs that it has checked: a file has none of them, in no branch or loop either. Nor has any node thousands of operands.

@@ -17,6 +17,7 @@ mod half;
 mod inner;
 mod integer_input;
 mod load;
+mod operator_set;
 pub mod ops;
 mod order;
 mod origins;
@@ -48,12 +49,14 @@ pub(crate) use canonical::is_fully_connected;
 pub use emit::{Emitted, Emitter, ModelForm};
 pub use graph::Graph;
 pub use load::{parse, parse_own, read};
+pub(crate) use operator_set::{identity, operator_set};
 pub use ops::Op;
 pub use origins::Origins;
 pub use parts::Parts;
 pub(crate) use patterns::{LONGEST_PATTERN, gives_other_axes};
 pub use tensor::Tensor;
 pub use unshared::unshare_transposed_weights;
+pub(crate) use upgrade::CURRENT as OLDEST_KEPT;
 pub(crate) use wire::node_count;
 
 #[cfg(test)]

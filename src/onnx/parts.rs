@@ -127,7 +127,6 @@ impl<'a> Parts<'a> {
     /// A name that the graph has already.
     pub fn join(mut self) -> Result<Graph> {
         self.proto.node.extend(self.nodes);
-        let (opset, version) = (self.graph.opset_import(), self.graph.ir_version());
-        canonical::canonicalise(self.proto, opset.to_vec(), version)
+        canonical::canonicalise(self.proto, self.graph.opset_import().to_vec())
     }
 }

@@ -16,7 +16,7 @@ use crate::error::model::bail;
 /// The oldest operator set that is rewritten.
 pub(super) const OLDEST: i64 = 9;
 /// What it is rewritten to.
-pub(super) const CURRENT: i64 = 13;
+pub(crate) const CURRENT: i64 = 13;
 
 /// The attribute that marks a node whose meaning is still that of an older operator set. It says why.
 const MARK: &str = "ssdcrp_older_operator_set";

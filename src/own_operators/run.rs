@@ -1,7 +1,7 @@
 //! Carrying out a program: piece by piece of the map, so that what lies between stays in the cache.
 
 use std::cell::RefCell;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use pulp::Arch;
 
@@ -10,6 +10,7 @@ use super::functions::{BLOCK, Numbers, carry_out};
 use super::{Depthwise, DepthwiseScratch, Program, StepInput};
 use crate::error::Result;
 use crate::error::internal::{Context, ensure};
+use crate::lock::lock;
 
 /// The same of what does not fit into the caches as a whole. Each target's part of it lies elsewhere in memory, and what is read and written there in one go is so long that the processor fetches ahead.
 const LONG: usize = 24 << 10;
@@ -222,7 +223,7 @@ impl Run<'_> {
         }
         let owned: Vec<_> = owned.into_iter().map(Mutex::new).collect();
         let part = |part: usize| {
-            let mut outputs = owned[part].lock().unwrap_or_else(PoisonError::into_inner);
+            let mut outputs = lock(&owned[part]);
             let channels = part * per_part..channels.min((part + 1) * per_part);
             SCRATCH.with_borrow_mut(|scratch| {
                 let values = self.inputs.len() + self.program.steps.len();

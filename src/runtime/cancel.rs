@@ -4,10 +4,12 @@
 //! makes a new token.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use ort::session::RunOptions;
 use ort::session::builder::LoadCanceler;
+
+use crate::lock::lock;
 
 /// Says whether work is still wanted; clones are the same token.
 #[derive(Clone, Default)]
@@ -40,19 +42,19 @@ impl Handle {
 impl CancelToken {
     /// Ends what is under way. Nothing under this token is begun any more.
     pub fn cancel(&self) {
-        let mut work = self.lock();
+        let mut work = lock(&self.0);
         work.cancelled = true;
         work.running.iter().for_each(|(_, handle)| handle.end());
     }
 
     /// Whether it was cancelled.
     pub fn is_cancelled(&self) -> bool {
-        self.lock().cancelled
+        lock(&self.0).cancelled
     }
 
     /// Puts something under the token for as long as the guard lives; `None` where it was cancelled before.
     pub(super) fn guard(&self, handle: Handle) -> Option<CancelGuard> {
-        let mut work = self.lock();
+        let mut work = lock(&self.0);
         if work.cancelled {
             return None;
         }
@@ -62,10 +64,6 @@ impl CancelToken {
         drop(work);
         let token = self.clone();
         Some(CancelGuard { token, id })
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Work> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -86,7 +84,7 @@ pub(super) struct CancelGuard {
 
 impl Drop for CancelGuard {
     fn drop(&mut self) {
-        let mut work = self.token.lock();
+        let mut work = lock(&self.token.0);
         work.running.retain(|(id, _)| *id != self.id);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use ort::operator::{
     BoxedKernel, ComputeContext, KernelContext, Operator, OperatorDomain, OperatorInput,
@@ -10,6 +10,7 @@ use ort::operator::{
 };
 use ort::value::TensorElementType;
 
+use crate::lock::lock;
 use crate::own_operators::{
     BroadcastShape, Depthwise, DepthwiseInput, ELEMENTWISE, MOMENTS, MapWindow, OWN_DOMAIN, PLACE,
     PROGRAM, Program, THROUGH, WINDOW, WINDOW_OF, moments,
@@ -31,7 +32,7 @@ static ARE_KNOWN: AtomicBool = AtomicBool::new(false);
 pub(super) fn first_load() -> Option<MutexGuard<'static, ()>> {
     static LOADING: Mutex<()> = Mutex::new(());
     let is_first = !ARE_KNOWN.load(Ordering::Acquire);
-    is_first.then(|| LOADING.lock().unwrap_or_else(PoisonError::into_inner))
+    is_first.then(|| lock(&LOADING))
 }
 
 /// Says that a session was made with them.

@@ -10,6 +10,8 @@ use ort::memory::Allocator;
 use ort::session::{IoBinding, Session};
 use ort::value::{Outlet, Tensor, TensorElementType, ValueType};
 
+use crate::lock::lock;
+
 /// Places that are kept while nobody uses them: as many as a stream needs whose explanations keep up with it (in the making, waiting, in hand).
 const KEPT: usize = 3;
 
@@ -55,11 +57,7 @@ impl OutputPool {
     /// # Errors
     /// There is no memory for it.
     pub fn lease(&self, session: &Session) -> ort::Result<Lease> {
-        let free = self
-            .free
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
+        let free = lock(&self.free).pop();
         let place = match free {
             Some(place) => place,
             None => self.place(session)?,
@@ -118,7 +116,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let place = self.place.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = lock(&self.free);
         if free.len() < KEPT {
             free.extend(place.take());
         }

@@ -9,9 +9,9 @@ use super::explaining::{ExplainedObject, Explaining};
 use super::host::{Host, News};
 use super::observation::{Observation, ObservedEvent};
 use super::state::StreamState;
-use super::worker::lock;
 use crate::detect::Forward;
 use crate::error::{Error, ErrorKind, Result};
+use crate::lock::lock;
 use crate::runtime::CancelToken;
 
 /// A frame with events, and all that is needed to explain them.

@@ -14,9 +14,10 @@ use super::host::{Host, News};
 use super::observation::Observation;
 use super::state::{StreamFrame, StreamState, Tokens};
 use super::upstream::UpstreamDetection;
-use super::worker::{OpenJob, OpenJobs, Worker, lock};
+use super::worker::{OpenJob, OpenJobs, Worker};
 use crate::detect::Forward;
 use crate::error::{Error, Result};
+use crate::lock::lock;
 use crate::runtime::CancelToken;
 
 /// A frame to be looked at.

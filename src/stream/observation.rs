@@ -3,7 +3,7 @@
 //! In: the detections of one frame after the other. Out: an [`Observation`] of each. No network and no picture is needed for that.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::frame::FrameInfo;
@@ -16,6 +16,7 @@ use super::tracking::{Tracked, Tracker};
 use super::upstream::{FrameDetections, Unmatched};
 use crate::detect::ClassId;
 use crate::geometry::Rect;
+use crate::lock::lock;
 
 /// What was seen in a frame.
 #[derive(Debug)]
@@ -192,7 +193,7 @@ impl Observer {
 
     /// The object that the user has picked, unless it is gone.
     fn picked(&self, picking: &Mutex<Picking>) -> Option<u64> {
-        let mut picking = picking.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut picking = lock(picking);
         let is_gone = |object| !self.tracker.knows(object);
         if picking.picked().is_some_and(is_gone) {
             picking.release();
@@ -217,10 +218,7 @@ fn missing(
     settings: &StreamSettings,
     frame: &FrameInfo,
 ) -> Option<[f32; 2]> {
-    let pointed = picking
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .missing();
+    let pointed = lock(picking).missing();
     let selection = settings.selection.as_ref().filter(|_| picked.is_none());
     pointed.or_else(|| selection?.missing(frame))
 }

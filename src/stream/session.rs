@@ -20,11 +20,12 @@ use super::picking::Picking;
 use super::state::{Shown, StreamFrame, StreamState, Tokens};
 use super::stats::StreamStats;
 use super::upstream::UpstreamDetection;
-use super::worker::{OpenJobs, Worker, catching, lock};
+use super::worker::{OpenJobs, Worker, catching};
 use crate::crp::Composite;
 use crate::detect::Model;
 use crate::error::internal::Context;
 use crate::error::{Error, Result};
+use crate::lock::lock;
 use crate::runtime::SessionOptions;
 
 /// Frames whose events wait for explanations at most. Each holds what its forward pass hands over, 17 MB with the built-in model.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use super::host::Host;
 use super::session::Session;
-use super::worker::lock;
+use crate::lock::lock;
 
 /// Sessions by name. `W` is what is wanted of a session: those of one name agree in it.
 pub struct SharedSessions<H: Host, W> {

@@ -18,10 +18,11 @@ use super::room::ensure_room;
 use super::settings::{QuestionSettings, StreamSettings};
 use super::stats::StreamStats;
 use super::upstream::{FrameDetections, UpstreamDetection};
-use super::worker::{OpenJobs, Worker, catching, lock};
+use super::worker::{OpenJobs, Worker, catching};
 use crate::detect::{Detector, Forward, Model, NetworkInput};
 use crate::error::internal::Context;
 use crate::error::{ErrorKind, Result};
+use crate::lock::lock;
 use crate::runtime::CancelToken;
 
 /// What an overlay takes for each pixel at most: the canvas, and what the host makes of it.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::Result;
 use crate::error::internal::{Context, error};
+use crate::lock::lock;
 
 /// A worker thread that does jobs `J`. Dropping it waits for the job in hand and for those in the queue, and drops those that were submitted.
 pub struct Worker<J> {
@@ -247,11 +248,6 @@ impl Drop for OpenJob {
         *lock(&self.0.count) -= 1;
         self.0.changed.notify_all();
     }
-}
-
-/// No invariant can be broken halfway in what the locks of a stream hold.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -326,23 +326,41 @@ fn a_layer_type_for_a_layer_that_does_not_exist() {
 }
 
 #[test]
+fn an_operator_set_that_the_library_does_not_take() {
+    let mut broken = Broken::new();
+    broken.model.opset_import[0].version = Some(99);
+    let line = broken.says();
+    // Not in the table of the document: which one is the newest is up to the library.
+    let words = "the network is of ONNX's operator set 99, and the ONNX Runtime that is loaded takes none newer than ";
+    assert!(line.contains(words), "{line}");
+}
+
+#[test]
 fn a_network_is_not_written_over_what_it_is_made_from() {
     let broken = Broken::new();
     let file = broken.write();
     let before =
         [file.clone(), file.with_extension("toml")].map(|path| std::fs::read(path).expect("there"));
+    let (model, photo) = (file.to_str().expect("UTF-8"), photo("dog.jpg"));
     for (name, what) in [("net.onnx", "model"), ("net.toml", "manifest")] {
         let output = broken.folder.path().join(name);
-        let line = fail(&[
-            "compile",
-            file.to_str().expect("UTF-8"),
-            "-o",
-            output.to_str().expect("UTF-8"),
-        ]);
-        assert!(
-            line.contains(&format!("that is the {what} itself")),
-            "{line}"
-        );
+        let output = output.to_str().expect("UTF-8");
+        let commands: [&[&str]; 7] = [
+            &["compile", model, "-o", output],
+            &["explain", &photo, "--model", model, "--npy", output],
+            &["diagnose", &photo, "--model", model, "--plot", output],
+            &["report", &photo, "--model", model, "-o", output],
+            &["evaluate", &photo, "--model", model, "--csv", output],
+            &["compare", model, "built-in", &photo, "-o", output],
+            &["compare", "built-in", model, &photo, "--json", output],
+        ];
+        for command in commands {
+            let line = fail(command);
+            assert!(
+                line.contains(&format!("that is the {what} itself")),
+                "{line}"
+            );
+        }
     }
     let after =
         [file.clone(), file.with_extension("toml")].map(|path| std::fs::read(path).expect("there"));

@@ -7,7 +7,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::lock::lock;
+use ::ssdcrp::lock::lock;
 
 /// The time between two givings while an element plays.
 const EVERY: Duration = Duration::from_secs(10);

@@ -14,7 +14,9 @@ use image::RgbImage;
 
 use ::ssdcrp::Error;
 use ::ssdcrp::detect::Model;
+use ::ssdcrp::lock::lock;
 use ::ssdcrp::overlay::Canvas;
+use ::ssdcrp::rgb_rows;
 use ::ssdcrp::stream::settings::HeatmapPlace;
 use ::ssdcrp::stream::{Host, News, Observation, View};
 
@@ -23,7 +25,6 @@ use super::enums::Detections;
 use super::failure;
 use super::frame_overlay::{FrameOverlay, attach_or_blend};
 use super::journal::Journal;
-use super::lock::lock;
 use super::log::CAT;
 use super::negotiation::Surface;
 use super::structures::{self, Region};
@@ -245,12 +246,7 @@ fn rgb(frame: &gst::Buffer, info: &gst_video::VideoInfo) -> Result<RgbImage> {
     let info = gst_video::VideoInfo::from_caps(sample.caps().context("a frame has no caps")?)?;
     let buffer = sample.buffer().context("a frame has no buffer")?;
     let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &info)?;
-    let row_bytes = 3 * info.width() as usize;
-    let rows = frame
-        .plane_data(0)?
-        .chunks(frame.plane_stride()[0] as usize);
-    let pixels: Vec<u8> = (rows.take(info.height() as usize))
-        .flat_map(|row| row.iter().take(row_bytes).copied())
-        .collect();
-    RgbImage::from_raw(info.width(), info.height(), pixels).context("a frame is cut off")
+    let stride = frame.plane_stride()[0].unsigned_abs() as usize;
+    let size = (info.width(), info.height()).into();
+    Ok(rgb_rows::picture(frame.plane_data(0)?, stride, size)?)
 }

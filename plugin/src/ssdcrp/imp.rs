@@ -12,12 +12,12 @@ use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 
 use ::ssdcrp::ErrorKind;
+use ::ssdcrp::lock::lock;
 use ::ssdcrp::stream::FrameTime;
 
 use super::allocator;
 use super::enums::{Mode, OnError, Output};
 use super::failure::{self, Failure};
-use super::lock::lock;
 use super::log::CAT;
 use super::navigation::{self, Gesture};
 use super::negotiation::{self, Surface};

@@ -20,7 +20,6 @@ mod host;
 mod imp;
 mod journal;
 mod layout;
-mod lock;
 mod log;
 mod model_instance;
 mod navigation;

@@ -75,6 +75,24 @@ fn a_model_that_is_cut_off() {
 }
 
 #[test]
+fn a_model_of_an_operator_set_that_the_library_does_not_take() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/yolo");
+    let file = folder("newer").join("yolo.onnx");
+    std::fs::copy(golden.join("yolo.toml"), file.with_extension("toml")).unwrap();
+    let mut model = std::fs::read(golden.join("yolo.onnx")).unwrap();
+    // The version of the one operator set, which the file ends with.
+    assert!(model.ends_with(&[0x10, 13]));
+    *model.last_mut().unwrap() = 99;
+    std::fs::write(&file, model).unwrap();
+    let (error, text) = refusal(&[("model-file", file.to_str().unwrap())]);
+    assert!(error.matches(gst::StreamError::Format), "{error:?}");
+    assert!(
+        text.contains("is of ONNX's operator set 99, and the ONNX Runtime that is loaded takes none newer than"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_model_without_its_manifest() {
     let file = folder("bare").join("model.onnx");
     std::fs::copy(default_model(), &file).unwrap();

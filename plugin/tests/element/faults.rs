@@ -94,18 +94,23 @@ fn alone_with_a_library_that_cannot_be_used() {
     );
 }
 
-#[test]
-fn networks_that_fail_in_mid_run() {
-    let library = library("faulty.so", &[]);
+/// Runs an ignored test by itself with the stand-in as its ONNX Runtime.
+fn alone_with_faults(test: &str) {
+    let library = library(&format!("{}.so", test.replace(':', "_")), &[]);
     let folder = tempfile::tempdir().unwrap();
     alone(
-        "faults::alone_with_networks_that_fail",
+        test,
         &[
             ("ORT_DYLIB_PATH", library.to_str().unwrap()),
             ("REAL_RUNTIME", &real_runtime()),
             ("FAULT", folder.path().join("fault").to_str().unwrap()),
         ],
     );
+}
+
+#[test]
+fn networks_that_fail_in_mid_run() {
+    alone_with_faults("faults::alone_with_networks_that_fail");
 }
 
 #[test]
@@ -176,6 +181,48 @@ fn alone_with_networks_that_fail() {
         unreachable!()
     };
     assert!(error.error().matches(gst::StreamError::Failed), "{error:?}");
+}
+
+#[test]
+fn a_check_that_fails() {
+    alone_with_faults("faults::alone_with_a_check_that_fails");
+}
+
+#[test]
+#[ignore = "run by a_check_that_fails"]
+fn alone_with_a_check_that_fails() {
+    let fault = PathBuf::from(std::env::var_os("FAULT").unwrap()).with_extension("load");
+    let clip = photo("dog");
+    let mut bench = Bench::new(&[("mode", "every-frame")], &clip);
+    // A frame's explanation, and what was warned of.
+    let look = |bench: &mut Bench, second: u64| {
+        let mut frame = clip.frame();
+        stamp(frame.make_mut(), 10 * second);
+        let out = bench.push(frame);
+        let told = regions(&out).iter().find_map(|r| r.explanation.clone());
+        (told.expect("an explanation"), bench.warnings())
+    };
+    let (_, warnings) = look(&mut bench, 0);
+    assert!(warnings.is_empty(), "{warnings:?}");
+    // What checks run on is loaded for the first of them.
+    std::fs::write(&fault, "").unwrap();
+    bench.element.set_property("check-explanations", true);
+    for (second, told) in [(1, 1), (2, 0), (3, 0)] {
+        let (explanation, warnings) = look(&mut bench, second);
+        assert!(!explanation.has_field("checked"), "{explanation}");
+        assert_eq!(warnings.len(), told, "{warnings:?}");
+        for warning in &warnings {
+            assert!(
+                warning.contains("an explanation cannot be checked: ")
+                    && warning.contains("the device is full"),
+                "{warning}"
+            );
+        }
+    }
+    std::fs::remove_file(&fault).unwrap();
+    let (explanation, warnings) = look(&mut bench, 4);
+    assert!(explanation.has_field("checked"), "{explanation}");
+    assert!(warnings.is_empty(), "{warnings:?}");
 }
 
 #[test]

@@ -456,9 +456,9 @@ mod tests {
             last = e.op(Arithmetic::Mul, &[&last, &two], &[]);
             (vec![], e.op(Activation::Relu, &[&last], &[]))
         });
-        let graph = Graph::new(file, vec![], 8).unwrap();
+        let graph = Graph::new(file, vec![]).unwrap();
         let joined = super::join_convolutions(&graph).unwrap().unwrap();
-        let graph = Graph::new(joined, vec![], 8).unwrap();
+        let graph = Graph::new(joined, vec![]).unwrap();
         let [convolution, _] = graph.nodes() else {
             panic!("{:?}", graph.nodes());
         };

@@ -137,7 +137,7 @@ mod tests {
         let gather = node(Moving::Gather, &[&relu, "place"], "picked", &axis);
         proto.node.push(gather);
         let opset = graph.opset_import().to_vec();
-        let graph = crate::onnx::canonical::canonicalise(proto, opset, 8).unwrap();
+        let graph = crate::onnx::canonical::canonicalise(proto, opset).unwrap();
         assert_eq!(operators(&graph), ["Relu", "Slice", "Reshape"]);
         assert_eq!(graph.shape("picked").unwrap(), [1, 1, 4]);
     }

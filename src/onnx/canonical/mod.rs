@@ -53,11 +53,10 @@ const STEPS: [Step; 13] = [
 pub(super) fn canonicalise(
     mut graph: GraphProto,
     opset_import: Vec<OperatorSetIdProto>,
-    ir_version: i64,
 ) -> Result<Graph> {
     constants::to_initializers(&mut graph)?;
     drop_pass_through(&mut graph);
-    let new = |graph| Graph::new(graph, opset_import.clone(), ir_version);
+    let new = |graph| Graph::new(graph, opset_import.clone());
     let mut graph = new(graph)?;
     // Folding one constant may make the shape known that another one is computed from.
     while let Some(folded) = constants::fold(&graph)? {

@@ -1,0 +1,195 @@
+//! What a command reads, held against what it is to write: nothing that is read is replaced, and no two results are one file.
+//!
+//! In: photos, models, annotations and folders of events, and the files that options name. Out: the first mistake, before any work is done.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+use ssdcrp::stream::evidence::LINES;
+
+/// The files that a command reads.
+#[derive(Default)]
+pub struct InputFiles {
+    /// With what each is, such as "photo".
+    files: Vec<(&'static str, PathBuf)>,
+    /// Annotations: a file, or a folder of such.
+    truth: Option<PathBuf>,
+}
+
+impl InputFiles {
+    /// With these photos.
+    pub fn photos<'a>(mut self, photos: impl IntoIterator<Item = &'a PathBuf>) -> Self {
+        let photos = photos.into_iter().cloned();
+        self.files.extend(photos.map(|photo| ("photo", photo)));
+        self
+    }
+
+    /// With a model and its manifest, unless it is the built-in one.
+    pub fn model(mut self, model: Option<&Path>) -> Self {
+        if let Some(model) = model {
+            self.files.push(("model", model.to_owned()));
+            self.files.push(("manifest", model.with_extension("toml")));
+        }
+        self
+    }
+
+    /// With annotations, if there are any.
+    pub fn truth(mut self, truth: Option<&Path>) -> Self {
+        self.truth = truth.map(Path::to_owned);
+        self
+    }
+
+    /// With the lines of those of `folders` that are folders of events.
+    pub fn events(mut self, folders: &[PathBuf]) -> Self {
+        let lines = folders.iter().map(|folder| folder.join(LINES));
+        self.files
+            .extend(lines.map(|lines| ("file of events", lines)));
+        self
+    }
+
+    /// Looks at the files that are to be written, each behind what is written to it, such as "CSV".
+    ///
+    /// # Errors
+    /// One would replace what is read, two are one file, or one is `-`, by which other programs mean standard output.
+    pub fn check(&self, written: &[(&str, &Path)]) -> Result<()> {
+        for (_, path) in written {
+            check_is_file_name(path)?;
+            self.check_kept(path)?;
+        }
+        check_differ(written)
+    }
+
+    /// Fails where writing `path` would replace what is read.
+    pub fn check_kept(&self, path: &Path) -> Result<()> {
+        let truth = self.truth.as_ref().map(|truth| match path.file_name() {
+            Some(name) if truth.is_dir() => truth.join(name),
+            _ => truth.clone(),
+        });
+        let files = self.files.iter().map(|(what, file)| (*what, file));
+        let truth = truth.iter().map(|file| ("file of annotations", file));
+        for (what, read) in files.chain(truth) {
+            let same = matches!((fs::canonicalize(path), fs::canonicalize(read)), (Ok(path), Ok(read)) if path == read);
+            ensure!(
+                !same,
+                "cannot write {}: that is the {what} itself, name another file",
+                path.display()
+            );
+        }
+        Ok(())
+    }
+}
+
+fn check_is_file_name(path: &Path) -> Result<()> {
+    ensure!(
+        path != Path::new("-"),
+        "cannot write to '-': standard output is for the summary or the JSON, name a file (./- is one of that name)"
+    );
+    Ok(())
+}
+
+/// Fails where two of the `files` are one, so that the later one would replace the earlier.
+fn check_differ(files: &[(&str, &Path)]) -> Result<()> {
+    for (index, (what, path)) in files.iter().enumerate() {
+        for (earlier, other) in &files[..index] {
+            ensure!(
+                !are_one(other, path),
+                "cannot write {earlier} and {what} both to {}: name two files",
+                path.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+fn are_one(one: &Path, other: &Path) -> bool {
+    match (place(one), place(other)) {
+        // Devices and pipes take both.
+        (Some(one), Some(other)) => one == other && (one.is_file() || !one.exists()),
+        // A folder that is not there fails when it is written to.
+        _ => one == other,
+    }
+}
+
+/// The absolute path, free of links, of a file that need not be there yet.
+fn place(path: &Path) -> Option<PathBuf> {
+    if let Ok(existing) = fs::canonicalize(path) {
+        return Some(existing);
+    }
+    let folder = match path.parent()? {
+        none if none.as_os_str().is_empty() => Path::new("."),
+        folder => folder,
+    };
+    Some(fs::canonicalize(folder).ok()?.join(path.file_name()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_is_not_written_under_any_of_its_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["a.jpg", "net.onnx", "net.toml", LINES, "a.xml", "free"] {
+            fs::write(path(name), "").unwrap();
+        }
+        std::os::unix::fs::symlink("net.onnx", path("link")).unwrap();
+        let whole = folder.path().to_owned();
+        let read = InputFiles::default()
+            .photos(&[path("a.jpg")])
+            .model(Some(&path("net.onnx")))
+            .events(&[whole]);
+        let with_truth = InputFiles::default().truth(Some(folder.path()));
+        for (inputs, name, what) in [
+            (&read, "a.jpg", "photo"),
+            (&read, "./net.onnx", "model"),
+            (&read, "link", "model"),
+            (&read, "net.toml", "manifest"),
+            (&read, LINES, "file of events"),
+            (&with_truth, "a.xml", "file of annotations"),
+        ] {
+            let error = inputs.check(&[("JSON", &path(name))]).unwrap_err();
+            let words = format!("that is the {what} itself, name another file");
+            assert!(error.to_string().ends_with(&words), "{error}");
+        }
+        for name in ["free", "new", "a.xml"] {
+            read.check(&[("JSON", &path(name))]).unwrap();
+        }
+    }
+
+    #[test]
+    fn results_are_files_of_their_own() {
+        let differ =
+            |picture: &Path, npy: &Path| check_differ(&[("picture", picture), ("NPY", npy)]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir(path("below")).unwrap();
+        fs::write(path("there"), "").unwrap();
+        std::os::unix::fs::symlink("there", path("link")).unwrap();
+        for (picture, npy) in [
+            ("new", "new"),
+            ("new", "./new"),
+            ("new", "below/../new"),
+            ("there", "there"),
+            ("there", "link"),
+            ("nowhere/a", "nowhere/a"),
+        ] {
+            let error = differ(&path(picture), &path(npy)).unwrap_err();
+            assert!(error.to_string().ends_with("name two files"), "{error}");
+        }
+        assert!(differ(Path::new("same"), Path::new("./same")).is_err());
+        for (picture, npy) in [("new", "newer"), ("new", "below/new"), ("there", "new")] {
+            differ(&path(picture), &path(npy)).unwrap();
+        }
+        differ(Path::new("/dev/null"), Path::new("/dev/null")).unwrap();
+        let three = [("CSV", "new"), ("JSON", "newer"), ("SVG", "./new")]
+            .map(|(what, name)| (what, path(name)));
+        let error = check_differ(&three.each_ref().map(|(what, path)| (*what, path.as_path())));
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.starts_with("cannot write CSV and SVG both to "),
+            "{error}"
+        );
+    }
+}
