@@ -22,6 +22,7 @@ use crate::redact::say;
 const PAGE: &str = include_str!("page.html");
 const LOGIN: &str = include_str!("login.html");
 const STYLE: &str = include_str!("page.css");
+const ICON: &str = include_str!("icon.svg");
 const SCRIPTS: [(&str, &str); 6] = [
     ("/page.js", include_str!("page.js")),
     ("/parts.js", include_str!("parts.js")),
@@ -182,8 +183,10 @@ impl Answering {
 
     async fn get<B>(&self, request: &Request<B>) -> Answer {
         // Without a secret, and needed by the form that asks for the token.
-        if request.uri().path() == "/page.css" {
-            return found(STYLE, "text/css; charset=utf-8");
+        match request.uri().path() {
+            "/page.css" => return found(STYLE, "text/css; charset=utf-8"),
+            "/icon.svg" => return found(ICON, "image/svg+xml"),
+            _ => {}
         }
         let path = request.uri().path();
         if !self.access().is_allowed(request.headers()) {

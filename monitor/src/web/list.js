@@ -93,6 +93,8 @@ function restore() {
       if (field.tagName === "SELECT" && value) offer(field, [value]);
       field.value = value;
     }
+    // What is asked for is to be seen.
+    if (value && byId("more").contains(field)) byId("more").open = true;
   }
 }
 

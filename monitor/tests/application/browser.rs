@@ -95,6 +95,12 @@ impl Browser {
     }
 
     fn call(&mut self, method: &str, parameters: Value) -> Value {
+        let answer = self.ask(method, parameters);
+        answer.unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// What is answered, or why not.
+    fn ask(&mut self, method: &str, parameters: Value) -> Result<Value, Value> {
         self.calls += 1;
         let mut message = json!({"id": self.calls, "method": method, "params": parameters});
         if let Some(session) = &self.session {
@@ -109,8 +115,10 @@ impl Browser {
                 .recv_timeout(PATIENCE)
                 .expect("the browser is silent");
             if answer["id"] == self.calls {
-                assert!(answer["error"].is_null(), "{method}: {answer}");
-                return answer["result"].take();
+                return match answer["error"].is_null() {
+                    true => Ok(answer["result"].take()),
+                    false => Err(answer["error"].take()),
+                };
             }
             self.note(&answer);
         }
@@ -137,28 +145,35 @@ impl Browser {
     /// Goes to an address, and waits until all scripts of the page have begun. Films never end, so that their pages are never loaded.
     pub fn go(&mut self, url: &str) {
         self.call("Page.navigate", json!({"url": url}));
-        let path = url.splitn(4, '/').nth(3).unwrap_or_default().to_owned();
-        until("the page", || {
-            let state = self.look("[location.pathname, document.readyState]");
-            let is_there = format!("/{path}").starts_with(state[0].as_str()?);
-            (is_there && state[1] != "loading").then_some(())
-        });
+        self.wait_for(&format!(
+            "location.href === {url:?} && document.readyState !== 'loading'"
+        ));
     }
 
     /// The value of an expression in the page.
     pub fn look(&mut self, expression: &str) -> Value {
-        let mut told = self.call(
+        let value = self.evaluate(expression);
+        value.unwrap_or_else(|error| panic!("{expression}: {error}"))
+    }
+
+    /// Waits until an expression is true in the page, or in the one that comes after it.
+    pub fn wait_for(&mut self, expression: &str) {
+        until(expression, || {
+            let value = self.evaluate(expression);
+            value.is_ok_and(|value| value == true).then_some(())
+        });
+    }
+
+    fn evaluate(&mut self, expression: &str) -> Result<Value, Value> {
+        let told = self.ask(
             "Runtime.evaluate",
             json!({"expression": expression, "returnByValue": true, "awaitPromise": true}),
         );
-        let is_well = told["exceptionDetails"].is_null();
-        assert!(is_well, "{expression}: {told}");
-        told["result"]["value"].take()
-    }
-
-    /// Waits until an expression is true in the page.
-    pub fn wait_for(&mut self, expression: &str) {
-        until(expression, || (self.look(expression) == true).then_some(()));
+        let mut told = told?;
+        match told["exceptionDetails"].is_null() {
+            true => Ok(told["result"]["value"].take()),
+            false => Err(told),
+        }
     }
 
     /// Clicks on a place, in pixels of the window; `held` are the keys held meanwhile.
