@@ -253,11 +253,8 @@ mod tests {
             change(&mut filter);
             ids(&log.list(&filter, None, 9)).join(" ")
         };
-        for (expected, change) in [
-            (
-                "1-yard-2 1-gate-1",
-                (|f| f.words = " HORSE or".to_owned()) as fn(&mut EventFilter),
-            ),
+        let asked: [(&str, fn(&mut EventFilter)); 8] = [
+            ("1-yard-2 1-gate-1", |f| f.words = " HORSE or".to_owned()),
             ("1-gate-3 1-gate-1", |f| f.camera = "gate".to_owned()),
             ("1-yard-2", |f| f.class = "cow".to_owned()),
             ("", |f| f.kind = "fragment".to_owned()),
@@ -267,7 +264,8 @@ mod tests {
                 f.from = "2026-01-01T00:00:02Z".to_owned()
             }),
             ("1-gate-1", |f| f.to = "2026-01-01T00:00:01Z".to_owned()),
-        ] {
+        ];
+        for (expected, change) in asked {
             assert_eq!(of(change), expected);
         }
     }
