@@ -49,7 +49,7 @@ fn pictures(seed: u64) -> Pictures {
         tiles: &[],
         tiles_side: Side::default(),
     };
-    Pictures::new(frame, &scene).unwrap()
+    Pictures::new(frame, &scene, None).unwrap()
 }
 
 /// Not a test by itself: the process that is killed.

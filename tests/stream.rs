@@ -69,6 +69,7 @@ impl Host for Notes {
                 format!("event: {}", wording.unwrap_or_default())
             }
             News::Missing { explained, .. } => format!("missing: {}", explained.question.wording),
+            News::EvidenceKept { record, .. } => format!("kept: {}", record.frame),
             News::Unexplained(error) | News::EvidenceLost(error) => format!("{error:#}"),
         };
         self.texts.lock().unwrap().push(note);

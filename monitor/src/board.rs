@@ -2,7 +2,6 @@
 //!
 //! In: pictures from the cameras' threads, events from the engine's. Out: what the page's server sends to whoever asks.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -15,10 +14,14 @@ use serde_json::{Value, json};
 use ssdcrp::lock::lock;
 use tokio::sync::watch;
 
+use crate::event_log::EventLog;
 use crate::message::{EventMessage, SCHEMA, StateMessage, now};
+use crate::pointing::Pointing;
 use crate::redact::redact;
+use crate::sight::Sight;
 
-const EVENTS: usize = 200;
+/// What somebody points at until the camera's thread has time for it.
+const POINTED: usize = 16;
 const QUALITY: u8 = 80;
 
 /// Whether a camera's pictures come.
@@ -44,7 +47,7 @@ pub enum CameraState {
 #[derive(Default)]
 pub struct Board {
     screens: RwLock<Vec<Arc<Screen>>>,
-    events: Mutex<VecDeque<EventMessage>>,
+    pub log: EventLog,
 }
 
 /// A camera, as others see it.
@@ -58,6 +61,8 @@ pub struct Screen {
     pictures: watch::Sender<Option<Bytes>>,
     /// When its thread was last seen at work, and when the last frame came.
     alive: Mutex<(Instant, Option<Instant>)>,
+    sight: Mutex<Sight>,
+    pointed: Mutex<Vec<Pointing>>,
 }
 
 /// Somebody who looks at a screen, until dropped.
@@ -96,6 +101,8 @@ impl Screen {
             watchers: AtomicUsize::new(0),
             pictures: watch::Sender::new(Some(Bytes::new())),
             alive: Mutex::new((Instant::now(), None)),
+            sight: Mutex::default(),
+            pointed: Mutex::default(),
         }
     }
 
@@ -142,6 +149,26 @@ impl Screen {
     /// Whether anybody looks: drawing is for them only.
     pub fn is_watched(&self) -> bool {
         self.watchers.load(Ordering::Relaxed) > 0
+    }
+
+    /// Something is seen otherwise now.
+    pub fn see(&self, change: impl FnOnce(&mut Sight)) {
+        change(&mut lock(&self.sight));
+    }
+
+    /// Somebody points at something. Says whether there is room to remember that.
+    pub fn point(&self, pointing: Pointing) -> bool {
+        let mut pointed = lock(&self.pointed);
+        let has_room = pointed.len() < POINTED;
+        if has_room {
+            pointed.push(pointing);
+        }
+        has_room
+    }
+
+    /// What was pointed at since the last call, the first first.
+    pub fn take_pointed(&self) -> Vec<Pointing> {
+        std::mem::take(&mut lock(&self.pointed))
     }
 
     /// Shows a picture.
@@ -202,9 +229,7 @@ impl Board {
     }
 
     pub fn tell(&self, event: EventMessage) {
-        let mut events = lock(&self.events);
-        events.truncate(EVENTS - 1);
-        events.push_front(event);
+        self.log.tell(event);
     }
 
     /// The question of an event is answered: the event with that, unless it is forgotten.
@@ -213,14 +238,12 @@ impl Board {
         id: &str,
         complete: impl FnOnce(&mut EventMessage),
     ) -> Option<EventMessage> {
-        let mut events = lock(&self.events);
-        let event = events.iter_mut().find(|event| event.id == id)?;
-        complete(event);
-        Some(event.clone())
+        let event = self.log.complete(id, |event| complete(&mut event.message));
+        event.map(|event| event.message)
     }
 
-    /// All of it as the page reads it.
-    pub fn json(&self) -> Value {
+    /// The cameras as the page reads them.
+    pub fn cameras(&self) -> Value {
         let cameras = self.screens().into_iter().map(|screen| {
             let wait = match screen.state() {
                 CameraState::Waiting { until, .. } => {
@@ -237,9 +260,10 @@ impl Board {
                 "reason": state.reason,
                 "since": state.since,
                 "retry_in": wait,
+                "sight": *lock(&screen.sight),
             })
         });
-        json!({"cameras": cameras.collect::<Vec<_>>(), "events": *lock(&self.events)})
+        cameras.collect()
     }
 }
 
@@ -265,6 +289,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_pointed_at_waits_as_long_as_there_is_room() {
+        let screen = Screen::new("gate", "gate");
+        let taken = (0..99).filter(|&object| screen.point(Pointing::Object(object)));
+        assert_eq!(taken.count(), POINTED);
+        assert_eq!(screen.take_pointed()[0], Pointing::Object(0));
+        assert!(screen.take_pointed().is_empty() && screen.point(Pointing::Object(1)));
+    }
+
+    #[test]
     fn states_are_told_without_secrets() {
         let screen = Screen::new("gate", "gate");
         let until = Instant::now() + Duration::from_secs(8);
@@ -274,8 +307,8 @@ mod tests {
         });
         let board = Board::default();
         board.set_screens(vec![Arc::new(screen)]);
-        let told = board.json();
-        let camera = &told["cameras"][0];
+        let told = board.cameras();
+        let camera = &told[0];
         assert_eq!(camera["reason"], "no rtsp://***@gate/");
         assert_eq!(
             (&camera["state"], &camera["retry_in"]),

@@ -2,6 +2,7 @@
 //!
 //! Each camera has a thread. Whatever fails in it, a server that is away or a stream that breaks off, is tried again with growing times between the tries, while the other cameras go on.
 
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -12,14 +13,16 @@ use anyhow::{Result, bail};
 use ssdcrp::detect::preprocess;
 use ssdcrp::lock::lock;
 use ssdcrp::stream::evidence::Store;
-use ssdcrp::stream::{FrameInfo, FrameTime, RateLimiter, Session, Stream, StreamFrame};
+use ssdcrp::stream::{FrameInfo, FrameTime, RateLimiter, Session, Shown, Stream, StreamFrame};
 
 use crate::backoff::Backoff;
 use crate::board::{CameraState, Screen};
 use crate::configuration::{CameraPlan, Connection, StreamLooks};
 use crate::feed::Feed;
 use crate::mask::paint;
+use crate::message::new_run;
 use crate::outlets::Outlets;
+use crate::past::Keeper;
 use crate::redact::{redact, say};
 use crate::source::{Arrival, DecodedFrame, Source};
 
@@ -84,8 +87,16 @@ impl Camera {
         let screen = Arc::new(Screen::new(&name, &title));
         let evidence = connection.evidence.as_ref();
         let store = evidence.map(|kept| Store::open(&kept.folder, kept.limits));
+        let folder = evidence.map(|kept| Arc::<Path>::from(kept.folder.as_path()));
+        let store = store.transpose()?;
+        if let Some(folder) = &folder {
+            recall(folder, &name, stream, &outlets);
+        }
         let feed = Feed {
             camera: name.clone(),
+            run: new_run(),
+            screen: screen.clone(),
+            evidence: folder,
             stream,
             labels: session.model().manifest.labels.clone(),
             outlets: outlets.clone(),
@@ -93,7 +104,7 @@ impl Camera {
         let looks = Arc::new(Mutex::new(looks));
         let (stop, stopped) = channel();
         let run = CameraThread {
-            stream: session.stream(feed, store.transpose()?)?,
+            stream: session.stream(feed, store)?,
             connection,
             screen: screen.clone(),
             outlets,
@@ -155,6 +166,19 @@ impl Drop for Camera {
                 self.plan.name.as_str()
             ));
         }
+    }
+}
+
+/// Lists what earlier runs have kept of a camera.
+fn recall(folder: &Arc<Path>, camera: &str, stream: usize, outlets: &Outlets) {
+    let keeper = Keeper {
+        folder,
+        camera,
+        stream,
+    };
+    match keeper.past() {
+        Ok(past) => outlets.board.log.recall(past),
+        Err(error) => say(format_args!("{camera}: {error:#}")),
     }
 }
 
@@ -320,6 +344,7 @@ impl CameraThread {
             })?;
         }
         let shown = self.stream.shown()?;
+        self.follow(shown.as_deref(), &info, is_watched);
         if is_filmed {
             self.filmed.begin(time, ());
             let mut picture = Arc::unwrap_or_clone(picture);
@@ -330,6 +355,20 @@ impl CameraThread {
             self.screen.show(&picture)?;
         }
         Ok(())
+    }
+
+    /// Lets the stream know what the page shows, and what those who look at it point at. Where nobody looks any more, nothing is pointed at.
+    fn follow<T>(&self, shown: Option<&Shown<T>>, frame: &FrameInfo, is_watched: bool) {
+        let objects = shown.map(|shown| shown.objects.clone());
+        let picking = self.stream.picking().lock();
+        let mut picking = picking.unwrap_or_else(PoisonError::into_inner);
+        picking.show(objects.unwrap_or_default(), frame.size);
+        for pointing in self.screen.take_pointed() {
+            pointing.tell(&mut picking, frame.size);
+        }
+        if !is_watched {
+            picking.release();
+        }
     }
 
     /// The last events are explained and kept.

@@ -1,13 +1,16 @@
 //! What comes out of a camera's stream, for people and programs: the engine's news in, messages and numbers out.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use image::RgbImage;
 
 use ssdcrp::detect::Labels;
 use ssdcrp::overlay::Canvas;
-use ssdcrp::stream::{Host, News, Observation, View};
+use ssdcrp::stream::{ExplainedObject, Host, News, Observation, View};
 
+use crate::board::Screen;
+use crate::kept::KeptEvent;
 use crate::message::{EventMessage, Worth, event_id, now};
 use crate::outlets::Outlets;
 use crate::redact::say;
@@ -19,6 +22,11 @@ pub struct Feed {
     pub stream: usize,
     pub labels: Labels,
     pub outlets: Arc<Outlets>,
+    pub screen: Arc<Screen>,
+    /// This start of the camera, in the names of its events.
+    pub run: String,
+    /// Where evidence of its events is kept.
+    pub evidence: Option<Arc<Path>>,
 }
 
 impl Host for Feed {
@@ -37,6 +45,10 @@ impl Host for Feed {
         now()
     }
 
+    fn event_id(&self, number: u64) -> Option<String> {
+        Some(event_id(&self.run, &self.camera, number))
+    }
+
     fn tell(&self, news: News) {
         let (camera, labels) = (self.camera.as_str(), &self.labels);
         match news {
@@ -45,35 +57,75 @@ impl Host for Feed {
                 explained,
                 events,
             } => {
-                let metrics = &self.outlets.metrics;
                 // A frame is told of again once it is explained.
                 match explained.is_empty() {
-                    true => metrics.looked_at(camera, observation, labels),
-                    false => metrics.explained(camera, explained, labels),
+                    true => {
+                        self.screen.see(|sight| sight.see(observation, labels));
+                        self.outlets.metrics.looked_at(camera, observation, labels);
+                    }
+                    false => self.explained(observation, explained),
                 }
                 for event in events {
-                    let message = EventMessage::new(camera, self.stream, event, labels);
+                    let of = (self.run.as_str(), camera);
+                    let message = EventMessage::new(of, self.stream, event, labels);
                     self.outlets.raised(message);
                 }
             }
             News::Event {
+                observation,
                 event,
                 explained: Some(explained),
-                ..
             } => {
                 let answer = explained.question.wording.to_string();
                 let worth = explained.check.as_deref().map(Worth::of);
-                let id = event_id(camera, event.number);
+                let id = event_id(&self.run, camera, event.number);
+                if let Some(check) = &explained.check {
+                    let words = check.words(colour(observation));
+                    let log = &self.outlets.board.log;
+                    log.complete(&id, |event| event.check = Some(words));
+                }
                 self.outlets.answered(&id, answer, worth);
             }
             News::Event {
                 explained: None, ..
+            } => {}
+            News::Missing { explained, .. } => {
+                self.screen
+                    .see(|sight| sight.explain_missing(explained, labels));
             }
-            // Nobody points at its pictures.
-            | News::Missing { .. } => {}
+            News::EvidenceKept { event, record } => {
+                if let Some(folder) = &self.evidence {
+                    let id = event_id(&self.run, camera, event.number);
+                    let kept = KeptEvent::new(folder, record);
+                    let log = &self.outlets.board.log;
+                    log.complete(&id, |event| event.evidence = Some(kept));
+                }
+            }
             News::Unexplained(error) | News::EvidenceLost(error) => {
                 say(format_args!("{camera}: {error:#}"));
             }
         }
     }
+}
+
+impl Feed {
+    /// What was selected was explained.
+    fn explained(&self, observation: &Observation, explained: &[Arc<ExplainedObject>]) {
+        if let Some(first) = explained.first() {
+            let colour = colour(observation);
+            self.screen.see(|sight| sight.explain(first, colour));
+        }
+        // What somebody points at is no fair sample of what the model looks at.
+        if observation.asked.picked.is_none() {
+            let (camera, labels) = (self.camera.as_str(), &self.labels);
+            (self.outlets.metrics).explained(camera, explained, labels);
+            self.outlets.drift.explained(camera, explained, labels);
+        }
+    }
+}
+
+/// What speaks for an answer is drawn in.
+fn colour(observation: &Observation) -> &'static str {
+    let display = &observation.settings().display;
+    display.colours.positive_name()
 }

@@ -1,6 +1,6 @@
 //! What the monitor tells other programs, as JSON. `docs/schema/event.json` says of events what their readers may rely on.
 
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gst::glib;
@@ -13,11 +13,8 @@ use ssdcrp::stream::ObservedEvent;
 /// Counts changes of the messages that their readers must know of.
 pub const SCHEMA: u32 = 1;
 
-/// Tells the runs of this program apart: microseconds of its start since 1970, in base 16.
-static RUN: LazyLock<String> = LazyLock::new(|| {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    format!("{:x}", since.unwrap_or_default().as_micros())
-});
+/// The last start of a camera, as [`new_run`] counts.
+static LAST_RUN: AtomicU64 = AtomicU64::new(0);
 
 /// An event: told when it is raised, and again when its question is answered.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -88,13 +85,18 @@ impl Worth {
 }
 
 impl EventMessage {
-    /// Of an event of the camera with this name and place, counted from 1 on.
-    pub fn new(camera: &str, stream: usize, observed: &ObservedEvent, labels: &Labels) -> Self {
+    /// Of an event of the camera with this name and place, counted from 1 on, and of its start `run`.
+    pub fn new(
+        (run, camera): (&str, &str),
+        stream: usize,
+        observed: &ObservedEvent,
+        labels: &Labels,
+    ) -> Self {
         let event = &observed.event;
         let detection = &event.detection;
         Self {
             schema: SCHEMA,
-            id: event_id(camera, observed.number),
+            id: event_id(run, camera, observed.number),
             camera: camera.to_owned(),
             stream,
             number: observed.number,
@@ -113,13 +115,35 @@ impl EventMessage {
     }
 }
 
-/// Names the event of a camera with this number: no other one, of any run, has the same.
-pub fn event_id(camera: &str, number: u64) -> String {
-    format!("{}-{camera}-{number}", &*RUN)
+/// Names the event of a camera with this number since its start `run`: no other one has the same.
+pub fn event_id(run: &str, camera: &str, number: u64) -> String {
+    format!("{run}-{camera}-{number}")
+}
+
+/// Tells the starts of cameras apart, by all runs of this program: microseconds since 1970, in base 16. No two are the same.
+pub fn new_run() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = since.unwrap_or_default().as_micros() as u64;
+    let next = |last: u64| Some(now.max(last + 1));
+    let last = LAST_RUN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+    let run = now.max(last.unwrap_or_default() + 1);
+    format!("{run:x}")
 }
 
 /// The time on the clock: RFC 3339, UTC.
 pub fn now() -> String {
     let now = glib::DateTime::now_utc().and_then(|now| now.format("%Y-%m-%dT%H:%M:%SZ"));
     now.map(String::from).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_starts_are_called_the_same() {
+        let mut runs: Vec<String> = (0..100).map(|_| new_run()).collect();
+        runs.dedup();
+        assert_eq!(runs.len(), 100);
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::board::{Board, CameraState, Screen};
+use crate::drift::DriftHistory;
 use crate::message::{EventMessage, Worth};
 use crate::metrics::Metrics;
 use crate::redact::say;
@@ -14,6 +15,7 @@ use crate::redact::say;
 pub struct Outlets {
     pub board: Board,
     pub metrics: Metrics,
+    pub drift: DriftHistory,
     is_mute: AtomicBool,
 }
 

@@ -10,7 +10,7 @@ use ssdcrp::crp::Composite;
 use ssdcrp::detect::{ClassId, ClassRef};
 use ssdcrp::limits::{self, FileKind};
 use ssdcrp::report::{ReportOptions, Reporter, counted};
-use ssdcrp::stream::evidence::{EventRecord, LINES, Record, Records};
+use ssdcrp::stream::evidence::{EventRecord, LINES, Mark, Marks, Record, Records};
 use ssdcrp::stream::monitor::EventThresholds;
 use ssdcrp::truth::Truth;
 
@@ -185,8 +185,8 @@ struct ReportInput {
     picture: PathBuf,
     /// What the page calls it.
     name: String,
-    /// What was raised in it; a photo has none.
-    events: Vec<EventRecord>,
+    /// What was raised in it, and what somebody said of that; a photo has none.
+    events: Vec<(EventRecord, Option<Mark>)>,
 }
 
 impl ReportInput {
@@ -251,12 +251,14 @@ fn frames(
         "no event is kept in {}",
         folder.display()
     );
+    let marks = Marks::read(folder)?;
     records.sort_by(|a, b| b.event.severity.total_cmp(&a.event.severity));
     records.truncate(most);
     records.sort_by_key(|record| record.id);
     let mut frames: Vec<ReportInput> = Vec::new();
     let mut last = None;
     for record in records {
+        let mark = marks.of(record.id, &record.recorded);
         let time = record.event.running_time;
         // Two runs may have a frame at the same time, but not within the same second.
         let place = time.map(|time| (time, record.recorded.clone()));
@@ -264,7 +266,7 @@ fn frames(
             && place == last
             && let Some(frame) = frames.last_mut()
         {
-            frame.events.push(record.event);
+            frame.events.push((record.event, mark));
             continue;
         }
         last = place;
@@ -283,7 +285,7 @@ fn frames(
         frames.push(ReportInput {
             name: format!("{}{}", record.frame, at.unwrap_or_default()),
             picture,
-            events: vec![record.event],
+            events: vec![(record.event, mark)],
         });
     }
     Ok(frames)

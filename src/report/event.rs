@@ -4,7 +4,7 @@ use crate::crp::Target;
 use crate::detect::Labels;
 use crate::error::Result;
 use crate::error::internal::Context;
-use crate::stream::evidence::EventRecord;
+use crate::stream::evidence::{EventRecord, Mark};
 use crate::stream::monitor::{Event, EventKind};
 
 /// In which way an object looks wrong, and what to ask about it.
@@ -15,6 +15,8 @@ pub(super) struct ReportedEvent {
     /// 0..=1
     pub severity: f32,
     pub target: Target,
+    /// What somebody said of it.
+    pub mark: Option<Mark>,
 }
 
 impl ReportedEvent {
@@ -24,12 +26,13 @@ impl ReportedEvent {
             words: event.words(labels),
             severity: event.severity,
             target: event.target.clone(),
+            mark: None,
         }
     }
 
     /// # Errors
     /// The event's question is none.
-    pub fn from_record(event: &EventRecord) -> Result<Self> {
+    pub fn from_record(event: &EventRecord, mark: Option<Mark>) -> Result<Self> {
         let question = event.question();
         let mut words = event.words.clone();
         // What the explanation was worth that was made when the event was raised.
@@ -46,6 +49,7 @@ impl ReportedEvent {
             severity: event.severity.clamp(0.0, 1.0),
             target: question
                 .with_context(|| format!("the event '{}' asks nothing", event.words))?,
+            mark,
         })
     }
 }

@@ -38,7 +38,7 @@ use crate::error::picture::{Context, ensure};
 use crate::limits::{MOST_FORWARD_BYTES, MOST_OBJECTS};
 use crate::runtime::SessionOptions;
 use crate::stream::Tracked;
-use crate::stream::evidence::EventRecord;
+use crate::stream::evidence::{EventRecord, Mark};
 use crate::stream::monitor::{EventThresholds, Monitor};
 use crate::truth::{Judgement, Truth, Verdict, judge};
 use comparison::Comparison;
@@ -224,15 +224,20 @@ impl Reporter {
         Ok(())
     }
 
-    /// Looks at a frame again in which `events` were raised: they are on the page, and nothing else of the frame. `name` is what the page calls it.
+    /// Looks at a frame again in which `events` were raised: they are on the page with what somebody said of each, and nothing else of the frame. `name` is what the page calls it.
     ///
     /// # Errors
     /// As [`Reporter::look`], or events that are not of this model.
-    pub fn recall(&mut self, name: String, frame: &RgbImage, events: &[EventRecord]) -> Result<()> {
+    pub fn recall(
+        &mut self,
+        name: String,
+        frame: &RgbImage,
+        events: &[(EventRecord, Option<Mark>)],
+    ) -> Result<()> {
         let forward = self.detector.look(frame)?;
         let mut objects: Vec<ReportedObject> = Vec::new();
-        for event in events {
-            let doubt = ReportedEvent::from_record(event)?;
+        for (event, mark) in events {
+            let doubt = ReportedEvent::from_record(event, *mark)?;
             let of_box = |o: &&mut ReportedObject| o.detection.default_box == event.default_box;
             if let Some(object) = objects.iter_mut().find(of_box) {
                 object.events.push(doubt);

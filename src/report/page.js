@@ -9,12 +9,15 @@ function filter() {
   const verdict = byId("verdict")?.value;
   // There only where a map failed its check.
   const check = byId("check")?.value;
+  // There only where somebody said something of an event.
+  const mark = byId("mark")?.value;
   let shown = 0;
   for (const card of cards) {
     const kinds = card.dataset.kinds.split(" ").filter(Boolean);
     const fits = (!label || card.dataset.class === label)
       && (!verdict || card.dataset.verdict === verdict)
       && (!check || card.dataset.check === check)
+      && (!mark || (card.dataset.mark || "none") === mark)
       && (!kind || (kind === "*" ? kinds.length > 0 : kinds.includes(kind)));
     card.hidden = !fits;
     shown += fits;
@@ -37,6 +40,7 @@ byId("class").addEventListener("change", filter);
 byId("kind").addEventListener("change", filter);
 byId("verdict")?.addEventListener("change", filter);
 byId("check")?.addEventListener("change", filter);
+byId("mark")?.addEventListener("change", filter);
 byId("blend").addEventListener("input", blend);
 byId("tools").addEventListener("submit", (event) => event.preventDefault());
 byId("tools").hidden = false;

@@ -14,6 +14,7 @@ use crate::crp::Composite;
 use crate::detect::{ClassId, Detection, Model};
 use crate::error::Result;
 use crate::error::internal::Context;
+use crate::stream::evidence::Mark;
 use crate::stream::monitor::EventKind;
 use crate::truth::Verdict;
 
@@ -35,6 +36,8 @@ pub struct Page {
     classes: Vec<FilterOption>,
     kinds: Vec<FilterOption>,
     verdicts: Vec<FilterOption>,
+    /// Of how many objects somebody said something, worth a look first.
+    marked: [usize; 2],
     comparison: Option<Comparison>,
     left_out: Vec<String>,
     suspicious: usize,
@@ -61,9 +64,11 @@ pub(super) struct Card {
     aspect: String,
     label: String,
     score: String,
-    /// What looks wrong: its kind, and in words.
-    events: Vec<(String, String)>,
+    /// What looks wrong: its kind, in words, and what somebody said of it.
+    events: Vec<(String, String, &'static str)>,
     kinds: String,
+    /// "worth" where somebody said so of one of its events, "not" where of none, and of one the contrary; else empty.
+    mark: &'static str,
     /// Beside ground truth; empty without.
     verdict: &'static str,
     /// "wrong class: there is a horse".
@@ -114,12 +119,15 @@ pub(super) fn card(
     model: &Model,
 ) -> Result<Card> {
     let detection = &object.detection;
-    let events: Vec<(String, String)> = object
+    let events: Vec<(String, String, &str)> = object
         .events
         .iter()
-        .map(|event| (event.kind.to_string(), event.words.clone()))
+        .map(|event| {
+            let mark = event.mark.map_or("", Mark::words);
+            (event.kind.to_string(), event.words.clone(), mark)
+        })
         .collect();
-    let kinds: Vec<&str> = events.iter().map(|(kind, _)| kind.as_str()).collect();
+    let kinds: Vec<&str> = events.iter().map(|(kind, ..)| kind.as_str()).collect();
     let [x0, y0, x1, y1] = detection.rect.in_pixels(photo.image.size).edges();
     let others = photo
         .objects
@@ -154,6 +162,7 @@ pub(super) fn card(
         label: model.manifest.label(detection.class).into_owned(),
         score: format!("{:.2}", detection.score),
         kinds: kinds.join(" "),
+        mark: mark(object),
         verdict: object.verdict.map_or("", Verdict::name),
         judged: judged(object, model),
         truth: photo
@@ -183,6 +192,16 @@ pub(super) fn card(
         check,
         suspicion: suspicion(object) + doubt,
     })
+}
+
+/// What somebody said of an object's events.
+fn mark(object: &ReportedObject) -> &'static str {
+    let said = |mark: Mark| object.events.iter().any(|event| event.mark == Some(mark));
+    match (said(Mark::Worth), said(Mark::Not)) {
+        (true, _) => "worth",
+        (false, true) => "not",
+        (false, false) => "",
+    }
 }
 
 /// What a map that did no better than chance adds to how wrong an object looks that nothing else ranks: less than any event, more than any score.
@@ -258,7 +277,7 @@ impl Page {
         let classes = counts(cards.iter().map(|card| card.label.as_str()));
         let verdicts = counts(cards.iter().map(|card| card.verdict));
         let with = |kind: &str| {
-            let has = |card: &&Card| card.events.iter().any(|(known, _)| known == kind);
+            let has = |card: &&Card| card.events.iter().any(|(known, ..)| known == kind);
             cards.iter().filter(has).count()
         };
         let checks = cards.iter().filter_map(|card| card.explanations.as_ref());
@@ -286,6 +305,7 @@ impl Page {
             classes,
             kinds,
             verdicts,
+            marked: ["worth", "not"].map(|mark| cards.iter().filter(|c| c.mark == mark).count()),
             cards,
             comparison,
             left_out,

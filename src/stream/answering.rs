@@ -97,9 +97,9 @@ impl<H: Host> StreamState<H> {
         cancel: &CancelToken,
     ) -> ExplainedObject {
         match explaining.check(&explained, forward, cancel) {
-            Ok(check) => {
+            Ok((check, fed)) => {
                 lock(&self.stats).checked += 1;
-                explained.checked(Arc::new(check))
+                explained.checked(Arc::new(check), Arc::new(fed))
             }
             Err(error) => {
                 let error = error.context("an explanation cannot be checked");

@@ -48,6 +48,8 @@ pub struct ExplainedObject {
     pub completeness: Option<f64>,
     /// What it is worth, where that was looked at.
     pub check: Option<Arc<Check>>,
+    /// What the network was fed for that check: `picture` without the reddest part.
+    pub fed: Option<Arc<RgbImage>>,
     /// The last check of the same question about the same object: of this explanation, or of an earlier one.
     pub last_check: Option<Arc<Check>>,
     /// The picture that was explained, as the network saw it.
@@ -57,11 +59,12 @@ pub struct ExplainedObject {
 }
 
 impl ExplainedObject {
-    /// The same with what it is worth.
+    /// The same with what it is worth, and the picture that was fed to find out.
     #[must_use]
-    pub fn checked(self, check: Arc<Check>) -> Self {
+    pub fn checked(self, check: Arc<Check>, fed: Arc<RgbImage>) -> Self {
         Self {
             check: Some(check.clone()),
+            fed: Some(fed),
             last_check: Some(check),
             ..self
         }
@@ -210,7 +213,7 @@ impl Explaining {
         Ok(self.explained(&tracked, target, explanation, observation, picture))
     }
 
-    /// What an explanation is worth. The first time the network is loaded once more: it hands nothing over, which would take time and memory.
+    /// What an explanation is worth, and the picture that the network was fed to find out. The first time the network is loaded once more: it hands nothing over, which would take time and memory.
     ///
     /// # Errors
     /// The network does not run, or an error of the kind [`Cancelled`](crate::ErrorKind::Cancelled).
@@ -219,7 +222,7 @@ impl Explaining {
         explained: &ExplainedObject,
         forward: &Forward,
         cancel: &CancelToken,
-    ) -> Result<Check> {
+    ) -> Result<(Check, RgbImage)> {
         if cancel.is_cancelled() {
             return Err(Error::cancelled());
         }
@@ -235,10 +238,10 @@ impl Explaining {
                 none.insert(Detector::new_cancellable(model, options, cancel)?)
             }
         };
-        let checker = Checker::new(&self.model, detector, forward);
-        checker
-            .until(cancel)
-            .check(&explained.question, &explained.map)
+        let mut checker = Checker::new(&self.model, detector, forward).until(cancel);
+        let check = checker.check(&explained.question, &explained.map)?;
+        let fed = checker.fed(&check)?.picture(&self.model.manifest.input);
+        Ok((check, fed))
     }
 
     /// Explains why nothing is found at `place`, a point in shares of the frame: no detection of the class that is asked about, else of the likeliest that is not detected there.
@@ -314,6 +317,7 @@ impl Explaining {
             question: explanation.question.clone(),
             completeness: explanation.completeness,
             check: None,
+            fed: None,
             last_check: None,
             composite: self.explainer.composite().clone(),
             map: in_full_colour(relevance),

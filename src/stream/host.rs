@@ -5,6 +5,7 @@ use std::sync::Arc;
 use image::RgbImage;
 
 use super::display::View;
+use super::evidence::Record;
 use super::explaining::{ExplainedMiss, ExplainedObject};
 use super::observation::{Observation, ObservedEvent};
 use crate::error::{Error, Result};
@@ -32,6 +33,11 @@ pub trait Host: Send + Sync + 'static {
     /// The time on the clock, as evidence names it.
     fn clock(&self) -> String;
 
+    /// What the owner calls the stream's event of this number, where it has a name for it: evidence names the event so too.
+    fn event_id(&self, _number: u64) -> Option<String> {
+        None
+    }
+
     /// Something came out.
     fn tell(&self, news: News);
 }
@@ -56,6 +62,13 @@ pub enum News<'a> {
         event: &'a ObservedEvent,
         /// `None` where the question has no answer.
         explained: Option<&'a ExplainedObject>,
+    },
+    /// Evidence of an event is on the disk.
+    EvidenceKept {
+        /// What looks wrong.
+        event: &'a ObservedEvent,
+        /// The line of it, and the names of its pictures.
+        record: &'a Record,
     },
     /// Why nothing was found where the viewer asks for that.
     Missing {

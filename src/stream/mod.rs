@@ -41,6 +41,7 @@ pub use explaining::{ExplainedMiss, ExplainedObject};
 pub use frame::{FrameInfo, FrameTime};
 pub use host::{Host, News};
 pub use observation::{Observation, ObservedEvent};
+pub use picking::{Picking, Placed};
 pub use rate_limiter::RateLimiter;
 pub use session::{Pacing, Session, Stream};
 pub use shared::{Disagreement, SharedSessions};

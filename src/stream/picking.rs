@@ -38,13 +38,27 @@ impl Picking {
     pub fn press(&mut self, [x, y]: [f32; 2]) -> bool {
         let place = [x / self.size.width as f32, y / self.size.height as f32];
         let rects = self.shown.iter().map(|placed| placed.rect);
-        let Some(pressed) = smallest_under(rects, place).and_then(|index| self.shown.get(index))
+        let Some(pressed) =
+            smallest_under(rects, place).and_then(|index| self.shown.get(index).copied())
         else {
             return false;
         };
-        self.picked = Some(pressed.object).filter(|_| self.picked != Some(pressed.object));
-        self.missing = None;
+        self.toggle(pressed.object);
         true
+    }
+
+    /// Picks the object with this number as a press on it would, also where others lie over it. Returns whether it is shown.
+    pub fn pick(&mut self, object: u64) -> bool {
+        let is_shown = self.shown.iter().any(|placed| placed.object == object);
+        if is_shown {
+            self.toggle(object);
+        }
+        is_shown
+    }
+
+    fn toggle(&mut self, object: u64) {
+        self.picked = Some(object).filter(|_| self.picked != Some(object));
+        self.missing = None;
     }
 
     /// A press at a place in pixels of the frame that asks why nothing is found there. Returns whether the place is in the frame.
@@ -96,6 +110,11 @@ mod tests {
             "a press beside everything changes nothing"
         );
         assert!(picking.press([20.0, 10.0]));
+        assert_eq!(picking.picked(), Some(7));
+
+        // By their numbers those are picked too that lie below.
+        assert!(picking.pick(7) && picking.picked().is_none());
+        assert!(picking.pick(7) && !picking.pick(8));
         assert_eq!(picking.picked(), Some(7));
 
         // The object has moved on, and is still the same.

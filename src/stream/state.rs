@@ -285,10 +285,17 @@ fn keep_evidence<H: Host>(
             let labels = &model.manifest.labels;
             for case in cases {
                 let frame = || host.picture(&picture, &case.observation);
-                let kept = catching(|| case.keep(&mut store, labels, frame, || host.clock()));
+                let id = host.event_id(case.event.number);
+                let kept = catching(|| case.keep(&mut store, labels, frame, || host.clock(), id));
                 match &kept {
-                    Ok(true) => lock(&stats).evidence_kept += 1,
-                    Ok(false) | Err(_) => lock(&stats).evidence_left_out += 1,
+                    Ok(Some(record)) => {
+                        lock(&stats).evidence_kept += 1;
+                        host.tell(News::EvidenceKept {
+                            event: &case.event,
+                            record,
+                        });
+                    }
+                    Ok(None) | Err(_) => lock(&stats).evidence_left_out += 1,
                 }
                 let before = std::mem::replace(&mut failing, kept.is_err());
                 if let Err(error) = kept

@@ -131,6 +131,7 @@ fn a_report_asks_what_was_asked_when_an_event_was_kept() {
         frame: frame.clone(),
         annotated: frame,
         heatmap: None,
+        fed: None,
     };
     let time = std::time::Duration::ZERO;
     (store.keep(time, "today".to_owned(), event, &pictures)).unwrap();

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::json;
-use ssdcrp::stream::evidence::{EventRecord, Limits, Pictures, Store};
+use ssdcrp::stream::evidence::{EventRecord, Limits, Mark, Marks, Pictures, Store};
 
 use crate::{fail, photo, run, succeed};
 
@@ -446,9 +446,13 @@ fn a_folder_of_events_is_reported_with_what_they_asked() {
             frame: frame(name),
             annotated: frame(name),
             heatmap: None,
+            fed: None,
         };
         let time = std::time::Duration::ZERO;
         (store.keep(time, "today".to_owned(), event(line), &pictures)).unwrap();
+    }
+    for (id, mark) in [(1, Mark::Worth), (3, Mark::Not)] {
+        Marks::say(&events, (id, "today"), Some(mark), String::new()).unwrap();
     }
     let lines = events.join("events.jsonl");
     let text = std::fs::read_to_string(&lines).unwrap();
@@ -479,6 +483,12 @@ fn a_folder_of_events_is_reported_with_what_they_asked() {
         let asks = |tile: &&str| tile.contains("class=\"ask\"") && tile.contains(question);
         assert!(tiles.iter().any(asks), "{question}");
     }
+    let said = between(&page, "<b class=\"mark\">", "</b>");
+    assert_eq!(said, ["worth a look", "not worth a look"]);
+    for (card, mark) in cards.iter().zip(["worth", "not"]) {
+        assert!(card.contains(&format!("data-mark=\"{mark}\"")), "{mark}");
+    }
+    assert!(page.contains("<option value=\"worth\">worth a look (1)</option>"));
     assert!(cards[0].contains("000001-frame.png at 1.5 s"));
     assert!(cards[1].contains("over two objects (explained then, no better than chance)"));
     assert!(!cards[0].contains("explained then"));

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use hyper::header::{AUTHORIZATION, COOKIE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderValue, ORIGIN};
 use hyper::http::uri::Authority;
 use hyper::{HeaderMap, Request};
 
@@ -41,6 +41,29 @@ impl Access {
             .and_then(|host| host.parse::<Authority>().ok());
         let is_own = |authority: &Authority| self.is_own(authority.host());
         named.as_ref().is_some_and(is_own) && request.uri().authority().is_none_or(is_own)
+    }
+
+    /// Whether a change is asked for by this page, or by a program that is no browser. A page from elsewhere can have a browser send forms here: these are no JSON, and say where they come from.
+    pub fn is_from_here(&self, headers: &HeaderMap) -> bool {
+        let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_lowercase();
+        let kind = headers.get(CONTENT_TYPE).map(text).unwrap_or_default();
+        let is_json = kind.split(';').next().map(str::trim) == Some("application/json");
+        let host = headers.get(HOST).map(text).unwrap_or_default();
+        let is_own = |origin: &HeaderValue| {
+            let origin = text(origin);
+            let schemes = ["http://", "https://"].into_iter();
+            let mut named = schemes.filter_map(|scheme| origin.strip_prefix(scheme));
+            named.next().is_some_and(|named| {
+                // A proxy may have asked by another name than the browser did.
+                let name = named.parse::<Authority>();
+                let is_known = |name: Authority| self.hosts.iter().any(|host| host == name.host());
+                named == host || name.is_ok_and(is_known)
+            })
+        };
+        let mut sites = headers.get_all("sec-fetch-site").iter().map(text);
+        is_json
+            && headers.get_all(ORIGIN).iter().all(is_own)
+            && sites.all(|site| site == "same-origin")
     }
 
     fn is_own(&self, host: &str) -> bool {
@@ -127,6 +150,51 @@ mod tests {
         assert!(!local.is_meant(&request("/", &twice)));
         let absolute = |uri| local.is_meant(&request(uri, &[("host", "localhost")]));
         assert!(absolute("http://localhost/") && !absolute("http://evil.example/"));
+    }
+
+    #[test]
+    fn changes_are_asked_for_by_the_page_itself() {
+        let access = access("0.0.0.0:80", None);
+        let json = ("content-type", "application/json");
+        let from = |headers: &[(&'static str, &str)]| {
+            let host = [("host", "localhost:8080")];
+            let request = request("/", &[&host, headers].concat());
+            access.is_from_here(request.headers())
+        };
+        for (headers, is_from_here) in [
+            (&[json][..], true),
+            (&[("content-type", "Application/JSON; charset=utf-8")], true),
+            (&[], false),
+            (&[("content-type", "text/plain")], false),
+            (
+                &[("content-type", "application/x-www-form-urlencoded")],
+                false,
+            ),
+            (&[json, ("origin", "http://localhost:8080")], true),
+            (&[json, ("origin", "http://LOCALHOST:8080")], true),
+            (&[json, ("origin", "https://cameras.example")], true),
+            (&[json, ("origin", "http://localhost:3000")], false),
+            (&[json, ("origin", "http://evil.example")], false),
+            (
+                &[json, ("origin", "http://cameras.example.evil.example")],
+                false,
+            ),
+            (&[json, ("origin", "null")], false),
+            (&[json, ("origin", "localhost:8080")], false),
+            (
+                &[
+                    json,
+                    ("origin", "http://localhost:8080"),
+                    ("origin", "null"),
+                ],
+                false,
+            ),
+            (&[json, ("sec-fetch-site", "same-origin")], true),
+            (&[json, ("sec-fetch-site", "cross-site")], false),
+            (&[json, ("sec-fetch-site", "same-site")], false),
+        ] {
+            assert_eq!(from(headers), is_from_here, "{headers:?}");
+        }
     }
 
     #[test]

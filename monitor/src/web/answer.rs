@@ -1,4 +1,4 @@
-//! What is answered: a request in, the page, its parts, events, a film, numbers or a refusal out. Every answer has the headers that keep a browser from doing more with it than it is for.
+//! What is answered: a request in, the page, its parts, events, their pictures, a film, numbers or a refusal out. Every answer has the headers that keep a browser from doing more with it than it is for.
 
 use std::convert::Infallible;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,18 +10,33 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, LOCATION, SET_COOKIE, WWW_
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::access::{Access, COOKIE_NAME};
+use super::change::Change;
+use super::event_page;
 use super::film::{self, Film};
+use super::query::ListQuery;
+use crate::board::CameraState;
+use crate::event_log::EventFilter;
 use crate::outlets::Outlets;
+use crate::redact::say;
 
 const PAGE: &str = include_str!("page.html");
 const LOGIN: &str = include_str!("login.html");
 const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+const ICON: &str = include_str!("icon.svg");
+const SCRIPTS: [(&str, &str); 6] = [
+    ("/page.js", include_str!("page.js")),
+    ("/parts.js", include_str!("parts.js")),
+    ("/wall.js", include_str!("wall.js")),
+    ("/list.js", include_str!("list.js")),
+    ("/drift.js", include_str!("drift.js")),
+    ("/event.js", include_str!("event.js")),
+];
 
 const HTML: &str = "text/html; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
 
-/// Of a form with a token.
+/// Of a form with a token, or a change.
 const FORM_BYTES: usize = 1024;
 const FORM_TIME: Duration = Duration::from_secs(5);
 
@@ -86,6 +101,8 @@ impl Answering {
                 true => self.login(form.ok().flatten().as_deref()),
                 false => busy(),
             }
+        } else if request.method() == Method::POST && Change::is_at(request.uri().path()) {
+            self.changed(request, begins).await
         } else if ![Method::GET, Method::HEAD].contains(request.method()) {
             let mut answer = refusal(StatusCode::METHOD_NOT_ALLOWED, "GET is what is answered");
             set(answer.headers_mut(), ALLOW.as_str(), "GET, HEAD");
@@ -97,7 +114,7 @@ impl Answering {
         } else if is_login {
             self.login(request.uri().query())
         } else {
-            self.get(&request)
+            self.get(&request).await
         };
         for (name, value) in HEADERS {
             set(answer.headers_mut(), name, value);
@@ -105,27 +122,95 @@ impl Answering {
         Ok(answer)
     }
 
-    fn get<B>(&self, request: &Request<B>) -> Answer {
+    /// Does what a request wishes, where that is this page's wish.
+    async fn changed<B>(&self, request: Request<B>, begins: impl Fn(bool) -> bool) -> Answer
+    where
+        B: Body<Data: Send, Error: std::error::Error + Send + Sync + 'static> + Send,
+    {
+        let access = self.access();
+        if !access.is_allowed(request.headers()) {
+            return without_token();
+        }
+        if !access.is_from_here(request.headers()) {
+            let words = "only this page may ask for that, as application/json";
+            return refusal(StatusCode::FORBIDDEN, words);
+        }
+        let path = request.uri().path().to_owned();
+        let body = tokio::time::timeout(FORM_TIME, form(request.into_body())).await;
+        let body = body.ok().flatten();
+        if !begins(false) {
+            return busy();
+        }
+        match body.and_then(|body| Change::parse(&path, &body)) {
+            None => refusal(StatusCode::BAD_REQUEST, "that is no wish"),
+            Some(change) => self.change(change).await,
+        }
+    }
+
+    async fn change(&self, change: Change) -> Answer {
+        let board = &self.outlets.board;
+        match change {
+            Change::Point { camera, pointing } => match board.screen(&camera) {
+                None => not_found(),
+                Some(screen) if screen.state() != CameraState::Playing => {
+                    refusal(StatusCode::CONFLICT, "the camera gives no pictures")
+                }
+                Some(screen) if screen.point(pointing) => refusal(StatusCode::NO_CONTENT, ""),
+                Some(_) => busy(),
+            },
+            Change::Mark { id, mark } => {
+                let Some(found) = board.log.find(&id, &EventFilter::default()) else {
+                    return not_found();
+                };
+                let Some(kept) = found.event.evidence else {
+                    return refusal(StatusCode::CONFLICT, "no evidence of it is kept");
+                };
+                let said = tokio::task::spawn_blocking(move || kept.say(mark)).await;
+                match said {
+                    Ok(Ok(())) => {
+                        board.log.complete(&id, |event| event.mark = mark);
+                        refusal(StatusCode::NO_CONTENT, "")
+                    }
+                    Ok(Err(error)) => {
+                        say(format_args!("{error:#}"));
+                        refusal(StatusCode::INTERNAL_SERVER_ERROR, "it cannot be written")
+                    }
+                    Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "it cannot be written"),
+                }
+            }
+        }
+    }
+
+    async fn get<B>(&self, request: &Request<B>) -> Answer {
         // Without a secret, and needed by the form that asks for the token.
-        if request.uri().path() == "/page.css" {
-            return found(STYLE, "text/css; charset=utf-8");
+        match request.uri().path() {
+            "/page.css" => return found(STYLE, "text/css; charset=utf-8"),
+            "/icon.svg" => return found(ICON, "image/svg+xml"),
+            _ => {}
         }
         let path = request.uri().path();
         if !self.access().is_allowed(request.headers()) {
-            return match path {
-                "/" => form_for_token(StatusCode::UNAUTHORIZED),
-                _ => {
-                    let mut answer = refusal(StatusCode::UNAUTHORIZED, "the token is missing");
-                    set(answer.headers_mut(), WWW_AUTHENTICATE.as_str(), "Bearer");
-                    answer
-                }
+            // Links to events come from elsewhere, by mail say.
+            let is_page = match path.strip_prefix("/event/") {
+                Some(event) => !event.contains('/'),
+                None => path == "/",
+            };
+            return match is_page {
+                true => form_for_token(StatusCode::UNAUTHORIZED),
+                false => without_token(),
             };
         }
         let board = &self.outlets.board;
+        if let Some((_, script)) = SCRIPTS.into_iter().find(|(name, _)| *name == path) {
+            return found(script, "text/javascript; charset=utf-8");
+        }
+        if let Some(event) = path.strip_prefix("/event/") {
+            return self.event(event, request.uri().query()).await;
+        }
         match path {
             "/" => found(PAGE, HTML),
-            "/page.js" => found(SCRIPT, "text/javascript; charset=utf-8"),
-            "/events" => found(board.json().to_string(), "application/json"),
+            "/events" => self.events(request.uri().query()),
+            "/drift" => found(self.outlets.drift.json().to_string(), JSON),
             "/metrics" => match self.outlets.metrics.text(board) {
                 Ok(text) => found(text, "text/plain; version=0.0.4; charset=utf-8"),
                 Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "no numbers"),
@@ -138,8 +223,50 @@ impl Answering {
                     let body = Either::Right(Film::of(screen.watch()));
                     of_type(StatusCode::OK, film::CONTENT_TYPE, body)
                 }
-                None => refusal(StatusCode::NOT_FOUND, "there is no such page"),
+                None => not_found(),
             },
+        }
+    }
+
+    /// Cameras, and events that fit a query.
+    fn events(&self, query: Option<&str>) -> Answer {
+        let board = &self.outlets.board;
+        let query = ListQuery::parse(query);
+        let list = (board.log).list(&query.filter, query.before.as_deref(), query.most);
+        match serde_json::to_value(list) {
+            Ok(mut told) => {
+                told["cameras"] = board.cameras();
+                found(told.to_string(), JSON)
+            }
+            Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "no events"),
+        }
+    }
+
+    /// `ID`, an event's page, or `ID/frame.png`, one of its pictures.
+    async fn event(&self, place: &str, query: Option<&str>) -> Answer {
+        let (id, picture) = match place.split_once('/') {
+            Some((id, picture)) => (id, Some(picture)),
+            None => (place, None),
+        };
+        let filter = ListQuery::parse(query).filter;
+        let Some(event) = self.outlets.board.log.find(id, &filter) else {
+            return not_found();
+        };
+        let Some(picture) = picture else {
+            return match event_page::html(event, query) {
+                Ok(page) => found(page, HTML),
+                Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "no page"),
+            };
+        };
+        let what = picture.strip_suffix(".png").map(str::to_owned);
+        let Some((kept, what)) = event.event.evidence.zip(what) else {
+            return not_found();
+        };
+        // The disk may take its time.
+        let read = tokio::task::spawn_blocking(move || kept.picture(&what));
+        match read.await {
+            Ok(Ok(png)) => found(png, "image/png"),
+            _ => not_found(),
         }
     }
 
@@ -169,6 +296,16 @@ where
 
 fn form_for_token(status: StatusCode) -> Answer {
     of_type(status, HTML, Either::Left(LOGIN.into()))
+}
+
+fn without_token() -> Answer {
+    let mut answer = refusal(StatusCode::UNAUTHORIZED, "the token is missing");
+    set(answer.headers_mut(), WWW_AUTHENTICATE.as_str(), "Bearer");
+    answer
+}
+
+fn not_found() -> Answer {
+    refusal(StatusCode::NOT_FOUND, "there is no such page")
 }
 
 fn busy() -> Answer {

@@ -5,9 +5,12 @@
 
 mod access;
 mod answer;
+mod change;
 mod connections;
+mod event_page;
 mod film;
 mod patient;
+mod query;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

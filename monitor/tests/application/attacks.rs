@@ -141,6 +141,11 @@ fn every_answer_has_the_headers_that_protect_who_reads_it() {
     for (path, status) in [
         ("/", 200),
         ("/page.js", 200),
+        ("/wall.js", 200),
+        ("/drift", 200),
+        ("/event/1-film-1", 404),
+        ("/event/1-film-1/frame.png", 404),
+        ("/event/..%2f..%2fetc/passwd", 404),
         ("/page.css", 200),
         ("/events", 200),
         ("/metrics", 200),
@@ -190,6 +195,30 @@ fn every_answer_has_the_headers_that_protect_who_reads_it() {
             "GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n",
             413,
         ),
+        (
+            "POST /stream/none/point HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{\"object\":1}",
+            404,
+        ),
+        (
+            "POST /stream/film/point HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{\"object\":}}",
+            400,
+        ),
+        (
+            "POST /stream/film/point HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 12\r\n\r\n{\"object\":1}",
+            403,
+        ),
+        (
+            "POST /stream/film/point HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nOrigin: http://evil.example\r\n             Content-Length: 12\r\n\r\n{\"object\":1}",
+            403,
+        ),
+        (
+            "POST /event/1-film-1/mark HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{\"mark\":null}",
+            404,
+        ),
+        (
+            "PUT /event/1-film-1/mark HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",
+            405,
+        ),
         ("\x16\x03\x01 hello\r\n\r\n", 400),
     ] {
         assert_eq!(
@@ -210,13 +239,22 @@ fn who_does_not_know_the_token_sees_nothing() {
         folder.path(),
         "address = \"0.0.0.0:0\"\ntoken-file = \"token\"",
     );
-    for path in ["/events", "/stream/film", "/metrics", "/page.js", "/none"] {
+    for path in [
+        "/events",
+        "/stream/film",
+        "/metrics",
+        "/page.js",
+        "/drift",
+        "/none",
+    ] {
         let answer = monitor.get(path);
         assert!(
             answer.status == 401 && !answer.text().contains("film"),
             "{path}: {answer:?}"
         );
     }
+    let wish = "POST /stream/film/point HTTP/1.1\r\nHost: 192.168.1.7\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{\"object\":1}";
+    assert_eq!(monitor.send(wish.as_bytes(), NEVER).status, 401);
     let page = monitor.get("/");
     assert!(
         page.status == 401 && page.text().contains("name=\"token\""),

@@ -10,13 +10,13 @@ use super::running::{Answer, Monitor, until};
 const PASSWORD: &str = "hunter2-of-the-gate";
 
 /// An RTSP server that is killed when it is dropped.
-struct NetworkCamera {
+pub struct NetworkCamera {
     child: Child,
     port: u16,
 }
 
 impl NetworkCamera {
-    fn start(port: u16) -> Self {
+    pub fn start(port: u16) -> Self {
         let script = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/tests/application/rtsp_camera.py"
@@ -36,6 +36,11 @@ impl NetworkCamera {
             "the camera needs python3-gi and gir1.2-gst-rtsp-server-1.0: setup/system-packages.sh",
         );
         Self { child, port }
+    }
+
+    /// Its address, with the password.
+    pub fn source(&self) -> String {
+        format!("rtsp://viewer:{PASSWORD}@127.0.0.1:{}/camera", self.port)
     }
 }
 

@@ -206,6 +206,9 @@ impl Host for ElementHost {
                 let message = structures::missing_message(explained, observation, labels);
                 self.post(&element, message);
             }
+            News::EvidenceKept { record, .. } => {
+                gst::debug!(CAT, obj = element, "kept: {}", record.frame);
+            }
             News::Unexplained(error) => failure::warn_unexplained(&element, &error.into()),
             News::EvidenceLost(error) => failure::warn_of_evidence(&element, &error.into()),
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use image::RgbImage;
 
-use super::{EventRecord, Pictures, Store};
+use super::{EventRecord, Pictures, Record, Store};
 use crate::detect::Labels;
 use crate::error::Result;
 use crate::overlay::Scene;
@@ -25,7 +25,8 @@ pub struct Case {
 }
 
 impl Case {
-    /// Keeps the case in `store`, unless its minute has enough; says whether it did. `picture` is the frame as it came, `recorded` the time on the clock.
+    /// Keeps the case in `store`, unless its minute has enough; its line where it did. `picture` is the frame as it came, `recorded` the time on the clock, `id` what the stream's owner
+    /// calls the event.
     ///
     /// # Errors
     /// The frame cannot be read, or as [`Store::keep`].
@@ -35,20 +36,21 @@ impl Case {
         labels: &Labels,
         picture: impl FnOnce() -> Result<RgbImage>,
         recorded: impl FnOnce() -> String,
-    ) -> Result<bool> {
+        id: Option<String>,
+    ) -> Result<Option<Record>> {
         let time = self.observation.clock;
         if !store.has_time_for(time) {
-            return Ok(false);
+            return Ok(None);
         }
-        let line = EventRecord::of(
+        let mut line = EventRecord::of(
             &self.observation,
             &self.event,
             self.explained.as_deref(),
             labels,
         );
+        line.event_id = id;
         let pictures = self.pictures(picture()?, labels)?;
-        store.keep(time, recorded(), line, &pictures)?;
-        Ok(true)
+        store.keep(time, recorded(), line, &pictures).map(Some)
     }
 
     fn pictures(&self, picture: RgbImage, labels: &Labels) -> Result<Pictures> {
@@ -77,6 +79,7 @@ impl Case {
             caption: caption.as_deref(),
             ..Scene::empty(frame.size, frame.pixel_aspect)
         };
-        Pictures::new(picture, &scene)
+        let fed = explained.and_then(|explained| explained.fed.as_deref());
+        Pictures::new(picture, &scene, fed)
     }
 }

@@ -18,14 +18,16 @@ pub struct Pictures {
     pub annotated: Vec<u8>,
     /// The heatmap alone, as large as the frame and transparent where nothing is; `None` where nothing was explained.
     pub heatmap: Option<Vec<u8>>,
+    /// What the network was fed when the explanation was checked, as large as its input; `None` where it was not.
+    pub fed: Option<Vec<u8>>,
 }
 
 impl Pictures {
-    /// `scene` is for a frame of this size.
+    /// `scene` is for a frame of this size; `fed` is what the network was fed when its explanation was checked.
     ///
     /// # Errors
     /// The sizes differ.
-    pub fn new(frame: RgbImage, scene: &Scene) -> Result<Self> {
+    pub fn new(frame: RgbImage, scene: &Scene, fed: Option<&RgbImage>) -> Result<Self> {
         let heat = scene.heatmap.map(|_| {
             let alone = Scene {
                 boxes: &[],
@@ -45,13 +47,17 @@ impl Pictures {
             frame: png(frame.into())?,
             annotated: png(annotated.into())?,
             heatmap: heat.map(|heat| png(heat.into())).transpose()?,
+            fed: fed.map(|fed| png(fed.clone().into())).transpose()?,
         })
     }
 
     /// How much they take.
     pub fn bytes(&self) -> u64 {
-        let heatmap = self.heatmap.as_ref().map_or(0, Vec::len);
-        (self.frame.len() + self.annotated.len() + heatmap) as u64
+        let further = [&self.heatmap, &self.fed]
+            .into_iter()
+            .flatten()
+            .map(Vec::len);
+        (self.frame.len() + self.annotated.len() + further.sum::<usize>()) as u64
     }
 }
 
@@ -93,9 +99,11 @@ mod tests {
             heatmap: Some(&heatmap),
             ..Scene::empty(Size::new(40, 30), 1.0)
         };
-        let pictures = Pictures::new(frame.clone(), &scene).unwrap();
+        let fed = RgbImage::new(3, 2);
+        let pictures = Pictures::new(frame.clone(), &scene, Some(&fed)).unwrap();
         let read = |png: &[u8]| image::load_from_memory(png).unwrap();
         assert_eq!(read(&pictures.frame).into_rgb8(), frame);
+        assert_eq!(read(pictures.fed.as_ref().unwrap()).into_rgb8(), fed);
         assert_ne!(read(&pictures.annotated).into_rgb8(), frame);
         let heat = read(pictures.heatmap.as_ref().unwrap()).into_rgba8();
         assert_eq!(heat.dimensions(), (40, 30));
@@ -109,10 +117,12 @@ mod tests {
             ..scene
         };
         assert_eq!(
-            Pictures::new(frame.clone(), &nothing).unwrap().heatmap,
+            Pictures::new(frame.clone(), &nothing, None)
+                .unwrap()
+                .heatmap,
             None
         );
         let other = RgbImage::new(39, 30);
-        assert!(Pictures::new(other, &scene).is_err());
+        assert!(Pictures::new(other, &scene, None).is_err());
     }
 }

@@ -33,6 +33,9 @@ pub struct Record {
     pub annotated: String,
     /// `None` where nothing was explained.
     pub heatmap: Option<String>,
+    /// What the network was fed when the explanation was checked; `None` where it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fed: Option<String>,
     /// The event.
     #[serde(flatten)]
     pub event: EventRecord,
@@ -59,6 +62,9 @@ pub struct EventRecord {
     /// What it is set against; `None` where the composite says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contrast: Option<String>,
+    /// What the stream's owner calls it, where it has a name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<String>,
     /// Nanoseconds; events with the same time are of one frame.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running_time: Option<u64>,
@@ -68,10 +74,10 @@ pub struct EventRecord {
 }
 
 /// What the files of an event show, in the order in which they are written.
-pub(super) const PICTURES: [&str; 3] = ["frame", "annotated", "heatmap"];
+pub const PICTURES: [&str; 4] = ["frame", "annotated", "heatmap", "fed"];
 
 /// The name of a picture of the event `id`.
-pub(super) fn picture(id: u64, what: &str) -> String {
+pub fn picture(id: u64, what: &str) -> String {
     format!("{id:06}-{what}.png")
 }
 
@@ -154,6 +160,8 @@ impl EventRecord {
         let (detection, target) = (&event.detection, &event.target);
         let mut rest = Map::new();
         let mut tell = |name: &str, value: Value| drop(rest.insert(name.to_owned(), value));
+        tell("frame-width", json!(frame.size.width));
+        tell("frame-height", json!(frame.size.height));
         tell("label", json!(labels.name(detection.class)));
         tell("confidence", json!(f64::from(detection.score)));
         let seen = observation.tracked.get(index);
@@ -190,7 +198,12 @@ impl EventRecord {
             tell("timestamp", json!(timestamp.as_nanos() as u64));
         }
         if let Some(explained) = explained {
-            tell("explanation", explanation(explained));
+            let mut told = explanation(explained);
+            if let Some(check) = &explained.check {
+                let colours = observation.settings().display.evidence_colours;
+                told["check"] = json!(check.words(colours.positive_name()));
+            }
+            tell("explanation", told);
         }
         Self {
             kind: event.finding.kind(),
@@ -200,6 +213,7 @@ impl EventRecord {
             default_box: detection.default_box,
             target: target.output.text(labels),
             contrast: (target.contrast.as_ref()).map(|contrast| contrast.text(labels)),
+            event_id: None,
             running_time: frame.time.running_time.map(|time| time.as_nanos() as u64),
             rest,
         }

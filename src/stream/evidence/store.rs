@@ -107,7 +107,7 @@ impl Store {
         self.recent.len() < self.limits.per_minute
     }
 
-    /// Keeps an event of this time of the stream, and lets the oldest go where there is no room. Returns its number in the folder.
+    /// Keeps an event of this time of the stream, and lets the oldest go where there is no room. Returns its line.
     ///
     /// # Errors
     /// Something cannot be written: then nothing of the event is kept, and the next one may be tried.
@@ -117,7 +117,7 @@ impl Store {
         recorded: String,
         event: EventRecord,
         pictures: &Pictures,
-    ) -> Result<u64> {
+    ) -> Result<Record> {
         let id = self.next;
         let record = Record {
             id,
@@ -125,6 +125,7 @@ impl Store {
             frame: picture(id, PICTURES[0]),
             annotated: picture(id, PICTURES[1]),
             heatmap: pictures.heatmap.as_ref().map(|_| picture(id, PICTURES[2])),
+            fed: pictures.fed.as_ref().map(|_| picture(id, PICTURES[3])),
             event,
         };
         let bytes = pictures.bytes();
@@ -146,9 +147,9 @@ impl Store {
                 )
             });
         }
-        self.kept.push_back((record, bytes));
+        self.kept.push_back((record.clone(), bytes));
         self.recent.push_back(time);
-        Ok(id)
+        Ok(record)
     }
 
     fn write(&self, record: &Record, pictures: &Pictures) -> Result<()> {
@@ -156,6 +157,7 @@ impl Store {
             (Some(&record.frame), Some(&pictures.frame)),
             (Some(&record.annotated), Some(&pictures.annotated)),
             (record.heatmap.as_ref(), pictures.heatmap.as_ref()),
+            (record.fed.as_ref(), pictures.fed.as_ref()),
         ];
         for (name, bytes) in files {
             if let (Some(name), Some(bytes)) = (name, bytes) {
@@ -218,10 +220,11 @@ impl Store {
         let mut kept: VecDeque<(Record, u64)> = VecDeque::new();
         let mut known = BTreeSet::new();
         for record in records {
-            let whats = &PICTURES[..if record.heatmap.is_some() { 3 } else { 2 }];
+            let further = [record.heatmap.is_some(), record.fed.is_some()];
+            let has = [true, true].into_iter().chain(further);
+            let whats = PICTURES.into_iter().zip(has).filter(|(_, has)| *has);
             let sizes: Option<Vec<u64>> = whats
-                .iter()
-                .map(|what| Some(size(record.id, what)?.len()))
+                .map(|(what, _)| Some(size(record.id, what)?.len()))
                 .collect();
             // A line without its pictures, or a second one of the same number, is nothing to look at.
             if let Some(sizes) = sizes
@@ -269,6 +272,7 @@ mod tests {
             default_box: 9,
             target: "offset:w+".to_owned(),
             contrast: None,
+            event_id: None,
             running_time: Some(5),
             rest: serde_json::Map::new(),
         }
@@ -298,13 +302,15 @@ mod tests {
     fn pictures() -> Pictures {
         Pictures {
             frame: vec![1; 500],
-            annotated: vec![2; 400],
+            annotated: vec![2; 300],
             heatmap: Some(vec![3; 100]),
+            fed: Some(vec![4; 100]),
         }
     }
 
     fn keep(store: &mut Store, words: &str) -> Result<u64> {
-        store.keep(Duration::ZERO, "now".to_owned(), told(words), &pictures())
+        let kept = store.keep(Duration::ZERO, "now".to_owned(), told(words), &pictures());
+        kept.map(|record| record.id)
     }
 
     /// The words of the lines, and the names of all files but the lock.
