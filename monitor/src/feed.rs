@@ -45,11 +45,11 @@ impl Host for Feed {
                 explained,
                 events,
             } => {
-                let metrics = &self.outlets.metrics;
+                let outlets = &self.outlets;
                 // A frame is told of again once it is explained.
                 match explained.is_empty() {
-                    true => metrics.looked_at(camera, observation, labels),
-                    false => metrics.explained(camera, explained, labels),
+                    true => outlets.looked_at(camera, observation, labels),
+                    false => outlets.metrics.explained(camera, explained, labels),
                 }
                 for event in events {
                     let message = EventMessage::new(camera, self.stream, event, labels);

@@ -1,0 +1,111 @@
+//! What a broker is to be sent: events, states and detections of all cameras in, what comes next out.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::retained::Retained;
+use super::topics::Topics;
+use crate::message::{DetectionsMessage, MonitorMessage, json};
+use crate::outbox::Outbox;
+
+/// What is to be sent.
+pub struct Mail {
+    pub outbox: Arc<Outbox>,
+    pub topics: Topics,
+    retained: Mutex<Retained>,
+    /// Of each camera.
+    detections: Mutex<BTreeMap<String, LatestDetections>>,
+    is_connected: AtomicBool,
+}
+
+/// A camera's newest detections.
+#[derive(Default)]
+struct LatestDetections {
+    told: Option<Instant>,
+    unsent: Option<String>,
+}
+
+impl Mail {
+    /// For topics below `base`.
+    pub fn new(base: &str, outbox: Arc<Outbox>) -> Self {
+        let file = outbox.queue.folder().join("retained.json");
+        let mail = Self {
+            outbox,
+            topics: Topics::new(base),
+            retained: Mutex::new(Retained::open(&file)),
+            detections: Mutex::default(),
+            is_connected: AtomicBool::new(false),
+        };
+        mail.say_state(true);
+        mail
+    }
+
+    pub fn retained(&self) -> MutexGuard<'_, Retained> {
+        lock(&self.retained)
+    }
+
+    /// The monitor is there, or goes.
+    pub fn say_state(&self, is_online: bool) {
+        let message = json(&MonitorMessage::new(is_online));
+        self.retained().set(self.topics.monitor(), message);
+    }
+
+    pub fn connected(&self, is_connected: bool) {
+        self.is_connected.store(is_connected, Ordering::Relaxed);
+        match is_connected {
+            true => self.retained().send_all(),
+            false => lock(&self.detections).clear(),
+        }
+    }
+
+    /// The oldest event above this number, with its topic.
+    pub fn next_event(&self, after: u64) -> Option<(u64, String, String)> {
+        loop {
+            let (number, event) = self.outbox.next(after)?;
+            match self.topics.of_event(&event) {
+                Some(topic) => return Some((number, topic, event)),
+                None => self.outbox.strange(number),
+            }
+        }
+    }
+
+    /// A camera's newest detections, unless the broker is away or heard of some within this time.
+    pub fn put_detections(
+        &self,
+        camera: &str,
+        interval: Duration,
+        message: impl FnOnce() -> DetectionsMessage,
+    ) {
+        if !self.is_connected.load(Ordering::Relaxed) {
+            return;
+        }
+        {
+            let mut all = lock(&self.detections);
+            let latest = all.entry(camera.to_owned()).or_default();
+            if (latest.told).is_some_and(|told| told.elapsed() < interval) {
+                return;
+            }
+            latest.told = Some(Instant::now());
+            latest.unsent = Some(json(&message()));
+        }
+        self.outbox.news.notify_one();
+    }
+
+    pub fn next_detections(&self) -> Option<(String, String)> {
+        let mut all = lock(&self.detections);
+        all.iter_mut().find_map(|(camera, latest)| {
+            let message = latest.unsent.take()?;
+            Some((self.topics.detections(camera), message))
+        })
+    }
+
+    pub fn has_unsent(&self) -> bool {
+        !self.outbox.is_empty() || self.retained().has_unsent()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
