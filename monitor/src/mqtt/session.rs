@@ -4,6 +4,7 @@
 //! one begins with the oldest event that is still in the queue.
 
 use std::collections::VecDeque;
+use std::error::Error;
 use std::time::{Duration, Instant};
 
 use rumqttc::{
@@ -234,7 +235,11 @@ fn reason(error: &ConnectionError) -> String {
         ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
             format!("no answer for {ANSWER_SECONDS} s")
         }
-        ConnectionError::Io(error) => error.to_string(),
-        error => error.to_string(),
+        error => innermost(error).to_string(),
     }
+}
+
+/// What began it: "Connection reset by peer", without what that means for whoever read.
+fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    error.source().map_or(error, innermost)
 }

@@ -70,11 +70,7 @@ fn failed(reason: String) -> PostOutcome {
     }
 }
 
-async fn ask(
-    plan: &WebhookPlan,
-    id: &str,
-    event: &str,
-) -> Result<Response<hyper::body::Incoming>> {
+async fn ask(plan: &WebhookPlan, id: &str, event: &str) -> Result<Response<hyper::body::Incoming>> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let timestamp = since.unwrap_or_default().as_secs();
     let request = Request::post(plan.target.clone())
