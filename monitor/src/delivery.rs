@@ -67,7 +67,8 @@ impl Loss {
 
 impl Deliveries {
     pub fn register(&self, of: &mut Registry) {
-        of.register("outlet_sent", "Events that arrived", self.sent.clone());
+        let sent = self.sent.clone();
+        of.register("outlet_sent", "Events and answers that arrived", sent);
         let failures = self.failures.clone();
         of.register(
             "outlet_failures",

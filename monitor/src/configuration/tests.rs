@@ -121,6 +121,21 @@ fn what_says_nothing_is_as_without_a_file() {
     assert_eq!(looks.shown.events, None);
 }
 
+/// What is wrong with a text is told with its line, and without what may be a password.
+fn assert_refused(text: &str, line: usize, reason: &str) {
+    let text = match text.contains("[[camera]]") {
+        true => text.to_owned(),
+        false => format!("{text}\n{CAMERA}"),
+    };
+    let error = refused(&text);
+    let place = format!("{FILE}:{line}: ");
+    assert!(
+        error.starts_with(&place) && error.contains(reason),
+        "{text}: {error}"
+    );
+    assert!(!error.contains("hunter2"), "{error}");
+}
+
 #[test]
 fn a_mistake_is_told_with_its_line_and_what_to_do() {
     for (text, line, reason) in [
@@ -179,6 +194,20 @@ fn a_mistake_is_told_with_its_line_and_what_to_do() {
             1,
             "NO_SUCH_ONE",
         ),
+        ("a = [", 3, "missing comma between array elements"),
+    ] {
+        assert_refused(text, line, reason);
+    }
+    assert!(refused("").contains("there is no camera"));
+    let twice = format!("{CAMERA}{}", CAMERA.replace("gate", "GATE"));
+    assert!(refused(&twice).contains("two cameras are called 'GATE'"));
+    let missing = Configuration::read(Path::new("/no/such/monitor.toml")).unwrap_err();
+    assert!(format!("{missing:#}").contains("cannot read /no/such/monitor.toml"));
+}
+
+#[test]
+fn a_mistake_of_broker_server_or_queue_is_told_with_its_line() {
+    for (text, line, reason) in [
         ("[mqtt]\naddress = \"tcp://broker\"", 2, "mqtt://host"),
         (
             "[mqtt]\naddress = \"mqtt://me:hunter2@broker\"",
@@ -241,25 +270,9 @@ fn a_mistake_is_told_with_its_line_and_what_to_do() {
         ),
         ("[queue]\nevents = 0", 2, "nonzero"),
         ("[queue]\n\nbytes = 7", 3, "65536 bytes or more"),
-        ("a = [", 3, "missing comma between array elements"),
     ] {
-        let text = match text.contains("[[camera]]") {
-            true => text.to_owned(),
-            false => format!("{text}\n{CAMERA}"),
-        };
-        let error = refused(&text);
-        let place = format!("{FILE}:{line}: ");
-        assert!(
-            error.starts_with(&place) && error.contains(reason),
-            "{text}: {error}"
-        );
-        assert!(!error.contains("hunter2"), "{error}");
+        assert_refused(text, line, reason);
     }
-    assert!(refused("").contains("there is no camera"));
-    let twice = format!("{CAMERA}{}", CAMERA.replace("gate", "GATE"));
-    assert!(refused(&twice).contains("two cameras are called 'GATE'"));
-    let missing = Configuration::read(Path::new("/no/such/monitor.toml")).unwrap_err();
-    assert!(format!("{missing:#}").contains("cannot read /no/such/monitor.toml"));
 }
 
 #[test]

@@ -109,3 +109,63 @@ impl Mail {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::Deliveries;
+    use crate::queue::QueueLimits;
+
+    fn mail(folder: &std::path::Path) -> Mail {
+        let limits = QueueLimits {
+            texts: 9,
+            bytes: 9999,
+        };
+        let outbox = Outbox::open("mqtt", folder, limits, &Deliveries::default());
+        Mail::new("ssdcrp", Arc::new(outbox.unwrap()))
+    }
+
+    #[test]
+    fn detections_are_for_a_broker_that_is_there_and_not_too_many() {
+        let folder = tempfile::tempdir().unwrap();
+        let mail = mail(folder.path());
+        let put = |camera: &str, interval| {
+            mail.put_detections(camera, interval, || DetectionsMessage {
+                schema: 1,
+                camera: camera.to_owned(),
+                recorded: String::new(),
+                time: 0.0,
+                detections: vec![],
+            });
+        };
+        let (none, long) = (Duration::ZERO, Duration::from_secs(3600));
+        put("gate", none);
+        assert_eq!(mail.next_detections(), None);
+        mail.connected(true);
+        for camera in ["gate", "yard", "gate"] {
+            put(camera, long);
+        }
+        let topic = |camera| format!("ssdcrp/camera/{camera}/detections");
+        let next = || mail.next_detections().map(|(topic, _)| topic);
+        assert_eq!((next(), next()), (Some(topic("gate")), Some(topic("yard"))));
+        put("gate", long);
+        assert_eq!(next(), None);
+        put("gate", none);
+        put("gate", none);
+        assert_eq!((next(), next()), (Some(topic("gate")), None));
+    }
+
+    #[test]
+    fn what_is_no_event_is_left_out_and_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let mail = mail(folder.path());
+        for text in ["no event", "{}", r#"{"camera":"gate"}"#] {
+            mail.outbox.put(text);
+        }
+        let (number, topic, _) = mail.next_event(0).unwrap();
+        assert_eq!((number, topic.as_str()), (3, "ssdcrp/camera/gate/event"));
+        assert_eq!(mail.outbox.queue.level().texts, 1);
+        mail.outbox.arrived(number);
+        assert!(mail.outbox.is_empty() && mail.next_event(0).is_none());
+    }
+}

@@ -52,7 +52,7 @@ enum Load {
     Retained(String),
 }
 
-struct Session<'a> {
+struct BrokerSession<'a> {
     mail: &'a Mail,
     client: AsyncClient,
     flights: VecDeque<Flight>,
@@ -64,7 +64,7 @@ struct Session<'a> {
 pub async fn run(plan: &MqttPlan, mail: &Mail, stop: &mut watch::Receiver<bool>) -> SessionEnd {
     let (client, events) = AsyncClient::new(options(plan, mail), 2 * WINDOW);
     let (_driver, mut told) = drive(events);
-    let mut session = Session {
+    let mut session = BrokerSession {
         mail,
         client,
         flights: VecDeque::new(),
@@ -150,7 +150,7 @@ fn options(plan: &MqttPlan, mail: &Mail) -> MqttOptions {
     options
 }
 
-impl Session<'_> {
+impl BrokerSession<'_> {
     /// Sends what there is room for.
     async fn send(&mut self) {
         // Who is closed tells of an error soon.

@@ -1,10 +1,10 @@
 //! A queue on the disk: texts in at one end, out at the other in the same order, and gone only when their reader says so. It survives the end of the process, however it comes.
 //!
-//! A folder holds it. Texts are lines of files that are only appended to ([`Record`]), each called by the number of its first line; a file goes when all of its lines are done. The file
+//! A folder holds it. Texts are lines of files that are only appended to ([`QueueLine`]), each called by the number of its first line; a file goes when all of its lines are done. The file
 //! `done` has the number of the last text that is. Where that is older than it should be, texts come twice, never not at all. A process that is killed loses nothing; when the power fails,
 //! what [`DiskQueue::sync`] had not yet written is lost, and a line of which a part was written is skipped.
 
-mod record;
+mod line;
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
@@ -16,12 +16,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 
-use record::Record;
+use line::QueueLine;
 
 /// A file that has so many bytes is followed by another one.
 const FILE_BYTES: u64 = 1 << 20;
 /// No line is longer: what is, something else has written.
 const LONGEST_LINE: u64 = 1 << 20;
+/// No queue gets so far: what has a greater number is none of its own.
+const LARGEST: u64 = u64::MAX / 2;
 const DONE: &str = "done";
 const ENDING: &str = "queue";
 
@@ -94,13 +96,15 @@ impl DiskQueue {
         let done = fs::read_to_string(folder.join(DONE))
             .ok()
             .and_then(|text| text.trim().parse::<u64>().ok())
+            .filter(|done| *done <= LARGEST)
             .unwrap_or(0);
         let mut files = Vec::new();
         for entry in fs::read_dir(folder).with_context(words)? {
             let name = entry.with_context(words)?.file_name();
             let name = name.to_string_lossy();
             let first = name.strip_suffix(ENDING).and_then(|n| n.strip_suffix('.'));
-            files.extend(first.and_then(|first| first.parse::<u64>().ok()));
+            let first = first.and_then(|first| first.parse::<u64>().ok());
+            files.extend(first.filter(|first| *first <= LARGEST));
         }
         files.sort_unstable();
         let mut state = State {
@@ -146,12 +150,12 @@ impl DiskQueue {
         let mut state = self.lock();
         let queued = milliseconds();
         let sequence = state.next;
-        let line = Record {
+        let line = QueueLine {
             sequence,
             queued,
             text,
         }
-        .line();
+        .written();
         let length = line.len() as u64;
         if length > state.limits.bytes.min(LONGEST_LINE) || text.contains('\n') {
             return Err(io::Error::other("it is too long for the queue"));
@@ -195,9 +199,9 @@ impl DiskQueue {
         let file = File::open(path(&self.folder, slot.file))?;
         let mut line = vec![0; slot.length as usize];
         file.read_exact_at(&mut line, slot.offset)?;
-        let record = Record::read(&line).filter(|record| record.sequence == slot.sequence);
-        let record = record.ok_or_else(|| io::Error::other("it is damaged"))?;
-        Ok(record.text.to_owned())
+        let found = QueueLine::read(&line).filter(|found| found.sequence == slot.sequence);
+        let found = found.ok_or_else(|| io::Error::other("it is damaged"))?;
+        Ok(found.text.to_owned())
     }
 
     /// What has this number, and all before it, has arrived.
@@ -269,14 +273,16 @@ impl State {
                 break;
             }
             let length = length as u64;
-            match Record::read(&line).filter(|record| record.sequence >= self.next) {
-                Some(record) => {
-                    self.next = record.sequence.saturating_add(1);
-                    if record.sequence > done {
+            match QueueLine::read(&line)
+                .filter(|found| (self.next..=LARGEST).contains(&found.sequence))
+            {
+                Some(found) => {
+                    self.next = found.sequence.saturating_add(1);
+                    if found.sequence > done {
                         self.bytes += length;
                         self.slots.push_back(Slot {
-                            sequence: record.sequence,
-                            queued: record.queued,
+                            sequence: found.sequence,
+                            queued: found.queued,
                             file: first,
                             offset,
                             length: u32::try_from(length).map_err(io::Error::other)?,

@@ -2,16 +2,16 @@
 
 /// The number that orders texts, when it was queued, and the text.
 #[derive(Debug, PartialEq)]
-pub struct Record<'a> {
+pub struct QueueLine<'a> {
     pub sequence: u64,
     /// Milliseconds since 1970.
     pub queued: u64,
     pub text: &'a str,
 }
 
-impl<'a> Record<'a> {
+impl<'a> QueueLine<'a> {
     /// As it stands in the file: the checksum (CRC-32 of what follows it, in base 16), the number, the time, the text.
-    pub fn line(&self) -> String {
+    pub fn written(&self) -> String {
         let rest = format!("{} {} {}", self.sequence, self.queued, self.text);
         format!("{:08x} {rest}\n", crc32fast::hash(rest.as_bytes()))
     }
@@ -40,22 +40,22 @@ mod tests {
 
     #[test]
     fn a_line_is_read_as_it_was_written_or_not_at_all() {
-        let record = Record {
+        let entry = QueueLine {
             sequence: 7,
             queued: 1_700_000_000_123,
             text: r#"{"words":"sheep, or horse? ä"}"#,
         };
-        let line = record.line();
-        assert_eq!(Record::read(line.as_bytes()), Some(record));
+        let line = entry.written();
+        assert_eq!(QueueLine::read(line.as_bytes()), Some(entry));
         for cut in 0..line.len() {
-            assert_eq!(Record::read(&line.as_bytes()[..cut]), None);
+            assert_eq!(QueueLine::read(&line.as_bytes()[..cut]), None);
         }
         for place in 0..line.len() {
             let mut changed = line.clone().into_bytes();
             changed[place] ^= 1;
-            assert_eq!(Record::read(&changed), None, "{place}");
+            assert_eq!(QueueLine::read(&changed), None, "{place}");
         }
-        assert_eq!(Record::read(b"\n"), None);
-        assert_eq!(Record::read(b"00000000 \n"), None);
+        assert_eq!(QueueLine::read(b"\n"), None);
+        assert_eq!(QueueLine::read(b"00000000 \n"), None);
     }
 }
