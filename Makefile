@@ -85,8 +85,9 @@ demo: $(VIDEO) $(PICTURES) ## build all, then explain real footage and photos in
 test: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) $(CLASSIFIERS) ## format, lints, all tests, and every pipeline in a real gst-launch-1.0
 	@# A window of its own for the test that clicks in one.
 	@{ command -v Xvfb && command -v xdotool; } >/dev/null || setup/system-packages.sh xvfb xdotool
-	@# A network camera, and what reads the monitor's numbers and events.
-	@setup/system-packages.sh python3-gi gir1.2-gst-rtsp-server-1.0 prometheus python3-jsonschema chromium
+	@# A network camera, a broker, and what reads the monitor's numbers and events.
+	@setup/system-packages.sh python3-gi gir1.2-gst-rtsp-server-1.0 prometheus python3-jsonschema mosquitto \
+		mosquitto-clients openssl chromium
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@# As others link it: without the command's parts, and without the model.

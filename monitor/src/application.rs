@@ -50,7 +50,7 @@ impl Application {
     /// Runs what the configuration says, and nothing else. What can be found wrong before anything is stopped leaves all as it was.
     ///
     /// # Errors
-    /// A model, a class, the page's address or a folder of evidence is not as the configuration says.
+    /// A model, a class, the page's address or a folder of evidence or of the queue is not as the configuration says.
     pub fn apply(&mut self, configuration: &Configuration) -> Result<()> {
         let ready = configuration.cameras.iter().map(|plan| {
             let connection = &plan.connection;
@@ -67,6 +67,7 @@ impl Application {
         });
         let ready: Vec<Ready> = ready.collect::<Result<_>>()?;
         self.serve(configuration.page.as_ref())?;
+        self.outlets.send(configuration)?;
 
         let mut before = std::mem::take(&mut self.cameras);
         let stays = |camera: &Camera, ready: &Ready| {
@@ -102,7 +103,7 @@ impl Application {
             }
         }
         let screens = self.cameras.iter().map(|camera| camera.screen.clone());
-        self.outlets.board.set_screens(screens.collect());
+        self.outlets.cameras(screens.collect());
         outcome
     }
 
@@ -143,6 +144,11 @@ impl Application {
         self.cameras.iter().all(Camera::has_failed)
     }
 
+    /// Keeps on the disk what waits to be sent.
+    pub fn sync(&self) {
+        self.outlets.sync();
+    }
+
     /// Whether no camera's thread hangs.
     pub fn is_well(&self) -> bool {
         let hangs = |camera: &Camera| !camera.has_ended() && camera.screen.silence() > STUCK;
@@ -155,5 +161,6 @@ impl Drop for Application {
         // What is in hand is finished: nothing may run a network while the process goes down.
         self.cameras.iter_mut().for_each(Camera::stop);
         self.cameras.clear();
+        self.outlets.close();
     }
 }

@@ -84,6 +84,15 @@ impl CameraState {
         }
     }
 
+    /// What matters of it to most.
+    fn availability(&self) -> &'static str {
+        match self {
+            Self::Playing => "online",
+            Self::Failed { .. } => "failed",
+            Self::Starting | Self::Waiting { .. } | Self::Ended => "offline",
+        }
+    }
+
     fn reason(&self) -> Option<&str> {
         match self {
             Self::Waiting { reason, .. } | Self::Failed { reason } => Some(reason),
@@ -120,6 +129,7 @@ impl Screen {
         StateMessage {
             schema: SCHEMA,
             camera: self.name.clone(),
+            availability: state.availability(),
             state: state.name(),
             reason: state.reason().map(redact),
             since,

@@ -360,8 +360,7 @@ impl CameraThread {
     /// Lets the stream know what the page shows, and what those who look at it point at. Where nobody looks any more, nothing is pointed at.
     fn follow<T>(&self, shown: Option<&Shown<T>>, frame: &FrameInfo, is_watched: bool) {
         let objects = shown.map(|shown| shown.objects.clone());
-        let picking = self.stream.picking().lock();
-        let mut picking = picking.unwrap_or_else(PoisonError::into_inner);
+        let mut picking = lock(self.stream.picking());
         picking.show(objects.unwrap_or_default(), frame.size);
         for pointing in self.screen.take_pointed() {
             pointing.tell(&mut picking, frame.size);

@@ -2,12 +2,13 @@
 //! told to.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
 use ssdcrp::detect::Labels;
+use ssdcrp::lock::lock;
 use ssdcrp::stream::ExplainedObject;
 
 /// Minutes of each series.
@@ -35,7 +36,7 @@ pub struct DriftHistory(Mutex<AllSeries>);
 
 impl DriftHistory {
     fn lock(&self) -> MutexGuard<'_, AllSeries> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// What was selected of a frame was explained.

@@ -3,10 +3,11 @@
 //! In: messages of events, what came of them, and what somebody wants to see of them. Out: pages of a list, and one event with those before and after it.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use serde::Serialize;
 
+use ssdcrp::lock::lock;
 use ssdcrp::stream::evidence::Mark;
 
 use crate::kept::KeptEvent;
@@ -123,7 +124,7 @@ impl EventFilter {
 
 impl EventLog {
     fn lock(&self) -> MutexGuard<'_, VecDeque<LoggedEvent>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// An event was raised.

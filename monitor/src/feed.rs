@@ -61,7 +61,7 @@ impl Host for Feed {
                 match explained.is_empty() {
                     true => {
                         self.screen.see(|sight| sight.see(observation, labels));
-                        self.outlets.metrics.looked_at(camera, observation, labels);
+                        self.outlets.looked_at(camera, observation, labels);
                     }
                     false => self.explained(observation, explained),
                 }

@@ -17,6 +17,8 @@ mod backoff;
 mod board;
 mod camera;
 mod configuration;
+mod courier;
+mod delivery;
 mod drift;
 mod event_log;
 mod feed;
@@ -24,16 +26,23 @@ mod kept;
 mod mask;
 mod message;
 mod metrics;
+mod mqtt;
 mod networks;
 mod notify;
 mod options;
+mod outbox;
+mod outlet;
 mod outlets;
 mod past;
 mod pointing;
+mod queue;
 mod redact;
 mod sight;
+mod signature;
 mod source;
+mod tls;
 mod web;
+mod webhook;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -119,9 +128,12 @@ fn run(options: &Options) -> Result<()> {
             Err(_) => {}
         }
         let round = rounds.load(Ordering::Relaxed);
-        if application.is_well() && round != seen {
+        if round != seen {
             seen = round;
-            systemd.alive();
+            application.sync();
+            if application.is_well() {
+                systemd.alive();
+            }
         }
     }
     systemd.stopping();

@@ -1,4 +1,4 @@
-//! What the monitor tells other programs, as JSON. `docs/schema/event.json` says of events what their readers may rely on.
+//! What the monitor tells other programs, as JSON. `docs/schema` says what their readers may rely on: `event.json`, `camera.json`, `detections.json` and `monitor.json`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use ssdcrp::check::Check;
 use ssdcrp::detect::Labels;
-use ssdcrp::stream::ObservedEvent;
+use ssdcrp::stream::{Observation, ObservedEvent};
 
 /// Counts changes of the messages that their readers must know of.
 pub const SCHEMA: u32 = 1;
@@ -66,12 +66,82 @@ pub struct Worth {
 pub struct StateMessage {
     pub schema: u32,
     pub camera: String,
+    /// What matters of the state to most: "online", "offline", or "failed" where it is not tried again.
+    pub availability: &'static str,
     pub state: &'static str,
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Since when: RFC 3339, UTC.
     pub since: String,
+}
+
+/// What is seen in a frame of a camera.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DetectionsMessage {
+    pub schema: u32,
+    pub camera: String,
+    /// When it was seen, by the clock: RFC 3339, UTC.
+    pub recorded: String,
+    /// Seconds since the stream was connected.
+    pub time: f64,
+    /// Best first.
+    pub detections: Vec<DetectionMessage>,
+}
+
+/// An object in a frame.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DetectionMessage {
+    /// The same for as long as it is followed.
+    pub object: u64,
+    pub label: String,
+    pub score: f32,
+    /// x0, y0, x1, y1 in shares of the picture.
+    #[serde(rename = "box")]
+    pub rect: [f32; 4],
+}
+
+/// Whether the monitor itself is there.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MonitorMessage {
+    pub schema: u32,
+    pub state: &'static str,
+    pub version: &'static str,
+}
+
+impl DetectionsMessage {
+    pub fn new(camera: &str, observation: &Observation, labels: &Labels) -> Self {
+        let detections = observation.tracked.iter().map(|tracked| {
+            let detection = &tracked.detection;
+            DetectionMessage {
+                object: tracked.object,
+                label: labels.name(detection.class).into_owned(),
+                score: detection.score,
+                rect: detection.rect.clipped().edges(),
+            }
+        });
+        let time = observation.frame.time.running_time;
+        Self {
+            schema: SCHEMA,
+            camera: camera.to_owned(),
+            recorded: now(),
+            time: time.unwrap_or_default().as_secs_f64(),
+            detections: detections.collect(),
+        }
+    }
+}
+
+impl MonitorMessage {
+    pub fn new(is_online: bool) -> Self {
+        Self {
+            schema: SCHEMA,
+            state: match is_online {
+                true => "online",
+                false => "offline",
+            },
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
 }
 
 impl Worth {
@@ -128,6 +198,11 @@ pub fn new_run() -> String {
     let last = LAST_RUN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
     let run = now.max(last.unwrap_or_default() + 1);
     format!("{run:x}")
+}
+
+/// A message as it is sent. What is made of numbers and texts can always be written.
+pub fn json(message: &impl Serialize) -> String {
+    serde_json::to_string(message).unwrap_or_default()
 }
 
 /// The time on the clock: RFC 3339, UTC.

@@ -16,6 +16,7 @@ use ssdcrp::detect::Labels;
 use ssdcrp::stream::{ExplainedObject, Observation};
 
 use crate::board::{Board, CameraState};
+use crate::delivery::Deliveries;
 
 /// Seconds: a fast machine's tenth up to a slow one's minute.
 const TIMES: [f64; 9] = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0];
@@ -60,6 +61,7 @@ pub struct Metrics {
     /// Seconds, set when they are asked for.
     frame_age: Family<OfCamera, Gauge<f64, std::sync::atomic::AtomicU64>>,
     states: Family<OfState, Gauge>,
+    pub deliveries: Deliveries,
 }
 
 impl Default for Metrics {
@@ -78,6 +80,7 @@ impl Default for Metrics {
             failures: Family::default(),
             frame_age: Family::default(),
             states: Family::default(),
+            deliveries: Deliveries::default(),
         };
         metrics.register();
         metrics
@@ -128,6 +131,7 @@ impl Metrics {
             "1 for the state that a camera is in, 0 for the others",
             self.states.clone(),
         );
+        self.deliveries.register(of);
     }
 
     /// A frame came.
@@ -203,6 +207,7 @@ impl Metrics {
                 self.states.get_or_create(&of).set(i64::from(state == now));
             }
         }
+        self.deliveries.look();
         let mut text = String::new();
         prometheus_text::encode(&mut text, &self.registry)?;
         Ok(text)

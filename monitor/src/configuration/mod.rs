@@ -2,7 +2,9 @@
 //!
 //! Errors are one line that begins with the file's name and line.
 
+mod delivery;
 mod looks;
+mod place;
 mod secret;
 mod section;
 mod value;
@@ -19,7 +21,9 @@ use ssdcrp::Composite;
 use ssdcrp::runtime::SessionOptions;
 use ssdcrp::stream::evidence::Limits;
 
+pub use delivery::{MqttPlan, QueuePlan, WebhookPlan};
 pub use looks::{Looks, StreamLooks};
+use place::FilePlace;
 use section::{CameraSection, EvidenceSection, FileSection, PageSection};
 pub use value::CameraName;
 
@@ -44,6 +48,9 @@ pub struct Configuration {
     pub cameras: Vec<CameraPlan>,
     pub page: Option<PagePlan>,
     pub networks: SessionOptions,
+    pub mqtt: Option<MqttPlan>,
+    pub webhook: Option<WebhookPlan>,
+    pub queue: QueuePlan,
 }
 
 /// A camera, and what is asked of it.
@@ -91,34 +98,6 @@ impl std::fmt::Debug for PagePlan {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         let has_token = self.token.is_some();
         write!(f, "{} {has_token} {:?}", self.address, self.hosts)
-    }
-}
-
-/// A text, and where in which file it stands.
-struct FilePlace<'a> {
-    file: &'a Path,
-    text: &'a str,
-}
-
-impl FilePlace<'_> {
-    fn line(&self, offset: usize) -> usize {
-        let before = self.text.get(..offset).unwrap_or_default();
-        1 + before.matches('\n').count()
-    }
-
-    fn words(&self, offset: usize) -> String {
-        format!("{}:{}", self.file.display(), self.line(offset))
-    }
-
-    /// A path that the file names.
-    fn path(&self, name: &Path) -> PathBuf {
-        self.file.parent().unwrap_or(Path::new("")).join(name)
-    }
-
-    /// A file of a secret, which a variable may have a part of.
-    fn secret_file(&self, name: Option<&str>) -> Result<Option<PathBuf>> {
-        let file = name.map(|name| Ok(self.path(Path::new(&secret::expand(name)?))));
-        file.transpose()
     }
 }
 
@@ -188,9 +167,20 @@ impl Configuration {
             let line = place.words(section.span().start);
             page(section.into_inner(), &place).with_context(|| line)
         });
+        let mqtt = file_section.mqtt.map(|section| {
+            let line = place.words(section.span().start);
+            MqttPlan::new(section.into_inner(), &place).with_context(|| line)
+        });
+        let webhook = file_section.webhook.map(|section| {
+            let line = place.words(section.span().start);
+            WebhookPlan::new(section.into_inner(), &place).with_context(|| line)
+        });
         Ok(Self {
             cameras,
             page: page.transpose()?,
+            mqtt: mqtt.transpose()?,
+            webhook: webhook.transpose()?,
+            queue: QueuePlan::new(file_section.queue, &place),
             networks: SessionOptions {
                 threads: file_section.networks.threads,
                 provider: file_section.networks.execution_provider.unwrap_or_default(),
@@ -247,6 +237,9 @@ impl Configuration {
         Ok(Self {
             cameras: cameras.collect::<Result<_>>()?,
             page: page.transpose()?,
+            mqtt: None,
+            webhook: None,
+            queue: QueuePlan::default(),
             networks: SessionOptions {
                 threads: options.threads,
                 provider: options.execution_provider,

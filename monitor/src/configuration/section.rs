@@ -1,6 +1,7 @@
 //! The tables of `monitor.toml`, as they are written. What a camera does not say, `[defaults]` may.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -10,7 +11,10 @@ use ssdcrp::Composite;
 use ssdcrp::runtime::ExecutionProvider;
 use ssdcrp::stream::monitor::EventKind;
 
-use super::value::{CameraName, Corners, Seconds, Share, all_parsed, parsed};
+use super::value::{
+    BrokerAddress, CameraName, ClientId, Corners, QueueBytes, Seconds, Share, TopicName,
+    all_parsed, parsed,
+};
 
 /// The file.
 #[derive(Debug, Default, Deserialize)]
@@ -19,6 +23,9 @@ pub struct FileSection {
     pub page: Option<Spanned<PageSection>>,
     pub networks: NetworksSection,
     pub evidence: Option<EvidenceSection>,
+    pub mqtt: Option<Spanned<MqttSection>>,
+    pub webhook: Option<Spanned<WebhookSection>>,
+    pub queue: QueueSection,
     pub defaults: Option<Spanned<CameraSection>>,
     pub camera: Vec<Spanned<CameraSection>>,
 }
@@ -60,6 +67,49 @@ pub struct EvidenceSection {
     pub folder: PathBuf,
     pub budget: Option<u64>,
     pub per_minute: Option<usize>,
+}
+
+/// `[mqtt]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct MqttSection {
+    pub address: BrokerAddress,
+    pub user: Option<String>,
+    pub password: Option<String>,
+    pub password_file: Option<String>,
+    pub client_id: Option<ClientId>,
+    pub topic: Option<TopicName>,
+    pub detections: Option<bool>,
+    pub detections_interval: Option<Seconds>,
+    pub retry_at_most: Option<Seconds>,
+    pub home_assistant: Option<TopicName>,
+    pub ca_file: Option<PathBuf>,
+    pub certificate_file: Option<PathBuf>,
+    pub key_file: Option<String>,
+}
+
+/// `[webhook]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WebhookSection {
+    pub url: String,
+    pub secret: Option<String>,
+    pub secret_file: Option<String>,
+    pub answers: Option<bool>,
+    pub timeout: Option<Seconds>,
+    pub retry_at_most: Option<Seconds>,
+    pub ca_file: Option<PathBuf>,
+    pub certificate_file: Option<PathBuf>,
+    pub key_file: Option<String>,
+}
+
+/// `[queue]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct QueueSection {
+    pub folder: Option<PathBuf>,
+    pub events: Option<NonZeroUsize>,
+    pub bytes: Option<QueueBytes>,
 }
 
 /// `[[camera]]` and `[defaults]`

@@ -11,6 +11,8 @@ use ssdcrp::stream::Polygon;
 /// A century: what is longer is a mistake.
 const LONGEST_SECONDS: f64 = 3e9;
 const LONGEST_NAME: usize = 64;
+const LONGEST_TOPIC: usize = 200;
+const SMALLEST_QUEUE: u64 = 65_536;
 
 /// A time in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
@@ -31,6 +33,30 @@ pub struct CameraName(String);
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "Vec<Vec<f32>>")]
 pub struct Corners(pub Polygon);
+
+/// Where a broker is: `mqtt://host`, or `mqtts://host` with TLS, each with a port or without.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct BrokerAddress {
+    pub host: String,
+    pub port: u16,
+    pub is_encrypted: bool,
+}
+
+/// A topic of MQTT that others are below.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TopicName(pub String);
+
+/// By what a broker knows its client.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ClientId(pub String);
+
+/// How large a queue may be.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "u64")]
+pub struct QueueBytes(pub u64);
 
 impl TryFrom<f64> for Seconds {
     type Error = String;
@@ -86,6 +112,77 @@ impl TryFrom<Vec<Vec<f32>>> for Corners {
         let corners: Vec<[f32; 2]> = corners.into_iter().map(point).collect::<Result<_, _>>()?;
         let polygon = Polygon::new(corners).map_err(|error| format!("{error:#}"))?;
         Ok(Self(polygon))
+    }
+}
+
+impl TryFrom<String> for BrokerAddress {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        // It may have a password in it, which is shown nowhere.
+        let words = "the address of a broker is mqtt://host or mqtts://host, with :port or without; user and password stand in keys of their own";
+        let found = |text: &str| {
+            let (scheme, rest) = text.split_once("://")?;
+            let (is_encrypted, usual) = match scheme {
+                "mqtt" => (false, 1883),
+                "mqtts" => (true, 8883),
+                _ => return None,
+            };
+            let rest = rest.strip_suffix('/').unwrap_or(rest);
+            let (host, port) = match rest.rsplit_once(':') {
+                Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+                _ => (rest, usual),
+            };
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._[]:".contains(c);
+            let is_host = !host.is_empty() && host.chars().all(is_plain) && port > 0;
+            is_host.then(|| Self {
+                host: host.to_owned(),
+                port,
+                is_encrypted,
+            })
+        };
+        found(&text).ok_or_else(|| words.to_owned())
+    }
+}
+
+impl TryFrom<String> for TopicName {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+        let has_levels = name.split('/').all(|level| !level.is_empty());
+        match has_levels && name.len() <= LONGEST_TOPIC && name.chars().all(is_plain) {
+            true => Ok(Self(name)),
+            false => Err(format!(
+                "a topic has 1 to {LONGEST_TOPIC} letters (a to z), digits, '-', '_' and '.', in levels with '/' between, found '{name}'"
+            )),
+        }
+    }
+}
+
+impl TryFrom<String> for ClientId {
+    type Error = String;
+
+    fn try_from(id: String) -> Result<Self, String> {
+        match (1..=LONGEST_NAME).contains(&id.len()) && id.chars().all(|c| c.is_ascii_graphic()) {
+            true => Ok(Self(id)),
+            false => Err(format!(
+                "a client's id has 1 to {LONGEST_NAME} letters, digits and signs, found '{id}'"
+            )),
+        }
+    }
+}
+
+impl TryFrom<u64> for QueueBytes {
+    type Error = String;
+
+    fn try_from(bytes: u64) -> Result<Self, String> {
+        match bytes >= SMALLEST_QUEUE {
+            true => Ok(Self(bytes)),
+            false => Err(format!(
+                "a queue has {SMALLEST_QUEUE} bytes or more, found {bytes}"
+            )),
+        }
     }
 }
 

@@ -51,6 +51,21 @@ impl Drop for NetworkCamera {
     }
 }
 
+/// A camera whose picture is seen anew again and again, and something looks wrong in it each time.
+pub fn stirring(name: &str) -> String {
+    let photo = cached("photos/dog.jpg").display().to_string();
+    format!(
+        "[[camera]]\nname = \"{name}\"\nsource = \"{photo}\"\nrepeat = true\n\
+         events = {{ kinds = [\"low-confidence\"], low-confidence = 1, confirm = 0 }}\n"
+    )
+}
+
+/// A camera whose picture comes and comes.
+pub fn steady(name: &str) -> String {
+    let film = cached("footage/vtest.avi").display().to_string();
+    format!("[[camera]]\nname = \"{name}\"\nsource = \"{film}\"\nrepeat = true\n")
+}
+
 fn write(file: &Path, cameras: &str) {
     let text = format!(
         "[page]\naddress = \"127.0.0.1:0\"\n[defaults]\nretry-at-most = 2\nframe-timeout = 5\n[evidence]\nfolder = \"evidence\"\n{cameras}"

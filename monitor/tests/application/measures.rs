@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use super::cache::cached;
-use super::running::{Monitor, until};
+use super::cameras::steady;
+use super::running::{Monitor, start_with, until};
 
 fn packaged(name: &str) -> PathBuf {
     let monitor = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -72,9 +73,19 @@ fn named(text: &str) -> Vec<String> {
 
 #[test]
 fn rules_and_dashboard_ask_for_numbers_that_there_are() {
-    let footage = cached("footage/vtest.avi").display().to_string();
-    let mut command = Monitor::command();
-    let monitor = Monitor::start(command.args([&footage, "--serve", "127.0.0.1:0"]));
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("secret"),
+        "0123456789abcdef0123456789abcdef",
+    )
+    .unwrap();
+    // Nobody is there.
+    let outlets = "[mqtt]\naddress = \"mqtt://127.0.0.1:1\"\n[webhook]\nurl = \"http://127.0.0.1:1/\"\nsecret-file = \"secret\"\n";
+    let text = format!(
+        "[page]\naddress = \"127.0.0.1:0\"\n[queue]\nfolder = \"queue\"\n{outlets}{}",
+        steady("1")
+    );
+    let monitor = start_with(folder.path(), &text);
     let rules = packaged("alerts.yml");
     let checked = promtool(&["check", "rules", rules.to_str().unwrap()], "");
     assert!(
@@ -98,6 +109,20 @@ fn rules_and_dashboard_ask_for_numbers_that_there_are() {
             monitor.get("/metrics").text().contains(&name).then_some(())
         });
     }
+}
+
+/// Alarms go off as the test says, in the language of Prometheus' tool.
+fn assert_rules(test: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("test.yml");
+    std::fs::write(&file, test).unwrap();
+    let tested = promtool(&["test", "rules", file.to_str().unwrap()], "");
+    let words = [tested.stdout, tested.stderr].concat();
+    assert!(
+        tested.status.success(),
+        "{}",
+        String::from_utf8_lossy(&words)
+    );
 }
 
 #[test]
@@ -132,14 +157,46 @@ tests:
 "#,
         rules.display()
     );
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("test.yml");
-    std::fs::write(&file, test).unwrap();
-    let tested = promtool(&["test", "rules", file.to_str().unwrap()], "");
-    let words = [tested.stdout, tested.stderr].concat();
-    assert!(
-        tested.status.success(),
-        "{}",
-        String::from_utf8_lossy(&words)
+    assert_rules(&test);
+}
+
+#[test]
+fn an_alarm_goes_off_when_events_wait_or_are_lost() {
+    let rules = packaged("alerts.yml").canonicalize().unwrap();
+    // A broker is away for a quarter of an hour; a server refuses two events later.
+    let test = format!(
+        r#"
+rule_files: ["{}"]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - series: 'ssdcrp_outlet_oldest_queued_seconds{{outlet="mqtt"}}'
+        values: '0 0 0+60x15 0x120'
+      - series: 'ssdcrp_outlet_dropped_total{{outlet="webhook",reason="refused"}}'
+        values: '0x30 2x120'
+    alert_rule_test:
+      - eval_time: 5m
+        alertname: OutletBehind
+      - eval_time: 12m
+        alertname: OutletBehind
+        exp_alerts:
+          - exp_labels: {{ outlet: mqtt, severity: warning }}
+            exp_annotations:
+              summary: "Events have waited for mqtt for 10m 0s"
+              description: "The broker or server is away or refuses; the monitor's log says why. Events are kept until the queue is full."
+      - eval_time: 20m
+        alertname: OutletBehind
+      - eval_time: 25m
+        alertname: OutletLosesEvents
+      - eval_time: 35m
+        alertname: OutletLosesEvents
+        exp_alerts:
+          - exp_labels: {{ outlet: webhook, reason: refused, severity: critical }}
+            exp_annotations:
+              summary: "webhook has lost events (refused)"
+"#,
+        rules.display()
     );
+    assert_rules(&test);
 }

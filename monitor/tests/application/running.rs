@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -47,6 +48,13 @@ pub fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
         assert!(begun.elapsed() < PATIENCE, "{what} does not come");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Starts a monitor with this configuration, which is a file in the folder.
+pub fn start_with(folder: &Path, configuration: &str) -> Monitor {
+    let file = folder.join("monitor.toml");
+    std::fs::write(&file, configuration).unwrap();
+    Monitor::start(Monitor::command().arg("--config").arg(file))
 }
 
 fn collect(from: impl Read + Send + 'static) -> (Arc<Mutex<String>>, JoinHandle<()>) {

@@ -78,8 +78,9 @@ fn what_is_installed_can_be_used_and_leaves_a_configuration_alone() {
     let whole = told.join("\n").replace("address = \"0.0.0.0:8080\"\n", "");
     let all = folder.path().join("etc/ssdcrp/all.toml");
     let secrets = whole.replace("/etc/ssdcrp/", &format!("{}/", folder.path().display()));
-    for name in ["token", "gate.password"] {
-        std::fs::write(folder.path().join(name), "0123456789abcdef").unwrap();
+    for name in ["token", "gate.password", "mqtt.password", "webhook.secret"] {
+        let secret = "0123456789abcdef0123456789abcdef";
+        std::fs::write(folder.path().join(name), secret).unwrap();
     }
     std::fs::write(&all, secrets).unwrap();
     let checked = Monitor::run(Monitor::command().arg("--check").arg("--config").arg(&all)).wait();

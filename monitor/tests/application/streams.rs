@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::cache::cached;
 use super::running::{Monitor, until};
+use super::schemas::assert_valid;
 
 fn footage() -> String {
     let path = cached("footage/vtest.avi");
@@ -63,35 +64,15 @@ fn it_tells_of_both_streams_shows_them_and_ends_when_it_is_told() {
 
     monitor.signal("TERM");
     let ended = monitor.wait();
-    assert_valid(&ended.told, &monitored);
     let lines = ended.said.lines().count();
     assert!(ended.status.success() && lines == 1, "{ended:?}");
+    assert_valid("event", &(ended.told + &monitored));
     for stream in ["stream-1", "stream-2"] {
         let kept = ssdcrp::stream::evidence::Records::read(&evidence.path().join(stream))
             .unwrap()
             .records;
         assert!(!kept.is_empty(), "{stream}");
     }
-}
-
-/// Lines of events, as their schema says.
-fn assert_valid(told: &str, shown: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("events");
-    std::fs::write(&file, format!("{told}{shown}")).unwrap();
-    let here = env!("CARGO_MANIFEST_DIR");
-    // Debian's Python has what Debian's packages bring.
-    let checked = std::process::Command::new("/usr/bin/python3")
-        .args(["-B", &format!("{here}/tests/application/validate.py")])
-        .arg(format!("{here}/../docs/schema/event.json"))
-        .arg(&file)
-        .output()
-        .unwrap();
-    let words = String::from_utf8_lossy(&checked.stderr);
-    assert!(checked.status.success(), "{words}");
-    let lines = String::from_utf8_lossy(&checked.stdout);
-    let lines: usize = lines.trim().parse().unwrap();
-    assert_eq!(lines, told.lines().count() + shown.lines().count());
 }
 
 #[test]

@@ -1,0 +1,234 @@
+//! Where events go besides the page: the tables `[mqtt]`, `[webhook]` and `[queue]` in, checked, with secrets and certificates read, out.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use hyper::Uri;
+
+use super::place::FilePlace;
+use super::secret;
+use super::section::{MqttSection, QueueSection, WebhookSection};
+use super::value::Seconds;
+use crate::address::Login;
+use crate::queue::QueueLimits;
+use crate::signature::SigningKey;
+use crate::tls::TlsPlan;
+
+const TOPIC: &str = "ssdcrp";
+const DETECTIONS_INTERVAL: Duration = Duration::from_secs(1);
+const RETRY_AT_MOST: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// What systemd's `StateDirectory=` makes.
+const STATE_FOLDER: &str = "/var/lib/ssdcrp-monitor";
+const QUEUE_LIMITS: QueueLimits = QueueLimits {
+    texts: 10_000,
+    bytes: 16 << 20,
+};
+
+/// A broker of MQTT, and what it is told.
+#[derive(Clone, PartialEq)]
+pub struct MqttPlan {
+    pub host: String,
+    pub port: u16,
+    pub tls: Option<TlsPlan>,
+    pub login: Option<Login>,
+    pub client_id: String,
+    /// What all topics begin with.
+    pub topic: String,
+    /// The least time between two messages of a camera's detections; `None` where there are none.
+    pub detections_interval: Option<Duration>,
+    /// The longest time between two tries.
+    pub retry_at_most: Duration,
+    /// What the topics of Home Assistant's discovery begin with, where it is wanted.
+    pub home_assistant: Option<String>,
+}
+
+/// A server that gets events.
+#[derive(Clone, PartialEq)]
+pub struct WebhookPlan {
+    pub host: String,
+    pub port: u16,
+    /// The same as it stands in the address.
+    pub authority: String,
+    /// Path and query.
+    pub target: Uri,
+    pub tls: Option<TlsPlan>,
+    pub key: SigningKey,
+    /// Whether an event is sent again with its answer.
+    pub answers: bool,
+    pub timeout: Duration,
+    /// The longest time between two tries.
+    pub retry_at_most: Duration,
+}
+
+/// Where events wait for broker and server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueuePlan {
+    pub folder: PathBuf,
+    pub limits: QueueLimits,
+}
+
+impl fmt::Debug for MqttPlan {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} {}", self.place(), self.topic)
+    }
+}
+
+impl fmt::Debug for WebhookPlan {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.authority)
+    }
+}
+
+impl MqttPlan {
+    /// Of the file's table.
+    ///
+    /// # Errors
+    /// Secrets or certificates are not there, or something is missing beside something else.
+    pub fn new(section: MqttSection, place: &FilePlace) -> Result<Self> {
+        let file = place.secret_file(section.password_file.as_deref())?;
+        let password = secret::of("password", section.password.as_deref(), file.as_deref())?;
+        let login = match (&section.user, password) {
+            (Some(user), password) => Some(Login {
+                user: secret::expand(user)?,
+                password: password.unwrap_or_default(),
+            }),
+            (None, None) => None,
+            (None, Some(_)) => bail!("a password needs a user"),
+        };
+        let address = section.address;
+        let own = (&section.certificate_file, &section.key_file);
+        let tls = tls(address.is_encrypted, section.ca_file.as_deref(), own, place)?;
+        ensure!(
+            tls.is_none() || !address.host.starts_with('['),
+            "mqtts needs the name that is in the broker's certificate, not {}",
+            address.host
+        );
+        let client_id = section.client_id.map(|id| id.0);
+        let interval = section.detections_interval;
+        let wants_detections = section.detections.unwrap_or(true);
+        Ok(Self {
+            host: address.host,
+            port: address.port,
+            tls,
+            login,
+            client_id: client_id
+                .unwrap_or_else(|| format!("ssdcrp-monitor-{}", gst::glib::host_name())),
+            topic: section.topic.map_or_else(|| TOPIC.to_owned(), |t| t.0),
+            detections_interval: wants_detections
+                .then(|| interval.map_or(DETECTIONS_INTERVAL, |seconds| seconds.0)),
+            retry_at_most: retry_at_most(section.retry_at_most),
+            home_assistant: section.home_assistant.map(|prefix| prefix.0),
+        })
+    }
+
+    /// The broker, as people are told of it.
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+}
+
+impl WebhookPlan {
+    /// Of the file's table.
+    ///
+    /// # Errors
+    /// The address is none, or secrets or certificates are not there.
+    pub fn new(section: WebhookSection, place: &FilePlace) -> Result<Self> {
+        // Paths of addresses are secrets at times: an address that is wrong is not shown.
+        let words =
+            "url: an address is http://host/path or https://host/path, without user and password";
+        let address: Uri = secret::expand(&section.url)?.parse().ok().context(words)?;
+        let (is_encrypted, usual) = match address.scheme_str() {
+            Some("http") => (false, 80),
+            Some("https") => (true, 443),
+            _ => bail!(words),
+        };
+        let authority = address.authority().context(words)?;
+        ensure!(!authority.as_str().contains('@'), words);
+        let file = place.secret_file(section.secret_file.as_deref())?;
+        let secret = secret::of("secret", section.secret.as_deref(), file.as_deref())?;
+        let secret = secret.context(
+            "a webhook needs a secret, with which what is sent is signed: secret-file = \"…\"",
+        )?;
+        let own = (&section.certificate_file, &section.key_file);
+        let tls = tls(is_encrypted, section.ca_file.as_deref(), own, place);
+        let timeout = section.timeout.map_or(ANSWER_TIMEOUT, |s| s.0);
+        ensure!(!timeout.is_zero(), "timeout: nobody answers in no time");
+        let target = address.path_and_query().map_or("/", |path| path.as_str());
+        Ok(Self {
+            host: authority.host().trim_matches(['[', ']']).to_owned(),
+            port: authority.port_u16().unwrap_or(usual),
+            authority: authority.to_string(),
+            target: target.parse()?,
+            tls: tls?,
+            key: SigningKey::new(&secret)?,
+            answers: section.answers.unwrap_or(false),
+            timeout,
+            retry_at_most: retry_at_most(section.retry_at_most),
+        })
+    }
+}
+
+/// The longest time between two tries: without any, a server that is away would be asked all the time.
+fn retry_at_most(seconds: Option<Seconds>) -> Duration {
+    seconds.map_or(RETRY_AT_MOST, |seconds| {
+        seconds.0.max(Duration::from_secs(1))
+    })
+}
+
+/// What an encrypted connection needs.
+fn tls(
+    is_encrypted: bool,
+    authorities: Option<&Path>,
+    own: (&Option<PathBuf>, &Option<String>),
+    place: &FilePlace,
+) -> Result<Option<TlsPlan>> {
+    let own = match own {
+        (Some(certificate), Some(key)) => {
+            let key = place.secret_file(Some(key))?;
+            key.map(|key| (place.path(certificate), key))
+        }
+        (None, None) => None,
+        _ => bail!("certificate-file and key-file: give both of them or none"),
+    };
+    if !is_encrypted {
+        ensure!(
+            authorities.is_none() && own.is_none(),
+            "certificates are for mqtts:// and https:// alone"
+        );
+        return Ok(None);
+    }
+    let authorities = authorities.map(|file| place.path(file));
+    let own = own
+        .as_ref()
+        .map(|(certificate, key)| (certificate.as_path(), key.as_path()));
+    TlsPlan::new(authorities.as_deref(), own).map(Some)
+}
+
+impl QueuePlan {
+    /// Of the file's table.
+    pub fn new(section: QueueSection, place: &FilePlace) -> Self {
+        let own = Self::default();
+        let folder = section.folder.map(|folder| place.path(&folder));
+        Self {
+            folder: folder.unwrap_or(own.folder),
+            limits: QueueLimits {
+                texts: section.events.map_or(own.limits.texts, |n| n.get()),
+                bytes: section.bytes.map_or(own.limits.bytes, |bytes| bytes.0),
+            },
+        }
+    }
+}
+
+impl Default for QueuePlan {
+    fn default() -> Self {
+        let state = std::env::var_os("STATE_DIRECTORY");
+        let state = state.map_or_else(|| PathBuf::from(STATE_FOLDER), PathBuf::from);
+        Self {
+            folder: state.join("queue"),
+            limits: QUEUE_LIMITS,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Numbers of what goes to brokers and servers: for each of these outlets what was sent, what failed, and what waits in its queue.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::queue::DiskQueue;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfOutlet {
+    outlet: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfLoss {
+    outlet: &'static str,
+    reason: &'static str,
+}
+
+type SecondsGauge = Gauge<f64, std::sync::atomic::AtomicU64>;
+
+/// Why an event did not get through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// The queue was full of newer ones.
+    Full,
+    /// It could not be written to the queue, or not be read there.
+    Disk,
+    /// The server does not want it.
+    Refused,
+}
+
+/// What is counted of all outlets.
+#[derive(Default)]
+pub struct Deliveries {
+    sent: Family<OfOutlet, Counter>,
+    failures: Family<OfOutlet, Counter>,
+    dropped: Family<OfLoss, Counter>,
+    queued: Family<OfOutlet, Gauge>,
+    queued_bytes: Family<OfOutlet, Gauge>,
+    oldest: Family<OfOutlet, SecondsGauge>,
+    queues: Mutex<Vec<(&'static str, Weak<DiskQueue>)>>,
+}
+
+/// What is counted of one outlet.
+#[derive(Clone)]
+pub struct Delivery {
+    of: OfOutlet,
+    sent: Counter,
+    failures: Counter,
+    dropped: Family<OfLoss, Counter>,
+}
+
+impl Loss {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Disk => "disk",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl Deliveries {
+    pub fn register(&self, of: &mut Registry) {
+        let sent = self.sent.clone();
+        of.register("outlet_sent", "Events and answers that arrived", sent);
+        let failures = self.failures.clone();
+        of.register(
+            "outlet_failures",
+            "Tries to connect or to send that failed",
+            failures,
+        );
+        let dropped = self.dropped.clone();
+        of.register("outlet_dropped", "Events that did not arrive", dropped);
+        let queued = self.queued.clone();
+        of.register("outlet_queued", "Events that wait", queued);
+        of.register_with_unit(
+            "outlet_queued",
+            "Size of the events that wait",
+            Unit::Bytes,
+            self.queued_bytes.clone(),
+        );
+        of.register_with_unit(
+            "outlet_oldest_queued",
+            "Time that the oldest event has waited, 0 where none does",
+            Unit::Seconds,
+            self.oldest.clone(),
+        );
+    }
+
+    /// Counts what is sent from this queue.
+    pub fn of(&self, outlet: &'static str, queue: &Arc<DiskQueue>) -> Delivery {
+        let of = OfOutlet { outlet };
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        queues.retain(|(name, _)| *name != outlet);
+        queues.push((outlet, Arc::downgrade(queue)));
+        let delivery = Delivery {
+            sent: self.sent.get_or_create(&of).clone(),
+            failures: self.failures.get_or_create(&of).clone(),
+            dropped: self.dropped.clone(),
+            of,
+        };
+        // What has not happened yet is 0, so that its increase can be asked for.
+        for loss in [Loss::Full, Loss::Disk, Loss::Refused] {
+            delivery.lost(loss, 0);
+        }
+        delivery
+    }
+
+    /// Looks at the queues that there are.
+    pub fn look(&self) {
+        self.queued.clear();
+        self.queued_bytes.clear();
+        self.oldest.clear();
+        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        for (outlet, queue) in queues.iter() {
+            let Some(queue) = queue.upgrade() else {
+                continue;
+            };
+            let (of, level) = (OfOutlet { outlet }, queue.level());
+            let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+            let gauge = self.queued.get_or_create(&of);
+            gauge.set(number(level.texts as u64));
+            let gauge = self.queued_bytes.get_or_create(&of);
+            gauge.set(number(level.bytes));
+            let gauge = self.oldest.get_or_create(&of);
+            gauge.set(level.oldest.as_secs_f64());
+        }
+    }
+}
+
+impl Delivery {
+    pub fn outlet(&self) -> &'static str {
+        self.of.outlet
+    }
+
+    pub fn sent(&self) {
+        self.sent.inc();
+    }
+
+    pub fn failed(&self) {
+        self.failures.inc();
+    }
+
+    pub fn lost(&self, loss: Loss, events: usize) {
+        let of = OfLoss {
+            outlet: self.of.outlet,
+            reason: loss.name(),
+        };
+        self.dropped.get_or_create(&of).inc_by(events as u64);
+    }
+}

@@ -1,0 +1,160 @@
+//! Messages that a broker keeps: what each topic is to say in, what is still to be sent out. A broker that was away gets all of them again, and topics that nobody writes any more, of an
+//! earlier configuration or run, are emptied.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::redact::say;
+
+/// What the broker is to keep.
+pub struct Retained {
+    /// Names of topics that it may keep something of, over the end of the process.
+    file: PathBuf,
+    wanted: BTreeMap<String, String>,
+    /// It may keep something there that is no longer wanted.
+    stale: BTreeSet<String>,
+    unsent: BTreeSet<String>,
+    /// Whether all that is wanted has been named.
+    is_complete: bool,
+}
+
+impl Retained {
+    /// With what the file says of a run before.
+    pub fn open(file: &Path) -> Self {
+        let text = std::fs::read(file).ok();
+        let stale = text.and_then(|text| serde_json::from_slice(&text).ok());
+        Self {
+            file: file.to_owned(),
+            wanted: BTreeMap::new(),
+            stale: stale.unwrap_or_default(),
+            unsent: BTreeSet::new(),
+            is_complete: false,
+        }
+    }
+
+    /// The broker is to keep this.
+    pub fn set(&mut self, topic: String, message: String) {
+        let before = self.wanted.insert(topic.clone(), message);
+        let is_known = self.stale.remove(&topic) || before.is_some();
+        if before.as_ref() != self.wanted.get(&topic) {
+            self.unsent.insert(topic);
+        }
+        if !is_known {
+            self.save();
+        }
+    }
+
+    /// It is to keep nothing but what these say.
+    pub fn keep_only(&mut self, topics: &BTreeSet<String>) {
+        let gone = self.wanted.keys().filter(|topic| !topics.contains(*topic));
+        let gone: Vec<String> = gone.cloned().collect();
+        for topic in gone {
+            self.wanted.remove(&topic);
+            self.stale.insert(topic);
+        }
+        self.unsent.extend(self.stale.iter().cloned());
+        self.is_complete = true;
+    }
+
+    /// A broker was reached that may know nothing yet.
+    pub fn send_all(&mut self) {
+        self.unsent.extend(self.wanted.keys().cloned());
+        if self.is_complete {
+            self.unsent.extend(self.stale.iter().cloned());
+        }
+    }
+
+    /// A topic, and what is to be kept there: nothing where it is empty.
+    pub fn next(&mut self) -> Option<(String, String)> {
+        let topic = self.unsent.pop_first()?;
+        let message = self.wanted.get(&topic).cloned().unwrap_or_default();
+        Some((topic, message))
+    }
+
+    pub fn has_unsent(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
+    /// The broker has what it was sent.
+    pub fn arrived(&mut self, topic: &str) {
+        if !self.unsent.contains(topic) && self.stale.remove(topic) {
+            self.save();
+        }
+    }
+
+    fn save(&self) {
+        let topics: Vec<&String> = self.wanted.keys().chain(&self.stale).collect();
+        let saved = serde_json::to_vec(&topics)
+            .map_err(std::io::Error::from)
+            .and_then(|text| ssdcrp::atomic_file::write(&self.file, "retained", &text));
+        if let Err(error) = saved {
+            let file = self.file.display();
+            say(format_args!("mqtt: cannot write {file}: {error}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(retained: &mut Retained) -> Vec<(String, String)> {
+        let sent: Vec<_> = std::iter::from_fn(|| retained.next()).collect();
+        for (topic, _) in &sent {
+            retained.arrived(topic);
+        }
+        sent
+    }
+
+    fn pair(topic: &str, message: &str) -> (String, String) {
+        (topic.to_owned(), message.to_owned())
+    }
+
+    #[test]
+    fn what_changed_is_sent_once_and_to_a_new_broker_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut retained = Retained::open(&folder.path().join("topics"));
+        for message in ["starting", "playing"] {
+            retained.set("gate".into(), message.into());
+        }
+        retained.set("yard".into(), "playing".into());
+        let both = [pair("gate", "playing"), pair("yard", "playing")];
+        assert_eq!(sent(&mut retained), both);
+        retained.set("yard".into(), "playing".into());
+        assert!(sent(&mut retained).is_empty());
+        retained.send_all();
+        assert_eq!(sent(&mut retained), both);
+    }
+
+    #[test]
+    fn what_is_no_longer_wanted_is_emptied_also_after_a_new_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("topics");
+        let mut retained = Retained::open(&file);
+        for topic in ["gate", "yard", "hall"] {
+            retained.set(topic.into(), "playing".into());
+        }
+        sent(&mut retained);
+        let only = |topics: &[&str]| topics.iter().map(|t| (*t).to_owned()).collect();
+        retained.keep_only(&only(&["gate", "hall"]));
+        assert_eq!(sent(&mut retained), [pair("yard", "")]);
+        retained.send_all();
+        assert_eq!(sent(&mut retained).len(), 2);
+
+        let mut retained = Retained::open(&file);
+        retained.set("gate".into(), "playing".into());
+        // Others may still be named.
+        retained.send_all();
+        assert_eq!(sent(&mut retained), [pair("gate", "playing")]);
+        retained.keep_only(&only(&["gate"]));
+        assert_eq!(retained.next(), Some(pair("hall", "")));
+        // The broker went before it had that.
+        retained.send_all();
+        assert_eq!(
+            sent(&mut retained),
+            [pair("gate", "playing"), pair("hall", "")]
+        );
+        assert!(Retained::open(&file).stale.contains("gate"));
+        assert!(!Retained::open(&file).stale.contains("hall"));
+    }
+}

@@ -1,0 +1,245 @@
+//! One connection to a broker, from its beginning to its end: what is to be kept there and events in their order in, what the broker has confirmed out.
+//!
+//! Events and retained messages go with QoS 1, up to [`WINDOW`] of them before the first is confirmed. A connection that fails is thrown away with all that was not confirmed: the next
+//! one begins with the oldest event that is still in the queue.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+use rumqttc::{
+    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, LastWill, MqttOptions,
+    Outgoing, Packet, QoS, TlsConfiguration, Transport,
+};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::mail::Mail;
+use crate::configuration::MqttPlan;
+use crate::message::{MonitorMessage, json};
+use crate::redact::say;
+
+/// How many messages may be on their way.
+const WINDOW: usize = 32;
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// How long a broker may take to answer, in seconds.
+const ANSWER_SECONDS: u64 = 15;
+const LONGEST_PACKET: usize = 1 << 20;
+/// Why a connection is over.
+pub enum SessionEnd {
+    /// It was to stop.
+    Stopped,
+    /// What went wrong, and how long it had worked.
+    Failed { reason: String, worked: Duration },
+}
+
+type Told = Result<Event, ConnectionError>;
+
+/// What was sent and is not confirmed, or before something that is not.
+struct Flight {
+    /// The number that the protocol has given it.
+    packet: Option<u16>,
+    load: Load,
+    has_arrived: bool,
+}
+
+enum Load {
+    /// The number in the queue.
+    Event(u64),
+    /// The topic.
+    Retained(String),
+}
+
+struct BrokerSession<'a> {
+    mail: &'a Mail,
+    client: AsyncClient,
+    flights: VecDeque<Flight>,
+    /// The last event that was sent.
+    after: u64,
+}
+
+/// Connects, and sends until that fails or it is to stop.
+pub async fn run(plan: &MqttPlan, mail: &Mail, stop: &mut watch::Receiver<bool>) -> SessionEnd {
+    let (client, events) = AsyncClient::new(options(plan, mail), 2 * WINDOW);
+    let (_driver, mut told) = drive(events);
+    let mut session = BrokerSession {
+        mail,
+        client,
+        flights: VecDeque::new(),
+        after: 0,
+    };
+    let mut since = None;
+    let mut is_to_stop = false;
+    let mut has_said_goodbye = false;
+    loop {
+        if since.is_some() {
+            session.send().await;
+        }
+        if is_to_stop {
+            if since.is_none() {
+                return SessionEnd::Stopped;
+            }
+            if session.is_idle() {
+                if has_said_goodbye {
+                    session.close(&mut told).await;
+                    return SessionEnd::Stopped;
+                }
+                has_said_goodbye = true;
+                mail.say_state(false);
+                continue;
+            }
+        }
+        tokio::select! {
+            event = told.recv() => match event {
+                Some(Ok(Event::Incoming(Packet::ConnAck(_)))) => {
+                    since = Some(Instant::now());
+                    say(format_args!("mqtt: connected to {}", plan.place()));
+                    mail.connected(true);
+                }
+                Some(Ok(event)) => session.told(&event),
+                Some(Err(error)) => {
+                    mail.connected(false);
+                    let worked = since.map_or(Duration::ZERO, |since: Instant| since.elapsed());
+                    return SessionEnd::Failed { reason: reason(&error), worked };
+                }
+                None => return SessionEnd::Stopped,
+            },
+            () = mail.outbox.news.notified() => {}
+            _ = stop.wait_for(|stop| *stop), if !is_to_stop => is_to_stop = true,
+        }
+    }
+}
+
+/// Runs the protocol on a task of its own, which is never interrupted in the middle of a packet.
+fn drive(mut events: EventLoop) -> (JoinSet<()>, UnboundedReceiver<Told>) {
+    let (tell, told) = unbounded_channel();
+    let mut driver = JoinSet::new();
+    events
+        .network_options
+        .set_connection_timeout(ANSWER_SECONDS);
+    driver.spawn(async move {
+        loop {
+            let event = events.poll().await;
+            let is_over = event.is_err();
+            if tell.send(event).is_err() || is_over {
+                return;
+            }
+        }
+    });
+    (driver, told)
+}
+
+fn options(plan: &MqttPlan, mail: &Mail) -> MqttOptions {
+    let mut options = MqttOptions::new(&plan.client_id, &plan.host, plan.port);
+    options.set_keep_alive(KEEP_ALIVE);
+    options.set_clean_session(true);
+    options.set_max_packet_size(LONGEST_PACKET, LONGEST_PACKET);
+    options.set_inflight(2 * WINDOW as u16);
+    if let Some(login) = &plan.login {
+        options.set_credentials(&login.user, &login.password);
+    }
+    if let Some(tls) = &plan.tls {
+        let configuration = TlsConfiguration::Rustls(tls.client.clone());
+        options.set_transport(Transport::tls_with_config(configuration));
+    }
+    let gone = json(&MonitorMessage::new(false));
+    let will = LastWill::new(mail.topics.monitor(), gone, QoS::AtLeastOnce, true);
+    options.set_last_will(will);
+    options
+}
+
+impl BrokerSession<'_> {
+    /// Sends what there is room for.
+    async fn send(&mut self) {
+        // Who is closed tells of an error soon.
+        while self.flights.len() < WINDOW {
+            let retained = self.mail.retained().next();
+            let (load, topic, message) = match retained {
+                Some((topic, message)) => (Load::Retained(topic.clone()), topic, message),
+                None => match self.mail.next_event(self.after) {
+                    Some((number, topic, event)) => {
+                        self.after = number;
+                        (Load::Event(number), topic, event)
+                    }
+                    None => break,
+                },
+            };
+            let is_retained = matches!(load, Load::Retained(_));
+            self.flights.push_back(Flight {
+                packet: None,
+                load,
+                has_arrived: false,
+            });
+            let (client, once) = (&self.client, QoS::AtLeastOnce);
+            let _ = client.publish(topic, once, is_retained, message).await;
+        }
+        while let Some((topic, message)) = self.mail.next_detections() {
+            // Newer ones follow.
+            let _ = (self.client).try_publish(topic, QoS::AtMostOnce, false, message);
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.flights.is_empty() && !self.mail.has_unsent()
+    }
+
+    /// The protocol has gone on.
+    fn told(&mut self, event: &Event) {
+        match event {
+            // Only what is confirmed has a number.
+            Event::Outgoing(Outgoing::Publish(packet)) if *packet != 0 => {
+                let next = (self.flights.iter_mut()).find(|flight| flight.packet.is_none());
+                if let Some(flight) = next {
+                    flight.packet = Some(*packet);
+                }
+            }
+            Event::Incoming(Packet::PubAck(confirmed)) => self.confirmed(confirmed.pkid),
+            _ => {}
+        }
+    }
+
+    fn confirmed(&mut self, packet: u16) {
+        let mut open = (self.flights.iter_mut()).filter(|flight| !flight.has_arrived);
+        if let Some(flight) = open.find(|flight| flight.packet == Some(packet)) {
+            flight.has_arrived = true;
+        }
+        // What arrived before its forerunner waits for it: the queue forgets in order.
+        while (self.flights.front()).is_some_and(|flight| flight.has_arrived)
+            && let Some(flight) = self.flights.pop_front()
+        {
+            match flight.load {
+                Load::Event(number) => self.mail.outbox.arrived(number),
+                Load::Retained(topic) => self.mail.retained().arrived(&topic),
+            }
+        }
+    }
+
+    /// Takes leave, so that the broker does not publish the last will.
+    async fn close(&self, told: &mut UnboundedReceiver<Told>) {
+        let _ = self.client.disconnect().await;
+        let is_over = async { while let Some(Ok(_)) = told.recv().await {} };
+        let _ = timeout(Duration::from_secs(1), is_over).await;
+    }
+}
+
+/// What people are told of it.
+fn reason(error: &ConnectionError) -> String {
+    use ConnectReturnCode::{BadUserNamePassword, NotAuthorized};
+    match error {
+        ConnectionError::ConnectionRefused(BadUserNamePassword | NotAuthorized) => {
+            "the broker refuses user and password".to_owned()
+        }
+        ConnectionError::ConnectionRefused(code) => format!("the broker refuses: {code:?}"),
+        ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
+            format!("no answer for {ANSWER_SECONDS} s")
+        }
+        error => innermost(error).to_string(),
+    }
+}
+
+/// What began it: "Connection reset by peer", without what that means for whoever read.
+fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    error.source().map_or(error, innermost)
+}

@@ -1,0 +1,378 @@
+//! A queue on the disk: texts in at one end, out at the other in the same order, and gone only when their reader says so. It survives the end of the process, however it comes.
+//!
+//! A folder holds it. Texts are lines of files that are only appended to ([`QueueLine`]), each called by the number of its first line; a file goes when all of its lines are done. The file
+//! `done` has the number of the last text that is. Where that is older than it should be, texts come twice, never not at all. A process that is killed loses nothing; when the power fails,
+//! what [`DiskQueue::sync`] had not yet written is lost, and a line of which a part was written is skipped.
+
+mod line;
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, ensure};
+use ssdcrp::lock::lock;
+
+use line::QueueLine;
+
+/// A file that has so many bytes is followed by another one.
+const FILE_BYTES: u64 = 1 << 20;
+/// No line is longer: what is, something else has written.
+const LONGEST_LINE: u64 = 1 << 20;
+/// No queue gets so far: what has a greater number is none of its own.
+const LARGEST: u64 = u64::MAX / 2;
+const DONE: &str = "done";
+const ENDING: &str = "queue";
+
+/// How much a queue keeps. What is beyond it is dropped, the oldest first.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct QueueLimits {
+    pub texts: usize,
+    pub bytes: u64,
+}
+
+/// What is in a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct QueueLevel {
+    pub texts: usize,
+    pub bytes: u64,
+    /// Since when the oldest has waited.
+    pub oldest: Duration,
+}
+
+/// A queue that no other process uses at the same time.
+pub struct DiskQueue {
+    folder: PathBuf,
+    state: Mutex<State>,
+    /// Held for as long as it is open.
+    _lock: File,
+}
+
+struct State {
+    limits: QueueLimits,
+    /// What is not done, the oldest first.
+    slots: VecDeque<Slot>,
+    bytes: u64,
+    next: u64,
+    /// Files that are there, by their first numbers, the oldest first. The last one is written to where there is a writer.
+    files: VecDeque<u64>,
+    writer: Option<Writer>,
+}
+
+/// The file that is appended to.
+struct Writer {
+    file: File,
+    length: u64,
+    is_synced: bool,
+}
+
+/// Where a text stands.
+#[derive(Clone, Copy)]
+struct Slot {
+    sequence: u64,
+    queued: u64,
+    file: u64,
+    offset: u64,
+    length: u32,
+}
+
+impl DiskQueue {
+    /// Opens a folder, which is made where there is none. Besides the queue it says how many damaged lines were skipped.
+    ///
+    /// # Errors
+    /// It cannot be read or written, or another process uses it.
+    pub fn open(folder: &Path, limits: QueueLimits) -> Result<(Self, usize)> {
+        let words = || format!("cannot keep a queue in {}", folder.display());
+        fs::create_dir_all(folder).with_context(words)?;
+        let lock = File::create(folder.join("lock")).with_context(words)?;
+        ensure!(
+            lock.try_lock().is_ok(),
+            "{} is used by another monitor",
+            folder.display()
+        );
+        let done = fs::read_to_string(folder.join(DONE))
+            .ok()
+            .and_then(|text| text.trim().parse::<u64>().ok())
+            .filter(|done| *done <= LARGEST)
+            .unwrap_or(0);
+        let mut files = Vec::new();
+        for entry in fs::read_dir(folder).with_context(words)? {
+            let name = entry.with_context(words)?.file_name();
+            let name = name.to_string_lossy();
+            let first = name.strip_suffix(ENDING).and_then(|n| n.strip_suffix('.'));
+            let first = first.and_then(|first| first.parse::<u64>().ok());
+            files.extend(first.filter(|first| *first <= LARGEST));
+        }
+        files.sort_unstable();
+        let mut state = State {
+            limits,
+            slots: VecDeque::new(),
+            bytes: 0,
+            next: 1,
+            files: VecDeque::new(),
+            writer: None,
+        };
+        let mut damaged = 0;
+        for first in files {
+            damaged += state.take_in(folder, first, done).with_context(words)?;
+        }
+        state.next = state.next.max(done + 1);
+        let queue = Self {
+            folder: folder.to_owned(),
+            state: Mutex::new(state),
+            _lock: lock,
+        };
+        queue.lock().tidy(folder);
+        Ok((queue, damaged))
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// Keeps more or less from now on.
+    pub fn limit(&self, limits: QueueLimits) {
+        self.lock().limits = limits;
+    }
+
+    /// Adds a text of one line. It says how many of the oldest were dropped for it.
+    ///
+    /// # Errors
+    /// It cannot be written: the queue is as it was.
+    pub fn push(&self, text: &str) -> io::Result<usize> {
+        let mut state = self.lock();
+        let queued = milliseconds();
+        let sequence = state.next;
+        let line = QueueLine {
+            sequence,
+            queued,
+            text,
+        }
+        .written();
+        let length = line.len() as u64;
+        if length > state.limits.bytes.min(LONGEST_LINE) || text.contains('\n') {
+            return Err(io::Error::other("it is too long for the queue"));
+        }
+        let file = state.append(&self.folder, sequence, &line)?;
+        let offset = state.writer.as_ref().map_or(0, |w| w.length) - length;
+        state.slots.push_back(Slot {
+            sequence,
+            queued,
+            file,
+            offset,
+            length: u32::try_from(length).map_err(io::Error::other)?,
+        });
+        state.bytes += length;
+        state.next += 1;
+        let mut dropped = 0;
+        while state.slots.len() > state.limits.texts || state.bytes > state.limits.bytes {
+            state.forget_first();
+            dropped += 1;
+        }
+        if dropped > 0 {
+            state.tidy(&self.folder);
+        }
+        Ok(dropped)
+    }
+
+    /// The oldest text with a number above `after`, which stays in the queue.
+    ///
+    /// # Errors
+    /// It cannot be read any more; its number stands beside the error.
+    pub fn next(&self, after: u64) -> Option<(u64, io::Result<String>)> {
+        let slot = {
+            let state = self.lock();
+            let place = state.slots.partition_point(|slot| slot.sequence <= after);
+            *state.slots.get(place)?
+        };
+        Some((slot.sequence, self.read(&slot)))
+    }
+
+    fn read(&self, slot: &Slot) -> io::Result<String> {
+        let file = File::open(path(&self.folder, slot.file))?;
+        let mut line = vec![0; slot.length as usize];
+        file.read_exact_at(&mut line, slot.offset)?;
+        let found = QueueLine::read(&line).filter(|found| found.sequence == slot.sequence);
+        let found = found.ok_or_else(|| io::Error::other("it is damaged"))?;
+        Ok(found.text.to_owned())
+    }
+
+    /// What has this number, and all before it, has arrived.
+    pub fn done(&self, sequence: u64) {
+        let mut state = self.lock();
+        let mut is_new = false;
+        while (state.slots.front()).is_some_and(|slot| slot.sequence <= sequence) {
+            state.forget_first();
+            is_new = true;
+        }
+        if is_new {
+            state.tidy(&self.folder);
+        }
+    }
+
+    /// This one is left out, whatever is before it.
+    pub fn skip(&self, sequence: u64) {
+        let mut state = self.lock();
+        let place = (state.slots).binary_search_by_key(&sequence, |slot| slot.sequence);
+        if let Ok(place) = place
+            && let Some(slot) = state.slots.remove(place)
+        {
+            state.bytes -= u64::from(slot.length);
+            state.tidy(&self.folder);
+        }
+    }
+
+    pub fn level(&self) -> QueueLevel {
+        let state = self.lock();
+        let waited = |slot: &Slot| milliseconds().saturating_sub(slot.queued);
+        QueueLevel {
+            texts: state.slots.len(),
+            bytes: state.bytes,
+            oldest: Duration::from_millis(state.slots.front().map_or(0, waited)),
+        }
+    }
+
+    /// Waits until all that was added would survive a failure of the power.
+    ///
+    /// # Errors
+    /// The disk has failed.
+    pub fn sync(&self) -> io::Result<()> {
+        let file = {
+            let mut state = self.lock();
+            match &mut state.writer {
+                Some(writer) if !writer.is_synced => {
+                    writer.is_synced = true;
+                    writer.file.try_clone()?
+                }
+                _ => return Ok(()),
+            }
+        };
+        file.sync_data()
+    }
+}
+
+impl State {
+    /// Reads a file of before; says how many damaged lines it has.
+    fn take_in(&mut self, folder: &Path, first: u64, done: u64) -> io::Result<usize> {
+        let mut reader = BufReader::new(File::open(path(folder, first))?);
+        let (mut offset, mut damaged) = (0, 0);
+        let mut line = Vec::new();
+        // Whatever its lines say, all numbers before its own were given.
+        self.next = self.next.max(first);
+        loop {
+            line.clear();
+            let length = io::Read::take(&mut reader, LONGEST_LINE).read_until(b'\n', &mut line)?;
+            if length == 0 {
+                break;
+            }
+            let length = length as u64;
+            match QueueLine::read(&line)
+                .filter(|found| (self.next..=LARGEST).contains(&found.sequence))
+            {
+                Some(found) => {
+                    self.next = found.sequence.saturating_add(1);
+                    if found.sequence > done {
+                        self.bytes += length;
+                        self.slots.push_back(Slot {
+                            sequence: found.sequence,
+                            queued: found.queued,
+                            file: first,
+                            offset,
+                            length: u32::try_from(length).map_err(io::Error::other)?,
+                        });
+                    }
+                }
+                None => damaged += 1,
+            }
+            offset += length;
+        }
+        self.files.push_back(first);
+        Ok(damaged)
+    }
+
+    /// Writes a line to the last file, or to a new one that is called by the line's number. Says which.
+    fn append(&mut self, folder: &Path, sequence: u64, line: &str) -> io::Result<u64> {
+        if let Some(full) = self.writer.take_if(|writer| writer.length >= FILE_BYTES) {
+            full.file.sync_data()?;
+        }
+        if self.writer.is_none() {
+            // What was written to before may end in the middle of a line: it is left alone.
+            let file = OpenOptions::new()
+                .create(true)
+                .write(true)
+                .truncate(true)
+                .open(path(folder, sequence))?;
+            if self.files.back() != Some(&sequence) {
+                self.files.push_back(sequence);
+            }
+            self.writer = Some(Writer {
+                file,
+                length: 0,
+                is_synced: true,
+            });
+        }
+        let (Some(writer), Some(name)) = (&mut self.writer, self.files.back()) else {
+            return Err(io::Error::other("no file"));
+        };
+        match writer.file.write_all(line.as_bytes()) {
+            Ok(()) => {
+                writer.length += line.len() as u64;
+                writer.is_synced = false;
+                Ok(*name)
+            }
+            Err(error) => {
+                // A part of the line may stand there: the next one goes to another file.
+                self.writer = None;
+                Err(error)
+            }
+        }
+    }
+
+    fn forget_first(&mut self) {
+        if let Some(slot) = self.slots.pop_front() {
+            self.bytes -= u64::from(slot.length);
+        }
+    }
+
+    /// Notes what is done, and removes files in which nothing is left.
+    fn tidy(&mut self, folder: &Path) {
+        let first = self.slots.front().map_or(self.next, |slot| slot.sequence);
+        // On a full disk there may be no room for it, but what is removed makes some.
+        let _ = note(folder, first - 1);
+        // The last one stays, for its name says which numbers were given.
+        while let (Some(file), true) = (self.files.front(), self.files.len() > 1) {
+            let is_used = (self.slots.front()).is_some_and(|slot| slot.file <= *file);
+            if is_used || fs::remove_file(path(folder, *file)).is_err() {
+                break;
+            }
+            self.files.pop_front();
+        }
+    }
+}
+
+/// Keeps the number of the last text that is done.
+fn note(folder: &Path, done: u64) -> io::Result<()> {
+    let (unfinished, name) = (folder.join(".done"), folder.join(DONE));
+    fs::write(&unfinished, format!("{done}\n"))?;
+    fs::rename(unfinished, name)
+}
+
+fn path(folder: &Path, first: u64) -> PathBuf {
+    folder.join(format!("{first:020}.{ENDING}"))
+}
+
+fn milliseconds() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

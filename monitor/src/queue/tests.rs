@@ -1,0 +1,179 @@
+//! The queue over the ends of its processes: what is cut off, damaged, too much, or used twice.
+
+use super::*;
+
+const LIMITS: QueueLimits = QueueLimits {
+    texts: 1000,
+    bytes: 64 << 20,
+};
+
+fn open(folder: &Path) -> DiskQueue {
+    DiskQueue::open(folder, LIMITS).unwrap().0
+}
+
+/// All texts that wait.
+fn texts(queue: &DiskQueue) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut after = 0;
+    while let Some((sequence, text)) = queue.next(after) {
+        found.push(text.unwrap());
+        after = sequence;
+    }
+    found
+}
+
+/// Files with texts.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = entries
+        .filter(|path| path.extension().is_some_and(|e| e == ENDING))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn texts_wait_in_their_order_until_they_are_done_whatever_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = open(folder.path());
+    assert!(queue.next(0).is_none());
+    for text in ["one", "two", "three"] {
+        assert_eq!(queue.push(text).unwrap(), 0);
+    }
+    let (first, text) = queue.next(0).unwrap();
+    assert_eq!(text.unwrap(), "one");
+    assert_eq!(texts(&queue), ["one", "two", "three"]);
+    queue.done(first);
+    // What is done once more changes nothing.
+    queue.done(first);
+    drop(queue);
+    let queue = open(folder.path());
+    assert_eq!(texts(&queue), ["two", "three"]);
+    queue.push("four").unwrap();
+    assert_eq!(queue.level().texts, 3);
+    drop(queue);
+    let queue = open(folder.path());
+    assert_eq!(texts(&queue), ["two", "three", "four"]);
+    queue.done(u64::MAX);
+    assert_eq!(queue.level(), QueueLevel::default());
+    drop(queue);
+    // Numbers are not given again.
+    let queue = open(folder.path());
+    queue.push("five").unwrap();
+    assert_eq!(queue.next(0).unwrap().0, 5);
+}
+
+#[test]
+fn a_line_that_was_cut_off_or_damaged_is_skipped_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = open(folder.path());
+    for text in ["one", "two", "three"] {
+        queue.push(text).unwrap();
+    }
+    drop(queue);
+    let [file] = &files(folder.path())[..] else {
+        panic!()
+    };
+    let whole = fs::read(file).unwrap();
+    fs::write(file, &whole[..whole.len() - 3]).unwrap();
+    let (queue, damaged) = DiskQueue::open(folder.path(), LIMITS).unwrap();
+    assert_eq!(
+        (texts(&queue), damaged),
+        (vec!["one".into(), "two".into()], 1)
+    );
+    // What comes is not written behind it.
+    queue.push("four").unwrap();
+    drop(queue);
+    let mut cut = fs::read(file).unwrap();
+    cut[12] ^= 1;
+    fs::write(file, cut).unwrap();
+    let (queue, damaged) = DiskQueue::open(folder.path(), LIMITS).unwrap();
+    assert_eq!(
+        (texts(&queue), damaged),
+        (vec!["two".into(), "four".into()], 2)
+    );
+    // A file of nothing but rubbish, and a note that is none.
+    drop(queue);
+    fs::write(folder.path().join("00000000000000000009.queue"), [0; 99]).unwrap();
+    fs::write(folder.path().join(DONE), "x").unwrap();
+    let (queue, damaged) = DiskQueue::open(folder.path(), LIMITS).unwrap();
+    assert_eq!(damaged, 3);
+    queue.push("nine").unwrap();
+    drop(queue);
+    let queue = open(folder.path());
+    assert_eq!(texts(&queue), ["two", "four", "nine"]);
+    // One that is damaged while the queue is open.
+    let file = &files(folder.path())[0];
+    fs::write(file, vec![b'x'; fs::read(file).unwrap().len()]).unwrap();
+    let (sequence, text) = queue.next(0).unwrap();
+    assert!(text.is_err());
+    assert_eq!(queue.next(sequence).unwrap().1.unwrap(), "four");
+    queue.skip(sequence);
+    assert_eq!(texts(&queue), ["four", "nine"]);
+}
+
+#[test]
+fn the_oldest_go_when_there_are_too_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = open(folder.path());
+    for number in 0..10 {
+        queue.push(&format!("text {number}")).unwrap();
+    }
+    queue.limit(QueueLimits { texts: 3, ..LIMITS });
+    assert_eq!(queue.push("text 10").unwrap(), 8);
+    assert_eq!(texts(&queue), ["text 8", "text 9", "text 10"]);
+    let line = queue.level().bytes / 3;
+    queue.limit(QueueLimits {
+        bytes: 2 * line + 9,
+        ..LIMITS
+    });
+    assert_eq!(queue.push("text 11").unwrap(), 2);
+    assert_eq!(texts(&queue), ["text 10", "text 11"]);
+    assert!(queue.push(&"x".repeat(200)).is_err() && queue.push("a\nb").is_err());
+    drop(queue);
+    assert_eq!(texts(&open(folder.path())), ["text 10", "text 11"]);
+}
+
+#[test]
+fn files_go_when_all_of_their_texts_are_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = open(folder.path());
+    let text = "x".repeat(100_000);
+    for _ in 0..40 {
+        queue.push(&text).unwrap();
+        queue.sync().unwrap();
+    }
+    let before = files(folder.path());
+    assert!(before.len() == 4, "{before:?}");
+    queue.done(30);
+    let after = files(folder.path());
+    assert_eq!(after, before[2..]);
+    drop(queue);
+    let queue = open(folder.path());
+    assert_eq!(queue.level().texts, 10);
+    queue.done(40);
+    queue.push("last").unwrap();
+    queue.done(41);
+    assert_eq!(files(folder.path()).len(), 1);
+}
+
+#[test]
+fn a_folder_is_used_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = open(folder.path());
+    let refused = DiskQueue::open(folder.path(), LIMITS).map(drop);
+    assert!(
+        refused
+            .unwrap_err()
+            .to_string()
+            .contains("used by another monitor")
+    );
+    drop(queue);
+    open(folder.path());
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let refused = DiskQueue::open(&file, LIMITS).map(drop).unwrap_err();
+    assert!(format!("{refused:#}").starts_with("cannot keep a queue in"));
+}

@@ -1,0 +1,85 @@
+//! Events for a server: each is a POST of its JSON, signed, in the order in which they were raised; a thread sends them, and tries again what may be taken later.
+
+mod post;
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use tokio::sync::watch;
+
+use crate::backoff::Backoff;
+use crate::configuration::WebhookPlan;
+use crate::courier::{Courier, try_again};
+use crate::outbox::Outbox;
+use crate::outlet::Outlet;
+use crate::redact::say;
+use post::{PostOutcome, identifier, post};
+
+/// Everything that goes to a server, until it is dropped.
+pub struct WebhookOutlet {
+    plan: WebhookPlan,
+    outbox: Arc<Outbox>,
+    _courier: Courier,
+}
+
+impl Outlet for WebhookOutlet {
+    const NAME: &'static str = "webhook";
+    type Plan = WebhookPlan;
+
+    fn start(plan: WebhookPlan, outbox: Arc<Outbox>) -> Result<Self> {
+        let (of_thread, its_plan) = (outbox.clone(), plan.clone());
+        let courier = Courier::start(outbox.clone(), move |stop| async move {
+            send(&its_plan, &of_thread, stop).await;
+        })?;
+        Ok(Self {
+            plan,
+            outbox,
+            _courier: courier,
+        })
+    }
+
+    fn plan(&self) -> &Self::Plan {
+        &self.plan
+    }
+
+    fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+}
+
+/// Sends one event after the other, until it is to stop and nothing is left, or something fails then.
+async fn send(plan: &WebhookPlan, outbox: &Outbox, mut stop: watch::Receiver<bool>) {
+    let mut backoff = Backoff::new(plan.retry_at_most);
+    loop {
+        let Some((number, event)) = outbox.next(0) else {
+            tokio::select! {
+                () = outbox.news.notified() => continue,
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+        };
+        let Some(id) = identifier(&event) else {
+            outbox.strange(number);
+            continue;
+        };
+        match post(plan, &id, &event).await {
+            PostOutcome::Arrived => outbox.arrived(number),
+            PostOutcome::Refused(reason) => {
+                say(format_args!(
+                    "webhook: {}: {reason}; event {id} is not sent again",
+                    plan.host
+                ));
+                outbox.refused(number);
+            }
+            PostOutcome::Failed { reason, pause } => {
+                outbox.delivery.failed();
+                let wait = backoff.failed(std::time::Duration::ZERO).max(pause);
+                let reason = format!("webhook: {}: {reason}", plan.host);
+                if !try_again(&reason, backoff.failures(), wait, &mut stop).await {
+                    return;
+                }
+                continue;
+            }
+        }
+        backoff = Backoff::new(plan.retry_at_most);
+    }
+}
