@@ -100,36 +100,11 @@ fn rules_and_dashboard_ask_for_numbers_that_there_are() {
     }
 }
 
-#[test]
-fn an_alarm_goes_off_when_relevance_leaves_the_boxes_and_not_before() {
+/// Tests of the packaged rules, in promtool's words.
+fn assert_rules(interval: &str, tests: &str) {
     let rules = packaged("alerts.yml").canonicalize().unwrap();
-    // For ten days 0.8 of the relevance of 60 explanations an hour lies in the boxes; at one camera 0.4 on the last day.
     let test = format!(
-        r#"
-rule_files: ["{}"]
-evaluation_interval: 10m
-tests:
-  - interval: 10m
-    input_series:
-      - series: 'ssdcrp_relevance_in_box_share_count{{camera="gate",class="person"}}'
-        values: '0+10x1500'
-      - series: 'ssdcrp_relevance_in_box_share_sum{{camera="gate",class="person"}}'
-        values: '0+8x1300 10404+4x200'
-      - series: 'ssdcrp_relevance_in_box_share_count{{camera="yard",class="person"}}'
-        values: '0+10x1500'
-      - series: 'ssdcrp_relevance_in_box_share_sum{{camera="yard",class="person"}}'
-        values: '0+8x1500'
-    alert_rule_test:
-      - eval_time: 12900m
-        alertname: ExplanationDrift
-      - eval_time: 13200m
-        alertname: ExplanationDrift
-        exp_alerts:
-          - exp_labels: {{ camera: gate, class: person, severity: warning }}
-            exp_annotations:
-              summary: "The model looks beside person at gate"
-              description: "40% of the relevance of person lies in its box, a quarter less than in the week before. Look at the camera's picture and at what surrounds the objects."
-"#,
+        "rule_files: [\"{}\"]\nevaluation_interval: {interval}\ntests:\n  - interval: {interval}\n{tests}",
         rules.display()
     );
     let folder = tempfile::tempdir().unwrap();
@@ -141,5 +116,94 @@ tests:
         tested.status.success(),
         "{}",
         String::from_utf8_lossy(&words)
+    );
+}
+
+#[test]
+fn a_camera_that_is_tried_again_and_again_is_lost() {
+    // Every 15 seconds: a minute between two tries, each of which lasts 15 seconds. The yard is back after a minute, as it was before.
+    assert_rules(
+        "15s",
+        r#"
+    input_series:
+      - series: 'ssdcrp_camera_state{camera="gate",state="playing"}'
+        values: '1x4 0x40'
+      - series: 'ssdcrp_camera_state{camera="gate",state="starting"}'
+        values: '0x4 1 0x3 1 0x3 1 0x3 1 0x3 1 0x3 1 0x20'
+      - series: 'ssdcrp_camera_state{camera="gate",state="waiting"}'
+        values: '0x4 0 1x3 0 1x3 0 1x3 0 1x3 0 1x3 0 1x20'
+      - series: 'ssdcrp_camera_state{camera="yard",state="playing"}'
+        values: '1x4 0x3 1x40'
+      - series: 'ssdcrp_camera_state{camera="yard",state="waiting"}'
+        values: '0x4 1x3 0x40'
+    alert_rule_test:
+      - eval_time: 2m
+        alertname: CameraLost
+      - eval_time: 4m
+        alertname: CameraLost
+        exp_alerts:
+          - exp_labels: { camera: gate, severity: critical }
+            exp_annotations: { summary: "gate gives no pictures" }
+"#,
+    );
+}
+
+#[test]
+fn a_camera_that_plays_without_being_looked_at_is_told() {
+    // The gate's network fails after ten minutes, the yard's never runs.
+    assert_rules(
+        "1m",
+        r#"
+    input_series:
+      - series: 'ssdcrp_frames_total{camera="gate"}'
+        values: '0+600x60'
+      - series: 'ssdcrp_frames_detected_total{camera="gate"}'
+        values: '0+120x10 1200x50'
+      - series: 'ssdcrp_frames_total{camera="yard"}'
+        values: '0+600x60'
+      - series: 'ssdcrp_frames_total{camera="roof"}'
+        values: '0+600x60'
+      - series: 'ssdcrp_frames_detected_total{camera="roof"}'
+        values: '0+1x60'
+    alert_rule_test:
+      - eval_time: 9m
+        alertname: NothingDetected
+      - eval_time: 40m
+        alertname: NothingDetected
+        exp_alerts:
+          - exp_labels: { camera: gate, severity: critical }
+            exp_annotations: { summary: "gate plays, but its frames are not looked at" }
+          - exp_labels: { camera: yard, severity: critical }
+            exp_annotations: { summary: "yard plays, but its frames are not looked at" }
+"#,
+    );
+}
+
+#[test]
+fn an_alarm_goes_off_when_relevance_leaves_the_boxes_and_not_before() {
+    // For ten days 0.8 of the relevance of 60 explanations an hour lies in the boxes; at one camera 0.4 on the last day.
+    assert_rules(
+        "10m",
+        r#"
+    input_series:
+      - series: 'ssdcrp_relevance_in_box_share_count{camera="gate",class="person"}'
+        values: '0+10x1500'
+      - series: 'ssdcrp_relevance_in_box_share_sum{camera="gate",class="person"}'
+        values: '0+8x1300 10404+4x200'
+      - series: 'ssdcrp_relevance_in_box_share_count{camera="yard",class="person"}'
+        values: '0+10x1500'
+      - series: 'ssdcrp_relevance_in_box_share_sum{camera="yard",class="person"}'
+        values: '0+8x1500'
+    alert_rule_test:
+      - eval_time: 12900m
+        alertname: ExplanationDrift
+      - eval_time: 13200m
+        alertname: ExplanationDrift
+        exp_alerts:
+          - exp_labels: { camera: gate, class: person, severity: warning }
+            exp_annotations:
+              summary: "The model looks beside person at gate"
+              description: "40% of the relevance of person lies in its box, a quarter less than in the week before. Look at the camera's picture and at what surrounds the objects."
+"#,
     );
 }
