@@ -13,7 +13,7 @@ use ssdcrp::detect::preprocess;
 use ssdcrp::stream::evidence::Store;
 use ssdcrp::stream::{FrameInfo, FrameTime, RateLimiter, Session, Stream, StreamFrame};
 
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, Played};
 use crate::board::{CameraState, Screen};
 use crate::configuration::{CameraPlan, Connection, StreamLooks};
 use crate::feed::Feed;
@@ -21,6 +21,7 @@ use crate::mask::paint;
 use crate::outlets::Outlets;
 use crate::redact::{redact, say};
 use crate::source::{Arrival, DecodedFrame, Source};
+use crate::timeline::Timeline;
 
 /// How long the end waits for explanations that events asked for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -51,8 +52,9 @@ struct CameraThread {
     stop: Receiver<()>,
     detected: RateLimiter<()>,
     filmed: RateLimiter<()>,
-    /// When the last frame came.
-    came: Option<Instant>,
+    timeline: Timeline,
+    /// The frames of this connection.
+    played: Played,
     /// What was said last about frames that cannot be looked at.
     complaint: Option<String>,
 }
@@ -101,7 +103,8 @@ impl Camera {
             stop: stopped,
             detected: RateLimiter::default(),
             filmed: RateLimiter::default(),
-            came: None,
+            timeline: Timeline::new(Instant::now()),
+            played: Played::default(),
             complaint: None,
         };
         let thread = std::thread::Builder::new()
@@ -163,10 +166,8 @@ impl CameraThread {
         loop {
             self.outlets.state(&self.screen, CameraState::Starting);
             self.screen.mark_alive(false);
-            let mut playing_since = None;
-            let outcome = self.play(&mut playing_since);
+            let outcome = self.play();
             self.settle();
-            let played = playing_since.map_or(Duration::ZERO, |since: Instant| since.elapsed());
             let reason = match outcome {
                 Ok(PlayEnd::Stopped) => return,
                 Ok(PlayEnd::Over) if self.connection.address.is_file() => {
@@ -174,7 +175,7 @@ impl CameraThread {
                         self.outlets.state(&self.screen, CameraState::Ended);
                         return;
                     }
-                    if playing_since.is_some() {
+                    if self.played.has_begun() {
                         continue;
                     }
                     "the file has no pictures".to_owned()
@@ -189,9 +190,9 @@ impl CameraThread {
                     .state(&self.screen, CameraState::Failed { reason });
                 return;
             };
-            let wait = backoff.failed(played);
+            let wait = backoff.failed(self.played.lasted());
             self.fails(&reason, wait, backoff.failures());
-            if let PlayEnd::Stopped = self.wait(wait) {
+            if !self.wait(wait) {
                 return;
             }
         }
@@ -209,30 +210,31 @@ impl CameraThread {
         self.outlets.state(&self.screen, state);
     }
 
-    /// Waits for the next try.
-    fn wait(&self, wait: Duration) -> PlayEnd {
+    /// Waits for the next try. Says whether there is to be one.
+    fn wait(&self, wait: Duration) -> bool {
         let until = Instant::now() + wait;
         loop {
             self.screen.mark_alive(false);
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return PlayEnd::Over;
+                return true;
             }
             let step = left.min(Duration::from_secs(1));
             if let Err(RecvTimeoutError::Disconnected) = self.stop.recv_timeout(step) {
-                return PlayEnd::Stopped;
+                return false;
             }
         }
     }
 
-    /// Plays until the stream ends, fails or is to stop. `since` is when its first frame came.
-    fn play(&mut self, since: &mut Option<Instant>) -> Result<PlayEnd> {
+    /// Plays until the stream ends, fails or is to stop.
+    fn play(&mut self) -> Result<PlayEnd> {
         // Objects and times of before have nothing to do with what comes.
         self.stream.flush();
         self.stream.resume();
         self.detected.reset();
         self.filmed.reset();
-        self.came = None;
+        self.played = Played::default();
+        self.timeline.connect(Instant::now());
         let source = Source::play(&self.connection.address)?;
         let mut last = Instant::now();
         loop {
@@ -244,12 +246,12 @@ impl CameraThread {
             match arrival {
                 Arrival::Frame(frame) => {
                     last = Instant::now();
-                    if since.is_none() {
-                        *since = Some(last);
+                    let pause = self.played.came(last);
+                    if pause.is_none() {
                         self.outlets.state(&self.screen, CameraState::Playing);
                     }
                     self.outlets.metrics.frame(&self.screen.name);
-                    let outcome = self.look(&frame, last);
+                    let outcome = self.look(&frame, last, pause.unwrap_or(Duration::MAX));
                     self.complain(outcome);
                 }
                 Arrival::End => return Ok(PlayEnd::Over),
@@ -275,17 +277,17 @@ impl CameraThread {
         }
     }
 
-    /// Hands over a frame that came at `now`, and shows it to those who look at it.
-    fn look(&mut self, frame: &DecodedFrame, now: Instant) -> Result<()> {
-        let next = (self.came.replace(now)).map_or(Duration::MAX, |came| now - came);
+    /// Hands over a frame that came at `now`, so long after the one before, and shows it to those who look at it.
+    fn look(&mut self, frame: &DecodedFrame, now: Instant, pause: Duration) -> Result<()> {
         let looks = {
             let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
             looks.clone()
         };
-        let time = Some(Duration::from_nanos(frame.time().nseconds()));
+        let timestamp = frame.time();
+        let time = Some(self.timeline.time(timestamp, now));
         let is_due = self.detected.is_due(time, looks.detect_interval, &());
         let is_watched = self.screen.is_watched();
-        let is_wanted = is_due && self.stream.wants(next);
+        let is_wanted = is_due && self.stream.wants(pause);
         let is_filmed = is_watched && self.filmed.is_due(time, FILM_INTERVAL, &());
         if !is_wanted && !is_filmed {
             return Ok(());
@@ -294,7 +296,7 @@ impl CameraThread {
         paint(&looks.masks, &mut picture);
         let info = FrameInfo {
             time: FrameTime {
-                timestamp: time,
+                timestamp,
                 running_time: time,
             },
             size: picture.dimensions().into(),

@@ -27,6 +27,7 @@ mod options;
 mod outlets;
 mod redact;
 mod source;
+mod timeline;
 mod web;
 
 use std::path::Path;

@@ -7,6 +7,7 @@ mod cameras;
 #[path = "../../../tests/digits/mod.rs"]
 mod digits;
 mod measures;
+mod mjpeg;
 mod running;
 mod service;
 mod streams;
