@@ -120,7 +120,19 @@ impl Application {
         if self.page.as_mut().is_some_and(|page| page.change(plan)) {
             return Ok(());
         }
-        // The old one stays where the new one cannot be served.
+        // While somebody listens at one address of a port, nobody can at all of them.
+        let has_port = |page: &mut PageServer| page.address.port() == plan.address.port();
+        let before = self.page.take_if(has_port);
+        let before = before.map(|page| self.server.block_on(page.close()));
+        let outcome = self.listen(plan);
+        if let (Err(_), Some(before)) = (&outcome, before) {
+            self.listen(&before)?;
+        }
+        outcome
+    }
+
+    /// Serves the page at an address that is free. The old one stays where that cannot be.
+    fn listen(&mut self, plan: &PagePlan) -> Result<()> {
         let page = PageServer::serve(plan.clone(), self.outlets.clone());
         let page = self.server.block_on(page)?;
         say(format_args!("http://{}/", page.address));

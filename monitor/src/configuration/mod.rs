@@ -31,6 +31,8 @@ use crate::redact::say;
 const LONGEST_FILE: u64 = 4 << 20;
 /// Whoever guesses a token has to try so many letters.
 const SHORTEST_TOKEN: usize = 16;
+/// In the place of a token, where a proxy asks for another secret.
+const NO_TOKEN: &str = "none";
 const EVIDENCE_LIMITS: Limits = Limits {
     bytes: 1 << 30,
     per_minute: 30,
@@ -311,12 +313,18 @@ fn camera(
 
 fn page(section: PageSection, place: &FilePlace) -> Result<PagePlan> {
     let file = place.secret_file(section.token_file.as_deref())?;
-    let token = secret::of("token", section.token.as_deref(), file.as_deref())?;
+    let is_open = section.token.as_deref() == Some(NO_TOKEN);
+    let token = section.token.as_deref().filter(|_| !is_open);
+    let token = secret::of("token", token, file.as_deref())?;
     let token = token.map(checked_token).transpose()?;
     ensure!(
         token.is_some() || section.address.ip().is_loopback(),
         "other computers reach {}: set a token, token-file = \"…\"",
         section.address
+    );
+    ensure!(
+        token.is_some() || is_open || section.hosts.is_empty(),
+        "a proxy that asks by a name of hosts lets other computers in: set a token, token-file = \"…\", or token = \"{NO_TOKEN}\" where the proxy asks for a password itself"
     );
     Ok(PagePlan {
         address: section.address,
@@ -325,11 +333,12 @@ fn page(section: PageSection, place: &FilePlace) -> Result<PagePlan> {
     })
 }
 
+/// A token, of letters that forms of browsers leave as they are.
 fn checked_token(token: String) -> Result<String> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     ensure!(
         token.len() >= SHORTEST_TOKEN && token.bytes().all(is_plain),
-        "a token has {SHORTEST_TOKEN} or more letters (a to z), digits, '-', '.', '_' and '~': openssl rand -hex 16"
+        "a token has {SHORTEST_TOKEN} or more letters (a to z), digits, '-', '.' and '_': openssl rand -hex 16"
     );
     Ok(token)
 }
