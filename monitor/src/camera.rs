@@ -2,8 +2,10 @@
 //!
 //! Each camera has a thread. Whatever fails in it, a server that is away or a stream that breaks off, is tried again with growing times between the tries, while the other cameras go on.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -34,6 +36,8 @@ const LOOK_UP: gst::ClockTime = gst::ClockTime::from_mseconds(200);
 pub struct Camera {
     pub plan: CameraPlan,
     pub screen: Arc<Screen>,
+    /// Its place among the cameras, from 1 on.
+    place: Arc<AtomicUsize>,
     session: Arc<Session<Feed>>,
     looks: Arc<Mutex<StreamLooks>>,
     /// Dropped, it stops the thread.
@@ -68,38 +72,51 @@ enum PlayEnd {
 }
 
 impl Camera {
-    /// Starts it. `stream` is its place among the cameras, from 1 on.
-    ///
-    /// # Errors
-    /// The folder of evidence cannot be opened; the system gives no thread.
+    /// Starts it. `place` is its place among the cameras, from 1 on. One that cannot be started, for want of its store of evidence say, has failed.
     pub fn start(
         plan: CameraPlan,
-        stream: usize,
+        place: usize,
         session: Arc<Session<Feed>>,
         looks: StreamLooks,
         outlets: Arc<Outlets>,
-    ) -> Result<Self> {
-        let name = plan.name.as_str().to_owned();
-        let connection = plan.connection.clone();
-        let title = connection.address.to_string();
-        let screen = Arc::new(Screen::new(&name, &title));
-        let evidence = connection.evidence.as_ref();
-        let store = evidence.map(|kept| Store::open(&kept.folder, kept.limits));
+        store: Result<Option<Store>>,
+    ) -> Self {
+        let title = plan.connection.address.to_string();
+        let mut camera = Self {
+            screen: Arc::new(Screen::new(plan.name.as_str(), &title)),
+            place: Arc::new(AtomicUsize::new(place)),
+            looks: Arc::new(Mutex::new(looks)),
+            plan,
+            session,
+            stop: None,
+            thread: None,
+        };
+        if let Err(error) = store.and_then(|store| camera.begin(store, outlets.clone())) {
+            give_up(&outlets, &camera.screen, format!("{error:#}"));
+        }
+        camera
+    }
+
+    /// Starts its thread.
+    ///
+    /// # Errors
+    /// The system gives none.
+    fn begin(&mut self, store: Option<Store>, outlets: Arc<Outlets>) -> Result<()> {
+        let name = self.screen.name.clone();
         let feed = Feed {
             camera: name.clone(),
-            stream,
-            labels: session.model().manifest.labels.clone(),
+            place: self.place.clone(),
+            labels: self.session.model().manifest.labels.clone(),
             outlets: outlets.clone(),
         };
-        let looks = Arc::new(Mutex::new(looks));
         let (stop, stopped) = channel();
         let run = CameraThread {
-            stream: session.stream(feed, store.transpose()?)?,
-            connection,
-            screen: screen.clone(),
-            outlets,
-            session: session.clone(),
-            looks: looks.clone(),
+            stream: self.session.stream(feed, store)?,
+            connection: self.plan.connection.clone(),
+            screen: self.screen.clone(),
+            outlets: outlets.clone(),
+            session: self.session.clone(),
+            looks: self.looks.clone(),
             stop: stopped,
             detected: RateLimiter::default(),
             filmed: RateLimiter::default(),
@@ -107,23 +124,19 @@ impl Camera {
             played: Played::default(),
             complaint: None,
         };
+        let screen = self.screen.clone();
         let thread = std::thread::Builder::new()
             .name(format!("camera-{name}"))
-            .spawn(move || run.run())?;
-        Ok(Self {
-            plan,
-            screen,
-            session,
-            looks,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+            .spawn(move || guard(&outlets, &screen, || run.run()))?;
+        (self.stop, self.thread) = (Some(stop), Some(thread));
+        Ok(())
     }
 
     /// Looks at its pictures otherwise from now on.
-    pub fn look(&mut self, plan: CameraPlan, looks: StreamLooks) {
+    pub fn look(&mut self, plan: CameraPlan, place: usize, looks: StreamLooks) {
         self.plan = plan;
-        *self.looks.lock().unwrap_or_else(PoisonError::into_inner) = looks;
+        self.place.store(place, Ordering::Relaxed);
+        *lock(&self.looks) = looks;
     }
 
     /// Whether this session looks at its pictures.
@@ -151,12 +164,29 @@ impl Drop for Camera {
     fn drop(&mut self) {
         self.stop();
         self.screen.close();
-        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
-            say(format_args!(
-                "{}: the camera's thread has failed",
-                self.plan.name.as_str()
-            ));
+        if let Some(thread) = self.thread.take() {
+            // A panic is told by the guard.
+            let _ = thread.join();
         }
+    }
+}
+
+fn lock(looks: &Mutex<StreamLooks>) -> MutexGuard<'_, StreamLooks> {
+    looks.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A camera has failed, and is not tried again.
+fn give_up(outlets: &Outlets, screen: &Arc<Screen>, reason: String) {
+    say(format_args!("{}: {reason}", screen.name));
+    outlets.metrics.failure(&screen.name);
+    outlets.state(screen, CameraState::Failed { reason });
+}
+
+/// Runs a camera's thread; one that panics does not count as playing for ever.
+fn guard(outlets: &Outlets, screen: &Arc<Screen>, thread: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(thread)).is_err() {
+        let reason = "the camera's thread has failed, a fault of this program".to_owned();
+        give_up(outlets, screen, reason);
     }
 }
 
@@ -183,13 +213,11 @@ impl CameraThread {
                 Ok(PlayEnd::Over) => "the stream has ended".to_owned(),
                 Err(error) => redact(&format!("{error:#}")),
             };
-            self.outlets.metrics.failure(&self.screen.name);
             let Some(backoff) = &mut backoff else {
-                say(format_args!("{}: {reason}", self.screen.name));
-                self.outlets
-                    .state(&self.screen, CameraState::Failed { reason });
+                give_up(&self.outlets, &self.screen, reason);
                 return;
             };
+            self.outlets.metrics.failure(&self.screen.name);
             let wait = backoff.failed(self.played.lasted());
             self.fails(&reason, wait, backoff.failures());
             if !self.wait(wait) {
@@ -279,10 +307,7 @@ impl CameraThread {
 
     /// Hands over a frame that came at `now`, so long after the one before, and shows it to those who look at it.
     fn look(&mut self, frame: &DecodedFrame, now: Instant, pause: Duration) -> Result<()> {
-        let looks = {
-            let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
-            looks.clone()
-        };
+        let looks = lock(&self.looks).clone();
         let timestamp = frame.time();
         let time = Some(self.timeline.time(timestamp, now));
         let is_due = self.detected.is_due(time, looks.detect_interval, &());
@@ -338,5 +363,21 @@ impl CameraThread {
         if let Err(error) = self.stream.settle(PATIENCE) {
             say(format_args!("{}: {error:#}", self.screen.name));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_panics_has_failed() {
+        let (outlets, screen) = (Outlets::default(), Arc::new(Screen::new("gate", "gate")));
+        guard(&outlets, &screen, || {
+            outlets.state(&screen, CameraState::Playing);
+        });
+        assert_eq!(screen.state(), CameraState::Playing);
+        guard(&outlets, &screen, || panic!("of this test"));
+        assert_eq!(screen.state().name(), "failed");
     }
 }

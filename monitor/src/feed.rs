@@ -1,6 +1,7 @@
 //! What comes out of a camera's stream, for people and programs: the engine's news in, messages and numbers out.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use image::RgbImage;
 
@@ -15,8 +16,8 @@ use crate::redact::say;
 /// A camera's part of what is told.
 pub struct Feed {
     pub camera: String,
-    /// The camera's place, from 1 on.
-    pub stream: usize,
+    /// The camera's place in the configuration, from 1 on; it may change while it plays.
+    pub place: Arc<AtomicUsize>,
     pub labels: Labels,
     pub outlets: Arc<Outlets>,
 }
@@ -51,8 +52,9 @@ impl Host for Feed {
                     true => metrics.looked_at(camera, observation, labels),
                     false => metrics.explained(camera, explained, labels),
                 }
+                let place = self.place.load(Ordering::Relaxed);
                 for event in events {
-                    let message = EventMessage::new(camera, self.stream, event, labels);
+                    let message = EventMessage::new(camera, place, event, labels);
                     self.outlets.raised(message);
                 }
             }

@@ -17,6 +17,7 @@ mod backoff;
 mod board;
 mod camera;
 mod configuration;
+mod evidence_folder;
 mod feed;
 mod mask;
 mod message;
@@ -37,7 +38,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -120,11 +121,13 @@ fn run(options: &Options) -> Result<()> {
         }
     }
     systemd.stopping();
-    let has_failed = application.has_failed();
+    let failure = application.failure();
     drop(application);
     server.shutdown_background();
-    ensure!(!has_failed, "no source could be played");
-    Ok(())
+    match failure {
+        Some(failure) => bail!(failure),
+        None => Ok(()),
+    }
 }
 
 /// Counts up for as long as the server's thread is at work.
@@ -141,6 +144,7 @@ fn check(file: &Path, configuration: &Configuration) -> Result<()> {
         let model = networks::model(plan.connection.model.as_ref());
         let model = model.with_context(|| format!("camera '{}'", plan.name.as_str()))?;
         plan.looks.of_model(&model)?;
+        plan.probe_evidence()?;
         let (name, address) = (plan.name.as_str(), &plan.connection.address);
         println!(
             "{name}: {}",

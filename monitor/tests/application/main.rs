@@ -6,6 +6,7 @@ mod cache;
 mod cameras;
 #[path = "../../../tests/digits/mod.rs"]
 mod digits;
+mod faults;
 mod measures;
 mod mjpeg;
 mod running;
