@@ -52,6 +52,8 @@ pub struct Screen {
     /// Where its pictures come from, without a password.
     pub title: String,
     state: Mutex<(CameraState, String)>,
+    /// Why frames that come are not looked at.
+    trouble: Mutex<Option<String>>,
     watchers: AtomicUsize,
     /// As JPEG, empty before the first; `None` where none will come any more.
     pictures: watch::Sender<Option<Bytes>>,
@@ -96,6 +98,7 @@ impl Screen {
             name: name.to_owned(),
             title: redact(title),
             state: Mutex::new((CameraState::Starting, now())),
+            trouble: Mutex::default(),
             watchers: AtomicUsize::new(0),
             pictures: watch::Sender::new(Some(Bytes::new())),
             alive: Mutex::new((Instant::now(), None)),
@@ -106,6 +109,11 @@ impl Screen {
         *lock(&self.state) = (state, now());
     }
 
+    /// Frames that come are not looked at, for this reason, or are again.
+    pub fn set_trouble(&self, trouble: Option<String>) {
+        *lock(&self.trouble) = trouble;
+    }
+
     pub fn state(&self) -> CameraState {
         lock(&self.state).0.clone()
     }
@@ -113,11 +121,13 @@ impl Screen {
     /// The state as others are told of it.
     pub fn message(&self) -> StateMessage {
         let (state, since) = lock(&self.state).clone();
+        let trouble = lock(&self.trouble);
+        let trouble = trouble.as_deref().filter(|_| state == CameraState::Playing);
         StateMessage {
             schema: SCHEMA,
             camera: self.name.clone(),
             state: state.name(),
-            reason: state.reason().map(redact),
+            reason: state.reason().or(trouble).map(redact),
             since,
         }
     }
@@ -265,6 +275,23 @@ mod tests {
         assert!(watcher.pictures.borrow().is_none());
         drop(watcher);
         assert!(!screen.is_watched());
+    }
+
+    #[test]
+    fn trouble_is_told_while_frames_come() {
+        let screen = Screen::new("gate", "gate");
+        screen.set_state(CameraState::Playing);
+        screen.set_trouble(Some("no rtsp://a:b@gate/".to_owned()));
+        let told = screen.message();
+        assert_eq!(
+            (told.state, told.reason.as_deref()),
+            ("playing", Some("no rtsp://***@gate/"))
+        );
+        screen.set_state(CameraState::Ended);
+        assert_eq!(screen.message().reason, None);
+        screen.set_state(CameraState::Playing);
+        screen.set_trouble(None);
+        assert_eq!(screen.message().reason, None);
     }
 
     #[test]

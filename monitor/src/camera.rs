@@ -24,6 +24,7 @@ use crate::outlets::Outlets;
 use crate::redact::{redact, say};
 use crate::source::{Arrival, DecodedFrame, Source};
 use crate::timeline::Timeline;
+use crate::trouble::Trouble;
 
 /// How long the end waits for explanations that events asked for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -59,8 +60,7 @@ struct CameraThread {
     timeline: Timeline,
     /// The frames of this connection.
     played: Played,
-    /// What was said last about frames that cannot be looked at.
-    complaint: Option<String>,
+    trouble: Option<Trouble>,
 }
 
 /// Why a stream no longer plays.
@@ -122,7 +122,7 @@ impl Camera {
             filmed: RateLimiter::default(),
             timeline: Timeline::new(Instant::now()),
             played: Played::default(),
-            complaint: None,
+            trouble: None,
         };
         let screen = self.screen.clone();
         let thread = std::thread::Builder::new()
@@ -292,16 +292,33 @@ impl CameraThread {
         }
     }
 
-    /// Says why frames cannot be looked at, once for each reason.
+    /// Says why frames cannot be looked at, once for each reason until they have been looked at again.
     fn complain(&mut self, outcome: Result<()>) {
-        let complaint = outcome.err().map(|error| format!("{error:#}"));
-        if let Some(complaint) = &complaint
-            && self.complaint.as_ref() != Some(complaint)
-        {
-            say(format_args!("{}: {complaint}", self.screen.name));
-        }
-        if complaint.is_some() {
-            self.complaint = complaint;
+        let (now, detected) = (Instant::now(), self.stream.stats().detected);
+        match outcome {
+            Err(error) => {
+                let trouble = Trouble::new(format!("{error:#}"), now, detected);
+                if self
+                    .trouble
+                    .as_ref()
+                    .is_none_or(|before| before.words != trouble.words)
+                {
+                    say(format_args!("{}: {}", self.screen.name, trouble.words));
+                    let words = Some(trouble.words.clone());
+                    self.outlets.trouble(&self.screen, words);
+                }
+                self.trouble = Some(trouble);
+            }
+            Ok(())
+                if self
+                    .trouble
+                    .as_ref()
+                    .is_some_and(|it| it.is_over(now, detected)) =>
+            {
+                self.trouble = None;
+                self.outlets.trouble(&self.screen, None);
+            }
+            Ok(()) => {}
         }
     }
 

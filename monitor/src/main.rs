@@ -29,6 +29,7 @@ mod outlets;
 mod redact;
 mod source;
 mod timeline;
+mod trouble;
 mod web;
 
 use std::path::Path;

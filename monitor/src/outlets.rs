@@ -40,6 +40,11 @@ impl Outlets {
         });
     }
 
+    /// Frames of a camera that plays are not looked at, for this reason, or are again.
+    pub fn trouble(&self, screen: &Screen, trouble: Option<String>) {
+        screen.set_trouble(trouble);
+    }
+
     /// A camera is in another state.
     pub fn state(&self, screen: &Arc<Screen>, state: CameraState) {
         screen.set_state(state);

@@ -6,7 +6,7 @@ let told = { cameras: [], events: [] };
 
 const words = {
   starting: () => "being connected …",
-  playing: () => "",
+  playing: (camera) => camera.reason ?? "",
   waiting: (camera) => `${camera.reason}. Tried again ${camera.retry_in > 0 ? `in ${camera.retry_in} s` : "now"}.`,
   ended: () => "The file has ended.",
   failed: (camera) => `${camera.reason}. It is not tried again.`,

@@ -1,9 +1,66 @@
-//! What fails beside cameras: folders of evidence.
+//! What fails beside cameras: networks in mid-run, folders of evidence.
 
 use std::path::Path;
+use std::process::Command;
 
 use super::cache::cached;
 use super::running::{Monitor, until};
+
+#[test]
+fn networks_that_fail_are_told_each_time_while_the_camera_plays() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join("faulty.so");
+    let compiled = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../plugin/tests/element/faulty_runtime.c"
+        ))
+        .arg("-ldl")
+        .status();
+    assert!(compiled.unwrap().success(), "no C compiler");
+    let real = std::env::var("ORT_DYLIB_PATH")
+        .expect("ORT_DYLIB_PATH names ONNX Runtime, as make test sets it");
+    let fault = folder.path().join("fault");
+    let file = folder.path().join("monitor.toml");
+    let footage = cached("footage/vtest.avi").display().to_string();
+    let text = format!(
+        "[page]\naddress = \"127.0.0.1:0\"\n[[camera]]\nname = \"film\"\nsource = \"{footage}\"\nrepeat = true\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    let mut command = Monitor::command();
+    command.arg("--config").arg(&file);
+    command
+        .env("ORT_DYLIB_PATH", &library)
+        .env("REAL_RUNTIME", real);
+    let monitor = Monitor::start(command.env("FAULT", &fault));
+
+    let looked_at = "ssdcrp_frames_detected_total{camera=\"film\"}";
+    let more = || {
+        let before = monitor.number(looked_at);
+        until("more frames", || {
+            (monitor.number(looked_at) > before + 2.0).then_some(())
+        });
+    };
+    more();
+    for times in 1..=2 {
+        std::fs::write(&fault, "").unwrap();
+        let camera = until("the reason", || {
+            let camera = monitor.camera("film");
+            camera["reason"].is_string().then_some(camera)
+        });
+        assert_eq!(camera["state"], "playing");
+        let reason = camera["reason"].as_str().unwrap();
+        assert!(reason.contains("the device is lost"), "{reason}");
+        assert_eq!(monitor.said().matches("the device is lost").count(), times);
+        std::fs::remove_file(&fault).unwrap();
+        more();
+        until("an end of it", || {
+            monitor.camera("film")["reason"].is_null().then_some(())
+        });
+    }
+}
 
 /// Two cameras whose evidence is kept in a folder.
 fn write(file: &Path, evidence: &str, more: &str) {
