@@ -136,7 +136,12 @@ impl Camera {
     pub fn look(&mut self, plan: CameraPlan, place: usize, looks: StreamLooks) {
         self.plan = plan;
         self.place.store(place, Ordering::Relaxed);
-        *lock(&self.looks) = looks;
+        let mut shared = lock(&self.looks);
+        let has_other_masks = shared.masks != looks.masks;
+        *shared = looks;
+        if has_other_masks {
+            self.screen.forget_picture();
+        }
     }
 
     /// Whether this session looks at its pictures.
@@ -370,7 +375,11 @@ impl CameraThread {
             if let Some(canvas) = canvas.and_then(|shown| shown.prepared.as_ref()) {
                 canvas.compose_onto(&mut picture)?;
             }
-            self.screen.show(&picture)?;
+            // What was not covered is not shown any more once it is to be.
+            let current = lock(&self.looks);
+            if current.masks == looks.masks {
+                self.screen.show(&picture)?;
+            }
         }
         Ok(())
     }
