@@ -213,5 +213,6 @@ impl Drop for Application {
         // What is in hand is finished: nothing may run a network while the process goes down.
         self.cameras.iter_mut().for_each(Camera::stop);
         self.cameras.clear();
+        self.outlets.printer.finish();
     }
 }

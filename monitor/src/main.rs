@@ -26,6 +26,7 @@ mod networks;
 mod notify;
 mod options;
 mod outlets;
+mod printer;
 mod redact;
 mod source;
 mod timeline;

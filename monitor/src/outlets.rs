@@ -1,32 +1,27 @@
 //! Where results go: standard output, the page and the numbers.
 
-use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::board::{Board, CameraState, Screen};
 use crate::message::{EventMessage, Worth};
 use crate::metrics::Metrics;
-use crate::redact::say;
+use crate::printer::Printer;
 
 /// All of them.
 #[derive(Default)]
 pub struct Outlets {
     pub board: Board,
     pub metrics: Metrics,
-    is_mute: AtomicBool,
+    pub printer: Printer,
 }
 
 impl Outlets {
     /// An event was raised.
     pub fn raised(&self, event: EventMessage) {
-        let line = serde_json::to_string(&event).map_err(std::io::Error::from);
-        let printed = line.and_then(|line| writeln!(std::io::stdout(), "{line}"));
-        // Whoever read it may have gone; the other outlets have theirs still.
-        if let Err(error) = printed
-            && !self.is_mute.swap(true, Ordering::Relaxed)
-        {
-            say(format_args!("events are no longer printed: {error}"));
+        // What is made of numbers and texts can always be written.
+        let line = serde_json::to_string(&event).unwrap_or_default();
+        if !self.printer.print(line) {
+            self.metrics.unprinted();
         }
         self.metrics.event(&event.camera, &event.kind);
         self.board.tell(event);
