@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::redact::{keep_secret, redact};
+use crate::redact::{SHORTEST, keep_secret, redact};
 
 /// A file, a camera or an address.
 #[derive(Clone, PartialEq)]
@@ -48,9 +48,12 @@ impl Address {
             Some((_, port)) if !port.contains(']') => port,
             _ => "",
         };
+        let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+        // Where the password begins with digits they look like a port, and its '@' is behind the host.
+        let has_user_behind = takes_login(scheme) && host.contains(':') && path.contains('@');
         ensure!(
-            port.bytes().all(|byte| byte.is_ascii_digit()),
-            "the address has a port that is no number: write '/', '?', '#', '@' and ':' of a password as %2F, %3F, %23, %40 and %3A, or put it into a file (password-file)"
+            is_number && !has_user_behind,
+            "the address has a port that is no number, or an '@' behind its host: write '/', '?', '#', '@' and ':' of a password as %2F, %3F, %23, %40 and %3A, or put it into a file (password-file)"
         );
         if !takes_login(scheme) {
             ensure!(
@@ -77,7 +80,21 @@ impl Address {
         });
         let uri = format!("{scheme}://{host}{path}");
         let login = login.or(of_uri.transpose()?);
+        let password = login.as_ref().map_or("", |login| login.password.as_str());
+        ensure!(
+            password.is_empty() || password.len() >= SHORTEST,
+            "the password has fewer than {SHORTEST} letters, and could not be hidden in what the monitor says: give the camera a longer one"
+        );
         Ok(Self::Uri { uri, login })
+    }
+
+    /// Whether it may ask for a user, and names none.
+    pub fn lacks_login(&self) -> bool {
+        let Self::Uri { uri, login: None } = self else {
+            return false;
+        };
+        uri.split_once("://")
+            .is_some_and(|(scheme, _)| takes_login(scheme))
     }
 
     /// Whether it has an end that is no fault.
@@ -146,7 +163,7 @@ mod tests {
 
     #[test]
     fn user_and_password_leave_the_address() {
-        let address = Address::new("rtsp://viewer:p%40ss%2Fword@gate:554/1?x=y@z", None).unwrap();
+        let address = Address::new("rtsp://viewer:p%40ss%2Fword@gate:554/1?x=y%40z", None).unwrap();
         let Address::Uri {
             uri,
             login: Some(login),
@@ -154,7 +171,7 @@ mod tests {
         else {
             panic!("{address}")
         };
-        assert_eq!(uri, "rtsp://gate:554/1?x=y@z");
+        assert_eq!(uri, "rtsp://gate:554/1?x=y%40z");
         assert_eq!((&*login.user, &*login.password), ("viewer", "p@ss/word"));
         assert_eq!(
             redact("says p@ss/word and p%40ss%2Fword"),
@@ -162,21 +179,43 @@ mod tests {
         );
         let given = Login {
             user: "a".to_owned(),
-            password: "b".to_owned(),
+            password: "long".to_owned(),
         };
         let given = Address::new("http://[::1]:80/", Some(given)).unwrap();
         assert!(matches!(&given, Address::Uri { login: Some(login), .. } if login.user == "a"));
         assert_eq!(given.to_string(), "http://[::1]:80/");
         let other = Address::new("srt://a:b@gate:1", None).unwrap();
         assert_eq!(other.to_string(), "srt://***@gate:1");
+        let lacks = |text| Address::new(text, None).unwrap().lacks_login();
+        assert!(lacks("rtsp://gate/") && lacks("HTTPS://gate/"));
+        assert!(!lacks("rtsp://viewer@gate/") && !lacks("srt://gate:1") && !lacks("film.mp4"));
     }
 
     #[test]
     fn a_password_that_breaks_its_address_is_refused_without_being_told() {
-        let error = Address::new("rtsp://viewer:pass/word@gate/", None).unwrap_err();
-        let words = format!("{error:#}");
-        assert!(words.contains("%2F") && !words.contains("pass/"), "{words}");
+        for (address, secret) in [
+            ("rtsp://viewer:pass/word@gate/", "pass/"),
+            ("rtsp://viewer:12/34@gate/", "12/34"),
+            ("rtsp://viewer:12?34@gate/", "12?34"),
+            ("rtsp://viewer:/word@gate/", "/word"),
+            ("rtsp://viewer:a@12/34@gate/", "12/34"),
+        ] {
+            let words = format!("{:#}", Address::new(address, None).unwrap_err());
+            assert!(words.contains("%2F") && !words.contains(secret), "{words}");
+        }
+        assert!(Address::new("http://gate/a@b", None).is_ok());
+        assert!(Address::new("http://[::1]:80/a@b", None).is_err());
         assert!(Address::new("rtsp://viewer:pass%zz@gate/", None).is_err());
+    }
+
+    #[test]
+    fn a_password_that_cannot_be_hidden_is_refused() {
+        let words = |password: &str| {
+            let address = Address::new(&format!("rtsp://viewer:{password}@gate/"), None);
+            address.err().map(|error| error.to_string())
+        };
+        assert!(words("123").unwrap().contains("fewer than 4 letters"));
+        assert_eq!((words(""), words("1234")), (None, None));
     }
 
     #[test]

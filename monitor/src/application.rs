@@ -7,6 +7,7 @@ use anyhow::Result;
 use tokio::runtime::Handle;
 
 use ssdcrp::stream::Session;
+use ssdcrp::stream::evidence::Store;
 
 use crate::camera::Camera;
 use crate::configuration::{CameraPlan, Configuration, PagePlan, StreamLooks};
@@ -33,6 +34,15 @@ struct Ready {
     plan: CameraPlan,
     session: Arc<Session<Feed>>,
     looks: StreamLooks,
+    evidence: Evidence,
+}
+
+/// Where the evidence of a camera's events is to be kept.
+enum Evidence {
+    /// What came of opening the folder; `Ok(None)` where none is to be kept.
+    Opened(Result<Option<Store>>),
+    /// Another camera has the folder, and has to end first, or stays.
+    Held,
 }
 
 impl Application {
@@ -47,7 +57,8 @@ impl Application {
         }
     }
 
-    /// Runs what the configuration says, and nothing else. What can be found wrong before anything is stopped leaves all as it was.
+    /// Runs what the configuration says, and nothing else. What can be found wrong before anything is stopped leaves all as it was. Where nothing runs yet, a camera whose
+    /// evidence cannot be kept has failed, and the others run.
     ///
     /// # Errors
     /// A model, a class, the page's address or a folder of evidence or of the queue is not as the configuration says.
@@ -63,6 +74,7 @@ impl Application {
                 plan: plan.clone(),
                 session,
                 looks,
+                evidence: self.evidence(plan)?,
             })
         });
         let ready: Vec<Ready> = ready.collect::<Result<_>>()?;
@@ -87,29 +99,56 @@ impl Application {
         gone.iter_mut().for_each(Camera::stop);
         drop(gone);
 
-        let mut outcome = Ok(());
         for (stream, ready) in (1..).zip(ready) {
             let place = kept.iter().position(|camera| stays(camera, &ready));
-            match place.map(|place| kept.swap_remove(place)) {
+            let camera = match place.map(|place| kept.swap_remove(place)) {
                 Some(mut camera) => {
-                    camera.look(ready.plan, ready.looks);
-                    self.cameras.push(camera);
+                    camera.look(ready.plan, stream, ready.looks);
+                    camera
                 }
-                None => match self.start(stream, ready) {
-                    Ok(camera) => self.cameras.push(camera),
-                    // The others go on.
-                    Err(error) => outcome = Err(error),
-                },
-            }
+                None => self.start(stream, ready),
+            };
+            self.cameras.push(camera);
         }
         let screens = self.cameras.iter().map(|camera| camera.screen.clone());
         self.outlets.cameras(screens.collect());
-        outcome
+        Ok(())
     }
 
-    fn start(&self, stream: usize, ready: Ready) -> Result<Camera> {
+    /// Opens the folder of a camera's evidence, unless a camera that runs has it.
+    ///
+    /// # Errors
+    /// It cannot be used, and what runs had better go on.
+    fn evidence(&self, plan: &CameraPlan) -> Result<Evidence> {
+        let folder = |plan: &CameraPlan| {
+            let evidence = plan.connection.evidence.as_ref();
+            evidence.map(|evidence| evidence.folder.clone())
+        };
+        let is_held = |camera: &Camera| folder(&camera.plan) == folder(plan) && !camera.has_ended();
+        if folder(plan).is_some() && self.cameras.iter().any(is_held) {
+            return Ok(Evidence::Held);
+        }
+        let opened = plan.open_evidence();
+        match opened {
+            Err(error) if !self.cameras.is_empty() => Err(error),
+            opened => Ok(Evidence::Opened(opened)),
+        }
+    }
+
+    fn start(&self, stream: usize, ready: Ready) -> Camera {
+        let store = match ready.evidence {
+            Evidence::Opened(store) => store,
+            Evidence::Held => ready.plan.open_evidence(),
+        };
         let outlets = self.outlets.clone();
-        Camera::start(ready.plan, stream, ready.session, ready.looks, outlets)
+        Camera::start(
+            ready.plan,
+            stream,
+            ready.session,
+            ready.looks,
+            outlets,
+            store,
+        )
     }
 
     /// Serves the page as it is asked for, anew where its address has changed.
@@ -121,7 +160,19 @@ impl Application {
         if self.page.as_mut().is_some_and(|page| page.change(plan)) {
             return Ok(());
         }
-        // The old one stays where the new one cannot be served.
+        // While somebody listens at one address of a port, nobody can at all of them.
+        let has_port = |page: &mut PageServer| page.address.port() == plan.address.port();
+        let before = self.page.take_if(has_port);
+        let before = before.map(|page| self.server.block_on(page.close()));
+        let outcome = self.listen(plan);
+        if let (Err(_), Some(before)) = (&outcome, before) {
+            self.listen(&before)?;
+        }
+        outcome
+    }
+
+    /// Serves the page at an address that is free. The old one stays where that cannot be.
+    fn listen(&mut self, plan: &PagePlan) -> Result<()> {
         let page = PageServer::serve(plan.clone(), self.outlets.clone());
         let page = self.server.block_on(page)?;
         say(format_args!("http://{}/", page.address));
@@ -139,9 +190,16 @@ impl Application {
         self.cameras.iter().all(Camera::has_ended)
     }
 
-    /// Whether no camera has played.
-    pub fn has_failed(&self) -> bool {
-        self.cameras.iter().all(Camera::has_failed)
+    /// Why nothing will come any more, where that is a fault.
+    pub fn failure(&self) -> Option<&'static str> {
+        if !self.cameras.iter().all(Camera::has_failed) {
+            return None;
+        }
+        let has_played = |camera: &Camera| camera.screen.frame_age().is_some();
+        match self.cameras.iter().any(has_played) {
+            true => Some("no source can be played any more"),
+            false => Some("no source could be played"),
+        }
     }
 
     /// Keeps on the disk what waits to be sent.

@@ -56,6 +56,8 @@ pub struct Screen {
     /// Where its pictures come from, without a password.
     pub title: String,
     state: Mutex<(CameraState, String)>,
+    /// Why frames that come are not looked at.
+    trouble: Mutex<Option<String>>,
     watchers: AtomicUsize,
     /// As JPEG, empty before the first; `None` where none will come any more.
     pictures: watch::Sender<Option<Bytes>>,
@@ -107,6 +109,7 @@ impl Screen {
             name: name.to_owned(),
             title: redact(title),
             state: Mutex::new((CameraState::Starting, now())),
+            trouble: Mutex::default(),
             watchers: AtomicUsize::new(0),
             pictures: watch::Sender::new(Some(Bytes::new())),
             alive: Mutex::new((Instant::now(), None)),
@@ -119,6 +122,11 @@ impl Screen {
         *lock(&self.state) = (state, now());
     }
 
+    /// Frames that come are not looked at, for this reason, or are again.
+    pub fn set_trouble(&self, trouble: Option<String>) {
+        *lock(&self.trouble) = trouble;
+    }
+
     pub fn state(&self) -> CameraState {
         lock(&self.state).0.clone()
     }
@@ -126,12 +134,14 @@ impl Screen {
     /// The state as others are told of it.
     pub fn message(&self) -> StateMessage {
         let (state, since) = lock(&self.state).clone();
+        let trouble = lock(&self.trouble);
+        let trouble = trouble.as_deref().filter(|_| state == CameraState::Playing);
         StateMessage {
             schema: SCHEMA,
             camera: self.name.clone(),
             availability: state.availability(),
             state: state.name(),
-            reason: state.reason().map(redact),
+            reason: state.reason().or(trouble).map(redact),
             since,
         }
     }
@@ -158,7 +168,7 @@ impl Screen {
 
     /// Whether anybody looks: drawing is for them only.
     pub fn is_watched(&self) -> bool {
-        self.watchers.load(Ordering::Relaxed) > 0
+        self.watchers.load(Ordering::SeqCst) > 0
     }
 
     /// Something is seen otherwise now.
@@ -181,7 +191,7 @@ impl Screen {
         std::mem::take(&mut lock(&self.pointed))
     }
 
-    /// Shows a picture.
+    /// Shows a picture to those who look, and keeps it for whoever joins them.
     ///
     /// # Errors
     /// It cannot be encoded.
@@ -193,8 +203,26 @@ impl Screen {
             picture.height(),
             image::ExtendedColorType::Rgb8,
         )?;
-        self.pictures.send_replace(Some(jpeg.into()));
+        self.pictures.send_if_modified(|kept| {
+            // After the last one has gone it would be kept until somebody comes, hours later perhaps.
+            let is_wanted = kept.is_some() && self.is_watched();
+            if is_wanted {
+                *kept = Some(jpeg.into());
+            }
+            is_wanted
+        });
         Ok(())
+    }
+
+    /// The newest picture is shown to nobody any more.
+    pub fn forget_picture(&self) {
+        self.pictures.send_if_modified(|kept| {
+            let is_open = kept.is_some();
+            if is_open {
+                *kept = Some(Bytes::new());
+            }
+            is_open
+        });
     }
 
     /// Nothing comes any more: films end.
@@ -204,7 +232,7 @@ impl Screen {
 
     /// Looks at it.
     pub fn watch(self: &Arc<Self>) -> Watcher {
-        self.watchers.fetch_add(1, Ordering::Relaxed);
+        self.watchers.fetch_add(1, Ordering::SeqCst);
         let mut pictures = self.pictures.subscribe();
         // The last one is shown at once.
         pictures.mark_changed();
@@ -217,7 +245,9 @@ impl Screen {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        self.screen.watchers.fetch_sub(1, Ordering::Relaxed);
+        if self.screen.watchers.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.screen.forget_picture();
+        }
     }
 }
 
@@ -281,20 +311,26 @@ impl Board {
 mod tests {
     use super::*;
 
+    /// Whether a picture is there, as JPEG.
+    fn has_picture(watcher: &Watcher) -> bool {
+        let picture = watcher.pictures.borrow();
+        (picture.as_ref()).is_some_and(|picture| picture.starts_with(&[0xff, 0xd8]))
+    }
+
     #[test]
-    fn a_picture_is_there_for_who_comes_late_and_drawing_ends_with_the_last() {
+    fn a_picture_is_there_for_who_joins_and_drawing_ends_with_the_last() {
         let screen = Arc::new(Screen::new("gate", "rtsp://a:b@gate/"));
         assert_eq!(screen.title, "rtsp://***@gate/");
+        let first = screen.watch();
         screen.show(&RgbImage::new(8, 8)).unwrap();
-        let watcher = screen.watch();
-        assert!(screen.is_watched() && watcher.pictures.has_changed().unwrap());
-        let is_jpeg = |picture: &Option<Bytes>| {
-            (picture.as_ref()).is_some_and(|p| p.starts_with(&[0xff, 0xd8]))
-        };
-        assert!(is_jpeg(&watcher.pictures.borrow()));
+        let second = screen.watch();
+        assert!(screen.is_watched() && second.pictures.has_changed().unwrap());
+        assert!(has_picture(&second));
+        drop(first);
+        assert!(screen.is_watched() && has_picture(&second));
         screen.close();
-        assert!(watcher.pictures.borrow().is_none());
-        drop(watcher);
+        assert!(second.pictures.borrow().is_none());
+        drop(second);
         assert!(!screen.is_watched());
     }
 
@@ -305,6 +341,49 @@ mod tests {
         assert_eq!(taken.count(), POINTED);
         assert_eq!(screen.take_pointed()[0], Pointing::Object(0));
         assert!(screen.take_pointed().is_empty() && screen.point(Pointing::Object(1)));
+    }
+
+    #[test]
+    fn nobody_sees_a_picture_of_before() {
+        let screen = Arc::new(Screen::new("gate", "gate"));
+        let watcher = screen.watch();
+        screen.show(&RgbImage::new(8, 8)).unwrap();
+        screen.forget_picture();
+        assert!(!has_picture(&watcher), "other masks");
+        screen.show(&RgbImage::new(8, 8)).unwrap();
+        assert!(has_picture(&watcher));
+        drop(watcher);
+        assert!(!has_picture(&screen.watch()), "the last one had gone");
+        // A frame that was on its way when the last one went.
+        screen.show(&RgbImage::new(8, 8)).unwrap();
+        assert!(!has_picture(&screen.watch()));
+    }
+
+    #[test]
+    fn a_closed_screen_shows_nothing_more() {
+        let screen = Arc::new(Screen::new("gate", "gate"));
+        let watcher = screen.watch();
+        screen.close();
+        screen.show(&RgbImage::new(8, 8)).unwrap();
+        screen.forget_picture();
+        assert!(watcher.pictures.borrow().is_none(), "a film would go on");
+    }
+
+    #[test]
+    fn trouble_is_told_while_frames_come() {
+        let screen = Screen::new("gate", "gate");
+        screen.set_state(CameraState::Playing);
+        screen.set_trouble(Some("no rtsp://a:b@gate/".to_owned()));
+        let told = screen.message();
+        assert_eq!(
+            (told.state, told.reason.as_deref()),
+            ("playing", Some("no rtsp://***@gate/"))
+        );
+        screen.set_state(CameraState::Ended);
+        assert_eq!(screen.message().reason, None);
+        screen.set_state(CameraState::Playing);
+        screen.set_trouble(None);
+        assert_eq!(screen.message().reason, None);
     }
 
     #[test]

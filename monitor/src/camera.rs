@@ -2,7 +2,9 @@
 //!
 //! Each camera has a thread. Whatever fails in it, a server that is away or a stream that breaks off, is tried again with growing times between the tries, while the other cameras go on.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -15,7 +17,7 @@ use ssdcrp::lock::lock;
 use ssdcrp::stream::evidence::Store;
 use ssdcrp::stream::{FrameInfo, FrameTime, RateLimiter, Session, Shown, Stream, StreamFrame};
 
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, Played};
 use crate::board::{CameraState, Screen};
 use crate::configuration::{CameraPlan, Connection, StreamLooks};
 use crate::feed::Feed;
@@ -25,6 +27,8 @@ use crate::outlets::Outlets;
 use crate::past::Keeper;
 use crate::redact::{redact, say};
 use crate::source::{Arrival, DecodedFrame, Source};
+use crate::timeline::Timeline;
+use crate::trouble::Trouble;
 
 /// How long the end waits for explanations that events asked for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -37,6 +41,8 @@ const LOOK_UP: gst::ClockTime = gst::ClockTime::from_mseconds(200);
 pub struct Camera {
     pub plan: CameraPlan,
     pub screen: Arc<Screen>,
+    /// Its place among the cameras, from 1 on.
+    place: Arc<AtomicUsize>,
     session: Arc<Session<Feed>>,
     looks: Arc<Mutex<StreamLooks>>,
     /// Dropped, it stops the thread.
@@ -55,10 +61,10 @@ struct CameraThread {
     stop: Receiver<()>,
     detected: RateLimiter<()>,
     filmed: RateLimiter<()>,
-    /// When the last frame came.
-    came: Option<Instant>,
-    /// What was said last about frames that cannot be looked at.
-    complaint: Option<String>,
+    timeline: Timeline,
+    /// The frames of this connection.
+    played: Played,
+    trouble: Option<Trouble>,
 }
 
 /// Why a stream no longer plays.
@@ -70,69 +76,84 @@ enum PlayEnd {
 }
 
 impl Camera {
-    /// Starts it. `stream` is its place among the cameras, from 1 on.
-    ///
-    /// # Errors
-    /// The folder of evidence cannot be opened; the system gives no thread.
+    /// Starts it. `place` is its place among the cameras, from 1 on. One that cannot be started, for want of its store of evidence say, has failed.
     pub fn start(
         plan: CameraPlan,
-        stream: usize,
+        place: usize,
         session: Arc<Session<Feed>>,
         looks: StreamLooks,
         outlets: Arc<Outlets>,
-    ) -> Result<Self> {
-        let name = plan.name.as_str().to_owned();
-        let connection = plan.connection.clone();
-        let title = connection.address.to_string();
-        let screen = Arc::new(Screen::new(&name, &title));
-        let evidence = connection.evidence.as_ref();
-        let store = evidence.map(|kept| Store::open(&kept.folder, kept.limits));
+        store: Result<Option<Store>>,
+    ) -> Self {
+        let title = plan.connection.address.to_string();
+        let mut camera = Self {
+            screen: Arc::new(Screen::new(plan.name.as_str(), &title)),
+            place: Arc::new(AtomicUsize::new(place)),
+            looks: Arc::new(Mutex::new(looks)),
+            plan,
+            session,
+            stop: None,
+            thread: None,
+        };
+        if let Err(error) = store.and_then(|store| camera.begin(store, outlets.clone())) {
+            give_up(&outlets, &camera.screen, format!("{error:#}"));
+        }
+        camera
+    }
+
+    /// Starts its thread.
+    ///
+    /// # Errors
+    /// The system gives none.
+    fn begin(&mut self, store: Option<Store>, outlets: Arc<Outlets>) -> Result<()> {
+        let name = self.screen.name.clone();
+        let evidence = self.plan.connection.evidence.as_ref();
         let folder = evidence.map(|kept| Arc::<Path>::from(kept.folder.as_path()));
-        let store = store.transpose()?;
         if let Some(folder) = &folder {
-            recall(folder, &name, stream, &outlets);
+            recall(folder, &name, self.place.load(Ordering::Relaxed), &outlets);
         }
         let feed = Feed {
             camera: name.clone(),
             run: new_run(),
-            screen: screen.clone(),
+            screen: self.screen.clone(),
             evidence: folder,
-            stream,
-            labels: session.model().manifest.labels.clone(),
+            place: self.place.clone(),
+            labels: self.session.model().manifest.labels.clone(),
             outlets: outlets.clone(),
         };
-        let looks = Arc::new(Mutex::new(looks));
         let (stop, stopped) = channel();
         let run = CameraThread {
-            stream: session.stream(feed, store)?,
-            connection,
-            screen: screen.clone(),
-            outlets,
-            session: session.clone(),
-            looks: looks.clone(),
+            stream: self.session.stream(feed, store)?,
+            connection: self.plan.connection.clone(),
+            screen: self.screen.clone(),
+            outlets: outlets.clone(),
+            session: self.session.clone(),
+            looks: self.looks.clone(),
             stop: stopped,
             detected: RateLimiter::default(),
             filmed: RateLimiter::default(),
-            came: None,
-            complaint: None,
+            timeline: Timeline::new(Instant::now()),
+            played: Played::default(),
+            trouble: None,
         };
+        let screen = self.screen.clone();
         let thread = std::thread::Builder::new()
             .name(format!("camera-{name}"))
-            .spawn(move || run.run())?;
-        Ok(Self {
-            plan,
-            screen,
-            session,
-            looks,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+            .spawn(move || guard(&outlets, &screen, || run.run()))?;
+        (self.stop, self.thread) = (Some(stop), Some(thread));
+        Ok(())
     }
 
     /// Looks at its pictures otherwise from now on.
-    pub fn look(&mut self, plan: CameraPlan, looks: StreamLooks) {
+    pub fn look(&mut self, plan: CameraPlan, place: usize, looks: StreamLooks) {
         self.plan = plan;
-        *lock(&self.looks) = looks;
+        self.place.store(place, Ordering::Relaxed);
+        let mut shared = lock(&self.looks);
+        let has_other_masks = shared.masks != looks.masks;
+        *shared = looks;
+        if has_other_masks {
+            self.screen.forget_picture();
+        }
     }
 
     /// Whether this session looks at its pictures.
@@ -160,11 +181,9 @@ impl Drop for Camera {
     fn drop(&mut self) {
         self.stop();
         self.screen.close();
-        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
-            say(format_args!(
-                "{}: the camera's thread has failed",
-                self.plan.name.as_str()
-            ));
+        if let Some(thread) = self.thread.take() {
+            // A panic is told by the guard.
+            let _ = thread.join();
         }
     }
 }
@@ -182,16 +201,29 @@ fn recall(folder: &Arc<Path>, camera: &str, stream: usize, outlets: &Outlets) {
     }
 }
 
+/// A camera has failed, and is not tried again.
+fn give_up(outlets: &Outlets, screen: &Arc<Screen>, reason: String) {
+    say(format_args!("{}: {reason}", screen.name));
+    outlets.metrics.failure(&screen.name);
+    outlets.state(screen, CameraState::Failed { reason });
+}
+
+/// Runs a camera's thread; one that panics does not count as playing for ever.
+fn guard(outlets: &Outlets, screen: &Arc<Screen>, thread: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(thread)).is_err() {
+        let reason = "the camera's thread has failed, a fault of this program".to_owned();
+        give_up(outlets, screen, reason);
+    }
+}
+
 impl CameraThread {
     fn run(mut self) {
         let mut backoff = self.connection.retry_at_most.map(Backoff::new);
         loop {
             self.outlets.state(&self.screen, CameraState::Starting);
             self.screen.mark_alive(false);
-            let mut playing_since = None;
-            let outcome = self.play(&mut playing_since);
+            let outcome = self.play();
             self.settle();
-            let played = playing_since.map_or(Duration::ZERO, |since: Instant| since.elapsed());
             let reason = match outcome {
                 Ok(PlayEnd::Stopped) => return,
                 Ok(PlayEnd::Over) if self.connection.address.is_file() => {
@@ -199,7 +231,7 @@ impl CameraThread {
                         self.outlets.state(&self.screen, CameraState::Ended);
                         return;
                     }
-                    if playing_since.is_some() {
+                    if self.played.has_begun() {
                         continue;
                     }
                     "the file has no pictures".to_owned()
@@ -207,16 +239,14 @@ impl CameraThread {
                 Ok(PlayEnd::Over) => "the stream has ended".to_owned(),
                 Err(error) => redact(&format!("{error:#}")),
             };
-            self.outlets.metrics.failure(&self.screen.name);
             let Some(backoff) = &mut backoff else {
-                say(format_args!("{}: {reason}", self.screen.name));
-                self.outlets
-                    .state(&self.screen, CameraState::Failed { reason });
+                give_up(&self.outlets, &self.screen, reason);
                 return;
             };
-            let wait = backoff.failed(played);
+            self.outlets.metrics.failure(&self.screen.name);
+            let wait = backoff.failed(self.played.lasted());
             self.fails(&reason, wait, backoff.failures());
-            if let PlayEnd::Stopped = self.wait(wait) {
+            if !self.wait(wait) {
                 return;
             }
         }
@@ -234,30 +264,31 @@ impl CameraThread {
         self.outlets.state(&self.screen, state);
     }
 
-    /// Waits for the next try.
-    fn wait(&self, wait: Duration) -> PlayEnd {
+    /// Waits for the next try. Says whether there is to be one.
+    fn wait(&self, wait: Duration) -> bool {
         let until = Instant::now() + wait;
         loop {
             self.screen.mark_alive(false);
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return PlayEnd::Over;
+                return true;
             }
             let step = left.min(Duration::from_secs(1));
             if let Err(RecvTimeoutError::Disconnected) = self.stop.recv_timeout(step) {
-                return PlayEnd::Stopped;
+                return false;
             }
         }
     }
 
-    /// Plays until the stream ends, fails or is to stop. `since` is when its first frame came.
-    fn play(&mut self, since: &mut Option<Instant>) -> Result<PlayEnd> {
+    /// Plays until the stream ends, fails or is to stop.
+    fn play(&mut self) -> Result<PlayEnd> {
         // Objects and times of before have nothing to do with what comes.
         self.stream.flush();
         self.stream.resume();
         self.detected.reset();
         self.filmed.reset();
-        self.came = None;
+        self.played = Played::default();
+        self.timeline.connect(Instant::now());
         let source = Source::play(&self.connection.address)?;
         let mut last = Instant::now();
         loop {
@@ -269,12 +300,12 @@ impl CameraThread {
             match arrival {
                 Arrival::Frame(frame) => {
                     last = Instant::now();
-                    if since.is_none() {
-                        *since = Some(last);
+                    let pause = self.played.came(last);
+                    if pause.is_none() {
                         self.outlets.state(&self.screen, CameraState::Playing);
                     }
                     self.outlets.metrics.frame(&self.screen.name);
-                    let outcome = self.look(&frame, last);
+                    let outcome = self.look(&frame, last, pause.unwrap_or(Duration::MAX));
                     self.complain(outcome);
                 }
                 Arrival::End => return Ok(PlayEnd::Over),
@@ -287,30 +318,44 @@ impl CameraThread {
         }
     }
 
-    /// Says why frames cannot be looked at, once for each reason.
+    /// Says why frames cannot be looked at, once for each reason until they have been looked at again.
     fn complain(&mut self, outcome: Result<()>) {
-        let complaint = outcome.err().map(|error| format!("{error:#}"));
-        if let Some(complaint) = &complaint
-            && self.complaint.as_ref() != Some(complaint)
-        {
-            say(format_args!("{}: {complaint}", self.screen.name));
-        }
-        if complaint.is_some() {
-            self.complaint = complaint;
+        let (now, detected) = (Instant::now(), self.stream.stats().detected);
+        match outcome {
+            Err(error) => {
+                let trouble = Trouble::new(format!("{error:#}"), now, detected);
+                if self
+                    .trouble
+                    .as_ref()
+                    .is_none_or(|before| before.words != trouble.words)
+                {
+                    say(format_args!("{}: {}", self.screen.name, trouble.words));
+                    let words = Some(trouble.words.clone());
+                    self.outlets.trouble(&self.screen, words);
+                }
+                self.trouble = Some(trouble);
+            }
+            Ok(())
+                if self
+                    .trouble
+                    .as_ref()
+                    .is_some_and(|it| it.is_over(now, detected)) =>
+            {
+                self.trouble = None;
+                self.outlets.trouble(&self.screen, None);
+            }
+            Ok(()) => {}
         }
     }
 
-    /// Hands over a frame that came at `now`, and shows it to those who look at it.
-    fn look(&mut self, frame: &DecodedFrame, now: Instant) -> Result<()> {
-        let next = (self.came.replace(now)).map_or(Duration::MAX, |came| now - came);
-        let looks = {
-            let looks = lock(&self.looks);
-            looks.clone()
-        };
-        let time = Some(Duration::from_nanos(frame.time().nseconds()));
+    /// Hands over a frame that came at `now`, so long after the one before, and shows it to those who look at it.
+    fn look(&mut self, frame: &DecodedFrame, now: Instant, pause: Duration) -> Result<()> {
+        let looks = lock(&self.looks).clone();
+        let timestamp = frame.time();
+        let time = Some(self.timeline.time(timestamp, now));
         let is_due = self.detected.is_due(time, looks.detect_interval, &());
         let is_watched = self.screen.is_watched();
-        let is_wanted = is_due && self.stream.wants(next);
+        let is_wanted = is_due && self.stream.wants(pause);
         let is_filmed = is_watched && self.filmed.is_due(time, FILM_INTERVAL, &());
         if !is_wanted && !is_filmed {
             return Ok(());
@@ -319,7 +364,7 @@ impl CameraThread {
         paint(&looks.masks, &mut picture);
         let info = FrameInfo {
             time: FrameTime {
-                timestamp: time,
+                timestamp,
                 running_time: time,
             },
             size: picture.dimensions().into(),
@@ -352,7 +397,11 @@ impl CameraThread {
             if let Some(canvas) = canvas.and_then(|shown| shown.prepared.as_ref()) {
                 canvas.compose_onto(&mut picture)?;
             }
-            self.screen.show(&picture)?;
+            // What was not covered is not shown any more once it is to be.
+            let current = lock(&self.looks);
+            if current.masks == looks.masks {
+                self.screen.show(&picture)?;
+            }
         }
         Ok(())
     }
@@ -375,5 +424,21 @@ impl CameraThread {
         if let Err(error) = self.stream.settle(PATIENCE) {
             say(format_args!("{}: {error:#}", self.screen.name));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_panics_has_failed() {
+        let (outlets, screen) = (Outlets::default(), Arc::new(Screen::new("gate", "gate")));
+        guard(&outlets, &screen, || {
+            outlets.state(&screen, CameraState::Playing);
+        });
+        assert_eq!(screen.state(), CameraState::Playing);
+        guard(&outlets, &screen, || panic!("of this test"));
+        assert_eq!(screen.state().name(), "failed");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use image::RgbImage;
 
@@ -18,8 +19,8 @@ use crate::redact::say;
 /// A camera's part of what is told.
 pub struct Feed {
     pub camera: String,
-    /// The camera's place, from 1 on.
-    pub stream: usize,
+    /// The camera's place in the configuration, from 1 on; it may change while it plays.
+    pub place: Arc<AtomicUsize>,
     pub labels: Labels,
     pub outlets: Arc<Outlets>,
     pub screen: Arc<Screen>,
@@ -65,9 +66,10 @@ impl Host for Feed {
                     }
                     false => self.explained(observation, explained),
                 }
+                let place = self.place.load(Ordering::Relaxed);
                 for event in events {
                     let of = (self.run.as_str(), camera);
-                    let message = EventMessage::new(of, self.stream, event, labels);
+                    let message = EventMessage::new(of, place, event, labels);
                     self.outlets.raised(message);
                 }
             }

@@ -21,6 +21,7 @@ mod courier;
 mod delivery;
 mod drift;
 mod event_log;
+mod evidence_folder;
 mod feed;
 mod kept;
 mod mask;
@@ -35,12 +36,15 @@ mod outlet;
 mod outlets;
 mod past;
 mod pointing;
+mod printer;
 mod queue;
 mod redact;
 mod sight;
 mod signature;
 mod source;
+mod timeline;
 mod tls;
+mod trouble;
 mod web;
 mod webhook;
 
@@ -51,7 +55,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -137,11 +141,13 @@ fn run(options: &Options) -> Result<()> {
         }
     }
     systemd.stopping();
-    let has_failed = application.has_failed();
+    let failure = application.failure();
     drop(application);
     server.shutdown_background();
-    ensure!(!has_failed, "no source could be played");
-    Ok(())
+    match failure {
+        Some(failure) => bail!(failure),
+        None => Ok(()),
+    }
 }
 
 /// Counts up for as long as the server's thread is at work.
@@ -158,6 +164,7 @@ fn check(file: &Path, configuration: &Configuration) -> Result<()> {
         let model = networks::model(plan.connection.model.as_ref());
         let model = model.with_context(|| format!("camera '{}'", plan.name.as_str()))?;
         plan.looks.of_model(&model)?;
+        plan.probe_evidence()?;
         let (name, address) = (plan.name.as_str(), &plan.connection.address);
         println!(
             "{name}: {}",

@@ -29,7 +29,7 @@ pub struct EventMessage {
     pub number: u64,
     /// When it was raised, by the clock: RFC 3339, UTC.
     pub recorded: String,
-    /// Seconds since the stream was connected.
+    /// Seconds since the camera was started, as its streams count them.
     pub time: f64,
     pub kind: String,
     /// "sheep, or horse?"

@@ -54,6 +54,7 @@ pub struct Metrics {
     looked_at: Family<OfCamera, Counter>,
     detections: Family<OfClass, Counter>,
     events: Family<OfKind, Counter>,
+    unprinted: Counter,
     explanation_time: Family<OfCamera, Histogram, fn() -> Histogram>,
     in_box: Shares,
     positive: Shares,
@@ -74,6 +75,7 @@ impl Default for Metrics {
             looked_at: Family::default(),
             detections: Family::default(),
             events: Family::default(),
+            unprinted: Counter::default(),
             explanation_time: Family::new_with_constructor(times),
             in_box: Family::new_with_constructor(shares),
             positive: Family::new_with_constructor(shares),
@@ -102,6 +104,12 @@ impl Metrics {
         of.register("detections", "Detections in frames", detections);
         let events = self.events.clone();
         of.register("events", "Events that were raised", events);
+        let unprinted = self.unprinted.clone();
+        of.register(
+            "events_unprinted",
+            "Events that nobody took from standard output",
+            unprinted,
+        );
         of.register_with_unit(
             "explanation",
             "Time that propagation of relevance took for what was selected in a frame",
@@ -177,6 +185,11 @@ impl Metrics {
             kind: kind.to_owned(),
         };
         self.events.get_or_create(&of).inc();
+    }
+
+    /// An event could not be printed.
+    pub fn unprinted(&self) {
+        self.unprinted.inc();
     }
 
     /// A camera failed.

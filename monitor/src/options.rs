@@ -19,7 +19,7 @@ pub struct Options {
     /// Watch the cameras of this file, monitor.toml, and read it again at SIGHUP
     #[arg(long, value_name = "FILE", conflicts_with_all = ["sources", "serve", "evidence", "model", "threads", "execution_provider", "token_file"])]
     pub config: Option<PathBuf>,
-    /// Read the file of --config with all models and secrets that it names, say what is wrong with it, and end
+    /// Read the file of --config with all models and secrets that it names, try its folders, say what is wrong, and end
     #[arg(long, requires = "config")]
     pub check: bool,
     /// Show the streams as a page at this address; at one that other computers reach, a token is asked for

@@ -1,8 +1,6 @@
 //! Where results go: standard output, the page, the numbers, a broker and a server.
 
-use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 
@@ -16,7 +14,7 @@ use crate::message::{EventMessage, Worth, json};
 use crate::metrics::Metrics;
 use crate::mqtt::MqttOutlet;
 use crate::outlet::{Outlet, OutletSlot};
-use crate::redact::say;
+use crate::printer::Printer;
 use crate::webhook::WebhookOutlet;
 
 /// All of them.
@@ -25,9 +23,9 @@ pub struct Outlets {
     pub board: Board,
     pub metrics: Metrics,
     pub drift: DriftHistory,
+    printer: Printer,
     mqtt: OutletSlot<MqttOutlet>,
     webhook: OutletSlot<WebhookOutlet>,
-    is_mute: AtomicBool,
 }
 
 impl Outlets {
@@ -58,6 +56,7 @@ impl Outlets {
     pub fn close(&self) {
         self.mqtt.close();
         self.webhook.close();
+        self.printer.finish();
     }
 
     /// A frame was looked at.
@@ -73,12 +72,8 @@ impl Outlets {
         // What is printed is already in the queues, and not lost when the process is killed.
         self.mqtt.with(|mqtt| mqtt.outbox().put(&line));
         self.webhook.with(|webhook| webhook.outbox().put(&line));
-        let printed = writeln!(std::io::stdout(), "{line}");
-        // Whoever read it may have gone; the other outlets have theirs still.
-        if let Err(error) = printed
-            && !self.is_mute.swap(true, Ordering::Relaxed)
-        {
-            say(format_args!("events are no longer printed: {error}"));
+        if !self.printer.print(line) {
+            self.metrics.unprinted();
         }
         self.metrics.event(&event.camera, &event.kind);
         self.board.tell(event);
@@ -100,6 +95,11 @@ impl Outlets {
                 webhook.outbox().put(&line);
             }
         });
+    }
+
+    /// Frames of a camera that plays are not looked at, for this reason, or are again.
+    pub fn trouble(&self, screen: &Screen, trouble: Option<String>) {
+        screen.set_trouble(trouble);
     }
 
     /// A camera is in another state.

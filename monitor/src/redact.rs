@@ -10,7 +10,7 @@ use std::sync::{PoisonError, RwLock};
 /// Stands where a secret stood.
 const HIDDEN: &str = "***";
 /// A secret that is shorter is hidden in addresses alone: its letters would be hidden in every other word.
-const SHORTEST: usize = 4;
+pub const SHORTEST: usize = 4;
 
 static SECRETS: RwLock<BTreeSet<String>> = RwLock::new(BTreeSet::new());
 

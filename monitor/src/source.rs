@@ -1,6 +1,8 @@
 //! A stream on its way to its newest frame: an address in, a pipeline that ends in an appsink, and the frame that waits there.
 
-use anyhow::{Context, Result, anyhow};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
 use gst::prelude::*;
 use gst_video::prelude::VideoFrameExt;
 use image::RgbImage;
@@ -62,6 +64,11 @@ impl Source {
             }
         }
         let bus = pipeline.bus().context("a pipeline without a bus")?;
+        // Nobody reads the others: while frames come they would pile up, as a camera has one for every frame that it lost.
+        bus.set_sync_handler(|_, message| match message.type_() {
+            gst::MessageType::Error | gst::MessageType::Eos => gst::BusSyncReply::Pass,
+            _ => gst::BusSyncReply::Drop,
+        });
         // A failure comes as a message too.
         let _ = pipeline.set_state(gst::State::Playing);
         Ok(Self {
@@ -76,19 +83,30 @@ impl Source {
     /// # Errors
     /// The stream has failed.
     pub fn next(&self, patience: gst::ClockTime) -> Result<Arrival> {
+        self.ensure_well()?;
         if let Some(sample) = self.sink.try_pull_sample(patience) {
             return Ok(Arrival::Frame(DecodedFrame(sample)));
         }
-        let told = [gst::MessageType::Error, gst::MessageType::Eos];
-        // The end is known to the sink before it is told on the bus, and an error the other way round.
-        let message = match self.sink.is_eos() {
-            true => self.bus.timed_pop_filtered(patience, &told),
-            false => self.bus.pop_filtered(&told),
-        };
+        // The sink knows of the end before the bus does; of an error the bus knows first.
+        if self.sink.is_eos() {
+            let told = [gst::MessageType::Error, gst::MessageType::Eos];
+            let message = self.bus.timed_pop_filtered(patience, &told);
+            return match message.as_ref().map(|message| message.view()) {
+                Some(gst::MessageView::Eos(_)) => Ok(Arrival::End),
+                Some(gst::MessageView::Error(error)) => Err(failure(error)),
+                _ => Ok(Arrival::Nothing),
+            };
+        }
+        self.ensure_well()?;
+        Ok(Arrival::Nothing)
+    }
+
+    /// A stream that has failed may still have frames.
+    fn ensure_well(&self) -> Result<()> {
+        let message = self.bus.pop_filtered(&[gst::MessageType::Error]);
         match message.as_ref().map(|message| message.view()) {
-            Some(gst::MessageView::Eos(_)) => Ok(Arrival::End),
             Some(gst::MessageView::Error(error)) => Err(failure(error)),
-            _ => Ok(Arrival::Nothing),
+            _ => Ok(()),
         }
     }
 }
@@ -149,12 +167,12 @@ fn failure(error: &gst::message::Error) -> anyhow::Error {
 }
 
 impl DecodedFrame {
-    /// Its time in the stream; 0 where it has none.
-    pub fn time(&self) -> gst::ClockTime {
-        let segment = (self.0.segment()).and_then(|s| s.downcast_ref::<gst::ClockTime>());
-        let pts = self.0.buffer().and_then(gst::BufferRef::pts);
-        let time = segment.and_then(|segment| segment.to_running_time(pts));
-        time.unwrap_or_default()
+    /// Its time since the stream began. Not every stream says it: pictures of a camera that sends JPEGs by HTTP have none.
+    pub fn time(&self) -> Option<Duration> {
+        let segment = self.0.segment()?.downcast_ref::<gst::ClockTime>()?;
+        let pts = self.0.buffer()?.pts();
+        let time = segment.to_running_time(pts)?;
+        Some(Duration::from_nanos(time.nseconds()))
     }
 
     /// The frame as a picture.
@@ -175,6 +193,33 @@ impl DecodedFrame {
 mod tests {
     use super::*;
 
+    /// Runs a pipeline to its end.
+    fn run(line: &str) {
+        let pipeline = gst::parse::launch(line).unwrap();
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let bus = pipeline.bus().unwrap();
+        let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+        let end = bus.timed_pop_filtered(None, &ends).unwrap();
+        assert_eq!(end.type_(), gst::MessageType::Eos, "{line}: {end:?}");
+        pipeline.set_state(gst::State::Null).unwrap();
+    }
+
+    fn play(file: &std::path::Path) -> Source {
+        Source::play(&Address::new(file.to_str().unwrap(), None).unwrap()).unwrap()
+    }
+
+    /// The frames of a stream up to its end.
+    fn frames(source: &Source) -> Result<Vec<DecodedFrame>> {
+        let mut frames = Vec::new();
+        loop {
+            match source.next(gst::ClockTime::from_seconds(1))? {
+                Arrival::Frame(frame) => frames.push(frame),
+                Arrival::Nothing => {}
+                Arrival::End => return Ok(frames),
+            }
+        }
+    }
+
     /// A video of 64x32 pixels that lies on its side: the track's matrix says that it is to be turned by a quarter.
     fn on_its_side(file: &std::path::Path) {
         let line = format!(
@@ -182,11 +227,7 @@ mod tests {
              filesink location={}",
             file.display()
         );
-        let pipeline = gst::parse::launch(&line).unwrap();
-        pipeline.set_state(gst::State::Playing).unwrap();
-        let bus = pipeline.bus().unwrap();
-        bus.timed_pop_filtered(None, &[gst::MessageType::Eos, gst::MessageType::Error]);
-        pipeline.set_state(gst::State::Null).unwrap();
+        run(&line);
         let mut bytes = std::fs::read(file).unwrap();
         let header = bytes.windows(4).position(|name| name == b"tkhd").unwrap();
         let matrix: [i32; 9] = [0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30];
@@ -203,16 +244,27 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("phone.mp4");
         on_its_side(&file);
-        let address = Address::new(file.to_str().unwrap(), None).unwrap();
-        let source = Source::play(&address).unwrap();
-        let picture = loop {
-            match source.next(gst::ClockTime::from_seconds(60)).unwrap() {
-                Arrival::Frame(frame) => break frame.picture().unwrap(),
-                Arrival::Nothing => {}
-                Arrival::End => panic!("no frame"),
-            }
-        };
+        let frames = frames(&play(&file)).unwrap();
+        let picture = frames[0].picture().unwrap();
         assert_eq!(picture.dimensions(), (32, 64));
+        let times: Vec<_> = frames.iter().map(DecodedFrame::time).collect();
+        assert!(times.is_sorted() && times[0].is_some(), "{times:?}");
+    }
+
+    #[test]
+    fn frames_of_a_multipart_file_come_without_a_time() {
+        gst::init().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("camera.mjpg");
+        run(&format!(
+            "videotestsrc num-buffers=20 ! video/x-raw,width=64,height=32,framerate=5/1 ! jpegenc ! multipartmux ! \
+             filesink location={}",
+            file.display()
+        ));
+        let frames = frames(&play(&file)).unwrap();
+        assert!(!frames.is_empty());
+        assert!(frames.iter().all(|frame| frame.time().is_none()));
+        assert_eq!(frames[0].picture().unwrap().dimensions(), (64, 32));
     }
 
     #[test]
@@ -221,22 +273,34 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("phone.mp4");
         on_its_side(&file);
-        let played = |file: &std::path::Path| {
-            let address = Address::new(file.to_str().unwrap(), None).unwrap();
-            let source = Source::play(&address).unwrap();
-            loop {
-                match source.next(gst::ClockTime::from_seconds(1)) {
-                    Ok(Arrival::End) => return Ok(()),
-                    Ok(_) => {}
-                    Err(error) => return Err(error.to_string()),
-                }
-            }
+        let failure = |file: &std::path::Path| match frames(&play(file)) {
+            Ok(_) => panic!("it has an end"),
+            Err(error) => error.to_string(),
         };
-        assert_eq!(played(&file), Ok(()));
-        let missing = played(&folder.path().join("no.mp4")).unwrap_err();
+        assert!(frames(&play(&file)).is_ok());
+        let missing = failure(&folder.path().join("no.mp4"));
         assert!(missing.contains("no.mp4"), "{missing}");
         let text = folder.path().join("text.mp4");
         std::fs::write(&text, "no video at all").unwrap();
-        assert!(played(&text).is_err());
+        failure(&text);
+    }
+
+    #[test]
+    fn an_error_is_seen_beside_frames_and_nothing_else_piles_up() {
+        gst::init().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("phone.mp4");
+        on_its_side(&file);
+        let source = play(&file);
+        let first = source.next(gst::ClockTime::from_seconds(60)).unwrap();
+        assert!(matches!(first, Arrival::Frame(_)));
+        let kept = source.bus.pop();
+        assert!(kept.is_none_or(|message| message.type_() == gst::MessageType::Eos));
+        let lost = gst::message::Error::new(gst::ResourceError::Read, "the cable is out");
+        source.bus.post(lost).unwrap();
+        let Err(error) = source.next(gst::ClockTime::from_seconds(60)) else {
+            panic!("the error is not seen")
+        };
+        assert!(error.to_string().contains("cable"), "{error}");
     }
 }

@@ -54,12 +54,16 @@ impl Polygon {
         left.count() % 2 == 1
     }
 
+    /// Its sides, from corner to corner.
+    pub fn sides(&self) -> impl Iterator<Item = (&[f32; 2], &[f32; 2])> {
+        let next = self.0.iter().cycle().skip(1);
+        self.0.iter().zip(next)
+    }
+
     /// Where its sides cross the row at `y`, from left to right: inside is what lies between the first and the second, the third and the fourth, and so on.
     pub fn crossings(&self, y: f32) -> Vec<f32> {
-        let corners = &self.0;
-        let ends = corners.iter().zip(corners.iter().cycle().skip(1));
         // A corner belongs to the side that goes down from it, so that none counts twice.
-        let crossed = ends.filter(|(a, b)| (a[1] <= y) != (b[1] <= y));
+        let crossed = self.sides().filter(|(a, b)| (a[1] <= y) != (b[1] <= y));
         let mut crossings: Vec<f32> = crossed
             .map(|(a, b)| a[0] + (y - a[1]) / (b[1] - a[1]) * (b[0] - a[0]))
             .collect();

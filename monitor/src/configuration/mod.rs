@@ -35,6 +35,8 @@ use crate::redact::say;
 const LONGEST_FILE: u64 = 4 << 20;
 /// Whoever guesses a token has to try so many letters.
 const SHORTEST_TOKEN: usize = 16;
+/// In the place of a token, where a proxy asks for another secret.
+const NO_TOKEN: &str = "none";
 const EVIDENCE_LIMITS: Limits = Limits {
     bytes: 1 << 30,
     per_minute: 30,
@@ -57,6 +59,8 @@ pub struct Configuration {
 #[derive(Clone, Debug, PartialEq)]
 pub struct CameraPlan {
     pub name: CameraName,
+    /// The file and line where it stands.
+    pub at: Option<String>,
     pub connection: Connection,
     pub looks: Looks,
 }
@@ -92,6 +96,17 @@ pub struct PagePlan {
     pub token: Option<String>,
     /// Names by which browsers may ask for it, besides addresses and `localhost`.
     pub hosts: Vec<String>,
+}
+
+impl CameraPlan {
+    /// Which one it is, for those who are told what is wrong with it.
+    pub fn words(&self) -> String {
+        let name = format!("camera '{}'", self.name.as_str());
+        match &self.at {
+            Some(place) => format!("{place}: {name}"),
+            None => name,
+        }
+    }
 }
 
 impl std::fmt::Debug for PagePlan {
@@ -144,8 +159,15 @@ impl Configuration {
         let evidence = file_section.evidence.as_ref();
         let cameras = file_section.camera.into_iter().map(|section| {
             let line = place.words(section.span().start);
-            let section = section.into_inner().or(&defaults);
-            camera(section, evidence, &place).with_context(|| line)
+            let own = section.into_inner();
+            let has_login = own.user.is_some() || own.password_file.is_some();
+            let section = own.or(&defaults);
+            let plan = camera(section, has_login, evidence, &place);
+            let plan = plan.with_context(|| line.clone())?;
+            Ok(CameraPlan {
+                at: Some(line),
+                ..plan
+            })
         });
         let cameras: Vec<CameraPlan> = cameras.collect::<Result<_>>()?;
         ensure!(
@@ -202,6 +224,7 @@ impl Configuration {
             let name = CameraName::try_from(format!("{number}")).map_err(anyhow::Error::msg)?;
             Ok(CameraPlan {
                 name,
+                at: None,
                 connection: Connection {
                     repeat: false,
                     frame_timeout: FRAME_TIMEOUT,
@@ -249,34 +272,31 @@ impl Configuration {
     }
 }
 
+/// A camera. Its table `has_login`, or the defaults have one for those whose address needs it and has none.
 fn camera(
     section: CameraSection,
+    has_login: bool,
     evidence: Option<&EvidenceSection>,
     place: &FilePlace,
 ) -> Result<CameraPlan> {
     let name = section.name.clone().context("a camera needs a name")?;
     let named = name.as_str().to_owned();
-    let plan = || {
+    let plan = || -> Result<Connection> {
         let source = section.source.as_ref().map(Spanned::as_ref);
         let source = source.context("it needs a source: a file, a device or an address")?;
-        let password = place.secret_file(section.password_file.as_deref())?;
-        let password = secret::of("password", None, password.as_deref())?;
-        let login = match (&section.user, password) {
-            (Some(user), password) => Some(Login {
-                user: secret::expand(user)?,
-                password: password.unwrap_or_default(),
-            }),
-            (None, None) => None,
-            (None, Some(_)) => bail!("password-file needs a user"),
-        };
         let source = secret::expand(source)?;
         let is_path = !source.contains("://") && !source.starts_with('/');
         let source = match is_path {
             true => place.path(Path::new(&source)).display().to_string(),
             false => source,
         };
+        let address = Address::new(&source, None)?;
+        let address = match has_login || address.lacks_login() {
+            true => Address::new(&source, login(&section, place)?)?,
+            false => address,
+        };
         Ok(Connection {
-            address: Address::new(&source, login)?,
+            address,
             repeat: section.repeat.unwrap_or(false),
             frame_timeout: section.frame_timeout.map_or(FRAME_TIMEOUT, |s| s.0),
             retry_at_most: Some(section.retry_at_most.map_or(RETRY_AT_MOST, |s| s.0))
@@ -298,18 +318,39 @@ fn camera(
     Ok(CameraPlan {
         connection,
         looks: Looks::new(section, expected_at),
+        at: None,
         name,
     })
 }
 
+/// The user and the password that a table names.
+fn login(section: &CameraSection, place: &FilePlace) -> Result<Option<Login>> {
+    let password = place.secret_file(section.password_file.as_deref())?;
+    let password = secret::of("password", None, password.as_deref())?;
+    match (&section.user, password) {
+        (Some(user), password) => Ok(Some(Login {
+            user: secret::expand(user)?,
+            password: password.unwrap_or_default(),
+        })),
+        (None, None) => Ok(None),
+        (None, Some(_)) => bail!("password-file needs a user"),
+    }
+}
+
 fn page(section: PageSection, place: &FilePlace) -> Result<PagePlan> {
     let file = place.secret_file(section.token_file.as_deref())?;
-    let token = secret::of("token", section.token.as_deref(), file.as_deref())?;
+    let is_open = section.token.as_deref() == Some(NO_TOKEN);
+    let token = section.token.as_deref().filter(|_| !is_open);
+    let token = secret::of("token", token, file.as_deref())?;
     let token = token.map(checked_token).transpose()?;
     ensure!(
         token.is_some() || section.address.ip().is_loopback(),
         "other computers reach {}: set a token, token-file = \"…\"",
         section.address
+    );
+    ensure!(
+        token.is_some() || is_open || section.hosts.is_empty(),
+        "a proxy that asks by a name of hosts lets other computers in: set a token, token-file = \"…\", or token = \"{NO_TOKEN}\" where the proxy asks for a password itself"
     );
     Ok(PagePlan {
         address: section.address,
@@ -318,11 +359,12 @@ fn page(section: PageSection, place: &FilePlace) -> Result<PagePlan> {
     })
 }
 
+/// A token, of letters that forms of browsers leave as they are.
 fn checked_token(token: String) -> Result<String> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     ensure!(
         token.len() >= SHORTEST_TOKEN && token.bytes().all(is_plain),
-        "a token has {SHORTEST_TOKEN} or more letters (a to z), digits, '-', '.', '_' and '~': openssl rand -hex 16"
+        "a token has {SHORTEST_TOKEN} or more letters (a to z), digits, '-', '.' and '_': openssl rand -hex 16"
     );
     Ok(token)
 }

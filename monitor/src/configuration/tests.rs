@@ -105,6 +105,50 @@ fn a_camera_has_what_the_defaults_say_and_its_own_goes_first() {
 }
 
 #[test]
+fn the_login_of_the_defaults_is_for_addresses_that_need_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let password = |name: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, format!("password of {name}\n")).unwrap();
+        format!("password-file = \"{}\"", file.display())
+    };
+    let defaults = format!("[defaults]\nuser = \"all\"\n{}\n", password("all"));
+    let login = |camera: &str| {
+        let text = format!("{defaults}[[camera]]\nname = \"gate\"\n{camera}");
+        match &parse(&text).unwrap().cameras[0].connection.address {
+            Address::Uri { login, .. } => login.clone().map(|login| (login.user, login.password)),
+            Address::Device(_) => None,
+        }
+    };
+    let of = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
+    let all = of("all", "password of all");
+    assert_eq!(login("source = \"rtsp://gate/\""), all);
+    // Its own goes first, wherever it stands.
+    let own = login("source = \"rtsp://admin:swordfish@gate/\"");
+    assert_eq!(own, of("admin", "swordfish"));
+    let own = format!("source = \"rtsp://gate/\"\n{}", password("gate"));
+    assert_eq!(login(&own), of("all", "password of gate"));
+    for source in ["srt://gate:9000", "/dev/video0", "film.mp4"] {
+        assert_eq!(login(&format!("source = \"{source}\"")), None, "{source}");
+    }
+    let text = "[[camera]]\nname = \"gate\"\nsource = \"srt://gate:1\"\nuser = \"a\"";
+    assert!(
+        refused(text).contains("not for srt"),
+        "its own is a mistake"
+    );
+}
+
+#[test]
+fn a_proxy_may_ask_for_the_password_and_a_token_has_letters_of_forms() {
+    let text = "[page]\nhosts = [\"cameras.example\"]\ntoken = \"none\"\n";
+    let page = parse(&format!("{text}{CAMERA}")).unwrap().page.unwrap();
+    assert_eq!((page.token, page.hosts.len()), (None, 1));
+    assert!(checked_token("0123456789abc-._".to_owned()).is_ok());
+    // Browsers write it as %7E.
+    assert!(checked_token("0123456789abcde~".to_owned()).is_err());
+}
+
+#[test]
 fn what_says_nothing_is_as_without_a_file() {
     let found = parse(CAMERA).unwrap();
     let looks = found.cameras[0]
@@ -183,6 +227,16 @@ fn a_mistake_is_told_with_its_line_and_what_to_do() {
         ("[networks]\nexecution-provider = \"gpu\"", 2, "cuda"),
         ("[page]\naddress = \"0.0.0.0:80\"", 1, "token-file"),
         ("[page]\ntoken = \"letters\"", 1, "token-file"),
+        (
+            "[page]\nhosts = [\"cameras.example\"]",
+            1,
+            "token = \"none\" where the proxy",
+        ),
+        (
+            "[page]\naddress = \"0.0.0.0:80\"\ntoken = \"none\"",
+            1,
+            "token-file",
+        ),
         ("[page]\ntoken-file = \"/no/such/file\"", 1, "/no/such/file"),
         (
             "[[camera]]\nname = \"a\"\nsource = \"rtsp://a:b/c@d/\"",

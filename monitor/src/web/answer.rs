@@ -92,10 +92,9 @@ impl Answering {
         B: Body<Data: Send, Error: std::error::Error + Send + Sync + 'static> + Send,
     {
         let is_film = request.uri().path().starts_with("/stream/");
-        let is_login = request.uri().path() == "/login";
         let mut answer = if !self.access().is_meant(&request) {
             refusal(StatusCode::FORBIDDEN, "not here")
-        } else if is_login && request.method() == Method::POST {
+        } else if request.uri().path() == "/login" && request.method() == Method::POST {
             let form = tokio::time::timeout(FORM_TIME, form(request.into_body())).await;
             match begins(false) {
                 true => self.login(form.ok().flatten().as_deref()),
@@ -111,8 +110,6 @@ impl Answering {
             refusal(StatusCode::PAYLOAD_TOO_LARGE, "no body is expected")
         } else if !begins(is_film) {
             busy()
-        } else if is_login {
-            self.login(request.uri().query())
         } else {
             self.get(&request).await
         };
@@ -270,7 +267,7 @@ impl Answering {
         }
     }
 
-    /// Of a form or a query: `token=…`. A token has no letter that is written otherwise there.
+    /// Of a form: `token=…`. A token has no letter that is written otherwise there.
     fn login(&self, form: Option<&str>) -> Answer {
         let token = form.and_then(|form| form.strip_prefix("token="));
         let Some(token) = token.filter(|token| self.access().is_token(token)) else {

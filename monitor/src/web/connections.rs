@@ -1,6 +1,6 @@
 //! Connections, as many as there is room for: whoever has not asked yet makes room for those who come later, so that nobody who only holds connections open keeps others away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
@@ -32,11 +32,19 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Who waits and who is answered.
 pub struct Connections {
-    /// The oldest first.
-    waiting: Mutex<BTreeMap<u64, Option<AbortHandle>>>,
+    there: Mutex<Visits>,
     next: AtomicU64,
     answered: Arc<Semaphore>,
     films: Arc<Semaphore>,
+}
+
+/// Those who are there, the oldest first.
+#[derive(Default)]
+struct Visits {
+    tasks: BTreeMap<u64, Option<AbortHandle>>,
+    /// Who has not asked for anything yet.
+    waiting: BTreeSet<u64>,
+    is_closed: bool,
 }
 
 /// One of them.
@@ -50,7 +58,7 @@ pub struct Visit {
 impl Default for Connections {
     fn default() -> Self {
         Self {
-            waiting: Mutex::default(),
+            there: Mutex::default(),
             next: AtomicU64::new(0),
             answered: Arc::new(Semaphore::new(ANSWERED)),
             films: Arc::new(Semaphore::new(FILMS)),
@@ -68,33 +76,53 @@ impl Connections {
             };
             self.make_room();
             let number = self.next.fetch_add(1, Ordering::Relaxed);
-            self.waiting().insert(number, None);
+            {
+                let mut there = self.there();
+                there.tasks.insert(number, None);
+                there.waiting.insert(number);
+            }
             let visit = Visit {
                 connections: self.clone(),
                 number,
                 permits: OnceLock::new(),
             };
             let task = tokio::spawn(visit.go(socket, answering.clone()));
-            if let Some(place) = self.waiting().get_mut(&number) {
+            if let Some(place) = self.there().tasks.get_mut(&number) {
                 *place = Some(task.abort_handle());
             }
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, BTreeMap<u64, Option<AbortHandle>>> {
-        lock(&self.waiting)
+    /// Ends all that there are, films too: whoever may see them still comes again.
+    pub fn end(&self) {
+        let tasks: Vec<AbortHandle> = self.there().tasks.values().flatten().cloned().collect();
+        // Not under the lock, which what ends takes too.
+        tasks.iter().for_each(AbortHandle::abort);
+    }
+
+    /// Answers nobody any more.
+    pub fn close(&self) {
+        self.there().is_closed = true;
+        self.end();
+    }
+
+    fn there(&self) -> MutexGuard<'_, Visits> {
+        lock(&self.there)
     }
 
     /// Ends the connection that has waited longest, where there are too many.
     fn make_room(&self) {
         let oldest = {
-            let mut waiting = self.waiting();
-            match waiting.len() >= WAITING {
-                true => waiting.pop_first(),
+            let mut there = self.there();
+            match there.waiting.len() >= WAITING {
+                true => {
+                    let oldest = there.waiting.pop_first();
+                    oldest.and_then(|oldest| there.tasks.remove(&oldest))
+                }
                 false => None,
             }
         };
-        if let Some((_, Some(task))) = oldest {
+        if let Some(Some(task)) = oldest {
             task.abort();
         }
     }
@@ -116,7 +144,7 @@ impl Visit {
             .header_read_timeout(HEADERS_TIME)
             .max_buf_size(HEADERS_BYTES)
             .max_headers(HEADERS_COUNT)
-            // One request a connection: who has been answered does not wait again.
+            // The connection closes after one answer.
             .keep_alive(false)
             .serve_connection(TokioIo::new(Patient::new(socket)), service);
         // Who cannot be answered has gone, or is no browser.
@@ -126,7 +154,13 @@ impl Visit {
     /// The request is whole. Says whether there is room to answer it.
     pub fn begins(&self, is_film: bool) -> bool {
         let connections = &self.connections;
-        connections.waiting().remove(&self.number);
+        {
+            let mut there = connections.there();
+            there.waiting.remove(&self.number);
+            if there.is_closed {
+                return false;
+            }
+        }
         let mut needed = vec![&connections.answered];
         if is_film {
             needed.push(&connections.films);
@@ -141,6 +175,8 @@ impl Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        self.connections.waiting().remove(&self.number);
+        let mut there = self.connections.there();
+        there.waiting.remove(&self.number);
+        there.tasks.remove(&self.number);
     }
 }

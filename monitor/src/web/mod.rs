@@ -30,6 +30,7 @@ pub struct PageServer {
     pub address: SocketAddr,
     plan: PagePlan,
     answering: Arc<Answering>,
+    connections: Arc<Connections>,
     server: JoinHandle<()>,
 }
 
@@ -44,28 +45,42 @@ impl PageServer {
         let address = listener.local_addr().with_context(words)?;
         let answering = Arc::new(Answering::new(Access::new(&plan), outlets));
         let connections = Arc::new(Connections::default());
-        let server = tokio::spawn(connections.serve(listener, answering.clone()));
+        let server = tokio::spawn(connections.clone().serve(listener, answering.clone()));
         Ok(Self {
             address,
             plan,
             answering,
+            connections,
             server,
         })
     }
 
-    /// Serves as another plan says, where that has the same address; whether it has.
+    /// Serves as another plan says, where that has the same address; whether it has. Who was let in by the old one has to ask again.
     pub fn change(&mut self, plan: &PagePlan) -> bool {
         let is_same = self.plan.address == plan.address;
         if is_same && self.plan != *plan {
             self.answering.allow(Access::new(plan));
+            self.connections.end();
             self.plan = plan.clone();
         }
         is_same
+    }
+
+    /// Frees the address. Returns the plan by which it is served again.
+    pub async fn close(mut self) -> PagePlan {
+        self.server.abort();
+        // That it was ended is no news.
+        let _ = (&mut self.server).await;
+        PagePlan {
+            address: self.address,
+            ..self.plan.clone()
+        }
     }
 }
 
 impl Drop for PageServer {
     fn drop(&mut self) {
         self.server.abort();
+        self.connections.close();
     }
 }

@@ -72,3 +72,43 @@ impl AsyncWrite for Patient {
         self.limit(sent, context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use tokio::net::TcpListener;
+
+    #[test]
+    fn who_takes_nothing_is_hung_up_on_after_a_while_and_not_before() {
+        // Its clock goes on by itself where there is nothing else to do.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build();
+        runtime.unwrap().block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let reader = TcpStream::connect(listener.local_addr().unwrap())
+                .await
+                .unwrap();
+            let mut patient = Patient::new(listener.accept().await.unwrap().0);
+            let block = vec![0; 1 << 20];
+            let begun = Instant::now();
+            let mut sent = 0;
+            let error = loop {
+                match poll_fn(|context| Pin::new(&mut patient).poll_write(context, &block)).await {
+                    Ok(bytes) => sent += bytes,
+                    Err(error) => break error,
+                }
+                assert!(sent < 1 << 30, "somebody takes it");
+            };
+            assert_eq!(error.kind(), ErrorKind::TimedOut);
+            let waited = begun.elapsed();
+            assert!(
+                sent > 0 && waited >= PATIENCE && waited < 2 * PATIENCE,
+                "{waited:?}"
+            );
+            drop(reader);
+        });
+    }
+}

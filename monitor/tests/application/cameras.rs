@@ -194,10 +194,10 @@ fn what_did_not_change_keeps_running_when_the_configuration_is_read_again() {
         (said.matches("monitor.toml").count() >= times).then_some(said)
     };
 
-    // One is looked at otherwise, two goes, three comes.
+    // One is looked at otherwise and has another place, two goes, three comes.
     write(
         &file,
-        &(camera("one", "expected-classes = [\"person\"]") + &camera("three", "")),
+        &(camera("three", "") + &camera("one", "expected-classes = [\"person\"]")),
     );
     monitor.signal("HUP");
     until("the new file", || read_again(1));
@@ -207,6 +207,11 @@ fn what_did_not_change_keeps_running_when_the_configuration_is_read_again() {
     until("what nobody expects", || {
         let cars = "ssdcrp_events_total{camera=\"one\",kind=\"unexpected-class\"}";
         (monitor.number(cars) > 0.0).then_some(())
+    });
+    until("an event of the second place", || {
+        let told = monitor.told();
+        let is_it = |line: &str| line.contains("\"camera\":\"one\",\"stream\":2");
+        told.lines().any(is_it).then_some(())
     });
 
     // What is wrong changes nothing.
@@ -246,6 +251,10 @@ fn a_file_is_checked_with_all_that_it_names() {
             "cannot read the secret",
         ),
         ("zones = 5", "monitor.toml:4: "),
+        (
+            "[evidence]\nfolder = \"monitor.toml\"",
+            "monitor.toml:1: camera 'gate': evidence cannot be kept",
+        ),
     ] {
         let wrong = check(&format!("{gate}{more}\n"));
         let (code, lines) = (wrong.status.code(), wrong.said.lines().count());

@@ -9,7 +9,9 @@ mod cameras;
 mod certificates;
 #[path = "../../../tests/digits/mod.rs"]
 mod digits;
+mod faults;
 mod measures;
+mod mjpeg;
 mod mqtt;
 mod page;
 mod running;

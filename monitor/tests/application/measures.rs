@@ -26,9 +26,19 @@ fn promtool(arguments: &[&str], input: &str) -> Output {
 
 #[test]
 fn prometheus_takes_the_numbers_and_they_tell_of_explanations() {
-    let footage = cached("footage/vtest.avi").display().to_string();
-    let mut command = Monitor::command();
-    let monitor = Monitor::start(command.args([&footage, "--serve", "127.0.0.1:0"]));
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("secret"),
+        "0123456789abcdef0123456789abcdef",
+    )
+    .unwrap();
+    // Nobody is there.
+    let outlets = "[mqtt]\naddress = \"mqtt://127.0.0.1:1\"\n[webhook]\nurl = \"http://127.0.0.1:1/\"\nsecret-file = \"secret\"\n";
+    let text = format!(
+        "[page]\naddress = \"127.0.0.1:0\"\n[queue]\nfolder = \"queue\"\n{outlets}{}",
+        steady("1")
+    );
+    let monitor = start_with(folder.path(), &text);
     let shares = "ssdcrp_relevance_in_box_share_count{camera=\"1\",class=\"person\"}";
     until("explanations of persons", || {
         let is_counted = monitor.number(shares) >= 3.0;
@@ -73,19 +83,9 @@ fn named(text: &str) -> Vec<String> {
 
 #[test]
 fn rules_and_dashboard_ask_for_numbers_that_there_are() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(
-        folder.path().join("secret"),
-        "0123456789abcdef0123456789abcdef",
-    )
-    .unwrap();
-    // Nobody is there.
-    let outlets = "[mqtt]\naddress = \"mqtt://127.0.0.1:1\"\n[webhook]\nurl = \"http://127.0.0.1:1/\"\nsecret-file = \"secret\"\n";
-    let text = format!(
-        "[page]\naddress = \"127.0.0.1:0\"\n[queue]\nfolder = \"queue\"\n{outlets}{}",
-        steady("1")
-    );
-    let monitor = start_with(folder.path(), &text);
+    let footage = cached("footage/vtest.avi").display().to_string();
+    let mut command = Monitor::command();
+    let monitor = Monitor::start(command.args([&footage, "--serve", "127.0.0.1:0"]));
     let rules = packaged("alerts.yml");
     let checked = promtool(&["check", "rules", rules.to_str().unwrap()], "");
     assert!(
@@ -111,8 +111,13 @@ fn rules_and_dashboard_ask_for_numbers_that_there_are() {
     }
 }
 
-/// Alarms go off as the test says, in the language of Prometheus' tool.
-fn assert_rules(test: &str) {
+/// Tests of the packaged rules, in promtool's words.
+fn assert_rules(interval: &str, tests: &str) {
+    let rules = packaged("alerts.yml").canonicalize().unwrap();
+    let test = format!(
+        "rule_files: [\"{}\"]\nevaluation_interval: {interval}\ntests:\n  - interval: {interval}\n{tests}",
+        rules.display()
+    );
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("test.yml");
     std::fs::write(&file, test).unwrap();
@@ -126,54 +131,15 @@ fn assert_rules(test: &str) {
 }
 
 #[test]
-fn an_alarm_goes_off_when_relevance_leaves_the_boxes_and_not_before() {
-    let rules = packaged("alerts.yml").canonicalize().unwrap();
-    // For ten days 0.8 of the relevance of 60 explanations an hour lies in the boxes; at one camera 0.4 on the last day.
-    let test = format!(
-        r#"
-rule_files: ["{}"]
-evaluation_interval: 10m
-tests:
-  - interval: 10m
-    input_series:
-      - series: 'ssdcrp_relevance_in_box_share_count{{camera="gate",class="person"}}'
-        values: '0+10x1500'
-      - series: 'ssdcrp_relevance_in_box_share_sum{{camera="gate",class="person"}}'
-        values: '0+8x1300 10404+4x200'
-      - series: 'ssdcrp_relevance_in_box_share_count{{camera="yard",class="person"}}'
-        values: '0+10x1500'
-      - series: 'ssdcrp_relevance_in_box_share_sum{{camera="yard",class="person"}}'
-        values: '0+8x1500'
-    alert_rule_test:
-      - eval_time: 12900m
-        alertname: ExplanationDrift
-      - eval_time: 13200m
-        alertname: ExplanationDrift
-        exp_alerts:
-          - exp_labels: {{ camera: gate, class: person, severity: warning }}
-            exp_annotations:
-              summary: "The model looks beside person at gate"
-              description: "40% of the relevance of person lies in its box, a quarter less than in the week before. Look at the camera's picture and at what surrounds the objects."
-"#,
-        rules.display()
-    );
-    assert_rules(&test);
-}
-
-#[test]
 fn an_alarm_goes_off_when_events_wait_or_are_lost() {
-    let rules = packaged("alerts.yml").canonicalize().unwrap();
     // A broker is away for a quarter of an hour; a server refuses two events later.
-    let test = format!(
+    assert_rules(
+        "1m",
         r#"
-rule_files: ["{}"]
-evaluation_interval: 1m
-tests:
-  - interval: 1m
     input_series:
-      - series: 'ssdcrp_outlet_oldest_queued_seconds{{outlet="mqtt"}}'
+      - series: 'ssdcrp_outlet_oldest_queued_seconds{outlet="mqtt"}'
         values: '0 0 0+60x15 0x120'
-      - series: 'ssdcrp_outlet_dropped_total{{outlet="webhook",reason="refused"}}'
+      - series: 'ssdcrp_outlet_dropped_total{outlet="webhook",reason="refused"}'
         values: '0x30 2x120'
     alert_rule_test:
       - eval_time: 5m
@@ -181,7 +147,7 @@ tests:
       - eval_time: 12m
         alertname: OutletBehind
         exp_alerts:
-          - exp_labels: {{ outlet: mqtt, severity: warning }}
+          - exp_labels: { outlet: mqtt, severity: warning }
             exp_annotations:
               summary: "Events have waited for mqtt for 10m 0s"
               description: "The broker or server is away or refuses; the monitor's log says why. Events are kept until the queue is full."
@@ -192,11 +158,98 @@ tests:
       - eval_time: 35m
         alertname: OutletLosesEvents
         exp_alerts:
-          - exp_labels: {{ outlet: webhook, reason: refused, severity: critical }}
+          - exp_labels: { outlet: webhook, reason: refused, severity: critical }
             exp_annotations:
               summary: "webhook has lost events (refused)"
 "#,
-        rules.display()
     );
-    assert_rules(&test);
+}
+
+#[test]
+fn a_camera_that_is_tried_again_and_again_is_lost() {
+    // Every 15 seconds: a minute between two tries, each of which lasts 15 seconds. The yard is back after a minute, as it was before.
+    assert_rules(
+        "15s",
+        r#"
+    input_series:
+      - series: 'ssdcrp_camera_state{camera="gate",state="playing"}'
+        values: '1x4 0x40'
+      - series: 'ssdcrp_camera_state{camera="gate",state="starting"}'
+        values: '0x4 1 0x3 1 0x3 1 0x3 1 0x3 1 0x3 1 0x20'
+      - series: 'ssdcrp_camera_state{camera="gate",state="waiting"}'
+        values: '0x4 0 1x3 0 1x3 0 1x3 0 1x3 0 1x3 0 1x20'
+      - series: 'ssdcrp_camera_state{camera="yard",state="playing"}'
+        values: '1x4 0x3 1x40'
+      - series: 'ssdcrp_camera_state{camera="yard",state="waiting"}'
+        values: '0x4 1x3 0x40'
+    alert_rule_test:
+      - eval_time: 2m
+        alertname: CameraLost
+      - eval_time: 4m
+        alertname: CameraLost
+        exp_alerts:
+          - exp_labels: { camera: gate, severity: critical }
+            exp_annotations: { summary: "gate gives no pictures" }
+"#,
+    );
+}
+
+#[test]
+fn a_camera_that_plays_without_being_looked_at_is_told() {
+    // The gate's network fails after ten minutes, the yard's never runs.
+    assert_rules(
+        "1m",
+        r#"
+    input_series:
+      - series: 'ssdcrp_frames_total{camera="gate"}'
+        values: '0+600x60'
+      - series: 'ssdcrp_frames_detected_total{camera="gate"}'
+        values: '0+120x10 1200x50'
+      - series: 'ssdcrp_frames_total{camera="yard"}'
+        values: '0+600x60'
+      - series: 'ssdcrp_frames_total{camera="roof"}'
+        values: '0+600x60'
+      - series: 'ssdcrp_frames_detected_total{camera="roof"}'
+        values: '0+1x60'
+    alert_rule_test:
+      - eval_time: 9m
+        alertname: NothingDetected
+      - eval_time: 40m
+        alertname: NothingDetected
+        exp_alerts:
+          - exp_labels: { camera: gate, severity: critical }
+            exp_annotations: { summary: "gate plays, but its frames are not looked at" }
+          - exp_labels: { camera: yard, severity: critical }
+            exp_annotations: { summary: "yard plays, but its frames are not looked at" }
+"#,
+    );
+}
+
+#[test]
+fn an_alarm_goes_off_when_relevance_leaves_the_boxes_and_not_before() {
+    // For ten days 0.8 of the relevance of 60 explanations an hour lies in the boxes; at one camera 0.4 on the last day.
+    assert_rules(
+        "10m",
+        r#"
+    input_series:
+      - series: 'ssdcrp_relevance_in_box_share_count{camera="gate",class="person"}'
+        values: '0+10x1500'
+      - series: 'ssdcrp_relevance_in_box_share_sum{camera="gate",class="person"}'
+        values: '0+8x1300 10404+4x200'
+      - series: 'ssdcrp_relevance_in_box_share_count{camera="yard",class="person"}'
+        values: '0+10x1500'
+      - series: 'ssdcrp_relevance_in_box_share_sum{camera="yard",class="person"}'
+        values: '0+8x1500'
+    alert_rule_test:
+      - eval_time: 12900m
+        alertname: ExplanationDrift
+      - eval_time: 13200m
+        alertname: ExplanationDrift
+        exp_alerts:
+          - exp_labels: { camera: gate, class: person, severity: warning }
+            exp_annotations:
+              summary: "The model looks beside person at gate"
+              description: "40% of the relevance of person lies in its box, a quarter less than in the week before. Look at the camera's picture and at what surrounds the objects."
+"#,
+    );
 }

@@ -73,7 +73,16 @@ fn collect(from: impl Read + Send + 'static) -> (Arc<Mutex<String>>, JoinHandle<
 impl Monitor {
     /// Starts it, and waits until its page is served.
     pub fn start(command: &mut Command) -> Self {
-        let mut monitor = Self::run(command);
+        Self::run(command).served()
+    }
+
+    /// The same, where nobody takes what it prints.
+    pub fn start_unread(command: &mut Command) -> Self {
+        Self::spawn(command, false).served()
+    }
+
+    fn served(mut self) -> Self {
+        let monitor = &mut self;
         monitor.address = until("the page", || {
             assert!(monitor.is_running(), "{}", monitor.said());
             let said = monitor.said();
@@ -82,23 +91,33 @@ impl Monitor {
                 .find_map(|line| line.strip_prefix("monitor: http://"))?;
             Some(address.trim_end_matches('/').to_owned())
         });
-        monitor
+        self
     }
 
     /// Starts it.
     pub fn run(command: &mut Command) -> Self {
+        Self::spawn(command, true)
+    }
+
+    fn spawn(command: &mut Command, is_read: bool) -> Self {
         let command = command.stdin(Stdio::null());
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let (told, telling) = collect(child.stdout.take().unwrap());
         let (said, saying) = collect(child.stderr.take().unwrap());
+        let (told, telling) = match is_read {
+            true => {
+                let (told, telling) = collect(child.stdout.take().unwrap());
+                (told, Some(telling))
+            }
+            false => Default::default(),
+        };
         Self {
             child,
             address: String::new(),
-            readers: vec![telling, saying],
+            readers: telling.into_iter().chain([saying]).collect(),
             told,
             said,
         }

@@ -77,7 +77,10 @@ fn what_is_installed_can_be_used_and_leaves_a_configuration_alone() {
     let told: Vec<&str> = told.collect();
     let whole = told.join("\n").replace("address = \"0.0.0.0:8080\"\n", "");
     let all = folder.path().join("etc/ssdcrp/all.toml");
-    let secrets = whole.replace("/etc/ssdcrp/", &format!("{}/", folder.path().display()));
+    let here = folder.path().display();
+    let secrets = whole
+        .replace("/etc/ssdcrp/", &format!("{here}/"))
+        .replace("/var/lib/", &format!("{here}/"));
     for name in ["token", "gate.password", "mqtt.password", "webhook.secret"] {
         let secret = "0123456789abcdef0123456789abcdef";
         std::fs::write(folder.path().join(name), secret).unwrap();

@@ -139,3 +139,40 @@ fn a_reader_that_goes_does_not_end_it() {
     assert!(monitor.is_running(), "{told}");
     assert_eq!(monitor.said().matches("no longer printed").count(), 1);
 }
+
+#[test]
+fn a_reader_that_stalls_stops_neither_detection_nor_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("monitor.toml");
+    // An event of everything in every frame.
+    let text = format!(
+        "[page]\naddress = \"127.0.0.1:0\"\n[[camera]]\nname = \"film\"\nsource = \"{}\"\nrepeat = true\n\
+         events = {{ kinds = [\"low-confidence\"], low-confidence = 1, confirm = 0, cooldown = 0 }}\n",
+        footage()
+    );
+    std::fs::write(&file, text).unwrap();
+    // A pipe of 4096 bytes (F_SETPIPE_SZ), which is full after some ten events.
+    let full =
+        "import fcntl, os, sys; fcntl.fcntl(1, 1031, 4096); os.execv(sys.argv[1], sys.argv[1:])";
+    let mut command = std::process::Command::new("/usr/bin/python3");
+    command
+        .args(["-c", full])
+        .arg(Monitor::command().get_program());
+    let monitor = Monitor::start_unread(command.arg("--config").arg(&file));
+    let events = "ssdcrp_events_total{camera=\"film\",kind=\"low-confidence\"}";
+    until("many events", || {
+        (monitor.number(events) > 40.0).then_some(())
+    });
+    let looked_at = "ssdcrp_frames_detected_total{camera=\"film\"}";
+    let before = monitor.number(looked_at);
+    until("more frames", || {
+        (monitor.number(looked_at) > before + 5.0).then_some(())
+    });
+    monitor.signal("TERM");
+    let ended = monitor.wait();
+    assert!(ended.status.success(), "{ended:?}");
+    assert!(
+        ended.said.contains("the last events are not printed"),
+        "{ended:?}"
+    );
+}

@@ -1,6 +1,12 @@
 //! Where in the picture something counts: zones and masks of real cameras.
 
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use super::cache::cached;
+use super::mjpeg::jpeg_camera;
 use super::running::{Monitor, until};
 
 const LOWER_HALF: &str = "[[0, 0.5], [1, 0.5], [1, 1], [0, 1]]";
@@ -59,15 +65,61 @@ fn zones_and_masks_decide_what_counts_and_what_is_seen() {
         );
         assert_eq!(of(name).count(), 0);
     }
+    assert!(
+        is_grey(&first_picture(&monitor, "masked")),
+        "something is seen"
+    );
+}
+
+/// The first picture that a viewer of a camera sees.
+fn first_picture(monitor: &Monitor, camera: &str) -> image::RgbImage {
     let is_whole = |answer: &[u8]| answer.windows(2).any(|pair| pair == [0xff, 0xd9]);
-    let film = monitor
-        .ask("/stream/masked", &[("Host", "localhost")], is_whole)
-        .body;
+    let path = format!("/stream/{camera}");
+    let film = monitor.ask(&path, &[("Host", "localhost")], is_whole).body;
     let start = film
         .windows(2)
         .position(|pair| pair == [0xff, 0xd8])
         .unwrap();
-    let picture = image::load_from_memory(&film[start..]).unwrap().into_rgb8();
+    image::load_from_memory(&film[start..]).unwrap().into_rgb8()
+}
+
+fn is_grey(picture: &image::RgbImage) -> bool {
     let is_grey = |pixel: &image::Rgb<u8>| pixel.0.iter().all(|&share| share.abs_diff(128) < 3);
-    assert!(picture.pixels().all(is_grey), "something is seen");
+    picture.pixels().all(is_grey)
+}
+
+#[test]
+fn a_new_mask_covers_the_picture_of_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("monitor.toml");
+    let camera = jpeg_camera(usize::MAX);
+    let write = |masks: &str| {
+        let text = format!(
+            "[page]\naddress = \"127.0.0.1:0\"\n[[camera]]\nname = \"gate\"\nsource = \"{}\"\nframe-timeout = 600\n{masks}\n",
+            camera.source
+        );
+        std::fs::write(&file, text).unwrap();
+    };
+    write("");
+    let monitor = Monitor::start(Monitor::command().arg("--config").arg(&file));
+    // While somebody looks, the newest picture is kept for who comes next.
+    let mut viewer = TcpStream::connect(&monitor.address).unwrap();
+    viewer
+        .write_all(b"GET /stream/gate HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
+    assert!(!is_grey(&first_picture(&monitor, "gate")));
+    camera.is_silent.store(true, Ordering::Relaxed);
+    write(&format!("masks = [{ALL}]"));
+    monitor.signal("HUP");
+    until("the new file", || {
+        monitor.said().contains("read again").then_some(())
+    });
+    let seen = std::thread::scope(|scope| {
+        let next = scope.spawn(|| first_picture(&monitor, "gate"));
+        // Time enough to be shown what there is already.
+        std::thread::sleep(Duration::from_secs(1));
+        camera.is_silent.store(false, Ordering::Relaxed);
+        next.join().unwrap()
+    });
+    assert!(is_grey(&seen), "what is covered now is seen");
 }

@@ -1,0 +1,145 @@
+//! What fails beside cameras: networks in mid-run, folders of evidence.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::cache::cached;
+use super::running::{Monitor, until};
+
+#[test]
+fn networks_that_fail_are_told_each_time_while_the_camera_plays() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join("faulty.so");
+    let compiled = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../plugin/tests/element/faulty_runtime.c"
+        ))
+        .arg("-ldl")
+        .status();
+    assert!(compiled.unwrap().success(), "no C compiler");
+    let real = std::env::var("ORT_DYLIB_PATH")
+        .expect("ORT_DYLIB_PATH names ONNX Runtime, as make test sets it");
+    let fault = folder.path().join("fault");
+    let file = folder.path().join("monitor.toml");
+    let footage = cached("footage/vtest.avi").display().to_string();
+    let text = format!(
+        "[page]\naddress = \"127.0.0.1:0\"\n[[camera]]\nname = \"film\"\nsource = \"{footage}\"\nrepeat = true\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    let mut command = Monitor::command();
+    command.arg("--config").arg(&file);
+    command
+        .env("ORT_DYLIB_PATH", &library)
+        .env("REAL_RUNTIME", real);
+    let monitor = Monitor::start(command.env("FAULT", &fault));
+
+    let looked_at = "ssdcrp_frames_detected_total{camera=\"film\"}";
+    let more = || {
+        let before = monitor.number(looked_at);
+        until("more frames", || {
+            (monitor.number(looked_at) > before + 2.0).then_some(())
+        });
+    };
+    more();
+    for times in 1..=2 {
+        std::fs::write(&fault, "").unwrap();
+        let camera = until("the reason", || {
+            let camera = monitor.camera("film");
+            camera["reason"].is_string().then_some(camera)
+        });
+        assert_eq!(camera["state"], "playing");
+        let reason = camera["reason"].as_str().unwrap();
+        assert!(reason.contains("the device is lost"), "{reason}");
+        assert_eq!(monitor.said().matches("the device is lost").count(), times);
+        std::fs::remove_file(&fault).unwrap();
+        more();
+        until("an end of it", || {
+            monitor.camera("film")["reason"].is_null().then_some(())
+        });
+    }
+}
+
+/// Two cameras whose evidence is kept in a folder.
+fn write(file: &Path, evidence: &str, more: &str) {
+    let footage = cached("footage/vtest.avi").display().to_string();
+    let camera = |name: &str, more: &str| {
+        format!("[[camera]]\nname = \"{name}\"\nsource = \"{footage}\"\nrepeat = true\n{more}\n")
+    };
+    let cameras = camera("one", "") + &camera("two", more);
+    let text = format!(
+        "[page]\naddress = \"127.0.0.1:0\"\n[evidence]\nfolder = \"{evidence}\"\n{cameras}"
+    );
+    std::fs::write(file, text).unwrap();
+}
+
+#[test]
+fn a_folder_of_evidence_that_cannot_be_used_costs_no_other_camera() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("monitor.toml");
+    // In the place of a folder.
+    let obstacle = folder.path().join("evidence/two");
+    std::fs::create_dir(folder.path().join("evidence")).unwrap();
+    std::fs::write(&obstacle, "").unwrap();
+    write(&file, "evidence", "");
+    let monitor = Monitor::start(Monitor::command().arg("--config").arg(&file));
+    let is = |name: &str, state: &str| (monitor.camera(name)["state"] == state).then_some(());
+    let read_again = || {
+        let before = monitor.said().matches("read again").count();
+        monitor.signal("HUP");
+        until("the new file", || {
+            (monitor.said().matches("read again").count() > before).then_some(())
+        });
+    };
+    until("one", || is("one", "playing"));
+    until("two", || is("two", "failed"));
+    let reason = monitor.camera("two")["reason"].to_string();
+    assert!(
+        reason.contains("monitor.toml:10: camera 'two': cannot make"),
+        "{reason}"
+    );
+    let failed = "ssdcrp_camera_state{camera=\"two\",state=\"failed\"}";
+    assert_eq!(monitor.number(failed), 1.0);
+
+    let since = |name: &str| monitor.camera(name)["since"].clone();
+    let one = since("one");
+    std::fs::remove_file(&obstacle).unwrap();
+    read_again();
+    until("two", || is("two", "playing"));
+    let two = since("two");
+
+    // A mistake changes nothing.
+    write(&file, "monitor.toml", "");
+    monitor.signal("HUP");
+    until("the mistake", || {
+        let said = monitor.said();
+        (said
+            .lines()
+            .any(|line| line.contains("monitor.toml:5: camera 'one': "))
+            .then_some(()))
+    });
+    assert_eq!([since("one"), since("two")], [one.clone(), two]);
+
+    // A camera that is connected anew takes its folder over.
+    write(&file, "evidence", "frame-timeout = 20");
+    read_again();
+    until("two again", || is("two", "playing"));
+    let kept = folder.path().join("evidence/two/events.jsonl");
+    until("evidence", || {
+        let kept = std::fs::read_to_string(&kept).unwrap_or_default();
+        (!kept.is_empty()).then_some(())
+    });
+    assert_eq!(since("one"), one);
+
+    // Another folder is another place for all.
+    write(&file, "elsewhere", "");
+    read_again();
+    for name in ["one", "two"] {
+        until(name, || is(name, "playing"));
+        assert!(folder.path().join("elsewhere").join(name).is_dir());
+    }
+    monitor.signal("TERM");
+    assert!(monitor.wait().status.success());
+}
