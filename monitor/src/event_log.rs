@@ -249,12 +249,13 @@ mod tests {
         let mark = |event: &mut LoggedEvent| event.mark = Some(Mark::Not);
         log.complete("1-yard-2", mark).unwrap();
         assert!(log.complete("none", mark).is_none());
-        let of = |change: fn(&mut EventFilter)| {
+        type Change = fn(&mut EventFilter);
+        let of = |change: Change| {
             let mut filter = EventFilter::default();
             change(&mut filter);
             ids(&log.list(&filter, None, 9)).join(" ")
         };
-        let asked: [(&str, fn(&mut EventFilter)); 8] = [
+        let asked: [(&str, Change); 8] = [
             ("1-yard-2 1-gate-1", |f| f.words = " HORSE or".to_owned()),
             ("1-gate-3 1-gate-1", |f| f.camera = "gate".to_owned()),
             ("1-yard-2", |f| f.class = "cow".to_owned()),
@@ -262,7 +263,7 @@ mod tests {
             ("1-yard-2", |f| f.mark = "not".to_owned()),
             ("1-gate-3 1-gate-1", |f| f.mark = "none".to_owned()),
             ("1-gate-3 1-yard-2", |f| {
-                f.from = "2026-01-01T00:00:02Z".to_owned()
+                f.from = "2026-01-01T00:00:02Z".to_owned();
             }),
             ("1-gate-1", |f| f.to = "2026-01-01T00:00:01Z".to_owned()),
         ];

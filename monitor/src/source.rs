@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use gst::prelude::*;
 use gst_video::prelude::VideoFrameExt;
 use image::RgbImage;

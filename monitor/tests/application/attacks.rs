@@ -174,6 +174,12 @@ fn every_answer_has_the_headers_that_protect_who_reads_it() {
         }
         assert!(!answer.head.contains("unsafe"));
     }
+}
+
+#[test]
+fn requests_that_nobody_should_send_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let monitor = start(folder.path(), "address = \"127.0.0.1:0\"");
     for (request, status) in [
         ("GET / HTTP/1.1\r\n\r\n", 403),
         ("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", 403),

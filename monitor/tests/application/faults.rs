@@ -115,10 +115,10 @@ fn a_folder_of_evidence_that_cannot_be_used_costs_no_other_camera() {
     monitor.signal("HUP");
     until("the mistake", || {
         let said = monitor.said();
-        (said
-            .lines()
+        let mut lines = said.lines();
+        lines
             .any(|line| line.contains("monitor.toml:5: camera 'one': "))
-            .then_some(()))
+            .then_some(())
     });
     assert_eq!([since("one"), since("two")], [one.clone(), two]);
 

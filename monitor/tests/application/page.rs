@@ -105,18 +105,7 @@ fn the_list_is_filtered_and_leads_to_an_event_that_is_labelled() {
     assert_eq!(last, EVIL);
     browser.click("#newest");
     browser.wait_for("document.querySelectorAll('#events li').length === 50");
-
-    // Filters are kept in the address.
-    browser.write("#filter [name=words]", "HORSE sheep");
-    browser.wait_for("document.getElementById('found').textContent === '30 events like that'");
-    let asked = browser.look("location.search");
-    assert_eq!(asked, "?words=HORSE+sheep");
-    browser.look("(() => { const f = document.getElementById('filter'); f.elements.from.value = new Date('2026-01-01T00:50:00Z').toLocaleString('sv').slice(0, 16).replace(' ', 'T'); f.dispatchEvent(new Event('input')); })()");
-    browser.wait_for("document.getElementById('found').textContent === '5 events like that'");
-    browser.look("(() => { const f = document.getElementById('filter'); f.elements.class.value = 'person'; f.dispatchEvent(new Event('input')); })()");
-    browser.wait_for("document.getElementById('found').textContent === 'Nothing like that.'");
-    browser.click("#filter button");
-    browser.wait_for("document.getElementById('found').textContent === '60 events'");
+    filter(&mut browser);
 
     // An event's page keeps them too: neighbours are those of the list.
     browser.go(&format!("http://{address}/?kind=ambiguous-class"));
@@ -125,51 +114,8 @@ fn the_list_is_filtered_and_leads_to_an_event_that_is_labelled() {
     browser.wait_for(
         "location.pathname === '/event/5f-gate-58' && document.getElementById('heat')?.complete",
     );
-    let text = browser.look("document.body.innerText");
-    let text = text.as_str().unwrap();
-    assert!(
-        text.contains("without the red, sheep 0.92 → 0.31, horse first"),
-        "{text}"
-    );
-    let rect = browser.look("document.querySelector('rect').getAttribute('width')");
-    assert_eq!(rect, "0.5");
-
-    // The slider, by mouse and keyboard.
-    let opacities = "[document.getElementById('frame').style.opacity, document.getElementById('heat').style.opacity]";
-    browser.click("#blend");
-    browser.look("document.getElementById('blend').focus()");
-    for _ in 0..10 {
-        browser.press("ArrowRight", 0);
-    }
-    let blended = browser.look(opacities);
-    assert_eq!(blended[1], "1");
-    let frame: f64 = blended[0].as_str().unwrap().parse().unwrap();
-    assert!((frame - 0.8).abs() < 0.05, "{frame}");
-    assert_eq!(browser.look("location.pathname"), "/event/5f-gate-58");
-
-    // What the network was fed, by one click.
-    browser.click("#what-if");
-    browser.wait_for("!document.getElementById('fed').hidden && document.getElementById('fed').naturalWidth === 80");
-    browser.click("#what-if");
-
-    // A label by mouse, taken back and given again by key.
-    browser.click("#marks [data-mark=worth]");
-    browser.wait_for("document.getElementById('said').textContent === 'Kept for the report.'");
-    let marks = || Marks::read(&evidence).unwrap();
-    let recorded = "2026-01-01T00:57:00Z";
-    assert_eq!(marks().of(58, recorded).unwrap().words(), "worth a look");
-    browser.look("document.activeElement.blur()");
-    browser.press("w", 0);
-    browser.wait_for("document.getElementById('said').textContent === 'Taken back.'");
-    assert_eq!(marks().of(58, recorded), None);
-    browser.press("n", 0);
-    browser.wait_for(
-        "document.querySelector('#marks [data-mark=not]').getAttribute('aria-pressed') === 'true'",
-    );
-    assert_eq!(
-        marks().of(58, recorded).unwrap().words(),
-        "not worth a look"
-    );
+    look_at_event(&mut browser);
+    label(&mut browser, &evidence);
 
     // Neighbours in time by key.
     browser.press("ArrowLeft", 0);
@@ -206,6 +152,71 @@ fn the_list_is_filtered_and_leads_to_an_event_that_is_labelled() {
     assert_eq!(told["events"][0]["id"], "5f-gate-58");
 }
 
+/// Filters are kept in the address.
+fn filter(browser: &mut Browser) {
+    browser.write("#filter [name=words]", "HORSE sheep");
+    browser.wait_for("document.getElementById('found').textContent === '30 events like that'");
+    let asked = browser.look("location.search");
+    assert_eq!(asked, "?words=HORSE+sheep");
+    browser.look("(() => { const f = document.getElementById('filter'); f.elements.from.value = new Date('2026-01-01T00:50:00Z').toLocaleString('sv').slice(0, 16).replace(' ', 'T'); f.dispatchEvent(new Event('input')); })()");
+    browser.wait_for("document.getElementById('found').textContent === '5 events like that'");
+    browser.look("(() => { const f = document.getElementById('filter'); f.elements.class.value = 'person'; f.dispatchEvent(new Event('input')); })()");
+    browser.wait_for("document.getElementById('found').textContent === 'Nothing like that.'");
+    browser.click("#filter button");
+    browser.wait_for("document.getElementById('found').textContent === '60 events'");
+}
+
+/// Its words, its slider, and what the network was fed.
+fn look_at_event(browser: &mut Browser) {
+    let text = browser.look("document.body.innerText");
+    let text = text.as_str().unwrap();
+    assert!(
+        text.contains("without the red, sheep 0.92 → 0.31, horse first"),
+        "{text}"
+    );
+    let rect = browser.look("document.querySelector('rect').getAttribute('width')");
+    assert_eq!(rect, "0.5");
+
+    // The slider, by mouse and keyboard.
+    let opacities = "[document.getElementById('frame').style.opacity, document.getElementById('heat').style.opacity]";
+    browser.click("#blend");
+    browser.look("document.getElementById('blend').focus()");
+    for _ in 0..10 {
+        browser.press("ArrowRight", 0);
+    }
+    let blended = browser.look(opacities);
+    assert_eq!(blended[1], "1");
+    let frame: f64 = blended[0].as_str().unwrap().parse().unwrap();
+    assert!((frame - 0.8).abs() < 0.05, "{frame}");
+    assert_eq!(browser.look("location.pathname"), "/event/5f-gate-58");
+
+    // What the network was fed, by one click.
+    browser.click("#what-if");
+    browser.wait_for("!document.getElementById('fed').hidden && document.getElementById('fed').naturalWidth === 80");
+    browser.click("#what-if");
+}
+
+/// A label by mouse, taken back and given again by key.
+fn label(browser: &mut Browser, evidence: &Path) {
+    browser.click("#marks [data-mark=worth]");
+    browser.wait_for("document.getElementById('said').textContent === 'Kept for the report.'");
+    let marks = || Marks::read(evidence).unwrap();
+    let recorded = "2026-01-01T00:57:00Z";
+    assert_eq!(marks().of(58, recorded).unwrap().words(), "worth a look");
+    browser.look("document.activeElement.blur()");
+    browser.press("w", 0);
+    browser.wait_for("document.getElementById('said').textContent === 'Taken back.'");
+    assert_eq!(marks().of(58, recorded), None);
+    browser.press("n", 0);
+    browser.wait_for(
+        "document.querySelector('#marks [data-mark=not]').getAttribute('aria-pressed') === 'true'",
+    );
+    assert_eq!(
+        marks().of(58, recorded).unwrap().words(),
+        "not worth a look"
+    );
+}
+
 #[test]
 fn it_fits_every_window_in_light_and_dark() {
     let folder = tempfile::tempdir().unwrap();
@@ -233,6 +244,15 @@ fn it_fits_every_window_in_light_and_dark() {
     }
     assert_ne!(papers[0], papers[1]);
     is_clean(&browser, &monitor);
+}
+
+/// A click with Shift.
+fn ask_in_the_corner(browser: &mut Browser) {
+    let corner = browser.look("(() => { const at = document.querySelector('.screen').getBoundingClientRect(); return [at.x + 12, at.y + 12]; })()");
+    browser.click_at(
+        [0, 1].map(|axis: usize| corner[axis].as_f64().unwrap()),
+        SHIFT,
+    );
 }
 
 #[test]
@@ -267,25 +287,24 @@ fn an_object_is_explained_when_it_is_clicked_on_and_a_place_where_none_is() {
         ));
     };
 
+    let nothing_is_picked = || {
+        until("nothing is picked", || {
+            sight()["picked"].is_null().then_some(())
+        });
+    };
+
     // By mouse: what is clicked on is explained, and let go by another click.
     browser.click(&selector);
     answered(&mut browser, "dog");
     assert_eq!(sight()["picked"], dog["object"]);
     assert_eq!(sight()["answer"]["object"], dog["object"]);
-    browser.wait_for(&format!(
-        "document.querySelector({selector:?}).getAttribute('aria-pressed') === 'true'"
-    ));
+    let pressed = format!("document.querySelector({selector:?}).ariaPressed === 'true'");
+    browser.wait_for(&pressed);
     browser.click(&selector);
-    until("nothing is picked", || {
-        sight()["picked"].is_null().then_some(())
-    });
+    nothing_is_picked();
 
     // With Shift: why is nothing found in the corner?
-    let corner = browser.look("(() => { const at = document.querySelector('.screen').getBoundingClientRect(); return [at.x + 12, at.y + 12]; })()");
-    browser.click_at(
-        [0, 1].map(|axis: usize| corner[axis].as_f64().unwrap()),
-        SHIFT,
-    );
+    ask_in_the_corner(&mut browser);
     answered(&mut browser, "no ");
     let missing = sight()["missing"][0].as_f64().unwrap();
     assert!(missing < 0.1, "{missing}");
@@ -307,9 +326,7 @@ fn an_object_is_explained_when_it_is_clicked_on_and_a_place_where_none_is() {
     browser.press("Enter", 0);
     answered(&mut browser, "dog");
     browser.press("Escape", 0);
-    until("nothing is picked", || {
-        sight()["picked"].is_null().then_some(())
-    });
+    nothing_is_picked();
     // The pointer, moved by arrows, asks too.
     browser.look("document.querySelector('.screen').focus()");
     for _ in 0..9 {
@@ -331,7 +348,5 @@ fn an_object_is_explained_when_it_is_clicked_on_and_a_place_where_none_is() {
         (sight()["picked"] == dog["object"]).then_some(())
     });
     drop(browser);
-    until("nothing is picked", || {
-        sight()["picked"].is_null().then_some(())
-    });
+    nothing_is_picked();
 }
