@@ -22,7 +22,7 @@ Maintainer: The ssdcrp authors <ssdcrp@localhost>
 Section: video
 Priority: optional
 Depends: $depends
-Recommends: gstreamer1.0-tools, gstreamer1.0-plugins-base, gstreamer1.0-plugins-good, gstreamer1.0-plugins-ugly, gstreamer1.0-libav
+Recommends: gstreamer1.0-tools, gstreamer1.0-plugins-base, gstreamer1.0-plugins-good, gstreamer1.0-plugins-ugly, gstreamer1.0-libav, ca-certificates
 Installed-Size: $(du --summarize --block-size=1K "$tree/usr" | cut -f 1)
 Description: explanations of object detections inside the video
  A GStreamer element and a command that run an SSD object detector on video or

@@ -80,6 +80,13 @@ impl Broker {
         self.child = Some(child);
     }
 
+    /// It takes what is sent, and does nothing with it.
+    pub fn freeze(&self) {
+        let id = self.child.as_ref().unwrap().id().to_string();
+        let stopped = Command::new("kill").args(["-STOP", &id]).status();
+        assert!(stopped.unwrap().success());
+    }
+
     /// It is gone, without a word.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

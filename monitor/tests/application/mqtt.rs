@@ -145,12 +145,16 @@ fn no_event_is_lost_while_the_broker_is_away_and_the_monitor_is_killed() {
     };
     arrive(&more_than(&monitor, 2));
 
+    // What it was sent and has not confirmed is sent again.
+    broker.freeze();
+    let before = told(&monitor).len();
+    more_than(&monitor, before + 3);
     broker.kill();
     let before = told(&monitor).len();
     more_than(&monitor, before + 3);
     let queued = monitor.number("ssdcrp_outlet_queued{outlet=\"mqtt\"}");
     let waited = monitor.number("ssdcrp_outlet_oldest_queued_seconds{outlet=\"mqtt\"}");
-    assert!(queued >= 3.0 && waited > 0.0, "{queued} {waited}");
+    assert!(queued >= 6.0 && waited > 0.0, "{queued} {waited}");
     broker.again();
     arrive(&told(&monitor));
     let failures = monitor.number("ssdcrp_outlet_failures_total{outlet=\"mqtt\"}");
