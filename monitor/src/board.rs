@@ -18,7 +18,7 @@ use crate::event_log::EventLog;
 use crate::message::{EventMessage, SCHEMA, StateMessage, now};
 use crate::pointing::Pointing;
 use crate::redact::redact;
-use crate::sight::Sight;
+use crate::sight::CameraSight;
 
 /// What somebody points at until the camera's thread has time for it.
 const POINTED: usize = 16;
@@ -63,7 +63,7 @@ pub struct Screen {
     pictures: watch::Sender<Option<Bytes>>,
     /// When its thread was last seen at work, and when the last frame came.
     alive: Mutex<(Instant, Option<Instant>)>,
-    sight: Mutex<Sight>,
+    sight: Mutex<CameraSight>,
     pointed: Mutex<Vec<Pointing>>,
 }
 
@@ -172,7 +172,7 @@ impl Screen {
     }
 
     /// Something is seen otherwise now.
-    pub fn see(&self, change: impl FnOnce(&mut Sight)) {
+    pub fn see(&self, change: impl FnOnce(&mut CameraSight)) {
         change(&mut lock(&self.sight));
     }
 

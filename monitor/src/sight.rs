@@ -8,7 +8,7 @@ use ssdcrp::stream::{ExplainedMiss, ExplainedObject, Observation, Tracked};
 
 /// What a picture shows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Sight {
+pub struct CameraSight {
     /// Best first.
     objects: Vec<SeenObject>,
     /// The object that somebody points at.
@@ -39,7 +39,7 @@ struct SightAnswer {
     check: Option<String>,
 }
 
-impl Sight {
+impl CameraSight {
     /// A frame was looked at.
     pub fn see(&mut self, observation: &Observation, labels: &Labels) {
         let seen = |tracked: &Tracked| SeenObject {
