@@ -143,6 +143,20 @@ fn a_proxy_may_ask_for_the_password_and_a_token_has_letters_of_forms() {
     let text = "[page]\nhosts = [\"cameras.example\"]\ntoken = \"none\"\n";
     let page = parse(&format!("{text}{CAMERA}")).unwrap().page.unwrap();
     assert_eq!((page.token, page.hosts.len()), (None, 1));
+    for (page, reason) in [
+        (
+            "hosts = [\"cameras.example\"]",
+            "token = \"none\" where the proxy",
+        ),
+        (
+            "address = \"0.0.0.0:80\"\ntoken = \"none\"",
+            "other computers reach 0.0.0.0:80",
+        ),
+        ("token = \"none\"\ntoken-file = \"token\"", "give one of them"),
+    ] {
+        let error = refused(&format!("[page]\n{page}\n{CAMERA}"));
+        assert!(error.contains(reason), "{error}");
+    }
     assert!(checked_token("0123456789abc-._".to_owned()).is_ok());
     // Browsers write it as %7E.
     assert!(checked_token("0123456789abcde~".to_owned()).is_err());
@@ -227,16 +241,6 @@ fn a_mistake_is_told_with_its_line_and_what_to_do() {
         ("[networks]\nexecution-provider = \"gpu\"", 2, "cuda"),
         ("[page]\naddress = \"0.0.0.0:80\"", 1, "token-file"),
         ("[page]\ntoken = \"letters\"", 1, "token-file"),
-        (
-            "[page]\nhosts = [\"cameras.example\"]",
-            1,
-            "token = \"none\" where the proxy",
-        ),
-        (
-            "[page]\naddress = \"0.0.0.0:80\"\ntoken = \"none\"",
-            1,
-            "token-file",
-        ),
         ("[page]\ntoken-file = \"/no/such/file\"", 1, "/no/such/file"),
         (
             "[[camera]]\nname = \"a\"\nsource = \"rtsp://a:b/c@d/\"",
