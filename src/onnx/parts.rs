@@ -40,6 +40,11 @@ impl<'a> Parts<'a> {
         let convolution = &self.graph.nodes()
             [producer.with_context(|| format!("no node writes the tensor '{tensor}'"))?];
         ensure!(
+            !matches!(Op::of(convolution), Op::Quantisation(_)),
+            "'{tensor}' is written by {}: the network rounds its numbers to few bits, and relevance passes no rounding: export it without quantisation",
+            convolution.describe()
+        );
+        ensure!(
             Op::of(convolution) == Convolution::Conv && convolution.int("group", 1) == 1,
             "'{tensor}' is written by {}: the output of a convolution was expected",
             convolution.describe()
@@ -128,5 +133,25 @@ impl<'a> Parts<'a> {
     pub fn join(mut self) -> Result<Graph> {
         self.proto.node.extend(self.nodes);
         canonical::canonicalise(self.proto, self.graph.opset_import().to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnx::ops::Quantisation;
+    use crate::onnx::small_graph;
+
+    #[test]
+    fn a_head_whose_numbers_are_rounded_is_named() {
+        let graph = small_graph(|e| {
+            let scale = e.scalar(0.1);
+            let steps = e.op(Quantisation::QuantizeLinear, &["x", &scale], &[]);
+            e.op(Quantisation::DequantizeLinear, &[&steps, &scale], &[])
+        });
+        let last = graph.nodes().last().unwrap().first_output();
+        let error = Parts::of(&graph).channels(last, "classes", &[0]);
+        let error = format!("{:#}", error.unwrap_err());
+        assert!(error.contains("without quantisation"), "{error}");
     }
 }
