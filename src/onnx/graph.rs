@@ -7,7 +7,7 @@ use prost::Message;
 use super::absorb::Absorbing;
 use super::attributes::NodeExt;
 use super::fuse::Fusing;
-use super::operator_set::is_onnx;
+use super::operator_set::{IR_VERSION, is_onnx};
 use super::ops::{self, KnownTensors, Op};
 use super::proto::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
@@ -17,9 +17,6 @@ use crate::error::Result;
 use crate::error::model::{Context, bail, ensure};
 use crate::limits::MOST_NUMBERS;
 use crate::own_operators::OWN_DOMAIN;
-
-/// The IR version of files that are written, the one that goes with operator set 15: nothing that a newer one brings is in them, and older runtimes refuse newer ones.
-pub(super) const IR_VERSION: i64 = 8;
 
 /// Limits of a feature map, far above those of any detector.
 const MAX_CHANNELS: usize = 1 << 16;

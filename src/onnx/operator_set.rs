@@ -5,9 +5,11 @@
 use prost::Message;
 use prost::bytes::Bytes;
 
-use super::graph::IR_VERSION;
 use super::proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto};
 use super::shapes;
+
+/// The IR version of files that are written, the one that goes with operator set 15: nothing that a newer one brings is in them, and older runtimes refuse newer ones.
+pub(super) const IR_VERSION: i64 = 8;
 
 /// Whether a set is of ONNX's own domain, which has two names.
 pub(super) fn is_onnx(set: &OperatorSetIdProto) -> bool {
