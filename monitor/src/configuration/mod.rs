@@ -346,7 +346,7 @@ fn login(section: &CameraSection, place: &FilePlace) -> Result<Option<Login>> {
 
 fn page(section: PageSection, place: &FilePlace) -> Result<PagePlan> {
     let file = place.secret_file(section.token_file.as_deref())?;
-    let is_open = section.token.as_deref() == Some(NO_TOKEN);
+    let is_open = section.token.as_deref() == Some(NO_TOKEN) && file.is_none();
     let token = section.token.as_deref().filter(|_| !is_open);
     let token = secret::of("token", token, file.as_deref())?;
     let token = token.map(checked_token).transpose()?;

@@ -152,6 +152,10 @@ fn a_proxy_may_ask_for_the_password_and_a_token_has_letters_of_forms() {
             "address = \"0.0.0.0:80\"\ntoken = \"none\"",
             "other computers reach 0.0.0.0:80",
         ),
+        (
+            "token = \"none\"\ntoken-file = \"token\"",
+            "give one of them",
+        ),
     ] {
         let error = refused(&format!("[page]\n{page}\n{CAMERA}"));
         assert!(error.contains(reason), "{error}");
