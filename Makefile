@@ -43,10 +43,6 @@ BENCH := $(BUILD)/bench
 BASELINE := benches/baseline
 REPORT := cargo run --quiet --release --locked --package bench-report --
 
-# The plugin's tests as valgrind runs them, which ends one with 9 that reads or writes what it may not.
-MEMCHECK := cargo --config 'target."cfg(unix)".runner = ["valgrind", "--quiet", "--error-exitcode=9"]' \
-	test --package gst-plugin-ssdcrp --locked
-
 # The environment of what runs the network: $(call with,release) or $(call with,debug).
 with = ORT_DYLIB_PATH=$(RUNTIME) GST_PLUGIN_PATH=$(BUILD)/$(1)$${GST_PLUGIN_PATH:+:$$GST_PLUGIN_PATH}
 
@@ -76,7 +72,7 @@ DOCUMENTS := README.md CHANGELOG.md CONTRIBUTING.md models/README.md src/overlay
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 TREE := $(BUILD)/deb/ssdcrp
 
-.PHONY: help demo test test-all test-importers test-debian13 test-memory fuzz bench bench-baseline bench-compare bench-full bench-memory bench-peers
+.PHONY: help demo test test-all test-importers test-debian13 fuzz bench bench-baseline bench-compare bench-full bench-memory bench-peers
 .PHONY: oracle oracle-zennit own-models own-models-times model-b model-ssd300 install deb clean distclean packages force
 
 help: ## this list
@@ -113,12 +109,6 @@ test-importers: $(ORACLE)/ready ## the importers on small networks, and what mak
 
 test-debian13: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## every pipeline in a Debian 13 with GStreamer 1.26, as root (1.5 GB in the cache)
 	tests/debian13.sh
-
-test-memory: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## the element's pixels, metas and unsafe calls under valgrind's memcheck
-	@setup/system-packages.sh valgrind
-	@# Leaks are looked for elsewhere: GLib and ONNX Runtime keep some memory for ever.
-	$(call with,debug) $(MEMCHECK) --lib
-	$(call with,debug) $(MEMCHECK) --test element -- --exact upstream::a_region_without_a_name_is_none_of_the_classes
 
 fuzz: packages ## every reader fed with changed inputs, ten minutes in all
 	@# libFuzzer is C++.
