@@ -137,7 +137,12 @@ fn what_events_ask_is_checked_though_nothing_else_is() {
         assert_eq!(kept[*field].as_f64(), answer.get(*field).ok());
     }
     assert_eq!(kept["checked"].as_bool(), answer.get("checked").ok());
-    assert!(kept["check"].as_str().unwrap().contains("without the red, "));
+    assert!(
+        kept["check"]
+            .as_str()
+            .unwrap()
+            .contains("without the red, ")
+    );
     let fed = records.records[0].fed.as_ref().unwrap();
     assert!(image::open(evidence.join(fed)).unwrap().width() > 0);
 }
