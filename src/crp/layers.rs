@@ -3,7 +3,7 @@
 //! Tsunakawa et al. distinguish classification, localization, high-level and low-level feature layers. Where high-level begins is this project's
 //! decision: at the resolution of the finest feature map that a head taps, and coarser.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -131,6 +131,7 @@ pub fn layer_types(
         let (_, [_, _, height, width]) = graph.image_input()?;
         finest = finest.max(height.div_ceil(16) * width.div_ceil(16));
     }
+    let pictures = pictures(graph, image);
     let mut types = LayerTypes::new();
     for index in flow::passed(graph, heads().copied()) {
         let node = &graph.nodes()[index];
@@ -144,7 +145,7 @@ pub fn layer_types(
             LayerType::Localization
         } else if node
             .input_at(0)
-            .is_some_and(|input| is_picture(graph, input, image))
+            .is_some_and(|input| pictures.contains(input))
         {
             LayerType::Pixels
         } else if resolution(graph, output)? <= finest {
@@ -157,34 +158,25 @@ pub fn layer_types(
     Ok(types)
 }
 
-/// Whether a tensor is the picture, its numbers moved perhaps (YOLOX folds four pixels to twelve channels), or normalised.
-fn is_picture(graph: &Graph, tensor: &str, image: &str) -> bool {
-    let mut open = vec![tensor];
-    let mut seen = BTreeSet::new();
-    while let Some(tensor) = open.pop() {
-        if tensor == image || !seen.insert(tensor) {
-            continue;
-        }
-        let Some(node) = graph.producer(tensor).map(|index| &graph.nodes()[index]) else {
-            return false;
+/// The tensors that are the picture, its numbers moved perhaps (YOLOX folds four pixels to twelve channels), or normalised.
+fn pictures<'a>(graph: &'a Graph, image: &'a str) -> HashSet<&'a str> {
+    let mut pictures = HashSet::from([image]);
+    for node in graph.nodes() {
+        let computed = graph.computed(node);
+        let keeps = match Op::of(node) {
+            Op::Moving(_) | Op::Reshaping(_) | Op::Passing(Passing::Identity) => true,
+            Op::Convolution(Convolution::Conv) => is_number_by_number(graph, node),
+            Op::Arithmetic(Arithmetic::Mul) => computed.len() == 1,
+            Op::Arithmetic(Arithmetic::Div) => {
+                computed.len() == 1 && node.input_at(0) == Some(computed[0])
+            }
+            _ => false,
         };
-        match Op::of(node) {
-            Op::Moving(_) | Op::Reshaping(_) | Op::Passing(Passing::Identity) => {
-                open.extend(graph.computed(node));
-            }
-            Op::Convolution(Convolution::Conv) if is_number_by_number(graph, node) => {
-                open.extend(graph.computed(node));
-            }
-            Op::Arithmetic(Arithmetic::Mul | Arithmetic::Div) => match graph.computed(node)[..] {
-                [scaled] if node.input_at(0) == Some(scaled) || Op::of(node) == Arithmetic::Mul => {
-                    open.push(scaled);
-                }
-                _ => return false,
-            },
-            _ => return false,
+        if keeps && computed.iter().all(|input| pictures.contains(input)) {
+            pictures.extend(node.output.iter().map(String::as_str));
         }
     }
-    true
+    pictures
 }
 
 /// Whether each output of a convolution is one input times a factor, with a summand: what a batch normalisation by itself is.
