@@ -198,7 +198,7 @@ mod tests {
             ("rtsp://viewer:12/34@gate/", "12/34"),
             ("rtsp://viewer:12?34@gate/", "12?34"),
             ("rtsp://viewer:/word@gate/", "/word"),
-            ("rtsp://viewer:a@12/34@gate/", "12/34"),
+            ("rtsp://viewer:word@12/34@gate/", "12/34"),
         ] {
             let words = format!("{:#}", Address::new(address, None).unwrap_err());
             assert!(words.contains("%2F") && !words.contains(secret), "{words}");
