@@ -15,7 +15,9 @@ use anyhow::{Result, bail};
 use ssdcrp::detect::preprocess;
 use ssdcrp::lock::lock;
 use ssdcrp::stream::evidence::Store;
-use ssdcrp::stream::{FrameInfo, FrameTime, RateLimiter, Session, Shown, Stream, StreamFrame};
+use ssdcrp::stream::{
+    FrameInfo, FrameTime, Polygon, RateLimiter, Session, Shown, Stream, StreamFrame,
+};
 
 use crate::backoff::{Backoff, Played};
 use crate::board::{CameraState, Screen};
@@ -58,6 +60,8 @@ struct CameraThread {
     stream: Stream<Feed>,
     session: Arc<Session<Feed>>,
     looks: Arc<Mutex<StreamLooks>>,
+    /// Those that the last frame was looked at with.
+    masks: Vec<Polygon>,
     stop: Receiver<()>,
     detected: RateLimiter<()>,
     filmed: RateLimiter<()>,
@@ -129,6 +133,7 @@ impl Camera {
             outlets: outlets.clone(),
             session: self.session.clone(),
             looks: self.looks.clone(),
+            masks: lock(&self.looks).masks.clone(),
             stop: stopped,
             detected: RateLimiter::default(),
             filmed: RateLimiter::default(),
@@ -351,6 +356,12 @@ impl CameraThread {
     /// Hands over a frame that came at `now`, so long after the one before, and shows it to those who look at it.
     fn look(&mut self, frame: &DecodedFrame, now: Instant, pause: Duration) -> Result<()> {
         let looks = lock(&self.looks).clone();
+        if looks.masks != self.masks {
+            // What was seen without the new ones may lie below them.
+            self.stream.flush();
+            self.stream.resume();
+            self.masks.clone_from(&looks.masks);
+        }
         let timestamp = frame.time();
         let time = Some(self.timeline.time(timestamp, now));
         let is_due = self.detected.is_due(time, looks.detect_interval, &());

@@ -216,7 +216,7 @@ fn requests_that_nobody_should_send_are_refused() {
             403,
         ),
         (
-            "POST /stream/film/point HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nOrigin: http://evil.example\r\n             Content-Length: 12\r\n\r\n{\"object\":1}",
+            "POST /stream/film/point HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nOrigin: http://evil.example\r\nContent-Length: 12\r\n\r\n{\"object\":1}",
             403,
         ),
         (

@@ -26,19 +26,9 @@ fn promtool(arguments: &[&str], input: &str) -> Output {
 
 #[test]
 fn prometheus_takes_the_numbers_and_they_tell_of_explanations() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(
-        folder.path().join("secret"),
-        "0123456789abcdef0123456789abcdef",
-    )
-    .unwrap();
-    // Nobody is there.
-    let outlets = "[mqtt]\naddress = \"mqtt://127.0.0.1:1\"\n[webhook]\nurl = \"http://127.0.0.1:1/\"\nsecret-file = \"secret\"\n";
-    let text = format!(
-        "[page]\naddress = \"127.0.0.1:0\"\n[queue]\nfolder = \"queue\"\n{outlets}{}",
-        steady("1")
-    );
-    let monitor = start_with(folder.path(), &text);
+    let footage = cached("footage/vtest.avi").display().to_string();
+    let mut command = Monitor::command();
+    let monitor = Monitor::start(command.args([&footage, "--serve", "127.0.0.1:0"]));
     let shares = "ssdcrp_relevance_in_box_share_count{camera=\"1\",class=\"person\"}";
     until("explanations of persons", || {
         let is_counted = monitor.number(shares) >= 3.0;
@@ -83,9 +73,19 @@ fn named(text: &str) -> Vec<String> {
 
 #[test]
 fn rules_and_dashboard_ask_for_numbers_that_there_are() {
-    let footage = cached("footage/vtest.avi").display().to_string();
-    let mut command = Monitor::command();
-    let monitor = Monitor::start(command.args([&footage, "--serve", "127.0.0.1:0"]));
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("secret"),
+        "0123456789abcdef0123456789abcdef",
+    )
+    .unwrap();
+    // Nobody is there.
+    let outlets = "[mqtt]\naddress = \"mqtt://127.0.0.1:1\"\n[webhook]\nurl = \"http://127.0.0.1:1/\"\nsecret-file = \"secret\"\n";
+    let text = format!(
+        "[page]\naddress = \"127.0.0.1:0\"\n[queue]\nfolder = \"queue\"\n{outlets}{}",
+        steady("1")
+    );
+    let monitor = start_with(folder.path(), &text);
     let rules = packaged("alerts.yml");
     let checked = promtool(&["check", "rules", rules.to_str().unwrap()], "");
     assert!(

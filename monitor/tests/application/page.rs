@@ -76,7 +76,9 @@ fn is_clean(browser: &Browser, monitor: &Monitor) {
     assert!(browser.complaints.is_empty(), "{:#?}", browser.complaints);
     let own = format!("http://{}/", monitor.address);
     let foreign = browser.asked.iter().filter(|url| !url.starts_with(&own));
-    let foreign: Vec<_> = foreign.filter(|url| *url != "about:blank").collect();
+    // A browser draws the sign in a field for a date from a picture of its own.
+    let is_own = |url: &str| url == "about:blank" || url.starts_with("data:");
+    let foreign: Vec<_> = foreign.filter(|url| !is_own(url)).collect();
     assert!(foreign.is_empty(), "{foreign:?}");
 }
 
@@ -154,10 +156,11 @@ fn the_list_is_filtered_and_leads_to_an_event_that_is_labelled() {
 
 /// Filters are kept in the address.
 fn filter(browser: &mut Browser) {
-    browser.write("#filter [name=words]", "HORSE sheep");
+    // What an explanation is worth has the words too, but no question mark.
+    browser.write("#filter [name=words]", "HORSE? sheep");
     browser.wait_for("document.getElementById('found').textContent === '30 events like that'");
     let asked = browser.look("location.search");
-    assert_eq!(asked, "?words=HORSE+sheep");
+    assert_eq!(asked, "?words=HORSE%3F+sheep");
     browser.look("(() => { const f = document.getElementById('filter'); f.elements.from.value = new Date('2026-01-01T00:50:00Z').toLocaleString('sv').slice(0, 16).replace(' ', 'T'); f.dispatchEvent(new Event('input')); })()");
     browser.wait_for("document.getElementById('found').textContent === '5 events like that'");
     browser.look("(() => { const f = document.getElementById('filter'); f.elements.class.value = 'person'; f.dispatchEvent(new Event('input')); })()");
