@@ -49,8 +49,9 @@ impl Address {
             _ => "",
         };
         let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
-        // Where the password begins with digits they look like a port, and its '@' is behind the host.
-        let has_user_behind = takes_login(scheme) && host.contains(':') && path.contains('@');
+        // Where the password begins with digits they look like a port, and its '@' is behind the host; where it has an '@' of its own, what follows looks like the host.
+        let may_go_on = host.contains(':') || user.is_some();
+        let has_user_behind = takes_login(scheme) && may_go_on && path.contains('@');
         ensure!(
             is_number && !has_user_behind,
             "the address has a port that is no number, or an '@' behind its host: write '/', '?', '#', '@' and ':' of a password as %2F, %3F, %23, %40 and %3A, or put it into a file (password-file)"

@@ -95,6 +95,15 @@ impl Broker {
         }
     }
 
+    /// Tells whoever listens, now or later, of a topic.
+    pub fn publish(&self, topic: &str) {
+        let told = Command::new("mosquitto_pub")
+            .args(["-h", "localhost", "-p", &self.port.to_string()])
+            .args(["-r", "-t", topic, "-m", topic])
+            .status();
+        assert!(told.unwrap().success());
+    }
+
     /// Listens to everything from now on, and to what is retained.
     pub fn listen(&self, name: &str) -> Listener {
         self.listen_as(name, &[])

@@ -197,6 +197,8 @@ fn of_a_queue_that_is_full_the_newest_events_are_left() {
     let folder = tempfile::tempdir().unwrap();
     let mut broker = Broker::start(folder.path(), OPEN);
     let listener = broker.listen("late");
+    broker.publish("ready");
+    listener.wait("ready", |_| true);
     broker.kill();
     let full = configuration(&address(&broker), "events = 3", &stirring("yard"));
     let monitor = start_with(folder.path(), &full);
