@@ -46,14 +46,14 @@ pub fn parse(bytes: Bytes, origin: &str) -> Result<Graph> {
 }
 
 fn decode(bytes: Bytes, origin: &str) -> Result<ModelProto> {
-    if let Err(error) = wire::check(&bytes, origin) {
-        match other_formats::recognised(&bytes, origin) {
-            Some(what) => bail!("{origin} is not an ONNX model, but {what}"),
-            None => return Err(error),
-        }
+    let read = wire::check(&bytes, origin).and_then(|()| {
+        ModelProto::decode(bytes.clone())
+            .with_context(|| format!("{origin} is not an ONNX model, or it is cut off"))
+    });
+    match (&read, other_formats::recognised(&bytes, origin)) {
+        (Err(_), Some(what)) => bail!("{origin} is not an ONNX model, but {what}"),
+        _ => read,
     }
-    ModelProto::decode(bytes)
-        .with_context(|| format!("{origin} is not an ONNX model, or it is cut off"))
 }
 
 /// Reads a network that this program has compiled for itself, with operators of its own; not for files, which have none.
