@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the plugin in a Debian 13 (GStreamer 1.26) and runs tests/pipelines.sh there. Usage: tests/debian13.sh    as root
+# Builds the plugin in a Debian 13 (GStreamer 1.26) with that version's analytics metas, runs their tests, those of detections of other elements, and tests/pipelines.sh there. Usage: tests/debian13.sh    as root
 # In: debootstrap, a mirror of Debian, this machine's Rust and the crates that cargo has fetched, and of the cache footage, photos and ONNX Runtime.
 # Out: a root of 1.5 GB in CACHE/debian13, made once, with what was built in it; the lines of tests/pipelines.sh. Nothing stays mounted.
 set -euo pipefail
@@ -46,10 +46,13 @@ inside() {
     CARGO_TARGET_DIR=/build SSDCRP_CACHE=/cache bash -euo pipefail -c '
       cd /checkout
       setup/system-packages.sh
-      setup/system-packages.sh xvfb xdotool python3
+      # bad has the metas, and the element that draws them.
+      setup/system-packages.sh xvfb xdotool python3 libgstreamer-plugins-bad1.0-dev gstreamer1.0-plugins-bad
       gst-inspect-1.0 --version
-      cargo build --package gst-plugin-ssdcrp --locked
-      GST_PLUGIN_PATH=/build/debug ORT_DYLIB_PATH=$(setup/onnxruntime.sh --where) tests/pipelines.sh'
+      export GST_PLUGIN_PATH=/build/debug ORT_DYLIB_PATH=$(setup/onnxruntime.sh --where)
+      cargo build --package gst-plugin-ssdcrp --features v1_26 --locked
+      cargo test --package gst-plugin-ssdcrp --features v1_26 --locked --test element -- analytics upstream
+      tests/pipelines.sh'
 }
 bind() { mount --bind "$1" "$2"; }
 

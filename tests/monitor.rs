@@ -39,7 +39,7 @@ fn watch(names: &[&str]) -> (Arc<Model>, Vec<Event>) {
                 preprocess::sample(&frame, model.input_size, &model.manifest.input).unwrap();
             let forward = detector.forward(input).unwrap();
             let detections = detector.detections(&forward, thresholds).unwrap();
-            let tracked = tracker.follow(detections);
+            let tracked = tracker.follow(detections, Some(time));
             events.extend(monitor.observe(&settings, time, &tracked));
             time += Duration::from_millis(100);
         }

@@ -167,6 +167,7 @@ impl Reporter {
         let tracked: Vec<Tracked> = tracked
             .map(|(object, detection)| Tracked {
                 object,
+                first_seen: None,
                 detection,
                 upstream: None,
             })

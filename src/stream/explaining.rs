@@ -207,6 +207,7 @@ impl Explaining {
         let seen = observation.tracked.get(event.index);
         let tracked = Tracked {
             object: event.event.object,
+            first_seen: seen.and_then(|seen| seen.first_seen),
             detection: event.event.detection.clone(),
             upstream: seen.and_then(|seen| seen.upstream.clone()),
         };

@@ -102,7 +102,7 @@ impl Observer {
         }
         let clock = self.clock.at(frame.time, Instant::now());
         let found = found.outside(&settings.zones);
-        let mut tracked = self.tracker.follow(found.detections);
+        let mut tracked = self.tracker.follow(found.detections, frame.time.timestamp);
         for (tracked, upstream) in tracked.iter_mut().zip(found.matches) {
             tracked.upstream = Some(upstream);
         }

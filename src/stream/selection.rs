@@ -130,6 +130,7 @@ mod tests {
             .zip(detections)
             .map(|(object, &(class, score, rect))| Tracked {
                 object,
+                first_seen: None,
                 detection: Detection {
                     class: ClassId(class),
                     score,

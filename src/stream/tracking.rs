@@ -5,6 +5,7 @@
 //! did, so pictures must follow each other closely enough for that.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::frame::FrameInfo;
 use super::upstream::{UpstreamDetection, UpstreamMatch};
@@ -22,6 +23,8 @@ const PATIENCE: u32 = 3;
 pub struct Tracked {
     /// The object's number, the same for as long as it is followed.
     pub object: u64,
+    /// The timestamp of the picture that it was seen in first, where that has one.
+    pub first_seen: Option<Duration>,
     /// What was detected.
     pub detection: Detection,
     /// Where somebody else detected it: what, and how well the default box of `detection` fits. Its box is then that of `detection`.
@@ -60,6 +63,7 @@ pub struct Tracker {
 #[derive(Clone, Debug)]
 struct Track {
     object: u64,
+    first_seen: Option<Duration>,
     class: ClassId,
     /// Where it was seen last.
     rect: Rect,
@@ -94,8 +98,12 @@ impl Tracker {
     ///
     /// Pairs of a known object and a detection are taken in the order of their overlap, those of one class before those
     /// of two: a detector that wavers between sheep and horse still sees one animal. What belongs to no known object is
-    /// a new one. Numbers begin at 0 and are never used again.
-    pub fn follow(&mut self, detections: Vec<Detection>) -> Vec<Tracked> {
+    /// a new one, first seen at the picture's `timestamp`. Numbers begin at 0 and are never used again.
+    pub fn follow(
+        &mut self,
+        detections: Vec<Detection>,
+        timestamp: Option<Duration>,
+    ) -> Vec<Tracked> {
         let mut pairs: Vec<(bool, f32, usize, usize)> = Vec::new();
         for (index, detection) in detections.iter().enumerate() {
             for (known, track) in self.tracks.iter().enumerate() {
@@ -107,24 +115,29 @@ impl Tracker {
         }
         // Stable: of equals the better detection and the older track come first.
         pairs.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));
-        let mut objects: Vec<Option<u64>> = vec![None; detections.len()];
+        let mut objects: Vec<Option<(u64, Option<Duration>)>> = vec![None; detections.len()];
         for track in &mut self.tracks {
             track.missed += 1;
         }
         for (_, _, index, known) in pairs {
             let track = &mut self.tracks[known];
             if objects[index].is_none() && track.missed > 0 {
-                objects[index] = Some(track.object);
+                objects[index] = Some((track.object, track.first_seen));
                 track.see(&detections[index]);
             }
         }
         self.tracks.retain(|track| track.missed <= PATIENCE);
         let objects = objects.into_iter().zip(detections);
         objects
-            .map(|(object, detection)| Tracked {
-                object: object.unwrap_or_else(|| self.begin(&detection)),
-                detection,
-                upstream: None,
+            .map(|(known, detection)| {
+                let (object, first_seen) =
+                    known.unwrap_or_else(|| (self.begin(&detection, timestamp), timestamp));
+                Tracked {
+                    object,
+                    first_seen,
+                    detection,
+                    upstream: None,
+                }
             })
             .collect()
     }
@@ -139,11 +152,12 @@ impl Tracker {
         self.tracks.clear();
     }
 
-    fn begin(&mut self, detection: &Detection) -> u64 {
+    fn begin(&mut self, detection: &Detection, timestamp: Option<Duration>) -> u64 {
         let object = self.next;
         self.next += 1;
         self.tracks.push(Track {
             object,
+            first_seen: timestamp,
             class: detection.class,
             rect: detection.rect,
             step: [0.0; 2],
@@ -199,7 +213,7 @@ mod tests {
 
     impl Tracker {
         fn numbers(&mut self, detections: &[Detection]) -> Vec<u64> {
-            let tracked = self.follow(detections.to_vec());
+            let tracked = self.follow(detections.to_vec(), None);
             tracked.iter().map(|tracked| tracked.object).collect()
         }
     }
@@ -266,6 +280,20 @@ mod tests {
         assert_eq!(tracker.numbers(&object), [1]);
         tracker.forget();
         assert_eq!(tracker.numbers(&object), [2], "no number comes twice");
+    }
+
+    #[test]
+    fn an_object_keeps_the_time_that_it_was_first_seen_at() {
+        let mut tracker = Tracker::default();
+        let (early, late) = (Duration::from_secs(3), Duration::from_secs(5));
+        let (old, new) = (detection(1, 0.1, 0.1), detection(1, 0.7, 0.1));
+        tracker.follow(vec![old.clone()], Some(early));
+        let tracked = tracker.follow(vec![new, old], Some(late));
+        let seen = tracked
+            .iter()
+            .map(|tracked| (tracked.object, tracked.first_seen));
+        let seen: Vec<_> = seen.collect();
+        assert_eq!(seen, [(1, Some(late)), (0, Some(early))]);
     }
 
     #[test]

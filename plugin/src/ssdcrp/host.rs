@@ -13,7 +13,7 @@ use gst_video::prelude::*;
 use image::RgbImage;
 
 use ::ssdcrp::Error;
-use ::ssdcrp::detect::Model;
+use ::ssdcrp::detect::{Labels, Model};
 use ::ssdcrp::lock::lock;
 use ::ssdcrp::overlay::Canvas;
 use ::ssdcrp::rgb_rows;
@@ -21,6 +21,8 @@ use ::ssdcrp::stream::settings::HeatmapPlace;
 use ::ssdcrp::stream::{Host, News, Observation, View};
 
 use super::allocator;
+#[cfg(feature = "v1_26")]
+use super::analytics::Analytics;
 use super::enums::Detections;
 use super::failure;
 use super::frame_overlay::{FrameOverlay, attach_or_blend};
@@ -51,9 +53,40 @@ pub struct PreparedView {
 #[derive(Debug)]
 enum Regions {
     /// Metas of our own.
-    Own(Vec<Region>),
+    Own(OwnMetas),
     /// On metas of another element.
     Upstream(Vec<RegionAnswer>),
+}
+
+/// Metas of what this element detected.
+#[derive(Debug)]
+struct OwnMetas {
+    regions: Vec<Region>,
+    #[cfg(feature = "v1_26")]
+    analytics: Analytics,
+}
+
+impl OwnMetas {
+    fn of(view: &View, labels: &Labels) -> Self {
+        Self {
+            regions: Region::of(view, labels),
+            #[cfg(feature = "v1_26")]
+            analytics: Analytics::of(view, labels),
+        }
+    }
+
+    fn attach(&self, buffer: &mut gst::BufferRef) -> Result<()> {
+        // Another one of these elements, or another detector, may have given it some already.
+        let taken = buffer.iter_meta::<VideoRegionOfInterestMeta>();
+        let taken: HashSet<i32> = taken.map(|meta| meta.id()).collect();
+        let free = (0..).filter(|id| !taken.contains(id));
+        for (id, region) in free.zip(&self.regions) {
+            region.attach(buffer, id);
+        }
+        #[cfg(feature = "v1_26")]
+        self.analytics.attach(buffer)?;
+        Ok(())
+    }
 }
 
 impl PreparedView {
@@ -77,21 +110,13 @@ impl PreparedView {
         let overlay = self.overlay.as_ref().map(|overlay| (overlay, visibility));
         let overlays = overlay.into_iter().chain(age.map(|age| (age, 1.0)));
         attach_or_blend(&overlays.collect::<Vec<_>>(), buffer, &surface.info)?;
-        let regions = match &self.regions {
-            Regions::Own(regions) => regions,
+        match &self.regions {
+            Regions::Own(metas) => metas.attach(buffer),
             Regions::Upstream(answers) => {
                 upstream_regions::answer(answers, buffer, surface.size());
-                return Ok(());
+                Ok(())
             }
-        };
-        // Another one of these elements, or another detector, may have given it some already.
-        let taken = buffer.iter_meta::<VideoRegionOfInterestMeta>();
-        let taken: HashSet<i32> = taken.map(|meta| meta.id()).collect();
-        let free = (0..).filter(|id| !taken.contains(id));
-        for (id, region) in free.zip(regions) {
-            region.attach(buffer, id);
         }
-        Ok(())
     }
 }
 
@@ -130,7 +155,7 @@ impl Host for ElementHost {
             alone,
             overlay: overlay.transpose().map_err(Error::other)?.flatten(),
             regions: match self.detections {
-                Detections::Own => Regions::Own(Region::of(view, &manifest.labels)),
+                Detections::Own => Regions::Own(OwnMetas::of(view, &manifest.labels)),
                 Detections::Upstream => Regions::Upstream(structures::answers(view, manifest)),
             },
         })

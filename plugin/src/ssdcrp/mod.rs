@@ -7,6 +7,8 @@ use gst::prelude::*;
 
 mod age_overlay;
 mod allocator;
+#[cfg(feature = "v1_26")]
+mod analytics;
 mod background;
 mod blend;
 mod class_names;

@@ -15,6 +15,8 @@ use ::ssdcrp::stream::{ExplainedMiss, ExplainedObject, FrameInfo, FrameTime};
 use ::ssdcrp::stream::{Observation, ObservedEvent, Tracked, View, whole_pixels};
 use ::ssdcrp::stream::{Unmatched, UnmatchedReason, UpstreamDetection};
 
+#[cfg(feature = "v1_26")]
+use super::analytics::RelevanceMap;
 use super::upstream_regions::RegionAnswer;
 
 /// A detection in the frame's pixels, ready to be attached to any number of buffers.
@@ -94,19 +96,23 @@ pub fn answers(view: &View, model: &Manifest) -> Vec<RegionAnswer> {
         if let Some(explained) = view.explanation_of(index) {
             said.set("explanation", explanation(explained).to_send_value());
         }
-        Some((upstream, true, said))
+        Some((upstream, Some(index), said))
     });
     let left = observation.unmatched.iter();
-    let left = left.map(|left| (&left.upstream, false, unmatched(left, observation)));
-    let answers = matched.chain(left).map(|(upstream, matched, mut said)| {
+    let left = left.map(|left| (&left.upstream, None, unmatched(left, observation)));
+    let answers = matched.chain(left).map(|(upstream, index, mut said)| {
         said.set_name("ssdcrp-match");
-        said.set("matched", matched);
+        said.set("matched", index.is_some());
         // Several of these elements may each have answered.
         said.set("model", &model.name);
         RegionAnswer {
             label: upstream.label.clone(),
             rect: upstream.rect,
             said,
+            #[cfg(feature = "v1_26")]
+            map: index
+                .and_then(|index| view.explanation_of(index))
+                .map(|explained| RelevanceMap::of(explained)),
         }
     });
     answers.collect()

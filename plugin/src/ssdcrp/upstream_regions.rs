@@ -1,7 +1,10 @@
 //! Regions of interest that an element before left on the buffers: read as detections to be explained, and answered where they are.
 //!
 //! In: a buffer's metas, `GstVideoRegionOfInterestMeta`, and what the engine made of those of the last frame that was looked at. Out: [`UpstreamDetection`]s, and a parameter `ssdcrp-match` on each meta
-//! that there is an answer for. No meta is added, taken away or moved.
+//! that there is an answer for. No such meta is added, taken away or moved.
+//!
+//! With GStreamer 1.26 a frame without any is looked at for object detections in its `GstAnalyticsRelationMeta`, as GStreamer's own decoders of tensors leave them. They take no parameters: explained ones
+//! get their relevance as a tensor. Elements that leave both say the same in both.
 
 use std::ffi::CStr;
 
@@ -10,6 +13,9 @@ use gst_video::VideoRegionOfInterestMeta;
 
 use ::ssdcrp::geometry::{Rect, Size};
 use ::ssdcrp::stream::{UpstreamDetection, same_detections};
+
+#[cfg(feature = "v1_26")]
+use super::analytics::{self, RelevanceMap};
 
 /// So many regions of one buffer are looked at, the first ones: no detector tells more, and each is held against all default boxes.
 const MOST: usize = 300;
@@ -23,6 +29,9 @@ pub struct RegionAnswer {
     pub rect: Rect,
     /// The parameter.
     pub said: gst::Structure,
+    /// Why, where it is explained.
+    #[cfg(feature = "v1_26")]
+    pub map: Option<RelevanceMap>,
 }
 
 /// What other elements detected in a frame of `size`, in the order of its metas.
@@ -30,21 +39,30 @@ pub fn read(buffer: &gst::BufferRef, size: Size) -> Vec<UpstreamDetection> {
     let regions = buffer.iter_meta::<VideoRegionOfInterestMeta>();
     let detections = regions.take(MOST).map(|region| {
         let (x, y, width, height) = region.rect();
-        let [x, y, width, height] = [x, y, width, height].map(f64::from);
-        let share = |edge: f64, side: u32| (edge / f64::from(side.max(1))) as f32;
         UpstreamDetection {
             id: region.id(),
             label: label(&region),
             confidence: confidence(&region),
-            rect: Rect::new(
-                share(x, size.width),
-                share(y, size.height),
-                share(x + width, size.width),
-                share(y + height, size.height),
-            ),
+            rect: shares([x, y, width, height].map(f64::from), size),
         }
     });
-    detections.collect()
+    let detections: Vec<_> = detections.collect();
+    #[cfg(feature = "v1_26")]
+    if detections.is_empty() {
+        return analytics::detections(buffer, size, MOST);
+    }
+    detections
+}
+
+/// A box of x, y, width, height in pixels of a frame of `size`, in shares of it.
+pub fn shares([x, y, width, height]: [f64; 4], size: Size) -> Rect {
+    let share = |edge: f64, side: u32| (edge / f64::from(side.max(1))) as f32;
+    Rect::new(
+        share(x, size.width),
+        share(y, size.height),
+        share(x + width, size.width),
+        share(y + height, size.height),
+    )
 }
 
 /// Answers the regions of a buffer for frames of `size`: each gets what is said of the detection that it is.
@@ -62,6 +80,14 @@ pub fn answer(answers: &[RegionAnswer], buffer: &mut gst::BufferRef, size: Size)
         if let Some((before, _)) = same.iter().find(|(_, now)| *now == index) {
             region.add_param(answers[*before].said.clone());
         }
+    }
+    #[cfg(feature = "v1_26")]
+    if buffer.meta::<VideoRegionOfInterestMeta>().is_none() {
+        let explained = same.iter().filter_map(|(before, index)| {
+            let number = u32::try_from(now[*index].id).ok()?;
+            Some((answers[*before].map.as_ref()?, number))
+        });
+        analytics::attach_maps(buffer, &explained.collect::<Vec<_>>());
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Needs ONNX Runtime, the footage and the photos, which `make test` puts into the cache folder.
 
+#[cfg(feature = "v1_26")]
+mod analytics;
 mod cancelling;
 mod checks;
 mod damaged;

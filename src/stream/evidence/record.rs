@@ -167,6 +167,7 @@ impl EventRecord {
         let seen = observation.tracked.get(index);
         let tracked = Tracked {
             object: event.object,
+            first_seen: seen.and_then(|seen| seen.first_seen),
             detection: detection.clone(),
             upstream: seen.and_then(|seen| seen.upstream.clone()),
         };

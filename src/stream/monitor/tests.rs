@@ -61,7 +61,7 @@ impl Watch {
             self.tracker.forget();
         }
         self.time = time;
-        let tracked = self.tracker.follow(detections.to_vec());
+        let tracked = self.tracker.follow(detections.to_vec(), Some(time));
         self.monitor.observe(&self.settings, time, &tracked)
     }
 }
