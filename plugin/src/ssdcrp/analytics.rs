@@ -6,6 +6,7 @@
 //! - in a `GstTensorMeta` of its own: the maps as [`RELEVANCE`], and whose they are as [`RELEVANCE_OF`].
 
 use gst::glib;
+use gst::glib::translate::IntoGlib;
 use gst_analytics::prelude::*;
 use gst_analytics::{
     AnalyticsODMtd, AnalyticsRelationMeta, AnalyticsTrackingMtd, RelTypes, Tensor, TensorDataType,
@@ -17,7 +18,7 @@ use ::ssdcrp::geometry::Size;
 use ::ssdcrp::stream::{ExplainedObject, FrameInfo, Tracked, UpstreamDetection, View};
 
 use super::structures::clock_time;
-use super::upstream_regions::shares;
+use super::upstream_regions::{quark_text, shares};
 
 /// The tensor of relevance: float32 `[N, H, W]`, a map for each explained object, of the picture as the network sees it (its input's height and width). 1 is what is drawn in full colour, negative speaks against what was
 /// asked.
@@ -210,7 +211,7 @@ pub fn detections(buffer: &gst::BufferRef, size: Size, most: usize) -> Vec<Upstr
             id: i32::try_from(detected.id()).ok()?,
             label: detected
                 .obj_type()
-                .map_or_else(String::new, |name| name.to_string()),
+                .map_or_else(String::new, |name| quark_text(name.into_glib())),
             confidence: Some(place.loc_conf_lvl).filter(|confidence| confidence.is_finite()),
             rect,
         })

@@ -97,12 +97,22 @@ pub fn answer(answers: &[RegionAnswer], buffer: &mut gst::BufferRef, size: Size)
     reason = "the binding takes it for granted that there is a name, and that it is UTF-8"
 )]
 fn label(region: &gst::MetaRef<VideoRegionOfInterestMeta>) -> String {
-    // SAFETY: the meta is borrowed, and GLib keeps the texts of quarks for ever; it has none for a number that is no quark.
-    let name = unsafe {
-        let name = glib::ffi::g_quark_to_string((*region.as_ptr()).roi_type);
-        (!name.is_null()).then(|| CStr::from_ptr(name))
+    // SAFETY: the meta is borrowed.
+    quark_text(unsafe { (*region.as_ptr()).roi_type })
+}
+
+/// The text of a quark that C code may have made of any bytes; nothing for a number that is no quark.
+#[expect(
+    unsafe_code,
+    reason = "the binding takes it for granted that the text is UTF-8"
+)]
+pub fn quark_text(quark: u32) -> String {
+    // SAFETY: GLib keeps the texts of quarks for ever; it has none for a number that is no quark.
+    let text = unsafe {
+        let text = glib::ffi::g_quark_to_string(quark);
+        (!text.is_null()).then(|| CStr::from_ptr(text))
     };
-    name.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    text.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
 }
 
 /// How sure who detected a region is: what a parameter says, that of the detection before others, as one of a classification.
