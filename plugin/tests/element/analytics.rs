@@ -1,7 +1,6 @@
 //! Results as GStreamer's own analytics metas: the same as in the regions of interest, for elements that know nothing of this one.
 
 use gst::glib;
-use gst::prelude::*;
 use gst_analytics::prelude::*;
 use gst_analytics::{
     AnalyticsClassificationMtd, AnalyticsMtd, AnalyticsMtdRef, AnalyticsODMtd,
@@ -72,13 +71,13 @@ fn analytics_say_the_same_as_the_regions_of_interest() {
         let place = object.location().unwrap();
         let (x, y, w, h) = (place.x, place.y, place.w, place.h);
         assert_eq!((x as u32, y as u32, w as u32, h as u32), region.rect);
-        assert_eq!(object.obj_type().unwrap().as_str(), region.label);
+        assert_eq!(object.obj_type().unwrap().as_str().as_str(), region.label);
         let score = region.confidence() as f32;
         assert_eq!(place.loc_conf_lvl, score);
         let class: AnalyticsMtdRef<AnalyticsClassificationMtd> =
             related(&meta, object.id()).unwrap();
         let told: Vec<_> = (0..class.len())
-            .map(|index| (class.quark(index).as_str(), class.level(index)))
+            .map(|index| (class.quark(index).as_str().as_str(), class.level(index)))
             .collect();
         let mut expected = vec![(region.label.as_str(), score)];
         let runner_up = region.detection.get::<String>("runner-up").ok();
