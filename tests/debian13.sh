@@ -51,7 +51,7 @@ inside() {
       gst-inspect-1.0 --version
       export GST_PLUGIN_PATH=/build/debug ORT_DYLIB_PATH=$(setup/onnxruntime.sh --where)
       cargo build --package gst-plugin-ssdcrp --features v1_26 --locked
-      cargo test --package gst-plugin-ssdcrp --features v1_26 --locked --test element -- analytics upstream
+      cargo test --package gst-plugin-ssdcrp --features v1_26 --locked --test element -- analytics upstream live
       tests/pipelines.sh'
 }
 bind() { mount --bind "$1" "$2"; }

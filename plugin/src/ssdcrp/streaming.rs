@@ -228,8 +228,9 @@ pub fn pass(
         check_readable(buffer, surface).map_err(Damaged)?;
         state().begin(frame.time);
         // Shares the pixels: what is painted into the frame while they are read is painted into a copy of them.
+        let pixels = sharing(buffer);
         let share = || KeptFrame {
-            buffer: buffer.to_owned(),
+            buffer: pixels.clone(),
             info: info.clone(),
         };
         let keeps = passing.keeps_evidence && settings.events.are_wanted();
@@ -293,6 +294,29 @@ pub fn pass(
 /// The buffer cannot be written to.
 pub fn blank(buffer: &mut gst::BufferRef, surface: &Surface) -> Result<()> {
     background::clear(&mut writable(buffer, surface)?)
+}
+
+/// A buffer of the same pixels and the same layout. A copy as GStreamer makes it would not do: since 1.26 that of a pool's buffer holds on to it, and then nobody can write to it any more.
+fn sharing(buffer: &gst::BufferRef) -> gst::Buffer {
+    let mut shared = gst::Buffer::new();
+    let sharing = shared.make_mut();
+    for memory in buffer.iter_memories_owned() {
+        let is_alone = memory.flags().contains(gst::MemoryFlags::NO_SHARE);
+        sharing.append_memory(if is_alone { memory.copy() } else { memory });
+    }
+    if let Some(meta) = buffer.meta::<gst_video::VideoMeta>() {
+        // It has as many planes as the format, and each lies in the buffer: `check_readable` has looked.
+        let _ = gst_video::VideoMeta::add_full(
+            sharing,
+            meta.video_frame_flags(),
+            meta.format(),
+            meta.width(),
+            meta.height(),
+            meta.offset(),
+            meta.stride(),
+        );
+    }
+    shared
 }
 
 /// A buffer's frame to paint into.

@@ -1,6 +1,8 @@
 //! `mode=live`: frames never wait for the network, and show its newest result. No test here depends on how fast it is: those
 //! that need a result push frames until there is one.
 
+use gst::prelude::*;
+
 use super::support::*;
 
 fn at(frame: &gst::Buffer, index: u64) -> gst::Buffer {
@@ -101,4 +103,34 @@ fn the_format_may_change_in_mid_stream() {
         );
         bench.until_detected(&other.frame());
     }
+}
+
+#[test]
+fn frames_of_a_pool_are_painted_while_they_are_looked_at() {
+    let clip = photo("dog");
+    let pool = gst_video::VideoBufferPool::new();
+    let mut config = pool.config();
+    let size = clip.info.size() as u32;
+    config.set_params(Some(&clip.caps()), size, 2, 0);
+    pool.set_config(config).unwrap();
+    pool.set_active(true).unwrap();
+    let mut bench = Bench::new(&[], &clip);
+    let pixels = clip.frame();
+    let pixels = pixels.map_readable().unwrap();
+    let mut index = 0;
+    let mut shown = 0;
+    until("twenty frames with detections", || {
+        let mut frame = pool.acquire_buffer(None).unwrap();
+        let writable = frame.get_mut().unwrap();
+        (writable.map_writable().unwrap()).copy_from_slice(&pixels);
+        stamp(writable, index);
+        index += 1;
+        let out = bench.push(frame);
+        shown += u32::from(!regions(&out).is_empty());
+        (shown == 20).then_some(())
+    });
+    assert_eq!(bench.count("frames-damaged"), 0);
+    assert_eq!(bench.warnings(), [""; 0]);
+    drop(pixels);
+    pool.set_active(false).unwrap();
 }
