@@ -164,9 +164,13 @@ impl Archive {
         (all || !matches!(record.outcome, InputOutcome::Done(_))).then_some(record)
     }
 
-    /// Where the record of an input is.
-    pub fn record_path(&self, name: &str) -> PathBuf {
-        self.root.join(RECORDS).join(format!("{name}.json"))
+    /// The folder of all records.
+    pub fn records(&self) -> PathBuf {
+        self.root.join(RECORDS)
+    }
+
+    fn record_path(&self, name: &str) -> PathBuf {
+        self.records().join(format!("{name}.json"))
     }
 
     /// Begins with an input, for which nobody else then works. `None` where another process does.

@@ -60,11 +60,6 @@ impl ElementSettings {
         Ok(settings)
     }
 
-    /// The model's file; none is the built-in model.
-    pub fn model(&self) -> Option<&PathBuf> {
-        self.model.as_ref()
-    }
-
     /// An element with these properties.
     ///
     /// # Errors
@@ -133,6 +128,10 @@ fn text(value: &glib::Value) -> Result<String> {
     if let Ok(text) = value.get::<Option<String>>() {
         return Ok(text.unwrap_or_default());
     }
+    // Serialized it would have the digits of float64.
+    if let Ok(number) = value.get::<f32>() {
+        return Ok(number.to_string());
+    }
     if let Some((_, choice)) = glib::EnumValue::from_value(value) {
         return Ok(choice.nick().to_owned());
     }
@@ -192,13 +191,13 @@ mod tests {
     fn all_that_results_depend_on_is_recorded() {
         let recorded = settings(&[
             "--set",
-            "score-threshold=0.25",
+            "score-threshold=0.3",
             "--set",
             "target=class:traffic light",
         ]);
         let recorded = recorded.unwrap().recorded().unwrap();
         for (name, value) in [
-            ("score-threshold", "0.25"),
+            ("score-threshold", "0.3"),
             ("target", "class:traffic light"),
             ("events", "all"),
             ("check-explanations", "true"),

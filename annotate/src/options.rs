@@ -20,7 +20,7 @@ Exit status: 0 all inputs of the shard are done; 1 some could not be done, or no
 
 /// Detects and explains in every frame of videos and photos, and keeps the results as tables, and as explained videos if wanted.
 #[derive(Debug, Parser)]
-#[command(name = "ssdcrp annotate", version, after_help = EXAMPLES)]
+#[command(name = "ssdcrp annotate", bin_name = "ssdcrp annotate", version, after_help = EXAMPLES)]
 pub struct AnnotateOptions {
     /// Videos and photos; folders, with all that lie below; patterns in quotes; @FILE, a list of such with a name a line (@- is standard input)
     #[arg(required = true, value_name = "INPUT")]

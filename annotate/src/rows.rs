@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use gst::prelude::*;
-
 use crate::columns::{CellType, Origin, ResultTable, TableColumn};
 
 /// A value of a row.
@@ -261,7 +259,8 @@ mod tests {
         message.set_name("ssdcrp-event");
         message.set("kind", "ambiguous-class");
         message.set("severity", 0.8);
-        let [unanswered] = &of_message("a", &message)[..] else {
+        let rows = of_message("a", &message);
+        let [unanswered] = &rows[..] else {
             panic!("an event without an answer is one row");
         };
         assert_eq!(unanswered.table, ResultTable::Events);

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use gst::prelude::*;
 use ssdcrp::printable::printable;
 
 use crate::archive::{
@@ -100,7 +99,7 @@ pub fn run(options: &AnnotateOptions) -> Result<()> {
         "{} of {} inputs could not be annotated: their files in {} say why",
         tally.failed,
         own.len(),
-        archive.record_path("").with_file_name("").display()
+        archive.records().display()
     );
     ensure!(
         tally.elsewhere == 0,

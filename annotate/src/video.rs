@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use gst::prelude::*;
 
 use crate::element_settings::ElementSettings;
@@ -12,6 +12,9 @@ use crate::element_settings::ElementSettings;
 /// Elements that every run needs, and those that a video needs besides.
 const NEEDED: [&str; 4] = ["uridecodebin", "videoconvert", "videoflip", "taginject"];
 const NEEDED_TO_RECORD: [&str; 4] = ["videoscale", "x264enc", "mp4mux", "queue"];
+
+/// The name of the first in a pipeline.
+const READER: &str = "reader";
 
 /// As pipelines/record.sh encodes. I420, because RGB left alone would become 4:4:4, which few players show; even sizes, because 4:2:0 has no others. Constant quality
 /// without a limit on the bit rate: under a limit x264's threads make each recording a little different.
@@ -22,6 +25,9 @@ const RECORDER: &str = "queue ! videoconvert ! videoscale ! \
 
 /// A file from which nothing comes for so long will give nothing more.
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(600);
+
+/// How long is waited at a time.
+const LOOK: gst::ClockTime = gst::ClockTime::from_seconds(1);
 
 /// So many different warnings are kept.
 const MOST_WARNINGS: usize = 20;
@@ -91,15 +97,34 @@ pub fn play(
     let running = Running::new()?;
     let has_video = running.build(input, &element, outputs.video)?;
     running.start(gst::State::Playing)?;
-    let mut warnings = Vec::new();
+    let (mut warnings, mut lacks) = (Vec::new(), Vec::new());
+    let (mut silence, mut ended) = (gst::ClockTime::ZERO, false);
     loop {
-        let Some(message) = running.bus.timed_pop(PATIENCE) else {
-            bail!("nothing has come of it for {} minutes", PATIENCE.minutes());
+        let Some(message) = running.bus.timed_pop(LOOK) else {
+            silence += LOOK;
+            ensure!(
+                silence < PATIENCE,
+                "nothing has come of it for {} minutes",
+                PATIENCE.minutes()
+            );
+            // A demuxer may come to the end of a file that is cut off without a word.
+            let ends = !has_video.load(Ordering::Relaxed) && running.has_read_all();
+            ensure!(
+                !(ended && ends),
+                "it is damaged or cut off: there is no picture in it"
+            );
+            ended = ends;
+            continue;
         };
+        (silence, ended) = (gst::ClockTime::ZERO, false);
         match message.view() {
             gst::MessageView::Element(message) => {
-                if let Some(structure) = message.structure() {
-                    take(structure)?;
+                let Some(structure) = message.structure() else {
+                    continue;
+                };
+                match structure.name().as_str() == "missing-plugin" {
+                    true => lacks.extend(structure.get::<String>("name")),
+                    false => take(structure)?,
                 }
             }
             gst::MessageView::Warning(warning) => {
@@ -109,19 +134,20 @@ pub fn play(
                 }
             }
             gst::MessageView::Error(error) => {
+                let error = error.error();
                 ensure!(
                     has_video.load(Ordering::Relaxed),
-                    "there is no video in it that can be decoded: {}",
-                    error.error()
+                    "{}",
+                    no_video(&lacks, &error)
                 );
-                return Err(anyhow!("{}", error.error()));
+                return Err(error.into());
             }
             gst::MessageView::Eos(_) => break,
             _ => {}
         }
     }
     let stats: gst::Structure = element.property("stats");
-    let count = |name| stats.get(name).unwrap_or(0);
+    let count = |name: &str| stats.get::<u64>(name).unwrap_or(0);
     let (frames, frames_damaged) = (count("frames"), count("frames-damaged"));
     ensure!(frames > 0, "there is no picture in it");
     Ok(VideoSummary {
@@ -129,6 +155,17 @@ pub fn play(
         frames_damaged,
         warnings,
     })
+}
+
+/// Why nothing in a file can be shown; `lacks` names what GStreamer would need for the streams in it.
+fn no_video(lacks: &[String], error: &gst::glib::Error) -> String {
+    match lacks {
+        [] => format!("there is no video in it that can be decoded: {error}"),
+        _ => format!(
+            "there is no video in it that can be decoded; GStreamer has no {}",
+            lacks.join(", no ")
+        ),
+    }
 }
 
 impl Running {
@@ -159,6 +196,18 @@ impl Running {
         }
     }
 
+    /// Whether whatever reads and takes apart the file has come to rest.
+    fn has_read_all(&self) -> bool {
+        let readers = self.pipeline.by_name(READER);
+        let bin = readers.and_then(|readers| readers.downcast::<gst::Bin>().ok());
+        let elements = bin
+            .iter()
+            .flat_map(|bin| bin.iterate_recurse().into_iter().flatten());
+        let pads = elements.flat_map(|element| element.pads());
+        let states: Vec<gst::TaskState> = pads.map(|pad| pad.task_state()).collect();
+        states.contains(&gst::TaskState::Paused) && !states.contains(&gst::TaskState::Started)
+    }
+
     /// Puts the pipeline together. The flag is set as soon as a video is found in the file.
     fn build(
         &self,
@@ -169,6 +218,7 @@ impl Running {
         let make = |name: &str| gst::ElementFactory::make(name).build();
         let [source, convert, turn, upright] = NEEDED.map(make);
         let (source, convert, turn, upright) = (source?, convert?, turn?, upright?);
+        source.set_property("name", READER);
         source.set_property("uri", gst::glib::filename_to_uri(input, None)?);
         // Sound is left undecoded.
         source.set_property("caps", gst::Caps::new_empty_simple("video/x-raw"));
@@ -194,7 +244,7 @@ impl Running {
             let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
             let is_video = caps
                 .structure(0)
-                .is_some_and(|caps| caps.name() == "video/x-raw");
+                .is_some_and(|caps| caps.name().as_str() == "video/x-raw");
             // Of several videos in a file the first counts.
             if is_video && !entry.is_linked() && pad.link(&entry).is_ok() {
                 found.store(true, Ordering::Relaxed);

@@ -14,20 +14,23 @@ const PICTURE_BRANDS: [&[u8]; 6] = [b"heic", b"heix", b"mif1", b"msf1", b"avif",
 pub fn container(head: &[u8]) -> Option<&'static str> {
     let at =
         |from: usize, magic: &[u8]| head.get(from..).is_some_and(|head| head.starts_with(magic));
-    let is_picture = || PICTURE_BRANDS.iter().any(|brand| at(8, brand));
-    // Packets of MPEG-TS have 188 bytes and begin with this one, and a head that is that short shows one of them.
-    let is_transport_stream = || at(0, &[0x47, 0x40]);
-    match () {
-        () if at(0, b"RIFF") && at(8, b"AVI ") => Some("AVI"),
-        () if at(4, b"ftyp") && !is_picture() => Some("MP4"),
-        () if at(0, &[0x1a, 0x45, 0xdf, 0xa3]) => Some("Matroska"),
-        () if at(0, b"OggS") => Some("Ogg"),
-        () if at(0, b"FLV") => Some("FLV"),
-        () if at(0, &[0, 0, 1, 0xba]) => Some("MPEG"),
-        () if is_transport_stream() => Some("MPEG-TS"),
-        () if at(0, &[0x30, 0x26, 0xb2, 0x75, 0x8e, 0x66, 0xcf, 0x11]) => Some("WMV"),
-        () => None,
-    }
+    let is_picture = PICTURE_BRANDS.iter().any(|brand| at(8, brand));
+    let known = [
+        ("AVI", at(0, b"RIFF") && at(8, b"AVI ")),
+        ("MP4", at(4, b"ftyp") && !is_picture),
+        ("Matroska", at(0, &[0x1a, 0x45, 0xdf, 0xa3])),
+        ("Ogg", at(0, b"OggS")),
+        ("FLV", at(0, b"FLV")),
+        ("MPEG", at(0, &[0, 0, 1, 0xba])),
+        // The first packet, which is the start of a table.
+        ("MPEG-TS", at(0, &[0x47, 0x40])),
+        (
+            "WMV",
+            at(0, &[0x30, 0x26, 0xb2, 0x75, 0x8e, 0x66, 0xcf, 0x11]),
+        ),
+    ];
+    let found = known.into_iter().find(|(_, fits)| *fits);
+    found.map(|(name, _)| name)
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ impl Model {
     /// The network and the manifest of [`Model::built_in`], for who knows models by their files' hashes.
     #[cfg(feature = "built-in-model")]
     #[doc(hidden)]
-    pub const fn built_in_files() -> (&'static [u8], &'static str) {
+    pub fn built_in_files() -> (&'static [u8], &'static str) {
         (DEFAULT_GRAPH, DEFAULT_MANIFEST)
     }
 

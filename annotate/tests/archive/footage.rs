@@ -1,5 +1,6 @@
 //! Short videos, cut out of the footage.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use gst::prelude::*;
@@ -11,13 +12,41 @@ const RATE: u64 = 10;
 
 /// Cuts so many frames from a second on, as Motion JPEG in AVI.
 pub fn cut(folder: &Path, name: &str, from: u64, frames: u64) -> PathBuf {
+    gst::init().unwrap();
     let path = folder.join(name);
-    record(&path, "jpegenc ! avimux", Some((from, frames)));
+    let first = from * RATE;
+    let taken = frames_of(
+        &cached("footage/vtest.avi"),
+        "videoconvert ! video/x-raw,format=I420 !",
+    );
+    let mut taken = taken.skip(first as usize).take(frames as usize).peekable();
+    let caps = taken.peek().unwrap().caps_owned().unwrap();
+    let description = format!(
+        "appsrc name=begin format=time ! jpegenc ! avimux ! filesink location={}",
+        path.display()
+    );
+    let pipeline = gst::parse::launch(&description).unwrap();
+    let begin = named::<gst_app::AppSrc>(&pipeline, "begin");
+    begin.set_caps(Some(&caps));
+    let samples: Vec<gst::Sample> = taken.collect();
+    play(&pipeline, || {
+        for (index, sample) in samples.iter().enumerate() {
+            let mut buffer = sample.buffer_owned().unwrap();
+            let step = gst::ClockTime::from_mseconds(1000 / RATE);
+            let times = buffer.make_mut();
+            times.set_pts(step * index as u64);
+            times.set_dts(None);
+            times.set_duration(step);
+            begin.push_buffer(buffer).unwrap();
+        }
+        begin.end_of_stream().unwrap();
+    });
     path
 }
 
 /// A file with sound alone.
 pub fn sound(path: &Path) {
+    gst::init().unwrap();
     let description = format!(
         "audiotestsrc num-buffers=20 ! wavenc ! filesink location={}",
         path.display()
@@ -25,34 +54,11 @@ pub fn sound(path: &Path) {
     play(&gst::parse::launch(&description).unwrap(), || ());
 }
 
-fn record(path: &Path, encoder: &str, part: Option<(u64, u64)>) {
-    gst::init().unwrap();
-    let description = format!(
-        "filesrc location={} ! decodebin ! videoconvert ! {encoder} ! filesink location={}",
-        cached("footage/vtest.avi").display(),
-        path.display()
-    );
-    let pipeline = gst::parse::launch(&description).unwrap();
-    let time = |seconds: u64| gst::ClockTime::from_seconds(seconds);
-    play(&pipeline, || {
-        if let Some((from, frames)) = part {
-            let end = time(from) + gst::ClockTime::from_mseconds(1000 * frames / RATE);
-            let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE;
-            let (start, stop) = (gst::SeekType::Set, gst::SeekType::Set);
-            pipeline
-                .seek(1.0, flags, start, time(from), stop, end)
-                .unwrap();
-        }
-    });
-}
-
-/// Plays to the end; `prepared` is called when all is ready for that.
-fn play(pipeline: &gst::Element, prepared: impl FnOnce()) {
+/// Plays to the end, which `feed` gives what it takes.
+fn play(pipeline: &gst::Element, feed: impl FnOnce()) {
     let bus = pipeline.bus().unwrap();
-    pipeline.set_state(gst::State::Paused).unwrap();
-    pipeline.state(gst::ClockTime::NONE).0.unwrap();
-    prepared();
     pipeline.set_state(gst::State::Playing).unwrap();
+    feed();
     let wanted = [gst::MessageType::Eos, gst::MessageType::Error];
     let message = bus
         .timed_pop_filtered(gst::ClockTime::NONE, &wanted)
@@ -61,27 +67,44 @@ fn play(pipeline: &gst::Element, prepared: impl FnOnce()) {
     pipeline.set_state(gst::State::Null).unwrap();
 }
 
-/// The pictures of a video, decoded, each as a number that another picture hardly has.
-pub fn pictures(path: &Path) -> Vec<u64> {
-    use std::hash::{DefaultHasher, Hash, Hasher};
+fn named<E: IsA<gst::Element>>(pipeline: &gst::Element, name: &str) -> E {
+    let bin = pipeline.downcast_ref::<gst::Bin>().unwrap();
+    bin.by_name(name).unwrap().downcast().unwrap()
+}
 
-    gst::init().unwrap();
+/// The frames of a video, decoded, in their order; the pipeline stops with the last use of them.
+fn frames_of(path: &Path, filter: &str) -> impl Iterator<Item = gst::Sample> + use<> {
     let description = format!(
-        "filesrc location={} ! decodebin ! appsink name=end sync=false",
+        "filesrc location={} ! decodebin ! {filter} appsink name=end sync=false max-buffers=4",
         path.display()
     );
     let pipeline = gst::parse::launch(&description).unwrap();
-    let bin = pipeline.downcast_ref::<gst::Bin>().unwrap();
-    let end = bin.by_name("end").unwrap();
-    let end = end.downcast::<gst_app::AppSink>().unwrap();
+    let end = named::<gst_app::AppSink>(&pipeline, "end");
     pipeline.set_state(gst::State::Playing).unwrap();
-    let mut found = Vec::new();
-    while let Ok(sample) = end.pull_sample() {
+    let stop = Stopped(pipeline);
+    std::iter::from_fn(move || {
+        let _ = &stop;
+        end.pull_sample().ok()
+    })
+}
+
+/// A pipeline that stops when it is dropped.
+struct Stopped(gst::Element);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.0.set_state(gst::State::Null).unwrap();
+    }
+}
+
+/// The pictures of a video, decoded, each as a number that another picture hardly has.
+pub fn pictures(path: &Path) -> Vec<u64> {
+    gst::init().unwrap();
+    let number = |sample: gst::Sample| {
         let buffer = sample.buffer().unwrap().map_readable().unwrap();
         let mut hasher = DefaultHasher::new();
         buffer.as_slice().hash(&mut hasher);
-        found.push(hasher.finish());
-    }
-    pipeline.set_state(gst::State::Null).unwrap();
-    found
+        hasher.finish()
+    };
+    frames_of(path, "").map(number).collect()
 }
