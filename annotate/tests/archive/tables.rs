@@ -69,16 +69,103 @@ fn assert_agrees(row: &Row, fields: &Value, columns: &[(&str, &str)]) {
     }
 }
 
+/// The columns of explanations by the fields that fill them.
+const EXPLANATION: [(&str, &str); 13] = [
+    ("question", "words"),
+    ("target", "target"),
+    ("contrast", "contrast"),
+    ("composite", "composite"),
+    ("in_box_share", "in-box-share"),
+    ("positive_share", "positive-share"),
+    ("sum_abs", "sum-abs"),
+    ("completeness", "completeness"),
+    ("centre_x", "centre-x"),
+    ("centre_y", "centre-y"),
+    ("effect", "effect"),
+    ("effect_of_chance", "effect-of-chance"),
+    ("passed", "checked"),
+];
+
+/// The columns of detections likewise.
+const DETECTION: [(&str, &str); 12] = [
+    ("object", "object"),
+    ("class", "label"),
+    ("class_id", "class"),
+    ("score", "confidence"),
+    ("runner_up", "runner-up"),
+    ("runner_up_score", "runner-up-score"),
+    ("x", "x"),
+    ("y", "y"),
+    ("width", "width"),
+    ("height", "height"),
+    ("default_box", "default-box"),
+    ("unexpected", "unexpected"),
+];
+
+/// The columns of events likewise.
+const EVENT: [(&str, &str); 5] = [
+    ("event", "kind"),
+    ("severity", "severity"),
+    ("words", "words"),
+    ("target", "target"),
+    ("contrast", "contrast"),
+];
+
+/// The items of all frames, each with its frame.
+fn of_frames<'a>(
+    frames: &[&'a Value],
+    name: &'static str,
+) -> impl Iterator<Item = (&'a Value, &'a Value)> {
+    let of = move |&frame: &&'a Value| items(frame, name).map(move |item| (frame, item));
+    frames.iter().flat_map(of)
+}
+
+fn assert_detections(rows: &[Row], frames: &[&Value], source: &Path) {
+    assert_eq!(rows.len(), of_frames(frames, "detections").count());
+    let severity = |event: &Value| event["severity"].as_f64().unwrap();
+    for (row, (frame, detection)) in rows.iter().zip(of_frames(frames, "detections")) {
+        assert_agrees(row, detection, &DETECTION);
+        assert_agrees(
+            row,
+            frame,
+            &[("frame_width", "width"), ("frame_height", "height")],
+        );
+        assert_eq!(text(row, "source").as_deref(), source.to_str());
+        let seconds = frame["running-time"].as_u64().unwrap() as f64 / 1e9;
+        assert_eq!(number(row, "time"), Some(seconds));
+        let events = items(frame, "events");
+        let of_object = events.filter(|event| event["object"] == detection["object"]);
+        let severest = of_object.max_by(|a, b| severity(a).total_cmp(&severity(b)));
+        let kind = severest.map(|event| event["kind"].as_str().unwrap());
+        assert_eq!(text(row, "event").as_deref(), kind);
+    }
+}
+
+fn assert_explanations(rows: &[Row], frames: &[&Value], events: &[&Value]) {
+    let (answers, selected): (Vec<_>, Vec<_>) =
+        rows.iter().partition(|row| text(row, "event").is_some());
+    assert_eq!(selected.len(), of_frames(frames, "explanations").count());
+    for (row, (_, explanation)) in selected.into_iter().zip(of_frames(frames, "explanations")) {
+        assert_agrees(row, explanation, &EXPLANATION);
+    }
+    let answered = events
+        .iter()
+        .filter(|event| !event["explanation"].is_null());
+    let answered: Vec<_> = answered.collect();
+    assert_eq!(answers.len(), answered.len());
+    for (row, event) in answers.into_iter().zip(answered) {
+        assert_agrees(row, &event["explanation"], &EXPLANATION);
+        assert_agrees(row, event, &[("event", "kind"), ("class", "label")]);
+    }
+}
+
 #[test]
 fn tables_have_what_the_messages_have() {
     let folder = tempfile::tempdir().unwrap();
     let clip = cut(folder.path(), "clip.avi", 10, 12);
     let output = folder.path().join("out");
-    let told = succeed(annotate(
-        &[&clip],
-        &output,
-        &["--set", "select=all", "--set", "event-confirm=100000000"],
-    ));
+    let set = ["--set", "select=all", "--set", "event-confirm=100000000"];
+    let told = succeed(annotate(&[&clip], &output, &set));
     let messages = lines(&only(&output.join("results")));
     let (events, frames): (Vec<_>, Vec<_>) =
         messages.iter().partition(|line| !line["kind"].is_null());
@@ -93,99 +180,11 @@ fn tables_have_what_the_messages_have() {
     );
     assert!(told.starts_with(&counts), "{told}{counts}");
 
-    let in_frames = |name: &'static str| {
-        frames
-            .iter()
-            .flat_map(move |frame| items(frame, name).map(move |item| (*frame, item)))
-    };
-    assert_eq!(detections.len(), in_frames("detections").count());
-    for (row, (frame, detection)) in detections.iter().zip(in_frames("detections")) {
-        assert_agrees(
-            row,
-            detection,
-            &[
-                ("object", "object"),
-                ("class", "label"),
-                ("class_id", "class"),
-                ("score", "confidence"),
-                ("runner_up", "runner-up"),
-                ("runner_up_score", "runner-up-score"),
-                ("x", "x"),
-                ("y", "y"),
-                ("width", "width"),
-                ("height", "height"),
-                ("default_box", "default-box"),
-                ("unexpected", "unexpected"),
-            ],
-        );
-        assert_agrees(
-            row,
-            frame,
-            &[("frame_width", "width"), ("frame_height", "height")],
-        );
-        assert_eq!(
-            text(row, "source").as_deref(),
-            clip.canonicalize().unwrap().to_str()
-        );
-        let seconds = frame["running-time"].as_u64().unwrap() as f64 / 1e9;
-        assert_eq!(number(row, "time"), Some(seconds));
-        let of_object =
-            items(frame, "events").filter(|event| event["object"] == detection["object"]);
-        let severest = of_object.max_by(|a, b| {
-            a["severity"]
-                .as_f64()
-                .unwrap()
-                .total_cmp(&b["severity"].as_f64().unwrap())
-        });
-        assert_eq!(
-            text(row, "event").as_deref(),
-            severest.map(|event| event["kind"].as_str().unwrap())
-        );
-    }
-    let columns = [
-        ("question", "words"),
-        ("target", "target"),
-        ("contrast", "contrast"),
-        ("composite", "composite"),
-        ("in_box_share", "in-box-share"),
-        ("positive_share", "positive-share"),
-        ("sum_abs", "sum-abs"),
-        ("completeness", "completeness"),
-        ("centre_x", "centre-x"),
-        ("centre_y", "centre-y"),
-        ("effect", "effect"),
-        ("effect_of_chance", "effect-of-chance"),
-        ("passed", "checked"),
-    ];
-    let (answers, selected): (Vec<_>, Vec<_>) = explanations
-        .iter()
-        .partition(|row| text(row, "event").is_some());
-    assert_eq!(selected.len(), in_frames("explanations").count());
-    for (row, (_, explanation)) in selected.into_iter().zip(in_frames("explanations")) {
-        assert_agrees(row, explanation, &columns);
-    }
-    let answered: Vec<_> = events
-        .iter()
-        .filter(|event| !event["explanation"].is_null())
-        .collect();
-    assert_eq!(answers.len(), answered.len());
-    for (row, event) in answers.into_iter().zip(answered) {
-        assert_agrees(row, &event["explanation"], &columns);
-        assert_agrees(row, event, &[("event", "kind"), ("class", "label")]);
-    }
+    assert_detections(&detections, &frames, &clip.canonicalize().unwrap());
+    assert_explanations(&explanations, &frames, &events);
     assert_eq!(raised.len(), events.len());
-    for (row, event) in raised.iter().zip(&events) {
-        assert_agrees(
-            row,
-            event,
-            &[
-                ("event", "kind"),
-                ("severity", "severity"),
-                ("words", "words"),
-                ("target", "target"),
-                ("contrast", "contrast"),
-            ],
-        );
+    for (row, event) in raised.iter().zip(events) {
+        assert_agrees(row, event, &EVENT);
     }
     // All of it occurs in this clip, so that none of the above holds of nothing.
     assert!(detections.len() > 12 && !raised.is_empty() && !explanations.is_empty());
