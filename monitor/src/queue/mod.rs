@@ -5,10 +5,10 @@
 //! what [`DiskQueue::sync`] had not yet written is lost, and a line of which a part was written is skipped.
 
 mod line;
+mod state;
 
-use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
@@ -18,15 +18,9 @@ use anyhow::{Context, Result, ensure};
 use ssdcrp::lock::lock;
 
 use line::QueueLine;
+use state::{ENDING, LARGEST, LONGEST_LINE, Slot, State, path};
 
-/// A file that has so many bytes is followed by another one.
-const FILE_BYTES: u64 = 1 << 20;
-/// No line is longer: what is, something else has written.
-const LONGEST_LINE: u64 = 1 << 20;
-/// No queue gets so far: what has a greater number is none of its own.
-const LARGEST: u64 = u64::MAX / 2;
 const DONE: &str = "done";
-const ENDING: &str = "queue";
 
 /// How much a queue keeps. What is beyond it is dropped, the oldest first.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,34 +44,6 @@ pub struct DiskQueue {
     state: Mutex<State>,
     /// Held for as long as it is open.
     _lock: File,
-}
-
-struct State {
-    limits: QueueLimits,
-    /// What is not done, the oldest first.
-    slots: VecDeque<Slot>,
-    bytes: u64,
-    next: u64,
-    /// Files that are there, by their first numbers, the oldest first. The last one is written to where there is a writer.
-    files: VecDeque<u64>,
-    writer: Option<Writer>,
-}
-
-/// The file that is appended to.
-struct Writer {
-    file: File,
-    length: u64,
-    is_synced: bool,
-}
-
-/// Where a text stands.
-#[derive(Clone, Copy)]
-struct Slot {
-    sequence: u64,
-    queued: u64,
-    file: u64,
-    offset: u64,
-    length: u32,
 }
 
 impl DiskQueue {
@@ -108,14 +74,7 @@ impl DiskQueue {
             files.extend(first.filter(|first| *first <= LARGEST));
         }
         files.sort_unstable();
-        let mut state = State {
-            limits,
-            slots: VecDeque::new(),
-            bytes: 0,
-            next: 1,
-            files: VecDeque::new(),
-            writer: None,
-        };
+        let mut state = State::new(limits);
         let mut damaged = 0;
         for first in files {
             damaged += state.take_in(folder, first, done).with_context(words)?;
@@ -243,130 +202,14 @@ impl DiskQueue {
     /// Waits until all that was added would survive a failure of the power.
     ///
     /// # Errors
-    /// The disk has failed.
+    /// The disk has failed: the next call tries again.
     pub fn sync(&self) -> io::Result<()> {
-        let file = {
-            let mut state = self.lock();
-            match &mut state.writer {
-                Some(writer) if !writer.is_synced => {
-                    writer.is_synced = true;
-                    writer.file.try_clone()?
-                }
-                _ => return Ok(()),
-            }
-        };
-        file.sync_data()
+        let unsynced = self.lock().unsynced();
+        // Not under the lock: who adds something does not wait for the disk.
+        let outcome = unsynced.sync(&self.folder);
+        self.lock().synced(unsynced, outcome.is_ok());
+        outcome
     }
-}
-
-impl State {
-    /// Reads a file of before; says how many damaged lines it has.
-    fn take_in(&mut self, folder: &Path, first: u64, done: u64) -> io::Result<usize> {
-        let mut reader = BufReader::new(File::open(path(folder, first))?);
-        let (mut offset, mut damaged) = (0, 0);
-        let mut line = Vec::new();
-        // Whatever its lines say, all numbers before its own were given.
-        self.next = self.next.max(first);
-        loop {
-            line.clear();
-            let length = io::Read::take(&mut reader, LONGEST_LINE).read_until(b'\n', &mut line)?;
-            if length == 0 {
-                break;
-            }
-            let length = length as u64;
-            match QueueLine::read(&line)
-                .filter(|found| (self.next..=LARGEST).contains(&found.sequence))
-            {
-                Some(found) => {
-                    self.next = found.sequence.saturating_add(1);
-                    if found.sequence > done {
-                        self.bytes += length;
-                        self.slots.push_back(Slot {
-                            sequence: found.sequence,
-                            queued: found.queued,
-                            file: first,
-                            offset,
-                            length: u32::try_from(length).map_err(io::Error::other)?,
-                        });
-                    }
-                }
-                None => damaged += 1,
-            }
-            offset += length;
-        }
-        self.files.push_back(first);
-        Ok(damaged)
-    }
-
-    /// Writes a line to the last file, or to a new one that is called by the line's number. Says which.
-    fn append(&mut self, folder: &Path, sequence: u64, line: &str) -> io::Result<u64> {
-        if let Some(full) = self.writer.take_if(|writer| writer.length >= FILE_BYTES) {
-            full.file.sync_data()?;
-        }
-        if self.writer.is_none() {
-            // What was written to before may end in the middle of a line: it is left alone.
-            let file = OpenOptions::new()
-                .create(true)
-                .write(true)
-                .truncate(true)
-                .open(path(folder, sequence))?;
-            if self.files.back() != Some(&sequence) {
-                self.files.push_back(sequence);
-            }
-            self.writer = Some(Writer {
-                file,
-                length: 0,
-                is_synced: true,
-            });
-        }
-        let (Some(writer), Some(name)) = (&mut self.writer, self.files.back()) else {
-            return Err(io::Error::other("no file"));
-        };
-        match writer.file.write_all(line.as_bytes()) {
-            Ok(()) => {
-                writer.length += line.len() as u64;
-                writer.is_synced = false;
-                Ok(*name)
-            }
-            Err(error) => {
-                // A part of the line may stand there: the next one goes to another file.
-                self.writer = None;
-                Err(error)
-            }
-        }
-    }
-
-    fn forget_first(&mut self) {
-        if let Some(slot) = self.slots.pop_front() {
-            self.bytes -= u64::from(slot.length);
-        }
-    }
-
-    /// Notes what is done, and removes files in which nothing is left.
-    fn tidy(&mut self, folder: &Path) {
-        let first = self.slots.front().map_or(self.next, |slot| slot.sequence);
-        // On a full disk there may be no room for it, but what is removed makes some.
-        let _ = note(folder, first - 1);
-        // The last one stays, for its name says which numbers were given.
-        while let (Some(file), true) = (self.files.front(), self.files.len() > 1) {
-            let is_used = (self.slots.front()).is_some_and(|slot| slot.file <= *file);
-            if is_used || fs::remove_file(path(folder, *file)).is_err() {
-                break;
-            }
-            self.files.pop_front();
-        }
-    }
-}
-
-/// Keeps the number of the last text that is done.
-fn note(folder: &Path, done: u64) -> io::Result<()> {
-    let (unfinished, name) = (folder.join(".done"), folder.join(DONE));
-    fs::write(&unfinished, format!("{done}\n"))?;
-    fs::rename(unfinished, name)
-}
-
-fn path(folder: &Path, first: u64) -> PathBuf {
-    folder.join(format!("{first:020}.{ENDING}"))
 }
 
 fn milliseconds() -> u64 {

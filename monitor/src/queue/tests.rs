@@ -1,6 +1,8 @@
 //! The queue over the ends of its processes: what is cut off, damaged, too much, or used twice.
 
+use super::state::{FILE_BYTES, Writer};
 use super::*;
+use std::sync::Arc;
 
 const LIMITS: QueueLimits = QueueLimits {
     texts: 1000,
@@ -157,6 +159,54 @@ fn files_go_when_all_of_their_texts_are_done() {
     queue.push("last").unwrap();
     queue.done(41);
     assert_eq!(files(folder.path()).len(), 1);
+}
+
+/// A disk that is full, and fails where it is to keep something.
+fn full_disk(length: u64) -> Option<Writer> {
+    let file = fs::OpenOptions::new().write(true).open("/dev/full");
+    Some(Writer {
+        file: Arc::new(file.unwrap()),
+        length,
+        synced: 0,
+    })
+}
+
+#[test]
+fn a_file_that_somebody_removed_keeps_no_other_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = open(folder.path());
+    let text = "x".repeat(100_000);
+    for _ in 0..40 {
+        queue.push(&text).unwrap();
+    }
+    let before = files(folder.path());
+    fs::remove_file(&before[0]).unwrap();
+    queue.done(30);
+    assert_eq!(files(folder.path()), before[2..]);
+}
+
+#[test]
+fn what_could_not_be_put_on_the_disk_is_tried_again_and_costs_no_new_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = open(folder.path());
+    queue.sync().unwrap();
+    // A file that is full, on a disk that has failed: the next text has a file of its own.
+    queue.lock().writer = full_disk(FILE_BYTES);
+    queue.push("one").unwrap();
+    for _ in 0..2 {
+        assert!(queue.sync().is_err());
+    }
+    assert_eq!(texts(&queue), ["one"]);
+    // One that cannot be written to any more has lines that are not on the disk.
+    let folder = tempfile::tempdir().unwrap();
+    let queue = open(folder.path());
+    queue.lock().writer = full_disk(9);
+    queue.push("one").unwrap_err();
+    for _ in 0..2 {
+        assert!(queue.sync().is_err());
+    }
+    queue.push("two").unwrap();
+    assert_eq!(texts(&queue), ["two"]);
 }
 
 #[test]

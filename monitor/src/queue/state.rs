@@ -1,0 +1,235 @@
+//! What a queue knows of its files: lines in, where each of them stands out; and which of it all is not on the disk yet.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::line::QueueLine;
+use super::{DONE, QueueLimits};
+
+/// A file that has so many bytes is followed by another one.
+pub const FILE_BYTES: u64 = 1 << 20;
+/// No line is longer: what is, something else has written.
+pub const LONGEST_LINE: u64 = 1 << 20;
+/// No queue gets so far: what has a greater number is none of its own.
+pub const LARGEST: u64 = u64::MAX / 2;
+pub const ENDING: &str = "queue";
+
+pub struct State {
+    pub limits: QueueLimits,
+    /// What is not done, the oldest first.
+    pub slots: VecDeque<Slot>,
+    pub bytes: u64,
+    pub next: u64,
+    /// Files that are there, by their first numbers, the oldest first. The last one is written to where there is a writer.
+    files: VecDeque<u64>,
+    pub writer: Option<Writer>,
+    /// Files that are no longer written to, and not on the disk yet.
+    left: Vec<Arc<File>>,
+    /// Whether a file has a name that is not on the disk yet.
+    has_new_name: bool,
+}
+
+/// The file that is appended to.
+pub struct Writer {
+    pub file: Arc<File>,
+    pub length: u64,
+    /// So much of it is on the disk.
+    pub synced: u64,
+}
+
+/// Where a text stands.
+#[derive(Clone, Copy)]
+pub struct Slot {
+    pub sequence: u64,
+    pub queued: u64,
+    pub file: u64,
+    pub offset: u64,
+    pub length: u32,
+}
+
+/// What is not on the disk yet.
+pub struct Unsynced {
+    left: Vec<Arc<File>>,
+    /// The file that is appended to, and how long it is.
+    current: Option<(Arc<File>, u64)>,
+    has_new_name: bool,
+}
+
+impl Unsynced {
+    /// Waits until it is on the disk.
+    pub fn sync(&self, folder: &Path) -> io::Result<()> {
+        let current = self.current.iter().map(|(file, _)| file);
+        for file in self.left.iter().chain(current) {
+            file.sync_data()?;
+        }
+        match self.has_new_name {
+            true => File::open(folder)?.sync_all(),
+            false => Ok(()),
+        }
+    }
+}
+
+impl State {
+    /// Of no file.
+    pub fn new(limits: QueueLimits) -> Self {
+        Self {
+            limits,
+            slots: VecDeque::new(),
+            bytes: 0,
+            next: 1,
+            files: VecDeque::new(),
+            writer: None,
+            left: Vec::new(),
+            has_new_name: false,
+        }
+    }
+
+    /// Reads a file of before; says how many damaged lines it has.
+    pub fn take_in(&mut self, folder: &Path, first: u64, done: u64) -> io::Result<usize> {
+        let mut reader = BufReader::new(File::open(path(folder, first))?);
+        let (mut offset, mut damaged) = (0, 0);
+        let mut line = Vec::new();
+        // Whatever its lines say, all numbers before its own were given.
+        self.next = self.next.max(first);
+        loop {
+            line.clear();
+            let length = io::Read::take(&mut reader, LONGEST_LINE).read_until(b'\n', &mut line)?;
+            if length == 0 {
+                break;
+            }
+            let length = length as u64;
+            match QueueLine::read(&line)
+                .filter(|found| (self.next..=LARGEST).contains(&found.sequence))
+            {
+                Some(found) => {
+                    self.next = found.sequence.saturating_add(1);
+                    if found.sequence > done {
+                        self.bytes += length;
+                        self.slots.push_back(Slot {
+                            sequence: found.sequence,
+                            queued: found.queued,
+                            file: first,
+                            offset,
+                            length: u32::try_from(length).map_err(io::Error::other)?,
+                        });
+                    }
+                }
+                None => damaged += 1,
+            }
+            offset += length;
+        }
+        self.files.push_back(first);
+        Ok(damaged)
+    }
+
+    /// Writes a line to the last file, or to a new one that is called by the line's number. Says which.
+    pub fn append(&mut self, folder: &Path, sequence: u64, line: &str) -> io::Result<u64> {
+        if (self.writer.as_ref()).is_some_and(|writer| writer.length >= FILE_BYTES) {
+            self.leave();
+        }
+        if self.writer.is_none() {
+            // What was written to before may end in the middle of a line: it is left alone.
+            let file = OpenOptions::new()
+                .create(true)
+                .write(true)
+                .truncate(true)
+                .open(path(folder, sequence))?;
+            self.has_new_name = true;
+            if self.files.back() != Some(&sequence) {
+                self.files.push_back(sequence);
+            }
+            self.writer = Some(Writer {
+                file: Arc::new(file),
+                length: 0,
+                synced: 0,
+            });
+        }
+        let (Some(writer), Some(name)) = (&mut self.writer, self.files.back()) else {
+            return Err(io::Error::other("no file"));
+        };
+        match (&*writer.file).write_all(line.as_bytes()) {
+            Ok(()) => {
+                writer.length += line.len() as u64;
+                Ok(*name)
+            }
+            Err(error) => {
+                // A part of the line may stand there: the next one goes to another file.
+                self.leave();
+                Err(error)
+            }
+        }
+    }
+
+    /// The file is no longer written to.
+    fn leave(&mut self) {
+        if let Some(writer) = self.writer.take()
+            && writer.synced < writer.length
+        {
+            self.left.push(writer.file);
+        }
+    }
+
+    /// What is to be put on the disk.
+    pub fn unsynced(&mut self) -> Unsynced {
+        let writer = self.writer.as_ref();
+        let writer = writer.filter(|writer| writer.synced < writer.length);
+        Unsynced {
+            left: std::mem::take(&mut self.left),
+            current: writer.map(|writer| (writer.file.clone(), writer.length)),
+            has_new_name: std::mem::take(&mut self.has_new_name),
+        }
+    }
+
+    /// It was put there, or has to be tried again.
+    pub fn synced(&mut self, unsynced: Unsynced, is_synced: bool) {
+        if !is_synced {
+            self.left.extend(unsynced.left);
+            self.has_new_name |= unsynced.has_new_name;
+        } else if let (Some(writer), Some((file, length))) = (&mut self.writer, unsynced.current)
+            && Arc::ptr_eq(&writer.file, &file)
+        {
+            writer.synced = length;
+        }
+    }
+
+    pub fn forget_first(&mut self) {
+        if let Some(slot) = self.slots.pop_front() {
+            self.bytes -= u64::from(slot.length);
+        }
+    }
+
+    /// Notes what is done, and removes files in which nothing is left.
+    pub fn tidy(&mut self, folder: &Path) {
+        let first = self.slots.front().map_or(self.next, |slot| slot.sequence);
+        // On a full disk there may be no room for it, but what is removed makes some.
+        let _ = note(folder, first - 1);
+        // The last one stays, for its name says which numbers were given.
+        while let (Some(file), true) = (self.files.front(), self.files.len() > 1) {
+            let is_used = (self.slots.front()).is_some_and(|slot| slot.file <= *file);
+            if is_used || !is_gone(fs::remove_file(path(folder, *file))) {
+                break;
+            }
+            self.files.pop_front();
+        }
+    }
+}
+
+/// Whether a file is not there any more, whoever has removed it.
+fn is_gone(removed: io::Result<()>) -> bool {
+    removed.map_or_else(|error| error.kind() == ErrorKind::NotFound, |()| true)
+}
+
+/// Keeps the number of the last text that is done.
+fn note(folder: &Path, done: u64) -> io::Result<()> {
+    let (unfinished, name) = (folder.join(".done"), folder.join(DONE));
+    fs::write(&unfinished, format!("{done}\n"))?;
+    fs::rename(unfinished, name)
+}
+
+/// The file whose first line has this number.
+pub fn path(folder: &Path, first: u64) -> PathBuf {
+    folder.join(format!("{first:020}.{ENDING}"))
+}
