@@ -58,7 +58,7 @@ impl Application {
     }
 
     /// Runs what the configuration says, and nothing else. What can be found wrong before anything is stopped leaves all as it was. Where nothing runs yet, a camera whose
-    /// evidence cannot be kept has failed, and the others run.
+    /// evidence cannot be kept has failed, and so has an outlet without its queue; the others run.
     ///
     /// # Errors
     /// A model, a class, the page's address or a folder of evidence or of the queue is not as the configuration says.
@@ -78,8 +78,11 @@ impl Application {
             })
         });
         let ready: Vec<Ready> = ready.collect::<Result<_>>()?;
+        let something_runs = !self.cameras.is_empty();
+        let next = self.outlets.prepare(configuration, something_runs)?;
         self.serve(configuration.page.as_ref())?;
-        self.outlets.send(configuration)?;
+        // Nothing of what follows can be found wrong.
+        self.outlets.exchange(next);
 
         let mut before = std::mem::take(&mut self.cameras);
         let stays = |camera: &Camera, ready: &Ready| {

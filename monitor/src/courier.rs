@@ -66,7 +66,8 @@ impl Drop for Courier {
         let left = self.outbox.queue.level().texts;
         if left > 0 {
             say(format_args!(
-                "{outlet}: {left} events stay in the queue for the next start"
+                "{outlet}: {left} events wait in {}",
+                self.outbox.queue.folder().display()
             ));
         }
     }

@@ -37,6 +37,7 @@ mod outlets;
 mod past;
 mod pointing;
 mod printer;
+mod probe;
 mod queue;
 mod redact;
 mod sight;
@@ -170,6 +171,13 @@ fn check(file: &Path, configuration: &Configuration) -> Result<()> {
             "{name}: {}",
             redact(&format!("{address}, {}", model.manifest.name))
         );
+    }
+    if configuration.mqtt.is_some() || configuration.webhook.is_some() {
+        let folder = &configuration.queue.folder;
+        probe::probe(folder).with_context(|| {
+            let (file, folder) = (file.display(), folder.display());
+            format!("{file}: events cannot wait for broker or server in {folder}")
+        })?;
     }
     println!("{}: as it should be", file.display());
     Ok(())

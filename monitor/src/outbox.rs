@@ -34,7 +34,7 @@ impl Outbox {
     ) -> Result<Self> {
         let (queue, damaged) = DiskQueue::open(folder, limits)?;
         let queue = Arc::new(queue);
-        let delivery = deliveries.of(outlet, &queue);
+        let delivery = deliveries.of(outlet);
         if damaged > 0 {
             let place = folder.display();
             say(format_args!(
@@ -58,25 +58,51 @@ impl Outbox {
 
     /// Takes an event, as JSON.
     pub fn put(&self, event: &str) {
-        let outlet = self.delivery.outlet();
-        match self.queue.push(event) {
-            Ok(0) => {}
-            Ok(dropped) => {
-                self.delivery.lost(Loss::Full, dropped);
-                if self.dropped.fetch_add(dropped, Ordering::Relaxed) == 0 {
-                    say(format_args!(
-                        "{outlet}: the queue is full, its oldest events are dropped"
-                    ));
-                }
-            }
-            Err(error) => {
-                self.delivery.lost(Loss::Disk, 1);
+        if let Err(error) = self.add(event) {
+            let outlet = self.delivery.outlet();
+            self.delivery.lost(Loss::Disk, 1);
+            say(format_args!(
+                "{outlet}: an event is lost, the queue cannot be written: {error}"
+            ));
+        }
+    }
+
+    fn add(&self, event: &str) -> std::io::Result<()> {
+        let dropped = self.queue.push(event)?;
+        if dropped > 0 {
+            self.delivery.lost(Loss::Full, dropped);
+            if self.dropped.fetch_add(dropped, Ordering::Relaxed) == 0 {
+                let outlet = self.delivery.outlet();
                 say(format_args!(
-                    "{outlet}: an event is lost, the queue cannot be written: {error}"
+                    "{outlet}: the queue is full, its oldest events are dropped"
                 ));
             }
         }
         self.news.notify_one();
+        Ok(())
+    }
+
+    /// Takes what waits in another one, from which nothing is sent at the moment. What cannot be written stays there.
+    pub fn take_over(&self, other: &Self) {
+        let mut last = 0;
+        while let Some((number, event)) = other.next(last) {
+            if self.add(&event).is_err() {
+                break;
+            }
+            last = number;
+        }
+        other.queue.done(last);
+    }
+
+    /// Says what stays in a folder that is no longer used.
+    pub fn tell_of_rest(&self) {
+        let left = self.queue.level().texts;
+        if left > 0 {
+            let (outlet, folder) = (self.delivery.outlet(), self.queue.folder().display());
+            say(format_args!(
+                "{outlet}: {left} events stay in {folder}, which the configuration no longer names"
+            ));
+        }
     }
 
     /// The oldest event with a number above `after`. What cannot be read is left out.

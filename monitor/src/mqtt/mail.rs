@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ssdcrp::lock::lock;
 
-use super::retained::Retained;
+use super::retained::{self, Retained};
 use super::topics::Topics;
 use crate::message::{DetectionsMessage, MonitorMessage, json};
 use crate::outbox::Outbox;
@@ -32,7 +32,7 @@ struct LatestDetections {
 impl Mail {
     /// For topics below `base`.
     pub fn new(base: &str, outbox: Arc<Outbox>) -> Self {
-        let file = outbox.queue.folder().join("retained.json");
+        let file = outbox.queue.folder().join(retained::FILE);
         let mail = Self {
             outbox,
             topics: Topics::new(base),

@@ -10,6 +10,7 @@ mod session;
 mod topics;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -52,12 +53,8 @@ impl Outlet for MqttOutlet {
         })
     }
 
-    fn plan(&self) -> &Self::Plan {
-        &self.plan
-    }
-
-    fn outbox(&self) -> &Arc<Outbox> {
-        &self.mail.outbox
+    fn move_notes(from: &Path, to: &Path) {
+        retained::move_names(from, to);
     }
 }
 

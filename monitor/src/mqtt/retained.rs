@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::redact::say;
 
+/// The file with names of topics.
+pub const FILE: &str = "retained.json";
+
 /// What the broker is to keep.
 pub struct Retained {
     /// Names of topics that it may keep something of, over the end of the process.
@@ -21,12 +24,10 @@ pub struct Retained {
 impl Retained {
     /// With what the file says of a run before.
     pub fn open(file: &Path) -> Self {
-        let text = std::fs::read(file).ok();
-        let stale = text.and_then(|text| serde_json::from_slice(&text).ok());
         Self {
             file: file.to_owned(),
             wanted: BTreeMap::new(),
-            stale: stale.unwrap_or_default(),
+            stale: names_in(file),
             unsent: BTreeSet::new(),
             is_complete: false,
         }
@@ -83,15 +84,37 @@ impl Retained {
     }
 
     fn save(&self) {
-        let topics: Vec<&String> = self.wanted.keys().chain(&self.stale).collect();
-        let saved = serde_json::to_vec(&topics)
-            .map_err(std::io::Error::from)
-            .and_then(|text| ssdcrp::atomic_file::write(&self.file, "retained", &text));
-        if let Err(error) = saved {
-            let file = self.file.display();
-            say(format_args!("mqtt: cannot write {file}: {error}"));
-        }
+        save(&self.file, &self.wanted.keys().chain(&self.stale).collect());
     }
+}
+
+/// What a broker may keep something of is known in another folder from now on.
+pub fn move_names(from: &Path, to: &Path) {
+    let (from, to) = (from.join(FILE), to.join(FILE));
+    let (old, mut names) = (names_in(&from), names_in(&to));
+    names.extend(old);
+    if save(&to, &names.iter().collect()) {
+        // Where it stays, topics are emptied once more.
+        let _ = std::fs::remove_file(from);
+    }
+}
+
+fn names_in(file: &Path) -> BTreeSet<String> {
+    let text = std::fs::read(file).ok();
+    let names = text.and_then(|text| serde_json::from_slice(&text).ok());
+    names.unwrap_or_default()
+}
+
+/// Says whether it could.
+fn save(file: &Path, names: &BTreeSet<&String>) -> bool {
+    let saved = serde_json::to_vec(names)
+        .map_err(std::io::Error::from)
+        .and_then(|text| ssdcrp::atomic_file::write(file, "retained", &text));
+    if let Err(error) = &saved {
+        let file = file.display();
+        say(format_args!("mqtt: cannot write {file}: {error}"));
+    }
+    saved.is_ok()
 }
 
 #[cfg(test)]
@@ -124,6 +147,19 @@ mod tests {
         assert!(sent(&mut retained).is_empty());
         retained.send_all();
         assert_eq!(sent(&mut retained), both);
+    }
+
+    #[test]
+    fn names_go_along_to_another_folder() {
+        let folders = ["one", "two"].map(|_| tempfile::tempdir().unwrap());
+        let [from, to] = folders.each_ref().map(|folder| folder.path());
+        for (folder, topic) in [(from, "gate"), (to, "yard")] {
+            Retained::open(&folder.join(FILE)).set(topic.into(), "playing".into());
+        }
+        move_names(from, to);
+        let names = ["gate", "yard"].map(str::to_owned);
+        assert_eq!(names_in(&to.join(FILE)), names.into());
+        assert!(names_in(&from.join(FILE)).is_empty());
     }
 
     #[test]

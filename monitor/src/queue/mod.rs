@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
+use ssdcrp::folder_lock::FolderLock;
 use ssdcrp::lock::lock;
 
 use line::QueueLine;
@@ -43,7 +44,7 @@ pub struct DiskQueue {
     folder: PathBuf,
     state: Mutex<State>,
     /// Held for as long as it is open.
-    _lock: File,
+    _lock: FolderLock,
 }
 
 impl DiskQueue {
@@ -53,13 +54,13 @@ impl DiskQueue {
     /// It cannot be read or written, or another process uses it.
     pub fn open(folder: &Path, limits: QueueLimits) -> Result<(Self, usize)> {
         let words = || format!("cannot keep a queue in {}", folder.display());
-        fs::create_dir_all(folder).with_context(words)?;
-        let lock = File::create(folder.join("lock")).with_context(words)?;
-        ensure!(
-            lock.try_lock().is_ok(),
-            "{} is used by another monitor",
-            folder.display()
-        );
+        let lock = match FolderLock::take(folder, "lock") {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => bail!(
+                "{} is used by another monitor: each needs a [queue] folder of its own",
+                folder.display()
+            ),
+            lock => lock.with_context(words)?,
+        };
         let done = fs::read_to_string(folder.join(DONE))
             .ok()
             .and_then(|text| text.trim().parse::<u64>().ok())

@@ -17,8 +17,6 @@ use post::{PostOutcome, identifier, post};
 
 /// Everything that goes to a server, until it is dropped.
 pub struct WebhookOutlet {
-    plan: WebhookPlan,
-    outbox: Arc<Outbox>,
     _courier: Courier,
 }
 
@@ -27,23 +25,11 @@ impl Outlet for WebhookOutlet {
     type Plan = WebhookPlan;
 
     fn start(plan: WebhookPlan, outbox: Arc<Outbox>) -> Result<Self> {
-        let (of_thread, its_plan) = (outbox.clone(), plan.clone());
-        let courier = Courier::start(outbox.clone(), move |stop| async move {
-            send(&its_plan, &of_thread, stop).await;
+        let of_thread = outbox.clone();
+        let courier = Courier::start(outbox, move |stop| async move {
+            send(&plan, &of_thread, stop).await;
         })?;
-        Ok(Self {
-            plan,
-            outbox,
-            _courier: courier,
-        })
-    }
-
-    fn plan(&self) -> &Self::Plan {
-        &self.plan
-    }
-
-    fn outbox(&self) -> &Arc<Outbox> {
-        &self.outbox
+        Ok(Self { _courier: courier })
     }
 }
 

@@ -255,6 +255,10 @@ fn a_file_is_checked_with_all_that_it_names() {
             "[evidence]\nfolder = \"monitor.toml\"",
             "monitor.toml:1: camera 'gate': evidence cannot be kept",
         ),
+        (
+            "[queue]\nfolder = \"monitor.toml\"\n[mqtt]\naddress = \"mqtt://broker\"",
+            "monitor.toml: events cannot wait for broker or server in",
+        ),
     ] {
         let wrong = check(&format!("{gate}{more}\n"));
         let (code, lines) = (wrong.status.code(), wrong.said.lines().count());

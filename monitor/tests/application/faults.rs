@@ -1,9 +1,10 @@
-//! What fails beside cameras: networks in mid-run, folders of evidence.
+//! What fails beside cameras: networks in mid-run, folders of evidence and of queues.
 
 use std::path::Path;
 use std::process::Command;
 
 use super::cache::cached;
+use super::cameras::stirring;
 use super::running::{Monitor, until};
 
 #[test]
@@ -144,4 +145,63 @@ fn a_folder_of_evidence_that_cannot_be_used_costs_no_other_camera() {
     }
     monitor.signal("TERM");
     assert!(monitor.wait().status.success());
+}
+
+#[test]
+fn a_queue_that_cannot_be_used_costs_no_camera_and_at_a_reload_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("monitor.toml");
+    let secret = "0123456789abcdef0123456789abcdef";
+    std::fs::write(folder.path().join("secret"), secret).unwrap();
+    // Nobody takes the events: they wait.
+    let write = |page: &str, queue: &str, more: &str| {
+        let text = format!(
+            "[page]\naddress = \"127.0.0.1:0\"\n{page}[queue]\nfolder = \"{queue}\"\n\
+             [webhook]\nurl = \"http://127.0.0.1:1/\"\nsecret-file = \"secret\"\n{more}{}",
+            stirring("yard")
+        );
+        std::fs::write(&file, text).unwrap();
+    };
+    // In the place of a folder.
+    write("", "secret", "");
+    let monitor = Monitor::start(Monitor::command().arg("--config").arg(&file));
+    let says = |words: &str, times: usize| {
+        until(words, || {
+            (monitor.said().matches(words).count() >= times).then_some(())
+        });
+    };
+    let reaches = |series: &str, least: f64| {
+        until(series, || {
+            (monitor.number(series) >= least).then_some(())
+        });
+    };
+    until("the camera", || {
+        (monitor.camera("yard")["state"] == "playing").then_some(())
+    });
+    says("webhook: cannot keep a queue in", 1);
+    reaches("ssdcrp_outlet_failures_total{outlet=\"webhook\"}", 1.0);
+    reaches("ssdcrp_outlet_dropped_total{outlet=\"webhook\",reason=\"disk\"}", 1.0);
+
+    write("", "queue", "");
+    monitor.signal("HUP");
+    let queued = "ssdcrp_outlet_queued{outlet=\"webhook\"}";
+    reaches(queued, 2.0);
+
+    // All of this is another way, and none of it counts.
+    let broker = "[mqtt]\naddress = \"mqtt://127.0.0.1:1\"\n";
+    write("token-file = \"secret\"\n", "secret", broker);
+    monitor.signal("HUP");
+    says("cannot keep a queue in", 2);
+    assert_eq!(monitor.get("/events").status, 200, "the page is another one");
+    assert!(!monitor.said().contains("mqtt: 127.0.0.1:1"));
+    reaches(queued, monitor.number(queued) + 2.0);
+
+    // What waits goes along.
+    let before = monitor.number(queued);
+    write("", "elsewhere", "");
+    monitor.signal("HUP");
+    says("monitor.toml: read again", 2);
+    assert!(monitor.number(queued) >= before && folder.path().join("elsewhere/webhook").is_dir());
+    assert_eq!(monitor.number("ssdcrp_outlet_dropped_total{outlet=\"webhook\",reason=\"full\"}"), 0.0);
+    assert!(!monitor.said().contains("no longer names"));
 }

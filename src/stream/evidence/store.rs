@@ -1,8 +1,8 @@
 //! The folder: records and pictures in; what does not fit any more goes, the oldest first.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::fs::{self, File, TryLockError};
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,14 +11,12 @@ use super::record::{EventRecord, LINES, PICTURES, Record, Records, id_of, pictur
 use crate::atomic_file;
 use crate::error::Result;
 use crate::error::evidence::{Context, bail, ensure};
+use crate::folder_lock::FolderLock;
 
 /// Whose files are unfinished where a process is killed.
 const OWNER: &str = "evidence";
 /// Who has the file locked writes into the folder.
 const LOCK: &str = ".lock";
-/// How long a folder's last writer may take to go: the system releases the lock of one that was killed only once all of it is torn down.
-const LOCK_WAIT: Duration = Duration::from_millis(50);
-const LOCK_WAITS: usize = 20;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// How much is kept.
@@ -41,7 +39,7 @@ pub struct Store {
     /// When, in the stream, the last events were kept.
     recent: VecDeque<Duration>,
     /// Released when it is dropped, also by a process that is killed.
-    _lock: File,
+    _lock: FolderLock,
 }
 
 impl Store {
@@ -50,31 +48,13 @@ impl Store {
     /// # Errors
     /// The folder cannot be made, read or written to, or another store has it open.
     pub fn open(folder: &Path, limits: Limits) -> Result<Self> {
-        Self::open_after(folder, limits, || std::thread::sleep(LOCK_WAIT))
-    }
-
-    /// The same, where a pause before another look at the lock is the caller's.
-    fn open_after(folder: &Path, limits: Limits, mut pause: impl FnMut()) -> Result<Self> {
         let name = folder.display();
-        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {name}"))?;
-        let lock = File::create(folder.join(LOCK))
-            .with_context(|| format!("cannot write into the folder {name}"))?;
-        let mut waits = 0;
-        loop {
-            match lock.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if waits < LOCK_WAITS => {
-                    waits += 1;
-                    pause();
-                }
-                Err(TryLockError::WouldBlock) => bail!(
-                    "events are already written into the folder {name}: every stream needs a folder of its own"
-                ),
-                Err(TryLockError::Error(error)) => {
-                    return Err(error).with_context(|| format!("cannot lock the folder {name}"));
-                }
-            }
-        }
+        let lock = match FolderLock::take(folder, LOCK) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => bail!(
+                "events are already written into the folder {name}: every stream needs a folder of its own"
+            ),
+            lock => lock?,
+        };
         let mut store = Self {
             folder: folder.to_owned(),
             limits,
@@ -279,23 +259,13 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_that_is_about_to_go_is_waited_for_and_no_other() {
+    fn a_folder_has_one_writer() {
         let folder = tempfile::tempdir().unwrap();
-        let mut first = Some(Store::open(folder.path(), ROOMY).unwrap());
-        let mut pauses = 0;
-        let second = Store::open_after(folder.path(), ROOMY, || {
-            pauses += 1;
-            if pauses == 3 {
-                first = None;
-            }
-        });
-        let second = second.unwrap();
-        assert_eq!((pauses, first.is_none()), (3, true));
-        let mut pauses = 0;
-        let error = Store::open_after(folder.path(), ROOMY, || pauses += 1).unwrap_err();
+        let first = Store::open(folder.path(), ROOMY).unwrap();
+        let error = Store::open(folder.path(), ROOMY).unwrap_err();
         assert!(error.to_string().contains("folder of its own"), "{error}");
-        assert_eq!(pauses, LOCK_WAITS);
-        drop(second);
+        drop(first);
+        Store::open(folder.path(), ROOMY).unwrap();
     }
 
     /// A thousand bytes.
