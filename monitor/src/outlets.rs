@@ -118,6 +118,7 @@ impl Outlets {
     /// Frames of a camera that plays are not looked at, for this reason, or are again.
     pub fn trouble(&self, screen: &Screen, trouble: Option<String>) {
         screen.set_trouble(trouble);
+        self.mqtt.with(|mqtt| mqtt.state(screen));
     }
 
     /// A camera is in another state.

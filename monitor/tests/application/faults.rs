@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use super::broker::Broker;
 use super::cache::cached;
 use super::cameras::stirring;
 use super::running::{Monitor, until};
@@ -26,8 +27,12 @@ fn networks_that_fail_are_told_each_time_while_the_camera_plays() {
     let fault = folder.path().join("fault");
     let file = folder.path().join("monitor.toml");
     let footage = cached("footage/vtest.avi").display().to_string();
+    let broker = Broker::start(folder.path(), "allow_anonymous true");
+    let listener = broker.listen("listener");
     let text = format!(
-        "[page]\naddress = \"127.0.0.1:0\"\n[[camera]]\nname = \"film\"\nsource = \"{footage}\"\nrepeat = true\n"
+        "[page]\naddress = \"127.0.0.1:0\"\n[queue]\nfolder = \"queue\"\n[mqtt]\naddress = \"mqtt://127.0.0.1:{}\"\n\
+         [[camera]]\nname = \"film\"\nsource = \"{footage}\"\nrepeat = true\n",
+        broker.port
     );
     std::fs::write(&file, text).unwrap();
     let mut command = Monitor::command();
@@ -46,6 +51,13 @@ fn networks_that_fail_are_told_each_time_while_the_camera_plays() {
     };
     more();
     let said = || monitor.said().matches("the device is lost").count();
+    // What the broker keeps of the camera.
+    let kept = |what: &str, is_it: fn(&serde_json::Value) -> bool| {
+        until(what, || {
+            let states = listener.heard("/camera/film/state");
+            is_it(&states.last()?.json()).then_some(())
+        });
+    };
     for _ in 0..2 {
         let before = said();
         std::fs::write(&fault, "").unwrap();
@@ -57,11 +69,16 @@ fn networks_that_fail_are_told_each_time_while_the_camera_plays() {
         let reason = camera["reason"].as_str().unwrap();
         assert!(reason.contains("the device is lost"), "{reason}");
         assert!(said() > before, "it is not said again");
+        kept("the reason at the broker", |state| {
+            let reason = state["reason"].as_str().unwrap_or_default();
+            state["availability"] == "online" && reason.contains("the device is lost")
+        });
         std::fs::remove_file(&fault).unwrap();
         more();
         until("an end of it", || {
             monitor.camera("film")["reason"].is_null().then_some(())
         });
+        kept("its end at the broker", |state| state["reason"].is_null());
     }
 }
 
