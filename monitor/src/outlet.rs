@@ -28,9 +28,9 @@ pub trait Outlet: Sized {
 }
 
 /// The outlet of its kind, where there is one.
-pub struct OutletSlot<T: Outlet>(RwLock<Slot<T>>);
+pub struct OutletSlot<T: Outlet>(RwLock<OutletState<T>>);
 
-struct Slot<T: Outlet> {
+struct OutletState<T: Outlet> {
     plan: Option<T::Plan>,
     /// Events wait here, whether or not anything sends them at the moment.
     outbox: Option<Arc<Outbox>>,
@@ -49,7 +49,7 @@ pub struct NextOutlet<T: Outlet> {
 
 impl<T: Outlet> Default for OutletSlot<T> {
     fn default() -> Self {
-        Self(RwLock::new(Slot {
+        Self(RwLock::new(OutletState {
             plan: None,
             outbox: None,
             outlet: None,
@@ -150,7 +150,7 @@ impl<T: Outlet> OutletSlot<T> {
             before.tell_of_rest();
         }
         let has_failed = plan.is_some() && outbox.is_none();
-        *slot = Slot {
+        *slot = OutletState {
             plan,
             outbox,
             outlet,
@@ -158,11 +158,11 @@ impl<T: Outlet> OutletSlot<T> {
         };
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Slot<T>> {
+    fn read(&self) -> RwLockReadGuard<'_, OutletState<T>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Slot<T>> {
+    fn write(&self) -> RwLockWriteGuard<'_, OutletState<T>> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 

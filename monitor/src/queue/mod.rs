@@ -7,7 +7,7 @@
 mod line;
 mod state;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -19,16 +19,8 @@ use ssdcrp::folder_lock::FolderLock;
 use ssdcrp::lock::lock;
 
 use line::QueueLine;
-use state::{ENDING, LARGEST, LONGEST_LINE, Slot, State, path};
-
-const DONE: &str = "done";
-
-/// How much a queue keeps. What is beyond it is dropped, the oldest first.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct QueueLimits {
-    pub texts: usize,
-    pub bytes: u64,
-}
+pub use state::QueueLimits;
+use state::{LONGEST_LINE, Slot, State, files, noted, path};
 
 /// What is in a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -61,23 +53,10 @@ impl DiskQueue {
             ),
             lock => lock.with_context(words)?,
         };
-        let done = fs::read_to_string(folder.join(DONE))
-            .ok()
-            .and_then(|text| text.trim().parse::<u64>().ok())
-            .filter(|done| *done <= LARGEST)
-            .unwrap_or(0);
-        let mut files = Vec::new();
-        for entry in fs::read_dir(folder).with_context(words)? {
-            let name = entry.with_context(words)?.file_name();
-            let name = name.to_string_lossy();
-            let first = name.strip_suffix(ENDING).and_then(|n| n.strip_suffix('.'));
-            let first = first.and_then(|first| first.parse::<u64>().ok());
-            files.extend(first.filter(|first| *first <= LARGEST));
-        }
-        files.sort_unstable();
+        let done = noted(folder);
         let mut state = State::new(limits);
         let mut damaged = 0;
-        for first in files {
+        for first in files(folder).with_context(words)? {
             damaged += state.take_in(folder, first, done).with_context(words)?;
         }
         state.next = state.next.max(done + 1);

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::line::QueueLine;
-use super::{DONE, QueueLimits};
 
 /// A file that has so many bytes is followed by another one.
 pub const FILE_BYTES: u64 = 1 << 20;
@@ -15,7 +14,15 @@ pub const FILE_BYTES: u64 = 1 << 20;
 pub const LONGEST_LINE: u64 = 1 << 20;
 /// No queue gets so far: what has a greater number is none of its own.
 pub const LARGEST: u64 = u64::MAX / 2;
-pub const ENDING: &str = "queue";
+const DONE: &str = "done";
+const ENDING: &str = "queue";
+
+/// How much a queue keeps. What is beyond it is dropped, the oldest first.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct QueueLimits {
+    pub texts: usize,
+    pub bytes: u64,
+}
 
 pub struct State {
     pub limits: QueueLimits,
@@ -220,6 +227,27 @@ impl State {
 /// Whether a file is not there any more, whoever has removed it.
 fn is_gone(removed: io::Result<()>) -> bool {
     removed.map_or_else(|error| error.kind() == ErrorKind::NotFound, |()| true)
+}
+
+/// The number of the last text that is done, 0 where that is not known.
+pub fn noted(folder: &Path) -> u64 {
+    let done = fs::read_to_string(folder.join(DONE)).ok();
+    let done = done.and_then(|text| text.trim().parse::<u64>().ok());
+    done.filter(|done| *done <= LARGEST).unwrap_or(0)
+}
+
+/// The files of a folder, by the numbers of their first lines, the oldest first.
+pub fn files(folder: &Path) -> io::Result<Vec<u64>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let name = name.to_string_lossy();
+        let first = name.strip_suffix(ENDING).and_then(|n| n.strip_suffix('.'));
+        let first = first.and_then(|first| first.parse::<u64>().ok());
+        files.extend(first.filter(|first| *first <= LARGEST));
+    }
+    files.sort_unstable();
+    Ok(files)
 }
 
 /// Keeps the number of the last text that is done.

@@ -1,8 +1,10 @@
 //! The queue over the ends of its processes: what is cut off, damaged, too much, or used twice.
 
+use std::fs;
+use std::sync::Arc;
+
 use super::state::{FILE_BYTES, Writer};
 use super::*;
-use std::sync::Arc;
 
 const LIMITS: QueueLimits = QueueLimits {
     texts: 1000,
@@ -26,14 +28,8 @@ fn texts(queue: &DiskQueue) -> Vec<String> {
 
 /// Files with texts.
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> = entries
-        .filter(|path| path.extension().is_some_and(|e| e == ENDING))
-        .collect();
-    files.sort();
-    files
+    let files = super::files(folder).unwrap().into_iter();
+    files.map(|first| path(folder, first)).collect()
 }
 
 #[test]
@@ -99,7 +95,7 @@ fn a_line_that_was_cut_off_or_damaged_is_skipped_and_told() {
     // A file of nothing but rubbish, and a note that is none.
     drop(queue);
     fs::write(folder.path().join("00000000000000000009.queue"), [0; 99]).unwrap();
-    fs::write(folder.path().join(DONE), "x").unwrap();
+    fs::write(folder.path().join("done"), "x").unwrap();
     let (queue, damaged) = DiskQueue::open(folder.path(), LIMITS).unwrap();
     assert_eq!(damaged, 3);
     queue.push("nine").unwrap();
