@@ -218,7 +218,7 @@ mod tests {
     struct Slow {
         plan: &'static str,
         leaves: Sender<()>,
-        may_leave: Receiver<()>,
+        may_leave: Mutex<Receiver<()>>,
     }
 
     /// What the next one is started with.
@@ -233,7 +233,7 @@ mod tests {
             Ok(Self {
                 plan,
                 leaves,
-                may_leave,
+                may_leave: Mutex::new(may_leave),
             })
         }
     }
@@ -242,7 +242,8 @@ mod tests {
         fn drop(&mut self) {
             let _ = self.leaves.send(());
             // Who holds others up would do so for ever.
-            let _ = self.may_leave.recv_timeout(Duration::from_secs(60));
+            let may_leave = self.may_leave.lock().unwrap();
+            let _ = may_leave.recv_timeout(Duration::from_secs(60));
         }
     }
 

@@ -56,6 +56,8 @@ impl Mail {
 
     pub fn connected(&self, is_connected: bool) {
         self.is_connected.store(is_connected, Ordering::Relaxed);
+        // The queue is sent from its beginning.
+        self.outbox.release();
         match is_connected {
             true => self.retained().send_all(),
             false => lock(&self.detections).clear(),

@@ -11,8 +11,9 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use ssdcrp::folder_lock::FolderLock;
@@ -20,7 +21,7 @@ use ssdcrp::lock::lock;
 
 use line::QueueLine;
 pub use state::QueueLimits;
-use state::{LONGEST_LINE, Slot, State, files, noted, path};
+use state::{Slot, State, files, milliseconds, noted, path};
 
 /// What is in a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -35,8 +36,19 @@ pub struct QueueLevel {
 pub struct DiskQueue {
     folder: PathBuf,
     state: Mutex<State>,
+    /// Of what is in it, for those who must not wait for the disk.
+    gauges: Gauges,
     /// Held for as long as it is open.
     _lock: FolderLock,
+}
+
+/// What is in it, as it was when the last change was done.
+#[derive(Default)]
+struct Gauges {
+    texts: AtomicUsize,
+    bytes: AtomicU64,
+    /// When the oldest was queued, in milliseconds since 1970.
+    oldest: AtomicU64,
 }
 
 impl DiskQueue {
@@ -63,9 +75,10 @@ impl DiskQueue {
         let queue = Self {
             folder: folder.to_owned(),
             state: Mutex::new(state),
+            gauges: Gauges::default(),
             _lock: lock,
         };
-        queue.lock().tidy(folder);
+        queue.change(|state| state.tidy(folder));
         Ok((queue, damaged))
     }
 
@@ -77,49 +90,50 @@ impl DiskQueue {
         lock(&self.state)
     }
 
+    /// Does something with it, and keeps what there is then.
+    fn change<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.lock();
+        let outcome = act(&mut state);
+        let oldest = state.slots.front().map_or(u64::MAX, |slot| slot.queued);
+        self.gauges.oldest.store(oldest, Ordering::SeqCst);
+        self.gauges.bytes.store(state.bytes, Ordering::SeqCst);
+        self.gauges.texts.store(state.slots.len(), Ordering::SeqCst);
+        outcome
+    }
+
     /// Keeps more or less from now on.
     pub fn limit(&self, limits: QueueLimits) {
         self.lock().limits = limits;
     }
 
-    /// Adds a text of one line. It says how many of the oldest were dropped for it.
+    /// Adds a text of one line. It says how many were dropped for it: the oldest of those that are not on their way.
     ///
     /// # Errors
     /// It cannot be written: the queue is as it was.
     pub fn push(&self, text: &str) -> io::Result<usize> {
+        self.change(|state| {
+            state.add(&self.folder, text)?;
+            let mut dropped = 0;
+            while state.is_too_full() {
+                state.drop_one();
+                dropped += 1;
+            }
+            if dropped > 0 {
+                state.tidy(&self.folder);
+            }
+            Ok(dropped)
+        })
+    }
+
+    /// What has this number, and all before it, is on its way: it may arrive, and is dropped last.
+    pub fn hold(&self, sequence: u64) {
         let mut state = self.lock();
-        let queued = milliseconds();
-        let sequence = state.next;
-        let line = QueueLine {
-            sequence,
-            queued,
-            text,
-        }
-        .written();
-        let length = line.len() as u64;
-        if length > state.limits.bytes.min(LONGEST_LINE) || text.contains('\n') {
-            return Err(io::Error::other("it is too long for the queue"));
-        }
-        let file = state.append(&self.folder, sequence, &line)?;
-        let offset = state.writer.as_ref().map_or(0, |w| w.length) - length;
-        state.slots.push_back(Slot {
-            sequence,
-            queued,
-            file,
-            offset,
-            length: u32::try_from(length).map_err(io::Error::other)?,
-        });
-        state.bytes += length;
-        state.next += 1;
-        let mut dropped = 0;
-        while state.slots.len() > state.limits.texts || state.bytes > state.limits.bytes {
-            state.forget_first();
-            dropped += 1;
-        }
-        if dropped > 0 {
-            state.tidy(&self.folder);
-        }
-        Ok(dropped)
+        state.held = state.held.max(sequence);
+    }
+
+    /// Nothing is on its way any more.
+    pub fn release(&self) {
+        self.lock().held = 0;
     }
 
     /// The oldest text with a number above `after`, which stays in the queue.
@@ -144,38 +158,39 @@ impl DiskQueue {
         Ok(found.text.to_owned())
     }
 
-    /// What has this number, and all before it, has arrived.
-    pub fn done(&self, sequence: u64) {
-        let mut state = self.lock();
-        let mut is_new = false;
-        while (state.slots.front()).is_some_and(|slot| slot.sequence <= sequence) {
-            state.forget_first();
-            is_new = true;
-        }
-        if is_new {
-            state.tidy(&self.folder);
-        }
+    /// What has this number, and all before it, has arrived. It says how many of them were still there.
+    pub fn done(&self, sequence: u64) -> usize {
+        self.change(|state| {
+            let mut count = 0;
+            while (state.slots.front()).is_some_and(|slot| slot.sequence <= sequence) {
+                state.forget(0);
+                count += 1;
+            }
+            if count > 0 {
+                state.tidy(&self.folder);
+            }
+            count
+        })
     }
 
     /// This one is left out, whatever is before it.
     pub fn skip(&self, sequence: u64) {
-        let mut state = self.lock();
-        let place = (state.slots).binary_search_by_key(&sequence, |slot| slot.sequence);
-        if let Ok(place) = place
-            && let Some(slot) = state.slots.remove(place)
-        {
-            state.bytes -= u64::from(slot.length);
-            state.tidy(&self.folder);
-        }
+        self.change(|state| {
+            let place = (state.slots).binary_search_by_key(&sequence, |slot| slot.sequence);
+            if let Ok(place) = place {
+                state.forget(place);
+                state.tidy(&self.folder);
+            }
+        });
     }
 
+    /// What is in it. Nobody waits for the disk here.
     pub fn level(&self) -> QueueLevel {
-        let state = self.lock();
-        let waited = |slot: &Slot| milliseconds().saturating_sub(slot.queued);
+        let waited = milliseconds().saturating_sub(self.gauges.oldest.load(Ordering::SeqCst));
         QueueLevel {
-            texts: state.slots.len(),
-            bytes: state.bytes,
-            oldest: Duration::from_millis(state.slots.front().map_or(0, waited)),
+            texts: self.gauges.texts.load(Ordering::SeqCst),
+            bytes: self.gauges.bytes.load(Ordering::SeqCst),
+            oldest: Duration::from_millis(waited),
         }
     }
 
@@ -190,11 +205,6 @@ impl DiskQueue {
         self.lock().synced(unsynced, outcome.is_ok());
         outcome
     }
-}
-
-fn milliseconds() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::line::QueueLine;
 
@@ -30,6 +32,8 @@ pub struct State {
     pub slots: VecDeque<Slot>,
     pub bytes: u64,
     pub next: u64,
+    /// The greatest number that is on its way, 0 where none is.
+    pub held: u64,
     /// Files that are there, by their first numbers, the oldest first. The last one is written to where there is a writer.
     files: VecDeque<u64>,
     pub writer: Option<Writer>,
@@ -87,6 +91,7 @@ impl State {
             slots: VecDeque::new(),
             bytes: 0,
             next: 1,
+            held: 0,
             files: VecDeque::new(),
             writer: None,
             left: Vec::new(),
@@ -96,7 +101,8 @@ impl State {
 
     /// Reads a file of before; says how many damaged lines it has.
     pub fn take_in(&mut self, folder: &Path, first: u64, done: u64) -> io::Result<usize> {
-        let mut reader = BufReader::new(File::open(path(folder, first))?);
+        let name = path(folder, first);
+        let mut reader = BufReader::new(File::open(&name)?);
         let (mut offset, mut damaged) = (0, 0);
         let mut line = Vec::new();
         // Whatever its lines say, all numbers before its own were given.
@@ -124,7 +130,13 @@ impl State {
                         });
                     }
                 }
-                None => damaged += 1,
+                // What was blanked was told.
+                None if line.iter().all(|byte| b" \n".contains(byte)) => {}
+                None => {
+                    damaged += 1;
+                    // On a disk that takes nothing it is told once more.
+                    let _ = blank(&name, offset, &line);
+                }
             }
             offset += length;
         }
@@ -132,8 +144,46 @@ impl State {
         Ok(damaged)
     }
 
+    /// Takes a text of one line in.
+    pub fn add(&mut self, folder: &Path, text: &str) -> io::Result<()> {
+        let (sequence, queued) = (self.next, milliseconds());
+        let line = QueueLine {
+            sequence,
+            queued,
+            text,
+        }
+        .written();
+        let length = line.len() as u64;
+        if length > self.limits.bytes.min(LONGEST_LINE) || text.contains('\n') {
+            return Err(io::Error::other("it is too long for the queue"));
+        }
+        let file = self.append(folder, sequence, &line)?;
+        let offset = self.writer.as_ref().map_or(0, |w| w.length) - length;
+        self.slots.push_back(Slot {
+            sequence,
+            queued,
+            file,
+            offset,
+            length: u32::try_from(length).map_err(io::Error::other)?,
+        });
+        self.bytes += length;
+        self.next += 1;
+        Ok(())
+    }
+
+    pub fn is_too_full(&self) -> bool {
+        self.slots.len() > self.limits.texts || self.bytes > self.limits.bytes
+    }
+
+    /// Drops the oldest that is not on its way; where all are but the newest, the oldest.
+    pub fn drop_one(&mut self) {
+        let free = (self.slots).partition_point(|slot| slot.sequence <= self.held);
+        let has_other = free + 1 < self.slots.len();
+        self.forget(if has_other { free } else { 0 });
+    }
+
     /// Writes a line to the last file, or to a new one that is called by the line's number. Says which.
-    pub fn append(&mut self, folder: &Path, sequence: u64, line: &str) -> io::Result<u64> {
+    fn append(&mut self, folder: &Path, sequence: u64, line: &str) -> io::Result<u64> {
         if (self.writer.as_ref()).is_some_and(|writer| writer.length >= FILE_BYTES) {
             self.leave();
         }
@@ -163,7 +213,8 @@ impl State {
                 Ok(*name)
             }
             Err(error) => {
-                // A part of the line may stand there: the next one goes to another file.
+                // A part of the line may stand there, and is no text that was lost besides; the next one goes to another file.
+                let _ = writer.file.set_len(writer.length);
                 self.leave();
                 Err(error)
             }
@@ -202,8 +253,9 @@ impl State {
         }
     }
 
-    pub fn forget_first(&mut self) {
-        if let Some(slot) = self.slots.pop_front() {
+    /// The text at this place is no longer there.
+    pub fn forget(&mut self, place: usize) {
+        if let Some(slot) = self.slots.remove(place) {
             self.bytes -= u64::from(slot.length);
         }
     }
@@ -257,7 +309,23 @@ fn note(folder: &Path, done: u64) -> io::Result<()> {
     fs::rename(unfinished, name)
 }
 
+/// Writes blanks over a damaged line, so that it is told once.
+fn blank(file: &Path, offset: u64, line: &[u8]) -> io::Result<()> {
+    let blanks: Vec<u8> = line
+        .iter()
+        .map(|&byte| if byte == b'\n' { byte } else { b' ' })
+        .collect();
+    let file = OpenOptions::new().write(true).open(file)?;
+    file.write_all_at(&blanks, offset)
+}
+
 /// The file whose first line has this number.
 pub fn path(folder: &Path, first: u64) -> PathBuf {
     folder.join(format!("{first:020}.{ENDING}"))
+}
+
+/// Since 1970.
+pub fn milliseconds() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }

@@ -57,6 +57,7 @@ async fn send(plan: &WebhookPlan, outbox: &Outbox, mut stop: watch::Receiver<boo
                 outbox.refused(number);
             }
             PostOutcome::Failed { reason, pause } => {
+                outbox.release();
                 outbox.delivery.failed();
                 let wait = backoff.failed(std::time::Duration::ZERO).max(pause);
                 let reason = format!("webhook: {}: {reason}", plan.host);
