@@ -48,6 +48,14 @@ impl Mail {
         lock(&self.retained)
     }
 
+    /// Keeps on the disk which topics the broker may keep something of. The disk is not waited for under the lock, which cameras take.
+    pub fn save_names(&self) {
+        let unsaved = self.retained().unsaved();
+        if let Some(names) = unsaved {
+            names.save();
+        }
+    }
+
     /// The monitor is there, or goes.
     pub fn say_state(&self, is_online: bool) {
         let message = json(&MonitorMessage::new(is_online));

@@ -43,8 +43,9 @@ impl Outlet for MqttOutlet {
     fn start(plan: MqttPlan, outbox: Arc<Outbox>) -> Result<Self> {
         let mail = Arc::new(Mail::new(&plan.topic, outbox.clone()));
         let (for_thread, its_plan) = (mail.clone(), plan.clone());
-        let courier = Courier::start(outbox, move |stop| async move {
-            send(&its_plan, &for_thread, stop).await;
+        let courier = Courier::start(outbox, move |stop| {
+            let (plan, mail) = (its_plan.clone(), for_thread.clone());
+            async move { send(&plan, &mail, stop).await }
         })?;
         Ok(Self {
             plan,

@@ -19,6 +19,14 @@ pub struct Retained {
     unsent: BTreeSet<String>,
     /// Whether all that is wanted has been named.
     is_complete: bool,
+    /// Whether the file says so.
+    is_saved: bool,
+}
+
+/// What the file is to say.
+pub struct NamesToSave {
+    file: PathBuf,
+    names: BTreeSet<String>,
 }
 
 impl Retained {
@@ -30,6 +38,7 @@ impl Retained {
             stale: names_in(file),
             unsent: BTreeSet::new(),
             is_complete: false,
+            is_saved: true,
         }
     }
 
@@ -40,9 +49,7 @@ impl Retained {
         if before.as_ref() != self.wanted.get(&topic) {
             self.unsent.insert(topic);
         }
-        if !is_known {
-            self.save();
-        }
+        self.is_saved &= is_known;
     }
 
     /// It is to keep nothing but what these say.
@@ -59,6 +66,8 @@ impl Retained {
 
     /// A broker was reached that may know nothing yet.
     pub fn send_all(&mut self) {
+        // Where the file could not be written, or is gone.
+        self.is_saved = false;
         self.unsent.extend(self.wanted.keys().cloned());
         if self.is_complete {
             self.unsent.extend(self.stale.iter().cloned());
@@ -79,12 +88,27 @@ impl Retained {
     /// The broker has what it was sent.
     pub fn arrived(&mut self, topic: &str) {
         if !self.unsent.contains(topic) && self.stale.remove(topic) {
-            self.save();
+            self.is_saved = false;
         }
     }
 
-    fn save(&self) {
-        save(&self.file, &self.wanted.keys().chain(&self.stale).collect());
+    /// What the file does not say yet. It has to before anything is sent: what nobody knows of is never emptied.
+    pub fn unsaved(&mut self) -> Option<NamesToSave> {
+        if std::mem::replace(&mut self.is_saved, true) {
+            return None;
+        }
+        let names = self.wanted.keys().chain(&self.stale);
+        Some(NamesToSave {
+            file: self.file.clone(),
+            names: names.cloned().collect(),
+        })
+    }
+}
+
+impl NamesToSave {
+    /// Writes them; where that cannot be, with the next change. Not for a thread that others wait for.
+    pub fn save(&self) {
+        save(&self.file, &self.names);
     }
 }
 
@@ -93,7 +117,7 @@ pub fn move_names(from: &Path, to: &Path) {
     let (from, to) = (from.join(FILE), to.join(FILE));
     let (old, mut names) = (names_in(&from), names_in(&to));
     names.extend(old);
-    if save(&to, &names.iter().collect()) {
+    if save(&to, &names) {
         // Where it stays, topics are emptied once more.
         let _ = std::fs::remove_file(from);
     }
@@ -106,7 +130,7 @@ fn names_in(file: &Path) -> BTreeSet<String> {
 }
 
 /// Says whether it could.
-fn save(file: &Path, names: &BTreeSet<&String>) -> bool {
+fn save(file: &Path, names: &BTreeSet<String>) -> bool {
     let saved = serde_json::to_vec(names)
         .map_err(std::io::Error::from)
         .and_then(|text| ssdcrp::atomic_file::write(file, "retained", &text));
@@ -127,6 +151,11 @@ mod tests {
             retained.arrived(topic);
         }
         sent
+    }
+
+    fn save(retained: &mut Retained) {
+        retained.unsaved().unwrap().save();
+        assert!(retained.unsaved().is_none(), "it is saved again");
     }
 
     fn pair(topic: &str, message: &str) -> (String, String) {
@@ -154,7 +183,9 @@ mod tests {
         let folders = ["one", "two"].map(|_| tempfile::tempdir().unwrap());
         let [from, to] = folders.each_ref().map(|folder| folder.path());
         for (folder, topic) in [(from, "gate"), (to, "yard")] {
-            Retained::open(&folder.join(FILE)).set(topic.into(), "playing".into());
+            let mut retained = Retained::open(&folder.join(FILE));
+            retained.set(topic.into(), "playing".into());
+            save(&mut retained);
         }
         move_names(from, to);
         let names = ["gate", "yard"].map(str::to_owned);
@@ -170,10 +201,14 @@ mod tests {
         for topic in ["gate", "yard", "hall"] {
             retained.set(topic.into(), "playing".into());
         }
+        // All of them at once, when something is to be sent.
+        assert!(!file.exists());
+        save(&mut retained);
         sent(&mut retained);
         let only = |topics: &[&str]| topics.iter().map(|t| (*t).to_owned()).collect();
         retained.keep_only(&only(&["gate", "hall"]));
         assert_eq!(sent(&mut retained), [pair("yard", "")]);
+        save(&mut retained);
         retained.send_all();
         assert_eq!(sent(&mut retained).len(), 2);
 
@@ -190,6 +225,7 @@ mod tests {
             sent(&mut retained),
             [pair("gate", "playing"), pair("hall", "")]
         );
+        save(&mut retained);
         assert!(Retained::open(&file).stale.contains("gate"));
         assert!(!Retained::open(&file).stale.contains("hall"));
     }

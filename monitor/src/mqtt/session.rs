@@ -27,6 +27,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long a broker may take to answer, in seconds.
 const ANSWER_SECONDS: u64 = 15;
 const LONGEST_PACKET: usize = 1 << 20;
+const TASK_FAILED: &str = "the connection's task has failed, a fault of this program";
+
 /// Why a connection is over.
 pub enum SessionEnd {
     /// It was to stop.
@@ -99,16 +101,22 @@ pub async fn run(plan: &MqttPlan, mail: &Mail, stop: &mut watch::Receiver<bool>)
                     mail.connected(true);
                 }
                 Some(Ok(event)) => session.told(&event),
-                Some(Err(error)) => {
-                    mail.connected(false);
-                    let worked = since.map_or(Duration::ZERO, |since: Instant| since.elapsed());
-                    return SessionEnd::Failed { reason: reason(&error), worked };
-                }
-                None => return SessionEnd::Stopped,
+                Some(Err(error)) => return failed(mail, since, reason(&error)),
+                // A panic in it ends it without a word.
+                None => return failed(mail, since, TASK_FAILED.to_owned()),
             },
             () = mail.outbox.news.notified() => {}
             _ = stop.wait_for(|stop| *stop), if !is_to_stop => is_to_stop = true,
         }
+    }
+}
+
+/// The connection that began then is over.
+fn failed(mail: &Mail, since: Option<Instant>, reason: String) -> SessionEnd {
+    mail.connected(false);
+    SessionEnd::Failed {
+        reason,
+        worked: since.map_or(Duration::ZERO, |since| since.elapsed()),
     }
 }
 
@@ -153,6 +161,7 @@ fn options(plan: &MqttPlan, mail: &Mail) -> MqttOptions {
 impl BrokerSession<'_> {
     /// Sends what there is room for.
     async fn send(&mut self) {
+        self.mail.save_names();
         // Who is closed tells of an error soon.
         while self.flights.len() < WINDOW {
             let retained = self.mail.retained().next();

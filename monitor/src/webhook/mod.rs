@@ -26,8 +26,9 @@ impl Outlet for WebhookOutlet {
 
     fn start(plan: WebhookPlan, outbox: Arc<Outbox>) -> Result<Self> {
         let of_thread = outbox.clone();
-        let courier = Courier::start(outbox, move |stop| async move {
-            send(&plan, &of_thread, stop).await;
+        let courier = Courier::start(outbox, move |stop| {
+            let (plan, outbox) = (plan.clone(), of_thread.clone());
+            async move { send(&plan, &outbox, stop).await }
         })?;
         Ok(Self { _courier: courier })
     }
