@@ -24,6 +24,7 @@ mod event_log;
 mod evidence_folder;
 mod feed;
 mod kept;
+mod line_thread;
 mod mask;
 mod message;
 mod metrics;
@@ -43,6 +44,7 @@ mod redact;
 mod sight;
 mod signature;
 mod source;
+mod speaker;
 mod timeline;
 mod tls;
 mod trouble;
@@ -64,6 +66,7 @@ use configuration::Configuration;
 use notify::Systemd;
 use options::Options;
 use redact::{redact, say};
+use speaker::SPEAKER;
 use wishes::{Wish, Wishes};
 
 /// How often it is looked whether everything has ended, and systemd is told that all is well.
@@ -76,13 +79,15 @@ fn main() -> ExitCode {
     if let Ok(program) = std::env::current_exe() {
         ssdcrp::runtime::installed_at(&program);
     }
-    match run(&Options::parse()) {
+    let code = match run(&Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
-    }
+    };
+    SPEAKER.finish();
+    code
 }
 
 fn run(options: &Options) -> Result<()> {
