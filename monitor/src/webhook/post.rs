@@ -9,7 +9,7 @@ use hyper::client::conn::http1;
 use hyper::header::{
     CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, LOCATION, RETRY_AFTER, USER_AGENT,
 };
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use serde::Deserialize;
@@ -117,22 +117,40 @@ fn outcome(status: StatusCode, headers: &HeaderMap) -> PostOutcome {
         200..=299 => PostOutcome::Arrived,
         // Too early, too many, or the receiver was too slow.
         408 | 425 | 429 | 500..=599 => {
-            let pause = text(RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
+            let pause = text(RETRY_AFTER).and_then(|asked| pause(asked, SystemTime::now()));
             PostOutcome::Failed {
                 reason: format!("status {status}"),
-                pause: pause
-                    .map_or(Duration::ZERO, Duration::from_secs)
-                    .min(LONGEST_PAUSE),
+                pause: pause.unwrap_or_default().min(LONGEST_PAUSE),
             }
         }
         300..=399 => {
-            let place = text(LOCATION).unwrap_or("another address");
+            // No more of it: paths are secrets at times, and are those that were asked for.
+            let place = text(LOCATION).and_then(place).unwrap_or_else(|| "another address".to_owned());
             PostOutcome::Refused(format!(
                 "status {status}: it points to {place}, which is not followed"
             ))
         }
         _ => PostOutcome::Refused(format!("status {status}")),
     }
+}
+
+/// Scheme, host and port of an address that has them.
+fn place(address: &str) -> Option<String> {
+    let address: Uri = address.parse().ok()?;
+    let (scheme, host) = (address.scheme_str()?, address.host()?);
+    Some(match address.port() {
+        Some(port) => format!("{scheme}://{host}:{port}"),
+        None => format!("{scheme}://{host}"),
+    })
+}
+
+/// How long a receiver asks to be left alone: seconds, or a date (RFC 9110, 10.2.3).
+fn pause(asked: &str, now: SystemTime) -> Option<Duration> {
+    let seconds = asked.trim().parse().ok().map(Duration::from_secs);
+    seconds.or_else(|| {
+        let date = httpdate::parse_http_date(asked.trim()).ok()?;
+        Some(date.duration_since(now).unwrap_or_default())
+    })
 }
 
 #[cfg(test)]
@@ -158,11 +176,33 @@ mod tests {
             PostOutcome::Failed { pause, .. } => pause.as_secs(),
             outcome => panic!("{outcome:?}"),
         };
-        assert_eq!(["7", "99999", "Fri, 31 Dec 1999"].map(waits), [7, 3600, 0]);
-        let PostOutcome::Refused(reason) = with(302, LOCATION, "http://other/") else {
-            panic!()
+        let dates = ["Fri, 31 Dec 1999 23:59:59 GMT", "Sun, 31 Dec 2999 23:59:59 GMT"];
+        assert_eq!(["7", "99999", "soon"].map(waits), [7, 3600, 0]);
+        assert_eq!(dates.map(waits), [0, 3600], "past and far");
+        let then = SystemTime::UNIX_EPOCH + Duration::from_secs(946_684_769);
+        assert_eq!(pause(dates[0], then), Some(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn where_a_server_points_is_told_without_a_secret_path() {
+        let of = |place: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(LOCATION, place.parse().unwrap());
+            match outcome(StatusCode::MOVED_PERMANENTLY, &headers) {
+                PostOutcome::Refused(reason) => reason,
+                outcome => panic!("{outcome:?}"),
+            }
         };
-        assert!(reason.contains("http://other/"), "{reason}");
+        for (place, told) in [
+            ("https://user:word@other:8443/services/T0/SECRET?a=b", "https://other:8443,"),
+            ("http://other/SECRET", "http://other,"),
+            ("/services/SECRET", "another address,"),
+            ("//other/SECRET", "another address,"),
+        ] {
+            let reason = of(place);
+            let is_hidden = !["SECRET", "word"].iter().any(|secret| reason.contains(secret));
+            assert!(reason.contains(told) && is_hidden, "{reason}");
+        }
     }
 
     #[test]
