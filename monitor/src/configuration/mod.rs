@@ -355,7 +355,7 @@ fn page(section: PageSection, place: &FilePlace) -> Result<PagePlan> {
     Ok(PagePlan {
         address: section.address,
         token,
-        hosts: section.hosts,
+        hosts: section.hosts.into_iter().map(|host| host.0).collect(),
     })
 }
 
