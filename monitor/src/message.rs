@@ -83,7 +83,7 @@ pub struct DetectionsMessage {
     pub camera: String,
     /// When it was seen, by the clock: RFC 3339, UTC.
     pub recorded: String,
-    /// Seconds since the stream was connected.
+    /// Seconds since the camera was started, as its streams count them.
     pub time: f64,
     /// Best first.
     pub detections: Vec<DetectionMessage>,
