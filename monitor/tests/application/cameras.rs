@@ -56,7 +56,7 @@ pub fn stirring(name: &str) -> String {
     let photo = cached("photos/dog.jpg").display().to_string();
     format!(
         "[[camera]]\nname = \"{name}\"\nsource = \"{photo}\"\nrepeat = true\n\
-         events = {{ kinds = [\"low-confidence\"], low-confidence = 1, confirm = 0 }}\n"
+         events = {{ kinds = [\"low-confidence\"], low-confidence = 1, confirm = 0, cooldown = 0 }}\n"
     )
 }
 
@@ -68,7 +68,7 @@ pub fn steady(name: &str) -> String {
 
 fn write(file: &Path, cameras: &str) {
     let text = format!(
-        "[page]\naddress = \"127.0.0.1:0\"\n[defaults]\nretry-at-most = 2\nframe-timeout = 5\n[evidence]\nfolder = \"evidence\"\n{cameras}"
+        "[page]\naddress = \"127.0.0.1:0\"\n[defaults]\nretry-at-most = 2\n[evidence]\nfolder = \"evidence\"\n{cameras}"
     );
     std::fs::write(file, text).unwrap();
 }
