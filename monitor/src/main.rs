@@ -17,6 +17,7 @@ mod backoff;
 mod board;
 mod camera;
 mod configuration;
+mod connect;
 mod courier;
 mod delivery;
 mod drift;

@@ -104,7 +104,7 @@ impl MqttOutlet {
 async fn send(plan: &MqttPlan, mail: &Mail, mut stop: watch::Receiver<bool>) {
     let mut backoff = Backoff::new(plan.retry_at_most);
     loop {
-        match session::run(plan, mail, &mut stop).await {
+        match session::run(plan, mail, backoff.failures(), &mut stop).await {
             SessionEnd::Stopped => return,
             SessionEnd::Failed { reason, worked } => {
                 let wait = backoff.failed(worked);

@@ -14,12 +14,12 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use crate::configuration::WebhookPlan;
+use crate::connect::connect;
 
 /// A receiver that asks for more time than this gets this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
@@ -88,7 +88,7 @@ async fn ask(plan: &WebhookPlan, id: &str, event: &str) -> Result<Response<hyper
             plan.key.sign(id, timestamp, event),
         )
         .body(Full::new(Bytes::from(event.to_owned())))?;
-    let stream = TcpStream::connect((plan.host.as_str(), plan.port)).await?;
+    let stream = connect(&plan.host, plan.port).await?;
     match &plan.tls {
         None => exchange(stream, request).await,
         Some(tls) => {
