@@ -16,6 +16,7 @@ mod application;
 mod backoff;
 mod board;
 mod camera;
+mod clock;
 mod configuration;
 mod connect;
 mod courier;

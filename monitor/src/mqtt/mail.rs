@@ -167,7 +167,7 @@ mod tests {
     fn what_is_no_event_is_left_out_and_counted() {
         let folder = tempfile::tempdir().unwrap();
         let mail = mail(folder.path());
-        for text in ["no event", "{}", r#"{"camera":"gate"}"#] {
+        for text in ["no event", "{}", r#"{"camera":"gate","id":"1"}"#] {
             mail.outbox.put(text);
         }
         let (number, topic, _) = mail.next_event(0).unwrap();

@@ -6,9 +6,9 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::line::QueueLine;
+use crate::clock::since_1970;
 
 /// A file that has so many bytes is followed by another one.
 pub const FILE_BYTES: u64 = 1 << 20;
@@ -302,7 +302,7 @@ pub fn files(folder: &Path) -> io::Result<Vec<u64>> {
     Ok(files)
 }
 
-/// Keeps the number of the last text that is done.
+/// Keeps the number of the last text that is done. The disk is not waited for: an older number costs texts that come twice, and this is written for each of them.
 fn note(folder: &Path, done: u64) -> io::Result<()> {
     let (unfinished, name) = (folder.join(".done"), folder.join(DONE));
     fs::write(&unfinished, format!("{done}\n"))?;
@@ -326,6 +326,5 @@ pub fn path(folder: &Path, first: u64) -> PathBuf {
 
 /// Since 1970.
 pub fn milliseconds() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX)
 }

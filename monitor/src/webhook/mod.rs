@@ -10,10 +10,11 @@ use tokio::sync::watch;
 use crate::backoff::Backoff;
 use crate::configuration::WebhookPlan;
 use crate::courier::{Courier, try_again};
+use crate::message::EventHead;
 use crate::outbox::Outbox;
 use crate::outlet::Outlet;
 use crate::redact::say;
-use post::{PostOutcome, identifier, post};
+use post::{PostOutcome, post};
 
 /// Everything that goes to a server, until it is dropped.
 pub struct WebhookOutlet {
@@ -44,7 +45,7 @@ async fn send(plan: &WebhookPlan, outbox: &Outbox, mut stop: watch::Receiver<boo
                 _ = stop.wait_for(|stop| *stop) => return,
             }
         };
-        let Some(id) = identifier(&event) else {
+        let Some(id) = EventHead::read(&event).map(EventHead::message_id) else {
             outbox.strange(number);
             continue;
         };

@@ -1,6 +1,6 @@
 //! One POST: an event in, what its receiver made of it out. A connection is made for each, and no redirect is followed.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use http_body_util::Full;
@@ -12,12 +12,12 @@ use hyper::header::{
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use crate::clock::since_1970;
 use crate::configuration::WebhookPlan;
 use crate::connect::connect;
 
@@ -37,23 +37,6 @@ pub enum PostOutcome {
     },
 }
 
-/// What of an event's message its headers have.
-#[derive(Deserialize)]
-struct Identity {
-    id: String,
-    answer: Option<String>,
-}
-
-/// The identifier of an event's message: of the event without and with its answer two. `None` where the text is no event.
-pub fn identifier(event: &str) -> Option<String> {
-    let identity: Identity = serde_json::from_str(event).ok()?;
-    let Identity { id, answer } = identity;
-    Some(match answer {
-        Some(_) => format!("{id}-answer"),
-        None => id,
-    })
-}
-
 /// Sends an event.
 pub async fn post(plan: &WebhookPlan, id: &str, event: &str) -> PostOutcome {
     match timeout(plan.timeout, ask(plan, id, event)).await {
@@ -71,8 +54,7 @@ fn failed(reason: String) -> PostOutcome {
 }
 
 async fn ask(plan: &WebhookPlan, id: &str, event: &str) -> Result<Response<hyper::body::Incoming>> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let timestamp = since.unwrap_or_default().as_secs();
+    let timestamp = since_1970().as_secs();
     let request = Request::post(plan.target.clone())
         .header(HOST, plan.authority.as_str())
         .header(
@@ -203,13 +185,5 @@ mod tests {
             let is_hidden = !["SECRET", "word"].iter().any(|secret| reason.contains(secret));
             assert!(reason.contains(told) && is_hidden, "{reason}");
         }
-    }
-
-    #[test]
-    fn an_event_and_its_answer_are_two_messages() {
-        assert_eq!(identifier(r#"{"id":"a-1"}"#).unwrap(), "a-1");
-        let answered = identifier(r#"{"id":"a-1","answer":"a dog"}"#);
-        assert_eq!(answered.unwrap(), "a-1-answer");
-        assert_eq!(identifier("[]"), None);
     }
 }
