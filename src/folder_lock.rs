@@ -86,9 +86,17 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
         let error = FolderLock::take(&file.join("below"), "lock").unwrap_err();
-        assert!(error.kind() != ErrorKind::WouldBlock && error.to_string().starts_with("cannot make the folder"));
+        assert!(
+            error.kind() != ErrorKind::WouldBlock
+                && error.to_string().starts_with("cannot make the folder")
+        );
         fs::create_dir(folder.path().join("lock")).unwrap();
         let error = FolderLock::take(folder.path(), "lock").unwrap_err();
-        assert!(error.to_string().starts_with("cannot write into the folder"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("cannot write into the folder"),
+            "{error}"
+        );
     }
 }

@@ -314,10 +314,17 @@ mod tests {
             event.message.recorded = past(0, "cat").message.recorded;
             event
         };
-        log.recall(vec![past(0, "cat"), same_second(7), same_second(8), past(2, "cat")]);
+        log.recall(vec![
+            past(0, "cat"),
+            same_second(7),
+            same_second(8),
+            past(2, "cat"),
+        ]);
         log.recall(vec![past(2, "told twice")]);
         let list = log.list(&EventFilter::default(), None, 9);
-        let expected = ["1-gate-3", "1-yard-2", "1-past-2", "1-gate-1", "1-past-8", "1-past-7", "1-past-0"];
+        let expected = [
+            "1-gate-3", "1-yard-2", "1-past-2", "1-gate-1", "1-past-8", "1-past-7", "1-past-0",
+        ];
         assert_eq!(ids(&list), expected);
         assert!(!list.classes.contains("told twice"));
         for number in 0..EVENTS as u64 {

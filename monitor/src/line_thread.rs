@@ -18,7 +18,7 @@ pub struct LineThread {
 
 /// What became of a line.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Line {
+pub enum Fate {
     Taken,
     /// Too many wait already.
     Lost,
@@ -63,11 +63,11 @@ impl LineThread {
     }
 
     /// Prints a line, soon.
-    pub fn print(&self, line: String) -> Line {
+    pub fn print(&self, line: String) -> Fate {
         match self.lines.try_send(line) {
-            Ok(()) => Line::Taken,
-            Err(TrySendError::Full(_)) => Line::Lost,
-            Err(TrySendError::Disconnected(_)) => Line::Over,
+            Ok(()) => Fate::Taken,
+            Err(TrySendError::Full(_)) => Fate::Lost,
+            Err(TrySendError::Disconnected(_)) => Fate::Over,
         }
     }
 
@@ -89,12 +89,12 @@ pub mod tests {
 
     /// A pipe that is full until it is opened.
     #[derive(Clone, Default)]
-    pub struct Output {
+    pub struct StalledPipe {
         pub gate: Arc<Mutex<()>>,
         pub printed: Arc<Mutex<String>>,
     }
 
-    impl Write for Output {
+    impl Write for StalledPipe {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let _open = self.gate.lock().unwrap();
             self.printed
@@ -111,10 +111,10 @@ pub mod tests {
 
     #[test]
     fn a_reader_that_stalls_costs_lines_and_no_time() {
-        let output = Output::default();
+        let output = StalledPipe::default();
         let gate = output.gate.lock().unwrap();
         let thread = LineThread::with_room(3, "test", output.clone(), |_| {}).unwrap();
-        let taken = (0..10).map(|number| thread.print(number.to_string()) == Line::Taken);
+        let taken = (0..10).map(|number| thread.print(number.to_string()) == Fate::Taken);
         let taken: Vec<bool> = taken.collect();
         // One may be in the hand of the thread already.
         let count = taken.iter().filter(|taken| **taken).count();
@@ -133,7 +133,7 @@ pub mod tests {
 
     #[test]
     fn the_end_does_not_wait_for_a_reader_that_stalls() {
-        let output = Output::default();
+        let output = StalledPipe::default();
         let _gate = output.gate.lock().unwrap();
         let thread = LineThread::start("test", output.clone(), |_| {}).unwrap();
         thread.print("never".to_owned());
@@ -148,6 +148,6 @@ pub mod tests {
         let thread = LineThread::start("test", full.unwrap(), failed).unwrap();
         thread.print("lost".to_owned());
         told.recv_timeout(Duration::from_secs(120)).unwrap();
-        while thread.print("late".to_owned()) != Line::Over {}
+        while thread.print("late".to_owned()) != Fate::Over {}
     }
 }

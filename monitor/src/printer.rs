@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::line_thread::{Line, LineThread};
+use crate::line_thread::{Fate, LineThread};
 use crate::redact::say;
 
 /// How long the end waits for what is not printed yet.
@@ -69,11 +69,11 @@ impl PrinterState {
             return false;
         };
         match thread.print(line) {
-            Line::Taken => {
+            Fate::Taken => {
                 *has_complained = false;
                 true
             }
-            Line::Lost => {
+            Fate::Lost => {
                 if !*has_complained {
                     say("events are not printed: nobody takes them from standard output");
                 }
@@ -81,7 +81,7 @@ impl PrinterState {
                 false
             }
             // That has been said.
-            Line::Over => {
+            Fate::Over => {
                 *self = Self::Over;
                 false
             }

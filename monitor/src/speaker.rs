@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::line_thread::{Line, LineThread};
+use crate::line_thread::{Fate, LineThread};
 
 /// How long the end waits for what is not said yet.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -55,13 +55,13 @@ impl SpeakerState {
                 "monitor: {} lines are lost, nobody took them from standard error",
                 self.lost
             );
-            if thread.print(lost) == Line::Lost {
+            if thread.print(lost) == Fate::Lost {
                 self.lost += 1;
                 return;
             }
             self.lost = 0;
         }
-        if thread.print(line) == Line::Lost {
+        if thread.print(line) == Fate::Lost {
             self.lost += 1;
         }
     }
@@ -70,11 +70,11 @@ impl SpeakerState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::line_thread::tests::Output;
+    use crate::line_thread::tests::StalledPipe;
 
     #[test]
     fn who_does_not_listen_holds_nobody_up_and_is_told_what_was_missed() {
-        let output = Output::default();
+        let output = StalledPipe::default();
         let mut state = SpeakerState {
             thread: None,
             lost: 0,

@@ -90,12 +90,17 @@ impl InputFiles {
         let Ok(written) = fs::canonicalize(written) else {
             return vec![];
         };
-        let name = written.file_name().filter(|name| name.to_str().is_some_and(is_own_file));
+        let name = written
+            .file_name()
+            .filter(|name| name.to_str().is_some_and(is_own_file));
         let of_events = name.into_iter().flat_map(|name| {
             let folders = self.events.iter();
             folders.map(move |folder| ("file of events", folder.join(name)))
         });
-        let weights = self.models.iter().flat_map(|model| onnx::weight_files(model));
+        let weights = self
+            .models
+            .iter()
+            .flat_map(|model| onnx::weight_files(model));
         let weights = weights.map(|file| ("file of the model's weights", file));
         weights.chain(of_events).collect()
     }

@@ -142,7 +142,10 @@ fn the_login_of_the_defaults_is_for_addresses_that_need_one() {
 fn a_proxy_may_ask_for_the_password_and_a_token_has_letters_of_forms() {
     let text = "[page]\nhosts = [\"Cameras.example\"]\ntoken = \"none\"\n";
     let page = parse(&format!("{text}{CAMERA}")).unwrap().page.unwrap();
-    assert_eq!((page.token, page.hosts), (None, vec!["cameras.example".to_owned()]));
+    assert_eq!(
+        (page.token, page.hosts),
+        (None, vec!["cameras.example".to_owned()])
+    );
     for (page, reason) in [
         (
             "hosts = [\"cameras.example\"]",
@@ -157,7 +160,10 @@ fn a_proxy_may_ask_for_the_password_and_a_token_has_letters_of_forms() {
             "give one of them",
         ),
         // No browser's request would ever fit.
-        ("hosts = [\"cameras.example:8443\"]", "as \"cameras.example\""),
+        (
+            "hosts = [\"cameras.example:8443\"]",
+            "as \"cameras.example\"",
+        ),
         ("hosts = [\"https://cameras.example\"]", "without https://"),
         ("hosts = [\"cameras.example.\"]", "a dot at the end"),
         ("hosts = [\"cameras.example/\"]", "names alone"),

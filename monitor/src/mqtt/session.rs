@@ -295,7 +295,9 @@ mod tests {
     #[test]
     fn each_try_asks_another_address() {
         let addresses = ["[::1]:1883", "127.0.0.1:1883"].map(|text| text.parse().unwrap());
-        let asked: Vec<String> = (0..3).filter_map(|turn| address_of(&addresses, turn)).collect();
+        let asked: Vec<String> = (0..3)
+            .filter_map(|turn| address_of(&addresses, turn))
+            .collect();
         assert_eq!(asked, ["[::1]", "127.0.0.1", "[::1]"]);
         assert_eq!(address_of(&[], 1), None);
     }

@@ -107,7 +107,9 @@ fn outcome(status: StatusCode, headers: &HeaderMap) -> PostOutcome {
         }
         300..=399 => {
             // No more of it: paths are secrets at times, and are those that were asked for.
-            let place = text(LOCATION).and_then(place).unwrap_or_else(|| "another address".to_owned());
+            let place = text(LOCATION)
+                .and_then(place)
+                .unwrap_or_else(|| "another address".to_owned());
             PostOutcome::Refused(format!(
                 "status {status}: it points to {place}, which is not followed"
             ))
@@ -158,7 +160,10 @@ mod tests {
             PostOutcome::Failed { pause, .. } => pause.as_secs(),
             outcome => panic!("{outcome:?}"),
         };
-        let dates = ["Fri, 31 Dec 1999 23:59:59 GMT", "Sun, 31 Dec 2999 23:59:59 GMT"];
+        let dates = [
+            "Fri, 31 Dec 1999 23:59:59 GMT",
+            "Sun, 31 Dec 2999 23:59:59 GMT",
+        ];
         assert_eq!(["7", "99999", "soon"].map(waits), [7, 3600, 0]);
         assert_eq!(dates.map(waits), [0, 3600], "past and far");
         let then = SystemTime::UNIX_EPOCH + Duration::from_secs(946_684_769);
@@ -176,13 +181,18 @@ mod tests {
             }
         };
         for (place, told) in [
-            ("https://user:word@other:8443/services/T0/SECRET?a=b", "https://other:8443,"),
+            (
+                "https://user:word@other:8443/services/T0/SECRET?a=b",
+                "https://other:8443,",
+            ),
             ("http://other/SECRET", "http://other,"),
             ("/services/SECRET", "another address,"),
             ("//other/SECRET", "another address,"),
         ] {
             let reason = of(place);
-            let is_hidden = !["SECRET", "word"].iter().any(|secret| reason.contains(secret));
+            let is_hidden = !["SECRET", "word"]
+                .iter()
+                .any(|secret| reason.contains(secret));
             assert!(reason.contains(told) && is_hidden, "{reason}");
         }
     }

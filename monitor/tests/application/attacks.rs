@@ -341,7 +341,9 @@ fn who_does_not_know_the_token_sees_nothing() {
     let refused = log_in("token=0123456789abcdef-of-this-tesT&to=%2Fevent%2F5f-gate-1");
     let form = refused.text();
     assert!(
-        refused.status == 403 && form.contains("not the token") && form.contains("/event/5f-gate-1"),
+        refused.status == 403
+            && form.contains("not the token")
+            && form.contains("/event/5f-gate-1"),
         "{form}"
     );
     assert_eq!(log_in(&format!("token={}", "0".repeat(5000))).status, 403);

@@ -188,16 +188,17 @@ fn a_queue_that_cannot_be_used_costs_no_camera_and_at_a_reload_nothing() {
         });
     };
     let reaches = |series: &str, least: f64| {
-        until(series, || {
-            (monitor.number(series) >= least).then_some(())
-        });
+        until(series, || (monitor.number(series) >= least).then_some(()));
     };
     until("the camera", || {
         (monitor.camera("yard")["state"] == "playing").then_some(())
     });
     says("webhook: cannot keep a queue in", 1);
     reaches("ssdcrp_outlet_failures_total{outlet=\"webhook\"}", 1.0);
-    reaches("ssdcrp_outlet_dropped_total{outlet=\"webhook\",reason=\"disk\"}", 1.0);
+    reaches(
+        "ssdcrp_outlet_dropped_total{outlet=\"webhook\",reason=\"disk\"}",
+        1.0,
+    );
 
     write("", "queue", "");
     monitor.signal("HUP");
@@ -209,7 +210,11 @@ fn a_queue_that_cannot_be_used_costs_no_camera_and_at_a_reload_nothing() {
     write("token-file = \"secret\"\n", "secret", broker);
     monitor.signal("HUP");
     says("cannot keep a queue in", 2);
-    assert_eq!(monitor.get("/events").status, 200, "the page is another one");
+    assert_eq!(
+        monitor.get("/events").status,
+        200,
+        "the page is another one"
+    );
     assert!(!monitor.said().contains("mqtt: 127.0.0.1:1"));
     reaches(queued, monitor.number(queued) + 2.0);
 
@@ -219,6 +224,9 @@ fn a_queue_that_cannot_be_used_costs_no_camera_and_at_a_reload_nothing() {
     monitor.signal("HUP");
     says("monitor.toml: read again", 2);
     assert!(monitor.number(queued) >= before && folder.path().join("elsewhere/webhook").is_dir());
-    assert_eq!(monitor.number("ssdcrp_outlet_dropped_total{outlet=\"webhook\",reason=\"full\"}"), 0.0);
+    assert_eq!(
+        monitor.number("ssdcrp_outlet_dropped_total{outlet=\"webhook\",reason=\"full\"}"),
+        0.0
+    );
     assert!(!monitor.said().contains("no longer names"));
 }

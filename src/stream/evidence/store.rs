@@ -189,7 +189,9 @@ impl Store {
         let Some(mut file) = file else {
             return self.write_lines(Some(record));
         };
-        let written = file.write_all(&line(record)?).and_then(|()| file.sync_data());
+        let written = file
+            .write_all(&line(record)?)
+            .and_then(|()| file.sync_data());
         if written.is_err() {
             // A part of it may stand there. Where it cannot be cut off, the next line finds another length.
             drop(file.set_len(expected));
@@ -398,7 +400,11 @@ mod tests {
         let before = inode();
         keep(&mut store, "b").unwrap();
         keep(&mut store, "c").unwrap();
-        assert_eq!((inode(), length()), (before, 3 * one), "all were written anew");
+        assert_eq!(
+            (inode(), length()),
+            (before, 3 * one),
+            "all were written anew"
+        );
         for words in ["d", "e"] {
             keep(&mut store, words).unwrap();
             assert_eq!(length(), 3 * one);

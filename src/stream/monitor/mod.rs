@@ -84,7 +84,8 @@ impl Monitor {
     /// another one of its class is at its place. Where time has not gone on, all is forgotten.
     pub fn interrupt(&mut self) {
         let histories = std::mem::take(&mut self.histories).into_values();
-        self.before.extend(histories.filter(ObjectHistory::has_raised));
+        self.before
+            .extend(histories.filter(ObjectHistory::has_raised));
         self.known.clear();
     }
 

@@ -138,7 +138,10 @@ fn what_was_told_is_not_told_again_after_an_interruption() {
     assert_eq!(watch.observe(at(41), &others).len(), 2);
     // After a cooldown without a sign of it, it is news.
     interrupt(&mut watch);
-    assert_eq!(watch.observe(at(60), std::slice::from_ref(&parked)).len(), 1);
+    assert_eq!(
+        watch.observe(at(60), std::slice::from_ref(&parked)).len(),
+        1
+    );
     // So it is where time begins anew.
     interrupt(&mut watch);
     assert_eq!(watch.observe(at(1), std::slice::from_ref(&parked)).len(), 1);
