@@ -124,8 +124,13 @@ fn run(options: &Options) -> Result<()> {
         !wishes.is_stop()
     };
     match application.apply(&configuration, &goes_on) {
-        // It was to stop before all of it ran.
-        Err(_) if wishes.is_stop() => {}
+        // It was to stop before anything ran.
+        Err(_) if wishes.is_stop() => {
+            systemd.stopping();
+            drop(application);
+            server.shutdown_background();
+            return Ok(());
+        }
         outcome => outcome?,
     }
     systemd.ready(&application.status());
