@@ -37,7 +37,7 @@ pub(super) fn load(model: &mut ModelProto, folder: &Path) -> Result<()> {
 }
 
 /// The files beside the model that its initialisers name.
-pub(super) fn files<'a>(model: &'a ModelProto, folder: &'a Path) -> BTreeSet<PathBuf> {
+pub(super) fn files(model: &ModelProto, folder: &Path) -> BTreeSet<PathBuf> {
     let initialisers = model.graph.iter().flat_map(|graph| &graph.initializer);
     let external = initialisers.filter(|tensor| tensor.data_location() as i32 == EXTERNAL);
     let locations = external.filter_map(|tensor| entry(tensor, "location"));
