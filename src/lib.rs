@@ -62,6 +62,8 @@ mod error;
 #[cfg(feature = "evaluate")]
 pub mod evaluate;
 mod explain;
+#[doc(hidden)]
+pub mod folder_lock;
 pub mod geometry;
 pub mod heatmap;
 #[doc(hidden)]

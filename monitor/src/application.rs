@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use tokio::runtime::Handle;
 
 use ssdcrp::stream::Session;
@@ -58,12 +58,19 @@ impl Application {
     }
 
     /// Runs what the configuration says, and nothing else. What can be found wrong before anything is stopped leaves all as it was. Where nothing runs yet, a camera whose
-    /// evidence cannot be kept has failed, and the others run.
+    /// evidence cannot be kept has failed, and so has an outlet without its queue; the others run.
+    ///
+    /// Before each camera that takes its time it is asked whether that `goes_on`.
     ///
     /// # Errors
-    /// A model, a class, the page's address or a folder of evidence or of the queue is not as the configuration says.
-    pub fn apply(&mut self, configuration: &Configuration) -> Result<()> {
+    /// A model, a class, the page's address or a folder of evidence or of the queue is not as the configuration says; or it does not go on.
+    pub fn apply(
+        &mut self,
+        configuration: &Configuration,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<()> {
         let ready = configuration.cameras.iter().map(|plan| {
+            ensure!(goes_on(), "stopped while the cameras were made ready");
             let connection = &plan.connection;
             let (model, composite) = (connection.model.as_ref(), connection.composite.as_ref());
             let session = self
@@ -78,8 +85,11 @@ impl Application {
             })
         });
         let ready: Vec<Ready> = ready.collect::<Result<_>>()?;
+        let something_runs = !self.cameras.is_empty();
+        let next = self.outlets.prepare(configuration, something_runs)?;
         self.serve(configuration.page.as_ref())?;
-        self.outlets.send(configuration)?;
+        // Nothing of what follows can be found wrong.
+        self.outlets.exchange(next);
 
         let mut before = std::mem::take(&mut self.cameras);
         let stays = |camera: &Camera, ready: &Ready| {
@@ -100,6 +110,8 @@ impl Application {
         drop(gone);
 
         for (stream, ready) in (1..).zip(ready) {
+            // What was begun is ended; that it lasts is told.
+            goes_on();
             let place = kept.iter().position(|camera| stays(camera, &ready));
             let camera = match place.map(|place| kept.swap_remove(place)) {
                 Some(mut camera) => {
@@ -182,7 +194,10 @@ impl Application {
 
     /// How many cameras there are, for systemd.
     pub fn status(&self) -> String {
-        format!("{} cameras", self.cameras.len())
+        match self.cameras.len() {
+            1 => "1 camera".to_owned(),
+            count => format!("{count} cameras"),
+        }
     }
 
     /// Whether nothing will come any more.

@@ -328,17 +328,19 @@ impl CameraThread {
         let (now, detected) = (Instant::now(), self.stream.stats().detected);
         match outcome {
             Err(error) => {
-                let trouble = Trouble::new(format!("{error:#}"), now, detected);
-                if self
-                    .trouble
-                    .as_ref()
-                    .is_none_or(|before| before.words != trouble.words)
-                {
+                let words = format!("{error:#}");
+                let is_news = match &mut self.trouble {
+                    Some(trouble) => trouble.is_seen(words, now, detected),
+                    None => {
+                        self.trouble = Some(Trouble::new(words, now, detected));
+                        true
+                    }
+                };
+                if let (true, Some(trouble)) = (is_news, &self.trouble) {
                     say(format_args!("{}: {}", self.screen.name, trouble.words));
                     let words = Some(trouble.words.clone());
                     self.outlets.trouble(&self.screen, words);
                 }
-                self.trouble = Some(trouble);
             }
             Ok(())
                 if self

@@ -1,17 +1,21 @@
 //! Threads that send: what is to be done until it is to stop in, a thread that does it out, and waiting between two tries.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use tokio::sync::watch;
 
+use crate::backoff::Backoff;
 use crate::outbox::Outbox;
 use crate::redact::say;
 
 /// How long the end waits for what is still to be sent.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// The longest time between two tries of work that panics.
+const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
 
 /// A thread that sends what is in an outbox, until it is dropped. Then it has some seconds for what is left.
 pub struct Courier {
@@ -21,13 +25,13 @@ pub struct Courier {
 }
 
 impl Courier {
-    /// Runs `work` with a thread of its own, so that a slow disk or a name that nobody resolves keeps nothing else waiting. It ends when it is told to stop.
+    /// Runs `work` with a thread of its own, so that a slow disk or a name that nobody resolves keeps nothing else waiting. It ends when it is told to stop; where it panics it is run again.
     ///
     /// # Errors
     /// The system gives no thread.
     pub fn start<W>(
         outbox: Arc<Outbox>,
-        work: impl FnOnce(watch::Receiver<bool>) -> W + Send + 'static,
+        work: impl Fn(watch::Receiver<bool>) -> W + Send + 'static,
     ) -> Result<Self>
     where
         W: Future<Output = ()>,
@@ -36,15 +40,36 @@ impl Courier {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        let delivery = outbox.delivery.clone();
         let thread = std::thread::Builder::new()
-            .name(outbox.delivery.outlet().to_owned())
+            .name(delivery.outlet().to_owned())
             .spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        () = work(stopped.clone()) => {}
-                        () = too_late(stopped.clone()) => {}
+                let mut backoff = Backoff::new(AGAIN_AT_MOST);
+                loop {
+                    let begun = Instant::now();
+                    let run = || {
+                        runtime.block_on(async {
+                            tokio::select! {
+                                () = work(stopped.clone()) => {}
+                                () = too_late(stopped.clone()) => {}
+                            }
+                        });
+                    };
+                    if catch_unwind(AssertUnwindSafe(run)).is_ok() {
+                        break;
                     }
-                });
+                    delivery.failed();
+                    let wait = backoff.failed(begun.elapsed());
+                    let reason = format!(
+                        "{}: its thread has failed, a fault of this program",
+                        delivery.outlet()
+                    );
+                    let mut stopped = stopped.clone();
+                    let next = try_again(&reason, backoff.failures(), wait, &mut stopped);
+                    if !runtime.block_on(next) {
+                        break;
+                    }
+                }
                 // A name that is being resolved is not waited for.
                 runtime.shutdown_background();
             })?;
@@ -60,13 +85,13 @@ impl Drop for Courier {
     fn drop(&mut self) {
         self.stop.send_replace(true);
         let outlet = self.outbox.delivery.outlet();
-        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
-            say(format_args!("{outlet}: its thread has failed"));
-        }
+        // A panic was told.
+        let _ = self.thread.take().map(JoinHandle::join);
         let left = self.outbox.queue.level().texts;
         if left > 0 {
             say(format_args!(
-                "{outlet}: {left} events stay in the queue for the next start"
+                "{outlet}: {left} events wait in {}",
+                self.outbox.queue.folder().display()
             ));
         }
     }
@@ -92,5 +117,39 @@ pub async fn try_again(
     tokio::select! {
         () = tokio::time::sleep(wait) => true,
         _ = stop.wait_for(|stop| *stop) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::delivery::Deliveries;
+    use crate::queue::QueueLimits;
+
+    #[test]
+    fn work_that_panics_is_run_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = QueueLimits {
+            texts: 9,
+            bytes: 9999,
+        };
+        let deliveries = Deliveries::default();
+        let outbox = Outbox::open("test", folder.path(), limits, &deliveries).unwrap();
+        let (tell, told) = channel();
+        let runs = AtomicUsize::new(0);
+        let courier = Courier::start(Arc::new(outbox), move |mut stop| {
+            let (tell, run) = (tell.clone(), runs.fetch_add(1, Ordering::SeqCst));
+            async move {
+                assert!(run > 0, "of this test");
+                tell.send(run).unwrap();
+                let _ = stop.wait_for(|stop| *stop).await;
+            }
+        });
+        let run = told.recv_timeout(Duration::from_secs(180));
+        assert_eq!(run, Ok(1));
+        drop(courier.unwrap());
     }
 }

@@ -93,12 +93,9 @@ impl Deliveries {
         );
     }
 
-    /// Counts what is sent from this queue.
-    pub fn of(&self, outlet: &'static str, queue: &Arc<DiskQueue>) -> Delivery {
+    /// Counts what an outlet sends.
+    pub fn of(&self, outlet: &'static str) -> Delivery {
         let of = OfOutlet { outlet };
-        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        queues.retain(|(name, _)| *name != outlet);
-        queues.push((outlet, Arc::downgrade(queue)));
         let delivery = Delivery {
             sent: self.sent.get_or_create(&of).clone(),
             failures: self.failures.get_or_create(&of).clone(),
@@ -110,6 +107,13 @@ impl Deliveries {
             delivery.lost(loss, 0);
         }
         delivery
+    }
+
+    /// An outlet sends from this queue from now on.
+    pub fn watch(&self, outlet: &'static str, queue: &Arc<DiskQueue>) {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        queues.retain(|(name, _)| *name != outlet);
+        queues.push((outlet, Arc::downgrade(queue)));
     }
 
     /// Looks at the queues that there are.
@@ -148,10 +152,20 @@ impl Delivery {
     }
 
     pub fn lost(&self, loss: Loss, events: usize) {
-        let of = OfLoss {
+        let of = self.of_loss(loss);
+        self.dropped.get_or_create(&of).inc_by(events as u64);
+    }
+
+    fn of_loss(&self, loss: Loss) -> OfLoss {
+        OfLoss {
             outlet: self.of.outlet,
             reason: loss.name(),
-        };
-        self.dropped.get_or_create(&of).inc_by(events as u64);
+        }
+    }
+
+    /// How many were lost so.
+    #[cfg(test)]
+    pub fn losses(&self, loss: Loss) -> u64 {
+        self.dropped.get_or_create(&self.of_loss(loss)).get()
     }
 }

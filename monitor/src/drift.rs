@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
 use ssdcrp::detect::Labels;
 use ssdcrp::lock::lock;
 use ssdcrp::stream::ExplainedObject;
+
+use crate::clock::since_1970;
 
 /// Minutes of each series.
 const MINUTES: usize = 6 * 60;
@@ -113,8 +114,7 @@ impl DriftHistory {
 }
 
 fn this_minute() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.unwrap_or_default().as_secs() / 60
+    since_1970().as_secs() / 60
 }
 
 #[cfg(test)]

@@ -56,6 +56,8 @@ pub struct EventList {
     pub found: usize,
     /// Whether there are older ones.
     pub older: bool,
+    /// Whether these are the newest, also where older ones were asked for.
+    pub newest: bool,
     /// What could be asked for.
     pub classes: BTreeSet<String>,
     pub kinds: BTreeSet<String>,
@@ -150,8 +152,10 @@ impl EventLog {
     pub fn recall(&self, past: Vec<LoggedEvent>) {
         let mut events = self.lock();
         let known: BTreeSet<String> = events.iter().map(|e| e.message.id.clone()).collect();
+        // The newest first, for their times have whole seconds only.
         let new = past
             .into_iter()
+            .rev()
             .filter(|event| !known.contains(&event.message.id));
         events.extend(new);
         let all = events.make_contiguous();
@@ -159,23 +163,24 @@ impl EventLog {
         events.truncate(EVENTS);
     }
 
-    /// The newest events that fit, or those that are older than the event `before`; no more than `most`.
+    /// The newest events that fit, or those that are older than the event `before`; no more than `most`. Where that one is forgotten, the newest.
     pub fn list(&self, filter: &EventFilter, before: Option<&str>, most: usize) -> EventList {
         let events = self.lock();
         let names = |name: fn(&EventMessage) -> &String| -> BTreeSet<String> {
             let names = events.iter().map(|event| name(&event.message));
             names.cloned().collect()
         };
-        let mut fitting = events.iter().filter(|event| filter.fits(event));
-        let found = fitting.clone().count();
-        if let Some(before) = before {
-            fitting.find(|event| event.message.id == before);
-        }
-        let listed: Vec<LoggedEvent> = fitting.by_ref().take(most).cloned().collect();
+        let fits = |event: &&LoggedEvent| filter.fits(event);
+        // It need not fit itself any more.
+        let place = before.and_then(|id| events.iter().position(|event| event.message.id == id));
+        let mut listed = (events.iter())
+            .skip(place.map_or(0, |place| place + 1))
+            .filter(fits);
         EventList {
-            events: listed,
-            found,
-            older: fitting.next().is_some(),
+            events: listed.by_ref().take(most).cloned().collect(),
+            found: events.iter().filter(fits).count(),
+            older: listed.next().is_some(),
+            newest: place.is_none(),
             classes: names(|message| &message.label),
             kinds: names(|message| &message.kind),
         }
@@ -244,10 +249,20 @@ mod tests {
         assert!((list.found, list.older) == (3, true) && list.classes.len() == 3);
         let list = log.list(&all, Some("1-yard-2"), 2);
         assert!(ids(&list) == ["1-gate-1"] && !list.older && list.found == 3);
-        assert!(log.list(&all, Some("none"), 2).events.is_empty());
+        assert!(!list.newest);
+        // One that is forgotten is before none.
+        let list = log.list(&all, Some("none"), 2);
+        assert!(ids(&list) == ["1-gate-3", "1-yard-2"] && list.newest);
 
         let mark = |event: &mut LoggedEvent| event.mark = Some(Mark::Not);
         log.complete("1-yard-2", mark).unwrap();
+        // Nor is one that does not fit any more.
+        let unmarked = EventFilter {
+            mark: "none".to_owned(),
+            ..EventFilter::default()
+        };
+        let list = log.list(&unmarked, Some("1-yard-2"), 2);
+        assert_eq!((ids(&list), list.found), (vec!["1-gate-1"], 2));
         assert!(log.complete("none", mark).is_none());
         type Change = fn(&mut EventFilter);
         let of = |change: Change| {
@@ -294,10 +309,22 @@ mod tests {
     fn events_of_earlier_runs_have_their_place_and_the_oldest_go() {
         let log = log();
         let past = |number, words| LoggedEvent::new(event(number, "past", words));
-        log.recall(vec![past(0, "cat"), past(2, "cat")]);
+        let same_second = |number| {
+            let mut event = past(number, "cat");
+            event.message.recorded = past(0, "cat").message.recorded;
+            event
+        };
+        log.recall(vec![
+            past(0, "cat"),
+            same_second(7),
+            same_second(8),
+            past(2, "cat"),
+        ]);
         log.recall(vec![past(2, "told twice")]);
         let list = log.list(&EventFilter::default(), None, 9);
-        let expected = ["1-gate-3", "1-yard-2", "1-past-2", "1-gate-1", "1-past-0"];
+        let expected = [
+            "1-gate-3", "1-yard-2", "1-past-2", "1-gate-1", "1-past-8", "1-past-7", "1-past-0",
+        ];
         assert_eq!(ids(&list), expected);
         assert!(!list.classes.contains("told twice"));
         for number in 0..EVENTS as u64 {

@@ -16,7 +16,9 @@ mod application;
 mod backoff;
 mod board;
 mod camera;
+mod clock;
 mod configuration;
+mod connect;
 mod courier;
 mod delivery;
 mod drift;
@@ -24,6 +26,7 @@ mod event_log;
 mod evidence_folder;
 mod feed;
 mod kept;
+mod line_thread;
 mod mask;
 mod message;
 mod metrics;
@@ -37,57 +40,56 @@ mod outlets;
 mod past;
 mod pointing;
 mod printer;
+mod probe;
 mod queue;
 mod redact;
 mod sight;
 mod signature;
 mod source;
+mod speaker;
 mod timeline;
 mod tls;
 mod trouble;
 mod web;
 mod webhook;
+mod wishes;
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
 
 use application::Application;
 use configuration::Configuration;
 use notify::Systemd;
 use options::Options;
 use redact::{redact, say};
+use speaker::SPEAKER;
+use wishes::{Wish, Wishes};
 
 /// How often it is looked whether everything has ended, and systemd is told that all is well.
 const ROUND: Duration = Duration::from_millis(200);
-
-/// What a signal asks for.
-#[derive(Clone, Copy)]
-enum Wish {
-    Stop,
-    Reload,
-}
+/// What takes longer to load is given up by systemd.
+const MODEL_TIME: Duration = Duration::from_secs(120);
 
 fn main() -> ExitCode {
     // Installed, ONNX Runtime lies beside it.
     if let Ok(program) = std::env::current_exe() {
         ssdcrp::runtime::installed_at(&program);
     }
-    match run(&Options::parse()) {
+    let code = match run(&Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
-    }
+    };
+    SPEAKER.finish();
+    code
 }
 
 fn run(options: &Options) -> Result<()> {
@@ -111,25 +113,39 @@ fn run(options: &Options) -> Result<()> {
         // The terminal is gone.
         None => Wish::Stop,
     };
-    let wishes = wishes(&server, at_hangup)?;
+    let wishes = Wishes::of_signals(&server, at_hangup)?;
     let rounds = Arc::new(AtomicU64::new(0));
     server.spawn(go_round(rounds.clone()));
     let systemd = Systemd::from_environment();
     let mut application = Application::new(server.handle().clone());
-    application.apply(&configuration)?;
+    // Whether it is to go on, and that it is at work: models take their time.
+    let goes_on = || {
+        systemd.busy(MODEL_TIME);
+        !wishes.is_stop()
+    };
+    match application.apply(&configuration, &goes_on) {
+        // It was to stop before anything ran.
+        Err(_) if wishes.is_stop() => {
+            systemd.stopping();
+            drop(application);
+            server.shutdown_background();
+            return Ok(());
+        }
+        outcome => outcome?,
+    }
     systemd.ready(&application.status());
     let mut seen = 0;
     while !application.has_ended() {
-        match wishes.recv_timeout(ROUND) {
-            Ok(Wish::Stop) => break,
-            Ok(Wish::Reload) => {
+        match wishes.next(ROUND) {
+            Some(Wish::Stop) => break,
+            Some(Wish::Reload) => {
                 systemd.reloading();
                 if let Some(file) = &options.config {
-                    reload(file, &mut application);
+                    reload(file, &mut application, &goes_on);
                 }
                 systemd.ready(&application.status());
             }
-            Err(_) => {}
+            None => {}
         }
         let round = rounds.load(Ordering::Relaxed);
         if round != seen {
@@ -171,36 +187,22 @@ fn check(file: &Path, configuration: &Configuration) -> Result<()> {
             redact(&format!("{address}, {}", model.manifest.name))
         );
     }
+    if configuration.mqtt.is_some() || configuration.webhook.is_some() {
+        let folder = &configuration.queue.folder;
+        probe::probe(folder).with_context(|| {
+            let (file, folder) = (file.display(), folder.display());
+            format!("{file}: events cannot wait for broker or server in {folder}")
+        })?;
+    }
     println!("{}: as it should be", file.display());
     Ok(())
 }
 
 /// Runs what the file says now; what is wrong in it is said, and changes nothing.
-fn reload(file: &Path, application: &mut Application) {
-    let outcome = Configuration::read(file).and_then(|new| application.apply(&new));
+fn reload(file: &Path, application: &mut Application, goes_on: &dyn Fn() -> bool) {
+    let outcome = Configuration::read(file).and_then(|new| application.apply(&new, goes_on));
     match outcome {
         Ok(()) => say(format_args!("{}: read again", file.display())),
         Err(error) => say(format_args!("{error:#}")),
     }
-}
-
-/// What signals ask for.
-fn wishes(server: &Runtime, at_hangup: Wish) -> Result<Receiver<Wish>> {
-    let (tell, wishes) = sync_channel(4);
-    let _context = server.enter();
-    for (kind, wish) in [
-        (SignalKind::interrupt(), Wish::Stop),
-        (SignalKind::terminate(), Wish::Stop),
-        (SignalKind::hangup(), at_hangup),
-    ] {
-        let mut signal = signal(kind).context("signals cannot be listened to")?;
-        let tell: SyncSender<Wish> = tell.clone();
-        server.spawn(async move {
-            while signal.recv().await.is_some() {
-                // Where there is no room it has been told often enough.
-                let _ = tell.try_send(wish);
-            }
-        });
-    }
-    Ok(wishes)
 }

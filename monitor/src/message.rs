@@ -1,14 +1,15 @@
 //! What the monitor tells other programs, as JSON. `docs/schema` says what their readers may rely on: `event.json`, `camera.json`, `detections.json` and `monitor.json`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use gst::glib;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use ssdcrp::check::Check;
 use ssdcrp::detect::Labels;
 use ssdcrp::stream::{Observation, ObservedEvent};
+
+use crate::clock::since_1970;
 
 /// Counts changes of the messages that their readers must know of.
 pub const SCHEMA: u32 = 1;
@@ -50,6 +51,14 @@ pub struct EventMessage {
     pub worth: Option<Worth>,
 }
 
+/// What of an event's message says which one it is, and where it goes.
+#[derive(Debug, PartialEq, Deserialize)]
+pub struct EventHead {
+    id: String,
+    pub camera: String,
+    answer: Option<String>,
+}
+
 /// What an explanation is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Worth {
@@ -83,7 +92,7 @@ pub struct DetectionsMessage {
     pub camera: String,
     /// When it was seen, by the clock: RFC 3339, UTC.
     pub recorded: String,
-    /// Seconds since the stream was connected.
+    /// Seconds since the camera was started, as its streams count them.
     pub time: f64,
     /// Best first.
     pub detections: Vec<DetectionMessage>,
@@ -185,6 +194,26 @@ impl EventMessage {
     }
 }
 
+impl EventHead {
+    /// Of a message; `None` where the text is no event.
+    pub fn read(event: &str) -> Option<Self> {
+        serde_json::from_str(event).ok()
+    }
+
+    /// Whether it is told again, with its answer.
+    pub fn is_answer(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    /// Names the message: of the event without and with its answer two.
+    pub fn message_id(self) -> String {
+        match self.is_answer() {
+            true => format!("{}-answer", self.id),
+            false => self.id,
+        }
+    }
+}
+
 /// Names the event of a camera with this number since its start `run`: no other one has the same.
 pub fn event_id(run: &str, camera: &str, number: u64) -> String {
     format!("{run}-{camera}-{number}")
@@ -192,8 +221,7 @@ pub fn event_id(run: &str, camera: &str, number: u64) -> String {
 
 /// Tells the starts of cameras apart, by all runs of this program: microseconds since 1970, in base 16. No two are the same.
 pub fn new_run() -> String {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = since.unwrap_or_default().as_micros() as u64;
+    let now = since_1970().as_micros() as u64;
     let next = |last: u64| Some(now.max(last + 1));
     let last = LAST_RUN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
     let run = now.max(last.unwrap_or_default() + 1);
@@ -220,5 +248,17 @@ mod tests {
         let mut runs: Vec<String> = (0..100).map(|_| new_run()).collect();
         runs.dedup();
         assert_eq!(runs.len(), 100);
+    }
+
+    #[test]
+    fn an_event_and_its_answer_are_two_messages() {
+        let id = |event: &str| EventHead::read(event).map(EventHead::message_id);
+        let event = r#"{"id":"a-1","camera":"gate"}"#;
+        assert_eq!(id(event).unwrap(), "a-1");
+        let answered = r#"{"id":"a-1","camera":"gate","answer":"a dog"}"#;
+        assert_eq!(id(answered).unwrap(), "a-1-answer");
+        for text in ["[]", r#"{"id":"a-1"}"#, r#"{"camera":"gate"}"#] {
+            assert_eq!(id(text), None);
+        }
     }
 }

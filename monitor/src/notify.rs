@@ -3,6 +3,7 @@
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
 
 /// Who started this program, if it wants to know.
 pub struct Systemd(Option<(UnixDatagram, SocketAddr)>);
@@ -35,6 +36,12 @@ impl Systemd {
     /// All is well: without a word for some time the program is started anew.
     pub fn alive(&self) {
         self.tell("WATCHDOG=1");
+    }
+
+    /// It is at work, and may be for so long before it says something again: neither start nor reload are given up meanwhile.
+    pub fn busy(&self, time: Duration) {
+        let microseconds = time.as_micros();
+        self.tell(&format!("EXTEND_TIMEOUT_USEC={microseconds}\nWATCHDOG=1"));
     }
 
     fn tell(&self, words: &str) {

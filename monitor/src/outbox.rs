@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use anyhow::Result;
 use tokio::sync::Notify;
@@ -19,6 +19,10 @@ pub struct Outbox {
     pub news: Notify,
     /// How many were dropped since the queue was empty.
     dropped: AtomicUsize,
+    /// How many could not be written since one could.
+    unwritten: AtomicUsize,
+    /// Whether what was queued could not be put on the disk the last time.
+    is_unsynced: AtomicBool,
 }
 
 impl Outbox {
@@ -34,7 +38,7 @@ impl Outbox {
     ) -> Result<Self> {
         let (queue, damaged) = DiskQueue::open(folder, limits)?;
         let queue = Arc::new(queue);
-        let delivery = deliveries.of(outlet, &queue);
+        let delivery = deliveries.of(outlet);
         if damaged > 0 {
             let place = folder.display();
             say(format_args!(
@@ -53,38 +57,82 @@ impl Outbox {
             delivery,
             news: Notify::new(),
             dropped: AtomicUsize::new(0),
+            unwritten: AtomicUsize::new(0),
+            is_unsynced: AtomicBool::new(false),
         })
     }
 
     /// Takes an event, as JSON.
     pub fn put(&self, event: &str) {
         let outlet = self.delivery.outlet();
-        match self.queue.push(event) {
-            Ok(0) => {}
-            Ok(dropped) => {
-                self.delivery.lost(Loss::Full, dropped);
-                if self.dropped.fetch_add(dropped, Ordering::Relaxed) == 0 {
+        match self.add(event) {
+            Ok(()) => {
+                let lost = self.unwritten.swap(0, Ordering::Relaxed);
+                if lost > 0 {
                     say(format_args!(
-                        "{outlet}: the queue is full, its oldest events are dropped"
+                        "{outlet}: the queue can be written again; {lost} events are lost"
                     ));
                 }
             }
             Err(error) => {
                 self.delivery.lost(Loss::Disk, 1);
+                // Once: the log is often on the same disk.
+                if self.unwritten.fetch_add(1, Ordering::Relaxed) == 0 {
+                    say(format_args!(
+                        "{outlet}: events are lost, the queue cannot be written: {error}"
+                    ));
+                }
+            }
+        }
+    }
+
+    fn add(&self, event: &str) -> std::io::Result<()> {
+        let dropped = self.queue.push(event)?;
+        if dropped > 0 {
+            self.delivery.lost(Loss::Full, dropped);
+            if self.dropped.fetch_add(dropped, Ordering::Relaxed) == 0 {
+                let outlet = self.delivery.outlet();
                 say(format_args!(
-                    "{outlet}: an event is lost, the queue cannot be written: {error}"
+                    "{outlet}: the queue is full, its oldest events are dropped"
                 ));
             }
         }
         self.news.notify_one();
+        Ok(())
     }
 
-    /// The oldest event with a number above `after`. What cannot be read is left out.
+    /// Takes what waits in another one, from which nothing is sent at the moment. What cannot be written stays there.
+    pub fn take_over(&self, other: &Self) {
+        let mut last = 0;
+        while let Some((number, event)) = other.next(last) {
+            if self.add(&event).is_err() {
+                break;
+            }
+            last = number;
+        }
+        other.queue.done(last);
+    }
+
+    /// Says what stays in a folder that is no longer used.
+    pub fn tell_of_rest(&self) {
+        let left = self.queue.level().texts;
+        if left > 0 {
+            let (outlet, folder) = (self.delivery.outlet(), self.queue.folder().display());
+            say(format_args!(
+                "{outlet}: {left} events stay in {folder}, which the configuration no longer names"
+            ));
+        }
+    }
+
+    /// The oldest event with a number above `after`, which is on its way then. What cannot be read is left out.
     pub fn next(&self, after: u64) -> Option<(u64, String)> {
         loop {
             let (number, event) = self.queue.next(after)?;
             match event {
-                Ok(event) => return Some((number, event)),
+                Ok(event) => {
+                    self.queue.hold(number);
+                    return Some((number, event));
+                }
                 Err(error) => {
                     let outlet = self.delivery.outlet();
                     say(format_args!(
@@ -97,16 +145,23 @@ impl Outbox {
         }
     }
 
-    /// The event with this number has arrived, and so have all before it.
+    /// What was on its way will not arrive, and is sent again.
+    pub fn release(&self) {
+        self.queue.release();
+    }
+
+    /// The event with this number has arrived, and so have all before it. One that was dropped meanwhile was counted so.
     pub fn arrived(&self, number: u64) {
-        self.delivery.sent();
-        self.remove(number);
+        if self.remove(number) {
+            self.delivery.sent();
+        }
     }
 
     /// The event with this number is not wanted.
     pub fn refused(&self, number: u64) {
-        self.delivery.lost(Loss::Refused, 1);
-        self.remove(number);
+        if self.remove(number) {
+            self.delivery.lost(Loss::Refused, 1);
+        }
     }
 
     /// The event with this number is none.
@@ -119,8 +174,9 @@ impl Outbox {
         self.queue.skip(number);
     }
 
-    fn remove(&self, number: u64) {
-        self.queue.done(number);
+    /// Says whether it was still there.
+    fn remove(&self, number: u64) -> bool {
+        let was_there = self.queue.done(number) > 0;
         if self.queue.level().texts == 0 {
             let dropped = self.dropped.swap(0, Ordering::Relaxed);
             if dropped > 0 {
@@ -130,11 +186,14 @@ impl Outbox {
                 ));
             }
         }
+        was_there
     }
 
     /// Waits until all events would survive a failure of the power.
     pub fn sync(&self) {
-        if let Err(error) = self.queue.sync() {
+        let outcome = self.queue.sync();
+        let was_unsynced = self.is_unsynced.swap(outcome.is_err(), Ordering::Relaxed);
+        if let (Err(error), false) = (outcome, was_unsynced) {
             let outlet = self.delivery.outlet();
             say(format_args!(
                 "{outlet}: the queue's disk has failed: {error}"

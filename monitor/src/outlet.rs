@@ -1,13 +1,14 @@
 //! Outlets that send from a queue, and can be exchanged while events come: what is to be sent where in, a running outlet out.
 
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use anyhow::Result;
 
-use crate::delivery::Deliveries;
+use crate::delivery::{Deliveries, Delivery, Loss};
 use crate::outbox::Outbox;
 use crate::queue::QueueLimits;
+use crate::redact::say;
 
 /// Sends what is in its outbox, until it is dropped.
 pub trait Outlet: Sized {
@@ -22,71 +23,321 @@ pub trait Outlet: Sized {
     /// The system gives no thread.
     fn start(plan: Self::Plan, outbox: Arc<Outbox>) -> Result<Self>;
 
-    fn plan(&self) -> &Self::Plan;
-
-    fn outbox(&self) -> &Arc<Outbox>;
+    /// What else it keeps in the folder of its queue goes to another one.
+    fn move_notes(_from: &Path, _to: &Path) {}
 }
 
 /// The outlet of its kind, where there is one.
-pub struct OutletSlot<T>(RwLock<Option<T>>);
+pub struct OutletSlot<T: Outlet>(RwLock<OutletState<T>>);
 
-impl<T> Default for OutletSlot<T> {
+struct OutletState<T: Outlet> {
+    plan: Option<T::Plan>,
+    /// Events wait here, whether or not anything sends them at the moment.
+    outbox: Option<Arc<Outbox>>,
+    /// `None` besides while one makes way for another one.
+    outlet: Option<T>,
+    /// Of an outlet that has no outbox, for its folder cannot be used.
+    failed: Option<Delivery>,
+}
+
+/// What is to be sent where next, with the outbox for it.
+pub struct NextOutlet<T: Outlet> {
+    plan: Option<T::Plan>,
+    outbox: Option<Arc<Outbox>>,
+    limits: QueueLimits,
+}
+
+impl<T: Outlet> Default for OutletSlot<T> {
     fn default() -> Self {
-        Self(RwLock::default())
+        Self(RwLock::new(OutletState {
+            plan: None,
+            outbox: None,
+            outlet: None,
+            failed: None,
+        }))
     }
 }
 
 impl<T: Outlet> OutletSlot<T> {
-    /// Sends as `plan` says from now on, from a queue in a folder within `folder`. An outlet that does so already goes on; what waits in the queue of another one is sent by the new one.
+    /// Opens what is needed to send as `plan` says, from a queue in a folder within `folder`. What runs goes on.
     ///
     /// # Errors
-    /// The folder cannot be used, and the outlet of before goes on; or the system gives no thread.
-    pub fn exchange(
+    /// The folder cannot be used.
+    pub fn prepare(
         &self,
         plan: Option<&T::Plan>,
         folder: &Path,
         limits: QueueLimits,
         deliveries: &Deliveries,
-    ) -> Result<()> {
-        // Events wait here meanwhile: none of them is lost between two outlets.
-        let mut outlet = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(plan) = plan else {
-            *outlet = None;
-            return Ok(());
-        };
+    ) -> Result<NextOutlet<T>> {
         let folder = folder.join(T::NAME);
-        let old = outlet.as_ref();
-        let outbox = match old.map(T::outbox) {
-            Some(outbox) if outbox.queue.folder() == folder => {
-                outbox.queue.limit(limits);
-                if old.is_some_and(|old| old.plan() == plan) {
-                    return Ok(());
-                }
-                outbox.clone()
-            }
-            _ => Arc::new(Outbox::open(T::NAME, &folder, limits, deliveries)?),
+        let open = |_: &T::Plan| match self.read().outbox.as_ref() {
+            Some(outbox) if outbox.queue.folder() == folder => Ok(outbox.clone()),
+            _ => Outbox::open(T::NAME, &folder, limits, deliveries).map(Arc::new),
         };
-        // The old one takes its leave first: a broker knows both by one name.
-        *outlet = None;
-        *outlet = Some(T::start(plan.clone(), outbox)?);
-        Ok(())
+        Ok(NextOutlet {
+            outbox: plan.map(open).transpose()?,
+            plan: plan.cloned(),
+            limits,
+        })
+    }
+
+    /// The same where nothing runs yet: an outlet whose folder cannot be used is told of and counted, and so are the events that it loses.
+    pub fn prepare_or_fail(
+        &self,
+        plan: Option<&T::Plan>,
+        folder: &Path,
+        limits: QueueLimits,
+        deliveries: &Deliveries,
+    ) -> NextOutlet<T> {
+        let prepared = self.prepare(plan, folder, limits, deliveries);
+        prepared.unwrap_or_else(|error| {
+            let name = T::NAME;
+            say(format_args!(
+                "{name}: {error:#}; nothing is sent until the configuration is read again"
+            ));
+            deliveries.of(T::NAME).failed();
+            NextOutlet {
+                plan: plan.cloned(),
+                outbox: None,
+                limits,
+            }
+        })
+    }
+
+    /// Sends so from now on. An outlet that does so already goes on; what waits in the queue of another one is sent by the new one.
+    pub fn exchange(&self, next: NextOutlet<T>, deliveries: &Deliveries) {
+        let NextOutlet {
+            plan,
+            outbox,
+            limits,
+        } = next;
+        if let Some(outbox) = &outbox {
+            outbox.queue.limit(limits);
+            let slot = self.read();
+            let is_same = (slot.outbox.as_ref()).is_some_and(|old| Arc::ptr_eq(old, outbox));
+            if is_same && slot.plan == plan && slot.outlet.is_some() {
+                return;
+            }
+            deliveries.watch(T::NAME, &outbox.queue);
+        }
+        // The old one takes its leave first: a broker knows both by one name. Not under the lock: events go on being queued meanwhile.
+        let (old, before) = {
+            let mut slot = self.write();
+            (slot.outlet.take(), slot.outbox.clone())
+        };
+        drop(old);
+        let moved = before.zip(outbox.clone());
+        let moved = moved.filter(|(before, outbox)| !Arc::ptr_eq(before, outbox));
+        if let Some((before, outbox)) = &moved {
+            outbox.take_over(before);
+            T::move_notes(before.queue.folder(), outbox.queue.folder());
+        }
+        let start = |(plan, outbox): (&T::Plan, &Arc<Outbox>)| {
+            let started = T::start(plan.clone(), outbox.clone());
+            started
+                .inspect_err(|error| {
+                    say(format_args!("{}: {error:#}", T::NAME));
+                    outbox.delivery.failed();
+                })
+                .ok()
+        };
+        let outlet = plan.as_ref().zip(outbox.as_ref()).and_then(start);
+        let mut slot = self.write();
+        // What came meanwhile.
+        if let Some((before, outbox)) = &moved {
+            outbox.take_over(before);
+            before.tell_of_rest();
+        }
+        let has_failed = plan.is_some() && outbox.is_none();
+        *slot = OutletState {
+            plan,
+            outbox,
+            outlet,
+            failed: has_failed.then(|| deliveries.of(T::NAME)),
+        };
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, OutletState<T>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, OutletState<T>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does something with it, where there is one.
     pub fn with(&self, act: impl FnOnce(&T)) {
-        let outlet = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(outlet) = outlet.as_ref() {
+        if let Some(outlet) = &self.read().outlet {
             act(outlet);
+        }
+    }
+
+    /// An event for it, where it wants such ones.
+    pub fn put(&self, event: &str, wants: impl FnOnce(&T::Plan) -> bool) {
+        let slot = self.read();
+        if slot.plan.as_ref().is_some_and(wants) {
+            match (&slot.outbox, &slot.failed) {
+                (Some(outbox), _) => outbox.put(event),
+                (None, Some(delivery)) => delivery.lost(Loss::Disk, 1),
+                (None, None) => {}
+            }
         }
     }
 
     /// Sends nothing more, after what can be sent at once.
     pub fn close(&self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+        let outlet = self.write().outlet.take();
+        drop(outlet);
+        self.write().outbox = None;
     }
 
     /// Waits until all that was queued would survive a failure of the power.
     pub fn sync(&self) {
-        self.with(|outlet| outlet.outbox().sync());
+        let outbox = self.read().outbox.clone();
+        if let Some(outbox) = outbox {
+            outbox.sync();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Duration;
+
+    use super::*;
+
+    const LIMITS: QueueLimits = QueueLimits {
+        texts: 99,
+        bytes: 99_999,
+    };
+
+    /// Takes its leave when it may.
+    struct Slow {
+        plan: &'static str,
+        leaves: Sender<()>,
+        may_leave: Mutex<Receiver<()>>,
+    }
+
+    /// What the next one is started with.
+    static ENDS: Mutex<Vec<(Sender<()>, Receiver<()>)>> = Mutex::new(vec![]);
+
+    impl Outlet for Slow {
+        const NAME: &'static str = "slow";
+        type Plan = &'static str;
+
+        fn start(plan: &'static str, _outbox: Arc<Outbox>) -> Result<Self> {
+            let (leaves, may_leave) = ENDS.lock().unwrap().pop().unwrap();
+            Ok(Self {
+                plan,
+                leaves,
+                may_leave: Mutex::new(may_leave),
+            })
+        }
+    }
+
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            let _ = self.leaves.send(());
+            // Who holds others up would do so for ever.
+            let may_leave = self.may_leave.lock().unwrap();
+            let _ = may_leave.recv_timeout(Duration::from_secs(60));
+        }
+    }
+
+    /// An outlet that sends nothing.
+    struct Still;
+
+    impl Outlet for Still {
+        const NAME: &'static str = "still";
+        type Plan = &'static str;
+
+        fn start(_plan: &'static str, _outbox: Arc<Outbox>) -> Result<Self> {
+            Ok(Self)
+        }
+    }
+
+    fn texts<T: Outlet>(slot: &OutletSlot<T>) -> Vec<String> {
+        let outbox = slot.read().outbox.clone().unwrap();
+        let mut after = 0;
+        let next = || {
+            let (number, text) = outbox.next(after)?;
+            after = number;
+            Some(text)
+        };
+        std::iter::from_fn(next).collect()
+    }
+
+    #[test]
+    fn a_farewell_holds_up_nobody_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let deliveries = Deliveries::default();
+        let slot = OutletSlot::<Slow>::default();
+        let (leaves, is_leaving) = channel();
+        let (let_leave, may_leave) = channel();
+        let (later, later_may) = channel();
+        drop(later);
+        *ENDS.lock().unwrap() = vec![(leaves.clone(), later_may), (leaves, may_leave)];
+        let next =
+            |plan: &'static str| slot.prepare(Some(&plan), folder.path(), LIMITS, &deliveries);
+        slot.exchange(next("first").unwrap(), &deliveries);
+        std::thread::scope(|scope| {
+            let second = next("second").unwrap();
+            let exchange = scope.spawn(|| slot.exchange(second, &deliveries));
+            is_leaving.recv().unwrap();
+            slot.put("meanwhile", |_| true);
+            slot.with(|outlet| panic!("{} is still asked", outlet.plan));
+            assert!(!exchange.is_finished(), "nobody was waited for");
+            let_leave.send(()).unwrap();
+        });
+        assert_eq!(texts(&slot), ["meanwhile"]);
+        slot.with(|outlet| assert_eq!(outlet.plan, "second"));
+        slot.close();
+    }
+
+    #[test]
+    fn what_waits_goes_along_to_another_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let deliveries = Deliveries::default();
+        let slot = OutletSlot::<Still>::default();
+        let to = |name: &str| {
+            let folder = folder.path().join(name);
+            let next = slot.prepare(Some(&"plan"), &folder, LIMITS, &deliveries);
+            slot.exchange(next.unwrap(), &deliveries);
+        };
+        to("one");
+        for text in ["a", "b"] {
+            slot.put(text, |_| true);
+        }
+        to("two");
+        slot.put("c", |_| true);
+        assert_eq!(texts(&slot), ["a", "b", "c"]);
+        // Nothing of it is in the old folder, which is free.
+        to("one");
+        assert_eq!(texts(&slot), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_used_changes_nothing_or_costs_its_outlet_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let deliveries = Deliveries::default();
+        let obstacle = folder.path().join("file");
+        std::fs::write(&obstacle, "").unwrap();
+        let slot = OutletSlot::<Still>::default();
+        let failed = slot.prepare_or_fail(Some(&"plan"), &obstacle, LIMITS, &deliveries);
+        slot.exchange(failed, &deliveries);
+        slot.put("lost", |_| true);
+        slot.put("not wanted", |_| false);
+        let lost = deliveries.of("still").losses(Loss::Disk);
+        assert_eq!(lost, 1, "what is not sent is counted");
+        let next = slot.prepare(Some(&"plan"), folder.path(), LIMITS, &deliveries);
+        slot.exchange(next.unwrap(), &deliveries);
+        slot.put("a", |_| true);
+        let refused = slot.prepare(Some(&"other"), &obstacle, LIMITS, &deliveries);
+        assert!(refused.is_err() && slot.read().plan == Some("plan"));
+        slot.put("b", |_| true);
+        assert_eq!(texts(&slot), ["a", "b"]);
     }
 }

@@ -13,7 +13,7 @@ use crate::drift::DriftHistory;
 use crate::message::{EventMessage, Worth, json};
 use crate::metrics::Metrics;
 use crate::mqtt::MqttOutlet;
-use crate::outlet::{Outlet, OutletSlot};
+use crate::outlet::{NextOutlet, OutletSlot};
 use crate::printer::Printer;
 use crate::webhook::WebhookOutlet;
 
@@ -28,16 +28,38 @@ pub struct Outlets {
     webhook: OutletSlot<WebhookOutlet>,
 }
 
+/// Where events are to be sent next.
+pub struct NextOutlets {
+    mqtt: NextOutlet<MqttOutlet>,
+    webhook: NextOutlet<WebhookOutlet>,
+}
+
 impl Outlets {
-    /// Sends events where they are to be sent from now on, and nowhere else.
+    /// Opens what is needed to send events where they are to be sent; what runs goes on. Where nothing runs yet, an outlet whose queue cannot be used has failed.
     ///
     /// # Errors
-    /// The queue's folder cannot be used; the system gives no thread.
-    pub fn send(&self, to: &Configuration) -> Result<()> {
+    /// The queue's folder cannot be used, and what runs had better go on.
+    pub fn prepare(&self, to: &Configuration, something_runs: bool) -> Result<NextOutlets> {
         let (folder, limits) = (&to.queue.folder, to.queue.limits);
         let deliveries = &self.metrics.deliveries;
-        (self.mqtt).exchange(to.mqtt.as_ref(), folder, limits, deliveries)?;
-        (self.webhook).exchange(to.webhook.as_ref(), folder, limits, deliveries)
+        let (mqtt, webhook) = (to.mqtt.as_ref(), to.webhook.as_ref());
+        Ok(match something_runs {
+            true => NextOutlets {
+                mqtt: self.mqtt.prepare(mqtt, folder, limits, deliveries)?,
+                webhook: self.webhook.prepare(webhook, folder, limits, deliveries)?,
+            },
+            false => NextOutlets {
+                mqtt: self.mqtt.prepare_or_fail(mqtt, folder, limits, deliveries),
+                webhook: (self.webhook).prepare_or_fail(webhook, folder, limits, deliveries),
+            },
+        })
+    }
+
+    /// Sends events there from now on, and nowhere else. A broker has to be told of the cameras then.
+    pub fn exchange(&self, next: NextOutlets) {
+        let deliveries = &self.metrics.deliveries;
+        self.mqtt.exchange(next.mqtt, deliveries);
+        self.webhook.exchange(next.webhook, deliveries);
     }
 
     /// These are the cameras now.
@@ -70,8 +92,8 @@ impl Outlets {
     pub fn raised(&self, event: EventMessage) {
         let line = json(&event);
         // What is printed is already in the queues, and not lost when the process is killed.
-        self.mqtt.with(|mqtt| mqtt.outbox().put(&line));
-        self.webhook.with(|webhook| webhook.outbox().put(&line));
+        self.mqtt.put(&line, |_| true);
+        self.webhook.put(&line, |_| true);
         if !self.printer.print(line) {
             self.metrics.unprinted();
         }
@@ -89,17 +111,14 @@ impl Outlets {
             return;
         };
         let line = json(&event);
-        self.mqtt.with(|mqtt| mqtt.outbox().put(&line));
-        self.webhook.with(|webhook| {
-            if webhook.plan().answers {
-                webhook.outbox().put(&line);
-            }
-        });
+        self.mqtt.put(&line, |_| true);
+        self.webhook.put(&line, |plan| plan.answers);
     }
 
     /// Frames of a camera that plays are not looked at, for this reason, or are again.
     pub fn trouble(&self, screen: &Screen, trouble: Option<String>) {
         screen.set_trouble(trouble);
+        self.mqtt.with(|mqtt| mqtt.state(screen));
     }
 
     /// A camera is in another state.

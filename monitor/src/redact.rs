@@ -4,8 +4,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
-use std::io::Write;
 use std::sync::{PoisonError, RwLock};
+
+use crate::speaker::SPEAKER;
 
 /// Stands where a secret stood.
 const HIDDEN: &str = "***";
@@ -37,11 +38,9 @@ pub fn redact(text: &str) -> String {
     hidden
 }
 
-/// Says something to whoever runs the program, on standard error.
+/// Says something to whoever runs the program, on standard error, and waits for nobody.
 pub fn say(words: impl Display) {
-    let line = format!("monitor: {}\n", redact(&words.to_string()));
-    // Where nobody listens any more, the cameras go on.
-    let _ = std::io::stderr().write_all(line.as_bytes());
+    SPEAKER.say(format!("monitor: {}", redact(&words.to_string())));
 }
 
 /// Hides what stands between `://` and the `@` of the same address.

@@ -1,12 +1,13 @@
 //! What a command reads, held against what it is to write: nothing that is read is replaced, and no two results are one file.
 //!
-//! In: photos, models, annotations and folders of events, and the files that options name. Out: the first mistake, before any work is done.
+//! In: photos, models with the weights beside them, annotations and folders of events, and the files that options name. Out: the first mistake, before any work is done.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
-use ssdcrp::stream::evidence::LINES;
+use ssdcrp::onnx;
+use ssdcrp::stream::evidence::{LINES, is_own_file};
 
 /// The files that a command reads.
 #[derive(Default)]
@@ -15,6 +16,10 @@ pub struct InputFiles {
     files: Vec<(&'static str, PathBuf)>,
     /// Annotations: a file, or a folder of such.
     truth: Option<PathBuf>,
+    /// Models, whose weights may lie in files beside them.
+    models: Vec<PathBuf>,
+    /// Folders of events, of which pictures and marks are read, too.
+    events: Vec<PathBuf>,
 }
 
 impl InputFiles {
@@ -30,6 +35,7 @@ impl InputFiles {
         if let Some(model) = model {
             self.files.push(("model", model.to_owned()));
             self.files.push(("manifest", model.with_extension("toml")));
+            self.models.push(model.to_owned());
         }
         self
     }
@@ -40,11 +46,10 @@ impl InputFiles {
         self
     }
 
-    /// With the lines of those of `folders` that are folders of events.
+    /// With the files of those of `folders` that are folders of events.
     pub fn events(mut self, folders: &[PathBuf]) -> Self {
-        let lines = folders.iter().map(|folder| folder.join(LINES));
-        self.files
-            .extend(lines.map(|lines| ("file of events", lines)));
+        let are_events = folders.iter().filter(|folder| folder.join(LINES).exists());
+        self.events.extend(are_events.cloned());
         self
     }
 
@@ -66,9 +71,10 @@ impl InputFiles {
             Some(name) if truth.is_dir() => truth.join(name),
             _ => truth.clone(),
         });
-        let files = self.files.iter().map(|(what, file)| (*what, file));
-        let truth = truth.iter().map(|file| ("file of annotations", file));
-        for (what, read) in files.chain(truth) {
+        let files = self.files.iter().map(|(what, file)| (*what, file.clone()));
+        let truth = truth.into_iter().map(|file| ("file of annotations", file));
+        let files = files.chain(truth).chain(self.files_of(path));
+        for (what, read) in files {
             let same = matches!((fs::canonicalize(path), fs::canonicalize(read)), (Ok(path), Ok(read)) if path == read);
             ensure!(
                 !same,
@@ -77,6 +83,26 @@ impl InputFiles {
             );
         }
         Ok(())
+    }
+
+    /// What else is read and might be what is to be written. What is not there yet is read by nobody, and nothing is looked for.
+    fn files_of(&self, written: &Path) -> Vec<(&'static str, PathBuf)> {
+        let Ok(written) = fs::canonicalize(written) else {
+            return vec![];
+        };
+        let name = written
+            .file_name()
+            .filter(|name| name.to_str().is_some_and(is_own_file));
+        let of_events = name.into_iter().flat_map(|name| {
+            let folders = self.events.iter();
+            folders.map(move |folder| ("file of events", folder.join(name)))
+        });
+        let weights = self
+            .models
+            .iter()
+            .flat_map(|model| onnx::weight_files(model));
+        let weights = weights.map(|file| ("file of the model's weights", file));
+        weights.chain(of_events).collect()
     }
 }
 
@@ -125,7 +151,33 @@ fn place(path: &Path) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message;
+    use ssdcrp::onnx::proto::{GraphProto, ModelProto, StringStringEntryProto, TensorProto};
+
     use super::*;
+
+    /// A model that keeps a weight in this file beside it.
+    fn with_weights_in(file: &str) -> Vec<u8> {
+        let location = StringStringEntryProto {
+            key: Some("location".to_owned()),
+            value: Some(file.to_owned()),
+        };
+        let weight = TensorProto {
+            name: Some("weight".to_owned()),
+            data_location: Some(1),
+            external_data: vec![location],
+            ..TensorProto::default()
+        };
+        let graph = GraphProto {
+            initializer: vec![weight],
+            ..GraphProto::default()
+        };
+        let model = ModelProto {
+            graph: Some(graph),
+            ..ModelProto::default()
+        };
+        model.encode_to_vec()
+    }
 
     #[test]
     fn what_is_read_is_not_written_under_any_of_its_names() {
@@ -153,7 +205,22 @@ mod tests {
             let words = format!("that is the {what} itself, name another file");
             assert!(error.to_string().ends_with(&words), "{error}");
         }
-        for name in ["free", "new", "a.xml"] {
+        // What belongs to these without being named.
+        let marks = "marks.jsonl";
+        for name in [marks, "000007-frame.png", "weights"] {
+            fs::write(path(name), "").unwrap();
+        }
+        fs::write(path("net.onnx"), with_weights_in("weights")).unwrap();
+        for (name, what) in [
+            (marks, "file of events"),
+            ("000007-frame.png", "file of events"),
+            ("weights", "file of the model's weights"),
+        ] {
+            let error = read.check(&[("JSON", &path(name))]).unwrap_err();
+            let words = format!("that is the {what} itself, name another file");
+            assert!(error.to_string().ends_with(&words), "{error}");
+        }
+        for name in ["free", "new", "a.xml", "000008-frame.png"] {
             read.check(&[("JSON", &path(name))]).unwrap();
         }
     }

@@ -1,6 +1,7 @@
 //! Weights that an ONNX file keeps in files beside it.
 
-use std::path::{Component, Path};
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
 
 use prost::bytes::Bytes;
 
@@ -33,6 +34,14 @@ pub(super) fn load(model: &mut ModelProto, folder: &Path) -> Result<()> {
         tensor.data_location = None;
     }
     Ok(())
+}
+
+/// The files beside the model that its initialisers name.
+pub(super) fn files(model: &ModelProto, folder: &Path) -> BTreeSet<PathBuf> {
+    let initialisers = model.graph.iter().flat_map(|graph| &graph.initializer);
+    let external = initialisers.filter(|tensor| tensor.data_location() as i32 == EXTERNAL);
+    let locations = external.filter_map(|tensor| entry(tensor, "location"));
+    locations.map(|location| folder.join(location)).collect()
 }
 
 /// The bytes of one initialiser, of which there may be `room` at the most; of its file nothing else is read.

@@ -1,6 +1,7 @@
 //! Reading an ONNX file that may be anything: too large, cut off, hostile, or simply of another kind.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use prost::Message;
 use prost::bytes::Bytes;
@@ -31,6 +32,15 @@ pub fn read(path: &Path) -> Result<Graph> {
     external::load(&mut model, folder)
         .and_then(|()| from_model(model))
         .with_context(|| format!("model {origin} cannot be used"))
+}
+
+/// The files in which a model keeps its weights, besides its own; none where it cannot be read.
+#[must_use]
+pub fn weight_files(path: &Path) -> BTreeSet<PathBuf> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let bytes = limits::read(path, FileKind::Model).ok();
+    let model = bytes.and_then(|bytes| decode(Bytes::from(bytes), "").ok());
+    model.map_or_else(BTreeSet::new, |model| external::files(&model, folder))
 }
 
 /// Decodes, checks and canonicalises a model. Weights stay a view of `bytes`.

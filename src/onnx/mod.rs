@@ -48,7 +48,7 @@ pub use attributes::{Attribute, NodeExt};
 pub(crate) use canonical::is_fully_connected;
 pub use emit::{Emitted, Emitter, ModelForm};
 pub use graph::Graph;
-pub use load::{parse, parse_own, read};
+pub use load::{parse, parse_own, read, weight_files};
 pub(crate) use operator_set::{identity, operator_set};
 pub use ops::Op;
 pub use origins::Origins;

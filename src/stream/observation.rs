@@ -95,7 +95,7 @@ impl Observer {
         if self.epoch != frame.epoch {
             self.epoch = frame.epoch;
             self.tracker.forget();
-            self.monitor.forget();
+            self.monitor.interrupt();
             self.selected = None;
             self.explained.reset();
             self.clock = FrameClock::default();

@@ -89,15 +89,8 @@ impl MqttPlan {
     /// Secrets or certificates are not there, or something is missing beside something else.
     pub fn new(section: MqttSection, place: &FilePlace) -> Result<Self> {
         let file = place.secret_file(section.password_file.as_deref())?;
-        let password = secret::of("password", section.password.as_deref(), file.as_deref())?;
-        let login = match (&section.user, password) {
-            (Some(user), password) => Some(Login {
-                user: secret::expand(user)?,
-                password: password.unwrap_or_default(),
-            }),
-            (None, None) => None,
-            (None, Some(_)) => bail!("a password needs a user"),
-        };
+        let (user, password) = (section.user.as_deref(), section.password.as_deref());
+        let login = secret::login(user, password, file.as_deref())?;
         let address = section.address;
         let own = (&section.certificate_file, &section.key_file);
         let tls = tls(address.is_encrypted, section.ca_file.as_deref(), own, place)?;

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use toml::Spanned;
 
 use ssdcrp::Composite;
@@ -325,16 +325,8 @@ fn camera(
 
 /// The user and the password that a table names.
 fn login(section: &CameraSection, place: &FilePlace) -> Result<Option<Login>> {
-    let password = place.secret_file(section.password_file.as_deref())?;
-    let password = secret::of("password", None, password.as_deref())?;
-    match (&section.user, password) {
-        (Some(user), password) => Ok(Some(Login {
-            user: secret::expand(user)?,
-            password: password.unwrap_or_default(),
-        })),
-        (None, None) => Ok(None),
-        (None, Some(_)) => bail!("password-file needs a user"),
-    }
+    let file = place.secret_file(section.password_file.as_deref())?;
+    secret::login(section.user.as_deref(), None, file.as_deref())
 }
 
 fn page(section: PageSection, place: &FilePlace) -> Result<PagePlan> {
@@ -355,7 +347,7 @@ fn page(section: PageSection, place: &FilePlace) -> Result<PagePlan> {
     Ok(PagePlan {
         address: section.address,
         token,
-        hosts: section.hosts,
+        hosts: section.hosts.into_iter().map(|host| host.0).collect(),
     })
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::address::Login;
 use crate::redact::keep_secret;
 
 const LONGEST: u64 = 4096;
@@ -74,6 +75,25 @@ pub fn of(key: &str, text: Option<&str>, file: Option<&Path>) -> Result<Option<S
             ensure!(!secret.is_empty(), "{key} is empty");
             Ok(Some(secret))
         }
+    }
+}
+
+/// A user and the password, where a table names them.
+///
+/// # Errors
+/// The password cannot be read, or is nobody's.
+pub fn login(
+    user: Option<&str>,
+    password: Option<&str>,
+    file: Option<&Path>,
+) -> Result<Option<Login>> {
+    match (user, of("password", password, file)?) {
+        (Some(user), password) => Ok(Some(Login {
+            user: expand(user)?,
+            password: password.unwrap_or_default(),
+        })),
+        (None, None) => Ok(None),
+        (None, Some(_)) => bail!("a password needs a user"),
     }
 }
 

@@ -12,7 +12,7 @@ use ssdcrp::runtime::ExecutionProvider;
 use ssdcrp::stream::monitor::EventKind;
 
 use super::value::{
-    BrokerAddress, CameraName, ClientId, Corners, QueueBytes, Seconds, Share, TopicName,
+    BrokerAddress, CameraName, ClientId, Corners, HostName, QueueBytes, Seconds, Share, TopicName,
     all_parsed, parsed,
 };
 
@@ -37,7 +37,7 @@ pub struct PageSection {
     pub address: SocketAddr,
     pub token: Option<String>,
     pub token_file: Option<String>,
-    pub hosts: Vec<String>,
+    pub hosts: Vec<HostName>,
 }
 
 impl Default for PageSection {

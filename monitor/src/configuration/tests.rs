@@ -140,9 +140,12 @@ fn the_login_of_the_defaults_is_for_addresses_that_need_one() {
 
 #[test]
 fn a_proxy_may_ask_for_the_password_and_a_token_has_letters_of_forms() {
-    let text = "[page]\nhosts = [\"cameras.example\"]\ntoken = \"none\"\n";
+    let text = "[page]\nhosts = [\"Cameras.example\"]\ntoken = \"none\"\n";
     let page = parse(&format!("{text}{CAMERA}")).unwrap().page.unwrap();
-    assert_eq!((page.token, page.hosts.len()), (None, 1));
+    assert_eq!(
+        (page.token, page.hosts),
+        (None, vec!["cameras.example".to_owned()])
+    );
     for (page, reason) in [
         (
             "hosts = [\"cameras.example\"]",
@@ -156,6 +159,14 @@ fn a_proxy_may_ask_for_the_password_and_a_token_has_letters_of_forms() {
             "token = \"none\"\ntoken-file = \"token\"",
             "give one of them",
         ),
+        // No browser's request would ever fit.
+        (
+            "hosts = [\"cameras.example:8443\"]",
+            "as \"cameras.example\"",
+        ),
+        ("hosts = [\"https://cameras.example\"]", "without https://"),
+        ("hosts = [\"cameras.example.\"]", "a dot at the end"),
+        ("hosts = [\"cameras.example/\"]", "names alone"),
     ] {
         let error = refused(&format!("[page]\n{page}\n{CAMERA}"));
         assert!(error.contains(reason), "{error}");

@@ -12,6 +12,8 @@ use ssdcrp::stream::Polygon;
 const LONGEST_SECONDS: f64 = 3e9;
 const LONGEST_NAME: usize = 64;
 const LONGEST_TOPIC: usize = 200;
+/// As names of computers may be (RFC 1035, 2.3.4).
+const LONGEST_HOST: usize = 253;
 const SMALLEST_QUEUE: u64 = 65_536;
 
 /// A time in seconds.
@@ -42,6 +44,11 @@ pub struct BrokerAddress {
     pub port: u16,
     pub is_encrypted: bool,
 }
+
+/// A name by which browsers ask for the page, in small letters.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct HostName(pub String);
 
 /// A topic of MQTT that others are below.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -142,6 +149,21 @@ impl TryFrom<String> for BrokerAddress {
             })
         };
         found(&text).ok_or_else(|| words.to_owned())
+    }
+}
+
+impl TryFrom<String> for HostName {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        let is_part = |part: &str| !part.is_empty() && part.chars().all(is_plain);
+        match name.len() <= LONGEST_HOST && name.split('.').all(is_part) {
+            true => Ok(Self(name.to_lowercase())),
+            false => Err(format!(
+                "hosts has names alone, as \"cameras.example\", without https://, port, path or a dot at the end, found '{name}'"
+            )),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ssdcrp::lock::lock;
 
-use super::retained::Retained;
+use super::retained::{self, Retained};
 use super::topics::Topics;
 use crate::message::{DetectionsMessage, MonitorMessage, json};
 use crate::outbox::Outbox;
@@ -32,7 +32,7 @@ struct LatestDetections {
 impl Mail {
     /// For topics below `base`.
     pub fn new(base: &str, outbox: Arc<Outbox>) -> Self {
-        let file = outbox.queue.folder().join("retained.json");
+        let file = outbox.queue.folder().join(retained::FILE);
         let mail = Self {
             outbox,
             topics: Topics::new(base),
@@ -48,6 +48,14 @@ impl Mail {
         lock(&self.retained)
     }
 
+    /// Keeps on the disk which topics the broker may keep something of. The disk is not waited for under the lock, which cameras take.
+    pub fn save_names(&self) {
+        let unsaved = self.retained().unsaved();
+        if let Some(names) = unsaved {
+            names.save();
+        }
+    }
+
     /// The monitor is there, or goes.
     pub fn say_state(&self, is_online: bool) {
         let message = json(&MonitorMessage::new(is_online));
@@ -56,6 +64,8 @@ impl Mail {
 
     pub fn connected(&self, is_connected: bool) {
         self.is_connected.store(is_connected, Ordering::Relaxed);
+        // The queue is sent from its beginning.
+        self.outbox.release();
         match is_connected {
             true => self.retained().send_all(),
             false => lock(&self.detections).clear(),
@@ -157,7 +167,7 @@ mod tests {
     fn what_is_no_event_is_left_out_and_counted() {
         let folder = tempfile::tempdir().unwrap();
         let mail = mail(folder.path());
-        for text in ["no event", "{}", r#"{"camera":"gate"}"#] {
+        for text in ["no event", "{}", r#"{"camera":"gate","id":"1"}"#] {
             mail.outbox.put(text);
         }
         let (number, topic, _) = mail.next_event(0).unwrap();

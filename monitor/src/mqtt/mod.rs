@@ -10,6 +10,7 @@ mod session;
 mod topics;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -42,8 +43,9 @@ impl Outlet for MqttOutlet {
     fn start(plan: MqttPlan, outbox: Arc<Outbox>) -> Result<Self> {
         let mail = Arc::new(Mail::new(&plan.topic, outbox.clone()));
         let (for_thread, its_plan) = (mail.clone(), plan.clone());
-        let courier = Courier::start(outbox, move |stop| async move {
-            send(&its_plan, &for_thread, stop).await;
+        let courier = Courier::start(outbox, move |stop| {
+            let (plan, mail) = (its_plan.clone(), for_thread.clone());
+            async move { send(&plan, &mail, stop).await }
         })?;
         Ok(Self {
             plan,
@@ -52,12 +54,8 @@ impl Outlet for MqttOutlet {
         })
     }
 
-    fn plan(&self) -> &Self::Plan {
-        &self.plan
-    }
-
-    fn outbox(&self) -> &Arc<Outbox> {
-        &self.mail.outbox
+    fn move_notes(from: &Path, to: &Path) {
+        retained::move_names(from, to);
     }
 }
 
@@ -106,7 +104,7 @@ impl MqttOutlet {
 async fn send(plan: &MqttPlan, mail: &Mail, mut stop: watch::Receiver<bool>) {
     let mut backoff = Backoff::new(plan.retry_at_most);
     loop {
-        match session::run(plan, mail, &mut stop).await {
+        match session::run(plan, mail, backoff.failures(), &mut stop).await {
             SessionEnd::Stopped => return,
             SessionEnd::Failed { reason, worked } => {
                 let wait = backoff.failed(worked);

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::redact::say;
 
+/// The file with names of topics.
+pub const FILE: &str = "retained.json";
+
 /// What the broker is to keep.
 pub struct Retained {
     /// Names of topics that it may keep something of, over the end of the process.
@@ -16,19 +19,26 @@ pub struct Retained {
     unsent: BTreeSet<String>,
     /// Whether all that is wanted has been named.
     is_complete: bool,
+    /// Whether the file says so.
+    is_saved: bool,
+}
+
+/// What the file is to say.
+pub struct NamesToSave {
+    file: PathBuf,
+    names: BTreeSet<String>,
 }
 
 impl Retained {
     /// With what the file says of a run before.
     pub fn open(file: &Path) -> Self {
-        let text = std::fs::read(file).ok();
-        let stale = text.and_then(|text| serde_json::from_slice(&text).ok());
         Self {
             file: file.to_owned(),
             wanted: BTreeMap::new(),
-            stale: stale.unwrap_or_default(),
+            stale: names_in(file),
             unsent: BTreeSet::new(),
             is_complete: false,
+            is_saved: true,
         }
     }
 
@@ -39,9 +49,7 @@ impl Retained {
         if before.as_ref() != self.wanted.get(&topic) {
             self.unsent.insert(topic);
         }
-        if !is_known {
-            self.save();
-        }
+        self.is_saved &= is_known;
     }
 
     /// It is to keep nothing but what these say.
@@ -58,6 +66,8 @@ impl Retained {
 
     /// A broker was reached that may know nothing yet.
     pub fn send_all(&mut self) {
+        // Where the file could not be written, or is gone.
+        self.is_saved = false;
         self.unsent.extend(self.wanted.keys().cloned());
         if self.is_complete {
             self.unsent.extend(self.stale.iter().cloned());
@@ -78,20 +88,57 @@ impl Retained {
     /// The broker has what it was sent.
     pub fn arrived(&mut self, topic: &str) {
         if !self.unsent.contains(topic) && self.stale.remove(topic) {
-            self.save();
+            self.is_saved = false;
         }
     }
 
-    fn save(&self) {
-        let topics: Vec<&String> = self.wanted.keys().chain(&self.stale).collect();
-        let saved = serde_json::to_vec(&topics)
-            .map_err(std::io::Error::from)
-            .and_then(|text| ssdcrp::atomic_file::write(&self.file, "retained", &text));
-        if let Err(error) = saved {
-            let file = self.file.display();
-            say(format_args!("mqtt: cannot write {file}: {error}"));
+    /// What the file does not say yet. It has to before anything is sent: what nobody knows of is never emptied.
+    pub fn unsaved(&mut self) -> Option<NamesToSave> {
+        if std::mem::replace(&mut self.is_saved, true) {
+            return None;
         }
+        let names = self.wanted.keys().chain(&self.stale);
+        Some(NamesToSave {
+            file: self.file.clone(),
+            names: names.cloned().collect(),
+        })
     }
+}
+
+impl NamesToSave {
+    /// Writes them; where that cannot be, with the next change. Not for a thread that others wait for.
+    pub fn save(&self) {
+        save(&self.file, &self.names);
+    }
+}
+
+/// What a broker may keep something of is known in another folder from now on.
+pub fn move_names(from: &Path, to: &Path) {
+    let (from, to) = (from.join(FILE), to.join(FILE));
+    let (old, mut names) = (names_in(&from), names_in(&to));
+    names.extend(old);
+    if save(&to, &names) {
+        // Where it stays, topics are emptied once more.
+        let _ = std::fs::remove_file(from);
+    }
+}
+
+fn names_in(file: &Path) -> BTreeSet<String> {
+    let text = std::fs::read(file).ok();
+    let names = text.and_then(|text| serde_json::from_slice(&text).ok());
+    names.unwrap_or_default()
+}
+
+/// Says whether it could.
+fn save(file: &Path, names: &BTreeSet<String>) -> bool {
+    let saved = serde_json::to_vec(names)
+        .map_err(std::io::Error::from)
+        .and_then(|text| ssdcrp::atomic_file::write(file, "retained", &text));
+    if let Err(error) = &saved {
+        let file = file.display();
+        say(format_args!("mqtt: cannot write {file}: {error}"));
+    }
+    saved.is_ok()
 }
 
 #[cfg(test)]
@@ -104,6 +151,11 @@ mod tests {
             retained.arrived(topic);
         }
         sent
+    }
+
+    fn save(retained: &mut Retained) {
+        retained.unsaved().unwrap().save();
+        assert!(retained.unsaved().is_none(), "it is saved again");
     }
 
     fn pair(topic: &str, message: &str) -> (String, String) {
@@ -127,6 +179,21 @@ mod tests {
     }
 
     #[test]
+    fn names_go_along_to_another_folder() {
+        let folders = ["one", "two"].map(|_| tempfile::tempdir().unwrap());
+        let [from, to] = folders.each_ref().map(|folder| folder.path());
+        for (folder, topic) in [(from, "gate"), (to, "yard")] {
+            let mut retained = Retained::open(&folder.join(FILE));
+            retained.set(topic.into(), "playing".into());
+            save(&mut retained);
+        }
+        move_names(from, to);
+        let names = ["gate", "yard"].map(str::to_owned);
+        assert_eq!(names_in(&to.join(FILE)), names.into());
+        assert!(names_in(&from.join(FILE)).is_empty());
+    }
+
+    #[test]
     fn what_is_no_longer_wanted_is_emptied_also_after_a_new_start() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("topics");
@@ -134,10 +201,14 @@ mod tests {
         for topic in ["gate", "yard", "hall"] {
             retained.set(topic.into(), "playing".into());
         }
+        // All of them at once, when something is to be sent.
+        assert!(!file.exists());
+        save(&mut retained);
         sent(&mut retained);
         let only = |topics: &[&str]| topics.iter().map(|t| (*t).to_owned()).collect();
         retained.keep_only(&only(&["gate", "hall"]));
         assert_eq!(sent(&mut retained), [pair("yard", "")]);
+        save(&mut retained);
         retained.send_all();
         assert_eq!(sent(&mut retained).len(), 2);
 
@@ -154,6 +225,7 @@ mod tests {
             sent(&mut retained),
             [pair("gate", "playing"), pair("hall", "")]
         );
+        save(&mut retained);
         assert!(Retained::open(&file).stale.contains("gate"));
         assert!(!Retained::open(&file).stale.contains("hall"));
     }

@@ -5,12 +5,14 @@
 
 use std::collections::VecDeque;
 use std::error::Error;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use rumqttc::{
     AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, LastWill, MqttOptions,
     Outgoing, Packet, QoS, TlsConfiguration, Transport,
 };
+use tokio::net::lookup_host;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -27,6 +29,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long a broker may take to answer, in seconds.
 const ANSWER_SECONDS: u64 = 15;
 const LONGEST_PACKET: usize = 1 << 20;
+const TASK_FAILED: &str = "the connection's task has failed, a fault of this program";
+
 /// Why a connection is over.
 pub enum SessionEnd {
     /// It was to stop.
@@ -61,8 +65,16 @@ struct BrokerSession<'a> {
 }
 
 /// Connects, and sends until that fails or it is to stop.
-pub async fn run(plan: &MqttPlan, mail: &Mail, stop: &mut watch::Receiver<bool>) -> SessionEnd {
-    let (client, events) = AsyncClient::new(options(plan, mail), 2 * WINDOW);
+///
+/// Of a broker with several addresses each `turn` asks another one first.
+pub async fn run(
+    plan: &MqttPlan,
+    mail: &Mail,
+    turn: u32,
+    stop: &mut watch::Receiver<bool>,
+) -> SessionEnd {
+    let host = host(plan, turn).await;
+    let (client, events) = AsyncClient::new(options(plan, &host, mail), 2 * WINDOW);
     let (_driver, mut told) = drive(events);
     let mut session = BrokerSession {
         mail,
@@ -99,16 +111,22 @@ pub async fn run(plan: &MqttPlan, mail: &Mail, stop: &mut watch::Receiver<bool>)
                     mail.connected(true);
                 }
                 Some(Ok(event)) => session.told(&event),
-                Some(Err(error)) => {
-                    mail.connected(false);
-                    let worked = since.map_or(Duration::ZERO, |since: Instant| since.elapsed());
-                    return SessionEnd::Failed { reason: reason(&error), worked };
-                }
-                None => return SessionEnd::Stopped,
+                Some(Err(error)) => return failed(mail, since, reason(&error)),
+                // A panic in it ends it without a word.
+                None => return failed(mail, since, TASK_FAILED.to_owned()),
             },
             () = mail.outbox.news.notified() => {}
             _ = stop.wait_for(|stop| *stop), if !is_to_stop => is_to_stop = true,
         }
+    }
+}
+
+/// The connection that began then is over.
+fn failed(mail: &Mail, since: Option<Instant>, reason: String) -> SessionEnd {
+    mail.connected(false);
+    SessionEnd::Failed {
+        reason,
+        worked: since.map_or(Duration::ZERO, |since| since.elapsed()),
     }
 }
 
@@ -131,8 +149,33 @@ fn drive(mut events: EventLoop) -> (JoinSet<()>, UnboundedReceiver<Told>) {
     (driver, told)
 }
 
-fn options(plan: &MqttPlan, mail: &Mail) -> MqttOptions {
-    let mut options = MqttOptions::new(&plan.client_id, &plan.host, plan.port);
+/// What to connect to. The client tries a name's addresses one after the other, but gives all of them the time of one, so that one which swallows what it is sent keeps the others from
+/// being tried: without TLS, which needs the name, an address is chosen here.
+async fn host(plan: &MqttPlan, turn: u32) -> String {
+    if plan.tls.is_some() {
+        return plan.host.clone();
+    }
+    let name = plan.host.trim_matches(['[', ']']);
+    let resolved = timeout(
+        Duration::from_secs(ANSWER_SECONDS),
+        lookup_host((name, plan.port)),
+    );
+    let addresses = resolved.await.ok().and_then(Result::ok);
+    let addresses: Vec<SocketAddr> = addresses.into_iter().flatten().collect();
+    // Who cannot be found is told of by the client.
+    address_of(&addresses, turn).unwrap_or_else(|| plan.host.clone())
+}
+
+fn address_of(addresses: &[SocketAddr], turn: u32) -> Option<String> {
+    let place = (turn as usize).checked_rem(addresses.len())?;
+    Some(match addresses.get(place)?.ip() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    })
+}
+
+fn options(plan: &MqttPlan, host: &str, mail: &Mail) -> MqttOptions {
+    let mut options = MqttOptions::new(&plan.client_id, host, plan.port);
     options.set_keep_alive(KEEP_ALIVE);
     options.set_clean_session(true);
     options.set_max_packet_size(LONGEST_PACKET, LONGEST_PACKET);
@@ -153,6 +196,7 @@ fn options(plan: &MqttPlan, mail: &Mail) -> MqttOptions {
 impl BrokerSession<'_> {
     /// Sends what there is room for.
     async fn send(&mut self) {
+        self.mail.save_names();
         // Who is closed tells of an error soon.
         while self.flights.len() < WINDOW {
             let retained = self.mail.retained().next();
@@ -242,4 +286,19 @@ fn reason(error: &ConnectionError) -> String {
 /// What began it: "Connection reset by peer", without what that means for whoever read.
 fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     error.source().map_or(error, innermost)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_try_asks_another_address() {
+        let addresses = ["[::1]:1883", "127.0.0.1:1883"].map(|text| text.parse().unwrap());
+        let asked: Vec<String> = (0..3)
+            .filter_map(|turn| address_of(&addresses, turn))
+            .collect();
+        assert_eq!(asked, ["[::1]", "127.0.0.1", "[::1]"]);
+        assert_eq!(address_of(&[], 1), None);
+    }
 }

@@ -1,18 +1,11 @@
 //! Names of topics: a camera's name or an event in, where its messages go out.
 
-use serde::Deserialize;
+use crate::message::EventHead;
 
 /// The topics of one monitor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Topics {
     base: String,
-}
-
-/// What of an event's message says where it goes.
-#[derive(Deserialize)]
-struct Destination {
-    camera: String,
-    answer: Option<String>,
 }
 
 impl Topics {
@@ -46,10 +39,10 @@ impl Topics {
 
     /// Where an event goes, with its answer or without. `None` where the text is no event.
     pub fn of_event(&self, event: &str) -> Option<String> {
-        let to: Destination = serde_json::from_str(event).ok()?;
-        Some(match to.answer {
-            Some(_) => self.answers(&to.camera),
-            None => self.events(&to.camera),
+        let head = EventHead::read(event)?;
+        Some(match head.is_answer() {
+            true => self.answers(&head.camera),
+            false => self.events(&head.camera),
         })
     }
 
@@ -76,7 +69,7 @@ mod tests {
             "site/ssdcrp/camera/gate/event"
         );
         assert_eq!(
-            of(r#"{"camera":"gate","answer":"a dog"}"#).unwrap(),
+            of(r#"{"camera":"gate","id":"1","answer":"a dog"}"#).unwrap(),
             "site/ssdcrp/camera/gate/answer"
         );
         assert_eq!(of("{}"), None);

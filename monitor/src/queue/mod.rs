@@ -5,35 +5,23 @@
 //! what [`DiskQueue::sync`] had not yet written is lost, and a line of which a part was written is skipped.
 
 mod line;
+mod state;
 
-use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
+use ssdcrp::folder_lock::FolderLock;
 use ssdcrp::lock::lock;
 
 use line::QueueLine;
-
-/// A file that has so many bytes is followed by another one.
-const FILE_BYTES: u64 = 1 << 20;
-/// No line is longer: what is, something else has written.
-const LONGEST_LINE: u64 = 1 << 20;
-/// No queue gets so far: what has a greater number is none of its own.
-const LARGEST: u64 = u64::MAX / 2;
-const DONE: &str = "done";
-const ENDING: &str = "queue";
-
-/// How much a queue keeps. What is beyond it is dropped, the oldest first.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct QueueLimits {
-    pub texts: usize,
-    pub bytes: u64,
-}
+pub use state::QueueLimits;
+use state::{Slot, State, files, milliseconds, noted, path};
 
 /// What is in a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -48,36 +36,19 @@ pub struct QueueLevel {
 pub struct DiskQueue {
     folder: PathBuf,
     state: Mutex<State>,
+    /// Of what is in it, for those who must not wait for the disk.
+    gauges: Gauges,
     /// Held for as long as it is open.
-    _lock: File,
+    _lock: FolderLock,
 }
 
-struct State {
-    limits: QueueLimits,
-    /// What is not done, the oldest first.
-    slots: VecDeque<Slot>,
-    bytes: u64,
-    next: u64,
-    /// Files that are there, by their first numbers, the oldest first. The last one is written to where there is a writer.
-    files: VecDeque<u64>,
-    writer: Option<Writer>,
-}
-
-/// The file that is appended to.
-struct Writer {
-    file: File,
-    length: u64,
-    is_synced: bool,
-}
-
-/// Where a text stands.
-#[derive(Clone, Copy)]
-struct Slot {
-    sequence: u64,
-    queued: u64,
-    file: u64,
-    offset: u64,
-    length: u32,
+/// What is in it, as it was when the last change was done.
+#[derive(Default)]
+struct Gauges {
+    texts: AtomicUsize,
+    bytes: AtomicU64,
+    /// When the oldest was queued, in milliseconds since 1970.
+    oldest: AtomicU64,
 }
 
 impl DiskQueue {
@@ -87,46 +58,27 @@ impl DiskQueue {
     /// It cannot be read or written, or another process uses it.
     pub fn open(folder: &Path, limits: QueueLimits) -> Result<(Self, usize)> {
         let words = || format!("cannot keep a queue in {}", folder.display());
-        fs::create_dir_all(folder).with_context(words)?;
-        let lock = File::create(folder.join("lock")).with_context(words)?;
-        ensure!(
-            lock.try_lock().is_ok(),
-            "{} is used by another monitor",
-            folder.display()
-        );
-        let done = fs::read_to_string(folder.join(DONE))
-            .ok()
-            .and_then(|text| text.trim().parse::<u64>().ok())
-            .filter(|done| *done <= LARGEST)
-            .unwrap_or(0);
-        let mut files = Vec::new();
-        for entry in fs::read_dir(folder).with_context(words)? {
-            let name = entry.with_context(words)?.file_name();
-            let name = name.to_string_lossy();
-            let first = name.strip_suffix(ENDING).and_then(|n| n.strip_suffix('.'));
-            let first = first.and_then(|first| first.parse::<u64>().ok());
-            files.extend(first.filter(|first| *first <= LARGEST));
-        }
-        files.sort_unstable();
-        let mut state = State {
-            limits,
-            slots: VecDeque::new(),
-            bytes: 0,
-            next: 1,
-            files: VecDeque::new(),
-            writer: None,
+        let lock = match FolderLock::take(folder, "lock") {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => bail!(
+                "{} is used by another monitor: each needs a [queue] folder of its own",
+                folder.display()
+            ),
+            lock => lock.with_context(words)?,
         };
+        let done = noted(folder);
+        let mut state = State::new(limits);
         let mut damaged = 0;
-        for first in files {
+        for first in files(folder).with_context(words)? {
             damaged += state.take_in(folder, first, done).with_context(words)?;
         }
         state.next = state.next.max(done + 1);
         let queue = Self {
             folder: folder.to_owned(),
             state: Mutex::new(state),
+            gauges: Gauges::default(),
             _lock: lock,
         };
-        queue.lock().tidy(folder);
+        queue.change(|state| state.tidy(folder));
         Ok((queue, damaged))
     }
 
@@ -138,49 +90,50 @@ impl DiskQueue {
         lock(&self.state)
     }
 
+    /// Does something with it, and keeps what there is then.
+    fn change<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.lock();
+        let outcome = act(&mut state);
+        let oldest = state.slots.front().map_or(u64::MAX, |slot| slot.queued);
+        self.gauges.oldest.store(oldest, Ordering::SeqCst);
+        self.gauges.bytes.store(state.bytes, Ordering::SeqCst);
+        self.gauges.texts.store(state.slots.len(), Ordering::SeqCst);
+        outcome
+    }
+
     /// Keeps more or less from now on.
     pub fn limit(&self, limits: QueueLimits) {
         self.lock().limits = limits;
     }
 
-    /// Adds a text of one line. It says how many of the oldest were dropped for it.
+    /// Adds a text of one line. It says how many were dropped for it: the oldest of those that are not on their way.
     ///
     /// # Errors
     /// It cannot be written: the queue is as it was.
     pub fn push(&self, text: &str) -> io::Result<usize> {
+        self.change(|state| {
+            state.add(&self.folder, text)?;
+            let mut dropped = 0;
+            while state.is_too_full() {
+                state.drop_one();
+                dropped += 1;
+            }
+            if dropped > 0 {
+                state.tidy(&self.folder);
+            }
+            Ok(dropped)
+        })
+    }
+
+    /// What has this number, and all before it, is on its way: it may arrive, and is dropped last.
+    pub fn hold(&self, sequence: u64) {
         let mut state = self.lock();
-        let queued = milliseconds();
-        let sequence = state.next;
-        let line = QueueLine {
-            sequence,
-            queued,
-            text,
-        }
-        .written();
-        let length = line.len() as u64;
-        if length > state.limits.bytes.min(LONGEST_LINE) || text.contains('\n') {
-            return Err(io::Error::other("it is too long for the queue"));
-        }
-        let file = state.append(&self.folder, sequence, &line)?;
-        let offset = state.writer.as_ref().map_or(0, |w| w.length) - length;
-        state.slots.push_back(Slot {
-            sequence,
-            queued,
-            file,
-            offset,
-            length: u32::try_from(length).map_err(io::Error::other)?,
-        });
-        state.bytes += length;
-        state.next += 1;
-        let mut dropped = 0;
-        while state.slots.len() > state.limits.texts || state.bytes > state.limits.bytes {
-            state.forget_first();
-            dropped += 1;
-        }
-        if dropped > 0 {
-            state.tidy(&self.folder);
-        }
-        Ok(dropped)
+        state.held = state.held.max(sequence);
+    }
+
+    /// Nothing is on its way any more.
+    pub fn release(&self) {
+        self.lock().held = 0;
     }
 
     /// The oldest text with a number above `after`, which stays in the queue.
@@ -205,173 +158,53 @@ impl DiskQueue {
         Ok(found.text.to_owned())
     }
 
-    /// What has this number, and all before it, has arrived.
-    pub fn done(&self, sequence: u64) {
-        let mut state = self.lock();
-        let mut is_new = false;
-        while (state.slots.front()).is_some_and(|slot| slot.sequence <= sequence) {
-            state.forget_first();
-            is_new = true;
-        }
-        if is_new {
-            state.tidy(&self.folder);
-        }
+    /// What has this number, and all before it, has arrived. It says how many of them were still there.
+    pub fn done(&self, sequence: u64) -> usize {
+        self.change(|state| {
+            let mut count = 0;
+            while (state.slots.front()).is_some_and(|slot| slot.sequence <= sequence) {
+                state.forget(0);
+                count += 1;
+            }
+            if count > 0 {
+                state.tidy(&self.folder);
+            }
+            count
+        })
     }
 
     /// This one is left out, whatever is before it.
     pub fn skip(&self, sequence: u64) {
-        let mut state = self.lock();
-        let place = (state.slots).binary_search_by_key(&sequence, |slot| slot.sequence);
-        if let Ok(place) = place
-            && let Some(slot) = state.slots.remove(place)
-        {
-            state.bytes -= u64::from(slot.length);
-            state.tidy(&self.folder);
-        }
+        self.change(|state| {
+            let place = (state.slots).binary_search_by_key(&sequence, |slot| slot.sequence);
+            if let Ok(place) = place {
+                state.forget(place);
+                state.tidy(&self.folder);
+            }
+        });
     }
 
+    /// What is in it. Nobody waits for the disk here.
     pub fn level(&self) -> QueueLevel {
-        let state = self.lock();
-        let waited = |slot: &Slot| milliseconds().saturating_sub(slot.queued);
+        let waited = milliseconds().saturating_sub(self.gauges.oldest.load(Ordering::SeqCst));
         QueueLevel {
-            texts: state.slots.len(),
-            bytes: state.bytes,
-            oldest: Duration::from_millis(state.slots.front().map_or(0, waited)),
+            texts: self.gauges.texts.load(Ordering::SeqCst),
+            bytes: self.gauges.bytes.load(Ordering::SeqCst),
+            oldest: Duration::from_millis(waited),
         }
     }
 
     /// Waits until all that was added would survive a failure of the power.
     ///
     /// # Errors
-    /// The disk has failed.
+    /// The disk has failed: the next call tries again.
     pub fn sync(&self) -> io::Result<()> {
-        let file = {
-            let mut state = self.lock();
-            match &mut state.writer {
-                Some(writer) if !writer.is_synced => {
-                    writer.is_synced = true;
-                    writer.file.try_clone()?
-                }
-                _ => return Ok(()),
-            }
-        };
-        file.sync_data()
+        let unsynced = self.lock().unsynced();
+        // Not under the lock: who adds something does not wait for the disk.
+        let outcome = unsynced.sync(&self.folder);
+        self.lock().synced(unsynced, outcome.is_ok());
+        outcome
     }
-}
-
-impl State {
-    /// Reads a file of before; says how many damaged lines it has.
-    fn take_in(&mut self, folder: &Path, first: u64, done: u64) -> io::Result<usize> {
-        let mut reader = BufReader::new(File::open(path(folder, first))?);
-        let (mut offset, mut damaged) = (0, 0);
-        let mut line = Vec::new();
-        // Whatever its lines say, all numbers before its own were given.
-        self.next = self.next.max(first);
-        loop {
-            line.clear();
-            let length = io::Read::take(&mut reader, LONGEST_LINE).read_until(b'\n', &mut line)?;
-            if length == 0 {
-                break;
-            }
-            let length = length as u64;
-            match QueueLine::read(&line)
-                .filter(|found| (self.next..=LARGEST).contains(&found.sequence))
-            {
-                Some(found) => {
-                    self.next = found.sequence.saturating_add(1);
-                    if found.sequence > done {
-                        self.bytes += length;
-                        self.slots.push_back(Slot {
-                            sequence: found.sequence,
-                            queued: found.queued,
-                            file: first,
-                            offset,
-                            length: u32::try_from(length).map_err(io::Error::other)?,
-                        });
-                    }
-                }
-                None => damaged += 1,
-            }
-            offset += length;
-        }
-        self.files.push_back(first);
-        Ok(damaged)
-    }
-
-    /// Writes a line to the last file, or to a new one that is called by the line's number. Says which.
-    fn append(&mut self, folder: &Path, sequence: u64, line: &str) -> io::Result<u64> {
-        if let Some(full) = self.writer.take_if(|writer| writer.length >= FILE_BYTES) {
-            full.file.sync_data()?;
-        }
-        if self.writer.is_none() {
-            // What was written to before may end in the middle of a line: it is left alone.
-            let file = OpenOptions::new()
-                .create(true)
-                .write(true)
-                .truncate(true)
-                .open(path(folder, sequence))?;
-            if self.files.back() != Some(&sequence) {
-                self.files.push_back(sequence);
-            }
-            self.writer = Some(Writer {
-                file,
-                length: 0,
-                is_synced: true,
-            });
-        }
-        let (Some(writer), Some(name)) = (&mut self.writer, self.files.back()) else {
-            return Err(io::Error::other("no file"));
-        };
-        match writer.file.write_all(line.as_bytes()) {
-            Ok(()) => {
-                writer.length += line.len() as u64;
-                writer.is_synced = false;
-                Ok(*name)
-            }
-            Err(error) => {
-                // A part of the line may stand there: the next one goes to another file.
-                self.writer = None;
-                Err(error)
-            }
-        }
-    }
-
-    fn forget_first(&mut self) {
-        if let Some(slot) = self.slots.pop_front() {
-            self.bytes -= u64::from(slot.length);
-        }
-    }
-
-    /// Notes what is done, and removes files in which nothing is left.
-    fn tidy(&mut self, folder: &Path) {
-        let first = self.slots.front().map_or(self.next, |slot| slot.sequence);
-        // On a full disk there may be no room for it, but what is removed makes some.
-        let _ = note(folder, first - 1);
-        // The last one stays, for its name says which numbers were given.
-        while let (Some(file), true) = (self.files.front(), self.files.len() > 1) {
-            let is_used = (self.slots.front()).is_some_and(|slot| slot.file <= *file);
-            if is_used || fs::remove_file(path(folder, *file)).is_err() {
-                break;
-            }
-            self.files.pop_front();
-        }
-    }
-}
-
-/// Keeps the number of the last text that is done.
-fn note(folder: &Path, done: u64) -> io::Result<()> {
-    let (unfinished, name) = (folder.join(".done"), folder.join(DONE));
-    fs::write(&unfinished, format!("{done}\n"))?;
-    fs::rename(unfinished, name)
-}
-
-fn path(folder: &Path, first: u64) -> PathBuf {
-    folder.join(format!("{first:020}.{ENDING}"))
-}
-
-fn milliseconds() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! The queue over the ends of its processes: what is cut off, damaged, too much, or used twice.
 
+use std::fs;
+use std::sync::Arc;
+
+use super::state::{FILE_BYTES, Writer};
 use super::*;
 
 const LIMITS: QueueLimits = QueueLimits {
@@ -24,14 +28,8 @@ fn texts(queue: &DiskQueue) -> Vec<String> {
 
 /// Files with texts.
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> = entries
-        .filter(|path| path.extension().is_some_and(|e| e == ENDING))
-        .collect();
-    files.sort();
-    files
+    let files = super::files(folder).unwrap().into_iter();
+    files.map(|first| path(folder, first)).collect()
 }
 
 #[test]
@@ -92,14 +90,15 @@ fn a_line_that_was_cut_off_or_damaged_is_skipped_and_told() {
     let (queue, damaged) = DiskQueue::open(folder.path(), LIMITS).unwrap();
     assert_eq!(
         (texts(&queue), damaged),
-        (vec!["two".into(), "four".into()], 2)
+        (vec!["two".into(), "four".into()], 1),
+        "what was cut off was told before"
     );
     // A file of nothing but rubbish, and a note that is none.
     drop(queue);
     fs::write(folder.path().join("00000000000000000009.queue"), [0; 99]).unwrap();
-    fs::write(folder.path().join(DONE), "x").unwrap();
+    fs::write(folder.path().join("done"), "x").unwrap();
     let (queue, damaged) = DiskQueue::open(folder.path(), LIMITS).unwrap();
-    assert_eq!(damaged, 3);
+    assert_eq!(damaged, 1);
     queue.push("nine").unwrap();
     drop(queue);
     let queue = open(folder.path());
@@ -137,6 +136,52 @@ fn the_oldest_go_when_there_are_too_many() {
 }
 
 #[test]
+fn what_is_on_its_way_is_dropped_last_and_arrives_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = open(folder.path());
+    queue.limit(QueueLimits { texts: 4, ..LIMITS });
+    for text in ["one", "two", "three", "four"] {
+        queue.push(text).unwrap();
+    }
+    queue.hold(2);
+    assert_eq!(queue.push("five").unwrap(), 1);
+    assert_eq!(texts(&queue), ["one", "two", "four", "five"]);
+    assert_eq!((queue.done(1), queue.done(2), queue.done(2)), (1, 1, 0));
+    // Where nothing else is left, the oldest goes all the same, and has not arrived.
+    for text in ["six", "seven"] {
+        queue.push(text).unwrap();
+    }
+    queue.hold(7);
+    queue.push("eight").unwrap();
+    assert_eq!(texts(&queue), ["five", "six", "seven", "eight"]);
+    assert_eq!(queue.done(4), 0);
+    queue.release();
+    queue.push("nine").unwrap();
+    assert_eq!(texts(&queue), ["six", "seven", "eight", "nine"]);
+}
+
+#[test]
+fn what_there_is_can_be_asked_while_the_disk_is_slow() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = open(folder.path());
+    queue.push("one").unwrap();
+    let state = queue.lock();
+    // Who holds the lock waits for the disk; this would wait for ever.
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| queue.level());
+        for _ in 0..600 {
+            if asked.is_finished() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        assert!(asked.is_finished(), "the page's thread waits");
+        drop(state);
+        assert_eq!(asked.join().unwrap().texts, 1);
+    });
+}
+
+#[test]
 fn files_go_when_all_of_their_texts_are_done() {
     let folder = tempfile::tempdir().unwrap();
     let queue = open(folder.path());
@@ -157,6 +202,55 @@ fn files_go_when_all_of_their_texts_are_done() {
     queue.push("last").unwrap();
     queue.done(41);
     assert_eq!(files(folder.path()).len(), 1);
+}
+
+/// A disk that is full, and fails where it is to keep something.
+fn full_disk(length: u64) -> Option<Writer> {
+    let file = fs::OpenOptions::new().write(true).open("/dev/full");
+    Some(Writer {
+        file: Arc::new(file.unwrap()),
+        length,
+        synced: 0,
+    })
+}
+
+#[test]
+fn a_file_that_somebody_removed_keeps_no_other_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = open(folder.path());
+    let text = "x".repeat(100_000);
+    for _ in 0..40 {
+        queue.push(&text).unwrap();
+    }
+    let before = files(folder.path());
+    fs::remove_file(&before[0]).unwrap();
+    queue.done(30);
+    assert_eq!(files(folder.path()), before[2..]);
+}
+
+#[test]
+fn what_could_not_be_put_on_the_disk_is_tried_again_and_costs_no_new_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = open(folder.path());
+    queue.sync().unwrap();
+    // A file that is full, on a disk that has failed: the next text has a file of its own.
+    queue.lock().writer = full_disk(FILE_BYTES);
+    queue.push("one").unwrap();
+    for _ in 0..2 {
+        assert!(queue.sync().is_err());
+    }
+    assert_eq!(texts(&queue), ["one"]);
+    // One that cannot be written to any more has lines that are not on the disk.
+    let folder = tempfile::tempdir().unwrap();
+    let queue = open(folder.path());
+    queue.push("one").unwrap();
+    queue.lock().writer = full_disk(9);
+    queue.push("lost").unwrap_err();
+    for _ in 0..2 {
+        assert!(queue.sync().is_err());
+    }
+    queue.push("two").unwrap();
+    assert_eq!(texts(&queue), ["one", "two"]);
 }
 
 #[test]

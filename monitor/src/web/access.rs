@@ -11,11 +11,10 @@ use hyper::{HeaderMap, Request};
 
 use crate::configuration::PagePlan;
 
-/// The cookie that has the token.
-pub const COOKIE_NAME: &str = "ssdcrp-token";
-
 /// What is asked of those who ask.
 pub struct Access {
+    /// The name of the cookie that has the token. Cookies know no port: without it in their name, two monitors on one computer would take each other's away.
+    pub cookie: String,
     token: Option<String>,
     /// In small letters.
     hosts: Vec<String>,
@@ -23,8 +22,10 @@ pub struct Access {
 }
 
 impl Access {
-    pub fn new(plan: &PagePlan) -> Self {
+    /// Of a page that is served at this port.
+    pub fn new(plan: &PagePlan, port: u16) -> Self {
         Self {
+            cookie: format!("ssdcrp-token-{port}"),
             token: plan.token.clone(),
             hosts: plan.hosts.iter().map(|host| host.to_lowercase()).collect(),
             is_local: plan.address.ip().is_loopback(),
@@ -87,7 +88,7 @@ impl Access {
         let cookies = cookies.iter().flat_map(|cookies| cookies.split(';'));
         let mut given = cookies
             .filter_map(|cookie| cookie.trim().split_once('='))
-            .filter_map(|(name, token)| (name == COOKIE_NAME).then_some(token))
+            .filter_map(|(name, token)| (name == self.cookie).then_some(token))
             .chain(bearer);
         self.token.is_none() || given.any(|token| self.is_token(token))
     }
@@ -107,11 +108,12 @@ mod tests {
     use super::*;
 
     fn access(address: &str, token: Option<&str>) -> Access {
-        Access::new(&PagePlan {
+        let plan = PagePlan {
             address: address.parse().unwrap(),
             token: token.map(str::to_owned),
             hosts: vec!["Cameras.Example".to_owned()],
-        })
+        };
+        Access::new(&plan, 8080)
     }
 
     fn request(uri: &str, headers: &[(&'static str, &str)]) -> Request<()> {
@@ -207,8 +209,10 @@ mod tests {
             ("authorization", "Bearer 0123456789abcdeg", false),
             ("authorization", "Bearer 0123456789abcdef0", false),
             ("authorization", "Bearer", false),
-            ("cookie", "a=b; ssdcrp-token=0123456789abcdef", true),
-            ("cookie", "ssdcrp-token=", false),
+            ("cookie", "a=b; ssdcrp-token-8080=0123456789abcdef", true),
+            ("cookie", "ssdcrp-token-8080=", false),
+            // Of a monitor at another port.
+            ("cookie", "ssdcrp-token-8081=0123456789abcdef", false),
             ("cookie", "other=0123456789abcdef", false),
             ("x-token", "0123456789abcdef", false),
         ] {

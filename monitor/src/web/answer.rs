@@ -9,10 +9,11 @@ use hyper::body::{Body, Bytes};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, LOCATION, SET_COOKIE, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
-use super::access::{Access, COOKIE_NAME};
+use super::access::Access;
 use super::change::Change;
 use super::event_page;
 use super::film::{self, Film};
+use super::login::{self, LoginForm};
 use super::query::ListQuery;
 use crate::board::CameraState;
 use crate::event_log::EventFilter;
@@ -20,7 +21,6 @@ use crate::outlets::Outlets;
 use crate::redact::say;
 
 const PAGE: &str = include_str!("page.html");
-const LOGIN: &str = include_str!("login.html");
 const STYLE: &str = include_str!("page.css");
 const ICON: &str = include_str!("icon.svg");
 const SCRIPTS: [(&str, &str); 6] = [
@@ -35,6 +35,9 @@ const SCRIPTS: [(&str, &str); 6] = [
 const HTML: &str = "text/html; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
+
+const NOT_MEANT: &str =
+    "this page is not asked for by that name: name it in hosts of [page], or use an address";
 
 /// Of a form with a token, or a change.
 const FORM_BYTES: usize = 1024;
@@ -93,7 +96,7 @@ impl Answering {
     {
         let is_film = request.uri().path().starts_with("/stream/");
         let mut answer = if !self.access().is_meant(&request) {
-            refusal(StatusCode::FORBIDDEN, "not here")
+            refusal(StatusCode::FORBIDDEN, NOT_MEANT)
         } else if request.uri().path() == "/login" && request.method() == Method::POST {
             let form = tokio::time::timeout(FORM_TIME, form(request.into_body())).await;
             match begins(false) {
@@ -188,12 +191,8 @@ impl Answering {
         let path = request.uri().path();
         if !self.access().is_allowed(request.headers()) {
             // Links to events come from elsewhere, by mail say.
-            let is_page = match path.strip_prefix("/event/") {
-                Some(event) => !event.contains('/'),
-                None => path == "/",
-            };
-            return match is_page {
-                true => form_for_token(StatusCode::UNAUTHORIZED),
+            return match login::is_page(path) {
+                true => form_for_token(StatusCode::UNAUTHORIZED, path, false),
                 false => without_token(),
             };
         }
@@ -267,16 +266,18 @@ impl Answering {
         }
     }
 
-    /// Of a form: `token=…`. A token has no letter that is written otherwise there.
+    /// Lets in who has filled in the token, to the page that was asked for.
     fn login(&self, form: Option<&str>) -> Answer {
-        let token = form.and_then(|form| form.strip_prefix("token="));
-        let Some(token) = token.filter(|token| self.access().is_token(token)) else {
-            return form_for_token(StatusCode::FORBIDDEN);
-        };
+        let LoginForm { token, to } = LoginForm::parse(form.unwrap_or_default());
+        let access = self.access();
+        if !access.is_token(&token) {
+            return form_for_token(StatusCode::FORBIDDEN, &to, true);
+        }
         let mut answer = refusal(StatusCode::SEE_OTHER, "");
-        let cookie = format!("{COOKIE_NAME}={token}; HttpOnly; SameSite=Strict; Path=/");
+        let name = &access.cookie;
+        let cookie = format!("{name}={token}; HttpOnly; SameSite=Strict; Path=/");
         set(answer.headers_mut(), SET_COOKIE.as_str(), &cookie);
-        set(answer.headers_mut(), LOCATION.as_str(), "/");
+        set(answer.headers_mut(), LOCATION.as_str(), &to);
         answer
     }
 }
@@ -291,8 +292,11 @@ where
     String::from_utf8(bytes.to_vec()).ok()
 }
 
-fn form_for_token(status: StatusCode) -> Answer {
-    of_type(status, HTML, Either::Left(LOGIN.into()))
+fn form_for_token(status: StatusCode, to: &str, is_wrong: bool) -> Answer {
+    match login::html(to, is_wrong) {
+        Ok(page) => of_type(status, HTML, Either::Left(page.into())),
+        Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "no page"),
+    }
 }
 
 fn without_token() -> Answer {

@@ -61,7 +61,9 @@ function reconcile(list, events) {
   }
 }
 
-export function showEvents({ cameras, events, found, older, classes, kinds }) {
+export function showEvents({ cameras, events, found, older, newest, classes, kinds }) {
+  // The event that the list began behind is forgotten, or it began at none.
+  if (newest) before = "";
   offer(filter.elements.camera, cameras.map((camera) => camera.name));
   offer(filter.elements.class, classes);
   offer(filter.elements.kind, kinds);

@@ -9,6 +9,7 @@ mod change;
 mod connections;
 mod event_page;
 mod film;
+mod login;
 mod patient;
 mod query;
 
@@ -43,7 +44,7 @@ impl PageServer {
         let words = || format!("cannot serve the page at {}", plan.address);
         let listener = TcpListener::bind(plan.address).await.with_context(words)?;
         let address = listener.local_addr().with_context(words)?;
-        let answering = Arc::new(Answering::new(Access::new(&plan), outlets));
+        let answering = Arc::new(Answering::new(Access::new(&plan, address.port()), outlets));
         let connections = Arc::new(Connections::default());
         let server = tokio::spawn(connections.clone().serve(listener, answering.clone()));
         Ok(Self {
@@ -59,7 +60,7 @@ impl PageServer {
     pub fn change(&mut self, plan: &PagePlan) -> bool {
         let is_same = self.plan.address == plan.address;
         if is_same && self.plan != *plan {
-            self.answering.allow(Access::new(plan));
+            self.answering.allow(Access::new(plan, self.address.port()));
             self.connections.end();
             self.plan = plan.clone();
         }

@@ -10,15 +10,14 @@ use tokio::sync::watch;
 use crate::backoff::Backoff;
 use crate::configuration::WebhookPlan;
 use crate::courier::{Courier, try_again};
+use crate::message::EventHead;
 use crate::outbox::Outbox;
 use crate::outlet::Outlet;
 use crate::redact::say;
-use post::{PostOutcome, identifier, post};
+use post::{PostOutcome, post};
 
 /// Everything that goes to a server, until it is dropped.
 pub struct WebhookOutlet {
-    plan: WebhookPlan,
-    outbox: Arc<Outbox>,
     _courier: Courier,
 }
 
@@ -27,23 +26,12 @@ impl Outlet for WebhookOutlet {
     type Plan = WebhookPlan;
 
     fn start(plan: WebhookPlan, outbox: Arc<Outbox>) -> Result<Self> {
-        let (of_thread, its_plan) = (outbox.clone(), plan.clone());
-        let courier = Courier::start(outbox.clone(), move |stop| async move {
-            send(&its_plan, &of_thread, stop).await;
+        let of_thread = outbox.clone();
+        let courier = Courier::start(outbox, move |stop| {
+            let (plan, outbox) = (plan.clone(), of_thread.clone());
+            async move { send(&plan, &outbox, stop).await }
         })?;
-        Ok(Self {
-            plan,
-            outbox,
-            _courier: courier,
-        })
-    }
-
-    fn plan(&self) -> &Self::Plan {
-        &self.plan
-    }
-
-    fn outbox(&self) -> &Arc<Outbox> {
-        &self.outbox
+        Ok(Self { _courier: courier })
     }
 }
 
@@ -57,7 +45,7 @@ async fn send(plan: &WebhookPlan, outbox: &Outbox, mut stop: watch::Receiver<boo
                 _ = stop.wait_for(|stop| *stop) => return,
             }
         };
-        let Some(id) = identifier(&event) else {
+        let Some(id) = EventHead::read(&event).map(EventHead::message_id) else {
             outbox.strange(number);
             continue;
         };
@@ -71,6 +59,7 @@ async fn send(plan: &WebhookPlan, outbox: &Outbox, mut stop: watch::Receiver<boo
                 outbox.refused(number);
             }
             PostOutcome::Failed { reason, pause } => {
+                outbox.release();
                 outbox.delivery.failed();
                 let wait = backoff.failed(std::time::Duration::ZERO).max(pause);
                 let reason = format!("webhook: {}: {reason}", plan.host);

@@ -1,6 +1,6 @@
 //! One POST: an event in, what its receiver made of it out. A connection is made for each, and no redirect is followed.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use http_body_util::Full;
@@ -9,17 +9,17 @@ use hyper::client::conn::http1;
 use hyper::header::{
     CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, LOCATION, RETRY_AFTER, USER_AGENT,
 };
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use crate::clock::since_1970;
 use crate::configuration::WebhookPlan;
+use crate::connect::connect;
 
 /// A receiver that asks for more time than this gets this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
@@ -35,23 +35,6 @@ pub enum PostOutcome {
         reason: String,
         pause: Duration,
     },
-}
-
-/// What of an event's message its headers have.
-#[derive(Deserialize)]
-struct Identity {
-    id: String,
-    answer: Option<String>,
-}
-
-/// The identifier of an event's message: of the event without and with its answer two. `None` where the text is no event.
-pub fn identifier(event: &str) -> Option<String> {
-    let identity: Identity = serde_json::from_str(event).ok()?;
-    let Identity { id, answer } = identity;
-    Some(match answer {
-        Some(_) => format!("{id}-answer"),
-        None => id,
-    })
 }
 
 /// Sends an event.
@@ -71,8 +54,7 @@ fn failed(reason: String) -> PostOutcome {
 }
 
 async fn ask(plan: &WebhookPlan, id: &str, event: &str) -> Result<Response<hyper::body::Incoming>> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let timestamp = since.unwrap_or_default().as_secs();
+    let timestamp = since_1970().as_secs();
     let request = Request::post(plan.target.clone())
         .header(HOST, plan.authority.as_str())
         .header(
@@ -88,7 +70,7 @@ async fn ask(plan: &WebhookPlan, id: &str, event: &str) -> Result<Response<hyper
             plan.key.sign(id, timestamp, event),
         )
         .body(Full::new(Bytes::from(event.to_owned())))?;
-    let stream = TcpStream::connect((plan.host.as_str(), plan.port)).await?;
+    let stream = connect(&plan.host, plan.port).await?;
     match &plan.tls {
         None => exchange(stream, request).await,
         Some(tls) => {
@@ -117,22 +99,42 @@ fn outcome(status: StatusCode, headers: &HeaderMap) -> PostOutcome {
         200..=299 => PostOutcome::Arrived,
         // Too early, too many, or the receiver was too slow.
         408 | 425 | 429 | 500..=599 => {
-            let pause = text(RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
+            let pause = text(RETRY_AFTER).and_then(|asked| pause(asked, SystemTime::now()));
             PostOutcome::Failed {
                 reason: format!("status {status}"),
-                pause: pause
-                    .map_or(Duration::ZERO, Duration::from_secs)
-                    .min(LONGEST_PAUSE),
+                pause: pause.unwrap_or_default().min(LONGEST_PAUSE),
             }
         }
         300..=399 => {
-            let place = text(LOCATION).unwrap_or("another address");
+            // No more of it: paths are secrets at times, and are those that were asked for.
+            let place = text(LOCATION)
+                .and_then(place)
+                .unwrap_or_else(|| "another address".to_owned());
             PostOutcome::Refused(format!(
                 "status {status}: it points to {place}, which is not followed"
             ))
         }
         _ => PostOutcome::Refused(format!("status {status}")),
     }
+}
+
+/// Scheme, host and port of an address that has them.
+fn place(address: &str) -> Option<String> {
+    let address: Uri = address.parse().ok()?;
+    let (scheme, host) = (address.scheme_str()?, address.host()?);
+    Some(match address.port() {
+        Some(port) => format!("{scheme}://{host}:{port}"),
+        None => format!("{scheme}://{host}"),
+    })
+}
+
+/// How long a receiver asks to be left alone: seconds, or a date (RFC 9110, 10.2.3).
+fn pause(asked: &str, now: SystemTime) -> Option<Duration> {
+    let seconds = asked.trim().parse().ok().map(Duration::from_secs);
+    seconds.or_else(|| {
+        let date = httpdate::parse_http_date(asked.trim()).ok()?;
+        Some(date.duration_since(now).unwrap_or_default())
+    })
 }
 
 #[cfg(test)]
@@ -158,18 +160,40 @@ mod tests {
             PostOutcome::Failed { pause, .. } => pause.as_secs(),
             outcome => panic!("{outcome:?}"),
         };
-        assert_eq!(["7", "99999", "Fri, 31 Dec 1999"].map(waits), [7, 3600, 0]);
-        let PostOutcome::Refused(reason) = with(302, LOCATION, "http://other/") else {
-            panic!()
-        };
-        assert!(reason.contains("http://other/"), "{reason}");
+        let dates = [
+            "Fri, 31 Dec 1999 23:59:59 GMT",
+            "Tue, 31 Dec 2999 23:59:59 GMT",
+        ];
+        assert_eq!(["7", "99999", "soon"].map(waits), [7, 3600, 0]);
+        assert_eq!(dates.map(waits), [0, 3600], "past and far");
+        let then = SystemTime::UNIX_EPOCH + Duration::from_secs(946_684_769);
+        assert_eq!(pause(dates[0], then), Some(Duration::from_secs(30)));
     }
 
     #[test]
-    fn an_event_and_its_answer_are_two_messages() {
-        assert_eq!(identifier(r#"{"id":"a-1"}"#).unwrap(), "a-1");
-        let answered = identifier(r#"{"id":"a-1","answer":"a dog"}"#);
-        assert_eq!(answered.unwrap(), "a-1-answer");
-        assert_eq!(identifier("[]"), None);
+    fn where_a_server_points_is_told_without_a_secret_path() {
+        let of = |place: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(LOCATION, place.parse().unwrap());
+            match outcome(StatusCode::MOVED_PERMANENTLY, &headers) {
+                PostOutcome::Refused(reason) => reason,
+                outcome => panic!("{outcome:?}"),
+            }
+        };
+        for (place, told) in [
+            (
+                "https://user:word@other:8443/services/T0/SECRET?a=b",
+                "https://other:8443,",
+            ),
+            ("http://other/SECRET", "http://other,"),
+            ("/services/SECRET", "another address,"),
+            ("//other/SECRET", "another address,"),
+        ] {
+            let reason = of(place);
+            let is_hidden = !["SECRET", "word"]
+                .iter()
+                .any(|secret| reason.contains(secret));
+            assert!(reason.contains(told) && is_hidden, "{reason}");
+        }
     }
 }

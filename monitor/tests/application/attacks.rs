@@ -338,16 +338,29 @@ fn who_does_not_know_the_token_sees_nothing() {
         );
         monitor.send(request.as_bytes(), NEVER)
     };
-    assert_eq!(log_in("token=0123456789abcdef-of-this-tesT").status, 403);
+    let refused = log_in("token=0123456789abcdef-of-this-tesT&to=%2Fevent%2F5f-gate-1");
+    let form = refused.text();
+    assert!(
+        refused.status == 403
+            && form.contains("not the token")
+            && form.contains("/event/5f-gate-1"),
+        "{form}"
+    );
     assert_eq!(log_in(&format!("token={}", "0".repeat(5000))).status, 403);
-    let let_in = log_in(&format!("token={TOKEN}"));
+    let let_in = log_in(&format!("token={TOKEN}&to=%2Fevent%2F5f-gate-1"));
     assert_eq!(let_in.status, 303, "{let_in:?}");
+    assert!(
+        let_in.head.contains("location: /event/5f-gate-1\r\n"),
+        "{}",
+        let_in.head
+    );
     assert!(
         let_in.head.contains("httponly; samesite=strict"),
         "{}",
         let_in.head
     );
-    let cookie = format!("ssdcrp-token={TOKEN}");
+    let port = monitor.address.rsplit(':').next().unwrap();
+    let cookie = format!("ssdcrp-token-{port}={TOKEN}");
     let page = monitor.ask("/", &[("Host", "localhost"), ("Cookie", &cookie)], NEVER);
     assert!(page.status == 200 && page.text().contains("What looks wrong"));
     assert_eq!(monitor_state(&monitor), 200);

@@ -1,9 +1,11 @@
-//! What fails beside cameras: networks in mid-run, folders of evidence.
+//! What fails beside cameras: networks in mid-run, folders of evidence and of queues.
 
 use std::path::Path;
 use std::process::Command;
 
+use super::broker::Broker;
 use super::cache::cached;
+use super::cameras::stirring;
 use super::running::{Monitor, until};
 
 #[test]
@@ -25,8 +27,12 @@ fn networks_that_fail_are_told_each_time_while_the_camera_plays() {
     let fault = folder.path().join("fault");
     let file = folder.path().join("monitor.toml");
     let footage = cached("footage/vtest.avi").display().to_string();
+    let broker = Broker::start(folder.path(), "allow_anonymous true");
+    let listener = broker.listen("listener");
     let text = format!(
-        "[page]\naddress = \"127.0.0.1:0\"\n[[camera]]\nname = \"film\"\nsource = \"{footage}\"\nrepeat = true\n"
+        "[page]\naddress = \"127.0.0.1:0\"\n[queue]\nfolder = \"queue\"\n[mqtt]\naddress = \"mqtt://127.0.0.1:{}\"\n\
+         [[camera]]\nname = \"film\"\nsource = \"{footage}\"\nrepeat = true\n",
+        broker.port
     );
     std::fs::write(&file, text).unwrap();
     let mut command = Monitor::command();
@@ -45,6 +51,13 @@ fn networks_that_fail_are_told_each_time_while_the_camera_plays() {
     };
     more();
     let said = || monitor.said().matches("the device is lost").count();
+    // What the broker keeps of the camera.
+    let kept = |what: &str, is_it: fn(&serde_json::Value) -> bool| {
+        until(what, || {
+            let states = listener.heard("/camera/film/state");
+            is_it(&states.last()?.json()).then_some(())
+        });
+    };
     for _ in 0..2 {
         let before = said();
         std::fs::write(&fault, "").unwrap();
@@ -56,11 +69,16 @@ fn networks_that_fail_are_told_each_time_while_the_camera_plays() {
         let reason = camera["reason"].as_str().unwrap();
         assert!(reason.contains("the device is lost"), "{reason}");
         assert!(said() > before, "it is not said again");
+        kept("the reason at the broker", |state| {
+            let reason = state["reason"].as_str().unwrap_or_default();
+            state["availability"] == "online" && reason.contains("the device is lost")
+        });
         std::fs::remove_file(&fault).unwrap();
         more();
         until("an end of it", || {
             monitor.camera("film")["reason"].is_null().then_some(())
         });
+        kept("its end at the broker", |state| state["reason"].is_null());
     }
 }
 
@@ -144,4 +162,71 @@ fn a_folder_of_evidence_that_cannot_be_used_costs_no_other_camera() {
     }
     monitor.signal("TERM");
     assert!(monitor.wait().status.success());
+}
+
+#[test]
+fn a_queue_that_cannot_be_used_costs_no_camera_and_at_a_reload_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("monitor.toml");
+    let secret = "0123456789abcdef0123456789abcdef";
+    std::fs::write(folder.path().join("secret"), secret).unwrap();
+    // Nobody takes the events: they wait.
+    let write = |page: &str, queue: &str, more: &str| {
+        let text = format!(
+            "[page]\naddress = \"127.0.0.1:0\"\n{page}[queue]\nfolder = \"{queue}\"\n\
+             [webhook]\nurl = \"http://127.0.0.1:1/\"\nsecret-file = \"secret\"\n{more}{}",
+            stirring("yard")
+        );
+        std::fs::write(&file, text).unwrap();
+    };
+    // In the place of a folder.
+    write("", "secret", "");
+    let monitor = Monitor::start(Monitor::command().arg("--config").arg(&file));
+    let says = |words: &str, times: usize| {
+        until(words, || {
+            (monitor.said().matches(words).count() >= times).then_some(())
+        });
+    };
+    let reaches = |series: &str, least: f64| {
+        until(series, || (monitor.number(series) >= least).then_some(()));
+    };
+    until("the camera", || {
+        (monitor.camera("yard")["state"] == "playing").then_some(())
+    });
+    says("webhook: cannot keep a queue in", 1);
+    reaches("ssdcrp_outlet_failures_total{outlet=\"webhook\"}", 1.0);
+    reaches(
+        "ssdcrp_outlet_dropped_total{outlet=\"webhook\",reason=\"disk\"}",
+        1.0,
+    );
+
+    write("", "queue", "");
+    monitor.signal("HUP");
+    let queued = "ssdcrp_outlet_queued{outlet=\"webhook\"}";
+    reaches(queued, 2.0);
+
+    // All of this is another way, and none of it counts.
+    let broker = "[mqtt]\naddress = \"mqtt://127.0.0.1:1\"\n";
+    write("token-file = \"secret\"\n", "secret", broker);
+    monitor.signal("HUP");
+    says("cannot keep a queue in", 2);
+    assert_eq!(
+        monitor.get("/events").status,
+        200,
+        "the page is another one"
+    );
+    assert!(!monitor.said().contains("mqtt: 127.0.0.1:1"));
+    reaches(queued, monitor.number(queued) + 2.0);
+
+    // What waits goes along.
+    let before = monitor.number(queued);
+    write("", "elsewhere", "");
+    monitor.signal("HUP");
+    says("monitor.toml: read again", 2);
+    assert!(monitor.number(queued) >= before && folder.path().join("elsewhere/webhook").is_dir());
+    assert_eq!(
+        monitor.number("ssdcrp_outlet_dropped_total{outlet=\"webhook\",reason=\"full\"}"),
+        0.0
+    );
+    assert!(!monitor.said().contains("no longer names"));
 }

@@ -166,6 +166,26 @@ fn an_alarm_goes_off_when_events_wait_or_are_lost() {
 }
 
 #[test]
+fn an_alarm_goes_off_when_the_monitor_is_away() {
+    assert_rules(
+        "1m",
+        r#"
+    input_series:
+      - series: 'ssdcrp_camera_state{camera="gate",state="playing"}'
+        values: '1x10 _x20'
+    alert_rule_test:
+      - eval_time: 10m
+        alertname: MonitorAway
+      - eval_time: 20m
+        alertname: MonitorAway
+        exp_alerts:
+          - exp_labels: { severity: critical }
+            exp_annotations: { summary: "No monitor gives numbers: it is down, hangs, or its token is another one" }
+"#,
+    );
+}
+
+#[test]
 fn a_camera_that_is_tried_again_and_again_is_lost() {
     // Every 15 seconds: a minute between two tries, each of which lasts 15 seconds. The yard is back after a minute, as it was before.
     assert_rules(

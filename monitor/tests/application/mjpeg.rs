@@ -86,7 +86,7 @@ fn watch(folder: &Path, cameras: &[(&str, &str)], defaults: &str) -> Monitor {
 fn pictures_without_a_time_are_looked_at_and_events_are_told_of_them() {
     let folder = tempfile::tempdir().unwrap();
     // Nothing scores 1, and that has to last.
-    let defaults = "detect-interval = 0.2\nevents = { kinds = [\"low-confidence\"], low-confidence = 1, confirm = 0.5 }";
+    let defaults = "frame-timeout = 600\ndetect-interval = 0.2\nevents = { kinds = [\"low-confidence\"], low-confidence = 1, confirm = 0.5 }";
     let camera = jpeg_camera(usize::MAX);
     let monitor = watch(folder.path(), &[("yard", &camera.source)], defaults);
     let event = until("an event", || {

@@ -1,15 +1,15 @@
 //! Where in the picture something counts: zones and masks of real cameras.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use super::cache::cached;
 use super::mjpeg::jpeg_camera;
-use super::running::{Monitor, until};
+use super::running::{Monitor, PATIENCE, until};
 
 const LOWER_HALF: &str = "[[0, 0.5], [1, 0.5], [1, 1], [0, 1]]";
+const END_OF_JPEG: &[u8] = &[0xff, 0xd9];
 const ALL: &str = "[[0, 0], [1, 0], [1, 1], [0, 1]]";
 
 #[test]
@@ -73,14 +73,33 @@ fn zones_and_masks_decide_what_counts_and_what_is_seen() {
 
 /// The first picture that a viewer of a camera sees.
 fn first_picture(monitor: &Monitor, camera: &str) -> image::RgbImage {
-    let is_whole = |answer: &[u8]| answer.windows(2).any(|pair| pair == [0xff, 0xd9]);
     let path = format!("/stream/{camera}");
+    let is_whole = |answer: &[u8]| has(answer, END_OF_JPEG);
     let film = monitor.ask(&path, &[("Host", "localhost")], is_whole).body;
-    let start = film
-        .windows(2)
-        .position(|pair| pair == [0xff, 0xd8])
-        .unwrap();
-    image::load_from_memory(&film[start..]).unwrap().into_rgb8()
+    picture_in(&film)
+}
+
+/// The first picture of a film.
+fn picture_in(film: &[u8]) -> image::RgbImage {
+    let start = film.windows(2).position(|pair| pair == [0xff, 0xd8]);
+    image::load_from_memory(&film[start.unwrap()..])
+        .unwrap()
+        .into_rgb8()
+}
+
+fn has(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+/// Reads more of a film until there is enough of it.
+fn read_until(stream: &mut TcpStream, film: &mut Vec<u8>, enough: impl Fn(&[u8]) -> bool) {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut part = [0; 4096];
+    while !enough(film) {
+        let read = stream.read(&mut part).unwrap();
+        assert!(read > 0, "the film has ended");
+        film.extend_from_slice(&part[..read]);
+    }
 }
 
 fn is_grey(picture: &image::RgbImage) -> bool {
@@ -114,12 +133,14 @@ fn a_new_mask_covers_the_picture_of_before() {
     until("the new file", || {
         monitor.said().contains("read again").then_some(())
     });
-    let seen = std::thread::scope(|scope| {
-        let next = scope.spawn(|| first_picture(&monitor, "gate"));
-        // Time enough to be shown what there is already.
-        std::thread::sleep(Duration::from_secs(1));
-        camera.is_silent.store(false, Ordering::Relaxed);
-        next.join().unwrap()
-    });
+    // Who is answered was shown what there is already.
+    let mut next = TcpStream::connect(&monitor.address).unwrap();
+    next.write_all(b"GET /stream/gate HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
+    let mut film = Vec::new();
+    read_until(&mut next, &mut film, |film| has(film, b"\r\n\r\n"));
+    camera.is_silent.store(false, Ordering::Relaxed);
+    read_until(&mut next, &mut film, |film| has(film, END_OF_JPEG));
+    let seen = picture_in(&film);
     assert!(is_grey(&seen), "what is covered now is seen");
 }

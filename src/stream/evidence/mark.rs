@@ -15,7 +15,7 @@ use crate::error::evidence::{Context, ensure};
 use crate::limits::{self, FileKind};
 
 /// The file of all marks.
-const MARKS: &str = "marks.jsonl";
+pub(super) const MARKS: &str = "marks.jsonl";
 
 /// What somebody says of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

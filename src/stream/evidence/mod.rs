@@ -17,5 +17,5 @@ pub use mark::{Mark, Marks};
 pub use pictures::Pictures;
 pub use record::{EventRecord, Record, Records};
 #[doc(hidden)]
-pub use record::{LINES, PICTURES, picture};
+pub use record::{LINES, PICTURES, is_own_file, picture};
 pub use store::{Limits, Store};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::mark::MARKS;
 use crate::crp::Target;
 use crate::detect::ClassId;
 use crate::detect::Labels;
@@ -86,6 +87,11 @@ pub(super) fn id_of(name: &str) -> Option<u64> {
     let (id, what) = name.strip_suffix(".png")?.split_once('-')?;
     let id = id.parse().ok()?;
     (PICTURES.contains(&what) && picture(id, what) == name).then_some(id)
+}
+
+/// Whether a file of this name is one that a folder of events has: its lines, its marks or a picture.
+pub fn is_own_file(name: &str) -> bool {
+    [LINES, MARKS].contains(&name) || id_of(name).is_some()
 }
 
 impl Record {
@@ -362,5 +368,6 @@ mod tests {
         ] {
             assert_eq!(id_of(name), None, "{name}");
         }
+        assert!(is_own_file(MARKS) && is_own_file(&picture(7, "fed")) && !is_own_file("notes"));
     }
 }

@@ -1,8 +1,8 @@
 //! The folder: records and pictures in; what does not fit any more goes, the oldest first.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::fs::{self, File, TryLockError};
-use std::io;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,15 +11,16 @@ use super::record::{EventRecord, LINES, PICTURES, Record, Records, id_of, pictur
 use crate::atomic_file;
 use crate::error::Result;
 use crate::error::evidence::{Context, bail, ensure};
+use crate::folder_lock::FolderLock;
+use crate::limits::FileKind;
 
 /// Whose files are unfinished where a process is killed.
 const OWNER: &str = "evidence";
 /// Who has the file locked writes into the folder.
 const LOCK: &str = ".lock";
-/// How long a folder's last writer may take to go: the system releases the lock of one that was killed only once all of it is torn down.
-const LOCK_WAIT: Duration = Duration::from_millis(50);
-const LOCK_WAITS: usize = 20;
 const MINUTE: Duration = Duration::from_secs(60);
+/// Bytes of all lines together: a quarter of what is read of such a file at most. Where pictures are small, lines are what grows.
+const LINES_BYTES: u64 = FileKind::Events.most_bytes() / 4;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,18 +31,41 @@ pub struct Limits {
     pub per_minute: usize,
 }
 
+/// An event that is kept.
+#[derive(Debug)]
+struct KeptRecord {
+    record: Record,
+    /// Bytes of its pictures.
+    pictures: u64,
+    /// Bytes of its line, with its end.
+    line: u64,
+}
+
+impl KeptRecord {
+    fn new(record: Record, pictures: u64) -> Result<Self> {
+        let line = line(&record)?.len() as u64;
+        Ok(Self {
+            record,
+            pictures,
+            line,
+        })
+    }
+}
+
 /// A folder of evidence that this process writes into, and no other.
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
     limits: Limits,
-    /// Oldest first, with the bytes of each one's pictures.
-    kept: VecDeque<(Record, u64)>,
+    /// Oldest first.
+    kept: VecDeque<KeptRecord>,
+    /// Bytes that their lines may have.
+    lines_limit: u64,
     next: u64,
     /// When, in the stream, the last events were kept.
     recent: VecDeque<Duration>,
     /// Released when it is dropped, also by a process that is killed.
-    _lock: File,
+    _lock: FolderLock,
 }
 
 impl Store {
@@ -50,35 +74,18 @@ impl Store {
     /// # Errors
     /// The folder cannot be made, read or written to, or another store has it open.
     pub fn open(folder: &Path, limits: Limits) -> Result<Self> {
-        Self::open_after(folder, limits, || std::thread::sleep(LOCK_WAIT))
-    }
-
-    /// The same, where a pause before another look at the lock is the caller's.
-    fn open_after(folder: &Path, limits: Limits, mut pause: impl FnMut()) -> Result<Self> {
         let name = folder.display();
-        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {name}"))?;
-        let lock = File::create(folder.join(LOCK))
-            .with_context(|| format!("cannot write into the folder {name}"))?;
-        let mut waits = 0;
-        loop {
-            match lock.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if waits < LOCK_WAITS => {
-                    waits += 1;
-                    pause();
-                }
-                Err(TryLockError::WouldBlock) => bail!(
-                    "events are already written into the folder {name}: every stream needs a folder of its own"
-                ),
-                Err(TryLockError::Error(error)) => {
-                    return Err(error).with_context(|| format!("cannot lock the folder {name}"));
-                }
-            }
-        }
+        let lock = match FolderLock::take(folder, LOCK) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => bail!(
+                "events are already written into the folder {name}: every stream needs a folder of its own"
+            ),
+            lock => lock?,
+        };
         let mut store = Self {
             folder: folder.to_owned(),
             limits,
             kept: VecDeque::new(),
+            lines_limit: LINES_BYTES,
             next: 1,
             recent: VecDeque::new(),
             _lock: lock,
@@ -134,10 +141,11 @@ impl Store {
             "an event's pictures take {bytes} bytes, more than the {} that all may take",
             self.limits.bytes
         );
-        self.make_room(self.limits.bytes - bytes)?;
+        let new = KeptRecord::new(record, bytes)?;
+        self.make_room(bytes, new.line)?;
         // Also where it fails: a file of this name may be left.
         self.next += 1;
-        let kept = self.write(&record, pictures);
+        let kept = self.write(&new.record, pictures);
         if let Err(error) = kept {
             self.remove_pictures(id);
             return Err(error).with_context(|| {
@@ -147,7 +155,8 @@ impl Store {
                 )
             });
         }
-        self.kept.push_back((record.clone(), bytes));
+        let record = new.record.clone();
+        self.kept.push_back(new);
         self.recent.push_back(time);
         Ok(record)
     }
@@ -164,16 +173,37 @@ impl Store {
                 self.write_file(name, bytes)?;
             }
         }
-        self.write_lines(Some(record))?;
+        self.append_line(record)?;
         Ok(self.settle()?)
+    }
+
+    /// One line more, behind the others. Where somebody else has changed the file, all of them anew.
+    fn append_line(&self, record: &Record) -> Result<()> {
+        let path = self.folder.join(LINES);
+        let expected: u64 = self.kept.iter().map(|kept| kept.line).sum();
+        let file = OpenOptions::new().append(true).open(path);
+        let file = file.ok().filter(|file| {
+            let found = file.metadata();
+            found.is_ok_and(|found| found.is_file() && found.len() == expected)
+        });
+        let Some(mut file) = file else {
+            return self.write_lines(Some(record));
+        };
+        let written = file
+            .write_all(&line(record)?)
+            .and_then(|()| file.sync_data());
+        if written.is_err() {
+            // A part of it may stand there. Where it cannot be cut off, the next line finds another length.
+            drop(file.set_len(expected));
+        }
+        Ok(written?)
     }
 
     /// All lines anew, with one more.
     fn write_lines(&self, new: Option<&Record>) -> Result<()> {
         let mut lines = Vec::new();
-        for record in self.kept.iter().map(|(record, _)| record).chain(new) {
-            serde_json::to_writer(&mut lines, record).map_err(std::io::Error::from)?;
-            lines.push(b'\n');
+        for record in self.kept.iter().map(|kept| &kept.record).chain(new) {
+            lines.extend(line(record)?);
         }
         Ok(self.write_file(LINES, &lines)?)
     }
@@ -187,15 +217,18 @@ impl Store {
         File::open(&self.folder).map_or(Ok(()), |folder| folder.sync_all())
     }
 
-    /// Lets the oldest events go until the pictures of the others take no more than `bytes`.
-    fn make_room(&mut self, bytes: u64) -> Result<()> {
-        let mut taken: u64 = self.kept.iter().map(|(_, bytes)| bytes).sum();
+    /// Lets the oldest events go until there is room for so many bytes of pictures and of a line.
+    fn make_room(&mut self, pictures: u64, line: u64) -> Result<()> {
+        let sum = |of: fn(&KeptRecord) -> u64| self.kept.iter().map(of).sum::<u64>();
+        let mut taken = sum(|kept| kept.pictures) + pictures;
+        let mut lines = sum(|kept| kept.line) + line;
         let mut gone = Vec::new();
-        while taken > bytes
-            && let Some((record, bytes)) = self.kept.pop_front()
+        while (taken > self.limits.bytes || lines > self.lines_limit)
+            && let Some(oldest) = self.kept.pop_front()
         {
-            taken -= bytes;
-            gone.push(record.id);
+            taken -= oldest.pictures;
+            lines -= oldest.line;
+            gone.push(oldest.record.id);
         }
         if !gone.is_empty() {
             // The lines first: no line names a file that is not there. Where they cannot be written for want of space, the files go all the same and make some.
@@ -217,7 +250,7 @@ impl Store {
     fn recover(&mut self) -> Result<()> {
         let records = Records::read_any(&self.folder)?.records;
         let size = |id: u64, what: &str| fs::metadata(self.folder.join(picture(id, what))).ok();
-        let mut kept: VecDeque<(Record, u64)> = VecDeque::new();
+        let mut kept = VecDeque::new();
         let mut known = BTreeSet::new();
         for record in records {
             let further = [record.heatmap.is_some(), record.fed.is_some()];
@@ -230,7 +263,7 @@ impl Store {
             if let Some(sizes) = sizes
                 && known.insert(record.id)
             {
-                kept.push_back((record, sizes.iter().sum()));
+                kept.push_back(KeptRecord::new(record, sizes.iter().sum())?);
             }
         }
         self.kept = kept;
@@ -246,10 +279,17 @@ impl Store {
             }
         }
         self.next = last + 1;
-        self.make_room(self.limits.bytes)?;
+        self.make_room(0, 0)?;
         self.write_lines(None)?;
         Ok(self.settle()?)
     }
+}
+
+/// As it stands in the file, with its end.
+fn line(record: &Record) -> Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(record).map_err(io::Error::from)?;
+    line.push(b'\n');
+    Ok(line)
 }
 
 #[cfg(test)]
@@ -276,26 +316,6 @@ mod tests {
             running_time: Some(5),
             rest: serde_json::Map::new(),
         }
-    }
-
-    #[test]
-    fn a_writer_that_is_about_to_go_is_waited_for_and_no_other() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut first = Some(Store::open(folder.path(), ROOMY).unwrap());
-        let mut pauses = 0;
-        let second = Store::open_after(folder.path(), ROOMY, || {
-            pauses += 1;
-            if pauses == 3 {
-                first = None;
-            }
-        });
-        let second = second.unwrap();
-        assert_eq!((pauses, first.is_none()), (3, true));
-        let mut pauses = 0;
-        let error = Store::open_after(folder.path(), ROOMY, || pauses += 1).unwrap_err();
-        assert!(error.to_string().contains("folder of its own"), "{error}");
-        assert_eq!(pauses, LOCK_WAITS);
-        drop(second);
     }
 
     /// A thousand bytes.
@@ -364,6 +384,38 @@ mod tests {
         };
         let error = keep(&mut Store::open(folder.path(), tiny).unwrap(), "e").unwrap_err();
         assert!(error.to_string().contains("1000 bytes"), "{error:#}");
+    }
+
+    #[test]
+    fn lines_make_room_too_and_one_more_is_written_behind_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path(), ROOMY).unwrap();
+        let file = folder.path().join(LINES);
+        let length = || fs::metadata(&file).unwrap().len();
+        keep(&mut store, "a").unwrap();
+        let one = length();
+        // Of three lines and a half.
+        store.lines_limit = 3 * one + one / 2;
+        let inode = || std::os::unix::fs::MetadataExt::ino(&fs::metadata(&file).unwrap());
+        let before = inode();
+        keep(&mut store, "b").unwrap();
+        keep(&mut store, "c").unwrap();
+        assert_eq!(
+            (inode(), length()),
+            (before, 3 * one),
+            "all were written anew"
+        );
+        for words in ["d", "e"] {
+            keep(&mut store, words).unwrap();
+            assert_eq!(length(), 3 * one);
+        }
+        let words = |found: (Vec<String>, _)| found.0.concat();
+        assert_eq!(found(folder.path()).1, names(&[3, 4, 5]));
+        // What somebody else left there goes.
+        fs::write(&file, "half a li").unwrap();
+        store.lines_limit = LINES_BYTES;
+        keep(&mut store, "f").unwrap();
+        assert_eq!(words(found(folder.path())), "cdef");
     }
 
     #[test]

@@ -7,6 +7,10 @@ use super::event::{CandidateEvent, EventKind, Finding};
 use super::thresholds::EventThresholds;
 use super::trajectory::Trajectory;
 use crate::detect::{ClassId, Detection};
+use crate::geometry::Rect;
+
+/// Boxes of one class with at least this intersection over union are taken for one object where it could not be followed.
+const SAME_PLACE: f32 = 0.5;
 
 /// What is remembered of an object that is followed.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +18,7 @@ pub(super) struct ObjectHistory {
     /// When it was last seen, and as what.
     seen: Duration,
     class: Option<ClassId>,
+    rect: Option<Rect>,
     trajectory: Trajectory,
     /// Since when all sightings have shown it.
     since: BTreeMap<EventKind, Duration>,
@@ -25,6 +30,25 @@ impl ObjectHistory {
     /// When it was last seen.
     pub fn seen(&self) -> Duration {
         self.seen
+    }
+
+    /// Whether a detection may be the same object where nobody could follow it: one of its class, at its place.
+    pub fn may_be(&self, detection: &Detection) -> bool {
+        let is_there = |rect: Rect| rect.iou(&detection.rect) >= SAME_PLACE;
+        self.class == Some(detection.class) && self.rect.is_some_and(is_there)
+    }
+
+    /// What is left of it over an interruption: what was raised.
+    pub fn interrupted(self) -> Self {
+        Self {
+            raised: self.raised,
+            ..Self::default()
+        }
+    }
+
+    /// Whether something was raised of it.
+    pub fn has_raised(&self) -> bool {
+        !self.raised.is_empty()
     }
 
     /// What changed since the last sighting.
@@ -64,6 +88,7 @@ impl ObjectHistory {
     /// Takes a sighting in.
     pub fn remember(&mut self, detection: &Detection, time: Duration) {
         self.class = Some(detection.class);
+        self.rect = Some(detection.rect);
         self.seen = time;
         self.trajectory.push(time, detection.rect);
     }

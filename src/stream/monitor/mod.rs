@@ -28,6 +28,8 @@ pub struct Monitor {
     histories: BTreeMap<u64, ObjectHistory>,
     /// The history of each object. A box that is called dog and cat has an object for each, and one history for both.
     known: BTreeMap<u64, u64>,
+    /// Objects before an interruption, of which something was raised.
+    before: Vec<ObjectHistory>,
     next: u64,
     time: Duration,
 }
@@ -75,6 +77,16 @@ impl Monitor {
     pub fn forget(&mut self) {
         self.histories.clear();
         self.known.clear();
+        self.before.clear();
+    }
+
+    /// Objects cannot be followed over an interruption, as that of a camera's connection. What was raised of one is not raised again within its cooldown where
+    /// another one of its class is at its place. Where time has not gone on, all is forgotten.
+    pub fn interrupt(&mut self) {
+        let histories = std::mem::take(&mut self.histories).into_values();
+        self.before
+            .extend(histories.filter(ObjectHistory::has_raised));
+        self.known.clear();
     }
 
     /// The history of a group: that of the first of its objects which has one that nothing else in the frame has taken, else a new one.
@@ -91,15 +103,22 @@ impl Monitor {
         taken.insert(history);
         self.known
             .extend(group.numbers.iter().map(|&number| (number, history)));
-        self.histories.entry(history).or_default()
+        let before = &mut self.before;
+        self.histories.entry(history).or_insert_with(|| {
+            let place = before.iter().position(|it| it.may_be(group.detection));
+            place.map_or_else(ObjectHistory::default, |place| {
+                before.swap_remove(place).interrupted()
+            })
+        })
     }
 
     /// Drops histories that no threshold looks back to any more.
     fn prune(&mut self, settings: &EventThresholds) {
         let back = settings.looks_back();
         let now = self.time;
-        self.histories
-            .retain(|_, history| now.saturating_sub(history.seen()) <= back);
+        let matters = |history: &ObjectHistory| now.saturating_sub(history.seen()) <= back;
+        self.histories.retain(|_, history| matters(history));
+        self.before.retain(matters);
         self.known
             .retain(|_, history| self.histories.contains_key(history));
     }

@@ -116,6 +116,38 @@ fn expected(
 }
 
 #[test]
+fn what_was_told_is_not_told_again_after_an_interruption() {
+    let settings = EventThresholds::for_stills();
+    let mut watch = Watch::new(&settings);
+    let at = |seconds: u64| Duration::from_secs(seconds);
+    let parked = seen(DOG, 0.5, HERE);
+    assert_eq!(watch.observe(at(1), std::slice::from_ref(&parked)).len(), 1);
+    let interrupt = |watch: &mut Watch| {
+        watch.tracker.forget();
+        watch.monitor.interrupt();
+    };
+    // A camera whose connection breaks off every few seconds, for longer than the cooldown.
+    for seconds in (4..40).step_by(3) {
+        interrupt(&mut watch);
+        let again = watch.observe(at(seconds), std::slice::from_ref(&parked));
+        assert!(again.is_empty(), "{again:?} at {seconds} s");
+    }
+    // Another place and another class are something else.
+    interrupt(&mut watch);
+    let others = [seen(DOG, 0.5, THERE), seen(CAT, 0.5, HERE)];
+    assert_eq!(watch.observe(at(41), &others).len(), 2);
+    // After a cooldown without a sign of it, it is news.
+    interrupt(&mut watch);
+    assert_eq!(
+        watch.observe(at(60), std::slice::from_ref(&parked)).len(),
+        1
+    );
+    // So it is where time begins anew.
+    interrupt(&mut watch);
+    assert_eq!(watch.observe(at(1), std::slice::from_ref(&parked)).len(), 1);
+}
+
+#[test]
 fn sure_objects_on_their_way_raise_nothing() {
     let frames: Vec<_> = (0..60)
         .map(|n| {
