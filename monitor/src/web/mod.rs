@@ -11,6 +11,7 @@ mod event_page;
 mod film;
 mod patient;
 mod query;
+mod wall;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

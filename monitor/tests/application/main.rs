@@ -18,5 +18,6 @@ mod running;
 mod schemas;
 mod service;
 mod streams;
+mod wall;
 mod webhooks;
 mod zones;
