@@ -1,27 +1,26 @@
-//! Threads that send: what is to be done until it is to stop in, a thread that does it out, and waiting between two tries.
+//! Threads that send: an outbox and what sends from it in, a thread out, and at its end words of what is left.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 use anyhow::Result;
 use tokio::sync::watch;
 
+use crate::helper::Helper;
 use crate::outbox::Outbox;
 use crate::redact::say;
 
-/// How long the end waits for what is still to be sent.
-const FAREWELL: Duration = Duration::from_secs(5);
-
-/// A thread that sends what is in an outbox, until it is dropped. Then it has some seconds for what is left.
+/// A thread that sends what is in an outbox, until it is dropped.
 pub struct Courier {
-    outbox: Arc<Outbox>,
-    stop: watch::Sender<bool>,
-    thread: Option<JoinHandle<()>>,
+    // Dropped in this order: what is left is known when the thread has ended.
+    _helper: Helper,
+    _left: Leftovers,
 }
 
+/// Tells at the end what was not sent.
+struct Leftovers(Arc<Outbox>);
+
 impl Courier {
-    /// Runs `work` with a thread of its own, so that a slow disk or a name that nobody resolves keeps nothing else waiting. It ends when it is told to stop.
+    /// Runs `work`, as a [`Helper`] does.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -32,65 +31,21 @@ impl Courier {
     where
         W: Future<Output = ()>,
     {
-        let (stop, stopped) = watch::channel(false);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let thread = std::thread::Builder::new()
-            .name(outbox.delivery.outlet().to_owned())
-            .spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        () = work(stopped.clone()) => {}
-                        () = too_late(stopped.clone()) => {}
-                    }
-                });
-                // A name that is being resolved is not waited for.
-                runtime.shutdown_background();
-            })?;
         Ok(Self {
-            outbox,
-            stop,
-            thread: Some(thread),
+            _helper: Helper::start(outbox.delivery.outlet(), work)?,
+            _left: Leftovers(outbox),
         })
     }
 }
 
-impl Drop for Courier {
+impl Drop for Leftovers {
     fn drop(&mut self) {
-        self.stop.send_replace(true);
-        let outlet = self.outbox.delivery.outlet();
-        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
-            say(format_args!("{outlet}: its thread has failed"));
-        }
-        let left = self.outbox.queue.level().texts;
+        let left = self.0.queue.level().texts;
         if left > 0 {
+            let outlet = self.0.delivery.outlet();
             say(format_args!(
                 "{outlet}: {left} events stay in the queue for the next start"
             ));
         }
-    }
-}
-
-/// When nothing is waited for any more.
-async fn too_late(mut stop: watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
-    tokio::time::sleep(FAREWELL).await;
-}
-
-/// Says that something has failed for the `failures`th time in a row, and waits; false where it is to stop meanwhile.
-pub async fn try_again(
-    reason: &str,
-    failures: u32,
-    wait: Duration,
-    stop: &mut watch::Receiver<bool>,
-) -> bool {
-    let seconds = wait.as_secs();
-    say(format_args!(
-        "{reason}; failure {failures}, tried again in {seconds} s"
-    ));
-    tokio::select! {
-        () = tokio::time::sleep(wait) => true,
-        _ = stop.wait_for(|stop| *stop) => false,
     }
 }

@@ -32,7 +32,10 @@ impl CameraPlan {
 }
 
 /// Writes into what there is of a folder's path, and leaves nothing behind.
-fn probe(folder: &Path) -> Result<()> {
+///
+/// # Errors
+/// That cannot be done.
+pub fn probe(folder: &Path) -> Result<()> {
     let there = folder.ancestors().find(|part| part.exists());
     let there = there.unwrap_or(Path::new("."));
     let file = there.join(format!(".ssdcrp-check-{}", std::process::id()));

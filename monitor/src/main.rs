@@ -15,6 +15,7 @@ mod address;
 mod application;
 mod backoff;
 mod board;
+mod broker;
 mod camera;
 mod configuration;
 mod courier;
@@ -23,6 +24,9 @@ mod drift;
 mod event_log;
 mod evidence_folder;
 mod feed;
+mod frigate;
+mod helper;
+mod http;
 mod kept;
 mod mask;
 mod message;
@@ -34,6 +38,7 @@ mod options;
 mod outbox;
 mod outlet;
 mod outlets;
+mod owner;
 mod past;
 mod pointing;
 mod printer;
@@ -41,6 +46,7 @@ mod queue;
 mod redact;
 mod sight;
 mod signature;
+mod single_look;
 mod source;
 mod timeline;
 mod tls;
@@ -170,6 +176,14 @@ fn check(file: &Path, configuration: &Configuration) -> Result<()> {
             "{name}: {}",
             redact(&format!("{address}, {}", model.manifest.name))
         );
+    }
+    if let Some(plan) = &configuration.frigate {
+        let model = networks::model(plan.model.as_ref()).context("[frigate]")?;
+        if let Some((folder, _)) = &plan.pictures {
+            evidence_folder::probe(folder).context("[frigate]")?;
+        }
+        let (server, network) = (&plan.server.authority, &model.manifest.name);
+        println!("Frigate: {server}, {network}");
     }
     println!("{}: as it should be", file.display());
     Ok(())

@@ -97,6 +97,11 @@ impl Outlets {
         });
     }
 
+    /// An event of Frigate's was answered.
+    pub fn frigate_answered(&self, answer: &str) {
+        self.mqtt.with(|mqtt| mqtt.outbox().put(answer));
+    }
+
     /// Frames of a camera that plays are not looked at, for this reason, or are again.
     pub fn trouble(&self, screen: &Screen, trouble: Option<String>) {
         screen.set_trouble(trouble);

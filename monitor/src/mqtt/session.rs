@@ -4,12 +4,10 @@
 //! one begins with the oldest event that is still in the queue.
 
 use std::collections::VecDeque;
-use std::error::Error;
 use std::time::{Duration, Instant};
 
 use rumqttc::{
-    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, LastWill, MqttOptions,
-    Outgoing, Packet, QoS, TlsConfiguration, Transport,
+    AsyncClient, ConnectionError, Event, EventLoop, LastWill, MqttOptions, Outgoing, Packet, QoS,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
@@ -17,16 +15,13 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::mail::Mail;
+use crate::broker;
 use crate::configuration::MqttPlan;
 use crate::message::{MonitorMessage, json};
 use crate::redact::say;
 
 /// How many messages may be on their way.
 const WINDOW: usize = 32;
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// How long a broker may take to answer, in seconds.
-const ANSWER_SECONDS: u64 = 15;
-const LONGEST_PACKET: usize = 1 << 20;
 /// Why a connection is over.
 pub enum SessionEnd {
     /// It was to stop.
@@ -102,7 +97,7 @@ pub async fn run(plan: &MqttPlan, mail: &Mail, stop: &mut watch::Receiver<bool>)
                 Some(Err(error)) => {
                     mail.connected(false);
                     let worked = since.map_or(Duration::ZERO, |since: Instant| since.elapsed());
-                    return SessionEnd::Failed { reason: reason(&error), worked };
+                    return SessionEnd::Failed { reason: broker::reason(&error), worked };
                 }
                 None => return SessionEnd::Stopped,
             },
@@ -118,7 +113,7 @@ fn drive(mut events: EventLoop) -> (JoinSet<()>, UnboundedReceiver<Told>) {
     let mut driver = JoinSet::new();
     events
         .network_options
-        .set_connection_timeout(ANSWER_SECONDS);
+        .set_connection_timeout(broker::ANSWER_SECONDS);
     driver.spawn(async move {
         loop {
             let event = events.poll().await;
@@ -132,18 +127,8 @@ fn drive(mut events: EventLoop) -> (JoinSet<()>, UnboundedReceiver<Told>) {
 }
 
 fn options(plan: &MqttPlan, mail: &Mail) -> MqttOptions {
-    let mut options = MqttOptions::new(&plan.client_id, &plan.host, plan.port);
-    options.set_keep_alive(KEEP_ALIVE);
-    options.set_clean_session(true);
-    options.set_max_packet_size(LONGEST_PACKET, LONGEST_PACKET);
+    let mut options = broker::options(plan, &plan.client_id);
     options.set_inflight(2 * WINDOW as u16);
-    if let Some(login) = &plan.login {
-        options.set_credentials(&login.user, &login.password);
-    }
-    if let Some(tls) = &plan.tls {
-        let configuration = TlsConfiguration::Rustls(tls.client.clone());
-        options.set_transport(Transport::tls_with_config(configuration));
-    }
     let gone = json(&MonitorMessage::new(false));
     let will = LastWill::new(mail.topics.monitor(), gone, QoS::AtLeastOnce, true);
     options.set_last_will(will);
@@ -222,24 +207,4 @@ impl BrokerSession<'_> {
         let is_over = async { while let Some(Ok(_)) = told.recv().await {} };
         let _ = timeout(Duration::from_secs(1), is_over).await;
     }
-}
-
-/// What people are told of it.
-fn reason(error: &ConnectionError) -> String {
-    use ConnectReturnCode::{BadUserNamePassword, NotAuthorized};
-    match error {
-        ConnectionError::ConnectionRefused(BadUserNamePassword | NotAuthorized) => {
-            "the broker refuses user and password".to_owned()
-        }
-        ConnectionError::ConnectionRefused(code) => format!("the broker refuses: {code:?}"),
-        ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
-            format!("no answer for {ANSWER_SECONDS} s")
-        }
-        error => innermost(error).to_string(),
-    }
-}
-
-/// What began it: "Connection reset by peer", without what that means for whoever read.
-fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
-    error.source().map_or(error, innermost)
 }

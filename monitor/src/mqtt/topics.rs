@@ -13,6 +13,7 @@ pub struct Topics {
 struct Destination {
     camera: String,
     answer: Option<String>,
+    frigate_event: Option<String>,
 }
 
 impl Topics {
@@ -44,12 +45,18 @@ impl Topics {
         format!("{}/camera/{camera}/detections", self.base)
     }
 
+    /// Answers to an event of Frigate's, of a camera of Frigate's.
+    fn frigate(&self, camera: &str, event: &str) -> String {
+        format!("{}/frigate/{camera}/{event}", self.base)
+    }
+
     /// Where an event goes, with its answer or without. `None` where the text is no event.
     pub fn of_event(&self, event: &str) -> Option<String> {
         let to: Destination = serde_json::from_str(event).ok()?;
-        Some(match to.answer {
-            Some(_) => self.answers(&to.camera),
-            None => self.events(&to.camera),
+        Some(match (to.frigate_event, to.answer) {
+            (Some(event), _) => self.frigate(&to.camera, &event),
+            (None, Some(_)) => self.answers(&to.camera),
+            (None, None) => self.events(&to.camera),
         })
     }
 
@@ -78,6 +85,10 @@ mod tests {
         assert_eq!(
             of(r#"{"camera":"gate","answer":"a dog"}"#).unwrap(),
             "site/ssdcrp/camera/gate/answer"
+        );
+        assert_eq!(
+            of(r#"{"frigate_event":"16.4-x","camera":"door","words":"a dog"}"#).unwrap(),
+            "site/ssdcrp/frigate/door/16.4-x"
         );
         assert_eq!(of("{}"), None);
         assert_eq!(topics.word(), "site_ssdcrp");

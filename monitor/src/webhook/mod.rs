@@ -9,7 +9,8 @@ use tokio::sync::watch;
 
 use crate::backoff::Backoff;
 use crate::configuration::WebhookPlan;
-use crate::courier::{Courier, try_again};
+use crate::courier::Courier;
+use crate::helper::try_again;
 use crate::outbox::Outbox;
 use crate::outlet::Outlet;
 use crate::redact::say;
@@ -66,14 +67,14 @@ async fn send(plan: &WebhookPlan, outbox: &Outbox, mut stop: watch::Receiver<boo
             PostOutcome::Refused(reason) => {
                 say(format_args!(
                     "webhook: {}: {reason}; event {id} is not sent again",
-                    plan.host
+                    plan.server.host
                 ));
                 outbox.refused(number);
             }
             PostOutcome::Failed { reason, pause } => {
                 outbox.delivery.failed();
                 let wait = backoff.failed(std::time::Duration::ZERO).max(pause);
-                let reason = format!("webhook: {}: {reason}", plan.host);
+                let reason = format!("webhook: {}: {reason}", plan.server.host);
                 if !try_again(&reason, backoff.failures(), wait, &mut stop).await {
                     return;
                 }

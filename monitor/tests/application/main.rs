@@ -10,6 +10,7 @@ mod certificates;
 #[path = "../../../tests/digits/mod.rs"]
 mod digits;
 mod faults;
+mod frigate;
 mod measures;
 mod mjpeg;
 mod mqtt;
