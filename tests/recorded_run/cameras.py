@@ -23,7 +23,8 @@ def main() -> None:
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(port)
-    for name, first, change in [("whole", 0, "identity"), ("mirrored", 0, "videoflip method=horizontal-flip"), ("later", last // 2, "identity")]:
+    mirror = "videoflip method=horizontal-flip"
+    for name, first, change in [("whole", 0, "identity"), ("mirrored", 0, mirror), ("later", last // 2, "identity")]:
         factory = GstRtspServer.RTSPMediaFactory()
         factory.set_launch(
             f"( multifilesrc location={folder}/%05d.jpg start-index={first} index={first} stop-index={last} loop=true "

@@ -269,6 +269,8 @@ def main() -> None:
         raise SystemExit(f"{options.monitor} is not there: cargo build --release -p ssdcrp-monitor")
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
+    # What was started ends with this.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
     run = Run(output, options.monitor.absolute())
     try:
         run.start_all()
