@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use tokio::runtime::Handle;
 
 use ssdcrp::stream::Session;
@@ -11,9 +11,10 @@ use ssdcrp::stream::evidence::Store;
 
 use crate::camera::Camera;
 use crate::configuration::{CameraPlan, Configuration, PagePlan, StreamLooks};
-use crate::feed::Feed;
+use crate::frigate::{FrigateCompanion, ReadyCompanion};
 use crate::networks::Networks;
 use crate::outlets::Outlets;
+use crate::owner::Owner;
 use crate::redact::say;
 use crate::web::PageServer;
 
@@ -25,6 +26,7 @@ pub struct Application {
     networks: Networks,
     cameras: Vec<Camera>,
     page: Option<PageServer>,
+    frigate: Option<FrigateCompanion>,
     outlets: Arc<Outlets>,
     server: Handle,
 }
@@ -32,9 +34,17 @@ pub struct Application {
 /// A camera with all that it needs.
 struct Ready {
     plan: CameraPlan,
-    session: Arc<Session<Feed>>,
+    session: Arc<Session<Owner>>,
     looks: StreamLooks,
     evidence: Evidence,
+}
+
+/// Who is to explain Frigate's events.
+enum WantedCompanion {
+    None,
+    /// Who does so already.
+    Same,
+    Other(Box<ReadyCompanion>),
 }
 
 /// Where the evidence of a camera's events is to be kept.
@@ -52,6 +62,7 @@ impl Application {
             networks: Networks::default(),
             cameras: Vec::new(),
             page: None,
+            frigate: None,
             outlets: Arc::default(),
             server,
         }
@@ -63,7 +74,7 @@ impl Application {
     /// Before each camera that takes its time it is asked whether that `goes_on`.
     ///
     /// # Errors
-    /// A model, a class, the page's address or a folder of evidence or of the queue is not as the configuration says; or it does not go on.
+    /// A model, a class, the page's address or a folder of evidence, of pictures or of the queue is not as the configuration says; or it does not go on.
     pub fn apply(
         &mut self,
         configuration: &Configuration,
@@ -85,11 +96,13 @@ impl Application {
             })
         });
         let ready: Vec<Ready> = ready.collect::<Result<_>>()?;
-        let something_runs = !self.cameras.is_empty();
+        let frigate = self.companion(configuration)?;
+        let something_runs = !self.cameras.is_empty() || self.frigate.is_some();
         let next = self.outlets.prepare(configuration, something_runs)?;
         self.serve(configuration.page.as_ref())?;
         // Nothing of what follows can be found wrong.
         self.outlets.exchange(next);
+        self.accompany(frigate);
 
         let mut before = std::mem::take(&mut self.cameras);
         let stays = |camera: &Camera, ready: &Ready| {
@@ -125,6 +138,40 @@ impl Application {
         let screens = self.cameras.iter().map(|camera| camera.screen.clone());
         self.outlets.cameras(screens.collect());
         Ok(())
+    }
+
+    /// Explains Frigate's events as asked for from now on. Where the system gives no thread, that is told.
+    fn accompany(&mut self, wanted: WantedCompanion) {
+        let ready = match wanted {
+            WantedCompanion::Same => return,
+            WantedCompanion::None => None,
+            WantedCompanion::Other(ready) => Some(ready),
+        };
+        // A broker knows both by one name.
+        self.frigate = None;
+        self.frigate = ready.and_then(|ready| {
+            FrigateCompanion::start(*ready, self.outlets.clone())
+                .inspect_err(|error| say(format_args!("frigate: {error:#}")))
+                .ok()
+        });
+    }
+
+    /// What is to be explained of Frigate's events.
+    ///
+    /// # Errors
+    /// The model is not there or not understood, or the folder of pictures cannot be used.
+    fn companion(&mut self, configuration: &Configuration) -> Result<WantedCompanion> {
+        let Some(plan) = configuration.frigate.clone() else {
+            return Ok(WantedCompanion::None);
+        };
+        let (model, composite) = (plan.model.as_ref(), plan.composite.as_ref());
+        let session = (self.networks).session(model, composite, configuration.networks)?;
+        let running = self.frigate.as_ref();
+        if running.is_some_and(|running| running.is_of(&plan, &session)) {
+            return Ok(WantedCompanion::Same);
+        }
+        let ready = ReadyCompanion::new(plan, session).context("[frigate]")?;
+        Ok(WantedCompanion::Other(Box::new(ready)))
     }
 
     /// Opens the folder of a camera's evidence, unless a camera that runs has it.
@@ -194,20 +241,21 @@ impl Application {
 
     /// How many cameras there are, for systemd.
     pub fn status(&self) -> String {
+        let frigate = self.frigate.as_ref().map_or("", |_| ", Frigate's events");
         match self.cameras.len() {
-            1 => "1 camera".to_owned(),
-            count => format!("{count} cameras"),
+            1 => format!("1 camera{frigate}"),
+            count => format!("{count} cameras{frigate}"),
         }
     }
 
     /// Whether nothing will come any more.
     pub fn has_ended(&self) -> bool {
-        self.cameras.iter().all(Camera::has_ended)
+        self.frigate.is_none() && self.cameras.iter().all(Camera::has_ended)
     }
 
     /// Why nothing will come any more, where that is a fault.
     pub fn failure(&self) -> Option<&'static str> {
-        if !self.cameras.iter().all(Camera::has_failed) {
+        if self.frigate.is_some() || !self.cameras.iter().all(Camera::has_failed) {
             return None;
         }
         let has_played = |camera: &Camera| camera.screen.frame_age().is_some();
@@ -234,6 +282,7 @@ impl Drop for Application {
         // What is in hand is finished: nothing may run a network while the process goes down.
         self.cameras.iter_mut().for_each(Camera::stop);
         self.cameras.clear();
+        self.frigate = None;
         self.outlets.close();
     }
 }

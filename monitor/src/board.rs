@@ -3,7 +3,7 @@
 //! In: pictures from the cameras' threads, events from the engine's. Out: what the page's server sends to whoever asks.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -44,11 +44,13 @@ pub enum CameraState {
 }
 
 /// Cameras and events.
-#[derive(Default)]
 pub struct Board {
-    screens: RwLock<Vec<Arc<Screen>>>,
+    screens: watch::Sender<Screens>,
     pub log: EventLog,
 }
+
+/// All cameras.
+pub type Screens = Vec<Arc<Screen>>;
 
 /// A camera, as others see it.
 pub struct Screen {
@@ -243,6 +245,13 @@ impl Screen {
     }
 }
 
+impl Watcher {
+    /// The camera's name.
+    pub fn name(&self) -> &str {
+        &self.screen.name
+    }
+}
+
 impl Drop for Watcher {
     fn drop(&mut self) {
         if self.screen.watchers.fetch_sub(1, Ordering::SeqCst) == 1 {
@@ -251,15 +260,28 @@ impl Drop for Watcher {
     }
 }
 
+impl Default for Board {
+    fn default() -> Self {
+        Self {
+            screens: watch::Sender::new(Vec::new()),
+            log: EventLog::default(),
+        }
+    }
+}
+
 impl Board {
     /// From now on these are the cameras.
-    pub fn set_screens(&self, screens: Vec<Arc<Screen>>) {
-        *self.screens.write().unwrap_or_else(PoisonError::into_inner) = screens;
+    pub fn set_screens(&self, screens: Screens) {
+        self.screens.send_replace(screens);
     }
 
-    pub fn screens(&self) -> Vec<Arc<Screen>> {
-        let screens = self.screens.read().unwrap_or_else(PoisonError::into_inner);
-        screens.clone()
+    pub fn screens(&self) -> Screens {
+        self.screens.borrow().clone()
+    }
+
+    /// The cameras, for those who have to know when they change.
+    pub fn follow_screens(&self) -> watch::Receiver<Screens> {
+        self.screens.subscribe()
     }
 
     pub fn screen(&self, name: &str) -> Option<Arc<Screen>> {

@@ -26,6 +26,7 @@ use crate::feed::Feed;
 use crate::mask::paint;
 use crate::message::new_run;
 use crate::outlets::Outlets;
+use crate::owner::Owner;
 use crate::past::Keeper;
 use crate::redact::{redact, say};
 use crate::source::{Arrival, DecodedFrame, Source};
@@ -45,7 +46,7 @@ pub struct Camera {
     pub screen: Arc<Screen>,
     /// Its place among the cameras, from 1 on.
     place: Arc<AtomicUsize>,
-    session: Arc<Session<Feed>>,
+    session: Arc<Session<Owner>>,
     looks: Arc<Mutex<StreamLooks>>,
     /// Dropped, it stops the thread.
     stop: Option<Sender<()>>,
@@ -57,8 +58,8 @@ struct CameraThread {
     connection: Connection,
     screen: Arc<Screen>,
     outlets: Arc<Outlets>,
-    stream: Stream<Feed>,
-    session: Arc<Session<Feed>>,
+    stream: Stream<Owner>,
+    session: Arc<Session<Owner>>,
     looks: Arc<Mutex<StreamLooks>>,
     /// Those that the last frame was looked at with.
     masks: Vec<Polygon>,
@@ -84,7 +85,7 @@ impl Camera {
     pub fn start(
         plan: CameraPlan,
         place: usize,
-        session: Arc<Session<Feed>>,
+        session: Arc<Session<Owner>>,
         looks: StreamLooks,
         outlets: Arc<Outlets>,
         store: Result<Option<Store>>,
@@ -127,7 +128,7 @@ impl Camera {
         };
         let (stop, stopped) = channel();
         let run = CameraThread {
-            stream: self.session.stream(feed, store)?,
+            stream: self.session.stream(Owner::Camera(feed), store)?,
             connection: self.plan.connection.clone(),
             screen: self.screen.clone(),
             outlets: outlets.clone(),
@@ -162,7 +163,7 @@ impl Camera {
     }
 
     /// Whether this session looks at its pictures.
-    pub fn is_of(&self, session: &Arc<Session<Feed>>) -> bool {
+    pub fn is_of(&self, session: &Arc<Session<Owner>>) -> bool {
         Arc::ptr_eq(&self.session, session)
     }
 

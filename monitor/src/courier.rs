@@ -1,31 +1,26 @@
-//! Threads that send: what is to be done until it is to stop in, a thread that does it out, and waiting between two tries.
+//! Threads that send: an outbox and what sends from it in, a thread out, and at its end words of what is left.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use tokio::sync::watch;
 
-use crate::backoff::Backoff;
+use crate::helper::Helper;
 use crate::outbox::Outbox;
 use crate::redact::say;
 
-/// How long the end waits for what is still to be sent.
-const FAREWELL: Duration = Duration::from_secs(5);
-/// The longest time between two tries of work that panics.
-const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
-
-/// A thread that sends what is in an outbox, until it is dropped. Then it has some seconds for what is left.
+/// A thread that sends what is in an outbox, until it is dropped.
 pub struct Courier {
-    outbox: Arc<Outbox>,
-    stop: watch::Sender<bool>,
-    thread: Option<JoinHandle<()>>,
+    // Dropped in this order: what is left is known when the thread has ended.
+    _helper: Helper,
+    _left: Leftovers,
 }
 
+/// Tells at the end what was not sent.
+struct Leftovers(Arc<Outbox>);
+
 impl Courier {
-    /// Runs `work` with a thread of its own, so that a slow disk or a name that nobody resolves keeps nothing else waiting. It ends when it is told to stop; where it panics it is run again.
+    /// Runs `work`, as a [`Helper`] does.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -36,120 +31,22 @@ impl Courier {
     where
         W: Future<Output = ()>,
     {
-        let (stop, stopped) = watch::channel(false);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
         let delivery = outbox.delivery.clone();
-        let thread = std::thread::Builder::new()
-            .name(delivery.outlet().to_owned())
-            .spawn(move || {
-                let mut backoff = Backoff::new(AGAIN_AT_MOST);
-                loop {
-                    let begun = Instant::now();
-                    let run = || {
-                        runtime.block_on(async {
-                            tokio::select! {
-                                () = work(stopped.clone()) => {}
-                                () = too_late(stopped.clone()) => {}
-                            }
-                        });
-                    };
-                    if catch_unwind(AssertUnwindSafe(run)).is_ok() {
-                        break;
-                    }
-                    delivery.failed();
-                    let wait = backoff.failed(begun.elapsed());
-                    let reason = format!(
-                        "{}: its thread has failed, a fault of this program",
-                        delivery.outlet()
-                    );
-                    let mut stopped = stopped.clone();
-                    let next = try_again(&reason, backoff.failures(), wait, &mut stopped);
-                    if !runtime.block_on(next) {
-                        break;
-                    }
-                }
-                // A name that is being resolved is not waited for.
-                runtime.shutdown_background();
-            })?;
+        let outlet = delivery.outlet();
         Ok(Self {
-            outbox,
-            stop,
-            thread: Some(thread),
+            _helper: Helper::start(outlet, move || delivery.failed(), work)?,
+            _left: Leftovers(outbox),
         })
     }
 }
 
-impl Drop for Courier {
+impl Drop for Leftovers {
     fn drop(&mut self) {
-        self.stop.send_replace(true);
-        let outlet = self.outbox.delivery.outlet();
-        // A panic was told.
-        let _ = self.thread.take().map(JoinHandle::join);
-        let left = self.outbox.queue.level().texts;
+        let left = self.0.queue.level().texts;
         if left > 0 {
-            say(format_args!(
-                "{outlet}: {left} events wait in {}",
-                self.outbox.queue.folder().display()
-            ));
+            let outlet = self.0.delivery.outlet();
+            let folder = self.0.queue.folder().display();
+            say(format_args!("{outlet}: {left} events wait in {folder}"));
         }
-    }
-}
-
-/// When nothing is waited for any more.
-async fn too_late(mut stop: watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
-    tokio::time::sleep(FAREWELL).await;
-}
-
-/// Says that something has failed for the `failures`th time in a row, and waits; false where it is to stop meanwhile.
-pub async fn try_again(
-    reason: &str,
-    failures: u32,
-    wait: Duration,
-    stop: &mut watch::Receiver<bool>,
-) -> bool {
-    let seconds = wait.as_secs();
-    say(format_args!(
-        "{reason}; failure {failures}, tried again in {seconds} s"
-    ));
-    tokio::select! {
-        () = tokio::time::sleep(wait) => true,
-        _ = stop.wait_for(|stop| *stop) => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::mpsc::channel;
-
-    use super::*;
-    use crate::delivery::Deliveries;
-    use crate::queue::QueueLimits;
-
-    #[test]
-    fn work_that_panics_is_run_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let limits = QueueLimits {
-            texts: 9,
-            bytes: 9999,
-        };
-        let deliveries = Deliveries::default();
-        let outbox = Outbox::open("test", folder.path(), limits, &deliveries).unwrap();
-        let (tell, told) = channel();
-        let runs = AtomicUsize::new(0);
-        let courier = Courier::start(Arc::new(outbox), move |mut stop| {
-            let (tell, run) = (tell.clone(), runs.fetch_add(1, Ordering::SeqCst));
-            async move {
-                assert!(run > 0, "of this test");
-                tell.send(run).unwrap();
-                let _ = stop.wait_for(|stop| *stop).await;
-            }
-        });
-        let run = told.recv_timeout(Duration::from_secs(180));
-        assert_eq!(run, Ok(1));
-        drop(courier.unwrap());
     }
 }

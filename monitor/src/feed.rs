@@ -4,17 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use image::RgbImage;
-
 use ssdcrp::detect::Labels;
-use ssdcrp::overlay::Canvas;
-use ssdcrp::stream::{ExplainedObject, Host, News, Observation, View};
+use ssdcrp::stream::{ExplainedObject, News, Observation};
 
 use crate::board::Screen;
 use crate::kept::KeptEvent;
-use crate::message::{EventMessage, Worth, event_id, now};
+use crate::message::{EventMessage, Worth, event_id};
 use crate::outlets::Outlets;
 use crate::redact::say;
+use crate::single_look::colour;
 
 /// A camera's part of what is told.
 pub struct Feed {
@@ -30,27 +28,13 @@ pub struct Feed {
     pub evidence: Option<Arc<Path>>,
 }
 
-impl Host for Feed {
-    type Picture = Arc<RgbImage>;
-    type Prepared = Option<Canvas>;
-
-    fn prepare(&self, _: &View, canvas: Option<Canvas>) -> ssdcrp::Result<Option<Canvas>> {
-        Ok(canvas)
+impl Feed {
+    /// What the camera's event of this number is called.
+    pub fn event_id(&self, number: u64) -> String {
+        event_id(&self.run, &self.camera, number)
     }
 
-    fn picture(&self, picture: &Arc<RgbImage>, _: &Observation) -> ssdcrp::Result<RgbImage> {
-        Ok(RgbImage::clone(picture))
-    }
-
-    fn clock(&self) -> String {
-        now()
-    }
-
-    fn event_id(&self, number: u64) -> Option<String> {
-        Some(event_id(&self.run, &self.camera, number))
-    }
-
-    fn tell(&self, news: News) {
+    pub fn tell(&self, news: News) {
         let (camera, labels) = (self.camera.as_str(), &self.labels);
         match news {
             News::Frame {
@@ -80,7 +64,7 @@ impl Host for Feed {
             } => {
                 let answer = explained.question.wording.to_string();
                 let worth = explained.check.as_deref().map(Worth::of);
-                let id = event_id(&self.run, camera, event.number);
+                let id = self.event_id(event.number);
                 if let Some(check) = &explained.check {
                     let words = check.words(colour(observation));
                     let log = &self.outlets.board.log;
@@ -97,7 +81,7 @@ impl Host for Feed {
             }
             News::EvidenceKept { event, record } => {
                 if let Some(folder) = &self.evidence {
-                    let id = event_id(&self.run, camera, event.number);
+                    let id = self.event_id(event.number);
                     let kept = KeptEvent::new(folder, record);
                     let log = &self.outlets.board.log;
                     log.complete(&id, |event| event.evidence = Some(kept));
@@ -108,9 +92,7 @@ impl Host for Feed {
             }
         }
     }
-}
 
-impl Feed {
     /// What was selected was explained.
     fn explained(&self, observation: &Observation, explained: &[Arc<ExplainedObject>]) {
         if let Some(first) = explained.first() {
@@ -124,10 +106,4 @@ impl Feed {
             self.outlets.drift.explained(camera, explained, labels);
         }
     }
-}
-
-/// What speaks for an answer is drawn in.
-fn colour(observation: &Observation) -> &'static str {
-    let display = &observation.settings().display;
-    display.colours.positive_name()
 }

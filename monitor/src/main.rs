@@ -15,6 +15,7 @@ mod address;
 mod application;
 mod backoff;
 mod board;
+mod broker;
 mod camera;
 mod clock;
 mod configuration;
@@ -25,6 +26,9 @@ mod drift;
 mod event_log;
 mod evidence_folder;
 mod feed;
+mod frigate;
+mod helper;
+mod http;
 mod kept;
 mod line_thread;
 mod mask;
@@ -37,6 +41,7 @@ mod options;
 mod outbox;
 mod outlet;
 mod outlets;
+mod owner;
 mod past;
 mod pointing;
 mod printer;
@@ -45,6 +50,7 @@ mod queue;
 mod redact;
 mod sight;
 mod signature;
+mod single_look;
 mod source;
 mod speaker;
 mod timeline;
@@ -193,6 +199,16 @@ fn check(file: &Path, configuration: &Configuration) -> Result<()> {
             let (file, folder) = (file.display(), folder.display());
             format!("{file}: events cannot wait for broker or server in {folder}")
         })?;
+    }
+    if let Some(plan) = &configuration.frigate {
+        let model = networks::model(plan.model.as_ref()).context("[frigate]")?;
+        if let Some((folder, _)) = &plan.pictures {
+            probe::probe(folder).with_context(|| {
+                format!("[frigate]: pictures cannot be kept in {}", folder.display())
+            })?;
+        }
+        let (server, network) = (&plan.server.authority, &model.manifest.name);
+        println!("Frigate: {server}, {network}");
     }
     println!("{}: as it should be", file.display());
     Ok(())

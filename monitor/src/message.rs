@@ -54,9 +54,12 @@ pub struct EventMessage {
 /// What of an event's message says which one it is, and where it goes.
 #[derive(Debug, PartialEq, Deserialize)]
 pub struct EventHead {
-    id: String,
+    /// `None` of an answer to an event of Frigate's.
+    id: Option<String>,
     pub camera: String,
     answer: Option<String>,
+    /// Which of Frigate's events it answers.
+    pub frigate_event: Option<String>,
 }
 
 /// What an explanation is worth.
@@ -197,7 +200,8 @@ impl EventMessage {
 impl EventHead {
     /// Of a message; `None` where the text is no event.
     pub fn read(event: &str) -> Option<Self> {
-        serde_json::from_str(event).ok()
+        let head: Self = serde_json::from_str(event).ok()?;
+        (head.id.is_some() || head.frigate_event.is_some()).then_some(head)
     }
 
     /// Whether it is told again, with its answer.
@@ -205,12 +209,14 @@ impl EventHead {
         self.answer.is_some()
     }
 
-    /// Names the message: of the event without and with its answer two.
-    pub fn message_id(self) -> String {
-        match self.is_answer() {
-            true => format!("{}-answer", self.id),
-            false => self.id,
-        }
+    /// Names the message: of the event without and with its answer two. `None` where it has no number of ours.
+    pub fn message_id(self) -> Option<String> {
+        let is_answer = self.is_answer();
+        let id = self.id?;
+        Some(match is_answer {
+            true => format!("{id}-answer"),
+            false => id,
+        })
     }
 }
 
@@ -252,7 +258,7 @@ mod tests {
 
     #[test]
     fn an_event_and_its_answer_are_two_messages() {
-        let id = |event: &str| EventHead::read(event).map(EventHead::message_id);
+        let id = |event: &str| EventHead::read(event).and_then(EventHead::message_id);
         let event = r#"{"id":"a-1","camera":"gate"}"#;
         assert_eq!(id(event).unwrap(), "a-1");
         let answered = r#"{"id":"a-1","camera":"gate","answer":"a dog"}"#;

@@ -11,7 +11,7 @@ use ssdcrp::detect::Model;
 use ssdcrp::runtime::SessionOptions;
 use ssdcrp::stream::{Pacing, Session};
 
-use crate::feed::Feed;
+use crate::owner::Owner;
 
 /// A session, and what it was started for.
 struct SharedSession {
@@ -19,7 +19,7 @@ struct SharedSession {
     stamp: FileStamp,
     composite: Option<Composite>,
     options: SessionOptions,
-    session: Weak<Session<Feed>>,
+    session: Weak<Session<Owner>>,
 }
 
 /// By what a model's files are told from others of the same names: when network and manifest were changed, and their bytes.
@@ -57,7 +57,7 @@ impl Networks {
         path: Option<&PathBuf>,
         composite: Option<&Composite>,
         options: SessionOptions,
-    ) -> Result<Arc<Session<Feed>>> {
+    ) -> Result<Arc<Session<Owner>>> {
         self.0.retain(|network| network.session.strong_count() > 0);
         // Before it is read: what is written meanwhile is read the next time.
         let stamp = path.map(|path| stamp(path)).unwrap_or_default();

@@ -115,6 +115,11 @@ impl Outlets {
         self.webhook.put(&line, |plan| plan.answers);
     }
 
+    /// An event of Frigate's was answered.
+    pub fn frigate_answered(&self, answer: &str) {
+        self.mqtt.put(answer, |_| true);
+    }
+
     /// Frames of a camera that plays are not looked at, for this reason, or are again.
     pub fn trouble(&self, screen: &Screen, trouble: Option<String>) {
         screen.set_trouble(trouble);

@@ -12,6 +12,7 @@ use super::secret;
 use super::section::{MqttSection, QueueSection, WebhookSection};
 use super::value::Seconds;
 use crate::address::Login;
+use crate::http::HttpServer;
 use crate::queue::QueueLimits;
 use crate::signature::SigningKey;
 use crate::tls::TlsPlan;
@@ -48,13 +49,9 @@ pub struct MqttPlan {
 /// A server that gets events.
 #[derive(Clone, PartialEq)]
 pub struct WebhookPlan {
-    pub host: String,
-    pub port: u16,
-    /// The same as it stands in the address.
-    pub authority: String,
+    pub server: HttpServer,
     /// Path and query.
-    pub target: Uri,
-    pub tls: Option<TlsPlan>,
+    pub target: String,
     pub key: SigningKey,
     /// Whether an event is sent again with its answer.
     pub answers: bool,
@@ -78,7 +75,7 @@ impl fmt::Debug for MqttPlan {
 
 impl fmt::Debug for WebhookPlan {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.authority)
+        f.write_str(&self.server.authority)
     }
 }
 
@@ -129,39 +126,63 @@ impl WebhookPlan {
     /// # Errors
     /// The address is none, or secrets or certificates are not there.
     pub fn new(section: WebhookSection, place: &FilePlace) -> Result<Self> {
-        // Paths of addresses are secrets at times: an address that is wrong is not shown.
-        let words =
-            "url: an address is http://host/path or https://host/path, without user and password";
-        let address: Uri = secret::expand(&section.url)?.parse().ok().context(words)?;
-        let (is_encrypted, usual) = match address.scheme_str() {
-            Some("http") => (false, 80),
-            Some("https") => (true, 443),
-            _ => bail!(words),
-        };
-        let authority = address.authority().context(words)?;
-        ensure!(!authority.as_str().contains('@'), words);
+        let own = (&section.certificate_file, &section.key_file);
+        let (server, target) = server(&section.url, section.ca_file.as_deref(), own, place)?;
         let file = place.secret_file(section.secret_file.as_deref())?;
         let secret = secret::of("secret", section.secret.as_deref(), file.as_deref())?;
         let secret = secret.context(
             "a webhook needs a secret, with which what is sent is signed: secret-file = \"…\"",
         )?;
-        let own = (&section.certificate_file, &section.key_file);
-        let tls = tls(is_encrypted, section.ca_file.as_deref(), own, place);
-        let timeout = section.timeout.map_or(ANSWER_TIMEOUT, |s| s.0);
-        ensure!(!timeout.is_zero(), "timeout: nobody answers in no time");
-        let target = address.path_and_query().map_or("/", |path| path.as_str());
         Ok(Self {
-            host: authority.host().trim_matches(['[', ']']).to_owned(),
-            port: authority.port_u16().unwrap_or(usual),
-            authority: authority.to_string(),
-            target: target.parse()?,
-            tls: tls?,
+            server,
+            target,
             key: SigningKey::new(&secret)?,
             answers: section.answers.unwrap_or(false),
-            timeout,
+            timeout: answer_timeout(section.timeout)?,
             retry_at_most: retry_at_most(section.retry_at_most),
         })
     }
+}
+
+/// How long a server may take to answer.
+///
+/// # Errors
+/// No time at all.
+pub fn answer_timeout(seconds: Option<Seconds>) -> Result<Duration> {
+    let timeout = seconds.map_or(ANSWER_TIMEOUT, |seconds| seconds.0);
+    ensure!(!timeout.is_zero(), "timeout: nobody answers in no time");
+    Ok(timeout)
+}
+
+/// The server of an address, and path and query there.
+///
+/// # Errors
+/// The address is none, or certificates are not there.
+pub fn server(
+    url: &str,
+    authorities: Option<&Path>,
+    own: (&Option<PathBuf>, &Option<String>),
+    place: &FilePlace,
+) -> Result<(HttpServer, String)> {
+    // Paths of addresses are secrets at times: an address that is wrong is not shown.
+    let words =
+        "url: an address is http://host/path or https://host/path, without user and password";
+    let address: Uri = secret::expand(url)?.parse().ok().context(words)?;
+    let (is_encrypted, usual) = match address.scheme_str() {
+        Some("http") => (false, 80),
+        Some("https") => (true, 443),
+        _ => bail!(words),
+    };
+    let authority = address.authority().context(words)?;
+    ensure!(!authority.as_str().contains('@'), words);
+    let server = HttpServer {
+        host: authority.host().trim_matches(['[', ']']).to_owned(),
+        port: authority.port_u16().unwrap_or(usual),
+        authority: authority.to_string(),
+        tls: tls(is_encrypted, authorities, own, place)?,
+    };
+    let target = address.path_and_query().map_or("/", |path| path.as_str());
+    Ok((server, target.to_owned()))
 }
 
 /// The longest time between two tries: without any, a server that is away would be asked all the time.

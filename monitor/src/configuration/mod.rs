@@ -3,6 +3,7 @@
 //! Errors are one line that begins with the file's name and line.
 
 mod delivery;
+mod frigate;
 mod looks;
 mod place;
 mod secret;
@@ -22,6 +23,7 @@ use ssdcrp::runtime::SessionOptions;
 use ssdcrp::stream::evidence::Limits;
 
 pub use delivery::{MqttPlan, QueuePlan, WebhookPlan};
+pub use frigate::FrigatePlan;
 pub use looks::{Looks, StreamLooks};
 use place::FilePlace;
 use section::{CameraSection, EvidenceSection, FileSection, PageSection};
@@ -52,6 +54,7 @@ pub struct Configuration {
     pub networks: SessionOptions,
     pub mqtt: Option<MqttPlan>,
     pub webhook: Option<WebhookPlan>,
+    pub frigate: Option<FrigatePlan>,
     pub queue: QueuePlan,
 }
 
@@ -171,7 +174,7 @@ impl Configuration {
         });
         let cameras: Vec<CameraPlan> = cameras.collect::<Result<_>>()?;
         ensure!(
-            !cameras.is_empty(),
+            !cameras.is_empty() || file_section.frigate.is_some(),
             "{}: there is no camera: write [[camera]] with a name and a source",
             file.display()
         );
@@ -197,10 +200,16 @@ impl Configuration {
             let line = place.words(section.span().start);
             WebhookPlan::new(section.into_inner(), &place).with_context(|| line)
         });
+        let mqtt = mqtt.transpose()?;
+        let frigate = file_section.frigate.map(|section| {
+            let line = place.words(section.span().start);
+            FrigatePlan::new(section.into_inner(), mqtt.as_ref(), &place).with_context(|| line)
+        });
         Ok(Self {
             cameras,
             page: page.transpose()?,
-            mqtt: mqtt.transpose()?,
+            frigate: frigate.transpose()?,
+            mqtt,
             webhook: webhook.transpose()?,
             queue: QueuePlan::new(file_section.queue, &place),
             networks: SessionOptions {
@@ -262,6 +271,7 @@ impl Configuration {
             page: page.transpose()?,
             mqtt: None,
             webhook: None,
+            frigate: None,
             queue: QueuePlan::default(),
             networks: SessionOptions {
                 threads: options.threads,

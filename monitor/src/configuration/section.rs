@@ -25,6 +25,7 @@ pub struct FileSection {
     pub evidence: Option<EvidenceSection>,
     pub mqtt: Option<Spanned<MqttSection>>,
     pub webhook: Option<Spanned<WebhookSection>>,
+    pub frigate: Option<Spanned<FrigateSection>>,
     pub queue: QueueSection,
     pub defaults: Option<Spanned<CameraSection>>,
     pub camera: Vec<Spanned<CameraSection>>,
@@ -98,6 +99,32 @@ pub struct WebhookSection {
     pub answers: Option<bool>,
     pub timeout: Option<Seconds>,
     pub retry_at_most: Option<Seconds>,
+    pub ca_file: Option<PathBuf>,
+    pub certificate_file: Option<PathBuf>,
+    pub key_file: Option<String>,
+}
+
+/// `[frigate]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FrigateSection {
+    pub url: String,
+    pub token: Option<String>,
+    pub token_file: Option<String>,
+    pub topic: Option<TopicName>,
+    #[serde(default)]
+    pub cameras: Vec<String>,
+    #[serde(default)]
+    pub labels: Vec<String>,
+    pub model: Option<PathBuf>,
+    #[serde(default, deserialize_with = "parsed")]
+    pub composite: Option<Composite>,
+    pub score_threshold: Option<Share>,
+    pub interval: Option<Seconds>,
+    pub event_interval: Option<Seconds>,
+    pub timeout: Option<Seconds>,
+    pub folder: Option<PathBuf>,
+    pub budget: Option<u64>,
     pub ca_file: Option<PathBuf>,
     pub certificate_file: Option<PathBuf>,
     pub key_file: Option<String>,

@@ -297,3 +297,51 @@ fn no_mistake_tells_a_password() {
         "{found}"
     );
 }
+
+#[test]
+fn frigate_is_explained_without_cameras_and_not_without_a_broker() {
+    let with = |frigate: &str| format!("[mqtt]\naddress = \"mqtt://broker\"\n[frigate]\n{frigate}");
+    let found = parse(&with(
+        "url = \"http://nvr:5000/base/\"\nlabels = [\"person\"]\nfolder = \"kept\"\nmodel = \"a.onnx\"",
+    ));
+    let found = found.unwrap();
+    let plan = found.frigate.unwrap();
+    assert!(found.cameras.is_empty());
+    assert_eq!((plan.server.port, plan.base.as_str()), (5000, "/base"));
+    assert_eq!(plan.events_topic(), "frigate/events");
+    let (folder, budget) = plan.pictures.clone().unwrap();
+    assert_eq!(
+        (folder, budget),
+        (PathBuf::from("/etc/ssdcrp/kept"), 1 << 30)
+    );
+    assert_eq!(plan.model, Some(PathBuf::from("/etc/ssdcrp/a.onnx")));
+    assert!(plan.wants("gate", "person") && !plan.wants("gate", "car"));
+    let one = parse(&with("url = \"http://nvr\"\ncameras = [\"gate\"]")).unwrap();
+    let one = one.frigate.unwrap();
+    assert!(one.wants("gate", "car") && !one.wants("yard", "car"));
+
+    for (frigate, reason) in [
+        ("url = \"ftp://nvr\"", "http://host/path"),
+        (
+            "url = \"http://user:swordfish@nvr\"",
+            "without user and password",
+        ),
+        ("url = \"http://nvr/?x=1\"", "'?'"),
+        ("url = \"http://nvr\"\ntoken = \"letters\"", "token-file"),
+        ("url = \"http://nvr\"\nbudget = 5", "folder"),
+        ("url = \"http://nvr\"\ntimeout = 0", "in no time"),
+    ] {
+        let error = refused(&with(frigate));
+        assert!(
+            error.starts_with(&format!("{FILE}:3: "))
+                && error.contains(reason)
+                && !error.contains("swordfish"),
+            "{frigate}: {error}"
+        );
+    }
+    let error = refused("[frigate]\nurl = \"http://nvr\"");
+    assert!(
+        error.starts_with(&format!("{FILE}:1: ")) && error.contains("[mqtt]"),
+        "{error}"
+    );
+}

@@ -4,13 +4,11 @@
 //! one begins with the oldest event that is still in the queue.
 
 use std::collections::VecDeque;
-use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use rumqttc::{
-    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, LastWill, MqttOptions,
-    Outgoing, Packet, QoS, TlsConfiguration, Transport,
+    AsyncClient, ConnectionError, Event, EventLoop, LastWill, MqttOptions, Outgoing, Packet, QoS,
 };
 use tokio::net::lookup_host;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -19,16 +17,13 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::mail::Mail;
+use crate::broker;
 use crate::configuration::MqttPlan;
 use crate::message::{MonitorMessage, json};
 use crate::redact::say;
 
 /// How many messages may be on their way.
 const WINDOW: usize = 32;
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// How long a broker may take to answer, in seconds.
-const ANSWER_SECONDS: u64 = 15;
-const LONGEST_PACKET: usize = 1 << 20;
 const TASK_FAILED: &str = "the connection's task has failed, a fault of this program";
 
 /// Why a connection is over.
@@ -111,7 +106,7 @@ pub async fn run(
                     mail.connected(true);
                 }
                 Some(Ok(event)) => session.told(&event),
-                Some(Err(error)) => return failed(mail, since, reason(&error)),
+                Some(Err(error)) => return failed(mail, since, broker::reason(&error)),
                 // A panic in it ends it without a word.
                 None => return failed(mail, since, TASK_FAILED.to_owned()),
             },
@@ -136,7 +131,7 @@ fn drive(mut events: EventLoop) -> (JoinSet<()>, UnboundedReceiver<Told>) {
     let mut driver = JoinSet::new();
     events
         .network_options
-        .set_connection_timeout(ANSWER_SECONDS);
+        .set_connection_timeout(broker::ANSWER_SECONDS);
     driver.spawn(async move {
         loop {
             let event = events.poll().await;
@@ -157,7 +152,7 @@ async fn host(plan: &MqttPlan, turn: u32) -> String {
     }
     let name = plan.host.trim_matches(['[', ']']);
     let resolved = timeout(
-        Duration::from_secs(ANSWER_SECONDS),
+        Duration::from_secs(broker::ANSWER_SECONDS),
         lookup_host((name, plan.port)),
     );
     let addresses = resolved.await.ok().and_then(Result::ok);
@@ -175,18 +170,8 @@ fn address_of(addresses: &[SocketAddr], turn: u32) -> Option<String> {
 }
 
 fn options(plan: &MqttPlan, host: &str, mail: &Mail) -> MqttOptions {
-    let mut options = MqttOptions::new(&plan.client_id, host, plan.port);
-    options.set_keep_alive(KEEP_ALIVE);
-    options.set_clean_session(true);
-    options.set_max_packet_size(LONGEST_PACKET, LONGEST_PACKET);
+    let mut options = broker::options(plan, &plan.client_id, host);
     options.set_inflight(2 * WINDOW as u16);
-    if let Some(login) = &plan.login {
-        options.set_credentials(&login.user, &login.password);
-    }
-    if let Some(tls) = &plan.tls {
-        let configuration = TlsConfiguration::Rustls(tls.client.clone());
-        options.set_transport(Transport::tls_with_config(configuration));
-    }
     let gone = json(&MonitorMessage::new(false));
     let will = LastWill::new(mail.topics.monitor(), gone, QoS::AtLeastOnce, true);
     options.set_last_will(will);
@@ -266,26 +251,6 @@ impl BrokerSession<'_> {
         let is_over = async { while let Some(Ok(_)) = told.recv().await {} };
         let _ = timeout(Duration::from_secs(1), is_over).await;
     }
-}
-
-/// What people are told of it.
-fn reason(error: &ConnectionError) -> String {
-    use ConnectReturnCode::{BadUserNamePassword, NotAuthorized};
-    match error {
-        ConnectionError::ConnectionRefused(BadUserNamePassword | NotAuthorized) => {
-            "the broker refuses user and password".to_owned()
-        }
-        ConnectionError::ConnectionRefused(code) => format!("the broker refuses: {code:?}"),
-        ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
-            format!("no answer for {ANSWER_SECONDS} s")
-        }
-        error => innermost(error).to_string(),
-    }
-}
-
-/// What began it: "Connection reset by peer", without what that means for whoever read.
-fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
-    error.source().map_or(error, innermost)
 }
 
 #[cfg(test)]

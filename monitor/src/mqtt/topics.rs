@@ -37,12 +37,18 @@ impl Topics {
         format!("{}/camera/{camera}/detections", self.base)
     }
 
+    /// Answers to an event of Frigate's, of a camera of Frigate's.
+    fn frigate(&self, camera: &str, event: &str) -> String {
+        format!("{}/frigate/{camera}/{event}", self.base)
+    }
+
     /// Where an event goes, with its answer or without. `None` where the text is no event.
     pub fn of_event(&self, event: &str) -> Option<String> {
         let head = EventHead::read(event)?;
-        Some(match head.is_answer() {
-            true => self.answers(&head.camera),
-            false => self.events(&head.camera),
+        Some(match (&head.frigate_event, head.is_answer()) {
+            (Some(event), _) => self.frigate(&head.camera, event),
+            (None, true) => self.answers(&head.camera),
+            (None, false) => self.events(&head.camera),
         })
     }
 
@@ -71,6 +77,10 @@ mod tests {
         assert_eq!(
             of(r#"{"camera":"gate","id":"1","answer":"a dog"}"#).unwrap(),
             "site/ssdcrp/camera/gate/answer"
+        );
+        assert_eq!(
+            of(r#"{"frigate_event":"16.4-x","camera":"door","words":"a dog"}"#).unwrap(),
+            "site/ssdcrp/frigate/door/16.4-x"
         );
         assert_eq!(of("{}"), None);
         assert_eq!(topics.word(), "site_ssdcrp");

@@ -15,6 +15,7 @@ use super::event_page;
 use super::film::{self, Film};
 use super::login::{self, LoginForm};
 use super::query::ListQuery;
+use super::wall::{self, Wall};
 use crate::board::CameraState;
 use crate::event_log::EventFilter;
 use crate::outlets::Outlets;
@@ -23,14 +24,18 @@ use crate::redact::say;
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 const ICON: &str = include_str!("icon.svg");
-const SCRIPTS: [(&str, &str); 6] = [
+const SCRIPTS: [(&str, &str); 7] = [
     ("/page.js", include_str!("page.js")),
     ("/parts.js", include_str!("parts.js")),
+    ("/films.js", include_str!("films.js")),
     ("/wall.js", include_str!("wall.js")),
     ("/list.js", include_str!("list.js")),
     ("/drift.js", include_str!("drift.js")),
     ("/event.js", include_str!("event.js")),
 ];
+
+/// Where the pictures of all cameras are.
+const ALL_STREAMS: &str = "/streams";
 
 const HTML: &str = "text/html; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -56,7 +61,9 @@ const HEADERS: [(&str, &str); 7] = [
     ("x-frame-options", "DENY"),
 ];
 
-type Answer = Response<Either<Full<Bytes>, Film>>;
+/// What an answer sends: a text at once, or pictures for as long as somebody looks.
+type Content = Either<Full<Bytes>, Either<Film, Wall>>;
+type Answer = Response<Content>;
 
 /// What answers.
 pub struct Answering {
@@ -94,7 +101,8 @@ impl Answering {
     where
         B: Body<Data: Send, Error: std::error::Error + Send + Sync + 'static> + Send,
     {
-        let is_film = request.uri().path().starts_with("/stream/");
+        let path = request.uri().path();
+        let is_film = path == ALL_STREAMS || path.starts_with("/stream/");
         let mut answer = if !self.access().is_meant(&request) {
             refusal(StatusCode::FORBIDDEN, NOT_MEANT)
         } else if request.uri().path() == "/login" && request.method() == Method::POST {
@@ -206,6 +214,10 @@ impl Answering {
         match path {
             "/" => found(PAGE, HTML),
             "/events" => self.events(request.uri().query()),
+            ALL_STREAMS => {
+                let body = Either::Right(Either::Right(Wall::of(board.follow_screens())));
+                of_type(StatusCode::OK, wall::CONTENT_TYPE, body)
+            }
             "/drift" => found(self.outlets.drift.json().to_string(), JSON),
             "/metrics" => match self.outlets.metrics.text(board) {
                 Ok(text) => found(text, "text/plain; version=0.0.4; charset=utf-8"),
@@ -216,7 +228,7 @@ impl Answering {
                 .and_then(|name| board.screen(name))
             {
                 Some(screen) => {
-                    let body = Either::Right(Film::of(screen.watch()));
+                    let body = Either::Right(Either::Left(Film::of(screen.watch())));
                     of_type(StatusCode::OK, film::CONTENT_TYPE, body)
                 }
                 None => not_found(),
@@ -321,7 +333,7 @@ fn found(text: impl Into<Bytes>, kind: &'static str) -> Answer {
     of_type(StatusCode::OK, kind, Either::Left(Full::new(text.into())))
 }
 
-fn of_type(status: StatusCode, kind: &'static str, body: Either<Full<Bytes>, Film>) -> Answer {
+fn of_type(status: StatusCode, kind: &'static str, body: Content) -> Answer {
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
     set(answer.headers_mut(), CONTENT_TYPE.as_str(), kind);

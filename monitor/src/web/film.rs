@@ -1,4 +1,4 @@
-//! A camera's pictures one after the other, as multipart, which browsers show as a film: a watcher of the board in, an HTTP body out.
+//! A camera's pictures one after the other, as multipart, which browsers show as a film: a watcher of the board in, an HTTP body out. Each part says by `Content-Location` whose picture it is.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -31,8 +31,9 @@ async fn next(mut watcher: Watcher) -> Option<(Bytes, Watcher)> {
         let jpeg = watcher.pictures.borrow_and_update().clone()?;
         if !jpeg.is_empty() {
             let head = format!(
-                "--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n",
-                jpeg.len()
+                "--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\nContent-Location: /stream/{}\r\n\r\n",
+                jpeg.len(),
+                watcher.name()
             );
             // Browsers show a picture when the next one begins.
             let part = [head.as_bytes(), &jpeg, b"\r\n"].concat();

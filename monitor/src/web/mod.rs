@@ -12,6 +12,7 @@ mod film;
 mod login;
 mod patient;
 mod query;
+mod wall;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 // The page: what the monitor tells once a second in, the wall, the list and the plots out.
 import { byId } from "./parts.js";
-import { showCameras, lose } from "./wall.js";
+import { follow } from "./films.js";
+import { showCameras, showPicture } from "./wall.js";
 import { showEvents, asked } from "./list.js";
 import { showDrift } from "./drift.js";
 
@@ -26,7 +27,6 @@ async function look() {
   } catch {
     state.className = "gone";
     state.textContent = "The monitor does not answer.";
-    lose();
   }
 }
 
@@ -51,3 +51,4 @@ async function roundOfDrift() {
 document.addEventListener("look", round);
 round();
 roundOfDrift();
+follow(showPicture);

@@ -76,7 +76,9 @@ function screen(camera) {
   frame.setAttribute("role", "group");
   frame.setAttribute("aria-label", `Camera ${camera.name}`);
   frame.setAttribute("aria-describedby", "hint");
-  const film = Object.assign(new Image(), { alt: `The newest picture of ${camera.name}`, draggable: false });
+  const film = make("canvas");
+  film.setAttribute("role", "img");
+  film.setAttribute("aria-label", `The newest picture of ${camera.name}`);
   const cross = make("i", "", "cross");
   cross.hidden = true;
   frame.append(film, make("div", "", "objects"), cross, make("p", "", "reason"));
@@ -137,12 +139,6 @@ export function showCameras(cameras) {
   }
   cameras.forEach((camera, index) => {
     const figure = wall.children[index];
-    const film = figure.querySelector("img");
-    // A film that broke off is asked for again once its camera plays.
-    if (camera.state === "playing" && film.dataset.state !== "playing") {
-      film.src = `/stream/${camera.name}?${Date.now()}`;
-    }
-    film.dataset.state = camera.state;
     figure.querySelector(".reason").textContent = words[camera.state](camera);
     Object.assign(figure.querySelector(".state"), { textContent: camera.state, className: `state ${camera.state}` });
     const isPlaying = camera.state === "playing";
@@ -152,7 +148,13 @@ export function showCameras(cameras) {
   return cameras.filter((camera) => ["waiting", "failed"].includes(camera.state)).length;
 }
 
-// The monitor does not answer: films are asked for again once it does.
-export function lose() {
-  document.querySelectorAll(".screen img").forEach((film) => { film.dataset.state = "gone"; });
+// Shows a camera's newest picture.
+export async function showPicture(camera, jpeg) {
+  const film = document.querySelector(`figure[data-name="${CSS.escape(camera)}"] canvas`);
+  if (!film) return;
+  const picture = await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" }));
+  if (film.width !== picture.width || film.height !== picture.height) {
+    Object.assign(film, { width: picture.width, height: picture.height });
+  }
+  film.getContext("bitmaprenderer").transferFromImageBitmap(picture);
 }

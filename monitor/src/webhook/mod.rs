@@ -9,7 +9,8 @@ use tokio::sync::watch;
 
 use crate::backoff::Backoff;
 use crate::configuration::WebhookPlan;
-use crate::courier::{Courier, try_again};
+use crate::courier::Courier;
+use crate::helper::try_again;
 use crate::message::EventHead;
 use crate::outbox::Outbox;
 use crate::outlet::Outlet;
@@ -45,7 +46,7 @@ async fn send(plan: &WebhookPlan, outbox: &Outbox, mut stop: watch::Receiver<boo
                 _ = stop.wait_for(|stop| *stop) => return,
             }
         };
-        let Some(id) = EventHead::read(&event).map(EventHead::message_id) else {
+        let Some(id) = EventHead::read(&event).and_then(EventHead::message_id) else {
             outbox.strange(number);
             continue;
         };
@@ -54,7 +55,7 @@ async fn send(plan: &WebhookPlan, outbox: &Outbox, mut stop: watch::Receiver<boo
             PostOutcome::Refused(reason) => {
                 say(format_args!(
                     "webhook: {}: {reason}; event {id} is not sent again",
-                    plan.host
+                    plan.server.host
                 ));
                 outbox.refused(number);
             }
@@ -62,7 +63,7 @@ async fn send(plan: &WebhookPlan, outbox: &Outbox, mut stop: watch::Receiver<boo
                 outbox.release();
                 outbox.delivery.failed();
                 let wait = backoff.failed(std::time::Duration::ZERO).max(pause);
-                let reason = format!("webhook: {}: {reason}", plan.host);
+                let reason = format!("webhook: {}: {reason}", plan.server.host);
                 if !try_again(&reason, backoff.failures(), wait, &mut stop).await {
                     return;
                 }

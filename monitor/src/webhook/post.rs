@@ -1,25 +1,17 @@
-//! One POST: an event in, what its receiver made of it out. A connection is made for each, and no redirect is followed.
+//! One POST: an event in, what its receiver made of it out.
 
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper::header::{
-    CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, LOCATION, RETRY_AFTER, USER_AGENT,
-};
-use hyper::{Request, Response, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::JoinSet;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use hyper::{Method, Response, StatusCode, Uri};
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 
 use crate::clock::since_1970;
 use crate::configuration::WebhookPlan;
-use crate::connect::connect;
+use crate::http::may_go_away;
 
 /// A receiver that asks for more time than this gets this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
@@ -53,16 +45,12 @@ fn failed(reason: String) -> PostOutcome {
     }
 }
 
-async fn ask(plan: &WebhookPlan, id: &str, event: &str) -> Result<Response<hyper::body::Incoming>> {
+async fn ask(plan: &WebhookPlan, id: &str, event: &str) -> Result<Response<Bytes>> {
     let timestamp = since_1970().as_secs();
-    let request = Request::post(plan.target.clone())
-        .header(HOST, plan.authority.as_str())
-        .header(
-            USER_AGENT,
-            concat!("ssdcrp-monitor/", env!("CARGO_PKG_VERSION")),
-        )
+    let request = plan
+        .server
+        .request(Method::POST, &plan.target)
         .header(CONTENT_TYPE, "application/json")
-        .header(CONNECTION, "close")
         .header(HeaderName::from_static("webhook-id"), id)
         .header(HeaderName::from_static("webhook-timestamp"), timestamp)
         .header(
@@ -70,35 +58,15 @@ async fn ask(plan: &WebhookPlan, id: &str, event: &str) -> Result<Response<hyper
             plan.key.sign(id, timestamp, event),
         )
         .body(Full::new(Bytes::from(event.to_owned())))?;
-    let stream = connect(&plan.host, plan.port).await?;
-    match &plan.tls {
-        None => exchange(stream, request).await,
-        Some(tls) => {
-            let name = ServerName::try_from(plan.host.clone())?;
-            let connector = TlsConnector::from(tls.client.clone());
-            exchange(connector.connect(name, stream).await?, request).await
-        }
-    }
-}
-
-async fn exchange(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    request: Request<Full<Bytes>>,
-) -> Result<Response<hyper::body::Incoming>> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // It ends with this function: nobody reads the answer's body.
-    let mut driver = JoinSet::new();
-    driver.spawn(connection);
-    let answer = sender.send_request(request).await;
-    answer.context("the connection was closed without an answer")
+    // Nobody reads the answer's body.
+    plan.server.ask(request, None).await
 }
 
 fn outcome(status: StatusCode, headers: &HeaderMap) -> PostOutcome {
     let text = |name| headers.get(&name).and_then(|value| value.to_str().ok());
     match status.as_u16() {
         200..=299 => PostOutcome::Arrived,
-        // Too early, too many, or the receiver was too slow.
-        408 | 425 | 429 | 500..=599 => {
+        _ if may_go_away(status) => {
             let pause = text(RETRY_AFTER).and_then(|asked| pause(asked, SystemTime::now()));
             PostOutcome::Failed {
                 reason: format!("status {status}"),
@@ -139,6 +107,8 @@ fn pause(asked: &str, now: SystemTime) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use hyper::header::HOST;
+
     use super::*;
 
     #[test]

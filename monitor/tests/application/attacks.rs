@@ -152,6 +152,7 @@ fn every_answer_has_the_headers_that_protect_who_reads_it() {
         ("/events", 200),
         ("/metrics", 200),
         ("/stream/film", 200),
+        ("/streams", 200),
         ("/stream/none", 404),
         ("/..%2f..%2fetc/passwd", 404),
         ("/login?token=", 404),
@@ -312,6 +313,7 @@ fn who_does_not_know_the_token_sees_nothing() {
     for path in [
         "/events",
         "/stream/film",
+        "/streams",
         "/metrics",
         "/page.js",
         "/drift",

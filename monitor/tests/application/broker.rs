@@ -104,6 +104,15 @@ impl Broker {
         assert!(told.unwrap().success());
     }
 
+    /// Says something of a topic to those who listen.
+    pub fn say(&self, topic: &str, message: &str) {
+        let told = Command::new("mosquitto_pub")
+            .args(["-h", "localhost", "-p", &self.port.to_string()])
+            .args(["-q", "1", "-t", topic, "-m", message])
+            .status();
+        assert!(told.unwrap().success());
+    }
+
     /// Listens to everything from now on, and to what is retained.
     pub fn listen(&self, name: &str) -> Listener {
         self.listen_as(name, &[])

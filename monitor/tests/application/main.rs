@@ -10,6 +10,7 @@ mod certificates;
 #[path = "../../../tests/digits/mod.rs"]
 mod digits;
 mod faults;
+mod frigate;
 mod measures;
 mod mjpeg;
 mod mqtt;
@@ -18,5 +19,6 @@ mod running;
 mod schemas;
 mod service;
 mod streams;
+mod wall;
 mod webhooks;
 mod zones;

@@ -72,7 +72,7 @@ fn start(folder: &Path) -> Monitor {
 }
 
 /// Nothing was asked for elsewhere, and neither scripts nor the policy complain.
-fn is_clean(browser: &Browser, monitor: &Monitor) {
+pub fn is_clean(browser: &Browser, monitor: &Monitor) {
     assert!(browser.complaints.is_empty(), "{:#?}", browser.complaints);
     let own = format!("http://{}/", monitor.address);
     let foreign = browser.asked.iter().filter(|url| !url.starts_with(&own));

@@ -108,3 +108,28 @@ fn what_is_installed_can_be_used_and_leaves_a_configuration_alone() {
         "{unit}"
     );
 }
+
+#[test]
+fn systemd_takes_the_unit_and_finds_it_well_guarded() {
+    let folder = tempfile::tempdir().unwrap();
+    let unit =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/monitor/ssdcrp-monitor.service");
+    let text = std::fs::read_to_string(unit).unwrap();
+    // What it starts has to be there.
+    let program = env!("CARGO_BIN_EXE_ssdcrp-monitor");
+    let text = text.replace("@PREFIX@/bin/ssdcrp-monitor", program);
+    let unit = folder.path().join("ssdcrp-monitor.service");
+    std::fs::write(&unit, text).unwrap();
+    let analyze = |arguments: &[&str]| {
+        let mut command = Command::new("systemd-analyze");
+        let done = command.args(arguments).arg(&unit).output();
+        let done = done.expect("systemd-analyze: setup/system-packages.sh systemd");
+        let words = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(done.status.success(), "{arguments:?}: {words}");
+        words
+    };
+    let complaints = analyze(&["verify"]);
+    assert!(!complaints.contains("ssdcrp-monitor"), "{complaints}");
+    // Of 100, where 100 is no guard at all; it was 19 with systemd 252.
+    analyze(&["security", "--offline=true", "--threshold=25"]);
+}

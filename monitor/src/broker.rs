@@ -1,0 +1,49 @@
+//! Connections to a broker of MQTT, whoever makes them: what the configuration says in, options of the protocol out, and in words why a connection has failed.
+
+use std::error::Error;
+use std::time::Duration;
+
+use rumqttc::{ConnectReturnCode, ConnectionError, MqttOptions, TlsConfiguration, Transport};
+
+use crate::configuration::MqttPlan;
+
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// How long a broker may take to answer, in seconds.
+pub const ANSWER_SECONDS: u64 = 15;
+const LONGEST_PACKET: usize = 1 << 20;
+
+/// Of a client that the broker knows by this name, and forgets when it goes; it connects to `host`, the configured one or an address of it.
+pub fn options(plan: &MqttPlan, client_id: &str, host: &str) -> MqttOptions {
+    let mut options = MqttOptions::new(client_id, host, plan.port);
+    options.set_keep_alive(KEEP_ALIVE);
+    options.set_clean_session(true);
+    options.set_max_packet_size(LONGEST_PACKET, LONGEST_PACKET);
+    if let Some(login) = &plan.login {
+        options.set_credentials(&login.user, &login.password);
+    }
+    if let Some(tls) = &plan.tls {
+        let configuration = TlsConfiguration::Rustls(tls.client.clone());
+        options.set_transport(Transport::tls_with_config(configuration));
+    }
+    options
+}
+
+/// What people are told of it.
+pub fn reason(error: &ConnectionError) -> String {
+    use ConnectReturnCode::{BadUserNamePassword, NotAuthorized};
+    match error {
+        ConnectionError::ConnectionRefused(BadUserNamePassword | NotAuthorized) => {
+            "the broker refuses user and password".to_owned()
+        }
+        ConnectionError::ConnectionRefused(code) => format!("the broker refuses: {code:?}"),
+        ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
+            format!("no answer for {ANSWER_SECONDS} s")
+        }
+        error => innermost(error).to_string(),
+    }
+}
+
+/// What began it: "Connection reset by peer", without what that means for whoever read.
+fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    error.source().map_or(error, innermost)
+}

@@ -1,0 +1,115 @@
+//! Whose events are explained besides the own cameras': the table `[frigate]` in, checked, with its secret read, out.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use ssdcrp::Composite;
+
+use super::delivery::{MqttPlan, answer_timeout, server};
+use super::place::FilePlace;
+use super::secret;
+use super::section::FrigateSection;
+use crate::http::HttpServer;
+
+const TOPIC: &str = "frigate";
+const INTERVAL: Duration = Duration::from_secs(1);
+const EVENT_INTERVAL: Duration = Duration::from_secs(30);
+const BUDGET: u64 = 1 << 30;
+
+/// A Frigate, and what of its events is explained.
+#[derive(Clone, PartialEq)]
+pub struct FrigatePlan {
+    /// Its HTTP API.
+    pub server: HttpServer,
+    /// What stands before `/api`.
+    pub base: String,
+    pub token: Option<String>,
+    /// Where its events come, and answers go.
+    pub broker: MqttPlan,
+    /// What its topics begin with.
+    topic: String,
+    /// None are all.
+    cameras: Vec<String>,
+    /// None are all.
+    labels: Vec<String>,
+    /// `None` is the model that is built in.
+    pub model: Option<PathBuf>,
+    pub composite: Option<Composite>,
+    /// From which score on a default box is a detection; `None` leaves it to the manifest.
+    pub score: Option<f32>,
+    /// The least time between two answers.
+    pub interval: Duration,
+    /// The least time between two answers to one event, its end aside.
+    pub event_interval: Duration,
+    /// Frigate may take so long to answer.
+    pub timeout: Duration,
+    /// Where pictures are kept, and how many bytes of them.
+    pub pictures: Option<(PathBuf, u64)>,
+}
+
+impl fmt::Debug for FrigatePlan {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} {}", self.server.authority, self.topic)
+    }
+}
+
+impl FrigatePlan {
+    /// Of the file's table; `broker` is that of `[mqtt]`.
+    ///
+    /// # Errors
+    /// The address is none, secrets or certificates are not there, or there is no broker.
+    pub fn new(
+        section: FrigateSection,
+        broker: Option<&MqttPlan>,
+        place: &FilePlace,
+    ) -> Result<Self> {
+        let broker = broker.context(
+            "[frigate] needs the broker that Frigate tells its events: write [mqtt] with its address",
+        )?;
+        let own = (&section.certificate_file, &section.key_file);
+        let (server, path) = server(&section.url, section.ca_file.as_deref(), own, place)?;
+        ensure!(
+            !path.contains('?'),
+            "url: Frigate is at http://host:5000, without anything that begins with '?'"
+        );
+        let file = place.secret_file(section.token_file.as_deref())?;
+        let folder = section.folder.map(|folder| place.path(&folder));
+        ensure!(
+            folder.is_some() || section.budget.is_none(),
+            "budget: name the folder that it is for"
+        );
+        let seconds = |given: Option<super::value::Seconds>, own| given.map_or(own, |s| s.0);
+        Ok(Self {
+            server,
+            base: path.trim_end_matches('/').to_owned(),
+            token: secret::of("token", section.token.as_deref(), file.as_deref())?,
+            broker: broker.clone(),
+            topic: (section.topic).map_or_else(|| TOPIC.to_owned(), |topic| topic.0),
+            cameras: section.cameras,
+            labels: section.labels,
+            model: section.model.map(|model| place.path(&model)),
+            composite: section.composite,
+            score: section.score_threshold.map(|share| share.0),
+            interval: seconds(section.interval, INTERVAL),
+            event_interval: seconds(section.event_interval, EVENT_INTERVAL),
+            timeout: answer_timeout(section.timeout)?,
+            pictures: folder.map(|folder| (folder, section.budget.unwrap_or(BUDGET))),
+        })
+    }
+
+    /// Where Frigate tells its events.
+    pub fn events_topic(&self) -> String {
+        format!("{}/events", self.topic)
+    }
+
+    /// Whether an object of this label at this camera is to be explained.
+    pub fn wants(&self, camera: &str, label: &str) -> bool {
+        let has = |list: &[String], name: &str| {
+            list.is_empty() || list.iter().any(|wanted| wanted == name)
+        };
+        has(&self.cameras, camera) && has(&self.labels, label)
+    }
+}
