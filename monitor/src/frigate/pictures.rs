@@ -17,6 +17,7 @@ const ENDINGS: [&str; 2] = [".png", ".json"];
 const ABANDONED: Duration = Duration::from_secs(600);
 
 /// The folder.
+#[derive(Clone)]
 pub struct PictureFolder {
     folder: PathBuf,
     /// Bytes of all files.
