@@ -56,7 +56,7 @@ pub struct ReadyCompanion {
 }
 
 /// What explains.
-struct Answering {
+struct FrigateAnswering {
     ready: ReadyCompanion,
     /// Frigate's, once it is known.
     config: Option<FrigateConfig>,
@@ -94,7 +94,7 @@ impl FrigateCompanion {
     pub fn start(ready: ReadyCompanion, outlets: Arc<Outlets>) -> Result<Self> {
         let (plan, session) = (ready.plan.clone(), ready.session.clone());
         let looker = ready.looker.clone();
-        let answering = Answering {
+        let answering = FrigateAnswering {
             ready,
             config: None,
             outlets,
@@ -126,7 +126,7 @@ impl Drop for FrigateCompanion {
     }
 }
 
-impl Answering {
+impl FrigateAnswering {
     /// Answers what waits, until it is to stop.
     async fn run(mut self, waiting: &WaitingEvents, mut stop: watch::Receiver<bool>) {
         loop {
