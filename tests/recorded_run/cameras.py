@@ -23,7 +23,7 @@ def main() -> None:
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(port)
-    mirror = "videoflip method=horizontal-flip"
+    mirror = "videoflip video-direction=horiz"
     for name, first, change in [("whole", 0, "identity"), ("mirrored", 0, mirror), ("later", last // 2, "identity")]:
         factory = GstRtspServer.RTSPMediaFactory()
         factory.set_launch(

@@ -13,6 +13,7 @@ that `make test` puts into the cache.
 import argparse
 import contextlib
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -31,6 +32,8 @@ from samples import Samples  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+# As the service's unit has it.
+SERVICE = {"MALLOC_MMAP_THRESHOLD_": "262144"}
 CAMERAS = ("whole", "mirrored", "later")
 # From which minute on memory is judged: shorter runs are tries.
 JUDGED_MINUTES = 20
@@ -79,7 +82,10 @@ class Run:
         said = (self.output / f"{name}.log").open("ab")
         told = (self.output / out).open("ab") if out else said
         arguments = [str(word) for word in command]
-        self.processes[name] = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=told, stderr=said)
+        environment = os.environ | SERVICE
+        self.processes[name] = subprocess.Popen(
+            arguments, stdin=subprocess.DEVNULL, stdout=told, stderr=said, env=environment
+        )
 
     def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> int:
         process = self.processes.pop(name)

@@ -57,7 +57,7 @@ pub struct ReadyCompanion {
 }
 
 /// What explains.
-struct Answering {
+struct FrigateAnswering {
     ready: ReadyCompanion,
     /// Frigate's, once it is known.
     config: Option<FrigateConfig>,
@@ -97,7 +97,7 @@ impl FrigateCompanion {
         let looker = ready.looker.clone();
         let work = move |stop: watch::Receiver<bool>| {
             let plan = ready.plan.clone();
-            let answering = Answering {
+            let answering = FrigateAnswering {
                 ready: ready.clone(),
                 config: None,
                 outlets: outlets.clone(),
@@ -130,7 +130,7 @@ impl Drop for FrigateCompanion {
     }
 }
 
-impl Answering {
+impl FrigateAnswering {
     /// Answers what waits, until it is to stop.
     async fn run(mut self, waiting: &WaitingEvents, mut stop: watch::Receiver<bool>) {
         loop {
