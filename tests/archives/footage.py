@@ -9,6 +9,15 @@ PROGRAMS = pathlib.Path(os.environ.get("PROGRAMS", ROOT / "target" / "debug")).r
 CACHE = pathlib.Path(os.environ.get("SSDCRP_CACHE", pathlib.Path.home() / ".cache" / "ssdcrp"))
 
 
+def with_key_frames(path, frames, every):
+    """The footage's first frames as H.264 in Matroska, every so many a key frame."""
+    subprocess.run(
+        ["gst-launch-1.0", "-q", "filesrc", f"location={CACHE / 'footage' / 'vtest.avi'}", "!", "avidemux", "!",
+         "identity", f"eos-after={frames + 1}", "!", "decodebin", "!", "videoconvert", "!", "video/x-raw,format=I420", "!",
+         "x264enc", f"key-int-max={every}", "speed-preset=veryfast", "bframes=0", "!", "matroskamux", "!",
+         "filesink", f"location={path}"], check=True)
+
+
 def clip(path, frames):
     """The footage's first frames, copied without decoding: ten are a second."""
     subprocess.run(
