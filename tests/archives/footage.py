@@ -9,17 +9,10 @@ PROGRAMS = pathlib.Path(os.environ.get("PROGRAMS", ROOT / "target" / "debug")).r
 CACHE = pathlib.Path(os.environ.get("SSDCRP_CACHE", pathlib.Path.home() / ".cache" / "ssdcrp"))
 
 
-def with_key_frames(path, frames, every):
-    """The footage's first frames as H.264 in Matroska, every so many a key frame."""
+def clip(path, frames, every=10):
+    """The footage's first frames as H.264 in Matroska, every so many a key frame: ten are a second."""
     subprocess.run(
-        ["gst-launch-1.0", "-q", "filesrc", f"location={CACHE / 'footage' / 'vtest.avi'}", "!", "avidemux", "!",
-         "identity", f"eos-after={frames + 1}", "!", "decodebin", "!", "videoconvert", "!", "video/x-raw,format=I420", "!",
+        ["gst-launch-1.0", "-q", "filesrc", f"location={CACHE / 'footage' / 'vtest.avi'}", "!", "decodebin", "!",
+         "identity", f"eos-after={frames + 1}", "!", "videoconvert", "!", "video/x-raw,format=I420", "!",
          "x264enc", f"key-int-max={every}", "speed-preset=veryfast", "bframes=0", "!", "matroskamux", "!",
          "filesink", f"location={path}"], check=True)
-
-
-def clip(path, frames):
-    """The footage's first frames, copied without decoding: ten are a second."""
-    subprocess.run(
-        ["gst-launch-1.0", "-q", "filesrc", f"location={CACHE / 'footage' / 'vtest.avi'}", "!", "avidemux", "!",
-         "identity", f"eos-after={frames + 1}", "!", "avimux", "!", "filesink", f"location={path}"], check=True)

@@ -13,7 +13,7 @@ import duckdb
 import ray
 from ray.cluster_utils import Cluster
 
-from footage import PROGRAMS, ROOT, with_key_frames
+from footage import PROGRAMS, ROOT, clip
 
 sys.path.insert(0, str(ROOT / "scale"))
 
@@ -37,7 +37,7 @@ class KilledNode(unittest.TestCase):
         with tempfile.TemporaryDirectory() as temporary:
             work = pathlib.Path(temporary)
             video = work / "clip.mkv"
-            with_key_frames(video, FRAMES, 10)
+            clip(video, FRAMES)
             command = str(PROGRAMS / "ssdcrp")
             subprocess.run([command, "annotate", video, "-o", work / "one", *OPTIONS], check=True)
 
