@@ -15,10 +15,7 @@ use ssdcrp::atomic_file;
 
 use crate::columns::ResultTable;
 use crate::inputs::ArchiveInput;
-use crate::manifest::ArchiveManifest;
-
-/// Whose files are unfinished where this process is killed.
-pub const OWNER: &str = "ssdcrp-annotate";
+use crate::manifest::{ArchiveManifest, OWNER};
 
 /// Folders.
 const RECORDS: &str = "inputs";

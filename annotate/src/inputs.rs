@@ -65,7 +65,7 @@ impl ArchiveInput {
 /// A folder or list that cannot be read or has none in it, a pattern that fits nothing, an address. A file that is not there is no error here.
 pub fn resolve(given: &[PathBuf], output: Option<&Path>) -> Result<Vec<ArchiveInput>> {
     let output = output.and_then(|output| fs::canonicalize(output).ok());
-    let mut found = Found {
+    let mut found = FoundInputs {
         inputs: BTreeMap::new(),
         output: output.as_deref(),
     };
@@ -96,12 +96,12 @@ fn read_list(list: &str) -> Result<String> {
     Ok(text)
 }
 
-struct Found<'a> {
+struct FoundInputs<'a> {
     inputs: BTreeMap<PathBuf, ArchiveInput>,
     output: Option<&'a Path>,
 }
 
-impl Found<'_> {
+impl FoundInputs<'_> {
     /// A file, a folder, or a pattern.
     fn add(&mut self, path: &Path) -> Result<()> {
         let name = path.display();

@@ -11,12 +11,13 @@ use serde_json::Value;
 use ssdcrp::Model;
 use ssdcrp::atomic_file;
 
-use crate::archive::OWNER;
 use crate::digest;
 use crate::element_settings::ElementSettings;
 use crate::options::AnnotateOptions;
 
-/// Its file's name.
+/// Whose files are unfinished where this process is killed.
+pub const OWNER: &str = "ssdcrp-annotate";
+/// The manifest's name.
 pub const FILE: &str = "manifest.json";
 
 /// All that results depend on besides the inputs.

@@ -22,7 +22,7 @@ pub struct TableRow {
 
 /// What a row is about.
 #[derive(Clone, Copy)]
-struct Subject<'a> {
+struct RowSubject<'a> {
     source: &'a str,
     message: &'a gst::StructureRef,
     detection: &'a gst::StructureRef,
@@ -50,7 +50,7 @@ fn of_frame(source: &str, message: &gst::StructureRef) -> Vec<TableRow> {
             *before = event;
         }
     }
-    let about = |detection| Subject {
+    let about = |detection| RowSubject {
         source,
         message,
         detection,
@@ -59,7 +59,7 @@ fn of_frame(source: &str, message: &gst::StructureRef) -> Vec<TableRow> {
     };
     let detected = detections.iter().map(|detection| {
         let event = severest.get(&object(detection));
-        Subject {
+        RowSubject {
             event: event.map(|event| event.as_ref()),
             ..about(detection)
         }
@@ -69,7 +69,7 @@ fn of_frame(source: &str, message: &gst::StructureRef) -> Vec<TableRow> {
         .collect();
     let find = |wanted| detections.iter().find(|found| object(found) == wanted);
     let explained = explanations.iter().filter_map(|explanation| {
-        let subject = Subject {
+        let subject = RowSubject {
             explanation: Some(explanation),
             ..about(find(object(explanation))?)
         };
@@ -82,7 +82,7 @@ fn of_frame(source: &str, message: &gst::StructureRef) -> Vec<TableRow> {
 /// An event, which has the fields of its detection, with the answer to its question where there is one.
 fn of_event(source: &str, message: &gst::StructureRef) -> Vec<TableRow> {
     let explanation = message.get::<gst::Structure>("explanation").ok();
-    let subject = Subject {
+    let subject = RowSubject {
         source,
         message,
         detection: message,
@@ -108,7 +108,7 @@ fn severity(event: &gst::StructureRef) -> f64 {
     event.get("severity").unwrap_or(0.0)
 }
 
-impl Subject<'_> {
+impl RowSubject<'_> {
     fn row(&self, table: ResultTable) -> TableRow {
         let cells = table.columns().iter().map(|column| self.cell(column));
         TableRow {

@@ -30,7 +30,7 @@ class Queries(unittest.TestCase):
         work = pathlib.Path(cls.temporary.name)
         camera = work / "yard"
         camera.mkdir()
-        clip(camera / "clip.avi", 60)
+        clip(camera / "clip.mkv", 60)
         cls.folder = work / "results"
         subprocess.run([PROGRAMS / "ssdcrp-annotate", camera, "-o", cls.folder, "--set", "select=all"], check=True)
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "scale"))
 
 import ray_archive  # noqa: E402  (it lies beside what it imports)
 
-FRAMES = 240
+FRAMES = 120
 # What does not depend on where a cut is: a frame's detections are those of the frame alone.
 PROMISED = "round(time, 3) AS time, class, score, runner_up, runner_up_score, x, y, width, height, default_box"
 OPTIONS = ["--threads", "1", "--set", "select=all", "--set", "check-explanations=false", "--set", "events=none"]
@@ -36,7 +36,7 @@ class KilledNode(unittest.TestCase):
     def test_nothing_is_lost_and_nothing_is_twice(self):
         with tempfile.TemporaryDirectory() as temporary:
             work = pathlib.Path(temporary)
-            video = work / "clip.avi"
+            video = work / "clip.mkv"
             clip(video, FRAMES)
             command = str(PROGRAMS / "ssdcrp")
             subprocess.run([command, "annotate", video, "-o", work / "one", *OPTIONS], check=True)
@@ -56,7 +56,7 @@ class KilledNode(unittest.TestCase):
                     print("a node was killed, another one came", flush=True)
 
             try:
-                counts, failures = ray_archive.run([video], work / "many", command, 3, 1, OPTIONS, tell)
+                counts, failures = ray_archive.run([video], work / "many", command, 2, 1, OPTIONS, tell)
             finally:
                 ray.shutdown()
                 cluster.shutdown()
