@@ -46,7 +46,7 @@ fn the_pages_script_gives_the_commands_map() {
     let python = cached("oracle/bin/python");
     let said = finish(Command::new(python).args(["-c", block("python")]));
     assert!(said.contains(" rather than "), "{said}");
-    let map = || read_npy::<Array2<f32>>(file("relevance.npy")).unwrap();
+    let map = || -> Array2<f32> { read_npy(file("relevance.npy")).unwrap() };
     let theirs = map();
 
     let (_, asked) = section().split_once("`ssdcrp explain ").expect("the same");
