@@ -14,7 +14,7 @@ use super::detected_photo::DetectedPhoto;
 
 /// What the fields of a detection mean, for `--help`.
 pub const DETECTION_FIELDS: &str = "\
-JSON, one line on standard output: image, width, height (pixels, upright), model, and detections, best first:
+With --json, one line on standard output: image, width, height (pixels, upright), model, and detections, best first:
   label, class   the class's name and number
   score          0 to 1
   box            [x0, y0, x1, y1], pixels from the top left, cut off at the
@@ -33,8 +33,7 @@ JSON, one line on standard output: image, width, height (pixels, upright), model
   logits         with --logits: those of all classes, by number";
 
 /// What the fields of an explanation mean, for `--help`.
-pub const EXPLANATION_FIELDS: &str = "\
-  explanations   what was explained, with R the relevance of a pixel, summed
+pub const EXPLANATION_FIELDS: &str = "  explanations   what was explained, with R the relevance of a pixel, summed
                  over the colour channels:
     default_box, target, contrast, composite: the question
     completeness   sum of R over all pixels / sum of R at the start; 1 if

@@ -176,7 +176,10 @@ pub enum Select {
     )]
     Label = 2,
     /// The detection at `select-x`, `select-y`.
-    #[enum_value(name = "The smallest one at the point select-x, select-y", nick = "point")]
+    #[enum_value(
+        name = "The smallest one at the point select-x, select-y",
+        nick = "point"
+    )]
     Point = 3,
     /// None: it is explained why nothing is found at `select-x`, `select-y`.
     #[enum_value(

@@ -12,7 +12,7 @@ const SIDE: usize = 100;
 
 /// What the fields mean, for `--help`.
 pub const FIELDS: &str = "\
-JSON, one line on standard output: image, model, default_box, target, contrast, composite, and
+With --json, one line on standard output: image, model, default_box, target, contrast, composite, and
   layers     from the head to the pixels: tensor, type and rule (null for the
              pixels), units (number of outputs), sum (of R), sum_abs (of |R|),
              balance (sum / sum_abs), mean_abs, max_abs
