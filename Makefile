@@ -101,9 +101,11 @@ test: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) $(CLASSIFIERS) ## format, lints, 
 	$(call with,debug) cargo test --workspace --locked
 	$(call with,debug) tests/pipelines.sh
 
-test-all: test test-importers test-archives ## test, and what takes more: importers, archives, golden values on OpenVINO (84 MB), 100,000 frames
+test-all: test test-importers test-archives ## test, and what takes more: importers, archives, the docs' Python, golden values on OpenVINO (84 MB), 100,000 frames
 	$(call with,debug) cargo test --package gst-plugin-ssdcrp --locked --test element -- --ignored --exact \
 		endurance::a_hundred_thousand_frames_keep_no_memory
+	$(call with,debug) cargo test --package ssdcrp --locked --test command -- --ignored --exact \
+		compile::the_pages_script_gives_the_commands_map
 	library=$$(setup/onnxruntime-openvino.sh); \
 		ORT_DYLIB_PATH=$$library GOLDEN_PROVIDER=openvino cargo test --package ssdcrp --locked --test golden
 

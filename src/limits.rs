@@ -365,14 +365,14 @@ mod tests {
         let rows = [
             ("an ONNX file", of(FileKind::Model)),
             (
-                "all weights beside it, of which only the parts that are named are read",
+                "all weights in files beside it (only the named parts are read)",
                 of(FileKind::Weights),
             ),
             ("a manifest", of(FileKind::Manifest)),
             ("a file of annotations", of(FileKind::Annotations)),
             ("the lines of a folder of events", of(FileKind::Events)),
             (
-                "a line of the scores of an unfinished evaluation",
+                "a line of the partial scores of an evaluation",
                 format!("{}, and any number of lines", of(FileKind::Scores)),
             ),
             ("a JPEG or PNG", of(FileKind::Picture)),
@@ -386,7 +386,7 @@ mod tests {
                 mib(MOST_STRUCTURE as u64),
             ),
             (
-                "nodes of a graph, functions written out, and of an explanation's",
+                "nodes of a graph with its functions expanded, and nodes of an explanation's graph",
                 MOST_NODES.to_string(),
             ),
             (
@@ -399,7 +399,7 @@ mod tests {
             ),
             ("numbers of one tensor", MOST_NUMBERS.to_string()),
             (
-                "numbers of all constants that are made, not stored",
+                "numbers of all constants that are computed or expanded, not stored",
                 MOST_MADE.to_string(),
             ),
             (
@@ -410,7 +410,7 @@ mod tests {
             ("detections of a picture", MOST_DETECTIONS.to_string()),
             ("bytes of a line of events", LONGEST_LINE.to_string()),
             (
-                "objects on a page of a report, and as many that were missed",
+                "objects on a page of a report, and the same number of missed ones",
                 MOST_OBJECTS.to_string(),
             ),
             (

@@ -18,61 +18,71 @@ use super::input_files::InputFiles;
 use super::report::{pictures, progress};
 use super::{output, photo};
 
-/// The exit status where a limit is not kept.
+/// The exit status where a limit is exceeded.
 const GATE: u8 = 3;
 
 /// How the built-in model is named where a file is expected.
 const BUILT_IN: &str = "built-in";
 
 const NOTES: &str = "\
-Detections of both models are the same object where their boxes overlap by an intersection over union of 0.5 or more, those of one class first. What only one model
-detects is lost or gained; the other is asked why. What both detect is renamed where the class differs, changed where the score differs by more than 0.1 or the boxes
-overlap by less than 0.75, else the same. Both explain each object, and the maps are compared around it: Spearman's rank correlation, and how much of the most relevant
-tenth they have in common.
+Detections of the two models count as one object if their boxes overlap by an intersection over union of 0.5 or more; detections of one class are paired first. An object is lost if only the \
+base detects it, and gained if only the candidate does; the other model is then asked why it found nothing. An object that both detect is renamed if the class differs, changed if the scores \
+differ by more than 0.1 or the boxes overlap by less than 0.75, else the same. Both models explain each object, and the maps are compared around it: Spearman's rank correlation, and how much \
+of the most relevant tenth they have in common.
 
-Limits of --fail-on, each no more than allowed:
-  lost, gained, renamed   objects
-  score-drop              how far scores fall on average, 0 to 1, of objects that both detect as one class; so do the next three
-  in-box-drop             how far the share of relevance in the box falls, 0 to 1
-  effect-drop             how far the effect of explanations falls, logits
-  checked-drop            how far the share of explanations that pass their check falls, 0 to 1
-  similarity              mean rank correlation of the maps: no less than this one
-  missed, correct-drop    with --truth: objects that the candidate misses more, detections that are correct fewer
+Limits of --fail-on. Each is the largest value allowed; for similarity, the smallest:
+  lost, gained, renamed   number of objects
+  score-drop              mean fall of the score, 0 to 1, over objects that
+                          both detect as one class (the next four likewise)
+  in-box-drop             mean fall of the share of relevance in the box,
+                          0 to 1
+  effect-drop             mean fall of the effect of explanations, logits
+  checked-drop            how far the share of explanations that pass their
+                          check falls, 0 to 1
+  similarity              mean rank correlation of the maps, -1 to 1
+  missed, correct-drop    with --truth: how many more objects are missed, how
+                          many fewer detections are correct
 
 Examples:
   ssdcrp compare built-in own.onnx photos/ -o compare.html
-  ssdcrp compare old.onnx new.onnx photos/ --json compare.json --fail-on lost=0,score-drop=0.1
-Exit status: 0 done; 3 done, and a limit of --fail-on is not kept; 1 failed, or limits are set and a photo could not be compared; 2 wrong usage.";
+  ssdcrp compare old.onnx new.onnx photos/ --json compare.json \\
+    --fail-on lost=0,score-drop=0.1
 
-/// Hold two models beside each other: what the candidate detects otherwise than the base, and whether for other reasons.
+Exit status:
+  0  done
+  1  failed; or limits are set, and a photo could not be compared
+  2  wrong usage
+  3  done, and a limit of --fail-on is exceeded";
+
+/// Compare two models: which detections differ, and whether the reasons differ.
 #[derive(Debug, Args)]
 #[command(after_help = NOTES)]
 pub struct Compare {
-    /// The model that is known, an ONNX file with its manifest beside it, or built-in
+    /// The model in use: an ONNX file with its manifest beside it, or built-in
     #[arg(value_name = "BASE")]
     base: PathBuf,
-    /// The model that is to take its place
+    /// The model that may replace it, named likewise
     #[arg(value_name = "CANDIDATE")]
     candidate: PathBuf,
-    /// JPEG, PNG, or folders with such files in them
+    /// Photos, JPEG or PNG, or folders with such files in them
     #[arg(required = true, value_name = "PHOTO")]
     photos: Vec<PathBuf>,
     /// Write a page that shows every object with both explanations
     #[arg(short, long, value_name = "HTML")]
     output: Option<PathBuf>,
-    /// Write everything for machines
+    /// Write all results as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Compare with annotations too, as for report
     #[arg(long, value_name = "ANNOTATIONS")]
     truth: Option<PathBuf>,
-    /// Limits, commas between: where one is not kept, the exit status is 3
+    /// Limits, separated by commas; if one is exceeded, the exit status is 3
     #[arg(long, value_name = "LIMITS", value_delimiter = ',')]
     fail_on: Vec<String>,
-    /// Do not check explanations, which takes the time of ten detections for each
+    /// Do not check explanations. A check takes the time of ten detections
     #[arg(long)]
     no_check: bool,
-    /// The bootstrap's random numbers
+    /// Seed of the bootstrap's random numbers
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     #[command(flatten)]

@@ -14,8 +14,8 @@ use super::output;
 
 /// Write the network that computes relevance as an ONNX file of standard operators, for use without ssdcrp.
 ///
-/// Its inputs are the picture, as the manifest's [input] says, and for each head's class scores and offsets the relevance put on them, [N, C, rows, cols], N targets at once; all are needed, zeros
-/// where there is nothing to explain. Its output `relevance` is [N, 3, H, W].
+/// Its inputs are the picture, as the manifest's [input] says, and for each head's class scores, offsets and objectness (as far as it has them) the relevance that they start with: [N, C, rows, cols] for N targets at once.
+/// All inputs are needed; those with nothing to explain are zeros. The output `relevance` is [N, 3, H, W].
 #[derive(Debug, Args)]
 pub struct Compile {
     /// The detector, an ONNX file with its manifest beside it [default: the one that --model names, or the built-in one]
@@ -23,7 +23,7 @@ pub struct Compile {
     /// The file to write
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Rules of propagation, as for explain
+    /// Composite, as for explain
     #[arg(long, value_name = "NAME")]
     composite: Option<String>,
 }

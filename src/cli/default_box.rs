@@ -16,17 +16,17 @@ use super::text;
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub struct DefaultBoxArgs {
-    /// Explain the detection with the highest score (this is the default); where nothing is detected, --target class:NAME is explained where NAME scores highest
+    /// Explain the detection with the highest score (default). If nothing is detected, --target class:NAME is explained at the default box where NAME scores highest
     #[arg(long)]
     best: bool,
     /// Explain the best of the detections at this point, in pixels from the top left
     #[arg(long, value_name = "X,Y")]
     at: Option<Point>,
-    /// Explain this default box, detected or not; `detect` prints the numbers of the detected ones
+    /// Explain the default box with this number, detected or not; `detect` prints the numbers of detections
     #[arg(long = "box", value_name = "N")]
     default_box: Option<usize>,
-    /// Why was nothing found there? Explain the default box that comes nearest to finding an object at this point, about in its middle, or in this box, pixels from the top left: the class of --target
-    /// class:NAME, or the likeliest that was not detected there
+    /// Explain why nothing was found at this place: a point near the object's middle, or a box, in pixels from the top left. The default box that came nearest to a detection is explained, for the
+    /// class of --target class:NAME, or for the likeliest class that was not detected there
     #[arg(long, value_name = "X,Y|X0,Y0,X1,Y1")]
     missing: Option<Spot>,
 }

@@ -19,7 +19,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", json::DETECTION_FIELDS))]
 pub struct Detect {
-    /// JPEG or PNG; - is standard input
+    /// Photo, JPEG or PNG; - reads it from standard input
     image: PathBuf,
     /// Print JSON, one line, rather than a table
     #[arg(long)]

@@ -18,10 +18,10 @@ use super::photo;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Detections")]
 pub struct ThresholdArgs {
-    /// Detections score higher than this, 0 to 1 [default: the model's own]
+    /// Only boxes with a score above this are detections, 0 to 1 [default: the model's own]
     #[arg(long, value_name = "SCORE", value_parser = share)]
     score_threshold: Option<f32>,
-    /// Of two detections of one class that overlap more than this (intersection over union), 0 to 1, the better one stays [default: the model's own]
+    /// If two detections of one class overlap by more than this (intersection over union, 0 to 1), only the better one is kept [default: the model's own]
     #[arg(long, value_name = "IOU", value_parser = share)]
     iou_threshold: Option<f32>,
 }

@@ -17,26 +17,28 @@ use super::input_files::InputFiles;
 use super::{output, table, text};
 
 const NOTES: &str = "\
-Each row is a layer, from the head down to the pixels: R is the relevance of its outputs before it is handed on with the rule.
-ΣR stays the same where a rule conserves relevance; ΣR/Σ|R| near 0 means that positive and negative relevance almost cancel, as under a contrast;
-mean |R| falls as relevance spreads over more units. Where layers stand beside each other (residual blocks, heads), each holds a part.
+Each row is a layer, from the head down to the pixels. R is the relevance of the layer's outputs, before its rule is applied.
+
+ΣR stays the same where a rule conserves relevance. ΣR/Σ|R| near 0 means that positive and negative relevance almost cancel, as under a contrast. \
+mean |R| falls as relevance spreads over more units. Parallel layers (residual blocks, heads) hold a part of the relevance each.
+
 The plot shows the same on a logarithmic scale, and how the relevance of the pixels is distributed around zero.";
 
-/// Show how relevance goes from a default box's output down to the pixels, layer by layer.
+/// Show how relevance is propagated from a default box's output down to the pixels, layer by layer.
 #[derive(Debug, Args)]
 #[command(after_help = NOTES, after_long_help = format!("{NOTES}\n\n{}", json::FIELDS))]
 pub struct Diagnose {
-    /// JPEG or PNG; - is standard input
+    /// Photo, JPEG or PNG; - reads it from standard input
     image: PathBuf,
     #[command(flatten)]
     default_box: DefaultBoxArgs,
-    /// What to explain at that box, as for explain [default: the predicted class]
+    /// Output to explain, as for explain [default: the predicted class]
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
-    /// What to set it against, as for explain
+    /// What to contrast the target with, as for explain
     #[arg(long, value_name = "CONTRAST")]
     contrast: Option<String>,
-    /// Rules of propagation, as for explain
+    /// Composite, as for explain
     #[arg(long, value_name = "NAME")]
     composite: Option<String>,
     /// Draw the layers, and the histogram of the pixels' relevance, as SVG

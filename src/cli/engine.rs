@@ -16,10 +16,10 @@ pub struct Engine {
     /// Detector to use, an ONNX file with its manifest NAME.toml beside it [default: ssdlite_mobilenet_v2, trained on COCO, built in]
     #[arg(long, value_name = "FILE", global = true)]
     model: Option<PathBuf>,
-    /// Threads for the network; 0 takes as many as there are cores
+    /// Threads for the network; 0: as many as there are cores
     #[arg(long, value_name = "N", global = true, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=256))]
     threads: u16,
-    /// What computes the network: cpu, or another one that the ONNX Runtime in use was built with, as cuda, tensorrt or openvino
+    /// ONNX Runtime's execution provider: cpu, or another one that the ONNX Runtime in use was built with, such as cuda, tensorrt or openvino
     #[arg(long, value_name = "NAME", global = true, default_value_t)]
     execution_provider: ExecutionProvider,
 }

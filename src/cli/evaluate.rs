@@ -33,35 +33,39 @@ use super::input_files::InputFiles;
 use super::output;
 
 const NOTES: &str = "\
-Deletion: blocks of 20 pixels of the network's input are replaced by the blurred picture (--deletion), 4 % of them a step up to 40 %, once the most and once the least relevant first;
-the score is the mean over the steps of (least first − most first) of the quantity, each column for the map that explains that quantity: the class logit minus the mean
-of the others, the class logit minus the runner-up's, the largest offset. Higher is better, a random map has about 0. Composites without a contrast are judged
-by one map in both class columns; a classifier has no offsets. Same class?: cosine and Spearman's correlation of the maps of the two best classes, both against the mean of the others; 1 is blind
-for the class. In brackets: 95 % bootstrap intervals over detections. The field's measures are those of the papers that docs/evaluation.md names.
-What is interrupted goes on: what was measured is kept beside the JSON, in NAME.json.partial, until the JSON is written.";
+Deletion: blocks of 20x20 pixels of the network's input are replaced by the blurred picture (--deletion), 4 % of them a step, up to 40 %. This is done twice: with the most and with the \
+least relevant blocks first. The score is the mean over the steps of (the quantity with the least relevant blocks gone − the quantity with the most relevant blocks gone). There is a column \
+for each quantity, and each has its own map: the class logit minus the mean of the others, the class logit minus the runner-up's, the largest offset. Higher is better; a random map has \
+about 0. Composites without a contrast are judged by one map in both class columns. A classifier has no offsets.
+
+Same class?: cosine and Spearman's correlation of the maps of the two best classes, both against the mean of the others; 1 means that the map does not depend on the class.
+
+In brackets: 95 % bootstrap intervals over detections. The field's measures are those of the papers that docs/evaluation.md names.
+
+With --json an interrupted run can be continued: measurements are kept in NAME.json.partial until the JSON is written. Start it again with the same options.";
 
 /// Measure how good explanations are: deletion, class separation, energy in the box, the field's measures, time.
 #[derive(Debug, Args)]
 #[command(after_help = NOTES)]
 pub struct Evaluate {
-    /// JPEG or PNG, one or more
+    /// Photos, JPEG or PNG
     #[arg(required = true)]
     images: Vec<PathBuf>,
-    /// Composites to compare besides the presets, as for explain, each perhaps with a contrast of its own (crp@softmax); several with semicolons between them
+    /// Further composites, as for explain, separated by semicolons; each may name its own contrast (crp@softmax)
     #[arg(long, value_name = "LIST", value_delimiter = ';')]
     composites: Vec<String>,
-    /// Leave the presets out
+    /// Leave out the presets, which are the composites that explain lists by name
     #[arg(long)]
     no_presets: bool,
-    /// What to compare with, commas between: gradient-x-input, integrated-gradients (20 steps), deeplift (Rescale), grad-cam, layer-cam, odam, d-rise:N (D-RISE as published, N masks), occlusion,
-    /// masks:N (N random masks after D-RISE, adapted), masks:time (as many masks as fit into the time of an explanation), random; none leaves all out.
-    /// Unless said, all with 1000 masks that the network has
+    /// Methods to compare with, separated by commas: gradient-x-input, integrated-gradients (20 steps), deeplift (Rescale), grad-cam, layer-cam, odam, d-rise:N (D-RISE as published, N masks), occlusion,
+    /// masks:N (N random masks after D-RISE, adapted), masks:time (as many masks as fit into the time of an explanation), random; or none
+    /// [default: all that the network allows, with 1000 masks]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     baselines: Option<Vec<String>>,
-    /// The best so many detections of each photo, or all
+    /// How many of the best detections of each photo are used, or all
     #[arg(long, value_name = "N", default_value = "3")]
     detections: DetectionLimit,
-    /// What deleted blocks become: blurred, as the picture that integrated gradients, DeepLIFT and occlusion measure against, or mean-colour, that of the picture
+    /// What replaces deleted blocks: blurred (the blurred picture, which integrated gradients, DeepLIFT and occlusion use too) or mean-colour (the picture's mean colour)
     #[arg(long, value_name = "CONTENTS", default_value_t)]
     deletion: Replacement,
     /// Seed of everything random: with the same seed all numbers but times are the same
@@ -70,7 +74,7 @@ pub struct Evaluate {
     /// Randomise the network's weights from the top down, and compare the maps of each photo's best detection with the original ones (propagation and gradients only)
     #[arg(long)]
     randomise: bool,
-    /// Compare maps with annotations too: COCO's JSON, an XML file of Pascal VOC or a folder of such; pictures are found by file name, classes by label
+    /// Compare maps with annotations too: COCO's JSON, an XML file of Pascal VOC, or a folder of such XML files; pictures are matched by file name, classes by label
     #[arg(long, value_name = "ANNOTATIONS")]
     truth: Option<PathBuf>,
     /// Write a row for each detection and method

@@ -25,72 +25,75 @@ use super::{output, text};
 const EXAMPLES: &str = "\
 Examples:
   Why is that a sheep, and not a horse?
-    ssdcrp explain photo.jpg --at 400,250 --target class:sheep --contrast class:horse -o why.png
+    ssdcrp explain photo.jpg --at 400,250 --target class:sheep \\
+      --contrast class:horse -o why.png
   What makes the box so wide?
     ssdcrp explain photo.jpg --box 1406 --target offset:w+ -o wider.png
   What places and sizes the box, in four pictures?
-    ssdcrp explain photo.jpg --target offset:cx --target offset:cy --target offset:w --target offset:h -o box.png
+    ssdcrp explain photo.jpg --target offset:cx --target offset:cy \\
+      --target offset:w --target offset:h -o box.png
   The relevance itself, for NumPy:
     ssdcrp explain photo.jpg --npy relevance.npy
   Why was no horse found there?
-    ssdcrp explain photo.jpg --missing 120,200,340,560 --target class:horse -o missing.png
-  Classic LRP, which hardly knows one class from another:
+    ssdcrp explain photo.jpg --missing 120,200,340,560 --target class:horse \\
+      -o missing.png
+  Classic LRP, whose maps hardly depend on the class:
     ssdcrp explain photo.jpg --composite lrp-alpha1beta0 -o lrp.png
 
-Red speaks for what is explained, blue against it, unless --colour-map names other colours. Without -o, --npy and --json a short summary is printed and no file is written.";
+Red speaks for what is explained, blue against it; --colour-map has other colours. Without --json a short summary is printed. Files are written only with -o and --npy.";
 
-/// Explain one default box of a photo: which pixels speak for its class or for the place of its box, and which against.
+/// Explain one default box of a photo: which pixels speak for and against its class, or the place and size of its box.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}\n{}", json::DETECTION_FIELDS, json::EXPLANATION_FIELDS))]
 pub struct Explain {
-    /// JPEG or PNG; - is standard input
+    /// Photo, JPEG or PNG; - reads it from standard input
     image: PathBuf,
     #[command(flatten)]
     default_box: DefaultBoxArgs,
     /// Explain every detection
     #[arg(long, conflicts_with_all = ["best", "at", "default_box", "missing"])]
     all: bool,
-    /// What to explain at that box: class:NAME (a label or a number; #20 is the number where a class is called 20), offset:cx, cy, w or h, or edge:left, right, top or bottom; the last two with + or - behind
-    /// them for the direction (+ is right, down, wider, taller) [default: the predicted class; the direction that the network predicted];
-    /// of a YOLO also objectness, and tx, ty, tw, th for cx, cy, w, h. May be given several times
+    /// Output to explain, may be given several times: class:NAME (a label or a number; write #20 if a class is called 20), offset:cx, cy, w or h, edge:left, right, top or bottom, or objectness if the
+    /// model has it as a separate output. An offset or edge may end in + or - for a direction (+ is right, down, wider, taller). tx, ty, tw, th are other names of cx, cy, w, h [default: the
+    /// predicted class, and of an offset or edge the predicted direction]
     #[arg(long = "target", value_name = "TARGET")]
     targets: Vec<String>,
-    /// What to set it against: mean (of all other classes; of an offset, the same one of the cell's other boxes), softmax (the other classes by their
-    /// probability), class:NAME, runner-up, none; with lrp-* composites also clrp1, clrp2, sglrp, contrasts of others to compare with [default: the composite's for a class, mean for crp; none for an offset or edge]
+    /// What to contrast the target with: mean (all other classes; for an offset or objectness, the same output of the cell's other boxes), softmax (the other classes, weighted by probability),
+    /// class:NAME, runner-up, none. With lrp-* composites also clrp1, clrp2 and sglrp from the literature [default: for a class the composite's contrast (mean for crp), else none]
     #[arg(long, value_name = "CONTRAST")]
     contrast: Option<String>,
     #[arg(
         long,
         value_name = "NAME",
-        help = format!("Rules of propagation: {}, or crp with other rules, such as high=epsilon:0.25std,low=zplus [default: the manifest's, else crp]", PRESETS.join(", "))
+        help = format!("Composite, which says by which rules relevance is propagated: {}, or a list of what differs from crp, such as high=epsilon:0.25std,low=zplus [default: the manifest's, else crp]", PRESETS.join(", "))
     )]
     composite: Option<String>,
-    /// How much relevance an output starts with: its score, or so much that behind its own layer magnitudes add up to 1 [default: the composite's]
+    /// Relevance that an output starts with: score, its own value (the logit or the offset), or unit, with which the magnitudes of the relevance after its own layer add up to 1 [default: the composite's]
     #[arg(long, value_name = "SEED", value_parser = seed)]
     seed: Option<Seed>,
-    /// Write the photo with heatmap, boxes and caption over it, as PNG; of several explanations each gets a number: why-1.png, why-2.png
+    /// Write the photo with heatmap, boxes and caption as PNG. Several explanations are numbered: why-1.png, why-2.png
     #[arg(short, long, value_name = "PNG")]
     output: Option<PathBuf>,
-    /// Write the relevance, summed over the colour channels and not normalised: float32 [H, W] at the size of the network's input; numbered likewise
+    /// Write the relevance as float32 [H, W] at the network's input size: summed over the colour channels, not normalised. Several files are numbered as for -o
     #[arg(long, value_name = "NPY")]
     npy: Option<PathBuf>,
-    /// Smooth the heatmap of the picture by a Gaussian of so many pixels of the network's input, 0 to 100; the numbers of --npy and --json stay as they are
+    /// Smooth the drawn heatmap with a Gaussian of this σ, in pixels of the network's input, 0 to 100. --npy and --json are not smoothed
     #[arg(long, value_name = "SIGMA", default_value_t = 0.0, value_parser = sigma)]
     smooth: f32,
     #[arg(
         long,
         value_name = "NAME",
         default_value_t,
-        help = format!("Colours of the heatmap for and against: {}; orange-blue can be told apart with every colour blindness", ColourMap::ALL.map(ColourMap::name).join(", "))
+        help = format!("Colours of the heatmap: {}; orange-blue can be distinguished with every kind of colour blindness", ColourMap::ALL.map(ColourMap::name).join(", "))
     )]
     colour_map: ColourMap,
     /// Print JSON, one line, rather than a summary
     #[arg(long)]
     json: bool,
-    /// Check each explanation: detect again without the reddest 4 % of the picture, and nine times without as much elsewhere [default: where a picture or JSON is asked for]
+    /// Check each explanation: detect again with the reddest 4 % of the picture blurred, and nine times with as much blurred elsewhere [default: with -o or --json]
     #[arg(long, overrides_with = "no_check")]
     check: bool,
-    /// Do not check explanations, which takes the time of ten detections for each
+    /// Do not check explanations. A check takes the time of ten detections
     #[arg(long, overrides_with = "check")]
     no_check: bool,
     /// Add the logits of all classes to each detection in the JSON

@@ -13,18 +13,18 @@ use ssdcrp::onnx;
 use super::engine::Engine;
 use super::{output, table};
 
-/// Print what is understood of the model: input, heads, and each layer's type, rule and cost.
+/// Print how the model is understood: input, heads, and each layer's type, rule and cost; without a manifest, print a proposed one.
 #[derive(Debug, Args)]
 pub struct Inspect {
     /// The detector, an ONNX file with its manifest beside it [default: the one that --model names, or the built-in one]
     file: Option<PathBuf>,
-    /// Rules of propagation, as for explain
+    /// Composite, as for explain
     #[arg(long, value_name = "NAME")]
     composite: Option<String>,
-    /// Propose a manifest for a bare ONNX file and write it beside the model, as NAME.toml, unless there is one
+    /// Propose a manifest for an ONNX file without one, and write it as NAME.toml beside the model; an existing manifest is kept
     #[arg(long)]
     write_manifest: bool,
-    /// Width and height in pixels of the picture that a bare ONNX file takes, where the graph does not show them
+    /// Input width and height in pixels for an ONNX file without a manifest, if the graph does not give them
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = size)]
     size: Option<[usize; 2]>,
 }

@@ -14,37 +14,63 @@ use super::detected_photo::DetectedPhoto;
 
 /// What the fields of a detection mean, for `--help`.
 pub const DETECTION_FIELDS: &str = "\
-JSON, one line on standard output: image, width, height (pixels, upright), model, and detections, best first:
+With --json, one line on standard output: image, width, height (pixels, upright), model, and detections, best first:
   label, class   the class's name and number
   score          0 to 1
-  box            [x0, y0, x1, y1], pixels from the top left, cut off at the picture's edge
-  default_box    the network's default box that it comes from; explain takes it as --box
-  head, cell     where that lies in the network: the scale, and [row, column, shape] there
-  offsets        [cx, cy, w, h], as the network gave them; of a YOLO t_x, t_y, t_w, t_h; made of distances, in cells
-  objectness     where the network says it apart: the logit of there being an object at all
-  runner_up      label, class and score of the best other class at this default box
-  logits         with --logits: of all classes, by number";
+  box            [x0, y0, x1, y1], pixels from the top left, cut off at the
+                 picture's edge
+  default_box    number of the network's default box that it comes from;
+                 explain takes it as --box
+  head, cell     where this default box is in the network: the number of the
+                 head, and [row, column, shape] in its grid
+  offsets        [cx, cy, w, h] as the network gave them; for a YOLO t_x, t_y,
+                 t_w, t_h; for a model with distances computed from them, in
+                 cells
+  objectness     if the model has it as a separate output: the logit of there
+                 being an object
+  runner_up      label, class and score of the best other class at this
+                 default box
+  logits         with --logits: those of all classes, by number";
 
 /// What the fields of an explanation mean, for `--help`.
-pub const EXPLANATION_FIELDS: &str = "\
-  explanations   besides, with R the relevance of a pixel, summed over the colour channels:
-    default_box, target, contrast, composite: what was explained
-    completeness   sum of R over all pixels / what the target's outputs started with: 1 where nothing was lost on the way; null
-                   where the composite's rules do not keep sums, as those of crp: there effect says what the map is worth
-    sum_abs        of |R| over all pixels
-    positive_share sum of max(R, 0) / sum of |R|: above 0.5 more speaks for than against
+pub const EXPLANATION_FIELDS: &str =
+    "  explanations   what was explained, with R the relevance of a pixel, summed
+                 over the colour channels:
+    default_box, target, contrast, composite: the question
+    completeness   sum of R over all pixels / sum of R at the start; 1 if
+                   nothing was lost. null if the composite's rules do not
+                   conserve relevance, as those of crp, or if the sum at the
+                   start is 0 or not known (--seed unit); then use effect
+    sum_abs        sum of |R| over all pixels
+    positive_share sum of max(R, 0) / sum of |R|; above 0.5: more relevance is
+                   positive than negative
     in_box_share   sum of |R| in the explained box / sum of |R|
     ms             milliseconds that the propagation took
-  and, unless --no-check is there, what the network says without the 4 % of the picture that speak most for it:
-    effect         by how much the asked quantity falls: logits, under the contrast sglrp weighted as that weights them; of an offset as the
-                   network gave it, of an edge pixels
-    effect_of_chance  the same on average of nine draws of as much elsewhere
-    checked        whether it falls further than in each of the nine
-    check          the same in words
+  and, unless --no-check is given, what changes with the reddest 4 % of the
+  picture blurred:
+    effect         how far the explained quantity falls: for a class or
+                   objectness in logits (with sglrp, weighted as in that
+                   contrast), for an offset in the network's units, for an
+                   edge in pixels
+    effect_of_chance  the mean of the same for nine other parts of the same
+                   size
+    checked        true if the quantity falls, and further than for each of
+                   the nine
+    check          the result in words
   and, with --missing:
-    missing        class, label: of what is missing; found: whether it was found there after all; box, score: of that detection, or of the default box that comes
-                   nearest; reason: why, in words. Of what was not found also overlap: how well that box lies there, 0 to 1; cause: threshold, other class, background,
-                   no object, suppressed, too many, beside; missed_by_logits; winner: the class that won, or the detection that suppressed it";
+    missing        label, class: the missing class
+                   found: true if it was detected there
+                   box, score: of that detection, or of the default box that
+                   came nearest
+                   reason: the cause in words
+                   and, if not found:
+                   overlap: how well the box fits the place, 0 to 1
+                   cause: threshold, other class, background, no object,
+                   suppressed, too many or beside
+                   missed_by_logits: how many logits were lacking; null if the
+                   cause is not one of logits
+                   winner: the class that won, or the detection that
+                   suppressed it; else null";
 
 /// A photo with its detections, and explanations of them.
 #[derive(Serialize)]

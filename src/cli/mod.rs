@@ -47,12 +47,17 @@ Examples:
   ssdcrp inspect model.onnx
   ssdcrp compile model.onnx -o explain.onnx
 
-ONNX Runtime (libonnxruntime.so, 1.22 or newer) has to be installed; the variable ORT_DYLIB_PATH names it where it is not found.
-Exit status: 0 done; 1 failed, one line on standard error says why; 2 wrong usage: an unknown option, or a value that its option never takes;
-3 a limit of compare --fail-on is not kept.
-A --target, --contrast or --composite that is not understood counts as failed: 1.";
+ONNX Runtime (libonnxruntime.so, 1.22 or newer) must be installed. If it is not found, set the environment variable \
+ORT_DYLIB_PATH to its path.
 
-/// Finds objects in photos with a single-shot detector (SSD), and explains by Contrastive Relevance Propagation (CRP) which pixels made the network say so.
+Exit status:
+  0  done
+  1  failed; one line on standard error says why. A --target, --contrast or
+     --composite that cannot be parsed has this status too
+  2  wrong usage: an unknown option, or a value that its option never takes
+  3  a limit of compare --fail-on is exceeded";
+
+/// Finds objects in photos with a single-shot detector such as SSD or YOLO, and explains by Contrastive Relevance Propagation (CRP) which pixels made the network say so.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES, propagate_version = true)]
 pub struct Arguments {

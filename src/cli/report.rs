@@ -21,10 +21,13 @@ use super::input_files::InputFiles;
 use super::{output, photo};
 
 const NOTES: &str = "\
-The page needs nothing else: it can be moved, mailed and opened without a network. Objects that look wrong come first: a class whose runner-up is near, one that was not
-expected, a box over two objects, two boxes on one, a low score. For each there are heatmaps of the class against its runner-up and against the mean of the others, of the
-offsets and edges of its box, and of the classes of --what-if. What a card shows at once is checked: the network is fed the picture without the red; a map that does no
-better than chance is paler, and where nothing else looks wrong its card comes first.";
+The page is one file: it can be moved, mailed and read offline.
+
+Objects that look wrong come first: a second class scores nearly as high, the class was not expected, one box covers two objects, two boxes cover one, or the score is low. For each object \
+there are heatmaps of the class against its runner-up and against the mean of the others, of the offsets and edges of its box, and of the classes of --what-if.
+
+Maps that are visible at once are checked: the network runs again with the reddest part blurred. A map that does no better than chance is drawn paler. Its card comes first among those \
+where nothing else looks wrong.";
 
 /// Pictures of other formats, as cameras and editors name them. Files of any other name in a folder are none.
 const OTHER_PICTURES: [&str; 14] = [
@@ -36,28 +39,28 @@ const OTHER_PICTURES: [&str; 14] = [
 #[derive(Debug, Args)]
 #[command(after_help = NOTES)]
 pub struct Report {
-    /// JPEG, PNG, folders with such files in them, or folders of events as the element writes them
+    /// Photos, JPEG or PNG, folders with such files in them, or folders of events as the element writes them
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
-    /// The page
+    /// The page to write
     #[arg(short, long, value_name = "HTML")]
     output: PathBuf,
-    /// Show for every object what would speak for these classes, commas between
+    /// Show for every object what would speak for these classes, separated by commas
     #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
     what_if: Vec<ClassRef>,
-    /// Classes that may be in the photos, commas between: any other one looks wrong
+    /// Classes that are expected in the photos, separated by commas; an object of any other class looks wrong
     #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
     expected_classes: Vec<ClassRef>,
-    /// Compare with annotations: COCO's JSON, an XML file of Pascal VOC or a folder of such; pictures are found by file name, classes by label
+    /// Compare with annotations: COCO's JSON, an XML file of Pascal VOC, or a folder of such XML files; pictures are matched by file name, classes by label
     #[arg(long, value_name = "ANNOTATIONS")]
     truth: Option<PathBuf>,
-    /// Of folders of events, take no more than so many, those that look worst
+    /// From each folder of events, take at most this many, the worst first
     #[arg(long, value_name = "EVENTS", default_value_t = 100)]
     most: usize,
-    /// Do not check explanations, which takes the time of ten detections for each map that a card shows at once
+    /// Do not check explanations. A check takes the time of ten detections for each map that is visible at once
     #[arg(long)]
     no_check: bool,
-    /// Rules of propagation, as for explain
+    /// Composite, as for explain
     #[arg(long, value_name = "NAME")]
     composite: Option<String>,
     #[command(flatten)]

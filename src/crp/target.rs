@@ -274,7 +274,7 @@ impl FromStr for TargetOutput {
             None if text == "objectness" => Ok(Self::Objectness),
             _ => bail!(
                 "'{text}' is not a target: class:NAME, offset:cx, cy, w or h, edge:left, right, top or bottom, \
-                 the last two with + or - behind the name if the direction matters; of a YOLO also objectness"
+                 or objectness if the model has it; an offset or edge may end in + or - for a direction"
             ),
         }
     }

@@ -228,7 +228,7 @@ fn mistakes_are_named_before_anything_is_loaded() {
         assert!(error.contains(reason), "{error}");
     }
     let help = succeed(&["compare", "--help"]);
-    assert!(help.contains("--fail-on") && help.contains("3 done, and a limit"));
+    assert!(help.contains("--fail-on") && help.contains("3  done, and a limit"));
 }
 
 #[test]

@@ -210,7 +210,7 @@ fn help_tells_the_truth() {
     let general = help(&["--help"]);
     assert!(
         general.contains(
-            "--target, --contrast or --composite that is not understood counts as failed"
+            "--target, --contrast or --composite that cannot be parsed has this status too"
         ),
         "{general}"
     );

@@ -8,6 +8,7 @@ mod broken_models;
 mod cache;
 mod classifier;
 mod compare;
+mod compile;
 mod detect;
 mod digit_labels;
 #[path = "../digits/mod.rs"]

@@ -61,7 +61,7 @@ pub enum Detections {
     Own = 0,
     /// Those of an element before this one.
     #[enum_value(
-        name = "Upstream: the regions of interest that an element before left on the buffers",
+        name = "Upstream: the regions of interest that an earlier element attached to the buffers",
         nick = "upstream"
     )]
     Upstream = 1,
@@ -90,10 +90,10 @@ pub enum OnError {
 #[repr(i32)]
 pub enum HeatmapColours {
     #[default]
-    #[enum_value(name = "Red speaks for it, blue against it", nick = "red-blue")]
+    #[enum_value(name = "Red for the target, blue against it", nick = "red-blue")]
     RedBlue = 0,
     #[enum_value(
-        name = "Orange and blue, which every colour blindness can tell apart",
+        name = "Orange and blue, distinguishable with every kind of colour blindness",
         nick = "orange-blue"
     )]
     OrangeBlue = 1,
@@ -148,7 +148,7 @@ pub enum Output {
     Overlay = 0,
     /// The heatmap in place of the picture.
     #[enum_value(
-        name = "The heatmap alone, transparent elsewhere where the format has alpha, else black",
+        name = "The heatmap alone, on transparent ground if the format has alpha, else on black",
         nick = "heatmap"
     )]
     Heatmap = 1,
@@ -176,11 +176,14 @@ pub enum Select {
     )]
     Label = 2,
     /// The detection at `select-x`, `select-y`.
-    #[enum_value(name = "The one at the point select-x, select-y", nick = "point")]
+    #[enum_value(
+        name = "The smallest one at the point select-x, select-y",
+        nick = "point"
+    )]
     Point = 3,
     /// None: it is explained why nothing is found at `select-x`, `select-y`.
     #[enum_value(
-        name = "Why nothing is found at the point select-x, select-y",
+        name = "None: it is explained why nothing is found at the point select-x, select-y",
         nick = "missing"
     )]
     Missing = 4,

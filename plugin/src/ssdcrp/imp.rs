@@ -106,7 +106,7 @@ impl ElementImpl for SsdCrp {
             gst::subclass::ElementMetadata::new(
                 "Explained object detection",
                 "Filter/Effect/Video/Analyzer",
-                "Detects objects with an SSD network and draws over them which pixels speak for and against a detection (Contrastive Relevance Propagation)",
+                "Detects objects, and draws heatmaps of the pixels that speak for and against a detection (Contrastive Relevance Propagation)",
                 "The ssdcrp authors",
             )
         });

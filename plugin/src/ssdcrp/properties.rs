@@ -114,47 +114,47 @@ fn all() -> Vec<Property> {
         file(
             "model-file",
             "Model file",
-            "ONNX file of the detector, its manifest (.toml) beside it; unset is the model that is built in",
+            "ONNX file of the detector; its manifest NAME.toml must lie beside it. Unset: the built-in model",
             |s| &mut s.model_file,
         ),
         text(
             "model-instance-id",
             "Model instance ID",
-            "Elements of one process with the same ID share the networks and their threads; they agree in model-file, mode, threads and execution-provider. Unset: the element has its own",
+            "Elements of one process with the same ID share the networks and their threads. Their model-file, mode, threads and execution-provider must be the same. Unset: the element shares nothing",
             |s| &mut s.model_instance_id,
         ),
         plain(
             glib::ParamSpecEnum::builder_with_default("detections", default.detections)
                 .nick("Detections")
-                .blurb("Whose detections are explained: the model's own, or those of an element before, as regions of interest on the buffers")
+                .blurb("Whose detections are explained: the model's own, or those that an earlier element attached to the buffers as regions of interest")
                 .mutable_ready()
                 .build(),
             |s| &mut s.detections,
         ),
-        share("score-threshold", "Score threshold", "Detections score higher", |s| &mut s.score_threshold),
+        share("score-threshold", "Score threshold", "Only boxes with a higher score are detections", |s| &mut s.score_threshold),
         share(
             "iou-threshold",
             "IoU threshold",
-            "Detections of one class overlap by no more (intersection over union)",
+            "If two detections of one class overlap by more than this (intersection over union), only the better one is kept",
             |s| &mut s.iou_threshold,
         ),
         written(
             "target",
             "Target",
-            "What to explain of a detection: auto (its class), class:NAME, objectness (of a model that says it apart from the classes), offset:cx, cy, w or h, or edge:left, right, top or bottom, the last two with + or - behind it if the direction matters",
+            "Which output of a detection is explained: auto (its class), class:NAME, objectness (if the model has it as a separate output), offset:cx, cy, w or h, or edge:left, right, top or bottom. An offset or edge may end in + or - for a direction",
             |s| &mut s.target,
         ),
         written(
             "contrast",
             "Contrast",
-            "What it is contrasted with: auto (the composite's for a class, else none), mean, softmax, runner-up, class:NAME or none",
+            "What the target is contrasted with: auto (for a class the composite's contrast, else none), mean, softmax, runner-up, class:NAME or none",
             |s| &mut s.contrast,
         ),
         written(
             "composite",
             "Composite",
             &format!(
-                "How relevance is propagated: auto (the model's composite, else crp-features), {}, or a list such as high=epsilon:0.25std,low=abs",
+                "Rules by which relevance is propagated: auto (the composite in the model's manifest, else crp-features), {}, or a list such as high=epsilon:0.25std,low=abs",
                 PRESETS.join(", ")
             ),
             |s| &mut s.composite,
@@ -171,22 +171,22 @@ fn all() -> Vec<Property> {
         written(
             "select-label",
             "Selected labels",
-            "With select=label: the classes that are explained, by label or number, separated by commas",
+            "Only with select=label: the classes that are explained, as labels or numbers separated by commas",
             |s| &mut s.select_label,
         ),
         place(
             "select-x",
             "Selected x",
-            "With select=point or missing: pixels from the frame's left edge; of several detections at a point, the smallest is explained",
+            "Only with select=point or missing: x of the point, in pixels from the frame's left edge",
             |s| &mut s.select_x,
         ),
-        place("select-y", "Selected y", "With select=point or missing: pixels from the frame's top edge", |s| {
+        place("select-y", "Selected y", "Only with select=point or missing: y of the point, in pixels from the frame's top edge", |s| {
             &mut s.select_y
         }),
         plain(
             glib::ParamSpecUInt::builder("max-explanations")
                 .nick("Most explanations")
-                .blurb("With select=all and label: explain no more than so many detections at once")
+                .blurb("Only with select=all or label: the largest number of detections that are explained at once")
                 .minimum(1)
                 .maximum(100)
                 .default_value(default.max_explanations)
@@ -198,13 +198,13 @@ fn all() -> Vec<Property> {
         written(
             "expected-classes",
             "Expected classes",
-            "Classes that belong in the picture, by label or number, separated by commas; others are explained first and marked as unexpected in metas and messages. Empty: all are expected",
+            "Classes that are expected in the picture, as labels or numbers separated by commas. Detections of other classes are explained first, and marked as unexpected in metas and messages. Empty: all are expected",
             |s| &mut s.expected_classes,
         ),
         plain(
             glib::ParamSpecEnum::builder_with_default("mode", default.mode)
                 .nick("Mode")
-                .blurb("Whether a frame waits for its own result")
+                .blurb("live: frames never wait and show the newest result; every-frame: each frame waits for its own result")
                 .mutable_ready()
                 .build(),
             |s| &mut s.mode,
@@ -212,7 +212,7 @@ fn all() -> Vec<Property> {
         plain(
             glib::ParamSpecEnum::builder_with_default("on-error", default.on_error)
                 .nick("On error")
-                .blurb("Whether the video ends with an error when nothing can be explained, or goes on without explanations")
+                .blurb("What happens when the networks cannot be started or fail: the stream ends with an error, or the video goes on without explanations")
                 .mutable_playing()
                 .build(),
             |s| &mut s.on_error,
@@ -220,32 +220,32 @@ fn all() -> Vec<Property> {
         time(
             "detect-interval",
             "Detection interval",
-            "Nanoseconds between frames in which objects are detected; 0 is every frame (in live mode: as many as the computer manages)",
+            "Least time between two frames in which objects are detected, in nanoseconds. 0: every frame (in live mode, as often as the computer can)",
             |s| &mut s.detect_interval,
         ),
         time(
             "explain-interval",
             "Explanation interval",
-            "Nanoseconds between frames that are explained; in between heatmaps follow their objects; 0 is every frame (in live mode: as many as the computer manages)",
+            "Least time between two frames that are explained, in nanoseconds. Between them, heatmaps follow their objects. 0: every frame (in live mode, as often as the computer can)",
             |s| &mut s.explain_interval,
         ),
         switch(
             "check-explanations",
             "Check explanations",
-            "Check one explanation in a second of running time: detect again without the reddest part of the frame, and nine times without as much elsewhere; those of events are checked in any case",
+            "Check at most one explanation per second of running time: detect again with the reddest part of the frame blurred, and nine times with a part of the same size blurred elsewhere. Explanations of events are checked in any case",
             |s| &mut s.check_explanations,
         ),
         time(
             "expire-overlay",
             "Expire overlay",
-            "Nanoseconds from when the next detections are due until the last ones fade and go; the largest value is never",
+            "How long results stay visible after the next ones were due, in nanoseconds; then they fade. The largest value: they stay",
             |s| &mut s.expire_overlay,
         ),
         share("opacity", "Opacity", "Opacity of the heatmap", |s| &mut s.opacity),
         plain(
             glib::ParamSpecEnum::builder_with_default("colour-map", default.colour_map)
                 .nick("Colour map")
-                .blurb("Colours of the heatmap for and against; on video without colour it is always light-dark")
+                .blurb("Colours of the heatmap for positive and negative relevance. On video without colour it is always light-dark")
                 .controllable()
                 .mutable_playing()
                 .build(),
@@ -264,14 +264,14 @@ fn all() -> Vec<Property> {
         switch(
             "draw-labels",
             "Draw labels",
-            "Draw the detections' labels and what the heatmap explains",
+            "Write the detections' labels, and in words what the heatmap explains",
             |s| &mut s.draw_labels,
         ),
         switch("draw-heatmap", "Draw heatmap", "Draw the heatmap", |s| &mut s.draw_heatmap),
         switch(
             "draw-age",
             "Draw age",
-            "Write on the frame how long ago what it shows was seen and explained",
+            "Write on the frame how old the shown detections and explanations are",
             |s| &mut s.draw_age,
         ),
         plain(
@@ -287,7 +287,7 @@ fn all() -> Vec<Property> {
             "events",
             "Events",
             &format!(
-                "What looks wrong is told, explained and shown: none of it, all, or some of {}, with commas between",
+                "Which events (detections that look wrong) are reported, explained and shown: none, all, or a list separated by commas of {}",
                 EventKind::ALL.map(|kind| kind.to_string()).join(", ")
             ),
             |s| &mut s.events.kinds,
@@ -295,61 +295,61 @@ fn all() -> Vec<Property> {
         share(
             "event-ambiguous-class",
             "Ambiguous class from",
-            "A class is ambiguous where its runner-up at the same default box has at least this share of its score",
+            "A class is ambiguous if the runner-up at the same default box has at least this share of the class's score",
             |s| &mut s.events.ambiguous_class,
         ),
         time(
             "event-class-flicker",
             "Class flicker within",
-            "A class flickers where the object had another one so many nanoseconds ago or less",
+            "A class flickers if the object had another class no longer ago than this, in nanoseconds",
             |s| &mut s.events.class_flicker,
         ),
         share(
             "event-box-jitter",
             "Box jitter from",
-            "A box jumps where it is off its course by more than this share of its size, the square root of its area",
+            "A box jumps if it deviates from its track by more than this share of its size (the square root of its area), and by far more than usual",
             |s| &mut s.events.box_jitter,
         ),
         share(
             "event-fragment",
             "Fragment from",
-            "Two boxes of a class are on one object where this share of the smaller one's area lies in the larger one",
+            "Two boxes of one class, one clearly smaller, count as boxes of one object if at least this share of the smaller one's area lies in the larger one",
             |s| &mut s.events.fragment,
         ),
         share(
             "event-merge",
             "Merge from",
-            "A box is over two objects where two others of its class lie in it with this share of their areas",
+            "A box counts as covering two objects if two separate, smaller boxes of its class lie in it, each with at least this share of its own area",
             |s| &mut s.events.merge,
         ),
         share(
             "event-low-confidence",
             "Low confidence below",
-            "A score is low below it",
+            "Scores below this count as low",
             |s| &mut s.events.low_confidence,
         ),
         time(
             "event-confirm",
             "Event confirmation",
-            "Nanoseconds for which all sightings of the object must show what a single frame can show; class flicker and box jitter are told at once",
+            "How long every sighting of an object must look wrong in the same way before an event is raised, in nanoseconds. Class flicker and box jitter are raised at once",
             |s| &mut s.events.confirm,
         ),
         time(
             "event-cooldown",
             "Event cooldown",
-            "Nanoseconds without a sign of it until the same object has an event of the same kind again",
+            "How long an object must be free of a kind of event before it raises that kind again, in nanoseconds",
             |s| &mut s.events.cooldown,
         ),
         file(
             "events-location",
             "Events location",
-            "Folder that gets evidence of every event: its frame, as it came and with everything drawn, and the heatmap as PNG, and a line in events.jsonl",
+            "Folder for evidence of events. For each event it gets a line in events.jsonl and PNG files: the original frame, the frame with everything drawn, the heatmap, and the network's input during the check",
             |s| &mut s.events.location,
         ),
         plain(
             glib::ParamSpecUInt64::builder("events-budget")
                 .nick("Events budget")
-                .blurb("Bytes that the pictures in events-location may take; the oldest go first")
+                .blurb("Largest size of all pictures in events-location, in bytes; the oldest are removed first")
                 .default_value(default.events.budget)
                 .mutable_ready()
                 .build(),
@@ -358,7 +358,7 @@ fn all() -> Vec<Property> {
         plain(
             glib::ParamSpecUInt::builder("events-per-minute")
                 .nick("Events per minute")
-                .blurb("Evidence is kept of no more events in any minute of the stream")
+                .blurb("Largest number of events per minute of the stream for which evidence is kept")
                 .default_value(default.events.per_minute)
                 .mutable_ready()
                 .build(),
@@ -367,19 +367,19 @@ fn all() -> Vec<Property> {
         switch(
             "post-messages",
             "Post messages",
-            "Post every result as an element message; without, results are in metas and in the file of results-location",
+            "Post every result as an element message. If false, results are only in metas and in the file of results-location",
             |s| &mut s.post_messages,
         ),
         file(
             "results-location",
             "Results location",
-            "File that gets every result as a line of JSON, the fields those of the element message; it is overwritten at the start",
+            "File to which every result is written as a line of JSON, with the fields of the element message. An existing file is overwritten at the start",
             |s| &mut s.results_location,
         ),
         plain(
             glib::ParamSpecUInt::builder("threads")
                 .nick("Threads")
-                .blurb("Threads that each of the two networks, detection and explanation, runs on; 0 is half of the cores live, where both run at a time, and all of them in every-frame")
+                .blurb("Number of threads of each of the two networks (detection and explanation). 0: half of the cores in live mode, where both run at the same time, and all cores in every-frame mode")
                 .maximum(256)
                 .default_value(default.threads)
                 .mutable_ready()
@@ -392,7 +392,7 @@ fn all() -> Vec<Property> {
                 default.execution_provider,
             )
             .nick("Execution provider")
-            .blurb("ONNX Runtime's execution provider, which runs the networks; one that the installed ONNX Runtime was not built with is an error")
+            .blurb("ONNX Runtime's execution provider for the networks. It is an error if the installed ONNX Runtime was not built with it")
             .mutable_ready()
             .build(),
             |s| &mut s.execution_provider,

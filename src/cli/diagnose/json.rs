@@ -12,10 +12,12 @@ const SIDE: usize = 100;
 
 /// What the fields mean, for `--help`.
 pub const FIELDS: &str = "\
-JSON, one line on standard output: image, model, default_box, target, contrast, composite, and
-  layers     from the head to the pixels: tensor, type and rule (null for the pixels), units (how many outputs), sum (of R), sum_abs (of |R|),
+With --json, one line on standard output: image, model, default_box, target, contrast, composite, and
+  layers     from the head to the pixels: tensor, type and rule (null for the
+             pixels), units (number of outputs), sum (of R), sum_abs (of |R|),
              balance (sum / sum_abs), mean_abs, max_abs
-  histogram  of the pixels' R: limit (the largest |R|), edges of the bins, counts in them";
+  histogram  of the pixels' R: limit (the largest |R|), edges of the bins,
+             counts in them";
 
 #[derive(Serialize)]
 pub struct DiagnosisRecord<'a> {
