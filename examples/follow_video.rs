@@ -30,7 +30,11 @@ pub fn run(frames: &Path, interval: Duration, explained: &Path) -> Result<(), Bo
         let frame = image::open(&file)?.to_rgb8();
         let answers = explainer.explain_detections(&frame)?;
         let detections = answers.iter().map(|answer| answer.detection.clone());
-        for (tracked, answer) in tracker.follow(detections.collect()).iter().zip(&answers) {
+        for (tracked, answer) in tracker
+            .follow(detections.collect(), None)
+            .iter()
+            .zip(&answers)
+        {
             println!("{time:?}: object {} is {}", tracked.object, answer.label);
             let name = format!("object{}-{:06}ms.png", tracked.object, time.as_millis());
             answer.overlay(&frame)?.save(explained.join(name))?;
