@@ -19,6 +19,7 @@ BUILD := $(abspath $(or $(CARGO_TARGET_DIR),target))
 COMMAND := $(BUILD)/release/ssdcrp
 PLUGIN := $(BUILD)/release/libgstssdcrp.so
 MONITOR := $(BUILD)/release/ssdcrp-monitor
+ANNOTATE := $(BUILD)/release/ssdcrp-annotate
 MODEL := $(wildcard models/*.onnx models/*.toml)
 
 # A second detector, to try and to compare; nothing that is tested or shown by default needs it.
@@ -33,6 +34,9 @@ ZENNIT := $(CACHE)/zennit
 
 # The Python that makes the table of own models, which is the oracle's with OpenCV 4 besides.
 OWN_MODELS := $(CACHE)/own-models/python
+
+# The Python of what runs archives on a cluster, and of the statements that archives are asked by.
+ARCHIVES := $(CACHE)/archives
 
 # The Python of what others explain with, for the comparison with ours, and what starts ours.
 PEERS := $(CACHE)/peers
@@ -72,7 +76,7 @@ DOCUMENTS := README.md CHANGELOG.md CONTRIBUTING.md models/README.md src/overlay
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 TREE := $(BUILD)/deb/ssdcrp
 
-.PHONY: help demo test test-all test-importers test-debian13 fuzz bench bench-baseline bench-compare bench-full bench-memory bench-peers
+.PHONY: help demo test test-all test-importers test-archives test-debian13 fuzz bench bench-baseline bench-compare bench-full bench-memory bench-peers
 .PHONY: oracle oracle-zennit own-models own-models-times model-b model-ssd300 install deb clean distclean packages force
 
 help: ## this list
@@ -97,7 +101,7 @@ test: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) $(CLASSIFIERS) ## format, lints, 
 	$(call with,debug) cargo test --workspace --locked
 	$(call with,debug) tests/pipelines.sh
 
-test-all: test test-importers ## test, and what takes more: importers, golden values on OpenVINO (84 MB), 100,000 frames
+test-all: test test-importers test-archives ## test, and what takes more: importers, archives, golden values on OpenVINO (84 MB), 100,000 frames
 	$(call with,debug) cargo test --package gst-plugin-ssdcrp --locked --test element -- --ignored --exact \
 		endurance::a_hundred_thousand_frames_keep_no_memory
 	library=$$(setup/onnxruntime-openvino.sh); \
@@ -106,6 +110,11 @@ test-all: test test-importers ## test, and what takes more: importers, golden va
 test-importers: $(ORACLE)/ready ## the importers on small networks, and what makes the table of own models
 	$(ORACLE)/bin/python -B -m unittest discover -s tests/importers
 	$(ORACLE)/bin/python -B -m unittest discover -s tests/own_models
+
+test-archives: $(ARCHIVES)/ready $(RUNTIME) $(FOOTAGE) ## the statements of docs/archives.md, and an archive on a cluster of Ray (fetches Ray, 200 MB)
+	cargo build --package ssdcrp --features built-in-model --locked
+	cargo build --package ssdcrp-annotate --locked
+	$(call with,debug) PROGRAMS=$(BUILD)/debug $(ARCHIVES)/bin/python -B -m unittest discover -s tests/archives
 
 test-debian13: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## every pipeline in a Debian 13 with GStreamer 1.26, as root (1.5 GB in the cache)
 	tests/debian13.sh
@@ -157,9 +166,10 @@ model-b: $(MODEL_B) ## fetch and import the second detector (Open Images, 23 cla
 model-ssd300: $(SSD300) ## build SSD300-VGG16 with random weights into the cache, to measure
 	@echo 'ssdcrp --model $(SSD300) inspect'
 
-install: $(COMMAND) $(PLUGIN) $(NOTICES) ## install command, plugin, monitor, pipelines and ONNX Runtime: PREFIX=/usr/local
+install: $(COMMAND) $(PLUGIN) $(NOTICES) ## install commands, plugin, monitor, pipelines and ONNX Runtime: PREFIX=/usr/local
 	install -D -s $(COMMAND) $(DESTDIR)$(PREFIX)/bin/ssdcrp
 	install -D -s $(MONITOR) $(DESTDIR)$(PREFIX)/bin/ssdcrp-monitor
+	install -D -s $(ANNOTATE) $(DESTDIR)$(PREFIX)/bin/ssdcrp-annotate
 	packaging/monitor/install.sh '$(DESTDIR)' '$(PREFIX)' '$(SYSCONFDIR)'
 	install -D -s -m 644 $(PLUGIN) $(DESTDIR)$(LIBDIR)/gstreamer-1.0/$(notdir $(PLUGIN))
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,ssdcrp/pipelines ssdcrp/models doc/ssdcrp)
@@ -190,7 +200,7 @@ clean: ## remove what was built and demo/; the cache stays
 	rm -rf demo
 
 distclean: clean ## clean, and remove runtime, footage, photos, models and all Pythons too
-	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos classifiers models oracle zennit peers own-models debian13 debian13.log) $(CACHE)/onnxruntime-openvino-*
+	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos classifiers models oracle zennit peers own-models archives debian13 debian13.log) $(CACHE)/onnxruntime-openvino-*
 
 packages:
 	@command -v cargo >/dev/null || \
@@ -226,6 +236,9 @@ $(PEERS)/ready: benches/peers/requirements.txt tests/oracle/requirements-zennit.
 $(OWN_MODELS)/ready: tests/own_models/requirements.txt tests/oracle/requirements.txt | packages
 	$(call python,$(OWN_MODELS),$<)
 
+$(ARCHIVES)/ready: scale/requirements.txt | packages
+	$(call python,$(ARCHIVES),$<)
+
 $(MODEL_B): models/ssd_mobilenet_v2_oidv4.toml | packages
 	setup/model-b.sh
 
@@ -240,7 +253,7 @@ $(COMMAND): force | packages
 	cargo build --release --package ssdcrp --features built-in-model --locked
 
 $(PLUGIN): force | packages
-	cargo build --release --package gst-plugin-ssdcrp --package ssdcrp-monitor --locked
+	cargo build --release --package gst-plugin-ssdcrp --package ssdcrp-monitor --package ssdcrp-annotate --locked
 
 demo/:
 	mkdir -p $@

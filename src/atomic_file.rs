@@ -1,9 +1,9 @@
 //! Files that are there whole or not at all: bytes in, a file out that has its name when it is on the disk.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-use tempfile::Builder;
+use tempfile::{Builder, NamedTempFile};
 
 /// How the name of an unfinished file ends. It begins with a dot, its owner and a dash.
 const UNFINISHED: &str = ".part";
@@ -16,6 +16,24 @@ const RANDOM: usize = 6;
 /// # Errors
 /// It cannot be written; nothing is left of it then, and what had the name before stays.
 pub fn write(path: &Path, owner: &str, bytes: &[u8]) -> io::Result<()> {
+    unfinished(path, owner, bytes)?.persist(path)?;
+    Ok(())
+}
+
+/// The same, unless there is a file at `path` already, which stays: of several processes that do this at once, one is the first. Says whether it was this one.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_new(path: &Path, owner: &str, bytes: &[u8]) -> io::Result<bool> {
+    match unfinished(path, owner, bytes)?.persist_noclobber(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error.error),
+    }
+}
+
+/// The file under its hidden name, all of it on the disk.
+fn unfinished(path: &Path, owner: &str, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -33,8 +51,7 @@ pub fn write(path: &Path, owner: &str, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     // Some file systems tell of a full disk only now.
     file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+    Ok(file)
 }
 
 /// Whether a file of this name was not finished, and is of that owner.
@@ -70,6 +87,17 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
             assert_eq!(names(folder.path()), ["a.png"]);
         }
+    }
+
+    #[test]
+    fn what_is_there_already_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        assert!(write_new(&path, "test", b"first").unwrap());
+        assert!(!write_new(&path, "test", b"second").unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "first");
+        assert!(write_new(&folder.path().join("nowhere/a"), "test", b"x").is_err());
+        assert_eq!(names(folder.path()), ["a"]);
     }
 
     #[test]

@@ -74,6 +74,8 @@ pub mod overlay;
 mod own_operators;
 #[doc(hidden)]
 pub mod perturbation;
+#[doc(hidden)]
+pub mod printable;
 #[cfg(feature = "report")]
 pub mod report;
 #[doc(hidden)]

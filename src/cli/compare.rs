@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use ssdcrp::compare::{ComparedModel, Comparer, GateLimit, ModelComparison, ObjectChange};
 use ssdcrp::detect::Model;
+use ssdcrp::printable::printable;
 use ssdcrp::report::counted;
 use ssdcrp::truth::Truth;
 
@@ -109,7 +110,7 @@ impl Compare {
         let bar = progress(files.len(), "compared")?;
         let mut failures = Vec::new();
         for file in &files {
-            bar.set_message(output::printable(&file.display().to_string()).into_owned());
+            bar.set_message(printable(&file.display().to_string()).into_owned());
             if let Err(error) = look(&mut comparer, file) {
                 comparer.leave_out(format!("{error:#}"));
                 failures.push(error);

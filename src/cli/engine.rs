@@ -1,5 +1,6 @@
 //! What every subcommand runs on: the options `--model`, `--threads` and `--execution-provider` in, the model out.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -46,6 +47,21 @@ impl Engine {
     /// The file that [`Engine::model_of`] reads; none is the built-in model.
     pub fn file_of<'a>(&'a self, file: Option<&'a Path>) -> Option<&'a Path> {
         file.or(self.model.as_deref())
+    }
+
+    /// The options that were given, for another program that has them too.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let mut arguments = Vec::new();
+        if let Some(model) = &self.model {
+            arguments.extend(["--model".into(), model.into()]);
+        }
+        if self.threads != 0 {
+            arguments.push(format!("--threads={}", self.threads).into());
+        }
+        if self.execution_provider != ExecutionProvider::default() {
+            arguments.push(format!("--execution-provider={}", self.execution_provider).into());
+        }
+        arguments
     }
 
     /// What networks run on.

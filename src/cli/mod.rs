@@ -3,6 +3,7 @@
 //! What subcommands share: [`photo`] reads pictures, [`engine`] the model, [`detected_photo`] runs the detector, [`default_box`] finds the default box that is meant, [`json`], [`text`] and
 //! [`table`] say what was found, [`picture`] draws it, [`output`] brings it to standard output and into files, [`input_files`] keeps what is read from being replaced.
 
+mod annotate;
 mod compare;
 mod compile;
 mod default_box;
@@ -23,6 +24,7 @@ mod report;
 mod table;
 mod text;
 mod upright;
+mod video_file;
 
 use std::process::ExitCode;
 
@@ -38,6 +40,7 @@ Examples:
   ssdcrp explain photo.jpg --at 400,250 --contrast runner-up -o why.png
   ssdcrp explain photo.jpg --at 400,250 --target offset:w+ -o wider.png
   ssdcrp diagnose photo.jpg --plot layers.svg
+  ssdcrp annotate videos/ -o results
   ssdcrp evaluate *.jpg --csv scores.csv
   ssdcrp report photos/ -o report.html
   ssdcrp compare built-in own.onnx photos/ -o compare.html
@@ -63,6 +66,7 @@ pub struct Arguments {
 enum Command {
     Detect(detect::Detect),
     Explain(explain::Explain),
+    Annotate(annotate::Annotate),
     Diagnose(diagnose::Diagnose),
     Evaluate(Box<evaluate::Evaluate>),
     Report(report::Report),
@@ -84,6 +88,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Command::Report(report) => report.run(&arguments.engine),
         Command::Inspect(inspect) => inspect.run(&arguments.engine),
         Command::Compile(compile) => compile.run(&arguments.engine),
+        Command::Annotate(annotate) => return annotate.run(&arguments.engine),
         Command::Compare(compare) => return compare.run(&arguments.engine),
     }?;
     Ok(ExitCode::SUCCESS)

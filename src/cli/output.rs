@@ -1,6 +1,5 @@
 //! Where results go: text onto standard output, files that are there whole or not at all.
 
-use std::borrow::Cow;
 use std::fs;
 use std::io::{self, Cursor, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -11,6 +10,7 @@ use ndarray::Array2;
 use ndarray_npy::WriteNpyExt;
 use serde::Serialize;
 use ssdcrp::atomic_file;
+use ssdcrp::printable::printable;
 
 /// Whose files are unfinished where this process is killed.
 const OWNER: &str = "ssdcrp";
@@ -35,22 +35,6 @@ pub fn note(text: &str) {
         "ssdcrp: {}",
         printable(&text.replace('\n', " "))
     );
-}
-
-/// The text with what controls a terminal written out, as `\u{1b}`.
-pub fn printable(text: &str) -> Cow<'_, str> {
-    let controls = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
-    if !text.contains(controls) {
-        return Cow::Borrowed(text);
-    }
-    let mut plain = String::with_capacity(text.len());
-    for character in text.chars() {
-        match controls(character) {
-            true => plain.extend(character.escape_default()),
-            false => plain.push(character),
-        }
-    }
-    Cow::Owned(plain)
 }
 
 /// Prints a value as JSON in one line.
@@ -132,15 +116,6 @@ mod tests {
             .collect();
         names.sort();
         names
-    }
-
-    #[test]
-    fn nothing_that_is_printed_controls_the_terminal() {
-        assert_eq!(printable("a\tb\n"), "a\tb\n");
-        assert_eq!(
-            printable("c1\u{1b}[31mRED\r\u{9b}"),
-            "c1\\u{1b}[31mRED\\r\\u{9b}"
-        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Reads a photo that may be anything: an upright RGB picture out, or one line that says why not.
 
-use std::io::{Cursor, IsTerminal, stdin};
+use std::fs::File;
+use std::io::{Cursor, IsTerminal, Read, stdin};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -9,7 +10,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 use ssdcrp::limits::{self, FileKind, MOST_PIXEL_BYTES};
 
-use super::{jpeg, upright};
+use super::{jpeg, upright, video_file};
 
 /// Bytes of a pixel of what is made of every photo.
 const RGB: u64 = 3;
@@ -28,6 +29,12 @@ pub fn read(path: &Path) -> Result<RgbImage> {
             .context("cannot use standard input");
     }
     let name = path.display();
+    if let Some(container) = video(path) {
+        bail!(
+            "cannot use {name}: it is a video ({container}), a photo is expected; {}",
+            video_file::INSTEAD
+        );
+    }
     let bytes = limits::read(path, FileKind::Picture).with_context(|| {
         let is_pipe = path
             .metadata()
@@ -40,6 +47,15 @@ pub fn read(path: &Path) -> Result<RgbImage> {
         }
     })?;
     decode(&bytes).with_context(|| format!("cannot use {name}"))
+}
+
+/// What kind of video a file is, if it is one. Videos may be of any size, so that no more of it is read than tells that; what cannot be read is told by who reads it.
+fn video(path: &Path) -> Option<&'static str> {
+    let mut head = [0; video_file::HEAD];
+    let regular = path.metadata().ok()?.is_file();
+    let mut file = regular.then(|| File::open(path).ok())??;
+    let read = file.read(&mut head).ok()?;
+    video_file::container(&head[..read])
 }
 
 /// What came on standard input. It can be read once, and is kept for whoever asks again.
@@ -243,6 +259,18 @@ mod tests {
         let error = format!("{:#}", read(&name).unwrap_err());
         assert!(
             error.starts_with(&format!("cannot open {}: ", name.display())),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_video_is_told_apart_with_what_takes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clip.avi");
+        std::fs::write(&path, b"RIFF\x10\0\0\0AVI LIST").unwrap();
+        let error = format!("{:#}", read(&path).unwrap_err());
+        assert!(
+            error.contains("it is a video (AVI)") && error.contains("ssdcrp annotate"),
             "{error}"
         );
     }

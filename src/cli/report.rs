@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ssdcrp::crp::Composite;
 use ssdcrp::detect::{ClassId, ClassRef};
 use ssdcrp::limits::{self, FileKind};
+use ssdcrp::printable::printable;
 use ssdcrp::report::{ReportOptions, Reporter, counted};
 use ssdcrp::stream::evidence::{EventRecord, LINES, Mark, Marks, Record, Records};
 use ssdcrp::stream::monitor::EventThresholds;
@@ -117,7 +118,7 @@ impl Report {
         let bar = progress(objects, "explained")?;
         let again = |index: usize| photo::read(&shown.get(index)?.picture).ok();
         let page = reporter.explain(again, |name| {
-            bar.set_message(output::printable(name).into_owned());
+            bar.set_message(printable(name).into_owned());
             bar.inc(1);
         })?;
         bar.finish_and_clear();
@@ -217,7 +218,7 @@ fn look<'a>(inputs: &'a [ReportInput], reporter: &mut Reporter) -> Result<Vec<&'
     let mut failures = Vec::new();
     let mut shown = Vec::new();
     for input in inputs {
-        bar.set_message(output::printable(&input.picture.display().to_string()).into_owned());
+        bar.set_message(printable(&input.picture.display().to_string()).into_owned());
         match input.look(reporter) {
             Ok(()) => shown.push(input),
             Err(error) => {

@@ -62,6 +62,13 @@ impl Model {
         Self::new(graph, manifest)
     }
 
+    /// The network and the manifest of [`Model::built_in`], for who knows models by their files' hashes.
+    #[cfg(feature = "built-in-model")]
+    #[doc(hidden)]
+    pub fn built_in_files() -> (&'static [u8], &'static str) {
+        (DEFAULT_GRAPH, DEFAULT_MANIFEST)
+    }
+
     /// Reads `NAME.onnx` and the manifest `NAME.toml` beside it.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //!
 //! Needs ONNX Runtime and the photos, both of which `make test` puts into the cache.
 
+mod annotate;
 mod broken_models;
 #[path = "../cache/mod.rs"]
 mod cache;

@@ -10,9 +10,9 @@ use ssdcrp::detect::Detector;
 use ssdcrp::detect::Model;
 use ssdcrp::evaluate::sanity::randomise_top_down;
 use ssdcrp::evaluate::{EvaluatedPhoto, Method, judge};
+use ssdcrp::printable::printable;
 use ssdcrp::runtime::SessionOptions;
 
-use super::super::output::printable;
 use super::method_spec::MethodSpec;
 use super::partial::{MeasuredPhoto, Partial};
 use super::photos::{ListedPhoto, PhotoReader};

@@ -1,0 +1,38 @@
+//! `ssdcrp annotate`: archives of videos in; tables of what was detected, explained and looked wrong, and explained videos, out.
+//!
+//! A program of its own, because the engine and its command know no GStreamer; `ssdcrp annotate …` starts it. Every input goes through the element `ssdcrp`
+//! ([`video`]), whose messages become rows ([`rows`]) of the tables ([`columns`], [`parquet_table`]). Results of an input appear all or none ([`archive`]), so that
+//! a run that is killed goes on where it stopped.
+
+mod archive;
+mod columns;
+mod digest;
+mod element_settings;
+mod inputs;
+mod manifest;
+mod options;
+mod parquet_table;
+mod rows;
+mod run;
+mod shard;
+mod video;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use options::AnnotateOptions;
+
+fn main() -> ExitCode {
+    // Installed, ONNX Runtime lies beside it.
+    if let Ok(program) = std::env::current_exe() {
+        ssdcrp::runtime::installed_at(&program);
+    }
+    match run::run(&AnnotateOptions::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            run::say(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
