@@ -75,6 +75,7 @@ class KilledNode(unittest.TestCase):
                 "AND a.default_box = b.default_box AND a.class = b.class").fetchall()
             objects = [len({pair[side] for pair in pairs}) for side in (0, 1)]
             print(f"objects: {objects[0]} in one run, {objects[1]} joined, {len(pairs)} pairs")
+            self.assertEqual(objects, 2 * [len(pairs)])
 
 
 if __name__ == "__main__":
