@@ -1,6 +1,6 @@
 """Exports an Ultralytics detector with its own exporter: python export_ultralytics.py NAME [--weights FILE.pt] [--size N] [--best] [-o FILE.onnx]
 
-In: the name of an architecture (yolov8n, yolo11n, …), and a checkpoint as training leaves it. Without one the weights are random, seeded; batch normalisation is then given the statistics of noise,
+In: the name of an architecture (yolov8n, yolo11n, …), and a checkpoint as training leaves it. Without one the weights are random, seeded; batch normalisation is then given the size of noise,
 and the last convolutions of the heads are spread, so that boxes and scores differ from place to place as those of a trained network do. Out: NAME.onnx, pictures of N x N pixels;
 with --best the graph of YOLOv10 or YOLO26 ends in its 300 best detections instead of all boxes.
 Needs ultralytics, onnx and onnxslim.
@@ -45,7 +45,7 @@ def make_random(model, size, classes):
     for name, weight in model.model[-1].named_parameters():
         head, _, rest = name.partition(".")
         if head.endswith(("cv2", "cv3")) and rest.count(".") == 2 and rest.endswith(".2.weight"):
-            random_weights.spread(weight, classes if head.endswith("cv3") else 2)
+            random_weights.spread(weight, classes if head.endswith("cv3") else 1)
     model.eval()
 
 

@@ -1,7 +1,7 @@
 """Exports a network of YOLOv5 or YOLOv7: python export_yolov5.py CHECKOUT CONFIGURATION [--weights FILE.pt] [--size N] [-o FILE.onnx]
 
 In: a checkout of https://github.com/ultralytics/yolov5 or https://github.com/WongKinYiu/yolov7, a configuration in it (models/yolov5n.yaml, cfg/deploy/yolov7-tiny.yaml), a state dict of it.
-Without one the weights are random, seeded; batch normalisation is then given the statistics of noise, and the heads' convolutions are spread, so that boxes and scores differ from place to
+Without one the weights are random, seeded; batch normalisation is then given the size of noise, and the heads' convolutions are spread, so that boxes and scores differ from place to
 place. Out: a graph that ends in [1, D, 5 + K], decoded, of pictures of N x N pixels, with the settings that the checkout's own export.py makes it with. Needs torch, onnx and what the checkout imports.
 """
 
