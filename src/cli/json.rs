@@ -33,7 +33,8 @@ With --json, one line on standard output: image, width, height (pixels, upright)
   logits         with --logits: those of all classes, by number";
 
 /// What the fields of an explanation mean, for `--help`.
-pub const EXPLANATION_FIELDS: &str = "  explanations   what was explained, with R the relevance of a pixel, summed
+pub const EXPLANATION_FIELDS: &str =
+    "  explanations   what was explained, with R the relevance of a pixel, summed
                  over the colour channels:
     default_box, target, contrast, composite: the question
     completeness   sum of R over all pixels / sum of R at the start; 1 if
