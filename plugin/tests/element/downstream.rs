@@ -19,6 +19,7 @@ fn seen(buffer: &gst::BufferRef) -> Vec<Seen> {
 
 /// A photo with its detections, and nothing drawn over it.
 fn explained() -> (gst::Caps, gst::Buffer) {
+    init();
     let caps = gst::Caps::builder("video/x-raw")
         .field("format", "I420")
         .build();
