@@ -17,8 +17,8 @@ use ::ssdcrp::detect::Labels;
 use ::ssdcrp::geometry::Size;
 use ::ssdcrp::stream::{ExplainedObject, FrameInfo, Tracked, UpstreamDetection, View};
 
-use super::structures::clock_time;
-use super::upstream_regions::{quark_text, shares};
+use super::clock_time::clock_time;
+use super::upstream_terms::{quark_text, shares};
 
 /// The tensor of relevance: float32 `[N, H, W]`, a map for each explained object, of the picture as the network sees it (its input's height and width). 1 is what is drawn in full colour, negative speaks against what was
 /// asked.

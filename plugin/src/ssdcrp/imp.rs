@@ -16,6 +16,7 @@ use ::ssdcrp::lock::lock;
 use ::ssdcrp::stream::FrameTime;
 
 use super::allocator;
+use super::clock_time::clock_time;
 use super::enums::{Mode, OnError, Output};
 use super::failure::{self, Failure};
 use super::log::CAT;
@@ -26,7 +27,6 @@ use super::properties;
 use super::settings::Settings;
 use super::stats::{self, FrameCounts};
 use super::streaming::{Passing, Streaming, Unexplained, blank, pass};
-use super::structures::clock_time;
 use super::viewing::{self, Viewing};
 
 /// How long the end of the stream waits for explanations that were asked for.

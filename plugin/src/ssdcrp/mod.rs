@@ -12,6 +12,7 @@ mod analytics;
 mod background;
 mod blend;
 mod class_names;
+mod clock_time;
 mod colour;
 mod enums;
 mod event_settings;
@@ -38,6 +39,7 @@ mod structures;
 #[cfg(test)]
 mod test_frames;
 mod upstream_regions;
+mod upstream_terms;
 mod viewing;
 mod written;
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ::ssdcrp::stream::StreamStats;
 
+use super::clock_time::clock_time;
 use super::streaming::Passed;
-use super::structures::clock_time;
 
 /// The property's name.
 pub const PROPERTY: &str = "stats";

@@ -17,6 +17,7 @@ use ::ssdcrp::stream::{Unmatched, UnmatchedReason, UpstreamDetection};
 
 #[cfg(feature = "v1_26")]
 use super::analytics::RelevanceMap;
+use super::clock_time::clock_time;
 use super::upstream_regions::RegionAnswer;
 
 /// A detection in the frame's pixels, ready to be attached to any number of buffers.
@@ -194,12 +195,6 @@ fn set_time(structure: &mut gst::StructureRef, time: FrameTime) {
             structure.set(name, clock_time(time));
         }
     }
-}
-
-/// A time as GStreamer has it; the longest that there is where it is longer.
-pub fn clock_time(time: Duration) -> gst::ClockTime {
-    let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-    gst::ClockTime::from_nseconds(nanoseconds.min(gst::ClockTime::MAX.nseconds()))
 }
 
 /// The structure of the element message for one frame's results.

@@ -6,9 +6,6 @@
 //! With GStreamer 1.26 a frame without any is looked at for object detections in its `GstAnalyticsRelationMeta`, as GStreamer's own decoders of tensors leave them. They take no parameters: explained ones
 //! get their relevance as a tensor. Elements that leave both say the same in both.
 
-use std::ffi::CStr;
-
-use gst::glib;
 use gst_video::VideoRegionOfInterestMeta;
 
 use ::ssdcrp::geometry::{Rect, Size};
@@ -16,6 +13,7 @@ use ::ssdcrp::stream::{UpstreamDetection, same_detections};
 
 #[cfg(feature = "v1_26")]
 use super::analytics::{self, RelevanceMap};
+use super::upstream_terms::{quark_text, shares};
 
 /// So many regions of one buffer are looked at, the first ones: no detector tells more, and each is held against all default boxes.
 const MOST: usize = 300;
@@ -54,17 +52,6 @@ pub fn read(buffer: &gst::BufferRef, size: Size) -> Vec<UpstreamDetection> {
     detections
 }
 
-/// A box of x, y, width, height in pixels of a frame of `size`, in shares of it.
-pub fn shares([x, y, width, height]: [f64; 4], size: Size) -> Rect {
-    let share = |edge: f64, side: u32| (edge / f64::from(side.max(1))) as f32;
-    Rect::new(
-        share(x, size.width),
-        share(y, size.height),
-        share(x + width, size.width),
-        share(y + height, size.height),
-    )
-}
-
 /// Answers the regions of a buffer for frames of `size`: each gets what is said of the detection that it is.
 pub fn answer(answers: &[RegionAnswer], buffer: &mut gst::BufferRef, size: Size) {
     if answers.is_empty() {
@@ -99,20 +86,6 @@ pub fn answer(answers: &[RegionAnswer], buffer: &mut gst::BufferRef, size: Size)
 fn label(region: &gst::MetaRef<VideoRegionOfInterestMeta>) -> String {
     // SAFETY: the meta is borrowed.
     quark_text(unsafe { (*region.as_ptr()).roi_type })
-}
-
-/// The text of a quark that C code may have made of any bytes; nothing for a number that is no quark.
-#[expect(
-    unsafe_code,
-    reason = "the binding takes it for granted that the text is UTF-8"
-)]
-pub fn quark_text(quark: u32) -> String {
-    // SAFETY: GLib keeps the texts of quarks for ever; it has none for a number that is no quark.
-    let text = unsafe {
-        let text = glib::ffi::g_quark_to_string(quark);
-        (!text.is_null()).then(|| CStr::from_ptr(text))
-    };
-    text.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
 }
 
 /// How sure who detected a region is: what a parameter says, that of the detection before others, as one of a classification.
