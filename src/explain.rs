@@ -5,15 +5,16 @@ use std::sync::Arc;
 use image::RgbImage;
 use ndarray::Array2;
 
+use crate::check::{Check, Checker};
 use crate::crp::{
-    Composite, Contrast, Explanation, Propagator, RelevanceSummary, ResolvedTarget, Target,
-    TargetOutput,
+    Composite, Contrast, Explanation, PRESETS, Propagator, RelevanceSummary, ResolvedTarget,
+    Target, TargetOutput,
 };
 use crate::detect::{ClassRef, Detection, Detector, Forward, Model, Thresholds, preprocess};
 use crate::error::Result;
 use crate::error::argument::Context;
-use crate::heatmap::{ColourMap, Heatmap, Scale};
-use crate::overlay::{self, LabelledBox, Scene, Side};
+use crate::heatmap::{ColourMap, Heatmap, PALE, Scale};
+use crate::overlay::{self, LabelledBox, Scene};
 use crate::runtime::SessionOptions;
 
 /// What an [`Explainer`] does where its model and manifest leave a choice. The default is right for most.
@@ -42,6 +43,7 @@ pub struct Question {
     choice: BoxChoice,
     output: Option<TargetOutput>,
     contrast: Option<Contrast>,
+    is_checked: bool,
 }
 
 impl Question {
@@ -50,6 +52,7 @@ impl Question {
             choice,
             output: None,
             contrast: None,
+            is_checked: false,
         }
     }
 
@@ -89,6 +92,22 @@ impl Question {
         let contrast = Some(contrast);
         Self { contrast, ..self }
     }
+
+    /// Also asks what the answer is worth ([`Explained::check`]), which takes the time of ten forward passes.
+    pub fn checked(self) -> Self {
+        Self {
+            is_checked: true,
+            ..self
+        }
+    }
+}
+
+/// A picture that an [`Explainer`] has looked at, to ask several questions about.
+#[derive(Clone, Debug)]
+pub struct SeenPicture {
+    /// What the model sees, best first.
+    pub detections: Vec<Detection>,
+    forward: Forward,
 }
 
 /// Explains what a model sees in pictures. Networks are compiled when they are first needed and kept.
@@ -110,6 +129,10 @@ pub struct Explained {
     pub relevance: Array2<f32>,
     /// What was asked, with the names and the contrast of this picture; it becomes words with `question.wording.to_string()`.
     pub question: ResolvedTarget,
+    /// The name of the composite that it was explained with.
+    pub composite: String,
+    /// What the relevance is worth; `None` where the question was not [`checked`](Question::checked).
+    pub check: Option<Check>,
 }
 
 impl Explainer {
@@ -138,8 +161,27 @@ impl Explainer {
     /// # Errors
     /// A picture without pixels, or a failure inside ONNX Runtime.
     pub fn detect(&mut self, picture: &RgbImage) -> Result<Vec<Detection>> {
-        let forward = self.forward(picture)?;
-        self.detector.detections(&forward, self.thresholds)
+        Ok(self.look(picture)?.detections)
+    }
+
+    /// Looks at a picture once, to [answer](Explainer::answer) questions that depend on what is there.
+    ///
+    /// # Errors
+    /// As [`Explainer::detect`].
+    pub fn look(&mut self, picture: &RgbImage) -> Result<SeenPicture> {
+        let (size, input) = (self.model.input_size, &self.model.manifest.input);
+        let sampled = preprocess::sample(picture, size, input)?;
+        let forward = self.detector.forward(sampled)?;
+        let detections = self.detector.detections(&forward, self.thresholds)?;
+        Ok(SeenPicture {
+            detections,
+            forward,
+        })
+    }
+
+    /// Other thresholds from the next picture on.
+    pub fn set_thresholds(&mut self, thresholds: Thresholds) {
+        self.thresholds = thresholds;
     }
 
     /// Answers one question.
@@ -160,9 +202,8 @@ impl Explainer {
         picture: &RgbImage,
         questions: &[Question],
     ) -> Result<Vec<Explained>> {
-        let forward = self.forward(picture)?;
-        let detections = self.detector.detections(&forward, self.thresholds)?;
-        self.answer(&forward, &detections, questions)
+        let seen = self.look(picture)?;
+        self.answer(&seen, questions)
     }
 
     /// Explains the class of every detection, best first; none where nothing is detected.
@@ -170,24 +211,24 @@ impl Explainer {
     /// # Errors
     /// As [`Explainer::explain`].
     pub fn explain_detections(&mut self, picture: &RgbImage) -> Result<Vec<Explained>> {
-        let forward = self.forward(picture)?;
-        let detections = self.detector.detections(&forward, self.thresholds)?;
-        let questions: Vec<Question> = detections.iter().map(Question::of).collect();
-        self.answer(&forward, &detections, &questions)
+        let seen = self.look(picture)?;
+        let questions: Vec<Question> = seen.detections.iter().map(Question::of).collect();
+        self.answer(&seen, &questions)
     }
 
-    fn forward(&mut self, picture: &RgbImage) -> Result<Forward> {
-        let (size, input) = (self.model.input_size, &self.model.manifest.input);
-        let sampled = preprocess::sample(picture, size, input)?;
-        self.detector.forward(sampled)
-    }
-
-    fn answer(
+    /// Answers questions about a picture that this explainer has looked at, in their order.
+    ///
+    /// # Errors
+    /// What is asked about is not there, or does not go with the model; a failure inside ONNX Runtime.
+    pub fn answer(
         &mut self,
-        forward: &Forward,
-        detections: &[Detection],
+        seen: &SeenPicture,
         questions: &[Question],
     ) -> Result<Vec<Explained>> {
+        let SeenPicture {
+            detections,
+            forward,
+        } = seen;
         let mut asked = Vec::with_capacity(questions.len());
         for question in questions {
             let detection = self.chosen(&question.choice, forward, detections)?;
@@ -199,11 +240,31 @@ impl Explainer {
             });
         }
         let explanations = self.propagator.explain(forward, &asked)?;
-        asked
-            .iter()
-            .zip(explanations)
-            .map(|(target, explanation)| self.explained(forward, target, explanation))
-            .collect()
+        let explained = asked.iter().zip(explanations);
+        let explained =
+            explained.map(|(target, explanation)| self.explained(forward, target, explanation));
+        let mut explained: Vec<Explained> = explained.collect::<Result<_>>()?;
+        self.check(forward, questions, &mut explained)?;
+        Ok(explained)
+    }
+
+    /// Checks the answers to those questions that ask for it.
+    fn check(
+        &mut self,
+        forward: &Forward,
+        questions: &[Question],
+        explained: &mut [Explained],
+    ) -> Result<()> {
+        let answers = questions.iter().zip(explained);
+        let mut checked = answers.filter(|(question, _)| question.is_checked).peekable();
+        if checked.peek().is_none() {
+            return Ok(());
+        }
+        let mut checker = Checker::new(&self.model, &mut self.detector, forward);
+        for (_, answer) in checked {
+            answer.check = Some(checker.check(&answer.question, &answer.relevance)?);
+        }
+        Ok(())
     }
 
     fn chosen(
@@ -253,18 +314,23 @@ impl Explainer {
             detection,
             relevance: explanation.map(),
             question: explanation.question,
+            composite: self.propagator.composite().name.clone(),
+            check: None,
         })
     }
 }
 
 impl Explained {
-    /// The picture with the relevance over it, red for and blue against, the explained box and what was asked.
+    /// The picture with the relevance over it, red for and blue against, the explained box, what was asked, and what [the check](Explained::check) says. A map that does no better than
+    /// chance is drawn paler.
     ///
     /// # Errors
     /// A picture without pixels.
     pub fn overlay(&self, picture: &RgbImage) -> Result<RgbImage> {
         let size = picture.dimensions().into();
-        let heatmap = Heatmap::normalise(self.relevance.view(), Scale::default());
+        let is_doubtful = self.check.as_ref().is_some_and(|check| !check.passed());
+        let strength = if is_doubtful { PALE } else { 1.0 };
+        let heatmap = Heatmap::normalise(self.relevance.view(), Scale::default()).paler(strength);
         let labelled = LabelledBox {
             rect: self.detection.rect.in_pixels(size),
             label: format!("{} {:.2}", self.label, self.detection.score),
@@ -273,22 +339,26 @@ impl Explained {
             dashed: false,
         };
         let canvas = overlay::render(&Scene {
-            size,
-            pixel_aspect: 1.0,
             heatmap: Some(&heatmap),
-            tiles: &[],
-            tiles_side: Side::default(),
-            colours: ColourMap::default(),
-            opacity: 1.0,
             boxes: &[labelled],
-            draw_boxes: true,
-            draw_labels: true,
-            caption: Some(&self.question.wording.to_string()),
-            corner_text: None,
+            caption: Some(&self.caption()),
+            ..Scene::empty(size, 1.0)
         });
         let mut drawn = picture.clone();
         canvas.compose_onto(&mut drawn)?;
         Ok(drawn)
+    }
+
+    /// What was asked, the composite where it is not the default one, and below it what the check says.
+    fn caption(&self) -> String {
+        let mut words = self.question.wording.to_string();
+        if self.composite != PRESETS[0] {
+            words += &format!(" ({})", self.composite);
+        }
+        if let Some(check) = &self.check {
+            words += &format!("\n{}", check.words(ColourMap::default().positive_name()));
+        }
+        words
     }
 
     /// How much relevance there is for and against, and how much of it lies in the box.

@@ -32,6 +32,7 @@
 //!
 //! * [`geometry`] has rectangles and sizes, in shares of a picture or in its pixels.
 //! * [`runtime`] executes networks with ONNX Runtime.
+//! * [`photo`] reads photos, upright.
 //! * [`detect`] knows what a detector's outputs mean: manifest, default boxes, detections.
 //! * [`crp`] compiles relevance propagation into an ONNX graph and answers [`crp::Target`]s with relevance.
 //! * [`check`] asks the network again without what an explanation calls relevant, which says what that is worth.
@@ -76,6 +77,7 @@ pub mod overlay;
 mod own_operators;
 #[doc(hidden)]
 pub mod perturbation;
+pub mod photo;
 #[doc(hidden)]
 pub mod printable;
 #[cfg(feature = "report")]
@@ -91,5 +93,5 @@ pub mod truth;
 pub use crp::{Composite, Contrast, TargetOutput};
 pub use detect::{ClassId, ClassRef, Detection, Detector, Model, Thresholds};
 pub use error::{Error, ErrorKind, Result};
-pub use explain::{ExplainOptions, Explained, Explainer, Question};
+pub use explain::{ExplainOptions, Explained, Explainer, Question, SeenPicture};
 pub use geometry::{Rect, Size};

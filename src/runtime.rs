@@ -64,6 +64,12 @@ pub fn installed_at(program: &Path) {
     *installed = folders.collect();
 }
 
+/// Names a folder that has the library, such as the one of another package: it is looked at before those of the system, and before the ones of
+/// [`installed_at`] and of earlier calls. The environment variable `ORT_DYLIB_PATH` goes before it. Nothing changes once the library is loaded.
+pub fn look_in(folder: impl Into<PathBuf>) {
+    lock(&INSTALLED).insert(0, folder.into());
+}
+
 /// An output of a network: a float32 tensor that lies where ONNX Runtime put it, and can be another network's input without a copy.
 pub struct RuntimeTensor {
     value: DynValue,
@@ -503,6 +509,14 @@ mod tests {
             if named_library().is_none() {
                 assert_eq!(candidates().first(), Some(&library), "{program}");
             }
+        }
+        let other = prefix.path().join("capi");
+        std::fs::create_dir_all(&other).unwrap();
+        let named = other.join("libonnxruntime.so.1.22.0");
+        std::fs::write(&named, b"").unwrap();
+        look_in(&other);
+        if named_library().is_none() {
+            assert_eq!(candidates()[..2], [named, library]);
         }
         INSTALLED.lock().unwrap().clear();
     }

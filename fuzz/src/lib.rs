@@ -6,15 +6,8 @@
 mod cases;
 #[path = "../../tests/damage/mod.rs"]
 mod damage;
-#[path = "../../src/cli/jpeg/mod.rs"]
-mod jpeg;
-#[expect(dead_code, reason = "files and standard input are the command's")]
-#[path = "../../src/cli/photo.rs"]
-mod photo;
 #[path = "../../tests/random/mod.rs"]
 mod random;
-#[path = "../../src/cli/upright.rs"]
-mod upright;
 
 pub use cases::{annotations, events, fit, grammar, manifest, model};
 
@@ -23,7 +16,7 @@ use ssdcrp::onnx::proto::ModelProto;
 
 /// A JPEG or PNG, decoded and turned upright.
 pub fn picture(data: &[u8]) {
-    if let Ok(picture) = photo::decode(data) {
+    if let Ok(picture) = ssdcrp::photo::decode(data) {
         assert!(picture.width() > 0 && picture.height() > 0);
     }
 }

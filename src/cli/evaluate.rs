@@ -1,9 +1,7 @@
 //! `ssdcrp evaluate`: photos in; how good the explanations of several methods are out, as a table and as files.
 
-mod baseline;
 mod files;
 mod judging;
-mod method_spec;
 mod partial;
 mod photos;
 mod plot;
@@ -18,12 +16,13 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use ssdcrp::crp::PRESETS;
 use ssdcrp::detect::{Detector, Model};
-use ssdcrp::evaluate::{Column, DetectionScores, MethodSummary, Replacement};
+use ssdcrp::evaluate::{
+    BASELINES, Column, DetectionScores, MethodSpec, MethodSummary, Replacement,
+};
 use ssdcrp::runtime::SessionOptions;
 use ssdcrp::truth::Truth;
 
 use self::judging::Judging;
-use self::method_spec::MethodSpec;
 use self::partial::{EvaluationSettings, MeasuredPhoto, Partial, hash};
 use self::photos::{ListedPhoto, PhotoReader};
 use self::randomisation::Randomisation;
@@ -269,7 +268,7 @@ impl Evaluate {
         }
         match &self.baselines {
             None => {
-                for name in baseline::ALL {
+                for name in BASELINES {
                     choices.push(MethodSpec::baseline(name)?);
                 }
             }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use ssdcrp::crp::{Composite, Layer, LayerType, Propagator};
+use ssdcrp::crp::{Composite, Propagator};
 use ssdcrp::detect::{Model, propose};
 use ssdcrp::geometry::Size;
 use ssdcrp::onnx;
@@ -143,23 +143,12 @@ fn heads(model: &Model) -> Vec<Vec<String>> {
 
 /// A row for each layer, and the multiply-adds of all.
 fn layers(explainer: &Propagator) -> Result<(Vec<[String; 5]>, u64)> {
-    let rule = |layer: &Layer| {
-        let [class, offset] = [LayerType::Classification, LayerType::Localization].map(|head| {
-            let composite = explainer.composite().entering_at(head);
-            composite.rule_of(layer.layer_type, layer.is_dense)
-        });
-        if class == offset {
-            class.to_string()
-        } else {
-            format!("{class}; for offsets {offset}")
-        }
-    };
     let mut rows = vec![["layer", "type", "rule", "output", "million MACs"].map(str::to_owned)];
     let mut total = 0;
     for layer in explainer.layers()? {
         let [_, channels, height, width] = layer.shape;
         total += layer.macs;
-        let rule = rule(&layer);
+        let rule = explainer.composite().rule_in_words(&layer);
         rows.push([
             layer.tensor,
             layer.layer_type.to_string(),

@@ -15,7 +15,6 @@ mod evaluate;
 mod explain;
 mod input_files;
 mod inspect;
-mod jpeg;
 mod json;
 mod output;
 mod photo;
@@ -23,7 +22,6 @@ mod picture;
 mod report;
 mod table;
 mod text;
-mod upright;
 mod video_file;
 
 use std::process::ExitCode;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
-use super::layers::LayerType;
+use super::layers::{Layer, LayerType};
 use super::rules::{Epsilon, OPPOSING, Redistribution, Rule, unit_groups};
 use super::target::{Contrast, Seed};
 use crate::detect::{ManifestField, Model};
@@ -119,6 +119,18 @@ impl Composite {
         let opposes = layer_type == LayerType::Classification && self.classification == OPPOSING;
         let dense = self.dense.filter(|_| is_dense && !opposes);
         dense.unwrap_or_else(|| self.rule(layer_type))
+    }
+
+    /// The rule of a layer as people read it, with that for offsets where it is another one: "epsilon:0.25std; for offsets zplus".
+    pub fn rule_in_words(&self, layer: &Layer) -> String {
+        let [class, offset] = [LayerType::Classification, LayerType::Localization].map(|head| {
+            let composite = self.entering_at(head);
+            composite.rule_of(layer.layer_type, layer.is_dense)
+        });
+        match class == offset {
+            true => class.to_string(),
+            false => format!("{class}; for offsets {offset}"),
+        }
     }
 
     /// How a layer of this type, fully connected or not, shares.

@@ -4,11 +4,13 @@
 //! bootstrap intervals. Judged are *class separation* (how alike the maps of a detection's two best classes are), *faithfulness* ([`deletion`]), the *energy in the
 //! box*, the [measures of the field](FieldScores), and the time; [`sanity`] randomises the network's weights from the top down (Adebayo et al., *Sanity Checks for Saliency Maps*, NeurIPS 2018).
 
+mod baseline;
 #[doc(hidden)]
 pub mod deletion;
 mod field;
 mod field_curves;
 mod judge;
+mod method_spec;
 mod methods;
 mod photo;
 mod random;
@@ -18,10 +20,12 @@ pub mod sanity;
 mod statistics;
 mod summary;
 
+pub use baseline::{BASELINES, Baseline};
 pub use field::{FieldScores, TruthScores};
 #[doc(hidden)]
 pub use field_curves::{ODAM_STEPS, STEPS as FIELD_STEPS};
 pub use judge::{DetectionScores, Separation, judge};
+pub use method_spec::MethodSpec;
 pub use methods::{
     ActivationMap, ActivationMapKind, Attribution, DRise, Gradient, GradientKind, Method,
     Occlusion, RandomMap, RandomMasks, Relevance,

@@ -1,10 +1,11 @@
 //! What an evaluation asks: pictures with their detections, and of each detection the three quantities whose explanations are judged.
 
+use image::RgbImage;
 use ndarray::Array4;
 
 use crate::crp::{Contrast, Direction, Target, TargetOutput};
 use crate::detect::manifest::{DetectorKind, Offset};
-use crate::detect::{ClassId, Detection, Detector, Forward, Model, ON_OBJECT};
+use crate::detect::{ClassId, Detection, Detector, Forward, Model, ON_OBJECT, Thresholds};
 use crate::error::Result;
 use crate::error::argument::Context;
 use crate::geometry::Rect;
@@ -181,6 +182,28 @@ impl EvaluatedPhoto {
             subjects,
             repetition: 0,
         })
+    }
+
+    /// Looks at a picture and makes it ready: what a `detector` of the `model` sees there by these thresholds is judged, the best `most` detections; of a classifier that
+    /// is sure of nothing, the likeliest class.
+    ///
+    /// # Errors
+    /// As [`Detector::look`] and [`EvaluatedPhoto::new`].
+    pub fn look(
+        name: String,
+        picture: &RgbImage,
+        model: &Model,
+        detector: &mut Detector,
+        thresholds: Thresholds,
+        most: usize,
+    ) -> Result<Self> {
+        let forward = detector.look(picture)?;
+        let mut detections = detector.detections(&forward, thresholds)?;
+        if detections.is_empty() && model.manifest.kind == DetectorKind::Classifier {
+            // It always says something of the picture.
+            detections.push(detector.describe(&forward, 0)?);
+        }
+        Self::new(name, forward, &detections, most, model)
     }
 
     /// The same with other contents of deleted blocks.

@@ -9,11 +9,10 @@ use indicatif::ProgressBar;
 use ssdcrp::detect::Detector;
 use ssdcrp::detect::Model;
 use ssdcrp::evaluate::sanity::randomise_top_down;
-use ssdcrp::evaluate::{EvaluatedPhoto, Method, judge};
+use ssdcrp::evaluate::{EvaluatedPhoto, Method, MethodSpec, judge};
 use ssdcrp::printable::printable;
 use ssdcrp::runtime::SessionOptions;
 
-use super::method_spec::MethodSpec;
 use super::partial::{MeasuredPhoto, Partial};
 use super::photos::{ListedPhoto, PhotoReader};
 use super::randomisation::Randomisation;
@@ -95,7 +94,7 @@ impl Judging<'_> {
         if !(self.randomise && self.choice.is_of_the_network()) {
             return Ok(None);
         }
-        let make = |model: Arc<Model>| self.method(&model, photo).map_err(ssdcrp::Error::other);
+        let make = |model: Arc<Model>| self.method(&model, photo);
         let (model, seed) = (&self.reader.model, self.seed);
         Ok(Some(Randomisation {
             method: name.to_owned(),
@@ -105,7 +104,11 @@ impl Judging<'_> {
         }))
     }
 
-    fn method(&self, model: &Arc<Model>, photo: &EvaluatedPhoto) -> Result<Box<dyn Method>> {
+    fn method(
+        &self,
+        model: &Arc<Model>,
+        photo: &EvaluatedPhoto,
+    ) -> ssdcrp::Result<Box<dyn Method>> {
         (self.choice).method(model, photo, self.seed, self.session)
     }
 }

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
-use ssdcrp::detect::manifest::DetectorKind;
-use ssdcrp::detect::{Detector, Model, Thresholds, preprocess};
+use ssdcrp::detect::{Detector, Model, Thresholds};
 use ssdcrp::evaluate::{EvaluatedPhoto, Replacement};
 use ssdcrp::truth::Truth;
 
@@ -65,17 +64,11 @@ impl PhotoReader {
     fn look(&self, path: &Path, detector: &mut Detector) -> Result<EvaluatedPhoto> {
         let model = &self.model;
         let photo = photo::read(path)?;
-        let input = preprocess::sample(&photo, model.input_size, &model.manifest.input)?;
-        let forward = detector.forward(input)?;
-        let mut detections = detector.detections(&forward, self.thresholds)?;
-        if detections.is_empty() && model.manifest.kind == DetectorKind::Classifier {
-            // It always says something of the picture.
-            detections.push(detector.describe(&forward, 0)?);
-        }
         let name = path.file_name().unwrap_or(path.as_os_str());
         let name = name.to_string_lossy().into_owned();
         let annotated = self.truth.as_ref().and_then(|truth| truth.of(&name));
-        let photo = EvaluatedPhoto::new(name, forward, &detections, self.most, model)?
+        let (thresholds, most) = (self.thresholds, self.most);
+        let photo = EvaluatedPhoto::look(name, &photo, model, detector, thresholds, most)?
             .with_replacement(self.replacement);
         Ok(match annotated {
             Some(annotated) => {

@@ -1,20 +1,23 @@
-//! The methods that composites are compared with, as `--baselines` names them.
+//! The methods that composites are compared with: a name in, the method out.
 
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
-use ssdcrp::crp::{Composite, Propagator, Target};
-use ssdcrp::detect::{Detector, Model};
-use ssdcrp::evaluate::{
-    ActivationMap, ActivationMapKind, DRise, EvaluatedPhoto, Gradient, GradientKind, Method,
-    Occlusion, RandomMap, RandomMasks, median,
+use super::methods::{
+    ActivationMap, ActivationMapKind, DRise, Gradient, GradientKind, Method, Occlusion, RandomMap,
+    RandomMasks,
 };
-use ssdcrp::runtime::SessionOptions;
+use super::photo::EvaluatedPhoto;
+use super::statistics::median;
+use crate::crp::{Composite, Propagator, Target};
+use crate::detect::{Detector, Model};
+use crate::error::argument::{Context, bail};
+use crate::error::{Error, Result};
+use crate::runtime::SessionOptions;
 
-/// All of them, in the order of the table.
-pub const ALL: [&str; 11] = [
+/// The names of all baselines, in the order of the table; the number of masks may be another one.
+pub const BASELINES: [&str; 11] = [
     "gradient-x-input",
     "integrated-gradients",
     "deeplift",
@@ -31,21 +34,25 @@ pub const ALL: [&str; 11] = [
 /// How often a time is taken.
 const TIMINGS: usize = 7;
 
-/// A method that is no relevance propagation.
+/// A method that is no relevance propagation; a name of [`BASELINES`] can be parsed into one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Baseline {
+    /// A gradient of the network.
     Gradient(GradientKind),
+    /// Feature maps, weighted with gradients.
     ActivationMap(ActivationMapKind),
     /// D-RISE as published, with so many masks.
     DRise(usize),
+    /// Parts of the picture hidden in turn.
     Occlusion,
     /// So many masks, or as many as fit into the time of an explanation by the default composite.
     Masks(Option<usize>),
+    /// Random numbers, for comparison.
     Random,
 }
 
 impl FromStr for Baseline {
-    type Err = anyhow::Error;
+    type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         Ok(match text.trim() {
@@ -66,7 +73,7 @@ impl FromStr for Baseline {
                 Some(("d-rise", Ok(count @ 1..))) => Self::DRise(count),
                 _ => bail!(
                     "there is no baseline '{other}': {} exist, any number of masks, and none",
-                    ALL.join(", ")
+                    BASELINES.join(", ")
                 ),
             },
         })
@@ -75,6 +82,9 @@ impl FromStr for Baseline {
 
 impl Baseline {
     /// Makes the method. `photo` is looked at to take times, where the method depends on them.
+    ///
+    /// # Errors
+    /// A network that the method cannot be applied to; a photo without detections, where times are taken.
     pub fn method(
         self,
         model: &Arc<Model>,
@@ -130,7 +140,7 @@ mod tests {
 
     #[test]
     fn names_are_understood_and_mistakes_named() {
-        for name in ALL {
+        for name in BASELINES {
             name.parse::<Baseline>().unwrap();
         }
         assert_eq!(

@@ -6,8 +6,9 @@
 mod bits;
 mod blocks;
 
-use anyhow::{Result, bail, ensure};
-use ssdcrp::limits::MOST_PIXELS_A_BYTE;
+use crate::error::Result;
+use crate::error::picture::{bail, ensure};
+use crate::limits::MOST_PIXELS_A_BYTE;
 
 use bits::{Bits, CodeTable, LONGEST_CODE, Stop, code_table};
 use blocks::{Codes, Known, ScanKind};

@@ -3,17 +3,18 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use anyhow::Result;
-use ssdcrp::crp::{Composite, Contrast};
-use ssdcrp::detect::Model;
-use ssdcrp::evaluate::{EvaluatedPhoto, Method, Relevance};
-use ssdcrp::runtime::SessionOptions;
-
 use super::baseline::Baseline;
+use super::methods::{Method, Relevance};
+use super::photo::EvaluatedPhoto;
+use crate::crp::{Composite, Contrast};
+use crate::detect::Model;
+use crate::error::Result;
+use crate::runtime::SessionOptions;
 
-/// A method that was asked for.
+/// A method that is asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MethodSpec {
+    /// Relevance propagation, with the composite's own contrast or another one.
     Composite(Composite, Option<Contrast>),
     /// With its name.
     Baseline(Baseline, String),
@@ -21,6 +22,9 @@ pub enum MethodSpec {
 
 impl MethodSpec {
     /// Reads a composite, `COMPOSITE` or `COMPOSITE@CONTRAST`.
+    ///
+    /// # Errors
+    /// A text that is neither.
     pub fn composite(text: &str) -> Result<Self> {
         let text = text.trim();
         Ok(match text.rsplit_once('@') {
@@ -31,7 +35,10 @@ impl MethodSpec {
         })
     }
 
-    /// Reads a baseline.
+    /// Reads a baseline, one of [`BASELINES`](super::BASELINES).
+    ///
+    /// # Errors
+    /// A name that none has.
     pub fn baseline(text: &str) -> Result<Self> {
         let text = text.trim();
         Ok(Self::Baseline(Baseline::from_str(text)?, text.to_owned()))
@@ -47,6 +54,9 @@ impl MethodSpec {
     }
 
     /// The method that `name` is, where what was asked for depends on the day.
+    ///
+    /// # Errors
+    /// As [`MethodSpec::baseline`].
     pub fn settled(&self, name: Option<&str>) -> Result<Self> {
         Ok(match (self, name) {
             (Self::Baseline(_, asked), Some(name)) => Self::Baseline(name.parse()?, asked.clone()),
@@ -55,6 +65,9 @@ impl MethodSpec {
     }
 
     /// Makes it ready; `photo` as for [`Baseline::method`].
+    ///
+    /// # Errors
+    /// A network that the method cannot be applied to.
     pub fn method(
         &self,
         model: &Arc<Model>,

@@ -1,0 +1,36 @@
+//! The compiled part of the Python package `ssdcrp`: Python's objects in, the engine's answers as tuples, bytes and numpy arrays out.
+//!
+//! What people call is written in Python (`python/ssdcrp`), with its documentation. Here is only what needs the engine. Nothing is computed while the GIL is held
+//! ([`failure::free`]), and what fails becomes one of the exceptions of `ssdcrp.errors`.
+#![forbid(unsafe_code)]
+
+mod answer;
+mod evaluation;
+mod failure;
+mod inspection;
+mod model;
+mod picture;
+mod question;
+
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+
+/// Names the folder of ONNX Runtime's library, to be looked at before those of the system.
+#[pyfunction]
+fn look_in(folder: PathBuf) {
+    ssdcrp::runtime::look_in(folder);
+}
+
+#[pymodule]
+fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("PRESETS", ssdcrp::crp::PRESETS)?;
+    module.add("BASELINES", ssdcrp::evaluate::BASELINES)?;
+    module.add_class::<answer::PythonAnswer>()?;
+    module.add_class::<model::PythonModel>()?;
+    module.add_class::<picture::PythonPicture>()?;
+    module.add_function(wrap_pyfunction!(look_in, module)?)?;
+    module.add_function(wrap_pyfunction!(inspection::propose_manifest, module)?)?;
+    Ok(())
+}

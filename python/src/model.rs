@@ -1,0 +1,207 @@
+//! A model at work: pictures and questions in, detections and answers out.
+//!
+//! Networks are loaded when they are first needed. Those that are idle are kept, for the next call under the same composite; a call that finds none, because another thread has it, loads one of
+//! its own. So no lock is held while networks run.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use pyo3::prelude::*;
+use ssdcrp::lock::lock;
+use ssdcrp::runtime::SessionOptions;
+use ssdcrp::{Composite, ExplainOptions, Explainer, Model, Thresholds};
+
+use super::answer::{DetectionTuple, PythonAnswer, detection_tuple};
+use super::evaluation::{self, PythonEvaluation};
+use super::failure::{PythonFailure, free};
+use super::inspection::{self, CompiledTuple, InspectionTuple};
+use super::picture::PythonPicture;
+use super::question::{PythonQuestion, PythonThresholds};
+
+/// Idle explainers that are kept, each with networks as large as the model.
+const KEPT: usize = 4;
+
+/// A model, and the networks that were made of it.
+#[pyclass(frozen, name = "Engine", module = "ssdcrp._engine")]
+pub struct PythonModel {
+    model: Arc<Model>,
+    session: SessionOptions,
+    /// The most recently used first.
+    idle: Mutex<Vec<(Composite, Explainer)>>,
+}
+
+impl PythonModel {
+    /// Works with an explainer under a composite, or under the model's own. It is of use again only where the work did not panic.
+    fn with_explainer<T>(
+        &self,
+        composite: Option<&Composite>,
+        thresholds: Thresholds,
+        work: impl FnOnce(&mut Explainer) -> Result<T, PythonFailure>,
+    ) -> Result<T, PythonFailure> {
+        let composite = composite.cloned();
+        let composite = composite.map_or_else(|| Composite::of(&self.model), Ok)?;
+        let known = {
+            let mut idle = lock(&self.idle);
+            let known = idle.iter().position(|(known, _)| *known == composite);
+            known.map(|index| idle.remove(index).1)
+        };
+        let options = ExplainOptions {
+            composite: Some(composite.clone()),
+            thresholds: None,
+            session: self.session,
+        };
+        let mut explainer = known.map_or_else(|| Explainer::new(&self.model, options), Ok)?;
+        explainer.set_thresholds(thresholds);
+        let done = work(&mut explainer);
+        let mut idle = lock(&self.idle);
+        idle.insert(0, (composite, explainer));
+        // What falls out is dropped when the lock is free again.
+        let least = idle.len().min(KEPT);
+        let dropped = idle.split_off(least);
+        drop(idle);
+        drop(dropped);
+        done
+    }
+}
+
+#[pymethods]
+impl PythonModel {
+    /// Opens the model of a file, or the one that is built in.
+    #[new]
+    fn new(
+        py: Python<'_>,
+        path: Option<PathBuf>,
+        threads: usize,
+        provider: &str,
+    ) -> PyResult<Self> {
+        free(py, || {
+            let session = SessionOptions {
+                threads,
+                provider: provider.parse()?,
+                ..SessionOptions::default()
+            };
+            let model = match path {
+                Some(path) => Model::open(path)?,
+                None => Model::built_in()?,
+            };
+            Ok(Self {
+                model: Arc::new(model),
+                session,
+                idle: Mutex::default(),
+            })
+        })
+    }
+
+    /// What the manifest calls the model.
+    #[getter]
+    fn name(&self) -> &str {
+        &self.model.manifest.name
+    }
+
+    /// Width and height of the network's input.
+    #[getter]
+    fn input_size(&self) -> (u32, u32) {
+        let size = self.model.input_size;
+        (size.width, size.height)
+    }
+
+    /// Class names by class number, "" where a number has none.
+    #[getter]
+    fn labels(&self) -> Vec<&str> {
+        self.model.manifest.labels.iter().collect()
+    }
+
+    /// What is seen in a picture, best first.
+    fn detect(
+        &self,
+        py: Python<'_>,
+        picture: &PythonPicture,
+        thresholds: PythonThresholds,
+    ) -> PyResult<Vec<DetectionTuple>> {
+        free(py, || {
+            let (model, pixels) = (&self.model, &picture.pixels);
+            let found = self.with_explainer(None, thresholds.of(model), |explainer| {
+                Ok(explainer.detect(pixels)?)
+            })?;
+            let size = pixels.dimensions().into();
+            let found = found.iter().map(|d| detection_tuple(model, size, d));
+            Ok(found.collect())
+        })
+    }
+
+    /// What is seen in a picture, and the answers to a question, one for each detection that is meant.
+    fn explain(
+        &self,
+        py: Python<'_>,
+        picture: &PythonPicture,
+        question: PythonQuestion,
+        thresholds: PythonThresholds,
+    ) -> PyResult<(Vec<DetectionTuple>, Vec<PythonAnswer>)> {
+        free(py, || {
+            let (model, pixels) = (&self.model, &picture.pixels);
+            let question = question.parsed()?;
+            let thresholds = thresholds.of(model);
+            self.with_explainer(question.composite.as_ref(), thresholds, |explainer| {
+                let seen = explainer.look(pixels)?;
+                let questions = question.questions(model, pixels, &seen)?;
+                let answers = explainer.answer(&seen, &questions)?.into_iter();
+                let answers = answers.map(|answer| PythonAnswer::new(model, pixels, answer));
+                let size = pixels.dimensions().into();
+                let found = seen.detections.iter();
+                let found = found.map(|d| detection_tuple(model, size, d));
+                Ok((found.collect(), answers.collect()))
+            })
+        })
+    }
+
+    /// How the model is understood.
+    fn inspect(&self, py: Python<'_>, composite: Option<String>) -> PyResult<InspectionTuple> {
+        free(py, || {
+            inspection::inspect(&self.model, composite.as_deref(), self.session)
+        })
+    }
+
+    /// Writes the network that computes relevance.
+    fn compile(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        composite: Option<String>,
+    ) -> PyResult<CompiledTuple> {
+        free(py, || {
+            inspection::compile(&self.model, &path, composite.as_deref(), self.session)
+        })
+    }
+
+    /// How good explanations are, as JSON; `progress` is called with the steps that are done, and how many there are.
+    fn evaluate(
+        &self,
+        py: Python<'_>,
+        pictures: Vec<(String, Py<PythonPicture>)>,
+        evaluation: PythonEvaluation,
+        thresholds: PythonThresholds,
+        progress: Py<PyAny>,
+    ) -> PyResult<String> {
+        let pictures = pictures.into_iter();
+        let pictures: Vec<_> = pictures
+            .map(|(name, picture)| (name, picture.get().pixels.clone()))
+            .collect();
+        free(py, || {
+            let thresholds = thresholds.of(&self.model);
+            let report = |done: usize, steps: usize| {
+                Python::attach(|py| {
+                    py.check_signals()?;
+                    progress.call1(py, (done, steps)).map(|_| ())
+                })
+            };
+            evaluation::evaluate(
+                &self.model,
+                &pictures,
+                &evaluation,
+                thresholds,
+                self.session,
+                &report,
+            )
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! Pictures: a file, a file's bytes or a numpy array in, an RGB picture of the engine out, and back into numpy.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use image::RgbImage;
+use ndarray::Array3;
+use numpy::{PyArray3, PyReadonlyArray3};
+use pyo3::prelude::*;
+
+use super::failure::{free, of_picture};
+
+/// An RGB picture, 8 bits a colour. It does not change, and may be used by several threads.
+#[pyclass(frozen, name = "Picture", module = "ssdcrp._engine")]
+pub struct PythonPicture {
+    pub pixels: Arc<RgbImage>,
+}
+
+impl From<RgbImage> for PythonPicture {
+    fn from(pixels: RgbImage) -> Self {
+        let pixels = Arc::new(pixels);
+        Self { pixels }
+    }
+}
+
+#[pymethods]
+impl PythonPicture {
+    /// Copies an array [H, W, 3]: Python's other threads may write into it while the engine reads.
+    #[new]
+    fn new(py: Python<'_>, array: PyReadonlyArray3<'_, u8>) -> PyResult<Self> {
+        let array = array.as_array();
+        let (height, width, channels) = array.dim();
+        let rows = array.as_standard_layout().into_owned();
+        let (values, _) = rows.into_raw_vec_and_offset();
+        let side = |length: usize| u32::try_from(length).ok();
+        let picture = (side(width).zip(side(height)))
+            .filter(|_| channels == 3)
+            .and_then(|(width, height)| RgbImage::from_raw(width, height, values));
+        let words = || format!("[H, W, 3] is expected, not [{height}, {width}, {channels}]");
+        let picture = picture.ok_or_else(|| of_picture(py, &words()))?;
+        Ok(picture.into())
+    }
+
+    /// Reads a JPEG or PNG file and turns it upright.
+    #[staticmethod]
+    fn read(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        free(py, || Ok(ssdcrp::photo::read(path)?.into()))
+    }
+
+    /// Decodes the bytes of such a file.
+    #[staticmethod]
+    fn decode(py: Python<'_>, bytes: Vec<u8>) -> PyResult<Self> {
+        free(py, || Ok(ssdcrp::photo::decode(&bytes)?.into()))
+    }
+
+    /// Width and height.
+    #[getter]
+    fn size(&self) -> (u32, u32) {
+        self.pixels.dimensions()
+    }
+
+    /// The pixels as a new array [H, W, 3].
+    fn array<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray3<u8>>> {
+        array(py, RgbImage::clone(&self.pixels))
+    }
+}
+
+/// A picture as an array [H, W, 3], without a copy.
+pub fn array(py: Python<'_>, picture: RgbImage) -> PyResult<Bound<'_, PyArray3<u8>>> {
+    let (width, height) = picture.dimensions();
+    let shape = (height as usize, width as usize, 3);
+    let array = Array3::from_shape_vec(shape, picture.into_raw());
+    let array = array.map_err(|error| of_picture(py, &error.to_string()))?;
+    Ok(PyArray3::from_owned_array(py, array))
+}

@@ -1,0 +1,308 @@
+"""A detector, and what can be asked of it."""
+
+import operator
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import SupportsIndex
+
+from . import _engine
+from .detection import Detection
+from .errors import QuestionError
+from .evaluation import Evaluation
+from .explanation import Explanation
+from .inspection import CompiledNetwork, Head, Inspection, Layer
+from .picture import ImageLike, picture_of
+
+__all__ = ["Model", "propose_manifest"]
+
+#: What a default box is named by.
+BoxLike = Detection | SupportsIndex
+
+
+class Model:
+    """A detector: an ONNX file with its manifest ``NAME.toml`` beside it, or without a file the built-in
+    ssdlite_mobilenet_v2, trained on COCO.
+
+    ``threads`` is the number of threads of the network, 0 for as many as there are cores, and ``execution_provider`` the one of
+    ONNX Runtime that is to be used, such as ``"cuda"`` where the package ``onnxruntime-gpu`` is installed.
+
+    Threads of Python may share a model. Calls run at the same time, each on networks of its own, which are kept for later calls.
+
+    >>> model = ssdcrp.Model()
+    >>> model.name, model.input_size
+    ('ssdlite_mobilenet_v2_coco', (300, 300))
+    >>> model.detect("person.jpg")[0].label
+    'dog'
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        threads: int = 0,
+        execution_provider: str = "cpu",
+    ) -> None:
+        name = None if path is None else os.fspath(path)
+        self._engine = _engine.Engine(name, _count("threads", threads), execution_provider)
+        #: What the manifest calls the model.
+        self.name = self._engine.name
+        #: Width and height of the network's input.
+        self.input_size = self._engine.input_size
+        #: Class names by class number, ``""`` where a number has none.
+        self.labels = self._engine.labels
+
+    def __repr__(self) -> str:
+        width, height = self.input_size
+        classes = sum(map(bool, self.labels))
+        return f"<Model {self.name}: {width}x{height}, {classes} classes>"
+
+    def detect(
+        self,
+        image: ImageLike,
+        *,
+        score_threshold: float | None = None,
+        iou_threshold: float | None = None,
+    ) -> list[Detection]:
+        """What the model sees in a picture, best first.
+
+        Only boxes with a score above ``score_threshold`` are detections; of two of one class that overlap by more than
+        ``iou_threshold`` (intersection over union) the better one is. Both are 0 to 1; without them the model's own hold.
+
+        >>> for detection in ssdcrp.Model().detect("person.jpg", score_threshold=0.7):
+        ...     print(detection)
+        dog 0.95 at 64,264 – 205,346
+        person 0.92 at 191,98 – 273,379
+        """
+        thresholds = _thresholds(score_threshold, iou_threshold)
+        return list(map(Detection.of, self._engine.detect(picture_of(image), thresholds)))
+
+    def explain(
+        self,
+        image: ImageLike,
+        target: str | None = None,
+        contrast: str | None = None,
+        *,
+        at: tuple[float, float] | None = None,
+        box: BoxLike | None = None,
+        composite: str | None = None,
+        check: bool = True,
+        score_threshold: float | None = None,
+        iou_threshold: float | None = None,
+    ) -> Explanation:
+        """Which pixels speak for and against an output of the model.
+
+        ``target``
+            What is explained: ``"class:dog"``, ``"offset:w+"`` (what makes the box wider), ``"edge:left"``, ``"objectness"``;
+            without it, the class that was detected.
+        ``contrast``
+            What it is explained against: ``"mean"`` (all other classes), ``"class:cat"``, ``"runner-up"``, ``"softmax"``,
+            ``"none"``; without it, for a class that of the composite, else none.
+        ``at``, ``box``
+            Which object: the best detection at a point, in pixels; a detection, or a default box by its number. Without them the
+            best detection of the class that is asked about. If there is none, the place where that class scores highest; and
+            without a class the best detection.
+        ``composite``
+            The rules of propagation, by name (:data:`ssdcrp.PRESETS`) or in the command's grammar; without it the model's own.
+        ``check``
+            Whether the explanation is checked, which takes the time of ten detections.
+
+        ``target`` and ``contrast`` are written as for the command: ``ssdcrp explain --help`` lists them all.
+
+        >>> model = ssdcrp.Model()
+        >>> why = model.explain("person.jpg", target="class:sheep", contrast="class:horse", box=1436)
+        >>> why.question
+        'sheep rather than horse'
+        >>> wider = model.explain("horses.jpg", target="offset:w+", box=1406, check=False)
+        >>> wider.question, wider.check
+        ('box wider', None)
+        >>> model.explain("person.jpg", target="class:unicorn")
+        Traceback (most recent call last):
+        ...
+        ssdcrp.errors.QuestionError: there is no class 'unicorn' in this model
+        """
+        question = self._question(target, contrast, composite, check)
+        if at is not None and box is not None:
+            raise QuestionError("at and box both say which object is meant: give one of them")
+        if at is not None:
+            question["at"] = _point(at)
+        if box is not None:
+            question["default_box"] = box.default_box if isinstance(box, Detection) else _count("box", box)
+        thresholds = _thresholds(score_threshold, iou_threshold)
+        return self._explain(image, question, thresholds)[0]
+
+    def explain_all(
+        self,
+        image: ImageLike,
+        target: str | None = None,
+        contrast: str | None = None,
+        *,
+        composite: str | None = None,
+        check: bool = True,
+        score_threshold: float | None = None,
+        iou_threshold: float | None = None,
+    ) -> list[Explanation]:
+        """As :meth:`explain`, of every detection, best first; none where nothing is detected.
+
+        >>> answers = ssdcrp.Model().explain_all("person.jpg", check=False)
+        >>> [why.detection.label for why in answers[:2]]
+        ['dog', 'person']
+        """
+        question = self._question(target, contrast, composite, check)
+        question["all"] = True
+        return self._explain(image, question, _thresholds(score_threshold, iou_threshold))
+
+    def inspect(self, composite: str | None = None) -> Inspection:
+        """How the model is understood: its heads, and the type, rule and cost of each layer under a composite."""
+        kind, used, heads, layers = self._engine.inspect(composite)
+        return Inspection(
+            name=self.name,
+            kind=kind,
+            input_size=self.input_size,
+            composite=used,
+            heads=[Head(*head) for head in heads],
+            layers=[Layer(*layer) for layer in layers],
+        )
+
+    def compile(self, path: str | os.PathLike[str], composite: str | None = None) -> CompiledNetwork:
+        """Writes the network that computes relevance as an ONNX file of standard operators, for use without ssdcrp.
+
+        >>> network = ssdcrp.Model().compile("explain.onnx")
+        >>> network.relevance
+        (None, 3, 300, 300)
+        >>> len(network.inputs)  # the picture, class scores and offsets of six heads
+        13
+        """
+        name = os.fspath(path)
+        inputs, relevance = self._engine.compile(name, composite)
+        return CompiledNetwork(name, {tensor: tuple(shape) for tensor, shape in inputs}, tuple(relevance))
+
+    def evaluate(
+        self,
+        images: Iterable[ImageLike],
+        composites: Sequence[str] = ("crp",),
+        baselines: Sequence[str] = ("random",),
+        *,
+        detections: int = 3,
+        deletion: str = "blurred",
+        seed: int = 0,
+        score_threshold: float | None = None,
+        iou_threshold: float | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Evaluation:
+        """How good the explanations of methods are, measured at the ``detections`` best detections of each picture.
+
+        ``composites`` are written as for :meth:`explain`, each perhaps with a contrast of its own (``"crp@softmax"``), and
+        ``baselines`` are the methods to compare with (:data:`ssdcrp.BASELINES`). ``deletion`` says what takes the place of what is
+        deleted from a picture, ``"blurred"`` or ``"mean-colour"``. With the same ``seed`` all numbers but times are the same.
+        ``progress`` is called with the number of steps that are done and that of all. Ctrl-C ends it between two steps.
+
+        >>> worth = ssdcrp.Model().evaluate(["dog.jpg"], detections=1)
+        >>> [summary["method"] for summary in worth.summaries]
+        ['crp', 'random']
+        """
+        if isinstance(images, (str, bytes, os.PathLike)):
+            raise QuestionError("several pictures are expected, as in [picture]")
+        pictures = [(_name(index, image), picture_of(image)) for index, image in enumerate(images)]
+        if not pictures:
+            raise QuestionError("there are no pictures to evaluate")
+        if not composites and not baselines:
+            raise QuestionError("there is nothing to compare: name composites or baselines")
+        asked: _engine.EvaluationValues = {
+            "composites": _texts("composites", composites),
+            "baselines": _texts("baselines", baselines),
+            "detections": max(1, _count("detections", detections)),
+            "deletion": deletion,
+            "seed": _count("seed", seed),
+        }
+        thresholds = _thresholds(score_threshold, iou_threshold)
+        return Evaluation.of(self._engine.evaluate(pictures, asked, thresholds, progress or _silent))
+
+    def _question(
+        self, target: str | None, contrast: str | None, composite: str | None, check: bool
+    ) -> _engine.QuestionValues:
+        for name, text in (("target", target), ("contrast", contrast), ("composite", composite)):
+            if not (text is None or isinstance(text, str)):
+                raise QuestionError(f"{name} is a text, such as 'class:dog', not {type(text).__name__}")
+        return {
+            "target": target,
+            "contrast": contrast,
+            "composite": composite,
+            "at": None,
+            "default_box": None,
+            "all": False,
+            "check": bool(check),
+        }
+
+    def _explain(
+        self, image: ImageLike, question: _engine.QuestionValues, thresholds: _engine.Thresholds
+    ) -> list[Explanation]:
+        found, answers = self._engine.explain(picture_of(image), question, thresholds)
+        detections = list(map(Detection.of, found))
+        return [Explanation(answer, detections) for answer in answers]
+
+
+def propose_manifest(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> str:
+    """The text of a manifest for an ONNX file that has none, as far as the file shows it; what is a guess is marked as such. Check
+    it, save it as ``NAME.toml`` beside the file, and open the file with :class:`Model`. ``size`` is the width and height of the
+    network's input, where the file does not say them. ``models/README.md`` in ssdcrp's source describes each field.
+
+    >>> propose_manifest("missing.onnx")
+    Traceback (most recent call last):
+    ...
+    ssdcrp.errors.MissingFileError: cannot open model missing.onnx: No such file or directory (os error 2)
+    """
+    sides = None if size is None else (_count("size", size[0]), _count("size", size[1]))
+    return _engine.propose_manifest(os.fspath(path), sides)
+
+
+def _silent(_done: int, _steps: int) -> None:
+    """Nobody wants to know."""
+
+
+def _name(index: int, image: ImageLike) -> str:
+    """How a picture is called in the rows of an evaluation.
+
+    >>> _name(0, "photos/dog.jpg"), _name(1, b"")
+    ('dog.jpg', 'picture 1')
+    """
+    return os.path.basename(os.fspath(image)) if isinstance(image, (str, os.PathLike)) else f"picture {index}"
+
+
+def _texts(name: str, texts: Sequence[str]) -> list[str]:
+    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        raise QuestionError(f"{name} is a list of names, such as ['crp']")
+    return list(texts)
+
+
+def _count(name: str, number: SupportsIndex) -> int:
+    """A number from 0 on that fits into the engine's."""
+    try:
+        count = operator.index(number)
+    except TypeError:
+        raise QuestionError(f"{name} is a whole number, not {type(number).__name__}") from None
+    if not 0 <= count < 1 << 63:
+        raise QuestionError(f"{name} is a number from 0 on, not {count}")
+    return count
+
+
+def _point(at: tuple[float, float]) -> tuple[float, float]:
+    try:
+        x, y = map(float, at)
+    except (TypeError, ValueError):
+        raise QuestionError(f"at is a point in pixels, such as (320, 200), not {at!r}") from None
+    return x, y
+
+
+def _thresholds(score: float | None, iou: float | None) -> _engine.Thresholds:
+    def share(name: str, value: float | None) -> float | None:
+        if value is None:
+            return None
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = -1.0
+        if not 0.0 <= number <= 1.0:
+            raise QuestionError(f"{name} is a number from 0 to 1, not {value!r}")
+        return number
+
+    return share("score_threshold", score), share("iou_threshold", iou)

@@ -1,0 +1,90 @@
+"""Pictures as people have them: numpy arrays, PIL images, files; each becomes a picture of the engine, or an
+error that says how to make it one."""
+
+import os
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+import PIL.ImageOps
+
+from . import _engine
+from .errors import PictureError
+
+__all__ = ["ImageLike", "SupportsArray", "picture_of"]
+
+
+class SupportsArray(Protocol):
+    """What numpy can make an array of, such as a tensor of PyTorch on the CPU."""
+
+    def __array__(self, *args: Any, **kwargs: Any) -> npt.NDArray[Any]: ...
+
+
+#: A path of a JPEG or PNG, the bytes of such a file, a PIL image, or an array ``uint8 [H, W, 3]`` in the order
+#: red, green, blue.
+ImageLike: TypeAlias = str | os.PathLike[str] | bytes | PIL.Image.Image | npt.NDArray[np.uint8] | SupportsArray
+
+#: Modes of PIL images whose colours have more than 8 bits: converting them to RGB would cut them off.
+_DEEP = ("I", "F")
+
+
+def picture_of(image: ImageLike) -> _engine.Picture:
+    """The engine's picture of an image. Files are read as the command ``ssdcrp`` reads them, upright; PIL images are
+    turned upright too, where their EXIF data says how the camera was held.
+
+    >>> picture_of(np.zeros((48, 64, 3), np.uint8)).size
+    (64, 48)
+    >>> picture_of(np.zeros((48, 64, 3)))
+    Traceback (most recent call last):
+    ...
+    ssdcrp.errors.PictureError: the picture is float64, uint8 from 0 to 255 is expected: of 0 to 1 it becomes that with \
+(255 * picture).round().astype('uint8')
+    """
+    if isinstance(image, (str, os.PathLike)):
+        return _engine.Picture.read(os.fspath(image))
+    if isinstance(image, bytes):
+        return _engine.Picture.decode(image)
+    if isinstance(image, PIL.Image.Image):
+        return _engine.Picture(_of_pil(image))
+    if hasattr(image, "__array__"):
+        return _engine.Picture(_checked(np.asarray(image)))
+    raise PictureError(
+        f"a picture is a path, the bytes of a JPEG or PNG, a PIL image or an array uint8 [H, W, 3], not {type(image).__name__}"
+    )
+
+
+def _of_pil(image: PIL.Image.Image) -> npt.NDArray[np.uint8]:
+    if image.mode.startswith(_DEEP):
+        raise PictureError(
+            f"the PIL image has the mode {image.mode!r}, 8 bits a colour are expected: scale it to 0 to 255 and convert it to 'RGB'"
+        )
+    try:
+        upright = PIL.ImageOps.exif_transpose(image)
+        return np.asarray(upright.convert("RGB"))
+    except OSError as error:  # PIL reads a file's pixels only now.
+        raise PictureError(f"PIL cannot read the image: {error}") from error
+
+
+def _checked(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    kind, shape = array.dtype, "x".join(map(str, array.shape))
+    if kind != np.uint8:
+        how = {
+            "f": ": of 0 to 1 it becomes that with (255 * picture).round().astype('uint8')",
+            "u": ": of 16 bits it becomes that with (picture // 257).astype('uint8')",
+        }.get(kind.kind, "")
+        raise PictureError(f"the picture is {kind}, uint8 from 0 to 255 is expected{how}")
+    match array.shape:
+        case (_, _, 3):
+            return array
+        case (_, _):
+            how = "a grey picture becomes one with numpy.stack([picture] * 3, axis=-1)"
+        case (_, _, 4):
+            how = "leave transparency out with picture[..., :3]"
+        case (3, _, _):
+            how = "move the colours to the end with picture.transpose(1, 2, 0)"
+        case (_, _, _, _):
+            how = "give pictures one at a time"
+        case _:
+            how = "height, width and three colours"
+    raise PictureError(f"the picture is an array of {shape}, [H, W, 3] is expected: {how}")
