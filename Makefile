@@ -38,6 +38,10 @@ OWN_MODELS := $(CACHE)/own-models/python
 # The Python of what runs archives on a cluster, and of the statements that archives are asked by.
 ARCHIVES := $(CACHE)/archives
 
+# The Python that builds the wheel, and the one that the wheel is tested in.
+WHEEL := $(CACHE)/wheel
+PYTHON := $(CACHE)/python
+
 # The Python of what others explain with, for the comparison with ours, and what starts ours.
 PEERS := $(CACHE)/peers
 OURS := cargo bench --quiet --package ssdcrp --bench peers --locked -- serve
@@ -76,7 +80,7 @@ DOCUMENTS := README.md CHANGELOG.md CONTRIBUTING.md models/README.md src/overlay
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 TREE := $(BUILD)/deb/ssdcrp
 
-.PHONY: help demo test test-all test-importers test-archives test-debian13 fuzz bench bench-baseline bench-compare bench-full bench-memory bench-peers
+.PHONY: help demo test test-all test-importers test-archives test-python wheel test-debian13 fuzz bench bench-baseline bench-compare bench-full bench-memory bench-peers
 .PHONY: oracle oracle-zennit own-models own-models-times model-b model-ssd300 install deb clean distclean packages force
 
 help: ## this list
@@ -101,7 +105,7 @@ test: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) $(CLASSIFIERS) ## format, lints, 
 	$(call with,debug) cargo test --workspace --locked
 	$(call with,debug) tests/pipelines.sh
 
-test-all: test test-importers test-archives ## test, and what takes more: importers, archives, the docs' Python, golden values on OpenVINO (84 MB), 100,000 frames
+test-all: test test-importers test-archives test-python ## test, and what takes more: importers, archives, the Python package, the docs' Python, golden values on OpenVINO (84 MB), 100,000 frames
 	$(call with,debug) cargo test --package gst-plugin-ssdcrp --locked --test element -- --ignored --exact \
 		endurance::a_hundred_thousand_frames_keep_no_memory
 	$(call with,debug) cargo test --package ssdcrp --locked --test command -- --ignored --exact \
@@ -117,6 +121,17 @@ test-archives: $(ARCHIVES)/ready $(RUNTIME) $(FOOTAGE) ## the statements of docs
 	cargo build --package ssdcrp --features built-in-model --locked
 	cargo build --package ssdcrp-annotate --locked
 	$(call with,debug) PROGRAMS=$(BUILD)/debug $(ARCHIVES)/bin/python -B -m unittest discover -s tests/archives
+
+wheel: $(WHEEL)/ready packages ## the Python package, in target/wheels
+	$(WHEEL)/bin/maturin build --release --locked --manifest-path python/Cargo.toml --out $(BUILD)/wheels
+
+test-python: $(WHEEL)/ready $(PYTHON)/ready $(PHOTOS) ## the Python package: docstrings, tests, the page docs/python.md, the notebook
+	cargo build --package ssdcrp --features built-in-model --locked
+	rm -rf $(BUILD)/debug/wheels
+	$(WHEEL)/bin/maturin build --locked --manifest-path python/Cargo.toml --out $(BUILD)/debug/wheels
+	$(PYTHON)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(BUILD)/debug/wheels/*.whl
+	@# The wheel finds the library of its environment by itself.
+	env -u ORT_DYLIB_PATH SSDCRP_COMMAND=$(BUILD)/debug/ssdcrp $(PYTHON)/bin/python -B -m unittest discover -s python/tests
 
 test-debian13: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## every pipeline in a Debian 13 with GStreamer 1.26, as root (1.5 GB in the cache)
 	tests/debian13.sh
@@ -202,7 +217,7 @@ clean: ## remove what was built and demo/; the cache stays
 	rm -rf demo
 
 distclean: clean ## clean, and remove runtime, footage, photos, models and all Pythons too
-	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos classifiers models oracle zennit peers own-models archives debian13 debian13.log) $(CACHE)/onnxruntime-openvino-*
+	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos classifiers models oracle zennit peers own-models archives wheel python debian13 debian13.log) $(CACHE)/onnxruntime-openvino-*
 
 packages:
 	@command -v cargo >/dev/null || \
@@ -231,6 +246,12 @@ $(ORACLE)/ready: tests/oracle/requirements.txt | packages
 
 $(ZENNIT)/ready: tests/oracle/requirements-zennit.txt tests/oracle/requirements.txt | packages
 	$(call python,$(ZENNIT),$<)
+
+$(WHEEL)/ready: python/requirements-wheel.txt | packages
+	$(call python,$(WHEEL),$<)
+
+$(PYTHON)/ready: python/requirements.txt | packages
+	$(call python,$(PYTHON),$<)
 
 $(PEERS)/ready: benches/peers/requirements.txt tests/oracle/requirements-zennit.txt tests/oracle/requirements.txt | packages
 	$(call python,$(PEERS),$<)

@@ -60,7 +60,7 @@ pub fn free<T: Send>(
 /// What a panic said.
 fn said(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref().copied())
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("it gave no reason")
 }
 

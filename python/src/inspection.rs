@@ -26,7 +26,7 @@ fn propagator(
     composite: Option<&str>,
     session: SessionOptions,
 ) -> Result<Propagator> {
-    let named = composite.map(str::parse).transpose()?;
+    let named: Option<Composite> = composite.map(str::parse).transpose()?;
     let composite = named.map_or_else(|| Composite::of(model), Ok)?;
     Propagator::new(model.clone(), composite, session)
 }

@@ -49,8 +49,8 @@ impl PythonPicture {
 
     /// Decodes the bytes of such a file.
     #[staticmethod]
-    fn decode(py: Python<'_>, bytes: Vec<u8>) -> PyResult<Self> {
-        free(py, || Ok(ssdcrp::photo::decode(&bytes)?.into()))
+    fn decode(py: Python<'_>, bytes: &[u8]) -> PyResult<Self> {
+        free(py, || Ok(ssdcrp::photo::decode(bytes)?.into()))
     }
 
     /// Width and height.

@@ -12,8 +12,8 @@ __all__ = ["folder"]
 def folder() -> Path | None:
     """The folder of the package's library; ``None`` where there is no such package, or no library in it.
 
-    >>> sorted(file.suffix for file in folder().glob("libonnxruntime.so.*"))[:1]  # 1.32.0, for example
-    ['.0']
+    >>> folder().name
+    'capi'
     """
     package = find_spec("onnxruntime")
     for place in (package and package.submodule_search_locations) or ():

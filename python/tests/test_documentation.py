@@ -1,0 +1,87 @@
+"""What the documentation shows works: docstrings, the page docs/python.md, the package's README, the notebook; and types are as they are said to be."""
+
+import base64
+import doctest
+import importlib
+import io
+import pkgutil
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+import nbformat
+import PIL.Image
+import ssdcrp
+from nbclient import NotebookClient
+from places import PHOTOS, ROOT, folder_of_photos
+
+#: Where the notebook's pictures stay, to be looked at.
+PICTURES = ROOT / "target/python-notebook"
+
+
+def modules() -> list[str]:
+    found = pkgutil.iter_modules(ssdcrp.__path__, "ssdcrp.")
+    return ["ssdcrp", *(module.name for module in found if not module.name.endswith("_engine"))]
+
+
+def blocks(page: Path) -> list[str]:
+    """The Python of a page."""
+    return re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+class Documentation(unittest.TestCase):
+    def test_docstrings(self) -> None:
+        tried = 0
+        for name in modules():
+            module = importlib.import_module(name)
+            with self.subTest(module=name), folder_of_photos():
+                result = doctest.testmod(module, extraglobs={"ssdcrp": ssdcrp})
+                self.assertEqual(result.failed, 0)
+                tried += result.attempted
+        self.assertGreater(tried, 30)
+
+    def test_pages(self) -> None:
+        for page in (ROOT / "docs/python.md", ROOT / "python/README.md"):
+            with self.subTest(page=page.name), folder_of_photos() as folder:
+                shutil.copy(PHOTOS / "person.jpg", folder / "photo.jpg")
+                code = blocks(page)
+                self.assertTrue(code)
+                scope: dict[str, object] = {}
+                for block in code:
+                    exec(compile(block, str(page), "exec"), scope)
+
+    def test_the_notebook(self) -> None:
+        source = ROOT / "python/notebooks/first-steps.ipynb"
+        notebook = nbformat.read(source, as_version=4)
+        with folder_of_photos() as folder:
+            NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, PICTURES / "first-steps.ipynb")
+        outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+        pictures = [output["data"]["image/png"] for output in outputs if "image/png" in output.get("data", {})]
+        self.assertGreaterEqual(len(pictures), 4)
+        for index, picture in enumerate(pictures):
+            image = PIL.Image.open(io.BytesIO(base64.b64decode(picture)))
+            image.load()
+            image.save(PICTURES / f"{index + 1}.png")
+        self.assertEqual(len(set(pictures)), len(pictures))
+        # Committed without outputs, so that changes of it can be read.
+        committed = nbformat.read(source, as_version=4)
+        self.assertTrue(all(not cell.get("outputs") for cell in committed.cells))
+
+    def test_types(self) -> None:
+        folder = ROOT / "python"
+        done = subprocess.run(
+            [sys.executable, "-m", "mypy", "--cache-dir", "/dev/null", "ssdcrp", "tests/typed_user.py"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

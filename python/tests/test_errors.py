@@ -1,0 +1,177 @@
+"""What people do wrong: each gives an exception with the engine's own words, and leaves the model of use."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import ssdcrp
+from places import SMALL, photo
+
+
+class Questions(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.model = ssdcrp.Model()
+
+    def test_questions_that_make_no_sense(self) -> None:
+        cases = [
+            ({"target": "dog"}, "dog"),
+            ({"target": "class:shepe"}, 'did you mean "sheep"?'),
+            ({"target": "class:unicorn"}, "unicorn"),
+            ({"target": 5}, "target is a text"),
+            ({"target": "objectness"}, "objectness"),
+            ({"contrast": "most"}, "most"),
+            ({"contrast": "class:unicorn"}, "unicorn"),
+            ({"composite": "crpp"}, "crpp"),
+            ({"box": 99_999}, "there is no default box 99999"),
+            ({"box": -1}, "from 0 on, not -1"),
+            ({"box": 1 << 70}, "from 0 on"),
+            ({"box": "1436"}, "box is a whole number, not str"),
+            ({"at": (1, 2), "box": 3}, "at and box"),
+            ({"at": (-5, 2)}, "lies outside of the picture, which is 640x424"),
+            ({"at": (float("nan"), 2)}, "lies outside"),
+            ({"at": (1,)}, "at is a point in pixels"),
+            ({"at": "320,200"}, "at is a point in pixels"),
+            ({"at": (1, 1)}, "nothing was detected at 1, 1; there is dog 0."),
+            ({"score_threshold": 1.5}, "from 0 to 1, not 1.5"),
+            ({"iou_threshold": "much"}, "from 0 to 1, not 'much'"),
+            ({"score_threshold": 1.0}, "nothing scores above 1"),
+        ]
+        for asked, words in cases:
+            with self.subTest(**asked), self.assertRaises(ssdcrp.QuestionError) as raised:
+                self.model.explain(photo("person.jpg"), **asked)
+            self.assertIn(words, str(raised.exception))
+            self.assertNotIn("\n", str(raised.exception))
+        self.assertTrue(self.model.explain(photo("person.jpg"), check=False).relevance.any())
+
+    def test_the_object_that_is_meant(self) -> None:
+        person = photo("person.jpg")
+        why = self.model.explain(person, "class:person", check=False)
+        self.assertEqual(why.detection, next(d for d in why.detections if d.label == "person"))
+        left, top, right, bottom = why.detection.box
+        for asked in ({"at": ((left + right) / 2, (top + bottom) / 2)}, {"box": why.detection}):
+            self.assertEqual(self.model.explain(person, check=False, **asked).detection, why.detection)
+        # Not detected: where the class scores highest.
+        zebra = self.model.explain(person, "class:zebra", check=False)
+        self.assertEqual(zebra.detection.label, "zebra")
+        self.assertNotIn("zebra", [detection.label for detection in zebra.detections])
+        self.assertEqual(self.model.explain_all(person, score_threshold=1.0), [])
+
+    def test_evaluations_that_make_no_sense(self) -> None:
+        cases = [
+            (photo("dog.jpg"), {}, "several pictures"),
+            ([], {}, "no pictures"),
+            ([photo("dog.jpg")], {"composites": "crp"}, "composites is a list"),
+            ([photo("dog.jpg")], {"composites": [], "baselines": []}, "nothing to compare"),
+            ([photo("dog.jpg")], {"baselines": ["gradcam"]}, "there is no baseline 'gradcam'"),
+            ([photo("dog.jpg")], {"deletion": "black"}, "'blurred' or 'mean-colour'"),
+            ([photo("dog.jpg")], {"score_threshold": 1.0}, "nothing was detected in any"),
+        ]
+        for pictures, asked, words in cases:
+            with self.subTest(words=words), self.assertRaises(ssdcrp.QuestionError) as raised:
+                self.model.evaluate(pictures, **asked)
+            self.assertIn(words, str(raised.exception))
+
+    def test_an_evaluation_ends_where_its_progress_fails(self) -> None:
+        steps = []
+
+        def progress(done: int, of: int) -> None:
+            steps.append((done, of))
+            if done == 1:
+                raise KeyboardInterrupt
+
+        with self.assertRaises(KeyboardInterrupt):
+            self.model.evaluate([photo("dog.jpg")], baselines=["random"], detections=1, progress=progress)
+        self.assertEqual(steps, [(0, 2), (1, 2)])
+
+
+class Files(unittest.TestCase):
+    def test_files_that_are_not_there(self) -> None:
+        for call in (
+            lambda: ssdcrp.Model("missing.onnx"),
+            lambda: ssdcrp.Model().detect("missing.jpg"),
+            lambda: ssdcrp.propose_manifest("missing.onnx"),
+            lambda: ssdcrp.Model().compile("missing/folder/explain.onnx"),
+        ):
+            with self.assertRaises(FileNotFoundError) as raised:
+                call()
+            self.assertIsInstance(raised.exception, ssdcrp.MissingFileError)
+            self.assertIn("missing", str(raised.exception))
+
+    def test_files_that_are_no_models(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            folder.joinpath("text.onnx").write_text("no model")
+            folder.joinpath("bare.onnx").write_bytes(SMALL.read_bytes())
+            folder.joinpath("wrong.onnx").write_bytes(SMALL.read_bytes())
+            folder.joinpath("wrong.toml").write_text("name = 5")
+            with self.assertRaises(ssdcrp.ModelError):
+                ssdcrp.Model(folder / "text.onnx")
+            with self.assertRaises(ssdcrp.ModelError) as raised:
+                ssdcrp.Model(folder / "wrong.onnx")
+            self.assertIn("line 1", str(raised.exception))
+            with self.assertRaises(ssdcrp.MissingFileError) as raised:
+                ssdcrp.Model(folder / "bare.onnx")
+            self.assertIn("there is no manifest", str(raised.exception))
+            folder.joinpath("bare.toml").write_text(ssdcrp.propose_manifest(folder / "bare.onnx"))
+            self.assertEqual(ssdcrp.Model(folder / "bare.onnx").inspect().kind, "anchor-free")
+
+    def test_options_that_make_no_sense(self) -> None:
+        for options, words in (
+            ({"execution_provider": "tpu"}, "tpu"),
+            ({"threads": -1}, "threads"),
+            ({"threads": 1.5}, "threads is a whole number"),
+        ):
+            with self.subTest(**options), self.assertRaises(ssdcrp.QuestionError) as raised:
+                ssdcrp.Model(**options)
+            self.assertIn(words, str(raised.exception))
+
+
+class Library(unittest.TestCase):
+    """Each in a process of its own, for a library is loaded once."""
+
+    def run_python(self, code: str, library: str | None = None) -> tuple[int, str]:
+        environment = {name: value for name, value in os.environ.items() if name not in ("ORT_DYLIB_PATH", "SSDCRP_CACHE")}
+        # No library of earlier runs may help.
+        environment["XDG_CACHE_HOME"] = "/nonexistent"
+        if library is not None:
+            environment["ORT_DYLIB_PATH"] = library
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_that_of_the_package_onnxruntime_is_found(self) -> None:
+        code = (
+            f"import ssdcrp, sys; print(ssdcrp.Model().detect({photo('dog.jpg')!r})[0].label); assert 'onnxruntime' not in sys.modules; "
+            "print([line.split()[-1] for line in open('/proc/self/maps') if 'libonnxruntime' in line][0])"
+        )
+        status, printed = self.run_python(code)
+        self.assertEqual(status, 0, printed)
+        self.assertIn("onnxruntime/capi/libonnxruntime.so", printed)
+
+    def test_the_variable_goes_before_it(self) -> None:
+        code = f"import ssdcrp; ssdcrp.Model().detect({photo('dog.jpg')!r})"
+        status, printed = self.run_python(code, "/nowhere/libonnxruntime.so")
+        self.assertNotEqual(status, 0)
+        self.assertIn("ORT_DYLIB_PATH is set, but /nowhere/libonnxruntime.so", printed)
+        self.assertIn("RuntimeUnavailableError", printed)
+
+    def test_without_any_the_exception_says_what_to_do(self) -> None:
+        code = (
+            "import sys, importlib.util as u; find = u.find_spec; u.find_spec = lambda name, *a: None if name == 'onnxruntime' else find(name, *a); "
+            f"import ssdcrp; model = ssdcrp.Model(); print(model.inspect().kind)\n"
+            f"try: model.detect({photo('dog.jpg')!r})\n"
+            "except ImportError as error: print(type(error).__name__, error)\n"
+        )
+        status, printed = self.run_python(code)
+        self.assertEqual(status, 0, printed)
+        self.assertIn("ssd\n", printed)
+        if "RuntimeUnavailableError" not in printed:
+            self.skipTest("the system has ONNX Runtime")
+        self.assertIn("pip install onnxruntime", printed)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,118 @@
+"""Pictures as people have them give one answer, and what is no picture an error that says how to make it one."""
+
+import io
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import ssdcrp
+from places import photo
+from ssdcrp.picture import picture_of
+
+
+class Pictures(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.model = ssdcrp.Model()
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        # PIL and the engine decode a JPEG with other rounding, a PNG alike.
+        cls.png = Path(cls.folder.name, "dog.png")
+        PIL.Image.open(photo("dog.jpg")).save(cls.png)
+
+    def test_all_kinds_give_one_answer(self) -> None:
+        image = PIL.Image.open(self.png)
+        array = np.asarray(image)
+        wide = np.zeros((array.shape[0], 2 * array.shape[1], 3), np.uint8)
+        wide[:, ::2] = array
+        kinds = {
+            "path": self.png,
+            "text": str(self.png),
+            "bytes": self.png.read_bytes(),
+            "PIL": image,
+            "array": array,
+            "every other column": wide[:, ::2],
+            "turned round twice": np.ascontiguousarray(array[::-1, ::-1, ::-1])[::-1, ::-1, ::-1],
+            "Fortran's order": np.asfortranarray(array),
+        }
+        expected = self.model.explain(self.png, check=False)
+        for kind, picture in kinds.items():
+            with self.subTest(kind=kind):
+                why = self.model.explain(picture, check=False)
+                np.testing.assert_array_equal(why.relevance, expected.relevance)
+                np.testing.assert_array_equal(why.overlay, expected.overlay)
+                self.assertEqual(why.detections, expected.detections)
+
+    def test_a_jpeg_by_pil_is_almost_that_of_the_engine(self) -> None:
+        ours = picture_of(photo("dog.jpg")).array().astype(int)
+        theirs = np.asarray(PIL.Image.open(photo("dog.jpg"))).astype(int)
+        self.assertEqual(ours.shape, theirs.shape)
+        self.assertLess(np.abs(ours - theirs).mean(), 1)
+
+    def test_modes_of_pil_become_rgb_and_photos_are_upright(self) -> None:
+        small = PIL.Image.open(self.png).resize((60, 40))
+        grey = np.asarray(small.convert("L"))
+        np.testing.assert_array_equal(picture_of(small.convert("L")).array(), np.stack([grey] * 3, -1))
+        np.testing.assert_array_equal(picture_of(small.convert("RGBA")).array(), np.asarray(small))
+        exif = PIL.Image.Exif()
+        exif[0x0112] = 6
+        encoded = io.BytesIO()
+        small.save(encoded, "png", exif=exif)
+        turned = PIL.Image.open(io.BytesIO(encoded.getvalue()))
+        self.assertEqual(picture_of(turned).size, (40, 60))
+        np.testing.assert_array_equal(picture_of(turned).array(), picture_of(encoded.getvalue()).array())
+
+    def test_what_is_drawn_is_as_large_as_the_picture(self) -> None:
+        why = self.model.explain(self.png, check=False)
+        with PIL.Image.open(self.png) as image:
+            self.assertEqual(why.image().size, image.size)
+            self.assertEqual(why.overlay.shape, (image.height, image.width, 3))
+            self.assertFalse(np.array_equal(why.overlay, np.asarray(image)))
+        self.assertEqual(why.overlay.dtype, np.uint8)
+
+    def test_a_notebook_gets_a_picture_of_a_bounded_size(self) -> None:
+        large = np.asarray(PIL.Image.open(self.png).resize((3000, 2000)))
+        why = self.model.explain(large, check=False)
+        shown = PIL.Image.open(io.BytesIO(why._repr_png_()))
+        self.assertEqual(shown.size, (1024, 683))
+        page = why._repr_html_()
+        self.assertIn(why.question, page)
+        self.assertIn("data:image/png;base64,iVBOR", page)
+
+    def test_an_array_that_is_changed_later_changes_no_answer(self) -> None:
+        array = np.array(PIL.Image.open(self.png))
+        why = self.model.explain(array, check=False)
+        before = why.overlay.copy()
+        array[:] = 0
+        np.testing.assert_array_equal(why._answer.overlay(), before)
+
+    def test_what_is_no_picture_is_refused_with_what_to_do(self) -> None:
+        array = np.asarray(PIL.Image.open(self.png))
+        cases = [
+            (array.astype(np.float32), "uint8 from 0 to 255 is expected: of 0 to 1"),
+            (array.astype(np.uint16), "(picture // 257)"),
+            (array.astype(bool), "the picture is bool"),
+            (array[..., 0], "numpy.stack"),
+            (np.dstack([array, array[..., :1]]), "picture[..., :3]"),
+            (array.transpose(2, 0, 1), "picture.transpose(1, 2, 0)"),
+            (array[None], "one at a time"),
+            (array[0, 0], "an array of 3, [H, W, 3] is expected"),
+            (array[:0], "has no pixels"),
+            (PIL.Image.new("I", (4, 4)), "mode 'I'"),
+            (PIL.Image.new("F", (4, 4)), "mode 'F'"),
+            (5, "not int"),
+            (None, "not NoneType"),
+            (b"", "neither JPEG nor PNG"),
+            (self.png.read_bytes()[:200], ""),
+        ]
+        for picture, words in cases:
+            with self.subTest(words=words), self.assertRaises(ssdcrp.PictureError) as raised:
+                self.model.detect(picture)
+            self.assertIn(words, str(raised.exception))
+            self.assertIsInstance(raised.exception, ValueError)
+
+
+if __name__ == "__main__":
+    unittest.main()
