@@ -220,11 +220,7 @@ impl Explainer {
     ///
     /// # Errors
     /// What is asked about is not there, or does not go with the model; a failure inside ONNX Runtime.
-    pub fn answer(
-        &mut self,
-        seen: &SeenPicture,
-        questions: &[Question],
-    ) -> Result<Vec<Explained>> {
+    pub fn answer(&mut self, seen: &SeenPicture, questions: &[Question]) -> Result<Vec<Explained>> {
         let SeenPicture {
             detections,
             forward,
@@ -256,7 +252,9 @@ impl Explainer {
         explained: &mut [Explained],
     ) -> Result<()> {
         let answers = questions.iter().zip(explained);
-        let mut checked = answers.filter(|(question, _)| question.is_checked).peekable();
+        let mut checked = answers
+            .filter(|(question, _)| question.is_checked)
+            .peekable();
         if checked.peek().is_none() {
             return Ok(());
         }

@@ -71,9 +71,7 @@ pub fn of_picture(py: Python<'_>, words: &str) -> PyErr {
 
 fn of_engine(py: Python<'_>, error: &Error) -> PyErr {
     let mut words = format!("{error:#}");
-    let is_missing = error
-        .io()
-        .is_some_and(|io| io.kind() == IoKind::NotFound);
+    let is_missing = error.io().is_some_and(|io| io.kind() == IoKind::NotFound);
     let class = match error.kind() {
         ErrorKind::Io if is_missing => "MissingFileError",
         ErrorKind::Io => "FileError",

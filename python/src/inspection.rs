@@ -86,10 +86,7 @@ pub fn compile(
     atomic_file::write(path, "ssdcrp", &network).map_err(|error| unwritten(path, &error))?;
     let (height, width) = (model.input_size.height, model.input_size.width);
     let [height, width] = [height, width].map(|side| Some(side as usize));
-    let mut inputs = vec![(
-        model.input_name.clone(),
-        [Some(1), Some(3), height, width],
-    )];
+    let mut inputs = vec![(model.input_name.clone(), [Some(1), Some(3), height, width])];
     for tensor in model.heads.iter().flat_map(|head| head.tensors()) {
         let [_, channels, rows, columns] = model.graph.feature_map(tensor)?;
         let shape = [None, Some(channels), Some(rows), Some(columns)];
