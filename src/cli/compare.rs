@@ -21,7 +21,7 @@ use super::{output, photo};
 /// The exit status where a limit is exceeded.
 const GATE: u8 = 3;
 
-/// How the built-in model is named where a file is expected.
+/// The name of the built-in model, in place of a file.
 const BUILT_IN: &str = "built-in";
 
 const NOTES: &str = "\
@@ -90,7 +90,7 @@ pub struct Compare {
 }
 
 impl Compare {
-    /// Compares, writes what was asked for, prints a summary, and says by the exit status whether limits are kept.
+    /// Compares the models, writes the files that were asked for, and prints a summary. The exit status tells whether limits are kept.
     pub fn run(&self, engine: &Engine) -> Result<ExitCode> {
         let limits = self.limits()?;
         ensure!(
@@ -163,7 +163,7 @@ impl Compare {
     }
 
     /// # Errors
-    /// A limit that is none, or that needs what is not asked for.
+    /// A limit cannot be parsed, or needs an option that is not given.
     fn limits(&self) -> Result<Vec<GateLimit>> {
         let mut limits = Vec::new();
         for text in &self.fail_on {
@@ -182,7 +182,7 @@ impl Compare {
         Ok(limits)
     }
 
-    /// The photos, and that nothing that is written takes the place of what is read.
+    /// The photos. Fails if an output file would replace a file that is read.
     fn files(&self) -> Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         for path in &self.photos {
@@ -218,7 +218,7 @@ impl Compare {
         }
     }
 
-    /// The annotations by a model's labels.
+    /// The annotations, read with a model's labels.
     fn truth(&self, model: &Model, files: &[PathBuf]) -> Result<Option<Truth>> {
         let labels = &model.manifest.labels;
         let truth = self.truth.as_deref();
@@ -249,7 +249,7 @@ impl Compare {
     }
 }
 
-/// Fails where a limit counts annotated objects, and some of them would be counted for the base alone.
+/// Fails if a limit counts annotated objects, and some of them would be counted for the base only.
 fn check_counted(limits: &[GateLimit], [base, candidate]: [Option<&Truth>; 2]) -> Result<()> {
     let limit = limits.iter().find(|limit| limit.measure.needs_truth());
     let (Some(limit), Some(base), Some(candidate)) = (limit, base, candidate) else {
@@ -269,7 +269,7 @@ fn check_counted(limits: &[GateLimit], [base, candidate]: [Option<&Truth>; 2]) -
     Ok(())
 }
 
-/// What of the annotations is counted for neither model, or for one alone.
+/// The annotated classes that are counted for neither model, or for only one of them.
 fn unknown(truth: [Option<&Truth>; 2]) -> Vec<String> {
     let sides = ["base", "candidate"].into_iter().zip(truth);
     let unknown = sides.filter_map(|(model, truth)| {
@@ -291,7 +291,7 @@ fn look(comparer: &mut Comparer, file: &Path) -> Result<()> {
     looked.with_context(|| format!("cannot use {}", file.display()))
 }
 
-/// What came out, in a few lines.
+/// A summary of the results, in a few lines.
 fn summary(comparison: &ModelComparison, photos: usize, written: &[String]) -> String {
     let counts = ObjectChange::ALL
         .map(|change| format!("{} {}", comparison.count(change), change.name()))

@@ -12,7 +12,7 @@ use ssdcrp::geometry::{Normalised, Pixel, Rect};
 use super::detected_photo::DetectedPhoto;
 use super::text;
 
-/// How the default box is named.
+/// The options that choose the default box.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub struct DefaultBoxArgs {
@@ -94,15 +94,15 @@ impl FromStr for Point {
 }
 
 impl DefaultBoxArgs {
-    /// Whether it is asked why something is missing.
+    /// Whether the question is why something is missing.
     pub fn is_missing(&self) -> bool {
         self.missing.is_some()
     }
 
-    /// Why a class is missing where the user says that one is, or without a class the likeliest; `None` where the user does not.
+    /// Why a class is missing at the place that the user gave; without a class, the likeliest one. `None` if the user gave no place.
     ///
     /// # Errors
-    /// A place outside of the photo, another question than about a class, or as [`Detector::absence`](ssdcrp::detect::Detector::absence).
+    /// The place is outside of the photo, the question is not about a class, or as [`Detector::absence`](ssdcrp::detect::Detector::absence).
     pub fn missing(
         &self,
         detected: &DetectedPhoto,
@@ -142,10 +142,10 @@ impl DefaultBoxArgs {
         Ok(Some(MissingObject { place, absence }))
     }
 
-    /// What the network said at the default box that is meant; `asked` is what is to be explained there, if the user said that.
+    /// What the network said at the chosen default box; `asked` is the output to explain, if the user gave one.
     ///
-    /// A classifier has one, the picture. Where nothing was detected, a class that is asked for is explained where it scores highest: that it was not
-    /// detected is a question too.
+    /// A classifier has one default box, the picture. If nothing was detected, a class that the user named is explained where it scores highest: why it
+    /// was not detected is a question too.
     ///
     /// # Errors
     /// There is no such box, or no detection there; the message says what there is instead.

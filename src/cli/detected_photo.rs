@@ -14,7 +14,7 @@ use ssdcrp::geometry::{Pixel, Rect};
 use super::engine::Engine;
 use super::photo;
 
-/// What becomes a detection, where the manifest's settings are not wanted.
+/// Thresholds for detections, in place of the manifest's.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Detections")]
 pub struct ThresholdArgs {
@@ -27,7 +27,7 @@ pub struct ThresholdArgs {
 }
 
 impl ThresholdArgs {
-    /// These, and the model's own where the user named none.
+    /// These thresholds, with the model's own for those that the user did not give.
     pub fn of(&self, model: &Model) -> Thresholds {
         let own = Thresholds::from(&model.manifest.detection);
         Thresholds {
@@ -64,7 +64,7 @@ impl DetectedPhoto {
         Self::handing_over(engine, path, options, |_| Ok(vec![]))
     }
 
-    /// The same with a forward pass that hands over what `handed` says of the model.
+    /// The same, with a forward pass that also hands over the tensors that `handed` names for the model.
     pub fn handing_over(
         engine: &Engine,
         path: &Path,
@@ -101,7 +101,7 @@ impl DetectedPhoto {
         location.with_context(|| format!("there is no default box {}", detection.default_box))
     }
 
-    /// The same default box, looked at as `class`: its label and score are then those of that class.
+    /// The same default box as a detection of `class`, with the label and score of that class.
     pub fn as_class(&self, detection: &Detection, class: ClassId) -> Result<Detection> {
         let logit = detection
             .logits

@@ -30,7 +30,7 @@ impl Engine {
         self.model_of(None)
     }
 
-    /// As [`Engine::model`], where a subcommand's own argument `file` goes before `--model`.
+    /// As [`Engine::model`], but a subcommand's own argument `file` takes precedence over `--model`.
     pub fn model_of(&self, file: Option<&Path>) -> Result<Arc<Model>> {
         let model = match self.file_of(file) {
             Some(path) => Model::open(path)?,
@@ -44,12 +44,12 @@ impl Engine {
         Ok(Arc::new(model))
     }
 
-    /// The file that [`Engine::model_of`] reads; none is the built-in model.
+    /// The file that [`Engine::model_of`] reads; `None` is the built-in model.
     pub fn file_of<'a>(&'a self, file: Option<&'a Path>) -> Option<&'a Path> {
         file.or(self.model.as_deref())
     }
 
-    /// The options that were given, for another program that has them too.
+    /// The options that were given, for another program with the same options.
     pub fn arguments(&self) -> Vec<OsString> {
         let mut arguments = Vec::new();
         if let Some(model) = &self.model {
@@ -64,7 +64,7 @@ impl Engine {
         arguments
     }
 
-    /// What networks run on.
+    /// The threads and the execution provider of the networks.
     pub fn session(&self) -> SessionOptions {
         SessionOptions {
             threads: self.threads.into(),

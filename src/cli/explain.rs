@@ -108,21 +108,21 @@ struct AskedTarget {
     /// At this default box.
     chosen: Detection,
     target: Target,
-    /// Why nothing was found there, where that is asked.
+    /// Why nothing was found there, if that is asked.
     missing: Option<MissingObject>,
 }
 
 /// An explanation with what is derived from it.
 struct ExplanationOutput {
-    /// The explained box, as the class that is explained; where that is none, as the chosen one.
+    /// The explained box, with the explained class; if no class is explained, with the chosen detection's.
     explained: Detection,
     explanation: Explanation,
     /// Relevance summed over the colour channels, `[H, W]`.
     map: Array2<f32>,
     summary: RelevanceSummary,
-    /// What it is worth, where that was looked at.
+    /// The result of the check, if there was one.
     check: Option<Check>,
-    /// Why nothing was found there, where that was asked.
+    /// Why nothing was found there, if that was asked.
     missing: Option<MissingObject>,
 }
 
@@ -212,7 +212,7 @@ impl Explain {
         read.check(&written)
     }
 
-    /// Each of the detections that are meant, with each output that is `asked` about; of none, with its predicted class.
+    /// Each chosen detection with each output in `asked`; if `asked` is empty, with its predicted class.
     fn questions(
         &self,
         detected: &DetectedPhoto,
@@ -258,7 +258,7 @@ impl Explain {
         Ok(questions)
     }
 
-    /// Why each of the classes that are `asked` about is missing at the place; of none, the likeliest.
+    /// Why each class in `asked` is missing at the place; if `asked` is empty, the likeliest class.
     fn missing(
         &self,
         detected: &DetectedPhoto,
@@ -282,7 +282,7 @@ impl Explain {
         Ok(questions)
     }
 
-    /// Writes pictures and maps where they were asked for, and says which.
+    /// Writes the pictures and maps that were asked for. Returns their file names.
     fn write_files(
         &self,
         detected: &DetectedPhoto,
@@ -320,7 +320,7 @@ impl Explain {
         Ok(written)
     }
 
-    /// What is explained, under another composite than the default also under which, and below it why nothing was found there and what the explanation is worth.
+    /// The caption: what is explained, the composite if it is not the default, why nothing was found there, and the result of the check.
     fn caption(
         &self,
         detected: &DetectedPhoto,

@@ -172,7 +172,7 @@ impl<'a> PhotoRecord<'a> {
         })
     }
 
-    /// Adds an explanation under a composite, with its summary, what it is worth where that was looked at, and why something is missing where that was asked.
+    /// Adds an explanation by a composite, with its summary, the result of its check if there was one, and why something is missing if that was asked.
     pub fn add(
         &mut self,
         explanation: &'a Explanation,

@@ -12,10 +12,10 @@ use serde::Serialize;
 use ssdcrp::atomic_file;
 use ssdcrp::printable::printable;
 
-/// Whose files are unfinished where this process is killed.
+/// The owner in the names of unfinished files, which a killed process leaves behind.
 const OWNER: &str = "ssdcrp";
 
-/// Prints text that ends with a newline; names in it may come from a file that somebody else made, and tell the terminal nothing. A reader that has gone away, as `head` does, wanted no more: that is no error.
+/// Prints text that ends with a newline. Names in it may come from another person's file, so control characters are made harmless. A reader that has gone away, as `head` does, is no error.
 pub fn print(text: &str) -> Result<()> {
     let text = printable(text);
     let mut out = io::stdout().lock();
@@ -44,7 +44,7 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
     print(&text)
 }
 
-/// Fails where `path` could not become a picture: another format is meant than PNG.
+/// Fails if the name of `path` means another picture format than PNG.
 pub fn check_picture_name(path: &Path) -> Result<()> {
     let png = path
         .extension()
