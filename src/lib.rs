@@ -63,6 +63,9 @@ mod error;
 pub mod evaluate;
 mod explain;
 #[doc(hidden)]
+#[cfg(any(feature = "evaluate", feature = "report"))]
+pub mod fingerprint;
+#[doc(hidden)]
 pub mod folder_lock;
 pub mod geometry;
 pub mod heatmap;

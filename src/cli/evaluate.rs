@@ -19,17 +19,19 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ssdcrp::crp::PRESETS;
 use ssdcrp::detect::{Detector, Model};
 use ssdcrp::evaluate::{Column, DetectionScores, MethodSummary, Replacement};
+use ssdcrp::fingerprint::hash;
 use ssdcrp::runtime::SessionOptions;
 use ssdcrp::truth::Truth;
 
 use self::judging::Judging;
 use self::method_spec::MethodSpec;
-use self::partial::{EvaluationSettings, MeasuredPhoto, Partial, hash};
+use self::partial::{EvaluationSettings, MeasuredPhoto, Partial};
 use self::photos::{ListedPhoto, PhotoReader};
 use self::randomisation::Randomisation;
 use super::detected_photo::ThresholdArgs;
 use super::engine::Engine;
 use super::input_files::InputFiles;
+use super::model_hash::model_hash;
 use super::output;
 
 const NOTES: &str = "\
@@ -224,23 +226,9 @@ impl Evaluate {
         truth: Option<&Truth>,
     ) -> Result<EvaluationSettings> {
         let thresholds = self.thresholds.of(model);
-        let manifest = &model.manifest;
-        let outputs = [Some(&model.outputs.classes), model.outputs.offsets.as_ref()];
-        let outputs: Vec<&str> = outputs.into_iter().flatten().map(String::as_str).collect();
-        let network = model.graph.to_model(&outputs)?;
-        let read = format!(
-            "{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
-            manifest.kind,
-            manifest.input,
-            manifest.output,
-            manifest.labels,
-            manifest.default_boxes,
-            manifest.detection,
-            manifest.layer_types
-        );
         Ok(EvaluationSettings {
             version: env!("CARGO_PKG_VERSION"),
-            model: hash(network.into_iter().chain(read.into_bytes())),
+            model: model_hash(model)?,
             seed: self.seed,
             detections: self.detections.0,
             score_threshold: thresholds.score,

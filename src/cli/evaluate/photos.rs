@@ -9,10 +9,10 @@ use anyhow::{Result, ensure};
 use ssdcrp::detect::manifest::DetectorKind;
 use ssdcrp::detect::{Detector, Model, Thresholds, preprocess};
 use ssdcrp::evaluate::{EvaluatedPhoto, Replacement};
+use ssdcrp::fingerprint::hash;
 use ssdcrp::truth::Truth;
 
 use super::super::photo;
-use super::partial::hash;
 
 /// How photos are looked at.
 pub struct PhotoReader {
