@@ -69,6 +69,11 @@ pub mod fingerprint;
 pub mod folder_lock;
 pub mod geometry;
 pub mod heatmap;
+#[cfg(feature = "inputs")]
+#[doc(hidden)]
+pub mod inputs;
+#[doc(hidden)]
+pub mod kept_settings;
 #[doc(hidden)]
 pub mod limits;
 #[doc(hidden)]
