@@ -48,7 +48,7 @@ impl Schedule {
     /// For a video of this length, if it is known.
     fn new(options: &FrameOptions, length: Option<u64>) -> Self {
         // Longer than any video, and far from the largest number.
-        let every = (options.every.clamp(0.0, 1e9) * 1e9) as u64;
+        let every = (options.every.clamp(0.0, 1e9) * 1e9).round() as u64;
         let most = options.most.unwrap_or(u64::MAX);
         let spread = length.map_or(0, |length| length.div_ceil(most));
         Self {
