@@ -215,7 +215,7 @@ impl Running {
         // Telephones store pictures as the camera was held, and a tag that says how to turn them, which GStreamer 1.22 leaves as it was.
         turn.set_property_from_str("video-direction", "auto");
         upright.set_property_from_str("tags", "image-orientation=rotate-0");
-        let chain = [&[&convert, &turn, &upright], behind].concat();
+        let chain = [&[&convert, &turn, &upright][..], behind].concat();
         self.pipeline.add(&source)?;
         self.pipeline.add_many(&chain)?;
         gst::Element::link_many(&chain)?;

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use gst::prelude::*;
 use gst_video::prelude::*;
 
 use crate::decoding::{self, Decoding};
@@ -128,7 +127,7 @@ impl FrameReader<'_> {
     fn write_all(&mut self, options: &FrameOptions, out: &mut impl Write) -> Result<()> {
         let mut schedule: Option<Schedule> = None;
         let mut last = 0;
-        while let Some((sample, time)) = self.next()? {
+        while let Some((sample, time)) = self.next_frame()? {
             let time = time.unwrap_or(last);
             // A seek that leads back leads nowhere.
             self.seeks &= time >= last;
@@ -151,7 +150,7 @@ impl FrameReader<'_> {
     }
 
     /// The next frame, with its place in the video in nanoseconds.
-    fn next(&mut self) -> Result<Option<(gst::Sample, Option<u64>)>> {
+    fn next_frame(&mut self) -> Result<Option<(gst::Sample, Option<u64>)>> {
         loop {
             self.decoding
                 .follow(gst::ClockTime::ZERO, &mut |_| Ok(()))?;

@@ -10,12 +10,12 @@ use super::output;
 /// A file or a folder, and how files end.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Destination {
-    place: Place,
+    place: ResultPlace,
     ending: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Place {
+enum ResultPlace {
     File(PathBuf),
     Folder(PathBuf),
 }
@@ -40,8 +40,8 @@ impl Destination {
         );
         let is_file = !several && (is_file || path.extension().is_some());
         let place = match is_folder || !is_file {
-            true => Place::Folder(path.to_owned()),
-            false => Place::File(path.to_owned()),
+            true => ResultPlace::Folder(path.to_owned()),
+            false => ResultPlace::File(path.to_owned()),
         };
         Ok(Self { place, ending })
     }
@@ -49,8 +49,8 @@ impl Destination {
     /// The same folder for files of another ending; of a file, the file beside it.
     pub fn with_ending(&self, ending: &'static str) -> Self {
         let place = match &self.place {
-            Place::File(path) => Place::File(path.with_extension(ending)),
-            folder @ Place::Folder(_) => folder.clone(),
+            ResultPlace::File(path) => ResultPlace::File(path.with_extension(ending)),
+            folder @ ResultPlace::Folder(_) => folder.clone(),
         };
         Self { place, ending }
     }
@@ -58,24 +58,24 @@ impl Destination {
     /// The folder, if it is one.
     pub fn folder(&self) -> Option<&Path> {
         match &self.place {
-            Place::Folder(folder) => Some(folder),
-            Place::File(_) => None,
+            ResultPlace::Folder(folder) => Some(folder),
+            ResultPlace::File(_) => None,
         }
     }
 
     /// The file, if it is one.
     pub fn only_file(&self) -> Option<&Path> {
         match &self.place {
-            Place::File(path) => Some(path),
-            Place::Folder(_) => None,
+            ResultPlace::File(path) => Some(path),
+            ResultPlace::Folder(_) => None,
         }
     }
 
     /// The file of a picture whose results are called so.
     pub fn file(&self, stem: &str) -> PathBuf {
         match &self.place {
-            Place::File(path) => path.clone(),
-            Place::Folder(folder) => folder.join(format!("{stem}.{}", self.ending)),
+            ResultPlace::File(path) => path.clone(),
+            ResultPlace::Folder(folder) => folder.join(format!("{stem}.{}", self.ending)),
         }
     }
 }

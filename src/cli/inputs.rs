@@ -88,7 +88,7 @@ impl PictureInputs {
                 Some(kind) => match VideoFrames::start(&file.path, kind, self.frames) {
                     Err(error) => Box::new(std::iter::once(Err(error))),
                     Ok(frames) => Box::new(
-                        frames.map(|frame| Ok(SourcePicture::frame(&file.path, stem, frame?))),
+                        frames.map(move |frame| Ok(SourcePicture::frame(&file.path, stem, frame?))),
                     ),
                 },
             };

@@ -69,6 +69,8 @@ impl PartialFile {
             }
             whole += line.len() as u64;
         }
+        let folder = path.parent().unwrap_or(Path::new(""));
+        fs::create_dir_all(folder).with_context(|| format!("cannot write {name}"))?;
         let mut options = OpenOptions::new();
         let file = options.create(true).append(true).open(&path);
         let mut file = file.with_context(|| format!("cannot write {name}"))?;

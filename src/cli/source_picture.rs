@@ -1,7 +1,7 @@
 //! A picture that a verb works on: where it comes from in, its upright pixels out, as often as they are wanted.
 
 use std::fs::File;
-use std::io::{Cursor, IsTerminal, Read, Seek, SeekFrom, Write, stdin};
+use std::io::{IsTerminal, Read, Seek, SeekFrom, Write, stdin};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 

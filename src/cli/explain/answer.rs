@@ -13,7 +13,7 @@ use super::super::text;
 use super::asking::AskedTarget;
 
 /// An explanation of a picture.
-pub struct Answer {
+pub struct ExplanationOutput {
     /// The explained box, as the class that is explained; where that is none, as the chosen one.
     pub explained: Detection,
     pub explanation: Explanation,
@@ -28,7 +28,7 @@ pub struct Answer {
     pub files: Vec<String>,
 }
 
-impl Answer {
+impl ExplanationOutput {
     /// # Errors
     /// A class that is not there.
     pub fn new(

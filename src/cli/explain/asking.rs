@@ -92,7 +92,7 @@ impl ExplainQuestion {
         default_box: &DefaultBoxArgs,
     ) -> Result<Vec<AskedTarget>> {
         let classes = self.outputs_or_none();
-        let questions = classes.map(|class| {
+        let questions = classes.map(|class| -> Result<AskedTarget> {
             let missing = default_box.missing(detected, class)?;
             let missing = missing.context("no place was named")?;
             let mut target = Target::absence(&missing.absence);

@@ -64,8 +64,8 @@ impl ExplainPlaces {
 
     /// The folder, if results go into one.
     pub fn folder(&self) -> Option<&Path> {
-        let places = [&self.pictures, &self.maps].into_iter().flatten();
-        places.filter_map(Destination::folder).next()
+        let mut places = [&self.pictures, &self.maps].into_iter().flatten();
+        places.find_map(Destination::folder)
     }
 
     /// Whether nothing is written.

@@ -14,7 +14,7 @@ use super::super::output::{self, TextBlocks};
 use super::super::picture::PhotoOverlay;
 use super::super::source_picture::SourcePicture;
 use super::super::text;
-use super::answer::Answer;
+use super::answer::ExplanationOutput;
 use super::asking::{AskedTarget, ExplainQuestion};
 use super::explained_folder::ExplainedFolder;
 use super::places::{self, ExplainPlaces};
@@ -131,13 +131,13 @@ impl ExplainRun<'_> {
         &mut self,
         detected: &mut DetectedPhoto,
         asked: Vec<AskedTarget>,
-    ) -> Result<Vec<Answer>> {
+    ) -> Result<Vec<ExplanationOutput>> {
         let targets: Vec<Target> = asked.iter().map(|asked| asked.target.clone()).collect();
         let explanations = self.explainer.explain(&detected.forward, &targets)?;
         let mut answers = asked
             .into_iter()
             .zip(explanations)
-            .map(|(asked, explanation)| Answer::new(detected, asked, explanation))
+            .map(|(asked, explanation)| ExplanationOutput::new(detected, asked, explanation))
             .collect::<Result<Vec<_>>>()?;
         if self.show.check {
             let DetectedPhoto {
@@ -156,7 +156,11 @@ impl ExplainRun<'_> {
     }
 
     /// Writes pictures and maps where they were asked for.
-    fn write_files(&self, detected: &DetectedPhoto, answers: &mut [Answer]) -> Result<()> {
+    fn write_files(
+        &self,
+        detected: &DetectedPhoto,
+        answers: &mut [ExplanationOutput],
+    ) -> Result<()> {
         let (count, show) = (answers.len(), self.show);
         for (index, answer) in answers.iter_mut().enumerate() {
             let target = answer.explanation.question.target.clone();
@@ -191,7 +195,7 @@ impl ExplainRun<'_> {
     fn record<'a>(
         &'a self,
         detected: &'a DetectedPhoto,
-        answers: &'a [Answer],
+        answers: &'a [ExplanationOutput],
     ) -> Result<json::PhotoRecord<'a>> {
         let mut record = json::PhotoRecord::new(detected, self.show.logits)?;
         for answer in answers {
@@ -208,7 +212,7 @@ impl ExplainRun<'_> {
         Ok(record)
     }
 
-    fn summary(&self, detected: &DetectedPhoto, answers: &[Answer]) -> Result<String> {
+    fn summary(&self, detected: &DetectedPhoto, answers: &[ExplanationOutput]) -> Result<String> {
         let mut text = text::heading(detected);
         for answer in answers {
             let composite = self.explainer.composite();
