@@ -17,6 +17,9 @@ const NEEDED: [&str; 2] = ["videoscale", "appsink"];
 /// How long is waited for a frame at a time.
 const LOOK: gst::ClockTime = gst::ClockTime::from_seconds(1);
 
+/// Bytes that are written at a time.
+const WRITTEN_AT_ONCE: usize = 1 << 20;
+
 /// Frames that are so far apart are looked for by seeking. For nearer ones all between is decoded, which takes no longer: videos have key frames some seconds apart.
 const SEEKS_FROM: u64 = 10_000_000_000;
 
@@ -104,7 +107,10 @@ pub fn write(options: &FrameOptions) -> Result<()> {
         end,
         seeks: true,
     };
-    match reader.write_all(options, &mut BufWriter::new(stdout().lock())) {
+    match reader.write_all(
+        options,
+        &mut BufWriter::with_capacity(WRITTEN_AT_ONCE, stdout().lock()),
+    ) {
         // Who does not read on wants no more.
         Err(error) if is_broken_pipe(&error) => Ok(()),
         written => written,

@@ -118,9 +118,10 @@ fn a_model_is_inspected_as_json() {
         sum("multiply_adds"),
         model["multiply_adds"].as_u64().unwrap()
     );
-    for layer in layers {
-        let tensor = layer["tensor"].as_str().unwrap();
-        let row = text.lines().find(|line| line.starts_with(tensor)).unwrap();
+    let rows = text.lines().skip_while(|line| !line.starts_with("layer "));
+    let rows: Vec<&str> = rows.skip(1).take(layers.len()).collect();
+    for (layer, row) in layers.iter().zip(&rows) {
+        assert!(row.starts_with(layer["tensor"].as_str().unwrap()), "{row}");
         let [channels, rows, cols] = [0, 1, 2].map(|it| layer["output"][it].to_string());
         assert!(row.contains(&format!("{channels}x{rows}x{cols}")), "{row}");
         assert!(row.contains(layer["rule"].as_str().unwrap()), "{row}");
