@@ -169,7 +169,8 @@ fn what_cannot_be_decoded_is_told_in_the_decoders_words() {
         "{said}"
     );
     for arguments in [["--every", "-1"], ["--frames", "0"], ["--every", "often"]] {
-        let given = [&["detect", &path("a.mp4")], &arguments[..]].concat();
+        let video = path("a.mp4");
+        let given = [&["detect", &video], &arguments[..]].concat();
         assert_eq!(run(&given).status.code(), Some(2), "{arguments:?}");
     }
 }
