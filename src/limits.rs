@@ -57,6 +57,8 @@ pub enum FileKind {
     Events,
     /// A line of what an evaluation that was interrupted has measured: the file may have any number of them.
     Scores,
+    /// A list of inputs, a name a line.
+    List,
     /// A JPEG or PNG.
     Picture,
 }
@@ -68,7 +70,7 @@ impl FileKind {
             Self::Model | Self::Weights => 2048 * MIB,
             Self::Manifest => 4 * MIB,
             Self::Annotations => 512 * MIB,
-            Self::Events => 64 * MIB,
+            Self::Events | Self::List => 64 * MIB,
             Self::Scores => 16 * MIB,
             Self::Picture => 256 * MIB,
         }
@@ -80,7 +82,7 @@ impl FileKind {
             Self::Manifest => ErrorKind::Manifest,
             Self::Annotations => ErrorKind::Annotations,
             Self::Events => ErrorKind::Evidence,
-            Self::Scores => ErrorKind::Argument,
+            Self::Scores | Self::List => ErrorKind::Argument,
             Self::Picture => ErrorKind::Picture,
         }
     }
@@ -131,6 +133,14 @@ fn read_all(source: impl Read, kind: FileKind, expected: usize) -> Result<Vec<u8
 /// As [`read`]; it is not UTF-8.
 pub fn read_text(path: &Path, kind: FileKind) -> Result<String> {
     text(read(path, kind)?, kind)
+}
+
+/// The same of text that is no file.
+///
+/// # Errors
+/// As [`read_from`]; it is not UTF-8.
+pub fn read_text_from(source: impl Read, kind: FileKind) -> Result<String> {
+    text(read_from(source, kind)?, kind)
 }
 
 fn text(bytes: Vec<u8>, kind: FileKind) -> Result<String> {
@@ -375,6 +385,7 @@ mod tests {
                 "a line of the partial scores of an evaluation",
                 format!("{}, and any number of lines", of(FileKind::Scores)),
             ),
+            ("a list of inputs", of(FileKind::List)),
             ("a JPEG or PNG", of(FileKind::Picture)),
             ("its pixels, decoded and as RGB", mib(MOST_PIXEL_BYTES)),
             (

@@ -16,7 +16,8 @@ fn main() -> ExitCode {
     if let Ok(program) = std::env::current_exe() {
         ssdcrp::runtime::installed_at(&program);
     }
-    match cli::run(&cli::Arguments::parse()) {
+    let arguments = cli::with_lists_joined(std::env::args_os());
+    match cli::run(&cli::Arguments::parse_from(arguments)) {
         Ok(status) => status,
         Err(error) => {
             // Without a standard error there is nobody left to tell.

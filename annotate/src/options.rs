@@ -35,6 +35,9 @@ pub struct AnnotateOptions {
     /// Folder for the results; it is made if it does not exist
     #[arg(short, long, value_name = "FOLDER", required_unless_present = "list")]
     pub output: Option<PathBuf>,
+    /// Print errors only
+    #[arg(short, long)]
+    pub quiet: bool,
     /// Print the inputs that would be annotated, a path a line, and end
     #[arg(long)]
     pub list: bool,

@@ -1,7 +1,7 @@
-//! The detector's look at one photo: where every subcommand begins. A photo's name in; the photo, the forward pass and the detections out.
+//! The detector's look at pictures: where most subcommands begin. A picture in; its pixels, the forward pass and the detections out.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -10,11 +10,13 @@ use ssdcrp::detect::{
     ClassId, Detection, Detector, Forward, Location, Model, Thresholds, preprocess,
 };
 use ssdcrp::geometry::{Pixel, Rect};
+use ssdcrp::report::counted;
 
 use super::engine::Engine;
-use super::photo;
+use super::output;
+use super::source_picture::SourcePicture;
 
-/// Thresholds for detections, in place of the manifest's.
+/// What becomes a detection, where the manifest's settings are not wanted.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Detections")]
 pub struct ThresholdArgs {
@@ -27,7 +29,7 @@ pub struct ThresholdArgs {
 }
 
 impl ThresholdArgs {
-    /// These thresholds, with the model's own for those that the user did not give.
+    /// These, and the model's own where the user named none.
     pub fn of(&self, model: &Model) -> Thresholds {
         let own = Thresholds::from(&model.manifest.detection);
         Thresholds {
@@ -44,52 +46,78 @@ fn share(text: &str) -> Result<f32> {
     }
 }
 
-/// A photo that the detector has looked at.
-pub struct DetectedPhoto {
-    /// The photo's name as the user gave it.
-    pub path: PathBuf,
+/// What looks at pictures, one after another.
+pub struct PhotoDetector {
+    pub model: Arc<Model>,
+    detector: Detector,
+    thresholds: Thresholds,
+}
+
+/// A picture that the detector has looked at.
+pub struct DetectedPhoto<'a> {
+    /// Where it comes from.
+    pub source: SourcePicture,
     /// Its pixels, upright.
     pub image: RgbImage,
     pub model: Arc<Model>,
-    pub detector: Detector,
+    pub detector: &'a mut Detector,
     pub forward: Forward,
     pub thresholds: Thresholds,
     /// Best first.
     pub detections: Vec<Detection>,
 }
 
-impl DetectedPhoto {
-    /// Reads the photo at `path`, loads the model and runs it.
-    pub fn new(engine: &Engine, path: &Path, options: &ThresholdArgs) -> Result<Self> {
-        Self::handing_over(engine, path, options, |_| Ok(vec![]))
+impl PhotoDetector {
+    /// Loads the model.
+    pub fn new(engine: &Engine, options: &ThresholdArgs) -> Result<Self> {
+        Self::handing_over(engine, options, |_| Ok(vec![]))
     }
 
-    /// The same, with a forward pass that also hands over the tensors that `handed` names for the model.
+    /// The same with forward passes that hand over what `handed` says of the model.
     pub fn handing_over(
         engine: &Engine,
-        path: &Path,
         options: &ThresholdArgs,
         handed: impl FnOnce(&Arc<Model>) -> Result<Vec<String>>,
     ) -> Result<Self> {
-        let image = photo::read(path)?;
         let model = engine.model()?;
-        let thresholds = options.of(&model);
         let handed = handed(&model)?;
-        let mut detector = Detector::handing_over(model.clone(), handed, engine.session())?;
-        let input = preprocess::sample(&image, model.input_size, &model.manifest.input)?;
-        let forward = detector.forward(input)?;
-        let detections = detector.detections(&forward, thresholds)?;
         Ok(Self {
-            path: path.to_owned(),
-            image,
+            detector: Detector::handing_over(model.clone(), handed, engine.session())?,
+            thresholds: options.of(&model),
             model,
-            detector,
-            forward,
-            thresholds,
-            detections,
         })
     }
 
+    /// Reads a picture and looks at it.
+    pub fn look(&mut self, source: SourcePicture) -> Result<DetectedPhoto<'_>> {
+        let begun = Instant::now();
+        let image = source.read()?;
+        let read = begun.elapsed();
+        let input = &self.model.manifest.input;
+        let input = preprocess::sample(&image, self.model.input_size, input)?;
+        let forward = self.detector.forward(input)?;
+        let detections = self.detector.detections(&forward, self.thresholds)?;
+        output::detail(|| {
+            let [read, all] = [read, begun.elapsed()].map(|time| time.as_secs_f64() * 1e3);
+            let (name, found) = (source.name(), counted(&detections.len(), "detection"));
+            format!(
+                "{name}: {found}; read in {read:.0} ms, detected in {:.0} ms",
+                all - read
+            )
+        });
+        Ok(DetectedPhoto {
+            source,
+            image,
+            model: self.model.clone(),
+            detector: &mut self.detector,
+            forward,
+            thresholds: self.thresholds,
+            detections,
+        })
+    }
+}
+
+impl DetectedPhoto<'_> {
     /// A detection's box in pixels of the photo.
     pub fn pixels(&self, detection: &Detection) -> Rect<Pixel> {
         detection.rect.in_pixels(self.image.dimensions().into())
@@ -101,7 +129,7 @@ impl DetectedPhoto {
         location.with_context(|| format!("there is no default box {}", detection.default_box))
     }
 
-    /// The same default box as a detection of `class`, with the label and score of that class.
+    /// The same default box, looked at as `class`: its label and score are then those of that class.
     pub fn as_class(&self, detection: &Detection, class: ClassId) -> Result<Detection> {
         let logit = detection
             .logits

@@ -9,6 +9,8 @@ use clap::Args;
 use ssdcrp::detect::Model;
 use ssdcrp::runtime::{ExecutionProvider, SessionOptions};
 
+use super::output;
+
 /// What every subcommand runs on.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Engine")]
@@ -32,7 +34,8 @@ impl Engine {
 
     /// As [`Engine::model`], but a subcommand's own argument `file` takes precedence over `--model`.
     pub fn model_of(&self, file: Option<&Path>) -> Result<Arc<Model>> {
-        let model = match self.file_of(file) {
+        let file = self.file_of(file);
+        let model = match file {
             Some(path) => Model::open(path)?,
             #[cfg(feature = "built-in-model")]
             None => Model::built_in()?,
@@ -41,6 +44,11 @@ impl Engine {
                 "no model is built into this command: name one with --model, or build it with the feature built-in-model"
             ),
         };
+        output::detail(|| {
+            let place = file.map_or("built in".to_owned(), |file| file.display().to_string());
+            let provider = self.execution_provider;
+            format!("model {} ({place}), on {provider}", model.manifest.name)
+        });
         Ok(Arc::new(model))
     }
 

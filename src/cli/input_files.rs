@@ -1,4 +1,4 @@
-//! Compares the files that a command reads with those that it will write: no file that is read is replaced, and no two results go into one file.
+//! What a command reads, held against what it is to write: nothing that is read is replaced, and no two results are one file.
 //!
 //! In: photos, models with the weights beside them, annotations and folders of events, and the files that options name. Out: the first mistake, before any work is done.
 
@@ -9,10 +9,12 @@ use anyhow::{Result, ensure};
 use ssdcrp::onnx;
 use ssdcrp::stream::evidence::{LINES, is_own_file};
 
+use super::output;
+
 /// The files that a command reads.
 #[derive(Default)]
 pub struct InputFiles {
-    /// Each with what it is, such as "photo".
+    /// With what each is, such as "photo".
     files: Vec<(&'static str, PathBuf)>,
     /// Annotations: a file, or a folder of such.
     truth: Option<PathBuf>,
@@ -53,19 +55,22 @@ impl InputFiles {
         self
     }
 
-    /// Checks the files that will be written. Each comes with what is written to it, such as "CSV".
+    /// Looks at the files that are to be written, each behind what is written to it, such as "CSV".
     ///
     /// # Errors
-    /// One would replace a file that is read, two are the same file, or one is `-`, which means standard output in other programs.
+    /// One would replace what is read, two are one file, one is `-`, by which other programs mean standard output, or one cannot be written.
     pub fn check(&self, written: &[(&str, &Path)]) -> Result<()> {
         for (_, path) in written {
             check_is_file_name(path)?;
             self.check_kept(path)?;
         }
-        check_differ(written)
+        check_differ(written)?;
+        written
+            .iter()
+            .try_for_each(|(_, path)| output::check_place(path))
     }
 
-    /// Fails if writing `path` would replace a file that is read.
+    /// Fails where writing `path` would replace what is read.
     pub fn check_kept(&self, path: &Path) -> Result<()> {
         let truth = self.truth.as_ref().map(|truth| match path.file_name() {
             Some(name) if truth.is_dir() => truth.join(name),
@@ -85,7 +90,7 @@ impl InputFiles {
         Ok(())
     }
 
-    /// Other files that are read and might be the one to be written. If that one does not exist yet, there are none.
+    /// What else is read and might be what is to be written. What is not there yet is read by nobody, and nothing is looked for.
     fn files_of(&self, written: &Path) -> Vec<(&'static str, PathBuf)> {
         let Ok(written) = fs::canonicalize(written) else {
             return vec![];
@@ -114,7 +119,7 @@ fn check_is_file_name(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Fails if two of the `files` are the same file, so that the later result would replace the earlier one.
+/// Fails where two of the `files` are one, so that the later one would replace the earlier.
 fn check_differ(files: &[(&str, &Path)]) -> Result<()> {
     for (index, (what, path)) in files.iter().enumerate() {
         for (earlier, other) in &files[..index] {

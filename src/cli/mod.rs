@@ -1,12 +1,15 @@
 //! The command line: what can be asked is declared here and in one file for each subcommand, which also answers it.
 //!
-//! What subcommands share: [`photo`] reads pictures, [`engine`] the model, [`detected_photo`] runs the detector, [`default_box`] finds the default box that is meant, [`json`], [`text`] and
-//! [`table`] say what was found, [`picture`] draws it, [`output`] brings it to standard output and into files, [`input_files`] keeps what is read from being replaced.
+//! What subcommands share: [`inputs`] finds the pictures that are meant, [`source_picture`] reads them, photos by [`photo`] and frames of videos by [`video_frames`]; [`engine`] loads the model,
+//! [`detected_photo`] runs the detector, [`default_box`] finds the default box that is meant, [`json`], [`text`] and [`table`] say what was found, [`picture`] draws it, [`destination`] says where
+//! results go, [`output`] brings them to standard output and into files, [`input_files`] keeps what is read from being replaced.
 
 mod annotate;
 mod compare;
 mod compile;
+mod decoder;
 mod default_box;
+mod destination;
 mod detect;
 mod detected_photo;
 mod diagnose;
@@ -14,17 +17,22 @@ mod engine;
 mod evaluate;
 mod explain;
 mod input_files;
+mod inputs;
 mod inspect;
 mod jpeg;
 mod json;
+mod model_hash;
+mod name_list;
 mod output;
+mod partial_file;
 mod photo;
 mod picture;
 mod report;
+mod source_picture;
 mod table;
 mod text;
 mod upright;
-mod video_file;
+mod video_frames;
 
 use std::process::ExitCode;
 
@@ -32,6 +40,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use self::engine::Engine;
+pub use self::name_list::with_lists_joined;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,9 +48,10 @@ Examples:
   ssdcrp explain photo.jpg -o why.png
   ssdcrp explain photo.jpg --at 400,250 --contrast runner-up -o why.png
   ssdcrp explain photo.jpg --at 400,250 --target offset:w+ -o wider.png
+  ssdcrp explain photos/ clip.mp4 --every 2 -o explained --npy --json
   ssdcrp diagnose photo.jpg --plot layers.svg
   ssdcrp annotate videos/ -o results
-  ssdcrp evaluate *.jpg --csv scores.csv
+  ssdcrp evaluate photos/ --csv scores.csv
   ssdcrp report photos/ -o report.html
   ssdcrp compare built-in own.onnx photos/ -o compare.html
   ssdcrp inspect model.onnx
@@ -63,6 +73,12 @@ Exit status:
 pub struct Arguments {
     #[command(flatten)]
     engine: Engine,
+    /// Print errors only, and JSON where it is asked for
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say on standard error what is done in between: which model is loaded, and how long each picture takes
+    #[arg(short, long, global = true)]
+    verbose: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -85,6 +101,7 @@ enum Command {
 /// # Errors
 /// Whatever keeps it from being done, in words for the user.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    output::set_verbosity(arguments.quiet, arguments.verbose);
     match &arguments.command {
         Command::Detect(detect) => detect.run(&arguments.engine),
         Command::Explain(explain) => explain.run(&arguments.engine),

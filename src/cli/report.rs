@@ -1,11 +1,9 @@
 //! `ssdcrp report`: photos, folders of photos and folders of events in; one HTML page out that shows what looks wrong and why.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use ssdcrp::crp::Composite;
 use ssdcrp::detect::{ClassId, ClassRef};
 use ssdcrp::limits::{self, FileKind};
@@ -18,7 +16,11 @@ use ssdcrp::truth::Truth;
 use super::detected_photo::ThresholdArgs;
 use super::engine::Engine;
 use super::input_files::InputFiles;
-use super::{output, photo};
+use super::inputs::PictureInputs;
+use super::name_list::{self, NameList};
+use super::output;
+use super::source_picture::SourcePicture;
+use super::video_frames::FrameArgs;
 
 const NOTES: &str = "\
 The page is one file: it can be moved, mailed and read offline.
@@ -29,28 +31,25 @@ there are heatmaps of the class against its runner-up and against the mean of th
 Maps that are visible at once are checked: the network runs again with the reddest part blurred. A map that does no better than chance is drawn paler. Its card comes first among those \
 where nothing else looks wrong.";
 
-/// Pictures of other formats, as cameras and editors name them. Files of any other name in a folder are none.
-const OTHER_PICTURES: [&str; 14] = [
-    "heic", "heif", "avif", "webp", "jxl", "jp2", "gif", "bmp", "tif", "tiff", "dng", "cr2", "nef",
-    "arw",
-];
-
 /// Write a page about photos: what was detected, what looks wrong, and why the network said so.
 #[derive(Debug, Args)]
 #[command(after_help = NOTES)]
 pub struct Report {
-    /// Photos, JPEG or PNG, folders with such files in them, or folders of events as the element writes them
+    /// Photos (JPEG or PNG) and videos; folders, with all photos and videos below them; folders of events as the element writes them; patterns in quotes, as '*.jpg'; @FILE, a list with a name a line
+    /// (@- is a list on standard input); - is a photo on standard input
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    frames: FrameArgs,
     /// The page to write
     #[arg(short, long, value_name = "HTML")]
     output: PathBuf,
     /// Show for every object what would speak for these classes, separated by commas
-    #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
-    what_if: Vec<ClassRef>,
+    #[arg(long, value_name = "CLASSES")]
+    what_if: Vec<NameList<ClassRef>>,
     /// Classes that are expected in the photos, separated by commas; an object of any other class looks wrong
-    #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
-    expected_classes: Vec<ClassRef>,
+    #[arg(long, value_name = "CLASSES")]
+    expected_classes: Vec<NameList<ClassRef>>,
     /// Compare with annotations: COCO's JSON, an XML file of Pascal VOC, or a folder of such XML files; pictures are matched by file name, classes by label
     #[arg(long, value_name = "ANNOTATIONS")]
     truth: Option<PathBuf>,
@@ -73,15 +72,14 @@ impl Report {
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
         let (inputs, notes) = self.inputs()?;
         InputFiles::default()
-            .photos(inputs.iter().map(|input| &input.picture))
+            .photos(inputs.iter().map(|input| &input.picture.path))
             .events(&self.inputs)
             .model(engine.file_of(None))
             .truth(self.truth.as_deref())
             .check(&[("page", &self.output)])?;
         let model = engine.model()?;
-        let classes = |named: &[ClassRef]| -> ssdcrp::Result<Vec<ClassId>> {
-            named
-                .iter()
+        let classes = |named: &[NameList<ClassRef>]| -> ssdcrp::Result<Vec<ClassId>> {
+            name_list::all(named)
                 .map(|class| model.manifest.class(class))
                 .collect()
         };
@@ -92,8 +90,7 @@ impl Report {
             .map(|path| Truth::read(path, &model.manifest.labels))
             .transpose()?;
         if let Some(truth) = &truth {
-            let is_known =
-                |input: &ReportInput| truth.of(&input.picture.to_string_lossy()).is_some();
+            let is_known = |input: &ReportInput| truth.of(&input.picture.file_name()).is_some();
             ensure!(
                 inputs.iter().any(is_known),
                 "the annotations are of none of these photos: file names have to agree"
@@ -118,8 +115,8 @@ impl Report {
 
         let shown = look(&inputs, &mut reporter)?;
         let objects = reporter.objects();
-        let bar = progress(objects, "explained")?;
-        let again = |index: usize| photo::read(&shown.get(index)?.picture).ok();
+        let bar = output::progress(objects, "explained")?;
+        let again = |index: usize| shown.get(index)?.picture.read().ok();
         let page = reporter.explain(again, |name| {
             bar.set_message(printable(name).into_owned());
             bar.inc(1);
@@ -141,7 +138,7 @@ impl Report {
     /// Files as named, of folders what looks like a picture, by name, and of folders of events the frames of the worst; and what
     /// of these folders cannot be used.
     fn inputs(&self) -> Result<(Vec<ReportInput>, Vec<String>)> {
-        let mut inputs = Vec::new();
+        let (mut inputs, mut others) = (Vec::new(), Vec::new());
         let mut notes = Vec::new();
         for path in &self.inputs {
             if path.join(LINES).is_file() {
@@ -155,30 +152,16 @@ impl Report {
                     unreadable.map(|lines| format!("{lines} in {}", path.join(LINES).display())),
                 );
                 inputs.extend(frames(path, kept.records, self.most, &mut notes)?);
-            } else if path.is_dir() {
-                let (found, others) = pictures(path)?;
-                let others = match others.len() {
-                    0 => None,
-                    1 => Some(format!("{} is neither JPEG nor PNG: convert it", others[0])),
-                    count => Some(format!(
-                        "{count} pictures in {} are neither JPEG nor PNG, {} the first: convert them",
-                        path.display(),
-                        others[0]
-                    )),
-                };
-                ensure!(
-                    !found.is_empty(),
-                    "there is no JPEG or PNG in {}{}",
-                    path.display(),
-                    others
-                        .map(|others| format!(": {others}"))
-                        .unwrap_or_default()
-                );
-                notes.extend(others);
-                inputs.extend(found.into_iter().map(ReportInput::photo));
             } else {
-                inputs.push(ReportInput::photo(path.clone()));
+                others.push(path.clone());
             }
+        }
+        if !others.is_empty() {
+            let found = PictureInputs::of(&others, self.frames, None)?;
+            let (pictures, failures) = found.kept()?;
+            notes.extend(found.notes);
+            notes.extend(failures.iter().map(|error| format!("{error:#}")));
+            inputs.extend(pictures.into_iter().map(ReportInput::photo));
         }
         Ok((inputs, notes))
     }
@@ -186,7 +169,7 @@ impl Report {
 
 /// A picture that is reported.
 struct ReportInput {
-    picture: PathBuf,
+    picture: SourcePicture,
     /// What the page calls it.
     name: String,
     /// What was raised in it, and what somebody said of that; a photo has none.
@@ -194,34 +177,33 @@ struct ReportInput {
 }
 
 impl ReportInput {
-    fn photo(picture: PathBuf) -> Self {
-        let name = picture.file_name().unwrap_or(picture.as_os_str());
+    fn photo(picture: SourcePicture) -> Self {
         Self {
-            name: name.to_string_lossy().into_owned(),
+            name: picture.file_name(),
             picture,
             events: Vec::new(),
         }
     }
 
     fn look(&self, reporter: &mut Reporter) -> Result<()> {
-        let picture = photo::read(&self.picture)?;
+        let picture = self.picture.read()?;
         let name = self.name.clone();
         let seen = if self.events.is_empty() {
             reporter.look(name, &picture)
         } else {
             reporter.recall(name, &picture, &self.events)
         };
-        seen.with_context(|| format!("cannot use {}", self.picture.display()))
+        seen.with_context(|| format!("cannot use {}", self.picture.name()))
     }
 }
 
 /// Has all inputs looked at, and gives those that could be; what could not is said, on the page too.
 fn look<'a>(inputs: &'a [ReportInput], reporter: &mut Reporter) -> Result<Vec<&'a ReportInput>> {
-    let bar = progress(inputs.len(), "looked at")?;
+    let bar = output::progress(inputs.len(), "looked at")?;
     let mut failures = Vec::new();
     let mut shown = Vec::new();
     for input in inputs {
-        bar.set_message(printable(&input.picture.display().to_string()).into_owned());
+        bar.set_message(printable(&input.picture.name()).into_owned());
         match input.look(reporter) {
             Ok(()) => shown.push(input),
             Err(error) => {
@@ -288,37 +270,9 @@ fn frames(
         let at = time.map(|time| format!(" at {:.1} s", time as f64 / 1e9));
         frames.push(ReportInput {
             name: format!("{}{}", record.frame, at.unwrap_or_default()),
-            picture,
+            picture: SourcePicture::photo(&picture, name),
             events: vec![(record.event, mark)],
         });
     }
     Ok(frames)
-}
-
-/// The pictures of a folder that can be read, and the names of those that cannot.
-pub(super) fn pictures(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
-    let listed = || -> std::io::Result<Vec<PathBuf>> {
-        fs::read_dir(folder)?
-            .map(|entry| Ok(entry?.path()))
-            .collect()
-    };
-    let mut found = listed().with_context(|| format!("cannot read {}", folder.display()))?;
-    found.retain(|path| path.is_file());
-    found.sort();
-    let is = |path: &PathBuf, kinds: &[&str]| {
-        let extension = path.extension().unwrap_or_default();
-        kinds
-            .iter()
-            .any(|kind| extension.eq_ignore_ascii_case(kind))
-    };
-    let others = found.iter().filter(|path| is(path, &OTHER_PICTURES));
-    let others = others.map(|path| path.display().to_string()).collect();
-    found.retain(|path| is(path, &["jpg", "jpeg", "png"]));
-    Ok((found, others))
-}
-
-/// A bar on standard error, hidden where that is no terminal.
-pub(super) fn progress(steps: usize, done: &str) -> Result<ProgressBar> {
-    let template = format!("{{bar:30}} {{pos}}/{{len}} {done}, {{eta}} left: {{msg}}");
-    Ok(ProgressBar::new(steps as u64).with_style(ProgressStyle::with_template(&template)?))
 }

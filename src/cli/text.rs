@@ -96,7 +96,7 @@ pub fn heading(detected: &DetectedPhoto) -> String {
     let (width, height) = detected.image.dimensions();
     format!(
         "{}: {width}x{height}, {}\n",
-        detected.path.display(),
+        detected.source.name(),
         detected.model.manifest.name
     )
 }

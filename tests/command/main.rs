@@ -16,10 +16,14 @@ mod digits;
 mod evaluate;
 mod explain;
 mod failures;
+mod folders;
+mod inputs;
 mod json;
 mod layers;
 mod missing;
+mod output;
 mod report;
+mod videos;
 mod yolo;
 
 use std::process::{Command, Output};

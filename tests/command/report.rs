@@ -356,7 +356,7 @@ fn mistakes_are_named() {
     for (arguments, reason) in [
         (
             &["report", empty, "-o", out][..],
-            "there is no JPEG or PNG in ",
+            "there is no photo (JPEG or PNG) or video in ",
         ),
         (
             &["report", "/nowhere/a.jpg", "-o", out],
@@ -512,7 +512,7 @@ fn pictures_of_other_formats_in_a_folder_are_said() {
     let output = folder.path().join("none.html");
     let error = fail(&["report", named, "-o", output.to_str().unwrap()]);
     assert!(
-        error.contains("there is no JPEG or PNG")
+        error.contains("there is no photo (JPEG or PNG)")
             && error.contains("a.heic is neither JPEG nor PNG"),
         "{error}"
     );
