@@ -129,7 +129,8 @@ impl Page {
     /// What a page without a card says.
     fn nothing(&self) -> &'static str {
         match (self.totals.photos, self.totals.objects) {
-            (0, _) => "Nothing looked wrong: no event was kept.",
+            (0, _) if self.left_out.is_empty() => "Nothing looked wrong: no event was kept.",
+            (0, _) => "Nothing was looked at.",
             (_, 0) => "Nothing was detected. A lower score threshold may help.",
             _ => "Nothing of what was detected looks wrong.",
         }
