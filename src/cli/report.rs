@@ -123,7 +123,13 @@ impl Report {
             output::note(&format!("goes on from {known} that were looked at before"));
         }
         let interrupt = Interrupt::listen()?;
-        let shown = look(&inputs.pictures, &mut reporter, &mut looked, &interrupt)?;
+        let shown = match look(&inputs.pictures, &mut reporter, &mut looked, &interrupt) {
+            Ok(shown) => shown,
+            Err(error) => {
+                looked.forget_nothing()?;
+                return Err(error);
+            }
+        };
         let objects = reporter.objects();
         let (report, written) = self.explain(reporter, &shown, &interrupt)?;
         let written = self.write(&report, written)?;

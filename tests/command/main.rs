@@ -4,6 +4,9 @@
 
 mod annotate;
 mod broken_models;
+#[path = "../browser/mod.rs"]
+#[expect(dead_code, reason = "the application's page is used in more ways")]
+mod browser;
 #[path = "../cache/mod.rs"]
 mod cache;
 mod classifier;
@@ -19,7 +22,15 @@ mod failures;
 mod json;
 mod layers;
 mod missing;
+#[path = "../patience/mod.rs"]
+mod patience;
 mod report;
+mod report_events;
+mod report_files;
+mod report_page;
+mod report_resumed;
+#[path = "../schema/mod.rs"]
+mod schema;
 mod yolo;
 
 use std::process::{Command, Output};

@@ -102,6 +102,17 @@ impl LookedPhotos {
         self.file.as_ref().map(PartialFile::path)
     }
 
+    /// Nothing could be looked at: a file that holds nothing from before is of no use.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub fn forget_nothing(self) -> Result<()> {
+        match self.known.is_empty() {
+            true => self.finish(),
+            false => Ok(()),
+        }
+    }
+
     /// All is written elsewhere.
     ///
     /// # Errors
