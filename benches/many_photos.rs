@@ -62,7 +62,10 @@ fn main() -> Result<()> {
         std::thread::sleep(Duration::from_millis(100));
     };
     ensure!(status.success(), "the command has failed");
-    println!("{:.0} s, at most {peak} MB resident", begun.elapsed().as_secs_f64());
+    println!(
+        "{:.0} s, at most {peak} MB resident",
+        begun.elapsed().as_secs_f64()
+    );
     let pictures = folder.join("report-files");
     println!(
         "page {:.1} MB, pictures beside it {:.1} MB",
@@ -129,7 +132,9 @@ fn sources(folder: &Path) -> Result<Vec<RgbImage>> {
     let photos = NAMES.map(|name| cached(&format!("photos/{name}.jpg")));
     let frames = (0..FRAMES).map(|index| frames.join(format!("{index:02}.png")));
     let files = photos.into_iter().chain(frames);
-    files.map(|file| Ok(image::open(&file)?.into_rgb8())).collect()
+    files
+        .map(|file| Ok(image::open(&file)?.into_rgb8()))
+        .collect()
 }
 
 /// The part of a number: at another place each time, every second one mirrored.
@@ -137,7 +142,8 @@ fn part(source: &RgbImage, number: usize) -> RgbImage {
     let free = [source.width(), source.height()].into_iter().zip(SIZE);
     let free: Vec<u32> = free.map(|(side, part)| side.saturating_sub(part)).collect();
     let share = |step: usize| (number * step % 101) as f32 / 101.0;
-    let [x, y] = [(free[0], 37), (free[1], 59)].map(|(free, step)| (free as f32 * share(step)) as u32);
+    let [x, y] =
+        [(free[0], 37), (free[1], 59)].map(|(free, step)| (free as f32 * share(step)) as u32);
     let part = crop_imm(source, x, y, SIZE[0], SIZE[1]).to_image();
     match number % 2 {
         0 => part,
@@ -148,7 +154,9 @@ fn part(source: &RgbImage, number: usize) -> RgbImage {
 /// Megabytes that a process has had resident at most.
 fn most_memory(process: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kilobytes / 1000)
 }

@@ -190,7 +190,8 @@ mod tests {
         let result = folder.path().join("scores.json");
         drop(open(Some(&result), 7).unwrap());
         let error = |seed| format!("{:#}", open(Some(&result), seed).err().unwrap());
-        let words = "its seed was 7, now it is 8; ask as before, remove the file, or name another --json";
+        let words =
+            "its seed was 7, now it is 8; ask as before, remove the file, or name another --json";
         assert!(error(8).contains(words), "{}", error(8));
         let path = beside(&result);
         fs::write(&path, "{\"seed\":7}\nhello\n").unwrap();

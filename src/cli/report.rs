@@ -18,9 +18,7 @@ use ssdcrp::crp::Composite;
 use ssdcrp::detect::{ClassId, ClassRef, Model};
 use ssdcrp::limits::{MOST_EXPLAINED, MOST_OBJECTS};
 use ssdcrp::printable::printable;
-use ssdcrp::report::{
-    FinishedReport, PagePictures, ReportOptions, Reporter, counted,
-};
+use ssdcrp::report::{FinishedReport, PagePictures, ReportOptions, Reporter, counted};
 use ssdcrp::stream::monitor::EventThresholds;
 use ssdcrp::truth::Truth;
 
@@ -243,7 +241,9 @@ impl Report {
             true => PictureFolder::begin(&self.output)?,
             false => None,
         };
-        let pictures = folder.as_ref().map_or(PagePictures::Within, PictureFolder::pictures);
+        let pictures = folder
+            .as_ref()
+            .map_or(PagePictures::Within, PictureFolder::pictures);
         let bar = progress(explained, "explained")?;
         let again = |index: usize| photo::read(&shown.get(index)?.picture).ok();
         let mut watcher = |name: &str| {
@@ -284,7 +284,12 @@ impl Report {
                 true => evidence::read(path, self.most.get())?,
                 false => None,
             };
-            if let Some(Evidence { folders, frames, notes }) = evidence {
+            if let Some(Evidence {
+                folders,
+                frames,
+                notes,
+            }) = evidence
+            {
                 inputs.folders.extend(folders);
                 inputs.pictures.extend(frames);
                 inputs.notes.extend(notes);
@@ -308,7 +313,9 @@ impl Report {
                         .unwrap_or_default()
                 );
                 inputs.notes.extend(others);
-                inputs.pictures.extend(found.into_iter().map(ReportInput::photo));
+                inputs
+                    .pictures
+                    .extend(found.into_iter().map(ReportInput::photo));
             } else {
                 inputs.pictures.push(ReportInput::photo(path.clone()));
             }

@@ -35,14 +35,12 @@ pub use options::{ReportOptions, ReportWatcher};
 pub use page::Page;
 #[doc(hidden)]
 pub use page::counted;
-pub use page_pictures::{PagePictures, PictureFiles};
 #[doc(hidden)]
 pub use page_pictures::is_page_picture;
+pub use page_pictures::{PagePictures, PictureFiles};
 pub use photo::PhotoSource;
 pub use photo_detections::PhotoDetections;
-pub use record::{
-    ItemCheck, ItemEvent, ItemRunnerUp, RecordedTruth, ReportItem, ReportRecord,
-};
+pub use record::{ItemCheck, ItemEvent, ItemRunnerUp, RecordedTruth, ReportItem, ReportRecord};
 pub use reporter::Reporter;
 
 #[cfg(test)]

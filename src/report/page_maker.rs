@@ -121,11 +121,15 @@ impl<A: Fn(usize) -> Option<RgbImage>> PageMaker<'_, A> {
         let nearest = if is_explained {
             Some(unwritten(self.nearest(place.0, object))?)
         } else {
-            unwritten(self.again.photo(place.0, photo).map(drop))?.err().map(Err)
+            unwritten(self.again.photo(place.0, photo).map(drop))?
+                .err()
+                .map(Err)
         };
         let nearest = nearest.map(|it| it.unwrap_or_else(|error| NearestBox::failed(&error)));
         let url = self.again.url(place.0);
-        Ok(MissedObject::new(place.0, photo, object, nearest, url, self.model))
+        Ok(MissedObject::new(
+            place.0, photo, object, nearest, url, self.model,
+        ))
     }
 
     fn explain(&mut self, index: usize, object: &ReportedObject) -> Result<ObjectExplanations> {

@@ -69,7 +69,10 @@ impl PagePictures {
 
     fn put(&mut self, what: &str, kind: &str, bytes: &[u8]) -> Result<String> {
         let Self::Beside(files) = self else {
-            return Ok(format!("data:image/{kind};base64,{}", STANDARD.encode(bytes)));
+            return Ok(format!(
+                "data:image/{kind};base64,{}",
+                STANDARD.encode(bytes)
+            ));
         };
         files.written += 1;
         let name = format!("{what}-{}.{kind}", files.written);
@@ -121,7 +124,13 @@ mod tests {
             assert!(found.width() > 0);
             assert!(is_page_picture(name));
         }
-        for name in ["photo.jpeg", "photo-1.txt", "holiday-1.jpeg", "photo-x.png", ""] {
+        for name in [
+            "photo.jpeg",
+            "photo-1.txt",
+            "holiday-1.jpeg",
+            "photo-x.png",
+            "",
+        ] {
             assert!(!is_page_picture(name), "{name}");
         }
         let within = PagePictures::Within.photo(&photo).unwrap();
@@ -132,6 +141,10 @@ mod tests {
     fn a_folder_that_is_gone_is_named() {
         let mut pictures = PagePictures::beside(Path::new("/nowhere/files"), "files");
         let error = pictures.photo(&RgbImage::new(3, 2)).unwrap_err();
-        assert!(error.to_string().contains("cannot write /nowhere/files/photo-1.jpeg"));
+        assert!(
+            error
+                .to_string()
+                .contains("cannot write /nowhere/files/photo-1.jpeg")
+        );
     }
 }

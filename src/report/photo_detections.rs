@@ -125,7 +125,12 @@ impl FoundBox {
 /// Of a photo's pixels.
 pub(super) fn fingerprint_of(photo: &RgbImage) -> u64 {
     let sides = [photo.width(), photo.height()].map(u32::to_le_bytes);
-    fingerprint(sides.into_iter().flatten().chain(photo.as_raw().iter().copied()))
+    fingerprint(
+        sides
+            .into_iter()
+            .flatten()
+            .chain(photo.as_raw().iter().copied()),
+    )
 }
 
 /// The best trained classes with their scores, the background aside.

@@ -31,7 +31,12 @@ pub fn photo_jpeg(photo: &RgbImage) -> Result<Vec<u8>> {
     }
     let scaled = |side: u32| ((f64::from(side) * factor).round() as u32).max(1);
     let [width, height] = [width, height].map(scaled);
-    jpeg(&image::imageops::resize(photo, width, height, FilterType::Triangle))
+    jpeg(&image::imageops::resize(
+        photo,
+        width,
+        height,
+        FilterType::Triangle,
+    ))
 }
 
 /// A picture as JPEG.

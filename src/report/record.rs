@@ -167,7 +167,9 @@ impl ReportItem {
                 _ => None,
             },
             explained: explanations.is_some(),
-            check: first.and_then(|tile| tile.check.as_ref()).map(ItemCheck::of),
+            check: first
+                .and_then(|tile| tile.check.as_ref())
+                .map(ItemCheck::of),
             card: card.map(|_| card_id(place.0, found.default_box)),
             ..Self::at("object", photo, found.class, &found.rect(), model)
         }
@@ -241,5 +243,7 @@ impl ItemCheck {
 
 /// To a tenth, which no detector is sure of.
 fn pixels(rect: &Rect, size: Size) -> [f32; 4] {
-    rect.in_pixels(size).edges().map(|edge| (10.0 * edge).round() / 10.0)
+    rect.in_pixels(size)
+        .edges()
+        .map(|edge| (10.0 * edge).round() / 10.0)
 }

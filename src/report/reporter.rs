@@ -155,8 +155,7 @@ impl Reporter {
     /// A photo, in which what looks wrong is looked for.
     fn photo(&self, source: PhotoSource, seen: &PhotoDetections) -> ReportedPhoto {
         let labels = &self.model.manifest.labels;
-        let detections: Vec<Detection> =
-            seen.detections.iter().map(FoundBox::detection).collect();
+        let detections: Vec<Detection> = seen.detections.iter().map(FoundBox::detection).collect();
         let mut events: BTreeMap<usize, Vec<ReportedEvent>> = BTreeMap::new();
         // A photo knows no other: each detection is an object.
         let tracked = (0..).zip(detections.clone());

@@ -58,7 +58,12 @@ fn report(mut reporter: Reporter, again: impl Fn(usize) -> Option<RgbImage>) -> 
     for shade in SHADES {
         reporter.look(source(shade), &photo(shade), &[]).unwrap();
     }
-    assert!(reporter.photos.iter().all(|photo| !photo.objects.is_empty()));
+    assert!(
+        reporter
+            .photos
+            .iter()
+            .all(|photo| !photo.objects.is_empty())
+    );
     let all = &mut |_: &str| true;
     reporter.explain(again, PagePictures::Within, all).unwrap()
 }
@@ -105,10 +110,20 @@ fn what_an_earlier_run_has_seen_gives_the_same_report() {
 fn what_comes_first_is_shown_and_all_is_recorded() {
     let whole = report(reporter(500), again).record;
     assert!(whole.objects > 2 && whole.explained == whole.objects);
-    assert!(whole.items.iter().all(|item| item.explained && item.card.is_some()));
+    assert!(
+        whole
+            .items
+            .iter()
+            .all(|item| item.explained && item.card.is_some())
+    );
     let part = report(reporter(2), again);
     assert_eq!(part.record.items.len(), whole.items.len());
-    let shown: Vec<bool> = part.record.items.iter().map(|item| item.card.is_some()).collect();
+    let shown: Vec<bool> = part
+        .record
+        .items
+        .iter()
+        .map(|item| item.card.is_some())
+        .collect();
     assert_eq!(shown.iter().filter(|shown| **shown).count(), 2);
     assert!(shown[..2].iter().all(|shown| *shown));
     let page = part.page.html().unwrap();
@@ -119,8 +134,13 @@ fn what_comes_first_is_shown_and_all_is_recorded() {
     let scores: Vec<f32> = whole.items.iter().filter_map(|item| item.score).collect();
     let without_events = whole.items.iter().position(|item| item.events.is_empty());
     if let Some(first) = without_events {
-        let checks = whole.items[first..].iter().map(|item| item.check.as_ref().map(|c| c.passed));
-        assert!(checks.is_sorted(), "those that failed their check come first");
+        let checks = whole.items[first..]
+            .iter()
+            .map(|item| item.check.as_ref().map(|c| c.passed));
+        assert!(
+            checks.is_sorted(),
+            "those that failed their check come first"
+        );
     }
     assert_eq!(scores.len(), whole.objects);
 }
@@ -138,7 +158,9 @@ fn what_is_not_begun_is_shown_without_explanations() {
     }
     let objects = reporter.objects();
     assert_eq!(reporter.shown(), [objects, objects]);
-    let report = reporter.explain(again, PagePictures::Within, &mut two).unwrap();
+    let report = reporter
+        .explain(again, PagePictures::Within, &mut two)
+        .unwrap();
     assert_eq!(report.record.explained, 2);
     assert!(report.record.interrupted);
     let page = report.page.html().unwrap();
@@ -155,7 +177,9 @@ fn pictures_beside_the_page_are_those_within_it() {
         reporter.look(source(shade), &photo(shade), &[]).unwrap();
     }
     let pictures = PagePictures::beside(folder.path(), "a-files");
-    let beside = reporter.explain(again, pictures, &mut |_: &str| true).unwrap();
+    let beside = reporter
+        .explain(again, pictures, &mut |_: &str| true)
+        .unwrap();
     let beside = beside.page.html().unwrap();
     assert!(!beside.contains("data:"), "all pictures are files");
     let sources: Vec<&str> = beside

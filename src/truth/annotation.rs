@@ -222,11 +222,20 @@ mod tests {
             for (name, edge) in [(first, 0.1), (second, 0.1)] {
                 let edge = if name == "c.gif" { 0.9 } else { edge };
                 let boxes = vec![entry(name, "dog", [0.0, 0.0, edge, 1.0])];
-                truth.enter(Entries { pictures: vec![], boxes }, &labels());
+                truth.enter(
+                    Entries {
+                        pictures: vec![],
+                        boxes,
+                    },
+                    &labels(),
+                );
             }
             truth.of("c.png").unwrap()[0].rect.x1
         };
-        assert_eq!([named("c.gif", "c.jpg"), named("c.jpg", "c.gif")], [0.9, 0.9]);
+        assert_eq!(
+            [named("c.gif", "c.jpg"), named("c.jpg", "c.gif")],
+            [0.9, 0.9]
+        );
         let unknown: Vec<_> = truth.unknown().keys().map(String::as_str).collect();
         assert_eq!(unknown, ["", "1", "sofa"]);
         assert_eq!(truth.unknown_list().unwrap(), " (1), 1 (1), sofa (1)");

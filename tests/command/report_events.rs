@@ -139,8 +139,18 @@ fn a_folder_of_several_streams_is_taken_whole_with_stream_and_time_on_each_card(
     let evidence = folder.path().join("evidence");
     let open = |stream: &str| Store::open(&evidence.join(stream), ROOMY).unwrap();
     // The two frames have the same number and the same time of the stream.
-    keep(&mut open("gate"), sheep(), "person.jpg", "2026-11-30T04:38:51Z");
-    keep(&mut open("yard"), wide(), "horses.jpg", "2026-11-30T05:00:00Z");
+    keep(
+        &mut open("gate"),
+        sheep(),
+        "person.jpg",
+        "2026-11-30T04:38:51Z",
+    );
+    keep(
+        &mut open("yard"),
+        wide(),
+        "horses.jpg",
+        "2026-11-30T05:00:00Z",
+    );
     drop(open("quiet"));
     let json = folder.path().join("report.json");
     let more = ["--json", json.to_str().unwrap()];
@@ -148,8 +158,14 @@ fn a_folder_of_several_streams_is_taken_whole_with_stream_and_time_on_each_card(
     let cards = between(&page, "<article", "</article>");
     assert_eq!(cards.len(), 2);
     for (card, words) in [
-        (cards[0], "yard, 2026-11-30T05:00:00Z, 000001-frame.png at 1.5 s"),
-        (cards[1], "gate, 2026-11-30T04:38:51Z, 000001-frame.png at 1.5 s"),
+        (
+            cards[0],
+            "yard, 2026-11-30T05:00:00Z, 000001-frame.png at 1.5 s",
+        ),
+        (
+            cards[1],
+            "gate, 2026-11-30T04:38:51Z, 000001-frame.png at 1.5 s",
+        ),
     ] {
         assert!(card.contains(words), "{words}");
     }
@@ -163,7 +179,11 @@ fn a_folder_of_several_streams_is_taken_whole_with_stream_and_time_on_each_card(
     assert_eq!(streams, ["yard", "gate"]);
     assert_eq!(report["items"][0]["recorded"], "2026-11-30T05:00:00Z");
     // Of all streams together the worst.
-    let worst = report::page(folder.path(), &[evidence.to_str().unwrap()], &["--most", "1"]);
+    let worst = report::page(
+        folder.path(),
+        &[evidence.to_str().unwrap()],
+        &["--most", "1"],
+    );
     assert_eq!(between(&worst, "<article", "</article>").len(), 1);
     assert!(worst.contains("yard, "));
 }
@@ -181,8 +201,13 @@ fn where_no_event_was_kept_nothing_looked_wrong() {
     let (page, json, csv) = (name(&page), name(&json), name(&csv));
     for folder in [evidence.clone(), evidence.join("gate")] {
         let folder = name(&folder);
-        let said = succeed(&["report", &folder, "-o", &page, "--json", &json, "--csv", &csv]);
-        assert!(said.starts_with("nothing looked wrong: no event was kept; written: "), "{said}");
+        let said = succeed(&[
+            "report", &folder, "-o", &page, "--json", &json, "--csv", &csv,
+        ]);
+        assert!(
+            said.starts_with("nothing looked wrong: no event was kept; written: "),
+            "{said}"
+        );
         let page = std::fs::read_to_string(&page).unwrap();
         assert!(page.contains("Nothing looked wrong: no event was kept."));
         crate::schema::assert_valid("report", &std::fs::read_to_string(&json).unwrap());

@@ -24,7 +24,9 @@ fn written(folder: &Path, more: &[&str]) -> (String, Value, Vec<BTreeMap<String,
     let names = rows.headers().unwrap().clone();
     let named = |row: csv::StringRecord| {
         let fields = names.iter().zip(&row);
-        fields.map(|(name, field)| (name.to_owned(), field.to_owned())).collect()
+        fields
+            .map(|(name, field)| (name.to_owned(), field.to_owned()))
+            .collect()
     };
     let rows = rows.records().map(|row| named(row.unwrap())).collect();
     (page, serde_json::from_str(&text).unwrap(), rows)
@@ -43,14 +45,20 @@ fn json_and_csv_have_every_object_in_the_order_of_the_page() {
         .into_iter()
         .map(|card| between(card, "id=\"", "\"")[0])
         .collect();
-    let of_json: Vec<&str> = items.iter().map(|item| item["card"].as_str().unwrap()).collect();
+    let of_json: Vec<&str> = items
+        .iter()
+        .map(|item| item["card"].as_str().unwrap())
+        .collect();
     let of_csv: Vec<&str> = rows.iter().map(|row| row["card"].as_str()).collect();
     assert_eq!((&of_json, &of_csv), (&ids, &ids));
     assert_eq!(json["objects"], ids.len());
     assert_eq!(json["explained"], ids.len());
     assert_eq!(json["truth"]["unknown_labels"]["foal"], 1);
     assert_eq!(json["truth"]["verdicts"]["wrong class"], 2);
-    let sheep = items.iter().position(|item| item["label"] == "sheep").unwrap();
+    let sheep = items
+        .iter()
+        .position(|item| item["label"] == "sheep")
+        .unwrap();
     for (field, value) in [
         ("item", "object"),
         ("photo", "person.jpg"),
@@ -76,16 +84,31 @@ fn only_errors_are_the_errors_of_all() {
     let folder = tempfile::tempdir().unwrap();
     let (_, all, _) = written(folder.path(), &[]);
     let (page, json, rows) = written(folder.path(), &["--errors-only"]);
-    let is_error = |item: &&Value| !["correct", "ignored"].map(Value::from).contains(&item["verdict"]);
-    let errors: Vec<&Value> = all["items"].as_array().unwrap().iter().filter(is_error).collect();
+    let is_error = |item: &&Value| {
+        !["correct", "ignored"]
+            .map(Value::from)
+            .contains(&item["verdict"])
+    };
+    let errors: Vec<&Value> = all["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(is_error)
+        .collect();
     assert_eq!(errors.len(), 3);
     let found: Vec<&Value> = json["items"].as_array().unwrap().iter().collect();
     let boxes = |items: &[&Value]| -> Vec<Value> {
-        items.iter().map(|item| item["default_box"].clone()).collect()
+        items
+            .iter()
+            .map(|item| item["default_box"].clone())
+            .collect()
     };
     assert_eq!(boxes(&found), boxes(&errors));
     assert_eq!((cards(&page).len(), rows.len()), (3, 3));
-    assert_eq!((&json["objects"], &json["errors_only"]), (&all["objects"], &Value::from(true)));
+    assert_eq!(
+        (&json["objects"], &json["errors_only"]),
+        (&all["objects"], &Value::from(true))
+    );
     // Without annotations: what looks wrong.
     let file = folder.path().join("report.html");
     let [horses, eagle] = ["horses.jpg", "eagle.jpg"].map(photo);
@@ -105,7 +128,13 @@ fn the_page_shows_and_explains_no_more_than_it_is_told_to() {
     let shown = cards(&page);
     assert_eq!(shown.len(), 4);
     let is_explained = |card: &&str| card.contains("data:image/png");
-    assert_eq!(shown.iter().map(|card| is_explained(card)).collect::<Vec<_>>(), [true, true, false, false]);
+    assert_eq!(
+        shown
+            .iter()
+            .map(|card| is_explained(card))
+            .collect::<Vec<_>>(),
+        [true, true, false, false]
+    );
     assert!(shown[3].contains("Not explained: others look more wrong."));
     let objects = cards(&whole).len();
     assert!(page.contains(&format!("{} of {objects} objects", objects - 4)));
@@ -128,9 +157,20 @@ fn a_large_page_has_its_pictures_in_a_folder_beside_it() {
     let file = folder.path().join("a report.html");
     let inputs = photos.to_str().unwrap();
     let named = file.to_str().unwrap();
-    let said = succeed(&["report", inputs, "-o", named, "--no-check", "--explain", "1"]);
+    let said = succeed(&[
+        "report",
+        inputs,
+        "-o",
+        named,
+        "--no-check",
+        "--explain",
+        "1",
+    ]);
     let pictures = folder.path().join("a report-files");
-    assert!(said.contains(&format!("written: {named}, {}/", pictures.display())), "{said}");
+    assert!(
+        said.contains(&format!("written: {named}, {}/", pictures.display())),
+        "{said}"
+    );
     let page = std::fs::read_to_string(&file).unwrap();
     assert!(cards(&page).len() > 100 && !page.contains("data:"));
     let sources = between(&page, "src=\"", "\"");

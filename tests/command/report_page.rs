@@ -46,8 +46,12 @@ fn opened(folder: &Path, more: &[&str]) -> Browser {
     coco(&truth);
     let text = std::fs::read_to_string(&truth).unwrap();
     let mut truth_value: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let missed = json!({"image_id": 1, "category_id": 2, "bbox": [10.0, 10.0, 60.0, 40.0], "iscrowd": 0});
-    truth_value["annotations"].as_array_mut().unwrap().push(missed);
+    let missed =
+        json!({"image_id": 1, "category_id": 2, "bbox": [10.0, 10.0, 60.0, 40.0], "iscrowd": 0});
+    truth_value["annotations"]
+        .as_array_mut()
+        .unwrap()
+        .push(missed);
     std::fs::write(&truth, truth_value.to_string()).unwrap();
     let photos = ["person.jpg", "horses.jpg"].map(photo);
     let inputs = photos.each_ref().map(String::as_str);
@@ -73,7 +77,10 @@ fn no_number_breaks_and_nothing_scrolls_sideways_at_any_width() {
         let beyond = browser.look(BEYOND);
         let file = format!("report-{width}.png");
         browser.picture(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(file));
-        assert!(scrolled.as_f64().unwrap() <= 0.0, "{width}: {scrolled} {beyond}");
+        assert!(
+            scrolled.as_f64().unwrap() <= 0.0,
+            "{width}: {scrolled} {beyond}"
+        );
         assert_eq!(beyond, json!([]), "{width}");
         let broken = browser.look(BROKEN_NUMBERS);
         assert_eq!(broken, json!([]), "{width}");

@@ -39,7 +39,9 @@ fn what_was_detected_before_ctrl_c_is_not_detected_again() {
         let kept = fs::read_to_string(&partial).ok()?;
         (kept.matches('\n').count() == 3).then_some(())
     });
-    let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    let signal = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
     assert!(signal.unwrap().success());
     drop(child.stdin.take());
     let output = child.wait_with_output().unwrap();
@@ -50,7 +52,10 @@ fn what_was_detected_before_ctrl_c_is_not_detected_again() {
     assert!([2, 3].contains(&looked_at), "{said}");
     let words = format!("interrupted: {looked_at} of 4 photos looked at, ");
     assert!(said.contains(&words), "{said}");
-    assert!(said.contains(&format!("goes on from {}", partial.display())), "{said}");
+    assert!(
+        said.contains(&format!("goes on from {}", partial.display())),
+        "{said}"
+    );
     assert!(interrupted.contains("left out: interrupted: "));
     assert!(between(&interrupted, "<article", "</article>").len() > 5);
     assert_eq!(record["interrupted"], true);
@@ -60,7 +65,10 @@ fn what_was_detected_before_ctrl_c_is_not_detected_again() {
     let inputs = ["report", &person, &horses, &eagle];
     let other = [&inputs, &files[..], &["--score-threshold", "0.4"]].concat();
     let error = crate::fail(&other);
-    assert!(error.contains("its score-threshold was ") && error.contains("name another page"), "{error}");
+    assert!(
+        error.contains("its score-threshold was ") && error.contains("name another page"),
+        "{error}"
+    );
 
     let output = run(&[&inputs, &files[..]].concat());
     let (said, went_on, record) = outcome(folder.path(), &output);

@@ -121,7 +121,11 @@ fn add_streams(path: &Path, deepest: usize, found: &mut Vec<StreamFolder>) -> Re
         let whole = whole.with_context(|| format!("cannot read {}", path.display()))?;
         found.push(StreamFolder {
             folder: path.to_owned(),
-            stream: whole.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            stream: whole
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
         });
         return Ok(());
     }

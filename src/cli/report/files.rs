@@ -114,7 +114,10 @@ mod tests {
     fn the_columns_are_those_of_the_page_on_errors() {
         let page = include_str!("../../../docs/errors.md");
         let part = page.split("| column | what is in it |").nth(1).unwrap();
-        let rows = part.lines().skip(2).take_while(|line| line.starts_with('|'));
+        let rows = part
+            .lines()
+            .skip(2)
+            .take_while(|line| line.starts_with('|'));
         let mut documented = Vec::new();
         for row in rows {
             let names = row.split('|').nth(1).unwrap();

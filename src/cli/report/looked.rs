@@ -59,7 +59,9 @@ impl LookedPhotos {
         let lines = lines.into_iter();
         Ok(Self {
             file,
-            known: lines.map(|line| ((line.file, line.content), line.seen)).collect(),
+            known: lines
+                .map(|line| ((line.file, line.content), line.seen))
+                .collect(),
         })
     }
 

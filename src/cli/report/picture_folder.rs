@@ -116,14 +116,21 @@ mod tests {
         fs::write(begun.made.path().join("photo-1.jpeg"), "new").unwrap();
         remove_earlier(&page).unwrap();
         assert_eq!(begun.finish().unwrap(), place);
-        let names: Vec<_> = fs::read_dir(&place).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let names: Vec<_> = fs::read_dir(&place)
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
         assert_eq!(names, ["photo-1.jpeg"]);
         // One that is not finished leaves nothing.
         drop(PictureFolder::begin(&page).unwrap());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         remove_earlier(&page).unwrap();
         remove_earlier(&page).unwrap();
-        assert!(PictureFolder::begin(Path::new("/dev/null")).unwrap().is_none());
+        assert!(
+            PictureFolder::begin(Path::new("/dev/null"))
+                .unwrap()
+                .is_none()
+        );
     }
 
     #[test]
@@ -135,9 +142,15 @@ mod tests {
         let photo = place.join("photo-7.jpeg");
         fs::write(&photo, "").unwrap();
         let error = check(&page, [photo.as_path()]).unwrap_err().to_string();
-        assert!(error.contains("from which photos are read: name another page"), "{error}");
+        assert!(
+            error.contains("from which photos are read: name another page"),
+            "{error}"
+        );
         fs::write(place.join("holiday.jpeg"), "").unwrap();
         let error = check(&page, []).unwrap_err().to_string();
-        assert!(error.contains("has other files, as holiday.jpeg"), "{error}");
+        assert!(
+            error.contains("has other files, as holiday.jpeg"),
+            "{error}"
+        );
     }
 }
