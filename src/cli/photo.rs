@@ -16,7 +16,7 @@ use super::{jpeg, upright, video_file};
 const RGB: u64 = 3;
 
 /// The name of the photo that comes on standard input; a file of that name is `./-`.
-const STANDARD_INPUT: &str = "-";
+pub const STANDARD_INPUT: &str = "-";
 
 /// Reads the JPEG or PNG at `path` and turns it upright as its EXIF data says. Transparency is dropped, 16 bits a channel become 8. `-` is standard input.
 ///

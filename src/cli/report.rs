@@ -129,8 +129,8 @@ impl Report {
             }
         };
         let objects = reporter.objects();
-        let (report, written) = self.explain(reporter, &shown, &interrupt)?;
-        let written = self.write(&report, written)?;
+        let (report, folder) = self.explain(reporter, &shown, &interrupt)?;
+        let written = self.write(&report, folder)?;
         let mut words = format!(
             "{} in {}",
             counted(&objects, "object"),

@@ -73,7 +73,7 @@ impl Evidence {
             let (last, _) = frame.events.last()?;
             let source = &frame.source;
             let is_here = source.stream.as_ref() == Some(&stream.stream)
-                && frame.picture.parent() == Some(folder)
+                && frame.picture.parent() == Some(folder.as_path())
                 && source.recorded.as_ref() == Some(&record.recorded);
             Some(is_here && time.is_some() && last.running_time == time)
         };

@@ -12,6 +12,7 @@ use ssdcrp::limits::{self, FileKind};
 use ssdcrp::report::PhotoDetections;
 
 use super::super::partial_file::{PartialFile, PartialWords};
+use super::super::photo::STANDARD_INPUT;
 
 const WORDS: PartialWords = PartialWords {
     unfinished: "report",
@@ -72,7 +73,8 @@ impl LookedPhotos {
 
     /// What tells a photo apart; nothing for what is no file, such as standard input.
     pub fn key(path: &Path) -> Option<(String, String)> {
-        let bytes = limits::read(path, FileKind::Picture).ok()?;
+        let is_file = path != Path::new(STANDARD_INPUT);
+        let bytes = is_file.then(|| limits::read(path, FileKind::Picture).ok())??;
         Some((path.display().to_string(), hash(bytes)))
     }
 
