@@ -31,9 +31,12 @@ pub(crate) const LONGEST_LABEL: usize = 1000;
 pub(crate) const MOST_DETECTIONS: usize = 4096;
 /// Bytes of a line of an events file.
 pub(crate) const LONGEST_LINE: usize = 1 << 20;
-/// Objects on a page of a report.
+/// Objects on a page of a comparison; also on that of a report, unless another number is named.
 #[cfg(any(test, feature = "report"))]
-pub(crate) const MOST_OBJECTS: usize = 500;
+pub const MOST_OBJECTS: usize = 500;
+/// Objects that a report explains, unless another number is named.
+#[cfg(any(test, feature = "report"))]
+pub const MOST_EXPLAINED: usize = 100;
 /// Bytes of the forward passes that a report keeps; those that there is no room for are made again.
 #[cfg(any(test, feature = "report"))]
 pub(crate) const MOST_FORWARD_BYTES: usize = 256 << 20;
@@ -421,8 +424,12 @@ mod tests {
             ("detections of a picture", MOST_DETECTIONS.to_string()),
             ("bytes of a line of events", LONGEST_LINE.to_string()),
             (
-                "objects on a page of a report, and the same number of missed ones",
+                "objects on a page of a comparison; of a report, unless `--most` says otherwise, and the same number of missed ones",
                 MOST_OBJECTS.to_string(),
+            ),
+            (
+                "objects that a report explains, unless `--explain` says otherwise, and the same number of missed ones",
+                MOST_EXPLAINED.to_string(),
             ),
             (
                 "forward passes that a report keeps",

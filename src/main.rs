@@ -1,7 +1,7 @@
 //! The `ssdcrp` command: detections of a photo, and why the network made them. Arguments in; text, JSON and files out.
 //!
 //! Exit status: 0 done; 1 failed, a question or composite that is not understood included, with one line on standard error that says why; 2 wrong
-//! usage, as clap tells it; 3 a limit of `compare` is exceeded.
+//! usage, as clap tells it; 3 a limit of `compare` is exceeded; 130 Ctrl-C has ended a run that has put away what is done.
 
 #![forbid(unsafe_code)]
 

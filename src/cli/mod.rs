@@ -2,7 +2,8 @@
 //!
 //! What subcommands share: [`inputs`] finds the pictures that are meant, [`source_picture`] reads them, photos by [`photo`] and frames of videos by [`video_frames`]; [`engine`] loads the model,
 //! [`detected_photo`] runs the detector, [`default_box`] finds the default box that is meant, [`json`], [`text`] and [`table`] say what was found, [`picture`] draws it, [`destination`] says where
-//! results go, [`output`] brings them to standard output and into files, [`input_files`] keeps what is read from being replaced.
+//! results go, [`output`] brings them to standard output and into files, [`input_files`] keeps what is read from being replaced,
+//! [`partial_file`] keeps what an unfinished run has done, for which [`model_hash`] tells models apart and [`interrupt`] takes Ctrl-C.
 
 mod annotate;
 mod compare;
@@ -19,6 +20,7 @@ mod explain;
 mod input_files;
 mod inputs;
 mod inspect;
+mod interrupt;
 mod jpeg;
 mod json;
 mod model_hash;
@@ -65,7 +67,8 @@ Exit status:
   1  failed; one line on standard error says why. A --target, --contrast or
      --composite that cannot be parsed has this status too
   2  wrong usage: an unknown option, or a value that its option never takes
-  3  a limit of compare --fail-on is exceeded";
+  3  a limit of compare --fail-on is exceeded
+  130  report was ended by Ctrl-C; what is done so far is written";
 
 /// Finds objects in photos with a single-shot detector such as SSD or YOLO, and explains by Contrastive Relevance Propagation (CRP) which pixels made the network say so.
 #[derive(Debug, Parser)]
@@ -107,11 +110,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Command::Explain(explain) => explain.run(&arguments.engine),
         Command::Diagnose(diagnose) => diagnose.run(&arguments.engine),
         Command::Evaluate(evaluate) => evaluate.run(&arguments.engine),
-        Command::Report(report) => report.run(&arguments.engine),
         Command::Inspect(inspect) => inspect.run(&arguments.engine),
         Command::Compile(compile) => compile.run(&arguments.engine),
         Command::Annotate(annotate) => return annotate.run(&arguments.engine),
         Command::Compare(compare) => return compare.run(&arguments.engine),
+        Command::Report(report) => return report.run(&arguments.engine),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -96,6 +96,11 @@ impl PartialFile {
         written.with_context(|| format!("cannot write {}", self.path.display()))
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// All is done and written elsewhere.
     ///
     /// # Errors

@@ -4,6 +4,9 @@
 
 mod annotate;
 mod broken_models;
+#[path = "../browser/mod.rs"]
+#[expect(dead_code, reason = "the application's page is used in more ways")]
+mod browser;
 #[path = "../cache/mod.rs"]
 mod cache;
 mod classifier;
@@ -22,7 +25,15 @@ mod json;
 mod layers;
 mod missing;
 mod output;
+#[path = "../patience/mod.rs"]
+mod patience;
 mod report;
+mod report_events;
+mod report_files;
+mod report_page;
+mod report_resumed;
+#[path = "../schema/mod.rs"]
+mod schema;
 mod videos;
 mod yolo;
 
