@@ -3,7 +3,10 @@
 mod attacks;
 mod broker;
 #[path = "../../../tests/browser/mod.rs"]
-#[expect(dead_code, reason = "pages of the command are written as pictures, too")]
+#[expect(
+    dead_code,
+    reason = "pages of the command are written as pictures, too"
+)]
 mod browser;
 #[path = "../../../tests/cache/mod.rs"]
 mod cache;
