@@ -23,7 +23,7 @@ impl ArchiveInput {
     }
 
     /// Absolute, and free of links where the file is there.
-    pub fn path(&self) -> &Path {
+    pub fn real(&self) -> &Path {
         &self.file.real
     }
 
@@ -34,7 +34,7 @@ impl ArchiveInput {
 
     /// As tables have it.
     pub fn source(&self) -> String {
-        self.path().to_string_lossy().into_owned()
+        self.real().to_string_lossy().into_owned()
     }
 }
 
@@ -80,14 +80,14 @@ mod tests {
         let [one, other] = &inputs[..] else {
             panic!("{inputs:?}")
         };
-        assert!(one.path() < other.path(), "sorted, whatever is named first");
+        assert!(one.real() < other.real(), "sorted, whatever is named first");
         assert!(
             one.name.starts_with("gate-1-") && one.name.len() == 19,
             "{}",
             one.name
         );
         assert_ne!(one.name, other.name);
-        let again = InputFile::new(one.path()).unwrap();
+        let again = InputFile::new(one.real()).unwrap();
         assert_eq!(ArchiveInput::new(again).name, one.name);
     }
 

@@ -75,7 +75,7 @@ pub fn run(options: &AnnotateOptions) -> Result<()> {
     let archive = Archive::open(output, &manifest)?;
     let mut tally = Tally::default();
     for (index, input) in own.iter().enumerate() {
-        let name = format!("{}/{} {}", index + 1, own.len(), input.path().display());
+        let name = format!("{}/{} {}", index + 1, own.len(), input.real().display());
         let begun = Instant::now();
         let ending = match is_done(&archive, input) {
             Some(counts) => Ending::Before(counts),
@@ -125,7 +125,7 @@ pub fn run(options: &AnnotateOptions) -> Result<()> {
 fn list(inputs: &[ArchiveInput]) -> Result<()> {
     let mut text = Vec::new();
     for input in inputs {
-        text.extend(input.path().as_os_str().as_encoded_bytes());
+        text.extend(input.real().as_os_str().as_encoded_bytes());
         text.push(b'\n');
     }
     match stdout().write_all(&text) {
@@ -139,13 +139,13 @@ fn list(inputs: &[ArchiveInput]) -> Result<()> {
 /// What an earlier run found in an input that has not changed since.
 fn is_done(archive: &Archive, input: &ArchiveInput) -> Option<InputCounts> {
     let record = archive.record(input)?;
-    let now = InputStamp::of(input.path()).ok();
+    let now = InputStamp::of(input.real()).ok();
     match record.outcome {
         InputOutcome::Done(counts) if record.stamp == now => Some(counts),
         InputOutcome::Done(_) if now.is_some() => {
             say(&format!(
                 "{} has changed since it was annotated, and is annotated anew",
-                input.path().display()
+                input.real().display()
             ));
             None
         }
@@ -165,7 +165,7 @@ fn annotate(archive: &Archive, input: &ArchiveInput, settings: &ElementSettings)
     if let Some(counts) = is_done(archive, input) {
         return Ok(Ending::Before(counts));
     }
-    let stamp = InputStamp::of(input.path());
+    let stamp = InputStamp::of(input.real());
     let record = |outcome, stamp| InputRecord {
         source: input.source(),
         stamp,
@@ -185,7 +185,7 @@ fn annotate(archive: &Archive, input: &ArchiveInput, settings: &ElementSettings)
             let failed = InputOutcome::Failed {
                 error: error.clone(),
             };
-            work.fail(input, &record(failed, InputStamp::of(input.path()).ok()))?;
+            work.fail(input, &record(failed, InputStamp::of(input.real()).ok()))?;
             Ok(Ending::Failed(error))
         }
     }
@@ -212,7 +212,7 @@ fn work_on(
         video: video.as_deref().map(|video| (video, temporary.as_path())),
     };
     let source = input.source();
-    let summary = video::play(input.path(), settings, &outputs, |message| {
+    let summary = video::play(input.real(), settings, &outputs, |message| {
         for row in rows::of_message(&source, message) {
             tables[row.table as usize].push(row.cells)?;
         }

@@ -20,10 +20,10 @@ use ssdcrp::report::{FinishedReport, PagePictures, ReportOptions, Reporter, coun
 use ssdcrp::stream::monitor::EventThresholds;
 use ssdcrp::truth::Truth;
 
-use self::evidence::Evidence;
+use self::evidence::EventFolders;
 use self::input::ReportInput;
 use self::looked::{DetectionContext, LookedPhotos};
-use self::picture_folder::PictureFolder;
+use self::picture_folder::PagePictureFolder;
 use super::detected_photo::ThresholdArgs;
 use super::engine::Engine;
 use super::input_files::InputFiles;
@@ -231,15 +231,15 @@ impl Report {
         reporter: Reporter,
         shown: &[&ReportInput],
         interrupt: &Interrupt,
-    ) -> Result<(FinishedReport, Option<PictureFolder>)> {
+    ) -> Result<(FinishedReport, Option<PagePictureFolder>)> {
         let [all, explained] = reporter.shown();
         let folder = match all > ONE_FILE {
-            true => PictureFolder::begin(&self.output)?,
+            true => PagePictureFolder::begin(&self.output)?,
             false => None,
         };
         let pictures = folder
             .as_ref()
-            .map_or(PagePictures::Within, PictureFolder::pictures);
+            .map_or(PagePictures::Within, PagePictureFolder::pictures);
         let bar = output::progress(explained, "explained")?;
         let again = |index: usize| shown.get(index)?.picture.read().ok();
         let mut watcher = |name: &str| {
@@ -253,7 +253,7 @@ impl Report {
     }
 
     /// Writes page, pictures and files, and names them.
-    fn write(&self, report: &FinishedReport, folder: Option<PictureFolder>) -> Result<String> {
+    fn write(&self, report: &FinishedReport, folder: Option<PagePictureFolder>) -> Result<String> {
         picture_folder::remove_earlier(&self.output)?;
         let mut written = vec![self.output.display().to_string()];
         if let Some(folder) = folder {
@@ -280,7 +280,7 @@ impl Report {
                 true => evidence::read(path, self.most.get())?,
                 false => None,
             };
-            if let Some(Evidence {
+            if let Some(EventFolders {
                 folders,
                 frames,
                 notes,

@@ -67,21 +67,13 @@ pub(super) struct TopClass {
     pub percent: f32,
 }
 
-/// What became of an object's explanations.
-pub(super) enum CardExplanations {
-    /// They are there, or it is known why not.
-    Asked(Result<ObjectExplanations>),
-    /// Others looked more wrong.
-    NotAsked,
-}
-
 impl Card {
-    /// Of the object `place.1` on the photo number `place.0`.
+    /// Of the object `place.1` on the photo number `place.0`. There are no `explanations` where others looked more wrong.
     pub fn new(
         place: (usize, usize),
         photo: &ReportedPhoto,
         object: &ReportedObject,
-        explanations: CardExplanations,
+        explanations: Option<Result<ObjectExplanations>>,
         photo_url: String,
         model: &Model,
     ) -> Result<Self> {
@@ -102,9 +94,9 @@ impl Card {
             .map(|other| other.found.rect())
             .chain(photo.beside.iter().copied());
         let (explanations, failure) = match explanations {
-            CardExplanations::Asked(Ok(explanations)) => (Some(explanations), String::new()),
-            CardExplanations::Asked(Err(error)) => (None, format!("{error:#}")),
-            CardExplanations::NotAsked => (None, String::new()),
+            Some(Ok(explanations)) => (Some(explanations), String::new()),
+            Some(Err(error)) => (None, format!("{error:#}")),
+            None => (None, String::new()),
         };
         let first = explanations.as_ref().and_then(|all| all.lead.first());
         let check = match first.and_then(|tile| tile.check.as_ref()) {

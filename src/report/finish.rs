@@ -13,7 +13,7 @@ use super::page::{Page, PageTotals};
 use super::page_maker::{AgainPhotos, PageMaker};
 use super::page_pictures::PagePictures;
 use super::record::{RecordedTruth, ReportItem, ReportRecord};
-use super::reporter::{Place, Reporter};
+use super::reporter::{ObjectPlace, Reporter};
 use crate::error::Result;
 use crate::truth::Truth;
 
@@ -109,10 +109,11 @@ impl Reporter {
     fn items(
         &self,
         cards: &[Card],
-        missed_places: &[Place],
+        missed_places: &[ObjectPlace],
         missed: &[MissedObject],
     ) -> Vec<ReportItem> {
-        let shown: BTreeMap<Place, &Card> = cards.iter().map(|card| (card.place, card)).collect();
+        let shown: BTreeMap<ObjectPlace, &Card> =
+            cards.iter().map(|card| (card.place, card)).collect();
         let all = self.places(usize::MAX);
         let rest = all.into_iter().filter(|place| !shown.contains_key(place));
         let order = cards.iter().map(|card| card.place).chain(rest);
@@ -123,7 +124,8 @@ impl Reporter {
                 ReportItem::of_object(place, photo, object, card, &self.model)
             })
             .collect();
-        let shown: BTreeMap<&Place, &MissedObject> = missed_places.iter().zip(missed).collect();
+        let shown: BTreeMap<&ObjectPlace, &MissedObject> =
+            missed_places.iter().zip(missed).collect();
         let all = self.missed_places(usize::MAX);
         items.extend(all.iter().filter_map(|place| {
             let photo = &self.photos[place.0];

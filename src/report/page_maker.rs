@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use image::RgbImage;
 
-use super::card::{Card, CardExplanations};
+use super::card::Card;
 use super::confused::{ConfusedDetection, ConfusionMeans};
 use super::explanations::ObjectExplanations;
 use super::forward_passes::ForwardPasses;
@@ -99,11 +99,11 @@ impl<A: Fn(usize) -> Option<RgbImage>> PageMaker<'_, A> {
         let photo = &self.photos[place.0];
         let object = &photo.objects[place.1];
         let explanations = if is_explained {
-            CardExplanations::Asked(unwritten(self.explain(place.0, object))?)
+            Some(unwritten(self.explain(place.0, object))?)
         } else {
             match unwritten(self.again.photo(place.0, photo).map(drop))? {
-                Ok(()) => CardExplanations::NotAsked,
-                Err(error) => CardExplanations::Asked(Err(error)),
+                Ok(()) => None,
+                Err(error) => Some(Err(error)),
             }
         };
         let url = self.again.url(place.0);

@@ -27,7 +27,7 @@ use crate::truth::{Verdict, judge};
 type KeptEvents<'a> = &'a [(EventRecord, Option<Mark>)];
 
 /// The numbers of a photo, and of an object on it or of one that was missed there.
-pub(super) type Place = (usize, usize);
+pub(super) type ObjectPlace = (usize, usize);
 
 /// Makes a report of photos that have nothing to do with each other.
 pub struct Reporter {
@@ -240,27 +240,27 @@ impl Reporter {
     }
 
     /// The objects that look most wrong, the worst first.
-    pub(super) fn places(&self, most: usize) -> Vec<Place> {
-        let mut places: Vec<Place> = Vec::new();
+    pub(super) fn places(&self, most: usize) -> Vec<ObjectPlace> {
+        let mut places: Vec<ObjectPlace> = Vec::new();
         for (index, photo) in self.photos.iter().enumerate() {
             let objects = photo.objects.iter().enumerate();
             let shown = objects.filter(|(_, o)| !self.options.errors_only || o.is_wrong());
             places.extend(shown.map(|(object, _)| (index, object)));
         }
-        let value = |(photo, object): Place| suspicion(&self.photos[photo].objects[object]);
+        let value = |(photo, object): ObjectPlace| suspicion(&self.photos[photo].objects[object]);
         keep_largest(&mut places, value, most);
         places
     }
 
     /// The missed objects that take most of their photos, the largest first.
-    pub(super) fn missed_places(&self, most: usize) -> Vec<Place> {
-        let mut places: Vec<Place> = Vec::new();
+    pub(super) fn missed_places(&self, most: usize) -> Vec<ObjectPlace> {
+        let mut places: Vec<ObjectPlace> = Vec::new();
         for (index, photo) in self.photos.iter().enumerate() {
             let judged = photo.judged.iter();
             let missed = judged.flat_map(|judged| &judged.missed);
             places.extend(missed.map(|&object| (index, object)));
         }
-        let area = |(photo, object): Place| {
+        let area = |(photo, object): ObjectPlace| {
             let object = self.photos[photo].annotated(object);
             object.map_or(0.0, |object| object.rect.area())
         };

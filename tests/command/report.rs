@@ -327,7 +327,10 @@ fn a_folder_is_reported_whole_and_names_cannot_break_the_page() {
         page.contains("2 photos, 1 object; 0 look wrong"),
         "{page:.3000}"
     );
-    assert!(page.contains("no event: score 0.") && !page.contains("nothing looks wrong"));
+    assert!(
+        page.contains("no event: score 1.00, the next class is ")
+            && !page.contains("nothing looks wrong")
+    );
     assert!(page.contains("a &#60;script&#62;&#34;&#38;amp; b.JPG"));
     assert_eq!(page.matches("<script>").count(), 1);
 }

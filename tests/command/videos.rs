@@ -157,7 +157,7 @@ fn what_cannot_be_decoded_is_told_in_the_decoders_words() {
     );
     let error = fail(&["explain", &path("b.avi")]);
     assert!(
-        error.contains("b.avi: ") && error.contains("there is no picture in it"),
+        error.contains("b.avi: there is no video in it that can be decoded"),
         "{error}"
     );
     // Among others it stops none.

@@ -23,7 +23,7 @@ struct StreamFolder {
 
 /// What folders of events are made of.
 #[derive(Default)]
-pub struct Evidence {
+pub struct EventFolders {
     /// One for each stream.
     pub folders: Vec<PathBuf>,
     pub frames: Vec<ReportInput>,
@@ -32,12 +32,12 @@ pub struct Evidence {
 }
 
 /// Reads a folder of events, or one that has such folders, of which the `most` severe events count; nothing of another folder.
-pub fn read(path: &Path, most: usize) -> Result<Option<Evidence>> {
+pub fn read(path: &Path, most: usize) -> Result<Option<EventFolders>> {
     let streams = streams(path)?;
     if streams.is_empty() {
         return Ok(None);
     }
-    let mut evidence = Evidence::default();
+    let mut evidence = EventFolders::default();
     let mut all: Vec<(usize, Record, Option<Mark>)> = Vec::new();
     for (index, StreamFolder { folder, .. }) in streams.iter().enumerate() {
         let kept = Records::read(folder)?;
@@ -64,7 +64,7 @@ pub fn read(path: &Path, most: usize) -> Result<Option<Evidence>> {
     Ok(Some(evidence))
 }
 
-impl Evidence {
+impl EventFolders {
     /// Adds an event: to its frame where that is there already.
     fn add(&mut self, stream: &StreamFolder, record: Record, mark: Option<Mark>) {
         let folder = &stream.folder;

@@ -10,7 +10,7 @@ use ssdcrp::report::{PagePictures, is_page_picture};
 use tempfile::TempDir;
 
 /// A folder that is being filled.
-pub struct PictureFolder {
+pub struct PagePictureFolder {
     made: TempDir,
     place: PathBuf,
 }
@@ -64,7 +64,7 @@ pub fn remove_earlier(page: &Path) -> Result<()> {
     }
 }
 
-impl PictureFolder {
+impl PagePictureFolder {
     /// Begins a folder for the pictures of `page`; nothing where it has none.
     pub fn begin(page: &Path) -> Result<Option<Self>> {
         let Some(place) = place(page) else {
@@ -112,7 +112,7 @@ mod tests {
         fs::create_dir(&place).unwrap();
         fs::write(place.join("photo-7.jpeg"), "old").unwrap();
         check(&page, []).unwrap();
-        let begun = PictureFolder::begin(&page).unwrap().unwrap();
+        let begun = PagePictureFolder::begin(&page).unwrap().unwrap();
         fs::write(begun.made.path().join("photo-1.jpeg"), "new").unwrap();
         remove_earlier(&page).unwrap();
         assert_eq!(begun.finish().unwrap(), place);
@@ -122,12 +122,12 @@ mod tests {
             .collect();
         assert_eq!(names, ["photo-1.jpeg"]);
         // One that is not finished leaves nothing.
-        drop(PictureFolder::begin(&page).unwrap());
+        drop(PagePictureFolder::begin(&page).unwrap());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         remove_earlier(&page).unwrap();
         remove_earlier(&page).unwrap();
         assert!(
-            PictureFolder::begin(Path::new("/dev/null"))
+            PagePictureFolder::begin(Path::new("/dev/null"))
                 .unwrap()
                 .is_none()
         );
