@@ -129,10 +129,7 @@ fn the_page_shows_and_explains_no_more_than_it_is_told_to() {
     assert_eq!(shown.len(), 4);
     let is_explained = |card: &&str| card.contains("data:image/png");
     assert_eq!(
-        shown
-            .iter()
-            .map(|card| is_explained(card))
-            .collect::<Vec<_>>(),
+        shown.iter().map(is_explained).collect::<Vec<_>>(),
         [true, true, false, false]
     );
     assert!(shown[3].contains("Not explained: others look more wrong."));

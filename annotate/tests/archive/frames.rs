@@ -74,15 +74,30 @@ fn brightness((_, [width, height], pixels): &Frame, x: f64, y: f64) -> u8 {
     pixels[3 * (at(y, *height) * width + at(x, *width))]
 }
 
+/// Writes into an MP4 that its picture is to be turned clockwise by 90 degrees, as phones do: in the matrix of the track's header (ISO/IEC 14496-12, 8.3.2).
+fn turn_clockwise(file: &Path) {
+    let mut bytes = std::fs::read(file).unwrap();
+    let header = bytes.windows(4).position(|name| name == b"tkhd").unwrap();
+    // Behind the name, version, times, number, length, layer, group and volume.
+    let matrix = header + 4 + 40;
+    let turned: [i32; 9] = [0, 1 << 16, 0, -1 << 16, 0, 0, 32 << 16, 0, 1 << 30];
+    let turned: Vec<u8> = turned
+        .iter()
+        .flat_map(|value| value.to_be_bytes())
+        .collect();
+    assert_eq!(bytes[matrix..matrix + 4], (1_i32 << 16).to_be_bytes());
+    bytes[matrix..matrix + 36].copy_from_slice(&turned);
+    std::fs::write(file, bytes).unwrap();
+}
+
 #[test]
 fn frames_are_upright_and_their_pixels_square() {
     let folder = tempfile::tempdir().unwrap();
     // Black above white.
     let halves = "videotestsrc num-buffers=3 pattern=gradient ! video/x-raw,width=64,height=32,framerate=1/1";
     let held = folder.path().join("held.mp4");
-    let turned =
-        format!("{halves} ! x264enc ! taginject tags=\"image-orientation=rotate-90\" ! mp4mux");
-    make(&held, &turned);
+    make(&held, &format!("{halves} ! x264enc ! mp4mux"));
+    turn_clockwise(&held);
     let upright = &frames(&held, &["--every", "0"])[0];
     assert_eq!(upright.1, [32, 64]);
     // Turned clockwise, what was above lies to the right.
