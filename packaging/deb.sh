@@ -25,11 +25,17 @@ Depends: $depends
 Recommends: gstreamer1.0-tools, gstreamer1.0-plugins-base, gstreamer1.0-plugins-good, gstreamer1.0-plugins-ugly, gstreamer1.0-libav, ca-certificates
 Installed-Size: $(du --summarize --block-size=1K "$tree/usr" | cut -f 1)
 Description: explanations of object detections inside the video
- A GStreamer element and a command that run an SSD object detector on video or
- photos, compute with Contrastive Relevance Propagation which pixels made the
- network say what it says, and draw the answer over the picture. A detector
- for the classes of COCO and ONNX Runtime are included, and a service,
- ssdcrp-monitor, that watches cameras and tells what looks wrong in them.
+ An object detector (SSD, YOLO or another) says what it sees; ssdcrp computes
+ with Contrastive Relevance Propagation which pixels made it say so, and draws
+ the answer over the picture. The package has
+ .
+  * the GStreamer element ssdcrp, for video: gst-launch-1.0 ... ! ssdcrp ! ...
+  * the command ssdcrp, for photos: explanations, reports, comparisons
+  * ssdcrp annotate, for archives of videos: tables and explained videos
+  * ssdcrp-monitor, a service that watches cameras and reports detections
+    that look wrong, with a web page
+ .
+ A detector for the 80 classes of COCO and ONNX Runtime are included.
 CONTROL
 printf '%s\n' /etc/ssdcrp/monitor.toml >"$tree/DEBIAN/conffiles"
 dpkg-deb --root-owner-group --build "$tree" "$output" >/dev/null

@@ -3,6 +3,7 @@
 use image::RgbImage;
 use pyo3::prelude::*;
 use ssdcrp::detect::manifest::DetectorKind;
+use ssdcrp::geometry::smallest_under;
 use ssdcrp::{
     Composite, Contrast, Detection, Model, Question, Result, SeenPicture, Size, TargetOutput,
     Thresholds,
@@ -100,8 +101,8 @@ impl ParsedQuestion {
         Ok(asked.collect())
     }
 
-    /// The default box that is meant: the one of that number, the best detection at the point, else the best detection of the class that is asked about, and where that is not detected the
-    /// box where it scores highest; else the best detection.
+    /// The default box that is meant: the one of that number; of a classifier its only one, the picture; the smallest detection at the point, as a click in a video picks; the best detection of the
+    /// class that is asked about, and where that is not detected the box where it scores highest; else the best detection.
     fn chosen(
         &self,
         model: &Model,
@@ -112,28 +113,31 @@ impl ParsedQuestion {
         if let Some(number) = self.default_box {
             return Ok(Question::default_box(number));
         }
+        if model.manifest.kind == DetectorKind::Classifier {
+            return Ok(Question::default_box(0));
+        }
         if let Some([x, y]) = self.at {
             let (width, height) = (size.width as f32, size.height as f32);
             if !((0.0..=width).contains(&x) && (0.0..=height).contains(&y)) {
                 let words = format!("{x}, {y} lies outside of the picture, which is {size}");
                 return Err(PythonFailure::Question(words));
             }
-            let is_there = |d: &&Detection| d.rect.in_pixels(size).contains([x, y]);
-            let there = seen.detections.iter().find(is_there).map(Question::of);
+            let boxes = seen.detections.iter().map(|d| d.rect);
+            let there = smallest_under(boxes, [x / width, y / height]);
+            let there = there.map(|index| Question::of(&seen.detections[index]));
             let what = || list(model, size, &seen.detections);
             let words = || format!("nothing was detected at {x}, {y}; there is {}", what());
             return there.ok_or_else(|| PythonFailure::Question(words()));
         }
         if let Some(TargetOutput::Class(class)) = &self.target {
             let id = model.manifest.class(class)?;
-            let best = seen.detections.iter().find(|d| d.class == id);
-            let strongest = || Question::strongest(class.clone());
-            return Ok(best.map_or_else(strongest, Question::of));
-        }
-        let is_classifier = model.manifest.kind == DetectorKind::Classifier;
-        if is_classifier && seen.detections.is_empty() {
-            // It always says something of the picture, which is its one default box.
-            return Ok(Question::default_box(0));
+            if let Some(best) = seen.detections.iter().find(|d| d.class == id) {
+                return Ok(Question::of(best));
+            }
+            // There is background everywhere, so that it is asked about where something was detected.
+            if model.manifest.background() != Some(id) || seen.detections.is_empty() {
+                return Ok(Question::strongest(class.clone()));
+            }
         }
         Ok(Question::best())
     }

@@ -98,7 +98,7 @@ class Model:
             What it is explained against: ``"mean"`` (all other classes), ``"class:cat"``, ``"runner-up"``, ``"softmax"``,
             ``"none"``; without it, for a class that of the composite, else none.
         ``at``, ``box``
-            Which object: the best detection at a point, in pixels; a detection, or a default box by its number. Without them the
+            Which object: the smallest detection at a point, in pixels; a detection, or a default box by its number. Without them the
             best detection of the class that is asked about. If there is none, the place where that class scores highest; and
             without a class the best detection.
         ``composite``

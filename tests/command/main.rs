@@ -4,6 +4,9 @@
 
 mod annotate;
 mod broken_models;
+#[path = "../browser/mod.rs"]
+#[expect(dead_code, reason = "the application's page is used in more ways")]
+mod browser;
 #[path = "../cache/mod.rs"]
 mod cache;
 mod classifier;
@@ -16,10 +19,22 @@ mod digits;
 mod evaluate;
 mod explain;
 mod failures;
+mod folders;
+mod inputs;
 mod json;
 mod layers;
 mod missing;
+mod output;
+#[path = "../patience/mod.rs"]
+mod patience;
 mod report;
+mod report_events;
+mod report_files;
+mod report_page;
+mod report_resumed;
+#[path = "../schema/mod.rs"]
+mod schema;
+mod videos;
 mod yolo;
 
 use std::process::{Command, Output};
