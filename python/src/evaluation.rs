@@ -1,7 +1,8 @@
 //! How good explanations are: pictures and the names of methods in, what they are worth out, as JSON.
 //!
-//! Pictures are looked at again by each method, so that one forward pass is in memory at a time.
+//! Pictures are looked at again by each method, and files are read again, so that one of them and one forward pass are in memory at a time.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use image::RgbImage;
@@ -15,6 +16,7 @@ use ssdcrp::runtime::SessionOptions;
 use ssdcrp::{Error, Model, Result, Thresholds};
 
 use super::failure::PythonFailure;
+use super::picture::PictureOrFile;
 
 /// What is evaluated, and how.
 #[derive(FromPyObject)]
@@ -47,10 +49,39 @@ impl PythonEvaluation {
     }
 }
 
-/// Judges all methods at all pictures, which have names. `report` is told how many steps are done, and of how many; where it fails, that ends it.
+/// A picture whose explanations are judged.
+pub struct EvaluatedPicture {
+    name: String,
+    pixels: PixelsOrFile,
+}
+
+enum PixelsOrFile {
+    Pixels(Arc<RgbImage>),
+    File(PathBuf),
+}
+
+impl EvaluatedPicture {
+    /// A picture, as the rows call it.
+    pub fn new(name: String, picture: PictureOrFile) -> Self {
+        let pixels = match picture {
+            PictureOrFile::Picture(picture) => PixelsOrFile::Pixels(picture.get().pixels.clone()),
+            PictureOrFile::File(path) => PixelsOrFile::File(path),
+        };
+        Self { name, pixels }
+    }
+
+    fn read(&self) -> Result<Arc<RgbImage>> {
+        Ok(match &self.pixels {
+            PixelsOrFile::Pixels(pixels) => pixels.clone(),
+            PixelsOrFile::File(path) => Arc::new(ssdcrp::photo::read(path)?),
+        })
+    }
+}
+
+/// Judges all methods at all pictures. `report` is told how many steps are done, and of how many; where it fails, that ends it.
 pub fn evaluate(
     model: &Arc<Model>,
-    pictures: &[(String, Arc<RgbImage>)],
+    pictures: &[EvaluatedPicture],
     asked: &PythonEvaluation,
     thresholds: Thresholds,
     session: SessionOptions,
@@ -64,11 +95,11 @@ pub fn evaluate(
     report(0, steps)?;
     for (index, spec) in methods.iter().enumerate() {
         let mut made: Option<Box<dyn Method>> = None;
-        for (number, (name, picture)) in pictures.iter().enumerate() {
+        for (number, picture) in pictures.iter().enumerate() {
             let (detector, most) = (&mut detector, asked.detections);
-            let photo =
-                EvaluatedPhoto::look(name.clone(), picture, model, detector, thresholds, most)?
-                    .with_replacement(replacement);
+            let (name, pixels) = (picture.name.clone(), picture.read()?);
+            let photo = EvaluatedPhoto::look(name, &pixels, model, detector, thresholds, most)?
+                .with_replacement(replacement);
             if !photo.subjects.is_empty() {
                 let method = match &mut made {
                     Some(method) => method,

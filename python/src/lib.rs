@@ -7,6 +7,7 @@
 mod answer;
 mod evaluation;
 mod failure;
+mod idle;
 mod inspection;
 mod model;
 mod picture;

@@ -12,22 +12,19 @@ use ssdcrp::runtime::SessionOptions;
 use ssdcrp::{Composite, ExplainOptions, Explainer, Model, Thresholds};
 
 use super::answer::{DetectionTuple, PythonAnswer, detection_tuple};
-use super::evaluation::{self, PythonEvaluation};
+use super::evaluation::{self, EvaluatedPicture, PythonEvaluation};
 use super::failure::{PythonFailure, free};
+use super::idle::IdleExplainers;
 use super::inspection::{self, CompiledTuple, InspectionTuple};
-use super::picture::PythonPicture;
+use super::picture::{PictureOrFile, PythonPicture};
 use super::question::{PythonQuestion, PythonThresholds};
-
-/// Idle explainers that are kept, each with networks as large as the model.
-const KEPT: usize = 4;
 
 /// A model, and the networks that were made of it.
 #[pyclass(frozen, name = "Engine", module = "ssdcrp._engine")]
 pub struct PythonModel {
     model: Arc<Model>,
     session: SessionOptions,
-    /// The most recently used first.
-    idle: Mutex<Vec<(Composite, Explainer)>>,
+    idle: Mutex<IdleExplainers>,
 }
 
 impl PythonModel {
@@ -40,11 +37,7 @@ impl PythonModel {
     ) -> Result<T, PythonFailure> {
         let composite = composite.cloned();
         let composite = composite.map_or_else(|| Composite::of(&self.model), Ok)?;
-        let known = {
-            let mut idle = lock(&self.idle);
-            let known = idle.iter().position(|(known, _)| *known == composite);
-            known.map(|index| idle.remove(index).1)
-        };
+        let known = lock(&self.idle).take(&composite);
         let options = ExplainOptions {
             composite: Some(composite.clone()),
             thresholds: None,
@@ -53,13 +46,8 @@ impl PythonModel {
         let mut explainer = known.map_or_else(|| Explainer::new(&self.model, options), Ok)?;
         explainer.set_thresholds(thresholds);
         let done = work(&mut explainer);
-        let mut idle = lock(&self.idle);
-        idle.insert(0, (composite, explainer));
-        // What falls out is dropped when the lock is free again.
-        let least = idle.len().min(KEPT);
-        let dropped = idle.split_off(least);
-        drop(idle);
-        drop(dropped);
+        let too_many = lock(&self.idle).keep(composite, explainer);
+        drop(too_many);
         done
     }
 }
@@ -177,14 +165,14 @@ impl PythonModel {
     fn evaluate(
         &self,
         py: Python<'_>,
-        pictures: Vec<(String, Py<PythonPicture>)>,
+        pictures: Vec<(String, PictureOrFile)>,
         evaluation: PythonEvaluation,
         thresholds: PythonThresholds,
         progress: Py<PyAny>,
     ) -> PyResult<String> {
         let pictures = pictures.into_iter();
         let pictures: Vec<_> = pictures
-            .map(|(name, picture)| (name, picture.get().pixels.clone()))
+            .map(|(name, picture)| EvaluatedPicture::new(name, picture))
             .collect();
         free(py, || {
             let thresholds = thresholds.of(&self.model);

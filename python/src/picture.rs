@@ -7,6 +7,7 @@ use image::RgbImage;
 use ndarray::Array3;
 use numpy::{PyArray3, PyReadonlyArray3};
 use pyo3::prelude::*;
+use ssdcrp::limits::MOST_PIXEL_BYTES;
 
 use super::failure::{free, of_picture};
 
@@ -25,11 +26,20 @@ impl From<RgbImage> for PythonPicture {
 
 #[pymethods]
 impl PythonPicture {
-    /// Copies an array [H, W, 3]: Python's other threads may write into it while the engine reads.
+    /// Copies an array [H, W, 3], for Python's other threads may write into it while the engine reads. One that is as large as no file's picture may be is refused: a view of one pixel can say
+    /// that it is a picture of any size.
     #[new]
     fn new(py: Python<'_>, array: PyReadonlyArray3<'_, u8>) -> PyResult<Self> {
         let array = array.as_array();
         let (height, width, channels) = array.dim();
+        let bytes = [width, channels]
+            .iter()
+            .try_fold(height as u64, |bytes, &side| bytes.checked_mul(side as u64));
+        if bytes.is_none_or(|bytes| bytes > MOST_PIXEL_BYTES) {
+            let limit = MOST_PIXEL_BYTES >> 20;
+            let words = format!("its {width}x{height} pixels take more than {limit} MiB, which is the limit: scale it down");
+            return Err(of_picture(py, &words));
+        }
         let rows = array.as_standard_layout().into_owned();
         let (values, _) = rows.into_raw_vec_and_offset();
         let side = |length: usize| u32::try_from(length).ok();
@@ -63,6 +73,13 @@ impl PythonPicture {
     fn array<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray3<u8>>> {
         array(py, RgbImage::clone(&self.pixels))
     }
+}
+
+/// A picture in memory, or the path of one that is read where it is needed.
+#[derive(FromPyObject)]
+pub enum PictureOrFile {
+    Picture(Py<PythonPicture>),
+    File(PathBuf),
 }
 
 /// A picture as an array [H, W, 3], without a copy.

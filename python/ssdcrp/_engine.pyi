@@ -80,7 +80,7 @@ class Engine:
     ) -> tuple[list[tuple[str, list[int | None]]], list[int | None]]: ...
     def evaluate(
         self,
-        pictures: list[tuple[str, Picture]],
+        pictures: list[tuple[str, Picture | str]],
         evaluation: EvaluationValues,
         thresholds: Thresholds,
         progress: Callable[[int, int], object],

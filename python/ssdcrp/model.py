@@ -23,7 +23,7 @@ class Model:
     """A detector: an ONNX file with its manifest ``NAME.toml`` beside it, or without a file the built-in
     ssdlite_mobilenet_v2, trained on COCO.
 
-    ``threads`` is the number of threads of the network, 0 for as many as there are cores, and ``execution_provider`` the one of
+    ``threads`` is the number of threads of the network up to 256, 0 for as many as there are cores, and ``execution_provider`` the one of
     ONNX Runtime that is to be used, such as ``"cuda"`` where the package ``onnxruntime-gpu`` is installed.
 
     Threads of Python may share a model. Calls run at the same time, each on networks of its own, which are kept for later calls.
@@ -43,7 +43,7 @@ class Model:
         execution_provider: str = "cpu",
     ) -> None:
         name = None if path is None else os.fspath(path)
-        self._engine = _engine.Engine(name, _count("threads", threads), execution_provider)
+        self._engine = _engine.Engine(name, _count("threads", threads, most=256), execution_provider)
         #: What the manifest calls the model.
         self.name = self._engine.name
         #: Width and height of the network's input.
@@ -200,9 +200,9 @@ class Model:
         >>> [summary["method"] for summary in worth.summaries]
         ['crp', 'random']
         """
-        if isinstance(images, (str, bytes, os.PathLike)):
+        if isinstance(images, (str, bytes, bytearray, memoryview, os.PathLike)):
             raise QuestionError("several pictures are expected, as in [picture]")
-        pictures = [(_name(index, image), picture_of(image)) for index, image in enumerate(images)]
+        pictures = [_evaluated(index, image) for index, image in enumerate(images)]
         if not pictures:
             raise QuestionError("there are no pictures to evaluate")
         if not composites and not baselines:
@@ -210,7 +210,7 @@ class Model:
         asked: _engine.EvaluationValues = {
             "composites": _texts("composites", composites),
             "baselines": _texts("baselines", baselines),
-            "detections": max(1, _count("detections", detections)),
+            "detections": _count("detections", detections, least=1),
             "deletion": deletion,
             "seed": _count("seed", seed),
         }
@@ -259,13 +259,20 @@ def _silent(_done: int, _steps: int) -> None:
     """Nobody wants to know."""
 
 
-def _name(index: int, image: ImageLike) -> str:
-    """How a picture is called in the rows of an evaluation.
+def _evaluated(index: int, image: ImageLike) -> tuple[str, _engine.Picture | str]:
+    """How a picture is called in the rows of an evaluation, and the picture. A file stays one, for many would not fit into memory.
 
-    >>> _name(0, "photos/dog.jpg"), _name(1, b"")
-    ('dog.jpg', 'picture 1')
+    >>> _evaluated(0, "dog.jpg")
+    ('dog.jpg', 'dog.jpg')
+    >>> import numpy as np
+    >>> _evaluated(1, np.zeros((8, 8, 3), np.uint8))[0]
+    'picture 1'
     """
-    return os.path.basename(os.fspath(image)) if isinstance(image, (str, os.PathLike)) else f"picture {index}"
+    picture = picture_of(image)  # Also of a file: what is wrong with it is better said before the work than after half of it.
+    if isinstance(image, (str, os.PathLike)):
+        path = os.fspath(image)
+        return os.path.basename(path), path
+    return f"picture {index}", picture
 
 
 def _texts(name: str, texts: Sequence[str]) -> list[str]:
@@ -274,14 +281,14 @@ def _texts(name: str, texts: Sequence[str]) -> list[str]:
     return list(texts)
 
 
-def _count(name: str, number: SupportsIndex) -> int:
-    """A number from 0 on that fits into the engine's."""
+def _count(name: str, number: SupportsIndex, least: int = 0, most: int = (1 << 63) - 1) -> int:
+    """A number that fits into the engine's."""
     try:
         count = operator.index(number)
     except TypeError:
         raise QuestionError(f"{name} is a whole number, not {type(number).__name__}") from None
-    if not 0 <= count < 1 << 63:
-        raise QuestionError(f"{name} is a number from 0 on, not {count}")
+    if not least <= count <= most:
+        raise QuestionError(f"{name} is a number from {least} to {most}, not {count}")
     return count
 
 

@@ -23,7 +23,7 @@ class SupportsArray(Protocol):
 
 #: A path of a JPEG or PNG, the bytes of such a file, a PIL image, or an array ``uint8 [H, W, 3]`` in the order
 #: red, green, blue.
-ImageLike: TypeAlias = str | os.PathLike[str] | bytes | PIL.Image.Image | npt.NDArray[np.uint8] | SupportsArray
+ImageLike: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | PIL.Image.Image | npt.NDArray[np.uint8] | SupportsArray
 
 #: Modes of PIL images whose colours have more than 8 bits: converting them to RGB would cut them off.
 _DEEP = ("I", "F")
@@ -43,8 +43,8 @@ def picture_of(image: ImageLike) -> _engine.Picture:
     """
     if isinstance(image, (str, os.PathLike)):
         return _engine.Picture.read(os.fspath(image))
-    if isinstance(image, bytes):
-        return _engine.Picture.decode(image)
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return _engine.Picture.decode(bytes(image))
     if isinstance(image, PIL.Image.Image):
         return _engine.Picture(_of_pil(image))
     if hasattr(image, "__array__"):
@@ -67,7 +67,8 @@ def _of_pil(image: PIL.Image.Image) -> npt.NDArray[np.uint8]:
 
 
 def _checked(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    kind, shape = array.dtype, "x".join(map(str, array.shape))
+    kind = array.dtype
+    shape = "of " + "x".join(map(str, array.shape)) if array.shape else "without dimensions"
     if kind != np.uint8:
         how = {
             "f": ": of 0 to 1 it becomes that with (255 * picture).round().astype('uint8')",
@@ -87,4 +88,4 @@ def _checked(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
             how = "give pictures one at a time"
         case _:
             how = "height, width and three colours"
-    raise PictureError(f"the picture is an array of {shape}, [H, W, 3] is expected: {how}")
+    raise PictureError(f"the picture is an array {shape}, [H, W, 3] is expected: {how}")
