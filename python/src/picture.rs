@@ -37,7 +37,9 @@ impl PythonPicture {
             .try_fold(height as u64, |bytes, &side| bytes.checked_mul(side as u64));
         if bytes.is_none_or(|bytes| bytes > MOST_PIXEL_BYTES) {
             let limit = MOST_PIXEL_BYTES >> 20;
-            let words = format!("its {width}x{height} pixels take more than {limit} MiB, which is the limit: scale it down");
+            let words = format!(
+                "its {width}x{height} pixels take more than {limit} MiB, which is the limit: scale it down"
+            );
             return Err(of_picture(py, &words));
         }
         let rows = array.as_standard_layout().into_owned();

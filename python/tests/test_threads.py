@@ -1,5 +1,8 @@
-"""Several threads and one model."""
+"""Several threads and one model, and a process that was forked."""
 
+import faulthandler
+import gc
+import os
 import threading
 import time
 import unittest
@@ -63,6 +66,26 @@ class Threads(unittest.TestCase):
         ended.set()
         counting.join()
         self.assertGreater(during, 100)
+
+    def test_a_forked_process_loads_networks_of_its_own(self) -> None:
+        # Two threads: the one that was started for the networks is not there after the fork.
+        models = [ssdcrp.Model(threads=2)]
+        expected = models[0].explain(photo("dog.jpg"), check=False).relevance
+        child = os.fork()
+        if child == 0:
+            status = 2
+            try:
+                # Who waits for that thread waits for ever.
+                faulthandler.dump_traceback_later(300, exit=True)
+                found = models[0].explain(photo("dog.jpg"), check=False).relevance
+                status = int(not np.array_equal(found, expected))
+                # That the parent's networks are dropped is no reason to wait either.
+                models.clear()
+                gc.collect()
+            finally:
+                os._exit(status)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)
+        np.testing.assert_array_equal(models[0].explain(photo("dog.jpg"), check=False).relevance, expected)
 
 
 if __name__ == "__main__":
