@@ -1,5 +1,7 @@
 """A detector, and what can be asked of it."""
 
+from __future__ import annotations
+
 import operator
 import os
 from collections.abc import Callable, Iterable, Sequence
