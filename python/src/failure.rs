@@ -70,7 +70,9 @@ pub fn of_picture(py: Python<'_>, words: &str) -> PyErr {
 }
 
 fn of_engine(py: Python<'_>, error: &Error) -> PyErr {
-    let mut words = format!("{error:#}");
+    // What other libraries say may have several lines.
+    let said = format!("{error:#}");
+    let mut words = said.split_whitespace().collect::<Vec<_>>().join(" ");
     let is_missing = error.io().is_some_and(|io| io.kind() == IoKind::NotFound);
     let class = match error.kind() {
         ErrorKind::Io if is_missing => "MissingFileError",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use image::RgbImage;
 use ndarray::Array3;
-use numpy::{PyArray3, PyReadonlyArray3};
+use numpy::{PyArray3, PyReadonlyArray3, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use ssdcrp::limits::MOST_PIXEL_BYTES;
 
@@ -30,26 +30,34 @@ impl PythonPicture {
     /// that it is a picture of any size.
     #[new]
     fn new(py: Python<'_>, array: PyReadonlyArray3<'_, u8>) -> PyResult<Self> {
-        let array = array.as_array();
-        let (height, width, channels) = array.dim();
-        let bytes = [width, channels]
-            .iter()
-            .try_fold(height as u64, |bytes, &side| bytes.checked_mul(side as u64));
+        let &[height, width, channels] = array.shape() else {
+            return Err(of_picture(py, "[H, W, 3] is expected"));
+        };
+        let refused = |words: String| Err(of_picture(py, &words));
+        if channels != 3 {
+            return refused(format!(
+                "[H, W, 3] is expected, not [{height}, {width}, {channels}]"
+            ));
+        }
+        if width == 0 || height == 0 {
+            return refused(format!("the picture has no pixels: it is {width}x{height}"));
+        }
+        let bytes = (width as u64).checked_mul(height as u64);
+        let bytes = bytes.and_then(|pixels| pixels.checked_mul(3));
         if bytes.is_none_or(|bytes| bytes > MOST_PIXEL_BYTES) {
             let limit = MOST_PIXEL_BYTES >> 20;
-            let words = format!(
+            return refused(format!(
                 "its {width}x{height} pixels take more than {limit} MiB, which is the limit: scale it down"
-            );
-            return Err(of_picture(py, &words));
+            ));
         }
-        let rows = array.as_standard_layout().into_owned();
-        let (values, _) = rows.into_raw_vec_and_offset();
-        let side = |length: usize| u32::try_from(length).ok();
-        let picture = (side(width).zip(side(height)))
-            .filter(|_| channels == 3)
-            .and_then(|(width, height)| RgbImage::from_raw(width, height, values));
-        let words = || format!("[H, W, 3] is expected, not [{height}, {width}, {channels}]");
-        let picture = picture.ok_or_else(|| of_picture(py, &words()))?;
+        let array = array.as_array();
+        let values = match array.as_slice() {
+            Some(values) => values.to_vec(),
+            None => array.iter().copied().collect(),
+        };
+        let Some(picture) = RgbImage::from_raw(width as u32, height as u32, values) else {
+            return refused(format!("{width}x{height} pixels do not fit into a picture"));
+        };
         Ok(picture.into())
     }
 

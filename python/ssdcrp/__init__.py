@@ -4,7 +4,7 @@
 >>> model = ssdcrp.Model()  # the built-in one; Model("own.onnx") is an own one
 >>> why = model.explain("person.jpg", target="class:dog", contrast="mean")
 >>> print(why.detection)
-dog 0.95 at 64,264 – 205,346
+dog 0.72 at 72,265 – 200,347
 >>> why.relevance.shape
 (300, 300)
 >>> why.image().save("why.png")

@@ -34,7 +34,7 @@ class Model:
     >>> model.name, model.input_size
     ('ssdlite_mobilenet_v2_coco', (300, 300))
     >>> model.detect("person.jpg")[0].label
-    'dog'
+    'person'
     """
 
     def __init__(
@@ -72,8 +72,9 @@ class Model:
 
         >>> for detection in ssdcrp.Model().detect("person.jpg", score_threshold=0.7):
         ...     print(detection)
-        dog 0.95 at 64,264 – 205,346
-        person 0.92 at 191,98 – 273,379
+        person 0.98 at 189,101 – 274,383
+        sheep 0.92 at 401,136 – 600,339
+        dog 0.72 at 72,265 – 200,347
         """
         thresholds = _thresholds(score_threshold, iou_threshold)
         return list(map(Detection.of, self._engine.detect(picture_of(image), thresholds)))
@@ -117,10 +118,10 @@ class Model:
         >>> wider = model.explain("horses.jpg", target="offset:w+", box=1406, check=False)
         >>> wider.question, wider.check
         ('box wider', None)
-        >>> model.explain("person.jpg", target="class:unicorn")
+        >>> model.explain("person.jpg", target="class:shepe")
         Traceback (most recent call last):
         ...
-        ssdcrp.errors.QuestionError: there is no class 'unicorn' in this model
+        ssdcrp.errors.QuestionError: ssdlite_mobilenet_v2_coco: there is no class "shepe", did you mean "sheep"?
         """
         question = self._question(target, contrast, composite, check)
         if at is not None and box is not None:
@@ -147,7 +148,7 @@ class Model:
 
         >>> answers = ssdcrp.Model().explain_all("person.jpg", check=False)
         >>> [why.detection.label for why in answers[:2]]
-        ['dog', 'person']
+        ['person', 'sheep']
         """
         question = self._question(target, contrast, composite, check)
         question["all"] = True
@@ -253,8 +254,7 @@ def propose_manifest(path: str | os.PathLike[str], size: tuple[int, int] | None 
     ...
     ssdcrp.errors.MissingFileError: cannot open model missing.onnx: No such file or directory (os error 2)
     """
-    sides = None if size is None else (_count("size", size[0]), _count("size", size[1]))
-    return _engine.propose_manifest(os.fspath(path), sides)
+    return _engine.propose_manifest(os.fspath(path), None if size is None else _size(size))
 
 
 def _silent(_done: int, _steps: int) -> None:
@@ -292,6 +292,14 @@ def _count(name: str, number: SupportsIndex, least: int = 0, most: int = (1 << 6
     if not least <= count <= most:
         raise QuestionError(f"{name} is a number from {least} to {most}, not {count}")
     return count
+
+
+def _size(size: tuple[int, int]) -> tuple[int, int]:
+    try:
+        width, height = size
+    except (TypeError, ValueError):
+        raise QuestionError(f"size is width and height, such as (300, 300), not {size!r}") from None
+    return _count("width", width, least=1, most=8192), _count("height", height, least=1, most=8192)
 
 
 def _point(at: tuple[float, float]) -> tuple[float, float]:

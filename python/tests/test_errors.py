@@ -35,7 +35,7 @@ class Questions(unittest.TestCase):
             ({"at": (float("nan"), 2)}, "lies outside"),
             ({"at": (1,)}, "at is a point in pixels"),
             ({"at": "320,200"}, "at is a point in pixels"),
-            ({"at": (1, 1)}, "nothing was detected at 1, 1; there is dog 0."),
+            ({"at": (1, 1)}, "nothing was detected at 1, 1; there is person 0.98 at 189,101 – 274,383, sheep 0."),
             ({"score_threshold": 1.5}, "from 0 to 1, not 1.5"),
             ({"iou_threshold": "much"}, "from 0 to 1, not 'much'"),
             ({"score_threshold": 1.0}, "nothing scores above 1"),
@@ -119,6 +119,12 @@ class Files(unittest.TestCase):
             self.assertIn("there is no manifest", str(raised.exception))
             folder.joinpath("bare.toml").write_text(ssdcrp.propose_manifest(folder / "bare.onnx"))
             self.assertEqual(ssdcrp.Model(folder / "bare.onnx").inspect().kind, "anchor-free")
+
+    def test_sizes_that_make_no_sense(self) -> None:
+        for size, words in (((1,), "size is width and height"), ("ab", "width is a whole number"), ((0, 5), "width is a number from 1 to 8192, not 0")):
+            with self.subTest(size=size), self.assertRaises(ssdcrp.QuestionError) as raised:
+                ssdcrp.propose_manifest(SMALL, size)
+            self.assertIn(words, str(raised.exception))
 
     def test_options_that_make_no_sense(self) -> None:
         for options, words in (

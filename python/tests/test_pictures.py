@@ -102,6 +102,7 @@ class Pictures(unittest.TestCase):
             (array[None], "one at a time"),
             (array[0, 0], "an array of 3, [H, W, 3] is expected"),
             (array[:0], "has no pixels"),
+            (array[:, :0], "has no pixels"),
             (np.broadcast_to(np.uint8(0), (100_000, 100_000, 3)), "its 100000x100000 pixels take more than 256 MiB"),
             (np.uint8(5), "an array without dimensions"),
             (np.array([[None]]), "the picture is object"),
@@ -116,6 +117,7 @@ class Pictures(unittest.TestCase):
             with self.subTest(words=words), self.assertRaises(ssdcrp.PictureError) as raised:
                 self.model.detect(picture)
             self.assertIn(words, str(raised.exception))
+            self.assertNotIn("\n", str(raised.exception))
             self.assertIsInstance(raised.exception, ValueError)
 
 
