@@ -121,7 +121,7 @@ class Model:
         >>> model.explain("person.jpg", target="class:shepe")
         Traceback (most recent call last):
         ...
-        ssdcrp.errors.QuestionError: ssdlite_mobilenet_v2_coco: there is no class "shepe", did you mean "sheep"?
+        ssdcrp.errors.QuestionError: ssdlite_mobilenet_v2_coco: there is no class "shepe": did you mean "sheep"?
         """
         question = self._question(target, contrast, composite, check)
         if at is not None and box is not None:
