@@ -1,4 +1,4 @@
-"""What the documentation shows works: docstrings, the page docs/python.md, the package's README, the notebook; and types are as they are said to be."""
+"""What the documentation shows works: docstrings, the page docs/python.md, both READMEs, the notebook; and types are as they are said to be."""
 
 import base64
 import doctest
@@ -44,8 +44,8 @@ class Documentation(unittest.TestCase):
         self.assertGreater(tried, 30)
 
     def test_pages(self) -> None:
-        for page in (ROOT / "docs/python.md", ROOT / "python/README.md"):
-            with self.subTest(page=page.name), folder_of_photos() as folder:
+        for page in (ROOT / "docs/python.md", ROOT / "python/README.md", ROOT / "README.md"):
+            with self.subTest(page=str(page)), folder_of_photos() as folder:
                 shutil.copy(PHOTOS / "person.jpg", folder / "photo.jpg")
                 code = blocks(page)
                 self.assertTrue(code)
