@@ -4,12 +4,19 @@ import base64
 import json
 import os
 import pathlib
+import select
 import shutil
 import subprocess
 import tempfile
 import time
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+# A browser that says nothing for so long hangs.
+PATIENCE = 120
+
+
+class BrowserError(Exception):
+    """The browser did not do what it was asked for."""
 
 
 class Browser:
@@ -43,15 +50,17 @@ class Browser:
         os.write(self.to, json.dumps(message).encode() + b"\0")
         while True:
             while b"\0" not in self.rest:
+                if not select.select([self.told], [], [], PATIENCE)[0]:
+                    raise BrowserError(f"the browser has said nothing for {PATIENCE} s")
                 part = os.read(self.told, 1 << 16)
                 if not part:
-                    raise SystemExit("the browser has ended")
+                    raise BrowserError("the browser has ended")
                 self.rest += part
             answer, _, self.rest = self.rest.partition(b"\0")
             answer = json.loads(answer)
             if answer.get("id") == self.calls:
                 if "error" in answer:
-                    raise SystemExit(f"the browser: {answer['error']}")
+                    raise BrowserError(f"the browser: {answer['error']}")
                 return answer["result"]
 
     def photograph(self, url: str, file: pathlib.Path, width: int, height: int, seconds: float, script: str = "") -> None:
@@ -60,7 +69,9 @@ class Browser:
         self.call("Page.navigate", url=url)
         time.sleep(seconds / 2)
         if script:
-            self.call("Runtime.evaluate", expression=script)
+            exception = self.call("Runtime.evaluate", expression=script).get("exceptionDetails")
+            if exception:
+                raise BrowserError(f"the browser: {exception['text']}")
         time.sleep(seconds / 2)
         picture = self.call("Page.captureScreenshot", format="png")["data"]
         file.write_bytes(base64.b64decode(picture))

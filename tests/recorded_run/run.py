@@ -27,7 +27,7 @@ from collections.abc import Iterator
 
 sys.dont_write_bytecode = True
 
-from browser import Browser  # noqa: E402
+from browser import Browser, BrowserError  # noqa: E402
 from samples import Samples  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -96,7 +96,8 @@ class Run:
         """The footage as a folder of JPEGs."""
         folder = self.output / "frames"
         folder.mkdir()
-        footage = pathlib.Path.home() / ".cache/ssdcrp/footage/vtest.avi"
+        cache = os.environ.get("SSDCRP_CACHE") or pathlib.Path.home() / ".cache/ssdcrp"
+        footage = pathlib.Path(cache) / "footage/vtest.avi"
         if not footage.exists():
             raise SystemExit(f"{footage} is not there: make test fetches it")
         pipeline = f"filesrc location={footage} ! decodebin ! videoconvert ! jpegenc ! multifilesink location={folder}/%05d.jpg"
@@ -171,7 +172,8 @@ class Run:
         time.sleep(seconds)
         waiting = [line for line in self.ask("/metrics").splitlines() if line.startswith("ssdcrp_outlet_queued{")]
         self.start_broker()
-        self.note(f"the broker is there again; {waiting[0].split()[-1]} events had waited")
+        counts = [line.split()[-1] for line in waiting] or ["no"]
+        self.note(f"the broker is there again; {counts[0]} events had waited")
 
     def photograph(self) -> None:
         page, prometheus = (f"http://127.0.0.1:{port}" for port in (self.page_port, self.prometheus_port))
@@ -222,9 +224,10 @@ def judge(run: Run, samples: Samples, status: int, minutes: float) -> list[str]:
         for lines in (run.output / "evidence").glob("*/events.jsonl")
         for identifier in identifiers(lines.open(), "event-id")
     ]
-    lost = [event for event in told if event not in set(received)]
-    strange = [event for event in set(received) | set(kept) if event not in set(told)]
-    twice = len(received) - len(set(received))
+    raised, arrived = set(told), set(received)
+    lost = [event for event in told if event not in arrived]
+    strange = [event for event in arrived | set(kept) if event not in raised]
+    twice = len(received) - len(arrived)
     growth = samples.growth()
     wrong = []
     if not told:
@@ -235,7 +238,7 @@ def judge(run: Run, samples: Samples, status: int, minutes: float) -> list[str]:
         wrong.append(f"{len(strange)} events were never told, {strange[0]} first")
     if status != 0:
         wrong.append(f"the monitor's exit status is {status}")
-    if minutes >= JUDGED_MINUTES and growth > FLAT:
+    if minutes >= JUDGED_MINUTES and not growth <= FLAT:
         wrong.append(f"memory grew to {growth:.2f} times what it was")
     outcome = "\n".join(f"* {words}" for words in wrong) or "Nothing is wrong."
     diary = "\n".join(f"* {line}" for line in run.diary)
@@ -246,7 +249,7 @@ def judge(run: Run, samples: Samples, status: int, minutes: float) -> list[str]:
 | events | |
 |---|---|
 | raised: lines on the disk | {len(told)} |
-| received by the subscriber | {len(set(received))}, {twice} of them twice |
+| received by the subscriber | {len(arrived)}, {twice} of them twice |
 | lost | {len(lost)} |
 | with evidence on the disk | {len(kept)} |
 
@@ -293,8 +296,11 @@ def main() -> None:
                 deed()
             # The photographs are a part of the run.
             time.sleep(max(0.0, run.begun + 60 * options.minutes - 75 - time.monotonic()))
-            run.photograph()
-            run.note("page and numbers are photographed")
+            try:
+                run.photograph()
+                run.note("page and numbers are photographed")
+            except BrowserError as error:
+                run.note(f"no photographs: {error}")
             time.sleep(max(0.0, run.begun + 60 * options.minutes - time.monotonic()))
         finally:
             samples.stop()

@@ -111,16 +111,17 @@ pub struct RunnerUpMessage {
 }
 
 impl OriginMessage {
-    pub fn new(config: &FrigateConfig, stored: Option<StoredEvent>) -> Self {
+    /// Of Frigate's configuration, where it is known, and of what it keeps of the event.
+    pub fn new(config: Option<&FrigateConfig>, stored: Option<StoredEvent>) -> Self {
         let stored = stored.unwrap_or_default();
-        let detectors = config.detectors.values();
+        let detectors = config.iter().flat_map(|config| config.detectors.values());
         let detectors: Vec<String> = match stored.detector_type {
             Some(kind) => vec![kind],
             None => detectors.map(|detector| detector.kind.clone()).collect(),
         };
         Self {
             detectors,
-            model: config.model.path.clone(),
+            model: config.and_then(|config| config.model.path.clone()),
             model_hash: stored.model_hash,
         }
     }

@@ -52,6 +52,13 @@ pub struct DetectSize {
     pub height: f32,
 }
 
+impl DetectSize {
+    /// Whether a picture has this size.
+    pub fn is(self, (width, height): (u32, u32)) -> bool {
+        self.width == width as f32 && self.height == height as f32
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct FrigateDetector {
     #[serde(rename = "type")]

@@ -8,6 +8,8 @@ use serde::Deserialize;
 
 const LONGEST_ID: usize = 64;
 const LONGEST_LABEL: usize = 100;
+/// The end of the year 9999 or so, in seconds since 1970.
+const LAST_TIME: f64 = 2.6e11;
 
 /// How far an object has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -34,7 +36,7 @@ pub struct FrigateEvent {
     pub rect: [f32; 4],
     /// What Frigate's network was fed, in the same pixels; it may reach beyond the picture.
     pub region: Option<[f32; 4]>,
-    /// When the snapshot's frame was seen: seconds since 1970.
+    /// When the snapshot's frame was seen: seconds since 1970, `0..=LAST_TIME`.
     pub frame_time: f64,
     /// Whether there is one.
     pub has_snapshot: bool,
@@ -106,6 +108,10 @@ impl FrigateEvent {
                 (time, after.rect, after.region, None)
             }
         };
+        ensure!(
+            (0.0..=LAST_TIME).contains(&frame_time),
+            "a strange time: {frame_time}"
+        );
         Ok(Self {
             id: after.id,
             camera: after.camera,
@@ -186,6 +192,11 @@ mod tests {
         ] {
             let message = NEWEST.replace("1607123955.475377-mxklsc", id);
             assert!(FrigateEvent::parse(message.as_bytes()).is_err(), "{id}");
+        }
+        for time in ["-1", "1e300", "2.7e11"] {
+            let message = NEWEST.replace("1607123961.837752", time);
+            let error = FrigateEvent::parse(message.as_bytes()).unwrap_err();
+            assert!(error.to_string().contains("strange time"), "{error}");
         }
         let long = NEWEST.replace("front_door", &"x".repeat(LONGEST_ID + 1));
         assert!(FrigateEvent::parse(long.as_bytes()).is_err());

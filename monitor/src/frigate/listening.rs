@@ -1,6 +1,6 @@
 //! Listens to Frigate's events at a broker, and connects again when that has failed: messages in, events that wait to be explained out.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rumqttc::{AsyncClient, Event, EventLoop, Packet, Publish, QoS, SubAck, SubscribeReasonCode};
 use tokio::sync::watch;
@@ -16,12 +16,31 @@ use crate::redact::say;
 /// What is asked of the broker before it is answered.
 const REQUESTS: usize = 8;
 
+const ONCE: &str = "(told once an hour at most)";
+/// A complaint that is repeated for longer than this is told again.
+const QUIET: Duration = Duration::from_secs(3600);
+
 /// One who listens.
 pub struct Listening<'a> {
     plan: &'a FrigatePlan,
     waiting: &'a WaitingEvents,
-    /// Whether it was told that a message is strange, or that events are dropped.
-    has_complained: bool,
+    strange: Complaint,
+    dropped: Complaint,
+}
+
+/// Something that may happen with each message, and is told once an hour at most.
+#[derive(Default)]
+struct Complaint(Option<Instant>);
+
+impl Complaint {
+    /// Whether it is to be told now.
+    fn is_due(&mut self, now: Instant) -> bool {
+        let is_due = self.0.is_none_or(|told| now - told >= QUIET);
+        if is_due {
+            self.0 = Some(now);
+        }
+        is_due
+    }
 }
 
 impl<'a> Listening<'a> {
@@ -29,7 +48,8 @@ impl<'a> Listening<'a> {
         Self {
             plan,
             waiting,
-            has_complained: false,
+            strange: Complaint::default(),
+            dropped: Complaint::default(),
         }
     }
 
@@ -84,22 +104,27 @@ impl<'a> Listening<'a> {
     }
 
     fn heard(&mut self, message: &Publish) {
+        let now = Instant::now();
         let event = match FrigateEvent::parse(&message.payload) {
             Ok(event) => event,
-            Err(error) => return self.complain(&format!("{error:#}; it is left out")),
+            Err(error) => {
+                if self.strange.is_due(now) {
+                    let place = self.plan.events_topic();
+                    say(format_args!(
+                        "frigate: {place}: {error:#}; it is left out {ONCE}"
+                    ));
+                }
+                return;
+            }
         };
         if !self.plan.wants(&event.camera, &event.label) || !event.has_snapshot {
             return;
         }
         let pause = self.plan.event_interval;
-        if self.waiting.put(event, pause, Instant::now()) {
-            self.complain("events come faster than they can be explained: the oldest are left out");
-        }
-    }
-
-    fn complain(&mut self, words: &str) {
-        if !std::mem::replace(&mut self.has_complained, true) {
-            say(format_args!("frigate: {words} (this is told once)"));
+        if self.waiting.put(event, pause, now) && self.dropped.is_due(now) {
+            say(format_args!(
+                "frigate: events come faster than they can be explained: the oldest are left out {ONCE}"
+            ));
         }
     }
 }
@@ -112,5 +137,20 @@ async fn next(events: &mut EventLoop) -> Result<Packet, String> {
             Ok(Event::Outgoing(_)) => {}
             Err(error) => return Err(broker::reason(&error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_is_told_once_an_hour() {
+        let (mut complaint, begin) = (Complaint::default(), Instant::now());
+        let told = [0, 1, 3599, 3600, 3601, 9000].map(|second| {
+            let now = begin + Duration::from_secs(second);
+            complaint.is_due(now)
+        });
+        assert_eq!(told, [true, false, false, true, false, true]);
     }
 }

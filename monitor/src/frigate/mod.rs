@@ -13,13 +13,15 @@ mod view;
 mod waiting;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, bail};
 use gst::glib;
+use image::RgbImage;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use ssdcrp::limits::{self, FileKind};
 use ssdcrp::stream::Session;
 
 use crate::configuration::FrigatePlan;
@@ -29,13 +31,20 @@ use crate::outlets::Outlets;
 use crate::owner::Owner;
 use crate::redact::say;
 use answer::{ExplanationMessage, FrigateAnswer, NetworkMessage, OriginMessage, SnapshotMessage};
-use api::{FrigateApi, FrigateConfig, Snapshot};
+use api::{DetectSize, FrigateApi, FrigateConfig, Snapshot};
 use event::FrigateEvent;
 use listening::Listening;
 use looker::{Looker, ObjectVerdict};
 use pictures::PictureFolder;
 use view::{ObjectView, decode};
 use waiting::WaitingEvents;
+
+/// For so long Frigate's configuration is believed. Whoever changes it has Frigate start anew.
+const CONFIG_LASTS: Duration = Duration::from_secs(60);
+/// A message may come so much later than the snapshot that it tells of is served.
+const MESSAGE_LAG: Duration = Duration::from_millis(200);
+/// How often a snapshot is read that is another one meanwhile.
+const READINGS: usize = 4;
 
 /// Explains Frigate's events until it is dropped.
 pub struct FrigateCompanion {
@@ -59,8 +68,8 @@ pub struct ReadyCompanion {
 /// What explains.
 struct FrigateAnswering {
     ready: ReadyCompanion,
-    /// Frigate's, once it is known.
-    config: Option<FrigateConfig>,
+    /// Frigate's, once it is known, and when it was asked for.
+    config: Option<(FrigateConfig, Instant)>,
     outlets: Arc<Outlets>,
 }
 
@@ -73,7 +82,8 @@ impl ReadyCompanion {
         let pictures = plan.pictures.as_ref();
         let pictures = pictures.map(|(folder, budget)| PictureFolder::open(folder, *budget));
         let own_hash = plan.model.as_ref().map(|model| {
-            let bytes = std::fs::read(model).with_context(|| model.display().to_string())?;
+            let bytes = limits::read(model, FileKind::Model);
+            let bytes = bytes.with_context(|| model.display().to_string())?;
             let hash = glib::compute_checksum_for_data(glib::ChecksumType::Md5, &bytes);
             Ok::<_, anyhow::Error>(hash.map(String::from))
         });
@@ -136,12 +146,13 @@ impl FrigateAnswering {
         loop {
             let work = async {
                 let event = loop {
-                    match waiting.take(Instant::now()) {
+                    match waiting.take() {
                         Some(event) => break event,
                         None => waiting.news.notified().await,
                     }
                 };
-                self.answer(&event).await;
+                let looked_at = self.answer(event, waiting).await;
+                waiting.done(looked_at, Instant::now());
                 sleep(self.ready.plan.interval).await;
             };
             tokio::select! {
@@ -151,9 +162,12 @@ impl FrigateAnswering {
         }
     }
 
-    async fn answer(&mut self, event: &FrigateEvent) {
-        let name = format!("{}-{}-{}", event.camera, event.id, event.phase.name());
-        let answer = self.answered(event, &name).await;
+    /// Answers an event; the snapshot's time where one was looked at.
+    async fn answer(&mut self, event: FrigateEvent, waiting: &WaitingEvents) -> Option<f64> {
+        let (event, picture) = self.picture_of(event, waiting).await;
+        let looked_at = picture.is_ok().then_some(event.frame_time);
+        let name = pictures::stem(&event);
+        let answer = self.answered(&event, picture, &name).await;
         let line = json(&answer);
         if let Some(pictures) = &self.ready.pictures
             && let Err(error) = pictures.keep_answer(&name, &line)
@@ -161,39 +175,70 @@ impl FrigateAnswering {
             say(format_args!("frigate: {error:#}"));
         }
         self.outlets.frigate_answered(&line);
+        looked_at
     }
 
-    /// What there is to say of an event, whose picture has this name.
-    async fn answered(&mut self, event: &FrigateEvent, name: &str) -> FrigateAnswer {
-        let plan = self.ready.plan.clone();
-        let api = FrigateApi(&plan);
-        let snapshot = api.snapshot(event).await;
+    /// The newest message of an event with the snapshot that it tells of. While an object is followed Frigate serves the newest snapshot, and the box of another one may lie elsewhere.
+    async fn picture_of(
+        &self,
+        mut event: FrigateEvent,
+        waiting: &WaitingEvents,
+    ) -> (FrigateEvent, Result<(RgbImage, bool)>) {
+        for _ in 0..READINGS {
+            let snapshot = FrigateApi(&self.ready.plan).snapshot(&event).await;
+            sleep(MESSAGE_LAG).await;
+            let newest = waiting.newest().unwrap_or_else(|| event.clone());
+            let is_of_it = newest.frame_time == event.frame_time;
+            if is_of_it || snapshot.is_err() {
+                return (event, snapshot.and_then(|snapshot| decoded(&snapshot)));
+            }
+            event = newest;
+        }
+        let changing = "its snapshot is another one each time that it is read";
+        (event, Err(anyhow!(changing)))
+    }
+
+    /// What there is to say of an event, whose files have this name.
+    async fn answered(
+        &mut self,
+        event: &FrigateEvent,
+        picture: Result<(RgbImage, bool)>,
+        name: &str,
+    ) -> FrigateAnswer {
         // What Frigate does not know yet of an event that has just begun is left out.
-        let stored = api.stored(event).await.ok();
-        let config = self.config_for(&event.camera).await;
+        let stored = FrigateApi(&self.ready.plan).stored(event).await.ok();
+        let size = picture.as_ref().ok();
+        let size = size.map(|(picture, _)| picture.dimensions());
+        let detect = self.detect_size(&event.camera, size).await;
         let model = self.ready.looker.model();
-        let known = config.as_ref().ok().cloned();
-        let origin = OriginMessage::new(&known.unwrap_or_default(), stored);
+        let config = self.config.as_ref().map(|(config, _)| config);
+        let origin = OriginMessage::new(config, stored);
         let network = NetworkMessage {
             name: model.manifest.name.clone(),
             raised_the_event: origin.is_of(self.ready.own_hash.as_deref()),
         };
         let answer = FrigateAnswer::new(event, network, origin);
-        let seen = config.and_then(|config| see(event, &config, &snapshot?));
-        let (reason, error) = match seen {
-            Ok(Ok((view, is_clean))) => {
+        let viewed = match (picture, detect) {
+            (Err(error), _) => Err(("no snapshot", error)),
+            (_, Err(error)) => Err(("no configuration", error)),
+            (Ok((picture, is_clean)), Ok(detect)) => ObjectView::new(&picture, detect, event)
+                .map(|view| (view, is_clean))
+                .map_err(|error| ("no place", error)),
+        };
+        match viewed {
+            Ok((view, is_clean)) => {
                 let answer = FrigateAnswer {
                     snapshot: Some(SnapshotMessage::new(&view, is_clean)),
                     ..answer
                 };
-                return self.look(event, view, answer, name).await;
+                self.look(event, view, answer, name).await
             }
-            Ok(Err(error)) => ("no place", error),
-            Err(error) => ("no snapshot", error),
-        };
-        let words = format!("{error:#}");
-        say(format_args!("frigate: event {}: {words}", event.id));
-        answer.unexplained((reason, words))
+            Err((reason, error)) => {
+                let words = format!("{error:#}");
+                say(format_args!("frigate: event {}: {words}", event.id));
+                answer.unexplained((reason, words))
+            }
+        }
     }
 
     async fn look(
@@ -242,31 +287,29 @@ impl FrigateAnswering {
         }
     }
 
-    /// Frigate's configuration, which is asked for anew where it does not have the camera.
-    async fn config_for(&mut self, camera: &str) -> Result<FrigateConfig> {
-        match &self.config {
-            Some(config) if config.cameras.contains_key(camera) => Ok(config.clone()),
-            _ => {
-                let config = FrigateApi(&self.ready.plan).config().await?;
-                self.config = Some(config.clone());
-                Ok(config)
-            }
+    /// The size of the pictures that a camera's boxes are told in. Frigate is asked anew where it is not known, was asked long ago, or a snapshot has another size: it may have been set anew.
+    async fn detect_size(&mut self, camera: &str, size: Option<(u32, u32)>) -> Result<DetectSize> {
+        let known = self.config.as_ref();
+        let known = known.filter(|(_, when)| when.elapsed() < CONFIG_LASTS);
+        let known = known.and_then(|(config, _)| config.cameras.get(camera));
+        if let Some(known) = known
+            && size.is_none_or(|size| known.detect.is(size))
+        {
+            return Ok(known.detect);
         }
+        let config = FrigateApi(&self.ready.plan).config().await?;
+        let (config, _) = self.config.insert((config, Instant::now()));
+        let Some(camera) = config.cameras.get(camera) else {
+            bail!("Frigate knows no camera {camera}");
+        };
+        Ok(camera.detect)
     }
 }
 
-/// The object in its picture, and whether Frigate has drawn nothing into that; or why it has no place there.
+/// The picture of a snapshot, and whether Frigate has drawn nothing into it.
 ///
 /// # Errors
-/// There is no such picture.
-fn see(
-    event: &FrigateEvent,
-    config: &FrigateConfig,
-    snapshot: &Snapshot,
-) -> Result<Result<(ObjectView, bool)>> {
-    let camera = config.cameras.get(&event.camera);
-    let camera = camera.with_context(|| format!("Frigate knows no camera {}", event.camera))?;
-    let picture = decode(&snapshot.bytes)?;
-    let view = ObjectView::new(&picture, camera.detect, event);
-    Ok(view.map(|view| (view, snapshot.is_clean)))
+/// It is no picture.
+fn decoded(snapshot: &Snapshot) -> Result<(RgbImage, bool)> {
+    Ok((decode(&snapshot.bytes)?, snapshot.is_clean))
 }

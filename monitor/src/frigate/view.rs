@@ -13,7 +13,7 @@ use ssdcrp::geometry::Rect;
 use super::api::DetectSize;
 use super::event::FrigateEvent;
 
-/// Bytes of the pixels of a picture.
+/// Bytes of the pixels of a picture, and of a region.
 const MOST_PIXEL_BYTES: u64 = 128 << 20;
 /// Widths and heights are whole pixels: shapes differ by that much, and more where a snapshot is cropped.
 const SAME_SHAPE: f32 = 0.02;
@@ -46,9 +46,12 @@ pub fn decode(bytes: &[u8]) -> Result<RgbImage> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits);
     let decoder = reader.into_decoder().context("the snapshot")?;
+    let (width, height) = decoder.dimensions();
+    // Grey pixels become three times as many bytes.
+    let bytes = decoder.total_bytes().max(rgb_bytes(width, height));
     ensure!(
-        decoder.total_bytes() <= MOST_PIXEL_BYTES,
-        "the snapshot has more than {} MiB of pixels",
+        bytes <= MOST_PIXEL_BYTES,
+        "the snapshot has {width}x{height} pixels, more than {} MiB",
         MOST_PIXEL_BYTES >> 20
     );
     let picture = image::DynamicImage::from_decoder(decoder).context("the snapshot")?;
@@ -105,6 +108,13 @@ impl ObjectView {
             (region.x1 * width).round() as i64,
             (region.y1 * height).round() as i64,
         ];
+        let [region_width, region_height] =
+            [length(pixels[0], pixels[2]), length(pixels[1], pixels[3])];
+        ensure!(
+            rgb_bytes(region_width, region_height) <= MOST_PIXEL_BYTES,
+            "the region has {region_width}x{region_height} pixels, more than {} MiB",
+            MOST_PIXEL_BYTES >> 20
+        );
         Ok(Self {
             picture: part(snapshot, pixels),
             rect,
@@ -121,9 +131,18 @@ fn is_sane(region: &Rect) -> bool {
     within(region.x0, region.x1) && within(region.y0, region.y1)
 }
 
+/// Pixels of an edge; at least one.
+fn length(from: i64, to: i64) -> u32 {
+    u32::try_from(to - from).unwrap_or(0).max(1)
+}
+
+/// Bytes of a picture of 8-bit RGB.
+fn rgb_bytes(width: u32, height: u32) -> u64 {
+    u64::from(width) * u64::from(height) * 3
+}
+
 /// The pixels from x0, y0 up to x1, y1; black where there are none, as Frigate fills them.
 fn part(picture: &RgbImage, [x0, y0, x1, y1]: [i64; 4]) -> RgbImage {
-    let length = |from: i64, to: i64| u32::try_from(to - from).unwrap_or(0).max(1);
     RgbImage::from_fn(length(x0, x1), length(y0, y1), |x, y| {
         let place = |from: i64, at: u32| u32::try_from(from + i64::from(at)).ok();
         let pixel = place(x0, x).zip(place(y0, y));
@@ -245,5 +264,25 @@ mod tests {
         bytes[head + 5..head + 9].copy_from_slice(&[0xff, 0xdc, 0xff, 0xdc]);
         assert!(decode(&bytes).is_err());
         assert!(decode(&bytes[..20]).is_err());
+        // Grey: fewer bytes than the limit as it lies, more as RGB.
+        let mut grey = Cursor::new(Vec::new());
+        let picture = image::GrayImage::new(8000, 8000);
+        picture.write_to(&mut grey, ImageFormat::Png).unwrap();
+        let error = decode(grey.get_ref()).unwrap_err().to_string();
+        assert!(
+            error.contains("8000x8000 pixels, more than 128 MiB"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_region_too_large_for_memory_is_refused() {
+        // Twice as wide and high as the picture, which is allowed, but four times 100 MB.
+        let snapshot = RgbImage::new(8000, 4000);
+        let region = Some([-50.0, -25.0, 350.0, 175.0]);
+        let event = event([120.0, 20.0, 140.0, 60.0], region);
+        let error = ObjectView::new(&snapshot, DETECT, &event).err().unwrap();
+        let words = error.to_string();
+        assert!(words.contains("16000x8000 pixels"), "{words}");
     }
 }

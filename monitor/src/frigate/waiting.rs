@@ -1,4 +1,7 @@
 //! Events that wait to be explained: messages in, the next one out. Of an event only the newest message waits, one whose snapshot was explained already is not wanted, and the rest is limited.
+//!
+//! A message's box is that of the snapshot of its moment, while the snapshot that Frigate serves is the newest. So the newest message of the event that is being answered is kept, whether it is to be
+//! answered or not: it says which snapshot was served.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
@@ -11,7 +14,7 @@ use super::event::{FrigateEvent, Phase};
 
 /// How many wait at most: beyond that the oldest are dropped.
 const MOST: usize = 100;
-/// Of so many events it is remembered what was explained.
+/// Of so many events it is remembered what was answered.
 const REMEMBERED: usize = 1000;
 
 /// What waits.
@@ -24,19 +27,38 @@ pub struct WaitingEvents {
 #[derive(Default)]
 struct EventLine {
     events: VecDeque<FrigateEvent>,
-    /// By id, with the frame and the time.
-    taken: HashMap<String, (f64, Instant)>,
+    /// The newest message of the event that is being answered.
+    in_work: Option<FrigateEvent>,
+    /// By id.
+    answered: HashMap<String, Answered>,
+}
+
+/// What was done for an event.
+struct Answered {
+    /// The snapshot's that was looked at, in seconds since 1970; `None` where none could be.
+    frame_time: Option<f64>,
+    when: Instant,
 }
 
 impl WaitingEvents {
-    /// An event has news. One that was explained less than `pause` ago waits for its end, or for later news. Says whether another event had to be dropped for it.
+    /// An event has news. One that was answered less than `pause` ago waits for its end, or for later news. Says whether another event had to be dropped for it.
     pub fn put(&self, event: FrigateEvent, pause: Duration, now: Instant) -> bool {
         let mut line = lock(&self.line);
-        if let Some(&(frame_time, when)) = line.taken.get(&event.id) {
-            let is_same = frame_time == event.frame_time;
-            let is_early = event.phase != Phase::End && now - when < pause;
-            if is_same || is_early {
-                return false;
+        let is_early = event.phase != Phase::End;
+        match line.in_work.as_mut().filter(|held| held.id == event.id) {
+            Some(held) => {
+                *held = event.clone();
+                if is_early && !pause.is_zero() {
+                    return false;
+                }
+            }
+            None => {
+                if let Some(answered) = line.answered.get(&event.id) {
+                    let is_same = answered.frame_time == Some(event.frame_time);
+                    if is_same || (is_early && now - answered.when < pause) {
+                        return false;
+                    }
+                }
             }
         }
         if let Some(place) = line.events.iter_mut().find(|other| other.id == event.id) {
@@ -53,19 +75,41 @@ impl WaitingEvents {
         is_full
     }
 
-    /// The event that has waited longest, which is explained `now`.
-    pub fn take(&self, now: Instant) -> Option<FrigateEvent> {
+    /// The event that has waited longest. It is in work until [`WaitingEvents::done`].
+    pub fn take(&self) -> Option<FrigateEvent> {
         let mut line = lock(&self.line);
         let event = line.events.pop_front()?;
-        let taken = &mut line.taken;
-        taken.insert(event.id.clone(), (event.frame_time, now));
-        if taken.len() > REMEMBERED {
-            let oldest = taken.iter().min_by_key(|(_, (_, when))| *when);
+        line.in_work = Some(event.clone());
+        Some(event)
+    }
+
+    /// The newest message of the event that is in work.
+    pub fn newest(&self) -> Option<FrigateEvent> {
+        lock(&self.line).in_work.clone()
+    }
+
+    /// The event in work was answered, with the snapshot of this frame; with none where no snapshot could be looked at, so that the same one may be tried again.
+    pub fn done(&self, frame_time: Option<f64>, now: Instant) {
+        let mut line = lock(&self.line);
+        let Some(FrigateEvent { id, .. }) = line.in_work.take() else {
+            return;
+        };
+        line.events
+            .retain(|other| other.id != id || Some(other.frame_time) != frame_time);
+        let answered = &mut line.answered;
+        answered.insert(
+            id,
+            Answered {
+                frame_time,
+                when: now,
+            },
+        );
+        if answered.len() > REMEMBERED {
+            let oldest = answered.iter().min_by_key(|(_, answered)| answered.when);
             if let Some(id) = oldest.map(|(id, _)| id.clone()) {
-                taken.remove(&id);
+                answered.remove(&id);
             }
         }
-        Some(event)
     }
 }
 
@@ -87,19 +131,35 @@ mod tests {
         }
     }
 
+    /// Seconds after the beginning, as the tests tell time.
+    struct Clock(Instant);
+
+    impl Clock {
+        fn at(&self, seconds: u64) -> Instant {
+            self.0 + Duration::from_secs(seconds)
+        }
+    }
+
+    /// Takes the next event and answers it with its own snapshot.
+    fn take(waiting: &WaitingEvents, now: Instant) -> Option<(String, f64)> {
+        let event = waiting.take()?;
+        waiting.done(Some(event.frame_time), now);
+        Some((event.id, event.frame_time))
+    }
+
+    fn is(id: &str, frame_time: f64) -> Option<(String, f64)> {
+        Some((id.to_owned(), frame_time))
+    }
+
+    const PAUSE: Duration = Duration::from_secs(30);
+
     #[test]
     fn of_an_event_the_newest_snapshot_is_explained_and_none_twice() {
-        let (waiting, begin) = (WaitingEvents::default(), Instant::now());
-        let pause = Duration::from_secs(30);
-        let put = |id: &str, phase, frame_time, after: u64| {
-            let now = begin + Duration::from_secs(after);
-            waiting.put(event(id, phase, frame_time), pause, now)
+        let (waiting, clock) = (WaitingEvents::default(), Clock(Instant::now()));
+        let put = |id: &str, phase, frame_time, after| {
+            waiting.put(event(id, phase, frame_time), PAUSE, clock.at(after))
         };
-        let take = |after| {
-            let taken = waiting.take(begin + Duration::from_secs(after));
-            taken.map(|event| (event.id, event.frame_time))
-        };
-        let is = |id: &str, frame_time| Some((id.to_owned(), frame_time));
+        let take = |after| take(&waiting, clock.at(after));
         put("a", Phase::New, 1.0, 0);
         put("b", Phase::New, 1.0, 0);
         put("a", Phase::Update, 2.0, 0);
@@ -116,6 +176,47 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_looked_at_may_come_again() {
+        let (waiting, clock) = (WaitingEvents::default(), Clock(Instant::now()));
+        let put = |phase, after| waiting.put(event("a", phase, 1.0), PAUSE, clock.at(after));
+        put(Phase::New, 0);
+        waiting.take();
+        waiting.done(None, clock.at(7));
+        put(Phase::Update, 8);
+        assert_eq!(take(&waiting, clock.at(8)), None, "too early");
+        put(Phase::End, 9);
+        assert_eq!(take(&waiting, clock.at(9)), is("a", 1.0));
+        put(Phase::End, 10);
+        assert_eq!(take(&waiting, clock.at(10)), None, "seen already");
+    }
+
+    #[test]
+    fn the_newest_message_of_the_event_in_work_is_known() {
+        let (waiting, clock) = (WaitingEvents::default(), Clock(Instant::now()));
+        let put = |id: &str, phase, frame_time| {
+            waiting.put(event(id, phase, frame_time), PAUSE, clock.at(1))
+        };
+        put("a", Phase::New, 1.0);
+        waiting.take();
+        put("b", Phase::New, 1.0);
+        put("a", Phase::Update, 2.0);
+        assert_eq!(waiting.newest().unwrap().frame_time, 2.0);
+        // Its end has the same snapshot: once that was looked at, nothing is left to be done.
+        put("a", Phase::End, 2.0);
+        assert_eq!(waiting.newest().unwrap().phase, Phase::End);
+        waiting.done(Some(2.0), clock.at(2));
+        assert!(waiting.newest().is_none());
+        assert_eq!(take(&waiting, clock.at(3)), is("b", 1.0));
+        assert_eq!(take(&waiting, clock.at(3)), None);
+        // An end with another snapshot is answered for itself.
+        put("c", Phase::New, 1.0);
+        waiting.take();
+        put("c", Phase::End, 3.0);
+        waiting.done(Some(1.0), clock.at(4));
+        assert_eq!(take(&waiting, clock.at(4)), is("c", 3.0));
+    }
+
+    #[test]
     fn too_many_push_the_oldest_out_and_nothing_is_remembered_for_ever() {
         let (waiting, now) = (WaitingEvents::default(), Instant::now());
         let dropped = (0..MOST + 2).map(|number| {
@@ -123,12 +224,12 @@ mod tests {
             waiting.put(event, Duration::ZERO, now)
         });
         assert_eq!(dropped.filter(|&dropped| dropped).count(), 2);
-        assert_eq!(waiting.take(now).unwrap().id, "2");
+        assert_eq!(take(&waiting, now), is("2", 1.0));
         for number in 0..2 * REMEMBERED {
             let event = event(&format!("x{number}"), Phase::New, 1.0);
             waiting.put(event, Duration::ZERO, now);
-            waiting.take(now);
+            take(&waiting, now);
         }
-        assert_eq!(lock(&waiting.line).taken.len(), REMEMBERED);
+        assert_eq!(lock(&waiting.line).answered.len(), REMEMBERED);
     }
 }

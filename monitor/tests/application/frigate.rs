@@ -43,6 +43,7 @@ impl Frigate {
             .arg(cached("photos/dog.jpg"))
             .args([&png, &small])
             .arg(model_hash)
+            .arg(folder.join("release"))
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -70,13 +71,17 @@ impl Drop for Frigate {
     }
 }
 
-/// A message of `frigate/events`, as the documentation has it; boxes in pixels of 768x576.
-fn message(phase: &str, id: &str, label: &str, rect: [f64; 4], region: Option<[f64; 4]>) -> Value {
-    // The front door's pictures are larger.
-    let scaled = |rect: [f64; 4]| rect.map(|edge| edge * 1280.0 / 768.0);
+/// A message of `frigate/events` for a camera and the width of its pictures; boxes in pixels of 768x576, and the snapshot's time.
+fn camera_message(
+    (camera, width): (&str, f64),
+    (phase, id, label): (&str, &str, &str),
+    (rect, region): ([f64; 4], Option<[f64; 4]>),
+    frame_time: f64,
+) -> Value {
+    let scaled = |rect: [f64; 4]| rect.map(|edge| edge * width / 768.0);
     let state = json!({
-        "id": id, "camera": "front_door", "frame_time": 1_607_123_962.5, "label": label, "sub_label": null,
-        "snapshot": {"frame_time": 1_607_123_961.5, "box": scaled(rect), "area": 12728, "region": region.map(scaled),
+        "id": id, "camera": camera, "frame_time": 1_607_123_962.5, "label": label, "sub_label": null,
+        "snapshot": {"frame_time": frame_time, "box": scaled(rect), "area": 12728, "region": region.map(scaled),
             "score": 0.78, "attributes": []},
         "top_score": 0.96, "false_positive": false, "start_time": 1_607_123_955.5, "end_time": null, "score": 0.79,
         "box": [1, 2, 30, 40], "area": 23744, "ratio": 2.1, "region": [0, 0, 320, 320], "stationary": false,
@@ -84,6 +89,12 @@ fn message(phase: &str, id: &str, label: &str, rect: [f64; 4], region: Option<[f
         "has_clip": false, "active": true, "path_data": [[[0.5, 0.5], 1_607_123_961.5]],
     });
     json!({"type": phase, "before": state, "after": state})
+}
+
+/// The same of the front door, as the documentation has it.
+fn message(phase: &str, id: &str, label: &str, rect: [f64; 4], region: Option<[f64; 4]>) -> Value {
+    let (camera, told, place) = (("front_door", 1280.0), (phase, id, label), (rect, region));
+    camera_message(camera, told, place, 1_607_123_961.5)
 }
 
 fn configuration(broker: &Broker, frigate: &Frigate, more: &str) -> String {
@@ -105,7 +116,11 @@ fn listens(monitor: &Monitor, times: usize) {
 
 /// Waits for the answer to an event.
 fn answer(listener: &Listener, id: &str) -> Value {
-    let heard = listener.wait(&format!("ssdcrp/frigate/front_door/{id}"), |_| true);
+    camera_answer(listener, "front_door", id)
+}
+
+fn camera_answer(listener: &Listener, camera: &str, id: &str) -> Value {
+    let heard = listener.wait(&format!("ssdcrp/frigate/{camera}/{id}"), |_| true);
     assert!(heard.qos == 1 && !heard.is_retained, "{heard:?}");
     heard.json()
 }
@@ -141,10 +156,10 @@ fn names_what_explained(told: &Value) {
 /// The picture is the part that the network was fed, and the answer lies beside it.
 fn shows_what_was_fed(told: &Value, pictures: &Path) {
     let picture = told["picture"].as_str().unwrap();
-    assert_eq!(picture, "front_door-now-1-new.png");
+    assert_eq!(picture, "front_door-now-1-new-1607123961.500.png");
     let picture = image::open(pictures.join(picture)).unwrap();
     assert_eq!((picture.width(), picture.height()), (400, 400));
-    let kept = std::fs::read(pictures.join("front_door-now-1-new.json")).unwrap();
+    let kept = std::fs::read(pictures.join("front_door-now-1-new-1607123961.500.json")).unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&kept).unwrap(), *told);
 }
 
@@ -257,8 +272,12 @@ fn a_server_that_misbehaves_and_strange_messages_keep_nothing_up() {
     }
     tell("now-1");
     assert_eq!(answer(&listener, "now-1")["explanation"]["label"], "dog");
+    let message = camera_message(("attic", 768.0), ("new", "now-2", "dog"), (DOG, None), 1.5);
+    broker.say("frigate/events", &message.to_string());
+    let told = camera_answer(&listener, "attic", "now-2");
+    assert_eq!(told["unexplained"], "no configuration", "{told}");
     let said = monitor.said();
-    assert_eq!(said.matches("this is told once").count(), 1, "{said}");
+    assert_eq!(said.matches("told once an hour").count(), 1, "{said}");
     assert!(!frigate.asked().iter().any(|asked| asked.contains("passwd")));
     assert!(listener.heard("passwd").is_empty());
     monitor.signal("TERM");
@@ -303,6 +322,61 @@ fn it_goes_on_after_the_broker_was_away_and_explains_what_is_asked_for_now() {
     tell(&broker, "now-3", "person");
     assert_eq!(answer(&listener, "now-3")["unexplained"], "not seen");
     assert!(listener.heard("now-2").is_empty());
+    monitor.signal("TERM");
+    assert!(monitor.wait().status.success());
+}
+
+#[test]
+fn the_box_belongs_to_the_picture_that_it_is_drawn_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = Broker::start(folder.path(), OPEN);
+    let frigate = Frigate::start(folder.path(), "");
+    let listener = broker.listen("listener");
+    let text =
+        configuration(&broker, &frigate, "").replace("event-interval = 0", "event-interval = 60");
+    let monitor = start_with(folder.path(), &text);
+    listens(&monitor, 1);
+    let tell = |message: &Value| broker.say("frigate/events", &message.to_string());
+
+    // The size of a camera's pictures is set anew.
+    for (width, id) in [(640.0, "now-1"), (768.0, "now-2")] {
+        let told = (("side", width), ("new", id, "dog"));
+        tell(&camera_message(told.0, told.1, (DOG, None), 1.5));
+        let told = camera_answer(&listener, "side", id);
+        assert_eq!(told["explanation"]["label"], "dog", "{told}");
+        let left = told["snapshot"]["box"][0].as_f64().unwrap();
+        assert!((left - 130.0 / 768.0).abs() < 1e-3, "{told}");
+    }
+
+    // A better snapshot is found while one is asked for: its box is taken.
+    let (camera, elsewhere) = (("front_door", 1280.0), [600.0, 400.0, 700.0, 560.0]);
+    let held = |phase, rect, time| {
+        tell(&camera_message(
+            camera,
+            (phase, "held-1", "dog"),
+            (rect, None),
+            time,
+        ));
+    };
+    held("new", elsewhere, 1.5);
+    until("that its snapshot is asked for", || {
+        let asked = frigate.asked();
+        let is_it = |line: &String| line.contains("held-1/snapshot");
+        asked.iter().any(is_it).then_some(())
+    });
+    held("update", DOG, 2.5);
+    // Messages come in order: when this was read, so was the one before it.
+    broker.say("frigate/events", "no JSON");
+    until("that all is read", || {
+        monitor.said().contains("left out").then_some(())
+    });
+    std::fs::write(folder.path().join("release"), "").unwrap();
+    let told = answer(&listener, "held-1");
+    assert_eq!(
+        (&told["phase"], &told["frame_time"]),
+        (&json!("update"), &json!(2.5))
+    );
+    assert_eq!(told["explanation"]["label"], "dog", "{told}");
     monitor.signal("TERM");
     assert!(monitor.wait().status.success());
 }

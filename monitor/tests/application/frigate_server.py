@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""A stand-in for Frigate's HTTP API: frigate_server.py PHOTO PNG SMALL MODEL_HASH
+"""A stand-in for Frigate's HTTP API: frigate_server.py PHOTO PNG SMALL MODEL_HASH RELEASE
 
 Written after Frigate's documentation (https://docs.frigate.video/integrations/api/), with the parts that the monitor asks for.
 PHOTO is the snapshot, PNG the same without a loss, SMALL one of another shape. Prints its port, then the target of each
 request. How an event's snapshot comes is said by the first word of its id: "now-1" while the object is followed, "over-1" as
 it was saved, "clean-1" without what is drawn into saved ones, "late-1" at the second try, "gone-1" never, "moved-1"
-elsewhere, "endless-1" without an end, "silent-1" not at all, "cropped-1" in another shape, "text-1" as no picture.
+elsewhere, "endless-1" without an end, "silent-1" not at all, "cropped-1" in another shape, "text-1" as no picture,
+"held-1" once there is a file RELEASE. The camera "side" has smaller pictures until its configuration was read once.
 """
 
 import http.server
@@ -13,6 +14,7 @@ import json
 import pathlib
 import sys
 import threading
+import time
 
 CONFIG = {
     "cameras": {
@@ -30,6 +32,8 @@ class Frigate(http.server.BaseHTTPRequestHandler):
     png = b""
     small = b""
     model_hash = ""
+    release = pathlib.Path()
+    side = {"width": 640, "height": 480}
     tries: dict[str, int] = {}
 
     def do_GET(self) -> None:
@@ -37,7 +41,9 @@ class Frigate(http.server.BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         parts = path.removeprefix("/base").strip("/").split("/")
         if parts == ["api", "config"]:
-            self.answer(json.dumps(CONFIG).encode(), "application/json")
+            cameras = CONFIG["cameras"] | {"side": {"detect": Frigate.side}}
+            Frigate.side = {"width": 768, "height": 576}
+            self.answer(json.dumps(CONFIG | {"cameras": cameras}).encode(), "application/json")
         elif parts[:2] == ["api", "events"] and len(parts) == 3:
             event = {"id": parts[2], "model_hash": self.model_hash or None, "model_type": "ssd", "detector_type": "openvino"}
             self.answer(json.dumps(event).encode(), "application/json")
@@ -50,6 +56,8 @@ class Frigate(http.server.BaseHTTPRequestHandler):
 
     def snapshot(self, event: str, query: str) -> None:
         kind = event.split("-")[0]
+        while kind == "held" and not self.release.exists():
+            time.sleep(0.01)
         self.tries[event] = self.tries.get(event, 0) + 1
         if kind == "moved":
             self.send_response(302)
@@ -95,7 +103,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 def main() -> None:
-    photo, png, small, Frigate.model_hash = sys.argv[1:]
+    photo, png, small, Frigate.model_hash, release = sys.argv[1:]
+    Frigate.release = pathlib.Path(release)
     Frigate.photo, Frigate.png, Frigate.small = (pathlib.Path(name).read_bytes() for name in (photo, png, small))
     server = Server(("127.0.0.1", 0), Frigate)
     print(server.server_port, flush=True)
