@@ -19,13 +19,17 @@ mod video;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use options::AnnotateOptions;
 
 fn main() -> ExitCode {
+    let declared = AnnotateOptions::command();
+    if let Some(status) = ssdcrp_manual::write_if_asked("ssdcrp-annotate", declared) {
+        return status;
+    }
     // Installed, ONNX Runtime lies beside it.
-    if let Ok(program) = std::env::current_exe() {
+    if let Some(program) = ssdcrp::runtime::this_program() {
         ssdcrp::runtime::installed_at(&program);
     }
     match run::run(&AnnotateOptions::parse()) {

@@ -46,7 +46,7 @@ impl Annotate {
 
 /// The program's path, or its name for the system to look for.
 fn program() -> PathBuf {
-    let beside = env::current_exe().ok();
+    let beside = ssdcrp::runtime::this_program();
     let beside = beside.map(|own| {
         own.with_file_name(PROGRAM)
             .with_extension(env::consts::EXE_EXTENSION)

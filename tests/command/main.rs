@@ -18,7 +18,10 @@ mod explain;
 mod failures;
 mod json;
 mod layers;
+mod manual;
 mod missing;
+#[path = "../manual/mod.rs"]
+mod options;
 mod report;
 mod yolo;
 
