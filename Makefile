@@ -43,7 +43,7 @@ PEERS := $(CACHE)/peers
 OURS := cargo bench --quiet --package ssdcrp --bench peers --locked -- serve
 
 # What makes the site of README and docs.
-MDBOOK_VERSION := 0.5.2
+MDBOOK_VERSION := 0.5.4
 MDBOOK := $(CACHE)/mdbook/bin/mdbook
 
 # What benches measured, and the report that is committed.
@@ -219,7 +219,7 @@ clean: ## remove what was built and demo/; the cache stays
 	rm -rf demo
 
 distclean: clean ## clean, and remove runtime, footage, photos, models and all Pythons too
-	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos classifiers models oracle zennit peers own-models archives mdbook debian12 debian12.log debian13 debian13.log) $(CACHE)/onnxruntime-openvino-*
+	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos classifiers models oracle zennit peers own-models archives mdbook bare debian13 debian13.log) $(CACHE)/onnxruntime-openvino-*
 
 packages:
 	@command -v cargo >/dev/null || \

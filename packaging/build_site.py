@@ -49,7 +49,7 @@ def commands(programs: Path) -> str:
 
 def schemas(folder: Path) -> str:
     """A page with the JSON schemas."""
-    page = ["# Messages of the monitor", "JSON Schemas of what [the monitor](monitor.md) tells a broker or a server."]
+    page = ["# JSON schemas", "Of what [the monitor](monitor.md) tells a broker or a server, and of what `ssdcrp report --json` writes."]
     for file in sorted(folder.glob("*.json")):
         schema = json.loads(file.read_text())
         page += [f"## {schema['title']}", schema["description"], f"[schema/{file.name}](schema/{file.name})"]

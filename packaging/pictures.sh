@@ -23,7 +23,7 @@ jpeg() {
     jpegenc quality=82 ! filesink location="$images/$2"
 }
 
-ssdcrp explain "$photos/dog.jpg" --target class:dog --at 220,370 -o "$work/photo.png"
+ssdcrp explain "$photos/dog.jpg" --target class:dog -o "$work/photo.png"
 jpeg "$work/photo.png" start-photo.jpg
 
 "$programs/examples/explain_photo" "$photos/horses.jpg" "$work/code.png"

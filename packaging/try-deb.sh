@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian package in a Debian 12 and a Debian 13 and tries all that it brings: packaging/try-deb.sh PACKAGE.deb [SUITE...]    as root
 # In: what `make deb` made; photos of the cache; debootstrap and a mirror of Debian. SUITE is bookworm or trixie, by default both.
-# Out: a line for each check, and what was said at the first that fails; bare roots in CACHE/debian12 and debian13 (that of tests/debian13.sh), made once and never
-# changed here: what is installed lies in a layer above them that is thrown away. Nothing stays mounted.
+# Out: a line for each check, and what was said at the first that fails; bare roots in CACHE/bare, made once and never changed: what is installed lies in a layer
+# above them that is thrown away. Nothing stays mounted.
 set -euo pipefail
 
 say() { printf '%s: %s\n' "${suite:-try-deb}" "$*" >&2; }
@@ -100,11 +100,8 @@ done
 here=$(realpath "$0")
 (($#)) || set -- bookworm trixie
 for suite; do
-  case $suite in
-    bookworm) root=$cache/debian12 ;;
-    trixie) root=$cache/debian13 ;;
-    *) die "is neither bookworm nor trixie" ;;
-  esac
+  [[ $suite == @(bookworm|trixie) ]] || die "is neither bookworm nor trixie"
+  root=$cache/bare/$suite
   "$(dirname "$here")/../setup/debian-root.sh" "$suite" "$root"
   say "trying $(basename "$package")"
   layer=$(mktemp -d --tmpdir="$cache")

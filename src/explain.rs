@@ -12,6 +12,7 @@ use crate::crp::{
 use crate::detect::{ClassRef, Detection, Detector, Forward, Model, Thresholds, preprocess};
 use crate::error::Result;
 use crate::error::argument::Context;
+use crate::geometry::smallest_under;
 use crate::heatmap::{ColourMap, Heatmap, Scale};
 use crate::overlay::{self, LabelledBox, Scene, Side};
 use crate::runtime::SessionOptions;
@@ -58,7 +59,7 @@ impl Question {
         Self::about(BoxChoice::Best)
     }
 
-    /// The same of the best detection whose box holds a point, as shares of the picture's width and height.
+    /// The same of the smallest detection whose box holds a point, as shares of the picture's width and height: what a click in a video picks.
     pub fn at(x: f32, y: f32) -> Self {
         Self::about(BoxChoice::At([x, y]))
     }
@@ -228,7 +229,8 @@ impl Explainer {
                 detections.first().cloned().with_context(nothing)
             }
             BoxChoice::At(point) => {
-                let there = detections.iter().find(|d| d.rect.contains(*point));
+                let there = smallest_under(detections.iter().map(|d| d.rect), *point);
+                let there = there.and_then(|index| detections.get(index));
                 let [x, y] = point;
                 (there.cloned()).with_context(|| format!("nothing was detected at {x}, {y}"))
             }

@@ -194,6 +194,16 @@ impl fmt::Display for Size {
     }
 }
 
+/// Which box is meant by a point, both in shares of the picture: of those under it the smallest, which nothing else could reach; of equals the first. A click in a video, a point on the command
+/// line and [`Question::at`](crate::Question::at) choose so.
+pub fn smallest_under(rects: impl Iterator<Item = Rect>, point: [f32; 2]) -> Option<usize> {
+    rects
+        .enumerate()
+        .filter(|(_, rect)| rect.contains(point))
+        .min_by(|(_, a), (_, b)| a.area().total_cmp(&b.area()))
+        .map(|(index, _)| index)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -260,5 +270,25 @@ mod tests {
             prop_assert!(a.iou(&b) <= a.share_inside(&b) + 1e-5);
             prop_assert!(a.union(&b).area() + 1e-5 >= a.area().max(b.area()));
         }
+    }
+
+    fn under(rects: &[[f32; 4]], point: [f32; 2]) -> Option<usize> {
+        smallest_under(rects.iter().map(|&rect| rect.into()), point)
+    }
+
+    #[test]
+    fn of_several_boxes_under_a_point_the_smallest_is_meant() {
+        let (large, small) = ([0.0, 0.0, 0.9, 0.9], [0.4, 0.4, 0.6, 0.6]);
+        assert_eq!(under(&[large, small], [0.5, 0.5]), Some(1));
+        assert_eq!(under(&[large, small], [0.1, 0.1]), Some(0));
+        assert_eq!(under(&[small, small], [0.5, 0.5]), Some(0));
+        assert_eq!(under(&[large, small], [0.95, 0.5]), None);
+    }
+
+    #[test]
+    fn a_box_without_a_place_is_under_no_point() {
+        let rects = [[f32::NAN; 4], [0.6, 0.6, 0.4, 0.4]];
+        assert_eq!(under(&rects, [0.5, 0.5]), None);
+        assert_eq!(under(&[[0.0; 4]], [f32::NAN, 0.0]), None);
     }
 }

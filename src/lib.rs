@@ -63,9 +63,17 @@ mod error;
 pub mod evaluate;
 mod explain;
 #[doc(hidden)]
+#[cfg(any(feature = "evaluate", feature = "report"))]
+pub mod fingerprint;
+#[doc(hidden)]
 pub mod folder_lock;
 pub mod geometry;
 pub mod heatmap;
+#[cfg(feature = "inputs")]
+#[doc(hidden)]
+pub mod inputs;
+#[doc(hidden)]
+pub mod kept_settings;
 #[doc(hidden)]
 pub mod limits;
 #[doc(hidden)]

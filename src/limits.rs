@@ -31,9 +31,12 @@ pub(crate) const LONGEST_LABEL: usize = 1000;
 pub(crate) const MOST_DETECTIONS: usize = 4096;
 /// Bytes of a line of an events file.
 pub(crate) const LONGEST_LINE: usize = 1 << 20;
-/// Objects on a page of a report.
+/// Objects on a page of a comparison; also on that of a report, unless another number is named.
 #[cfg(any(test, feature = "report"))]
-pub(crate) const MOST_OBJECTS: usize = 500;
+pub const MOST_OBJECTS: usize = 500;
+/// Objects that a report explains, unless another number is named.
+#[cfg(any(test, feature = "report"))]
+pub const MOST_EXPLAINED: usize = 100;
 /// Bytes of the forward passes that a report keeps; those that there is no room for are made again.
 #[cfg(any(test, feature = "report"))]
 pub(crate) const MOST_FORWARD_BYTES: usize = 256 << 20;
@@ -57,6 +60,8 @@ pub enum FileKind {
     Events,
     /// A line of what an evaluation that was interrupted has measured: the file may have any number of them.
     Scores,
+    /// A list of inputs, a name a line.
+    List,
     /// A JPEG or PNG.
     Picture,
 }
@@ -68,7 +73,7 @@ impl FileKind {
             Self::Model | Self::Weights => 2048 * MIB,
             Self::Manifest => 4 * MIB,
             Self::Annotations => 512 * MIB,
-            Self::Events => 64 * MIB,
+            Self::Events | Self::List => 64 * MIB,
             Self::Scores => 16 * MIB,
             Self::Picture => 256 * MIB,
         }
@@ -80,7 +85,7 @@ impl FileKind {
             Self::Manifest => ErrorKind::Manifest,
             Self::Annotations => ErrorKind::Annotations,
             Self::Events => ErrorKind::Evidence,
-            Self::Scores => ErrorKind::Argument,
+            Self::Scores | Self::List => ErrorKind::Argument,
             Self::Picture => ErrorKind::Picture,
         }
     }
@@ -131,6 +136,14 @@ fn read_all(source: impl Read, kind: FileKind, expected: usize) -> Result<Vec<u8
 /// As [`read`]; it is not UTF-8.
 pub fn read_text(path: &Path, kind: FileKind) -> Result<String> {
     text(read(path, kind)?, kind)
+}
+
+/// The same of text that is no file.
+///
+/// # Errors
+/// As [`read_from`]; it is not UTF-8.
+pub fn read_text_from(source: impl Read, kind: FileKind) -> Result<String> {
+    text(read_from(source, kind)?, kind)
 }
 
 fn text(bytes: Vec<u8>, kind: FileKind) -> Result<String> {
@@ -375,6 +388,7 @@ mod tests {
                 "a line of the partial scores of an evaluation",
                 format!("{}, and any number of lines", of(FileKind::Scores)),
             ),
+            ("a list of inputs", of(FileKind::List)),
             ("a JPEG or PNG", of(FileKind::Picture)),
             ("its pixels, decoded and as RGB", mib(MOST_PIXEL_BYTES)),
             (
@@ -410,8 +424,12 @@ mod tests {
             ("detections of a picture", MOST_DETECTIONS.to_string()),
             ("bytes of a line of events", LONGEST_LINE.to_string()),
             (
-                "objects on a page of a report, and the same number of missed ones",
+                "objects on a page of a comparison; of a report, unless `--most` says otherwise, and the same number of missed ones",
                 MOST_OBJECTS.to_string(),
+            ),
+            (
+                "objects that a report explains, unless `--explain` says otherwise, and the same number of missed ones",
+                MOST_EXPLAINED.to_string(),
             ),
             (
                 "forward passes that a report keeps",

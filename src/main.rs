@@ -1,7 +1,7 @@
 //! The `ssdcrp` command: detections of a photo, and why the network made them. Arguments in; text, JSON and files out.
 //!
 //! Exit status: 0 done; 1 failed, a question or composite that is not understood included, with one line on standard error that says why; 2 wrong
-//! usage, as clap tells it; 3 a limit of `compare` is exceeded.
+//! usage, as clap tells it; 3 a limit of `compare` is exceeded; 130 Ctrl-C has ended a run that has put away what is done.
 
 #![forbid(unsafe_code)]
 
@@ -19,7 +19,8 @@ fn main() -> ExitCode {
     if let Some(program) = ssdcrp::runtime::this_program() {
         ssdcrp::runtime::installed_at(&program);
     }
-    match cli::run(&cli::Arguments::parse()) {
+    let arguments = cli::with_lists_joined(std::env::args_os());
+    match cli::run(&cli::Arguments::parse_from(arguments)) {
         Ok(status) => status,
         Err(error) => {
             // Without a standard error there is nobody left to tell.

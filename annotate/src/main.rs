@@ -2,12 +2,14 @@
 //!
 //! A program of its own, because the engine and its command know no GStreamer; `ssdcrp annotate …` starts it. Every input goes through the element `ssdcrp`
 //! ([`video`]), whose messages become rows ([`rows`]) of the tables ([`columns`], [`parquet_table`]). Results of an input appear all or none ([`archive`]), so that
-//! a run that is killed goes on where it stopped.
+//! a run that is killed goes on where it stopped. Verbs for photos have it decode single frames of videos ([`frames`]).
 
 mod archive;
 mod columns;
+mod decoding;
 mod digest;
 mod element_settings;
+mod frames;
 mod inputs;
 mod manifest;
 mod options;
@@ -21,7 +23,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+use frames::FrameOptions;
 use options::AnnotateOptions;
+
+/// The option that asks for frames of a video in place of all else.
+const FRAMES_OF: &str = "--frames-of";
 
 fn main() -> ExitCode {
     let declared = AnnotateOptions::command();
@@ -32,7 +38,13 @@ fn main() -> ExitCode {
     if let Some(program) = ssdcrp::runtime::this_program() {
         ssdcrp::runtime::installed_at(&program);
     }
-    match run::run(&AnnotateOptions::parse()) {
+    // The command's other verbs ask so for single frames.
+    let wants_frames = std::env::args_os().nth(1).is_some_and(|it| it == FRAMES_OF);
+    let ended = match wants_frames {
+        true => frames::write(&FrameOptions::parse()),
+        false => run::run(&AnnotateOptions::parse()),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             run::say(&format!("{error:#}"));

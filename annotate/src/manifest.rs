@@ -1,15 +1,12 @@
 //! What a folder of results was made with: it is written once, and every later run has to agree in it.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use ssdcrp::Model;
-use ssdcrp::atomic_file;
+use ssdcrp::kept_settings;
 
 use crate::digest;
 use crate::element_settings::ElementSettings;
@@ -88,107 +85,17 @@ impl ArchiveManifest {
     /// Makes it that of `folder`, or agrees with the one that is there.
     ///
     /// # Errors
-    /// The folder's results were made with something else, and the two must not be mixed; it cannot be read or written.
+    /// As [`kept_settings::agree`].
     pub fn agree(&self, folder: &Path) -> Result<()> {
-        let path = folder.join(FILE);
-        let context = || format!("cannot use {}", path.display());
-        let mut text = serde_json::to_vec_pretty(self)?;
-        text.push(b'\n');
-        let before = match fs::read(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                // Of several computers that begin at once, one is the first.
-                if atomic_file::write_new(&path, OWNER, &text).with_context(context)? {
-                    return Ok(());
-                }
-                fs::read(&path)
-            }
-            read => read,
-        };
-        let before: Value = before
-            .map_err(anyhow::Error::from)
-            .and_then(|bytes| Ok(serde_json::from_slice(&bytes)?))
-            .with_context(context)?;
-        let differences = differences("", &before, &serde_json::to_value(self)?);
-        ensure!(
-            differences.is_empty(),
-            "the results in {} were made with other settings ({}): name another folder, so that nothing is mixed",
-            folder.display(),
-            differences.join(", ")
-        );
-        Ok(())
+        Ok(kept_settings::agree(&folder.join(FILE), OWNER, self)?)
     }
-}
-
-/// In which values the two differ, in words.
-fn differences(name: &str, before: &Value, now: &Value) -> Vec<String> {
-    if let (Value::Object(before), Value::Object(now)) = (before, now) {
-        let mut keys: Vec<&String> = before.keys().chain(now.keys()).collect();
-        keys.sort();
-        keys.dedup();
-        let inside = keys.into_iter().flat_map(|key| {
-            let [before, now] = [before, now].map(|map| map.get(key).unwrap_or(&Value::Null));
-            differences(key, before, now)
-        });
-        return inside.collect();
-    }
-    let words = |value: &Value| match value {
-        Value::Null => "not there".to_owned(),
-        Value::String(text) => format!("'{text}'"),
-        other => other.to_string(),
-    };
-    let same = before == now;
-    let difference = (!same).then(|| format!("{name} was {}, is {}", words(before), words(now)));
-    difference.into_iter().collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
-
-    fn manifest() -> ArchiveManifest {
-        ArchiveManifest {
-            version: "0.1.0".to_owned(),
-            model: ModelIdentity {
-                name: "a".to_owned(),
-                sha256: "00".to_owned(),
-                manifest_sha256: "11".to_owned(),
-            },
-            video: false,
-            evidence: false,
-            settings: BTreeMap::from([("target".to_owned(), "auto".to_owned())]),
-        }
-    }
-
-    #[test]
-    fn the_first_run_writes_it_and_later_ones_agree_or_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        manifest().agree(folder.path()).unwrap();
-        let written = fs::read(folder.path().join(FILE)).unwrap();
-        manifest().agree(folder.path()).unwrap();
-        let mut other = manifest();
-        other.video = true;
-        other.model.sha256 = "22".to_owned();
-        other
-            .settings
-            .insert("contrast".to_owned(), "mean".to_owned());
-        let error = other.agree(folder.path()).unwrap_err().to_string();
-        assert!(
-            error.contains("(sha256 was '00', is '22', contrast was not there, is 'mean', video was false, is true)"),
-            "{error}"
-        );
-        assert_eq!(fs::read(folder.path().join(FILE)).unwrap(), written);
-    }
-
-    #[test]
-    fn one_that_is_damaged_is_told() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(FILE), "{").unwrap();
-        let error = format!("{:#}", manifest().agree(folder.path()).unwrap_err());
-        assert!(
-            error.contains("cannot use") && error.contains(FILE),
-            "{error}"
-        );
-    }
 
     #[test]
     fn a_model_is_known_by_its_files() {

@@ -1,4 +1,4 @@
-//! What the command line says.
+//! The options of the command line.
 
 use std::path::PathBuf;
 
@@ -14,42 +14,52 @@ Examples:
   find . -name '*.mkv' | ssdcrp annotate @- -o results --set target=class:person --set explain-interval=1000000000
   ssdcrp annotate cameras/ -o results --shard 3/8
 
-The same command again goes on where it stopped. FOLDER/manifest.json has the model's hash and all settings, FOLDER/inputs/ the state of each input, with the error
-of one that failed. Tables are in FOLDER/detections/, explanations/ and events/ as Parquet, FOLDER/results/ has the element's messages as JSON Lines.
-Exit status: 0 all inputs of the shard are done; 1 some could not be done, or nothing could; 2 wrong usage.";
+The same command again goes on where it stopped. Written below the folder of --output:
+  manifest.json   the model's hash and all settings
+  inputs/         the state of each input, and the error of one that failed
+  detections/, explanations/, events/   tables, as Parquet
+  results/        the element's messages, as JSON Lines
 
-/// Detects and explains in every frame of videos and photos, and keeps the results as tables, and as explained videos if wanted.
+Exit status:
+  0  all inputs of the shard are done
+  1  some inputs, or all of them, could not be done
+  2  wrong usage";
+
+/// Detect objects in every frame of videos and photos, explain them, and write the results as tables, and as explained videos if wanted.
 #[derive(Debug, Parser)]
 #[command(name = "ssdcrp annotate", bin_name = "ssdcrp annotate", version, after_help = EXAMPLES)]
 pub struct AnnotateOptions {
-    /// Videos and photos; folders, with all that lie below; patterns in quotes; @FILE, a list of such with a name a line (@- is standard input)
+    /// Videos and photos; folders with all videos and photos below; patterns in quotes; or @FILE, a list of these, one per line (@- reads it from standard input)
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
-    /// Folder for the results, which is made if it is not there
+    /// Folder for the results; it is made if it does not exist
     #[arg(short, long, value_name = "FOLDER", required_unless_present = "list")]
     pub output: Option<PathBuf>,
+    /// Print errors only
+    #[arg(short, long)]
+    pub quiet: bool,
     /// Print the inputs that would be annotated, a path a line, and end
     #[arg(long)]
     pub list: bool,
-    /// Write each video with boxes and heatmaps too: H.264 in MP4, without sound
+    /// Also write each video with boxes and heatmaps: H.264 in MP4, without sound
     #[arg(long)]
     pub video: bool,
-    /// Keep evidence of events too: pictures and heatmaps, as the element's events-location does
+    /// Also keep evidence of events: pictures and heatmaps, as with the element's property events-location
     #[arg(long)]
     pub evidence: bool,
-    /// Take the I-th of N parts of the inputs, 1/N to N/N: for several computers that write to one folder
+    /// Take only the I-th of N parts of the inputs, 1/N to N/N; for several computers that write to one folder
     #[arg(long, value_name = "I/N", default_value_t)]
     pub shard: Shard,
-    /// Set a property of the element, as gst-inspect-1.0 ssdcrp lists them; may be given several times [default: the element's, but check-explanations=true and events=all]
+    /// Set a property of the element; gst-inspect-1.0 ssdcrp lists them. May be given several times [default: the element's, but check-explanations=true and events=all]
     #[arg(long, value_name = "PROPERTY=VALUE", value_parser = property)]
     pub set: Vec<(String, String)>,
     /// Detector to use, an ONNX file with its manifest NAME.toml beside it [default: ssdlite_mobilenet_v2, trained on COCO, built in]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
-    /// Threads for the networks; 0 takes as many as there are cores
+    /// Threads for the networks; 0: as many as there are cores
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=256))]
     pub threads: u16,
-    /// What computes the networks: cpu, or another one that the ONNX Runtime in use was built with, as cuda, tensorrt or openvino
+    /// ONNX Runtime's execution provider: cpu, or another one that the ONNX Runtime in use was built with, such as cuda, tensorrt or openvino
     #[arg(long, value_name = "NAME", default_value_t)]
     pub execution_provider: ExecutionProvider,
 }

@@ -12,7 +12,7 @@ use crate::archive::{
 };
 use crate::columns::ResultTable;
 use crate::element_settings::ElementSettings;
-use crate::inputs::{self, ArchiveInput};
+use crate::inputs::{self, ArchiveInput, ArchiveInputs};
 use crate::manifest::{self, ArchiveManifest};
 use crate::options::AnnotateOptions;
 use crate::parquet_table::ParquetTable;
@@ -51,7 +51,16 @@ enum Ending {
 /// Nothing can be done, or some inputs could not be.
 pub fn run(options: &AnnotateOptions) -> Result<()> {
     let output = options.output.as_deref();
-    let own = options.shard.of(inputs::resolve(&options.inputs, output)?);
+    let ArchiveInputs { inputs, notes } = inputs::find(&options.inputs, output)?;
+    let tell = |words: &str| {
+        if !options.quiet {
+            say(words);
+        }
+    };
+    for note in notes {
+        tell(&format!("left out: {note}"));
+    }
+    let own = options.shard.of(inputs);
     let Some(output) = output.filter(|_| !options.list) else {
         return list(&own);
     };
@@ -66,7 +75,7 @@ pub fn run(options: &AnnotateOptions) -> Result<()> {
     let archive = Archive::open(output, &manifest)?;
     let mut tally = Tally::default();
     for (index, input) in own.iter().enumerate() {
-        let name = format!("{}/{} {}", index + 1, own.len(), input.path.display());
+        let name = format!("{}/{} {}", index + 1, own.len(), input.real().display());
         let begun = Instant::now();
         let ending = match is_done(&archive, input) {
             Some(counts) => Ending::Before(counts),
@@ -80,7 +89,7 @@ pub fn run(options: &AnnotateOptions) -> Result<()> {
         match &ending {
             Ending::Done(counts) => {
                 let seconds = begun.elapsed().as_secs_f64();
-                say(&format!(
+                tell(&format!(
                     "{name}: {}, {:.1} frames a second",
                     words(counts),
                     counts.frames as f64 / seconds
@@ -92,8 +101,10 @@ pub fn run(options: &AnnotateOptions) -> Result<()> {
         }
         tally.add(ending);
     }
-    // Who does not read it any more wanted no more.
-    let _ = writeln!(stdout(), "{}", printable(&tally.words(output)));
+    if !options.quiet {
+        // Who does not read it any more wanted no more.
+        let _ = writeln!(stdout(), "{}", printable(&tally.words(output)));
+    }
     ensure!(
         tally.failed == 0,
         "{} of {} inputs could not be annotated: their files in {} say why",
@@ -114,7 +125,7 @@ pub fn run(options: &AnnotateOptions) -> Result<()> {
 fn list(inputs: &[ArchiveInput]) -> Result<()> {
     let mut text = Vec::new();
     for input in inputs {
-        text.extend(input.path.as_os_str().as_encoded_bytes());
+        text.extend(input.real().as_os_str().as_encoded_bytes());
         text.push(b'\n');
     }
     match stdout().write_all(&text) {
@@ -128,13 +139,13 @@ fn list(inputs: &[ArchiveInput]) -> Result<()> {
 /// What an earlier run found in an input that has not changed since.
 fn is_done(archive: &Archive, input: &ArchiveInput) -> Option<InputCounts> {
     let record = archive.record(input)?;
-    let now = InputStamp::of(&input.path).ok();
+    let now = InputStamp::of(input.real()).ok();
     match record.outcome {
         InputOutcome::Done(counts) if record.stamp == now => Some(counts),
         InputOutcome::Done(_) if now.is_some() => {
             say(&format!(
                 "{} has changed since it was annotated, and is annotated anew",
-                input.path.display()
+                input.real().display()
             ));
             None
         }
@@ -154,7 +165,7 @@ fn annotate(archive: &Archive, input: &ArchiveInput, settings: &ElementSettings)
     if let Some(counts) = is_done(archive, input) {
         return Ok(Ending::Before(counts));
     }
-    let stamp = InputStamp::of(&input.path);
+    let stamp = InputStamp::of(input.real());
     let record = |outcome, stamp| InputRecord {
         source: input.source(),
         stamp,
@@ -174,7 +185,7 @@ fn annotate(archive: &Archive, input: &ArchiveInput, settings: &ElementSettings)
             let failed = InputOutcome::Failed {
                 error: error.clone(),
             };
-            work.fail(input, &record(failed, InputStamp::of(&input.path).ok()))?;
+            work.fail(input, &record(failed, InputStamp::of(input.real()).ok()))?;
             Ok(Ending::Failed(error))
         }
     }
@@ -201,7 +212,7 @@ fn work_on(
         video: video.as_deref().map(|video| (video, temporary.as_path())),
     };
     let source = input.source();
-    let summary = video::play(&input.path, settings, &outputs, |message| {
+    let summary = video::play(input.real(), settings, &outputs, |message| {
         for row in rows::of_message(&source, message) {
             tables[row.table as usize].push(row.cells)?;
         }
@@ -224,10 +235,17 @@ fn work_on(
 }
 
 fn words(counts: &InputCounts) -> String {
-    format!(
-        "{} frames, {} detections, {} explanations, {} events",
-        counts.frames, counts.detections, counts.explanations, counts.events
-    )
+    let counted = |count: u64, noun: &str| {
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{count} {noun}{plural}")
+    };
+    let words = [
+        counted(counts.frames, "frame"),
+        counted(counts.detections, "detection"),
+        counted(counts.explanations, "explanation"),
+        counted(counts.events, "event"),
+    ];
+    words.join(", ")
 }
 
 impl Tally {

@@ -8,7 +8,6 @@ mod cases;
 mod damage;
 #[path = "../../src/cli/jpeg/mod.rs"]
 mod jpeg;
-#[expect(dead_code, reason = "files and standard input are the command's")]
 #[path = "../../src/cli/photo.rs"]
 mod photo;
 #[path = "../../tests/random/mod.rs"]

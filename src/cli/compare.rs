@@ -15,8 +15,10 @@ use ssdcrp::truth::Truth;
 use super::detected_photo::ThresholdArgs;
 use super::engine::Engine;
 use super::input_files::InputFiles;
-use super::report::{pictures, progress};
-use super::{output, photo};
+use super::inputs::{InputArgs, PictureInputs};
+use super::name_list::{self, NameList};
+use super::output;
+use super::source_picture::SourcePicture;
 
 /// The exit status where a limit is exceeded.
 const GATE: u8 = 3;
@@ -64,9 +66,8 @@ pub struct Compare {
     /// The model that may replace it, named likewise
     #[arg(value_name = "CANDIDATE")]
     candidate: PathBuf,
-    /// Photos, JPEG or PNG, or folders with such files in them
-    #[arg(required = true, value_name = "PHOTO")]
-    photos: Vec<PathBuf>,
+    #[command(flatten)]
+    inputs: InputArgs,
     /// Write a page that shows every object with both explanations
     #[arg(short, long, value_name = "HTML")]
     output: Option<PathBuf>,
@@ -77,8 +78,8 @@ pub struct Compare {
     #[arg(long, value_name = "ANNOTATIONS")]
     truth: Option<PathBuf>,
     /// Limits, separated by commas; if one is exceeded, the exit status is 3
-    #[arg(long, value_name = "LIMITS", value_delimiter = ',')]
-    fail_on: Vec<String>,
+    #[arg(long, value_name = "LIMITS")]
+    fail_on: Vec<NameList<String>>,
     /// Do not check explanations. A check takes the time of ten detections
     #[arg(long)]
     no_check: bool,
@@ -97,11 +98,14 @@ impl Compare {
             engine.file_of(None).is_none(),
             "compare takes its models as BASE and CANDIDATE: leave --model out"
         );
-        let files = self.files()?;
+        let inputs = self.inputs.find(None)?;
+        self.check_files(&inputs)?;
+        inputs.tell_notes();
+        let (pictures, mut failures) = inputs.kept()?;
         let base = self.model(engine, &self.base)?;
         let candidate = self.model(engine, &self.candidate)?;
-        let of_base = self.truth(&base, &files)?;
-        let of_candidate = self.truth(&candidate, &files)?;
+        let of_base = self.truth(&base, &pictures)?;
+        let of_candidate = self.truth(&candidate, &pictures)?;
         let truth = [of_base.as_ref(), of_candidate.as_ref()];
         check_counted(&limits, truth)?;
         let unknown = unknown(truth);
@@ -117,18 +121,21 @@ impl Compare {
             output::note(&format!("left out: {reason}"));
             comparer.leave_out(reason);
         }
-        let bar = progress(files.len(), "compared")?;
-        let mut failures = Vec::new();
-        for file in &files {
-            bar.set_message(printable(&file.display().to_string()).into_owned());
-            if let Err(error) = look(&mut comparer, file) {
+        for failure in &failures {
+            comparer.leave_out(format!("{failure:#}"));
+        }
+        let all = pictures.len() + failures.len();
+        let bar = output::progress(pictures.len(), "compared")?;
+        for picture in &pictures {
+            bar.set_message(printable(&picture.name()).into_owned());
+            if let Err(error) = look(&mut comparer, picture) {
                 comparer.leave_out(format!("{error:#}"));
                 failures.push(error);
             }
             bar.inc(1);
         }
         bar.finish_and_clear();
-        let shown = files.len() - failures.len();
+        let shown = all - failures.len();
         if shown == 0
             && let Some(error) = failures.pop()
         {
@@ -154,7 +161,7 @@ impl Compare {
             limits.is_empty() || failures.is_empty(),
             "{} of {} could not be compared, so that no limit is known to be kept",
             failures.len(),
-            counted(&files.len(), "photo")
+            counted(&all, "photo")
         );
         Ok(match comparison.passed() {
             true => ExitCode::SUCCESS,
@@ -166,7 +173,7 @@ impl Compare {
     /// A limit that is none, or that needs what is not asked for.
     fn limits(&self) -> Result<Vec<GateLimit>> {
         let mut limits = Vec::new();
-        for text in &self.fail_on {
+        for text in name_list::all(&self.fail_on) {
             let limit: GateLimit = text.parse()?;
             let name = limit.measure.name();
             ensure!(
@@ -182,33 +189,18 @@ impl Compare {
         Ok(limits)
     }
 
-    /// The photos, and that nothing that is written takes the place of what is read.
-    fn files(&self) -> Result<Vec<PathBuf>> {
-        let mut files = Vec::new();
-        for path in &self.photos {
-            if path.is_dir() {
-                let (found, _) = pictures(path)?;
-                ensure!(
-                    !found.is_empty(),
-                    "there is no JPEG or PNG in {}",
-                    path.display()
-                );
-                files.extend(found);
-            } else {
-                files.push(path.clone());
-            }
-        }
+    /// Fails where what is written would take the place of what is read.
+    fn check_files(&self, inputs: &PictureInputs) -> Result<()> {
         let written = [("page", &self.output), ("JSON", &self.json)];
         let written: Vec<(&str, &Path)> = (written.into_iter())
             .filter_map(|(what, path)| Some((what, path.as_deref()?)))
             .collect();
         InputFiles::default()
-            .photos(&files)
+            .photos(inputs.paths())
             .model(Some(&self.base))
             .model(Some(&self.candidate))
             .truth(self.truth.as_deref())
-            .check(&written)?;
-        Ok(files)
+            .check(&written)
     }
 
     fn model(&self, engine: &Engine, path: &Path) -> Result<Arc<Model>> {
@@ -219,14 +211,14 @@ impl Compare {
     }
 
     /// The annotations by a model's labels.
-    fn truth(&self, model: &Model, files: &[PathBuf]) -> Result<Option<Truth>> {
+    fn truth(&self, model: &Model, pictures: &[SourcePicture]) -> Result<Option<Truth>> {
         let labels = &model.manifest.labels;
         let truth = self.truth.as_deref();
         let truth = truth.map(|path| Truth::read(path, labels)).transpose()?;
         if let Some(truth) = &truth {
-            let is_known = |file: &PathBuf| truth.of(&file.to_string_lossy()).is_some();
+            let is_known = |picture: &SourcePicture| truth.of(&picture.file_name()).is_some();
             ensure!(
-                files.iter().any(is_known),
+                pictures.iter().any(is_known),
                 "the annotations are of none of these photos: file names have to agree"
             );
         }
@@ -281,14 +273,9 @@ fn unknown(truth: [Option<&Truth>; 2]) -> Vec<String> {
     unknown.collect()
 }
 
-fn look(comparer: &mut Comparer, file: &Path) -> Result<()> {
-    let picture = photo::read(file)?;
-    let name = file
-        .file_name()
-        .unwrap_or(file.as_os_str())
-        .to_string_lossy();
-    let looked = comparer.look(&name, &picture);
-    looked.with_context(|| format!("cannot use {}", file.display()))
+fn look(comparer: &mut Comparer, picture: &SourcePicture) -> Result<()> {
+    let looked = comparer.look(&picture.file_name(), &picture.read()?);
+    looked.with_context(|| format!("cannot use {}", picture.name()))
 }
 
 /// What came out, in a few lines.

@@ -14,8 +14,8 @@ use super::output;
 
 /// Write the network that computes relevance as an ONNX file of standard operators, for use without ssdcrp.
 ///
-/// Its inputs are the picture, as the manifest's [input] says, and for each head's class scores, offsets and objectness (as far as it has them) the relevance that they start with: [N, C, rows, cols] for N targets at once.
-/// All inputs are needed; those with nothing to explain are zeros. The output `relevance` is [N, 3, H, W].
+/// The inputs are the picture, as the manifest's [input] says, and the relevance to start with: for each head one input for class scores, one for offsets and, if it has one, one for objectness, each [N, C, rows, cols] for N targets at once.
+/// Every input must be given; fill those with nothing to explain with zeros. The output `relevance` is [N, 3, H, W].
 #[derive(Debug, Args)]
 pub struct Compile {
     /// The detector, an ONNX file with its manifest beside it [default: the one that --model names, or the built-in one]
@@ -29,7 +29,7 @@ pub struct Compile {
 }
 
 impl Compile {
-    /// Writes the network and says what goes in and out.
+    /// Writes the network, and prints its inputs and outputs.
     pub fn run(&self, engine: &Engine) -> Result<()> {
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
         InputFiles::default()

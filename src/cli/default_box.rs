@@ -7,7 +7,7 @@ use clap::Args;
 use ssdcrp::crp::TargetOutput;
 use ssdcrp::detect::manifest::DetectorKind;
 use ssdcrp::detect::{Absence, Detection, MissingPlace};
-use ssdcrp::geometry::{Normalised, Pixel, Rect};
+use ssdcrp::geometry::{Normalised, Pixel, Rect, smallest_under};
 
 use super::detected_photo::DetectedPhoto;
 use super::text;
@@ -16,10 +16,11 @@ use super::text;
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub struct DefaultBoxArgs {
-    /// Explain the detection with the highest score (default). If nothing is detected, --target class:NAME is explained at the default box where NAME scores highest
+    /// Explain the detection with the highest score (default, except for --target class:NAME: that is explained at the detection of NAME with the highest score, and where NAME was not detected, at the
+    /// default box where it scores highest)
     #[arg(long)]
     best: bool,
-    /// Explain the best of the detections at this point, in pixels from the top left
+    /// Explain the smallest of the detections at this point, in pixels from the top left, as a click in the video does
     #[arg(long, value_name = "X,Y")]
     at: Option<Point>,
     /// Explain the default box with this number, detected or not; `detect` prints the numbers of detections
@@ -71,6 +72,13 @@ pub struct MissingObject {
     pub absence: Absence,
 }
 
+/// What is explained of a picture, or why there is nothing.
+pub enum ChosenBox {
+    Found(Detection),
+    /// In words.
+    Nothing(String),
+}
+
 /// A place in the photo, pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
@@ -97,6 +105,24 @@ impl DefaultBoxArgs {
     /// Whether it is asked why something is missing.
     pub fn is_missing(&self) -> bool {
         self.missing.is_some()
+    }
+
+    /// What was named, in the words of the command line; nothing where the user left it to us.
+    pub fn words(&self) -> Option<String> {
+        let Self {
+            best,
+            at,
+            default_box,
+            missing,
+        } = self;
+        let at = at.map(|Point { x, y }| format!("at {x},{y}"));
+        let default_box = default_box.map(|number| format!("box {number}"));
+        let missing = missing.map(|spot| match spot {
+            Spot::Point([x, y]) => format!("missing {x},{y}"),
+            Spot::Box(rect) => format!("missing {:?}", rect.edges()),
+        });
+        let best = best.then(|| "best".to_owned());
+        best.or(at).or(default_box).or(missing)
     }
 
     /// Why a class is missing where the user says that one is, or without a class the likeliest; `None` where the user does not.
@@ -128,7 +154,7 @@ impl DefaultBoxArgs {
         ensure!(
             is_inside,
             "--missing lies outside of {}, which is {width}x{height}",
-            detected.path.display()
+            detected.source.name()
         );
         let class = match asked {
             None => None,
@@ -144,54 +170,73 @@ impl DefaultBoxArgs {
 
     /// What the network said at the default box that is meant; `asked` is what is to be explained there, if the user said that.
     ///
-    /// A classifier has one, the picture. Where nothing was detected, a class that is asked for is explained where it scores highest: that it was not
+    /// A classifier has one, the picture. A class that is asked for without a place is explained where it was detected with the highest score, or else where it scores highest: that it was not
     /// detected is a question too.
     ///
     /// # Errors
-    /// There is no such box, or no detection there; the message says what there is instead.
-    pub fn detection(
+    /// There is no such box, class or place.
+    pub fn choose(
         &self,
         detected: &DetectedPhoto,
         asked: Option<&TargetOutput>,
-    ) -> Result<Detection> {
-        let name = detected.path.display();
+    ) -> Result<ChosenBox> {
+        let DetectedPhoto {
+            model,
+            detector,
+            forward,
+            detections,
+            ..
+        } = detected;
         if let Some(default_box) = self.default_box {
-            return Ok(detected.detector.describe(&detected.forward, default_box)?);
+            return Ok(ChosenBox::Found(detector.describe(forward, default_box)?));
         }
-        if detected.model.manifest.kind == DetectorKind::Classifier {
-            return Ok(detected.detector.describe(&detected.forward, 0)?);
+        if model.manifest.kind == DetectorKind::Classifier {
+            return Ok(ChosenBox::Found(detector.describe(forward, 0)?));
         }
-        let Some(best) = detected.detections.first() else {
-            if let (Some(TargetOutput::Class(class)), None) = (asked, self.at) {
-                let class = detected.model.manifest.class(class)?;
-                return Ok(detected.detector.strongest(&detected.forward, class)?);
+        if let Some(point) = self.at {
+            return self.at_point(detected, point);
+        }
+        if let Some(TargetOutput::Class(class)) = asked.filter(|_| !self.best) {
+            let class = model.manifest.class(class)?;
+            let found = detections.iter().find(|detection| detection.class == class);
+            if let Some(found) = found {
+                return Ok(ChosenBox::Found(found.clone()));
             }
-            bail!(
-                "nothing scores above {} in {name}: lower --score-threshold, name a class with --target class:NAME, or a default box with --box",
-                detected.thresholds.score
-            );
-        };
-        let Some(point) = self.at else {
-            return Ok(best.clone());
-        };
+            // There is background everywhere, so that it is asked about where something was detected.
+            if model.manifest.background() != Some(class) || detections.is_empty() {
+                return Ok(ChosenBox::Found(detector.strongest(forward, class)?));
+            }
+        }
+        Ok(match detections.first() {
+            Some(best) => ChosenBox::Found(best.clone()),
+            None => ChosenBox::Nothing(format!(
+                "nothing scores above {} in {}: lower --score-threshold, name a class with --target class:NAME, or a default box with --box",
+                detected.thresholds.score,
+                detected.source.name()
+            )),
+        })
+    }
+
+    fn at_point(&self, detected: &DetectedPhoto, Point { x, y }: Point) -> Result<ChosenBox> {
+        let name = detected.source.name();
         let (width, height) = detected.image.dimensions();
         ensure!(
-            (0.0..=width as f32).contains(&point.x) && (0.0..=height as f32).contains(&point.y),
-            "{},{} lies outside of {name}, which is {width}x{height}",
-            point.x,
-            point.y
+            (0.0..=width as f32).contains(&x) && (0.0..=height as f32).contains(&y),
+            "{x},{y} lies outside of {name}, which is {width}x{height}"
         );
-        let hit = detected
-            .detections
-            .iter()
-            .find(|detection| detected.pixels(detection).contains([point.x, point.y]));
-        hit.cloned().with_context(|| {
-            format!(
-                "nothing was detected at {},{} in {name}; there is {}",
-                point.x,
-                point.y,
+        let place = [x / width as f32, y / height as f32];
+        let rects = detected.detections.iter().map(|detection| detection.rect);
+        let hit = smallest_under(rects, place).and_then(|index| detected.detections.get(index));
+        Ok(match hit {
+            Some(hit) => ChosenBox::Found(hit.clone()),
+            None if detected.detections.is_empty() => ChosenBox::Nothing(format!(
+                "nothing scores above {} in {name}: lower --score-threshold, or name a default box with --box",
+                detected.thresholds.score
+            )),
+            None => ChosenBox::Nothing(format!(
+                "nothing was detected at {x},{y} in {name}; there is {}",
                 text::list(detected)
-            )
+            )),
         })
     }
 }

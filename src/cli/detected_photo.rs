@@ -1,7 +1,7 @@
-//! The detector's look at one photo: where every subcommand begins. A photo's name in; the photo, the forward pass and the detections out.
+//! The detector's look at pictures: where most subcommands begin. A picture in; its pixels, the forward pass and the detections out.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -10,9 +10,11 @@ use ssdcrp::detect::{
     ClassId, Detection, Detector, Forward, Location, Model, Thresholds, preprocess,
 };
 use ssdcrp::geometry::{Pixel, Rect};
+use ssdcrp::report::counted;
 
 use super::engine::Engine;
-use super::photo;
+use super::output;
+use super::source_picture::SourcePicture;
 
 /// What becomes a detection, where the manifest's settings are not wanted.
 #[derive(Debug, Args)]
@@ -44,52 +46,78 @@ fn share(text: &str) -> Result<f32> {
     }
 }
 
-/// A photo that the detector has looked at.
-pub struct DetectedPhoto {
-    /// The photo's name as the user gave it.
-    pub path: PathBuf,
+/// What looks at pictures, one after another.
+pub struct PhotoDetector {
+    pub model: Arc<Model>,
+    detector: Detector,
+    thresholds: Thresholds,
+}
+
+/// A picture that the detector has looked at.
+pub struct DetectedPhoto<'a> {
+    /// Where it comes from.
+    pub source: SourcePicture,
     /// Its pixels, upright.
     pub image: RgbImage,
     pub model: Arc<Model>,
-    pub detector: Detector,
+    pub detector: &'a mut Detector,
     pub forward: Forward,
     pub thresholds: Thresholds,
     /// Best first.
     pub detections: Vec<Detection>,
 }
 
-impl DetectedPhoto {
-    /// Reads the photo at `path`, loads the model and runs it.
-    pub fn new(engine: &Engine, path: &Path, options: &ThresholdArgs) -> Result<Self> {
-        Self::handing_over(engine, path, options, |_| Ok(vec![]))
+impl PhotoDetector {
+    /// Loads the model.
+    pub fn new(engine: &Engine, options: &ThresholdArgs) -> Result<Self> {
+        Self::handing_over(engine, options, |_| Ok(vec![]))
     }
 
-    /// The same with a forward pass that hands over what `handed` says of the model.
+    /// The same with forward passes that hand over what `handed` says of the model.
     pub fn handing_over(
         engine: &Engine,
-        path: &Path,
         options: &ThresholdArgs,
         handed: impl FnOnce(&Arc<Model>) -> Result<Vec<String>>,
     ) -> Result<Self> {
-        let image = photo::read(path)?;
         let model = engine.model()?;
-        let thresholds = options.of(&model);
         let handed = handed(&model)?;
-        let mut detector = Detector::handing_over(model.clone(), handed, engine.session())?;
-        let input = preprocess::sample(&image, model.input_size, &model.manifest.input)?;
-        let forward = detector.forward(input)?;
-        let detections = detector.detections(&forward, thresholds)?;
         Ok(Self {
-            path: path.to_owned(),
-            image,
+            detector: Detector::handing_over(model.clone(), handed, engine.session())?,
+            thresholds: options.of(&model),
             model,
-            detector,
-            forward,
-            thresholds,
-            detections,
         })
     }
 
+    /// Reads a picture and looks at it.
+    pub fn look(&mut self, source: SourcePicture) -> Result<DetectedPhoto<'_>> {
+        let begun = Instant::now();
+        let image = source.read()?;
+        let read = begun.elapsed();
+        let input = &self.model.manifest.input;
+        let input = preprocess::sample(&image, self.model.input_size, input)?;
+        let forward = self.detector.forward(input)?;
+        let detections = self.detector.detections(&forward, self.thresholds)?;
+        output::detail(|| {
+            let [read, all] = [read, begun.elapsed()].map(|time| time.as_secs_f64() * 1e3);
+            let (name, found) = (source.name(), counted(&detections.len(), "detection"));
+            format!(
+                "{name}: {found}; read in {read:.0} ms, detected in {:.0} ms",
+                all - read
+            )
+        });
+        Ok(DetectedPhoto {
+            source,
+            image,
+            model: self.model.clone(),
+            detector: &mut self.detector,
+            forward,
+            thresholds: self.thresholds,
+            detections,
+        })
+    }
+}
+
+impl DetectedPhoto<'_> {
     /// A detection's box in pixels of the photo.
     pub fn pixels(&self, detection: &Detection) -> Rect<Pixel> {
         detection.rect.in_pixels(self.image.dimensions().into())

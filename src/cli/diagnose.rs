@@ -1,19 +1,22 @@
-//! `ssdcrp diagnose`: a photo and a question in; the relevance of every layer on the way to the pixels out, as a table, a plot or JSON.
+//! `ssdcrp diagnose`: pictures and a question in; the relevance of every layer on the way to the pixels out, as a table, a plot or JSON.
 
 mod json;
 mod plot;
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use ssdcrp::crp::{Composite, Contrast, Diagnosis, Propagator, Target, TargetOutput};
 
-use super::default_box::DefaultBoxArgs;
-use super::detected_photo::{DetectedPhoto, ThresholdArgs};
+use super::default_box::{ChosenBox, DefaultBoxArgs};
+use super::destination::{self, Destination};
+use super::detected_photo::{DetectedPhoto, PhotoDetector, ThresholdArgs};
 use super::engine::Engine;
 use super::input_files::InputFiles;
+use super::inputs::InputArgs;
+use super::output::TextBlocks;
 use super::{output, table, text};
 
 const NOTES: &str = "\
@@ -28,8 +31,8 @@ The plot shows the same on a logarithmic scale, and how the relevance of the pix
 #[derive(Debug, Args)]
 #[command(after_help = NOTES, after_long_help = format!("{NOTES}\n\n{}", json::FIELDS))]
 pub struct Diagnose {
-    /// Photo, JPEG or PNG; - reads it from standard input
-    image: PathBuf,
+    #[command(flatten)]
+    inputs: InputArgs,
     #[command(flatten)]
     default_box: DefaultBoxArgs,
     /// Output to explain, as for explain [default: the predicted class]
@@ -41,71 +44,123 @@ pub struct Diagnose {
     /// Composite, as for explain
     #[arg(long, value_name = "NAME")]
     composite: Option<String>,
-    /// Draw the layers, and the histogram of the pixels' relevance, as SVG
-    #[arg(long, value_name = "FILE")]
+    /// Draw the layers, and the histogram of the pixels' relevance, as SVG; of several pictures, into this folder
+    #[arg(long, value_name = "FILE|FOLDER")]
     plot: Option<PathBuf>,
-    /// Print JSON, one line, rather than a table
+    /// Print JSON, one line a picture, rather than tables
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     thresholds: ThresholdArgs,
 }
 
+/// What is asked of each picture.
+struct DiagnosisQuestion {
+    output: Option<TargetOutput>,
+    contrast: Option<Contrast>,
+}
+
 impl Diagnose {
     /// Prints the layers, and draws them if that was asked for.
     pub fn run(&self, engine: &Engine) -> Result<()> {
-        if let Some(path) = &self.plot {
-            InputFiles::default()
-                .photos([&self.image])
-                .model(engine.file_of(None))
-                .check(&[("plot", path)])?;
-        }
         let output: Option<TargetOutput> = self.target.as_deref().map(str::parse).transpose()?;
         let contrast: Option<Contrast> = self.contrast.as_deref().map(str::parse).transpose()?;
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
+        let question = DiagnosisQuestion { output, contrast };
+        let inputs = self.inputs.find(None)?;
+        let plot = self.plot.as_deref();
+        let plot = plot.map(|path| Destination::of(path, "svg", inputs.several));
+        let plot = plot.transpose()?;
+        let read = InputFiles::default()
+            .photos(inputs.paths())
+            .model(engine.file_of(None));
+        if let Some(plot) = &plot {
+            destination::check(&[("plot", plot)], &read)?;
+        }
 
-        let detected = DetectedPhoto::new(engine, &self.image, &self.thresholds)?;
-        let mut target = match self.default_box.missing(&detected, output.as_ref())? {
+        let mut detector = PhotoDetector::new(engine, &self.thresholds)?;
+        let model = detector.model.clone();
+        let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
+        let mut explainer = Propagator::new(model, composite, engine.session())?;
+        let mut blocks = TextBlocks::default();
+        inputs.each(plot.is_none(), |picture| {
+            let detected = detector.look(picture)?;
+            let target = match self.question(&detected, &question)? {
+                Ok(target) => target,
+                Err(nothing) if inputs.several => {
+                    output::note(&nothing);
+                    return Ok(());
+                }
+                Err(nothing) => bail!(nothing),
+            };
+            let diagnosis = explainer.diagnose(&detected.forward, &target)?;
+            if let Some(plot) = &plot {
+                let path = plot.file(&detected.source.stem);
+                read.check_kept(&path)?;
+                draw(&path, &detected, &target, &diagnosis, explainer.composite())?;
+            }
+            if self.json {
+                let composite = explainer.composite();
+                let record = json::DiagnosisRecord::new(
+                    &detected,
+                    target.default_box,
+                    &diagnosis,
+                    composite,
+                );
+                return output::print_json(&record);
+            }
+            let mut report = text::heading(&detected);
+            writeln!(
+                report,
+                "{} ({})\n",
+                heading(&target, &diagnosis),
+                settings(&diagnosis, explainer.composite())
+            )?;
+            report += &layers(&diagnosis);
+            blocks.print(&report)
+        })
+    }
+
+    /// What is asked of a picture, or why there is nothing to ask.
+    fn question(
+        &self,
+        detected: &DetectedPhoto,
+        asked: &DiagnosisQuestion,
+    ) -> Result<Result<Target, String>> {
+        let DiagnosisQuestion { output, contrast } = asked;
+        let mut target = match self.default_box.missing(detected, output.as_ref())? {
             Some(missing) => Target::absence(&missing.absence),
             None => {
-                let chosen = self.default_box.detection(&detected, output.as_ref())?;
+                let chosen = match self.default_box.choose(detected, output.as_ref())? {
+                    ChosenBox::Found(chosen) => chosen,
+                    ChosenBox::Nothing(words) => return Ok(Err(words)),
+                };
                 let predicted = Target::predicted_class(&chosen);
                 Target {
-                    output: output.unwrap_or(predicted.output),
+                    output: output.clone().unwrap_or(predicted.output),
                     ..predicted
                 }
             }
         };
-        target.contrast = contrast.or(target.contrast);
-        let composite = composite.map_or_else(|| Composite::of(&detected.model), Ok)?;
-        let mut explainer = Propagator::new(detected.model.clone(), composite, engine.session())?;
-        let diagnosis = explainer.diagnose(&detected.forward, &target)?;
-
-        if let Some(path) = &self.plot {
-            let title = heading(&target, &diagnosis);
-            let subtitle = format!(
-                "{}, {}",
-                text::heading(&detected).trim_end(),
-                settings(&diagnosis, explainer.composite())
-            );
-            output::write_text(path, &plot::svg(&diagnosis, &title, &subtitle))?;
-        }
-        if self.json {
-            let composite = explainer.composite();
-            let record =
-                json::DiagnosisRecord::new(&detected, target.default_box, &diagnosis, composite);
-            return output::print_json(&record);
-        }
-        let mut report = text::heading(&detected);
-        writeln!(
-            report,
-            "{} ({})\n",
-            heading(&target, &diagnosis),
-            settings(&diagnosis, explainer.composite())
-        )?;
-        report += &layers(&diagnosis);
-        output::print(&report)
+        target.contrast = contrast.clone().or(target.contrast);
+        Ok(Ok(target))
     }
+}
+
+fn draw(
+    path: &Path,
+    detected: &DetectedPhoto,
+    target: &Target,
+    diagnosis: &Diagnosis,
+    composite: &Composite,
+) -> Result<()> {
+    let title = heading(target, diagnosis);
+    let subtitle = format!(
+        "{}, {}",
+        text::heading(detected).trim_end(),
+        settings(diagnosis, composite)
+    );
+    output::write_text(path, &plot::svg(diagnosis, &title, &subtitle))
 }
 
 fn heading(target: &Target, diagnosis: &Diagnosis) -> String {

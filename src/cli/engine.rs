@@ -9,6 +9,8 @@ use clap::Args;
 use ssdcrp::detect::Model;
 use ssdcrp::runtime::{ExecutionProvider, SessionOptions};
 
+use super::output;
+
 /// What every subcommand runs on.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Engine")]
@@ -30,9 +32,10 @@ impl Engine {
         self.model_of(None)
     }
 
-    /// As [`Engine::model`], where a subcommand's own argument `file` goes before `--model`.
+    /// As [`Engine::model`], but a subcommand's own argument `file` takes precedence over `--model`.
     pub fn model_of(&self, file: Option<&Path>) -> Result<Arc<Model>> {
-        let model = match self.file_of(file) {
+        let file = self.file_of(file);
+        let model = match file {
             Some(path) => Model::open(path)?,
             #[cfg(feature = "built-in-model")]
             None => Model::built_in()?,
@@ -41,15 +44,20 @@ impl Engine {
                 "no model is built into this command: name one with --model, or build it with the feature built-in-model"
             ),
         };
+        output::detail(|| {
+            let place = file.map_or("built in".to_owned(), |file| file.display().to_string());
+            let provider = self.execution_provider;
+            format!("model {} ({place}), on {provider}", model.manifest.name)
+        });
         Ok(Arc::new(model))
     }
 
-    /// The file that [`Engine::model_of`] reads; none is the built-in model.
+    /// The file that [`Engine::model_of`] reads; `None` is the built-in model.
     pub fn file_of<'a>(&'a self, file: Option<&'a Path>) -> Option<&'a Path> {
         file.or(self.model.as_deref())
     }
 
-    /// The options that were given, for another program that has them too.
+    /// The options that were given, for another program with the same options.
     pub fn arguments(&self) -> Vec<OsString> {
         let mut arguments = Vec::new();
         if let Some(model) = &self.model {
@@ -64,7 +72,7 @@ impl Engine {
         arguments
     }
 
-    /// What networks run on.
+    /// The threads and the execution provider of the networks.
     pub fn session(&self) -> SessionOptions {
         SessionOptions {
             threads: self.threads.into(),

@@ -1,4 +1,4 @@
-//! `ssdcrp evaluate`: photos in; how good the explanations of several methods are out, as a table and as files.
+//! `ssdcrp evaluate`: photos and frames of videos in; how good the explanations of several methods are out, as a table and as files.
 
 mod baseline;
 mod files;
@@ -15,21 +15,25 @@ use std::str::FromStr;
 
 use anyhow::{Result, bail, ensure};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use ssdcrp::crp::PRESETS;
 use ssdcrp::detect::{Detector, Model};
 use ssdcrp::evaluate::{Column, DetectionScores, MethodSummary, Replacement};
+use ssdcrp::fingerprint::hash;
+use ssdcrp::report::counted;
 use ssdcrp::runtime::SessionOptions;
 use ssdcrp::truth::Truth;
 
 use self::judging::Judging;
 use self::method_spec::MethodSpec;
-use self::partial::{EvaluationSettings, MeasuredPhoto, Partial, hash};
+use self::partial::{EvaluationSettings, MeasuredPhoto, Partial};
 use self::photos::{ListedPhoto, PhotoReader};
 use self::randomisation::Randomisation;
 use super::detected_photo::ThresholdArgs;
 use super::engine::Engine;
 use super::input_files::InputFiles;
+use super::inputs::{InputArgs, PictureInputs, check_none_failed};
+use super::model_hash::model_hash;
+use super::name_list::{self, NameList};
 use super::output;
 
 const NOTES: &str = "\
@@ -48,9 +52,8 @@ With --json an interrupted run can be continued: measurements are kept in NAME.j
 #[derive(Debug, Args)]
 #[command(after_help = NOTES)]
 pub struct Evaluate {
-    /// Photos, JPEG or PNG
-    #[arg(required = true)]
-    images: Vec<PathBuf>,
+    #[command(flatten)]
+    inputs: InputArgs,
     /// Further composites, as for explain, separated by semicolons; each may name its own contrast (crp@softmax)
     #[arg(long, value_name = "LIST", value_delimiter = ';')]
     composites: Vec<String>,
@@ -60,8 +63,8 @@ pub struct Evaluate {
     /// Methods to compare with, separated by commas: gradient-x-input, integrated-gradients (20 steps), deeplift (Rescale), grad-cam, layer-cam, odam, d-rise:N (D-RISE as published, N masks), occlusion,
     /// masks:N (N random masks after D-RISE, adapted), masks:time (as many masks as fit into the time of an explanation), random; or none
     /// [default: all that the network allows, with 1000 masks]
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    baselines: Option<Vec<String>>,
+    #[arg(long, value_name = "LIST")]
+    baselines: Option<Vec<NameList<String>>>,
     /// How many of the best detections of each photo are used, or all
     #[arg(long, value_name = "N", default_value = "3")]
     detections: DetectionLimit,
@@ -109,7 +112,8 @@ impl FromStr for DetectionLimit {
 impl Evaluate {
     /// Judges all methods at all photos, writes the files that were asked for, and prints the table.
     pub fn run(&self, engine: &Engine) -> Result<()> {
-        self.check_files(engine)?;
+        let inputs = self.inputs.find(None)?;
+        self.check_files(engine, &inputs)?;
         let choices = self.choices()?;
         let model = engine.model()?;
         let mut detector = Detector::new(model.clone(), engine.session())?;
@@ -122,19 +126,17 @@ impl Evaluate {
             truth: truth.transpose()?,
             model: model.clone(),
         };
-        let photos = self.photos(&reader, &mut detector)?;
+        let (photos, failed) = photos(&inputs, &reader, &mut detector)?;
         let settings = self.settings(&model, engine.session(), reader.truth.as_ref())?;
         let columns = Column::of(&model).len();
         let mut partial = Partial::open(self.json.as_deref(), &settings, columns)?;
         if partial.len() > 0 {
-            output::note(&format!(
-                "goes on from {} results that are kept",
-                partial.len()
-            ));
+            let kept = counted(&partial.len(), "result");
+            output::note(&format!("goes on from {kept} of before"));
         }
 
         let subjects: usize = photos.iter().map(|photo| photo.subjects).sum();
-        let progress = progress((choices.len() * subjects) as u64)?;
+        let progress = output::progress(choices.len() * subjects, "explained")?;
         let mut results = Results::default();
         for choice in choices {
             let mut judging = Judging {
@@ -161,11 +163,12 @@ impl Evaluate {
         }
         progress.finish_and_clear();
         self.write(&results, &model, photos.len())?;
-        partial.finish()
+        partial.finish()?;
+        check_none_failed(failed, photos.len() + failed)
     }
 
     /// Fails where what is to be written would replace what is read.
-    fn check_files(&self, engine: &Engine) -> Result<()> {
+    fn check_files(&self, engine: &Engine, inputs: &PictureInputs) -> Result<()> {
         let files: Vec<(&str, &Path)> = [
             ("CSV", &self.csv),
             ("JSON", &self.json),
@@ -175,7 +178,7 @@ impl Evaluate {
         .filter_map(|(what, path)| Some((what, path.as_deref()?)))
         .collect();
         InputFiles::default()
-            .photos(&self.images)
+            .photos(inputs.paths())
             .model(engine.file_of(None))
             .truth(self.truth.as_deref())
             .check(&files)
@@ -204,18 +207,6 @@ impl Evaluate {
         output::print(&text)
     }
 
-    /// All photos with how much is found on them.
-    fn photos(&self, reader: &PhotoReader, detector: &mut Detector) -> Result<Vec<ListedPhoto>> {
-        let photos = self.images.iter();
-        let photos = photos.map(|path| reader.list(path, detector));
-        let photos = photos.collect::<Result<Vec<_>>>()?;
-        ensure!(
-            photos.iter().any(|photo| photo.subjects > 0),
-            "nothing was detected in any of the photos: lower --score-threshold"
-        );
-        Ok(photos)
-    }
-
     /// What numbers depend on.
     fn settings(
         &self,
@@ -224,23 +215,9 @@ impl Evaluate {
         truth: Option<&Truth>,
     ) -> Result<EvaluationSettings> {
         let thresholds = self.thresholds.of(model);
-        let manifest = &model.manifest;
-        let outputs = [Some(&model.outputs.classes), model.outputs.offsets.as_ref()];
-        let outputs: Vec<&str> = outputs.into_iter().flatten().map(String::as_str).collect();
-        let network = model.graph.to_model(&outputs)?;
-        let read = format!(
-            "{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
-            manifest.kind,
-            manifest.input,
-            manifest.output,
-            manifest.labels,
-            manifest.default_boxes,
-            manifest.detection,
-            manifest.layer_types
-        );
         Ok(EvaluationSettings {
             version: env!("CARGO_PKG_VERSION"),
-            model: hash(network.into_iter().chain(read.into_bytes())),
+            model: model_hash(model)?,
             seed: self.seed,
             detections: self.detections.0,
             score_threshold: thresholds.score,
@@ -273,8 +250,8 @@ impl Evaluate {
                     choices.push(MethodSpec::baseline(name)?);
                 }
             }
-            Some(names) => {
-                for name in names.iter().filter(|name| *name != "none") {
+            Some(lists) => {
+                for name in name_list::all(lists).filter(|name| *name != "none") {
                     let baseline = MethodSpec::baseline(name)?;
                     if !choices.contains(&baseline) {
                         choices.push(baseline);
@@ -293,6 +270,34 @@ impl Evaluate {
     fn may_be_left_out(&self, choice: &MethodSpec) -> bool {
         self.baselines.is_none() && matches!(choice, MethodSpec::Baseline(..))
     }
+}
+
+/// All photos with how much is found on them, and how many could not be used, which is told.
+fn photos(
+    inputs: &PictureInputs,
+    reader: &PhotoReader,
+    detector: &mut Detector,
+) -> Result<(Vec<ListedPhoto>, usize)> {
+    inputs.tell_notes();
+    let (pictures, mut failures) = inputs.kept()?;
+    let mut photos = Vec::new();
+    for picture in pictures {
+        match reader.list(picture, detector) {
+            Ok(photo) => photos.push(photo),
+            Err(error) => failures.push(error),
+        }
+    }
+    if photos.is_empty()
+        && let Some(error) = failures.pop()
+    {
+        return Err(error);
+    }
+    failures.iter().for_each(output::complain);
+    ensure!(
+        photos.iter().any(|photo| photo.subjects > 0),
+        "nothing was detected in any of the photos: lower --score-threshold"
+    );
+    Ok((photos, failures.len()))
 }
 
 /// What was measured of all methods.
@@ -316,12 +321,6 @@ impl Results {
         }
         method
     }
-}
-
-/// A bar on standard error, hidden where that is no terminal.
-fn progress(steps: u64) -> Result<ProgressBar> {
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} explained, {eta} left: {msg}")?;
-    Ok(ProgressBar::new(steps).with_style(style))
 }
 
 #[cfg(test)]

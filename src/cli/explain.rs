@@ -1,26 +1,32 @@
-//! `ssdcrp explain`: a photo and a question in; the relevance of its pixels out, as a picture, as an array, as numbers.
+//! `ssdcrp explain`: pictures and a question in; the relevance of their pixels out, as pictures, as arrays, as numbers.
 
-use std::path::{Path, PathBuf};
+mod answer;
+mod asking;
+mod explained_folder;
+mod places;
+mod run;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use ndarray::Array2;
-use ssdcrp::check::{Check, Checker};
-use ssdcrp::crp::{
-    Composite, Contrast, Explanation, PRESETS, Propagator, RelevanceSummary, Seed, Target,
-    TargetOutput,
-};
-use ssdcrp::detect::{Detection, Model};
-use ssdcrp::heatmap::{ColourMap, smoothed};
+use ssdcrp::crp::{Composite, Contrast, PRESETS, Propagator, Seed, TargetOutput};
+use ssdcrp::detect::Model;
+use ssdcrp::heatmap::ColourMap;
 
-use super::default_box::{DefaultBoxArgs, MissingObject};
-use super::detected_photo::{DetectedPhoto, ThresholdArgs};
+use self::asking::ExplainQuestion;
+use self::explained_folder::{ExplainSettings, ExplainedFolder};
+use self::places::ExplainPlaces;
+use self::run::{ExplainCounts, ExplainRun, ExplainShow};
+use super::default_box::DefaultBoxArgs;
+use super::detected_photo::{PhotoDetector, ThresholdArgs};
 use super::engine::Engine;
 use super::input_files::InputFiles;
-use super::json::{self, MissingRecord};
-use super::picture::PhotoOverlay;
-use super::{output, text};
+use super::inputs::InputArgs;
+use super::json;
+use super::model_hash::model_hash;
+use super::output::TextBlocks;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,17 +43,24 @@ Examples:
   Why was no horse found there?
     ssdcrp explain photo.jpg --missing 120,200,340,560 --target class:horse \\
       -o missing.png
+  The best detection of every photo of a folder and of a frame every 2 seconds,
+  with files in a folder; the same command again goes on where it stopped:
+    ssdcrp explain photos/ clip.mp4 --every 2 -o explained --npy --json
   Classic LRP, whose maps hardly depend on the class:
     ssdcrp explain photo.jpg --composite lrp-alpha1beta0 -o lrp.png
 
-Red speaks for what is explained, blue against it; --colour-map has other colours. Without --json a short summary is printed. Files are written only with -o and --npy.";
+Red speaks for what is explained, blue against it; --colour-map has other colours. Without --json a short summary is printed. Files are written only with -o and --npy.
 
-/// Explain one default box of a photo: which pixels speak for and against its class, or the place and size of its box.
+Of several pictures, -o and --npy name a folder. PHOTO-N-TARGET.png and .npy are explanation N of a photo; of a video the time stands behind its name, as in clip-00002.500s-1-class-dog.png. \
+PHOTO.json has what --json prints, settings.json what all was made with: a later run with other settings is refused, and one with the same leaves alone what is done. A picture that cannot be \
+used is told, the others go on, and the exit status is 1.";
+
+/// Explain default boxes of photos and frames of videos: which pixels speak for and against a class, or the place and size of a box.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}\n{}", json::DETECTION_FIELDS, json::EXPLANATION_FIELDS))]
 pub struct Explain {
-    /// Photo, JPEG or PNG; - reads it from standard input
-    image: PathBuf,
+    #[command(flatten)]
+    inputs: InputArgs,
     #[command(flatten)]
     default_box: DefaultBoxArgs,
     /// Explain every detection
@@ -71,12 +84,12 @@ pub struct Explain {
     /// Relevance that an output starts with: score, its own value (the logit or the offset), or unit, with which the magnitudes of the relevance after its own layer add up to 1 [default: the composite's]
     #[arg(long, value_name = "SEED", value_parser = seed)]
     seed: Option<Seed>,
-    /// Write the photo with heatmap, boxes and caption as PNG. Several explanations are numbered: why-1.png, why-2.png
-    #[arg(short, long, value_name = "PNG")]
+    /// Write the photo with heatmap, boxes and caption as PNG. Several explanations are numbered: why-1.png, why-2.png. A name without an ending is a folder, which several pictures need
+    #[arg(short, long, value_name = "PNG|FOLDER")]
     output: Option<PathBuf>,
-    /// Write the relevance as float32 [H, W] at the network's input size: summed over the colour channels, not normalised. Several files are numbered as for -o
-    #[arg(long, value_name = "NPY")]
-    npy: Option<PathBuf>,
+    /// Write the relevance as float32 [H, W] at the network's input size: summed over the colour channels, not normalised. Several files are numbered as for -o; without a name they lie beside those
+    #[arg(long, value_name = "NPY|FOLDER")]
+    npy: Option<Option<PathBuf>>,
     /// Smooth the drawn heatmap with a Gaussian of this σ, in pixels of the network's input, 0 to 100. --npy and --json are not smoothed
     #[arg(long, value_name = "SIGMA", default_value_t = 0.0, value_parser = sigma)]
     smooth: f32,
@@ -87,7 +100,7 @@ pub struct Explain {
         help = format!("Colours of the heatmap: {}; orange-blue can be distinguished with every kind of colour blindness", ColourMap::ALL.map(ColourMap::name).join(", "))
     )]
     colour_map: ColourMap,
-    /// Print JSON, one line, rather than a summary
+    /// Print JSON, one line a picture, rather than summaries
     #[arg(long)]
     json: bool,
     /// Check each explanation: detect again with the reddest 4 % of the picture blurred, and nine times with as much blurred elsewhere [default: with -o or --json]
@@ -103,44 +116,29 @@ pub struct Explain {
     thresholds: ThresholdArgs,
 }
 
-/// What is asked of the photo.
-struct AskedTarget {
-    /// At this default box.
-    chosen: Detection,
-    target: Target,
-    /// Why nothing was found there, where that is asked.
-    missing: Option<MissingObject>,
-}
-
-/// An explanation with what is derived from it.
-struct ExplanationOutput {
-    /// The explained box, as the class that is explained; where that is none, as the chosen one.
-    explained: Detection,
-    explanation: Explanation,
-    /// Relevance summed over the colour channels, `[H, W]`.
-    map: Array2<f32>,
-    summary: RelevanceSummary,
-    /// What it is worth, where that was looked at.
-    check: Option<Check>,
-    /// Why nothing was found there, where that was asked.
-    missing: Option<MissingObject>,
-}
-
 impl Explain {
     /// Explains, writes the files that were asked for, and prints.
     pub fn run(&self, engine: &Engine) -> Result<()> {
         // Mistakes in the question are told before the network is loaded.
-        let asked: Vec<TargetOutput> = self
+        let outputs: Vec<TargetOutput> = self
             .targets
             .iter()
             .map(|target| target.parse())
             .collect::<ssdcrp::Result<_>>()?;
         let contrast: Option<Contrast> = self.contrast.as_deref().map(str::parse).transpose()?;
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
+        let question = ExplainQuestion {
+            outputs,
+            contrast,
+            all: self.all,
+        };
+        let inputs = self.inputs.find(self.output.as_deref())?;
+        let maps = self.npy.as_ref().map(Option::as_deref);
+        let places = ExplainPlaces::of(self.output.as_deref(), maps, inputs.several)?;
         let read = InputFiles::default()
-            .photos([&self.image])
+            .photos(inputs.paths())
             .model(engine.file_of(None));
-        self.check_files(&read)?;
+        places.check(&read)?;
 
         let mut explainer = None;
         let prepare = |model: &Arc<Model>| {
@@ -149,50 +147,38 @@ impl Explain {
             let made = Propagator::new(model.clone(), composite, engine.session())?;
             Ok(explainer.insert(made).reads().to_vec())
         };
-        let mut detected =
-            DetectedPhoto::handing_over(engine, &self.image, &self.thresholds, prepare)?;
-        let mut explainer = explainer.context("there is no explainer")?;
-        let questions = self.questions(&detected, &asked, contrast)?;
-        let targets: Vec<Target> = questions.iter().map(|asked| asked.target.clone()).collect();
-        let explanations = explainer.explain(&detected.forward, &targets)?;
-        let mut outputs = questions
-            .into_iter()
-            .zip(explanations)
-            .map(|(asked, explanation)| ExplanationOutput::new(&detected, asked, explanation))
-            .collect::<Result<Vec<_>>>()?;
-        if self.is_checked() {
-            let DetectedPhoto {
-                model,
-                detector,
-                forward,
-                ..
-            } = &mut detected;
-            let mut checker = Checker::new(model, detector, forward);
-            for output in &mut outputs {
-                let question = &output.explanation.question;
-                output.check = Some(checker.check(question, &output.map)?);
+        let mut detector = PhotoDetector::handing_over(engine, &self.thresholds, prepare)?;
+        let explainer = explainer.context("there is no explainer")?;
+        let folder = match places.folder() {
+            None => None,
+            Some(folder) => {
+                let settings =
+                    self.settings(engine, &detector.model, explainer.composite(), &places)?;
+                Some(ExplainedFolder::open(folder, &settings)?)
             }
-        }
-
-        let composite = explainer.composite();
-        let written = self.write_files(&detected, &outputs, composite, &read)?;
-        if self.json {
-            let mut record = json::PhotoRecord::new(&detected, self.logits)?;
-            for output in &outputs {
-                let check = output.check.as_ref();
-                let missing = output.missing.as_ref();
-                let missing = missing.map(|missing| MissingRecord::new(&detected, missing));
-                record.add(
-                    &output.explanation,
-                    &composite.name,
-                    &output.summary,
-                    check,
-                    missing,
-                );
-            }
-            return output::print_json(&record);
-        }
-        output::print(&self.summary(&detected, &outputs, composite, &written)?)
+        };
+        let only_prints = places.is_empty();
+        let mut run = ExplainRun {
+            show: ExplainShow {
+                json: self.json,
+                logits: self.logits,
+                check: self.is_checked(),
+                smooth: self.smooth,
+                colours: self.colour_map,
+            },
+            several: inputs.several,
+            default_box: &self.default_box,
+            question,
+            places,
+            read,
+            explainer,
+            folder,
+            blocks: TextBlocks::default(),
+            counts: ExplainCounts::default(),
+        };
+        let ended = inputs.each(only_prints, |picture| run.explain(picture, &mut detector));
+        run.say_counts()?;
+        ended
     }
 
     fn is_checked(&self) -> bool {
@@ -200,176 +186,35 @@ impl Explain {
         self.check || by_default && !self.no_check
     }
 
-    /// Fails where a file could not be written, or would replace one that is read.
-    fn check_files(&self, read: &InputFiles) -> Result<()> {
-        if let Some(path) = &self.output {
-            output::check_picture_name(path)?;
-        }
-        let written = [("picture", &self.output), ("NPY", &self.npy)];
-        let written: Vec<(&str, &Path)> = (written.into_iter())
-            .filter_map(|(what, path)| Some((what, path.as_deref()?)))
-            .collect();
-        read.check(&written)
-    }
-
-    /// Each of the detections that are meant, with each output that is `asked` about; of none, with its predicted class.
-    fn questions(
+    /// What results in a folder depend on.
+    fn settings(
         &self,
-        detected: &DetectedPhoto,
-        asked: &[TargetOutput],
-        contrast: Option<Contrast>,
-    ) -> Result<Vec<AskedTarget>> {
-        if self.default_box.is_missing() {
-            return self.missing(detected, asked, contrast.as_ref());
-        }
-        let chosen = if self.all {
-            detected.detections.clone()
-        } else {
-            vec![self.default_box.detection(detected, asked.first())?]
-        };
-        ensure!(
-            !chosen.is_empty(),
-            "nothing scores above {} in {}",
-            detected.thresholds.score,
-            self.image.display()
-        );
-        let mut questions = Vec::new();
-        for chosen in chosen {
-            let predicted = Target {
-                contrast: contrast.clone(),
-                ..Target::predicted_class(&chosen)
-            };
-            let question = |target| AskedTarget {
-                chosen: chosen.clone(),
-                target,
-                missing: None,
-            };
-            if asked.is_empty() {
-                questions.push(question(predicted));
-                continue;
-            }
-            questions.extend(asked.iter().map(|output| {
-                question(Target {
-                    output: output.clone(),
-                    ..predicted.clone()
-                })
-            }));
-        }
-        Ok(questions)
-    }
-
-    /// Why each of the classes that are `asked` about is missing at the place; of none, the likeliest.
-    fn missing(
-        &self,
-        detected: &DetectedPhoto,
-        asked: &[TargetOutput],
-        contrast: Option<&Contrast>,
-    ) -> Result<Vec<AskedTarget>> {
-        let classes = asked.iter().map(Some);
-        let classes = classes.chain(asked.is_empty().then_some(None));
-        let mut questions = Vec::new();
-        for class in classes {
-            let missing = self.default_box.missing(detected, class)?;
-            let missing = missing.context("no place was named")?;
-            let mut target = Target::absence(&missing.absence);
-            target.contrast = contrast.cloned().or(target.contrast);
-            questions.push(AskedTarget {
-                chosen: missing.absence.detection().clone(),
-                target,
-                missing: Some(missing),
-            });
-        }
-        Ok(questions)
-    }
-
-    /// Writes pictures and maps where they were asked for, and says which.
-    fn write_files(
-        &self,
-        detected: &DetectedPhoto,
-        outputs: &[ExplanationOutput],
+        engine: &Engine,
+        model: &Model,
         composite: &Composite,
-        read: &InputFiles,
-    ) -> Result<Vec<String>> {
-        let mut written = Vec::new();
-        for (index, output) in outputs.iter().enumerate() {
-            let numbered = |path: &Path| {
-                let path = output::numbered(path, index, outputs.len());
-                read.check_kept(&path).map(|()| path)
-            };
-            if let Some(path) = &self.output {
-                let path = numbered(path)?;
-                let map = smoothed(output.map.view(), self.smooth);
-                let picture = PhotoOverlay {
-                    map: &map,
-                    explained: &output.explained,
-                    missing: output.missing.as_ref(),
-                    caption: &self.caption(detected, output, composite),
-                    colours: self.colour_map,
-                    doubtful: output.check.as_ref().is_some_and(|check| !check.passed()),
-                };
-                let picture = picture.draw(detected)?;
-                output::write_picture(&path, &picture)?;
-                written.push(path.display().to_string());
-            }
-            if let Some(path) = &self.npy {
-                let path = numbered(path)?;
-                output::write_map(&path, &output.map)?;
-                written.push(path.display().to_string());
-            }
-        }
-        Ok(written)
-    }
-
-    /// What is explained, under another composite than the default also under which, and below it why nothing was found there and what the explanation is worth.
-    fn caption(
-        &self,
-        detected: &DetectedPhoto,
-        output: &ExplanationOutput,
-        composite: &Composite,
-    ) -> String {
-        let mut words = output.explanation.question.wording.to_string();
-        if composite.name != PRESETS[0] {
-            words += &format!(" ({composite})");
-        }
-        if let Some(missing) = &output.missing {
-            words += &format!("\n{}", missing.words(detected));
-        }
-        if let Some(check) = &output.check {
-            words += &format!("\n{}", check.words(self.colour_map.positive_name()));
-        }
-        words
-    }
-
-    fn summary(
-        &self,
-        detected: &DetectedPhoto,
-        outputs: &[ExplanationOutput],
-        composite: &Composite,
-        written: &[String],
-    ) -> Result<String> {
-        let mut text = text::heading(detected);
-        for output in outputs {
-            let ExplanationOutput {
-                explained,
-                explanation,
-                summary,
-                ..
-            } = output;
-            text += &text::explained(detected, explained, explanation, &composite.name, summary)?;
-            if let Some(missing) = &output.missing {
-                text += &format!("{}\n", missing.words(detected));
-            }
-            if let Some(check) = &output.check {
-                let words = check.words(self.colour_map.positive_name());
-                text += &format!("{words}; {}\n", check.figures());
-            }
-        }
-        text += &if written.is_empty() {
-            "no file was asked for: -o why.png draws it over the photo, --npy relevance.npy keeps the numbers\n".to_owned()
-        } else {
-            format!("written: {}\n", written.join(", "))
-        };
-        Ok(text)
+        places: &ExplainPlaces,
+    ) -> Result<ExplainSettings> {
+        let thresholds = self.thresholds.of(model);
+        Ok(ExplainSettings {
+            version: env!("CARGO_PKG_VERSION"),
+            model: model.manifest.name.clone(),
+            model_hash: model_hash(model)?,
+            place: self.default_box.words(),
+            all: self.all,
+            targets: self.targets.clone(),
+            contrast: self.contrast.clone(),
+            composite: composite.to_string(),
+            seed: format!("{:?}", composite.seed).to_lowercase(),
+            score_threshold: thresholds.score,
+            iou_threshold: thresholds.iou,
+            execution_provider: engine.session().provider.to_string(),
+            check: self.is_checked(),
+            logits: self.logits,
+            pictures: places.pictures.is_some(),
+            smooth: self.smooth,
+            colour_map: self.colour_map.to_string(),
+            npy: places.maps.is_some(),
+        })
     }
 }
 
@@ -384,24 +229,4 @@ fn seed(text: &str) -> Result<Seed> {
 fn sigma(text: &str) -> Result<f32> {
     let sigma = text.parse().ok().filter(|s| (0.0..=100.0).contains(s));
     sigma.context("a number from 0 to 100 is expected")
-}
-
-impl ExplanationOutput {
-    fn new(detected: &DetectedPhoto, asked: AskedTarget, explanation: Explanation) -> Result<Self> {
-        let explained = if let TargetOutput::Class(class) = &asked.target.output {
-            detected.as_class(&asked.chosen, detected.model.manifest.class(class)?)?
-        } else {
-            asked.chosen
-        };
-        let map = explanation.map();
-        let summary = RelevanceSummary::of(&map, &explained.rect);
-        Ok(Self {
-            explained,
-            explanation,
-            map,
-            summary,
-            check: None,
-            missing: asked.missing,
-        })
-    }
 }

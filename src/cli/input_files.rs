@@ -9,6 +9,8 @@ use anyhow::{Result, ensure};
 use ssdcrp::onnx;
 use ssdcrp::stream::evidence::{LINES, is_own_file};
 
+use super::output;
+
 /// The files that a command reads.
 #[derive(Default)]
 pub struct InputFiles {
@@ -56,13 +58,16 @@ impl InputFiles {
     /// Looks at the files that are to be written, each behind what is written to it, such as "CSV".
     ///
     /// # Errors
-    /// One would replace what is read, two are one file, or one is `-`, by which other programs mean standard output.
+    /// One would replace what is read, two are one file, one is `-`, by which other programs mean standard output, or one cannot be written.
     pub fn check(&self, written: &[(&str, &Path)]) -> Result<()> {
         for (_, path) in written {
             check_is_file_name(path)?;
             self.check_kept(path)?;
         }
-        check_differ(written)
+        check_differ(written)?;
+        written
+            .iter()
+            .try_for_each(|(_, path)| output::check_place(path))
     }
 
     /// Fails where writing `path` would replace what is read.

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use serde::Serialize;
 use ssdcrp::crp::{Composite, Layer, LayerType, Propagator};
-use ssdcrp::detect::{Model, propose};
+use ssdcrp::detect::{ClassId, Model, propose};
 use ssdcrp::geometry::Size;
 use ssdcrp::onnx;
 
@@ -24,6 +25,9 @@ pub struct Inspect {
     /// Propose a manifest for an ONNX file without one, and write it as NAME.toml beside the model; an existing manifest is kept
     #[arg(long)]
     write_manifest: bool,
+    /// Print JSON, one line, rather than tables: name, input, numbers of default boxes and classes, labels, heads, and layers with type, rule, shape of the output and multiply-adds
+    #[arg(long, conflicts_with = "write_manifest")]
+    json: bool,
     /// Input width and height in pixels for an ONNX file without a manifest, if the graph does not give them
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = size)]
     size: Option<[usize; 2]>,
@@ -43,6 +47,11 @@ impl Inspect {
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
         let bare = engine.file_of(self.file.as_deref());
         if let Some(path) = bare.filter(|p| !p.with_extension("toml").exists()) {
+            ensure!(
+                !self.json,
+                "there is no manifest beside {}, without which there is nothing to tell as JSON: --write-manifest proposes one",
+                path.display()
+            );
             return self.propose(path);
         }
         ensure!(
@@ -56,7 +65,11 @@ impl Inspect {
         let model = engine.model_of(self.file.as_deref())?;
         let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
         let explainer = Propagator::new(model.clone(), composite, engine.session())?;
-        let (rows, total) = layers(&explainer)?;
+        let layers = explainer.layers()?;
+        if self.json {
+            return output::print_json(&InspectedModel::new(&model, &explainer, &layers));
+        }
+        let (rows, total) = rows(&explainer, layers);
         let mut text = outline(&model)?;
         write!(text, "\n{}", table::aligned(&heads(&model)))?;
         write!(text, "\n{}", table::aligned(&rows))?;
@@ -103,9 +116,7 @@ fn outline(model: &Model) -> Result<String> {
     let manifest = &model.manifest;
     let Size { width, height } = model.input_size;
     let background = manifest.background();
-    let trained = (manifest.labels.classes())
-        .filter(|&k| manifest.trained(k) && Some(k) != background)
-        .count();
+    let trained = trained(model);
     let mut text = String::new();
     writeln!(text, "{}", manifest.name)?;
     let background = match background {
@@ -120,6 +131,16 @@ fn outline(model: &Model) -> Result<String> {
         manifest.labels.len()
     )?;
     Ok(text)
+}
+
+/// How many classes it was trained for, the background aside.
+fn trained(model: &Model) -> usize {
+    let manifest = &model.manifest;
+    let background = manifest.background();
+    let classes = manifest.labels.classes();
+    classes
+        .filter(|&class| manifest.trained(class) && Some(class) != background)
+        .count()
 }
 
 /// A row for each head.
@@ -141,25 +162,27 @@ fn heads(model: &Model) -> Vec<Vec<String>> {
     rows
 }
 
+/// The rule that a layer has, and where it differs for what enters at offsets, that one too.
+fn rule(explainer: &Propagator, layer: &Layer) -> String {
+    let [class, offset] = [LayerType::Classification, LayerType::Localization].map(|head| {
+        let composite = explainer.composite().entering_at(head);
+        composite.rule_of(layer.layer_type, layer.is_dense)
+    });
+    if class == offset {
+        class.to_string()
+    } else {
+        format!("{class}; for offsets {offset}")
+    }
+}
+
 /// A row for each layer, and the multiply-adds of all.
-fn layers(explainer: &Propagator) -> Result<(Vec<[String; 5]>, u64)> {
-    let rule = |layer: &Layer| {
-        let [class, offset] = [LayerType::Classification, LayerType::Localization].map(|head| {
-            let composite = explainer.composite().entering_at(head);
-            composite.rule_of(layer.layer_type, layer.is_dense)
-        });
-        if class == offset {
-            class.to_string()
-        } else {
-            format!("{class}; for offsets {offset}")
-        }
-    };
+fn rows(explainer: &Propagator, layers: Vec<Layer>) -> (Vec<[String; 5]>, u64) {
     let mut rows = vec![["layer", "type", "rule", "output", "million MACs"].map(str::to_owned)];
     let mut total = 0;
-    for layer in explainer.layers()? {
+    for layer in layers {
         let [_, channels, height, width] = layer.shape;
         total += layer.macs;
-        let rule = rule(&layer);
+        let rule = rule(explainer, &layer);
         rows.push([
             layer.tensor,
             layer.layer_type.to_string(),
@@ -168,5 +191,86 @@ fn layers(explainer: &Propagator) -> Result<(Vec<[String; 5]>, u64)> {
             format!("{:.2}", layer.macs as f64 / 1e6),
         ]);
     }
-    Ok((rows, total))
+    (rows, total)
+}
+
+/// The same for programs.
+#[derive(Serialize)]
+struct InspectedModel<'a> {
+    name: &'a str,
+    input: InspectedInput<'a>,
+    default_boxes: usize,
+    classes: usize,
+    trained: usize,
+    background: Option<ClassId>,
+    labels: Vec<&'a str>,
+    composite: String,
+    multiply_adds: u64,
+    heads: Vec<InspectedHead<'a>>,
+    layers: Vec<InspectedLayer<'a>>,
+}
+
+#[derive(Serialize)]
+struct InspectedInput<'a> {
+    tensor: &'a str,
+    width: u32,
+    height: u32,
+}
+
+#[derive(Serialize)]
+struct InspectedHead<'a> {
+    rows: usize,
+    cols: usize,
+    boxes_per_cell: usize,
+    class_scores: &'a str,
+    offsets: Option<&'a str>,
+    objectness: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct InspectedLayer<'a> {
+    tensor: &'a str,
+    r#type: String,
+    rule: String,
+    output: [usize; 3],
+    multiply_adds: u64,
+}
+
+impl<'a> InspectedModel<'a> {
+    fn new(model: &'a Model, explainer: &Propagator, layers: &'a [Layer]) -> Self {
+        let manifest = &model.manifest;
+        let heads = model.heads.iter().zip(&model.layout.heads);
+        let heads = heads.map(|(head, grid)| InspectedHead {
+            rows: grid.rows,
+            cols: grid.cols,
+            boxes_per_cell: grid.shapes,
+            class_scores: &head.class_tensor,
+            offsets: head.offset_tensor.as_deref(),
+            objectness: head.objectness_tensor.as_deref(),
+        });
+        let all = layers.iter().map(|layer| InspectedLayer {
+            tensor: &layer.tensor,
+            r#type: layer.layer_type.to_string(),
+            rule: rule(explainer, layer),
+            output: [layer.shape[1], layer.shape[2], layer.shape[3]],
+            multiply_adds: layer.macs,
+        });
+        Self {
+            name: &manifest.name,
+            input: InspectedInput {
+                tensor: &model.input_name,
+                width: model.input_size.width,
+                height: model.input_size.height,
+            },
+            default_boxes: model.layout.len(),
+            classes: manifest.labels.len(),
+            trained: trained(model),
+            background: manifest.background(),
+            labels: manifest.labels.iter().collect(),
+            composite: explainer.composite().to_string(),
+            multiply_adds: layers.iter().map(|layer| layer.macs).sum(),
+            heads: heads.collect(),
+            layers: all.collect(),
+        }
+    }
 }

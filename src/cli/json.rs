@@ -14,7 +14,8 @@ use super::detected_photo::DetectedPhoto;
 
 /// What the fields of a detection mean, for `--help`.
 pub const DETECTION_FIELDS: &str = "\
-With --json, one line on standard output: image, width, height (pixels, upright), model, and detections, best first:
+With --json, one line a picture on standard output: image (the file as it was named), of a frame second (its place in the video), width, height (pixels, upright), model, and detections, best \
+first:
   label, class   the class's name and number
   score          0 to 1
   box            [x0, y0, x1, y1], pixels from the top left, cut off at the
@@ -70,18 +71,26 @@ pub const EXPLANATION_FIELDS: &str =
                    missed_by_logits: how many logits were lacking; null if the
                    cause is not one of logits
                    winner: the class that won, or the detection that
-                   suppressed it; else null";
+                   suppressed it; else null
+  and, with -o or --npy:
+    files          the files that were written of this explanation
+  nothing        in place of explanations, why there are none: of several
+                 pictures one may show nothing that could be explained";
 
 /// A photo with its detections, and explanations of them.
 #[derive(Serialize)]
 pub struct PhotoRecord<'a> {
     image: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    second: Option<f64>,
     width: u32,
     height: u32,
     model: &'a str,
     detections: Vec<DetectionRecord<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     explanations: Option<Vec<ExplanationRecord<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nothing: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -123,6 +132,8 @@ struct ExplanationRecord<'a> {
     check: Option<CheckRecord>,
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<MissingRecord<'a>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    files: &'a [String],
 }
 
 /// Why something is missing at a place.
@@ -159,7 +170,8 @@ impl<'a> PhotoRecord<'a> {
     pub fn new(detected: &'a DetectedPhoto, logits: bool) -> Result<Self> {
         let record = |detection| DetectionRecord::new(detected, detection, logits);
         Ok(Self {
-            image: detected.path.to_string_lossy(),
+            image: detected.source.path.to_string_lossy(),
+            second: detected.source.second,
             width: detected.image.width(),
             height: detected.image.height(),
             model: &detected.model.manifest.name,
@@ -169,10 +181,16 @@ impl<'a> PhotoRecord<'a> {
                 .map(record)
                 .collect::<Result<_>>()?,
             explanations: None,
+            nothing: None,
         })
     }
 
-    /// Adds an explanation under a composite, with its summary, what it is worth where that was looked at, and why something is missing where that was asked.
+    /// Says why there is no explanation.
+    pub fn set_nothing(&mut self, words: &str) {
+        self.nothing = Some(words.to_owned());
+    }
+
+    /// Adds an explanation under a composite, with its summary, what it is worth where that was looked at, and why something is missing where that was asked, and the files that were written of it.
     pub fn add(
         &mut self,
         explanation: &'a Explanation,
@@ -180,6 +198,7 @@ impl<'a> PhotoRecord<'a> {
         summary: &RelevanceSummary,
         check: Option<&Check>,
         missing: Option<MissingRecord<'a>>,
+        files: &'a [String],
     ) {
         let question = &explanation.question;
         self.explanations
@@ -196,6 +215,7 @@ impl<'a> PhotoRecord<'a> {
                 ms: explanation.took.as_secs_f64() * 1e3,
                 check: check.map(CheckRecord::of),
                 missing,
+                files,
             });
     }
 }

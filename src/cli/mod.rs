@@ -1,12 +1,16 @@
 //! The command line: what can be asked is declared here and in one file for each subcommand, which also answers it.
 //!
-//! What subcommands share: [`photo`] reads pictures, [`engine`] the model, [`detected_photo`] runs the detector, [`default_box`] finds the default box that is meant, [`json`], [`text`] and
-//! [`table`] say what was found, [`picture`] draws it, [`output`] brings it to standard output and into files, [`input_files`] keeps what is read from being replaced.
+//! What subcommands share: [`inputs`] finds the pictures that are meant, [`source_picture`] reads them, photos by [`photo`] and frames of videos by [`video_frames`]; [`engine`] loads the model,
+//! [`detected_photo`] runs the detector, [`default_box`] finds the default box that is meant, [`json`], [`text`] and [`table`] say what was found, [`picture`] draws it, [`destination`] says where
+//! results go, [`output`] brings them to standard output and into files, [`input_files`] keeps what is read from being replaced,
+//! [`partial_file`] keeps what an unfinished run has done, for which [`model_hash`] tells models apart and [`interrupt`] takes Ctrl-C.
 
 mod annotate;
 mod compare;
 mod compile;
+mod decoder;
 mod default_box;
+mod destination;
 mod detect;
 mod detected_photo;
 mod diagnose;
@@ -14,17 +18,23 @@ mod engine;
 mod evaluate;
 mod explain;
 mod input_files;
+mod inputs;
 mod inspect;
+mod interrupt;
 mod jpeg;
 mod json;
+mod model_hash;
+mod name_list;
 mod output;
+mod partial_file;
 mod photo;
 mod picture;
 mod report;
+mod source_picture;
 mod table;
 mod text;
 mod upright;
-mod video_file;
+mod video_frames;
 
 use std::process::ExitCode;
 
@@ -32,6 +42,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use self::engine::Engine;
+pub use self::name_list::with_lists_joined;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,9 +50,10 @@ Examples:
   ssdcrp explain photo.jpg -o why.png
   ssdcrp explain photo.jpg --at 400,250 --contrast runner-up -o why.png
   ssdcrp explain photo.jpg --at 400,250 --target offset:w+ -o wider.png
+  ssdcrp explain photos/ clip.mp4 --every 2 -o explained --npy --json
   ssdcrp diagnose photo.jpg --plot layers.svg
   ssdcrp annotate videos/ -o results
-  ssdcrp evaluate *.jpg --csv scores.csv
+  ssdcrp evaluate photos/ --csv scores.csv
   ssdcrp report photos/ -o report.html
   ssdcrp compare built-in own.onnx photos/ -o compare.html
   ssdcrp inspect model.onnx
@@ -55,7 +67,8 @@ Exit status:
   1  failed; one line on standard error says why. A --target, --contrast or
      --composite that cannot be parsed has this status too
   2  wrong usage: an unknown option, or a value that its option never takes
-  3  a limit of compare --fail-on is exceeded";
+  3  a limit of compare --fail-on is exceeded
+  130  report was ended by Ctrl-C; what is done so far is written";
 
 /// Finds objects in photos with a single-shot detector such as SSD or YOLO, and explains by Contrastive Relevance Propagation (CRP) which pixels made the network say so.
 #[derive(Debug, Parser)]
@@ -63,6 +76,12 @@ Exit status:
 pub struct Arguments {
     #[command(flatten)]
     engine: Engine,
+    /// Print errors only, and JSON where it is asked for
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say on standard error what is done in between: which model is loaded, and how long each picture takes
+    #[arg(short, long, global = true)]
+    verbose: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -85,16 +104,17 @@ enum Command {
 /// # Errors
 /// Whatever keeps it from being done, in words for the user.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    output::set_verbosity(arguments.quiet, arguments.verbose);
     match &arguments.command {
         Command::Detect(detect) => detect.run(&arguments.engine),
         Command::Explain(explain) => explain.run(&arguments.engine),
         Command::Diagnose(diagnose) => diagnose.run(&arguments.engine),
         Command::Evaluate(evaluate) => evaluate.run(&arguments.engine),
-        Command::Report(report) => report.run(&arguments.engine),
         Command::Inspect(inspect) => inspect.run(&arguments.engine),
         Command::Compile(compile) => compile.run(&arguments.engine),
         Command::Annotate(annotate) => return annotate.run(&arguments.engine),
         Command::Compare(compare) => return compare.run(&arguments.engine),
+        Command::Report(report) => return report.run(&arguments.engine),
     }?;
     Ok(ExitCode::SUCCESS)
 }
@@ -129,6 +149,7 @@ mod tests {
             {
                 let words = ["ssdcrp"].into_iter();
                 let words = words.chain(arguments.iter().map(String::as_str));
+                let words = with_lists_joined(words.map(Into::into));
                 if let Err(error) = Arguments::try_parse_from(words) {
                     panic!("{}: {arguments:?}: {error}", shown.page);
                 }

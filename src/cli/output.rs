@@ -3,9 +3,11 @@
 use std::fs;
 use std::io::{self, Cursor, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use image::{ImageFormat, RgbImage};
+use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::Array2;
 use ndarray_npy::WriteNpyExt;
 use serde::Serialize;
@@ -13,46 +15,130 @@ use ssdcrp::atomic_file;
 use ssdcrp::printable::printable;
 
 /// Whose files are unfinished where this process is killed.
-const OWNER: &str = "ssdcrp";
+pub const OWNER: &str = "ssdcrp";
 
-/// Prints text that ends with a newline; names in it may come from a file that somebody else made, and tell the terminal nothing. A reader that has gone away, as `head` does, wanted no more: that is no error.
+/// How much is said.
+static VERBOSITY: AtomicU8 = AtomicU8::new(NORMAL);
+const QUIET: u8 = 0;
+const NORMAL: u8 = 1;
+const VERBOSE: u8 = 2;
+
+/// Whether whoever read standard output has gone.
+static READER_IS_GONE: AtomicBool = AtomicBool::new(false);
+
+/// Decides how much is said from here on: errors and JSON alone, or also what is done in between.
+pub fn set_verbosity(quiet: bool, verbose: bool) {
+    let verbosity = match (quiet, verbose) {
+        (true, _) => QUIET,
+        (false, true) => VERBOSE,
+        (false, false) => NORMAL,
+    };
+    VERBOSITY.store(verbosity, Ordering::Relaxed);
+}
+
+/// Whether errors and JSON alone are wanted.
+pub fn is_quiet() -> bool {
+    VERBOSITY.load(Ordering::Relaxed) == QUIET
+}
+
+/// Whether nobody reads standard output any more.
+pub fn reader_is_gone() -> bool {
+    READER_IS_GONE.load(Ordering::Relaxed)
+}
+
+/// Prints text that ends with a newline; names in it may come from a file that somebody else made, and tell the terminal nothing.
 pub fn print(text: &str) -> Result<()> {
+    match is_quiet() {
+        true => Ok(()),
+        false => print_all(text),
+    }
+}
+
+/// Texts about several pictures, with an empty line between them.
+#[derive(Default)]
+pub struct TextBlocks {
+    printed: bool,
+}
+
+impl TextBlocks {
+    /// Prints the next one.
+    pub fn print(&mut self, text: &str) -> Result<()> {
+        let between = if self.printed { "\n" } else { "" };
+        self.printed = true;
+        print(&format!("{between}{text}"))
+    }
+}
+
+/// Prints what was asked for by an option of its own. A reader that has gone away, as `head` does, wanted no more: that is no error.
+fn print_all(text: &str) -> Result<()> {
     let text = printable(text);
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(error).context("cannot write to standard output")
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+            READER_IS_GONE.store(true, Ordering::Relaxed);
+            Ok(())
         }
-        _ => Ok(()),
+        Err(error) => Err(error).context("cannot write to standard output"),
+        Ok(()) => Ok(()),
     }
 }
 
 /// Prints a line on standard error, where notes go.
 pub fn note(text: &str) {
+    if !is_quiet() {
+        say(text);
+    }
+}
+
+/// The same of what is done in between, where the user wants to know that.
+pub fn detail(text: impl FnOnce() -> String) {
+    if VERBOSITY.load(Ordering::Relaxed) == VERBOSE {
+        say(&text());
+    }
+}
+
+/// Tells an error of one picture, after which others go on.
+pub fn complain(error: &anyhow::Error) {
+    say(&format!("{error:#}"));
+}
+
+/// A bar on standard error, hidden where that is no terminal or nothing is to be said.
+pub fn progress(steps: usize, done: &str) -> Result<ProgressBar> {
+    if is_quiet() {
+        return Ok(ProgressBar::hidden());
+    }
+    let template = format!("{{bar:30}} {{pos}}/{{len}} {done}, {{eta}} left: {{msg}}");
+    Ok(ProgressBar::new(steps as u64).with_style(ProgressStyle::with_template(&template)?))
+}
+
+fn say(text: &str) {
+    let text = text.replace('\n', " ");
     // Without a standard error there is nobody left to tell.
-    let _ = writeln!(
-        io::stderr(),
-        "ssdcrp: {}",
-        printable(&text.replace('\n', " "))
-    );
+    let _ = writeln!(io::stderr(), "ssdcrp: {}", printable(&text));
 }
 
 /// Prints a value as JSON in one line.
 pub fn print_json(value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_string(value).context("cannot write JSON")?;
     text.push('\n');
-    print(&text)
+    print_all(&text)
 }
 
-/// Fails where `path` could not become a picture: another format is meant than PNG.
-pub fn check_picture_name(path: &Path) -> Result<()> {
-    let png = path
+/// Prints lines of JSON as they were printed before.
+pub fn print_json_text(text: &str) -> Result<()> {
+    print_all(text)
+}
+
+/// Fails where `path` is named as a file of another format than `format`, in which `what` is written.
+pub fn check_ending(path: &Path, what: &str, format: &str) -> Result<()> {
+    let fits = path
         .extension()
-        .is_none_or(|extension| extension.eq_ignore_ascii_case("png"));
+        .is_none_or(|extension| extension.eq_ignore_ascii_case(format));
     ensure!(
-        png,
-        "cannot write {}: pictures are written as PNG, name it .png",
-        path.display()
+        fits,
+        "cannot write {}: {what} are written as {format}, name it .{}",
+        path.display(),
+        format.to_ascii_lowercase()
     );
     Ok(())
 }
@@ -95,14 +181,69 @@ pub fn write_network(path: &Path, model: &[u8]) -> Result<()> {
     replace(path, model)
 }
 
-/// Makes `content` the file at `path`, whole or not at all. A link stays one, and its target is replaced; a device or pipe is simply written to.
+/// Makes `content` the file at `path`, whole or not at all; folders that are missing are made. A link stays one, and its target is replaced; a device or pipe is simply written to.
 fn replace(path: &Path, content: &[u8]) -> Result<()> {
     let written = match fs::canonicalize(path) {
         Ok(existing) if !existing.is_file() => fs::write(existing, content),
         Ok(existing) => atomic_file::write(&existing, OWNER, content),
-        Err(_) => atomic_file::write(path, OWNER, content),
+        Err(_) => fs::create_dir_all(folder_of(path))
+            .and_then(|()| atomic_file::write(path, OWNER, content)),
     };
     written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Fails where no file could be written at `path`, before the work whose result it is to be. Nothing is left behind.
+pub fn check_place(path: &Path) -> Result<()> {
+    let context = || format!("cannot write {}", path.display());
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(anyhow!("it is a folder: name a file in it")),
+        // A device or pipe says for itself what it takes.
+        Ok(found) if !found.is_file() => Ok(()),
+        Ok(_) => fs::canonicalize(path)
+            .map_err(anyhow::Error::from)
+            .and_then(|real| check_folder(folder_of(&real))),
+        Err(_) if path.file_name().is_none() => Err(anyhow!("it names no file")),
+        Err(_) => check_folder(folder_of(path)),
+    }
+    .with_context(context)
+}
+
+/// Fails where no file could be written into a folder, which need not be there yet: then the nearest one above it that is there has to take a folder.
+pub fn check_folder(folder: &Path) -> Result<()> {
+    let is_there = |folder: &&Path| folder.symlink_metadata().is_ok();
+    let above = folder.ancestors().map(or_here).find(is_there);
+    let above = above.context("there is no such folder")?;
+    // It goes as soon as it is there.
+    tempfile::Builder::new()
+        .prefix(&format!(".{OWNER}-"))
+        .tempfile_in(above)
+        .map(drop)
+        .map_err(|error| match error.kind() {
+            ErrorKind::NotADirectory => anyhow!("{} is not a folder", above.display()),
+            _ => anyhow::Error::from(system_error(error))
+                .context(format!("in the folder {}", above.display())),
+        })
+}
+
+/// The system's own words, without the name of the file that was tried.
+fn system_error(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error.kind().into(),
+    }
+}
+
+/// The folder of a file.
+fn folder_of(path: &Path) -> &Path {
+    or_here(path.parent().unwrap_or(Path::new("")))
+}
+
+/// The folder itself, or where the process works.
+fn or_here(folder: &Path) -> &Path {
+    match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    }
 }
 
 #[cfg(test)]
@@ -140,9 +281,50 @@ mod tests {
             error.starts_with(&format!("cannot write {}: ", path.display())),
             "{error}"
         );
-        assert!(replace(&folder.path().join("nowhere/a.png"), b"x").is_err());
         assert!(replace(&folder.path().join(".."), b"x").is_err());
         assert_eq!(names(folder.path()), ["taken"]);
+    }
+
+    #[test]
+    fn folders_that_are_missing_are_made_when_something_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/newer/a.txt");
+        check_place(&path).unwrap();
+        assert_eq!(names(folder.path()).len(), 0, "a look makes nothing");
+        write_text(&path, "x").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "x");
+    }
+
+    #[test]
+    fn a_place_where_nothing_can_be_written_is_told_before_the_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("file"), "").unwrap();
+        for (place, words) in [
+            (
+                folder.path().to_owned(),
+                "it is a folder: name a file in it",
+            ),
+            (path("file/below/a.png"), "file is not a folder"),
+            (path("new/.."), "it names no file"),
+            (
+                PathBuf::from("/dev/null/a.png"),
+                "/dev/null is not a folder",
+            ),
+        ] {
+            let error = format!("{:#}", check_place(&place).unwrap_err());
+            let begins = format!("cannot write {}: ", place.display());
+            assert!(
+                error.starts_with(&begins) && error.ends_with(words),
+                "{error}"
+            );
+        }
+        for place in [path("file"), path("new"), "/dev/null".into(), "new".into()] {
+            check_place(&place).unwrap();
+        }
+        // Of the system's own, where not even root may write.
+        let error = format!("{:#}", check_place(Path::new("/proc/a.png")).unwrap_err());
+        assert!(error.contains("in the folder /proc: "), "{error}");
     }
 
     #[test]
@@ -162,10 +344,14 @@ mod tests {
     }
 
     #[test]
-    fn only_png_is_promised() {
+    fn only_files_of_the_format_are_promised() {
         for name in ["a.png", "a.PNG", "a", "folder.d/a"] {
-            check_picture_name(Path::new(name)).unwrap();
+            check_ending(Path::new(name), "pictures", "PNG").unwrap();
         }
-        assert!(check_picture_name(Path::new("a.jpg")).is_err());
+        let error = check_ending(Path::new("a.jpg"), "maps", "NPY").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot write a.jpg: maps are written as NPY, name it .npy"
+        );
     }
 }

@@ -1,81 +1,21 @@
-//! Reads a photo that may be anything: an upright RGB picture out, or one line that says why not.
+//! Decodes a photo that may be anything: bytes in; an upright RGB picture out, or one line that says why not.
 
-use std::fs::File;
-use std::io::{Cursor, IsTerminal, Read, stdin};
-use std::path::Path;
-use std::sync::OnceLock;
+use std::io::Cursor;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
-use ssdcrp::limits::{self, FileKind, MOST_PIXEL_BYTES};
+use ssdcrp::limits::MOST_PIXEL_BYTES;
 
-use super::{jpeg, upright, video_file};
+use super::{jpeg, upright};
 
 /// Bytes of a pixel of what is made of every photo.
 const RGB: u64 = 3;
 
-/// The name of the photo that comes on standard input; a file of that name is `./-`.
-const STANDARD_INPUT: &str = "-";
-
-/// Reads the JPEG or PNG at `path` and turns it upright as its EXIF data says. Transparency is dropped, 16 bits a channel become 8. `-` is standard input.
+/// Decodes a JPEG or PNG and turns it upright as its EXIF data says. Transparency is dropped, 16 bits a channel become 8.
 ///
 /// # Errors
-/// A file that is missing, unreadable, too large, of another format or damaged; a pipe or device, which could keep whoever opens it for ever. Each message names the file.
-pub fn read(path: &Path) -> Result<RgbImage> {
-    if path == Path::new(STANDARD_INPUT) {
-        return standard_input()
-            .and_then(decode)
-            .context("cannot use standard input");
-    }
-    let name = path.display();
-    if let Some(container) = video(path) {
-        bail!(
-            "cannot use {name}: it is a video ({container}), a photo is expected; {}",
-            video_file::INSTEAD
-        );
-    }
-    let bytes = limits::read(path, FileKind::Picture).with_context(|| {
-        let is_pipe = path
-            .metadata()
-            .is_ok_and(|it| !it.is_file() && !it.is_dir());
-        match is_pipe {
-            true => format!(
-                "cannot open {name} (a photo on standard input is called '{STANDARD_INPUT}')"
-            ),
-            false => format!("cannot open {name}"),
-        }
-    })?;
-    decode(&bytes).with_context(|| format!("cannot use {name}"))
-}
-
-/// What kind of video a file is, if it is one. Videos may be of any size, so that no more of it is read than tells that; what cannot be read is told by who reads it.
-fn video(path: &Path) -> Option<&'static str> {
-    let mut head = [0; video_file::HEAD];
-    let regular = path.metadata().ok()?.is_file();
-    let mut file = regular.then(|| File::open(path).ok())??;
-    let read = file.read(&mut head).ok()?;
-    video_file::container(&head[..read])
-}
-
-/// What came on standard input. It can be read once, and is kept for whoever asks again.
-fn standard_input() -> Result<&'static [u8]> {
-    static GIVEN: OnceLock<Vec<u8>> = OnceLock::new();
-    if let Some(bytes) = GIVEN.get() {
-        return Ok(bytes);
-    }
-    ensure!(
-        !stdin().is_terminal(),
-        "it is a terminal: give it a photo, as in ssdcrp detect - < photo.jpg"
-    );
-    let bytes = limits::read_from(stdin().lock(), FileKind::Picture)?;
-    Ok(GIVEN.get_or_init(|| bytes))
-}
-
-/// The same of a file's bytes.
-///
-/// # Errors
-/// As [`read`].
+/// Bytes of another format, damaged, or of too many pixels.
 pub fn decode(bytes: &[u8]) -> Result<RgbImage> {
     let format = match image::guess_format(bytes) {
         Ok(format @ (ImageFormat::Jpeg | ImageFormat::Png)) => format,
@@ -183,7 +123,7 @@ mod tests {
         let mut refused = Vec::new();
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if let Err(error) = read(&path) {
+            if let Err(error) = decode(&std::fs::read(&path).unwrap()) {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 refused.push((name.into_owned(), format!("{error:#}")));
             }
@@ -255,24 +195,6 @@ mod tests {
             let bytes = encoded(format);
             assert!(decode(&bytes[..30]).is_err(), "{format:?}");
         }
-        let name = std::env::temp_dir().join("ssdcrp has no such photo.jpg");
-        let error = format!("{:#}", read(&name).unwrap_err());
-        assert!(
-            error.starts_with(&format!("cannot open {}: ", name.display())),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_video_is_told_apart_with_what_takes_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("clip.avi");
-        std::fs::write(&path, b"RIFF\x10\0\0\0AVI LIST").unwrap();
-        let error = format!("{:#}", read(&path).unwrap_err());
-        assert!(
-            error.contains("it is a video (AVI)") && error.contains("ssdcrp annotate"),
-            "{error}"
-        );
     }
 
     #[test]

@@ -1,62 +1,92 @@
-//! `ssdcrp report`: photos, folders of photos and folders of events in; one HTML page out that shows what looks wrong and why.
+//! `ssdcrp report`: photos, folders of photos and folders of events in; an HTML page out that shows what looks wrong and why, and JSON and CSV of all of it.
 
-use std::fs;
+mod evidence;
+mod files;
+mod input;
+mod looked;
+mod picture_folder;
+
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use ssdcrp::crp::Composite;
-use ssdcrp::detect::{ClassId, ClassRef};
-use ssdcrp::limits::{self, FileKind};
+use ssdcrp::detect::{ClassId, ClassRef, Model};
+use ssdcrp::limits::{MOST_EXPLAINED, MOST_OBJECTS};
 use ssdcrp::printable::printable;
-use ssdcrp::report::{ReportOptions, Reporter, counted};
-use ssdcrp::stream::evidence::{EventRecord, LINES, Mark, Marks, Record, Records};
+use ssdcrp::report::{FinishedReport, PagePictures, ReportOptions, Reporter, counted};
 use ssdcrp::stream::monitor::EventThresholds;
 use ssdcrp::truth::Truth;
 
+use self::evidence::EventFolders;
+use self::input::ReportInput;
+use self::looked::{DetectionContext, LookedPhotos};
+use self::picture_folder::PagePictureFolder;
 use super::detected_photo::ThresholdArgs;
 use super::engine::Engine;
 use super::input_files::InputFiles;
-use super::{output, photo};
+use super::inputs::PictureInputs;
+use super::interrupt::{INTERRUPTED, Interrupt};
+use super::model_hash::model_hash;
+use super::name_list::{self, NameList};
+use super::output;
+use super::video_frames::FrameArgs;
 
 const NOTES: &str = "\
-The page is one file: it can be moved, mailed and read offline.
+The page of up to 100 objects is one file: it can be moved, mailed and read offline. Of more objects, the pictures lie in a folder beside the page, report-files for report.html, and are \
+loaded when they come into view; page and folder belong together.
 
-Objects that look wrong come first: a second class scores nearly as high, the class was not expected, one box covers two objects, two boxes cover one, or the score is low. For each object \
-there are heatmaps of the class against its runner-up and against the mean of the others, of the offsets and edges of its box, and of the classes of --what-if.
+Objects that look wrong come first: a second class scores nearly as high, the class was not expected, one box covers two objects, two boxes cover one, or the score is low. With --truth, \
+errors come before them. For each object that is explained there are heatmaps of the class against its runner-up and against the mean of the others, of the offsets and edges of its box, \
+and of the classes of --what-if.
 
 Maps that are visible at once are checked: the network runs again with the reddest part blurred. A map that does no better than chance is drawn paler. Its card comes first among those \
-where nothing else looks wrong.";
+where nothing else looks wrong.
 
-/// Pictures of other formats, as cameras and editors name them. Files of any other name in a folder are none.
-const OTHER_PICTURES: [&str; 14] = [
-    "heic", "heif", "avif", "webp", "jxl", "jp2", "gif", "bmp", "tif", "tiff", "dng", "cr2", "nef",
-    "arw",
-];
+Ctrl-C ends the work; the page then shows what is done so far, and the exit status is 130. What was detected is kept in report.html.partial until the page is written whole. The same \
+command goes on from there. A second Ctrl-C ends at once.";
 
-/// Write a page about photos: what was detected, what looks wrong, and why the network said so.
+/// The page of more objects has its pictures in a folder beside it.
+const ONE_FILE: usize = 100;
+
+/// Write a page about photos or events: what was detected, what looks wrong, and why the network said so.
 #[derive(Debug, Args)]
 #[command(after_help = NOTES)]
 pub struct Report {
-    /// Photos, JPEG or PNG, folders with such files in them, or folders of events as the element writes them
+    /// Photos (JPEG or PNG) and videos; folders, with all photos and videos below them; folders of events as the element and ssdcrp-monitor write them; patterns in quotes, as '*.jpg'; @FILE, a list with a name a line (@- is a list on standard input); - is a photo on standard input
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    frames: FrameArgs,
     /// The page to write
     #[arg(short, long, value_name = "HTML")]
     output: PathBuf,
     /// Show for every object what would speak for these classes, separated by commas
-    #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
-    what_if: Vec<ClassRef>,
+    #[arg(long, value_name = "CLASSES")]
+    what_if: Vec<NameList<ClassRef>>,
     /// Classes that are expected in the photos, separated by commas; an object of any other class looks wrong
-    #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
-    expected_classes: Vec<ClassRef>,
+    #[arg(long, value_name = "CLASSES")]
+    expected_classes: Vec<NameList<ClassRef>>,
     /// Compare with annotations: COCO's JSON, an XML file of Pascal VOC, or a folder of such XML files; pictures are matched by file name, classes by label
     #[arg(long, value_name = "ANNOTATIONS")]
     truth: Option<PathBuf>,
-    /// From each folder of events, take at most this many, the worst first
-    #[arg(long, value_name = "EVENTS", default_value_t = 100)]
-    most: usize,
+    /// Write everything as JSON too, an item for each object and each missed one (docs/schema/report.json)
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write a row for each object and each missed one too
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Only errors: with --truth what the annotations say is wrong or missed, without what looks wrong. In page, JSON and CSV
+    #[arg(long)]
+    errors_only: bool,
+    /// Show at most so many objects on the page, and so many missed ones, the worst first; of each folder of events, take at most so many events. JSON and CSV have all
+    #[arg(long, value_name = "N", default_value_t = NonZeroUsize::new(MOST_OBJECTS).unwrap_or(NonZeroUsize::MIN))]
+    most: NonZeroUsize,
+    /// Explain at most so many of the objects that are shown, and so many of the missed ones, the worst first
+    #[arg(long, value_name = "N", default_value_t = MOST_EXPLAINED)]
+    explain: usize,
     /// Do not check explanations. A check takes the time of ten detections for each map that is visible at once
     #[arg(long)]
     no_check: bool,
@@ -68,20 +98,85 @@ pub struct Report {
 }
 
 impl Report {
-    /// Looks at all photos, explains what was found, writes the page, and says so.
-    pub fn run(&self, engine: &Engine) -> Result<()> {
+    /// Looks at all photos, explains what looks most wrong, writes page and files, and says so.
+    pub fn run(&self, engine: &Engine) -> Result<ExitCode> {
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
-        let (inputs, notes) = self.inputs()?;
+        let inputs = self.inputs()?;
+        self.check_files(engine, &inputs)?;
+        let model = engine.model()?;
+        let options = self.options(&model, &inputs)?;
+        let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
+        let context = self.context(engine, &model)?;
+        let mut reporter = Reporter::new(model, composite, engine.session(), options)?;
+        for note in &inputs.notes {
+            output::note(&format!("left out: {note}"));
+            reporter.leave_out(note.clone());
+        }
+        let mut looked = LookedPhotos::open(&self.output, &context)?;
+        if looked.len() > 0 {
+            let known = counted(&looked.len(), "photo");
+            output::note(&format!("goes on from {known} that were looked at before"));
+        }
+        let interrupt = Interrupt::listen()?;
+        let shown = match look(&inputs.pictures, &mut reporter, &mut looked, &interrupt) {
+            Ok(shown) => shown,
+            Err(error) => {
+                looked.forget_nothing()?;
+                return Err(error);
+            }
+        };
+        let objects = reporter.objects();
+        let (report, folder) = self.explain(reporter, &shown, &interrupt)?;
+        let written = self.write(&report, folder)?;
+        let mut words = format!(
+            "{} in {}",
+            counted(&objects, "object"),
+            counted(&shown.len(), "photo")
+        );
+        let left_out = inputs.pictures.len() - shown.len();
+        if report.record.interrupted {
+            say_interrupted(&report, inputs.pictures.len(), looked.path());
+        } else {
+            looked.finish()?;
+            if left_out > 0 {
+                words += &format!(", {left_out} left out");
+            }
+        }
+        if inputs.pictures.is_empty() {
+            "nothing looked wrong: no event was kept".clone_into(&mut words);
+        }
+        output::print(&format!("{words}; written: {written}\n"))?;
+        Ok(match report.record.interrupted {
+            true => ExitCode::from(INTERRUPTED),
+            false => ExitCode::SUCCESS,
+        })
+    }
+
+    /// Fails where what is to be written would replace what is read, or what others have made.
+    fn check_files(&self, engine: &Engine, inputs: &Inputs) -> Result<()> {
+        let files = [
+            ("page", Some(&self.output)),
+            ("JSON", self.json.as_ref()),
+            ("CSV", self.csv.as_ref()),
+        ];
+        let files: Vec<(&str, &Path)> = (files.into_iter())
+            .filter_map(|(what, path)| Some((what, path?.as_path())))
+            .collect();
+        let pictures = || inputs.pictures.iter().map(|input| &input.picture.path);
         InputFiles::default()
-            .photos(inputs.iter().map(|input| &input.picture))
-            .events(&self.inputs)
+            .photos(pictures())
+            .events(&inputs.folders)
             .model(engine.file_of(None))
             .truth(self.truth.as_deref())
-            .check(&[("page", &self.output)])?;
-        let model = engine.model()?;
-        let classes = |named: &[ClassRef]| -> ssdcrp::Result<Vec<ClassId>> {
-            named
-                .iter()
+            .check(&files)?;
+        let read = pictures().chain(&inputs.folders).map(PathBuf::as_path);
+        picture_folder::check(&self.output, read)
+    }
+
+    /// What is to be reported; what of the annotations does not count is said.
+    fn options(&self, model: &Model, inputs: &Inputs) -> Result<ReportOptions> {
+        let classes = |named: &[NameList<ClassRef>]| -> ssdcrp::Result<Vec<ClassId>> {
+            name_list::all(named)
                 .map(|class| model.manifest.class(class))
                 .collect()
         };
@@ -92,137 +187,155 @@ impl Report {
             .map(|path| Truth::read(path, &model.manifest.labels))
             .transpose()?;
         if let Some(truth) = &truth {
-            let is_known =
-                |input: &ReportInput| truth.of(&input.picture.to_string_lossy()).is_some();
+            let is_known = |input: &ReportInput| truth.of(&input.source.name).is_some();
             ensure!(
-                inputs.iter().any(is_known),
+                inputs.pictures.is_empty() || inputs.pictures.iter().any(is_known),
                 "the annotations are of none of these photos: file names have to agree"
             );
+            if let Some(unknown) = truth.unknown_list() {
+                output::note(&format!(
+                    "left out: annotations of classes that the model does not know: {unknown}"
+                ));
+            }
         }
-        let options = ReportOptions {
+        Ok(ReportOptions {
             truth,
-            thresholds: self.thresholds.of(&model),
+            thresholds: self.thresholds.of(model),
             monitor: EventThresholds {
                 expected_classes: (!expected.is_empty()).then(|| expected.into_iter().collect()),
                 ..EventThresholds::for_stills()
             },
             what_if: classes(&self.what_if)?,
             check: !self.no_check,
-        };
-        let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
-        let mut reporter = Reporter::new(model, composite, engine.session(), options)?;
-        for note in notes {
-            output::note(&format!("left out: {note}"));
-            reporter.leave_out(note);
-        }
+            most: self.most.get(),
+            explain: self.explain,
+            errors_only: self.errors_only,
+        })
+    }
 
-        let shown = look(&inputs, &mut reporter)?;
-        let objects = reporter.objects();
-        let bar = progress(objects, "explained")?;
-        let again = |index: usize| photo::read(&shown.get(index)?.picture).ok();
-        let page = reporter.explain(again, |name| {
+    /// What detections depend on besides the photos.
+    fn context(&self, engine: &Engine, model: &Model) -> Result<DetectionContext> {
+        let thresholds = self.thresholds.of(model);
+        Ok(DetectionContext {
+            version: env!("CARGO_PKG_VERSION"),
+            model: model_hash(model)?,
+            score_threshold: thresholds.score,
+            iou_threshold: thresholds.iou,
+            execution_provider: engine.session().provider.to_string(),
+        })
+    }
+
+    /// Explains what comes first, with the pictures within the page or in a folder beside it, which is given then.
+    fn explain(
+        &self,
+        reporter: Reporter,
+        shown: &[&ReportInput],
+        interrupt: &Interrupt,
+    ) -> Result<(FinishedReport, Option<PagePictureFolder>)> {
+        let [all, explained] = reporter.shown();
+        let folder = match all > ONE_FILE {
+            true => PagePictureFolder::begin(&self.output)?,
+            false => None,
+        };
+        let pictures = folder
+            .as_ref()
+            .map_or(PagePictures::Within, PagePictureFolder::pictures);
+        let bar = output::progress(explained, "explained")?;
+        let again = |index: usize| shown.get(index)?.picture.read().ok();
+        let mut watcher = |name: &str| {
             bar.set_message(printable(name).into_owned());
             bar.inc(1);
-        })?;
+            !interrupt.came()
+        };
+        let report = reporter.explain(again, pictures, &mut watcher)?;
         bar.finish_and_clear();
-        output::write_text(&self.output, &page.html()?)?;
-        output::print(&format!(
-            "{} in {}{}; written: {}\n",
-            counted(&objects, "object"),
-            counted(&shown.len(), "photo"),
-            match inputs.len() - shown.len() {
-                0 => String::new(),
-                left_out => format!(", {left_out} left out"),
-            },
-            self.output.display()
-        ))
+        Ok((report, folder))
+    }
+
+    /// Writes page, pictures and files, and names them.
+    fn write(&self, report: &FinishedReport, folder: Option<PagePictureFolder>) -> Result<String> {
+        picture_folder::remove_earlier(&self.output)?;
+        let mut written = vec![self.output.display().to_string()];
+        if let Some(folder) = folder {
+            written.push(format!("{}/", folder.finish()?.display()));
+        }
+        output::write_text(&self.output, &report.page.html()?)?;
+        if let Some(path) = &self.json {
+            output::write_text(path, &files::json(&report.record)?)?;
+            written.push(path.display().to_string());
+        }
+        if let Some(path) = &self.csv {
+            output::write_text(path, &files::csv(&report.record)?)?;
+            written.push(path.display().to_string());
+        }
+        Ok(written.join(", "))
     }
 
     /// Files as named, of folders what looks like a picture, by name, and of folders of events the frames of the worst; and what
     /// of these folders cannot be used.
-    fn inputs(&self) -> Result<(Vec<ReportInput>, Vec<String>)> {
-        let mut inputs = Vec::new();
-        let mut notes = Vec::new();
+    fn inputs(&self) -> Result<Inputs> {
+        let (mut inputs, mut others) = (Inputs::default(), Vec::new());
         for path in &self.inputs {
-            if path.join(LINES).is_file() {
-                let kept = Records::read(path)?;
-                let unreadable = match kept.unreadable {
-                    0 => None,
-                    1 => Some("one line that is no event".to_owned()),
-                    lines => Some(format!("{lines} lines that are no events")),
-                };
-                notes.extend(
-                    unreadable.map(|lines| format!("{lines} in {}", path.join(LINES).display())),
-                );
-                inputs.extend(frames(path, kept.records, self.most, &mut notes)?);
-            } else if path.is_dir() {
-                let (found, others) = pictures(path)?;
-                let others = match others.len() {
-                    0 => None,
-                    1 => Some(format!("{} is neither JPEG nor PNG: convert it", others[0])),
-                    count => Some(format!(
-                        "{count} pictures in {} are neither JPEG nor PNG, {} the first: convert them",
-                        path.display(),
-                        others[0]
-                    )),
-                };
-                ensure!(
-                    !found.is_empty(),
-                    "there is no JPEG or PNG in {}{}",
-                    path.display(),
-                    others
-                        .map(|others| format!(": {others}"))
-                        .unwrap_or_default()
-                );
-                notes.extend(others);
-                inputs.extend(found.into_iter().map(ReportInput::photo));
+            let evidence = match path.is_dir() {
+                true => evidence::read(path, self.most.get())?,
+                false => None,
+            };
+            if let Some(EventFolders {
+                folders,
+                frames,
+                notes,
+            }) = evidence
+            {
+                inputs.folders.extend(folders);
+                inputs.pictures.extend(frames);
+                inputs.notes.extend(notes);
             } else {
-                inputs.push(ReportInput::photo(path.clone()));
+                others.push(path.clone());
             }
         }
-        Ok((inputs, notes))
-    }
-}
-
-/// A picture that is reported.
-struct ReportInput {
-    picture: PathBuf,
-    /// What the page calls it.
-    name: String,
-    /// What was raised in it, and what somebody said of that; a photo has none.
-    events: Vec<(EventRecord, Option<Mark>)>,
-}
-
-impl ReportInput {
-    fn photo(picture: PathBuf) -> Self {
-        let name = picture.file_name().unwrap_or(picture.as_os_str());
-        Self {
-            name: name.to_string_lossy().into_owned(),
-            picture,
-            events: Vec::new(),
+        if !others.is_empty() {
+            let found = PictureInputs::of(&others, self.frames, None)?;
+            let (pictures, failures) = found.kept()?;
+            inputs.notes.extend(found.notes);
+            inputs
+                .notes
+                .extend(failures.iter().map(|error| format!("{error:#}")));
+            inputs
+                .pictures
+                .extend(pictures.into_iter().map(ReportInput::photo));
         }
-    }
-
-    fn look(&self, reporter: &mut Reporter) -> Result<()> {
-        let picture = photo::read(&self.picture)?;
-        let name = self.name.clone();
-        let seen = if self.events.is_empty() {
-            reporter.look(name, &picture)
-        } else {
-            reporter.recall(name, &picture, &self.events)
-        };
-        seen.with_context(|| format!("cannot use {}", self.picture.display()))
+        Ok(inputs)
     }
 }
 
-/// Has all inputs looked at, and gives those that could be; what could not is said, on the page too.
-fn look<'a>(inputs: &'a [ReportInput], reporter: &mut Reporter) -> Result<Vec<&'a ReportInput>> {
-    let bar = progress(inputs.len(), "looked at")?;
+/// What a report is about.
+#[derive(Default)]
+struct Inputs {
+    pictures: Vec<ReportInput>,
+    /// Folders of events.
+    folders: Vec<PathBuf>,
+    /// What cannot be used.
+    notes: Vec<String>,
+}
+
+/// Has all inputs looked at, and gives those that could be; what could not is said, on the page too. An interrupt ends it.
+fn look<'a>(
+    inputs: &'a [ReportInput],
+    reporter: &mut Reporter,
+    looked: &mut LookedPhotos,
+    interrupt: &Interrupt,
+) -> Result<Vec<&'a ReportInput>> {
+    let bar = output::progress(inputs.len(), "looked at")?;
     let mut failures = Vec::new();
     let mut shown = Vec::new();
-    for input in inputs {
-        bar.set_message(printable(&input.picture.display().to_string()).into_owned());
-        match input.look(reporter) {
+    for (index, input) in inputs.iter().enumerate() {
+        if interrupt.came() {
+            let left = counted(&(inputs.len() - index), "photo");
+            reporter.interrupt(format!("interrupted: {left} not looked at"));
+            break;
+        }
+        bar.set_message(printable(&input.picture.name()).into_owned());
+        match input.look(reporter, looked) {
             Ok(()) => shown.push(input),
             Err(error) => {
                 reporter.leave_out(format!("{error:#}"));
@@ -243,82 +356,20 @@ fn look<'a>(inputs: &'a [ReportInput], reporter: &mut Reporter) -> Result<Vec<&'
     Ok(shown)
 }
 
-/// Frames of a folder of events: those of the `most` severe ones, events of one frame together.
-fn frames(
-    folder: &Path,
-    mut records: Vec<Record>,
-    most: usize,
-    notes: &mut Vec<String>,
-) -> Result<Vec<ReportInput>> {
-    ensure!(
-        !records.is_empty(),
-        "no event is kept in {}",
-        folder.display()
-    );
-    let marks = Marks::read(folder)?;
-    records.sort_by(|a, b| b.event.severity.total_cmp(&a.event.severity));
-    records.truncate(most);
-    records.sort_by_key(|record| record.id);
-    let mut frames: Vec<ReportInput> = Vec::new();
-    let mut last = None;
-    for record in records {
-        let mark = marks.of(record.id, &record.recorded);
-        let time = record.event.running_time;
-        // Two runs may have a frame at the same time, but not within the same second.
-        let place = time.map(|time| (time, record.recorded.clone()));
-        if place.is_some()
-            && place == last
-            && let Some(frame) = frames.last_mut()
-        {
-            frame.events.push((record.event, mark));
-            continue;
-        }
-        last = place;
-        // The page is for others: no link may bring a file from elsewhere into it.
-        let name = record.frame_name();
-        let picture = match limits::inside(folder, Path::new(&name), FileKind::Picture) {
-            Ok(picture) => picture,
-            // What is not there is said where it is read.
-            Err(error) if error.io().is_some() => folder.join(&name),
-            Err(error) => {
-                notes.push(format!("{}: {error}", folder.join(&name).display()));
-                continue;
-            }
-        };
-        let at = time.map(|time| format!(" at {:.1} s", time as f64 / 1e9));
-        frames.push(ReportInput {
-            name: format!("{}{}", record.frame, at.unwrap_or_default()),
-            picture,
-            events: vec![(record.event, mark)],
-        });
-    }
-    Ok(frames)
-}
-
-/// The pictures of a folder that can be read, and the names of those that cannot.
-pub(super) fn pictures(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
-    let listed = || -> std::io::Result<Vec<PathBuf>> {
-        fs::read_dir(folder)?
-            .map(|entry| Ok(entry?.path()))
-            .collect()
-    };
-    let mut found = listed().with_context(|| format!("cannot read {}", folder.display()))?;
-    found.retain(|path| path.is_file());
-    found.sort();
-    let is = |path: &PathBuf, kinds: &[&str]| {
-        let extension = path.extension().unwrap_or_default();
-        kinds
-            .iter()
-            .any(|kind| extension.eq_ignore_ascii_case(kind))
-    };
-    let others = found.iter().filter(|path| is(path, &OTHER_PICTURES));
-    let others = others.map(|path| path.display().to_string()).collect();
-    found.retain(|path| is(path, &["jpg", "jpeg", "png"]));
-    Ok((found, others))
-}
-
-/// A bar on standard error, hidden where that is no terminal.
-pub(super) fn progress(steps: usize, done: &str) -> Result<ProgressBar> {
-    let template = format!("{{bar:30}} {{pos}}/{{len}} {done}, {{eta}} left: {{msg}}");
-    Ok(ProgressBar::new(steps as u64).with_style(ProgressStyle::with_template(&template)?))
+/// Says how far an interrupted run came, and how it goes on.
+fn say_interrupted(report: &FinishedReport, inputs: usize, partial: Option<&Path>) {
+    let record = &report.record;
+    let kept = partial.map(|path| {
+        format!(
+            "; the same command goes on from {}, which keeps what was detected",
+            path.display()
+        )
+    });
+    output::note(&format!(
+        "interrupted: {} of {} looked at, {} explained{}",
+        record.photos,
+        counted(&inputs, "photo"),
+        counted(&record.explained, "object"),
+        kept.unwrap_or_default()
+    ));
 }

@@ -96,7 +96,7 @@ pub fn heading(detected: &DetectedPhoto) -> String {
     let (width, height) = detected.image.dimensions();
     format!(
         "{}: {width}x{height}, {}\n",
-        detected.path.display(),
+        detected.source.name(),
         detected.model.manifest.name
     )
 }
@@ -127,7 +127,7 @@ fn corners(detected: &DetectedPhoto, detection: &Detection) -> String {
     format!("{x0:.0},{y0:.0} – {x1:.0},{y1:.0}")
 }
 
-/// A relevance, which has no scale of its own, with three digits at the least.
+/// A relevance as text, with at least three digits, because relevance has no scale of its own.
 fn short(relevance: f64) -> String {
     if relevance == 0.0 || (0.01..1e6).contains(&relevance.abs()) {
         format!("{relevance:.4}")

@@ -13,10 +13,12 @@ use super::side::ObjectSide;
 use crate::detect::Model;
 use crate::error::Result;
 use crate::error::internal::Context;
+use crate::error::picture::ensure;
 use crate::evaluate::Mean;
+use crate::geometry::Size;
 use crate::limits::MOST_OBJECTS;
 use crate::report::parts::{
-    CssRect, FilterOption, Photo, PhotoView, SCRIPT, STYLE, counted, counts, heat_layer,
+    CssRect, FilterOption, PagePictures, PhotoView, SCRIPT, STYLE, aspect, counted, counts,
 };
 
 /// A page, ready to be written once a comparison is done.
@@ -25,7 +27,7 @@ use crate::report::parts::{
 pub struct ComparisonPage {
     base: String,
     candidate: String,
-    photos: Vec<Photo>,
+    photos: Vec<ShownPhoto>,
     cards: Vec<ComparedCard>,
     /// Objects, those that the page does not hold included.
     objects: usize,
@@ -62,6 +64,28 @@ const COLUMNS: [(&str, &str); 12] = [
     ("rank correlation", "of both maps"),
     ("top tenth", "in common"),
 ];
+
+/// A photo on the page.
+struct ShownPhoto {
+    name: String,
+    /// Of the original.
+    size: Size,
+    /// JPEG as a data URI; empty where the page does not show it.
+    uri: String,
+}
+
+impl ShownPhoto {
+    /// Scaled down.
+    ///
+    /// # Errors
+    /// A photo without pixels.
+    fn new(name: String, photo: &RgbImage) -> Result<Self> {
+        let size = Size::from(photo.dimensions());
+        ensure!(!size.is_empty(), "{name} has no pixels");
+        let uri = PagePictures::Within.photo(photo)?;
+        Ok(Self { name, size, uri })
+    }
+}
 
 /// An object on the page.
 struct ComparedCard {
@@ -117,7 +141,7 @@ impl ComparisonPage {
         photo: &RgbImage,
         objects: &[ComparedObject],
     ) -> Result<()> {
-        let mut photo = Photo::new(name.to_owned(), photo)?;
+        let mut photo = ShownPhoto::new(name.to_owned(), photo)?;
         let index = self.photos.len();
         let cards = objects.iter().map(|object| card(index, &photo, object));
         let cards = cards.collect::<Result<Vec<_>>>()?;
@@ -172,7 +196,7 @@ impl ComparisonPage {
 }
 
 /// Sorts the gravest changes first, keeps `most` of them, and drops the pictures that none of them is on.
-fn keep_gravest(cards: &mut Vec<ComparedCard>, photos: &mut [Photo], most: usize) {
+fn keep_gravest(cards: &mut Vec<ComparedCard>, photos: &mut [ShownPhoto], most: usize) {
     cards.sort_by(|a, b| {
         let order = a.order.0.cmp(&b.order.0);
         order.then(a.order.1.total_cmp(&b.order.1))
@@ -186,7 +210,7 @@ fn keep_gravest(cards: &mut Vec<ComparedCard>, photos: &mut [Photo], most: usize
     }
 }
 
-fn card(index: usize, photo: &Photo, object: &ComparedObject) -> Result<ComparedCard> {
+fn card(index: usize, photo: &ShownPhoto, object: &ComparedObject) -> Result<ComparedCard> {
     let sides = [("base", &object.base), ("candidate", &object.candidate)];
     let said = sides.map(
         |(_, side)| match side.as_ref().filter(|side| side.detected) {
@@ -214,9 +238,10 @@ fn card(index: usize, photo: &Photo, object: &ComparedObject) -> Result<Compared
             model,
             view: Some(PhotoView {
                 photo: index,
-                aspect: photo.aspect(),
+                aspect: aspect(photo.size),
                 stage: CssRect::stage(&around),
-                heat: heat_layer(&side.map)?,
+                heat: PagePictures::Within.heat(&side.map)?,
+                url: String::new(),
                 boxes: vec![(kind, CssRect::of(&side.rect))],
                 words: format!("{model}: {} over {}", side.question, photo.name),
             }),
@@ -332,7 +357,7 @@ mod tests {
             .into_iter()
             .enumerate()
         {
-            let photo = Photo::new(index.to_string(), &picture).unwrap();
+            let photo = ShownPhoto::new(index.to_string(), &picture).unwrap();
             cards.extend(
                 objects
                     .into_iter()

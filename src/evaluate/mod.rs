@@ -30,7 +30,7 @@ pub use methods::{
 pub use photo::NOISE;
 pub use photo::{Column, EvaluatedPhoto, Subject};
 #[doc(hidden)]
-pub use random::{Random, fingerprint};
+pub use random::Random;
 pub use replacement::Replacement;
 #[doc(hidden)]
 pub use statistics::median;

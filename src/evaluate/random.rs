@@ -3,13 +3,7 @@
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::SplitMix64;
 
-/// The hash FNV-1a, which needs no more than to tell things apart.
-pub fn fingerprint(bytes: impl IntoIterator<Item = u8>) -> u64 {
-    let bytes = bytes.into_iter();
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
+use crate::fingerprint::fingerprint;
 
 /// SplitMix64 (Steele, Lea, Flood: *Fast Splittable Pseudorandom Number Generators*, 2014), and what an evaluation draws from it. How numbers become shares, indices
 /// and orders is written down here, so that another version of a library does not change them.

@@ -35,22 +35,30 @@ impl Charts {
     pub fn of(diagnosis: &Diagnosis) -> Self {
         let mut layers = diagnosis.layers.clone();
         let pixels = diagnosis.pixels();
-        let balance = format!("{:+.2}", pixels.balance());
+        let balance = with_minus(format!("{:+.2}", pixels.balance()));
         layers.push(pixels);
         let histogram = diagnosis.histogram(SIDE);
         let end = |layer: Option<&LayerRelevance>| {
-            format!("{:.1e}", layer.map_or(0.0, LayerRelevance::mean_abs))
+            with_minus(format!(
+                "{:.1e}",
+                layer.map_or(0.0, LayerRelevance::mean_abs)
+            ))
         };
         Self {
             words: diagnosis.question.wording.to_string(),
             histogram: bars(&histogram),
             balance,
-            limit: format!("{:.1e}", histogram.limit),
+            limit: with_minus(format!("{:.1e}", histogram.limit)),
             curves: curves(&layers),
             ends: [end(layers.first()), end(layers.last())],
             layers: layers.len() - 1,
         }
     }
+}
+
+/// A number with the minus sign of typography, after which no line breaks.
+fn with_minus(number: String) -> String {
+    number.replace('-', "−")
 }
 
 fn bars(histogram: &Histogram) -> String {

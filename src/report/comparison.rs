@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::confused::{AROUND, ConfusionMeans};
 use super::css_rect::CssRect;
 use super::missed::MissedObject;
+use super::page_pictures::PagePictures;
 use super::photo::{Judged, ReportedPhoto};
-use super::picture::{heat_layer, jpeg};
 use crate::detect::ClassId;
 use crate::detect::Labels;
 use crate::error::Result;
@@ -23,7 +23,9 @@ pub(super) struct Comparison {
     pub columns: Vec<String>,
     pub rows: Vec<(String, Vec<ConfusionCell>)>,
     pub pairs: Vec<ConfusedPair>,
+    /// Those that the page shows, and how many there are.
     pub missed: Vec<MissedObject>,
+    pub all_missed: usize,
     /// "sofa (3), tvmonitor (1)": annotated classes that the model does not have.
     pub unknown: String,
 }
@@ -44,7 +46,9 @@ pub(super) struct ConfusionCell {
 pub(super) struct ConfusedPair {
     pub detected: String,
     pub truth: String,
+    /// Errors that the mean is of, and how many there are.
     pub count: usize,
+    pub all: usize,
     pub heat: String,
     pub photo: String,
     /// The box in per cent of the map.
@@ -75,16 +79,19 @@ impl Comparison {
         pairs: &ConfusionMeans,
         missed: Vec<MissedObject>,
         labels: &Labels,
+        pictures: &mut PagePictures,
     ) -> Result<Self> {
         let judged = || photos.iter().filter_map(|photo| photo.judged.as_ref());
         let confusion = Confusion::of(judged());
+        let all_missed = judged().map(|judged| judged.missed.len()).sum();
         Ok(Self {
             photos: judged().count(),
-            kinds: kinds(judged(), judged().map(|judged| judged.missed.len()).sum()),
+            kinds: kinds(judged(), all_missed),
             columns: confusion.columns(labels),
             rows: confusion.rows(labels),
-            pairs: confused_pairs(pairs, labels)?,
+            pairs: confused_pairs(pairs, &confusion, labels, pictures)?,
             missed,
+            all_missed,
             unknown: truth.unknown_list().unwrap_or_default(),
         })
     }
@@ -113,7 +120,12 @@ fn kinds<'a>(judged: impl Iterator<Item = &'a Judged>, missed: usize) -> Vec<Ver
 }
 
 /// The mean maps and photos of each kind of confusion, the most frequent ones first.
-fn confused_pairs(pairs: &ConfusionMeans, labels: &Labels) -> Result<Vec<ConfusedPair>> {
+fn confused_pairs(
+    pairs: &ConfusionMeans,
+    confusion: &Confusion,
+    labels: &Labels,
+    pictures: &mut PagePictures,
+) -> Result<Vec<ConfusedPair>> {
     let name = |class: ClassId| labels.name(class).into_owned();
     let margin = 0.5 * (1.0 - 1.0 / AROUND);
     let mut pairs = pairs
@@ -124,13 +136,14 @@ fn confused_pairs(pairs: &ConfusionMeans, labels: &Labels) -> Result<Vec<Confuse
                 detected: name(detected),
                 truth: name(truth),
                 count: mean.count,
-                heat: heat_layer(&mean.relevance())?,
-                photo: jpeg(&mean.photo())?,
+                all: confusion.count(Some(truth), Some(detected)),
+                heat: pictures.heat(&mean.relevance())?,
+                photo: pictures.plain(&mean.photo())?,
                 frame: CssRect::of(&Rect::new(margin, margin, 1.0 - margin, 1.0 - margin)),
             })
         })
         .collect::<Result<Vec<_>>>()?;
-    pairs.sort_by_key(|pair| std::cmp::Reverse(pair.count));
+    pairs.sort_by_key(|pair| std::cmp::Reverse(pair.all));
     Ok(pairs)
 }
 
@@ -164,6 +177,10 @@ impl Confusion {
         *self.counts.entry((there, detected)).or_default() += 1;
     }
 
+    fn count(&self, there: Option<ClassId>, detected: Option<ClassId>) -> usize {
+        self.counts.get(&(there, detected)).copied().unwrap_or(0)
+    }
+
     /// What was detected, in order; not at all comes last.
     fn detected(&self) -> Vec<Option<ClassId>> {
         let classes: BTreeSet<ClassId> = self.counts.keys().filter_map(|pair| pair.1).collect();
@@ -187,7 +204,7 @@ impl Confusion {
         let detected = self.detected();
         let row = |there: Option<ClassId>| {
             let cells = detected.iter().map(|&detected| ConfusionCell {
-                count: self.counts.get(&(there, detected)).copied().unwrap_or(0),
+                count: self.count(there, detected),
                 right: there.is_some() && there == detected,
             });
             let title = there.map_or("nothing".to_owned(), |c| labels.name(c).into_owned());

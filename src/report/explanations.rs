@@ -1,8 +1,8 @@
 //! What is asked about one object, and the answers as tiles of the page: class maps, offsets, edges, what-ifs, the way through the layers.
 
 use super::chart::Charts;
+use super::page_pictures::PagePictures;
 use super::photo::ReportedObject;
-use super::picture::{heat_layer, jpeg};
 use crate::check::Checker;
 use crate::crp::{Contrast, Edge, Explanation, Propagator, Target, TargetOutput};
 use crate::detect::decode::{Axis, decode};
@@ -17,7 +17,7 @@ pub struct HeatmapFigure {
     pub words: String,
     /// What else is to be known, such as how far the offset moves the box.
     pub note: String,
-    /// The heatmap, transparent PNG as a data URI.
+    /// The address of the heatmap, a transparent PNG.
     pub heat: String,
     /// Whether an event raised this question.
     pub raised: bool,
@@ -35,7 +35,9 @@ pub struct CheckFigure {
     pub words: String,
     /// "effect 3.41 of 3.82, of chance 0.12".
     pub figures: String,
-    /// The picture without the red, as the network saw it: JPEG as a data URI.
+    /// By how much the asked quantity falls without the red, and on average without as much elsewhere.
+    pub effects: [f64; 2],
+    /// The address of the picture without the red, as the network saw it: a JPEG.
     pub fed: String,
 }
 
@@ -62,6 +64,7 @@ impl ObjectExplanations {
         propagator: &mut Propagator,
         mut checker: Option<Checker>,
         what_if: &[ClassId],
+        pictures: &mut PagePictures,
     ) -> Result<Self> {
         let questions = questions(object, model, what_if);
         let counts = questions.each_ref().map(Vec::len);
@@ -71,7 +74,6 @@ impl ObjectExplanations {
             counts.map(|count| explanations.by_ref().take(count).collect::<Vec<_>>());
 
         let mut tiles: Vec<(&Explanation, HeatmapFigure)> = Vec::new();
-        let mut checker = checker.as_mut();
         for (index, explanation) in lead.iter().enumerate() {
             // Two events, or an event and the usual contrast, may ask the same.
             let is_same = |(known, _): &(&Explanation, HeatmapFigure)| {
@@ -80,35 +82,33 @@ impl ObjectExplanations {
             if !tiles.iter().any(is_same) {
                 let tile = HeatmapFigure {
                     raised: index < object.events.len(),
-                    check: check(checker.as_deref_mut(), explanation, model)?,
-                    ..HeatmapFigure::new(explanation, String::new())?
+                    check: check(checker.as_mut(), explanation, model, pictures)?,
+                    ..HeatmapFigure::new(explanation, String::new(), pictures)?
                 };
                 tiles.push((explanation, tile));
             }
         }
-        let moves = BoxMoves::of(&object.detection, model, forward.input.fit);
+        let moves = BoxMoves::of(&object.found.detection(), model, forward.input.fit);
         let charts = Charts::of(&propagator.diagnose(forward, &targets[0])?);
+        let mut noted = |explanations: &[Explanation], notes: [String; 4]| {
+            let noted = explanations.iter().zip(notes);
+            noted
+                .map(|(explanation, note)| HeatmapFigure::new(explanation, note, pictures))
+                .collect::<Result<Vec<_>>>()
+        };
+        let offsets = noted(&offsets, moves.offsets)?;
+        let edges = noted(&edges, moves.edges)?;
+        let what_if = what_if.iter().map(|explanation| {
+            Ok(HeatmapFigure {
+                check: check(checker.as_mut(), explanation, model, pictures)?,
+                ..HeatmapFigure::new(explanation, String::new(), pictures)?
+            })
+        });
         Ok(Self {
+            what_if: what_if.collect::<Result<_>>()?,
             lead: tiles.into_iter().map(|(_, tile)| tile).collect(),
-            offsets: offsets
-                .iter()
-                .zip(moves.offsets)
-                .map(|(e, note)| HeatmapFigure::new(e, note))
-                .collect::<Result<_>>()?,
-            edges: edges
-                .iter()
-                .zip(moves.edges)
-                .map(|(e, note)| HeatmapFigure::new(e, note))
-                .collect::<Result<_>>()?,
-            what_if: what_if
-                .iter()
-                .map(|explanation| {
-                    Ok(HeatmapFigure {
-                        check: check(checker.as_deref_mut(), explanation, model)?,
-                        ..HeatmapFigure::new(explanation, String::new())?
-                    })
-                })
-                .collect::<Result<_>>()?,
+            offsets,
+            edges,
             charts,
         })
     }
@@ -116,8 +116,8 @@ impl ObjectExplanations {
 
 /// What is asked about an object, in the groups of its card: at first, of other classes, of offsets, of edges.
 fn questions(object: &ReportedObject, model: &Model, what_if: &[ClassId]) -> [Vec<Target>; 4] {
-    let detection = &object.detection;
-    let predicted = Target::predicted_class(detection);
+    let detection = &object.found;
+    let predicted = Target::predicted_class(&detection.detection());
     let ask = |output: TargetOutput, contrast: Option<Contrast>| Target {
         output,
         contrast,
@@ -149,11 +149,11 @@ fn questions(object: &ReportedObject, model: &Model, what_if: &[ClassId]) -> [Ve
 }
 
 impl HeatmapFigure {
-    fn new(explanation: &Explanation, note: String) -> Result<Self> {
+    fn new(explanation: &Explanation, note: String, pictures: &mut PagePictures) -> Result<Self> {
         Ok(Self {
             words: explanation.question.wording.to_string(),
             note,
-            heat: heat_layer(&explanation.map())?,
+            heat: pictures.heat(&explanation.map())?,
             raised: false,
             check: None,
         })
@@ -170,6 +170,7 @@ fn check(
     checker: Option<&mut Checker>,
     explanation: &Explanation,
     model: &Model,
+    pictures: &mut PagePictures,
 ) -> Result<Option<CheckFigure>> {
     let Some(checker) = checker else {
         return Ok(None);
@@ -181,7 +182,8 @@ fn check(
         passed: check.passed(),
         words: check.words(ColourMap::default().positive_name()),
         figures: check.figures(),
-        fed: jpeg(&fed)?,
+        effects: [check.effect(), check.effect_of_chance()],
+        fed: pictures.plain(&fed)?,
     }))
 }
 

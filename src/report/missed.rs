@@ -1,17 +1,15 @@
 //! Objects that were not found, for the page: what came nearest to finding each, what kept it from that, and what speaks for and against the class there.
 //!
-//! In: photos with their ground truth and forward passes. Out: a [`MissedObject`] for each.
-
-use std::sync::Arc;
+//! In: an annotated object and the forward pass of its photo. Out: a [`MissedObject`].
 
 use super::css_rect::CssRect;
+use super::page_pictures::PagePictures;
 use super::photo::ReportedPhoto;
-use super::picture::heat_layer;
+use super::picture::aspect;
 use super::view::PhotoView;
 use crate::crp::{Propagator, Target};
 use crate::detect::{Absence, Forward, MissingPlace, Model, Thresholds};
-use crate::error::Result;
-use crate::limits::MOST_OBJECTS;
+use crate::error::{Error, Result};
 use crate::truth::Annotated;
 
 /// An object that was not found.
@@ -24,11 +22,13 @@ pub(super) struct MissedObject {
     pub question: String,
     /// Why it was not found, or why that is not known.
     pub words: String,
+    /// Whether that was asked.
+    pub is_explained: bool,
 }
 
 /// What came nearest to finding an object.
 #[derive(Default)]
-struct NearestBox {
+pub(super) struct NearestBox {
     /// Nothing where the object was found after all.
     frame: Option<CssRect>,
     question: String,
@@ -36,58 +36,58 @@ struct NearestBox {
     words: String,
 }
 
-/// The objects that were not found, photo by photo, as many as a page holds; `forward` gives a photo's forward pass, by its number.
-pub(super) fn missed(
-    photos: &[ReportedPhoto],
-    mut forward: impl FnMut(usize) -> Result<Arc<Forward>>,
-    model: &Model,
-    propagator: &mut Propagator,
-    thresholds: Thresholds,
-) -> Vec<MissedObject> {
-    let mut missed = Vec::new();
-    let shown = photos.iter().enumerate();
-    for (index, photo) in shown.filter(|(_, photo)| photo.shows_missed) {
-        let objects = photo.judged.iter();
-        for object in objects.flat_map(|judged| judged.missed_objects()) {
-            if missed.len() == MOST_OBJECTS {
-                return missed;
-            }
-            let nearest = forward(index)
-                .and_then(|forward| nearest(object, &forward, model, propagator, thresholds));
-            let nearest = nearest.unwrap_or_else(|error| NearestBox {
-                words: format!("This could not be explained: {error:#}"),
-                ..NearestBox::default()
-            });
-            let label = model.manifest.label(object.class).into_owned();
-            let near = nearest.frame.map(|frame| ("nearest", frame));
-            missed.push(MissedObject {
-                view: PhotoView {
-                    photo: index,
-                    aspect: photo.image.aspect(),
-                    stage: CssRect::stage(&object.rect),
-                    heat: nearest.heat,
-                    boxes: (near.into_iter())
-                        .chain([("truth", CssRect::of(&object.rect))])
-                        .collect(),
-                    words: format!("{label} in {}", photo.image.name),
-                },
-                label,
-                photo_name: photo.image.name.clone(),
-                question: nearest.question,
-                words: nearest.words,
-            });
+impl MissedObject {
+    /// Of `object` on the photo number `index`, whose picture has the address `url`; `nearest` where it was asked why it was missed.
+    pub fn new(
+        index: usize,
+        photo: &ReportedPhoto,
+        object: &Annotated,
+        nearest: Option<NearestBox>,
+        url: String,
+        model: &Model,
+    ) -> Self {
+        let label = model.manifest.label(object.class).into_owned();
+        let is_explained = nearest.is_some();
+        let nearest = nearest.unwrap_or_default();
+        let near = nearest.frame.map(|frame| ("nearest", frame));
+        let truth = ("truth", CssRect::of(&object.rect));
+        Self {
+            view: PhotoView {
+                photo: index,
+                url,
+                aspect: aspect(photo.size),
+                stage: CssRect::stage(&object.rect),
+                heat: nearest.heat,
+                boxes: near.into_iter().chain([truth]).collect(),
+                words: format!("{label} in {}", photo.source.name),
+            },
+            label,
+            photo_name: photo.source.words(),
+            question: nearest.question,
+            words: nearest.words,
+            is_explained,
         }
     }
-    missed
+}
+
+impl NearestBox {
+    /// Where it could not be found.
+    pub fn failed(error: &Error) -> Self {
+        Self {
+            words: format!("This could not be explained: {error:#}"),
+            ..Self::default()
+        }
+    }
 }
 
 /// Explains why an object was not found.
-fn nearest(
+pub(super) fn nearest(
     object: &Annotated,
     forward: &Forward,
     model: &Model,
     propagator: &mut Propagator,
     thresholds: Thresholds,
+    pictures: &mut PagePictures,
 ) -> Result<NearestBox> {
     let place = MissingPlace::Box(object.rect);
     let predictions = forward.predictions(model)?;
@@ -103,7 +103,7 @@ fn nearest(
     for explanation in propagator.explain(forward, &[Target::near_miss(miss)])? {
         nearest.frame = Some(CssRect::of(&miss.detection.rect));
         nearest.question = explanation.question.wording.to_string();
-        nearest.heat = heat_layer(&explanation.map())?;
+        nearest.heat = pictures.heat(&explanation.map())?;
     }
     Ok(nearest)
 }

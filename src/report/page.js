@@ -9,6 +9,8 @@ function filter() {
   const verdict = byId("verdict")?.value;
   // There only where a map failed its check.
   const check = byId("check")?.value;
+  // There only where events come from several streams.
+  const stream = byId("stream")?.value;
   // There only where somebody said something of an event.
   const mark = byId("mark")?.value;
   let shown = 0;
@@ -17,6 +19,7 @@ function filter() {
     const fits = (!label || card.dataset.class === label)
       && (!verdict || card.dataset.verdict === verdict)
       && (!check || card.dataset.check === check)
+      && (!stream || card.dataset.stream === stream)
       && (!mark || (card.dataset.mark || "none") === mark)
       && (!kind || (kind === "*" ? kinds.length > 0 : kinds.includes(kind)));
     card.hidden = !fits;
@@ -40,6 +43,7 @@ byId("class").addEventListener("change", filter);
 byId("kind").addEventListener("change", filter);
 byId("verdict")?.addEventListener("change", filter);
 byId("check")?.addEventListener("change", filter);
+byId("stream")?.addEventListener("change", filter);
 byId("mark")?.addEventListener("change", filter);
 byId("blend").addEventListener("input", blend);
 byId("tools").addEventListener("submit", (event) => event.preventDefault());

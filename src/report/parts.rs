@@ -2,5 +2,6 @@
 
 pub(crate) use super::css_rect::CssRect;
 pub(crate) use super::page::{FilterOption, SCRIPT, STYLE, counted, counts};
-pub(crate) use super::picture::{Photo, heat_layer};
+pub(crate) use super::page_pictures::PagePictures;
+pub(crate) use super::picture::aspect;
 pub(crate) use super::view::PhotoView;

@@ -1,22 +1,55 @@
 //! What the page is about: photos that were looked at, and the objects on them.
 
-use super::confused::ConfusedDetection;
 use super::event::ReportedEvent;
-use super::picture::Photo;
-use crate::detect::{ClassId, Detection};
-use crate::geometry::Rect;
+use super::photo_detections::FoundBox;
+use crate::detect::ClassId;
+use crate::geometry::{Rect, Size};
 use crate::truth::{Annotated, Verdict};
+
+/// What a photo is called, and where it comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PhotoSource {
+    /// As the page calls it; annotations are looked up by it.
+    pub name: String,
+    /// The file, as files for machines name it.
+    pub file: String,
+    /// Of a frame of events: the stream, where it has a name.
+    pub stream: Option<String>,
+    /// Of a frame of events: the time on the clock when its first event was kept.
+    pub recorded: Option<String>,
+}
+
+impl PhotoSource {
+    /// "gate, 2026-11-30T04:38:51Z, 000042-frame.png at 1.5 s".
+    pub(super) fn words(&self) -> String {
+        let parts = [self.stream.as_ref(), self.recorded.as_ref()];
+        let parts: Vec<&str> = (parts.into_iter().flatten())
+            .chain([&self.name])
+            .map(String::as_str)
+            .collect();
+        parts.join(", ")
+    }
+}
 
 /// A photo that was looked at.
 pub(super) struct ReportedPhoto {
-    pub image: Photo,
+    pub source: PhotoSource,
+    /// Of the original.
+    pub size: Size,
+    /// Of its pixels: whether it is the same when it is read again.
+    pub fingerprint: u64,
     pub objects: Vec<ReportedObject>,
     /// Boxes that are seen there, and have no card.
     pub beside: Vec<Rect>,
     /// Where somebody has annotated the photo.
     pub judged: Option<Judged>,
-    /// Whether it is shown for the objects that were missed on it.
-    pub shows_missed: bool,
+}
+
+impl ReportedPhoto {
+    /// An annotated object of the photo.
+    pub fn annotated(&self, index: usize) -> Option<&Annotated> {
+        self.judged.as_ref()?.truth.get(index)
+    }
 }
 
 /// A photo's ground truth, and what that makes of its detections.
@@ -39,10 +72,25 @@ impl Judged {
 
 /// A default box at which something was detected, with what looks wrong about it.
 pub(super) struct ReportedObject {
-    pub detection: Detection,
+    pub found: FoundBox,
     pub events: Vec<ReportedEvent>,
     /// Of its best class; `None` without ground truth.
     pub verdict: Option<Verdict>,
-    /// Each class that was detected here in place of another one.
-    pub confused: Vec<ConfusedDetection>,
+    /// Each class that was detected here in place of another one: that one behind it.
+    pub confused: Vec<(ClassId, ClassId)>,
+}
+
+impl ReportedObject {
+    /// Whether the annotations say that it is wrong.
+    pub fn is_error(&self) -> bool {
+        self.verdict.is_some_and(Verdict::is_error)
+    }
+
+    /// Whether it is an error, or where that is not known, whether it looks like one.
+    pub fn is_wrong(&self) -> bool {
+        match self.verdict {
+            Some(_) => self.is_error(),
+            None => !self.events.is_empty(),
+        }
+    }
 }

@@ -1,13 +1,10 @@
-//! Pictures for the page, small and as data URIs: photos as JPEG, heatmaps as transparent PNG with a palette.
+//! Pictures for the page, small: photos as JPEG, heatmaps as transparent PNG with a palette.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use image::{ImageEncoder, RgbImage};
 use ndarray::{Array2, ArrayView2};
 
-use crate::error::picture::ensure;
 use crate::error::{Error, Result};
 use crate::geometry::Size;
 use crate::heatmap::{ColourMap, Heatmap, Scale};
@@ -20,47 +17,30 @@ const BLOCK: usize = 2;
 /// Shades of each sign in the palette, and the neutral one.
 const SHADES: u8 = 63;
 
-/// A photo as the page shows it.
-pub struct Photo {
-    /// What it is called.
-    pub name: String,
-    /// Of the original.
-    pub size: Size,
-    /// JPEG as a data URI; empty where the page does not show it.
-    pub uri: String,
+/// Width / height, as CSS takes it.
+pub fn aspect(size: Size) -> String {
+    format!("{} / {}", size.width, size.height)
 }
 
-impl Photo {
-    /// Scaled down.
-    ///
-    /// # Errors
-    /// A photo without pixels.
-    pub fn new(name: String, photo: &RgbImage) -> Result<Self> {
-        let size = Size::from(photo.dimensions());
-        let Size { width, height } = size;
-        ensure!(!size.is_empty(), "{name} has no pixels");
-        let factor = f64::from(PHOTO_SIDE) / f64::from(width.max(height));
-        let scaled = |side: u32| ((f64::from(side) * factor).round() as u32).max(1);
-        let small = if factor < 1.0 {
-            image::imageops::resize(photo, scaled(width), scaled(height), FilterType::Triangle)
-        } else {
-            photo.clone()
-        };
-        Ok(Self {
-            name,
-            size,
-            uri: jpeg(&small)?,
-        })
+/// A photo as JPEG, scaled down.
+pub fn photo_jpeg(photo: &RgbImage) -> Result<Vec<u8>> {
+    let Size { width, height } = Size::from(photo.dimensions());
+    let factor = f64::from(PHOTO_SIDE) / f64::from(width.max(height));
+    if factor >= 1.0 {
+        return jpeg(photo);
     }
-
-    /// Width / height, as CSS takes it.
-    pub fn aspect(&self) -> String {
-        format!("{} / {}", self.size.width, self.size.height)
-    }
+    let scaled = |side: u32| ((f64::from(side) * factor).round() as u32).max(1);
+    let [width, height] = [width, height].map(scaled);
+    jpeg(&image::imageops::resize(
+        photo,
+        width,
+        height,
+        FilterType::Triangle,
+    ))
 }
 
 /// A picture as JPEG.
-pub fn jpeg(picture: &RgbImage) -> Result<String> {
+pub fn jpeg(picture: &RgbImage) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, QUALITY)
         .write_image(
@@ -70,11 +50,11 @@ pub fn jpeg(picture: &RgbImage) -> Result<String> {
             image::ExtendedColorType::Rgb8,
         )
         .map_err(Error::internal)?;
-    Ok(data_uri("image/jpeg", &bytes))
+    Ok(bytes)
 }
 
 /// A relevance map `[H, W]` in the colours of the heatmap, to be stretched over its photo.
-pub fn heat_layer(map: &Array2<f32>) -> Result<String> {
+pub fn heat_png(map: &Array2<f32>) -> Result<Vec<u8>> {
     let small = summed(map.view());
     let heatmap = Heatmap::normalise(small.view(), Scale::default());
     let shades = f32::from(SHADES);
@@ -98,7 +78,7 @@ pub fn heat_layer(map: &Array2<f32>) -> Result<String> {
     let mut writer = encoder.write_header().map_err(Error::internal)?;
     writer.write_image_data(&indices).map_err(Error::internal)?;
     writer.finish().map_err(Error::internal)?;
-    Ok(data_uri("image/png", &bytes))
+    Ok(bytes)
 }
 
 /// Sums over blocks, those at the far edges cut off by the map.
@@ -109,10 +89,6 @@ fn summed(map: ArrayView2<f32>) -> Array2<f32> {
         small[(y / BLOCK, x / BLOCK)] += relevance;
     }
     small
-}
-
-fn data_uri(kind: &str, bytes: &[u8]) -> String {
-    format!("data:{kind};base64,{}", STANDARD.encode(bytes))
 }
 
 #[cfg(test)]
@@ -126,9 +102,8 @@ mod tests {
         ColourMap::default().colour(value)
     }
 
-    fn decoded(uri: &str) -> DynamicImage {
-        let (_, text) = uri.split_once(";base64,").unwrap();
-        image::load_from_memory(&STANDARD.decode(text).unwrap()).unwrap()
+    fn decoded(bytes: &[u8]) -> DynamicImage {
+        image::load_from_memory(bytes).unwrap()
     }
 
     #[test]
@@ -138,14 +113,10 @@ mod tests {
             ((100, 60), (100, 60)),
             ((3000, 1), (720, 1)),
         ] {
-            let photo = Photo::new("a".to_owned(), &RgbImage::new(from.0, from.1)).unwrap();
-            let small = decoded(&photo.uri);
-            assert_eq!(
-                (photo.size, (small.width(), small.height())),
-                (from.into(), to)
-            );
+            let small = decoded(&photo_jpeg(&RgbImage::new(from.0, from.1)).unwrap());
+            assert_eq!((small.width(), small.height()), to);
         }
-        assert!(Photo::new("a".to_owned(), &RgbImage::new(0, 7)).is_err());
+        assert_eq!(aspect(Size::new(1440, 720)), "1440 / 720");
     }
 
     #[test]
@@ -156,7 +127,7 @@ mod tests {
             [1.0, 1.0, -1.0, -1.0, 0.0],
             [0.0, 0.0, 2.0, -2.0, 2.0]
         ];
-        let layer = decoded(&heat_layer(&map).unwrap()).into_rgba8();
+        let layer = decoded(&heat_png(&map).unwrap()).into_rgba8();
         assert_eq!(layer.dimensions(), (3, 2));
         for (x, y, value) in [(0, 0, 1.0), (1, 0, -1.0), (2, 0, 0.0), (1, 1, 0.0)] {
             let [.., alpha] = layer.get_pixel(x, y).0;

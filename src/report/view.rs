@@ -4,8 +4,10 @@ use super::css_rect::CssRect;
 
 /// A part of a photo, and what is drawn over it.
 pub(crate) struct PhotoView {
-    /// The photo's number on the page.
+    /// The photo's number on the page, by which its style has it.
     pub photo: usize,
+    /// The photo's file, where the page does not have it itself; else empty.
+    pub url: String,
     /// Width / height.
     pub aspect: String,
     /// Where the whole photo lies, so that its part fills the view.

@@ -4,8 +4,7 @@
 
 use std::sync::Arc;
 
-use super::selection::smallest_under;
-use crate::geometry::{Rect, Size};
+use crate::geometry::{Rect, Size, smallest_under};
 
 /// An object in a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]

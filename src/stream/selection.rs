@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::frame::FrameInfo;
 use super::tracking::Tracked;
 use crate::detect::ClassId;
-use crate::geometry::Rect;
+use crate::geometry::smallest_under;
 
 /// Which detections are explained.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -94,15 +94,6 @@ impl Selection {
             _ => None,
         }
     }
-}
-
-/// The box under a point, both in shares of the picture: of several the smallest, which nothing else could reach.
-pub(super) fn smallest_under(rects: impl Iterator<Item = Rect>, point: [f32; 2]) -> Option<usize> {
-    rects
-        .enumerate()
-        .filter(|(_, rect)| rect.contains(point))
-        .min_by(|(_, a), (_, b)| a.area().total_cmp(&b.area()))
-        .map(|(index, _)| index)
 }
 
 #[cfg(test)]
@@ -208,15 +199,5 @@ mod tests {
         assert_eq!(several(2), [0, 2], "the best first, as ever");
         let careful = selection(SelectionRule::Best, 9, &[1]);
         assert_eq!(careful.of(&near, &[0], &FRAME), [1]);
-    }
-
-    #[test]
-    fn a_box_without_a_place_is_under_no_point() {
-        let under = |rects: &[[f32; 4]], point| {
-            smallest_under(rects.iter().map(|&rect| rect.into()), point)
-        };
-        let rects = [[f32::NAN; 4], [0.6, 0.6, 0.4, 0.4]];
-        assert_eq!(under(&rects, [0.5, 0.5]), None);
-        assert_eq!(under(&[[0.0; 4]], [f32::NAN, 0.0]), None);
     }
 }

@@ -19,6 +19,8 @@ use crate::limits::{self, FileKind};
 pub struct Truth {
     /// By the picture's file name, without folders.
     pictures: BTreeMap<String, Vec<Annotated>>,
+    /// The first of these names, by the name without its ending.
+    stems: BTreeMap<String, String>,
     unknown: BTreeMap<String, usize>,
 }
 
@@ -91,7 +93,7 @@ impl Truth {
 
     pub(super) fn enter(&mut self, entries: Entries, labels: &Labels) {
         for picture in entries.pictures {
-            self.pictures.entry(file_name(&picture)).or_default();
+            self.picture(&picture);
         }
         for entry in entries.boxes {
             // Only a name counts: a number would be an id of the model's, not of the file's.
@@ -103,8 +105,7 @@ impl Truth {
                 *self.unknown.entry(entry.label).or_default() += 1;
                 continue;
             };
-            let of_picture = self.pictures.entry(file_name(&entry.picture)).or_default();
-            of_picture.push(Annotated {
+            self.picture(&entry.picture).push(Annotated {
                 class,
                 rect: entry.rect.clipped(),
                 ignored: entry.ignored,
@@ -112,13 +113,22 @@ impl Truth {
         }
     }
 
+    /// What is on a picture, which is known from here on.
+    fn picture(&mut self, path: &str) -> &mut Vec<Annotated> {
+        let name = file_name(path);
+        let first = self.stems.entry(stem(&name)).or_insert(name.clone());
+        if name < *first {
+            first.clone_from(&name);
+        }
+        self.pictures.entry(name).or_default()
+    }
+
     /// What is on the picture of that file name, or of one that differs in its ending; `None` where nobody has looked.
     pub fn of(&self, name: &str) -> Option<&[Annotated]> {
         let name = file_name(name);
         let found = self.pictures.get(&name).or_else(|| {
-            let mut alike = self.pictures.iter();
-            let (_, found) = alike.find(|(known, _)| stem(known) == stem(&name))?;
-            Some(found)
+            let alike = self.stems.get(&stem(&name))?;
+            self.pictures.get(alike)
         });
         found.map(Vec::as_slice)
     }
@@ -158,8 +168,9 @@ fn file_name(path: &str) -> String {
     name.to_string_lossy().into_owned()
 }
 
-fn stem(name: &str) -> &OsStr {
-    Path::new(name).file_stem().unwrap_or(OsStr::new(name))
+fn stem(name: &str) -> String {
+    let stem = Path::new(name).file_stem().unwrap_or(OsStr::new(name));
+    stem.to_string_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -205,6 +216,26 @@ mod tests {
         }
         assert_eq!(truth.of("empty.jpg"), Some(&[][..]));
         assert_eq!(truth.of("b.jpg"), None);
+        // Of two names that differ in their endings the first in order counts, whichever was read first.
+        let named = |first: &str, second: &str| {
+            let mut truth = Truth::default();
+            for (name, edge) in [(first, 0.1), (second, 0.1)] {
+                let edge = if name == "c.gif" { 0.9 } else { edge };
+                let boxes = vec![entry(name, "dog", [0.0, 0.0, edge, 1.0])];
+                truth.enter(
+                    Entries {
+                        pictures: vec![],
+                        boxes,
+                    },
+                    &labels(),
+                );
+            }
+            truth.of("c.png").unwrap()[0].rect.x1
+        };
+        assert_eq!(
+            [named("c.gif", "c.jpg"), named("c.jpg", "c.gif")],
+            [0.9, 0.9]
+        );
         let unknown: Vec<_> = truth.unknown().keys().map(String::as_str).collect();
         assert_eq!(unknown, ["", "1", "sofa"]);
         assert_eq!(truth.unknown_list().unwrap(), " (1), 1 (1), sofa (1)");

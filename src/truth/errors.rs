@@ -31,6 +31,11 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Whether the detection is wrong.
+    pub fn is_error(self) -> bool {
+        !matches!(self, Self::Correct | Self::Ignored)
+    }
+
     /// What it is called.
     pub fn name(self) -> &'static str {
         match self {

@@ -89,6 +89,9 @@ fn a_classifier_is_explained_as_one_box_that_is_the_whole_picture() -> Result<()
         what_if: vec![],
         truth: None,
         check: true,
+        most: 1,
+        explain: 1,
+        errors_only: false,
     };
     let mut reporter = report::Reporter::new(
         model,
@@ -97,8 +100,13 @@ fn a_classifier_is_explained_as_one_box_that_is_the_whole_picture() -> Result<()
         options,
     )?;
     let photo = image::RgbImage::from_fn(40, 30, |x, y| image::Rgb([x as u8, y as u8, 90]));
-    reporter.look("a.png".to_owned(), &photo)?;
-    let page = reporter.explain(|_| None, |_| {})?.html()?;
+    reporter.look(report::PhotoSource::default(), &photo, &[])?;
+    let again = |_| Some(photo.clone());
+    let all = &mut |_: &str| true;
+    let page = reporter
+        .explain(again, report::PagePictures::Within, all)?
+        .page
+        .html()?;
     assert!(page.contains(" rather than the other classes</strong>"));
     assert!(!page.contains("could not be explained") && !page.contains("Four offsets"));
     Ok(())

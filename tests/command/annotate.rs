@@ -5,8 +5,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use super::run;
-
 /// A folder with the command alone in it.
 fn installed() -> tempfile::TempDir {
     // Beside the build, so that no file is copied.
@@ -36,6 +34,7 @@ fn it_becomes_the_program_beside_it_and_hands_on_all_arguments() {
             "--threads=3\na.mp4\n",
         ),
         (&["annotate", "--help"], "--help\n"),
+        (&["--quiet", "annotate", "a.mp4"], "--quiet\na.mp4\n"),
     ] {
         let output = Command::new(folder.path().join("ssdcrp"))
             .args(given)
@@ -65,15 +64,17 @@ fn without_the_program_it_says_where_it_comes_from() {
 }
 
 #[test]
-fn verbs_for_photos_name_the_one_for_videos() {
+fn verbs_for_photos_say_what_decodes_videos_where_it_is_missing() {
     let footage = super::cached("footage/vtest.avi");
     let footage = footage.to_str().unwrap();
+    let folder = installed();
     for verb in ["detect", "explain", "diagnose", "evaluate"] {
-        let output = run(&[verb, footage]);
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{verb}");
+        let mut command = Command::new(folder.path().join("ssdcrp"));
+        command.args([verb, footage]).env("PATH", folder.path());
+        let error = super::failure(&command.output().unwrap());
         assert!(
-            error.contains("it is a video (AVI)") && error.contains("ssdcrp annotate"),
+            error.contains("it is a video (AVI): it needs ssdcrp-annotate")
+                && error.contains("make install"),
             "{verb}: {error}"
         );
     }

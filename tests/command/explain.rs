@@ -189,19 +189,51 @@ fn the_best_detection_is_explained_unless_another_is_named() {
     for (choice, default_box, target) in [
         (&[][..], 1755, "class:bicycle"),
         (&["--best"], 1755, "class:bicycle"),
-        // Bicycle, dog and cat have this point in them, the last two at one default box.
-        (&["--at", "200,300"], 1755, "class:bicycle"),
+        // Bicycle, dog and cat have this point in them, the last two at one default box, which is the smallest.
+        (&["--at", "200,300"], 1457, "class:dog"),
         (&["--at", "150,500"], 1457, "class:dog"),
         (&["--at", "600,120"], 271, "class:car"),
         (&["--box", "271"], 271, "class:car"),
         // Not detected: what it says there most.
         (&["--box", "0"], 0, "class:person"),
+        // A class without a place: where it was detected best, unless the best of all is asked for.
+        (&["--target", "class:dog"], 1457, "class:dog"),
+        (&["--target", "class:car"], 271, "class:car"),
+        (&["--best", "--target", "class:dog"], 1755, "class:dog"),
+        (
+            &["--at", "600,120", "--target", "class:dog"],
+            271,
+            "class:dog",
+        ),
     ] {
         let report = json(&[&["explain", &dog, "--json"], choice].concat());
         let explanation = &report["explanations"][0];
         assert_eq!(explanation["default_box"], default_box, "{choice:?}");
         assert_eq!(explanation["target"], target, "{choice:?}");
     }
+}
+
+#[test]
+fn each_class_is_explained_at_its_own_best_box_and_offsets_at_that_of_the_first() {
+    let dog = photo("dog.jpg");
+    let boxes = |report: &serde_json::Value| -> Vec<u64> {
+        let list = report["explanations"].as_array().unwrap().iter();
+        list.map(|one| one["default_box"].as_u64().unwrap())
+            .collect()
+    };
+    let asked = ["explain", &dog, "--json", "--no-check"];
+    let targets = ["offset:w", "class:dog", "class:car"].map(|target| ["--target", target]);
+    let report = json(&[&asked[..], &targets.concat()].concat());
+    assert_eq!(boxes(&report), [1457, 1457, 271]);
+    // Of a class that was not detected, the default box where it scores highest.
+    let missing = json(&[&asked[..], &["--target", "class:person"]].concat());
+    let all = json(&["detect", &dog, "--json", "--score-threshold", "0"]);
+    let mut all = all["detections"].as_array().unwrap().iter();
+    let strongest = all.find(|one| one["label"] == "person").unwrap();
+    assert_eq!(
+        boxes(&missing),
+        [strongest["default_box"].as_u64().unwrap()]
+    );
 }
 
 #[test]

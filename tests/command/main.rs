@@ -4,6 +4,9 @@
 
 mod annotate;
 mod broken_models;
+#[path = "../browser/mod.rs"]
+#[expect(dead_code, reason = "the application's page is used in more ways")]
+mod browser;
 #[path = "../cache/mod.rs"]
 mod cache;
 mod classifier;
@@ -16,13 +19,25 @@ mod digits;
 mod evaluate;
 mod explain;
 mod failures;
+mod folders;
+mod inputs;
 mod json;
 mod layers;
 mod manual;
 mod missing;
 #[path = "../manual/mod.rs"]
 mod options;
+mod output;
+#[path = "../patience/mod.rs"]
+mod patience;
 mod report;
+mod report_events;
+mod report_files;
+mod report_page;
+mod report_resumed;
+#[path = "../schema/mod.rs"]
+mod schema;
+mod videos;
 mod yolo;
 
 use std::process::{Command, Output};

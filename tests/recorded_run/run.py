@@ -273,6 +273,9 @@ def main() -> None:
     output = options.output.absolute()
     if not options.monitor.exists():
         raise SystemExit(f"{options.monitor} is not there: cargo build --release -p ssdcrp-monitor")
+    # Only what an earlier run has made is removed.
+    if output.exists() and any(output.iterdir()) and not (output / "monitor.toml").exists():
+        raise SystemExit(f"{output} has other files: name a folder of its own")
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
     # What was started ends with this.

@@ -44,14 +44,16 @@ pub fn cut(folder: &Path, name: &str, from: u64, frames: u64) -> PathBuf {
     path
 }
 
+/// Makes a file of what a GStreamer description gives.
+pub fn make(path: &Path, description: &str) {
+    gst::init().unwrap();
+    let description = format!("{description} ! filesink location={}", path.display());
+    play(&gst::parse::launch(&description).unwrap(), || ());
+}
+
 /// A file with sound alone.
 pub fn sound(path: &Path) {
-    gst::init().unwrap();
-    let description = format!(
-        "audiotestsrc num-buffers=20 ! wavenc ! filesink location={}",
-        path.display()
-    );
-    play(&gst::parse::launch(&description).unwrap(), || ());
+    make(path, "audiotestsrc num-buffers=20 ! wavenc");
 }
 
 /// Plays to the end, which `feed` gives what it takes.

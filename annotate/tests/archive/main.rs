@@ -5,6 +5,7 @@
 #[path = "../../../tests/cache/mod.rs"]
 mod cache;
 mod footage;
+mod frames;
 mod kills;
 #[path = "../../../tests/manual/mod.rs"]
 mod manual;

@@ -1,4 +1,4 @@
-//! Where events go besides the page: the tables `[mqtt]`, `[webhook]` and `[queue]` in, checked, with secrets and certificates read, out.
+//! Where events go besides the page. In: the tables `[mqtt]`, `[webhook]` and `[queue]`. Out: the same, checked, with secrets and certificates read.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -21,14 +21,14 @@ const TOPIC: &str = "ssdcrp";
 const DETECTIONS_INTERVAL: Duration = Duration::from_secs(1);
 const RETRY_AT_MOST: Duration = Duration::from_secs(60);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// What systemd's `StateDirectory=` makes.
+/// The folder that systemd's `StateDirectory=` makes.
 const STATE_FOLDER: &str = "/var/lib/ssdcrp-monitor";
 const QUEUE_LIMITS: QueueLimits = QueueLimits {
     texts: 10_000,
     bytes: 16 << 20,
 };
 
-/// A broker of MQTT, and what it is told.
+/// An MQTT broker, and what is published there.
 #[derive(Clone, PartialEq)]
 pub struct MqttPlan {
     pub host: String,
@@ -36,21 +36,21 @@ pub struct MqttPlan {
     pub tls: Option<TlsPlan>,
     pub login: Option<Login>,
     pub client_id: String,
-    /// What all topics begin with.
+    /// The first part of all topics.
     pub topic: String,
-    /// The least time between two messages of a camera's detections; `None` where there are none.
+    /// The least time between two messages with a camera's detections; `None` if detections are not published.
     pub detections_interval: Option<Duration>,
     /// The longest time between two tries.
     pub retry_at_most: Duration,
-    /// What the topics of Home Assistant's discovery begin with, where it is wanted.
+    /// The first part of Home Assistant's discovery topics; `None` if discovery is off.
     pub home_assistant: Option<String>,
 }
 
-/// A server that gets events.
+/// A server that gets events as POST requests.
 #[derive(Clone, PartialEq)]
 pub struct WebhookPlan {
     pub server: HttpServer,
-    /// Path and query.
+    /// Path and query of the request.
     pub target: String,
     pub key: SigningKey,
     /// Whether an event is sent again with its answer.
@@ -60,7 +60,7 @@ pub struct WebhookPlan {
     pub retry_at_most: Duration,
 }
 
-/// Where events wait for broker and server.
+/// Where events wait until the broker or the server has taken them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueuePlan {
     pub folder: PathBuf,
@@ -80,10 +80,10 @@ impl fmt::Debug for WebhookPlan {
 }
 
 impl MqttPlan {
-    /// Of the file's table.
+    /// Reads the table `[mqtt]`.
     ///
     /// # Errors
-    /// Secrets or certificates are not there, or something is missing beside something else.
+    /// A secret or a certificate is missing, or one key needs another that is not set.
     pub fn new(section: MqttSection, place: &FilePlace) -> Result<Self> {
         let file = place.secret_file(section.password_file.as_deref())?;
         let (user, password) = (section.user.as_deref(), section.password.as_deref());
@@ -114,17 +114,17 @@ impl MqttPlan {
         })
     }
 
-    /// The broker, as people are told of it.
+    /// The broker's host and port, for messages to people.
     pub fn place(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 }
 
 impl WebhookPlan {
-    /// Of the file's table.
+    /// Reads the table `[webhook]`.
     ///
     /// # Errors
-    /// The address is none, or secrets or certificates are not there.
+    /// The address is not valid, or a secret or a certificate is missing.
     pub fn new(section: WebhookSection, place: &FilePlace) -> Result<Self> {
         let own = (&section.certificate_file, &section.key_file);
         let (server, target) = server(&section.url, section.ca_file.as_deref(), own, place)?;
@@ -147,24 +147,24 @@ impl WebhookPlan {
 /// How long a server may take to answer.
 ///
 /// # Errors
-/// No time at all.
+/// The time is 0.
 pub fn answer_timeout(seconds: Option<Seconds>) -> Result<Duration> {
     let timeout = seconds.map_or(ANSWER_TIMEOUT, |seconds| seconds.0);
     ensure!(!timeout.is_zero(), "timeout: nobody answers in no time");
     Ok(timeout)
 }
 
-/// The server of an address, and path and query there.
+/// The server that an address names, and the path with the query.
 ///
 /// # Errors
-/// The address is none, or certificates are not there.
+/// The address is not valid, or a certificate is missing.
 pub fn server(
     url: &str,
     authorities: Option<&Path>,
     own: (&Option<PathBuf>, &Option<String>),
     place: &FilePlace,
 ) -> Result<(HttpServer, String)> {
-    // Paths of addresses are secrets at times: an address that is wrong is not shown.
+    // The path of an address may be a secret, so a wrong address is not shown.
     let words =
         "url: an address is http://host/path or https://host/path, without user and password";
     let address: Uri = secret::expand(url)?.parse().ok().context(words)?;
@@ -185,14 +185,14 @@ pub fn server(
     Ok((server, target.to_owned()))
 }
 
-/// The longest time between two tries: without any, a server that is away would be asked all the time.
+/// The longest time between two tries. It is at least a second, so that a server that is away is not asked without a pause.
 fn retry_at_most(seconds: Option<Seconds>) -> Duration {
     seconds.map_or(RETRY_AT_MOST, |seconds| {
         seconds.0.max(Duration::from_secs(1))
     })
 }
 
-/// What an encrypted connection needs.
+/// The certificates for an encrypted connection; `None` for a connection without TLS.
 fn tls(
     is_encrypted: bool,
     authorities: Option<&Path>,
@@ -222,7 +222,7 @@ fn tls(
 }
 
 impl QueuePlan {
-    /// Of the file's table.
+    /// Reads the table `[queue]`.
     pub fn new(section: QueueSection, place: &FilePlace) -> Self {
         let own = Self::default();
         let folder = section.folder.map(|folder| place.path(&folder));

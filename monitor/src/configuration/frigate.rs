@@ -1,4 +1,4 @@
-//! Whose events are explained besides the own cameras': the table `[frigate]` in, checked, with its secret read, out.
+//! The Frigate whose events are explained. In: the table `[frigate]`. Out: the same, checked, with its secret read.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,34 +19,34 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const EVENT_INTERVAL: Duration = Duration::from_secs(30);
 const BUDGET: u64 = 1 << 30;
 
-/// A Frigate, and what of its events is explained.
+/// A Frigate installation, and which of its events are explained.
 #[derive(Clone, PartialEq)]
 pub struct FrigatePlan {
     /// Its HTTP API.
     pub server: HttpServer,
-    /// What stands before `/api`.
+    /// The path before `/api`.
     pub base: String,
     pub token: Option<String>,
-    /// Where its events come, and answers go.
+    /// The broker from which its events come, and to which answers go.
     pub broker: MqttPlan,
-    /// What its topics begin with.
+    /// The first part of its topics.
     topic: String,
-    /// None are all.
+    /// Empty: all cameras.
     cameras: Vec<String>,
-    /// None are all.
+    /// Empty: all labels.
     labels: Vec<String>,
-    /// `None` is the model that is built in.
+    /// `None` is the built-in model.
     pub model: Option<PathBuf>,
     pub composite: Option<Composite>,
-    /// From which score on a default box is a detection; `None` leaves it to the manifest.
+    /// The score above which a default box is a detection; `None`: as the manifest says.
     pub score: Option<f32>,
     /// The least time between two answers.
     pub interval: Duration,
-    /// The least time between two answers to one event, its end aside.
+    /// The least time between two answers to the same event. The answer at the event's end does not wait for it.
     pub event_interval: Duration,
-    /// Frigate may take so long to answer.
+    /// How long Frigate may take to answer.
     pub timeout: Duration,
-    /// Where pictures are kept, and how many bytes of them.
+    /// The folder where pictures are kept, and its largest size in bytes.
     pub pictures: Option<(PathBuf, u64)>,
 }
 
@@ -57,10 +57,10 @@ impl fmt::Debug for FrigatePlan {
 }
 
 impl FrigatePlan {
-    /// Of the file's table; `broker` is that of `[mqtt]`.
+    /// Reads the table `[frigate]`; `broker` is that of `[mqtt]`.
     ///
     /// # Errors
-    /// The address is none, secrets or certificates are not there, or there is no broker.
+    /// The address is not valid, a secret or a certificate is missing, or there is no broker.
     pub fn new(
         section: FrigateSection,
         broker: Option<&MqttPlan>,
@@ -100,7 +100,7 @@ impl FrigatePlan {
         })
     }
 
-    /// Where Frigate tells its events.
+    /// The topic where Frigate publishes its events.
     pub fn events_topic(&self) -> String {
         format!("{}/events", self.topic)
     }

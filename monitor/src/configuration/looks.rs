@@ -1,5 +1,5 @@
-//! How a camera's pictures are looked at: what the file says in, and what the engine is asked out, classes by the numbers of the camera's model. All of it may change while the
-//! camera plays.
+//! How a camera's pictures are searched and explained. In: a camera's table. Out: settings for the engine, with classes as numbers of the camera's model. All of them may change while
+//! the camera plays.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use ssdcrp::stream::{Polygon, Zones};
 use super::section::{CameraSection, EventsSection, ZoneKind};
 use super::value::{Seconds, Share};
 
-/// What is asked, in the file's words.
+/// These settings as the file has them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Looks {
     score: Option<Share>,
     iou: Option<Share>,
     expected: Vec<String>,
-    /// The file and line where they stand.
+    /// The file and the line of `expected-classes`.
     expected_at: Option<String>,
     detect_interval: Duration,
     explain_interval: Duration,
@@ -32,20 +32,20 @@ pub struct Looks {
     events: EventsSection,
 }
 
-/// The same in the model's terms.
+/// The same settings for one model.
 #[derive(Clone, Debug)]
 pub struct StreamLooks {
-    /// For streams that somebody looks at.
+    /// For streams that somebody watches.
     pub shown: Arc<StreamSettings>,
-    /// For the others, of which nothing is drawn.
+    /// For all other streams; nothing is drawn for them.
     pub unseen: Arc<StreamSettings>,
     pub detect_interval: Duration,
-    /// What nobody is to see.
+    /// Parts of the picture that nobody may see.
     pub masks: Vec<Polygon>,
 }
 
 impl Looks {
-    /// Of a camera's table.
+    /// Takes them from a camera's table.
     pub fn new(section: CameraSection, expected_at: Option<String>) -> Self {
         let mut zones = Zones::default();
         for zone in section.zones.into_iter().flatten() {
@@ -72,10 +72,10 @@ impl Looks {
         }
     }
 
-    /// What `model` is asked.
+    /// The settings for `model`.
     ///
     /// # Errors
-    /// An expected class that it does not have.
+    /// The model lacks an expected class.
     pub fn of_model(&self, model: &Model) -> Result<StreamLooks> {
         let expected = self.expected.iter().map(|name| {
             let class = name.parse().map_err(|error| anyhow!("{error}"))?;
@@ -123,7 +123,7 @@ impl Looks {
 }
 
 impl EventsSection {
-    /// From when on something is an event; `None` where no kind is wanted.
+    /// The thresholds for events; `None` if no kind is wanted.
     fn thresholds(&self, expected: BTreeSet<ClassId>) -> Option<EventThresholds> {
         let kinds = self.kinds.as_deref().unwrap_or(&EventKind::ALL);
         if kinds.is_empty() {

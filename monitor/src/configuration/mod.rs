@@ -1,6 +1,6 @@
-//! `monitor.toml`, or the command line in its place: a file in, and what is to run out, every value of it checked.
+//! In: `monitor.toml`, or the command line. Out: what is to run, with every value checked.
 //!
-//! Errors are one line that begins with the file's name and line.
+//! Errors are one line that begins with the file's name and the line number.
 
 mod delivery;
 mod frigate;
@@ -33,11 +33,11 @@ use crate::address::{Address, Login};
 use crate::options::Options;
 use crate::redact::say;
 
-/// More than a file of this kind needs.
+/// The largest size of `monitor.toml`, in bytes: more than such a file needs.
 const LONGEST_FILE: u64 = 4 << 20;
-/// Whoever guesses a token has to try so many letters.
+/// The smallest number of characters of a token, so that nobody guesses it.
 const SHORTEST_TOKEN: usize = 16;
-/// In the place of a token, where a proxy asks for another secret.
+/// The value of `token` that says: a proxy asks for a password instead.
 const NO_TOKEN: &str = "none";
 const EVIDENCE_LIMITS: Limits = Limits {
     bytes: 1 << 30,
@@ -58,27 +58,27 @@ pub struct Configuration {
     pub queue: QueuePlan,
 }
 
-/// A camera, and what is asked of it.
+/// A camera, its connection, and how its pictures are searched.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CameraPlan {
     pub name: CameraName,
-    /// The file and line where it stands.
+    /// The file and the line of its table.
     pub at: Option<String>,
     pub connection: Connection,
     pub looks: Looks,
 }
 
-/// What a camera has to be connected anew for when it changes.
+/// The settings of a camera that need a new connection when they change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Connection {
     pub address: Address,
-    /// Whether a file begins again at its end.
+    /// Whether a file starts again at its end.
     pub repeat: bool,
-    /// A stream without a frame for so long has failed.
+    /// A stream that sends no frame for this long has failed.
     pub frame_timeout: Duration,
-    /// The longest time between two tries; `None` where there is one try.
+    /// The longest time between two tries; `None`: there is only one try.
     pub retry_at_most: Option<Duration>,
-    /// `None` is the model that is built in.
+    /// `None` is the built-in model.
     pub model: Option<PathBuf>,
     pub composite: Option<Composite>,
     pub evidence: Option<EvidencePlan>,
@@ -91,18 +91,18 @@ pub struct EvidencePlan {
     pub limits: Limits,
 }
 
-/// The page.
+/// Where the page is served, and who may see it.
 #[derive(Clone, PartialEq)]
 pub struct PagePlan {
     pub address: SocketAddr,
-    /// What everybody who asks must know.
+    /// The token that every client must send; `None`: no token is needed.
     pub token: Option<String>,
-    /// Names by which browsers may ask for it, besides addresses and `localhost`.
+    /// Host names by which browsers may ask for the page, besides addresses and `localhost`.
     pub hosts: Vec<String>,
 }
 
 impl CameraPlan {
-    /// Which one it is, for those who are told what is wrong with it.
+    /// The camera's name, and where its table is, for error messages.
     pub fn words(&self) -> String {
         let name = format!("camera '{}'", self.name.as_str());
         match &self.at {
@@ -123,7 +123,7 @@ impl Configuration {
     /// Reads a file.
     ///
     /// # Errors
-    /// It cannot be read, or says something that has no meaning; secrets that it names are not there.
+    /// It cannot be read, has a key or a value that is not valid, or names a secret that is missing.
     pub fn read(file: &Path) -> Result<Self> {
         let length = std::fs::metadata(file).map(|found| found.len());
         let length = length.with_context(|| format!("cannot read {}", file.display()))?;
@@ -220,10 +220,10 @@ impl Configuration {
         })
     }
 
-    /// What the command line says: a camera for each source, called 1, 2, 3, …
+    /// The configuration of a command line: a camera for each source, with the names 1, 2, 3, …
     ///
     /// # Errors
-    /// A source is no address, or a file that is not there.
+    /// A source is not a valid address, or a file that cannot be read.
     pub fn of(options: &Options) -> Result<Self> {
         let cameras = (1..).zip(&options.sources).map(|(number, source)| {
             let address = Address::new(source, None).context("not an address")?;
@@ -282,7 +282,7 @@ impl Configuration {
     }
 }
 
-/// A camera. Its table `has_login`, or the defaults have one for those whose address needs it and has none.
+/// Reads a camera's table. `has_login`: the table itself has a login. Else that of the defaults is used, if the address may need a login and has none.
 fn camera(
     section: CameraSection,
     has_login: bool,
@@ -333,7 +333,7 @@ fn camera(
     })
 }
 
-/// The user and the password that a table names.
+/// The user and the password that a table gives.
 fn login(section: &CameraSection, place: &FilePlace) -> Result<Option<Login>> {
     let file = place.secret_file(section.password_file.as_deref())?;
     secret::login(section.user.as_deref(), None, file.as_deref())
@@ -361,7 +361,7 @@ fn page(section: PageSection, place: &FilePlace) -> Result<PagePlan> {
     })
 }
 
-/// A token, of letters that forms of browsers leave as they are.
+/// Checks a token. It may have only characters that forms in browsers send unchanged.
 fn checked_token(token: String) -> Result<String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     ensure!(

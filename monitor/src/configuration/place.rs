@@ -1,4 +1,4 @@
-//! Places in the configuration's file: an offset or a name in, the words "file:line" or a path out.
+//! Places in the configuration file. In: an offset or a name. Out: the text "file:line", or a path.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::secret;
 
-/// A text, and where in which file it stands.
+/// The text of a file, and the file's path.
 pub struct FilePlace<'a> {
     pub file: &'a Path,
     pub text: &'a str,
@@ -18,20 +18,20 @@ impl FilePlace<'_> {
         1 + before.matches('\n').count()
     }
 
-    /// The file and the line of an offset in bytes.
+    /// The file and the line that has the byte at this offset, as "file:line".
     pub fn words(&self, offset: usize) -> String {
         format!("{}:{}", self.file.display(), self.line(offset))
     }
 
-    /// A path that the file names.
+    /// A path that the file names; relative paths start at the file's folder.
     pub fn path(&self, name: &Path) -> PathBuf {
         self.file.parent().unwrap_or(Path::new("")).join(name)
     }
 
-    /// A file of a secret, which a variable may have a part of.
+    /// The path of a file with a secret. It may contain environment variables as `${NAME}`.
     ///
     /// # Errors
-    /// There is no such variable.
+    /// A variable does not exist.
     pub fn secret_file(&self, name: Option<&str>) -> Result<Option<PathBuf>> {
         let file = name.map(|name| Ok(self.path(Path::new(&secret::expand(name)?))));
         file.transpose()

@@ -1,4 +1,4 @@
-//! Secrets of the configuration: the name of an environment variable or of a file in, what it holds out, hidden from every text from then on.
+//! Secrets of the configuration. In: the name of an environment variable or of a file. Out: its content, which is hidden in all output from then on.
 
 use std::io::Read;
 use std::path::Path;
@@ -10,10 +10,10 @@ use crate::redact::keep_secret;
 
 const LONGEST: u64 = 4096;
 
-/// A text with the values of the environment variables that it names as `${NAME}`, each of which is a secret.
+/// Replaces each `${NAME}` in a text by the value of that environment variable. Each value counts as a secret.
 ///
 /// # Errors
-/// There is no such variable, or a `${` without an end.
+/// A variable does not exist, or a `${` has no `}`.
 pub fn expand(text: &str) -> Result<String> {
     let mut expanded = String::with_capacity(text.len());
     let mut rest = text;
@@ -24,7 +24,7 @@ pub fn expand(text: &str) -> Result<String> {
         let value = std::env::var(name)
             .ok()
             .with_context(|| format!("there is no environment variable {name}: set it for the service, in a file that EnvironmentFile= names"))?;
-        // A folder that systemd made for credentials is none itself.
+        // The folder that systemd makes for credentials is not a secret itself.
         if name != "CREDENTIALS_DIRECTORY" {
             keep_secret(&value);
         }
@@ -36,10 +36,10 @@ pub fn expand(text: &str) -> Result<String> {
     Ok(expanded)
 }
 
-/// What a file holds, less the end of its line.
+/// The content of a file, without the line break at its end.
 ///
 /// # Errors
-/// It cannot be read, or holds nothing or more than a secret.
+/// The file cannot be read, is empty, or is longer than a secret may be.
 pub fn from_file(file: &Path) -> Result<String> {
     let words = || format!("cannot read the secret in {}", file.display());
     let opened = std::fs::File::open(file).with_context(words)?;
@@ -57,10 +57,10 @@ pub fn from_file(file: &Path) -> Result<String> {
     Ok(secret.to_owned())
 }
 
-/// A secret that stands in a file or in an environment variable, and not in the configuration, which more people may read.
+/// A secret from a file or from an environment variable. It must not stand in the configuration itself, which more people may read.
 ///
 /// # Errors
-/// It is in both or in the configuration, or cannot be read.
+/// Both are given, the secret stands in the configuration itself, or it cannot be read.
 pub fn of(key: &str, text: Option<&str>, file: Option<&Path>) -> Result<Option<String>> {
     match (text, file) {
         (None, None) => Ok(None),
@@ -78,10 +78,10 @@ pub fn of(key: &str, text: Option<&str>, file: Option<&Path>) -> Result<Option<S
     }
 }
 
-/// A user and the password, where a table names them.
+/// A user with a password, if a table has them.
 ///
 /// # Errors
-/// The password cannot be read, or is nobody's.
+/// The password cannot be read, or there is no user for it.
 pub fn login(
     user: Option<&str>,
     password: Option<&str>,
@@ -97,10 +97,10 @@ pub fn login(
     }
 }
 
-/// A new token, of 128 random bits.
+/// A new token of 128 random bits, in hexadecimal.
 ///
 /// # Errors
-/// The system has no random numbers.
+/// `/dev/urandom` cannot be read.
 pub fn random() -> Result<String> {
     let mut bytes = [0; 16];
     let source = std::fs::File::open("/dev/urandom");

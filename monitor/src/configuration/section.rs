@@ -1,4 +1,4 @@
-//! The tables of `monitor.toml`, as they are written. What a camera does not say, `[defaults]` may.
+//! The tables of `monitor.toml`, as they are written. `[defaults]` has values for all cameras that do not set their own.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -16,7 +16,7 @@ use super::value::{
     all_parsed, parsed,
 };
 
-/// The file.
+/// The whole file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct FileSection {
@@ -172,7 +172,7 @@ pub struct ZoneSection {
     pub corners: Corners,
 }
 
-/// What is done in a zone.
+/// What a zone is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ZoneKind {
@@ -198,7 +198,7 @@ pub struct EventsSection {
 }
 
 impl CameraSection {
-    /// This camera, with what `defaults` say where it says nothing.
+    /// This camera, with the values of `defaults` for all keys that it does not set.
     pub fn or(self, defaults: &Self) -> Self {
         let or = |own: &Option<String>, other: &Option<String>| own.clone().or(other.clone());
         Self {

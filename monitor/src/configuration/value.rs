@@ -1,4 +1,4 @@
-//! Values of the configuration that are more than a number or a text: what stands in the file in, what it means out, or why it means nothing.
+//! Values of the configuration that are more than a number or a text. In: the value in the file. Out: its meaning, or why it is not valid.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -8,11 +8,11 @@ use serde::{Deserialize, Deserializer, de};
 
 use ssdcrp::stream::Polygon;
 
-/// A century: what is longer is a mistake.
+/// About a century; a longer time is a mistake.
 const LONGEST_SECONDS: f64 = 3e9;
 const LONGEST_NAME: usize = 64;
 const LONGEST_TOPIC: usize = 200;
-/// As names of computers may be (RFC 1035, 2.3.4).
+/// The longest host name that is allowed (RFC 1035, 2.3.4).
 const LONGEST_HOST: usize = 253;
 const SMALLEST_QUEUE: u64 = 65_536;
 
@@ -26,17 +26,17 @@ pub struct Seconds(pub Duration);
 #[serde(try_from = "f32")]
 pub struct Share(pub f32);
 
-/// A camera's name, which folders, topics and addresses of the page have too.
+/// A camera's name. It is also part of folder names, topics and URLs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct CameraName(String);
 
-/// Corners of a polygon.
+/// A polygon, given by its corners.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "Vec<Vec<f32>>")]
 pub struct Corners(pub Polygon);
 
-/// Where a broker is: `mqtt://host`, or `mqtts://host` with TLS, each with a port or without.
+/// The address of a broker: `mqtt://host`, or `mqtts://host` with TLS, with or without a port.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct BrokerAddress {
@@ -45,22 +45,22 @@ pub struct BrokerAddress {
     pub is_encrypted: bool,
 }
 
-/// A name by which browsers ask for the page, in small letters.
+/// A host name by which browsers may ask for the page, in lower case.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct HostName(pub String);
 
-/// A topic of MQTT that others are below.
+/// The first part of MQTT topics: one or several levels.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct TopicName(pub String);
 
-/// By what a broker knows its client.
+/// The id by which a broker knows a client.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ClientId(pub String);
 
-/// How large a queue may be.
+/// The largest size of a queue, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "u64")]
 pub struct QueueBytes(pub u64);
@@ -111,7 +111,7 @@ impl TryFrom<Vec<Vec<f32>>> for Corners {
     type Error = String;
 
     fn try_from(corners: Vec<Vec<f32>>) -> Result<Self, String> {
-        // An array of two would drop what it has no room for.
+        // Read as an array of two, a longer corner would lose its other numbers unnoticed.
         let point = |corner: Vec<f32>| match corner[..] {
             [x, y] => Ok([x, y]),
             _ => Err(format!("a corner is [x, y], found {corner:?}")),
@@ -126,7 +126,7 @@ impl TryFrom<String> for BrokerAddress {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        // It may have a password in it, which is shown nowhere.
+        // The text may contain a password, so it is not shown.
         let words = "the address of a broker is mqtt://host or mqtts://host, with :port or without; user and password stand in keys of their own";
         let found = |text: &str| {
             let (scheme, rest) = text.split_once("://")?;
@@ -208,10 +208,10 @@ impl TryFrom<u64> for QueueBytes {
     }
 }
 
-/// Reads a text by the type's own grammar.
+/// Reads a text with the type's own parser.
 ///
 /// # Errors
-/// The text is not in it.
+/// The text cannot be parsed.
 pub fn parsed<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -221,10 +221,10 @@ where
     text.parse().map(Some).map_err(|e| error(&e))
 }
 
-/// The same of a list of texts.
+/// The same for a list of texts.
 ///
 /// # Errors
-/// One of the texts is not in the grammar.
+/// One of the texts cannot be parsed.
 pub fn all_parsed<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
 where
     D: Deserializer<'de>,

@@ -11,7 +11,7 @@ use super::broker::{Broker, Heard, Listener};
 use super::cache::cached;
 use super::cameras::steady;
 use super::running::{Monitor, start_with, until};
-use super::schemas::assert_valid;
+use super::schema::assert_valid;
 
 const OPEN: &str = "allow_anonymous true";
 /// Of the dog in the photo of 768x576 pixels, and a square around it.

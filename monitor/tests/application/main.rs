@@ -2,6 +2,11 @@
 
 mod attacks;
 mod broker;
+#[path = "../../../tests/browser/mod.rs"]
+#[expect(
+    dead_code,
+    reason = "pages of the command are written as pictures, too"
+)]
 mod browser;
 #[path = "../../../tests/cache/mod.rs"]
 mod cache;
@@ -17,8 +22,11 @@ mod measures;
 mod mjpeg;
 mod mqtt;
 mod page;
+#[path = "../../../tests/patience/mod.rs"]
+mod patience;
 mod running;
-mod schemas;
+#[path = "../../../tests/schema/mod.rs"]
+mod schema;
 mod service;
 mod streams;
 mod wall;

@@ -7,7 +7,7 @@ use super::broker::{Broker, Heard, Listener};
 use super::cameras::{steady, stirring};
 use super::certificates::make_certificates;
 use super::running::{Monitor, start_with, until};
-use super::schemas::assert_valid;
+use super::schema::assert_valid;
 
 const OPEN: &str = "allow_anonymous true";
 

@@ -6,10 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
-/// Longer than anything takes on a computer that others use too: a test that waits so long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub use super::patience::{PATIENCE, until};
 
 /// A monitor that runs until the test ends.
 pub struct Monitor {
@@ -36,18 +34,6 @@ pub struct Ended {
     pub status: ExitStatus,
     pub told: String,
     pub said: String,
-}
-
-/// Waits for something.
-pub fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{what} does not come");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 /// Starts a monitor with this configuration, which is a file in the folder.

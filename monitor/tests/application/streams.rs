@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::cache::cached;
 use super::running::{Monitor, until};
-use super::schemas::assert_valid;
+use super::schema::assert_valid;
 
 fn footage() -> String {
     let path = cached("footage/vtest.avi");

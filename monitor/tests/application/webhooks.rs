@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::cameras::stirring;
 use super::certificates::make_certificates;
 use super::running::{Monitor, start_with, until};
-use super::schemas::assert_valid;
+use super::schema::assert_valid;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 

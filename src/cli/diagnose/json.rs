@@ -12,7 +12,7 @@ const SIDE: usize = 100;
 
 /// What the fields mean, for `--help`.
 pub const FIELDS: &str = "\
-With --json, one line on standard output: image, model, default_box, target, contrast, composite, and
+With --json, one line a picture on standard output: image, of a frame second, model, default_box, target, contrast, composite, and
   layers     from the head to the pixels: tensor, type and rule (null for the
              pixels), units (number of outputs), sum (of R), sum_abs (of |R|),
              balance (sum / sum_abs), mean_abs, max_abs
@@ -22,6 +22,8 @@ With --json, one line on standard output: image, model, default_box, target, con
 #[derive(Serialize)]
 pub struct DiagnosisRecord<'a> {
     image: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    second: Option<f64>,
     model: &'a str,
     default_box: usize,
     target: &'a str,
@@ -61,7 +63,8 @@ impl<'a> DiagnosisRecord<'a> {
     ) -> Self {
         let histogram = diagnosis.histogram(SIDE);
         Self {
-            image: detected.path.to_string_lossy(),
+            image: detected.source.path.to_string_lossy(),
+            second: detected.source.second,
             model: &detected.model.manifest.name,
             default_box,
             target: &diagnosis.question.target,

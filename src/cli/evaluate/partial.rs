@@ -1,20 +1,20 @@
 //! What an evaluation has measured so far: one that was interrupted goes on from there.
 //!
-//! It is a file beside the JSON, `NAME.json.partial`. Its first line holds the settings that the numbers depend on; each further one is what one method is worth at one photo. It
-//! goes when the JSON is written.
+//! It is a file beside the JSON, `NAME.json.partial`, in which each line is what one method is worth at one photo. It goes when the JSON is written.
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use ssdcrp::evaluate::{DetectionScores, fingerprint};
-use ssdcrp::limits::{FileKind, Lines, is_missing};
+use ssdcrp::evaluate::DetectionScores;
 
+use super::super::partial_file::{PartialFile, PartialWords};
 use super::randomisation::Randomisation;
+
+const WORDS: PartialWords = PartialWords {
+    unfinished: "evaluation",
+    option: "--json",
+};
 
 /// What the numbers depend on besides the photo and the method.
 #[derive(Debug, Serialize)]
@@ -75,7 +75,7 @@ impl MeasuredPhoto {
 
 /// The file, and what was in it at the start.
 pub struct Partial {
-    file: Option<(PathBuf, File)>,
+    file: Option<PartialFile>,
     known: Vec<MeasuredPhoto>,
 }
 
@@ -83,58 +83,15 @@ impl Partial {
     /// Opens the file beside `json`, or begins one; without a JSON nothing is kept. Each detection is measured in so many `columns`.
     ///
     /// # Errors
-    /// It was made with other settings, is none, or cannot be written.
+    /// As [`PartialFile::open`].
     pub fn open(
         json: Option<&Path>,
         settings: &EvaluationSettings,
         columns: usize,
     ) -> Result<Self> {
-        let Some(json) = json else {
-            return Ok(Self {
-                file: None,
-                known: Vec::new(),
-            });
-        };
-        let path = beside(json);
-        let name = path.display();
-        let head = serde_json::to_value(settings)?;
-        let mut whole = 0;
-        let mut known = Vec::new();
-        let lines = match Lines::open(&path, FileKind::Scores) {
-            Ok(lines) => Some(lines),
-            Err(error) if is_missing(&error) => None,
-            Err(error) => return Err(error).with_context(|| format!("cannot read {name}")),
-        };
-        for (index, line) in lines.into_iter().flatten().enumerate() {
-            let line = line.with_context(|| format!("cannot read {name}, line {}", index + 1))?;
-            // A line that does not end was not finished.
-            let Some(ended) = line.strip_suffix('\n') else {
-                break;
-            };
-            if index == 0 {
-                check(&path, ended, &head)?;
-            } else {
-                let measured = MeasuredPhoto::read(ended, columns).with_context(|| {
-                    format!(
-                        "cannot go on from {name}: line {} is damaged; remove the file to begin anew",
-                        index + 1
-                    )
-                })?;
-                known.push(measured);
-            }
-            whole += line.len() as u64;
-        }
-        let mut options = OpenOptions::new();
-        let file = options.create(true).append(true).open(&path);
-        let mut file = file.with_context(|| format!("cannot write {name}"))?;
-        file.set_len(whole)?;
-        if whole == 0 {
-            writeln!(file, "{head}").with_context(|| format!("cannot write {name}"))?;
-        }
-        Ok(Self {
-            file: Some((path, file)),
-            known,
-        })
+        let read = |line: &str| MeasuredPhoto::read(line, columns);
+        let (file, known) = PartialFile::open(json, settings, &WORDS, read)?;
+        Ok(Self { file, known })
     }
 
     /// What was measured before of a method at a photo: another file may have the same pixels, but other annotations and other random numbers.
@@ -159,13 +116,10 @@ impl Partial {
     /// # Errors
     /// It cannot be written.
     pub fn add(&mut self, measured: &MeasuredPhoto) -> Result<()> {
-        let Some((path, file)) = &mut self.file else {
-            return Ok(());
-        };
-        let mut line = serde_json::to_string(measured)?;
-        line.push('\n');
-        let written = file.write_all(line.as_bytes()).and_then(|()| file.flush());
-        written.with_context(|| format!("cannot write {}", path.display()))
+        match &mut self.file {
+            Some(file) => file.add(measured),
+            None => Ok(()),
+        }
     }
 
     /// All is measured and written elsewhere.
@@ -173,46 +127,14 @@ impl Partial {
     /// # Errors
     /// The file cannot be removed.
     pub fn finish(self) -> Result<()> {
-        match self.file {
-            Some((path, _)) => {
-                fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
-            }
-            None => Ok(()),
-        }
+        self.file.map_or(Ok(()), PartialFile::finish)
     }
-}
-
-/// A hash in hexadecimal.
-pub fn hash(bytes: impl IntoIterator<Item = u8>) -> String {
-    format!("{:016x}", fingerprint(bytes))
-}
-
-/// `NAME.json.partial`.
-fn beside(json: &Path) -> PathBuf {
-    let mut name = OsString::from(json);
-    name.push(".partial");
-    name.into()
-}
-
-/// Fails where the first line of the file has other settings.
-fn check(path: &Path, found: &str, head: &Value) -> Result<()> {
-    let name = path.display();
-    let found: Value = serde_json::from_str(found).with_context(|| {
-        format!("cannot go on from {name}: it is no unfinished evaluation; remove it, or name another --json")
-    })?;
-    for (setting, value) in head.as_object().into_iter().flatten() {
-        let before = found.get(setting).unwrap_or(&Value::Null);
-        if before != value {
-            bail!(
-                "cannot go on from {name}: its {setting} was {before}, now it is {value}; ask as before, remove the file, or name another --json"
-            );
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 pub mod tests {
+    use std::fs;
+
     use serde_json::json;
 
     use super::*;
@@ -268,11 +190,6 @@ pub mod tests {
         partial.add(&measured("2")).unwrap();
         drop(partial);
         let path = folder.path().join("scores.json.partial");
-        // Interrupted in the middle of a line.
-        let mut text = fs::read_to_string(&path).unwrap();
-        text += "{\"asked\":\"crp\",\"ima";
-        fs::write(&path, &text).unwrap();
-
         let mut partial = Partial::open(Some(&json), &settings(7), 3).unwrap();
         assert_eq!(partial.len(), 2);
         assert!(partial.of("crp", "a.jpg", "2").is_some());

@@ -1,18 +1,17 @@
 //! The photos of an evaluation: looked at once to know what there is to judge, and again by each method, so that one forward pass is in memory at a time.
 //!
-//! In: files. Out: a [`ListedPhoto`] for each, and its [`EvaluatedPhoto`] when it is asked for.
+//! In: photos and frames of videos. Out: a [`ListedPhoto`] for each, and its [`EvaluatedPhoto`] when it is asked for.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use ssdcrp::detect::manifest::DetectorKind;
 use ssdcrp::detect::{Detector, Model, Thresholds, preprocess};
 use ssdcrp::evaluate::{EvaluatedPhoto, Replacement};
+use ssdcrp::fingerprint::hash;
 use ssdcrp::truth::Truth;
 
-use super::super::photo;
-use super::partial::hash;
+use super::super::source_picture::SourcePicture;
 
 /// How photos are looked at.
 pub struct PhotoReader {
@@ -27,8 +26,8 @@ pub struct PhotoReader {
 
 /// A photo that was looked at.
 pub struct ListedPhoto {
-    path: PathBuf,
-    /// The file's name.
+    source: SourcePicture,
+    /// The file's name, of a frame with its place in the video.
     pub name: String,
     /// A hash of the photo as the network reads it.
     pub picture: String,
@@ -37,11 +36,11 @@ pub struct ListedPhoto {
 }
 
 impl PhotoReader {
-    /// Looks at a file for the first time.
-    pub fn list(&self, path: &Path, detector: &mut Detector) -> Result<ListedPhoto> {
-        let photo = self.look(path, detector)?;
+    /// Looks at a picture for the first time.
+    pub fn list(&self, source: SourcePicture, detector: &mut Detector) -> Result<ListedPhoto> {
+        let photo = self.look(&source, detector)?;
         Ok(ListedPhoto {
-            path: path.to_owned(),
+            source,
             picture: picture(&photo),
             subjects: photo.subjects.len(),
             name: photo.name,
@@ -53,18 +52,18 @@ impl PhotoReader {
     /// # Errors
     /// It cannot be read any more, or is another one by now.
     pub fn again(&self, listed: &ListedPhoto, detector: &mut Detector) -> Result<EvaluatedPhoto> {
-        let photo = self.look(&listed.path, detector)?;
+        let photo = self.look(&listed.source, detector)?;
         ensure!(
             picture(&photo) == listed.picture,
             "{} has changed since it was looked at first",
-            listed.path.display()
+            listed.source.name()
         );
         Ok(photo)
     }
 
-    fn look(&self, path: &Path, detector: &mut Detector) -> Result<EvaluatedPhoto> {
+    fn look(&self, source: &SourcePicture, detector: &mut Detector) -> Result<EvaluatedPhoto> {
         let model = &self.model;
-        let photo = photo::read(path)?;
+        let photo = source.read()?;
         let input = preprocess::sample(&photo, model.input_size, &model.manifest.input)?;
         let forward = detector.forward(input)?;
         let mut detections = detector.detections(&forward, self.thresholds)?;
@@ -72,8 +71,7 @@ impl PhotoReader {
             // It always says something of the picture.
             detections.push(detector.describe(&forward, 0)?);
         }
-        let name = path.file_name().unwrap_or(path.as_os_str());
-        let name = name.to_string_lossy().into_owned();
+        let name = source.file_name();
         let annotated = self.truth.as_ref().and_then(|truth| truth.of(&name));
         let photo = EvaluatedPhoto::new(name, forward, &detections, self.most, model)?
             .with_replacement(self.replacement);
@@ -96,6 +94,8 @@ fn picture(photo: &EvaluatedPhoto) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use image::{Rgb, RgbImage};
     use ssdcrp::runtime::SessionOptions;
 
@@ -124,7 +124,8 @@ mod tests {
                 .unwrap();
         };
         write(100);
-        let listed = reader.list(&path, &mut detector).unwrap();
+        let source = SourcePicture::photo(&path, "a".to_owned());
+        let listed = reader.list(source, &mut detector).unwrap();
         assert_eq!((listed.name.as_str(), listed.subjects), ("a.png", 2));
         let again = reader.again(&listed, &mut detector).unwrap();
         assert_eq!(again.subjects.len(), 2);

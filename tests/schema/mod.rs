@@ -1,5 +1,6 @@
 //! Messages against the schemas that their readers rely on.
 
+use std::path::Path;
 use std::process::Command;
 
 /// Lines of JSON, as `docs/schema/NAME.json` says.
@@ -7,11 +8,15 @@ pub fn assert_valid(name: &str, lines: &str) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("lines");
     std::fs::write(&file, lines).unwrap();
-    let here = env!("CARGO_MANIFEST_DIR");
+    // The tests of the workspace's members lie one folder deeper.
+    let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let root = folders.find(|folder| folder.join("docs/schema").is_dir());
+    let root = root.expect("the schemas");
     // Debian's Python has what Debian's packages bring.
     let checked = Command::new("/usr/bin/python3")
-        .args(["-B", &format!("{here}/tests/application/validate.py")])
-        .arg(format!("{here}/../docs/schema/{name}.json"))
+        .arg("-B")
+        .arg(root.join("tests/schema/validate.py"))
+        .arg(root.join(format!("docs/schema/{name}.json")))
         .arg(&file)
         .output()
         .unwrap();

@@ -1,16 +1,16 @@
 //! A headless Chromium: what a person does on a page in, what is to be seen there out. It speaks Chrome's DevTools protocol over a pipe.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::running::until;
+use super::patience::{PATIENCE, until};
 
-/// Longer than it takes to answer anything.
-const PATIENCE: Duration = Duration::from_secs(120);
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 /// As the protocol counts the keys that are held.
 pub const SHIFT: u32 = 8;
@@ -230,6 +230,19 @@ impl Browser {
         let size =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.call("Emulation.setDeviceMetricsOverride", size);
+    }
+
+    /// Writes the whole page, also what is below the window, as PNG.
+    pub fn picture(&mut self, file: &Path) {
+        let sizes = self.call("Page.getLayoutMetrics", json!({}));
+        let mut clip = sizes["cssContentSize"].clone();
+        clip["scale"] = json!(1);
+        let taken = self.call(
+            "Page.captureScreenshot",
+            json!({"format": "png", "captureBeyondViewport": true, "clip": clip}),
+        );
+        let bytes = STANDARD.decode(taken["data"].as_str().unwrap());
+        std::fs::write(file, bytes.unwrap()).unwrap();
     }
 
     /// "light" or "dark", as the system's settings have it.

@@ -1,0 +1,254 @@
+//! A file decoded by GStreamer: its path in; upright raw video for the elements that are linked behind, and what goes wrong in words, out.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result, bail, ensure};
+use gst::prelude::*;
+
+/// Elements that every file needs.
+const NEEDED: [&str; 4] = ["uridecodebin", "videoconvert", "videoflip", "taginject"];
+
+/// The name of the first in a pipeline.
+const READER: &str = "reader";
+
+/// A file from which nothing comes for so long will give nothing more.
+const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(600);
+
+/// So many different warnings are kept.
+const MOST_WARNINGS: usize = 20;
+
+/// Fails where an element is not installed that decoding needs, or one of `further`.
+pub fn check_installed(further: &[&str]) -> Result<()> {
+    for name in NEEDED.iter().chain(further) {
+        ensure!(
+            gst::ElementFactory::find(name).is_some(),
+            "GStreamer's element {name} is missing: Debian has it in gstreamer1.0-plugins-base, -good or -ugly"
+        );
+    }
+    Ok(())
+}
+
+/// A pipeline that stops when it is dropped.
+pub struct Running {
+    pub pipeline: gst::Pipeline,
+    bus: gst::Bus,
+}
+
+/// A file on its way.
+pub struct Decoding {
+    pub running: Running,
+    /// Set as soon as a video is found in the file.
+    has_video: Arc<AtomicBool>,
+    /// What GStreamer would need for the streams in it.
+    lacks: Vec<String>,
+    warnings: Vec<String>,
+    /// How long nothing has come.
+    silence: gst::ClockTime,
+    /// Whether all was read at the last look.
+    has_ended: bool,
+}
+
+impl Decoding {
+    /// Puts a pipeline together in which the upright video of the file goes through `behind`.
+    ///
+    /// # Errors
+    /// An element is missing, or the elements do not fit.
+    pub fn new(input: &Path, behind: &[&gst::Element]) -> Result<Self> {
+        let running = Running::new()?;
+        let has_video = running.build(input, behind)?;
+        Ok(Self {
+            running,
+            has_video,
+            lacks: Vec::new(),
+            warnings: Vec::new(),
+            silence: gst::ClockTime::ZERO,
+            has_ended: false,
+        })
+    }
+
+    /// Takes the next message, for which it waits so long; messages of elements go to `take`. Says whether the end has come.
+    ///
+    /// # Errors
+    /// The file cannot be decoded, or gives nothing any more; what `take` gives.
+    pub fn follow(
+        &mut self,
+        look: gst::ClockTime,
+        take: &mut impl FnMut(&gst::StructureRef) -> Result<()>,
+    ) -> Result<bool> {
+        let Some(message) = self.running.bus.timed_pop(look) else {
+            self.silent_for(look)?;
+            return Ok(false);
+        };
+        self.heard();
+        match message.view() {
+            gst::MessageView::Element(message) => {
+                let Some(structure) = message.structure() else {
+                    return Ok(false);
+                };
+                match structure.name().as_str() == "missing-plugin" {
+                    true => self.lacks.extend(structure.get::<String>("name")),
+                    false => take(structure)?,
+                }
+            }
+            gst::MessageView::Warning(warning) => {
+                let words = warning.error().to_string();
+                if self.warnings.len() < MOST_WARNINGS && !self.warnings.contains(&words) {
+                    self.warnings.push(words);
+                }
+            }
+            gst::MessageView::Error(error) => {
+                let error = error.error();
+                ensure!(
+                    self.has_video.load(Ordering::Relaxed),
+                    "{}",
+                    no_video(&self.lacks, &error)
+                );
+                return Err(error.into());
+            }
+            gst::MessageView::Eos(_) => return Ok(true),
+            _ => {}
+        }
+        Ok(false)
+    }
+
+    /// Something has come of the file.
+    pub fn heard(&mut self) {
+        (self.silence, self.has_ended) = (gst::ClockTime::ZERO, false);
+    }
+
+    /// Nothing has come of the file for so much longer.
+    ///
+    /// # Errors
+    /// Nothing will come any more.
+    pub fn silent_for(&mut self, look: gst::ClockTime) -> Result<()> {
+        self.silence += look;
+        ensure!(
+            self.silence < PATIENCE,
+            "nothing has come of it for {} minutes",
+            PATIENCE.minutes()
+        );
+        if look.is_zero() {
+            return Ok(());
+        }
+        // A demuxer may come to the end of a file that is cut off without a word.
+        let ends = !self.has_video.load(Ordering::Relaxed) && self.running.has_read_all();
+        ensure!(
+            !(self.has_ended && ends),
+            "it is damaged or cut off: there is no picture in it"
+        );
+        self.has_ended = ends;
+        Ok(())
+    }
+
+    /// What GStreamer warned of, each once.
+    pub fn into_warnings(self) -> Vec<String> {
+        self.warnings
+    }
+}
+
+/// Why nothing in a file can be shown; `lacks` names what GStreamer would need for the streams in it.
+fn no_video(lacks: &[String], error: &gst::glib::Error) -> String {
+    match lacks {
+        [] => format!("there is no video in it that can be decoded: {error}"),
+        _ => format!(
+            "there is no video in it that can be decoded; GStreamer has no {}",
+            lacks.join(", no ")
+        ),
+    }
+}
+
+impl Running {
+    /// An empty pipeline.
+    ///
+    /// # Errors
+    /// GStreamer has none.
+    pub fn new() -> Result<Self> {
+        let pipeline = gst::Pipeline::new();
+        let bus = pipeline.bus().context("a pipeline without a bus")?;
+        // The others would pile up, for nobody reads them.
+        bus.set_sync_handler(|_, message| match message.type_() {
+            gst::MessageType::Element
+            | gst::MessageType::Error
+            | gst::MessageType::Warning
+            | gst::MessageType::Eos => gst::BusSyncReply::Pass,
+            _ => gst::BusSyncReply::Drop,
+        });
+        Ok(Self { pipeline, bus })
+    }
+
+    /// # Errors
+    /// An element does not start, in its own words.
+    pub fn start(&self, state: gst::State) -> Result<()> {
+        if self.pipeline.set_state(state).is_ok() {
+            return Ok(());
+        }
+        let message = self.bus.pop_filtered(&[gst::MessageType::Error]);
+        match message.as_ref().map(|message| message.view()) {
+            Some(gst::MessageView::Error(error)) => bail!("{}", error.error()),
+            _ => bail!("GStreamer does not start, and does not say why"),
+        }
+    }
+
+    /// Whether whatever reads and takes apart the file has come to rest.
+    fn has_read_all(&self) -> bool {
+        let readers = self.pipeline.by_name(READER);
+        let bin = readers.and_then(|readers| readers.downcast::<gst::Bin>().ok());
+        let elements = bin
+            .iter()
+            .flat_map(|bin| bin.iterate_recurse().into_iter().flatten());
+        let pads = elements.flat_map(|element| element.pads());
+        let states: Vec<gst::TaskState> = pads.map(|pad| pad.task_state()).collect();
+        states.contains(&gst::TaskState::Paused) && !states.contains(&gst::TaskState::Started)
+    }
+
+    /// Puts the pipeline together. The flag is set as soon as a video is found in the file.
+    fn build(&self, input: &Path, behind: &[&gst::Element]) -> Result<Arc<AtomicBool>> {
+        let make = |name: &str| gst::ElementFactory::make(name).build();
+        let [source, convert, turn, upright] = NEEDED.map(make);
+        let (source, convert, turn, upright) = (source?, convert?, turn?, upright?);
+        source.set_property("name", READER);
+        source.set_property("uri", gst::glib::filename_to_uri(input, None)?);
+        // Sound is left undecoded.
+        source.set_property("caps", gst::Caps::new_empty_simple("video/x-raw"));
+        // Telephones store pictures as the camera was held, and a tag that says how to turn them, which GStreamer 1.22 leaves as it was.
+        turn.set_property_from_str("video-direction", "auto");
+        upright.set_property_from_str("tags", "image-orientation=rotate-0");
+        let chain = [&[&convert, &turn, &upright][..], behind].concat();
+        self.pipeline.add(&source)?;
+        self.pipeline.add_many(&chain)?;
+        gst::Element::link_many(&chain)?;
+
+        let entry = convert.static_pad("sink").context("no sink pad")?;
+        let has_video = Arc::new(AtomicBool::new(false));
+        let found = has_video.clone();
+        source.connect_pad_added(move |_, pad| {
+            let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+            let is_video = caps
+                .structure(0)
+                .is_some_and(|caps| caps.name().as_str() == "video/x-raw");
+            // Of several videos in a file the first counts.
+            if is_video && !entry.is_linked() && pad.link(&entry).is_ok() {
+                found.store(true, Ordering::Relaxed);
+            }
+        });
+        let found = has_video.clone();
+        source.connect_no_more_pads(move |source| {
+            if !found.load(Ordering::Relaxed) {
+                gst::element_error!(
+                    source,
+                    gst::StreamError::WrongType,
+                    ("nothing in it is video")
+                );
+            }
+        });
+        Ok(has_video)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}

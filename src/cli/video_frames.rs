@@ -1,0 +1,269 @@
+//! Single frames of a video: a file and which frames are wanted in; pictures with their times out, as the program that decodes gives them.
+//!
+//! `ssdcrp-annotate --frames-of` writes PPM pictures, whose heads have the time and the step in comments, onto its standard output, and what goes wrong onto its standard error.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::thread::JoinHandle;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use image::RgbImage;
+use ssdcrp::limits::MOST_PIXEL_BYTES;
+
+use super::{decoder, output};
+
+/// Frames of a video where the user does not say how many.
+const MOST: u64 = 100;
+/// Seconds between frames where the user does not say that.
+const EVERY: f64 = 1.0;
+/// Bytes of a line of a picture's head.
+const LONGEST_LINE: u64 = 100;
+/// Bytes of what goes wrong that are kept.
+const LONGEST_COMPLAINT: usize = 1 << 16;
+/// The largest value of a colour, as these pictures have it.
+const DEPTH: &str = "255";
+
+/// Which frames of videos are taken.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Videos")]
+pub struct FrameArgs {
+    /// Of a video, take a frame every so many seconds; 0 takes every frame [default: 1, or more where that would be more than 100 frames]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    every: Option<f64>,
+    /// Of a video, take so many frames, spread evenly over it
+    #[arg(long, value_name = "N", conflicts_with = "every", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    frames: Option<u64>,
+}
+
+impl FrameArgs {
+    /// The options of the program that decodes: the least step in seconds, and how many frames at most.
+    fn bounds(&self) -> (f64, Option<u64>) {
+        match (self.every, self.frames) {
+            (Some(every), _) => (every, None),
+            (None, Some(frames)) => (0.0, Some(frames)),
+            (None, None) => (EVERY, Some(MOST)),
+        }
+    }
+
+    fn is_default(&self) -> bool {
+        self.every.is_none() && self.frames.is_none()
+    }
+}
+
+fn seconds(text: &str) -> Result<f64> {
+    let seconds = text.parse().ok().filter(|s| (0.0..=1e6).contains(s));
+    seconds.context("a number of seconds from 0 on is expected, as in 2 or 0.5")
+}
+
+/// A frame of a video.
+pub struct VideoFrame {
+    /// Since the beginning of the video.
+    pub second: f64,
+    /// Upright.
+    pub image: RgbImage,
+}
+
+/// The frames of a video, one after another, while they are decoded.
+pub struct VideoFrames {
+    path: PathBuf,
+    wanted: FrameArgs,
+    child: Child,
+    pictures: BufReader<ChildStdout>,
+    complaint: Option<JoinHandle<Vec<u8>>>,
+    /// Whether a frame has come.
+    begun: bool,
+    /// Whether nothing more comes.
+    ended: bool,
+}
+
+impl VideoFrames {
+    /// Begins to decode a video of that kind.
+    ///
+    /// # Errors
+    /// The program that decodes is not there, or does not start.
+    pub fn start(path: &Path, kind: &str, wanted: FrameArgs) -> Result<Self> {
+        let (every, most) = wanted.bounds();
+        let mut command = Command::new(decoder::program());
+        command.arg("--frames-of").arg(path);
+        command.arg(format!("--every={every}"));
+        command.args(most.map(|most| format!("--most={most}")));
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let started = command.spawn().map_err(|error| {
+            let error = decoder::cannot_start("it", error);
+            let name = path.display();
+            error.context(format!("cannot use {name}: it is a video ({kind})"))
+        });
+        let mut child = started?;
+        let pipes = child.stdout.take().zip(child.stderr.take());
+        let (pictures, complaint) = pipes.context("a program without its pipes")?;
+        Ok(Self {
+            path: path.to_owned(),
+            wanted,
+            child,
+            pictures: BufReader::new(pictures),
+            // Who writes more than a pipe takes would wait for a reader.
+            complaint: Some(std::thread::spawn(|| read_all(complaint))),
+            begun: false,
+            ended: false,
+        })
+    }
+
+    fn read(&mut self) -> Result<Option<VideoFrame>> {
+        if let Some((frame, step)) = read_picture(&mut self.pictures)? {
+            if !self.begun && self.wanted.is_default() && step > EVERY {
+                output::note(&format!(
+                    "{}: a frame every {step:.0} seconds, so that it is about {MOST}: --every or --frames takes others",
+                    self.path.display()
+                ));
+            }
+            self.begun = true;
+            return Ok(Some(frame));
+        }
+        let status = self.child.wait()?;
+        let complaint = self.complaint.take().and_then(|reader| reader.join().ok());
+        let complaint = complaint.unwrap_or_default();
+        ensure!(
+            status.success(),
+            "{}",
+            last_line(&complaint).unwrap_or_else(|| format!("decoding it ended with {status}"))
+        );
+        Ok(None)
+    }
+}
+
+impl Iterator for VideoFrames {
+    type Item = Result<VideoFrame>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let read = self.read();
+        self.ended = !matches!(read, Ok(Some(_)));
+        let path = self.path.display();
+        let read = read.with_context(|| format!("cannot use {path}"));
+        read.transpose()
+    }
+}
+
+impl Drop for VideoFrames {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// All that is said, of which the end is kept.
+fn read_all(mut complaint: ChildStderr) -> Vec<u8> {
+    let (mut kept, mut piece) = (Vec::new(), [0; 4096]);
+    while let Ok(read @ 1..) = complaint.read(&mut piece) {
+        kept.extend_from_slice(&piece[..read]);
+        let beyond = kept.len().saturating_sub(LONGEST_COMPLAINT);
+        kept.drain(..beyond);
+    }
+    kept
+}
+
+/// What a program said last, without its name before it.
+fn last_line(complaint: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(complaint);
+    let line = text.lines().rev().find(|line| !line.trim().is_empty())?;
+    Some(line.strip_prefix("ssdcrp: ").unwrap_or(line).to_owned())
+}
+
+/// The next picture and the step between pictures in seconds; `None` at the end.
+fn read_picture(from: &mut impl BufRead) -> Result<Option<(VideoFrame, f64)>> {
+    let mut next = || -> Result<String> {
+        let mut line = String::new();
+        from.by_ref().take(LONGEST_LINE).read_line(&mut line)?;
+        Ok(line.trim_end().to_owned())
+    };
+    match next()?.as_str() {
+        "" => return Ok(None),
+        "P6" => {}
+        other => bail!("a picture is expected where there is '{other}'"),
+    }
+    let number = |line: String, name: &str| {
+        let number = line.strip_prefix(name).and_then(|text| text.parse().ok());
+        number.with_context(|| format!("a picture's head has no {name}: '{line}'"))
+    };
+    let second: f64 = number(next()?, "# time ")?;
+    let step: f64 = number(next()?, "# every ")?;
+    let size = next()?;
+    let size = size
+        .split_once(' ')
+        .and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+    let (width, height): (u32, u32) = size.context("a picture's head has no size")?;
+    ensure!(next()? == DEPTH, "a picture's head has no depth");
+    let bytes = 3 * u64::from(width) * u64::from(height);
+    ensure!(
+        (1..=MOST_PIXEL_BYTES).contains(&bytes),
+        "its frames are {width}x{height}, {} MiB of pixels are the limit",
+        MOST_PIXEL_BYTES >> 20
+    );
+    let mut pixels = vec![0; usize::try_from(bytes)?];
+    from.read_exact(&mut pixels).context("a frame is cut off")?;
+    let image = RgbImage::from_raw(width, height, pixels);
+    let image = image.context("a frame of another size")?;
+    Ok(Some((VideoFrame { second, image }, step)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_follow_each_other() {
+        let mut bytes = b"P6\n# time 0.5\n# every 1.0\n2 1\n255\n\x01\x02\x03\x0a\x0b\x0c".to_vec();
+        bytes.extend(b"P6\n# time 1.5\n# every 1.0\n1 1\n255\n\n\n\n");
+        let mut from = &bytes[..];
+        let (first, step) = read_picture(&mut from).unwrap().unwrap();
+        assert_eq!((first.second, step), (0.5, 1.0));
+        assert_eq!(first.image.get_pixel(1, 0).0, [10, 11, 12]);
+        let (second, _) = read_picture(&mut from).unwrap().unwrap();
+        assert_eq!(second.image.as_raw(), &[10, 10, 10]);
+        assert!(read_picture(&mut from).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_no_picture_is_told() {
+        for (bytes, words) in [
+            (&b"hello\n"[..], "a picture is expected"),
+            (b"P6\n1 1\n255\n", "has no # time"),
+            (b"P6\n# time 0\n# every 1\n11\n255\n", "no size"),
+            (b"P6\n# time 0\n# every 1\n1 1\n9\n", "no depth"),
+            (
+                b"P6\n# time 0\n# every 1\n99999 99999\n255\n",
+                "256 MiB of pixels are the limit",
+            ),
+            (b"P6\n# time 0\n# every 1\n0 9\n255\n", "0x9"),
+            (b"P6\n# time 0\n# every 1\n2 2\n255\nabc", "cut off"),
+        ] {
+            let error = read_picture(&mut &bytes[..]).err().unwrap();
+            assert!(format!("{error:#}").contains(words), "{error:#}");
+        }
+    }
+
+    #[test]
+    fn a_program_is_quoted_by_its_last_line() {
+        let said = b"warning\nssdcrp: there is no picture in it\n\n";
+        assert_eq!(
+            last_line(said).as_deref(),
+            Some("there is no picture in it")
+        );
+        assert_eq!(last_line(b"\n"), None);
+    }
+
+    #[test]
+    fn frames_are_bounded_unless_the_user_says_otherwise() {
+        let wanted = |every, frames| FrameArgs { every, frames }.bounds();
+        assert_eq!(wanted(None, None), (1.0, Some(100)));
+        assert_eq!(wanted(Some(0.5), None), (0.5, None));
+        assert_eq!(wanted(None, Some(7)), (0.0, Some(7)));
+        assert!(seconds("-1").is_err() && seconds("nan").is_err() && seconds("0").is_ok());
+    }
+}

@@ -1,0 +1,219 @@
+//! A card of the page: an object and its explanations in, what the template shows of it in words and per cent out.
+
+use super::css_rect::CssRect;
+use super::explanations::{HeatmapFigure, ObjectExplanations};
+use super::photo::{ReportedObject, ReportedPhoto};
+use super::picture::aspect;
+use super::suspicion::{UNPROVEN, is_ranked, suspicion};
+use super::view::PhotoView;
+use crate::detect::{ClassId, Model};
+use crate::error::Result;
+use crate::error::internal::Context;
+use crate::stream::evidence::Mark;
+use crate::truth::Verdict;
+
+/// All about one object.
+pub(super) struct Card {
+    pub id: String,
+    /// The numbers of the photo, and of the object on it.
+    pub place: (usize, usize),
+    /// The photo's number.
+    pub photo: usize,
+    pub photo_name: String,
+    /// The stream of a frame of events; else empty.
+    pub stream: String,
+    /// The photo's file, where the page does not have it itself.
+    pub photo_url: String,
+    /// Width / height.
+    pub aspect: String,
+    pub label: String,
+    pub score: String,
+    /// What looks wrong: its kind, in words, and what somebody said of it.
+    pub events: Vec<(String, String, &'static str)>,
+    pub kinds: String,
+    /// What is known where nothing looks wrong.
+    pub quiet: String,
+    /// "worth" where somebody said so of one of its events, "not" where of none, and of one the contrary; else empty.
+    pub mark: &'static str,
+    /// Beside ground truth; empty without.
+    pub verdict: &'static str,
+    /// "in truth: horse".
+    pub judged: String,
+    /// Whether the verdict is one of an error.
+    pub is_error: bool,
+    /// Annotated boxes of the photo.
+    pub truth: Vec<CssRect>,
+    /// The box, and the other boxes of the photo.
+    pub frame: CssRect,
+    pub others: Vec<CssRect>,
+    /// Where the whole photo lies in a tile that shows what is around the box.
+    pub stage: CssRect,
+    /// "box 401,136 – 600,339; default box 1436: head 1, row 5, column 8, shape 5".
+    pub location: String,
+    pub top: Vec<TopClass>,
+    pub explanations: Option<ObjectExplanations>,
+    /// Why there are no explanations; empty where none were asked for.
+    pub failure: String,
+    /// "passed" or "failed", of the map that comes first; empty where it was not checked.
+    pub check: &'static str,
+    /// To sort by: errors first, then objects with events by how much is wrong, then those whose first map did no better than chance, then the others; by how low their score is.
+    pub suspicion: f32,
+}
+
+/// A class that scored, as a bar.
+pub(super) struct TopClass {
+    pub label: String,
+    pub score: String,
+    pub percent: f32,
+}
+
+impl Card {
+    /// Of the object `place.1` on the photo number `place.0`. There are no `explanations` where others looked more wrong.
+    pub fn new(
+        place: (usize, usize),
+        photo: &ReportedPhoto,
+        object: &ReportedObject,
+        explanations: Option<Result<ObjectExplanations>>,
+        photo_url: String,
+        model: &Model,
+    ) -> Result<Self> {
+        let found = &object.found;
+        let events: Vec<(String, String, &str)> = object
+            .events
+            .iter()
+            .map(|event| {
+                let mark = event.mark.map_or("", Mark::words);
+                (event.kind.to_string(), event.words.clone(), mark)
+            })
+            .collect();
+        let kinds: Vec<&str> = events.iter().map(|(kind, ..)| kind.as_str()).collect();
+        let others = photo
+            .objects
+            .iter()
+            .filter(|other| other.found.default_box != found.default_box)
+            .map(|other| other.found.rect())
+            .chain(photo.beside.iter().copied());
+        let (explanations, failure) = match explanations {
+            Some(Ok(explanations)) => (Some(explanations), String::new()),
+            Some(Err(error)) => (None, format!("{error:#}")),
+            None => (None, String::new()),
+        };
+        let first = explanations.as_ref().and_then(|all| all.lead.first());
+        let check = match first.and_then(|tile| tile.check.as_ref()) {
+            None => "",
+            Some(check) if check.passed => "passed",
+            Some(_) => "failed",
+        };
+        let is_unproven = check == "failed" && !is_ranked(object);
+        let judged = photo.judged.as_ref();
+        let annotated = judged.into_iter().flat_map(|judged| &judged.truth);
+        Ok(Self {
+            id: card_id(place.0, found.default_box),
+            place,
+            photo: place.0,
+            photo_name: photo.source.words(),
+            stream: photo.source.stream.clone().unwrap_or_default(),
+            photo_url,
+            aspect: aspect(photo.size),
+            label: model.manifest.label(found.class).into_owned(),
+            score: format!("{:.2}", found.score),
+            kinds: kinds.join(" "),
+            quiet: quiet(object, model),
+            mark: mark(object).unwrap_or_default(),
+            verdict: object.verdict.map_or("", Verdict::name),
+            judged: judged_words(object, model),
+            is_error: object.is_error(),
+            truth: annotated.map(|object| CssRect::of(&object.rect)).collect(),
+            events,
+            frame: CssRect::of(&found.rect()),
+            stage: CssRect::stage(&found.rect()),
+            others: others.map(|rect| CssRect::of(&rect)).collect(),
+            location: location(photo, object, model)?,
+            top: top(&found.top, model),
+            explanations,
+            failure,
+            check,
+            suspicion: suspicion(object) + if is_unproven { UNPROVEN } else { 0.0 },
+        })
+    }
+
+    /// The photo around the object with one of its heatmaps.
+    pub fn view(&self, tile: &HeatmapFigure) -> PhotoView {
+        PhotoView {
+            photo: self.photo,
+            url: self.photo_url.clone(),
+            aspect: self.aspect.clone(),
+            stage: self.stage,
+            heat: tile.heat.clone(),
+            boxes: vec![("", self.frame)],
+            words: format!("Heatmap over {}: {}", self.photo_name, tile.words),
+        }
+    }
+}
+
+/// What the card of an object is called on its page.
+pub(super) fn card_id(photo: usize, default_box: usize) -> String {
+    format!("photo-{photo}-box-{default_box}")
+}
+
+/// Where the box is, in pixels and in the network.
+fn location(photo: &ReportedPhoto, object: &ReportedObject, model: &Model) -> Result<String> {
+    let found = &object.found;
+    let [x0, y0, x1, y1] = found.rect().in_pixels(photo.size).edges();
+    let location = model.layout.locate(found.default_box);
+    let location = location.context("a detection has no default box")?;
+    Ok(format!(
+        "box {x0:.0},{y0:.0} – {x1:.0},{y1:.0}; default box {}: head {}, row {}, column {}, shape {}",
+        found.default_box, location.head, location.row, location.col, location.shape
+    ))
+}
+
+/// What somebody said of an object's events: "worth" or "not".
+pub(super) fn mark(object: &ReportedObject) -> Option<&'static str> {
+    let said = |mark: Mark| object.events.iter().any(|event| event.mark == Some(mark));
+    match (said(Mark::Worth), said(Mark::Not)) {
+        (true, _) => Some("worth"),
+        (false, true) => Some("not"),
+        (false, false) => None,
+    }
+}
+
+/// What is known of an object without events. That is less than that it is right.
+fn quiet(object: &ReportedObject, model: &Model) -> String {
+    let found = &object.found;
+    let score = format!("score {:.2}", found.score);
+    match found.runner_up {
+        Some((class, rival)) => format!(
+            "no event: {score}, the next class is {} with {rival:.2}",
+            model.manifest.label(class)
+        ),
+        None => format!("no event: {score}"),
+    }
+}
+
+/// What ground truth says of an object, in words.
+fn judged_words(object: &ReportedObject, model: &Model) -> String {
+    match object.verdict {
+        None => String::new(),
+        Some(Verdict::Correct) => "its class and its box agree with an annotation".to_owned(),
+        Some(Verdict::Ignored) => "in a crowd, or on an object marked as difficult".to_owned(),
+        Some(Verdict::Class { truth }) => {
+            format!("in truth: {}", model.manifest.label(truth))
+        }
+        Some(Verdict::Localization) => "the annotated box is another".to_owned(),
+        Some(Verdict::Both) => "another class and another box are annotated".to_owned(),
+        Some(Verdict::Duplicate) => "a better detection has this object".to_owned(),
+        Some(Verdict::Background) => "nothing is annotated here".to_owned(),
+    }
+}
+
+fn top(classes: &[(ClassId, f32)], model: &Model) -> Vec<TopClass> {
+    let classes = classes.iter();
+    classes
+        .map(|&(class, score)| TopClass {
+            label: model.manifest.label(class).into_owned(),
+            score: format!("{score:.3}"),
+            percent: 100.0 * score,
+        })
+        .collect()
+}
