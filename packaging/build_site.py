@@ -63,7 +63,8 @@ def main(mdbook: str, programs: Path, output: Path, documents: list[str]) -> Non
     for document in documents:
         (source / document).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / document, source / document)
-    shutil.copyfile(ROOT / "docs/book.toml", output / "book.toml")
+    for file in ("book.toml", "site.css"):
+        shutil.copyfile(ROOT / "docs" / file, output / file)
     (source / "SUMMARY.md").write_text(summary((source / "docs/SUMMARY.md").read_text()))
     (source / "docs/SUMMARY.md").unlink()
     (source / "docs/commands.md").write_text(commands(programs))

@@ -35,7 +35,8 @@ def broken(folder: Path) -> list[tuple[str, str, str]]:
     pages = {file.resolve(): Page(file.read_text()) for file in files}
     found = []
     for file, page in pages.items():
-        for link in page.links:
+        # Each once.
+        for link in dict.fromkeys(page.links):
             reason = why_broken(pages, file, link)
             if reason:
                 found.append((str(file.relative_to(folder.resolve())), link, reason))

@@ -47,7 +47,7 @@ unzip -q -j "$work"/ddddocr-*.whl '*common_det.onnx' -d "$work"
 ssdcrp inspect "$work/common_det.onnx" --write-manifest
 sed -i 's/^labels = .*/labels = ["character"]/' "$work/common_det.toml"
 gst-launch-1.0 --quiet videotestsrc pattern=white num-buffers=1 ! video/x-raw,width=480,height=200 ! \
-  textoverlay text='why is it?' valignment=center halignment=center font-desc='DejaVu Serif 40' color=0xff203040 draw-shadow=false draw-outline=false ! \
+  textoverlay text='why is it?' valignment=center halignment=center font-desc='Serif 40' color=0xff203040 draw-shadow=false draw-outline=false ! \
   videoconvert ! pngenc ! filesink location="$work/letters.png"
 ssdcrp --model "$work/common_det.onnx" explain "$work/letters.png" -o "$work/own-model.png"
 jpeg "$work/own-model.png" start-own-model.jpg
