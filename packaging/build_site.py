@@ -2,7 +2,7 @@
 
 In: mdBook; the folder of the built programs, whose --help becomes the page of the commands; documents by their paths from the
 root of the project, docs/SUMMARY.md among them. Out: OUTPUT/book/index.html and what belongs to it. Exit status 1 if a link
-leads nowhere. Pages lie in the site where they lie in the project, so links are the same in both.
+leads nowhere, or if SUMMARY.md lacks a page. Pages lie in the site where they lie in the project, so links are the same in both.
 """
 
 import json
@@ -22,6 +22,13 @@ PROGRAMS = ("ssdcrp", "ssdcrp-annotate", "ssdcrp-monitor")
 def summary(text: str) -> str:
     """The table of contents, whose links begin in docs, as mdBook reads it: from the root on."""
     return re.sub(r"\]\(([^)]+)\)", lambda link: f"]({posixpath.normpath('docs/' + link[1])})", text)
+
+
+def left_out(contents: str, documents: list[str]) -> list[str]:
+    """Pages that the table of contents, as mdBook reads it, does not have: mdBook would build none of them."""
+    listed = set(re.findall(r"\]\(([^)]+)\)", contents))
+    pages = (document for document in documents if document.endswith(".md"))
+    return [page for page in pages if page not in listed and page != "docs/SUMMARY.md"]
 
 
 def help_of(command: list[str]) -> str:
@@ -65,7 +72,10 @@ def main(mdbook: str, programs: Path, output: Path, documents: list[str]) -> Non
         shutil.copyfile(ROOT / document, source / document)
     for file in ("book.toml", "site.css"):
         shutil.copyfile(ROOT / "docs" / file, output / file)
-    (source / "SUMMARY.md").write_text(summary((source / "docs/SUMMARY.md").read_text()))
+    contents = summary((source / "docs/SUMMARY.md").read_text())
+    if missing := left_out(contents, documents):
+        sys.exit(f"docs/SUMMARY.md lacks {', '.join(missing)}")
+    (source / "SUMMARY.md").write_text(contents)
     (source / "docs/SUMMARY.md").unlink()
     (source / "docs/commands.md").write_text(commands(programs))
     (source / "docs/schemas.md").write_text(schemas(source / "docs/schema"))

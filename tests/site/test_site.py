@@ -41,6 +41,10 @@ class Pages(unittest.TestCase):
         given = "- [A](start/a.md)\n- [B](../README.md)\n"
         self.assertEqual(build_site.summary(given), "- [A](docs/start/a.md)\n- [B](README.md)\n")
 
+    def test_a_page_that_it_lacks_is_told(self):
+        documents = ["README.md", "docs/SUMMARY.md", "docs/a.md", "docs/b.md", "docs/images/a.png"]
+        self.assertEqual(build_site.left_out("[R](README.md)\n- [A](docs/a.md)\n", documents), ["docs/b.md"])
+
     def test_verbs_are_read_from_a_help_text(self):
         text = "Usage: x\n\nCommands:\n  detect    List\n            more\n  annotate  Other\n  help      Print\n\nOptions:\n  -h\n"
         self.assertEqual(build_site.verbs(text), ["detect"])
