@@ -62,11 +62,11 @@ fn completed(name: &str, before: &[&str], start: &str, share: &Path) -> BTreeSet
     output(&mut bash).lines().map(str::to_owned).collect()
 }
 
-/// The long options that a help text lists: each stands at the beginning of a line.
+/// The long options that a help text lists: each stands at the beginning of a line, indented as clap indents them; text about options is not.
 fn options(help: &str) -> BTreeSet<String> {
-    let lines = help.lines().map(str::trim_start);
+    let lines = help.lines();
     lines
-        .filter(|line| line.starts_with('-'))
+        .filter(|line| line.starts_with("  -") || line.starts_with("      --"))
         .filter_map(|line| {
             let (_, name) = line.split_once("--")?;
             let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '-');
