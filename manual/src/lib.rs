@@ -19,6 +19,9 @@ use clap_mangen::Man;
 /// Stands for itself alone: not among the declared options, and so on no page.
 const OPTION: &str = "--write-manual";
 
+/// Columns of a terminal, and what escapes of a line may add.
+const TERMINAL: usize = 90;
+
 /// Where each shell looks below `PREFIX/share`, and what stands before and behind the program's name.
 const COMPLETIONS: [(Shell, &str, &str, &str); 3] = [
     (Shell::Bash, "bash-completion/completions", "", ""),
@@ -87,7 +90,26 @@ fn write_page(name: &str, command: &Command, folder: &Path) -> io::Result<()> {
         .manual("ssdcrp");
     let mut text = Vec::new();
     page.render(&mut text)?;
-    fs::write(folder.join(format!("{name}.1")), text)
+    let text = String::from_utf8(text).map_err(io::Error::other)?;
+    fs::write(folder.join(format!("{name}.1")), lines_kept(&text))
+}
+
+/// The page with the lines of what stands behind the options as they are: they are examples and columns. Only lines that are longer than a terminal's are paragraphs.
+fn lines_kept(page: &str) -> String {
+    let Some((before, behind)) = page.split_once(".SH EXTRA\n") else {
+        return page.to_owned();
+    };
+    let end = behind.find("\n.SH ").map_or(behind.len(), |end| end + 1);
+    let (notes, rest) = behind.split_at(end);
+    let mut kept = format!("{before}.SH NOTES\n.in 2n\n.nf\n");
+    for line in notes.lines() {
+        if line.chars().count() > TERMINAL {
+            kept += &format!(".fi\n{line}\n.nf\n");
+        } else {
+            kept += &format!("{line}\n");
+        }
+    }
+    kept + ".fi\n" + rest
 }
 
 #[cfg(test)]
@@ -119,6 +141,20 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["tool-dig.1", "tool.1"]);
+    }
+
+    #[test]
+    fn columns_behind_the_options_stay_columns() {
+        let words = "word ".repeat(30);
+        let notes = format!("Columns:\n  a     first\n  bb    second\n\n{words}");
+        let share = tempfile::tempdir().unwrap();
+        let command = Command::new("tool").version("1.2").after_help(notes);
+        write("tool", command, share.path()).unwrap();
+        let page = fs::read_to_string(share.path().join("man/man1/tool.1")).unwrap();
+        let expected = format!(
+            ".SH NOTES\n.in 2n\n.nf\nColumns:\n  a     first\n  bb    second\n\n.fi\n{words}\n.nf\n.fi\n.SH VERSION\n"
+        );
+        assert!(page.contains(&expected), "{page}");
     }
 
     #[test]
