@@ -76,7 +76,7 @@ NOTICES := $(if $(BUNDLED),$(CACHE)/onnxruntime/ThirdPartyNotices.txt)
 PIPELINES := $(wildcard pipelines/*.sh)
 # What README and the pages in docs refer to lies where they look for it.
 DOCUMENTS := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md CITATION.cff models/README.md src/overlay/font/LICENSE \
-	$(wildcard docs/*.md docs/start/*.md docs/images/* docs/schema/* examples/*.rs benches/*.md)
+	$(wildcard docs/*.md docs/start/*.md docs/images/* docs/schema/* examples/*.rs benches/*.md python/notebooks/*.ipynb)
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 TREE := $(BUILD)/deb/ssdcrp
 
