@@ -35,8 +35,8 @@ gst-launch-1.0 --quiet filesrc location="$work/explained.mp4" ! decodebin ! vide
   multifilesink location="$work/frame-%03d.jpg"
 cp "$work/frame-059.jpg" "$images/start-video.jpg"
 
-# Five seconds, every other frame; the element sees the size that is shown, so that its letters are as large as it draws them.
-gst-launch-1.0 --quiet filesrc location="$footage" ! decodebin ! identity eos-after=51 ! videorate ! video/x-raw,framerate=5/1 ! \
+# Eight seconds, every other frame (pipelines/element.sh says why two elements end the stream); the element sees the size that is shown, so that its letters are as large as it draws them.
+gst-launch-1.0 --quiet filesrc location="$footage" ! decodebin ! queue ! identity eos-after=81 ! identity eos-after=81 ! videorate ! video/x-raw,framerate=5/1 ! \
   videoconvert ! videoscale ! video/x-raw,width=640,height=480 ! \
   ssdcrp mode=every-frame select=all target=class:person ! videoconvert ! video/x-raw,format=I420 ! \
   webpenc quality=60 speed=6 ! multifilesink location="$work/street-%03d.webp"
@@ -45,7 +45,7 @@ python3 -B packaging/animation.py 200 "$images/street.webp" "$work"/street-*.web
 python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$work" ddddocr==1.6.1
 unzip -q -j "$work"/ddddocr-*.whl '*common_det.onnx' -d "$work"
 ssdcrp inspect "$work/common_det.onnx" --write-manifest
-sed -i 's/^labels = .*/labels = ["character"]/' "$work/common_det.toml"
+sed -i 's/class 0/character/' "$work/common_det.toml"
 gst-launch-1.0 --quiet videotestsrc pattern=white num-buffers=1 ! video/x-raw,width=480,height=200 ! \
   textoverlay text='why is it?' valignment=center halignment=center font-desc='Serif 40' color=0xff203040 draw-shadow=false draw-outline=false ! \
   videoconvert ! pngenc ! filesink location="$work/letters.png"
