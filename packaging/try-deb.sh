@@ -58,7 +58,7 @@ installed() {
   try 'and the same' cmp /tmp/why.png /tmp/again.png
   mount -t proc none /proc
   try 'apt removes it' apt-get -qq -o Dpkg::Use-Pty=0 remove --yes ssdcrp
-  try 'and leaves no program' eval '! command -v ssdcrp'
+  try 'and leaves no program' test ! -e /usr/bin/ssdcrp
 }
 
 # Runs in namespaces of its own, so that what is mounted and started ends with it: inside ROOT LAYER PACKAGE CACHE
