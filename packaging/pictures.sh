@@ -54,6 +54,6 @@ jpeg "$work/own-model.png" start-own-model.jpg
 
 ssdcrp-monitor "$footage" --serve=127.0.0.1:8089 >/dev/null &
 page=$!
-sleep 20
-chromium --headless --no-sandbox --disable-gpu --window-size=1000,800 --timeout=15000 --screenshot="$work/page.png" http://127.0.0.1:8089/
+sleep 10
+python3 -B packaging/page_picture.py 15 1000 800 http://127.0.0.1:8089/ "$work/page.png"
 jpeg "$work/page.png" start-camera.jpg
