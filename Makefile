@@ -46,6 +46,10 @@ PYTHON := $(CACHE)/python
 PEERS := $(CACHE)/peers
 OURS := cargo bench --quiet --package ssdcrp --bench peers --locked -- serve
 
+# What makes the site of README and docs.
+MDBOOK_VERSION := 0.5.4
+MDBOOK := $(CACHE)/mdbook/bin/mdbook
+
 # What benches measured, and the report that is committed.
 BENCH := $(BUILD)/bench
 BASELINE := benches/baseline
@@ -75,12 +79,12 @@ BUNDLED := $(filter $(CACHE)/%,$(shell env -u ORT_DYLIB_PATH SSDCRP_CACHE=$(CACH
 NOTICES := $(if $(BUNDLED),$(CACHE)/onnxruntime/ThirdPartyNotices.txt)
 PIPELINES := $(wildcard pipelines/*.sh)
 # What README and the pages in docs refer to lies where they look for it.
-DOCUMENTS := README.md CHANGELOG.md CONTRIBUTING.md models/README.md src/overlay/font/LICENSE \
-	$(wildcard docs/*.md docs/images/* docs/schema/* examples/*.rs benches/*.md)
+DOCUMENTS := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md CITATION.cff models/README.md src/overlay/font/LICENSE \
+	$(wildcard docs/*.md docs/start/*.md docs/images/* docs/schema/* examples/*.rs benches/*.md python/notebooks/*.ipynb)
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 TREE := $(BUILD)/deb/ssdcrp
 
-.PHONY: help demo test test-all test-importers test-archives test-python wheel test-debian13 fuzz bench bench-baseline bench-compare bench-full bench-memory bench-peers
+.PHONY: help demo test test-all test-importers test-archives test-python wheel test-debian13 test-deb site pictures fuzz bench bench-baseline bench-compare bench-full bench-memory bench-peers
 .PHONY: oracle oracle-zennit own-models own-models-times model-b model-ssd300 install deb clean distclean packages force
 
 help: ## this list
@@ -105,7 +109,7 @@ test: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) $(CLASSIFIERS) ## format, lints, 
 	$(call with,debug) cargo test --workspace --locked
 	$(call with,debug) tests/pipelines.sh
 
-test-all: test test-importers test-archives test-python ## test, and what takes more: importers, archives, the Python package, the docs' Python, golden values on OpenVINO (84 MB), 100,000 frames
+test-all: test site test-importers test-archives test-python ## test, and what takes more: the site, importers, archives, the Python package, the docs' Python, golden values on OpenVINO (84 MB), 100,000 frames
 	$(call with,debug) cargo test --package gst-plugin-ssdcrp --locked --test element -- --ignored --exact \
 		endurance::a_hundred_thousand_frames_keep_no_memory
 	$(call with,debug) cargo test --package ssdcrp --locked --test command -- --ignored --exact \
@@ -135,6 +139,18 @@ test-python: $(WHEEL)/ready $(PYTHON)/ready $(PHOTOS) ## the Python package: doc
 
 test-debian13: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## every pipeline in a Debian 13 with GStreamer 1.26, as root (1.5 GB in the cache)
 	tests/debian13.sh
+
+test-deb: deb $(FOOTAGE) $(PHOTOS) ## the package in a bare Debian 12 and 13, as root (300 MB in the cache)
+	packaging/try-deb.sh $(BUILD)/ssdcrp_$(VERSION)_$$(dpkg --print-architecture).deb
+
+site: $(MDBOOK) ## README and docs as a site in target/site/book, all links checked (builds mdBook once, some minutes)
+	python3 -B -m unittest discover -s tests/site
+	cargo build --workspace --locked
+	python3 -B packaging/build_site.py $(MDBOOK) $(BUILD)/debug $(BUILD)/site $(DOCUMENTS)
+
+pictures: $(COMMAND) $(PLUGIN) $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## the pictures of README and docs/start made anew
+	cargo build --release --package ssdcrp --features built-in-model --example explain_photo --locked
+	packaging/pictures.sh $(BUILD)/release
 
 fuzz: packages ## every reader fed with changed inputs, ten minutes in all
 	@# libFuzzer is C++.
@@ -183,10 +199,11 @@ model-b: $(MODEL_B) ## fetch and import the second detector (Open Images, 23 cla
 model-ssd300: $(SSD300) ## build SSD300-VGG16 with random weights into the cache, to measure
 	@echo 'ssdcrp --model $(SSD300) inspect'
 
-install: $(COMMAND) $(PLUGIN) $(NOTICES) ## install commands, plugin, monitor, pipelines and ONNX Runtime: PREFIX=/usr/local
+install: $(COMMAND) $(PLUGIN) $(NOTICES) ## install commands, plugin, monitor, pipelines, man pages and ONNX Runtime: PREFIX=/usr/local
 	install -D -s $(COMMAND) $(DESTDIR)$(PREFIX)/bin/ssdcrp
 	install -D -s $(MONITOR) $(DESTDIR)$(PREFIX)/bin/ssdcrp-monitor
 	install -D -s $(ANNOTATE) $(DESTDIR)$(PREFIX)/bin/ssdcrp-annotate
+	umask 022; for program in $(COMMAND) $(MONITOR) $(ANNOTATE); do $$program --write-manual '$(DESTDIR)$(PREFIX)/share'; done
 	packaging/monitor/install.sh '$(DESTDIR)' '$(PREFIX)' '$(SYSCONFDIR)'
 	install -D -s -m 644 $(PLUGIN) $(DESTDIR)$(LIBDIR)/gstreamer-1.0/$(notdir $(PLUGIN))
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,ssdcrp/pipelines ssdcrp/models doc/ssdcrp)
@@ -217,7 +234,7 @@ clean: ## remove what was built and demo/; the cache stays
 	rm -rf demo
 
 distclean: clean ## clean, and remove runtime, footage, photos, models and all Pythons too
-	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos classifiers models oracle zennit peers own-models archives wheel python debian13 debian13.log) $(CACHE)/onnxruntime-openvino-*
+	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos classifiers models oracle zennit peers own-models archives wheel python mdbook bare debian13 debian13.log) $(CACHE)/onnxruntime-openvino-*
 
 packages:
 	@command -v cargo >/dev/null || \
@@ -231,6 +248,9 @@ ifdef NOTICES
 $(NOTICES): | packages
 	env -u ORT_DYLIB_PATH setup/onnxruntime.sh
 endif
+
+$(MDBOOK): | packages
+	cargo install mdbook --version $(MDBOOK_VERSION) --locked --no-default-features --features search --root $(CACHE)/mdbook
 
 $(FOOTAGE): | packages
 	setup/media.sh footage

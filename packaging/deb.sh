@@ -6,6 +6,10 @@ set -euo pipefail
 (($# == 3)) || { echo 'usage: packaging/deb.sh TREE VERSION OUTPUT.deb' >&2; exit 2; }
 tree=$(realpath "$1") version=$2 output=$(realpath -m "$3")
 
+# Debian's zsh looks for what packages bring in a folder of its own, and Debian's man pages are compressed.
+mv "$tree/usr/share/zsh/site-functions" "$tree/usr/share/zsh/vendor-completions"
+gzip -9n "$tree"/usr/share/man/man1/*.1
+
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 mkdir "$work/debian" "$tree/DEBIAN"

@@ -10,10 +10,13 @@ mod cli;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 fn main() -> ExitCode {
-    if let Ok(program) = std::env::current_exe() {
+    if let Some(status) = ssdcrp_manual::write_if_asked("ssdcrp", cli::Arguments::command()) {
+        return status;
+    }
+    if let Some(program) = ssdcrp::runtime::this_program() {
         ssdcrp::runtime::installed_at(&program);
     }
     let arguments = cli::with_lists_joined(std::env::args_os());

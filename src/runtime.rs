@@ -15,9 +15,11 @@ mod newest;
 mod operators;
 mod options;
 mod output_pool;
+mod program;
 
 pub use cancel::CancelToken;
 pub use options::{ExecutionProvider, SessionOptions};
+pub use program::this_program;
 
 use std::error::Error as _;
 use std::fmt;

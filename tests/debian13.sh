@@ -13,18 +13,6 @@ say() { printf 'debian 13: %s\n' "$*" >&2; }
 die() { say "$@"; exit 1; }
 ((EUID == 0)) || die "needs root, for another root folder and what is mounted there"
 
-make_root() {
-  setup/system-packages.sh debootstrap debian-archive-keyring
-  # The mirror that this machine's own packages come from, where that is one of Debian.
-  local mirror
-  mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -m 1 '/debian/*$' || true)
-  rm -rf -- "$root" "$root.new"
-  say "made from ${mirror:=http://deb.debian.org/debian}"
-  debootstrap --variant=minbase --include=ca-certificates trixie "$root.new" "$mirror" >"$cache/debian13.log" ||
-    die "debootstrap failed: $cache/debian13.log"
-  mv "$root.new" "$root"
-}
-
 # Runs in namespaces of its own, so that what is mounted and started ends with it.
 inside() {
   for place in proc sys dev tmp checkout rust cargo cache; do
@@ -59,7 +47,7 @@ bind() { mount --bind "$1" "$2"; }
 if [[ ${1:-} == --inside ]]; then
   inside
 fi
-[[ -e $root/etc/debian_version ]] || make_root
+setup/debian-root.sh trixie "$root"
 for part in footage/vtest.avi photos/dog.jpg onnxruntime/libonnxruntime.so; do
   [[ -e $cache/$part ]] || die "there is no $cache/$part: run 'make test' once"
 done

@@ -21,7 +21,7 @@ mod video;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use frames::FrameOptions;
 use options::AnnotateOptions;
@@ -30,8 +30,12 @@ use options::AnnotateOptions;
 const FRAMES_OF: &str = "--frames-of";
 
 fn main() -> ExitCode {
+    let declared = AnnotateOptions::command();
+    if let Some(status) = ssdcrp_manual::write_if_asked("ssdcrp-annotate", declared) {
+        return status;
+    }
     // Installed, ONNX Runtime lies beside it.
-    if let Ok(program) = std::env::current_exe() {
+    if let Some(program) = ssdcrp::runtime::this_program() {
         ssdcrp::runtime::installed_at(&program);
     }
     // The command's other verbs ask so for single frames.

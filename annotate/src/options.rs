@@ -73,10 +73,33 @@ fn property(text: &str) -> Result<(String, String), String> {
 }
 
 #[cfg(test)]
+#[path = "../../tests/documents/mod.rs"]
+mod documents;
+
+#[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 
+    use super::documents::shown_commands;
     use super::*;
+
+    #[test]
+    fn what_the_pages_show_can_be_typed() {
+        let mut tried = 0;
+        for shown in shown_commands() {
+            if let Some([verb, ..]) = shown.arguments_of("ssdcrp")
+                && verb == "annotate"
+            {
+                let words = shown.words.iter().skip_while(|word| *word != "annotate");
+                let words = words.take_while(|word| *word != ":::");
+                if let Err(error) = AnnotateOptions::try_parse_from(words) {
+                    panic!("{}: {:?}: {error}", shown.page, shown.words);
+                }
+                tried += 1;
+            }
+        }
+        assert!(tried > 5, "{tried}");
+    }
 
     #[test]
     fn the_declaration_is_consistent() {

@@ -67,7 +67,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use application::Application;
 use configuration::Configuration;
@@ -83,8 +83,11 @@ const ROUND: Duration = Duration::from_millis(200);
 const MODEL_TIME: Duration = Duration::from_secs(120);
 
 fn main() -> ExitCode {
+    if let Some(status) = ssdcrp_manual::write_if_asked("ssdcrp-monitor", Options::command()) {
+        return status;
+    }
     // Installed, ONNX Runtime lies beside it.
-    if let Ok(program) = std::env::current_exe() {
+    if let Some(program) = ssdcrp::runtime::this_program() {
         ssdcrp::runtime::installed_at(&program);
     }
     let code = match run(&Options::parse()) {

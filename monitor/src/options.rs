@@ -41,3 +41,29 @@ pub struct Options {
     #[arg(long, value_name = "NAME", default_value_t)]
     pub execution_provider: ExecutionProvider,
 }
+
+#[cfg(test)]
+#[path = "../../tests/documents/mod.rs"]
+mod documents;
+
+#[cfg(test)]
+mod tests {
+    use super::documents::shown_commands;
+    use super::*;
+
+    #[test]
+    fn what_the_pages_show_can_be_typed() {
+        let mut tried = 0;
+        for shown in shown_commands() {
+            if let Some(arguments) = shown.arguments_of("ssdcrp-monitor") {
+                let words = ["ssdcrp-monitor"].into_iter();
+                let words = words.chain(arguments.iter().map(String::as_str));
+                if let Err(error) = Options::try_parse_from(words) {
+                    panic!("{}: {arguments:?}: {error}", shown.page);
+                }
+                tried += 1;
+            }
+        }
+        assert!(tried > 2, "{tried}");
+    }
+}

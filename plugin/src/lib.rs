@@ -29,8 +29,7 @@ gst::plugin_define!(
     concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
     "MIT/X11",
     env!("CARGO_PKG_NAME"),
-    env!("CARGO_PKG_NAME"),
-    // What GStreamer itself says where no home page is known.
-    "Unknown package origin",
+    "ssdcrp",
+    env!("ORIGIN"),
     env!("BUILD_REL_DATE")
 );

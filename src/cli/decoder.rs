@@ -11,7 +11,7 @@ const PROGRAM: &str = "ssdcrp-annotate";
 
 /// The program's path, or its name for the system to look for.
 pub fn program() -> PathBuf {
-    let beside = env::current_exe().ok();
+    let beside = ssdcrp::runtime::this_program();
     let beside = beside.map(|own| {
         own.with_file_name(PROGRAM)
             .with_extension(env::consts::EXE_EXTENSION)

@@ -117,13 +117,42 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 #[cfg(test)]
+#[path = "../../tests/documents/mod.rs"]
+mod documents;
+
+#[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 
+    use super::documents::shown_commands;
     use super::*;
 
     #[test]
     fn the_declaration_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_the_pages_show_can_be_typed() {
+        let mut tried = 0;
+        for shown in shown_commands() {
+            let Some(arguments) = shown.arguments_of("ssdcrp") else {
+                continue;
+            };
+            // Belongs to no declaration: ssdcrp_manual.
+            if arguments
+                .first()
+                .is_none_or(|word| word != "--write-manual")
+            {
+                let words = ["ssdcrp"].into_iter();
+                let words = words.chain(arguments.iter().map(String::as_str));
+                let words = with_lists_joined(words.map(Into::into));
+                if let Err(error) = Arguments::try_parse_from(words) {
+                    panic!("{}: {arguments:?}: {error}", shown.page);
+                }
+                tried += 1;
+            }
+        }
+        assert!(tried > 40, "{tried}");
     }
 }

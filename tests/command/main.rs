@@ -23,7 +23,10 @@ mod folders;
 mod inputs;
 mod json;
 mod layers;
+mod manual;
 mod missing;
+#[path = "../manual/mod.rs"]
+mod options;
 mod output;
 #[path = "../patience/mod.rs"]
 mod patience;

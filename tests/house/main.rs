@@ -14,7 +14,7 @@ use table::Table;
 use tree::{Tree, Use, part_of};
 
 /// The crates besides the engine, by their folders.
-const CRATES: [&str; 4] = ["annotate", "monitor", "plugin", "python"];
+const CRATES: [&str; 5] = ["annotate", "manual", "monitor", "plugin", "python"];
 
 /// Circles that may be: all files of each begin with one of the names; and the reason.
 const KNOWN_CIRCLES: [(&[&str], &str); 1] = [(

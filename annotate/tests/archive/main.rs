@@ -7,6 +7,8 @@ mod cache;
 mod footage;
 mod frames;
 mod kills;
+#[path = "../../../tests/manual/mod.rs"]
+mod manual;
 #[path = "../../../tests/random/mod.rs"]
 mod random;
 mod results;
@@ -40,4 +42,10 @@ fn fail(mut command: Command) -> String {
 
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn its_page_and_completions_name_every_option() {
+    let program = env!("CARGO_BIN_EXE_ssdcrp-annotate");
+    manual::check("ssdcrp-annotate", program, &[]);
 }

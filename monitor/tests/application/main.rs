@@ -16,6 +16,8 @@ mod certificates;
 mod digits;
 mod faults;
 mod frigate;
+#[path = "../../../tests/manual/mod.rs"]
+mod manual;
 mod measures;
 mod mjpeg;
 mod mqtt;

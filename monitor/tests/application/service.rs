@@ -133,3 +133,9 @@ fn systemd_takes_the_unit_and_finds_it_well_guarded() {
     // Of 100, where 100 is no guard at all; it was 19 with systemd 252.
     analyze(&["security", "--offline=true", "--threshold=25"]);
 }
+
+#[test]
+fn its_page_and_completions_name_every_option() {
+    let program = env!("CARGO_BIN_EXE_ssdcrp-monitor");
+    super::manual::check("ssdcrp-monitor", program, &[]);
+}

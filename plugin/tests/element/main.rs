@@ -8,6 +8,8 @@ mod cancelling;
 mod checks;
 mod damaged;
 mod digit_labels;
+#[path = "../../../tests/documents/mod.rs"]
+mod documents;
 mod downstream;
 mod endurance;
 mod events;

@@ -1,0 +1,165 @@
+//! A program's declared options in; its man pages, and its completions for bash, zsh and fish out.
+//!
+//! Each program of this project calls [`write_if_asked`] before it reads its arguments. `PROGRAM --write-manual FOLDER` then writes the files below FOLDER, which
+//! stands for `PREFIX/share`: man and the shells look there. So the files are always those of the program that is installed. `make install` calls it, and so may
+//! everybody whose program came another way: `ssdcrp --write-manual ~/.local/share`.
+
+#![forbid(unsafe_code)]
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Command;
+use clap_complete::Shell;
+use clap_mangen::Man;
+
+/// Stands for itself alone: not among the declared options, and so on no page.
+const OPTION: &str = "--write-manual";
+
+/// Columns of a terminal, and what escapes of a line may add.
+const TERMINAL: usize = 90;
+
+/// Where each shell looks below `PREFIX/share`, and what stands before and behind the program's name.
+const COMPLETIONS: [(Shell, &str, &str, &str); 3] = [
+    (Shell::Bash, "bash-completion/completions", "", ""),
+    (Shell::Zsh, "zsh/site-functions", "_", ""),
+    (Shell::Fish, "fish/vendor_completions.d", "", ".fish"),
+];
+
+/// Writes pages and completions of `program` if the arguments of this process are `--write-manual FOLDER`, and says with which status to end then.
+pub fn write_if_asked(program: &'static str, command: Command) -> Option<ExitCode> {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let [option, folder] = arguments.as_slice() else {
+        return None;
+    };
+    if option != OPTION {
+        return None;
+    }
+    let folder = Path::new(folder);
+    Some(match write(program, command, folder) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let folder = folder.display();
+            // Without a standard error there is nobody left to tell.
+            let _ = writeln!(
+                io::stderr(),
+                "{program}: cannot write manual pages to {folder}: {error}"
+            );
+            ExitCode::FAILURE
+        }
+    })
+}
+
+/// Writes `man/man1/PROGRAM.1`, a page `PROGRAM-VERB.1` for each verb, and a file for each shell.
+///
+/// A verb that does not answer `--help` itself stands for another program, which has that page.
+///
+/// # Errors
+/// A folder or file that cannot be written.
+pub fn write(program: &'static str, command: Command, share: &Path) -> io::Result<()> {
+    let mut command = command.display_name(program).disable_help_subcommand(true);
+    command.build();
+    let pages = share.join("man/man1");
+    fs::create_dir_all(&pages)?;
+    write_page(program, &command, &pages)?;
+    for verb in command.get_subcommands() {
+        if !verb.is_hide_set() && !verb.is_disable_help_flag_set() {
+            write_page(&format!("{program}-{}", verb.get_name()), verb, &pages)?;
+        }
+    }
+    // Completions go by the program's own name, also where it is called by another one's verb.
+    let mut command = command.name(program);
+    for (shell, folder, before, behind) in COMPLETIONS {
+        let folder = share.join(folder);
+        fs::create_dir_all(&folder)?;
+        let mut text = Vec::new();
+        clap_complete::generate(shell, &mut command, program, &mut text);
+        fs::write(folder.join(format!("{before}{program}{behind}")), text)?;
+    }
+    Ok(())
+}
+
+fn write_page(name: &str, command: &Command, folder: &Path) -> io::Result<()> {
+    let version = command.get_version().unwrap_or_default();
+    let page = Man::new(command.clone())
+        .title(name.to_uppercase())
+        .source(format!("ssdcrp {version}"))
+        .manual("ssdcrp");
+    let mut text = Vec::new();
+    page.render(&mut text)?;
+    let text = String::from_utf8(text).map_err(io::Error::other)?;
+    fs::write(folder.join(format!("{name}.1")), lines_kept(&text))
+}
+
+/// The page with the lines of what stands behind the options as they are: they are examples and columns. Only lines that are longer than a terminal's are paragraphs.
+fn lines_kept(page: &str) -> String {
+    let Some((before, behind)) = page.split_once(".SH EXTRA\n") else {
+        return page.to_owned();
+    };
+    let end = behind.find("\n.SH ").map_or(behind.len(), |end| end + 1);
+    let (notes, rest) = behind.split_at(end);
+    let mut kept = format!("{before}.SH NOTES\n.in 2n\n.nf\n");
+    for line in notes.lines() {
+        if line.chars().count() > TERMINAL {
+            kept += &format!(".fi\n{line}\n.nf\n");
+        } else {
+            kept += &format!("{line}\n");
+        }
+    }
+    kept + ".fi\n" + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Arg;
+
+    use super::*;
+
+    fn example() -> Command {
+        let depth = Arg::new("depth").long("how-deep").help("How deep");
+        Command::new("tool")
+            .version("1.2")
+            .subcommand(Command::new("dig").about("Digs").arg(depth))
+            .subcommand(Command::new("fill").disable_help_flag(true))
+    }
+
+    #[test]
+    fn each_verb_of_its_own_has_a_page() {
+        let share = tempfile::tempdir().unwrap();
+        write("tool", example(), share.path()).unwrap();
+        let pages = share.path().join("man/man1");
+        let page = fs::read_to_string(pages.join("tool-dig.1")).unwrap();
+        assert!(
+            page.contains("How deep") && page.contains(r"\-\-how\-deep"),
+            "{page}"
+        );
+        let mut names: Vec<_> = (fs::read_dir(&pages).unwrap())
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["tool-dig.1", "tool.1"]);
+    }
+
+    #[test]
+    fn columns_behind_the_options_stay_columns() {
+        let words = "word ".repeat(30);
+        let notes = format!("Columns:\n  a     first\n  bb    second\n\n{words}");
+        let share = tempfile::tempdir().unwrap();
+        let command = Command::new("tool").version("1.2").after_help(notes);
+        write("tool", command, share.path()).unwrap();
+        let page = fs::read_to_string(share.path().join("man/man1/tool.1")).unwrap();
+        let expected = format!(
+            ".SH NOTES\n.in 2n\n.nf\nColumns:\n  a     first\n  bb    second\n\n.fi\n{words}\n.nf\n.fi\n.SH VERSION\n"
+        );
+        assert!(page.contains(&expected), "{page}");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_is_an_error() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(write("tool", example(), file.path()).is_err());
+    }
+}

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Installs the Debian package in a Debian 12 and a Debian 13 and tries all that it brings: packaging/try-deb.sh PACKAGE.deb [SUITE...]    as root
+# In: what `make deb` made; photos of the cache; debootstrap and a mirror of Debian. SUITE is bookworm or trixie, by default both.
+# Out: a line for each check, and what was said at the first that fails; bare roots in CACHE/bare, made once and never changed: what is installed lies in a layer
+# above them that is thrown away. Nothing stays mounted.
+set -euo pipefail
+
+say() { printf '%s: %s\n' "${suite:-try-deb}" "$*" >&2; }
+die() { say "$@"; exit 1; }
+
+log=/tmp/log
+# try WHAT COMMAND...: COMMAND must succeed.
+try() {
+  local what=$1
+  shift
+  "$@" >"$log" 2>&1 || {
+    printf 'FAIL  %s: exit status %s of: %s\n' "$what" $? "$*"
+    tail -n 30 "$log"
+    exit 1
+  }
+  printf 'ok    %s\n' "$what"
+}
+# says TEXT COMMAND...: its output must have TEXT.
+says() {
+  local text=$1
+  shift
+  "$@" >"$log" 2>&1 && grep -qF -- "$text" "$log"
+}
+# all_there FILE...: each must be a file.
+all_there() {
+  local file
+  for file; do [[ -s $file ]] || { echo "there is no $file"; return 1; }; done
+}
+
+# In the root: the package as its users have it.
+installed() {
+  apt-get -qq -o Dpkg::Use-Pty=0 update >&2
+  try 'apt installs the package' apt-get -qq -o Dpkg::Use-Pty=0 install --yes /try/package.deb
+  try 'the element is there' says 'The ssdcrp authors' gst-inspect-1.0 ssdcrp
+  try 'the element names its package and author' eval \
+    'gst-inspect-1.0 ssdcrp >/tmp/inspected; grep -E "Binary package +ssdcrp" /tmp/inspected; grep -E "Origin URL +." /tmp/inspected'
+  try 'the element explains a video' gst-launch-1.0 videotestsrc num-buffers=3 ! ssdcrp mode=every-frame ! fakesink
+  try 'the command explains a photo' ssdcrp explain /try/dog.jpg -o /tmp/why.png
+  try 'the picture is there' all_there /tmp/why.png
+  try 'an archive is annotated' ssdcrp annotate /try/dog.jpg -o /tmp/results
+  try 'its tables are there' all_there /tmp/results/detections/*.parquet
+  try 'the monitor takes its configuration' says 'as it should be' ssdcrp-monitor --config /etc/ssdcrp/monitor.toml --check
+  try 'a pipeline records' /usr/share/ssdcrp/pipelines/record.sh --frames 2 /try/vtest.avi /tmp/explained.mp4
+  # What reads manual pages is not on a bare Debian.
+  apt-get -qq -o Dpkg::Use-Pty=0 install --yes man-db >"$log" 2>&1
+  try 'man finds the pages' man -w ssdcrp ssdcrp-explain ssdcrp-annotate ssdcrp-monitor
+  try 'the page names its options' says '--target' man -P cat ssdcrp-explain
+  try 'the shells have completions' all_there /usr/share/bash-completion/completions/ssdcrp{,-annotate,-monitor} \
+    /usr/share/zsh/vendor-completions/_ssdcrp{,-annotate,-monitor} /usr/share/fish/vendor_completions.d/ssdcrp{,-annotate,-monitor}.fish
+  try 'the documents are there' all_there /usr/share/doc/ssdcrp/README.md /usr/share/doc/ssdcrp/docs/start/photo.md
+  umount /proc
+  try 'without /proc the command explains too' ssdcrp explain /try/dog.jpg -o /tmp/again.png
+  try 'and the same' cmp /tmp/why.png /tmp/again.png
+  mount -t proc none /proc
+  try 'apt removes it' apt-get -qq -o Dpkg::Use-Pty=0 remove --yes ssdcrp
+  try 'and leaves no program' test ! -e /usr/bin/ssdcrp
+}
+
+# Runs in namespaces of its own, so that what is mounted and started ends with it: inside ROOT LAYER PACKAGE CACHE
+inside() {
+  local lower=$1 layer=$2 package=$3 cache=$4 root=$2/root
+  mkdir "$layer/upper" "$layer/work" "$root"
+  mount -t overlay overlay -o "lowerdir=$lower,upperdir=$layer/upper,workdir=$layer/work" "$root"
+  mount -t proc none "$root/proc"
+  mount -t tmpfs none "$root/tmp"
+  mount --rbind /dev "$root/dev"
+  cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+  mkdir "$root/try"
+  cp "$package" "$root/try/package.deb"
+  cp "$cache/photos/dog.jpg" "$cache/footage/vtest.avi" "$0" "$root/try/"
+  exec chroot "$root" /usr/bin/env -i LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive HOME=/root TERM=dumb \
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin bash /try/try-deb.sh --installed
+}
+
+case ${1:-} in
+  --installed)
+    installed
+    exit
+    ;;
+  --inside)
+    shift
+    inside "$@"
+    ;;
+esac
+
+(($#)) || die 'usage: packaging/try-deb.sh PACKAGE.deb [bookworm|trixie...]'
+((EUID == 0)) || die "needs root, for another root folder and what is mounted there"
+package=$(realpath "$1")
+[[ -f $package ]] || die "there is no file $1: make deb"
+shift
+cache=$(realpath -m "${SSDCRP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ssdcrp}")
+for part in footage/vtest.avi photos/dog.jpg; do
+  [[ -e $cache/$part ]] || die "there is no $cache/$part: run 'make test' once"
+done
+here=$(realpath "$0")
+(($#)) || set -- bookworm trixie
+for suite; do
+  [[ $suite == @(bookworm|trixie) ]] || die "is neither bookworm nor trixie"
+  root=$cache/bare/$suite
+  "$(dirname "$here")/../setup/debian-root.sh" "$suite" "$root"
+  say "trying $(basename "$package")"
+  layer=$(mktemp -d --tmpdir="$cache")
+  trap 'rm -rf -- "$layer"' EXIT
+  unshare --mount --pid --fork --kill-child "$here" --inside "$root" "$layer" "$package" "$cache"
+  rm -rf -- "$layer"
+done
