@@ -6,7 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use ssdcrp::Model;
+use ssdcrp::inputs::ARCHIVE_MANIFEST;
 use ssdcrp::kept_settings;
+use ssdcrp::onnx::weight_files;
 
 use crate::digest;
 use crate::element_settings::ElementSettings;
@@ -15,7 +17,7 @@ use crate::options::AnnotateOptions;
 /// Whose files are unfinished where this process is killed.
 pub const OWNER: &str = "ssdcrp-annotate";
 /// The manifest's name.
-pub const FILE: &str = "manifest.json";
+pub const FILE: &str = ARCHIVE_MANIFEST;
 
 /// All that results depend on besides the inputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,8 +37,11 @@ pub struct ArchiveManifest {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelIdentity {
     pub name: String,
-    /// Of the ONNX file. Weights that it keeps in files beside it are not part of it.
+    /// Of the ONNX file.
     pub sha256: String,
+    /// Of the files beside it in which it keeps weights, by their names; mostly there are none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights_sha256: BTreeMap<String, String>,
     /// Of the model's manifest, which has labels, default boxes and how pictures are prepared.
     pub manifest_sha256: String,
 }
@@ -52,6 +57,7 @@ impl ModelIdentity {
             return Ok(Self {
                 name: Model::built_in()?.manifest.name,
                 sha256: digest::of_bytes(onnx),
+                weights_sha256: BTreeMap::new(),
                 manifest_sha256: digest::of_bytes(manifest.as_bytes()),
             });
         };
@@ -59,9 +65,15 @@ impl ModelIdentity {
         let sha256 = |path: &Path| {
             digest::of_file(path).with_context(|| format!("cannot read {}", path.display()))
         };
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let weights = weight_files(file).into_iter().map(|weights| {
+            let name = weights.strip_prefix(folder).unwrap_or(&weights);
+            Ok((name.to_string_lossy().into_owned(), sha256(&weights)?))
+        });
         Ok(Self {
             name,
             sha256: sha256(file)?,
+            weights_sha256: weights.collect::<Result<_>>()?,
             manifest_sha256: sha256(&file.with_extension("toml"))?,
         })
     }

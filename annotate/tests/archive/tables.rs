@@ -135,7 +135,11 @@ fn assert_detections(rows: &[Row], frames: &[&Value], source: &Path) {
         assert_eq!(number(row, "time"), Some(seconds));
         let events = items(frame, "events");
         let of_object = events.filter(|event| event["object"] == detection["object"]);
-        let severest = of_object.max_by(|a, b| severity(a).total_cmp(&severity(b)));
+        // Of equal ones the first.
+        let severest = of_object.reduce(|first, next| match severity(next) > severity(first) {
+            true => next,
+            false => first,
+        });
         let kind = severest.map(|event| event["kind"].as_str().unwrap());
         assert_eq!(text(row, "event").as_deref(), kind);
     }
@@ -198,4 +202,9 @@ fn tables_have_what_the_messages_have() {
             .iter()
             .any(|row| number(row, "effect").is_none())
     );
+    // A field that is misspelled here and in the columns would be missing on both sides.
+    for rows in [detections, explanations, raised] {
+        let columns = rows[0].keys().filter(|column| !rows.iter().any(|row| row[*column] != Field::Null));
+        assert_eq!(columns.collect::<Vec<_>>(), Vec::<&String>::new());
+    }
 }
