@@ -67,6 +67,8 @@ def cut(path, folder, length, overlap):
     times, base = key_frames(path)
     if not times:
         raise ValueError(f"{path}: there is no key frame in it")
+    if any(next <= time for time, next in zip(times, times[1:])):
+        raise ValueError(f"{path}: its times go back, as where recordings were put together: it cannot be cut")
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     cuts = plan(times, base, length, overlap)
@@ -92,9 +94,7 @@ def copy_all(path, copies):
             all_packets += begun and not (time is not None and time < first)
             if time is None:
                 continue
-            pts, dts = packet.pts, packet.dts
             for copy in copies:
-                packet.pts, packet.dts = pts, dts
                 copy.take(packet, time, stream)
     for copy in copies:
         copy.finish(path)
@@ -113,8 +113,8 @@ class Copy:
         self.over = False
         # Pictures before the first key frame may still come, which need one that is not in the file.
         self.leads = True
-        # The key frame of the next part, while nothing has come that needs it.
-        self.waiting = None
+        # The key frame of the next part, and whether something has come that needs it.
+        self.waiting, self.is_open = None, False
         self.own_packets = 0
 
     def take(self, packet, time, stream):
@@ -133,31 +133,28 @@ class Copy:
             self.leads = False
         if cut.end is not None and self.waiting is None and packet.is_keyframe and time == cut.end:
             # In an open group of pictures, those before the key frame in time come behind it: they need both groups.
-            self.waiting = (bytes(packet), packet.pts, packet.dts, packet.duration)
-            self.is_written = False
+            self.waiting = packet
             return
         if self.waiting is not None:
             if time > cut.end:
                 self.over = True
                 return
-            if not self.is_written:
-                self.write_waiting(packet)
+            if not self.is_open:
+                self.write(self.waiting)
+                self.is_open = True
         self.own_packets += cut.own <= time
         self.write(packet)
 
-    def write_waiting(self, like):
-        data, pts, dts, duration = self.waiting
-        key = av.Packet(data)
-        key.pts, key.dts, key.duration, key.time_base, key.is_keyframe = pts, dts, duration, like.time_base, True
-        self.write(key)
-        self.is_written = True
-
     def write(self, packet):
-        first = self.cut.first
-        packet.pts = None if packet.pts is None else packet.pts - first
-        packet.dts = None if packet.dts is None else packet.dts - first
+        """Writes a packet, and leaves it as it was, for it may be another segment's, too."""
+        pts, dts, duration, base, first = packet.pts, packet.dts, packet.duration, packet.time_base, self.cut.first
+        packet.pts = None if pts is None else pts - first
+        packet.dts = None if dts is None else dts - first
         packet.stream = self.stream
-        self.sink.mux(packet)
+        try:
+            self.sink.mux(packet)
+        finally:
+            packet.pts, packet.dts, packet.duration, packet.time_base = pts, dts, duration, base
 
     def finish(self, path):
         """No more packets will come."""

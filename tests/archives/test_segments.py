@@ -111,9 +111,9 @@ class Segments(unittest.TestCase):
             make(work / "one.ts", "mpeg2video", {"g": "12"})
             one = (work / "one.ts").read_bytes()
             (work / "two.ts").write_bytes(one + one)
-            with self.assertRaisesRegex(ValueError, "two.ts: its times do not say where to cut"):
+            with self.assertRaisesRegex(ValueError, "two.ts: its times go back"):
                 segments.cut(str(work / "two.ts"), work / "segments", 2, 1)
-            self.assertEqual([path.suffix for path in (work / "segments").iterdir() if path.suffix == ".part"], [])
+            self.assertFalse((work / "segments").exists())
 
     def test_what_is_no_video_is_refused(self):
         with tempfile.TemporaryDirectory() as work:
