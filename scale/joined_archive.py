@@ -24,11 +24,11 @@ PLAN = "plan.json"
 
 
 class JoinedArchive:
-    """A folder that one run at a time writes into."""
+    """A folder that one run at a time writes into, and a store that has a copy of what is joined, if one is wanted."""
 
-    def __init__(self, folder, length, overlap, options):
+    def __init__(self, folder, length, overlap, options, store=None):
         self.folder, self.length, self.overlap, self.options = folder, length, overlap, list(options)
-        self.lock = None
+        self.store, self.lock = store, None
 
     def __enter__(self):
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -49,14 +49,20 @@ class JoinedArchive:
             record = json.loads(self.record(video).read_text())
         except FileNotFoundError:
             return None
-        whole = all(join.target_of(self.folder, table, name_of(video)).exists() for table in join.TABLES)
-        return record["rows"] if whole and record["made_of"] == self.made_of(video) else None
+        names = self.names(video)
+        if not all((self.folder / name).exists() for name in names) or record["made_of"] != self.made_of(video):
+            return None
+        if self.store and not self.store.has(names[-1]):
+            self.store.put(self.folder, names)
+        return record["rows"]
 
     def begin(self, video):
         """The segments of a video, cut unless an earlier run has. What was joined of it before goes."""
-        self.record(video).unlink(missing_ok=True)
-        for table in join.TABLES:
-            join.target_of(self.folder, table, name_of(video)).unlink(missing_ok=True)
+        names = self.names(video)[::-1]
+        for name in names:
+            (self.folder / name).unlink(missing_ok=True)
+        if self.store:
+            self.store.remove(names)
         cut = self.cut_of(video)
         hashed = hashlib.sha256(json.dumps(cut, sort_keys=True).encode()).hexdigest()[:12]
         folder = self.segments(video) / hashed
@@ -80,6 +86,8 @@ class JoinedArchive:
         counts = join.join(video, segments, self.tables_of(video, segments), self.folder, name_of(video))
         write(self.record(video), {
             "source": str(video), "state": "done", "segments": len(segments), "rows": counts, "made_of": self.made_of(video)})
+        if self.store:
+            self.store.put(self.folder, self.names(video))
         shutil.rmtree(self.segments(video), ignore_errors=True)
         return counts
 
@@ -105,6 +113,11 @@ class JoinedArchive:
     def made_of(self, video):
         """What the joined tables depend on."""
         return {**self.cut_of(video), "options": self.options}
+
+    def names(self, video):
+        """The joined tables of a video and its record, which is the last."""
+        tables = [join.target_of("", table, name_of(video)) for table in join.TABLES]
+        return [str(name) for name in [*tables, self.record(video).relative_to(self.folder)]]
 
     def record(self, video):
         return self.folder / "inputs" / f"{name_of(video)}.json"

@@ -1,10 +1,10 @@
 """Annotates long videos on a cluster of Ray: each is cut into segments, these are tasks, and their tables are joined.
 
-    python ray_archive.py VIDEO… -o FOLDER [--segment 60] [--overlap 12] [--address auto] [-- OPTION…]
+    python ray_archive.py VIDEO… -o FOLDER [--store URL] [--segment 60] [--overlap 12] [--address auto] [-- OPTION…]
 
-In: videos in a folder that all nodes see. Out: FOLDER/detections, explanations and events as `ssdcrp annotate` makes them.
-What comes behind `--` goes to `ssdcrp annotate`. A task whose node is gone runs again on another; the same command again goes
-on where it stopped.
+In: videos in a folder that all nodes see. Out: FOLDER/detections, explanations and events as `ssdcrp annotate` makes them, and
+the same below URL, as s3://bucket/prefix. What comes behind `--` goes to `ssdcrp annotate`. A task whose node is gone runs again
+on another; the same command again goes on where it stopped.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import time
 import ray
 
 from joined_archive import JoinedArchive
+from store import ResultStore
 
 # How long a task waits for a process that still has its segment, and how often it looks: the node of that process may be gone
 # for the cluster before it is gone.
@@ -74,11 +75,11 @@ def checked(options):
     return options
 
 
-def run(videos, folder, command, length, overlap, options, tell=print):
+def run(videos, folder, command, length, overlap, options, tell=print, store=None):
     """Annotates all videos; returns the rows of each, and what went wrong with which. `tell` is told of every segment that is done."""
     options = checked(options)
     counts, failures = {}, {}
-    with JoinedArchive(pathlib.Path(folder).resolve(), length, overlap, options) as archive:
+    with JoinedArchive(pathlib.Path(folder).resolve(), length, overlap, options, store) as archive:
         plans, waiting = {}, {}
         for video in sorted({pathlib.Path(video).resolve() for video in videos}):
             try:
@@ -124,6 +125,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("videos", nargs="+", metavar="VIDEO")
     parser.add_argument("-o", "--output", required=True, metavar="FOLDER")
+    parser.add_argument("--store", type=ResultStore, metavar="URL", help="also write the joined tables there, as s3://bucket/prefix")
     parser.add_argument("--command", default="ssdcrp", help="the command on all nodes")
     parser.add_argument("--segment", type=float, default=60, metavar="SECONDS", help="least length of a segment")
     parser.add_argument("--overlap", type=float, default=12, metavar="SECONDS", help="how much a segment sees before its own part")
@@ -138,7 +140,8 @@ def main():
     except ValueError as error:
         parser.error(str(error))
     ray.init(address=arguments.address)
-    counts, failures = run(arguments.videos, arguments.output, arguments.command, arguments.segment, arguments.overlap, options)
+    counts, failures = run(
+        arguments.videos, arguments.output, arguments.command, arguments.segment, arguments.overlap, options, store=arguments.store)
     for video, rows in counts.items():
         print(f"{video}: " + ", ".join(f"{number} {table}" for table, number in rows.items()))
     for video, wrong in failures.items():

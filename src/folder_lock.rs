@@ -128,7 +128,7 @@ mod tests {
         let place = folder.path().join("work/a");
         let mut first = Some(FolderLock::take(&place, "lock").unwrap());
         let second = FolderLock::take_after(&place, "lock", || {
-            first.take().map(FolderLock::leave);
+            first.take().unwrap().leave();
             assert!(!place.exists());
         });
         let second = second.unwrap();

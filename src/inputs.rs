@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 pub use self::archives::{ARCHIVE_MANIFEST, archive_of};
 pub use self::container::{container, video};
+use self::file::is_standard_input;
 pub use self::file::{InputFile, STANDARD_INPUT, plain_name};
 pub use self::finder::FoundInputs;
-use self::file::is_standard_input;
 use self::finder::InputFinder;
 use self::list::{LIST, list_of, names_of};
 use crate::error::Result;
@@ -226,7 +226,10 @@ mod tests {
         let given = [PathBuf::from(format!("@{}", list.display()))];
         let found = resolve(&given, None).unwrap();
         let found: Vec<_> = found.files.iter().map(|file| file.path.clone()).collect();
-        assert_eq!(found, ["gone [1].mp4", "there [2].mp4"].map(|name| root.join(name)));
+        assert_eq!(
+            found,
+            ["gone [1].mp4", "there [2].mp4"].map(|name| root.join(name))
+        );
         fs::write(&list, "-\n").unwrap();
         let found = resolve(&given, None).unwrap();
         assert!(!found.files[0].is_standard_input());
@@ -249,7 +252,11 @@ mod tests {
         assert!(told.notes[0].ends_with("old/results"), "{:?}", told.notes);
         let (all, told) = found(root, &["clip.mp4", "*/*/*/*.mp4"]).unwrap();
         assert_eq!(all, ["clip.mp4"]);
-        assert!(told.notes[0].contains("clip-1.mp4 is a result"), "{:?}", told.notes);
+        assert!(
+            told.notes[0].contains("clip-1.mp4 is a result"),
+            "{:?}",
+            told.notes
+        );
         let list = root.join("list");
         let result = root.join("old/results/videos/clip-1.mp4");
         fs::write(&list, format!("{}\n", result.display())).unwrap();
@@ -257,7 +264,10 @@ mod tests {
         let error = resolve(&given, None).unwrap_err().to_string();
         assert!(error.contains("clip-1.mp4 is a result"), "{error}");
         // What is named itself is wanted.
-        assert_eq!(names(root, &["old/results/videos"]), ["old/results/videos/clip-1.mp4"]);
+        assert_eq!(
+            names(root, &["old/results/videos"]),
+            ["old/results/videos/clip-1.mp4"]
+        );
         assert_eq!(
             names(root, &["old/results/videos/clip-1.mp4"]),
             ["old/results/videos/clip-1.mp4"]

@@ -83,7 +83,10 @@ mod tests {
     #[test]
     fn an_error_is_the_files_unless_somebody_else_is_named() {
         assert_eq!(of(&anyhow::anyhow!("no video")), Blame::File);
-        let full = on(Blame::Computer, anyhow::anyhow!("full").context("cannot write"));
+        let full = on(
+            Blame::Computer,
+            anyhow::anyhow!("full").context("cannot write"),
+        );
         assert_eq!(of(&full), Blame::Computer);
         assert_eq!(format!("{full:#}"), "cannot write: full");
         assert_eq!(of(&full.context("a.mp4")), Blame::Computer);

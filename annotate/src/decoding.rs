@@ -96,7 +96,10 @@ impl Decoding {
     ///
     /// # Errors
     /// It does not start; as [`Decoding::follow`].
-    pub fn to_end(&mut self, take: &mut impl FnMut(&gst::StructureRef) -> Result<()>) -> Result<()> {
+    pub fn to_end(
+        &mut self,
+        take: &mut impl FnMut(&gst::StructureRef) -> Result<()>,
+    ) -> Result<()> {
         self.running.start(gst::State::Playing)?;
         while !self.follow(LOOK, take)? {}
         Ok(())

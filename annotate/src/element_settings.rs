@@ -240,7 +240,10 @@ mod tests {
             );
         }
         let picture = ["opacity", "draw-boxes", "events-budget"];
-        for absent in ["threads", "model-file", "stats", "name", "qos"].iter().chain(&picture) {
+        for absent in ["threads", "model-file", "stats", "name", "qos"]
+            .iter()
+            .chain(&picture)
+        {
             let absent = *absent;
             assert_eq!(recorded.get(absent), None, "{absent}");
         }
@@ -252,14 +255,25 @@ mod tests {
         let recorded = |further: &[&str]| settings(further).unwrap().recorded().unwrap();
         let (video, evidence) = (recorded(&["--video"]), recorded(&["--evidence"]));
         for name in DRAWN.iter().chain(&LOOKS) {
-            assert!(video.contains_key(*name) && evidence.contains_key(*name), "{name}");
+            assert!(
+                video.contains_key(*name) && evidence.contains_key(*name),
+                "{name}"
+            );
         }
         for name in OF_EVIDENCE {
-            assert!(!video.contains_key(name) && evidence.contains_key(name), "{name}");
+            assert!(
+                !video.contains_key(name) && evidence.contains_key(name),
+                "{name}"
+            );
         }
         let opaque = recorded(&["--set", "opacity=0.5"]);
         assert_eq!(opaque, recorded(&[]));
-        assert!(LOOKS.iter().chain(&DRAWN).all(|name| !opaque.contains_key(*name)));
+        assert!(
+            LOOKS
+                .iter()
+                .chain(&DRAWN)
+                .all(|name| !opaque.contains_key(*name))
+        );
     }
 
     #[test]

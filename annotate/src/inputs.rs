@@ -80,16 +80,17 @@ pub fn find(given: &[PathBuf], output: Option<&Path>) -> Result<ArchiveInputs> {
         let is_other = |file: &InputFile| archive_of(&file.real) != Some(&*output);
         found.files.retain(is_other);
         let results = all - found.files.len();
-        let words = format!("{results} results of earlier runs in {}", output.display());
+        let words = format!(
+            "results of earlier runs in {} ({results})",
+            output.display()
+        );
         ensure!(
             !found.files.is_empty() || results == 0,
             "no input is named: there are only {words}"
         );
         found.notes.extend((results > 0).then_some(words));
     }
-    found
-        .files
-        .sort_by(|one, other| one.real.cmp(&other.real));
+    found.files.sort_by(|one, other| one.real.cmp(&other.real));
     Ok(ArchiveInputs {
         inputs: found.files.into_iter().map(ArchiveInput::new).collect(),
         notes: found.notes,
@@ -156,7 +157,7 @@ mod tests {
         let inputs = found(&["a.mp4", "out/videos/a-1.mp4"], "out").unwrap();
         assert_eq!((inputs.inputs.len(), inputs.notes.len()), (1, 1));
         let error = found(&["out/videos"], "out").err().unwrap().to_string();
-        assert!(error.contains("only 1 results of earlier runs"), "{error}");
+        assert!(error.contains("only results of earlier runs in"), "{error}");
         // Those of another folder are what somebody may want to look at.
         assert_eq!(found(&["out/videos"], "other").unwrap().inputs.len(), 1);
     }

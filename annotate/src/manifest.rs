@@ -62,21 +62,27 @@ impl ModelIdentity {
             });
         };
         let name = Model::open(file)?.manifest.name;
-        let sha256 = |path: &Path| {
-            digest::of_file(path).with_context(|| format!("cannot read {}", path.display()))
-        };
-        let folder = file.parent().unwrap_or(Path::new(""));
-        let weights = weight_files(file).into_iter().map(|weights| {
-            let name = weights.strip_prefix(folder).unwrap_or(&weights);
-            Ok((name.to_string_lossy().into_owned(), sha256(&weights)?))
-        });
         Ok(Self {
             name,
             sha256: sha256(file)?,
-            weights_sha256: weights.collect::<Result<_>>()?,
+            weights_sha256: of_weights(file)?,
             manifest_sha256: sha256(&file.with_extension("toml"))?,
         })
     }
+}
+
+/// Of the files in which an ONNX file keeps weights, by their names in its folder.
+fn of_weights(file: &Path) -> Result<BTreeMap<String, String>> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let weights = weight_files(file).into_iter().map(|weights| {
+        let name = weights.strip_prefix(folder).unwrap_or(&weights);
+        Ok((name.to_string_lossy().into_owned(), sha256(&weights)?))
+    });
+    weights.collect()
+}
+
+fn sha256(path: &Path) -> Result<String> {
+    digest::of_file(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 impl ArchiveManifest {
@@ -126,5 +132,24 @@ mod tests {
         let changed = ModelIdentity::of(Some(&file)).unwrap();
         assert_eq!(changed.sha256, built_in.sha256);
         assert_ne!(changed.manifest_sha256, built_in.manifest_sha256);
+    }
+    /// Other weights under the same graph are another model.
+    #[test]
+    fn weights_beside_the_file_are_part_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("model.onnx");
+        // A ModelProto with a graph with an initialiser whose data lies in `w.bin` (onnx.proto).
+        let location = b"\x0a\x08location\x12\x05w.bin";
+        let tensor = [&b"\x42\x01w\x6a\x11"[..], location, b"\x70\x01"].concat();
+        let model = [&b"\x3a\x1a\x2a\x18"[..], &tensor].concat();
+        fs::write(&file, model).unwrap();
+        assert!(of_weights(&file).is_err(), "they are not there");
+        let weights = |bytes: &[u8]| {
+            fs::write(folder.path().join("w.bin"), bytes).unwrap();
+            of_weights(&file).unwrap()
+        };
+        let (one, other) = (weights(b"abc"), weights(b"abd"));
+        assert_eq!(one["w.bin"], digest::of_bytes(b"abc"));
+        assert_ne!(one, other);
     }
 }

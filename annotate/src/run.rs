@@ -1,5 +1,6 @@
 //! All inputs of a run, one after the other: what is done is left alone, what fails is written down, and the others go on.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -23,7 +24,7 @@ use crate::video::{self, LoadedNetworks, VideoOutputs};
 const LEFT_TO_OTHERS: u8 = 75;
 
 /// What an earlier run has left of an input.
-enum Known {
+enum Standing {
     /// Nothing that holds.
     Nothing,
     Done(InputSummary),
@@ -31,6 +32,15 @@ enum Known {
     Changed,
     /// Results of a file that is not to be had at present, and why.
     Away(InputSummary, String),
+}
+
+/// A run at work.
+struct ArchiveRun<'a> {
+    options: &'a AnnotateOptions,
+    settings: ElementSettings,
+    archive: Archive,
+    /// Loaded as soon as there is something for them.
+    networks: Option<LoadedNetworks>,
 }
 
 /// Annotates what the options name, and says at the end what there is. The exit status says whether all of it is done.
@@ -44,58 +54,64 @@ pub fn run(options: &AnnotateOptions) -> Result<ExitCode> {
         notes,
         unreadable,
     } = inputs::find(&options.inputs, output)?;
-    let tell = |words: &str| {
-        if !options.quiet {
-            say(words);
-        }
-    };
-    notes.iter().for_each(|note| tell(&format!("left out: {note}")));
+    for note in notes.iter().filter(|_| !options.quiet) {
+        say(&format!("left out: {note}"));
+    }
     unreadable.iter().for_each(|words| say(words));
     inputs.retain(|input| options.shard.has(input));
-    let all_read = || {
-        let folders = unreadable.len();
-        ensure!(
-            folders == 0,
-            "{folders} folders could not be read: there may be more inputs in them"
-        );
-        Ok(ExitCode::SUCCESS)
+    let elsewhere = match output.filter(|_| !options.list) {
+        None => {
+            list(&inputs, options.null)?;
+            0
+        }
+        Some(output) => annotate_all(options, output, &inputs)?,
     };
-    let Some(output) = output.filter(|_| !options.list) else {
-        list(&inputs, options.null)?;
-        return all_read();
-    };
+    ensure!(
+        unreadable.is_empty(),
+        "folders could not be read ({}): there may be more inputs in them",
+        unreadable.len()
+    );
+    if elsewhere > 0 {
+        say(&format!(
+            "{elsewhere} of {} inputs are left to other processes that are at work on them",
+            inputs.len()
+        ));
+        return Ok(ExitCode::from(LEFT_TO_OTHERS));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Annotates these inputs, and says how many are left to other processes.
+///
+/// # Errors
+/// As [`run`].
+fn annotate_all(
+    options: &AnnotateOptions,
+    output: &Path,
+    inputs: &[ArchiveInput],
+) -> Result<usize> {
     gst::init()?;
     gstssdcrp::plugin_register_static()?;
     let settings = ElementSettings::of(options)?;
     let manifest = ArchiveManifest::of(options, &settings)?;
-    let load = || LoadedNetworks::load(&settings, options.video);
     // A folder is not begun with settings that nothing starts with.
     let is_new = !output.join(manifest::FILE).exists();
-    let mut networks = is_new.then(load).transpose()?;
-    let archive = Archive::open(output, &manifest)?;
+    let load = || LoadedNetworks::load(&settings, options.video);
+    let networks = is_new.then(load).transpose()?;
+    let mut run = ArchiveRun {
+        options,
+        archive: Archive::open(output, &manifest)?,
+        settings,
+        networks,
+    };
     let mut tally = Tally::default();
     for (index, input) in inputs.iter().enumerate() {
         let name = format!("{}/{} {}", index + 1, inputs.len(), input.real().display());
         let begun = Instant::now();
-        let ending = match look(&archive, input)? {
-            Known::Done(summary) => Ending::DoneBefore(summary),
-            Known::Away(summary, why) => Ending::Away(summary, why),
-            known => {
-                if matches!(known, Known::Changed) {
-                    tell(&format!(
-                        "{name} has changed since it was annotated, and is annotated anew"
-                    ));
-                }
-                let networks = match &networks {
-                    Some(networks) => networks,
-                    None => networks.insert(load()?),
-                };
-                let ended = annotate(&archive, input, &settings, networks);
-                ended.with_context(|| format!("the run ends at {name}"))?
-            }
-        };
+        let ending = run.go_on(&name, input);
+        let ending = ending.with_context(|| format!("the run ends at {name}"))?;
         match &ending {
-            Ending::Done(summary) => tell(&format!(
+            Ending::Done(summary) => run.tell(&format!(
                 "{name}: {}",
                 in_words(summary, begun.elapsed().as_secs_f64())
             )),
@@ -108,39 +124,62 @@ pub fn run(options: &AnnotateOptions) -> Result<ExitCode> {
         }
         tally.add(ending);
     }
-    archive.sweep();
+    run.archive.sweep();
     if !options.quiet {
         print(&tally.words(output))?;
     }
-    tally.check(inputs.len(), &archive.records())?;
-    all_read()?;
-    if tally.elsewhere > 0 {
-        say(&format!(
-            "{} of {} inputs are left to other processes that are at work on them",
-            tally.elsewhere,
-            inputs.len()
-        ));
-        return Ok(ExitCode::from(LEFT_TO_OTHERS));
+    tally.check(inputs.len(), &run.archive.records())?;
+    Ok(tally.elsewhere)
+}
+
+impl ArchiveRun<'_> {
+    /// Says something that is no error.
+    fn tell(&self, words: &str) {
+        if !self.options.quiet {
+            say(words);
+        }
     }
-    Ok(ExitCode::SUCCESS)
+
+    /// Does with an input, which people know by `name`, what there is to do.
+    ///
+    /// # Errors
+    /// As [`annotate`]; what is there cannot be found out.
+    fn go_on(&mut self, name: &str, input: &ArchiveInput) -> Result<Ending> {
+        match look(&self.archive, input)? {
+            Standing::Done(summary) => return Ok(Ending::DoneBefore(summary)),
+            Standing::Away(summary, why) => return Ok(Ending::Away(summary, why)),
+            Standing::Changed => self.tell(&format!(
+                "{name} has changed since it was annotated, and is annotated anew"
+            )),
+            Standing::Nothing => {}
+        }
+        let networks = match &self.networks {
+            Some(networks) => networks,
+            None => {
+                let loaded = LoadedNetworks::load(&self.settings, self.options.video)?;
+                self.networks.insert(loaded)
+            }
+        };
+        annotate(&self.archive, input, &self.settings, networks)
+    }
 }
 
 /// What an earlier run has left of an input.
 ///
 /// # Errors
 /// That cannot be found out.
-fn look(archive: &Archive, input: &ArchiveInput) -> Result<Known> {
+fn look(archive: &Archive, input: &ArchiveInput) -> Result<Standing> {
     let Some(record) = archive.record(input)? else {
-        return Ok(Known::Nothing);
+        return Ok(Standing::Nothing);
     };
     let InputOutcome::Done(summary) = record.outcome else {
-        return Ok(Known::Nothing);
+        return Ok(Standing::Nothing);
     };
     Ok(match InputStamp::of(input.real()) {
-        Err(error) => Known::Away(summary, error.to_string()),
-        Ok(now) if record.stamp != Some(now) => Known::Changed,
-        Ok(_) if archive.is_whole(input)? => Known::Done(summary),
-        Ok(_) => Known::Nothing,
+        Err(error) => Standing::Away(summary, error.to_string()),
+        Ok(now) if record.stamp != Some(now) => Standing::Changed,
+        Ok(_) if archive.is_whole(input)? => Standing::Done(summary),
+        Ok(_) => Standing::Nothing,
     })
 }
 
@@ -159,9 +198,9 @@ fn annotate(
     };
     // Another process may just have been done with it.
     match look(archive, input)? {
-        Known::Done(summary) => return Ok(Ending::DoneBefore(summary)),
-        Known::Away(summary, why) => return Ok(Ending::Away(summary, why)),
-        Known::Nothing | Known::Changed => {}
+        Standing::Done(summary) => return Ok(Ending::DoneBefore(summary)),
+        Standing::Away(summary, why) => return Ok(Ending::Away(summary, why)),
+        Standing::Nothing | Standing::Changed => {}
     }
     let stamp = InputStamp::of(input.real());
     let record = |outcome, stamp| InputRecord {
@@ -201,7 +240,7 @@ fn work_on(
     settings: &ElementSettings,
 ) -> Result<InputSummary> {
     let path = |product| work.path(product, input);
-    let of_computer = |error| blame::on(Blame::Computer, error);
+    let of_computer = |error: anyhow::Error| blame::on(Blame::Computer, error);
     let create = |table| {
         let path = path(Product::Table(table)).context("a table is missing")?;
         ParquetTable::create(&path, table).map_err(of_computer)

@@ -58,7 +58,11 @@ impl Tally {
                 words += &format!(", {name} {count}");
             }
         }
-        format!("{words}: {}, in {}", found_in_words(&self.found), output.display())
+        format!(
+            "{words}: {}, in {}",
+            found_in_words(&self.found),
+            output.display()
+        )
     }
 
     /// # Errors
@@ -83,7 +87,9 @@ impl Tally {
 pub fn in_words(summary: &InputSummary, seconds: f64) -> String {
     let found = found_in_words(summary);
     let rate = summary.frames as f64 / seconds;
-    let left_out = summary.evidence.map_or(0, |evidence| evidence.evidence_left_out);
+    let left_out = summary
+        .evidence
+        .map_or(0, |evidence| evidence.evidence_left_out);
     let evidence = match left_out {
         0 => String::new(),
         left_out => format!(", no evidence of {}", counted(left_out, "event")),

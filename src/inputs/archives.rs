@@ -24,8 +24,9 @@ pub fn archive_of(real: &Path) -> Option<&Path> {
 /// Web pages have a file of that name, too.
 fn is_archive(folder: &Path) -> bool {
     let manifest = limits::read_text(&folder.join(ARCHIVE_MANIFEST), FileKind::Manifest);
-    let manifest: Option<Value> =
-        manifest.ok().and_then(|text| serde_json::from_str(&text).ok());
+    let manifest: Option<Value> = manifest
+        .ok()
+        .and_then(|text| serde_json::from_str(&text).ok());
     manifest.is_some_and(|manifest| manifest["model"]["manifest_sha256"].is_string())
 }
 

@@ -133,7 +133,9 @@ impl InputFinder {
         let mut fits = false;
         for path in fitting {
             match path {
-                Ok(path) if path.is_dir() => self.look_into(&path, &mut FolderContents::default())?,
+                Ok(path) if path.is_dir() => {
+                    self.look_into(&path, &mut FolderContents::default())?
+                }
                 Ok(path) if self.leave_out_result(&path)? => {}
                 Ok(path) => self.add_file(&path)?,
                 Err(error) => self.cannot_read(error.path(), error.error()),

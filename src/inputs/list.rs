@@ -62,7 +62,10 @@ mod tests {
             let path = |name: &&[u8]| PathBuf::from(OsStr::from_bytes(name));
             expected.iter().map(path).collect()
         };
-        assert_eq!(names(b"a b\r\n\ncaf\xe9.mp4\nlast"), paths(&[b"a b", b"caf\xe9.mp4", b"last"]));
+        assert_eq!(
+            names(b"a b\r\n\ncaf\xe9.mp4\nlast"),
+            paths(&[b"a b", b"caf\xe9.mp4", b"last"])
+        );
         assert_eq!(names(b"two\nlines\0a\r\0"), paths(&[b"two\nlines", b"a\r"]));
         assert_eq!(names(b""), paths(&[]));
     }

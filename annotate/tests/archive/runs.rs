@@ -147,7 +147,9 @@ fn shards_that_run_at_once_make_what_one_run_makes() {
     };
     let all = listed(&[]);
     assert_eq!(all.lines().count(), 3);
-    let parts = ["1/2", "2/2"].map(|shard| listed(&["--shard", shard])).concat();
+    let parts = ["1/2", "2/2"]
+        .map(|shard| listed(&["--shard", shard]))
+        .concat();
     let mut parts: Vec<&str> = parts.lines().collect();
     parts.sort_unstable();
     assert_eq!(parts, all.lines().collect::<Vec<_>>());

@@ -204,7 +204,9 @@ fn tables_have_what_the_messages_have() {
     );
     // A field that is misspelled here and in the columns would be missing on both sides.
     for rows in [detections, explanations, raised] {
-        let columns = rows[0].keys().filter(|column| !rows.iter().any(|row| row[*column] != Field::Null));
+        let columns = rows[0]
+            .keys()
+            .filter(|column| !rows.iter().any(|row| row[*column] != Field::Null));
         assert_eq!(columns.collect::<Vec<_>>(), Vec::<&String>::new());
     }
 }
