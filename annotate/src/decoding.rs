@@ -314,3 +314,21 @@ impl Drop for Running {
         let _ = self.pipeline.set_state(gst::State::Null);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_which_frames_come_is_waited_for_though_nothing_is_told() {
+        gst::init().unwrap();
+        let mut decoding = Decoding::of(Running::new().unwrap());
+        let nearly = PATIENCE - gst::ClockTime::SECOND;
+        for _ in 0..3 {
+            decoding.decoded.frames.fetch_add(1, Ordering::Relaxed);
+            decoding.silent_for(nearly).unwrap();
+        }
+        let error = decoding.silent_for(nearly).unwrap_err().to_string();
+        assert!(error.contains("for 10 minutes"), "{error}");
+    }
+}

@@ -156,3 +156,49 @@ fn utf8(path: &Path) -> Result<&str> {
     path.to_str()
         .with_context(|| format!("{} is not UTF-8: rename the folder", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::options::AnnotateOptions;
+
+    #[test]
+    fn networks_that_run_are_found_to_run() {
+        gst::init().unwrap();
+        gstssdcrp::plugin_register_static().unwrap();
+        let options = AnnotateOptions::parse_from(["annotate", "a.mp4", "-o", "out"]);
+        let settings = ElementSettings::of(&options).unwrap();
+        let networks = LoadedNetworks::load(&settings, false).unwrap();
+        networks.probe(&settings).unwrap();
+    }
+
+    /// As on a full disk: the element goes on with a warning, and the results have holes.
+    #[test]
+    fn results_that_cannot_be_written_are_a_fault_of_the_computer() {
+        gst::init().unwrap();
+        gstssdcrp::plugin_register_static().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let photo = folder.path().join("grey.png");
+        image_of_grey(&photo).unwrap();
+        let options = AnnotateOptions::parse_from(["annotate", "a.mp4", "-o", "out"]);
+        let settings = ElementSettings::of(&options).unwrap();
+        let outputs = VideoOutputs {
+            results: Path::new("/dev/full"),
+            evidence: None,
+            video: None,
+        };
+        let error = play(&photo, &settings, &outputs, |_| Ok(())).unwrap_err();
+        assert_eq!(blame::of(&error), Blame::Computer);
+        assert!(format!("{error:#}").contains("/dev/full"), "{error:#}");
+    }
+
+    fn image_of_grey(path: &Path) -> Result<()> {
+        let running = Running::new()?;
+        let description = format!("{PROBE} ! pngenc ! filesink location={}", path.display());
+        let bin = gst::parse::bin_from_description(&description, false)?;
+        running.pipeline.add(&bin)?;
+        Decoding::of(running).to_end(&mut |_| Ok(()))
+    }
+}
