@@ -144,7 +144,8 @@ impl PictureInputs {
         let (mut all, mut failed) = (0, 0);
         for picture in self.pictures() {
             all += 1;
-            let is_nothing = picture.is_err() && all == 1 && self.files.len() == 1;
+            let is_first = all == 1 && self.files.len() == 1 && self.unreadable.is_empty();
+            let is_nothing = picture.is_err() && is_first;
             match picture.and_then(&mut work) {
                 Err(error) if self.several && !is_nothing => {
                     failed += 1;
