@@ -96,10 +96,7 @@ impl Decoding {
     ///
     /// # Errors
     /// It does not start; as [`Decoding::follow`].
-    pub fn to_end(
-        &mut self,
-        take: &mut impl FnMut(&gst::StructureRef) -> Result<()>,
-    ) -> Result<()> {
+    pub fn play(&mut self, take: &mut impl FnMut(&gst::StructureRef) -> Result<()>) -> Result<()> {
         self.running.start(gst::State::Playing)?;
         while !self.follow(LOOK, take)? {}
         Ok(())

@@ -73,7 +73,7 @@ impl LoadedNetworks {
         let chain = [source.upcast_ref(), &element, &end];
         running.pipeline.add_many(chain)?;
         gst::Element::link_many(chain)?;
-        Decoding::of(running).to_end(&mut |_| Ok(()))
+        Decoding::of(running).play(&mut |_| Ok(()))
     }
 }
 
@@ -97,7 +97,7 @@ pub fn play(
         None => nowhere()?,
     };
     let mut decoding = Decoding::new(input, &[&element, &end])?;
-    decoding.to_end(&mut take)?;
+    decoding.play(&mut take)?;
     // The element has written everything before it lets the end of the stream pass.
     let stats: gst::Structure = element.property("stats");
     let count = |name: &str| stats.get::<u64>(name).unwrap_or(0);
@@ -199,6 +199,6 @@ mod tests {
         let description = format!("{PROBE} ! pngenc ! filesink location={}", path.display());
         let bin = gst::parse::bin_from_description(&description, false)?;
         running.pipeline.add(&bin)?;
-        Decoding::of(running).to_end(&mut |_| Ok(()))
+        Decoding::of(running).play(&mut |_| Ok(()))
     }
 }

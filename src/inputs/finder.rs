@@ -134,7 +134,7 @@ impl InputFinder {
         for path in fitting {
             match path {
                 Ok(path) if path.is_dir() => {
-                    self.look_into(&path, &mut FolderContents::default())?
+                    self.look_into(&path, &mut FolderContents::default())?;
                 }
                 Ok(path) if self.leave_out_result(&path)? => {}
                 Ok(path) => self.add_file(&path)?,
