@@ -23,7 +23,7 @@ const RECORDER: &str = "queue ! videoconvert ! videoscale ! \
 
 /// A picture of which every computer makes something.
 const PROBE: &str = "videotestsrc num-buffers=1 pattern=solid-color foreground-color=0xff808080 ! \
-    video/x-raw,format=RGB,width=320,height=240";
+    video/x-raw,format=RGB,width=320,height=240 ! videoconvert";
 
 /// The networks of all inputs, loaded for as long as this is there.
 pub struct LoadedNetworks(#[allow(dead_code, reason = "it is there to be dropped last")] Running);
