@@ -121,7 +121,7 @@ test-importers: $(ORACLE)/ready ## the importers on small networks, and what mak
 	$(ORACLE)/bin/python -B -m unittest discover -s tests/importers
 	$(ORACLE)/bin/python -B -m unittest discover -s tests/own_models
 
-test-archives: $(ARCHIVES)/ready $(RUNTIME) $(FOOTAGE) ## the statements of docs/archives.md, and an archive on a cluster of Ray (fetches Ray, 200 MB)
+test-archives: $(ARCHIVES)/ready $(RUNTIME) $(FOOTAGE) ## the statements of docs/archives.md, and an archive on a cluster of Ray (fetches Ray and others, 166 MB)
 	cargo build --package ssdcrp --features built-in-model --locked
 	cargo build --package ssdcrp-annotate --locked
 	$(call with,debug) PROGRAMS=$(BUILD)/debug $(ARCHIVES)/bin/python -B -m unittest discover -s tests/archives
@@ -279,7 +279,7 @@ $(PEERS)/ready: benches/peers/requirements.txt tests/oracle/requirements-zennit.
 $(OWN_MODELS)/ready: tests/own_models/requirements.txt tests/oracle/requirements.txt | packages
 	$(call python,$(OWN_MODELS),$<)
 
-$(ARCHIVES)/ready: scale/requirements.txt | packages
+$(ARCHIVES)/ready: tests/archives/requirements.txt scale/requirements.txt | packages
 	$(call python,$(ARCHIVES),$<)
 
 $(MODEL_B): models/ssd_mobilenet_v2_oidv4.toml | packages

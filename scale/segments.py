@@ -1,10 +1,12 @@
 """Cuts a video at key frames into segments, without decoding: packets are copied.
 
 In: a video file. Out: Matroska files that begin with a key frame, and when each begins in the video. A segment may begin
-earlier than its own part, so that what follows objects from frame to frame has seen some of them before.
+earlier than its own part, so that what follows objects from frame to frame has seen some of them before. Every frame of the
+video is in exactly one own part, or nothing is cut.
 """
 
 import dataclasses
+import os
 import pathlib
 
 import av
@@ -12,7 +14,7 @@ import av
 
 @dataclasses.dataclass(frozen=True)
 class Segment:
-    """A part of a video, in seconds since its beginning."""
+    """A part of a video, in seconds since its first key frame."""
 
     path: str
     # Of the file's first frame.
@@ -22,61 +24,149 @@ class Segment:
     end: float
 
 
+@dataclasses.dataclass(frozen=True)
+class Cut:
+    """Where a segment lies: times of key frames, as numbers of the stream's time base; `end` is None at the video's end."""
+
+    first: int
+    own: int
+    end: int | None
+
+
+def packets(container, stream):
+    """All packets with pictures in them, each with the time of its picture, or None."""
+    for packet in container.demux(stream):
+        if packet.size:
+            yield packet, packet.pts if packet.pts is not None else packet.dts
+
+
 def key_frames(path):
-    """The times of all key frames, as numbers of the stream's time base, and that base."""
+    """The times of all key frames, in their order, and the time base that they are in."""
     with av.open(path) as container:
         stream = container.streams.video[0]
-        times = [packet.pts if packet.pts is not None else packet.dts
-                 for packet in container.demux(stream) if packet.is_keyframe and packet.size]
-        return sorted(time for time in times if time is not None), stream.time_base
+        times = [time for packet, time in packets(container, stream) if packet.is_keyframe and time is not None]
+        return times, stream.time_base
 
 
 def plan(times, base, length, overlap):
-    """Where to cut: triples of a segment's first key frame, its own first one, and the next segment's (or None)."""
-    cuts = [times[0]]
+    """Where to cut, for these times of key frames."""
+    owns = [times[0]]
     for time in times:
-        if float((time - cuts[-1]) * base) >= length:
-            cuts.append(time)
-    bounds = zip(cuts, [*cuts[1:], None])
-    return [(max((time for time in times if float((own - time) * base) >= overlap), default=times[0]), own, end)
+        if float((time - owns[-1]) * base) >= length:
+            owns.append(time)
+    bounds = zip(owns, [*owns[1:], None])
+    return [Cut(max((time for time in times if float((own - time) * base) >= overlap), default=times[0]), own, end)
             for own, end in bounds]
 
 
 def cut(path, folder, length, overlap):
-    """Writes the segments of `path` into `folder`, each `length` seconds or somewhat longer, and returns them."""
+    """Writes the segments of `path` into `folder`, each `length` seconds or somewhat longer, and returns them.
+
+    Raises ValueError where the file cannot be cut: it has no key frame, or its times do not say where packets belong.
+    """
     times, base = key_frames(path)
     if not times:
         raise ValueError(f"{path}: there is no key frame in it")
+    if any(next <= time for time, next in zip(times, times[1:])):
+        raise ValueError(f"{path}: its times go back, as where recordings were put together: it cannot be cut")
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    segments = []
-    for number, (first, own, end) in enumerate(plan(times, base, length, overlap)):
-        target = folder / f"{number:05}.mkv"
-        copy(path, target, first, end)
-        seconds = lambda time: float((time - times[0]) * base)
-        segments.append(Segment(str(target), seconds(first), seconds(own), float("inf") if end is None else seconds(end)))
-    return segments
+    cuts = plan(times, base, length, overlap)
+    copies = [Copy(folder / f"{number:05}.mkv", cut) for number, cut in enumerate(cuts)]
+    try:
+        copy_all(path, copies)
+    finally:
+        for copy in copies:
+            copy.abandon()
+    seconds = lambda time: float("inf") if time is None else float((time - times[0]) * base)
+    return [Segment(str(copy.target), *map(seconds, (cut.first, cut.own, cut.end))) for copy, cut in zip(copies, cuts)]
 
 
-def copy(path, target, first, end):
-    """Copies the packets from the key frame at `first` up to the one at `end`. The file appears when it is whole."""
-    part = target.with_suffix(".part")
-    with av.open(path) as source, av.open(str(part), "w", format="matroska") as sink:
+def copy_all(path, copies):
+    """Hands each packet to all segments that take it, in one pass: to find a key frame by seeking is not exact everywhere."""
+    all_packets, first = 0, copies[0].cut.first
+    begun = False
+    with av.open(path) as source:
         stream = source.streams.video[0]
-        copied = sink.add_stream_from_template(stream)
-        source.seek(first, stream=stream)
-        begun = False
-        for packet in source.demux(stream):
-            time = packet.pts if packet.pts is not None else packet.dts
-            if not packet.size or time is None:
+        for packet, time in packets(source, stream):
+            begun = begun or (packet.is_keyframe and time == first)
+            # Before the first key frame, and before it in time, nothing can be decoded.
+            all_packets += begun and not (time is not None and time < first)
+            if time is None:
                 continue
-            begun = begun or (packet.is_keyframe and time >= first)
-            if not begun:
-                continue
-            if end is not None and packet.is_keyframe and time >= end:
-                break
-            packet.pts = None if packet.pts is None else packet.pts - first
-            packet.dts = None if packet.dts is None else packet.dts - first
-            packet.stream = copied
-            sink.mux(packet)
-    part.rename(target)
+            for copy in copies:
+                copy.take(packet, time, stream)
+    for copy in copies:
+        copy.finish(path)
+    own = sum(copy.own_packets for copy in copies)
+    if own != all_packets:
+        raise ValueError(f"{path}: its times do not say where to cut: {own} of its {all_packets} packets would be in segments")
+
+
+class Copy:
+    """A segment on its way into a file, which appears when it is whole."""
+
+    def __init__(self, target, cut):
+        self.target, self.cut = target, cut
+        self.part = target.with_suffix(".part")
+        self.sink = self.stream = None
+        self.over = False
+        # Pictures before the first key frame may still come, which need one that is not in the file.
+        self.leads = True
+        # The key frame of the next part, and whether something has come that needs it.
+        self.waiting, self.is_open = None, False
+        self.own_packets = 0
+
+    def take(self, packet, time, stream):
+        """The next packet of the video, whoever's it is."""
+        cut = self.cut
+        if self.over:
+            return
+        if self.sink is None:
+            if not (packet.is_keyframe and time == cut.first):
+                return
+            self.sink = av.open(str(self.part), "w", format="matroska")
+            self.stream = self.sink.add_stream_from_template(stream)
+        elif self.leads and time < cut.first:
+            return
+        else:
+            self.leads = False
+        if cut.end is not None and self.waiting is None and packet.is_keyframe and time == cut.end:
+            # In an open group of pictures, those before the key frame in time come behind it: they need both groups.
+            self.waiting = packet
+            return
+        if self.waiting is not None:
+            if time > cut.end:
+                self.over = True
+                return
+            if not self.is_open:
+                self.write(self.waiting)
+                self.is_open = True
+        self.own_packets += cut.own <= time
+        self.write(packet)
+
+    def write(self, packet):
+        """Writes a packet, and leaves it as it was, for it may be another segment's, too."""
+        pts, dts, duration, base, first = packet.pts, packet.dts, packet.duration, packet.time_base, self.cut.first
+        packet.pts = None if pts is None else pts - first
+        packet.dts = None if dts is None else dts - first
+        packet.stream = self.stream
+        try:
+            self.sink.mux(packet)
+        finally:
+            packet.pts, packet.dts, packet.duration, packet.time_base = pts, dts, duration, base
+
+    def finish(self, path):
+        """No more packets will come."""
+        if self.sink is None:
+            raise ValueError(f"{path}: a key frame that was there is not there any more")
+        self.sink.close()
+        with open(self.part, "rb") as file:
+            os.fsync(file.fileno())
+        self.part.rename(self.target)
+
+    def abandon(self):
+        """What is not finished goes."""
+        if self.sink is not None:
+            self.sink.close()
+        self.part.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Error, ErrorKind, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long a folder's last writer may take to go: the system releases the lock of one that was killed only once all of it is torn down.
@@ -12,7 +12,8 @@ const WAITS: usize = 20;
 /// Held until it is dropped.
 #[derive(Debug)]
 pub struct FolderLock {
-    _file: File,
+    file: File,
+    path: PathBuf,
 }
 
 impl FolderLock {
@@ -26,35 +27,75 @@ impl FolderLock {
 
     /// The same, where a pause before another look at the lock is the caller's.
     fn take_after(folder: &Path, name: &str, mut pause: impl FnMut()) -> Result<Self> {
+        let mut waits = 0;
+        loop {
+            match Self::try_take(folder, name) {
+                // The last writer may be about to go, or to take the folder with it.
+                Err(error)
+                    if waits < WAITS
+                        && matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotFound) =>
+                {
+                    waits += 1;
+                    pause();
+                }
+                taken => return taken,
+            }
+        }
+    }
+
+    /// The same without any wait.
+    ///
+    /// # Errors
+    /// As [`FolderLock::take`]; [`ErrorKind::NotFound`] also where the folder has gone since it was made.
+    pub fn try_take(folder: &Path, name: &str) -> Result<Self> {
         let place = folder.display();
         let with = |words: String| {
             move |error: Error| Error::new(error.kind(), format!("{words}: {error}"))
         };
         fs::create_dir_all(folder).map_err(with(format!("cannot make the folder {place}")))?;
+        let path = folder.join(name);
         let words = format!("cannot write into the folder {place}");
-        let file = File::create(folder.join(name)).map_err(with(words))?;
-        let mut waits = 0;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Self { _file: file }),
-                Err(TryLockError::WouldBlock) if waits < WAITS => {
-                    waits += 1;
-                    pause();
-                }
-                Err(TryLockError::WouldBlock) => {
-                    let words = format!("another process writes into the folder {place}");
-                    return Err(Error::new(ErrorKind::WouldBlock, words));
-                }
-                Err(TryLockError::Error(error)) => {
-                    let words = format!(
-                        "cannot lock the folder {place}, whose file system may have no locks: name one on another"
-                    );
-                    // Of another kind than one that is taken.
-                    return Err(Error::other(format!("{words}: {error}")));
-                }
+        let file = File::create(&path).map_err(with(words))?;
+        let taken = || {
+            let words = format!("another process writes into the folder {place}");
+            Error::new(ErrorKind::WouldBlock, words)
+        };
+        match file.try_lock() {
+            // Whoever had it may have removed the file meanwhile: another file of its name is another lock.
+            Ok(()) if is_at(&file, &path) => Ok(Self { file, path }),
+            Ok(()) | Err(TryLockError::WouldBlock) => Err(taken()),
+            Err(TryLockError::Error(error)) => {
+                let words = format!(
+                    "cannot lock the folder {place}, whose file system may have no locks: name one on another"
+                );
+                // Of another kind than one that is taken.
+                Err(Error::other(format!("{words}: {error}")))
             }
         }
     }
+
+    /// Lets go of a folder that is not needed any more: it is removed with the lock's file, unless there is something else in it.
+    pub fn leave(self) {
+        // While it is locked, so that nobody has the lock of a file that goes. What cannot be removed stays.
+        let _ = fs::remove_file(&self.path);
+        let _ = self.path.parent().map(fs::remove_dir);
+        drop(self.file);
+    }
+}
+
+/// Whether an open file is the one that has this path.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    let number = |found: Result<fs::Metadata>| found.map(|found| (found.dev(), found.ino())).ok();
+    number(file.metadata()) == number(fs::metadata(path))
+}
+
+/// Elsewhere a file that is open is not removed.
+#[cfg(not(unix))]
+fn is_at(_: &File, path: &Path) -> bool {
+    path.exists()
 }
 
 #[cfg(test)]
@@ -78,6 +119,38 @@ mod tests {
         let error = FolderLock::take_after(folder.path(), "lock", || pauses += 1).unwrap_err();
         assert_eq!((error.kind(), pauses), (ErrorKind::WouldBlock, WAITS));
         drop(second);
+    }
+
+    /// Who waits for a lock whose file goes has no lock of that file, but one that others see.
+    #[test]
+    fn a_folder_that_its_last_writer_removes_is_locked_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("work/a");
+        let mut first = Some(FolderLock::take(&place, "lock").unwrap());
+        let second = FolderLock::take_after(&place, "lock", || {
+            first.take().unwrap().leave();
+            assert!(!place.exists());
+        });
+        let second = second.unwrap();
+        assert!(place.join("lock").exists());
+        let error = FolderLock::try_take(&place, "lock").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        fs::write(place.join("result"), "").unwrap();
+        second.leave();
+        assert!(place.join("result").exists() && !place.join("lock").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_lock_of_a_file_that_has_gone_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let file = File::create(&path).unwrap();
+        assert!(is_at(&file, &path));
+        fs::remove_file(&path).unwrap();
+        assert!(!is_at(&file, &path));
+        File::create(&path).unwrap();
+        assert!(!is_at(&file, &path));
     }
 
     #[test]

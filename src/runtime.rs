@@ -345,6 +345,15 @@ fn does_not_start(provider: ExecutionProvider, error: &impl std::fmt::Display) -
     )
 }
 
+/// Which ONNX Runtime runs the networks, in its own words: the branch and commit of its source, and how it was compiled. Results differ in their last digits from one to another.
+///
+/// # Errors
+/// It cannot be loaded.
+pub fn build() -> Result<String> {
+    environment()?;
+    Ok(ort::info().to_owned())
+}
+
 /// Holds a provider against those of the library that is loaded.
 fn check_built_in(wanted: ExecutionProvider) -> Result<()> {
     let is_there = |provider: ExecutionProvider| provider.is_built_in().unwrap_or(false);

@@ -3,19 +3,18 @@
 //! An input is worked on in `work/NAME`, which one process at a time has. When everything is there it is moved to its place, and the record `inputs/NAME.json` is
 //! written last: what has no record that says *done* is not done, whatever else is there, and is done anew.
 
-use std::fs::{self, File, Metadata, TryLockError};
+use std::fs::{self, File};
 use std::io::{ErrorKind, Result as IoResult};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
 use ssdcrp::atomic_file;
+use ssdcrp::folder_lock::FolderLock;
 
 use crate::columns::ResultTable;
 use crate::inputs::ArchiveInput;
 use crate::manifest::{ArchiveManifest, OWNER};
+use crate::record::InputRecord;
 
 /// Folders.
 const RECORDS: &str = "inputs";
@@ -35,7 +34,8 @@ pub enum Product {
 }
 
 impl Product {
-    fn folder(self) -> &'static str {
+    /// What its folder is called among the results; in an input's folder of work, the product itself.
+    const fn place(self) -> &'static str {
         match self {
             Self::Messages => "results",
             Self::Table(table) => table.name(),
@@ -44,7 +44,7 @@ impl Product {
         }
     }
 
-    fn file(self, name: &str) -> String {
+    fn file_of(self, name: &str) -> String {
         match self {
             Self::Messages => format!("{name}.jsonl"),
             Self::Table(_) => format!("{name}.parquet"),
@@ -52,66 +52,6 @@ impl Product {
             Self::Evidence => name.to_owned(),
         }
     }
-}
-
-/// How a file was when it was read: one that has changed since is another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InputStamp {
-    pub bytes: u64,
-    /// Nanoseconds since 1970 in UTC.
-    pub modified: u64,
-}
-
-impl InputStamp {
-    /// How a file is now.
-    ///
-    /// # Errors
-    /// It is not there, or no regular file.
-    pub fn of(path: &Path) -> IoResult<Self> {
-        let found = fs::metadata(path)?;
-        if !found.is_file() {
-            return Err(ErrorKind::InvalidInput.into());
-        }
-        let modified = found.modified()?.duration_since(UNIX_EPOCH);
-        Ok(Self {
-            bytes: found.len(),
-            modified: modified.map_or(0, |since| since.as_nanos().try_into().unwrap_or(u64::MAX)),
-        })
-    }
-}
-
-/// What has become of an input.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct InputRecord {
-    pub source: String,
-    /// Missing where the file was not there.
-    #[serde(flatten)]
-    pub stamp: Option<InputStamp>,
-    #[serde(flatten)]
-    pub outcome: InputOutcome,
-}
-
-/// How it went.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "kebab-case")]
-pub enum InputOutcome {
-    Done(InputCounts),
-    Failed { error: String },
-}
-
-/// What was found in an input.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct InputCounts {
-    pub frames: u64,
-    /// Frames that could not be read, and passed without a result.
-    pub frames_damaged: u64,
-    pub detections: u64,
-    pub explanations: u64,
-    pub events: u64,
-    /// What GStreamer warned of, each once.
-    pub warnings: Vec<String>,
-    /// Which decoded it.
-    pub gstreamer: String,
 }
 
 /// A folder of results.
@@ -126,7 +66,7 @@ pub struct Workplace<'a> {
     name: &'a str,
     folder: PathBuf,
     /// Held until this process ends, however it ends.
-    lock: File,
+    lock: Option<FolderLock>,
 }
 
 impl Archive {
@@ -143,22 +83,43 @@ impl Archive {
         products.extend(ResultTable::ALL.map(Product::Table));
         products.extend(manifest.video.then_some(Product::Video));
         products.extend(manifest.evidence.then_some(Product::Evidence));
-        let folders = products.iter().map(|product| product.folder());
+        let folders = products.iter().map(|product| product.place());
         for folder in folders.chain([RECORDS]) {
             fs::create_dir_all(root.join(folder)).with_context(context)?;
         }
         Ok(Self { root, products })
     }
 
-    /// What has become of an input so far; `None` where nothing has, also where results are not there any more.
-    pub fn record(&self, input: &ArchiveInput) -> Option<InputRecord> {
-        let text = fs::read(self.record_path(&input.name)).ok()?;
-        let record: InputRecord = serde_json::from_slice(&text).ok()?;
-        let expected = self.expected(input);
-        let all = expected
-            .iter()
-            .all(|&product| self.place(product, &input.name).exists());
-        (all || !matches!(record.outcome, InputOutcome::Done(_))).then_some(record)
+    /// What has become of an input so far; `None` where nothing has.
+    ///
+    /// # Errors
+    /// Its record cannot be read, or not understood: what is there would be computed again, and replaced.
+    pub fn record(&self, input: &ArchiveInput) -> Result<Option<InputRecord>> {
+        let path = self.record_path(&input.name);
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            text => text.with_context(|| format!("cannot read {}", path.display()))?,
+        };
+        let record = serde_json::from_slice(&text).with_context(|| {
+            let path = path.display();
+            format!("{path} is not understood: remove it, and the input is annotated anew")
+        })?;
+        Ok(Some(record))
+    }
+
+    /// Whether all that an input gives is there.
+    ///
+    /// # Errors
+    /// That cannot be found out.
+    pub fn is_whole(&self, input: &ArchiveInput) -> Result<bool> {
+        for product in self.expected(input) {
+            let place = self.place(product, &input.name);
+            let exists = place.try_exists();
+            if !exists.with_context(|| format!("cannot look for {}", place.display()))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The folder of all records.
@@ -173,29 +134,34 @@ impl Archive {
     /// Begins with an input, for which nobody else then works. `None` where another process does.
     ///
     /// # Errors
-    /// The folder cannot be written.
+    /// The folder cannot be written, or its file system has no locks.
     pub fn begin<'a>(&'a self, input: &'a ArchiveInput) -> Result<Option<Workplace<'a>>> {
-        let folder = self.root.join(WORK).join(&input.name);
-        let context = || format!("cannot write to {}", folder.display());
-        fs::create_dir_all(&folder).with_context(context)?;
-        let path = folder.join(LOCK);
-        let mut options = File::options();
-        let lock = match options.write(true).create(true).truncate(false).open(&path) {
-            // Somebody else is done with it at this moment.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            opened => opened.with_context(context)?,
+        self.workplace(&input.name, FolderLock::take)
+    }
+
+    /// Removes what processes that were killed left of inputs that nobody is at work on. What cannot be removed stays.
+    pub fn sweep(&self) {
+        let entries = fs::read_dir(self.root.join(WORK));
+        for entry in entries.into_iter().flatten().flatten() {
+            if let Some(name) = entry.file_name().to_str() {
+                let _ = self.workplace(name, FolderLock::try_take);
+            }
+        }
+    }
+
+    fn workplace<'a>(
+        &'a self,
+        name: &'a str,
+        take: fn(&Path, &str) -> IoResult<FolderLock>,
+    ) -> Result<Option<Workplace<'a>>> {
+        let folder = self.root.join(WORK).join(name);
+        let lock = match take(&folder, LOCK) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+            lock => Some(lock?),
         };
-        // Some file systems have no locks: there the user sees to it that shards differ.
-        if let Err(TryLockError::WouldBlock) = lock.try_lock() {
-            return Ok(None);
-        }
-        let number = |found: IoResult<Metadata>| found.map(|found| found.ino()).ok();
-        if number(lock.metadata()) != number(fs::metadata(&path)) {
-            return Ok(None);
-        }
         let work = Workplace {
             archive: self,
-            name: &input.name,
+            name,
             folder,
             lock,
         };
@@ -211,7 +177,7 @@ impl Archive {
     }
 
     fn place(&self, product: Product, name: &str) -> PathBuf {
-        self.root.join(product.folder()).join(product.file(name))
+        self.root.join(product.place()).join(product.file_of(name))
     }
 
     /// Says for all to see what has become of an input.
@@ -231,7 +197,7 @@ impl Workplace<'_> {
     /// Where a product is to be made; `None` where it is not wanted.
     pub fn path(&self, product: Product, input: &ArchiveInput) -> Option<PathBuf> {
         let is_wanted = self.archive.expected(input).contains(&product);
-        is_wanted.then(|| self.folder.join(product.folder()))
+        is_wanted.then(|| self.folder.join(product.place()))
     }
 
     /// A file that goes when the work is done.
@@ -246,7 +212,7 @@ impl Workplace<'_> {
     pub fn finish(self, input: &ArchiveInput, record: &InputRecord) -> Result<()> {
         self.forget()?;
         for product in self.archive.expected(input) {
-            let made = self.folder.join(product.folder());
+            let made = self.folder.join(product.place());
             let place = self.archive.place(product, self.name);
             let context = || format!("cannot write {}", place.display());
             if product == Product::Evidence {
@@ -259,24 +225,22 @@ impl Workplace<'_> {
             }
             fs::rename(&made, &place).with_context(context)?;
         }
-        self.archive.write_record(self.name, record)?;
-        self.leave();
-        Ok(())
+        self.archive.write_record(self.name, record)
     }
 
-    /// Says that it failed. What an earlier run made of the file, as it was then, goes.
+    /// Says that it failed. What an earlier run made of the file, as it was then, goes, unless there is no file to be seen now.
     ///
     /// # Errors
     /// That cannot be written.
     pub fn fail(self, input: &ArchiveInput, record: &InputRecord) -> Result<()> {
         self.forget()?;
-        for product in self.archive.expected(input) {
-            let place = self.archive.place(product, self.name);
-            remove(&place).with_context(|| format!("cannot remove {}", place.display()))?;
+        if record.stamp.is_some() {
+            for product in self.archive.expected(input) {
+                let place = self.archive.place(product, self.name);
+                remove(&place).with_context(|| format!("cannot remove {}", place.display()))?;
+            }
         }
-        self.archive.write_record(self.name, record)?;
-        self.leave();
-        Ok(())
+        self.archive.write_record(self.name, record)
     }
 
     /// What was said before does not hold from here on.
@@ -295,12 +259,16 @@ impl Workplace<'_> {
         }
         Ok(())
     }
+}
 
-    /// The folder goes with its lock; where it cannot, the next run removes it.
-    fn leave(self) {
-        let _ = fs::remove_dir_all(&self.folder);
+impl Drop for Workplace<'_> {
+    /// What lies in it goes first and the lock last, so that nobody begins in a folder that is being removed. What cannot be removed stays for the next run.
+    fn drop(&mut self) {
+        let cleared = self.clear();
+        if let (Ok(()), Some(lock)) = (cleared, self.lock.take()) {
+            lock.leave();
+        }
         let _ = fs::remove_dir(self.archive.root.join(WORK));
-        drop(self.lock);
     }
 }
 

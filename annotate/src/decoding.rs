@@ -2,16 +2,21 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use anyhow::{Context, Result, bail, ensure};
 use gst::prelude::*;
+
+use crate::blame::{self, Blame};
 
 /// Elements that every file needs.
 const NEEDED: [&str; 4] = ["uridecodebin", "videoconvert", "videoflip", "taginject"];
 
 /// The name of the first in a pipeline.
 const READER: &str = "reader";
+
+/// How long a message is waited for at a time.
+const LOOK: gst::ClockTime = gst::ClockTime::from_seconds(1);
 
 /// A file from which nothing comes for so long will give nothing more.
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(600);
@@ -36,11 +41,20 @@ pub struct Running {
     bus: gst::Bus,
 }
 
+/// What has come of a file.
+#[derive(Debug, Default)]
+struct Decoded {
+    /// Set as soon as a video is found in it.
+    has_video: AtomicBool,
+    frames: AtomicU64,
+}
+
 /// A file on its way.
 pub struct Decoding {
     pub running: Running,
-    /// Set as soon as a video is found in the file.
-    has_video: Arc<AtomicBool>,
+    decoded: Arc<Decoded>,
+    /// Of these frames was heard.
+    frames: u64,
     /// What GStreamer would need for the streams in it.
     lacks: Vec<String>,
     warnings: Vec<String>,
@@ -57,21 +71,41 @@ impl Decoding {
     /// An element is missing, or the elements do not fit.
     pub fn new(input: &Path, behind: &[&gst::Element]) -> Result<Self> {
         let running = Running::new()?;
-        let has_video = running.build(input, behind)?;
+        let decoded = running.build(input, behind)?;
+        let decoding = Self::of(running);
         Ok(Self {
+            decoded,
+            ..decoding
+        })
+    }
+
+    /// A pipeline that has no file.
+    pub fn of(running: Running) -> Self {
+        Self {
             running,
-            has_video,
+            decoded: Arc::default(),
+            frames: 0,
             lacks: Vec::new(),
             warnings: Vec::new(),
             silence: gst::ClockTime::ZERO,
             has_ended: false,
-        })
+        }
+    }
+
+    /// Plays all of it, and hands messages of elements to `take`.
+    ///
+    /// # Errors
+    /// It does not start; as [`Decoding::follow`].
+    pub fn play(&mut self, take: &mut impl FnMut(&gst::StructureRef) -> Result<()>) -> Result<()> {
+        self.running.start(gst::State::Playing)?;
+        while !self.follow(LOOK, take)? {}
+        Ok(())
     }
 
     /// Takes the next message, for which it waits so long; messages of elements go to `take`. Says whether the end has come.
     ///
     /// # Errors
-    /// The file cannot be decoded, or gives nothing any more; what `take` gives.
+    /// The file cannot be decoded, or gives nothing any more; something cannot be written, even where the video would go on without; what `take` gives.
     pub fn follow(
         &mut self,
         look: gst::ClockTime,
@@ -93,24 +127,32 @@ impl Decoding {
                 }
             }
             gst::MessageView::Warning(warning) => {
-                let words = warning.error().to_string();
+                let warned = warning.error();
+                if blame::is_of_writing(&warned) {
+                    return Err(blame::on(Blame::Computer, warned));
+                }
+                let words = warned.to_string();
                 if self.warnings.len() < MOST_WARNINGS && !self.warnings.contains(&words) {
                     self.warnings.push(words);
                 }
             }
-            gst::MessageView::Error(error) => {
-                let error = error.error();
+            gst::MessageView::Error(message) => {
+                let error = self.running.blamed(message);
                 ensure!(
-                    self.has_video.load(Ordering::Relaxed),
+                    self.has_video() || blame::of(&error) != Blame::File,
                     "{}",
-                    no_video(&self.lacks, &error)
+                    no_video(&self.lacks, &message.error())
                 );
-                return Err(error.into());
+                return Err(error);
             }
             gst::MessageView::Eos(_) => return Ok(true),
             _ => {}
         }
         Ok(false)
+    }
+
+    fn has_video(&self) -> bool {
+        self.decoded.has_video.load(Ordering::Relaxed)
     }
 
     /// Something has come of the file.
@@ -123,6 +165,11 @@ impl Decoding {
     /// # Errors
     /// Nothing will come any more.
     pub fn silent_for(&mut self, look: gst::ClockTime) -> Result<()> {
+        // Frames that nobody looks at are told of by no message.
+        let frames = self.decoded.frames.load(Ordering::Relaxed);
+        if std::mem::replace(&mut self.frames, frames) != frames {
+            self.heard();
+        }
         self.silence += look;
         ensure!(
             self.silence < PATIENCE,
@@ -133,7 +180,7 @@ impl Decoding {
             return Ok(());
         }
         // A demuxer may come to the end of a file that is cut off without a word.
-        let ends = !self.has_video.load(Ordering::Relaxed) && self.running.has_read_all();
+        let ends = !self.has_video() && self.running.has_read_all();
         ensure!(
             !(self.has_ended && ends),
             "it is damaged or cut off: there is no picture in it"
@@ -186,9 +233,16 @@ impl Running {
         }
         let message = self.bus.pop_filtered(&[gst::MessageType::Error]);
         match message.as_ref().map(|message| message.view()) {
-            Some(gst::MessageView::Error(error)) => bail!("{}", error.error()),
+            Some(gst::MessageView::Error(message)) => Err(self.blamed(message)),
             _ => bail!("GStreamer does not start, and does not say why"),
         }
+    }
+
+    /// What an element says went wrong, and whose fault it is.
+    fn blamed(&self, message: &gst::message::Error) -> anyhow::Error {
+        let reader = self.pipeline.by_name(READER);
+        let reader = reader.as_ref().map(|reader| reader.upcast_ref());
+        blame::on_element(message.src(), reader, message.error())
     }
 
     /// Whether whatever reads and takes apart the file has come to rest.
@@ -203,8 +257,8 @@ impl Running {
         states.contains(&gst::TaskState::Paused) && !states.contains(&gst::TaskState::Started)
     }
 
-    /// Puts the pipeline together. The flag is set as soon as a video is found in the file.
-    fn build(&self, input: &Path, behind: &[&gst::Element]) -> Result<Arc<AtomicBool>> {
+    /// Puts the pipeline together. It tells what has come of the file.
+    fn build(&self, input: &Path, behind: &[&gst::Element]) -> Result<Arc<Decoded>> {
         let make = |name: &str| gst::ElementFactory::make(name).build();
         let [source, convert, turn, upright] = NEEDED.map(make);
         let (source, convert, turn, upright) = (source?, convert?, turn?, upright?);
@@ -221,8 +275,13 @@ impl Running {
         gst::Element::link_many(&chain)?;
 
         let entry = convert.static_pad("sink").context("no sink pad")?;
-        let has_video = Arc::new(AtomicBool::new(false));
-        let found = has_video.clone();
+        let decoded = Arc::<Decoded>::default();
+        let counted = decoded.clone();
+        entry.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+            counted.frames.fetch_add(1, Ordering::Relaxed);
+            gst::PadProbeReturn::Ok
+        });
+        let found = decoded.clone();
         source.connect_pad_added(move |_, pad| {
             let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
             let is_video = caps
@@ -230,12 +289,12 @@ impl Running {
                 .is_some_and(|caps| caps.name().as_str() == "video/x-raw");
             // Of several videos in a file the first counts.
             if is_video && !entry.is_linked() && pad.link(&entry).is_ok() {
-                found.store(true, Ordering::Relaxed);
+                found.has_video.store(true, Ordering::Relaxed);
             }
         });
-        let found = has_video.clone();
+        let found = decoded.clone();
         source.connect_no_more_pads(move |source| {
-            if !found.load(Ordering::Relaxed) {
+            if !found.has_video.load(Ordering::Relaxed) {
                 gst::element_error!(
                     source,
                     gst::StreamError::WrongType,
@@ -243,12 +302,30 @@ impl Running {
                 );
             }
         });
-        Ok(has_video)
+        Ok(decoded)
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_which_frames_come_is_waited_for_though_nothing_is_told() {
+        gst::init().unwrap();
+        let mut decoding = Decoding::of(Running::new().unwrap());
+        let nearly = PATIENCE - gst::ClockTime::SECOND;
+        for _ in 0..3 {
+            decoding.decoded.frames.fetch_add(1, Ordering::Relaxed);
+            decoding.silent_for(nearly).unwrap();
+        }
+        let error = decoding.silent_for(nearly).unwrap_err().to_string();
+        assert!(error.contains("for 10 minutes"), "{error}");
     }
 }

@@ -10,7 +10,7 @@ use gst::prelude::*;
 use crate::options::AnnotateOptions;
 
 /// Properties that are not for `--set`, and what there is instead.
-const TAKEN: [(&str, &str); 9] = [
+const TAKEN: [(&str, &str); 10] = [
     ("model-file", "the option --model names the model"),
     ("threads", "the option --threads says how many"),
     (
@@ -19,6 +19,7 @@ const TAKEN: [(&str, &str); 9] = [
     ),
     ("events-location", "the option --evidence keeps evidence"),
     ("results-location", "results are in the folder of --output"),
+    ("on-error", "an input whose frames fail fails"),
     ("mode", "every frame waits for its own result here"),
     ("detections", "no other element detects here"),
     ("post-messages", "the tables are made of the messages"),
@@ -27,11 +28,30 @@ const TAKEN: [(&str, &str); 9] = [
 /// Of these the execution provider alone changes results.
 const RECORDED: &str = "execution-provider";
 
-/// What differs from the element's own defaults, unless `--set` says otherwise: what is asked later of an archive is whether explanations hold and what looked wrong.
-const DEFAULTS: [(&str, &str); 2] = [("check-explanations", "true"), ("events", "all")];
+/// What differs from the element's own defaults, unless `--set` says otherwise: what is asked later of an archive is whether explanations hold and what looked wrong, and of none of its events evidence is
+/// missing.
+const DEFAULTS: [(&str, &str); 4] = [
+    ("check-explanations", "true"),
+    ("events", "all"),
+    ("events-budget", "18446744073709551615"),
+    ("events-per-minute", "4294967295"),
+];
 
 /// What is drawn, which nobody sees without a picture.
 const DRAWN: [&str; 3] = ["draw-boxes", "draw-labels", "draw-heatmap"];
+
+/// How else pictures look.
+const LOOKS: [&str; 6] = [
+    "colour-map",
+    "draw-age",
+    "expire-overlay",
+    "layout",
+    "opacity",
+    "output",
+];
+
+/// How much evidence there is.
+const OF_EVIDENCE: [&str; 2] = ["events-budget", "events-per-minute"];
 
 /// The properties of the elements of a run.
 #[derive(Clone, Debug)]
@@ -41,6 +61,7 @@ pub struct ElementSettings {
     provider: String,
     set: Vec<(String, String)>,
     draws: bool,
+    keeps_evidence: bool,
 }
 
 impl ElementSettings {
@@ -55,6 +76,7 @@ impl ElementSettings {
             provider: options.execution_provider.to_string(),
             set: options.set.clone(),
             draws: options.video || options.evidence,
+            keeps_evidence: options.evidence,
         };
         settings.element()?;
         Ok(settings)
@@ -84,6 +106,10 @@ impl ElementSettings {
                 bail!("--set {name}={value}: the property is set already: {instead}");
             }
             set(&element, name, value).with_context(|| format!("--set {name}={value}"))?;
+            ensure!(
+                (name.as_str(), value.as_str()) != ("select", "missing"),
+                "--set select=missing: tables have rows of what was detected alone; ssdcrp explain --missing asks why something was not"
+            );
         }
         Ok(element)
     }
@@ -114,6 +140,8 @@ impl ElementSettings {
             property.owner_type() == element.type_()
                 && property.flags().contains(glib::ParamFlags::READWRITE)
                 && (name == RECORDED || TAKEN.iter().all(|(taken, _)| *taken != name))
+                && (self.draws || ![&DRAWN[..], &LOOKS].concat().contains(&name))
+                && (self.keeps_evidence || !OF_EVIDENCE.contains(&name))
         });
         own.map(|property| {
             let name = property.name();
@@ -211,9 +239,41 @@ mod tests {
                 "{name}"
             );
         }
-        for absent in ["threads", "model-file", "stats", "name", "qos"] {
+        let picture = ["opacity", "draw-boxes", "events-budget"];
+        for absent in ["threads", "model-file", "stats", "name", "qos"]
+            .iter()
+            .chain(&picture)
+        {
+            let absent = *absent;
             assert_eq!(recorded.get(absent), None, "{absent}");
         }
+    }
+
+    /// Nobody has to name another folder for what nobody sees.
+    #[test]
+    fn how_pictures_look_is_recorded_where_there_are_pictures() {
+        let recorded = |further: &[&str]| settings(further).unwrap().recorded().unwrap();
+        let (video, evidence) = (recorded(&["--video"]), recorded(&["--evidence"]));
+        for name in DRAWN.iter().chain(&LOOKS) {
+            assert!(
+                video.contains_key(*name) && evidence.contains_key(*name),
+                "{name}"
+            );
+        }
+        for name in OF_EVIDENCE {
+            assert!(
+                !video.contains_key(name) && evidence.contains_key(name),
+                "{name}"
+            );
+        }
+        let opaque = recorded(&["--set", "opacity=0.5"]);
+        assert_eq!(opaque, recorded(&[]));
+        assert!(
+            LOOKS
+                .iter()
+                .chain(&DRAWN)
+                .all(|name| !opaque.contains_key(*name))
+        );
     }
 
     #[test]
@@ -227,6 +287,8 @@ mod tests {
             ("name=x", "cannot be set here"),
             ("stats=x", "cannot be set here"),
             ("model-file=x", "the option --model"),
+            ("on-error=passthrough", "an input whose frames fail fails"),
+            ("select=missing", "ssdcrp explain --missing"),
         ] {
             let error = settings(&["--set", set]).unwrap_err();
             let error = format!("{error:#}");

@@ -5,6 +5,7 @@
 //! a run that is killed goes on where it stopped. Verbs for photos have it decode single frames of videos ([`frames`]).
 
 mod archive;
+mod blame;
 mod columns;
 mod decoding;
 mod digest;
@@ -14,9 +15,12 @@ mod inputs;
 mod manifest;
 mod options;
 mod parquet_table;
+mod record;
 mod rows;
 mod run;
 mod shard;
+mod tally;
+mod telling;
 mod video;
 
 use std::process::ExitCode;
@@ -41,13 +45,13 @@ fn main() -> ExitCode {
     // The command's other verbs ask so for single frames.
     let wants_frames = std::env::args_os().nth(1).is_some_and(|it| it == FRAMES_OF);
     let ended = match wants_frames {
-        true => frames::write(&FrameOptions::parse()),
+        true => frames::write(&FrameOptions::parse()).map(|()| ExitCode::SUCCESS),
         false => run::run(&AnnotateOptions::parse()),
     };
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
-            run::say(&format!("{error:#}"));
+            telling::say(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }

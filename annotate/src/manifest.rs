@@ -6,7 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use ssdcrp::Model;
+use ssdcrp::inputs::ARCHIVE_MANIFEST;
 use ssdcrp::kept_settings;
+use ssdcrp::onnx::weight_files;
 
 use crate::digest;
 use crate::element_settings::ElementSettings;
@@ -15,7 +17,7 @@ use crate::options::AnnotateOptions;
 /// Whose files are unfinished where this process is killed.
 pub const OWNER: &str = "ssdcrp-annotate";
 /// The manifest's name.
-pub const FILE: &str = "manifest.json";
+pub const FILE: &str = ARCHIVE_MANIFEST;
 
 /// All that results depend on besides the inputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,8 +37,11 @@ pub struct ArchiveManifest {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelIdentity {
     pub name: String,
-    /// Of the ONNX file. Weights that it keeps in files beside it are not part of it.
+    /// Of the ONNX file.
     pub sha256: String,
+    /// Of the files beside it in which it keeps weights, by their names; mostly there are none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights_sha256: BTreeMap<String, String>,
     /// Of the model's manifest, which has labels, default boxes and how pictures are prepared.
     pub manifest_sha256: String,
 }
@@ -52,19 +57,32 @@ impl ModelIdentity {
             return Ok(Self {
                 name: Model::built_in()?.manifest.name,
                 sha256: digest::of_bytes(onnx),
+                weights_sha256: BTreeMap::new(),
                 manifest_sha256: digest::of_bytes(manifest.as_bytes()),
             });
         };
         let name = Model::open(file)?.manifest.name;
-        let sha256 = |path: &Path| {
-            digest::of_file(path).with_context(|| format!("cannot read {}", path.display()))
-        };
         Ok(Self {
             name,
             sha256: sha256(file)?,
+            weights_sha256: of_weights(file)?,
             manifest_sha256: sha256(&file.with_extension("toml"))?,
         })
     }
+}
+
+/// Of the files in which an ONNX file keeps weights, by their names in its folder.
+fn of_weights(file: &Path) -> Result<BTreeMap<String, String>> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let weights = weight_files(file).into_iter().map(|weights| {
+        let name = weights.strip_prefix(folder).unwrap_or(&weights);
+        Ok((name.to_string_lossy().into_owned(), sha256(&weights)?))
+    });
+    weights.collect()
+}
+
+fn sha256(path: &Path) -> Result<String> {
+    digest::of_file(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 impl ArchiveManifest {
@@ -114,5 +132,24 @@ mod tests {
         let changed = ModelIdentity::of(Some(&file)).unwrap();
         assert_eq!(changed.sha256, built_in.sha256);
         assert_ne!(changed.manifest_sha256, built_in.manifest_sha256);
+    }
+    /// Other weights under the same graph are another model.
+    #[test]
+    fn weights_beside_the_file_are_part_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("model.onnx");
+        // A ModelProto with a graph with an initialiser whose data lies in `w.bin` (onnx.proto).
+        let location = b"\x0a\x08location\x12\x05w.bin";
+        let tensor = [&b"\x42\x01w\x6a\x11"[..], location, b"\x70\x01"].concat();
+        let model = [&b"\x3a\x1a\x2a\x18"[..], &tensor].concat();
+        fs::write(&file, model).unwrap();
+        assert!(of_weights(&file).is_err(), "they are not there");
+        let weights = |bytes: &[u8]| {
+            fs::write(folder.path().join("w.bin"), bytes).unwrap();
+            of_weights(&file).unwrap()
+        };
+        let (one, other) = (weights(b"abc"), weights(b"abd"));
+        assert_eq!(one["w.bin"], digest::of_bytes(b"abc"));
+        assert_ne!(one, other);
     }
 }

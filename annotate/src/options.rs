@@ -21,15 +21,16 @@ The same command again goes on where it stopped. Written below the folder of --o
   results/        the element's messages, as JSON Lines
 
 Exit status:
-  0  all inputs of the shard are done
-  1  some inputs, or all of them, could not be done
-  2  wrong usage";
+  0   all inputs of the shard are done
+  1   some inputs, or all of them, could not be done
+  2   wrong usage
+  75  other processes are still at work on some inputs; all others are done";
 
 /// Detect objects in every frame of videos and photos, explain them, and write the results as tables, and as explained videos if wanted.
 #[derive(Debug, Parser)]
 #[command(name = "ssdcrp annotate", bin_name = "ssdcrp annotate", version, after_help = EXAMPLES)]
 pub struct AnnotateOptions {
-    /// Videos and photos; folders with all videos and photos below; patterns in quotes; or @FILE, a list of these, one per line (@- reads it from standard input)
+    /// Videos and photos; folders with all videos and photos below; patterns in quotes; or @FILE, a list of files and folders, one per line (@- reads it from standard input)
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
     /// Folder for the results; it is made if it does not exist
@@ -41,13 +42,16 @@ pub struct AnnotateOptions {
     /// Print the inputs that would be annotated, a path a line, and end
     #[arg(long)]
     pub list: bool,
+    /// With --list: end each path with a zero byte, as find -print0 does; lists may be written so, too
+    #[arg(short = '0', long, requires = "list")]
+    pub null: bool,
     /// Also write each video with boxes and heatmaps: H.264 in MP4, without sound
     #[arg(long)]
     pub video: bool,
     /// Also keep evidence of events: pictures and heatmaps, as with the element's property events-location
     #[arg(long)]
     pub evidence: bool,
-    /// Take only the I-th of N parts of the inputs, 1/N to N/N; for several computers that write to one folder
+    /// Take only the I-th of N parts of the inputs, 1/N to N/N, for several computers that write to one folder; an input's path alone says in which part it is
     #[arg(long, value_name = "I/N", default_value_t)]
     pub shard: Shard,
     /// Set a property of the element; gst-inspect-1.0 ssdcrp lists them. May be given several times [default: the element's, but check-explanations=true and events=all]

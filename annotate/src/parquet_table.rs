@@ -4,9 +4,9 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
-use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int64Type};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::types::Type;
@@ -14,8 +14,9 @@ use parquet::schema::types::Type;
 use crate::columns::{CellType, ResultTable, TableColumn};
 use crate::rows::Cell;
 
-/// Rows of a row group: some 10 MB in memory.
+/// Rows of a row group at most, and bytes of text in it: what waits in memory takes some 30 MB at most, whatever paths are like.
 const GROUP: usize = 1 << 16;
+const GROUP_TEXT: usize = 16 << 20;
 /// The definition levels of a cell that is null, and of one that is not (Parquet format, nested encoding).
 const NULL: i16 = 0;
 const DEFINED: i16 = 1;
@@ -39,6 +40,8 @@ pub struct ParquetTable {
     writer: SerializedFileWriter<File>,
     buffers: Vec<ColumnBuffer>,
     waiting: usize,
+    /// Bytes of the texts that wait.
+    text: usize,
     rows: u64,
 }
 
@@ -64,6 +67,7 @@ impl ParquetTable {
             writer: SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties))?,
             buffers: table.columns().iter().map(ColumnBuffer::new).collect(),
             waiting: 0,
+            text: 0,
             rows: 0,
         })
     }
@@ -71,14 +75,23 @@ impl ParquetTable {
     /// Adds a row, whose cells are of the types of the columns.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// It cannot be written, or is none of this table.
     pub fn push(&mut self, cells: Vec<Cell>) -> Result<()> {
+        ensure!(
+            cells.len() == self.buffers.len(),
+            "a row of {} cells is none of a table of {} columns",
+            cells.len(),
+            self.buffers.len()
+        );
         for (buffer, cell) in self.buffers.iter_mut().zip(cells) {
-            buffer.push(cell);
+            if let Cell::Text(Some(text)) = &cell {
+                self.text += text.len();
+            }
+            buffer.push(cell)?;
         }
         self.rows += 1;
         self.waiting += 1;
-        if self.waiting == GROUP {
+        if self.waiting == GROUP || self.text > GROUP_TEXT {
             self.write_group()?;
         }
         Ok(())
@@ -105,7 +118,7 @@ impl ParquetTable {
             buffer.write(column)?;
         }
         group.close()?;
-        self.waiting = 0;
+        (self.waiting, self.text) = (0, 0);
         Ok(())
     }
 }
@@ -137,61 +150,103 @@ impl ColumnBuffer {
         }
     }
 
-    /// Adds a cell; one of another type counts as null.
-    fn push(&mut self, cell: Cell) {
+    /// Adds a cell.
+    ///
+    /// # Errors
+    /// It is of another type.
+    fn push(&mut self, cell: Cell) -> Result<()> {
         let is_there = match (&mut self.values, cell) {
-            (ColumnValues::Text(values), Cell::Text(Some(text))) => {
-                values.push(text.into_bytes().into());
-                true
+            (ColumnValues::Text(values), Cell::Text(text)) => {
+                add(values, text.map(|text| text.into_bytes().into()))
             }
-            (ColumnValues::Number(values), Cell::Number(Some(number))) => {
-                values.push(number);
-                true
-            }
-            (ColumnValues::Integer(values), Cell::Integer(Some(integer))) => {
-                values.push(integer);
-                true
-            }
-            (ColumnValues::Truth(values), Cell::Truth(Some(truth))) => {
-                values.push(truth);
-                true
-            }
-            _ => false,
+            (ColumnValues::Number(values), Cell::Number(number)) => add(values, number),
+            (ColumnValues::Integer(values), Cell::Integer(integer)) => add(values, integer),
+            (ColumnValues::Truth(values), Cell::Truth(truth)) => add(values, truth),
+            (_, cell) => bail!("{cell:?} is of another type than its column"),
         };
         self.levels.push(if is_there { DEFINED } else { NULL });
+        Ok(())
     }
 
     /// Writes what waits, and is empty then.
     fn write(&mut self, mut column: SerializedColumnWriter) -> Result<()> {
-        let levels = Some(&self.levels[..]);
+        let levels = &self.levels;
         match &mut self.values {
-            ColumnValues::Text(values) => {
-                column
-                    .typed::<ByteArrayType>()
-                    .write_batch(values, levels, None)?;
-                values.clear();
-            }
-            ColumnValues::Number(values) => {
-                column
-                    .typed::<DoubleType>()
-                    .write_batch(values, levels, None)?;
-                values.clear();
-            }
-            ColumnValues::Integer(values) => {
-                column
-                    .typed::<Int64Type>()
-                    .write_batch(values, levels, None)?;
-                values.clear();
-            }
-            ColumnValues::Truth(values) => {
-                column
-                    .typed::<BoolType>()
-                    .write_batch(values, levels, None)?;
-                values.clear();
-            }
+            ColumnValues::Text(values) => write::<ByteArrayType>(&mut column, values, levels)?,
+            ColumnValues::Number(values) => write::<DoubleType>(&mut column, values, levels)?,
+            ColumnValues::Integer(values) => write::<Int64Type>(&mut column, values, levels)?,
+            ColumnValues::Truth(values) => write::<BoolType>(&mut column, values, levels)?,
         }
         column.close()?;
         self.levels.clear();
         Ok(())
+    }
+}
+
+/// Adds a value that is not null, and says whether it was one.
+fn add<T>(values: &mut Vec<T>, value: Option<T>) -> bool {
+    let is_there = value.is_some();
+    values.extend(value);
+    is_there
+}
+
+/// Writes the values that are not null, and which those are.
+fn write<T: DataType>(
+    column: &mut SerializedColumnWriter,
+    values: &mut Vec<T::T>,
+    levels: &[i16],
+) -> Result<()> {
+    column
+        .typed::<T>()
+        .write_batch(values, Some(levels), None)?;
+    values.clear();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+
+    use super::*;
+
+    fn row(source: &str) -> Vec<Cell> {
+        let columns = ResultTable::Events.columns().iter();
+        let empty = columns.map(|column| match column.kind {
+            CellType::Text => Cell::Text(Some(source.to_owned())),
+            CellType::Number => Cell::Number(None),
+            CellType::Integer => Cell::Integer(Some(7)),
+            CellType::Truth => Cell::Truth(None),
+        });
+        empty.collect()
+    }
+
+    #[test]
+    fn long_paths_make_more_groups_and_no_row_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events");
+        let mut table = ParquetTable::create(&path, ResultTable::Events).unwrap();
+        let row = row(&"x".repeat(GROUP_TEXT / 16));
+        for _ in 0..5 {
+            table.push(row.clone()).unwrap();
+        }
+        assert_eq!(table.finish().unwrap(), 5);
+        let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
+        assert!(reader.num_row_groups() > 1);
+        assert_eq!(reader.get_row_iter(None).unwrap().count(), 5);
+    }
+
+    #[test]
+    fn a_row_of_another_table_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events");
+        let mut table = ParquetTable::create(&path, ResultTable::Events).unwrap();
+        let mut short = row("a");
+        short.pop();
+        let error = table.push(short).unwrap_err().to_string();
+        assert!(error.contains("15 cells"), "{error}");
+        let mut other = row("a");
+        other.swap(0, 1);
+        let error = table.push(other).unwrap_err().to_string();
+        assert!(error.contains("another type"), "{error}");
     }
 }

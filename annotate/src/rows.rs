@@ -1,4 +1,4 @@
-//! Element messages in, rows of the tables out. This is the border where the element's structures become cells; nothing is computed.
+//! Element messages in, rows of the tables out: the border where the element's structures become cells. Times become seconds, and of several events of a detection the most severe is named.
 
 use std::collections::HashMap;
 
@@ -30,17 +30,28 @@ struct RowSubject<'a> {
     event: Option<&'a gst::StructureRef>,
 }
 
+/// What a message becomes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MessageRows {
+    pub rows: Vec<TableRow>,
+    /// Explanations of what was not detected in their frames, for which there are no rows.
+    pub without_detection: usize,
+}
+
 /// The rows of a message that `source` gave; none of one that is not about detections.
-pub fn of_message(source: &str, message: &gst::StructureRef) -> Vec<TableRow> {
+pub fn of_message(source: &str, message: &gst::StructureRef) -> MessageRows {
     match message.name().as_str() {
         "ssdcrp" => of_frame(source, message),
-        "ssdcrp-event" => of_event(source, message),
-        _ => vec![],
+        "ssdcrp-event" => MessageRows {
+            rows: of_event(source, message),
+            without_detection: 0,
+        },
+        _ => MessageRows::default(),
     }
 }
 
 /// A frame: its detections, and the explanations of those that were selected.
-fn of_frame(source: &str, message: &gst::StructureRef) -> Vec<TableRow> {
+fn of_frame(source: &str, message: &gst::StructureRef) -> MessageRows {
     let [detections, explanations, events] =
         ["detections", "explanations", "events"].map(|name| structures(message, name));
     let mut severest: HashMap<Option<u64>, &gst::Structure> = HashMap::new();
@@ -75,8 +86,12 @@ fn of_frame(source: &str, message: &gst::StructureRef) -> Vec<TableRow> {
         };
         Some(subject.row(ResultTable::Explanations))
     });
+    let detected = rows.len();
     rows.extend(explained);
-    rows
+    MessageRows {
+        without_detection: explanations.len() - (rows.len() - detected),
+        rows,
+    }
 }
 
 /// An event, which has the fields of its detection, with the answer to its question where there is one.
@@ -204,6 +219,8 @@ mod tests {
             .field("in-box-share", 0.5)
             .field("centre-x", f64::NAN)
             .build();
+        let mut of_nothing = explanation.clone();
+        of_nothing.set("object", 9_u64);
         let message = gst::Structure::builder("ssdcrp")
             .field("running-time", 1_500_000_000_u64)
             .field("width", 768_u32)
@@ -211,7 +228,7 @@ mod tests {
                 "detections",
                 gst::Array::new([detection(7, "sheep"), detection(8, "horse")]),
             )
-            .field("explanations", gst::Array::new([explanation]))
+            .field("explanations", gst::Array::new([explanation, of_nothing]))
             .field(
                 "events",
                 gst::Array::new([
@@ -221,7 +238,11 @@ mod tests {
                 ]),
             )
             .build();
-        let rows = of_message("/a.avi", &message);
+        let MessageRows {
+            rows,
+            without_detection,
+        } = of_message("/a.avi", &message);
+        assert_eq!(without_detection, 1);
         let [sheep, horse, explained] = &rows[..] else {
             panic!("{rows:#?}")
         };
@@ -259,14 +280,14 @@ mod tests {
         message.set_name("ssdcrp-event");
         message.set("kind", "ambiguous-class");
         message.set("severity", 0.8);
-        let rows = of_message("a", &message);
+        let rows = of_message("a", &message).rows;
         let [unanswered] = &rows[..] else {
             panic!("an event without an answer is one row");
         };
         assert_eq!(unanswered.table, ResultTable::Events);
         assert_eq!(get(unanswered, "time"), &Cell::Number(None));
         message.set("explanation", explanation);
-        let rows = of_message("a", &message);
+        let rows = of_message("a", &message).rows;
         let [event, answer] = &rows[..] else {
             panic!("{rows:#?}")
         };
@@ -281,7 +302,7 @@ mod tests {
     fn messages_of_others_give_none() {
         gst::init().unwrap();
         for name in ["ssdcrp-missing", "GstNavigationMessage"] {
-            assert_eq!(of_message("a", &gst::Structure::new_empty(name)), []);
+            assert_eq!(of_message("a", &gst::Structure::new_empty(name)).rows, []);
         }
     }
 }

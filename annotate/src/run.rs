@@ -1,169 +1,206 @@
 //! All inputs of a run, one after the other: what is done is left alone, what fails is written down, and the others go on.
 
-use std::io::{ErrorKind, Write, stderr, stdout};
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use ssdcrp::printable::printable;
 
-use crate::archive::{
-    Archive, InputCounts, InputOutcome, InputRecord, InputStamp, Product, Workplace,
-};
+use crate::archive::{Archive, Product, Workplace};
+use crate::blame::{self, Blame};
 use crate::columns::ResultTable;
 use crate::element_settings::ElementSettings;
 use crate::inputs::{self, ArchiveInput, ArchiveInputs};
 use crate::manifest::{self, ArchiveManifest};
 use crate::options::AnnotateOptions;
 use crate::parquet_table::ParquetTable;
+use crate::record::{InputOutcome, InputRecord, InputStamp, InputSummary};
 use crate::rows;
+use crate::tally::{Ending, Tally, in_words};
+use crate::telling::{list, print, say};
 use crate::video::{self, LoadedNetworks, VideoOutputs};
 
-/// Tells a person something, on standard error.
-pub fn say(words: &str) {
-    // Without a standard error there is nobody left to tell.
-    let _ = writeln!(stderr(), "ssdcrp: {}", printable(&words.replace('\n', " ")));
+/// The exit status where nothing is wrong, but other processes are still at work on some inputs (`EX_TEMPFAIL` of sysexits.h): the same command may be tried again.
+const LEFT_TO_OTHERS: u8 = 75;
+
+/// What an earlier run has left of an input.
+enum Standing {
+    /// Nothing that holds.
+    Nothing,
+    Done(InputSummary),
+    /// Results of the file as it was then.
+    Changed,
+    /// Results of a file that is not to be had at present, and why.
+    Away(InputSummary, String),
 }
 
-/// How the inputs of a run ended.
-#[derive(Default)]
-struct Tally {
-    done: usize,
-    before: usize,
-    failed: usize,
-    elsewhere: usize,
-    counts: InputCounts,
+/// A run at work.
+struct ArchiveRun<'a> {
+    options: &'a AnnotateOptions,
+    settings: ElementSettings,
+    archive: Archive,
+    /// Loaded as soon as there is something for them.
+    networks: Option<LoadedNetworks>,
 }
 
-/// What became of one.
-enum Ending {
-    Done(InputCounts),
-    /// In an earlier run.
-    Before(InputCounts),
-    Failed(String),
-    /// Another process has it.
-    Elsewhere,
-}
-
-/// Annotates what the options name, and says at the end what there is.
+/// Annotates what the options name, and says at the end what there is. The exit status says whether all of it is done.
 ///
 /// # Errors
-/// Nothing can be done, or some inputs could not be.
-pub fn run(options: &AnnotateOptions) -> Result<()> {
+/// Nothing can be done, some inputs could not be, or the run had to end before all were tried.
+pub fn run(options: &AnnotateOptions) -> Result<ExitCode> {
     let output = options.output.as_deref();
-    let ArchiveInputs { inputs, notes } = inputs::find(&options.inputs, output)?;
-    let tell = |words: &str| {
-        if !options.quiet {
-            say(words);
-        }
-    };
-    for note in notes {
-        tell(&format!("left out: {note}"));
+    let ArchiveInputs {
+        mut inputs,
+        notes,
+        unreadable,
+    } = inputs::find(&options.inputs, output)?;
+    for note in notes.iter().filter(|_| !options.quiet) {
+        say(&format!("left out: {note}"));
     }
-    let own = options.shard.of(inputs);
-    let Some(output) = output.filter(|_| !options.list) else {
-        return list(&own);
+    unreadable.iter().for_each(|words| say(words));
+    inputs.retain(|input| options.shard.has(input));
+    let elsewhere = match output.filter(|_| !options.list) {
+        None => {
+            list(&inputs, options.null)?;
+            0
+        }
+        Some(output) => annotate_all(options, output, &inputs)?,
     };
+    ensure!(
+        unreadable.is_empty(),
+        "folders could not be read ({}): there may be more inputs in them",
+        unreadable.len()
+    );
+    if elsewhere > 0 {
+        say(&format!(
+            "{elsewhere} of {} inputs are left to other processes that are at work on them",
+            inputs.len()
+        ));
+        return Ok(ExitCode::from(LEFT_TO_OTHERS));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Annotates these inputs, and says how many are left to other processes.
+///
+/// # Errors
+/// As [`run`].
+fn annotate_all(
+    options: &AnnotateOptions,
+    output: &Path,
+    inputs: &[ArchiveInput],
+) -> Result<usize> {
     gst::init()?;
     gstssdcrp::plugin_register_static()?;
     let settings = ElementSettings::of(options)?;
     let manifest = ArchiveManifest::of(options, &settings)?;
-    let load = || LoadedNetworks::load(&settings, options.video);
     // A folder is not begun with settings that nothing starts with.
     let is_new = !output.join(manifest::FILE).exists();
-    let mut networks = is_new.then(load).transpose()?;
-    let archive = Archive::open(output, &manifest)?;
+    let load = || LoadedNetworks::load(&settings, options.video);
+    let networks = is_new.then(load).transpose()?;
+    let mut run = ArchiveRun {
+        options,
+        archive: Archive::open(output, &manifest)?,
+        settings,
+        networks,
+    };
     let mut tally = Tally::default();
-    for (index, input) in own.iter().enumerate() {
-        let name = format!("{}/{} {}", index + 1, own.len(), input.real().display());
+    for (index, input) in inputs.iter().enumerate() {
+        let name = format!("{}/{} {}", index + 1, inputs.len(), input.real().display());
         let begun = Instant::now();
-        let ending = match is_done(&archive, input) {
-            Some(counts) => Ending::Before(counts),
-            None => {
-                if networks.is_none() {
-                    networks = Some(load()?);
-                }
-                annotate(&archive, input, &settings)?
-            }
-        };
+        let ending = run.go_on(&name, input);
+        let ending = ending.with_context(|| format!("the run ends at {name}"))?;
         match &ending {
-            Ending::Done(counts) => {
-                let seconds = begun.elapsed().as_secs_f64();
-                tell(&format!(
-                    "{name}: {}, {:.1} frames a second",
-                    words(counts),
-                    counts.frames as f64 / seconds
-                ));
-            }
-            Ending::Before(_) => {}
+            Ending::Done(summary) => run.tell(&format!(
+                "{name}: {}",
+                in_words(summary, begun.elapsed().as_secs_f64())
+            )),
+            Ending::DoneBefore(_) => {}
             Ending::Failed(error) => say(&format!("{name}: {error}")),
+            Ending::Away(_, why) => say(&format!(
+                "{name}: it cannot be opened now ({why}); what was found in it stays"
+            )),
             Ending::Elsewhere => say(&format!("{name}: another process is at work on it")),
         }
         tally.add(ending);
     }
+    run.archive.sweep();
     if !options.quiet {
-        // Who does not read it any more wanted no more.
-        let _ = writeln!(stdout(), "{}", printable(&tally.words(output)));
+        print(&tally.words(output))?;
     }
-    ensure!(
-        tally.failed == 0,
-        "{} of {} inputs could not be annotated: their files in {} say why",
-        tally.failed,
-        own.len(),
-        archive.records().display()
-    );
-    ensure!(
-        tally.elsewhere == 0,
-        "{} of {} inputs are left to other processes that are at work on them",
-        tally.elsewhere,
-        own.len()
-    );
-    Ok(())
+    tally.check(inputs.len(), &run.archive.records())?;
+    Ok(tally.elsewhere)
 }
 
-/// Prints the inputs as they are, whatever is in their names, for other programs to read.
-fn list(inputs: &[ArchiveInput]) -> Result<()> {
-    let mut text = Vec::new();
-    for input in inputs {
-        text.extend(input.real().as_os_str().as_encoded_bytes());
-        text.push(b'\n');
-    }
-    match stdout().write_all(&text) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(error).context("cannot write to standard output")
+impl ArchiveRun<'_> {
+    /// Says something that is no error.
+    fn tell(&self, words: &str) {
+        if !self.options.quiet {
+            say(words);
         }
-        _ => Ok(()),
+    }
+
+    /// Does with an input, which people know by `name`, what there is to do.
+    ///
+    /// # Errors
+    /// As [`annotate`]; what is there cannot be found out.
+    fn go_on(&mut self, name: &str, input: &ArchiveInput) -> Result<Ending> {
+        match look(&self.archive, input)? {
+            Standing::Done(summary) => return Ok(Ending::DoneBefore(summary)),
+            Standing::Away(summary, why) => return Ok(Ending::Away(summary, why)),
+            Standing::Changed => self.tell(&format!(
+                "{name} has changed since it was annotated, and is annotated anew"
+            )),
+            Standing::Nothing => {}
+        }
+        let networks = match &self.networks {
+            Some(networks) => networks,
+            None => {
+                let loaded = LoadedNetworks::load(&self.settings, self.options.video)?;
+                self.networks.insert(loaded)
+            }
+        };
+        annotate(&self.archive, input, &self.settings, networks)
     }
 }
 
-/// What an earlier run found in an input that has not changed since.
-fn is_done(archive: &Archive, input: &ArchiveInput) -> Option<InputCounts> {
-    let record = archive.record(input)?;
-    let now = InputStamp::of(input.real()).ok();
-    match record.outcome {
-        InputOutcome::Done(counts) if record.stamp == now => Some(counts),
-        InputOutcome::Done(_) if now.is_some() => {
-            say(&format!(
-                "{} has changed since it was annotated, and is annotated anew",
-                input.real().display()
-            ));
-            None
-        }
-        _ => None,
-    }
+/// What an earlier run has left of an input.
+///
+/// # Errors
+/// That cannot be found out.
+fn look(archive: &Archive, input: &ArchiveInput) -> Result<Standing> {
+    let Some(record) = archive.record(input)? else {
+        return Ok(Standing::Nothing);
+    };
+    let InputOutcome::Done(summary) = record.outcome else {
+        return Ok(Standing::Nothing);
+    };
+    Ok(match InputStamp::of(input.real()) {
+        Err(error) => Standing::Away(summary, error.to_string()),
+        Ok(now) if record.stamp != Some(now) => Standing::Changed,
+        Ok(_) if archive.is_whole(input)? => Standing::Done(summary),
+        Ok(_) => Standing::Nothing,
+    })
 }
 
 /// Annotates an input, unless another process does.
 ///
 /// # Errors
-/// The folder of results cannot be written.
-fn annotate(archive: &Archive, input: &ArchiveInput, settings: &ElementSettings) -> Result<Ending> {
+/// What would keep other inputs from being annotated, too: the folder of results cannot be written, the networks do not run. Nothing is said of the input then.
+fn annotate(
+    archive: &Archive,
+    input: &ArchiveInput,
+    settings: &ElementSettings,
+    networks: &LoadedNetworks,
+) -> Result<Ending> {
     let Some(work) = archive.begin(input)? else {
         return Ok(Ending::Elsewhere);
     };
     // Another process may just have been done with it.
-    if let Some(counts) = is_done(archive, input) {
-        return Ok(Ending::Before(counts));
+    match look(archive, input)? {
+        Standing::Done(summary) => return Ok(Ending::DoneBefore(summary)),
+        Standing::Away(summary, why) => return Ok(Ending::Away(summary, why)),
+        Standing::Nothing | Standing::Changed => {}
     }
     let stamp = InputStamp::of(input.real());
     let record = |outcome, stamp| InputRecord {
@@ -175,12 +212,17 @@ fn annotate(archive: &Archive, input: &ArchiveInput, settings: &ElementSettings)
         .context("it cannot be opened")
         .and_then(|stamp| Ok((stamp, work_on(&work, input, settings)?)));
     match tried {
-        Ok((stamp, counts)) => {
-            let done = record(InputOutcome::Done(counts.clone()), Some(stamp));
+        Ok((stamp, summary)) => {
+            let done = record(InputOutcome::Done(summary.clone()), Some(stamp));
             work.finish(input, &done)?;
-            Ok(Ending::Done(counts))
+            Ok(Ending::Done(summary))
         }
         Err(error) => {
+            match blame::of(&error) {
+                Blame::File => {}
+                Blame::Networks => networks.probe(settings)?,
+                Blame::Computer => return Err(error),
+            }
             let error = format!("{error:#}");
             let failed = InputOutcome::Failed {
                 error: error.clone(),
@@ -196,13 +238,16 @@ fn work_on(
     work: &Workplace,
     input: &ArchiveInput,
     settings: &ElementSettings,
-) -> Result<InputCounts> {
+) -> Result<InputSummary> {
     let path = |product| work.path(product, input);
-    let mut tables = Vec::new();
-    for table in ResultTable::ALL {
+    let of_computer = |error: anyhow::Error| blame::on(Blame::Computer, error);
+    let create = |table| {
         let path = path(Product::Table(table)).context("a table is missing")?;
-        tables.push(ParquetTable::create(&path, table)?);
-    }
+        ParquetTable::create(&path, table).map_err(of_computer)
+    };
+    let mut detections = create(ResultTable::Detections)?;
+    let mut explanations = create(ResultTable::Explanations)?;
+    let mut events = create(ResultTable::Events)?;
     let results = path(Product::Messages).context("the lines are missing")?;
     let (evidence, video) = (path(Product::Evidence), path(Product::Video));
     let temporary = work.temporary("moov");
@@ -212,65 +257,35 @@ fn work_on(
         video: video.as_deref().map(|video| (video, temporary.as_path())),
     };
     let source = input.source();
-    let summary = video::play(input.real(), settings, &outputs, |message| {
-        for row in rows::of_message(&source, message) {
-            tables[row.table as usize].push(row.cells)?;
+    let mut without_row = 0;
+    let played = video::play(input.real(), settings, &outputs, |message| {
+        let found = rows::of_message(&source, message);
+        without_row += found.without_detection;
+        for row in found.rows {
+            let table = match row.table {
+                ResultTable::Detections => &mut detections,
+                ResultTable::Explanations => &mut explanations,
+                ResultTable::Events => &mut events,
+            };
+            table.push(row.cells).map_err(of_computer)?;
         }
         Ok(())
     })?;
-    let mut rows = [0; ResultTable::ALL.len()];
-    for (rows, table) in rows.iter_mut().zip(tables) {
-        *rows = table.finish()?;
+    let mut warnings = played.warnings;
+    if without_row > 0 {
+        warnings.push(format!(
+            "{without_row} explanations are in the JSON Lines alone: what they explain was not detected in their frames"
+        ));
     }
-    let [detections, explanations, events] = rows;
-    Ok(InputCounts {
-        frames: summary.frames,
-        frames_damaged: summary.frames_damaged,
-        detections,
-        explanations,
-        events,
-        warnings: summary.warnings,
+    Ok(InputSummary {
+        frames: played.frames,
+        frames_damaged: played.frames_damaged,
+        detections: detections.finish().map_err(of_computer)?,
+        explanations: explanations.finish().map_err(of_computer)?,
+        events: events.finish().map_err(of_computer)?,
+        evidence: played.evidence,
+        warnings,
         gstreamer: gst::version_string().into(),
+        onnx_runtime: ssdcrp::runtime::build()?,
     })
-}
-
-fn words(counts: &InputCounts) -> String {
-    let counted = |count: u64, noun: &str| {
-        let plural = if count == 1 { "" } else { "s" };
-        format!("{count} {noun}{plural}")
-    };
-    let words = [
-        counted(counts.frames, "frame"),
-        counted(counts.detections, "detection"),
-        counted(counts.explanations, "explanation"),
-        counted(counts.events, "event"),
-    ];
-    words.join(", ")
-}
-
-impl Tally {
-    fn add(&mut self, ending: Ending) {
-        let (of_kind, counts) = match ending {
-            Ending::Done(counts) => (&mut self.done, counts),
-            Ending::Before(counts) => (&mut self.before, counts),
-            Ending::Failed(_) => (&mut self.failed, InputCounts::default()),
-            Ending::Elsewhere => (&mut self.elsewhere, InputCounts::default()),
-        };
-        *of_kind += 1;
-        self.counts.frames += counts.frames;
-        self.counts.detections += counts.detections;
-        self.counts.explanations += counts.explanations;
-        self.counts.events += counts.events;
-    }
-
-    fn words(&self, output: &Path) -> String {
-        format!(
-            "done {}, before {}, failed {}: {}, in {}",
-            self.done,
-            self.before,
-            self.failed,
-            words(&self.counts),
-            output.display()
-        )
-    }
 }

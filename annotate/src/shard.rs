@@ -3,11 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::inputs::ArchiveInput;
+
 /// The `index`-th of `count` parts, from 1 on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    index: usize,
-    count: usize,
+    index: u64,
+    count: u64,
 }
 
 impl Default for Shard {
@@ -18,10 +20,9 @@ impl Default for Shard {
 }
 
 impl Shard {
-    /// Takes every `count`-th of sorted inputs, so that neighbours in name, which are often alike in length, go to different computers.
-    pub fn of<T>(self, inputs: Vec<T>) -> Vec<T> {
-        let own = inputs.into_iter().skip(self.index - 1);
-        own.step_by(self.count).collect()
+    /// Whether an input is in this part, which depends on its path alone: inputs that come or go while shards run, or before one runs again, move no other input to another part.
+    pub fn has(self, input: &ArchiveInput) -> bool {
+        input.number() % self.count == self.index - 1
     }
 }
 
@@ -47,24 +48,51 @@ impl fmt::Display for Shard {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use ssdcrp::inputs::InputFile;
+
     use super::*;
 
-    #[test]
-    fn the_parts_are_all_and_none_twice() {
-        for count in 1..6 {
-            let parts = (1..=count).map(|index| format!("{index}/{count}").parse::<Shard>());
-            let mut all: Vec<u32> = parts
-                .flat_map(|shard| shard.unwrap().of((0..17).collect()))
-                .collect();
-            assert!(count == 1 || !all.is_sorted());
-            all.sort_unstable();
-            assert!(all.iter().copied().eq(0..17), "{all:?}");
-        }
+    fn inputs(numbers: impl Iterator<Item = u32>) -> Vec<ArchiveInput> {
+        let input = |number| {
+            let path = format!("/nowhere/camera/{number:03}.mp4");
+            ArchiveInput::new(InputFile::new(Path::new(&path)).unwrap())
+        };
+        numbers.map(input).collect()
+    }
+
+    fn part(text: &str, inputs: &[ArchiveInput]) -> Vec<String> {
+        let shard: Shard = text.parse().unwrap();
+        let own = inputs.iter().filter(|input| shard.has(input));
+        own.map(ArchiveInput::source).collect()
     }
 
     #[test]
-    fn more_parts_than_inputs_leave_some_empty() {
-        assert!("3/8".parse::<Shard>().unwrap().of(vec![1, 2]).is_empty());
+    fn the_parts_are_all_and_none_twice() {
+        let all = inputs(0..100);
+        for count in 1..6 {
+            let parts = (1..=count).map(|index| part(&format!("{index}/{count}"), &all));
+            let parts: Vec<Vec<String>> = parts.collect();
+            let least = parts.iter().map(Vec::len).min();
+            assert!(least > Some(100 / count / 2), "{parts:?}");
+            let mut together = parts.concat();
+            together.sort();
+            assert!(together.into_iter().eq(part("1/1", &all)));
+        }
+    }
+
+    /// A shard may be started again hours later, when cameras have written files and others were deleted.
+    #[test]
+    fn other_inputs_move_none_to_another_part() {
+        let (before, after) = (inputs(10..50), inputs(0..40));
+        for shard in ["1/3", "2/3", "3/3"] {
+            let mut then = part(shard, &before);
+            let mut now = part(shard, &after);
+            then.retain(|source| source.as_str() < "/nowhere/camera/040.mp4");
+            now.retain(|source| source.as_str() >= "/nowhere/camera/010.mp4");
+            assert_eq!(then, now);
+        }
     }
 
     #[test]

@@ -37,8 +37,10 @@ pub struct PictureInputs {
     frames: FrameArgs,
     /// Whether several pictures may be meant, however many there are.
     pub several: bool,
-    /// What of the folders cannot be used.
+    /// What is left out, for people.
     pub notes: Vec<String>,
+    /// Folders that could not be read, in words.
+    unreadable: Vec<String>,
 }
 
 impl InputArgs {
@@ -61,6 +63,7 @@ impl PictureInputs {
             files,
             several,
             notes,
+            unreadable,
         } = resolve(given, output)?;
         let several = several || files.iter().any(|file| video(&file.path).is_some());
         Ok(Self {
@@ -68,6 +71,7 @@ impl PictureInputs {
             frames,
             several,
             notes,
+            unreadable,
         })
     }
 
@@ -76,9 +80,11 @@ impl PictureInputs {
         self.files.iter().map(|(file, _)| &file.path)
     }
 
-    /// All pictures, each when its turn comes. What cannot be opened is an error in its place.
+    /// All pictures, each when its turn comes. What cannot be opened is an error in its place, a folder that cannot be read one at the end.
     pub fn pictures(&self) -> impl Iterator<Item = Result<SourcePicture>> {
-        self.files.iter().flat_map(|(file, stem)| {
+        let unreadable = self.unreadable.iter();
+        let unreadable = unreadable.map(|words| Err(Error::msg(words.clone())));
+        let files = self.files.iter().flat_map(|(file, stem)| {
             let pictures: Box<dyn Iterator<Item = Result<SourcePicture>>> = match video(&file.path)
             {
                 None => {
@@ -93,7 +99,8 @@ impl PictureInputs {
                 },
             };
             pictures
-        })
+        });
+        files.chain(unreadable)
     }
 
     /// All pictures at once, to be read as often as wanted, and what of the videos cannot be used.
@@ -137,7 +144,8 @@ impl PictureInputs {
         let (mut all, mut failed) = (0, 0);
         for picture in self.pictures() {
             all += 1;
-            let is_nothing = picture.is_err() && all == 1 && self.files.len() == 1;
+            let is_first = all == 1 && self.files.len() == 1 && self.unreadable.is_empty();
+            let is_nothing = picture.is_err() && is_first;
             match picture.and_then(&mut work) {
                 Err(error) if self.several && !is_nothing => {
                     failed += 1;
@@ -152,7 +160,7 @@ impl PictureInputs {
         check_none_failed(failed, all)
     }
 
-    /// Says what of the folders cannot be used.
+    /// Says what is left out.
     pub fn tell_notes(&self) {
         for note in &self.notes {
             output::note(&format!("left out: {note}"));

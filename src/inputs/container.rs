@@ -1,10 +1,22 @@
 //! Videos among what is named as inputs: a file, or its first bytes, in; what kind of video it is out.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::{VIDEOS, has_ending};
+/// How files end that are taken of folders. What is named itself is taken whatever it is called.
+pub(super) const VIDEOS: [&str; 22] = [
+    "3gp", "asf", "avi", "divx", "dv", "flv", "m2ts", "m4v", "mjpeg", "mjpg", "mkv", "mov", "mp4",
+    "mpeg", "mpg", "mts", "mxf", "ogv", "ts", "webm", "wmv", "y4m",
+];
+pub(super) const PHOTOS: [&str; 3] = ["jpg", "jpeg", "png"];
+
+/// Pictures of other formats, as cameras and editors name them. Files of any other name in a folder are none.
+pub(super) const OTHER_PICTURES: [&str; 14] = [
+    "heic", "heif", "avif", "webp", "jxl", "jp2", "gif", "bmp", "tif", "tiff", "dng", "cr2", "nef",
+    "arw",
+];
 
 /// The first bytes of a file that are looked at.
 const HEAD: usize = 16;
@@ -29,6 +41,14 @@ pub fn video(path: &Path) -> Option<&'static str> {
         false => has_ending(path, &VIDEOS),
     };
     container(&head).or_else(|| by_name.then_some("by its name"))
+}
+
+/// Whether a file is named so.
+pub(super) fn has_ending(path: &Path, endings: &[&str]) -> bool {
+    let ending = path.extension().unwrap_or(OsStr::new(""));
+    endings
+        .iter()
+        .any(|known| ending.eq_ignore_ascii_case(known))
 }
 
 /// The container by which a file begins; `None` of what is no video that is known.

@@ -121,13 +121,18 @@ impl<H: Host> Session<H> {
         &self.model
     }
 
+    /// Whether frames wait for their results.
+    fn waits(&self) -> bool {
+        self.pacing == Pacing::EveryFrame
+    }
+
     /// A further stream. Evidence of its events goes to `store`.
     ///
     /// # Errors
     /// The system gives no thread.
     pub fn stream(self: &Arc<Self>, host: H, store: Option<Store>) -> Result<Stream<H>> {
         let id = self.streams.fetch_add(1, Ordering::Relaxed);
-        let state = StreamState::new(id, host, self.model.clone(), store)?;
+        let state = StreamState::new(id, host, self.model.clone(), store, self.waits())?;
         Ok(Stream {
             session: self.clone(),
             state: Arc::new(state),
@@ -203,7 +208,7 @@ impl<H: Host> Stream<H> {
     /// Whether a frame can be used: live, one that the next, `interval` later, would replace before the thread is free
     /// cannot, and need not be sampled.
     pub fn wants(&self, interval: Duration) -> bool {
-        self.session.pacing == Pacing::EveryFrame || self.session.worker.is_free_within(interval)
+        self.session.waits() || self.session.worker.is_free_within(interval)
     }
 
     /// What frames show now, since the last flush; `None` as long as there is nothing.

@@ -18,7 +18,7 @@ use super::room::ensure_room;
 use super::settings::{QuestionSettings, StreamSettings};
 use super::stats::StreamStats;
 use super::upstream::{FrameDetections, UpstreamDetection};
-use super::worker::{OpenJobs, Worker, catching};
+use super::worker::{OpenJob, OpenJobs, Worker, catching};
 use crate::detect::{Detector, Forward, Model, NetworkInput};
 use crate::error::internal::Context;
 use crate::error::{ErrorKind, Result};
@@ -94,7 +94,16 @@ pub(super) struct StreamState<H: Host> {
     /// Questions that could not be answered, as far as that was told.
     pub unanswered: Mutex<Vec<QuestionSettings>>,
     pub stats: Arc<Mutex<StreamStats>>,
-    pub evidence: Option<Worker<(Vec<Case>, H::Picture)>>,
+    pub evidence: Option<Worker<EvidenceJob<H::Picture>>>,
+    /// Whether frames wait for their results.
+    waits: bool,
+}
+
+/// The events of a frame that are to be kept, and the frame. Who waits for the end of a stream waits for it.
+pub(super) struct EvidenceJob<P> {
+    cases: Vec<Case>,
+    picture: P,
+    _open: OpenJob,
 }
 
 /// What was seen in a frame, with all that is needed to explain it.
@@ -110,11 +119,17 @@ pub(super) struct DetectedFrame<P> {
 const EVENT_PICTURES: usize = 8;
 
 impl<H: Host> StreamState<H> {
-    /// Of a stream that nothing was seen of yet; evidence of its events goes to `store`.
+    /// Of a stream that nothing was seen of yet; evidence of its events goes to `store`, which is waited for where frames wait for their results (`waits`).
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn new(id: usize, host: H, model: Arc<Model>, store: Option<Store>) -> Result<Self> {
+    pub fn new(
+        id: usize,
+        host: H,
+        model: Arc<Model>,
+        store: Option<Store>,
+        waits: bool,
+    ) -> Result<Self> {
         let host = Arc::new(host);
         let stats = Arc::<Mutex<StreamStats>>::default();
         let keep = |store| keep_evidence(store, host.clone(), model.clone(), stats.clone());
@@ -134,6 +149,7 @@ impl<H: Host> StreamState<H> {
             unanswered: Mutex::default(),
             stats,
             evidence,
+            waits,
         })
     }
 
@@ -211,10 +227,16 @@ impl<H: Host> StreamState<H> {
                 event,
                 explained,
             };
-            let cases: Vec<Case> = answered.into_iter().map(case).collect();
-            // Where events come faster than the disk takes them, there is evidence of some frames.
-            if let Err((refused, _)) = evidence.queue((cases, picture.clone())) {
-                lock(&self.stats).evidence_left_out += refused.len() as u64;
+            let job = EvidenceJob {
+                cases: answered.into_iter().map(case).collect(),
+                picture: picture.clone(),
+                _open: self.open.open(),
+            };
+            if self.waits {
+                evidence.queue_in_time(job);
+            } else if let Err(refused) = evidence.queue(job) {
+                // Where events come faster than the disk takes them, there is evidence of some frames.
+                lock(&self.stats).evidence_left_out += refused.cases.len() as u64;
             }
         }
     }
@@ -276,15 +298,15 @@ fn keep_evidence<H: Host>(
     host: Arc<H>,
     model: Arc<Model>,
     stats: Arc<Mutex<StreamStats>>,
-) -> Result<Worker<(Vec<Case>, H::Picture)>> {
+) -> Result<Worker<EvidenceJob<H::Picture>>> {
     let mut failing = false;
     Worker::spawn(
         "ssdcrp-evidence",
         EVENT_PICTURES,
-        move |(cases, picture): (Vec<Case>, H::Picture)| {
+        move |job: EvidenceJob<H::Picture>| {
             let labels = &model.manifest.labels;
-            for case in cases {
-                let frame = || host.picture(&picture, &case.observation);
+            for case in &job.cases {
+                let frame = || host.picture(&job.picture, &case.observation);
                 let id = host.event_id(case.event.number);
                 let kept = catching(|| case.keep(&mut store, labels, frame, || host.clock(), id));
                 match &kept {

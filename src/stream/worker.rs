@@ -22,6 +22,8 @@ pub struct Worker<J> {
 struct Jobs<J> {
     waiting: Mutex<Waiting<J>>,
     more: Condvar,
+    /// A job has left the queue.
+    room: Condvar,
     /// Jobs that wait in the queue at most.
     most: usize,
 }
@@ -73,6 +75,9 @@ impl<J> Jobs<J> {
         };
         loop {
             let queued = waiting.queue.pop_front();
+            if queued.is_some() {
+                self.room.notify_one();
+            }
             let next = queued.or_else(|| Some(waiting.newest.pop_front()?.1));
             if next.is_some() {
                 waiting.timing.begun = Some(Instant::now());
@@ -107,6 +112,7 @@ impl<J: Send + 'static> Worker<J> {
                 timing: Timing::default(),
             }),
             more: Condvar::new(),
+            room: Condvar::new(),
             most,
         });
         let thread = std::thread::Builder::new().name(name.to_owned());
@@ -156,14 +162,27 @@ impl<J: Send + 'static> Worker<J> {
     /// # Errors
     /// There is no room in the queue: the job comes back.
     pub fn queue(&self, job: J) -> Result<(), J> {
-        let mut waiting = self.jobs.lock();
+        let waiting = self.jobs.lock();
         if waiting.queue.len() >= self.jobs.most {
             return Err(job);
         }
+        self.enqueue(waiting, job);
+        Ok(())
+    }
+
+    /// The same, but waits until there is room in the queue.
+    pub fn queue_in_time(&self, job: J) {
+        let is_full = |waiting: &mut Waiting<J>| waiting.queue.len() >= self.jobs.most;
+        let waiting = (self.jobs.room)
+            .wait_while(self.jobs.lock(), is_full)
+            .unwrap_or_else(PoisonError::into_inner);
+        self.enqueue(waiting, job);
+    }
+
+    fn enqueue(&self, mut waiting: MutexGuard<Waiting<J>>, job: J) {
         waiting.queue.push_back(job);
         drop(waiting);
         self.jobs.more.notify_one();
-        Ok(())
     }
 
     /// Whether the thread may begin another job before `within` has passed, judged by how long the last one took: if not, a job
@@ -414,6 +433,26 @@ mod tests {
         dropping.join().unwrap();
         let done: Vec<u32> = begins.try_iter().collect();
         assert_eq!(done, (10..10 + QUEUED as u32).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn who_has_time_waits_for_room_in_the_queue() {
+        let (worker, begins, go) = held();
+        let worker = Arc::new(worker);
+        worker.queue(0).unwrap();
+        assert_eq!(begins.recv().unwrap(), 0);
+        for job in 1..=QUEUED as u32 {
+            worker.queue_in_time(job);
+        }
+        let waiting = std::thread::spawn({
+            let worker = worker.clone();
+            move || worker.queue_in_time(99)
+        });
+        assert_eq!(worker.queue(98), Err(98), "who has none does not");
+        let done = (0..=QUEUED).map(|_| next(&begins, &go));
+        assert_eq!(done.collect::<Vec<_>>(), [1, 2, 3, 99]);
+        waiting.join().unwrap();
+        go.send(()).unwrap();
     }
 
     #[test]

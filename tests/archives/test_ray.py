@@ -38,6 +38,9 @@ class KilledNode(unittest.TestCase):
             work = pathlib.Path(temporary)
             video = work / "clip.mkv"
             clip(video, FRAMES)
+            # One that is none does not stop the other.
+            text = work / "a text.mkv"
+            text.write_text("no video at all")
             command = str(PROGRAMS / "ssdcrp")
             subprocess.run([command, "annotate", video, "-o", work / "one", *OPTIONS], check=True)
 
@@ -50,17 +53,26 @@ class KilledNode(unittest.TestCase):
                 told.append(line)
                 print(line, flush=True)
                 if len(told) == 1:
-                    # Both nodes are at work by now; the other one is to do it all.
+                    # Both nodes are at work by now. Another one comes for the one that goes.
                     cluster.remove_node(nodes.pop(), allow_graceful=False)
                     cluster.add_node(num_cpus=1)
                     print("a node was killed, another one came", flush=True)
 
             try:
-                counts, failures = ray_archive.run([video], work / "many", command, 2, 1, OPTIONS, tell)
+                counts, failures = ray_archive.run([video, text], work / "many", command, 2, 1, OPTIONS, tell)
+                again = ray_archive.run([video], work / "many", command, 2, 1, OPTIONS, self.fail)
+                without, wrong = ray_archive.run([video], work / "none", "/nonexistent/ssdcrp", 2, 1, OPTIONS, print)
             finally:
                 ray.shutdown()
                 cluster.shutdown()
-            self.assertEqual(failures, {})
+            self.assertEqual(list(failures), [str(text)])
+            # What is joined is not done again, and its segments are gone.
+            self.assertEqual(again, (counts, {}))
+            self.assertFalse(any((work / "many" / "segments").iterdir()))
+            # Where the command is missing, that is told of each segment, and nothing stands there as a result.
+            self.assertEqual((without, list(wrong)), ({}, [str(video)]))
+            self.assertGreater(len(wrong[str(video)]), 4)
+            self.assertFalse((work / "none" / "detections").exists())
             self.assertGreater(len(told), 4)
             print(counts)
             for table, columns in (("detections", PROMISED), ("explanations", EXPLAINED)):

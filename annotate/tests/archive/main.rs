@@ -4,6 +4,7 @@
 
 #[path = "../../../tests/cache/mod.rs"]
 mod cache;
+mod faults;
 mod footage;
 mod frames;
 mod kills;

@@ -226,7 +226,6 @@ pub fn pass(
     let looked_at = request.is_some();
     if let Some(request) = request {
         check_readable(buffer, surface).map_err(Damaged)?;
-        state().begin(frame.time);
         // Shares the pixels: what is painted into the frame while they are read is painted into a copy of them.
         let pixels = sharing(buffer);
         let share = || KeptFrame {
@@ -241,6 +240,8 @@ pub fn pass(
             late: passing.late,
             picture: keeps.then(share),
         };
+        // A damaged frame takes no other one's turn.
+        state().begin(frame.time);
         match passing.detections {
             Detections::Own => stream.look(looked_at)?,
             Detections::Upstream => {

@@ -1,0 +1,278 @@
+//! The search for inputs: names of files, folders and patterns in, one after the other; files, each once, and what cannot be used, out.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::archives::archive_of;
+use super::container::{OTHER_PICTURES, PHOTOS, VIDEOS, has_ending};
+use super::file::{InputFile, is_standard_input, real};
+use crate::error::Result;
+use crate::error::argument::{Context, bail, ensure};
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct FoundInputs {
+    /// In the order in which they are named, those of folders and patterns by their names; each once.
+    pub files: Vec<InputFile>,
+    /// Whether several may be meant, however many there are: more than one is named, or a folder, pattern or list.
+    pub several: bool,
+    /// What is left out, for people.
+    pub notes: Vec<String>,
+    /// Folders that could not be read, in words: there may be more inputs in them.
+    pub unreadable: Vec<String>,
+}
+
+/// Finds inputs, name by name.
+pub(super) struct InputFinder {
+    pub found: FoundInputs,
+    /// The real paths of what was found.
+    known: BTreeSet<PathBuf>,
+    /// A real path, too, whether it is there yet or not.
+    output: Option<PathBuf>,
+    results: LeftOutResults,
+}
+
+/// Results of `ssdcrp annotate` that were met.
+#[derive(Default)]
+struct LeftOutResults {
+    /// Of patterns and lists.
+    files: usize,
+    first: Option<PathBuf>,
+    /// Of folders.
+    folders: BTreeSet<PathBuf>,
+}
+
+impl InputFinder {
+    /// With nothing found yet.
+    ///
+    /// # Errors
+    /// The name of `output` is empty.
+    pub fn new(output: Option<&Path>) -> Result<Self> {
+        let output = output.map(real).transpose();
+        Ok(Self {
+            found: FoundInputs::default(),
+            known: BTreeSet::new(),
+            output: output.context("the name of the folder for the results is empty")?,
+            results: LeftOutResults::default(),
+        })
+    }
+
+    /// A file, a folder, or a pattern.
+    pub fn add(&mut self, path: &Path) -> Result<()> {
+        let text = path.to_string_lossy();
+        let is_pattern = text.contains(['*', '?', '[']) && !path.exists();
+        match is_pattern && !text.contains("://") {
+            true => self.add_pattern(&text),
+            false => self.add_named(path),
+        }
+    }
+
+    /// All files and folders that a list names. A name with `*` or `[` in it is none but that of a file.
+    pub fn add_list(&mut self, names: &[PathBuf]) -> Result<()> {
+        self.found.several = true;
+        for path in names {
+            let is_result = !path.is_dir() && self.leave_out_result(path)?;
+            if !is_result {
+                // There may be a file of the name that standard input has.
+                let path = match is_standard_input(path) {
+                    true => &Path::new(".").join(path),
+                    false => path,
+                };
+                self.add_named(path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All of it, with what there is to say.
+    pub fn finish(mut self) -> FoundInputs {
+        let folders = self.results.folders.iter().map(|folder| {
+            let folder = folder.display();
+            format!("what ssdcrp annotate has written into {folder}")
+        });
+        self.found.notes.extend(folders);
+        if let Some(first) = &self.results.first {
+            let first = first.display();
+            self.found.notes.push(match self.results.files {
+                1 => format!("{first} is a result of ssdcrp annotate"),
+                count => format!("{count} results of ssdcrp annotate, {first} the first"),
+            });
+        }
+        self.found
+    }
+
+    /// A file or a folder.
+    fn add_named(&mut self, path: &Path) -> Result<()> {
+        let name = path.display();
+        if path.is_dir() {
+            ensure!(
+                !self.is_output(path),
+                "{name} is the folder for the results: name another one"
+            );
+            return self.add_folder(path);
+        }
+        if path.to_string_lossy().contains("://") && !path.exists() {
+            bail!(
+                "{name} is an address: ssdcrp-monitor watches those, pipelines/record.sh records one"
+            );
+        }
+        self.add_file(path)
+    }
+
+    /// As shells take it: what is hidden has to be named.
+    fn add_pattern(&mut self, pattern: &str) -> Result<()> {
+        self.found.several = true;
+        let options = glob::MatchOptions {
+            require_literal_leading_dot: true,
+            ..glob::MatchOptions::default()
+        };
+        let fitting = glob::glob_with(pattern, options)
+            .with_context(|| format!("cannot use the pattern {pattern}"))?;
+        let mut fits = false;
+        for path in fitting {
+            match path {
+                Ok(path) if path.is_dir() => {
+                    self.look_into(&path, &mut FolderContents::default())?;
+                }
+                Ok(path) if self.leave_out_result(&path)? => {}
+                Ok(path) => self.add_file(&path)?,
+                Err(error) => self.cannot_read(error.path(), error.error()),
+            }
+            fits = true;
+        }
+        ensure!(fits, "nothing fits the pattern {pattern}");
+        Ok(())
+    }
+
+    fn add_file(&mut self, path: &Path) -> Result<()> {
+        let input = InputFile::new(path)?;
+        if self.known.insert(input.real.clone()) {
+            self.found.files.push(input);
+        }
+        Ok(())
+    }
+
+    fn add_folder(&mut self, folder: &Path) -> Result<()> {
+        self.found.several = true;
+        let mut contents = FolderContents::default();
+        let unreadable = self.found.unreadable.len();
+        self.look_into(folder, &mut contents)?;
+        let others = contents.others_in_words(folder);
+        ensure!(
+            contents.taken > 0 || self.found.unreadable.len() > unreadable,
+            "there is no photo (JPEG or PNG) or video in {}: {}",
+            folder.display(),
+            others
+                .as_deref()
+                .unwrap_or("a file with another ending has to be named itself")
+        );
+        self.found.notes.extend(others);
+        Ok(())
+    }
+
+    /// The videos and photos below a folder; what is hidden is left out, and so are results, unless the folder itself is one of them. Links to folders are followed, each folder once.
+    fn look_into(&mut self, folder: &Path, contents: &mut FolderContents) -> Result<()> {
+        let mut paths = match entries(folder) {
+            Ok(paths) => paths,
+            // It has gone since it was listed.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => {
+                self.cannot_read(folder, &error);
+                return Ok(());
+            }
+        };
+        let real = real(folder).context("a name is empty")?;
+        if self.output.as_ref() == Some(&real) || !contents.folders.insert(real) {
+            return Ok(());
+        }
+        paths.sort();
+        for path in paths {
+            let name = path.file_name().unwrap_or_default();
+            if name.as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            if path.is_dir() {
+                if !self.is_folder_of_results(folder, &path) {
+                    self.look_into(&path, contents)?;
+                }
+                continue;
+            }
+            let is_taken = has_ending(&path, &VIDEOS) || has_ending(&path, &PHOTOS);
+            if is_taken && path.is_file() {
+                contents.taken += 1;
+                self.add_file(&path)?;
+            } else if has_ending(&path, &OTHER_PICTURES) && path.is_file() {
+                contents.others += 1;
+                contents.first_other.get_or_insert(path);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether results begin with this entry of a folder, which is told then.
+    fn is_folder_of_results(&mut self, folder: &Path, entry: &Path) -> bool {
+        let [Ok(folder), Ok(entry)] = [folder, entry].map(fs::canonicalize) else {
+            return false;
+        };
+        match (archive_of(&folder), archive_of(&entry)) {
+            (None, Some(archive)) => {
+                self.results.folders.insert(archive.to_owned());
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a file is a result of `ssdcrp annotate`, which is told then.
+    fn leave_out_result(&mut self, path: &Path) -> Result<bool> {
+        let is_result = archive_of(&real(path).context("a name is empty")?).is_some();
+        if is_result {
+            self.results.files += 1;
+            self.results.first.get_or_insert(path.to_owned());
+        }
+        Ok(is_result)
+    }
+
+    fn cannot_read(&mut self, folder: &Path, error: &std::io::Error) {
+        let folder = folder.display();
+        let words = format!("cannot read the folder {folder}: {error}");
+        self.found.unreadable.push(words);
+    }
+
+    fn is_output(&self, folder: &Path) -> bool {
+        self.output.is_some() && self.output == fs::canonicalize(folder).ok()
+    }
+}
+
+/// What lies in a folder.
+fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder)?;
+    entries.map(|entry| Ok(entry?.path())).collect()
+}
+
+/// What lies below a folder.
+#[derive(Default)]
+struct FolderContents {
+    /// The real paths of it and those below, as far as they were looked into: links may lead round in a circle.
+    folders: BTreeSet<PathBuf>,
+    /// Photos and videos.
+    taken: usize,
+    /// Pictures of other formats.
+    others: usize,
+    first_other: Option<PathBuf>,
+}
+
+impl FolderContents {
+    fn others_in_words(&self, folder: &Path) -> Option<String> {
+        let first = self.first_other.as_ref()?.display();
+        Some(match self.others {
+            1 => format!("{first} is neither JPEG nor PNG: convert it"),
+            count => format!(
+                "{count} pictures in {} are neither JPEG nor PNG, {first} the first: convert them",
+                folder.display()
+            ),
+        })
+    }
+}
