@@ -177,7 +177,7 @@ fn what_cannot_be_decoded_is_told_in_the_decoders_words() {
 
 /// In place of the decoder, what says something else than pictures, more than a pipe takes, or that it has too few.
 #[test]
-fn a_decoder_that_misbehaves_is_told_and_never_waited_for() {
+fn a_decoder_that_misbehaves_is_told() {
     let command = Path::new(env!("CARGO_BIN_EXE_ssdcrp"));
     let folder = tempfile::tempdir_in(command.parent().unwrap()).unwrap();
     fs::hard_link(command, folder.path().join("ssdcrp")).unwrap();

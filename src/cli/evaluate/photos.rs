@@ -72,7 +72,8 @@ impl PhotoReader {
             detections.push(detector.describe(&forward, 0)?);
         }
         let name = source.file_name();
-        let annotated = self.truth.as_ref().and_then(|truth| truth.of(&name));
+        let annotated = self.truth.as_ref().zip(source.annotated_file());
+        let annotated = annotated.and_then(|(truth, file)| truth.of(file));
         let photo = EvaluatedPhoto::new(name, forward, &detections, self.most, model)?
             .with_replacement(self.replacement);
         Ok(match annotated {
