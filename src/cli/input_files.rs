@@ -48,10 +48,14 @@ impl Default for InputFiles {
             truth: None,
             models: Vec::new(),
             events: Vec::new(),
-            resolver: |path| fs::canonicalize(path),
+            resolver: real_path,
             real: OnceCell::new(),
         }
     }
+}
+
+fn real_path(path: &Path) -> io::Result<PathBuf> {
+    fs::canonicalize(path)
 }
 
 impl InputFiles {

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Error, Result, anyhow};
+use anyhow::{Error, Result, anyhow};
 use ssdcrp::inputs::InputFile;
 use ssdcrp::limits::{self, FileKind};
 use ssdcrp::report::PhotoSource;
 use ssdcrp::stream::evidence::{LINES, Mark, Marks, Record, Records, is_own_file};
 
+use super::super::output;
 use super::super::source_picture::SourcePicture;
 use super::super::source_stamp::path_text;
 use super::input::ReportInput;
@@ -85,11 +86,13 @@ impl EventFolders {
         if !self.is_picture_of_events(file) {
             return false;
         }
-        file.path.parent().is_some_and(|folder| {
-            let here = Path::new(".");
-            let is_here = folder.as_os_str().is_empty();
-            self.add(if is_here { here } else { folder })
-        })
+        let named = output::folder_of(&file.path);
+        // A link may lead to it.
+        let folder = match named.join(LINES).is_file() {
+            true => named,
+            false => file.real.parent().unwrap_or(named),
+        };
+        self.add(folder)
     }
 
     /// Whether a file is a picture that a folder of events has.
@@ -246,7 +249,7 @@ mod tests {
     fn a_folder_of_events_counts_once_however_it_is_named() {
         let root = tempfile::tempdir().unwrap();
         let path = |name: &str| root.path().join(name);
-        for folder in ["evidence/gate", "evidence/.hidden", "evidence/a/b/c/deep"] {
+        for folder in ["evidence/gate", "evidence/.hidden", "evidence/a/b/c/d/deep"] {
             fs::create_dir_all(path(folder)).unwrap();
             fs::write(path(folder).join(LINES), "").unwrap();
         }
@@ -259,8 +262,8 @@ mod tests {
         assert_eq!(folders.folders, [path("evidence/gate")]);
         // One that lies deeper is known by its pictures.
         let file = |name: &str| InputFile::new(&path(name)).unwrap();
-        assert!(!folders.take_of(&file("evidence/a/b/c/deep/dog.jpg")));
-        assert!(folders.take_of(&file("evidence/a/b/c/deep/000001-frame.png")));
+        assert!(!folders.take_of(&file("evidence/a/b/c/d/deep/dog.jpg")));
+        assert!(folders.take_of(&file("evidence/a/b/c/d/deep/000001-frame.png")));
         assert!(!folders.take_of(&file("evidence/a/000001-frame.png")));
         assert_eq!(folders.folders.len(), 2);
     }
