@@ -186,7 +186,7 @@ fn check_differ(files: &[(&str, &Path)]) -> Result<()> {
 fn are_one(one: &Path, other: &Path) -> bool {
     match (place(one), place(other)) {
         // Devices and pipes take both.
-        (Some(one), Some(other)) => one == other && (one.is_file() || !one.exists()),
+        (Some(one), Some(other)) => one == other && output::is_file_place(&one),
         // A folder that is not there fails when it is written to.
         _ => one == other,
     }

@@ -194,6 +194,11 @@ fn replace(path: &Path, content: &[u8]) -> Result<()> {
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// Whether what is written at `path` is a file of its own, rather than what a device or pipe takes.
+pub fn is_file_place(path: &Path) -> bool {
+    path.is_file() || !path.exists()
+}
+
 /// Fails where no file could be written at `path`, before the work whose result it is to be. Nothing is left behind.
 pub fn check_place(path: &Path) -> Result<()> {
     let context = || format!("cannot write {}", path.display());

@@ -126,10 +126,9 @@ impl PartialFile {
 
 /// `NAME.partial`; nothing beside a device or pipe.
 pub fn beside(result: &Path) -> Option<PathBuf> {
-    let is_file = result.is_file() || !result.exists();
     let mut name = OsString::from(result);
     name.push(".partial");
-    is_file.then(|| name.into())
+    output::is_file_place(result).then(|| name.into())
 }
 
 /// Opens the file at its end, and locks it.

@@ -37,10 +37,9 @@ pub struct PictureExchange {
 
 /// Where the pictures of a page lie: `report-files` beside `report.html`. A page that is a device or pipe has them itself.
 pub fn place(page: &Path) -> Option<PathBuf> {
-    let is_file = page.is_file() || !page.exists();
     let mut name = page.file_stem()?.to_owned();
     name.push("-files");
-    is_file.then(|| page.with_file_name(name))
+    output::is_file_place(page).then(|| page.with_file_name(name))
 }
 
 /// Fails where files lie there that no page has made, or that are among the `inputs`.
