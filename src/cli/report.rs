@@ -304,7 +304,7 @@ fn look(
     for (index, input) in inputs.all().enumerate() {
         if interrupt.came() {
             let left = match inputs.are_counted() {
-                true => counted(&(inputs.len() - index), "picture"),
+                true => counted(&inputs.len().saturating_sub(index), "picture"),
                 false => "the rest of the pictures".to_owned(),
             };
             reporter.interrupt(format!("interrupted: {left} not looked at"));

@@ -63,7 +63,7 @@ impl SourcePicture {
     ) -> impl Iterator<Item = Result<Self>> {
         // Results are called by milliseconds, within which there may be several frames.
         let mut last = None;
-        frames.map(move |frame| {
+        frames.map(move |frame| -> Result<Self> {
             let VideoFrame { second, image } = frame?;
             let milliseconds = (1e3 * second).round() as u64;
             let repeated = match last {
