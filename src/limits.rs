@@ -58,8 +58,10 @@ pub enum FileKind {
     Annotations,
     /// The lines of a folder of events.
     Events,
-    /// A line of what an evaluation that was interrupted has measured: the file may have any number of them.
+    /// A line of what an evaluation or report that was interrupted has found: the file may have any number of them.
     Scores,
+    /// What a folder of explanations holds of a picture: with the logits of all classes of all detections it can be long.
+    Record,
     /// A list of inputs, a name a line.
     List,
     /// A JPEG or PNG.
@@ -72,7 +74,7 @@ impl FileKind {
         match self {
             Self::Model | Self::Weights => 2048 * MIB,
             Self::Manifest => 4 * MIB,
-            Self::Annotations => 512 * MIB,
+            Self::Annotations | Self::Record => 512 * MIB,
             Self::Events | Self::List => 64 * MIB,
             Self::Scores => 16 * MIB,
             Self::Picture => 256 * MIB,
@@ -85,7 +87,7 @@ impl FileKind {
             Self::Manifest => ErrorKind::Manifest,
             Self::Annotations => ErrorKind::Annotations,
             Self::Events => ErrorKind::Evidence,
-            Self::Scores | Self::List => ErrorKind::Argument,
+            Self::Scores | Self::Record | Self::List => ErrorKind::Argument,
             Self::Picture => ErrorKind::Picture,
         }
     }
@@ -385,8 +387,12 @@ mod tests {
             ("a file of annotations", of(FileKind::Annotations)),
             ("the lines of a folder of events", of(FileKind::Events)),
             (
-                "a line of the partial scores of an evaluation",
+                "a line of what an unfinished evaluation or report keeps",
                 format!("{}, and any number of lines", of(FileKind::Scores)),
+            ),
+            (
+                "the record of a picture in a folder of explanations",
+                of(FileKind::Record),
             ),
             ("a list of inputs", of(FileKind::List)),
             ("a JPEG or PNG", of(FileKind::Picture)),

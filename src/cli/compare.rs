@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 use clap::Args;
 use ssdcrp::compare::{ComparedModel, Comparer, GateLimit, ModelComparison, ObjectChange};
 use ssdcrp::detect::Model;
@@ -12,10 +12,11 @@ use ssdcrp::printable::printable;
 use ssdcrp::report::counted;
 use ssdcrp::truth::Truth;
 
+use super::annotations::check_fit;
 use super::detected_photo::ThresholdArgs;
 use super::engine::Engine;
 use super::input_files::InputFiles;
-use super::inputs::{InputArgs, PictureInputs};
+use super::inputs::{InputArgs, PictureInputs, check_none_failed, tell_failures};
 use super::name_list::{self, NameList};
 use super::output;
 use super::source_picture::SourcePicture;
@@ -52,7 +53,7 @@ Examples:
 
 Exit status:
   0  done
-  1  failed; or limits are set, and a photo could not be compared
+  1  failed, or a picture could not be compared
   2  wrong usage
   3  done, and a limit of --fail-on is exceeded";
 
@@ -101,11 +102,10 @@ impl Compare {
         let inputs = self.inputs.find(None)?;
         self.check_files(&inputs)?;
         inputs.tell_notes();
-        let (pictures, mut failures) = inputs.kept()?;
         let base = self.model(engine, &self.base)?;
         let candidate = self.model(engine, &self.candidate)?;
-        let of_base = self.truth(&base, &pictures)?;
-        let of_candidate = self.truth(&candidate, &pictures)?;
+        let of_base = self.truth(&base, &inputs)?;
+        let of_candidate = self.truth(&candidate, &inputs)?;
         let truth = [of_base.as_ref(), of_candidate.as_ref()];
         check_counted(&limits, truth)?;
         let unknown = unknown(truth);
@@ -121,29 +121,8 @@ impl Compare {
             output::note(&format!("left out: {reason}"));
             comparer.leave_out(reason);
         }
-        for failure in &failures {
-            comparer.leave_out(format!("{failure:#}"));
-        }
-        let all = pictures.len() + failures.len();
-        let bar = output::progress(pictures.len(), "compared")?;
-        for picture in &pictures {
-            bar.set_message(printable(&picture.name()).into_owned());
-            if let Err(error) = look(&mut comparer, picture) {
-                comparer.leave_out(format!("{error:#}"));
-                failures.push(error);
-            }
-            bar.inc(1);
-        }
-        bar.finish_and_clear();
-        let shown = all - failures.len();
-        if shown == 0
-            && let Some(error) = failures.pop()
-        {
-            return Err(error);
-        }
-        for failure in &failures {
-            output::note(&format!("left out: {failure:#}"));
-        }
+        let (shown, failures) = look_at_all(&mut comparer, &inputs)?;
+        let failed = tell_failures(failures, shown)?;
         let (comparison, page) = comparer.finish(&limits, self.seed);
         let mut written = Vec::new();
         if let Some((path, page)) = self.output.as_ref().zip(page) {
@@ -158,11 +137,11 @@ impl Compare {
         }
         output::print(&summary(&comparison, shown, &written))?;
         ensure!(
-            limits.is_empty() || failures.is_empty(),
-            "{} of {} could not be compared, so that no limit is known to be kept",
-            failures.len(),
-            counted(&all, "photo")
+            limits.is_empty() || failed == 0,
+            "{failed} of {} could not be compared, so that no limit is known to be kept",
+            counted(&(shown + failed), "photo")
         );
+        check_none_failed(failed, shown + failed)?;
         Ok(match comparison.passed() {
             true => ExitCode::SUCCESS,
             false => ExitCode::from(GATE),
@@ -211,16 +190,12 @@ impl Compare {
     }
 
     /// The annotations by a model's labels.
-    fn truth(&self, model: &Model, pictures: &[SourcePicture]) -> Result<Option<Truth>> {
+    fn truth(&self, model: &Model, inputs: &PictureInputs) -> Result<Option<Truth>> {
         let labels = &model.manifest.labels;
         let truth = self.truth.as_deref();
         let truth = truth.map(|path| Truth::read(path, labels)).transpose()?;
         if let Some(truth) = &truth {
-            let is_known = |picture: &SourcePicture| truth.of(&picture.file_name()).is_some();
-            ensure!(
-                pictures.iter().any(is_known),
-                "the annotations are of none of these photos: file names have to agree"
-            );
+            check_fit(truth, inputs.photos())?;
         }
         Ok(truth)
     }
@@ -273,8 +248,35 @@ fn unknown(truth: [Option<&Truth>; 2]) -> Vec<String> {
     unknown.collect()
 }
 
+/// Has all pictures compared. Gives how many could be, and why others could not, which the page says, too.
+fn look_at_all(comparer: &mut Comparer, inputs: &PictureInputs) -> Result<(usize, Vec<Error>)> {
+    let bar = output::progress(inputs.paths().count(), "compared")?;
+    let (mut shown, mut failures) = (0, Vec::new());
+    for picture in inputs.pictures() {
+        // A video has several.
+        if bar.length() == Some(bar.position()) {
+            bar.inc_length(1);
+        }
+        let looked = picture.and_then(|picture| {
+            bar.set_message(printable(&picture.name()).into_owned());
+            look(comparer, &picture)
+        });
+        match looked {
+            Ok(()) => shown += 1,
+            Err(error) => {
+                comparer.leave_out(format!("{error:#}"));
+                failures.push(error);
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok((shown, failures))
+}
+
 fn look(comparer: &mut Comparer, picture: &SourcePicture) -> Result<()> {
-    let looked = comparer.look(&picture.file_name(), &picture.read()?);
+    let file = picture.annotated_file();
+    let looked = comparer.look(&picture.file_name(), file, &picture.read()?);
     looked.with_context(|| format!("cannot use {}", picture.name()))
 }
 

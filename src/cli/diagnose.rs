@@ -95,7 +95,7 @@ impl Diagnose {
             };
             let diagnosis = explainer.diagnose(&detected.forward, &target)?;
             if let Some(plot) = &plot {
-                let path = plot.file(&detected.source.stem);
+                let path = plot.file(detected.source.stem.name());
                 read.check_kept(&path)?;
                 draw(&path, &detected, &target, &diagnosis, explainer.composite())?;
             }

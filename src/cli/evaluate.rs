@@ -27,13 +27,14 @@ use self::judging::Judging;
 use self::partial::{EvaluationSettings, MeasuredPhoto, Partial};
 use self::photos::{ListedPhoto, PhotoReader};
 use self::randomisation::Randomisation;
+use super::annotations::check_fit;
 use super::detected_photo::ThresholdArgs;
 use super::engine::Engine;
 use super::input_files::InputFiles;
-use super::inputs::{InputArgs, PictureInputs, check_none_failed};
+use super::inputs::{InputArgs, PictureInputs, check_none_failed, tell_failures};
 use super::model_hash::model_hash;
 use super::name_list::{self, NameList};
-use super::output;
+use super::{output, partial_file};
 
 const NOTES: &str = "\
 Deletion: blocks of 20x20 pixels of the network's input are replaced by the blurred picture (--deletion), 4 % of them a step, up to 40 %. This is done twice: with the most and with the \
@@ -118,11 +119,15 @@ impl Evaluate {
         let mut detector = Detector::new(model.clone(), engine.session())?;
         let truth = self.truth.as_deref();
         let truth = truth.map(|path| Truth::read(path, &model.manifest.labels));
+        let truth = truth.transpose()?;
+        if let Some(truth) = &truth {
+            check_fit(truth, inputs.photos())?;
+        }
         let reader = PhotoReader {
             thresholds: self.thresholds.of(&model),
             most: self.detections.0,
             replacement: self.deletion,
-            truth: truth.transpose()?,
+            truth,
             model: model.clone(),
         };
         let (photos, failed) = photos(&inputs, &reader, &mut detector)?;
@@ -168,10 +173,12 @@ impl Evaluate {
 
     /// Fails where what is to be written would replace what is read.
     fn check_files(&self, engine: &Engine, inputs: &PictureInputs) -> Result<()> {
+        let unfinished = self.json.as_deref().and_then(partial_file::beside);
         let files: Vec<(&str, &Path)> = [
             ("CSV", &self.csv),
             ("JSON", &self.json),
             ("plot", &self.plot),
+            ("unfinished evaluation", &unfinished),
         ]
         .into_iter()
         .filter_map(|(what, path)| Some((what, path.as_deref()?)))
@@ -286,17 +293,12 @@ fn photos(
             Err(error) => failures.push(error),
         }
     }
-    if photos.is_empty()
-        && let Some(error) = failures.pop()
-    {
-        return Err(error);
-    }
-    failures.iter().for_each(output::complain);
+    let failed = tell_failures(failures, photos.len())?;
     ensure!(
         photos.iter().any(|photo| photo.subjects > 0),
         "nothing was detected in any of the photos: lower --score-threshold"
     );
-    Ok((photos, failures.len()))
+    Ok((photos, failed))
 }
 
 /// What was measured of all methods.

@@ -2,17 +2,22 @@
 //!
 //! In: photos, models with the weights beside them, annotations and folders of events, and the files that options name. Out: the first mistake, before any work is done.
 
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use ssdcrp::onnx;
 use ssdcrp::stream::evidence::{LINES, is_own_file};
 
 use super::output;
 
+/// Finds the real path of a file.
+type Resolver = fn(&Path) -> io::Result<PathBuf>;
+
 /// The files that a command reads.
-#[derive(Default)]
 pub struct InputFiles {
     /// With what each is, such as "photo".
     files: Vec<(&'static str, PathBuf)>,
@@ -22,6 +27,35 @@ pub struct InputFiles {
     models: Vec<PathBuf>,
     /// Folders of events, of which pictures and marks are read, too.
     events: Vec<PathBuf>,
+    /// How real paths are found.
+    resolver: Resolver,
+    /// All of these by their real paths, which are looked up once, however many files are written.
+    real: OnceCell<RealFiles>,
+}
+
+/// What is read, by real paths.
+struct RealFiles {
+    /// What each file is.
+    files: HashMap<PathBuf, &'static str>,
+    /// Folders of events.
+    events: BTreeSet<PathBuf>,
+}
+
+impl Default for InputFiles {
+    fn default() -> Self {
+        Self {
+            files: Vec::new(),
+            truth: None,
+            models: Vec::new(),
+            events: Vec::new(),
+            resolver: real_path,
+            real: OnceCell::new(),
+        }
+    }
+}
+
+fn real_path(path: &Path) -> io::Result<PathBuf> {
+    fs::canonicalize(path)
 }
 
 impl InputFiles {
@@ -72,17 +106,16 @@ impl InputFiles {
 
     /// Fails where writing `path` would replace what is read.
     pub fn check_kept(&self, path: &Path) -> Result<()> {
-        let truth = self.truth.as_ref().map(|truth| match path.file_name() {
-            Some(name) if truth.is_dir() => truth.join(name),
-            _ => truth.clone(),
-        });
-        let files = self.files.iter().map(|(what, file)| (*what, file.clone()));
-        let truth = truth.into_iter().map(|file| ("file of annotations", file));
-        let files = files.chain(truth).chain(self.files_of(path));
-        for (what, read) in files {
-            let same = matches!((fs::canonicalize(path), fs::canonicalize(read)), (Ok(path), Ok(read)) if path == read);
-            ensure!(
-                !same,
+        // What is not there yet is read by nobody.
+        let Ok(written) = (self.resolver)(path) else {
+            return Ok(());
+        };
+        let real = self.real.get_or_init(|| self.real_files());
+        let what = real.files.get(&written).copied();
+        let what = what.or_else(|| real.file_of_events(&written));
+        let what = what.or_else(|| self.file_of_annotations(path, &written));
+        if let Some(what) = what {
+            bail!(
                 "cannot write {}: that is the {what} itself, name another file",
                 path.display()
             );
@@ -90,24 +123,41 @@ impl InputFiles {
         Ok(())
     }
 
-    /// What else is read and might be what is to be written. What is not there yet is read by nobody, and nothing is looked for.
-    fn files_of(&self, written: &Path) -> Vec<(&'static str, PathBuf)> {
-        let Ok(written) = fs::canonicalize(written) else {
-            return vec![];
-        };
-        let name = written
-            .file_name()
-            .filter(|name| name.to_str().is_some_and(is_own_file));
-        let of_events = name.into_iter().flat_map(|name| {
-            let folders = self.events.iter();
-            folders.map(move |folder| ("file of events", folder.join(name)))
-        });
-        let weights = self
-            .models
-            .iter()
-            .flat_map(|model| onnx::weight_files(model));
+    fn real_files(&self) -> RealFiles {
+        let weights = self.models.iter();
+        let weights = weights.flat_map(|model| onnx::weight_files(model));
         let weights = weights.map(|file| ("file of the model's weights", file));
-        weights.chain(of_events).collect()
+        let mut files = HashMap::new();
+        for (what, file) in self.files.iter().cloned().chain(weights) {
+            if let Ok(real) = (self.resolver)(&file) {
+                files.entry(real).or_insert(what);
+            }
+        }
+        let events = self.events.iter();
+        let events = events.filter_map(|folder| (self.resolver)(folder).ok());
+        RealFiles {
+            files,
+            events: events.collect(),
+        }
+    }
+
+    /// Of a folder of annotations every file may be read, also by the way of a link in it.
+    fn file_of_annotations(&self, path: &Path, written: &Path) -> Option<&'static str> {
+        let truth = self.truth.as_ref()?;
+        let truth = match path.file_name() {
+            Some(name) if truth.is_dir() => truth.join(name),
+            _ => truth.clone(),
+        };
+        let is_it = (self.resolver)(&truth).is_ok_and(|truth| truth == written);
+        is_it.then_some("file of annotations")
+    }
+}
+
+impl RealFiles {
+    fn file_of_events(&self, written: &Path) -> Option<&'static str> {
+        let name = written.file_name()?.to_str()?;
+        let is_it = is_own_file(name) && self.events.contains(written.parent()?);
+        is_it.then_some("file of events")
     }
 }
 
@@ -136,7 +186,7 @@ fn check_differ(files: &[(&str, &Path)]) -> Result<()> {
 fn are_one(one: &Path, other: &Path) -> bool {
     match (place(one), place(other)) {
         // Devices and pipes take both.
-        (Some(one), Some(other)) => one == other && (one.is_file() || !one.exists()),
+        (Some(one), Some(other)) => one == other && output::is_file_place(&one),
         // A folder that is not there fails when it is written to.
         _ => one == other,
     }
@@ -147,11 +197,8 @@ fn place(path: &Path) -> Option<PathBuf> {
     if let Ok(existing) = fs::canonicalize(path) {
         return Some(existing);
     }
-    let folder = match path.parent()? {
-        none if none.as_os_str().is_empty() => Path::new("."),
-        folder => folder,
-    };
-    Some(fs::canonicalize(folder).ok()?.join(path.file_name()?))
+    let folder = fs::canonicalize(output::folder_of(path)).ok()?;
+    Some(folder.join(path.file_name()?))
 }
 
 #[cfg(test)]
@@ -193,10 +240,13 @@ mod tests {
         }
         std::os::unix::fs::symlink("net.onnx", path("link")).unwrap();
         let whole = folder.path().to_owned();
-        let read = InputFiles::default()
-            .photos(&[path("a.jpg")])
-            .model(Some(&path("net.onnx")))
-            .events(&[whole]);
+        let begin = || {
+            InputFiles::default()
+                .photos(&[path("a.jpg")])
+                .model(Some(&path("net.onnx")))
+                .events(std::slice::from_ref(&whole))
+        };
+        let read = begin();
         let with_truth = InputFiles::default().truth(Some(folder.path()));
         for (inputs, name, what) in [
             (&read, "a.jpg", "photo"),
@@ -216,6 +266,7 @@ mod tests {
             fs::write(path(name), "").unwrap();
         }
         fs::write(path("net.onnx"), with_weights_in("weights")).unwrap();
+        let read = begin();
         for (name, what) in [
             (marks, "file of events"),
             ("000007-frame.png", "file of events"),
@@ -228,6 +279,32 @@ mod tests {
         for name in ["free", "new", "a.xml", "000008-frame.png"] {
             read.check(&[("JSON", &path(name))]).unwrap();
         }
+    }
+
+    #[test]
+    fn each_file_that_is_read_is_looked_up_once_however_many_are_written() {
+        thread_local! {
+            static LOOKUPS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let photos = ["a.jpg", "b.jpg", "c.jpg"].map(path);
+        for photo in &photos {
+            fs::write(photo, "").unwrap();
+        }
+        let mut read = InputFiles::default().photos(&photos);
+        read.resolver = |path| {
+            LOOKUPS.set(LOOKUPS.get() + 1);
+            fs::canonicalize(path)
+        };
+        read.check_kept(&path("new.png")).unwrap();
+        assert_eq!(LOOKUPS.get(), 1, "what is not there yet");
+        fs::write(path("old.png"), "").unwrap();
+        for _ in 0..10 {
+            read.check_kept(&path("old.png")).unwrap();
+        }
+        assert_eq!(LOOKUPS.get(), 1 + 3 + 10);
+        assert!(read.check_kept(&photos[2]).is_err());
     }
 
     #[test]

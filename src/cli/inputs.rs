@@ -1,24 +1,24 @@
 //! The inputs of the verbs for photos: what the command line names in; pictures, photos and frames of videos alike, one after another, out.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::iter;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
-use anyhow::{Error, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 use clap::Args;
-use ssdcrp::fingerprint::hash;
 use ssdcrp::inputs::{FoundInputs, InputFile, resolve, video};
 use ssdcrp::report::counted;
 
 use super::output;
+use super::result_stem::ResultStem;
 use super::source_picture::{FrameStore, SourcePicture};
 use super::video_frames::{FrameArgs, VideoFrames};
 
 /// What no results of a picture are called, for files of a folder of results are.
 pub const SETTINGS: &str = "settings";
-
-/// Digits of a path's hash that tell files of one name apart.
-const DIGITS: usize = 8;
 
 /// What pictures a verb works on.
 #[derive(Debug, Args)]
@@ -33,7 +33,7 @@ pub struct InputArgs {
 /// The files, found.
 pub struct PictureInputs {
     /// Each with what its results are called.
-    files: Vec<(InputFile, String)>,
+    files: Vec<(InputFile, ResultStem)>,
     frames: FrameArgs,
     /// Whether several pictures may be meant, however many there are.
     pub several: bool,
@@ -65,7 +65,7 @@ impl PictureInputs {
             notes,
             unreadable,
         } = resolve(given, output)?;
-        let several = several || files.iter().any(|file| video(&file.path).is_some());
+        let several = several || files.iter().any(|file| video_kind(file).is_some());
         Ok(Self {
             files: with_stems(files),
             frames,
@@ -80,22 +80,58 @@ impl PictureInputs {
         self.files.iter().map(|(file, _)| &file.path)
     }
 
+    /// The files that are no videos.
+    pub fn photos(&self) -> impl Iterator<Item = &Path> {
+        let photos = self
+            .files
+            .iter()
+            .filter(|(file, _)| video_kind(file).is_none());
+        photos.map(|(file, _)| file.path.as_path())
+    }
+
+    /// Leaves out those files that are not `wanted`.
+    pub fn retain(&mut self, mut wanted: impl FnMut(&InputFile) -> bool) {
+        self.files.retain(|(file, _)| wanted(file));
+    }
+
     /// All pictures, each when its turn comes. What cannot be opened is an error in its place, a folder that cannot be read one at the end.
     pub fn pictures(&self) -> impl Iterator<Item = Result<SourcePicture>> {
+        self.pictures_as(Ok)
+    }
+
+    /// The same, each to be read as often as wanted: frames of videos are kept on the disk. A video whose frames there is no room for ends with that.
+    pub fn kept_pictures(&self) -> impl Iterator<Item = Result<SourcePicture>> {
+        let store: Rc<OnceCell<Arc<FrameStore>>> = Rc::default();
+        self.pictures_as(move |frame| {
+            let name = frame.path.display().to_string();
+            let kept = match store.get() {
+                Some(store) => frame.kept_in(store),
+                None => FrameStore::new()
+                    .and_then(|new| frame.kept_in(store.get_or_init(|| Arc::new(new)))),
+            };
+            kept.with_context(|| format!("cannot use {name}"))
+        })
+    }
+
+    /// All pictures, frames of videos as `made` makes them.
+    fn pictures_as<'a>(
+        &'a self,
+        made: impl Fn(SourcePicture) -> Result<SourcePicture> + Clone + 'a,
+    ) -> impl Iterator<Item = Result<SourcePicture>> + 'a {
         let unreadable = self.unreadable.iter();
         let unreadable = unreadable.map(|words| Err(Error::msg(words.clone())));
-        let files = self.files.iter().flat_map(|(file, stem)| {
-            let pictures: Box<dyn Iterator<Item = Result<SourcePicture>>> = match video(&file.path)
-            {
-                None => {
-                    let photo = SourcePicture::photo(&file.path, stem.clone());
-                    Box::new(std::iter::once(Ok(photo)))
-                }
+        let files = self.files.iter().flat_map(move |(file, stem)| {
+            // The file as it is before anything of it is read.
+            let named = SourcePicture::photo(&file.path, stem.clone());
+            let pictures: Box<dyn Iterator<Item = Result<SourcePicture>>> = match video_kind(file) {
+                None => Box::new(iter::once(Ok(named))),
                 Some(kind) => match VideoFrames::start(&file.path, kind, self.frames) {
-                    Err(error) => Box::new(std::iter::once(Err(error))),
-                    Ok(frames) => Box::new(
-                        frames.map(move |frame| Ok(SourcePicture::frame(&file.path, stem, frame?))),
-                    ),
+                    Err(error) => Box::new(iter::once(Err(error))),
+                    Ok(frames) => {
+                        let frames = SourcePicture::frames(named, frames);
+                        let made = made.clone();
+                        Box::new(until_error(frames.map(move |frame| made(frame?))))
+                    }
                 },
             };
             pictures
@@ -103,30 +139,20 @@ impl PictureInputs {
         files.chain(unreadable)
     }
 
-    /// All pictures at once, to be read as often as wanted, and what of the videos cannot be used.
+    /// All of them at once, and what cannot be used.
     ///
     /// # Errors
-    /// There is nothing that can be used, or no room for the frames of videos.
+    /// There is nothing that can be used.
     pub fn kept(&self) -> Result<(Vec<SourcePicture>, Vec<Error>)> {
-        let mut store = None;
         let (mut kept, mut failures) = (Vec::new(), Vec::new());
-        for picture in self.pictures() {
+        for picture in self.kept_pictures() {
             match picture {
-                Ok(picture) if picture.second.is_none() => kept.push(picture),
-                Ok(frame) => {
-                    let store = match &store {
-                        Some(store) => store,
-                        None => store.insert(Arc::new(FrameStore::new()?)),
-                    };
-                    kept.push(frame.kept_in(store)?);
-                }
+                Ok(picture) => kept.push(picture),
                 Err(error) => failures.push(error),
             }
         }
-        if kept.is_empty()
-            && let Some(error) = failures.pop()
-        {
-            return Err(error);
+        if kept.is_empty() {
+            tell_failures(std::mem::take(&mut failures), 0)?;
         }
         Ok((kept, failures))
     }
@@ -168,6 +194,34 @@ impl PictureInputs {
     }
 }
 
+/// What comes up to the first error and with it.
+fn until_error<T>(mut items: impl Iterator<Item = Result<T>>) -> impl Iterator<Item = Result<T>> {
+    let mut ended = false;
+    iter::from_fn(move || {
+        let next = if ended { None } else { items.next() };
+        ended = !matches!(next, Some(Ok(_)));
+        next
+    })
+}
+
+/// Tells what could not be used beside so many pictures that could, and gives its number. What is alone is the run's own error.
+///
+/// # Errors
+/// Nothing could be used.
+pub fn tell_failures(mut failures: Vec<Error>, used: usize) -> Result<usize> {
+    if used == 0
+        && failures.len() == 1
+        && let Some(error) = failures.pop()
+    {
+        return Err(error);
+    }
+    failures.iter().for_each(output::complain);
+    if used == 0 {
+        check_none_failed(failures.len(), failures.len())?;
+    }
+    Ok(failures.len())
+}
+
 /// Fails where some of `all` pictures did.
 pub fn check_none_failed(failed: usize, all: usize) -> Result<()> {
     ensure!(
@@ -178,20 +232,25 @@ pub fn check_none_failed(failed: usize, all: usize) -> Result<()> {
     Ok(())
 }
 
+/// What kind of video a file is, if it is one. A file that is called as standard input is not meant by that name.
+fn video_kind(file: &InputFile) -> Option<&'static str> {
+    match file.is_standard_input() {
+        true => None,
+        false => video(&file.path),
+    }
+}
+
 /// The files with what their results are called: their own names, and where several have one name, a hash of their paths besides.
-fn with_stems(files: Vec<InputFile>) -> Vec<(InputFile, String)> {
+fn with_stems(files: Vec<InputFile>) -> Vec<(InputFile, ResultStem)> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for file in &files {
         *counts.entry(file.stem()).or_default() += 1;
     }
     let named = files.into_iter().map(|file| {
         let stem = file.stem();
-        let is_alone = counts.get(&stem) == Some(&1) && stem != SETTINGS;
+        let is_shared = counts.get(&stem) != Some(&1) || stem == SETTINGS;
         let path = file.real.as_os_str().as_encoded_bytes();
-        let stem = match is_alone {
-            true => stem,
-            false => format!("{stem}-{}", &hash(path.iter().copied())[..DIGITS]),
-        };
+        let stem = ResultStem::new(stem, path, is_shared);
         (file, stem)
     });
     named.collect()
@@ -212,7 +271,7 @@ mod tests {
         ];
         let files = files.map(|path| InputFile::new(Path::new(path)).unwrap());
         let named = with_stems(files.to_vec());
-        let stems: Vec<&str> = named.iter().map(|(_, stem)| stem.as_str()).collect();
+        let stems: Vec<&str> = named.iter().map(|(_, stem)| stem.name()).collect();
         assert!(
             stems[0].starts_with("1-") && stems[0].len() == 10,
             "{stems:?}"
@@ -223,5 +282,36 @@ mod tests {
         );
         assert_eq!((stems[2], stems[4]), ("2", "2-"));
         assert!(stems[3].starts_with("settings-"), "{stems:?}");
+    }
+
+    #[test]
+    fn nothing_is_asked_for_behind_an_error() {
+        let asked = std::cell::Cell::new(0);
+        let items = (0..9).map(|item| {
+            asked.set(asked.get() + 1);
+            if item == 2 {
+                Err(Error::msg("full"))
+            } else {
+                Ok(item)
+            }
+        });
+        assert_eq!(
+            until_error(items)
+                .map(|item| item.is_ok())
+                .collect::<Vec<_>>(),
+            [true, true, false]
+        );
+        assert_eq!(asked.get(), 3);
+    }
+
+    #[test]
+    fn what_could_not_be_used_alone_is_the_error_itself() {
+        let failures = |count: usize| (0..count).map(|one| Error::msg(one.to_string())).collect();
+        let error = tell_failures(failures(1), 0).unwrap_err();
+        assert_eq!(error.to_string(), "0");
+        let error = tell_failures(failures(2), 0).unwrap_err();
+        assert_eq!(error.to_string(), "2 of 2 pictures could not be used");
+        assert_eq!(tell_failures(failures(2), 1).unwrap(), 2);
+        assert_eq!(tell_failures(vec![], 0).unwrap(), 0);
     }
 }

@@ -11,6 +11,7 @@ use ssdcrp::heatmap::ColourMap;
 
 use super::default_box::MissingObject;
 use super::detected_photo::DetectedPhoto;
+use super::source_stamp::path_text;
 
 /// What the fields of a detection mean, for `--help`.
 pub const DETECTION_FIELDS: &str = "\
@@ -80,7 +81,7 @@ pub const EXPLANATION_FIELDS: &str =
 /// A photo with its detections, and explanations of them.
 #[derive(Serialize)]
 pub struct PhotoRecord<'a> {
-    image: Cow<'a, str>,
+    image: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     second: Option<f64>,
     width: u32,
@@ -170,7 +171,7 @@ impl<'a> PhotoRecord<'a> {
     pub fn new(detected: &'a DetectedPhoto, logits: bool) -> Result<Self> {
         let record = |detection| DetectionRecord::new(detected, detection, logits);
         Ok(Self {
-            image: detected.source.path.to_string_lossy(),
+            image: path_text(&detected.source.path),
             second: detected.source.second,
             width: detected.image.width(),
             height: detected.image.height(),

@@ -1,13 +1,15 @@
 //! The command line: what can be asked is declared here and in one file for each subcommand, which also answers it.
 //!
 //! What subcommands share: [`inputs`] finds the pictures that are meant, [`source_picture`] reads them, frames of videos by [`video_frames`]; [`engine`] loads the model,
-//! [`detected_photo`] runs the detector, [`default_box`] finds the default box that is meant, [`json`], [`text`] and [`table`] say what was found, [`picture`] draws it, [`destination`] says where
-//! results go, [`output`] brings them to standard output and into files, [`input_files`] keeps what is read from being replaced,
+//! [`detected_photo`] runs the detector, [`default_box`] finds the default box that is meant, [`json`], [`text`] and [`table`] say what was found, [`picture`] draws it, [`destination`] and [`result_stem`] say where
+//! results go and what they are called, [`source_stamp`] tells whether a file has changed, [`output`] brings them to standard output and into files, [`input_files`] keeps what is read from being replaced,
 //! [`partial_file`] keeps what an unfinished run has done, for which [`model_hash`] tells models apart and [`interrupt`] takes Ctrl-C.
 
 mod annotate;
+mod annotations;
 mod compare;
 mod compile;
+mod csv_text;
 mod decoder;
 mod default_box;
 mod destination;
@@ -28,7 +30,9 @@ mod output;
 mod partial_file;
 mod picture;
 mod report;
+mod result_stem;
 mod source_picture;
+mod source_stamp;
 mod table;
 mod text;
 mod video_frames;

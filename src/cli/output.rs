@@ -12,7 +12,7 @@ use ndarray::Array2;
 use ndarray_npy::WriteNpyExt;
 use serde::Serialize;
 use ssdcrp::atomic_file;
-use ssdcrp::printable::printable;
+use ssdcrp::printable::{printable, printable_json};
 
 /// Whose files are unfinished where this process is killed.
 pub const OWNER: &str = "ssdcrp";
@@ -121,12 +121,12 @@ fn say(text: &str) {
 pub fn print_json(value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_string(value).context("cannot write JSON")?;
     text.push('\n');
-    print_all(&text)
+    print_json_text(&text)
 }
 
 /// Prints lines of JSON as they were printed before.
 pub fn print_json_text(text: &str) -> Result<()> {
-    print_all(text)
+    print_all(&printable_json(text))
 }
 
 /// Fails where `path` is named as a file of another format than `format`, in which `what` is written.
@@ -183,13 +183,20 @@ pub fn write_network(path: &Path, model: &[u8]) -> Result<()> {
 
 /// Makes `content` the file at `path`, whole or not at all; folders that are missing are made. A link stays one, and its target is replaced; a device or pipe is simply written to.
 fn replace(path: &Path, content: &[u8]) -> Result<()> {
-    let written = match fs::canonicalize(path) {
-        Ok(existing) if !existing.is_file() => fs::write(existing, content),
-        Ok(existing) => atomic_file::write(&existing, OWNER, content),
+    let written = match fs::metadata(path) {
+        // By the name that was given: links such as /dev/stdout lead to pipes that have no other.
+        Ok(found) if !found.is_file() => fs::write(path, content),
+        Ok(_) => fs::canonicalize(path)
+            .and_then(|existing| atomic_file::write(&existing, OWNER, content)),
         Err(_) => fs::create_dir_all(folder_of(path))
             .and_then(|()| atomic_file::write(path, OWNER, content)),
     };
     written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Whether what is written at `path` is a file of its own, rather than what a device or pipe takes.
+pub fn is_file_place(path: &Path) -> bool {
+    path.is_file() || !path.exists()
 }
 
 /// Fails where no file could be written at `path`, before the work whose result it is to be. Nothing is left behind.
@@ -233,8 +240,8 @@ fn system_error(error: io::Error) -> io::Error {
     }
 }
 
-/// The folder of a file.
-fn folder_of(path: &Path) -> &Path {
+/// The folder of a file, which is where the process works if none is named.
+pub fn folder_of(path: &Path) -> &Path {
     or_here(path.parent().unwrap_or(Path::new("")))
 }
 
@@ -248,6 +255,9 @@ fn or_here(folder: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+    use std::os::fd::AsRawFd;
+
     use super::*;
 
     fn names(folder: &Path) -> Vec<String> {
@@ -333,6 +343,24 @@ mod tests {
         assert!(!Path::new("/dev/null").is_file());
         let error = format!("{:#}", replace(Path::new("/dev/full"), b"x").unwrap_err());
         assert!(error.starts_with("cannot write /dev/full: "), "{error}");
+    }
+
+    /// As `/dev/stdout` and a shell's `>(…)` are.
+    #[test]
+    fn a_link_to_a_pipe_stays_one_and_the_pipe_is_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("stdout");
+        let (mut reader, writer) = io::pipe().unwrap();
+        let pipe = format!("/proc/self/fd/{}", writer.as_raw_fd());
+        std::os::unix::fs::symlink(pipe, &link).unwrap();
+        check_place(&link).unwrap();
+        replace(&link, b"all of it").unwrap();
+        drop(writer);
+        let mut came = String::new();
+        reader.read_to_string(&mut came).unwrap();
+        assert_eq!(came, "all of it");
+        assert!(link.is_symlink());
+        assert_eq!(names(folder.path()), ["stdout"]);
     }
 
     #[test]

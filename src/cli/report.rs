@@ -2,6 +2,7 @@
 
 mod evidence;
 mod files;
+mod found;
 mod input;
 mod looked;
 mod picture_folder;
@@ -10,7 +11,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, ensure};
+use anyhow::{Error, Result};
 use clap::Args;
 use ssdcrp::crp::Composite;
 use ssdcrp::detect::{ClassId, ClassRef, Model};
@@ -20,19 +21,20 @@ use ssdcrp::report::{FinishedReport, PagePictures, ReportOptions, Reporter, coun
 use ssdcrp::stream::monitor::EventThresholds;
 use ssdcrp::truth::Truth;
 
-use self::evidence::EventFolders;
-use self::input::ReportInput;
+use self::found::ReportInputs;
 use self::looked::{DetectionContext, LookedPhotos};
-use self::picture_folder::PagePictureFolder;
+use self::picture_folder::{PagePictureFolder, PictureExchange};
+use super::annotations::check_fit;
 use super::detected_photo::ThresholdArgs;
 use super::engine::Engine;
 use super::input_files::InputFiles;
-use super::inputs::PictureInputs;
+use super::inputs::{check_none_failed, tell_failures};
 use super::interrupt::{INTERRUPTED, Interrupt};
 use super::model_hash::model_hash;
 use super::name_list::{self, NameList};
-use super::output;
+use super::source_picture::SourcePicture;
 use super::video_frames::FrameArgs;
+use super::{output, partial_file};
 
 const NOTES: &str = "\
 The page of up to 100 objects is one file: it can be moved, mailed and read offline. Of more objects, the pictures lie in a folder beside the page, report-files for report.html, and are \
@@ -45,7 +47,7 @@ and of the classes of --what-if.
 Maps that are visible at once are checked: the network runs again with the reddest part blurred. A map that does no better than chance is drawn paler. Its card comes first among those \
 where nothing else looks wrong.
 
-Ctrl-C ends the work; the page then shows what is done so far, and the exit status is 130. What was detected is kept in report.html.partial until the page is written whole. The same \
+A picture that cannot be used is told, the others go on, and the exit status is 1. Ctrl-C ends the work; the page then shows what is done so far, and the exit status is 130. What was detected is kept in report.html.partial until the page is written whole. The same \
 command goes on from there. A second Ctrl-C ends at once.";
 
 /// The page of more objects has its pictures in a folder beside it.
@@ -81,7 +83,7 @@ pub struct Report {
     /// Only errors: with --truth what the annotations say is wrong or missed, without what looks wrong. In page, JSON and CSV
     #[arg(long)]
     errors_only: bool,
-    /// Show at most so many objects on the page, and so many missed ones, the worst first; of each folder of events, take at most so many events. JSON and CSV have all
+    /// Show at most so many objects on the page, and so many missed ones, the worst first; JSON and CSV have all of them. Of folders of events, take at most so many events, the most severe ones, in JSON and CSV too
     #[arg(long, value_name = "N", default_value_t = NonZeroUsize::new(MOST_OBJECTS).unwrap_or(NonZeroUsize::MIN))]
     most: NonZeroUsize,
     /// Explain at most so many of the objects that are shown, and so many of the missed ones, the worst first
@@ -101,25 +103,30 @@ impl Report {
     /// Looks at all photos, explains what looks most wrong, writes page and files, and says so.
     pub fn run(&self, engine: &Engine) -> Result<ExitCode> {
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
-        let inputs = self.inputs()?;
+        let pictures = picture_folder::place(&self.output);
+        let most = self.most.get();
+        let mut inputs = ReportInputs::find(&self.inputs, self.frames, pictures.as_deref(), most)?;
         self.check_files(engine, &inputs)?;
         let model = engine.model()?;
         let options = self.options(&model, &inputs)?;
         let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
         let context = self.context(engine, &model)?;
         let mut reporter = Reporter::new(model, composite, engine.session(), options)?;
-        for note in &inputs.notes {
+        for note in inputs.notes() {
             output::note(&format!("left out: {note}"));
             reporter.leave_out(note.clone());
         }
         let mut looked = LookedPhotos::open(&self.output, &context)?;
+        picture_folder::clear(&self.output)?;
         if looked.len() > 0 {
-            let known = counted(&looked.len(), "photo");
-            output::note(&format!("goes on from {known} that were looked at before"));
+            let known = counted(&looked.len(), "picture");
+            output::note(&format!("goes on from {known} looked at before"));
         }
         let interrupt = Interrupt::listen()?;
-        let shown = match look(&inputs.pictures, &mut reporter, &mut looked, &interrupt) {
-            Ok(shown) => shown,
+        let LookedAt { shown, failures } =
+            look(&mut inputs, &mut reporter, &mut looked, &interrupt)?;
+        let failed = match tell_failures(failures, shown.len()) {
+            Ok(failed) => failed,
             Err(error) => {
                 looked.forget_nothing()?;
                 return Err(error);
@@ -133,48 +140,50 @@ impl Report {
             counted(&objects, "object"),
             counted(&shown.len(), "photo")
         );
-        let left_out = inputs.pictures.len() - shown.len();
-        if report.record.interrupted {
-            say_interrupted(&report, inputs.pictures.len(), looked.path());
+        if failed > 0 {
+            words += &format!(", {failed} left out");
+        }
+        let is_interrupted = report.record.interrupted;
+        if is_interrupted {
+            say_interrupted(&report, &inputs, looked.path());
         } else {
             looked.finish()?;
-            if left_out > 0 {
-                words += &format!(", {left_out} left out");
-            }
         }
-        if inputs.pictures.is_empty() {
+        if inputs.len() == 0 {
             "nothing looked wrong: no event was kept".clone_into(&mut words);
         }
         output::print(&format!("{words}; written: {written}\n"))?;
-        Ok(match report.record.interrupted {
-            true => ExitCode::from(INTERRUPTED),
-            false => ExitCode::SUCCESS,
-        })
+        if is_interrupted {
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+        check_none_failed(failed, shown.len() + failed)?;
+        Ok(ExitCode::SUCCESS)
     }
 
     /// Fails where what is to be written would replace what is read, or what others have made.
-    fn check_files(&self, engine: &Engine, inputs: &Inputs) -> Result<()> {
+    fn check_files(&self, engine: &Engine, inputs: &ReportInputs) -> Result<()> {
+        let unfinished = partial_file::beside(&self.output);
         let files = [
             ("page", Some(&self.output)),
             ("JSON", self.json.as_ref()),
             ("CSV", self.csv.as_ref()),
+            ("unfinished report", unfinished.as_ref()),
         ];
         let files: Vec<(&str, &Path)> = (files.into_iter())
             .filter_map(|(what, path)| Some((what, path?.as_path())))
             .collect();
-        let pictures = || inputs.pictures.iter().map(|input| &input.picture.path);
         InputFiles::default()
-            .photos(pictures())
-            .events(&inputs.folders)
+            .photos(inputs.paths())
+            .events(inputs.folders())
             .model(engine.file_of(None))
             .truth(self.truth.as_deref())
             .check(&files)?;
-        let read = pictures().chain(&inputs.folders).map(PathBuf::as_path);
-        picture_folder::check(&self.output, read)
+        let read = inputs.paths().chain(inputs.folders());
+        picture_folder::check(&self.output, read.map(PathBuf::as_path))
     }
 
     /// What is to be reported; what of the annotations does not count is said.
-    fn options(&self, model: &Model, inputs: &Inputs) -> Result<ReportOptions> {
+    fn options(&self, model: &Model, inputs: &ReportInputs) -> Result<ReportOptions> {
         let classes = |named: &[NameList<ClassRef>]| -> ssdcrp::Result<Vec<ClassId>> {
             name_list::all(named)
                 .map(|class| model.manifest.class(class))
@@ -187,11 +196,9 @@ impl Report {
             .map(|path| Truth::read(path, &model.manifest.labels))
             .transpose()?;
         if let Some(truth) = &truth {
-            let is_known = |input: &ReportInput| truth.of(&input.source.name).is_some();
-            ensure!(
-                inputs.pictures.is_empty() || inputs.pictures.iter().any(is_known),
-                "the annotations are of none of these photos: file names have to agree"
-            );
+            if inputs.len() > 0 {
+                check_fit(truth, inputs.photos())?;
+            }
             if let Some(unknown) = truth.unknown_list() {
                 output::note(&format!(
                     "left out: annotations of classes that the model does not know: {unknown}"
@@ -229,7 +236,7 @@ impl Report {
     fn explain(
         &self,
         reporter: Reporter,
-        shown: &[&ReportInput],
+        shown: &[SourcePicture],
         interrupt: &Interrupt,
     ) -> Result<(FinishedReport, Option<PagePictureFolder>)> {
         let [all, explained] = reporter.shown();
@@ -241,7 +248,7 @@ impl Report {
             .as_ref()
             .map_or(PagePictures::Within, PagePictureFolder::pictures);
         let bar = output::progress(explained, "explained")?;
-        let again = |index: usize| shown.get(index)?.picture.read().ok();
+        let again = |index: usize| shown.get(index)?.read().ok();
         let mut watcher = |name: &str| {
             bar.set_message(printable(name).into_owned());
             bar.inc(1);
@@ -254,12 +261,13 @@ impl Report {
 
     /// Writes page, pictures and files, and names them.
     fn write(&self, report: &FinishedReport, folder: Option<PagePictureFolder>) -> Result<String> {
-        picture_folder::remove_earlier(&self.output)?;
+        let page = report.page.html()?;
+        let exchange = PictureExchange::begin(&self.output, folder)?;
+        output::write_text(&self.output, &page)?;
         let mut written = vec![self.output.display().to_string()];
-        if let Some(folder) = folder {
-            written.push(format!("{}/", folder.finish()?.display()));
+        if let Some(folder) = exchange.and_then(PictureExchange::finish) {
+            written.push(format!("{}/", folder.display()));
         }
-        output::write_text(&self.output, &report.page.html()?)?;
         if let Some(path) = &self.json {
             output::write_text(path, &files::json(&report.record)?)?;
             written.push(path.display().to_string());
@@ -270,73 +278,49 @@ impl Report {
         }
         Ok(written.join(", "))
     }
-
-    /// Files as named, of folders what looks like a picture, by name, and of folders of events the frames of the worst; and what
-    /// of these folders cannot be used.
-    fn inputs(&self) -> Result<Inputs> {
-        let (mut inputs, mut others) = (Inputs::default(), Vec::new());
-        for path in &self.inputs {
-            let evidence = match path.is_dir() {
-                true => evidence::read(path, self.most.get())?,
-                false => None,
-            };
-            if let Some(EventFolders {
-                folders,
-                frames,
-                notes,
-            }) = evidence
-            {
-                inputs.folders.extend(folders);
-                inputs.pictures.extend(frames);
-                inputs.notes.extend(notes);
-            } else {
-                others.push(path.clone());
-            }
-        }
-        if !others.is_empty() {
-            let found = PictureInputs::of(&others, self.frames, None)?;
-            let (pictures, failures) = found.kept()?;
-            inputs.notes.extend(found.notes);
-            inputs
-                .notes
-                .extend(failures.iter().map(|error| format!("{error:#}")));
-            inputs
-                .pictures
-                .extend(pictures.into_iter().map(ReportInput::photo));
-        }
-        Ok(inputs)
-    }
 }
 
-/// What a report is about.
-#[derive(Default)]
-struct Inputs {
-    pictures: Vec<ReportInput>,
-    /// Folders of events.
-    folders: Vec<PathBuf>,
-    /// What cannot be used.
-    notes: Vec<String>,
+/// What was looked at.
+struct LookedAt {
+    /// Pictures by the numbers that the reporter gives them.
+    shown: Vec<SourcePicture>,
+    /// What cannot be used, which the page says, too.
+    failures: Vec<Error>,
 }
 
-/// Has all inputs looked at, and gives those that could be; what could not is said, on the page too. An interrupt ends it.
-fn look<'a>(
-    inputs: &'a [ReportInput],
+/// Has all inputs looked at. An interrupt ends it.
+fn look(
+    inputs: &mut ReportInputs,
     reporter: &mut Reporter,
     looked: &mut LookedPhotos,
     interrupt: &Interrupt,
-) -> Result<Vec<&'a ReportInput>> {
+) -> Result<LookedAt> {
     let bar = output::progress(inputs.len(), "looked at")?;
-    let mut failures = Vec::new();
     let mut shown = Vec::new();
-    for (index, input) in inputs.iter().enumerate() {
+    let mut failures = inputs.take_failures();
+    for failure in &failures {
+        reporter.leave_out(format!("{failure:#}"));
+    }
+    for (index, input) in inputs.all().enumerate() {
         if interrupt.came() {
-            let left = counted(&(inputs.len() - index), "photo");
+            let left = match inputs.are_counted() {
+                true => counted(&inputs.len().saturating_sub(index), "picture"),
+                false => "the rest of the pictures".to_owned(),
+            };
             reporter.interrupt(format!("interrupted: {left} not looked at"));
             break;
         }
-        bar.set_message(printable(&input.picture.name()).into_owned());
-        match input.look(reporter, looked) {
-            Ok(()) => shown.push(input),
+        // A video has several.
+        if bar.length() == Some(bar.position()) {
+            bar.inc_length(1);
+        }
+        let looked_at = input.and_then(|input| {
+            bar.set_message(printable(&input.picture.name()).into_owned());
+            input.look(reporter, looked)?;
+            Ok(input.picture)
+        });
+        match looked_at {
+            Ok(picture) => shown.push(picture),
             Err(error) => {
                 reporter.leave_out(format!("{error:#}"));
                 failures.push(error);
@@ -345,19 +329,11 @@ fn look<'a>(
         bar.inc(1);
     }
     bar.finish_and_clear();
-    if shown.is_empty()
-        && let Some(error) = failures.pop()
-    {
-        return Err(error);
-    }
-    for failure in &failures {
-        output::note(&format!("left out: {failure:#}"));
-    }
-    Ok(shown)
+    Ok(LookedAt { shown, failures })
 }
 
 /// Says how far an interrupted run came, and how it goes on.
-fn say_interrupted(report: &FinishedReport, inputs: usize, partial: Option<&Path>) {
+fn say_interrupted(report: &FinishedReport, inputs: &ReportInputs, partial: Option<&Path>) {
     let record = &report.record;
     let kept = partial.map(|path| {
         format!(
@@ -365,10 +341,12 @@ fn say_interrupted(report: &FinishedReport, inputs: usize, partial: Option<&Path
             path.display()
         )
     });
+    let pictures = match inputs.are_counted() {
+        true => format!("{} of {}", record.photos, counted(&inputs.len(), "picture")),
+        false => counted(&record.photos, "picture"),
+    };
     output::note(&format!(
-        "interrupted: {} of {} looked at, {} explained{}",
-        record.photos,
-        counted(&inputs, "photo"),
+        "interrupted: {pictures} looked at, {} explained{}",
         counted(&record.explained, "object"),
         kept.unwrap_or_default()
     ));

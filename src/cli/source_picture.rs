@@ -13,6 +13,8 @@ use ssdcrp::limits::{self, FileKind};
 use ssdcrp::lock::lock;
 use ssdcrp::photo;
 
+use super::result_stem::ResultStem;
+use super::source_stamp::SourceStamp;
 use super::video_frames::VideoFrame;
 
 /// A photo, or a frame of a video.
@@ -21,9 +23,11 @@ pub struct SourcePicture {
     /// The file as it was named.
     pub path: PathBuf,
     /// What files of results are called that belong to it.
-    pub stem: String,
+    pub stem: ResultStem,
     /// Of a frame, its place in the video.
     pub second: Option<f64>,
+    /// Its file before anything of it was read; none of standard input and of what is no file.
+    pub stamp: Option<SourceStamp>,
     pixels: SourcePixels,
 }
 
@@ -38,24 +42,47 @@ enum SourcePixels {
 
 impl SourcePicture {
     /// The photo in a file; `-` is standard input.
-    pub fn photo(path: &Path, stem: String) -> Self {
+    pub fn photo(path: &Path, stem: impl Into<ResultStem>) -> Self {
+        let is_file = !is_standard_input(path);
         Self {
             path: path.to_owned(),
-            stem,
+            stem: stem.into(),
             second: None,
+            stamp: is_file.then(|| SourceStamp::of(path)).flatten(),
             pixels: SourcePixels::Photo,
         }
     }
 
-    /// A frame of the video in a file.
-    pub fn frame(path: &Path, stem: &str, frame: VideoFrame) -> Self {
-        Self {
-            path: path.to_owned(),
-            // In the order of time where they are sorted by name.
-            stem: format!("{stem}-{:09.3}s", frame.second),
-            second: Some(frame.second),
-            pixels: SourcePixels::Frame(Arc::new(frame.image)),
-        }
+    /// The frames of the `video` in a file, which is as it was when they began, one after another.
+    ///
+    /// # Errors
+    /// Those of the frames.
+    pub fn frames(
+        video: Self,
+        frames: impl Iterator<Item = Result<VideoFrame>>,
+    ) -> impl Iterator<Item = Result<Self>> {
+        // Results are called by milliseconds, within which there may be several frames.
+        let mut last = None;
+        frames.map(move |frame| -> Result<Self> {
+            let VideoFrame { second, image } = frame?;
+            let milliseconds = (1e3 * second).round() as u64;
+            let repeated = match last {
+                Some((earlier, repeated)) if earlier == milliseconds => repeated + 1,
+                _ => 0,
+            };
+            last = Some((milliseconds, repeated));
+            Ok(Self {
+                stem: video.stem.at(milliseconds, repeated),
+                second: Some(second),
+                pixels: SourcePixels::Frame(Arc::new(image)),
+                ..video.clone()
+            })
+        })
+    }
+
+    /// The photo's file, by which annotations are found. A frame of a video has none: a photo of the video's name is another picture.
+    pub fn annotated_file(&self) -> Option<&Path> {
+        self.second.is_none().then_some(self.path.as_path())
     }
 
     /// The same with its pixels on the disk, where they take no memory.
@@ -141,8 +168,13 @@ impl FrameStore {
     }
 }
 
+/// Whether a path means standard input, even where a file is called so.
+pub fn is_standard_input(path: &Path) -> bool {
+    path == Path::new(STANDARD_INPUT)
+}
+
 fn read(path: &Path) -> Result<RgbImage> {
-    if path == Path::new(STANDARD_INPUT) {
+    if is_standard_input(path) {
         return standard_input()
             .and_then(|bytes| match container(bytes) {
                 Some(kind) => bail!("it is a video ({kind}): name its file"),
@@ -185,14 +217,18 @@ mod tests {
 
     use super::*;
 
+    fn frames(seconds: &[f64], grey: u8) -> Vec<SourcePicture> {
+        let video = SourcePicture::photo(Path::new("a/clip.mp4"), "clip".to_owned());
+        let frames = seconds.iter().map(|&second| {
+            let image = RgbImage::from_fn(9, 7, |x, y| Rgb([grey, x as u8, y as u8]));
+            Ok(VideoFrame { second, image })
+        });
+        let frames = SourcePicture::frames(video, frames);
+        frames.collect::<Result<_>>().unwrap()
+    }
+
     fn frame(grey: u8) -> SourcePicture {
-        let image = RgbImage::from_fn(9, 7, |x, y| Rgb([grey, x as u8, y as u8]));
-        let second = 2.5;
-        SourcePicture::frame(
-            Path::new("a/clip.mp4"),
-            "clip",
-            VideoFrame { second, image },
-        )
+        frames(&[2.5], grey).remove(0)
     }
 
     #[test]
@@ -211,11 +247,28 @@ mod tests {
         let frame = frame(0);
         assert_eq!(frame.name(), "a/clip.mp4 at 2.5 s");
         assert_eq!(frame.file_name(), "clip.mp4 at 2.5 s");
-        assert_eq!(frame.stem, "clip-00002.500s");
+        assert_eq!(frame.stem.name(), "clip-00002.500s");
+        assert_eq!(frame.annotated_file(), None);
         let photo = SourcePicture::photo(Path::new("a/b.jpg"), "b".to_owned());
         assert_eq!(
             (photo.name(), photo.file_name()),
             ("a/b.jpg".into(), "b.jpg".into())
+        );
+    }
+
+    #[test]
+    fn frames_of_one_millisecond_have_results_of_their_own() {
+        let frames = frames(&[0.5, 0.5, 0.5001, 1.0, 1.0], 0);
+        let stems: Vec<&str> = frames.iter().map(|frame| frame.stem.name()).collect();
+        assert_eq!(
+            stems,
+            [
+                "clip-00000.500s",
+                "clip-00000.500s-2",
+                "clip-00000.500s-3",
+                "clip-00001.000s",
+                "clip-00001.000s-2"
+            ]
         );
     }
 

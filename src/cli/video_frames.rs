@@ -2,15 +2,18 @@
 //!
 //! `ssdcrp-annotate --frames-of` writes PPM pictures, whose heads have the time and the step in comments, onto its standard output, and what goes wrong onto its standard error.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
-use std::thread::JoinHandle;
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use image::RgbImage;
 use ssdcrp::limits::MOST_PIXEL_BYTES;
+use ssdcrp::lock::lock;
 
 use super::{decoder, output};
 
@@ -22,6 +25,12 @@ const EVERY: f64 = 1.0;
 const LONGEST_LINE: u64 = 100;
 /// Bytes of what goes wrong that are kept.
 const LONGEST_COMPLAINT: usize = 1 << 16;
+/// How long nothing may come of the decoder, which gives up by itself after ten minutes.
+const PATIENCE: Duration = Duration::from_secs(660);
+/// How often it is looked whether the decoder has ended.
+const LOOK: Duration = Duration::from_millis(10);
+/// How long the last words of a decoder that has ended may take.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// The largest value of a colour, as these pictures have it.
 const DEPTH: &str = "255";
 
@@ -65,17 +74,24 @@ pub struct VideoFrame {
     pub image: RgbImage,
 }
 
+/// What comes of the decoder: a picture with the step between pictures in seconds, `None` at the end.
+type DecodedPicture = Result<Option<(VideoFrame, f64)>>;
+
 /// The frames of a video, one after another, while they are decoded.
 pub struct VideoFrames {
     path: PathBuf,
     wanted: FrameArgs,
     child: Child,
-    pictures: BufReader<ChildStdout>,
-    complaint: Option<JoinHandle<Vec<u8>>>,
+    pictures: Receiver<DecodedPicture>,
+    complaint: Complaint,
+    /// How long nothing may come.
+    patience: Duration,
     /// Whether a frame has come.
     begun: bool,
     /// Whether nothing more comes.
     ended: bool,
+    /// Whether nothing came for too long: who is stuck in the system does not even end when it is killed.
+    is_stuck: bool,
 }
 
 impl VideoFrames {
@@ -89,30 +105,48 @@ impl VideoFrames {
         command.arg("--frames-of").arg(path);
         command.arg(format!("--every={every}"));
         command.args(most.map(|most| format!("--most={most}")));
-        command.stdin(Stdio::null());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let started = command.spawn().map_err(|error| {
+        let started = Self::started(command, path, wanted, PATIENCE);
+        started.map_err(|error| {
             let error = decoder::cannot_start("it", error);
             let name = path.display();
             error.context(format!("cannot use {name}: it is a video ({kind})"))
-        });
-        let mut child = started?;
+        })
+    }
+
+    fn started(
+        mut command: Command,
+        path: &Path,
+        wanted: FrameArgs,
+        patience: Duration,
+    ) -> io::Result<Self> {
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
         let pipes = child.stdout.take().zip(child.stderr.take());
-        let (pictures, complaint) = pipes.context("a program without its pipes")?;
+        let (pictures, complaint) = pipes.ok_or(ErrorKind::BrokenPipe)?;
         Ok(Self {
             path: path.to_owned(),
             wanted,
             child,
-            pictures: BufReader::new(pictures),
-            // Who writes more than a pipe takes would wait for a reader.
-            complaint: Some(std::thread::spawn(|| read_all(complaint))),
+            pictures: read_all(pictures),
+            complaint: Complaint::read(complaint),
+            patience,
             begun: false,
             ended: false,
+            is_stuck: false,
         })
     }
 
     fn read(&mut self) -> Result<Option<VideoFrame>> {
-        if let Some((frame, step)) = read_picture(&mut self.pictures)? {
+        let picture = match self.pictures.recv_timeout(self.patience) {
+            Ok(picture) => picture?,
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => {
+                self.is_stuck = true;
+                bail!("nothing came of decoding it for {:?}", self.patience);
+            }
+        };
+        if let Some((frame, step)) = picture {
             if !self.begun && self.wanted.is_default() && step > EVERY {
                 output::note(&format!(
                     "{}: a frame every {step:.0} seconds, so that it is about {MOST}: --every or --frames takes others",
@@ -122,15 +156,27 @@ impl VideoFrames {
             self.begun = true;
             return Ok(Some(frame));
         }
-        let status = self.child.wait()?;
-        let complaint = self.complaint.take().and_then(|reader| reader.join().ok());
-        let complaint = complaint.unwrap_or_default();
+        let status = self.end()?;
         ensure!(
             status.success(),
             "{}",
-            last_line(&complaint).unwrap_or_else(|| format!("decoding it ended with {status}"))
+            last_line(&self.complaint.text())
+                .unwrap_or_else(|| format!("decoding it ended with {status}"))
         );
         Ok(None)
+    }
+
+    /// The end of the program, which has given all.
+    fn end(&mut self) -> Result<ExitStatus> {
+        let begun = Instant::now();
+        while begun.elapsed() < self.patience {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            std::thread::sleep(LOOK);
+        }
+        self.is_stuck = true;
+        bail!("decoding it did not end within {:?}", self.patience);
     }
 }
 
@@ -153,19 +199,59 @@ impl Drop for VideoFrames {
     fn drop(&mut self) {
         // It may have ended by itself.
         let _ = self.child.kill();
-        let _ = self.child.wait();
+        if !self.is_stuck {
+            let _ = self.child.wait();
+        }
     }
 }
 
-/// All that is said, of which the end is kept.
-fn read_all(mut complaint: ChildStderr) -> Vec<u8> {
-    let (mut kept, mut piece) = (Vec::new(), [0; 4096]);
-    while let Ok(read @ 1..) = complaint.read(&mut piece) {
-        kept.extend_from_slice(&piece[..read]);
-        let beyond = kept.len().saturating_sub(LONGEST_COMPLAINT);
-        kept.drain(..beyond);
+/// Reads all pictures of a program, each when it is asked for. Whatever becomes of the program, nobody but the reading thread waits for it.
+fn read_all(pictures: ChildStdout) -> Receiver<DecodedPicture> {
+    let (send, read) = mpsc::sync_channel(0);
+    std::thread::spawn(move || {
+        let mut from = BufReader::new(pictures);
+        loop {
+            let picture = read_picture(&mut from);
+            let goes_on = matches!(picture, Ok(Some(_)));
+            if send.send(picture).is_err() || !goes_on {
+                return;
+            }
+        }
+    });
+    read
+}
+
+/// What a program says goes wrong. Who writes more than a pipe takes would wait for a reader.
+struct Complaint {
+    said: Arc<Mutex<Vec<u8>>>,
+    /// Says nothing but its end.
+    end: Receiver<()>,
+}
+
+impl Complaint {
+    /// Reads all of it, and keeps the end.
+    fn read(mut complaint: ChildStderr) -> Self {
+        let said = Arc::<Mutex<Vec<u8>>>::default();
+        let (ended, end) = mpsc::channel();
+        let kept = said.clone();
+        std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(read @ 1..) = complaint.read(&mut piece) {
+                let mut kept = lock(&kept);
+                kept.extend_from_slice(&piece[..read]);
+                let beyond = kept.len().saturating_sub(LONGEST_COMPLAINT);
+                kept.drain(..beyond);
+            }
+            drop(ended);
+        });
+        Self { said, end }
     }
-    kept
+
+    /// What was said by a program that has ended. Others that it started may still have its pipe.
+    fn text(&self) -> Vec<u8> {
+        let _ = self.end.recv_timeout(LAST_WORDS);
+        lock(&self.said).clone()
+    }
 }
 
 /// What a program said last, without its name before it.
@@ -175,8 +261,8 @@ fn last_line(complaint: &[u8]) -> Option<String> {
     Some(line.strip_prefix("ssdcrp: ").unwrap_or(line).to_owned())
 }
 
-/// The next picture and the step between pictures in seconds; `None` at the end.
-fn read_picture(from: &mut impl BufRead) -> Result<Option<(VideoFrame, f64)>> {
+/// The next picture.
+fn read_picture(from: &mut impl BufRead) -> DecodedPicture {
     let mut next = || -> Result<String> {
         let mut line = String::new();
         from.by_ref().take(LONGEST_LINE).read_line(&mut line)?;
@@ -246,6 +332,53 @@ mod tests {
             let error = read_picture(&mut &bytes[..]).err().unwrap();
             assert!(format!("{error:#}").contains(words), "{error:#}");
         }
+    }
+
+    /// What a shell's script gives in place of the decoder: how many frames, and the error behind them.
+    fn decoded(script: &str, patience: Duration) -> (usize, Option<String>) {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        let wanted = FrameArgs {
+            every: None,
+            frames: None,
+        };
+        let frames = VideoFrames::started(command, Path::new("a.mp4"), wanted, patience).unwrap();
+        let (mut count, mut error) = (0, None);
+        for frame in frames {
+            match frame {
+                Ok(_) => count += 1,
+                Err(failed) => error = Some(format!("{failed:#}")),
+            }
+        }
+        (count, error)
+    }
+
+    const PICTURE: &str = "printf 'P6\\n# time 0\\n# every 1\\n1 1\\n255\\nabc'";
+
+    #[test]
+    fn a_decoder_that_hangs_is_not_waited_for() {
+        let error = |script: &str| decoded(script, Duration::from_millis(300)).1.unwrap();
+        assert_eq!(
+            error("exec sleep 600"),
+            "cannot use a.mp4: nothing came of decoding it for 300ms"
+        );
+        // One that gives nothing more, and does not end either. It may not even come so far.
+        let words = error("exec sleep 600 >&-");
+        assert!(words.ends_with(" 300ms"), "{words}");
+    }
+
+    #[test]
+    fn what_a_decoder_leaves_behind_is_not_waited_for() {
+        let patience = Duration::from_secs(600);
+        // A program that still has its standard error.
+        let leaves = "echo 'ssdcrp: it is broken' >&2; sleep 30 >&- & exit 3";
+        let words = "cannot use a.mp4: it is broken";
+        assert_eq!(decoded(leaves, patience), (0, Some(words.to_owned())));
+        // It goes on writing behind its end.
+        let goes_on = format!("{PICTURE}; echo; exec yes");
+        let (count, error) = decoded(&goes_on, patience);
+        assert!(count == 1 && error.unwrap().contains("signal"), "{count}");
+        assert_eq!(decoded(PICTURE, patience), (1, None));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! In: photos. Out: the comparison, and the page of it.
 
+use std::path::Path;
+
 use image::RgbImage;
 use ndarray::Array2;
 
@@ -48,14 +50,15 @@ impl Comparer {
         self
     }
 
-    /// Detects with both models, finds out which detections are the same, and explains each with both. `name` is what the photo is called.
+    /// Detects with both models, finds out which detections are the same, and explains each with both. `name` is what the photo is called, `file` that by which annotations are
+    /// found; a frame of a video has none.
     ///
     /// # Errors
     /// A failure inside ONNX Runtime, a photo without pixels, or relevance that cannot pass a network.
-    pub fn look(&mut self, name: &str, photo: &RgbImage) -> Result<()> {
+    pub fn look(&mut self, name: &str, file: Option<&Path>, photo: &RgbImage) -> Result<()> {
         let size = Size::from(photo.dimensions());
-        let base = self.base.look(name, photo)?;
-        let candidate = self.candidate.look(name, photo)?;
+        let base = self.base.look(file, photo)?;
+        let candidate = self.candidate.look(file, photo)?;
         let known = self.base.named(&base.detections);
         let new = self.candidate.named(&candidate.detections);
         let mut objects = Vec::new();

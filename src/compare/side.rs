@@ -2,6 +2,7 @@
 //!
 //! In: a photo, then questions about places on it. Out: detections, and an [`ObjectSide`] for each object.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use image::RgbImage;
@@ -117,15 +118,16 @@ impl ComparedModel {
         })
     }
 
-    /// Looks at a photo.
+    /// Looks at a photo, of whose `file` annotations may be.
     ///
     /// # Errors
     /// A failure inside ONNX Runtime, or a photo without pixels.
-    pub(super) fn look(&mut self, name: &str, photo: &RgbImage) -> Result<Sight> {
+    pub(super) fn look(&mut self, file: Option<&Path>, photo: &RgbImage) -> Result<Sight> {
         let input = preprocess::sample(photo, self.model.input_size, &self.model.manifest.input)?;
         let forward = self.detector.forward(input)?;
         let detections = self.detector.detections(&forward, self.thresholds)?;
-        let truth: Option<&[Annotated]> = self.truth.as_ref().and_then(|truth| truth.of(name));
+        let truth: Option<&[Annotated]> =
+            (self.truth.as_ref().zip(file)).and_then(|(truth, file)| truth.of(file));
         Ok(Sight {
             judgement: truth.map(|truth| judge(&detections, truth)),
             forward,

@@ -36,6 +36,11 @@ impl ForwardPasses {
         }
     }
 
+    /// Whether none is kept.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
     /// Keeps only those of some photos.
     pub fn retain(&mut self, is_wanted: impl Fn(usize) -> bool) {
         self.kept.retain(|&photo, _| is_wanted(photo));

@@ -3,6 +3,7 @@
 //! A page that stands by itself can be moved and mailed, but a browser reads all of it before it shows anything. Of a page with hundreds of objects the pictures are files: images with
 //! `loading="lazy"` are read when they come into view, also from a disk without a server, where scripts may fetch nothing.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -39,10 +40,10 @@ const NAMES: [&str; 3] = ["photo", "fed", "map"];
 
 impl PagePictures {
     /// Into `folder`, which is there; the page finds it as `name`.
-    pub fn beside(folder: &Path, name: &str) -> Self {
+    pub fn beside(folder: &Path, name: impl AsRef<OsStr>) -> Self {
         Self::Beside(PictureFiles {
             folder: folder.to_owned(),
-            link: address(name),
+            link: address(name.as_ref()),
             written: 0,
         })
     }
@@ -91,9 +92,9 @@ pub fn is_page_picture(name: &str) -> bool {
 }
 
 /// A folder's name as an address has it (RFC 3986, section 2.3).
-fn address(name: &str) -> String {
+fn address(name: &OsStr) -> String {
     let mut address = String::from("./");
-    for byte in name.bytes() {
+    for &byte in name.as_encoded_bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
                 address.push(char::from(byte));
@@ -132,6 +133,14 @@ mod tests {
             "",
         ] {
             assert!(!is_page_picture(name), "{name}");
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::ffi::OsStrExt;
+
+            let latin = OsStr::from_bytes(b"caf\xe9-files");
+            let url = PagePictures::beside(folder.path(), latin).photo(&photo);
+            assert_eq!(url.unwrap(), "./caf%E9-files/photo-1.jpeg");
         }
         let within = PagePictures::Within.photo(&photo).unwrap();
         assert!(within.starts_with("data:image/jpeg;base64,"));

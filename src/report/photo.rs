@@ -1,5 +1,7 @@
 //! What the page is about: photos that were looked at, and the objects on them.
 
+use std::path::PathBuf;
+
 use super::event::ReportedEvent;
 use super::photo_detections::FoundBox;
 use crate::detect::ClassId;
@@ -9,7 +11,7 @@ use crate::truth::{Annotated, Verdict};
 /// What a photo is called, and where it comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PhotoSource {
-    /// As the page calls it; annotations are looked up by it.
+    /// As the page calls it.
     pub name: String,
     /// The file, as files for machines name it.
     pub file: String,
@@ -17,6 +19,8 @@ pub struct PhotoSource {
     pub stream: Option<String>,
     /// Of a frame of events: the time on the clock when its first event was kept.
     pub recorded: Option<String>,
+    /// The photo's file, by which annotations are found. What is part of a file, such as a frame of a video, has none.
+    pub annotated_file: Option<PathBuf>,
 }
 
 impl PhotoSource {

@@ -205,6 +205,7 @@ impl ReportItem {
             file,
             stream,
             recorded,
+            ..
         } = photo.source.clone();
         Self {
             item,

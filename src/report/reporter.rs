@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use image::RgbImage;
+use serde_json::Value;
 
 use super::event::ReportedEvent;
 use super::forward_passes::ForwardPasses;
@@ -37,7 +38,9 @@ pub struct Reporter {
     pub(super) options: ReportOptions,
     pub(super) photos: Vec<ReportedPhoto>,
     pub(super) forward_passes: ForwardPasses,
-    /// Objects since it was last looked whose forward passes are worth keeping.
+    /// Objects of which it was looked whose forward passes are worth keeping.
+    weighed_objects: usize,
+    /// Objects since then.
     new_objects: usize,
     pub(super) left_out: Vec<String>,
     /// Whether the caller has ended before all was looked at.
@@ -63,6 +66,7 @@ impl Reporter {
             options,
             photos: Vec::new(),
             forward_passes: ForwardPasses::of_at_most(MOST_FORWARD_BYTES),
+            weighed_objects: 0,
             new_objects: 0,
             left_out: Vec::new(),
             interrupted: false,
@@ -125,7 +129,7 @@ impl Reporter {
         let photo = if events.is_empty() {
             self.photo(source, seen)
         } else {
-            frame(source, seen, events)?
+            self.frame(source, seen, events)?
         };
         let missed = photo.judged.iter().map(|judged| judged.missed.len());
         let has_missed = missed.sum::<usize>() > 0;
@@ -136,8 +140,11 @@ impl Reporter {
             self.forward_passes.keep(self.photos.len(), forward);
         }
         self.photos.push(photo);
-        if self.new_objects > MOST_OBJECTS {
-            self.new_objects = 0;
+        // Each time all objects are weighed, so that it is done ever more rarely.
+        if self.new_objects > MOST_OBJECTS.max(self.weighed_objects / 4)
+            && !self.forward_passes.is_empty()
+        {
+            self.weighed_objects += std::mem::take(&mut self.new_objects);
             self.forget();
         }
         Ok(())
@@ -173,7 +180,8 @@ impl Reporter {
             of_box.push(ReportedEvent::from_event(&event, labels));
         }
         let truth = self.options.truth.as_ref();
-        let truth = truth.and_then(|truth| truth.of(&source.name));
+        let truth = truth.zip(source.annotated_file.as_ref());
+        let truth = truth.and_then(|(truth, file)| truth.of(file));
         let judged = truth.map(|truth| {
             let judgement = judge(&detections, truth);
             let classes = detections.iter().map(|detection| detection.class);
@@ -185,16 +193,17 @@ impl Reporter {
         });
         // A default box that was detected as several classes is one object; its best class comes first.
         let mut objects: Vec<ReportedObject> = Vec::new();
+        let mut places: BTreeMap<usize, usize> = BTreeMap::new();
         for (index, found) in seen.detections.iter().enumerate() {
             let verdict = judged.as_ref().map(|judged| judged.verdicts[index].1);
             let confused = match verdict {
                 Some(Verdict::Class { truth }) => Some((found.class, truth)),
                 _ => None,
             };
-            let is_here = |o: &&mut ReportedObject| o.found.default_box == found.default_box;
-            if let Some(object) = objects.iter_mut().find(is_here) {
-                object.confused.extend(confused);
+            if let Some(&place) = places.get(&found.default_box) {
+                objects[place].confused.extend(confused);
             } else {
+                places.insert(found.default_box, objects.len());
                 objects.push(ReportedObject {
                     events: events.remove(&found.default_box).unwrap_or_default(),
                     confused: confused.into_iter().collect(),
@@ -267,33 +276,49 @@ impl Reporter {
         keep_largest(&mut places, area, most);
         places
     }
-}
 
-/// A frame of events: they are on the page with what somebody said of each.
-fn frame(source: PhotoSource, seen: &PhotoDetections, events: KeptEvents) -> Result<ReportedPhoto> {
-    let mut objects: Vec<ReportedObject> = Vec::new();
-    for (event, mark) in events {
-        let doubt = ReportedEvent::from_record(event, *mark)?;
-        let of_box = |o: &&mut ReportedObject| o.found.default_box == event.default_box;
-        if let Some(object) = objects.iter_mut().find(of_box) {
-            object.events.push(doubt);
-            continue;
+    /// A frame of events: they are on the page with what somebody said of each.
+    fn frame(
+        &self,
+        source: PhotoSource,
+        seen: &PhotoDetections,
+        events: KeptEvents,
+    ) -> Result<ReportedPhoto> {
+        let mut objects: Vec<ReportedObject> = Vec::new();
+        for (event, mark) in events {
+            // Numbers of boxes and classes of another model may be there, too, and mean something else.
+            let label = self.model.manifest.label(event.class);
+            let other = event.rest.get("label").and_then(Value::as_str);
+            let other = other.filter(|told| *told != label);
+            ensure!(
+                other.is_none(),
+                "the event '{}' is of another model, whose class {} is '{}' and not '{label}': name that model by --model",
+                event.words,
+                event.class,
+                other.unwrap_or_default()
+            );
+            let doubt = ReportedEvent::from_record(event, *mark)?;
+            let of_box = |o: &&mut ReportedObject| o.found.default_box == event.default_box;
+            if let Some(object) = objects.iter_mut().find(of_box) {
+                object.events.push(doubt);
+                continue;
+            }
+            let found = seen.described_as(event.default_box, event.class);
+            let found = found.with_context(|| format!("nothing is known of '{}'", event.words))?;
+            objects.push(ReportedObject {
+                found: found.clone(),
+                events: vec![doubt],
+                verdict: None,
+                confused: Vec::new(),
+            });
         }
-        let found = seen.described_as(event.default_box, event.class);
-        let found = found.with_context(|| format!("nothing is known of '{}'", event.words))?;
-        objects.push(ReportedObject {
-            found: found.clone(),
-            events: vec![doubt],
-            verdict: None,
-            confused: Vec::new(),
-        });
+        Ok(ReportedPhoto {
+            source,
+            size: seen.size(),
+            fingerprint: seen.fingerprint,
+            beside: seen.detections.iter().map(FoundBox::rect).collect(),
+            objects,
+            judged: None,
+        })
     }
-    Ok(ReportedPhoto {
-        source,
-        size: seen.size(),
-        fingerprint: seen.fingerprint,
-        beside: seen.detections.iter().map(FoundBox::rect).collect(),
-        objects,
-        judged: None,
-    })
 }

@@ -24,8 +24,18 @@ pub(super) fn keep_largest<T: Copy + Ord>(
     value: impl Fn(T) -> f32,
     most: usize,
 ) {
-    items.sort_by(|&a, &b| value(b).total_cmp(&value(a)).then(a.cmp(&b)));
-    items.truncate(most);
+    let mut valued: Vec<(f32, T)> = items.iter().map(|&item| (value(item), item)).collect();
+    let order = |(a, first): &(f32, T), (b, second): &(f32, T)| {
+        b.total_cmp(a).then_with(|| first.cmp(second))
+    };
+    // Only what is kept has to be in order.
+    if most < valued.len() {
+        valued.select_nth_unstable_by(most, order);
+        valued.truncate(most);
+    }
+    valued.sort_unstable_by(order);
+    items.clear();
+    items.extend(valued.into_iter().map(|(_, item)| item));
 }
 
 #[cfg(test)]
@@ -40,7 +50,21 @@ mod tests {
             keep_largest(&mut items, |item: usize| values[item], most);
             items
         };
+        assert_eq!(kept(9), [3, 1, 0, 2, 4]);
         assert_eq!(kept(5), [3, 1, 0, 2, 4]);
         assert_eq!(kept(3), [3, 1, 0]);
+        assert!(kept(0).is_empty());
+    }
+
+    #[test]
+    fn each_is_valued_once() {
+        let asked = std::cell::Cell::new(0);
+        let mut items: Vec<usize> = (0..1000).collect();
+        let value = |item: usize| {
+            asked.set(asked.get() + 1);
+            (item % 7) as f32
+        };
+        keep_largest(&mut items, value, 3);
+        assert_eq!((items, asked.get()), (vec![6, 13, 20], 1000));
     }
 }

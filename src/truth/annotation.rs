@@ -1,9 +1,10 @@
 //! Annotations of pictures by file name, in the classes of a model.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf, absolute};
 
 use super::entries::Entries;
 use super::{coco, voc};
@@ -17,10 +18,10 @@ use crate::limits::{self, FileKind};
 /// What is really on pictures.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Truth {
-    /// By the picture's file name, without folders.
+    /// By the picture's name, with the folders that the annotations give.
     pictures: BTreeMap<String, Vec<Annotated>>,
-    /// The first of these names, by the name without its ending.
-    stems: BTreeMap<String, String>,
+    /// These names by the file's own, without its ending.
+    stems: BTreeMap<String, BTreeSet<String>>,
     unknown: BTreeMap<String, usize>,
 }
 
@@ -114,23 +115,51 @@ impl Truth {
     }
 
     /// What is on a picture, which is known from here on.
-    fn picture(&mut self, path: &str) -> &mut Vec<Annotated> {
-        let name = file_name(path);
-        let first = self.stems.entry(stem(&name)).or_insert(name.clone());
-        if name < *first {
-            first.clone_from(&name);
-        }
-        self.pictures.entry(name).or_default()
+    fn picture(&mut self, name: &str) -> &mut Vec<Annotated> {
+        let alike = self.stems.entry(stem(Path::new(name))).or_default();
+        alike.insert(name.to_owned());
+        self.pictures.entry(name.to_owned()).or_default()
     }
 
-    /// What is on the picture of that file name, or of one that differs in its ending; `None` where nobody has looked.
-    pub fn of(&self, name: &str) -> Option<&[Annotated]> {
-        let name = file_name(name);
-        let found = self.pictures.get(&name).or_else(|| {
-            let alike = self.stems.get(&stem(&name))?;
-            self.pictures.get(alike)
-        });
-        found.map(Vec::as_slice)
+    /// What is on a photo, by its file: on the picture of that file name, else of one that differs in its ending. Of several such pictures it is the one whose folders, from the file upwards, agree
+    /// most. `None` where nobody has looked, or where it may be [any of them](Self::ambiguous).
+    pub fn of(&self, photo: impl AsRef<Path>) -> Option<&[Annotated]> {
+        let photo = photo.as_ref();
+        if self.ambiguous(photo).is_some() {
+            return None;
+        }
+        let name = self.nearest(photo).into_iter().next()?;
+        self.pictures.get(name).map(Vec::as_slice)
+    }
+
+    /// Two annotated pictures of different folders, either of which may be the photo.
+    pub fn ambiguous(&self, photo: &Path) -> Option<[&str; 2]> {
+        let nearest = self.nearest(photo);
+        let first = *nearest.first()?;
+        let other = nearest
+            .into_iter()
+            .find(|name| folders(name) != folders(first));
+        Some([first, other?])
+    }
+
+    /// The names of annotated pictures that are most like a photo's path, in order.
+    fn nearest(&self, photo: &Path) -> Vec<&str> {
+        let Some(alike) = self.stems.get(&stem(photo)) else {
+            return vec![];
+        };
+        // Where the process works counts, too.
+        let photo = absolute(photo).unwrap_or_else(|_| photo.to_owned());
+        let above = folders(&photo);
+        let likeness = |name: &str| {
+            let own = folders(name);
+            let common = own.iter().rev().zip(above.iter().rev());
+            let common = common.take_while(|(own, above)| own == above).count();
+            let is_named_so = Path::new(name).file_name() == photo.file_name();
+            (is_named_so, common, Reverse(own.len()))
+        };
+        let most = alike.iter().map(|name| likeness(name)).max();
+        let nearest = alike.iter().filter(|name| Some(likeness(name)) == most);
+        nearest.map(String::as_str).collect()
     }
 
     /// Names of classes that the model does not have, with the number of boxes that were left out for it.
@@ -163,14 +192,21 @@ fn voc_files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn file_name(path: &str) -> String {
-    let name = Path::new(path).file_name().unwrap_or(OsStr::new(path));
-    name.to_string_lossy().into_owned()
+fn stem(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or(path.as_os_str());
+    stem.to_string_lossy().into_owned()
 }
 
-fn stem(name: &str) -> String {
-    let stem = Path::new(name).file_stem().unwrap_or(OsStr::new(name));
-    stem.to_string_lossy().into_owned()
+/// The folders above a file, the nearest last.
+fn folders(path: &(impl AsRef<Path> + ?Sized)) -> Vec<&OsStr> {
+    let above = path.as_ref().parent().into_iter();
+    let parts = above.flat_map(Path::components);
+    parts
+        .filter_map(|part| match part {
+            Component::Normal(name) => Some(name),
+            _ => None,
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -240,6 +276,31 @@ mod tests {
         assert_eq!(unknown, ["", "1", "sofa"]);
         assert_eq!(truth.unknown_list().unwrap(), " (1), 1 (1), sofa (1)");
         assert_eq!(Truth::default().unknown_list(), None);
+    }
+
+    #[test]
+    fn pictures_of_one_name_are_told_apart_by_their_folders() {
+        let truth = |names: &[&str]| {
+            let mut truth = Truth::default();
+            let pictures = names.iter().map(|&name| name.to_owned()).collect();
+            let boxes = vec![entry(names[0], "dog", [0.0, 0.0, 0.5, 0.5])];
+            truth.enter(Entries { pictures, boxes }, &labels());
+            truth
+        };
+        let two = truth(&["train/1.jpg", "val/1.jpg"]);
+        let count = |photo: &str| two.of(photo).map(<[_]>::len);
+        assert_eq!(count("/data/train/1.jpg"), Some(1));
+        assert_eq!(count("data/val/1.png"), Some(0));
+        assert_eq!(count("other/1.jpg"), None);
+        let both = two.ambiguous(Path::new("other/1.jpg"));
+        assert_eq!(both, Some(["train/1.jpg", "val/1.jpg"]));
+        assert_eq!(two.ambiguous(Path::new("a/train/1.jpg")), None);
+        // One without folders is of the photo that no other one is of.
+        let with_plain = truth(&["1.jpg", "val/1.jpg"]);
+        assert_eq!(with_plain.of("other/1.jpg").unwrap().len(), 1);
+        assert_eq!(with_plain.of("val/1.jpg").unwrap().len(), 0);
+        // One alone counts, wherever the photos lie.
+        assert_eq!(truth(&["train/1.jpg"]).of("photos/1.jpg").unwrap().len(), 1);
     }
 
     #[test]

@@ -214,3 +214,32 @@ fn one_bad_photo_does_not_stop_the_others() {
     );
     assert!(output.join("eagle-1-class-bird.png").is_file() && !output.join("c.json").exists());
 }
+
+#[test]
+fn files_of_others_are_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let photos = photos(folder.path());
+    let annotated = r#"{"imagePath": "dog.jpg", "shapes": []}"#;
+    fs::write(photos.join("dog.json"), annotated).unwrap();
+    let before = names(&photos);
+    let named = photos.to_str().unwrap();
+    let dog = photos.join("dog.jpg");
+    let eagle = photos.join("eagle.jpg");
+    let inputs = [&dog, &eagle].map(|path| path.to_str().unwrap());
+    for inputs in [&inputs[..1], &inputs] {
+        let error = crate::fail(&[&["explain"], inputs, &["-o", named]].concat());
+        assert!(error.contains("has other files, as "), "{error}");
+    }
+    assert_eq!(names(&photos), before);
+    // In a folder of explanations, one of another program has come later.
+    let output = folder.path().join("out");
+    explain(&inputs[1..], &output, &[]);
+    fs::write(output.join("dog.json"), annotated).unwrap();
+    let told = explain(&inputs, &output, &[]);
+    assert_eq!(
+        fs::read_to_string(output.join("dog.json")).unwrap(),
+        annotated
+    );
+    let file = told[0]["explanations"][0]["files"][0].as_str().unwrap();
+    assert!(file.len() > "dog-12345678-1-class-".len(), "{file}");
+}

@@ -20,7 +20,7 @@ fn checked_page(folder: &Path, inputs: &[&str], more: &[&str]) -> String {
     std::fs::read_to_string(file).unwrap()
 }
 
-/// The page about `inputs`, of which `left_out` cannot be used.
+/// The page about `inputs`, of which so much is left out that could not count.
 pub fn page_without(folder: &Path, inputs: &[&str], more: &[&str], left_out: usize) -> String {
     let file = folder.join("report.html");
     let written = ["-o", file.to_str().unwrap(), "--no-check"];
@@ -32,6 +32,25 @@ pub fn page_without(folder: &Path, inputs: &[&str], more: &[&str], left_out: usi
         complaint.matches("left out: ").count(),
         left_out,
         "{complaint}"
+    );
+    std::fs::read_to_string(file).unwrap()
+}
+
+/// The page about `inputs`, of which `failed` cannot be used, which is told though nothing else is to be said.
+pub fn page_despite(folder: &Path, inputs: &[&str], more: &[&str], failed: usize) -> String {
+    let file = folder.join("report.html");
+    let written = ["-o", file.to_str().unwrap(), "--no-check", "-q"];
+    let arguments = [&["report"], inputs, &written, more].concat();
+    let output = run(&arguments);
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{complaint}");
+    assert!(output.stdout.is_empty());
+    assert_eq!(complaint.lines().count(), failed + 1, "{complaint}");
+    let last = complaint.lines().last().unwrap();
+    let words = format!("ssdcrp: {failed} of ");
+    assert!(
+        last.starts_with(&words) && last.ends_with(" could not be used"),
+        "{last}"
     );
     std::fs::read_to_string(file).unwrap()
 }
@@ -405,7 +424,7 @@ fn what_cannot_be_read_is_left_out_and_said() {
     let broken = folder.path().join("broken.jpg");
     std::fs::write(&broken, "no picture").unwrap();
     let broken = broken.to_str().unwrap();
-    let page = page_without(folder.path(), &[broken, &photo("eagle.jpg")], &[], 1);
+    let page = page_despite(folder.path(), &[broken, &photo("eagle.jpg")], &[], 1);
     assert_eq!(between(&page, "<article", "</article>").len(), 1);
     let left_out = between(&page, "left out: ", "</li>");
     assert_eq!(left_out.len(), 1);

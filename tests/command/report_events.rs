@@ -42,11 +42,15 @@ fn a_folder_of_events_is_reported_with_what_they_asked() {
         "explanation": {"effect": 0.1, "effect-of-chance": 0.3, "checked": false}});
     let foreign = json!({"kind": "merge", "words": "another model", "severity": 0.1, "class": 19,
         "default-box": 99_999, "target": "offset:w+"});
+    // Numbers that this model has, too.
+    let stranger = json!({"kind": "merge", "words": "a stranger's", "severity": 0.1, "class": 19,
+        "default-box": 1406, "target": "offset:w+", "label": "elephant"});
     for (line, name) in [
         (sheep, "person.jpg"),
         (flicker, "person.jpg"),
         (wide, "horses.jpg"),
         (foreign, "dog.jpg"),
+        (stranger, "horses.jpg"),
     ] {
         keep(&mut store, line, name, "today");
     }
@@ -55,13 +59,9 @@ fn a_folder_of_events_is_reported_with_what_they_asked() {
     }
     let lines = events.join("events.jsonl");
     let text = std::fs::read_to_string(&lines).unwrap();
-    std::fs::write(
-        &lines,
-        text.clone() + "{\"id\": 9, \"kind\": \"of tomorrow\"}\n",
-    )
-    .unwrap();
+    std::fs::write(&lines, text + "{\"id\": 9, \"kind\": \"of tomorrow\"}\n").unwrap();
     let events = events.to_str().unwrap();
-    let page = report::page_without(folder.path(), &[events], &[], 2);
+    let page = report::page_despite(folder.path(), &[events], &[], 3);
     let cards = between(&page, "<article", "</article>");
     assert_eq!(
         cards.len(),
@@ -92,12 +92,80 @@ fn a_folder_of_events_is_reported_with_what_they_asked() {
     assert!(cards[1].contains("over two objects (explained then, no better than chance)"));
     assert!(!cards[0].contains("explained then"));
     let left_out = between(&page, "left out: ", "</li>").concat();
-    for reason in ["99999", "one line that is no event in "] {
+    for reason in [
+        "99999",
+        "one line that is no event in ",
+        "whose class 19 is &#39;elephant&#39; and not &#39;horse&#39;",
+    ] {
         assert!(left_out.contains(reason), "{left_out}");
     }
-    std::fs::write(&lines, text).unwrap();
-    let worst = report::page(folder.path(), &[events], &["--most", "1"]);
+}
+
+#[test]
+fn events_beyond_the_most_are_said_and_where_no_line_can_be_read_nothing_is_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = folder.path().join("events");
+    let mut store = Store::open(&events, ROOMY).unwrap();
+    for (line, name) in [
+        (sheep(), "person.jpg"),
+        (wide(), "horses.jpg"),
+        (sheep(), "person.jpg"),
+    ] {
+        keep(&mut store, line, name, "today");
+    }
+    drop(store);
+    let named = events.to_str().unwrap();
+    let json = folder.path().join("report.json");
+    let most = ["--most", "1", "--json", json.to_str().unwrap()];
+    let worst = report::page_without(folder.path(), &[named], &most, 1);
     assert_eq!(between(&worst, "<article", "</article>").len(), 1);
+    let record: Value = serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap();
+    let left_out = "2 of 3 events, those of the least severity: --most is 1";
+    assert_eq!(record["left_out"], json!([left_out]));
+    std::fs::write(events.join("events.jsonl"), "garbage\n").unwrap();
+    let page = folder.path().join("none.html");
+    let error = crate::fail(&["report", named, "-o", page.to_str().unwrap()]);
+    assert!(
+        error.starts_with("one line that is no event in "),
+        "{error}"
+    );
+    assert!(!page.exists());
+}
+
+#[test]
+fn photos_beside_events_are_reported_and_events_once_however_they_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let gate = folder.path().join("results/evidence/gate");
+    keep(
+        &mut Store::open(&gate, ROOMY).unwrap(),
+        sheep(),
+        "person.jpg",
+        "today",
+    );
+    std::fs::copy(photo("eagle.jpg"), folder.path().join("eagle.jpg")).unwrap();
+    let list = path("list");
+    std::fs::write(&list, format!("{0}\n{0}/gate\n", path("results/evidence"))).unwrap();
+    let json = path("report.json");
+    let more = ["--json", &json, "--explain", "0"];
+    let whole = folder.path().to_str().unwrap().to_owned();
+    let (pattern, list) = (path("results/*"), format!("@{list}"));
+    let [gate, evidence] = ["results/evidence/gate", "results/evidence"].map(path);
+    let [whole, gate, evidence, pattern, list] =
+        [&whole, &gate, &evidence, &pattern, &list].map(String::as_str);
+    let frame = "000001-frame.png at 1.5 s";
+    for (inputs, photos) in [
+        (&[whole][..], &[frame, "eagle.jpg"][..]),
+        (&[evidence, gate, evidence], &[frame]),
+        (&[pattern], &[frame]),
+        (&[list], &[frame]),
+    ] {
+        report::page(folder.path(), inputs, &more);
+        let record: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+        let items = record["items"].as_array().unwrap().iter();
+        let found: Vec<&str> = items.map(|item| item["photo"].as_str().unwrap()).collect();
+        assert_eq!(found, photos, "{inputs:?}");
+    }
 }
 
 #[test]
@@ -114,7 +182,7 @@ fn a_link_brings_no_file_from_elsewhere_into_a_report() {
     std::os::unix::fs::symlink(photo("person.jpg"), events.join("000001-frame.png")).unwrap();
     std::fs::copy(photo("horses.jpg"), events.join("000002-frame.png")).unwrap();
     let named = events.to_str().unwrap();
-    let page = report::page_without(folder.path(), &[named], &[], 1);
+    let page = report::page_despite(folder.path(), &[named], &[], 1);
     assert_eq!(between(&page, "<article", "</article>").len(), 1);
     let left_out = between(&page, "left out: ", "</li>").concat();
     assert!(
@@ -179,10 +247,11 @@ fn a_folder_of_several_streams_is_taken_whole_with_stream_and_time_on_each_card(
     assert_eq!(streams, ["yard", "gate"]);
     assert_eq!(report["items"][0]["recorded"], "2026-11-30T05:00:00Z");
     // Of all streams together the worst.
-    let worst = report::page(
+    let worst = report::page_without(
         folder.path(),
         &[evidence.to_str().unwrap()],
         &["--most", "1"],
+        1,
     );
     assert_eq!(between(&worst, "<article", "</article>").len(), 1);
     assert!(worst.contains("yard, "));

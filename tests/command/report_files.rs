@@ -177,9 +177,30 @@ fn a_large_page_has_its_pictures_in_a_folder_beside_it() {
         assert!(pictures.join(name).is_file(), "{name}");
     }
     assert!(page.contains("loading=\"lazy\""));
+    // Nor are they photos where the page lies among those.
+    let inside = photos.join("page.html");
+    let inside = inside.to_str().unwrap();
+    for _ in 0..2 {
+        let said = succeed(&[
+            "report",
+            inputs,
+            "-o",
+            inside,
+            "--no-check",
+            "--explain",
+            "0",
+        ]);
+        assert!(said.contains(" in 32 photos"), "{said}");
+        assert!(photos.join("page-files").is_dir());
+    }
     // A page that has its pictures itself leaves none of those behind.
     succeed(&["report", &photo("eagle.jpg"), "-o", named, "--no-check"]);
     assert!(!pictures.exists());
+    // The unfinished report is no place for a result.
+    let partial = format!("{named}.partial");
+    let eagle = photo("eagle.jpg");
+    let error = crate::fail(&["report", &eagle, "-o", named, "--json", &partial]);
+    assert!(error.ends_with("name two files"), "{error}");
     // What lies there and is nobody's page's is not replaced.
     std::fs::create_dir(&pictures).unwrap();
     std::fs::write(pictures.join("holiday.jpg"), "").unwrap();

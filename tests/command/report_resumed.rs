@@ -50,7 +50,7 @@ fn what_was_detected_before_ctrl_c_is_not_detected_again() {
     // The signal may be noticed one photo later.
     let looked_at = record["photos"].as_u64().unwrap();
     assert!([2, 3].contains(&looked_at), "{said}");
-    let words = format!("interrupted: {looked_at} of 4 photos looked at, ");
+    let words = format!("interrupted: {looked_at} of 4 pictures looked at, ");
     assert!(said.contains(&words), "{said}");
     assert!(
         said.contains(&format!("goes on from {}", partial.display())),
@@ -73,7 +73,7 @@ fn what_was_detected_before_ctrl_c_is_not_detected_again() {
     let output = run(&[&inputs, &files[..]].concat());
     let (said, went_on, record) = outcome(folder.path(), &output);
     assert!(output.status.success(), "{said}");
-    let words = format!("goes on from {looked_at} photos that were looked at before");
+    let words = format!("goes on from {looked_at} pictures looked at before");
     assert!(said.contains(&words), "{said}");
     assert_eq!(record["interrupted"], false);
     assert!(!partial.exists());

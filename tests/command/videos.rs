@@ -175,15 +175,29 @@ fn what_cannot_be_decoded_is_told_in_the_decoders_words() {
     }
 }
 
-/// In place of the decoder, what says something else than pictures, more than a pipe takes, or that it has too few.
-#[test]
-fn a_decoder_that_misbehaves_is_told_and_never_waited_for() {
+/// The command with a video, in a folder in which a script takes the place of the decoder.
+fn beside_a_script() -> tempfile::TempDir {
     let command = Path::new(env!("CARGO_BIN_EXE_ssdcrp"));
     let folder = tempfile::tempdir_in(command.parent().unwrap()).unwrap();
     fs::hard_link(command, folder.path().join("ssdcrp")).unwrap();
+    fs::write(folder.path().join("a.mp4"), "no video").unwrap();
+    folder
+}
+
+/// What the command of that folder says with this script as its decoder.
+fn fail_with(folder: &Path, script: &str, arguments: &[&str]) -> String {
+    let program = folder.join("ssdcrp-annotate");
+    fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut started = Command::new(folder.join("ssdcrp"));
+    failure(&started.args(arguments).output().unwrap())
+}
+
+/// In place of the decoder, what says something else than pictures, more than a pipe takes, or that it has too few.
+#[test]
+fn a_decoder_that_misbehaves_is_told() {
+    let folder = beside_a_script();
     let video = folder.path().join("a.mp4");
-    fs::write(&video, "no video").unwrap();
-    let program = folder.path().join("ssdcrp-annotate");
     for (script, words) in [
         ("echo hello", "a picture is expected where there is 'hello'"),
         (
@@ -196,10 +210,38 @@ fn a_decoder_that_misbehaves_is_told_and_never_waited_for() {
             "a frame is cut off",
         ),
     ] {
-        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        let mut started = Command::new(folder.path().join("ssdcrp"));
-        let error = failure(&started.arg("detect").arg(&video).output().unwrap());
+        let arguments = ["detect", video.to_str().unwrap()];
+        let error = fail_with(folder.path(), script, &arguments);
         assert!(error.contains(words), "{script}: {error}");
     }
+}
+
+#[test]
+fn nothing_is_decoded_before_all_else_is_known_to_be_right() {
+    let folder = beside_a_script();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (video, page) = (path("a.mp4"), path("page.html"));
+    let script = "touch \"$0.started\"; exit 3";
+    for (arguments, words) in [
+        (
+            &["report", &video, "-o", &page, "--what-if", "hrose"][..],
+            "did you mean \"horse\"?",
+        ),
+        (
+            &["report", &video, "-o", "/dev/null/a.html"],
+            "/dev/null is not a folder",
+        ),
+        (
+            &["compare", "built-in", "/nowhere/a.onnx", &video],
+            "/nowhere/a.onnx",
+        ),
+    ] {
+        let error = fail_with(folder.path(), script, arguments);
+        assert!(error.contains(words), "{error}");
+    }
+    let started = path("ssdcrp-annotate.started");
+    assert!(!Path::new(&started).exists());
+    let error = fail_with(folder.path(), script, &["report", &video, "-o", &page]);
+    assert!(error.contains("ended with exit status: 3"), "{error}");
+    assert!(Path::new(&started).exists() && !Path::new(&page).exists());
 }

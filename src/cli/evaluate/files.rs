@@ -6,6 +6,7 @@ use ssdcrp::evaluate::deletion::{Curve, SHARE, STEPS};
 use ssdcrp::evaluate::{Column, DetectionScores, FIELD_STEPS, MethodSummary, NOISE, ODAM_STEPS};
 use ssdcrp::perturbation::{BLOCK, SIGMA};
 
+use super::super::csv_text::csv_text;
 use super::randomisation::Randomisation;
 
 const COLUMNS: [&str; 36] = [
@@ -64,8 +65,8 @@ pub fn csv(rows: &[DetectionScores]) -> Result<String> {
         let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
         let mut record = vec![
             row.method.clone(),
-            row.image.clone(),
-            row.label.clone(),
+            csv_text(&row.image).into_owned(),
+            csv_text(&row.label).into_owned(),
             row.score.to_string(),
             row.default_box.to_string(),
         ];

@@ -64,7 +64,8 @@ impl PhotoReader {
         let model = &self.model;
         let photo = source.read()?;
         let name = source.file_name();
-        let annotated = self.truth.as_ref().and_then(|truth| truth.of(&name));
+        let annotated = self.truth.as_ref().zip(source.annotated_file());
+        let annotated = annotated.and_then(|(truth, file)| truth.of(file));
         let (thresholds, most) = (self.thresholds, self.most);
         let photo = EvaluatedPhoto::look(name, &photo, model, detector, thresholds, most)?
             .with_replacement(self.replacement);

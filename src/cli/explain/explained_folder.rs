@@ -1,25 +1,21 @@
-//! A folder of explanations: pictures in, for each a record beside its files out, by which a later run knows what is done.
+//! A folder of explanations: pictures in, for each a record beside its files out, by which a later run knows what is done. Files of others stay as they are.
 //!
-//! `settings.json` has what all results were made with, and `NAME.json` what `--json` prints of a picture, with the size and time of change of the file that it comes from. A record is written last, so that
+//! `settings.json` has what all results were made with, and `NAME.json` what `--json` prints of a picture, with the size and time of change of the file that it comes from. A record is written last and goes first, so that
 //! whoever has one has all of its files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
-use ssdcrp::fingerprint::hash;
 use ssdcrp::kept_settings;
-use ssdcrp::limits::{self, FileKind};
+use ssdcrp::limits::{self, FileKind, is_missing};
 
 use super::super::inputs::SETTINGS;
 use super::super::json::PhotoRecord;
 use super::super::output;
 use super::super::source_picture::SourcePicture;
-
-/// Digits of a path's hash that tell files of one name apart.
-const DIGITS: usize = 8;
+use super::super::source_stamp::SourceStamp;
 
 /// What explanations depend on besides the picture.
 #[derive(Serialize)]
@@ -55,26 +51,19 @@ pub struct ExplainedFolder {
     folder: PathBuf,
 }
 
-/// By which a file is known to be the one that was explained.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct SourceStamp {
-    path: String,
-    bytes: u64,
-    /// Nanoseconds since 1970, if the file system knows.
-    modified: Option<u64>,
-}
-
 /// What is written.
 #[derive(Serialize)]
 struct FolderRecord<'a> {
     #[serde(flatten)]
     photo: &'a PhotoRecord<'a>,
-    source: Option<SourceStamp>,
+    source: &'a Option<SourceStamp>,
 }
 
 /// What is read of it again.
 #[derive(Deserialize)]
 struct EarlierRecord {
+    /// Each record has it, be it null: a file without it is somebody else's.
+    #[serde(deserialize_with = "Option::deserialize")]
     source: Option<SourceStamp>,
     #[serde(default)]
     explanations: Vec<EarlierExplanation>,
@@ -86,58 +75,92 @@ struct EarlierExplanation {
     files: Vec<String>,
 }
 
+/// What lies in the place of a record.
+enum Earlier {
+    Nothing,
+    /// As text, and what counts of it.
+    Record(String, EarlierRecord),
+    /// A file of another program.
+    Foreign,
+}
+
 impl ExplainedFolder {
     /// Makes the folder, or goes on with one that was made with the same settings.
     ///
     /// # Errors
-    /// As [`kept_settings::agree`]; it cannot be made.
+    /// As [`kept_settings::agree`]; it cannot be made, or has files of others alone.
     pub fn open(folder: &Path, settings: &ExplainSettings) -> Result<Self> {
+        let name = folder.display();
         let made = fs::create_dir_all(folder);
-        made.with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        made.with_context(|| format!("cannot make the folder {name}"))?;
         let path = folder.join(format!("{SETTINGS}.json"));
+        if !path.exists()
+            && let Some(other) = first_file(folder)?
+        {
+            bail!(
+                "the folder {name} has other files, as {other}, and no {SETTINGS}.json of earlier explanations: name another folder"
+            );
+        }
         kept_settings::agree(&path, output::OWNER, settings)?;
         let folder = folder.to_owned();
         Ok(Self { folder })
     }
 
     /// What an earlier run wrote of the picture, if all of it is still there. A picture that has the name of another one in this folder gets a name of its own.
-    pub fn known(&self, picture: &mut SourcePicture) -> Option<String> {
-        let stamp = SourceStamp::of(&picture.path)?;
-        let mut found = self.read(&picture.stem);
-        let is_others = |(_, earlier): &(String, EarlierRecord)| {
-            earlier
-                .source
-                .as_ref()
-                .is_some_and(|it| it.path != stamp.path)
+    ///
+    /// # Errors
+    /// Files of others have both of its names; what is left of another answer cannot be removed.
+    pub fn known(&self, picture: &mut SourcePicture) -> Result<Option<String>> {
+        let path = |stamp: &Option<SourceStamp>| stamp.as_ref().map(|stamp| stamp.path.clone());
+        let source = path(&picture.stamp);
+        let is_its = |record: &EarlierRecord| path(&record.source) == source;
+        // Under which of its names it was explained depends on what else was explained then.
+        let is_plain = match self.read(&picture.stem.plain)? {
+            Earlier::Record(_, record) => is_its(&record),
+            Earlier::Nothing => !picture.stem.is_shared,
+            Earlier::Foreign => false,
         };
-        if found.as_ref().is_some_and(is_others) {
-            let digits = hash(stamp.path.bytes());
-            picture.stem += &format!("-{}", &digits[..DIGITS]);
-            found = self.read(&picture.stem);
-        }
-        let (text, earlier) = found?;
+        picture.stem.is_shared = !is_plain;
+        let place = self.file(picture.stem.name());
+        let (text, earlier) = match self.read(picture.stem.name())? {
+            Earlier::Nothing => return Ok(None),
+            Earlier::Record(text, record) if is_its(&record) => (text, record),
+            _ => bail!(
+                "cannot write {}: it is of something else, name another folder",
+                place.display()
+            ),
+        };
         let mut files = earlier.files();
         let is_whole = files.all(|name| self.folder.join(name).is_file());
-        if is_whole && earlier.source == Some(stamp) {
-            return Some(text);
+        if is_whole && picture.stamp.is_some() && earlier.source == picture.stamp {
+            return Ok(Some(text));
         }
         // Another question may have been answered then: its files would be taken for those of this one.
-        for name in earlier.files().filter(|name| is_plain(name)) {
+        let removed = fs::remove_file(&place);
+        removed.with_context(|| format!("cannot remove {}", place.display()))?;
+        for name in earlier.files().filter(|name| is_plain_name(name)) {
             let _ = fs::remove_file(self.folder.join(name));
         }
-        None
+        Ok(None)
     }
 
-    /// Keeps what was found in a picture, after its files were written, and gives it as text.
+    /// Keeps what was found in a picture, after its files were written, and gives it as text. The file is said to be as it was before it was read: if it has changed since, a later run finds that.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn keep(&self, picture: &SourcePicture, photo: &PhotoRecord) -> Result<String> {
-        let source = SourceStamp::of(&picture.path);
+        let source = &picture.stamp;
         let record = FolderRecord { photo, source };
         let mut text = serde_json::to_string(&record).context("cannot write JSON")?;
         text.push('\n');
-        output::write_text(&self.file(&picture.stem), &text)?;
+        let place = self.file(picture.stem.name());
+        ensure!(
+            text.len() as u64 <= FileKind::Record.most_bytes(),
+            "cannot write {}: it would have {} bytes, more than is read again",
+            place.display(),
+            text.len()
+        );
+        output::write_text(&place, &text)?;
         Ok(text)
     }
 
@@ -145,11 +168,20 @@ impl ExplainedFolder {
         self.folder.join(format!("{stem}.json"))
     }
 
-    /// A record as text and what counts of it; none where there is none that can be read.
-    fn read(&self, stem: &str) -> Option<(String, EarlierRecord)> {
-        let text = limits::read_text(&self.file(stem), FileKind::Scores).ok()?;
-        let record = serde_json::from_str(&text).ok()?;
-        Some((text, record))
+    fn read(&self, stem: &str) -> Result<Earlier> {
+        let path = self.file(stem);
+        Ok(match limits::read_text(&path, FileKind::Record) {
+            Ok(text) => match serde_json::from_str(&text) {
+                Ok(record) => Earlier::Record(text, record),
+                Err(_) => Earlier::Foreign,
+            },
+            Err(error) if is_missing(&error) => Earlier::Nothing,
+            // Nobody knows what it is.
+            Err(error) if error.io().is_some() => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+            Err(_) => Earlier::Foreign,
+        })
     }
 }
 
@@ -159,22 +191,138 @@ impl EarlierRecord {
     }
 }
 
+/// The name of a file in a folder; what is hidden does not count.
+fn first_file(folder: &Path) -> Result<Option<String>> {
+    let context = || format!("cannot read the folder {}", folder.display());
+    for entry in fs::read_dir(folder).with_context(context)? {
+        let name = entry.with_context(context)?.file_name();
+        if !name.as_encoded_bytes().starts_with(b".") {
+            return Ok(Some(name.display().to_string()));
+        }
+    }
+    Ok(None)
+}
+
 /// Whether a name is that of a file in the folder itself.
-fn is_plain(name: &str) -> bool {
+fn is_plain_name(name: &str) -> bool {
     Path::new(name).file_name() == Some(name.as_ref())
 }
 
-impl SourceStamp {
-    /// None of what is no file.
-    fn of(path: &Path) -> Option<Self> {
-        let real = fs::canonicalize(path).ok()?;
-        let metadata = real.metadata().ok().filter(fs::Metadata::is_file)?;
-        let modified = metadata.modified().ok();
-        let modified = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        Some(Self {
-            path: real.to_string_lossy().into_owned(),
-            bytes: metadata.len(),
-            modified: modified.and_then(|time| u64::try_from(time.as_nanos()).ok()),
-        })
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::result_stem::ResultStem;
+
+    /// A folder of explanations beside the photos.
+    fn opened(root: &Path) -> ExplainedFolder {
+        let folder = root.join("out");
+        fs::create_dir(&folder).unwrap();
+        ExplainedFolder { folder }
+    }
+
+    fn picture(path: &Path, is_shared: bool) -> SourcePicture {
+        fs::write(path, "a photo").unwrap();
+        let bytes = path.as_os_str().as_encoded_bytes();
+        SourcePicture::photo(path, ResultStem::new("dog".to_owned(), bytes, is_shared))
+    }
+
+    /// As if the picture had been explained.
+    fn explained(folder: &ExplainedFolder, picture: &SourcePicture) -> PathBuf {
+        let name = format!("{}-1-class-dog.png", picture.stem.name());
+        fs::write(folder.folder.join(&name), "").unwrap();
+        let record = serde_json::json!({
+            "image": "dog.jpg", "source": picture.stamp, "explanations": [{"files": [name]}]
+        });
+        let place = folder.file(picture.stem.name());
+        fs::write(&place, record.to_string()).unwrap();
+        place
+    }
+
+    #[test]
+    fn a_record_keeps_its_name_when_another_picture_of_that_name_joins() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = opened(root.path());
+        let [first, second] = ["a.jpg", "b.jpg"].map(|name| root.path().join(name));
+        let mut alone = picture(&first, false);
+        assert_eq!(folder.known(&mut alone).unwrap(), None);
+        assert_eq!(alone.stem.name(), "dog");
+        explained(&folder, &alone);
+        // Both are named now.
+        let mut first = picture(&first, true);
+        first.stamp = alone.stamp.clone();
+        let mut second = picture(&second, true);
+        assert!(folder.known(&mut first).unwrap().is_some());
+        assert_eq!(folder.known(&mut second).unwrap(), None);
+        assert_eq!(first.stem.name(), "dog");
+        assert_eq!(second.stem.name(), second.stem.apart);
+        explained(&folder, &second);
+        // And the other one alone.
+        second.stem.is_shared = false;
+        assert!(folder.known(&mut second).unwrap().is_some());
+    }
+
+    #[test]
+    fn files_of_others_stay() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = opened(root.path());
+        let foreign = [r#"{"shapes": [], "imagePath": "dog.jpg"}"#, "no JSON"];
+        for text in foreign {
+            fs::write(folder.file("dog"), text).unwrap();
+            let mut dog = picture(&root.path().join("dog.jpg"), false);
+            assert_eq!(folder.known(&mut dog).unwrap(), None);
+            assert_eq!(dog.stem.name(), dog.stem.apart);
+            assert_eq!(fs::read_to_string(folder.file("dog")).unwrap(), text);
+            fs::write(folder.file(dog.stem.name()), text).unwrap();
+            let error = folder.known(&mut dog).unwrap_err().to_string();
+            assert!(error.ends_with("name another folder"), "{error}");
+            fs::remove_file(folder.file(dog.stem.name())).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_record_goes_with_its_files_before_the_picture_is_explained_anew() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = opened(root.path());
+        let path = root.path().join("dog.jpg");
+        let mut dog = picture(&path, false);
+        let place = explained(&folder, &dog);
+        assert!(folder.known(&mut dog).unwrap().is_some());
+        fs::write(&path, "another photo").unwrap();
+        let mut dog = SourcePicture::photo(&path, "dog".to_owned());
+        assert_eq!(folder.known(&mut dog).unwrap(), None);
+        assert!(!place.exists(), "it would name files that have gone");
+        assert_eq!(fs::read_dir(&folder.folder).unwrap().count(), 0);
+        // What comes on standard input may be another photo each time.
+        let mut given = SourcePicture::photo(Path::new("-"), "standard-input".to_owned());
+        let place = explained(&folder, &given);
+        assert_eq!(folder.known(&mut given).unwrap(), None);
+        assert!(!place.exists());
+        assert_eq!(fs::read_dir(&folder.folder).unwrap().count(), 0);
+    }
+
+    /// It is that of before the photo was read, whatever has happened since.
+    #[test]
+    fn a_photo_that_changes_while_it_is_explained_is_explained_again() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = opened(root.path());
+        let path = root.path().join("dog.jpg");
+        let dog = picture(&path, false);
+        fs::write(&path, "another photo").unwrap();
+        explained(&folder, &dog);
+        let mut dog = SourcePicture::photo(&path, "dog".to_owned());
+        assert_eq!(folder.known(&mut dog).unwrap(), None);
+    }
+
+    #[test]
+    fn a_folder_of_other_files_is_none_for_results() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(first_file(root.path()).unwrap(), None);
+        fs::write(root.path().join(".hidden"), "").unwrap();
+        assert_eq!(first_file(root.path()).unwrap(), None);
+        fs::write(root.path().join("dog.json"), "").unwrap();
+        assert_eq!(
+            first_file(root.path()).unwrap().as_deref(),
+            Some("dog.json")
+        );
     }
 }

@@ -8,7 +8,11 @@ use ssdcrp::inputs::plain_name;
 use super::super::destination::{self, Destination};
 use super::super::input_files::InputFiles;
 use super::super::output;
+use super::super::result_stem::told_apart;
 use super::super::source_picture::SourcePicture;
+
+/// Bytes of a target in a file's name.
+const LONGEST_TARGET: usize = 60;
 
 /// What is written, and where.
 pub struct ExplainPlaces {
@@ -84,10 +88,20 @@ pub fn file_of(
     match place.only_file() {
         Some(path) => output::numbered(path, index, count),
         None => {
-            let target = plain_name(target, "+");
-            place.file(&format!("{}-{}-{target}", picture.stem, index + 1))
+            let target = short(plain_name(target, "+"));
+            let stem = picture.stem.name();
+            place.file(&format!("{stem}-{}-{target}", index + 1))
         }
     }
+}
+
+/// A target as a part of a file's name: file systems take 255 bytes, of which the picture's name needs some.
+fn short(target: String) -> String {
+    if target.len() <= LONGEST_TARGET {
+        return target;
+    }
+    let end = target.floor_char_boundary(LONGEST_TARGET);
+    told_apart(&target[..end], target.as_bytes())
 }
 
 /// How JSON and people are told of a file: in a folder by its name.
@@ -126,6 +140,29 @@ mod tests {
         let file = file_of(&maps, &dog, "class:dog", [0, 1]);
         assert_eq!(file, Path::new("new/why.npy"));
         assert_eq!(name_of(&maps, &file).unwrap(), "new/why.npy");
+    }
+
+    #[test]
+    fn a_long_label_gives_names_that_file_systems_take() {
+        let dog = SourcePicture::photo(Path::new("dog.jpg"), "dog".to_owned());
+        let maps = places(Some("out"), Some(None)).unwrap().maps.unwrap();
+        let name = |label: &str| {
+            let file = file_of(&maps, &dog, &format!("class:{label}"), [0, 1]);
+            name_of(&maps, &file).unwrap()
+        };
+        let long = "写".repeat(100);
+        let names = [name(&format!("{long}a")), name(&format!("{long}b"))];
+        assert_ne!(names[0], names[1]);
+        for name in names {
+            assert!(
+                name.len() <= 100 && name.starts_with("dog-1-class-写"),
+                "{name}"
+            );
+        }
+        assert_eq!(
+            name(&"a".repeat(54)),
+            format!("dog-1-class-{}.npy", "a".repeat(54))
+        );
     }
 
     #[test]

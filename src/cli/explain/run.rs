@@ -69,8 +69,11 @@ impl ExplainRun<'_> {
         mut picture: SourcePicture,
         detector: &mut PhotoDetector,
     ) -> Result<()> {
-        let folder = self.folder.as_ref();
-        if let Some(known) = folder.and_then(|folder| folder.known(&mut picture)) {
+        let known = match &self.folder {
+            Some(folder) => folder.known(&mut picture)?,
+            None => None,
+        };
+        if let Some(known) = known {
             self.counts.before += 1;
             return match self.show.json {
                 true => output::print_json_text(&known),

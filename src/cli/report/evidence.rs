@@ -1,80 +1,196 @@
-//! Folders of events as inputs of a report: a folder in, the frames of its worst events out, those of all its streams where it has several.
+//! Folders of events as inputs of a report: folders in, the frames of their worst events out.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Error, Result, anyhow};
+use ssdcrp::inputs::InputFile;
 use ssdcrp::limits::{self, FileKind};
 use ssdcrp::report::PhotoSource;
-use ssdcrp::stream::evidence::{LINES, Mark, Marks, Record, Records};
+use ssdcrp::stream::evidence::{LINES, Mark, Marks, Record, Records, is_own_file};
 
+use super::super::output;
 use super::super::source_picture::SourcePicture;
+use super::super::source_stamp::path_text;
 use super::input::ReportInput;
 
-/// How deep the folders of streams may lie: the monitor has one for each camera, an archive one for each video by its name.
+/// How deep below a folder that is named the folders of streams are looked for: the monitor has one for each camera, an archive one for each video by its name.
 const DEEPEST: usize = 3;
 
-/// A folder with the events of one stream.
-struct StreamFolder {
-    folder: PathBuf,
-    /// Its own name.
-    stream: String,
-}
-
-/// What folders of events are made of.
+/// Folders of events, each once.
 #[derive(Default)]
 pub struct EventFolders {
-    /// One for each stream.
-    pub folders: Vec<PathBuf>,
-    pub frames: Vec<ReportInput>,
-    /// What cannot be used.
-    pub notes: Vec<String>,
+    /// As they were named, one for each stream.
+    folders: Vec<PathBuf>,
+    /// Their real paths, in the same order.
+    real: Vec<PathBuf>,
+    known: BTreeSet<PathBuf>,
+    /// Whether a folder has events, by its real path.
+    looked_at: BTreeMap<PathBuf, bool>,
 }
 
-/// Reads a folder of events, or one that has such folders, of which the `most` severe events count; nothing of another folder.
-pub fn read(path: &Path, most: usize) -> Result<Option<EventFolders>> {
-    let streams = streams(path)?;
-    if streams.is_empty() {
-        return Ok(None);
-    }
-    let mut evidence = EventFolders::default();
-    let mut all: Vec<(usize, Record, Option<Mark>)> = Vec::new();
-    for (index, StreamFolder { folder, .. }) in streams.iter().enumerate() {
-        let kept = Records::read(folder)?;
-        let lines = folder.join(LINES);
-        let lines = lines.display();
-        evidence.notes.extend(match kept.unreadable {
-            0 => None,
-            1 => Some(format!("one line that is no event in {lines}")),
-            count => Some(format!("{count} lines that are no events in {lines}")),
-        });
-        let marks = Marks::read(folder)?;
-        all.extend(kept.records.into_iter().map(|record| {
-            let mark = marks.of(record.id, &record.recorded);
-            (index, record, mark)
-        }));
-    }
-    all.sort_by(|(_, a, _), (_, b, _)| b.event.severity.total_cmp(&a.event.severity));
-    all.truncate(most);
-    all.sort_by_key(|(stream, record, _)| (*stream, record.id));
-    for (stream, record, mark) in all {
-        evidence.add(&streams[stream], record, mark);
-    }
-    evidence.folders = streams.into_iter().map(|stream| stream.folder).collect();
-    Ok(Some(evidence))
+/// What is in folders of events.
+#[derive(Default)]
+pub struct EventFrames {
+    /// The folders.
+    pub folders: Vec<PathBuf>,
+    pub frames: Vec<ReportInput>,
+    /// What is left out on purpose.
+    pub notes: Vec<String>,
+    /// What cannot be used.
+    pub failures: Vec<Error>,
 }
 
 impl EventFolders {
+    /// Takes a folder that is one of events, or those of streams below it. Says whether there are any.
+    pub fn take(&mut self, path: &Path) -> bool {
+        self.take_below(path, DEEPEST)
+    }
+
+    fn take_below(&mut self, path: &Path, deepest: usize) -> bool {
+        if path.join(LINES).is_file() {
+            return self.add(path);
+        }
+        if deepest == 0 {
+            return false;
+        }
+        // What cannot be read is told by who looks for photos.
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        let folders = entries.filter(|entry| {
+            let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+            // Links are not followed: they may lead in a circle.
+            !is_hidden && entry.file_type().is_ok_and(|kind| kind.is_dir())
+        });
+        let mut folders: Vec<PathBuf> = folders.map(|entry| entry.path()).collect();
+        folders.sort();
+        let found = folders
+            .iter()
+            .map(|folder| self.take_below(folder, deepest - 1));
+        found.fold(false, |any, found| any | found)
+    }
+
+    fn add(&mut self, path: &Path) -> bool {
+        let Ok(real) = fs::canonicalize(path) else {
+            return false;
+        };
+        if self.known.insert(real.clone()) {
+            self.folders.push(path.to_owned());
+            self.real.push(real);
+        }
+        true
+    }
+
+    /// Takes the folder of a file, if that file is a picture of its events.
+    pub fn take_of(&mut self, file: &InputFile) -> bool {
+        if !self.is_picture_of_events(file) {
+            return false;
+        }
+        let named = output::folder_of(&file.path);
+        // A link may lead to it.
+        let folder = match named.join(LINES).is_file() {
+            true => named,
+            false => file.real.parent().unwrap_or(named),
+        };
+        self.add(folder)
+    }
+
+    /// Whether a file is a picture that a folder of events has.
+    pub fn is_picture_of_events(&mut self, file: &InputFile) -> bool {
+        let name = file.real.file_name().and_then(|name| name.to_str());
+        let folder = file.real.parent().filter(|_| name.is_some_and(is_own_file));
+        folder.is_some_and(|folder| match self.looked_at.get(folder) {
+            Some(&has_events) => has_events,
+            None => {
+                let has_events = folder.join(LINES).is_file();
+                self.looked_at.insert(folder.to_owned(), has_events);
+                has_events
+            }
+        })
+    }
+
+    /// Reads them, of which the `most` severe events count.
+    ///
+    /// # Errors
+    /// Lines or marks cannot be read.
+    pub fn read(self, most: usize) -> Result<EventFrames> {
+        let streams = stream_names(&self.real);
+        let mut kept = EventFrames::default();
+        let mut all: Vec<(usize, Record, Option<Mark>)> = Vec::new();
+        for (index, folder) in self.folders.iter().enumerate() {
+            let Records {
+                records,
+                unreadable,
+            } = Records::read(folder)?;
+            let lines = folder.join(LINES);
+            let lines = lines.display();
+            kept.failures.extend(match unreadable {
+                0 => None,
+                1 => Some(anyhow!("one line that is no event in {lines}")),
+                count => Some(anyhow!("{count} lines that are no events in {lines}")),
+            });
+            let marks = Marks::read(folder)?;
+            all.extend(records.into_iter().map(|record| {
+                let mark = marks.of(record.id, &record.recorded);
+                (index, record, mark)
+            }));
+        }
+        let count = all.len();
+        if count > most {
+            kept.notes.push(format!(
+                "{} of {count} events, those of the least severity: --most is {most}",
+                count - most
+            ));
+        }
+        all.sort_by(|(_, a, _), (_, b, _)| b.event.severity.total_cmp(&a.event.severity));
+        all.truncate(most);
+        all.sort_by_key(|(stream, record, _)| (*stream, record.id));
+        for (stream, record, mark) in all {
+            kept.add(&self.folders[stream], &streams[stream], record, mark);
+        }
+        kept.folders = self.folders;
+        Ok(kept)
+    }
+}
+
+/// What the streams of folders are called, by their real paths: the folder's own name, and as many of those above it as tell it from others.
+fn stream_names(folders: &[PathBuf]) -> Vec<String> {
+    let parts = |folder: &Path| -> Vec<String> {
+        let parts = folder.components().filter_map(|part| match part {
+            Component::Normal(name) => Some(path_text(Path::new(name))),
+            _ => None,
+        });
+        parts.collect()
+    };
+    let parts: Vec<Vec<String>> = folders.iter().map(|folder| parts(folder)).collect();
+    let last =
+        |parts: &[String], count: usize| parts[parts.len().saturating_sub(count)..].join("/");
+    let mut names: Vec<String> = parts.iter().map(|parts| last(parts, 1)).collect();
+    let longest = parts.iter().map(Vec::len).max().unwrap_or(0);
+    for count in 2..=longest {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for name in &names {
+            *counts.entry(name.clone()).or_default() += 1;
+        }
+        for (name, parts) in names.iter_mut().zip(&parts) {
+            if counts[name.as_str()] > 1 {
+                *name = last(parts, count);
+            }
+        }
+    }
+    names
+}
+
+impl EventFrames {
     /// Adds an event: to its frame where that is there already.
-    fn add(&mut self, stream: &StreamFolder, record: Record, mark: Option<Mark>) {
-        let folder = &stream.folder;
+    fn add(&mut self, folder: &Path, stream: &str, record: Record, mark: Option<Mark>) {
         let time = record.event.running_time;
         // Two runs may have a frame at the same time, but not within the same second.
         let is_of = |frame: &&mut ReportInput| {
             let (last, _) = frame.events.last()?;
             let source = &frame.source;
-            let is_here = source.stream.as_ref() == Some(&stream.stream)
-                && frame.picture.path.parent() == Some(folder.as_path())
+            let is_here = source.stream.as_deref() == Some(stream)
+                && frame.picture.path.parent() == Some(folder)
                 && source.recorded.as_ref() == Some(&record.recorded);
             Some(is_here && time.is_some() && last.running_time == time)
         };
@@ -91,7 +207,7 @@ impl EventFolders {
             // What is not there is said where it is read.
             Err(error) if error.io().is_some() => {}
             Err(error) => {
-                self.notes.push(format!("{}: {error}", place.display()));
+                self.failures.push(anyhow!("{}: {error}", place.display()));
                 return;
             }
         }
@@ -99,9 +215,10 @@ impl EventFolders {
         self.frames.push(ReportInput {
             source: PhotoSource {
                 name: format!("{}{}", record.frame, at.unwrap_or_default()),
-                file: place.display().to_string(),
-                stream: Some(stream.stream.clone()),
+                file: path_text(&place),
+                stream: Some(stream.to_owned()),
                 recorded: (!record.recorded.is_empty()).then_some(record.recorded),
+                annotated_file: None,
             },
             picture: SourcePicture::photo(&place, name),
             events: vec![(record.event, mark)],
@@ -109,45 +226,45 @@ impl EventFolders {
     }
 }
 
-/// The folder itself where it is one of events, else those below it, in the order of their names.
-fn streams(path: &Path) -> Result<Vec<StreamFolder>> {
-    let mut found = Vec::new();
-    add_streams(path, DEEPEST, &mut found)?;
-    Ok(found)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn add_streams(path: &Path, deepest: usize, found: &mut Vec<StreamFolder>) -> Result<()> {
-    if path.join(LINES).is_file() {
-        let whole = fs::canonicalize(path);
-        let whole = whole.with_context(|| format!("cannot read {}", path.display()))?;
-        found.push(StreamFolder {
-            folder: path.to_owned(),
-            stream: whole
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned(),
-        });
-        return Ok(());
+    #[test]
+    fn streams_of_one_name_are_told_apart_by_the_folders_above() {
+        let names = |folders: &[&str]| {
+            let folders: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
+            stream_names(&folders)
+        };
+        assert_eq!(
+            names(&["/e/monday/gate", "/e/tuesday/gate", "/e/monday/yard"]),
+            ["monday/gate", "tuesday/gate", "yard"]
+        );
+        assert_eq!(names(&["/a/x/gate", "/b/x/gate"]), ["a/x/gate", "b/x/gate"]);
+        assert_eq!(names(&["/gate"]), ["gate"]);
+        assert_eq!(names(&["/gate", "/a/gate"]), ["gate", "a/gate"]);
     }
-    if deepest == 0 {
-        return Ok(());
-    }
-    let folders = || -> std::io::Result<Vec<PathBuf>> {
-        let mut folders = Vec::new();
-        for entry in fs::read_dir(path)? {
-            let entry = entry?;
-            // Links are not followed: they may lead in a circle.
-            if entry.file_type()?.is_dir() {
-                folders.push(entry.path());
-            }
+
+    #[test]
+    fn a_folder_of_events_counts_once_however_it_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name);
+        for folder in ["evidence/gate", "evidence/.hidden", "evidence/a/b/c/d/deep"] {
+            fs::create_dir_all(path(folder)).unwrap();
+            fs::write(path(folder).join(LINES), "").unwrap();
         }
-        Ok(folders)
-    };
-    let mut folders = folders().with_context(|| format!("cannot read {}", path.display()))?;
-    folders.sort();
-    for folder in folders {
-        add_streams(&folder, deepest - 1, found)?;
+        std::os::unix::fs::symlink(path("evidence/gate"), path("link")).unwrap();
+        let mut folders = EventFolders::default();
+        for named in ["evidence", "evidence/gate", "link", "evidence"] {
+            assert!(folders.take(&path(named)), "{named}");
+        }
+        assert!(!folders.take(&path("evidence/a")));
+        assert_eq!(folders.folders, [path("evidence/gate")]);
+        // One that lies deeper is known by its pictures.
+        let file = |name: &str| InputFile::new(&path(name)).unwrap();
+        assert!(!folders.take_of(&file("evidence/a/b/c/d/deep/dog.jpg")));
+        assert!(folders.take_of(&file("evidence/a/b/c/d/deep/000001-frame.png")));
+        assert!(!folders.take_of(&file("evidence/a/000001-frame.png")));
+        assert_eq!(folders.folders.len(), 2);
     }
-    Ok(())
 }

@@ -1,18 +1,22 @@
 //! The report in files for machines: its record in, JSON and CSV out.
 
+use std::borrow::Cow;
+
 use anyhow::{Context, Result};
 use serde::Serialize;
 use ssdcrp::report::{ReportItem, ReportRecord};
 
-/// A row of the CSV: an object or a missed one. Its fields are the columns, which docs/errors.md describes.
+use super::super::csv_text::csv_text;
+
+/// A row of the CSV: an object or a missed one, in which text of others is none that spreadsheets compute. Its fields are the columns, which docs/errors.md describes.
 #[derive(Default, Serialize)]
 struct ItemRow<'a> {
     item: &'a str,
-    photo: &'a str,
-    file: &'a str,
-    stream: Option<&'a str>,
-    recorded: Option<&'a str>,
-    label: &'a str,
+    photo: Cow<'a, str>,
+    file: Cow<'a, str>,
+    stream: Option<Cow<'a, str>>,
+    recorded: Option<Cow<'a, str>>,
+    label: Cow<'a, str>,
     class: usize,
     score: Option<f32>,
     x0: f32,
@@ -20,19 +24,19 @@ struct ItemRow<'a> {
     x1: f32,
     y1: f32,
     default_box: Option<usize>,
-    runner_up: Option<&'a str>,
+    runner_up: Option<Cow<'a, str>>,
     runner_up_score: Option<f32>,
     events: String,
     words: String,
     severity: Option<f32>,
     mark: Option<&'a str>,
     verdict: Option<&'a str>,
-    truth: Option<&'a str>,
+    truth: Option<Cow<'a, str>>,
     explained: bool,
     checked: Option<bool>,
     effect: Option<f64>,
     effect_of_chance: Option<f64>,
-    reason: Option<&'a str>,
+    reason: Option<Cow<'a, str>>,
     card: Option<&'a str>,
 }
 
@@ -46,11 +50,11 @@ impl<'a> ItemRow<'a> {
         let severities = item.events.iter().map(|event| event.severity);
         Self {
             item: item.item,
-            photo: &item.photo,
-            file: &item.file,
-            stream: item.stream.as_deref(),
-            recorded: item.recorded.as_deref(),
-            label: &item.label,
+            photo: csv_text(&item.photo),
+            file: csv_text(&item.file),
+            stream: item.stream.as_deref().map(csv_text),
+            recorded: item.recorded.as_deref().map(csv_text),
+            label: csv_text(&item.label),
             class: item.class.0,
             score: item.score,
             x0,
@@ -58,19 +62,19 @@ impl<'a> ItemRow<'a> {
             x1,
             y1,
             default_box: item.default_box,
-            runner_up: item.runner_up.as_ref().map(|it| it.label.as_str()),
+            runner_up: item.runner_up.as_ref().map(|it| csv_text(&it.label)),
             runner_up_score: item.runner_up.as_ref().map(|it| it.score),
             events: joined(|event| &event.kind, " "),
-            words: joined(|event| &event.words, "; "),
+            words: csv_text(&joined(|event| &event.words, "; ")).into_owned(),
             severity: severities.reduce(f32::max),
             mark: item.mark,
             verdict: item.verdict,
-            truth: item.truth.as_deref(),
+            truth: item.truth.as_deref().map(csv_text),
             explained: item.explained,
             checked: item.check.as_ref().map(|check| check.passed),
             effect: item.check.as_ref().map(|check| check.effect),
             effect_of_chance: item.check.as_ref().map(|check| check.effect_of_chance),
-            reason: item.reason.as_deref(),
+            reason: item.reason.as_deref().map(csv_text),
             card: item.card.as_deref(),
         }
     }

@@ -1,13 +1,17 @@
 //! An input of a report: a photo, or a frame with the events that were raised in it.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 use ssdcrp::report::{PhotoSource, Reporter};
 use ssdcrp::stream::evidence::{EventRecord, Mark};
 
 use super::super::source_picture::SourcePicture;
+use super::super::source_stamp::path_text;
 use super::looked::LookedPhotos;
 
 /// A picture that is reported.
+#[derive(Clone)]
 pub struct ReportInput {
     pub picture: SourcePicture,
     pub source: PhotoSource,
@@ -21,7 +25,8 @@ impl ReportInput {
         Self {
             source: PhotoSource {
                 name: picture.file_name(),
-                file: picture.path.display().to_string(),
+                file: path_text(&picture.path),
+                annotated_file: picture.annotated_file().map(Path::to_owned),
                 ..PhotoSource::default()
             },
             picture,
@@ -42,6 +47,7 @@ impl ReportInput {
         let picture = self.picture.read()?;
         let seen = reporter.look(source, &picture, &self.events);
         let seen = seen.with_context(|| format!("cannot use {}", self.picture.name()))?;
-        looked.add(key, seen)
+        looked.add(key, seen);
+        Ok(())
     }
 }

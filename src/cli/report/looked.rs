@@ -8,12 +8,13 @@ use std::path::Path;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use ssdcrp::fingerprint::hash;
-use ssdcrp::inputs::STANDARD_INPUT;
 use ssdcrp::limits::{self, FileKind};
 use ssdcrp::report::PhotoDetections;
 
+use super::super::output;
 use super::super::partial_file::{PartialFile, PartialWords};
 use super::super::source_picture::SourcePicture;
+use super::super::source_stamp::path_text;
 
 const WORDS: PartialWords = PartialWords {
     unfinished: "report",
@@ -37,9 +38,9 @@ pub struct DetectionContext {
 /// A line.
 #[derive(Debug, Serialize, Deserialize)]
 struct LookedLine {
-    /// The file's name as it was given.
+    /// The file's name as it was given; of a frame with its place.
     file: String,
-    /// A hash of its bytes.
+    /// A hash of its bytes; of a frame what its video is known by.
     content: String,
     seen: PhotoDetections,
 }
@@ -47,6 +48,8 @@ struct LookedLine {
 /// The file, and what was in it at the start.
 pub struct LookedPhotos {
     file: Option<PartialFile>,
+    /// Whether the file takes nothing more.
+    is_full: bool,
     known: HashMap<(String, String), PhotoDetections>,
 }
 
@@ -61,6 +64,7 @@ impl LookedPhotos {
         let lines = lines.into_iter();
         Ok(Self {
             file,
+            is_full: false,
             known: lines
                 .map(|line| ((line.file, line.content), line.seen))
                 .collect(),
@@ -72,12 +76,17 @@ impl LookedPhotos {
         self.known.len()
     }
 
-    /// What tells a photo apart; nothing for standard input and frames of videos, which have no file of their own.
+    /// What tells a picture apart: of a photo its bytes, of a frame its place in the video, and the video's size and time of change. Nothing for standard input.
     pub fn key(picture: &SourcePicture) -> Option<(String, String)> {
-        let path = &picture.path;
-        let is_file = picture.second.is_none() && path.as_path() != Path::new(STANDARD_INPUT);
-        let bytes = is_file.then(|| limits::read(path, FileKind::Picture).ok())??;
-        Some((path.display().to_string(), hash(bytes)))
+        let stamp = picture.stamp.as_ref()?;
+        let name = path_text(&picture.path);
+        if picture.second.is_none() {
+            let bytes = limits::read(&picture.path, FileKind::Picture).ok()?;
+            return Some((name, hash(bytes)));
+        }
+        let place = &picture.stem.plain;
+        let content = format!("{} {}", stamp.bytes, stamp.modified?);
+        Some((format!("{name} {place}"), content))
     }
 
     /// What was seen on a photo before.
@@ -85,22 +94,24 @@ impl LookedPhotos {
         self.known.get(key)
     }
 
-    /// Keeps what was just seen.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub fn add(&mut self, key: Option<(String, String)>, seen: PhotoDetections) -> Result<()> {
-        let (Some(file), Some((name, content))) = (&mut self.file, key) else {
-            return Ok(());
+    /// Keeps what was just seen. Where that cannot be written, this is told once, and the report goes on: it has what it needs.
+    pub fn add(&mut self, key: Option<(String, String)>, seen: PhotoDetections) {
+        let (Some(open), Some((file, content))) = (&mut self.file, key) else {
+            return;
         };
-        if !seen.is_finite() {
-            return Ok(());
+        if self.is_full || !seen.is_finite() {
+            return;
         }
-        file.add(&LookedLine {
-            file: name,
+        let line = LookedLine {
+            file,
             content,
             seen,
-        })
+        };
+        if let Err(error) = open.add(&line) {
+            self.is_full = true;
+            let error = error.context("what is detected from here on is not kept");
+            output::complain(&error);
+        }
     }
 
     /// Where it is kept.
@@ -125,5 +136,41 @@ impl LookedPhotos {
     /// The file cannot be removed.
     pub fn finish(self) -> Result<()> {
         self.file.map_or(Ok(()), PartialFile::finish)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::RgbImage;
+
+    use super::super::super::video_frames::VideoFrame;
+    use super::*;
+
+    #[test]
+    fn frames_are_told_apart_by_their_place_and_their_video() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clip.mp4");
+        let keys = |content: &str| -> Vec<Option<(String, String)>> {
+            std::fs::write(&path, content).unwrap();
+            let video = SourcePicture::photo(&path, "clip".to_owned());
+            let frames = [0.5, 0.5, 1.0].map(|second| {
+                let image = RgbImage::new(1, 1);
+                Ok(VideoFrame { second, image })
+            });
+            let frames = SourcePicture::frames(video, frames.into_iter());
+            frames
+                .map(|frame| LookedPhotos::key(&frame.unwrap()))
+                .collect()
+        };
+        let before = keys("a video");
+        assert!(before.iter().all(Option::is_some));
+        assert!(
+            before[0] != before[1] && before[1] != before[2],
+            "{before:?}"
+        );
+        let after = keys("another video");
+        assert!(before.iter().all(|key| !after.contains(key)), "{after:?}");
+        let given = SourcePicture::photo(Path::new("-"), "standard-input".to_owned());
+        assert_eq!(LookedPhotos::key(&given), None);
     }
 }

@@ -1,5 +1,6 @@
-//! The folder beside a page that has its pictures in files: the page's name in, a folder that takes the place of an earlier page's when it is whole out.
+//! The folder beside a page that has its pictures in files: the page's name in; a folder that takes the place of an earlier page's when page and pictures are whole out.
 
+use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
@@ -9,18 +10,36 @@ use anyhow::{Context, Result, bail, ensure};
 use ssdcrp::report::{PagePictures, is_page_picture};
 use tempfile::TempDir;
 
+use super::super::output;
+
+/// A file in the folder by which it is known to be a page's.
+const MARK: &str = ".ssdcrp-page";
+const MARK_TEXT: &str =
+    "The pictures of a page of ssdcrp report. The next page of that name replaces the folder.\n";
+/// Characters that tell hidden folders apart.
+const RANDOM: usize = 6;
+
 /// A folder that is being filled.
 pub struct PagePictureFolder {
     made: TempDir,
     place: PathBuf,
 }
 
+/// The pictures of a page in the place of those of an earlier one, which come back unless the page is written, too.
+pub struct PictureExchange {
+    place: PathBuf,
+    /// Where those of the earlier page are meanwhile, if there were any.
+    earlier: Option<TempDir>,
+    /// Whether there are new ones.
+    is_new: bool,
+    is_done: bool,
+}
+
 /// Where the pictures of a page lie: `report-files` beside `report.html`. A page that is a device or pipe has them itself.
 pub fn place(page: &Path) -> Option<PathBuf> {
-    let is_file = page.is_file() || !page.exists();
     let mut name = page.file_stem()?.to_owned();
     name.push("-files");
-    is_file.then(|| page.with_file_name(name))
+    output::is_file_place(page).then(|| page.with_file_name(name))
 }
 
 /// Fails where files lie there that no page has made, or that are among the `inputs`.
@@ -36,14 +55,27 @@ pub fn check<'a>(page: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Res
             return Err(error).with_context(|| format!("the page's pictures go into {name}"));
         }
     };
+    // Pictures without the mark may be anybody's.
+    let (mut is_marked, mut unmarked) = (false, None);
     for entry in entries {
-        let file = entry?.file_name();
-        if !is_page_picture(&file.to_string_lossy()) {
-            bail!(
-                "the page's pictures would replace the folder {name}, which has other files, as {}: name another page",
-                file.display()
-            );
+        let entry = entry?;
+        let file = entry.file_name();
+        let is_file = entry.file_type()?.is_file();
+        if file == MARK {
+            is_marked = true;
+        } else if is_file && is_page_picture(&file.to_string_lossy()) {
+            unmarked.get_or_insert(file);
+        } else {
+            unmarked = Some(file);
+            is_marked = false;
+            break;
         }
+    }
+    if let Some(file) = unmarked.filter(|_| !is_marked) {
+        bail!(
+            "the page's pictures would replace the folder {name}, which has other files, as {}: name another page",
+            file.display()
+        );
     }
     let place = fs::canonicalize(&place)?;
     let is_inside = |input: &Path| fs::canonicalize(input).is_ok_and(|it| it.starts_with(&place));
@@ -54,14 +86,50 @@ pub fn check<'a>(page: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Res
     Ok(())
 }
 
-/// Removes the pictures of an earlier page of that name, which [`check`] has looked at.
-pub fn remove_earlier(page: &Path) -> Result<()> {
-    match place(page).map(|place| (fs::remove_dir_all(&place), place)) {
-        Some((Err(error), place)) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", place.display()))
+/// Removes what runs that were killed have left of the page's pictures. No other run may be writing this page.
+pub fn clear(page: &Path) -> Result<()> {
+    let Some(place) = place(page) else {
+        return Ok(());
+    };
+    let prefix = hidden(&place);
+    let entries = match fs::read_dir(output::folder_of(page)) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).context("cannot look for what earlier runs have left"),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let random = name.as_encoded_bytes();
+        let random = random.strip_prefix(prefix.as_encoded_bytes());
+        let is_ours =
+            |random: &[u8]| random.len() == RANDOM && random.iter().all(u8::is_ascii_alphanumeric);
+        if random.is_some_and(is_ours) && entry.file_type()?.is_dir() {
+            // What cannot be removed is in nobody's way.
+            let _ = fs::remove_dir_all(entry.path());
         }
-        _ => Ok(()),
     }
+    Ok(())
+}
+
+/// How the names of hidden folders for the pictures at a place begin.
+fn hidden(place: &Path) -> OsString {
+    let mut prefix = OsString::from(format!(".{}-", output::OWNER));
+    prefix.push(place.file_name().unwrap_or_default());
+    prefix.push("-");
+    prefix
+}
+
+/// A hidden folder beside that place.
+fn hidden_folder(place: &Path) -> Result<TempDir> {
+    let beside = output::folder_of(place);
+    // As others may read it as the process's mask lets them.
+    tempfile::Builder::new()
+        .prefix(&hidden(place))
+        .rand_bytes(RANDOM)
+        .permissions(Permissions::from_mode(0o777))
+        .tempdir_in(beside)
+        .with_context(|| format!("cannot make a folder in {}", beside.display()))
 }
 
 impl PagePictureFolder {
@@ -70,33 +138,72 @@ impl PagePictureFolder {
         let Some(place) = place(page) else {
             return Ok(None);
         };
-        let beside = match page.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        // As others may read it as the process's mask lets them.
-        let made = tempfile::Builder::new()
-            .prefix(".ssdcrp-")
-            .permissions(Permissions::from_mode(0o777))
-            .tempdir_in(beside)
-            .with_context(|| format!("cannot make a folder in {}", beside.display()))?;
+        let made = hidden_folder(&place)?;
+        let mark = made.path().join(MARK);
+        fs::write(&mark, MARK_TEXT).with_context(|| format!("cannot write {}", mark.display()))?;
         Ok(Some(Self { made, place }))
     }
 
     /// Where a report puts its pictures.
     pub fn pictures(&self) -> PagePictures {
-        let name = self.place.file_name().unwrap_or_default();
-        PagePictures::beside(self.made.path(), &name.to_string_lossy())
+        PagePictures::beside(self.made.path(), self.place.file_name().unwrap_or_default())
+    }
+}
+
+impl PictureExchange {
+    /// Puts the pictures of `page` in the place of those of an earlier page, which [`check`] has looked at; a page without such a folder takes its pictures within.
+    ///
+    /// # Errors
+    /// They cannot be moved; all is as before then.
+    pub fn begin(page: &Path, folder: Option<PagePictureFolder>) -> Result<Option<Self>> {
+        let Some(place) = place(page) else {
+            return Ok(None);
+        };
+        let mut exchange = Self {
+            earlier: None,
+            place,
+            is_new: false,
+            is_done: false,
+        };
+        let place = &exchange.place;
+        let context = || format!("cannot replace {}", place.display());
+        if place.exists() {
+            let aside = hidden_folder(place)?;
+            fs::rename(place, Self::within(&aside)).with_context(context)?;
+            exchange.earlier = Some(aside);
+        }
+        if let Some(folder) = folder {
+            fs::rename(folder.made.path(), &exchange.place).with_context(context)?;
+            // It has another name by now.
+            drop(folder.made.keep());
+            exchange.is_new = true;
+        }
+        Ok(Some(exchange))
     }
 
-    /// Takes the place of what [`remove_earlier`] has removed.
-    pub fn finish(self) -> Result<PathBuf> {
-        let name = self.place.display();
-        fs::rename(self.made.path(), &self.place)
-            .with_context(|| format!("cannot write {name}"))?;
-        // It has another name by now.
-        drop(self.made.keep());
-        Ok(self.place)
+    fn within(aside: &TempDir) -> PathBuf {
+        aside.path().join("earlier")
+    }
+
+    /// The page is written. Gives the folder of its pictures, if there is one.
+    pub fn finish(mut self) -> Option<PathBuf> {
+        self.is_done = true;
+        self.is_new.then(|| self.place.clone())
+    }
+}
+
+impl Drop for PictureExchange {
+    /// What is left of the earlier page goes or comes back. Where that fails nothing more can be done.
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        if self.is_new {
+            let _ = fs::remove_dir_all(&self.place);
+        }
+        if let Some(aside) = &self.earlier {
+            let _ = fs::rename(Self::within(aside), &self.place);
+        }
     }
 }
 
@@ -104,33 +211,65 @@ impl PagePictureFolder {
 mod tests {
     use super::*;
 
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// A page with a picture of that name beside it.
+    fn written(page: &Path, picture: &str) -> PictureExchange {
+        check(page, []).unwrap();
+        let begun = PagePictureFolder::begin(page).unwrap().unwrap();
+        fs::write(begun.made.path().join(picture), "new").unwrap();
+        let exchange = PictureExchange::begin(page, Some(begun)).unwrap();
+        exchange.unwrap()
+    }
+
     #[test]
-    fn pictures_take_the_place_of_an_earlier_pages() {
+    fn pictures_take_the_place_of_an_earlier_pages_when_the_page_is_written() {
         let folder = tempfile::tempdir().unwrap();
         let page = folder.path().join("a.html");
         let place = folder.path().join("a-files");
-        fs::create_dir(&place).unwrap();
-        fs::write(place.join("photo-7.jpeg"), "old").unwrap();
-        check(&page, []).unwrap();
-        let begun = PagePictureFolder::begin(&page).unwrap().unwrap();
-        fs::write(begun.made.path().join("photo-1.jpeg"), "new").unwrap();
-        remove_earlier(&page).unwrap();
-        assert_eq!(begun.finish().unwrap(), place);
-        let names: Vec<_> = fs::read_dir(&place)
-            .unwrap()
-            .map(|e| e.unwrap().file_name())
-            .collect();
-        assert_eq!(names, ["photo-1.jpeg"]);
+        let done = written(&page, "photo-7.jpeg").finish();
+        assert_eq!(done, Some(place.clone()));
+        // The page cannot be written: the earlier one has its pictures.
+        let exchange = written(&page, "photo-1.jpeg");
+        assert_eq!(names(&place), [MARK, "photo-1.jpeg"]);
+        drop(exchange);
+        assert_eq!(names(&place), [MARK, "photo-7.jpeg"]);
+        assert_eq!(names(folder.path()), ["a-files"]);
+        written(&page, "photo-1.jpeg").finish();
+        assert_eq!(names(&place), [MARK, "photo-1.jpeg"]);
+        assert_eq!(names(folder.path()), ["a-files"]);
         // One that is not finished leaves nothing.
         drop(PagePictureFolder::begin(&page).unwrap());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        remove_earlier(&page).unwrap();
-        remove_earlier(&page).unwrap();
-        assert!(
-            PagePictureFolder::begin(Path::new("/dev/null"))
-                .unwrap()
-                .is_none()
-        );
+        // A page that has its pictures within.
+        let within = PictureExchange::begin(&page, None).unwrap().unwrap();
+        assert_eq!(within.finish(), None);
+        assert_eq!(names(folder.path()), [""; 0]);
+        let device = Path::new("/dev/null");
+        assert!(PagePictureFolder::begin(device).unwrap().is_none());
+        assert!(PictureExchange::begin(device, None).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_killed_runs_of_this_page_have_left_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let page = folder.path().join("a.html");
+        let left = PagePictureFolder::begin(&page)
+            .unwrap()
+            .unwrap()
+            .made
+            .keep();
+        let other = folder.path().join("b.html");
+        let other = PagePictureFolder::begin(&other).unwrap().unwrap();
+        clear(&page).unwrap();
+        assert!(!left.exists() && other.made.path().exists());
+        clear(&folder.path().join("nowhere/a.html")).unwrap();
     }
 
     #[test]
@@ -139,18 +278,27 @@ mod tests {
         let page = folder.path().join("a.html");
         let place = folder.path().join("a-files");
         fs::create_dir(&place).unwrap();
+        check(&page, []).unwrap();
         let photo = place.join("photo-7.jpeg");
         fs::write(&photo, "").unwrap();
+        let refused = |name: &str| {
+            let error = check(&page, []).unwrap_err().to_string();
+            let words = format!("has other files, as {name}: name another page");
+            assert!(error.ends_with(&words), "{error}");
+        };
+        // Somebody's own photos may be called so.
+        refused("photo-7.jpeg");
+        fs::write(place.join(MARK), MARK_TEXT).unwrap();
+        check(&page, []).unwrap();
         let error = check(&page, [photo.as_path()]).unwrap_err().to_string();
         assert!(
             error.contains("from which photos are read: name another page"),
             "{error}"
         );
+        fs::create_dir(place.join("photo-8.png")).unwrap();
+        refused("photo-8.png");
+        fs::remove_dir(place.join("photo-8.png")).unwrap();
         fs::write(place.join("holiday.jpeg"), "").unwrap();
-        let error = check(&page, []).unwrap_err().to_string();
-        assert!(
-            error.contains("has other files, as holiday.jpeg"),
-            "{error}"
-        );
+        refused("holiday.jpeg");
     }
 }
