@@ -5,6 +5,8 @@
 # `properties` and `limit`; `interrupted` is not empty after Ctrl-C; the files named in `temporary` go when the script ends.
 # A caller whose pipeline has targets of its own takes none as an argument: it sets `own_targets`.
 pipeline=$(basename "$0" .sh)
+# So that the C library gives memory back in long runs (docs/performance.md, "Memory").
+export MALLOC_MMAP_THRESHOLD_=${MALLOC_MMAP_THRESHOLD_:-262144}
 temporary=() launched='' interrupted='' own_targets=''
 
 die() {

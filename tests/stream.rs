@@ -16,7 +16,7 @@ use ssdcrp::overlay::Canvas;
 use ssdcrp::runtime::SessionOptions;
 use ssdcrp::stream::monitor::EventThresholds;
 use ssdcrp::stream::selection::{Selection, SelectionRule};
-use ssdcrp::stream::settings::{DisplaySettings, QuestionSettings, StreamSettings};
+use ssdcrp::stream::settings::{DisplaySettings, HeatmapPlace, QuestionSettings, StreamSettings};
 use ssdcrp::stream::{
     ExplainedObject, FrameInfo, FrameTime, Host, News, Observation, Pacing, Session,
     SharedSessions, Stream, StreamFrame, UpstreamDetection, View, Zones,
@@ -32,6 +32,8 @@ struct Notes {
     explained: Arc<Mutex<Vec<Arc<ExplainedObject>>>>,
     /// Those of events.
     answers: Arc<Mutex<Vec<ExplainedObject>>>,
+    /// The last that was drawn.
+    drawn: Arc<Mutex<Option<Canvas>>>,
     /// Whether it panics when it is given something to show.
     panics: Arc<AtomicBool>,
 }
@@ -42,6 +44,7 @@ impl Host for Notes {
 
     fn prepare(&self, _: &View, canvas: Option<Canvas>) -> ssdcrp::Result<Option<Canvas>> {
         assert!(!self.panics.load(Ordering::Relaxed), "out of paint");
+        (*self.drawn.lock().unwrap()).clone_from(&canvas);
         Ok(canvas)
     }
 
@@ -82,6 +85,7 @@ struct Watched {
     notes: Arc<Mutex<Vec<String>>>,
     explained: Arc<Mutex<Vec<Arc<ExplainedObject>>>>,
     answers: Arc<Mutex<Vec<ExplainedObject>>>,
+    drawn: Arc<Mutex<Option<Canvas>>>,
     panics: Arc<AtomicBool>,
     settings: StreamSettings,
 }
@@ -91,6 +95,7 @@ impl Watched {
         let host = Notes::default();
         let (notes, explained) = (host.texts.clone(), host.explained.clone());
         let (answers, panics) = (host.answers.clone(), host.panics.clone());
+        let drawn = host.drawn.clone();
         let model = session.model().clone();
         Self {
             stream: session.stream(host, None).unwrap(),
@@ -112,6 +117,7 @@ impl Watched {
             notes,
             explained,
             answers,
+            drawn,
             panics,
         }
     }
@@ -444,5 +450,36 @@ fn what_an_event_asks_is_checked_the_same_at_every_run() -> Result<()> {
         Ok(check)
     };
     assert_eq!(answered()?, answered()?);
+    Ok(())
+}
+
+/// The detector sees a dog, and at the same place a cat. Over the picture one of the two maps is drawn; with tiles each has its own.
+#[test]
+fn of_two_classes_at_one_box_each_has_a_tile() -> Result<()> {
+    let drawn = |place, most| -> Result<_> {
+        let mut watched = Watched::of(&session(Pacing::EveryFrame));
+        watched.settings.display.place = place;
+        watched.settings.thresholds.score = 0.5;
+        watched.settings.selection = Some(Selection {
+            rule: SelectionRule::All,
+            most,
+            ..Selection::default()
+        });
+        watched.look("dog")?;
+        let explained = watched.explained.lock().unwrap();
+        let classes = explained.iter().map(|e| e.tracked.detection.class);
+        let labels = &watched.model.manifest.labels;
+        let last = classes.map(|class| labels.name(class)).next_back();
+        assert_eq!(
+            (explained.len(), last.as_deref() == Some("cat")),
+            (most, most == 4)
+        );
+        let canvas = watched.drawn.lock().unwrap().take();
+        Ok(canvas.unwrap())
+    };
+    let over = HeatmapPlace::Over;
+    assert!(drawn(over, 3)? == drawn(over, 4)?, "one map is drawn there");
+    let tiles = HeatmapPlace::Tiles;
+    assert!(drawn(tiles, 3)? != drawn(tiles, 4)?, "the cat has a tile");
     Ok(())
 }

@@ -45,6 +45,12 @@ struct OfState {
     state: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfAnswer {
+    camera: String,
+    answer: &'static str,
+}
+
 type Shares = Family<OfClass, Histogram, fn() -> Histogram>;
 
 /// What is counted.
@@ -59,6 +65,7 @@ pub struct Metrics {
     in_box: Shares,
     positive: Shares,
     failures: Family<OfCamera, Counter>,
+    frigate: Family<OfAnswer, Counter>,
     /// Seconds, set when they are asked for.
     frame_age: Family<OfCamera, Gauge<f64, std::sync::atomic::AtomicU64>>,
     states: Family<OfState, Gauge>,
@@ -80,6 +87,7 @@ impl Default for Metrics {
             in_box: Family::new_with_constructor(shares),
             positive: Family::new_with_constructor(shares),
             failures: Family::default(),
+            frigate: Family::default(),
             frame_age: Family::default(),
             states: Family::default(),
             deliveries: Deliveries::default(),
@@ -128,6 +136,8 @@ impl Metrics {
         );
         let failures = self.failures.clone();
         of.register("camera_failures", "Times that a camera failed", failures);
+        let frigate = self.frigate.clone();
+        of.register("frigate_answers", "Answers to events of Frigate", frigate);
         of.register_with_unit(
             "frame_age",
             "Time since the last frame came",
@@ -195,6 +205,15 @@ impl Metrics {
     /// A camera failed.
     pub fn failure(&self, camera: &str) {
         self.failures.get_or_create(&of_camera(camera)).inc();
+    }
+
+    /// An event of Frigate was answered: `None` with an explanation, else why there is none.
+    pub fn frigate_answered(&self, camera: &str, unexplained: Option<&'static str>) {
+        let of = OfAnswer {
+            camera: camera.to_owned(),
+            answer: unexplained.unwrap_or("explained"),
+        };
+        self.frigate.get_or_create(&of).inc();
     }
 
     /// The text, as Prometheus reads it (version 0.0.4).

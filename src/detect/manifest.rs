@@ -317,7 +317,13 @@ impl Manifest {
             ClassRef::Id(id) => self.labels.check(*id),
             ClassRef::Name(name) => self.labels.find(name),
         };
-        found.map_err(|error| argument::error!("{}: {error}", self.name))
+        let found = found.map_err(|error| argument::error!("{}: {error}", self.name))?;
+        argument::ensure!(
+            self.trained(found),
+            "{}: it was not trained on class {found}, which has no label",
+            self.name
+        );
+        Ok(found)
     }
 
     /// Whether the model was trained on `class`: it has a label or is the background, which needs none.

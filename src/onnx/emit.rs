@@ -64,7 +64,9 @@ impl Emitter {
     pub fn own_moments(&mut self, map: &str) -> [String; 2] {
         let mean = self.own_op(MOMENTS, &[map], vec![]);
         let deviation = format!("{mean}:deviation");
-        let node = self.nodes.iter_mut().find(|node| node.output[0] == mean);
+        // A new node is the last one.
+        let mut nodes = self.nodes.iter_mut().rev();
+        let node = nodes.find(|node| node.output[0] == mean);
         if let Some(node) = node.filter(|node| node.output.len() == 1) {
             node.output.push(deviation.clone());
         }

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::Tensor;
 use super::attributes::{self, NodeExt};
 use super::ops::{Activation, Arithmetic, Comparison, Op};
+use super::order;
 use super::proto::{NodeProto, TensorProto};
+use crate::error::Result;
 use crate::own_operators::{
     ELEMENTWISE, Function, OWN_DOMAIN, PROGRAM, Program, ProgramStep, StepInput,
 };
@@ -36,7 +38,10 @@ type Chain = fn(&[StepInput], &mut Vec<ProgramStep>, usize);
 
 impl Fusing<'_> {
     /// The same nodes, chains of `nodes` fused.
-    pub fn fuse(&self, nodes: Vec<NodeProto>) -> Vec<NodeProto> {
+    ///
+    /// # Errors
+    /// Nodes that read each other in a circle.
+    pub fn fuse(&self, nodes: Vec<NodeProto>) -> Result<Vec<NodeProto>> {
         let producers: HashMap<&str, usize> = nodes
             .iter()
             .enumerate()
@@ -177,7 +182,7 @@ impl Fusing<'_> {
         nodes: &[NodeProto],
         candidates: &[Option<Fusible>],
         cluster: &[usize],
-    ) -> Vec<NodeProto> {
+    ) -> Result<Vec<NodeProto>> {
         let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (index, of) in cluster.iter().enumerate() {
             members.entry(*of).or_default().push(index);
@@ -213,7 +218,9 @@ impl Fusing<'_> {
                 }
             }
         }
-        in_order(written)
+        // No cluster waits for itself, so that no circle is made.
+        order::sort(&mut written)?;
+        Ok(written)
     }
 
     fn fused_node(
@@ -318,28 +325,6 @@ fn has_detour(cluster: &[usize], reads: &[Vec<usize>], a: usize, b: usize) -> bo
         }
     };
     reaches(a, b) || reaches(b, a)
-}
-
-/// Nodes after those that they read from.
-fn in_order(mut open: Vec<NodeProto>) -> Vec<NodeProto> {
-    let mut missing: HashSet<String> = open.iter().flat_map(|node| node.output.clone()).collect();
-    let mut ordered = Vec::with_capacity(open.len());
-    loop {
-        let (ready, waiting): (Vec<_>, Vec<_>) = (open.into_iter())
-            .partition(|node| !node.input.iter().any(|name| missing.contains(name)));
-        for node in &ready {
-            for name in &node.output {
-                missing.remove(name);
-            }
-        }
-        let is_done = ready.is_empty();
-        ordered.extend(ready);
-        open = waiting;
-        // No cluster waits for itself, so that nothing is left then.
-        if is_done {
-            return ordered;
-        }
-    }
 }
 
 #[cfg(test)]

@@ -322,7 +322,7 @@ impl Graph {
         nodes.extend(more);
         // Which nodes may be joined takes their number squared, and a network of more is no faster for it.
         if is_fused && nodes.len() <= MOST_FUSED {
-            nodes = self.fused(nodes, &constants, &inputs, &outputs);
+            nodes = self.fused(nodes, &constants, &inputs, &outputs)?;
         }
         let mut used: Vec<&str> = nodes.iter().flat_map(inner::reads).collect();
         used.sort_unstable();
@@ -371,13 +371,16 @@ impl Graph {
     }
 
     /// The same nodes with chains fused.
+    ///
+    /// # Errors
+    /// Nodes that read each other in a circle.
     fn fused(
         &self,
         nodes: Vec<NodeProto>,
         constants: &[TensorProto],
         inputs: &[ValueInfoProto],
         outputs: &[ValueInfoProto],
-    ) -> Vec<NodeProto> {
+    ) -> Result<Vec<NodeProto>> {
         let mut all = self.initializers.clone();
         let named = |tensor: &TensorProto| (tensor.name().to_owned(), tensor.clone());
         all.extend(constants.iter().map(named));
@@ -393,7 +396,7 @@ impl Graph {
             constants: &all,
             wanted,
         };
-        absorbing.absorb(fusing.fuse(nodes))
+        Ok(absorbing.absorb(fusing.fuse(nodes)?))
     }
 
     /// The whole model as a file, with `outputs` as its outputs.

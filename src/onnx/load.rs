@@ -108,7 +108,7 @@ fn canonicalised(mut model: ModelProto) -> Result<Graph> {
     }
     functions::inline(&mut graph, model.functions)?;
     branches::take_certain(&mut graph)?;
-    order::sort(&mut graph)?;
+    order::sort(&mut graph.node)?;
     let declared = graph.input.iter_mut().chain(&mut graph.output);
     declared.for_each(shapes::free_impossible_sizes);
     half::widen(&mut graph)?;

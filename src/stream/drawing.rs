@@ -85,7 +85,11 @@ impl<'a> Hot<'a> {
 pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
     let observation = &*view.observation;
     let display = &observation.settings().display;
-    let explained = one_for_each_box(observation, &view.explained);
+    let explained = match display.place {
+        // Each has a place of its own.
+        HeatmapPlace::Tiles => all(&view.explained),
+        HeatmapPlace::Over | HeatmapPlace::Alone => one_for_each_box(observation, &view.explained),
+    };
     let explained_boxes: BTreeSet<usize> = explained.iter().map(|(index, _)| *index).collect();
     let missing = view.missing.as_deref();
     let hot = Hot::of(explained, missing, display);
@@ -210,6 +214,13 @@ const WITHOUT_CLASS: [u8; 3] = [150, 150, 150];
 
 /// Boxes that overlap by more (intersection over union) are taken for one.
 const SAME_BOX: f32 = 0.6;
+
+fn all(explained: &[(usize, Arc<ExplainedObject>)]) -> Vec<PlacedExplanation<'_>> {
+    let placed = explained.iter();
+    placed
+        .map(|(index, explained)| (*index, &**explained))
+        .collect()
+}
 
 /// Of explanations of one box, which the detector calls by several names, only the most important is drawn: "sheep rather than
 /// horse" and "horse rather than sheep" in one place would say nothing.

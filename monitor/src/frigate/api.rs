@@ -1,6 +1,7 @@
 //! Frigate's HTTP API: an event in, its snapshot, and what is known of the network that raised it, out.
 //!
-//! Source: Frigate's documentation, "HTTP API", <https://docs.frigate.video/integrations/api/>: `/api/config`, `/api/events/ID`, `/api/events/ID/snapshot.jpg` and `…/snapshot-clean.png`.
+//! Source: Frigate's documentation, "HTTP API", <https://docs.frigate.video/integrations/api/>: `/api/config`, `/api/events/ID`, `/api/events/ID/snapshot.jpg` and `…/snapshot-clean.webp`,
+//! which was `…/snapshot-clean.png` before version 0.17.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,6 +23,8 @@ use crate::http::may_go_away;
 const LONGEST_PICTURE: usize = 32 << 20;
 const LONGEST_CONFIG: usize = 16 << 20;
 const LONGEST_EVENT: usize = 4 << 20;
+/// The saved snapshot without anything drawn into it: of version 0.17, and of versions before.
+const CLEAN_COPIES: [&str; 2] = ["snapshot-clean.webp", "snapshot-clean.png"];
 /// A snapshot may not be there yet when its event is told.
 const PAUSES: [Duration; 3] = [
     Duration::from_secs(1),
@@ -137,15 +140,17 @@ impl FrigateApi<'_> {
         let path = |name: &str| format!("/api/events/{}/{name}", event.id);
         if event.phase == Phase::End {
             // What is saved of an event that is over has what its configuration draws into it.
-            match self.get(&path("snapshot-clean.png"), LONGEST_PICTURE).await {
-                Ok(answer) => {
-                    return Ok(Snapshot {
-                        bytes: answer.into_body(),
-                        is_clean: true,
-                    });
+            for name in CLEAN_COPIES {
+                match self.get(&path(name), LONGEST_PICTURE).await {
+                    Ok(answer) => {
+                        return Ok(Snapshot {
+                            bytes: answer.into_body(),
+                            is_clean: true,
+                        });
+                    }
+                    Err(refusal) if refusal.is_missing => {}
+                    Err(refusal) => return Err(refusal),
                 }
-                Err(refusal) if refusal.is_missing => {}
-                Err(refusal) => return Err(refusal),
             }
         }
         // These count while the object is followed; what is saved afterwards comes as it is.

@@ -174,6 +174,8 @@ impl FrigateAnswering {
         {
             say(format_args!("frigate: {error:#}"));
         }
+        let metrics = &self.outlets.metrics;
+        metrics.frigate_answered(&answer.camera, answer.unexplained);
         self.outlets.frigate_answered(&line);
         looked_at
     }

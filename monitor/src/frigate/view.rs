@@ -33,13 +33,14 @@ pub struct ObjectView {
     pub region: Rect,
 }
 
-/// Decodes a JPEG or PNG.
+/// Decodes a JPEG, PNG or WebP.
 ///
 /// # Errors
-/// It is neither, is damaged, or has more pixels than memory is for.
+/// It is none of them, is damaged, or has more pixels than memory is for.
 pub fn decode(bytes: &[u8]) -> Result<RgbImage> {
-    let Ok(format @ (ImageFormat::Jpeg | ImageFormat::Png)) = image::guess_format(bytes) else {
-        bail!("the snapshot is neither JPEG nor PNG");
+    use ImageFormat::{Jpeg, Png, WebP};
+    let Ok(format @ (Jpeg | Png | WebP)) = image::guess_format(bytes) else {
+        bail!("the snapshot is neither JPEG nor PNG nor WebP");
     };
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MOST_PIXEL_BYTES);

@@ -31,8 +31,10 @@ impl Frigate {
     fn start(folder: &Path, model_hash: &str) -> Self {
         let photo = image::open(cached("photos/dog.jpg")).unwrap();
         assert_eq!((photo.width(), photo.height()), (768, 576));
-        let (png, small) = (folder.join("photo.png"), folder.join("small.jpg"));
+        let [png, webp, small] =
+            ["photo.png", "photo.webp", "small.jpg"].map(|name| folder.join(name));
         photo.save(&png).unwrap();
+        photo.save(&webp).unwrap();
         photo.crop_imm(0, 0, 300, 300).save(&small).unwrap();
         let script = concat!(
             env!("CARGO_MANIFEST_DIR"),
@@ -41,7 +43,7 @@ impl Frigate {
         let mut child = Command::new("/usr/bin/python3")
             .args(["-B", script])
             .arg(cached("photos/dog.jpg"))
-            .args([&png, &small])
+            .args([&png, &webp, &small])
             .arg(model_hash)
             .arg(folder.join("release"))
             .stdout(Stdio::piped())
@@ -205,7 +207,7 @@ fn alarms_are_explained_beside_them_and_what_cannot_be_says_so() {
     );
 
     // What is saved of an object that is gone.
-    for (id, is_clean) in [("over-1", false), ("clean-1", true)] {
+    for (id, is_clean) in [("over-1", false), ("clean-1", true), ("newer-1", true)] {
         let told = tell("end", id, "dog", DOG, Some(AROUND_DOG));
         assert_eq!(told["snapshot"]["is_clean"], is_clean, "{told}");
         assert_eq!(told["explanation"]["label"], "dog");
@@ -215,6 +217,11 @@ fn alarms_are_explained_beside_them_and_what_cannot_be_says_so() {
         "dog"
     );
 
+    for (answer, times) in [("explained", 7.0), ("not seen", 1.0), ("no place", 1.0)] {
+        let series =
+            format!("ssdcrp_frigate_answers_total{{camera=\"front_door\",answer=\"{answer}\"}}");
+        assert_eq!(monitor.number(&series), times, "{series}");
+    }
     let asked = frigate.asked();
     assert!(
         asked
@@ -232,7 +239,7 @@ fn alarms_are_explained_beside_them_and_what_cannot_be_says_so() {
     let answers = listener.heard("").into_iter();
     let answers = answers.filter(|heard: &Heard| heard.topic.starts_with("ssdcrp/frigate/"));
     let lines: String = answers.map(|heard| heard.message + "\n").collect();
-    assert_eq!(lines.lines().count(), 9);
+    assert_eq!(lines.lines().count(), 10);
     assert_valid("frigate", &lines);
 }
 

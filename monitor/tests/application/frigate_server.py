@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A stand-in for Frigate's HTTP API: frigate_server.py PHOTO PNG SMALL MODEL_HASH RELEASE
+"""A stand-in for Frigate's HTTP API: frigate_server.py PHOTO PNG WEBP SMALL MODEL_HASH RELEASE
 
 Written after Frigate's documentation (https://docs.frigate.video/integrations/api/), with the parts that the monitor asks for.
-PHOTO is the snapshot, PNG the same without a loss, SMALL one of another shape. Prints its port, then the target of each
+PHOTO is the snapshot, PNG and WEBP the same without a loss, SMALL one of another shape. Prints its port, then the target of each
 request. How an event's snapshot comes is said by the first word of its id: "now-1" while the object is followed, "over-1" as
-it was saved, "clean-1" without what is drawn into saved ones, "late-1" at the second try, "gone-1" never, "moved-1"
+it was saved, "clean-1" without what is drawn into saved ones (as PNG, and of "newer-1" as WebP), "late-1" at the second try, "gone-1" never, "moved-1"
 elsewhere, "endless-1" without an end, "silent-1" not at all, "cropped-1" in another shape, "text-1" as no picture,
 "held-1" once there is a file RELEASE. The camera "side" has smaller pictures until its configuration was read once.
 """
@@ -30,6 +30,7 @@ CONFIG = {
 class Frigate(http.server.BaseHTTPRequestHandler):
     photo = b""
     png = b""
+    webp = b""
     small = b""
     model_hash = ""
     release = pathlib.Path()
@@ -51,6 +52,8 @@ class Frigate(http.server.BaseHTTPRequestHandler):
             self.snapshot(parts[2], query)
         elif parts[:2] == ["api", "events"] and parts[3:] == ["snapshot-clean.png"] and parts[2].startswith("clean"):
             self.answer(self.png, "image/png", "private, max-age=31536000")
+        elif parts[:2] == ["api", "events"] and parts[3:] == ["snapshot-clean.webp"] and parts[2].startswith("newer"):
+            self.answer(self.webp, "image/webp", "private, max-age=31536000")
         else:
             self.answer(b'{"success": false, "message": "Event not found"}', "application/json", status=404)
 
@@ -103,9 +106,10 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 def main() -> None:
-    photo, png, small, Frigate.model_hash, release = sys.argv[1:]
+    photo, png, webp, small, Frigate.model_hash, release = sys.argv[1:]
     Frigate.release = pathlib.Path(release)
-    Frigate.photo, Frigate.png, Frigate.small = (pathlib.Path(name).read_bytes() for name in (photo, png, small))
+    pictures = (pathlib.Path(name).read_bytes() for name in (photo, png, webp, small))
+    Frigate.photo, Frigate.png, Frigate.webp, Frigate.small = pictures
     server = Server(("127.0.0.1", 0), Frigate)
     print(server.server_port, flush=True)
     server.serve_forever()

@@ -118,7 +118,7 @@ fn selection(settings: &Settings, manifest: &Manifest) -> Result<Selection> {
 /// Checks the settings that name something of the model, as far as that can be told without a picture.
 ///
 /// # Errors
-/// A class that the model does not have, detections of another element for a classifier, a class contrasted with itself, or a contrast that does not go with the target.
+/// A class that the model does not have, detections of another element for a classifier, a class contrasted with itself, objectness of a model that has none, or a contrast that does not go with the target.
 pub fn check(settings: &Settings, model: &Model) -> Result<()> {
     selection(settings, &model.manifest)?;
     if settings.detections == Detections::Upstream
@@ -130,6 +130,16 @@ pub fn check(settings: &Settings, model: &Model) -> Result<()> {
         );
     }
     let asked = question(settings, &model.manifest)?;
+    let has_objectness = model
+        .heads
+        .iter()
+        .any(|head| head.objectness_tensor.is_some());
+    if asked.output == Some(TargetOutput::Objectness) && !has_objectness {
+        bail!(
+            "property 'target': {} has no objectness: it does not say apart from the classes whether there is an object. Ask for a class",
+            model.manifest.name
+        );
+    }
     if let (Some(TargetOutput::Class(class)), Some(Contrast::Class(rival))) =
         (&asked.output, &asked.contrast)
         && class == rival

@@ -158,6 +158,14 @@ fn texts_that_are_not_in_the_grammar_and_names_that_the_model_does_not_have() {
             "'horse' cannot be contrasted with itself",
         ),
         (
+            [("target", "class:12"), ("contrast", "auto")],
+            "not trained on class 12",
+        ),
+        (
+            [("target", "objectness"), ("contrast", "auto")],
+            "has no objectness",
+        ),
+        (
             [("select", "label"), ("select-label", "shepe")],
             "did you mean \"sheep\"",
         ),
