@@ -121,7 +121,7 @@ test-importers: $(ORACLE)/ready ## the importers on small networks, and what mak
 	$(ORACLE)/bin/python -B -m unittest discover -s tests/importers
 	$(ORACLE)/bin/python -B -m unittest discover -s tests/own_models
 
-test-archives: $(ARCHIVES)/ready $(RUNTIME) $(FOOTAGE) ## the statements of docs/archives.md, and an archive on a cluster of Ray (fetches Ray and others, 166 MB)
+test-archives: $(ARCHIVES)/ready $(RUNTIME) $(FOOTAGE) ## the statements of docs/archives.md, and an archive on a cluster of Ray (Ray and others, 861 MB in the cache)
 	cargo build --package ssdcrp --features built-in-model --locked
 	cargo build --package ssdcrp-annotate --locked
 	$(call with,debug) PROGRAMS=$(BUILD)/debug $(ARCHIVES)/bin/python -B -m unittest discover -s tests/archives
