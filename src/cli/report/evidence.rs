@@ -26,7 +26,7 @@ pub struct EventFolders {
     /// Their real paths, in the same order.
     real: Vec<PathBuf>,
     known: BTreeSet<PathBuf>,
-    /// Whether a folder has events, by its real path.
+    /// Whether a folder has events.
     looked_at: BTreeMap<PathBuf, bool>,
 }
 
@@ -95,18 +95,26 @@ impl EventFolders {
         self.add(folder)
     }
 
-    /// Whether a file is a picture that a folder of events has.
+    /// Whether a file is a picture that a folder of events has, by its own name or by that of a link: no link may bring a file from elsewhere into the page.
     pub fn is_picture_of_events(&mut self, file: &InputFile) -> bool {
-        let name = file.real.file_name().and_then(|name| name.to_str());
-        let folder = file.real.parent().filter(|_| name.is_some_and(is_own_file));
-        folder.is_some_and(|folder| match self.looked_at.get(folder) {
+        let mut names = [&file.path, &file.real].into_iter();
+        names.any(|path| self.is_named_so(path))
+    }
+
+    fn is_named_so(&mut self, path: &Path) -> bool {
+        let name = path.file_name().and_then(|name| name.to_str());
+        if !name.is_some_and(is_own_file) {
+            return false;
+        }
+        let folder = output::folder_of(path);
+        match self.looked_at.get(folder) {
             Some(&has_events) => has_events,
             None => {
                 let has_events = folder.join(LINES).is_file();
                 self.looked_at.insert(folder.to_owned(), has_events);
                 has_events
             }
-        })
+        }
     }
 
     /// Reads them, of which the `most` severe events count.
