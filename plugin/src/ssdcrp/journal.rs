@@ -182,7 +182,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_created_is_an_error() {
-        let error = Journal::create(Path::new("/nonexistent/results.jsonl")).unwrap_err();
-        assert!(format!("{error:#}").contains("/nonexistent/results.jsonl"));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("missing/results.jsonl");
+        let error = Journal::create(&path).unwrap_err();
+        assert!(format!("{error:#}").contains("missing/results.jsonl"));
     }
 }

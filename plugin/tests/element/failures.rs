@@ -103,7 +103,9 @@ fn a_model_without_its_manifest() {
 
 #[test]
 fn a_file_of_results_that_cannot_be_written() {
-    let path = "/nonexistent/results.jsonl";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("missing/results.jsonl");
+    let path = path.to_str().unwrap();
     let (error, text) = refusal(&[("results-location", path)]);
     assert!(error.matches(gst::ResourceError::OpenWrite), "{error:?}");
     assert!(
