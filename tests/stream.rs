@@ -459,6 +459,8 @@ fn of_two_classes_at_one_box_each_has_a_tile() -> Result<()> {
     let drawn = |place, most| -> Result<_> {
         let mut watched = Watched::of(&session(Pacing::EveryFrame));
         watched.settings.display.place = place;
+        // What an event asks would be shown instead.
+        watched.settings.events = None;
         watched.settings.thresholds.score = 0.5;
         watched.settings.selection = Some(Selection {
             rule: SelectionRule::All,

@@ -24,15 +24,15 @@ const QUIET: Duration = Duration::from_secs(3600);
 pub struct Listening<'a> {
     plan: &'a FrigatePlan,
     waiting: &'a WaitingEvents,
-    strange: Complaint,
-    dropped: Complaint,
+    strange: HourlyComplaint,
+    dropped: HourlyComplaint,
 }
 
 /// Something that may happen with each message, and is told once an hour at most.
 #[derive(Default)]
-struct Complaint(Option<Instant>);
+struct HourlyComplaint(Option<Instant>);
 
-impl Complaint {
+impl HourlyComplaint {
     /// Whether it is to be told now.
     fn is_due(&mut self, now: Instant) -> bool {
         let is_due = self.0.is_none_or(|told| now - told >= QUIET);
@@ -48,8 +48,8 @@ impl<'a> Listening<'a> {
         Self {
             plan,
             waiting,
-            strange: Complaint::default(),
-            dropped: Complaint::default(),
+            strange: HourlyComplaint::default(),
+            dropped: HourlyComplaint::default(),
         }
     }
 
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_complaint_is_told_once_an_hour() {
-        let (mut complaint, begin) = (Complaint::default(), Instant::now());
+        let (mut complaint, begin) = (HourlyComplaint::default(), Instant::now());
         let told = [0, 1, 3599, 3600, 3601, 9000].map(|second| {
             let now = begin + Duration::from_secs(second);
             complaint.is_due(now)
