@@ -102,6 +102,8 @@ def measured(row, arguments, folder):
 def wrong(record):
     """What a record is not as it must be, in words, or None."""
     found = []
+    if record.get("detections") == 0:
+        found.append("no detection was compared: give the row a lower threshold")
     if record.get("alone"):
         found.append(f"{len(record['alone'])} detections that only one of the two has: {'; '.join(record['alone'][:3])}")
     error = max(ERROR, OF_ROUNDING * record.get("rounding", 0))
