@@ -13,8 +13,8 @@ fn row(property: &glib::ParamSpec) -> String {
     let kind = match property.value_type().name() {
         "gchararray" => "string".to_owned(),
         "gboolean" => "boolean".to_owned(),
-        "gfloat" => "float".to_owned(),
-        "guint" => "uint".to_owned(),
+        "gfloat" => format!("float{}", range(property)),
+        "guint" => format!("uint{}", range(property)),
         "guint64" => "uint64".to_owned(),
         "GstStructure" => "GstStructure".to_owned(),
         _ => nicks(property).join(" \\| "),
@@ -40,6 +40,22 @@ fn row(property: &glib::ParamSpec) -> String {
         "| `{}` | {kind} | {default} | {blurb} | {when} |",
         property.name()
     )
+}
+
+/// The values that a property takes, behind its type: ", 0 to 1", or ", from 1".
+fn range(property: &glib::ParamSpec) -> String {
+    let (least, most, unlimited) = if let Some(of) = property.downcast_ref::<glib::ParamSpecFloat>()
+    {
+        (of.minimum(), of.maximum(), f32::MAX)
+    } else if let Some(of) = property.downcast_ref::<glib::ParamSpecUInt>() {
+        (of.minimum() as f32, of.maximum() as f32, u32::MAX as f32)
+    } else {
+        return String::new();
+    };
+    match most < unlimited {
+        true => format!(", {least} to {most}"),
+        false => format!(", from {least}"),
+    }
 }
 
 /// The values of an enumeration.
