@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
-# Puts two explanations of a video file beside the original, in one MP4.
+# Puts two explanations of a video beside the original, in one recording.
 set -euo pipefail
 # shellcheck source=pipelines/element.sh
 source "$(dirname "$(realpath "$0")")/element.sh"
+# shellcheck source=pipelines/recording.sh
+source "$(dirname "$(realpath "$0")")/recording.sh"
 
 usage() {
   cat <<'HELP'
-usage: compare.sh [--frames N] [--] IN OUT TARGET TARGET [PROPERTY=VALUE...]
+usage: compare.sh [--frames N] [--force] [--] IN OUT TARGET TARGET [PROPERTY=VALUE...]
 
-OUT is an MP4 of three panels: the video IN, and the same explained for the first TARGET and for the second.
+OUT has three panels (its name ends as for record.sh): the video IN, and the same explained for the first TARGET and for the second.
   TARGET          what to explain, e.g. class:dog class:sheep, or offset:w+ offset:w-
   PROPERTY=VALUE  any property of the element, for both, e.g. contrast=none (gst-inspect-1.0 ssdcrp lists them)
   --frames N      end after N frames
+  --force         replace OUT if there is such a file
 OUT appears when it is complete; Ctrl-C ends the recording early and keeps what there is, a second one abandons it.
 HELP
 }
@@ -20,8 +23,8 @@ HELP
 own_targets=yes
 parse_arguments 4 "$@"
 [[ -n ${arguments[3]:-} ]] || die "needs the video to read, the MP4 to write and two targets; see --help"
-prepare_recording "${arguments[@]:0:2}"
 find_source "${arguments[0]}"
+prepare_recording "${arguments[@]:0:2}"
 require compositor
 
 explained() {
@@ -34,7 +37,7 @@ mapfile -d '' -t second < <(explained "${arguments[3]}")
 status=0
 launch --force-position --eos-on-shutdown \
   compositor name=beside sink_1::xpos=640 sink_2::xpos=1280 ! "${recorder[@]}" \
-  "${source[@]}" ! "${limit[@]}" videoscale ! 'video/x-raw,width=640,pixel-aspect-ratio=1/1' ! tee name=t \
+  "${source[@]}" ! "${limit[@]}" "${waiting[@]}" videoscale ! 'video/x-raw,width=640,pixel-aspect-ratio=1/1' ! tee name=t \
   t. ! queue ! beside. "${first[@]}" "${second[@]}" ||
   status=$?
 finish_recording "$status"

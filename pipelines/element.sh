@@ -3,11 +3,12 @@
 # and runs gst-launch-1.0 so that it ends with the script and says what matters and nothing else.
 # In: the caller's arguments, its function `usage`, GST_PLUGIN_PATH. Out: GST_PLUGIN_PATH, the arrays `arguments`,
 # `properties` and `limit`; `interrupted` is not empty after Ctrl-C; the files named in `temporary` go when the script ends.
-# A caller whose pipeline has targets of its own takes none as an argument: it sets `own_targets`.
+# A caller whose pipeline has targets of its own takes none as an argument: it sets `own_targets`. One that records has the
+# option --force, which sets `force`: recording.sh sets `records`. `ending` is what is said at the first Ctrl-C.
 pipeline=$(basename "$0" .sh)
 # So that the C library gives memory back in long runs (docs/performance.md, "Memory").
 export MALLOC_MMAP_THRESHOLD_=${MALLOC_MMAP_THRESHOLD_:-262144}
-temporary=() launched='' interrupted='' own_targets=''
+temporary=() launched='' interrupted='' own_targets='' records='' force='' ending=''
 
 die() {
   printf '%s: %s\n' "$pipeline" "$*" >&2
@@ -57,6 +58,12 @@ parse_arguments() {
         limit=(queue ! identity "eos-after=$(($2 + 1))" ! identity "eos-after=$(($2 + 1))" !)
         shift 2
         ;;
+      --force)
+        [[ -n $records ]] || die "unknown option '$1'; see --help"
+        # shellcheck disable=SC2034
+        force=yes
+        shift
+        ;;
       --)
         names=$((count + 1))
         shift
@@ -78,7 +85,7 @@ parse_arguments() {
   fi
   for property; do
     [[ $property =~ ^[a-z][a-z-]*= ]] ||
-      die "'$property' is not PROPERTY=VALUE; gst-inspect-1.0 ssdcrp lists the properties"
+      die "'$property' is not PROPERTY=VALUE with a property's name in small letters; gst-inspect-1.0 ssdcrp lists them"
     properties+=("${property%%=*}=$(escaped "${property#*=}")")
   done
 }
@@ -107,14 +114,26 @@ require() {
   done
 }
 
-# The standard output of gst-launch-1.0: warnings go on to stderr, and on a terminal the position is shown.
+# progress LINE: gst-launch-1.0's line "0:00:01.5 / 0:00:10.0 (15.0 %)" as a bar; of a camera, which has no length, the time alone.
+progress() {
+  local done_ left
+  if [[ $1 =~ ^(.*)\ \(\ *([0-9]+)(\.[0-9]+)?\ *%\) ]]; then
+    printf -v done_ '%*s' $((BASH_REMATCH[2] * 30 / 100)) ''
+    printf -v left '%*s' $((30 - ${#done_})) ''
+    printf '[%s%s] %3d %%  %s\r' "${done_// /#}" "${left// /.}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[1]}"
+  else
+    printf '%s\r' "${1%% / *}"
+  fi
+}
+
+# The standard output of gst-launch-1.0: warnings go on to stderr, and on a terminal the progress is shown.
 warnings() {
   local line end=''
   while IFS= read -r line; do
     if [[ $line == WARNING:* ]]; then
       printf '%s\n' "$line" >&2
     elif [[ -t 1 && $line == [0-9]*:*' / '* ]]; then
-      printf '%s\r' "$line"
+      progress "$line"
       end=$'\n'
     fi
   done < <(stdbuf -o0 tr '\r' '\n')
@@ -133,6 +152,7 @@ errors() {
 }
 
 interrupt() {
+  [[ -n $interrupted || -z $ending ]] || printf '%s: %s\n' "$pipeline" "$ending" >&2
   # shellcheck disable=SC2034
   interrupted=yes again=yes
   kill -INT "$launched" 2>/dev/null || :
@@ -167,22 +187,25 @@ launch() {
 }
 
 # find_source FROM: a camera, a file, an address such as rtsp://… or `test`, as elements in `source` that decode to raw
-# video, the right way up; `pace` is what holds pictures that come as fast as they are read back to the speed of the clock.
+# video, the right way up; `pace` is what holds pictures that come as fast as they are read back to the speed of the clock;
+# `live` is empty if they wait until they are read.
 find_source() {
   # 50 ms early: time to draw before the picture is due in the window.
   # shellcheck disable=SC2034
-  pace=(clocksync ts-offset=-50000000 !)
+  pace=(clocksync ts-offset=-50000000 !) live=''
   case $1 in
     test) source=(videotestsrc ! 'video/x-raw,width=768,height=576,framerate=25/1') ;;
     /dev/*)
       [[ -c $1 ]] || die "there is no camera '$1'; a video file, an address or the word test will do as well"
       source=(v4l2src device="$(escaped "$1")" ! decodebin)
-      pace=()
+      # shellcheck disable=SC2034
+      pace=() live=yes
       ;;
     rtsp://* | rtsps://* | rtspt://*)
       require rtspsrc
       source=(rtspsrc location="$(escaped "$1")" latency=200 ! 'application/x-rtp,media=video' ! decodebin)
-      pace=()
+      # shellcheck disable=SC2034
+      pace=() live=yes
       ;;
     *://*) source=(uridecodebin uri="$(escaped "$1")" 'caps=video/x-raw') ;;
     *)
@@ -201,43 +224,4 @@ find_window() {
   [[ -n ${SSDCRP_SINK:-}${DISPLAY:-}${WAYLAND_DISPLAY:-} ]] ||
     die "no display for a window here; name another end of the pipeline: SSDCRP_SINK='fakesink sync=true'"
   read -ra sink <<<"${SSDCRP_SINK:-autovideosink}"
-}
-
-# prepare_recording IN OUT: refuses what cannot be read or written; `recorder` then encodes raw video to a file beside OUT,
-# and is the end of the pipeline; finish_recording STATUS makes that file OUT, or says why there is none.
-prepare_recording() {
-  local in=$1 folder
-  out=$2
-  [[ -f $in ]] || die "there is no file '$in'"
-  [[ $out != */ && ! -d $out ]] || die "'$out' is a folder, not a file to write"
-  [[ ! -e $out || -f $out ]] || die "'$out' is no ordinary file and cannot be replaced by a recording"
-  [[ ! $in -ef $out ]] || die "'$in' and '$out' are the same file; write the recording to another"
-  # Where a link leads to, so that the link stays one.
-  out=$(realpath -m -- "$out")
-  folder=$(dirname -- "$out")
-  [[ -d $folder ]] || die "there is no folder '$folder' to write to"
-
-  trap 'die "nothing was recorded; '\''$out'\'' was not written"' INT
-  require decodebin x264enc mp4mux
-  # Beside OUT, so that the finished file is renamed and never copied.
-  part=$folder/.$pipeline.$$.part
-  temporary=("$part" "$part.mdat")
-  { : >"$part"; } 2>/dev/null || die "cannot write to the folder '$folder'"
-  # I420, because RGB left alone would become 4:4:4, which few players show; even sizes, because 4:2:0 has no others.
-  # Constant quality without a limit on the bit rate: under a limit x264's threads make each recording a little different.
-  # shellcheck disable=SC2034
-  recorder=(
-    queue ! videoconvert ! videoscale ! 'video/x-raw,format=I420,width=[2,16384,2],height=[2,16384,2]' !
-    x264enc speed-preset=veryfast pass=qual quantizer=20 vbv-buf-capacity=0 !
-    mp4mux faststart=true faststart-file="$(escaped "$part.mdat")" ! filesink location="$(escaped "$part")"
-  )
-}
-
-finish_recording() {
-  (($1 == 0)) || [[ -n $interrupted ]] || die "GStreamer failed, see above; '$out' was not written"
-  # An MP4 without a frame ends with the header of a box `mdat` that holds nothing.
-  if (($1)) || [[ ! -s $part ]] || tail -c 4 -- "$part" | LC_ALL=C grep -qax mdat; then
-    die "nothing was recorded; '$out' was not written"
-  fi
-  mv -f -- "$part" "$out"
 }

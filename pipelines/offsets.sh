@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# Explains what places and what sizes the best detection's box, in one MP4 of four panels.
+# Explains what places and what sizes the best detection's box, in one recording of four panels.
 set -euo pipefail
 # shellcheck source=pipelines/element.sh
 source "$(dirname "$(realpath "$0")")/element.sh"
+# shellcheck source=pipelines/recording.sh
+source "$(dirname "$(realpath "$0")")/recording.sh"
 
 usage() {
   cat <<'HELP'
-usage: offsets.sh [--frames N] [--] IN OUT [PROPERTY=VALUE...]
+usage: offsets.sh [--frames N] [--force] [--] IN OUT [PROPERTY=VALUE...]
 
-OUT is an MP4 of four panels, one for each output of the video IN's best box: centre x, centre y, width and height.
+OUT has four panels (its name ends as for record.sh), one for each output of the video IN's best box: centre x, centre y, width and height.
   PROPERTY=VALUE  any property of the element, for all four, e.g. colour-map=orange-blue (gst-inspect-1.0 ssdcrp lists them)
   --frames N      end after N frames
+  --force         replace OUT if there is such a file
 OUT appears when it is complete; Ctrl-C ends the recording early and keeps what there is, a second one abandons it.
 HELP
 }
@@ -18,9 +21,9 @@ HELP
 # shellcheck disable=SC2034
 own_targets=yes
 parse_arguments 2 "$@"
-[[ -n ${arguments[1]:-} ]] || die "needs the video to read and the MP4 to write; see --help"
-prepare_recording "${arguments[@]}"
+[[ -n ${arguments[1]:-} ]] || die "needs the video to read and the file to write; see --help"
 find_source "${arguments[0]}"
+prepare_recording "${arguments[@]}"
 require compositor
 
 # Panels of 640x480, in which a video of another shape keeps its own.
@@ -38,7 +41,7 @@ done
 status=0
 launch --force-position --eos-on-shutdown \
   "${panels[@]}" ! "${recorder[@]}" \
-  "${source[@]}" ! "${limit[@]}" videoscale ! 'video/x-raw,width=640,pixel-aspect-ratio=1/1' ! tee name=t \
+  "${source[@]}" ! "${limit[@]}" "${waiting[@]}" videoscale ! 'video/x-raw,width=640,pixel-aspect-ratio=1/1' ! tee name=t \
   "${branches[@]}" ||
   status=$?
 finish_recording "$status"

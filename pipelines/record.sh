@@ -1,28 +1,34 @@
 #!/usr/bin/env bash
-# Explains every frame of a video file and writes the result as an MP4 that any player shows.
+# Explains every frame of a video file, or what a camera shows, and records the result.
 set -euo pipefail
 # shellcheck source=pipelines/element.sh
 source "$(dirname "$(realpath "$0")")/element.sh"
+# shellcheck source=pipelines/recording.sh
+source "$(dirname "$(realpath "$0")")/recording.sh"
 
 usage() {
   cat <<'HELP'
-usage: record.sh [--frames N] [--] IN OUT [TARGET] [PROPERTY=VALUE...]
+usage: record.sh [--frames N] [--force] [--] IN OUT [TARGET] [PROPERTY=VALUE...]
 
-Every frame of the video IN waits for its own detections and its own explanation; OUT is H.264 in MP4 without sound.
+Every frame of the video IN waits for its own detections and its own explanation. IN is a file, a camera such as
+/dev/video0, or an address such as rtsp://…; a camera's frames that there is no time for are left out. OUT is H.264
+without sound in MP4, QuickTime, Matroska or MPEG-TS, or VP8 in WebM: the end of its name says which (.mp4, .m4v, .mov,
+.mkv, .ts, .webm).
   TARGET          what to explain: auto (default), class:NAME, offset:cx+ and the like
   PROPERTY=VALUE  any property of the element, e.g. contrast=runner-up (gst-inspect-1.0 ssdcrp lists them)
   --frames N      end after N frames
+  --force         replace OUT if there is such a file
 OUT appears when it is complete; Ctrl-C ends the recording early and keeps what there is, a second one abandons it.
 HELP
 }
 
 parse_arguments 2 "$@"
-[[ -n ${arguments[1]:-} ]] || die "needs the video to read and the MP4 to write; see --help"
-prepare_recording "${arguments[@]}"
+[[ -n ${arguments[1]:-} ]] || die "needs the video to read and the file to write; see --help"
 find_source "${arguments[0]}"
+prepare_recording "${arguments[@]}"
 
 status=0
 launch --force-position --eos-on-shutdown \
-  "${source[@]}" ! "${limit[@]}" queue ! ssdcrp mode=every-frame "${properties[@]}" ! "${recorder[@]}" ||
+  "${source[@]}" ! "${limit[@]}" "${waiting[@]}" ssdcrp mode=every-frame "${properties[@]}" ! "${recorder[@]}" ||
   status=$?
 finish_recording "$status"

@@ -79,7 +79,7 @@ offset_of() { grep --byte-offset --only-matching --text --max-count=1 "$1" "$2" 
 [[ -f $footage ]] || fail "no footage at $footage: run 'make test', or setup/media.sh footage"
 
 for script in pipelines/*.sh; do
-  [[ $script != */element.sh ]] || continue
+  [[ $script != */element.sh && $script != */recording.sh ]] || continue
   for option in --help -h; do
     succeeds "$script" "$option"
     grep -q '^usage: ' "$log" || fail "$script $option shows no usage"
@@ -122,14 +122,20 @@ ok "record: one explanation a second says what it is worth"
 
 echo 'no video' >"$work/text.avi"
 echo 'kept' >"$out/kept.mp4"
-refused "was not written" pipelines/record.sh "$work/text.avi" "$out/kept.mp4"
+refused "was not written" pipelines/record.sh --force "$work/text.avi" "$out/kept.mp4"
 grep -q '^ERROR: .*type of stream' "$log" || fail "record: the cause is not named"
 tidy 2
-refused "was not written" pipelines/record.sh --frames 1 "$footage" "$out/kept.mp4" model-file=/nonexistent.onnx
+refused "was not written" pipelines/record.sh --force --frames 1 "$footage" "$out/kept.mp4" model-file=/nonexistent.onnx
 grep -q '^ERROR: .*/nonexistent.onnx' "$log" || fail "record: the cause is not named"
 tidy 2
-refused "was not written" pipelines/record.sh --frames 1 "$footage" "$out/kept.mp4" class:nonsense
+refused "was not written" pipelines/record.sh --force --frames 1 "$footage" "$out/kept.mp4" class:nonsense
 [[ $(<"$out/kept.mp4") == kept ]] || fail "record: a failure overwrote the file that was there"
+refused "a file '$out/kept.mp4' already" pipelines/record.sh --frames 1 "$footage" "$out/kept.mp4"
+refused "a file '$out/kept.mp4' already" pipelines/compare.sh --frames 1 "$footage" "$out/kept.mp4" class:person class:car
+[[ $(<"$out/kept.mp4") == kept ]] || fail "record: overwrote a file unasked"
+for name in new new.avi mp4 new.mp4.txt; do
+  refused ".mp4, .m4v, .mov, .mkv, .ts or .webm" pipelines/record.sh "$footage" "$out/$name"
+done
 refused "no file" pipelines/record.sh "$work/absent.avi" "$out/new.mp4"
 refused "no folder" pipelines/record.sh "$footage" "$out/absent/new.mp4"
 refused "not PROPERTY=VALUE" pipelines/record.sh "$footage" "$out/new.mp4" auto nonsense
@@ -169,9 +175,9 @@ for name in 'a space ! b' '"a\b"' "end\\" "--it's" $'tab\tand\nline'; do
   mkdir "$work/names/$name.d"
   (
     cd "$work/names"
-    succeeds "$OLDPWD/pipelines/record.sh" --frames 1 -- "$name" "$name.d/$name"
+    succeeds "$OLDPWD/pipelines/record.sh" --frames 1 -- "$name" "$name.d/$name.mp4"
   )
-  [[ -s $work/names/$name.d/$name ]] || fail "record: no recording under the name '$name'"
+  [[ -s $work/names/$name.d/$name.mp4 ]] || fail "record: no recording under the name '$name'"
 done
 refused 'open model /m\ "1.onnx' pipelines/record.sh --frames 1 "$footage" "$out/new.mp4" 'model-file=/m\ "1.onnx'
 ok "record: any name of a file will do"
@@ -182,7 +188,8 @@ warned() { grep -q '^WARNING: .*no explanation' "$log"; }
 pipelines/record.sh --frames 2 "$footage" "$work/warned.mp4" "${question[@]}" >"$work/stdout" 2>"$log" ||
   fail "record: exit status $?"
 warned || fail "record: no warning"
-tidy 1
+grep -qxF "record: written: $work/warned.mp4" "$log" || fail "record: does not say what was written"
+tidy 2
 set -m
 : >"$log" # or what the last command said would be read
 env --default-signal SSDCRP_SINK='fakesink sync=true' pipelines/live.sh "$footage" "${question[@]}" >>"$work/stdout" 2>"$log" &
@@ -231,7 +238,8 @@ for sign in '' -; do
   done
   cut_off INT "$sign"
   ((status == 0)) || fail "record: exit status $status after Ctrl-C"
-  tidy 0
+  [[ $(head -n 1 "$log") == 'record: ending: '* ]] || fail "record: does not say that it is ending"
+  tidy 2
   (($(frames "$work/cut/cut.mp4") > 0)) || fail "record: Ctrl-C kept no frame"
   left=$(ls -A "$work/cut")
   [[ $left == cut.mp4 ]] || fail "record: Ctrl-C left behind: $left"
@@ -241,13 +249,27 @@ cut_off KILL ''
 rm -r "$work/cut"
 ok "record: Ctrl-C keeps what there is; HUP, TERM and KILL leave nothing running, and only KILL files"
 
-for case in interrupted empty; do
-  refused "nothing was recorded" env STAND_IN="$case" PATH="$work/bin:$PATH" \
-    pipelines/record.sh --frames 1 "$footage" "$out/new.mp4"
-  tidy 1
+refused "nothing was recorded" env STAND_IN=interrupted PATH="$work/bin:$PATH" \
+  pipelines/record.sh --frames 1 "$footage" "$out/new.mp4"
+tidy 2
+for end in mp4 mov mkv ts webm; do
+  refused "'$out/new.$end' was not written" env STAND_IN=empty PATH="$work/bin:$PATH" \
+    pipelines/record.sh --frames 1 "$footage" "$out/new.$end"
+  tidy 2
 done
 [[ $(ls -A "$out") == "$kept" ]] || fail "record: left behind: $(ls -A "$out")"
 ok "record: without a frame there is no file"
+
+for end in m4v mov mkv ts webm MP4; do
+  succeeds pipelines/record.sh --frames 3 "$footage" "$work/kind.$end" class:person
+  [[ $(frames "$work/kind.$end") == 3 ]] || fail "record: $(frames "$work/kind.$end") frames out of 3 in .$end"
+done
+ok "record: the end of the name says in what it is written"
+
+script --quiet --return --command "pipelines/record.sh --frames 12 '$footage' '$work/shown.mp4'" /dev/null >"$log" 2>&1 ||
+  fail "record: exit status $? on a terminal"
+grep -q '^\[#*\.*\] *[0-9]* %  [0-9]*:' "$log" || fail "record: no progress on a terminal"
+ok "record: a terminal shows the progress"
 
 # What a video comes in: the same pictures, a little changed by each way of coding.
 encoded() {
@@ -273,7 +295,7 @@ printf '%b' '\0\0\0\0\0\01\0\0\0\0\0\0\0377\0377\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0
 succeeds gst-launch-1.0 --tags filesrc location="$work/phone.mp4" ! decodebin ! fakesink
 grep -q 'image orientation: rotate-90' "$log" || fail "record: no video to turn"
 succeeds pipelines/record.sh "$work/phone.mp4" "$work/upright.mp4" class:person results-location="$work/upright.jsonl"
-tidy 0
+tidy 1
 (($(grep -c '"width":768,"height":576.*"label":"person".*"label":"person"' "$work/upright.jsonl") == 6)) ||
   fail "record: the pictures of a telephone are not looked at the right way up"
 succeeds gst-launch-1.0 --tags --verbose filesrc location="$work/upright.mp4" ! decodebin ! fakesink
@@ -283,12 +305,12 @@ ok "record: what a telephone stores on its side is turned once"
 
 # Panels of 640x480; the footage has their shape.
 panel_bytes=$((640 * 480 * 3 / 2))
-succeeds pipelines/compare.sh --frames 3 "$footage" "$work/compare.mp4" class:person class:car
+succeeds pipelines/compare.sh --force --frames 3 "$footage" "$work/compare.mp4" class:person class:car
 [[ $(frames "$work/compare.mp4" $((3 * panel_bytes))) == 3 ]] || fail "compare: not three frames out of 3"
 compared=$(pixels "$work/compare.mp4")
-succeeds pipelines/compare.sh --frames 3 "$footage" "$work/compare.mp4" class:person class:car
+succeeds pipelines/compare.sh --force --frames 3 "$footage" "$work/compare.mp4" class:person class:car
 [[ $(pixels "$work/compare.mp4") == "$compared" ]] || fail "compare: two recordings of the same frames differ"
-succeeds pipelines/compare.sh --frames 3 "$footage" "$work/compare.mp4" class:person class:person
+succeeds pipelines/compare.sh --force --frames 3 "$footage" "$work/compare.mp4" class:person class:person
 [[ $(pixels "$work/compare.mp4") != "$compared" ]] || fail "compare: the second target makes no difference"
 refused "two targets" pipelines/compare.sh "$footage" "$work/new.mp4" class:person
 refused "not PROPERTY=VALUE" pipelines/compare.sh "$footage" "$work/new.mp4" class:person class:car class:dog
@@ -316,6 +338,11 @@ until_true 60 test -s "$work/port" || fail "no network camera to test with: $(<"
 address=rtsp://127.0.0.1:$(<"$work/port")/camera
 SSDCRP_SINK="jpegenc ! multifilesink location=$work/live-%03d.jpg" succeeds pipelines/live.sh --frames 10 "$address"
 [[ -s $work/live-000.jpg ]] || fail "live: no picture from a network camera"
+succeeds pipelines/record.sh --frames 10 "$address" "$work/camera.mkv" class:person
+(($(frames "$work/camera.mkv") > 0)) || fail "record: no picture of a network camera"
+# Over TCP it closes the connection after three seconds; what it has sent is kept.
+refused "'$work/closed.mp4' has what was recorded until then" pipelines/record.sh "rtspt${address#rtsp}" "$work/closed.mp4"
+(($(frames "$work/closed.mp4") > 0)) || fail "record: nothing is kept of a camera that closes the connection"
 mkdir "$work/watched"
 succeeds pipelines/rtsp-monitor.sh --frames 25 "$address" "$work/watched" class:person
 [[ -s $work/watched/picture-000000.jpg ]] || fail "rtsp-monitor: no picture"
