@@ -75,6 +75,14 @@ impl ColourMap {
         }
     }
 
+    /// What the heatmap lies on where it stands alone, opaque red, green and blue: both of its colours can be seen on it.
+    pub fn ground(self) -> [u8; 3] {
+        match self {
+            ColourMap::RedBlue | ColourMap::OrangeBlue | ColourMap::PurpleGreen => [0, 0, 0],
+            ColourMap::LightDark => [128, 128, 128],
+        }
+    }
+
     /// The colour of a heatmap value: red, green, blue, not premultiplied, and alpha, which alone says how strong the value
     /// is. Transparent within 0.04 of 0 and for a value that is not a number; beyond -1..1 as at the end.
     pub fn colour(self, value: f32) -> [u8; 4] {
@@ -114,6 +122,17 @@ impl FromStr for ColourMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_colours_can_be_seen_on_the_ground() {
+        for map in ColourMap::ALL {
+            for colour in [map.positive(), map.negative()] {
+                let differ = colour.iter().zip(map.ground());
+                let farthest = differ.map(|(colour, ground)| colour.abs_diff(ground)).max();
+                assert!(farthest >= Some(120), "{map}: {colour:?}");
+            }
+        }
+    }
 
     #[test]
     fn colours_are_as_strong_as_the_value() {

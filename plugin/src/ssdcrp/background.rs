@@ -1,4 +1,4 @@
-//! A frame without a picture, for the heatmap to be alone on: transparent where the format has alpha, black elsewhere.
+//! A frame without a picture, for the heatmap to be alone on: transparent where the format has alpha, of one colour elsewhere.
 //!
 //! In: a frame. Out: the same frame, cleared; and, once a heatmap has been painted on it, with the colours that formats with
 //! alpha have. Painting leaves them multiplied with it, but alpha in raw video is straight.
@@ -12,22 +12,23 @@ use super::layout::{Component, Layout, strides};
 
 type Frame<'a> = gst_video::VideoFrameRef<&'a mut gst::BufferRef>;
 
-/// Clears the frame to the background.
+/// Clears the frame to the background; `ground` is its colour (R, G, B) in formats without alpha.
 ///
 /// # Errors
 /// The format is not one of `layout::FORMATS`, or the strides do not hold the rows.
-pub fn clear(frame: &mut Frame) -> Result<()> {
+pub fn clear(frame: &mut Frame, ground: [u8; 3]) -> Result<()> {
     let info = frame.info().clone();
     let layout = Layout::of(&info)?;
     let strides = strides(&info, &layout)?;
     let (width, height) = (info.width() as usize, info.height() as usize);
     let mut planes = frame.planes_data_mut();
+    let ground = if info.has_alpha() { [0; 3] } else { ground };
     let forms = Form::of(&info);
     for (index, (component, form)) in layout.components.iter().zip(forms).enumerate() {
         let value = if info.has_alpha() && index == 3 {
             0
         } else {
-            form.black()
+            form.opaque(ground)
         };
         let (Some(plane), Some(&stride)) = (
             planes.get_mut(component.plane),
@@ -123,16 +124,19 @@ mod tests {
 
     #[test]
     fn every_format_can_be_cleared() {
-        for &format in FORMATS {
+        for (&format, level) in FORMATS.iter().flat_map(|f| [(f, 0), (f, 128)]) {
             let (info, mut buffer) = frame(format);
             let buffer_mut = buffer.get_mut().unwrap();
             let mut mapped =
                 gst_video::VideoFrameRef::from_buffer_ref_writable(buffer_mut, &info).unwrap();
-            clear(&mut mapped).unwrap();
+            clear(&mut mapped, [level; 3]).unwrap();
             drop(mapped);
+            let alpha = info.has_alpha();
+            let expected = if alpha { 0 } else { level };
             for [r, g, b, a] in as_rgba(&info, &buffer) {
+                let off = [r, g, b].map(|seen: u8| seen.abs_diff(expected));
                 assert!(
-                    r.max(g).max(b) <= 1 && (a == 0 || !info.has_alpha()),
+                    off.into_iter().all(|off| off <= 1) && (a == 0 || !alpha),
                     "{format}: {r} {g} {b} {a}"
                 );
             }

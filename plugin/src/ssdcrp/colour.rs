@@ -131,10 +131,12 @@ impl Form {
             .collect::<Vec<_>>()
     }
 
-    /// The component where the picture is black and opaque.
-    pub fn black(self) -> u8 {
-        let Self([.., offset]) = self;
-        ((255 * offset + (1 << (FRACTION - 1))) >> FRACTION).clamp(0, 255) as u8
+    /// The component where the picture has this colour (R, G, B) and is opaque.
+    pub fn opaque(self, [r, g, b]: [u8; 3]) -> u8 {
+        let colour = [r, g, b, 255].map(i32::from);
+        let parts = self.0.iter().zip(colour);
+        let sum: i32 = parts.map(|(part, level)| part * level).sum();
+        ((sum + (1 << (FRACTION - 1))) >> FRACTION).clamp(0, 255) as u8
     }
 
     /// The component of a row of samples, each given by the `sums` of the R, G, B and alpha of its 2^`shift` pixels, as

@@ -148,7 +148,7 @@ pub enum Output {
     Overlay = 0,
     /// The heatmap in place of the picture.
     #[enum_value(
-        name = "The heatmap alone, on transparent ground if the format has alpha, else on black",
+        name = "The heatmap alone, on transparent ground if the format has alpha, else on black; in light-dark on grey",
         nick = "heatmap"
     )]
     Heatmap = 1,

@@ -401,8 +401,9 @@ impl SsdCrp {
 
     /// Where the heatmap takes the place of the picture, a frame without one is blank.
     fn blank_alone(&self, buffer: &mut gst::BufferRef, surface: &Surface) {
-        if lock(&self.settings).output == Output::Heatmap
-            && let Err(error) = blank(buffer, surface)
+        let settings = lock(&self.settings).clone();
+        if settings.output == Output::Heatmap
+            && let Err(error) = blank(buffer, surface, &settings)
         {
             gst::debug!(CAT, imp = self, "a frame cannot be blanked: {error:#}");
         }

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use ::ssdcrp::crp::{Contrast, TargetOutput};
 use ::ssdcrp::detect::manifest::DetectorKind;
 use ::ssdcrp::detect::{Manifest, Model};
+use ::ssdcrp::heatmap::ColourMap;
 use ::ssdcrp::stream::Zones;
 use ::ssdcrp::stream::selection::{Selection, SelectionRule};
 use ::ssdcrp::stream::settings::{DisplaySettings, HeatmapPlace, QuestionSettings, StreamSettings};
@@ -70,14 +71,18 @@ fn question(settings: &Settings, manifest: &Manifest) -> Result<QuestionSettings
     })
 }
 
+/// What a heatmap is drawn in on the video; `grey`: the video has no colours.
+pub fn colours(settings: &Settings, grey: bool) -> ColourMap {
+    match grey {
+        true => ColourMap::LightDark,
+        false => settings.colour_map.into(),
+    }
+}
+
 fn display(settings: &Settings, grey: bool) -> DisplaySettings {
-    let own = settings.colour_map.into();
     DisplaySettings {
-        colours: match grey {
-            true => ::ssdcrp::heatmap::ColourMap::LightDark,
-            false => own,
-        },
-        evidence_colours: own,
+        colours: colours(settings, grey),
+        evidence_colours: settings.colour_map.into(),
         opacity: settings.opacity,
         place: match (settings.output, settings.layout) {
             (Output::Heatmap, _) => HeatmapPlace::Alone,

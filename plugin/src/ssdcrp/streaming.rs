@@ -24,7 +24,7 @@ use super::enums::{Detections, Mode, Output};
 use super::frame_pixels::FramePixels;
 use super::host::{ElementHost, KeptFrame, PreparedView};
 use super::negotiation::Surface;
-use super::request::request;
+use super::request::{colours, request};
 use super::settings::Settings;
 use super::square_pixels::SquarePixels;
 use super::upstream_regions;
@@ -258,7 +258,7 @@ pub fn pass(
     let objects = chosen.as_ref().map(|(shown, _)| shown.objects.clone());
     lock(stream.picking()).show(objects.unwrap_or_default(), frame.size);
     if alone {
-        blank(buffer, surface).map_err(Damaged)?;
+        blank(buffer, surface, settings).map_err(Damaged)?;
     }
     if let Some((shown, visible)) = &chosen {
         let mut age_overlay = std::mem::take(&mut state().age_overlay);
@@ -293,8 +293,9 @@ pub fn pass(
 ///
 /// # Errors
 /// The buffer cannot be written to.
-pub fn blank(buffer: &mut gst::BufferRef, surface: &Surface) -> Result<()> {
-    background::clear(&mut writable(buffer, surface)?)
+pub fn blank(buffer: &mut gst::BufferRef, surface: &Surface, settings: &Settings) -> Result<()> {
+    let ground = colours(settings, surface.info.is_gray()).ground();
+    background::clear(&mut writable(buffer, surface)?, ground)
 }
 
 /// A buffer of the same pixels and the same layout. A copy as GStreamer makes it would not do: since 1.26 that of a pool's buffer holds on to it, and then nobody can write to it any more.
