@@ -203,6 +203,12 @@ impl StdError for Error {
     }
 }
 
+/// A text in one line: its lines without the blank ones, joined with "; ".
+pub(crate) fn in_one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("; ")
+}
+
 /// A text of no more than so many characters, about: a longer one loses its middle.
 pub(crate) fn shortened(text: &str, longest: usize) -> String {
     let length = text.chars().count();

@@ -4,7 +4,7 @@
 //! whoever only looks at a program or a plugin does not need it.
 
 use crate::error::runtime::{Context, ensure, error};
-use crate::error::{Error, ErrorKind, Result, shortened};
+use crate::error::{Error, ErrorKind, Result, in_one_line, shortened};
 use crate::limits::{MOST_NODES, MOST_REWRITTEN};
 use crate::lock::lock;
 use crate::onnx::node_count;
@@ -144,7 +144,7 @@ impl Network {
         let SessionOptions {
             threads, provider, ..
         } = options;
-        check_built_in(provider)?;
+        provider.check()?;
         let model = &*options::adapted(model, provider)?;
         let nodes = node_count(model);
         ensure!(
@@ -303,11 +303,9 @@ fn failed(error: &ort::Error, cancel: &CancelToken) -> Error {
     }
 }
 
-/// What ONNX Runtime says against something, its lines joined with "; ". It may quote names of any length.
+/// What ONNX Runtime says against something, in one line. It may quote names of any length.
 fn one_line(error: &impl std::fmt::Display) -> String {
-    let text = error.to_string();
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    shortened(&lines.collect::<Vec<_>>().join("; "), LONGEST_MESSAGE)
+    shortened(&in_one_line(&error.to_string()), LONGEST_MESSAGE)
 }
 
 /// Why the library refuses a network.
@@ -354,21 +352,27 @@ pub fn build() -> Result<String> {
     Ok(ort::info().to_owned())
 }
 
-/// Holds a provider against those of the library that is loaded.
-fn check_built_in(wanted: ExecutionProvider) -> Result<()> {
-    let is_there = |provider: ExecutionProvider| provider.is_built_in().unwrap_or(false);
-    if is_there(wanted) {
-        return Ok(());
+impl ExecutionProvider {
+    /// Holds it against those of the library, which is loaded for that.
+    ///
+    /// # Errors
+    /// The library cannot be loaded, or has no such provider.
+    pub fn check(self) -> Result<()> {
+        environment()?;
+        let is_there = |provider: Self| provider.is_built_in().unwrap_or(false);
+        if is_there(self) {
+            return Ok(());
+        }
+        let present = Self::ALL.into_iter().filter(|p| is_there(*p));
+        let present: Vec<&str> = present.map(Self::name).collect();
+        Err(Error::said(
+            ErrorKind::Argument,
+            format!(
+                "the ONNX Runtime that is loaded has no execution provider '{self}': it has {}",
+                present.join(", ")
+            ),
+        ))
     }
-    let present = ExecutionProvider::ALL.into_iter().filter(|p| is_there(*p));
-    let present: Vec<&str> = present.map(ExecutionProvider::name).collect();
-    Err(Error::said(
-        ErrorKind::Argument,
-        format!(
-            "the ONNX Runtime that is loaded has no execution provider '{wanted}': it has {}",
-            present.join(", ")
-        ),
-    ))
 }
 
 /// The process's one environment: a second one cannot be built, so it is kept for ever. A failure may be mended and tried again.

@@ -20,7 +20,6 @@ use ssdcrp::stream::{
 };
 
 use crate::backoff::{Backoff, Played};
-use crate::board::{CameraState, Screen};
 use crate::configuration::{CameraPlan, Connection, StreamLooks};
 use crate::feed::Feed;
 use crate::mask::paint;
@@ -29,6 +28,7 @@ use crate::outlets::Outlets;
 use crate::owner::Owner;
 use crate::past::Keeper;
 use crate::redact::{redact, say};
+use crate::screen::{CameraState, Screen};
 use crate::source::{Arrival, DecodedFrame, Source};
 use crate::timeline::Timeline;
 use crate::trouble::Trouble;

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ssdcrp::detect::Labels;
 use ssdcrp::stream::{ExplainedObject, News, Observation};
 
-use crate::board::Screen;
 use crate::kept::KeptEvent;
 use crate::message::{EventMessage, Worth, event_id};
 use crate::outlets::Outlets;
 use crate::redact::say;
+use crate::screen::Screen;
 use crate::single_look::colour;
 
 /// A camera's part of what is told.

@@ -48,6 +48,7 @@ mod printer;
 mod probe;
 mod queue;
 mod redact;
+mod screen;
 mod sight;
 mod signature;
 mod single_look;

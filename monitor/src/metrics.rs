@@ -15,8 +15,9 @@ use prometheus_client::registry::{Registry, Unit};
 use ssdcrp::detect::Labels;
 use ssdcrp::stream::{ExplainedObject, Observation};
 
-use crate::board::{Board, CameraState};
+use crate::board::Board;
 use crate::delivery::Deliveries;
+use crate::screen::CameraState;
 
 /// Seconds: a fast machine's tenth up to a slow one's minute.
 const TIMES: [f64; 9] = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0];
@@ -262,7 +263,7 @@ fn of_class(camera: &str, class: &str) -> OfClass {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::board::Screen;
+    use crate::screen::Screen;
 
     #[test]
     fn states_are_those_of_the_cameras_that_there_are() {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use ssdcrp::detect::Labels;
 use ssdcrp::stream::Observation;
 
-use crate::board::{Board, CameraState, Screen};
+use crate::board::Board;
 use crate::configuration::Configuration;
 use crate::drift::DriftHistory;
 use crate::message::{EventMessage, Worth, json};
@@ -15,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::mqtt::MqttOutlet;
 use crate::outlet::{NextOutlet, OutletSlot};
 use crate::printer::Printer;
+use crate::screen::{CameraState, Screen};
 use crate::webhook::WebhookOutlet;
 
 /// All of them.

@@ -57,6 +57,15 @@ impl Engine {
         file.or(self.model.as_deref())
     }
 
+    /// Refuses an execution provider that ONNX Runtime does not have, for a subcommand that runs no network itself. The default one needs no library.
+    pub fn check_provider(&self) -> Result<()> {
+        let provider = self.execution_provider;
+        if provider != ExecutionProvider::default() {
+            provider.check()?;
+        }
+        Ok(())
+    }
+
     /// The options that were given, for another program with the same options.
     pub fn arguments(&self) -> Vec<OsString> {
         let mut arguments = Vec::new();

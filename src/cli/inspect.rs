@@ -44,6 +44,7 @@ fn size(text: &str) -> Result<[usize; 2]> {
 impl Inspect {
     /// Prints the model.
     pub fn run(&self, engine: &Engine) -> Result<()> {
+        engine.check_provider()?;
         let composite: Option<Composite> = self.composite.as_deref().map(str::parse).transpose()?;
         let bare = engine.file_of(self.file.as_deref());
         if let Some(path) = bare.filter(|p| !p.with_extension("toml").exists()) {
@@ -75,7 +76,7 @@ impl Inspect {
         write!(text, "\n{}", table::aligned(&rows))?;
         writeln!(
             text,
-            "\n{:.1} million multiply-adds, composite {}",
+            "\n{:.1} million multiply-adds in a forward pass; composite {}",
             total as f64 / 1e6,
             explainer.composite()
         )?;

@@ -16,7 +16,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 
 use crate::error::picture::{Context, bail, ensure, error};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, in_one_line};
 use crate::limits::{self, FileKind, MOST_PIXEL_BYTES};
 
 /// Bytes of a pixel of what is made of every photo.
@@ -67,14 +67,14 @@ pub fn decode(bytes: &[u8]) -> Result<RgbImage> {
     Ok(picture.into_rgb8())
 }
 
-/// The decoder's error; that of the limit does not say how much it is.
+/// The decoder's error, in one line; that of the limit does not say how much it is.
 fn in_words(error: ImageError) -> Error {
     match error {
         ImageError::Limits(_) => error!(
             "decoding it takes more than {} MiB, which is the limit: scale it down",
             MOST_PIXEL_BYTES >> 20
         ),
-        other => Error::given(ErrorKind::Picture, other.into()),
+        other => Error::said(ErrorKind::Picture, in_one_line(&other.to_string())),
     }
 }
 
@@ -214,6 +214,13 @@ mod tests {
         );
         for format in [ImageFormat::Jpeg, ImageFormat::Png] {
             let bytes = encoded(format);
+            for length in 4..bytes.len().min(400) {
+                let Err(error) = decode(&bytes[..length]) else {
+                    continue;
+                };
+                let words = format!("{error:#}");
+                assert_eq!(words.lines().count(), 1, "{format:?} {length}: {words}");
+            }
             assert!(decode(&bytes[..30]).is_err(), "{format:?}");
         }
         let name = std::env::temp_dir().join("ssdcrp has no such photo.jpg");

@@ -155,6 +155,10 @@ fn a_failure_is_one_line_and_status_1() {
             &["detect", &dog, "--execution-provider", "vsi"],
             "no execution provider 'vsi': it has cpu",
         ),
+        (
+            &["inspect", "--execution-provider", "vsi"],
+            "no execution provider 'vsi': it has cpu",
+        ),
     ] {
         let line = fail(arguments);
         assert!(line.contains(reason), "{arguments:?}: {line}");

@@ -8,7 +8,7 @@ fn inspect_shows_heads_layer_types_rules_and_cost() {
     for row in [
         "input 'image' 300x300; 1917 default boxes; 91 classes, 80 of them trained, 0 the background",
         "1     10x10  6               head1/class   head1/box",
-        "749.5 million multiply-adds, composite crp",
+        "749.5 million multiply-adds in a forward pass; composite crp",
     ] {
         assert!(text.contains(row), "{row} in\n{text}");
     }

@@ -20,13 +20,13 @@ use ssdcrp::detect::Labels;
 use ssdcrp::stream::Observation;
 
 use crate::backoff::Backoff;
-use crate::board::Screen;
 use crate::configuration::MqttPlan;
 use crate::courier::Courier;
 use crate::helper::try_again;
 use crate::message::{DetectionsMessage, json};
 use crate::outbox::Outbox;
 use crate::outlet::Outlet;
+use crate::screen::Screen;
 use mail::Mail;
 use session::SessionEnd;
 

@@ -16,10 +16,10 @@ use super::film::{self, Film};
 use super::login::{self, LoginForm};
 use super::query::ListQuery;
 use super::wall::{self, Wall};
-use crate::board::CameraState;
 use crate::event_log::EventFilter;
 use crate::outlets::Outlets;
 use crate::redact::say;
+use crate::screen::CameraState;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Frame};
 
-use crate::board::Watcher;
+use crate::screen::Watcher;
 
 pub const CONTENT_TYPE: &str = "multipart/x-mixed-replace; boundary=picture";
 /// Whoever takes nothing for so long may have gone without a word: the last picture is sent again to find out.

@@ -86,7 +86,8 @@ mod tests {
     use image::RgbImage;
 
     use super::*;
-    use crate::board::{Board, Screen};
+    use crate::board::Board;
+    use crate::screen::Screen;
 
     fn screen(name: &str) -> Arc<Screen> {
         Arc::new(Screen::new(name, name))
