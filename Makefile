@@ -84,7 +84,7 @@ DOCUMENTS := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md CITATION.cff mod
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 TREE := $(BUILD)/deb/ssdcrp
 
-.PHONY: help demo test test-all test-importers test-archives test-python wheel test-debian13 test-deb site pictures fuzz bench bench-baseline bench-compare bench-full bench-memory bench-peers
+.PHONY: help demo test test-all test-importers test-archives test-python wheel test-debian13 test-deb site pictures fuzz bench bench-archives bench-baseline bench-compare bench-full bench-memory bench-peers
 .PHONY: oracle oracle-zennit own-models own-models-times model-b model-ssd300 install deb clean distclean packages force
 
 help: ## this list
@@ -121,7 +121,8 @@ test-importers: $(ORACLE)/ready ## the importers on small networks, and what mak
 	$(ORACLE)/bin/python -B -m unittest discover -s tests/importers
 	$(ORACLE)/bin/python -B -m unittest discover -s tests/own_models
 
-test-archives: $(ARCHIVES)/ready $(RUNTIME) $(FOOTAGE) ## the statements of docs/archives.md, and an archive on a cluster of Ray (Ray and others, 861 MB in the cache)
+test-archives: $(ARCHIVES)/ready $(RUNTIME) $(FOOTAGE) ## the statements of docs/archives.md, and archives by GNU parallel, Slurm and Ray (Ray and others, 861 MB in the cache)
+	@setup/system-packages.sh parallel slurmctld slurmd slurm-client
 	cargo build --package ssdcrp --features built-in-model --locked
 	cargo build --package ssdcrp-annotate --locked
 	$(call with,debug) PROGRAMS=$(BUILD)/debug $(ARCHIVES)/bin/python -B -m unittest discover -s tests/archives
@@ -173,6 +174,11 @@ bench-full: $(PLUGIN) $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## the same with all prese
 bench-memory: $(PLUGIN) $(RUNTIME) $(FOOTAGE) ## what the live element keeps in memory after 1, 5 and 20 minutes
 	$(call with,release) benches/run.sh memory $(BENCH)/memory
 
+bench-archives: $(ARCHIVES)/ready $(COMMAND) $(PLUGIN) $(RUNTIME) $(FOOTAGE) ## how fast an archive is annotated with 1, 2 and 4 workers of Ray on this computer
+	mkdir -p $(BENCH)
+	PYTHONPATH=tests/archives $(ARCHIVES)/bin/python -B -c 'import footage; footage.clip("$(BENCH)/archive.mkv", 795)'
+	$(call with,release) $(ARCHIVES)/bin/python -B scale/throughput.py $(BENCH)/archive.mkv --command $(COMMAND)
+
 bench-peers: $(PEERS)/ready $(PLUGIN) $(RUNTIME) $(FOOTAGE) ## ours beside zennit, LayerCAM, D-RISE (fetches PyTorch, some GB)
 	@setup/system-packages.sh python3-gi gir1.2-gst-plugins-base-1.0
 	cargo bench --package ssdcrp --bench peers --locked --no-run
@@ -208,7 +214,7 @@ install: $(COMMAND) $(PLUGIN) $(NOTICES) ## install commands, plugin, monitor, p
 	install -D -s -m 644 $(PLUGIN) $(DESTDIR)$(LIBDIR)/gstreamer-1.0/$(notdir $(PLUGIN))
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,ssdcrp/pipelines ssdcrp/models doc/ssdcrp)
 	install -m 755 $(PIPELINES) $(DESTDIR)$(PREFIX)/share/ssdcrp/pipelines/
-	chmod 644 $(DESTDIR)$(PREFIX)/share/ssdcrp/pipelines/element.sh
+	chmod 644 $(addprefix $(DESTDIR)$(PREFIX)/share/ssdcrp/pipelines/,element.sh recording.sh)
 	install -m 644 $(filter %.toml,$(MODEL)) $(DESTDIR)$(PREFIX)/share/ssdcrp/models/
 	for file in $(DOCUMENTS); do install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/doc/ssdcrp/$$file; done
 	install -m 644 LICENSE-MIT LICENSE-APACHE packaging/copyright models/LICENSE-ssdlite_mobilenet_v2_coco \
@@ -302,7 +308,7 @@ demo/:
 	mkdir -p $@
 
 $(VIDEO): $(PLUGIN) $(MODEL) $(FOOTAGE) pipelines/record.sh | $(RUNTIME) demo/
-	$(call with,release) pipelines/record.sh --frames $(FRAMES) $(FOOTAGE) $@
+	$(call with,release) pipelines/record.sh --force --frames $(FRAMES) $(FOOTAGE) $@
 
 # One detection that is right, and the two kinds of error: a wrong class, a wrong box.
 $(PICTURES): $(COMMAND) $(MODEL) | $(RUNTIME) $(PHOTOS) demo/

@@ -9,12 +9,18 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree
 
 import duckdb
 
 from footage import PROGRAMS, ROOT, clip
+
+sys.path.insert(0, str(ROOT / "scale"))
+
+import plots  # noqa: E402  (it lies in another folder)
 
 
 def statements():
@@ -56,6 +62,30 @@ class Queries(unittest.TestCase):
                         self.assertTrue(rows, words)
         finally:
             os.chdir(before)
+
+    def test_plots_show_the_rows(self):
+        [persons] = duckdb.sql(
+            f"SELECT count(*) FROM '{self.folder}/explanations/*.parquet' WHERE class = 'person' AND event IS NULL").fetchone()
+        [checked] = duckdb.sql(
+            f"SELECT count(*) FROM '{self.folder}/explanations/*.parquet' WHERE class = 'person' AND passed IS NOT NULL").fetchone()
+        words = {}
+        for path in plots.draw(self.folder, self.folder / "plots"):
+            texts = xml.etree.ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")
+            words[path.stem] = [text.text.strip() for text in texts]
+        self.assertIn(f"yard ({persons})", words["in-box-share"])
+        self.assertIn(f"person ({checked})", words["checks"])
+        self.assertTrue(any(", or " in text for text in words["confusions"]), words["confusions"])
+        self.assertEqual(len(words), 4)
+        self.assertFalse([text for texts in words.values() for text in texts if text.startswith("no ")])
+
+    def test_without_rows_a_plot_says_so(self):
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = pathlib.Path(temporary)
+            for table in ("detections", "explanations"):
+                (folder / table).mkdir()
+                duckdb.sql(f"COPY (SELECT * FROM '{self.folder}/{table}/*.parquet' WHERE false) TO '{folder}/{table}/none.parquet'")
+            for path in plots.draw(folder, folder / "plots"):
+                self.assertIn(">no ", path.read_text(), path.name)
 
     def test_columns_have_their_types(self):
         """What the page calls a column is what DuckDB reads."""
