@@ -1,7 +1,8 @@
 """The folder of joined results: what is where in it, what is done, and what an interrupted run has left.
 
-In: videos, and the settings of a run. Out: for each video its segments, and later the joined tables with a record.
+In: videos, and how they are cut. Out: for each video its segments, and later the joined tables with a record.
 
+    manifest.json               what all of it is made with; `ssdcrp annotate --prepare` writes it, and refuses other settings
     inputs/NAME.json            the record of a video whose tables are joined; written last
     detections/NAME.parquet …   the joined tables
     parts/NAME/                 a folder of results of `ssdcrp annotate`, an input for each segment
@@ -26,8 +27,8 @@ PLAN = "plan.json"
 class JoinedArchive:
     """A folder that one run at a time writes into, and a store that has a copy of what is joined, if one is wanted."""
 
-    def __init__(self, folder, length, overlap, options, store=None):
-        self.folder, self.length, self.overlap, self.options = folder, length, overlap, list(options)
+    def __init__(self, folder, length, overlap, store=None):
+        self.folder, self.length, self.overlap = folder, length, overlap
         self.store, self.lock = store, None
 
     def __enter__(self):
@@ -44,13 +45,13 @@ class JoinedArchive:
         self.lock.close()
 
     def counts_of(self, video):
-        """The rows of a video's joined tables, if an earlier run with these settings has made them all; else None."""
+        """The rows of a video's joined tables, if an earlier run has made them all, of the same cuts; else None."""
         try:
             record = json.loads(self.record(video).read_text())
         except FileNotFoundError:
             return None
         names = self.names(video)
-        if not all((self.folder / name).exists() for name in names) or record["made_of"] != self.made_of(video):
+        if not all((self.folder / name).exists() for name in names) or record["cut"] != self.cut_of(video):
             return None
         if self.store and not self.store.has(names[-1]):
             self.store.put(self.folder, names)
@@ -85,7 +86,7 @@ class JoinedArchive:
         """Joins the tables of all segments, which go then; returns their rows."""
         counts = join.join(video, segments, self.tables_of(video, segments), self.folder, name_of(video))
         write(self.record(video), {
-            "source": str(video), "state": "done", "segments": len(segments), "rows": counts, "made_of": self.made_of(video)})
+            "source": str(video), "state": "done", "segments": len(segments), "rows": counts, "cut": self.cut_of(video)})
         if self.store:
             self.store.put(self.folder, self.names(video))
         shutil.rmtree(self.segments(video), ignore_errors=True)
@@ -109,10 +110,6 @@ class JoinedArchive:
         """What the segments depend on."""
         found = video.stat()
         return {"bytes": found.st_size, "modified": found.st_mtime_ns, "segment": self.length, "overlap": self.overlap}
-
-    def made_of(self, video):
-        """What the joined tables depend on."""
-        return {**self.cut_of(video), "options": self.options}
 
     def names(self, video):
         """The joined tables of a video and its record, which is the last."""

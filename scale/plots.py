@@ -13,6 +13,8 @@ import pathlib
 import duckdb
 import matplotlib
 
+import join
+
 matplotlib.use("svg")
 # The same tables give the same file.
 matplotlib.rcParams.update({"svg.hashsalt": "ssdcrp", "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
@@ -27,7 +29,8 @@ MOST_CAMERAS, MOST_CLASSES, MOST_PAIRS = 8, 10, 6
 
 def rows(results, statement):
     """The rows of a statement in which {table} stands for the files of this table."""
-    tables = {table: f"'{results}/{table}/*.parquet'" for table in ("detections", "explanations", "events")}
+    files = {table: sorted((results / table).glob("*.parquet")) for table in join.TABLES}
+    tables = {table: f"read_parquet([{', '.join(map(join.quoted, found))}])" for table, found in files.items()}
     return duckdb.sql(statement.format(**tables)).fetchall()
 
 
@@ -130,11 +133,13 @@ def main():
     parser.add_argument("results", type=pathlib.Path, metavar="RESULTS")
     parser.add_argument("-o", "--output", type=pathlib.Path, required=True, metavar="FOLDER")
     arguments = parser.parse_args()
+    if not (arguments.results / "detections").is_dir():
+        raise SystemExit(f"plots: {arguments.results} is no folder of results: there is no folder `detections` in it")
     try:
         for path in draw(arguments.results, arguments.output):
             print(path)
-    except duckdb.IOException as error:
-        raise SystemExit(f"{arguments.results} is no folder of results: {str(error).splitlines()[0]}") from error
+    except (duckdb.Error, OSError) as error:
+        raise SystemExit(f"plots: {arguments.results} cannot be drawn: {str(error).splitlines()[0]}") from error
 
 
 if __name__ == "__main__":

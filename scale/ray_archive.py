@@ -8,6 +8,7 @@ on another; the same command again goes on where it stopped.
 """
 
 import argparse
+import math
 import pathlib
 import subprocess
 import sys
@@ -31,11 +32,16 @@ CPUS = 1
 @ray.remote(num_cpus=CPUS, max_retries=8, scheduling_strategy="SPREAD")
 def annotate(command, segment, folder, options):
     """Annotates a segment; returns what is wrong, or None. What an earlier try has done is not done again."""
-    # A worker that is killed takes its process along.
-    arguments = ["setpriv", "--pdeathsig", "KILL", command, "annotate", segment, "-o", folder, *options]
+    return last_words([command, "annotate", segment, "-o", folder, *options])
+
+
+def last_words(arguments):
+    """Runs the command; returns its last line if it fails, or None."""
     end = time.monotonic() + PATIENCE
     while True:
-        run = subprocess.run(arguments, capture_output=True, text=True, errors="replace", check=False)
+        # A worker that is killed takes its process along.
+        run = subprocess.run(
+            ["setpriv", "--pdeathsig", "KILL", *arguments], capture_output=True, text=True, errors="replace", check=False)
         if run.returncode == 0:
             return None
         if run.returncode != LEFT_TO_OTHERS or time.monotonic() > end:
@@ -44,42 +50,73 @@ def annotate(command, segment, folder, options):
         time.sleep(LOOK)
 
 
-# What a task does itself, and what is made for each segment and joined by nobody.
+@ray.remote(num_cpus=CPUS, max_retries=8)
+def prepare(command, folder, options):
+    """Makes the folder with these settings, or holds them against the folder's; returns what is wrong, or None."""
+    return last_words([command, "annotate", "--prepare", "-o", folder, *options])
+
+
+class Refused(Exception):
+    """A run that cannot begin, in words for who started it."""
+
+
+# Why a task does not take an option of `ssdcrp annotate` that is not below.
 NOT_FOR_SEGMENTS = {
-    "-o": "-o stands before --", "--output": "-o stands before --",
-    "--shard": "the cluster shares the segments out", "--list": "a segment is no input of yours", "-0": "", "--null": "",
-    "--video": "videos of segments are not joined: run ssdcrp annotate --video on the whole video",
-    "--evidence": "evidence of segments is not joined: run ssdcrp annotate --evidence on the whole video",
+    "output": "-o stands before --",
+    "shard": "the cluster shares the segments out",
+    "prepare": "that is done for every run",
+    "list": "it prints inputs, and those of a task are segments",
+    "null": "it belongs to --list",
+    "video": "videos of segments are not joined: run ssdcrp annotate --video on the whole video",
+    "evidence": "evidence of segments is not joined: run ssdcrp annotate --evidence on the whole video",
 }
 
 
-def checked(options):
-    """Options for `ssdcrp annotate` as tasks can take them.
+class OptionParser(argparse.ArgumentParser):
+    """Raises Refused rather than ends the program."""
 
-    Raises ValueError for those that they cannot.
+    def error(self, message):
+        raise Refused(f"behind --: {message}")
+
+
+def checked(options):
+    """Options for `ssdcrp annotate` as tasks can take them: with the model's absolute path, for a task runs in a folder of its worker's.
+
+    Raises Refused for those that they cannot.
     """
-    options = list(options)
-    for index, option in enumerate(options):
-        name, _, value = option.partition("=")
-        short = option[:2] if option[:1] == "-" and option[:2] != "--" else name
-        for known in (name, short):
-            if known in NOT_FOR_SEGMENTS:
-                raise ValueError(f"{known} is not for segments: {NOT_FOR_SEGMENTS[known]}")
-        # A task runs in a folder of its worker's.
-        if name == "--model" and value:
-            options[index] = f"--model={pathlib.Path(value).resolve()}"
-        elif name == "--model" and index + 1 < len(options):
-            options[index + 1] = str(pathlib.Path(options[index + 1]).resolve())
-    if not any(option.partition("=")[0] == "--threads" for option in options):
-        options += ["--threads", str(CPUS)]
-    return options
+    parser = OptionParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("inputs", nargs="*")
+    parser.add_argument("--set", action="append", default=[])
+    parser.add_argument("--model", type=lambda path: str(pathlib.Path(path).resolve()))
+    parser.add_argument("--threads", default=str(CPUS))
+    parser.add_argument("--execution-provider")
+    parser.add_argument("-q", "--quiet", action="store_true")
+    parser.add_argument("-o", "--output")
+    parser.add_argument("--shard")
+    parser.add_argument("-0", "--null", action="store_true")
+    for flag in ("--prepare", "--list", "--video", "--evidence"):
+        parser.add_argument(flag, action="store_true")
+    given = vars(parser.parse_intermixed_args(options))
+    if given["inputs"]:
+        raise Refused(f"behind --: '{given['inputs'][0]}' is no option: videos stand before --")
+    for name, why in NOT_FOR_SEGMENTS.items():
+        if given[name]:
+            raise Refused(f"behind --: --{name} is not for segments: {why}")
+    made = [f"--set={setting}" for setting in given["set"]]
+    return made + [f"--{name.replace('_', '-')}={given[name]}" for name in ("model", "threads", "execution_provider") if given[name]]
 
 
 def run(videos, folder, command, length, overlap, options, tell=print, store=None):
-    """Annotates all videos; returns the rows of each, and what went wrong with which. `tell` is told of every segment that is done."""
+    """Annotates all videos; returns the rows of each, and what went wrong with which. `tell` is told of every segment that is done.
+
+    Raises Refused, before anything is changed, where the command does not take the options, or the folder's results were made with others.
+    """
     options = checked(options)
     counts, failures = {}, {}
-    with JoinedArchive(pathlib.Path(folder).resolve(), length, overlap, options, store) as archive:
+    with JoinedArchive(pathlib.Path(folder).resolve(), length, overlap, store) as archive:
+        wrong = ray.get(prepare.remote(command, str(archive.folder), options))
+        if wrong:
+            raise Refused(wrong)
         plans, waiting = {}, {}
         for video in sorted({pathlib.Path(video).resolve() for video in videos}):
             try:
@@ -121,14 +158,24 @@ def last_line(error):
     return (str(error).strip().splitlines() or ["it says nothing"])[-1]
 
 
+def seconds(above=None):
+    """What an option takes that is a time: a number from 0 on, or above a bound."""
+    def parse(text):
+        value = float(text)
+        if not (math.isfinite(value) and value >= 0 and (above is None or value > above)):
+            raise argparse.ArgumentTypeError(f"{text} is no time in seconds{'' if above is None else f' above {above}'}")
+        return value
+    return parse
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("videos", nargs="+", metavar="VIDEO")
     parser.add_argument("-o", "--output", required=True, metavar="FOLDER")
-    parser.add_argument("--store", type=ResultStore, metavar="URL", help="also write the joined tables there, as s3://bucket/prefix")
+    parser.add_argument("--store", metavar="URL", help="also write the joined tables there, as s3://bucket/prefix")
     parser.add_argument("--command", default="ssdcrp", help="the command on all nodes")
-    parser.add_argument("--segment", type=float, default=60, metavar="SECONDS", help="least length of a segment")
-    parser.add_argument("--overlap", type=float, default=12, metavar="SECONDS", help="how much a segment sees before its own part")
+    parser.add_argument("--segment", type=seconds(above=0), default=60, metavar="SECONDS", help="least length of a segment")
+    parser.add_argument("--overlap", type=seconds(), default=12, metavar="SECONDS", help="how much a segment sees before its own part")
     parser.add_argument("--address", help="of the cluster; none is one on this computer alone")
     own, options = sys.argv[1:], []
     if "--" in own:
@@ -137,11 +184,12 @@ def main():
     arguments = parser.parse_args(own)
     try:
         checked(options)
-    except ValueError as error:
-        parser.error(str(error))
-    ray.init(address=arguments.address)
-    counts, failures = run(
-        arguments.videos, arguments.output, arguments.command, arguments.segment, arguments.overlap, options, store=arguments.store)
+        store = ResultStore(arguments.store) if arguments.store else None
+        ray.init(address=arguments.address)
+        counts, failures = run(
+            arguments.videos, arguments.output, arguments.command, arguments.segment, arguments.overlap, options, store=store)
+    except (Refused, ray.exceptions.RayError, RuntimeError, ImportError, OSError, ValueError) as error:
+        sys.exit(f"ray_archive: {last_line(error)}")
     for video, rows in counts.items():
         print(f"{video}: " + ", ".join(f"{number} {table}" for table, number in rows.items()))
     for video, wrong in failures.items():

@@ -5,7 +5,9 @@ earlier than its own part, so that what follows objects from frame to frame has 
 video is in exactly one own part, or nothing is cut.
 """
 
+import bisect
 import dataclasses
+import math
 import os
 import pathlib
 
@@ -40,10 +42,20 @@ def packets(container, stream):
             yield packet, packet.pts if packet.pts is not None else packet.dts
 
 
+def picture_stream(path, container):
+    """Its first stream of pictures.
+
+    Raises ValueError where there is none, as in a recording of sound.
+    """
+    if not container.streams.video:
+        raise ValueError(f"{path}: there is no video in it")
+    return container.streams.video[0]
+
+
 def key_frames(path):
     """The times of all key frames, in their order, and the time base that they are in."""
     with av.open(path) as container:
-        stream = container.streams.video[0]
+        stream = picture_stream(path, container)
         times = [time for packet, time in packets(container, stream) if packet.is_keyframe and time is not None]
         return times, stream.time_base
 
@@ -55,8 +67,11 @@ def plan(times, base, length, overlap):
         if float((time - owns[-1]) * base) >= length:
             owns.append(time)
     bounds = zip(owns, [*owns[1:], None])
-    return [Cut(max((time for time in times if float((own - time) * base) >= overlap), default=times[0]), own, end)
-            for own, end in bounds]
+    def first(own):
+        """The last key frame that is early enough; that of the video if none is."""
+        early = bisect.bisect_right(times, own - math.ceil(overlap / base))
+        return times[max(early - 1, 0)]
+    return [Cut(first(own), own, end) for own, end in bounds]
 
 
 def cut(path, folder, length, overlap):
@@ -75,29 +90,44 @@ def cut(path, folder, length, overlap):
     copies = [Copy(folder / f"{number:05}.mkv", cut) for number, cut in enumerate(cuts)]
     try:
         copy_all(path, copies)
-    finally:
+    except BaseException:
+        # Segments that are whole already are no use without the others.
         for copy in copies:
             copy.abandon()
+        raise
     seconds = lambda time: float("inf") if time is None else float((time - times[0]) * base)
     return [Segment(str(copy.target), *map(seconds, (cut.first, cut.own, cut.end))) for copy, cut in zip(copies, cuts)]
 
 
 def copy_all(path, copies):
-    """Hands each packet to all segments that take it, in one pass: to find a key frame by seeking is not exact everywhere."""
+    """Hands each packet to all segments that take it, in one pass: to find a key frame by seeking is not exact everywhere.
+
+    A segment's file is open from its first packet to its last one.
+    """
     all_packets, first = 0, copies[0].cut.first
     begun = False
+    # They begin and end in their order.
+    waiting, at_work = list(reversed(copies)), []
     with av.open(path) as source:
-        stream = source.streams.video[0]
+        stream = picture_stream(path, source)
         for packet, time in packets(source, stream):
             begun = begun or (packet.is_keyframe and time == first)
             # Before the first key frame, and before it in time, nothing can be decoded.
             all_packets += begun and not (time is not None and time < first)
             if time is None:
                 continue
-            for copy in copies:
+            while waiting and packet.is_keyframe and time == waiting[-1].cut.first:
+                at_work.append(waiting.pop())
+            for copy in at_work:
                 copy.take(packet, time, stream)
-    for copy in copies:
-        copy.finish(path)
+            for copy in at_work:
+                if copy.over:
+                    copy.finish()
+            at_work = [copy for copy in at_work if not copy.over]
+    if waiting:
+        raise ValueError(f"{path}: a key frame that was there is not there any more")
+    for copy in at_work:
+        copy.finish()
     own = sum(copy.own_packets for copy in copies)
     if own != all_packets:
         raise ValueError(f"{path}: its times do not say where to cut: {own} of its {all_packets} packets would be in segments")
@@ -118,13 +148,9 @@ class Copy:
         self.own_packets = 0
 
     def take(self, packet, time, stream):
-        """The next packet of the video, whoever's it is."""
+        """The next packet of the video, whoever's it is; the first one is the segment's first key frame."""
         cut = self.cut
-        if self.over:
-            return
         if self.sink is None:
-            if not (packet.is_keyframe and time == cut.first):
-                return
             self.sink = av.open(str(self.part), "w", format="matroska")
             self.stream = self.sink.add_stream_from_template(stream)
         elif self.leads and time < cut.first:
@@ -156,17 +182,17 @@ class Copy:
         finally:
             packet.pts, packet.dts, packet.duration, packet.time_base = pts, dts, duration, base
 
-    def finish(self, path):
+    def finish(self):
         """No more packets will come."""
-        if self.sink is None:
-            raise ValueError(f"{path}: a key frame that was there is not there any more")
         self.sink.close()
+        self.sink = None
         with open(self.part, "rb") as file:
             os.fsync(file.fileno())
         self.part.rename(self.target)
 
     def abandon(self):
-        """What is not finished goes."""
+        """What is there of it goes."""
         if self.sink is not None:
             self.sink.close()
         self.part.unlink(missing_ok=True)
+        self.target.unlink(missing_ok=True)

@@ -33,7 +33,9 @@ def warm():
 def alone(video, command, folder):
     """Seconds of one process, and the frames of the video."""
     begun = time.monotonic()
-    subprocess.run([command, "annotate", video, "-o", folder, *OPTIONS], check=True, capture_output=True)
+    run = subprocess.run([command, "annotate", video, "-o", folder, *OPTIONS], capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise SystemExit(f"throughput: {run.stderr.strip()}")
     seconds = time.monotonic() - begun
     [record] = (folder / "inputs").glob("*.json")
     return seconds, json.loads(record.read_text())["frames"]
@@ -54,7 +56,7 @@ def clustered(video, command, folder, workers, segment, overlap):
         ray.shutdown()
         cluster.shutdown()
     if failures:
-        raise SystemExit(f"not annotated: {failures}")
+        raise SystemExit(f"throughput: {failures}")
     return seconds
 
 
@@ -62,9 +64,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", type=pathlib.Path)
     parser.add_argument("--command", default="ssdcrp")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--segment", type=float, default=10, metavar="SECONDS")
-    parser.add_argument("--overlap", type=float, default=2, metavar="SECONDS")
+    parser.add_argument("--rounds", type=int, choices=range(1, 100), default=3, metavar="N")
+    parser.add_argument("--segment", type=ray_archive.seconds(above=0), default=10, metavar="SECONDS")
+    parser.add_argument("--overlap", type=ray_archive.seconds(), default=2, metavar="SECONDS")
     arguments = parser.parse_args()
     times, frames = {name: [] for name in ("one process", *WORKERS)}, 0
     for _ in range(arguments.rounds):

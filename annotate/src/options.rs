@@ -31,7 +31,7 @@ Exit status:
 #[command(name = "ssdcrp annotate", bin_name = "ssdcrp annotate", version, after_help = EXAMPLES)]
 pub struct AnnotateOptions {
     /// Videos and photos; folders with all videos and photos below; patterns in quotes; or @FILE, a list of files and folders, one per line (@- reads it from standard input)
-    #[arg(required = true, value_name = "INPUT")]
+    #[arg(required_unless_present = "prepare", value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
     /// Folder for the results; it is made if it does not exist
     #[arg(short, long, value_name = "FOLDER", required_unless_present = "list")]
@@ -45,6 +45,9 @@ pub struct AnnotateOptions {
     /// With --list: end each path with a zero byte, as find -print0 does; lists may be written so, too
     #[arg(short = '0', long, requires = "list")]
     pub null: bool,
+    /// Only make the folder with these settings, or check that they are those of the folder, and end: before many processes write into it
+    #[arg(long, conflicts_with_all = ["inputs", "list"])]
+    pub prepare: bool,
     /// Also write each video with boxes and heatmaps: H.264 in MP4, without sound
     #[arg(long)]
     pub video: bool,

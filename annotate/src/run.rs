@@ -49,6 +49,10 @@ struct ArchiveRun<'a> {
 /// Nothing can be done, some inputs could not be, or the run had to end before all were tried.
 pub fn run(options: &AnnotateOptions) -> Result<ExitCode> {
     let output = options.output.as_deref();
+    if let Some(output) = output.filter(|_| options.prepare) {
+        ArchiveRun::open(options, output)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let ArchiveInputs {
         mut inputs,
         notes,
@@ -90,20 +94,7 @@ fn annotate_all(
     output: &Path,
     inputs: &[ArchiveInput],
 ) -> Result<usize> {
-    gst::init()?;
-    gstssdcrp::plugin_register_static()?;
-    let settings = ElementSettings::of(options)?;
-    let manifest = ArchiveManifest::of(options, &settings)?;
-    // A folder is not begun with settings that nothing starts with.
-    let is_new = !output.join(manifest::FILE).exists();
-    let load = || LoadedNetworks::load(&settings, options.video);
-    let networks = is_new.then(load).transpose()?;
-    let mut run = ArchiveRun {
-        options,
-        archive: Archive::open(output, &manifest)?,
-        settings,
-        networks,
-    };
+    let mut run = ArchiveRun::open(options, output)?;
     let mut tally = Tally::default();
     for (index, input) in inputs.iter().enumerate() {
         let name = format!("{}/{} {}", index + 1, inputs.len(), input.real().display());
@@ -132,7 +123,28 @@ fn annotate_all(
     Ok(tally.elsewhere)
 }
 
-impl ArchiveRun<'_> {
+impl<'a> ArchiveRun<'a> {
+    /// A run that writes into `output`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// Nothing starts with these settings, or they are not those of the folder; it cannot be written.
+    fn open(options: &'a AnnotateOptions, output: &Path) -> Result<Self> {
+        gst::init()?;
+        gstssdcrp::plugin_register_static()?;
+        let settings = ElementSettings::of(options)?;
+        let manifest = ArchiveManifest::of(options, &settings)?;
+        // A folder is not begun with settings that nothing starts with.
+        let is_new = !output.join(manifest::FILE).exists();
+        let load = || LoadedNetworks::load(&settings, options.video);
+        let networks = is_new.then(load).transpose()?;
+        Ok(Self {
+            options,
+            archive: Archive::open(output, &manifest)?,
+            settings,
+            networks,
+        })
+    }
+
     /// Says something that is no error.
     fn tell(&self, words: &str) {
         if !self.options.quiet {

@@ -3,8 +3,11 @@
     python -m unittest discover -s tests/archives
 """
 
+import argparse
 import json
+import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -19,6 +22,7 @@ sys.path.insert(0, str(ROOT / "scale"))
 import join  # noqa: E402  (they lie beside each other)
 import ray_archive  # noqa: E402
 from joined_archive import JoinedArchive, name_of  # noqa: E402
+from ray_archive import Refused  # noqa: E402
 from segments import Segment  # noqa: E402
 
 
@@ -74,8 +78,8 @@ class Segments(unittest.TestCase):
         self.video = self.work / "video.mkv"
         make(self.video, "mpeg4", {"g": "12"})
 
-    def archive(self, length, options=()):
-        return JoinedArchive(self.work / "out", length, 1, options)
+    def archive(self, length):
+        return JoinedArchive(self.work / "out", length, 1)
 
     def test_segments_of_another_cut_are_not_believed(self):
         first = self.archive(2).begin(self.video)
@@ -95,8 +99,8 @@ class Segments(unittest.TestCase):
         self.assertEqual(self.archive(2).begin(self.video), first)
         self.assertEqual(pathlib.Path(first[1].path).stat().st_size, sizes[1])
 
-    def test_joined_tables_stay_until_the_video_or_a_setting_changes(self):
-        archive = self.archive(2, ["--threads", "1"])
+    def test_joined_tables_stay_until_the_video_or_the_cuts_change(self):
+        archive = self.archive(2)
         segments = archive.begin(self.video)
         parts = archive.parts(self.video)
         for index, segment in enumerate(segments):
@@ -110,9 +114,10 @@ class Segments(unittest.TestCase):
         counts = archive.finish(self.video, segments)
         self.assertEqual(counts, {name: len(segments) for name in join.TABLES})
         self.assertFalse(archive.segments(self.video).exists())
-        self.assertEqual(self.archive(2, ["--threads", "1"]).counts_of(self.video), counts)
-        self.assertIsNone(self.archive(2, ["--threads", "2"]).counts_of(self.video))
-        self.assertIsNone(self.archive(3, ["--threads", "1"]).counts_of(self.video))
+        self.assertEqual(self.archive(2).counts_of(self.video), counts)
+        self.assertIsNone(self.archive(3).counts_of(self.video))
+        os.utime(self.video)
+        self.assertIsNone(self.archive(2).counts_of(self.video))
         # What fails from here on leaves nothing of before.
         archive.begin(self.video)
         self.assertFalse(join.target_of(self.work / "out", "detections", name_of(self.video)).exists())
@@ -129,17 +134,45 @@ class Segments(unittest.TestCase):
 
 
 class Options(unittest.TestCase):
-    def test_what_tasks_cannot_do_is_refused(self):
-        for option in ("--shard=1/2", "--shard", "--list", "-0", "--video", "--evidence", "-oout", "-o", "--output=x"):
-            with self.subTest(option), self.assertRaisesRegex(ValueError, "is not for segments"):
+    def test_what_tasks_cannot_do_is_refused_with_a_reason(self):
+        for option, why in (("--shard=1/2", "the cluster shares"), ("--list", "prints inputs"), ("-0", "belongs to --list"),
+                            ("--null", "belongs to --list"), ("--video", "whole video"), ("--evidence", "whole video"),
+                            ("-oout", "before --"), ("--output=x", "before --"), ("--prepare", "every run")):
+            with self.subTest(option), self.assertRaisesRegex(Refused, f"is not for segments: .*{why}"):
                 ray_archive.checked(["--set", "select=all", option])
+        for words, why in ((["yard.mkv"], "'yard.mkv' is no option"), (["--threads", "2", "yard.mkv"], "'yard.mkv'"),
+                           (["--segment", "3"], "--segment"), (["-o"], "-o"), (["--model"], "--model")):
+            with self.subTest(words), self.assertRaisesRegex(Refused, why):
+                ray_archive.checked(words)
 
     def test_a_task_takes_its_own_cores_and_finds_the_model(self):
-        self.assertEqual(ray_archive.checked([]), ["--threads", "1"])
-        self.assertEqual(ray_archive.checked(["--threads=2"]), ["--threads=2"])
+        self.assertEqual(ray_archive.checked([]), ["--threads=1"])
+        self.assertEqual(ray_archive.checked(["--threads", "2", "-q"]), ["--threads=2"])
         here = str(pathlib.Path("a.onnx").resolve())
-        self.assertEqual(ray_archive.checked(["--threads", "1", "--model", "a.onnx"])[-1], here)
-        self.assertEqual(ray_archive.checked(["--threads", "1", "--model=a.onnx"])[-1], f"--model={here}")
+        for model in (["--model", "a.onnx"], ["--model=a.onnx"]):
+            options = ["--set", "a=b", *model, "--set=c=--d", "--execution-provider", "openvino"]
+            self.assertEqual(ray_archive.checked(options), [
+                "--set=a=b", "--set=c=--d", f"--model={here}", "--threads=1", "--execution-provider=openvino"])
+
+    def test_lengths_are_times(self):
+        self.assertEqual(ray_archive.seconds()("0"), 0)
+        self.assertEqual(ray_archive.seconds(above=0)("0.5"), 0.5)
+        for parse, text in ((ray_archive.seconds(above=0), "0"), (ray_archive.seconds(), "-5"), (ray_archive.seconds(), "nan"),
+                            (ray_archive.seconds(), "inf")):
+            with self.subTest(text), self.assertRaisesRegex(argparse.ArgumentTypeError, f"{text} is no time"):
+                parse(text)
+
+    def test_a_run_that_cannot_begin_is_told_in_a_line(self):
+        for arguments, why in ((["a.mkv", "-o", "out", "--", "--video"], "--video is not for segments"),
+                               (["a.mkv", "-o", "out", "--store", "nonsense://archive"], "nonsense"),
+                               (["a.mkv", "-o", "out", "--address", "127.0.0.1:1"], ".")):
+            with self.subTest(arguments):
+                run = subprocess.run(
+                    [sys.executable, ROOT / "scale" / "ray_archive.py", *arguments], capture_output=True, text=True, check=False)
+                self.assertEqual(run.returncode, 1, run.stderr)
+                self.assertNotIn("Traceback", run.stderr)
+                last = run.stderr.splitlines()[-1]
+                self.assertTrue(last.startswith("ray_archive: ") and why in last, run.stderr)
 
 
 if __name__ == "__main__":

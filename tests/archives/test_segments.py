@@ -8,6 +8,7 @@ import sys
 import tempfile
 import unittest
 from fractions import Fraction
+from unittest import mock
 
 import av
 
@@ -119,8 +120,37 @@ class Segments(unittest.TestCase):
         with tempfile.TemporaryDirectory() as work:
             path = pathlib.Path(work) / "text.mkv"
             path.write_text("no video at all")
-            with self.assertRaises(Exception):
+            with self.assertRaises(av.error.InvalidDataError):
                 segments.cut(str(path), pathlib.Path(work) / "segments", 2, 1)
+
+    def test_sound_alone_is_refused(self):
+        with tempfile.TemporaryDirectory() as work:
+            path = pathlib.Path(work) / "sound.mkv"
+            with av.open(str(path), "w") as container:
+                stream = container.add_stream("pcm_s16le", rate=8000)
+                frame = av.AudioFrame(format="s16", layout="mono", samples=800)
+                frame.sample_rate = 8000
+                container.mux(stream.encode(frame))
+                container.mux(stream.encode(None))
+            with self.assertRaisesRegex(ValueError, "there is no video in it"):
+                segments.cut(str(path), pathlib.Path(work) / "segments", 2, 1)
+
+    def test_a_segment_is_open_only_as_long_as_its_packets_come(self):
+        """Of a video in which every frame is a key frame, cut at each of them."""
+        most = 0
+        write = segments.Copy.write
+
+        def counting(copy, packet):
+            nonlocal most
+            most = max(most, len(list(copy.target.parent.glob("*.part"))))
+            write(copy, packet)
+
+        with tempfile.TemporaryDirectory() as work, mock.patch.object(segments.Copy, "write", counting):
+            video = pathlib.Path(work) / "video.avi"
+            make(video, "mjpeg", {})
+            made = segments.cut(str(video), pathlib.Path(work) / "segments", 1 / RATE, 3 / RATE)
+        self.assertEqual(len(made), FRAMES)
+        self.assertLess(most, 8)
 
 
 if __name__ == "__main__":

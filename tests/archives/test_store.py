@@ -10,6 +10,7 @@ import tempfile
 import unittest
 from unittest import mock
 
+import av
 import duckdb
 import fsspec
 from moto.server import ThreadedMotoServer
@@ -40,8 +41,9 @@ class Store(unittest.TestCase):
         self.addCleanup(patched.stop)
         # Else that of the last test's server would be taken.
         fsspec.get_filesystem_class("s3").clear_instance_cache()
+        self.files = fsspec.filesystem("s3")
+        self.files.mkdir("archive")
         self.store = ResultStore("s3://archive/results/")
-        self.store.files.makedirs("archive", exist_ok=True)
 
     def parts(self, archive, video, segments):
         """Tables as a run makes them, with a row for each segment."""
@@ -57,7 +59,7 @@ class Store(unittest.TestCase):
         video = self.work / "video.mkv"
         video.write_bytes(b"not read")
         segments = [Segment("0.mkv", 0, 0, 4), Segment("1.mkv", 0, 4, float("inf"))]
-        archive = JoinedArchive(self.work / "out", 60, 12, [], self.store)
+        archive = JoinedArchive(self.work / "out", 60, 12, self.store)
         with self.parts(archive, video, segments):
             counts = archive.finish(video, segments)
         *tables, record = archive.names(video)
@@ -68,15 +70,26 @@ class Store(unittest.TestCase):
         self.assertEqual(archive.counts_of(video), counts)
         self.assertTrue(self.store.has(record))
         # What begins anew is not there meanwhile.
-        with self.assertRaises(Exception):
+        with self.assertRaises(av.error.InvalidDataError):
             archive.begin(video)
         self.assertEqual(self.store.files.find("archive"), [])
 
     def test_a_store_that_is_not_there_is_an_error(self):
-        with self.assertRaises(Exception):
-            ResultStore("s3://nowhere/results").put(self.work, ["missing"])
-        with self.assertRaises(ValueError):
+        with self.assertRaisesRegex(OSError, "cannot write to s3://nowhere/results: .*bucket"):
+            ResultStore("s3://nowhere/results")
+        self.assertFalse(self.files.exists("nowhere"), "a misspelled bucket was made")
+        with self.assertRaisesRegex(ValueError, "nonsense"):
             ResultStore("nonsense://archive")
+
+    def test_a_folder_is_a_store_too(self):
+        store = ResultStore(f"file://{self.work}/copies/of results")
+        (self.work / "inputs").mkdir()
+        (self.work / "inputs" / "a.json").write_text("{}")
+        store.put(self.work, ["inputs/a.json"])
+        self.assertEqual((self.work / "copies" / "of results" / "inputs" / "a.json").read_text(), "{}")
+        self.assertTrue(store.has("inputs/a.json"))
+        # What was tried at the start is gone.
+        self.assertEqual([path.name for path in (self.work / "copies" / "of results").iterdir()], ["inputs"])
 
 
 if __name__ == "__main__":

@@ -185,3 +185,19 @@ fn what_cannot_begin_ends_in_one_line_and_writes_nothing() {
     let error = fail(annotate(&[folder.path()], folder.path(), &[]));
     assert!(error.contains("is the folder for the results"), "{error}");
 }
+
+/// Before many processes write into a folder, one says what it is made with.
+#[test]
+fn a_folder_can_be_prepared_without_inputs() {
+    let work = tempfile::tempdir().unwrap();
+    let output = work.path().join("results");
+    let prepare = |further: &[&str]| annotate(&[], &output, &[&["--prepare"], further].concat());
+    let error = fail(prepare(&["--set", "traget=class:dog"]));
+    assert!(error.contains("traget"), "{error}");
+    assert!(!output.exists());
+    assert_eq!(succeed(prepare(&[])), "");
+    assert!(output.join("manifest.json").exists() && !output.join("work").exists());
+    assert_eq!(succeed(prepare(&["--threads", "1"])), "");
+    let error = fail(prepare(&["--set", "score-threshold=0.3"]));
+    assert!(error.contains("made with other settings"), "{error}");
+}
