@@ -61,20 +61,16 @@ installed() {
   try 'and leaves no program' test ! -e /usr/bin/ssdcrp
 }
 
-# Runs in namespaces of its own, so that what is mounted and started ends with it: inside ROOT LAYER PACKAGE CACHE
+# inside ROOT LAYER PACKAGE CACHE
 inside() {
-  local lower=$1 layer=$2 package=$3 cache=$4 root=$2/root
-  mkdir "$layer/upper" "$layer/work" "$root"
-  mount -t overlay overlay -o "lowerdir=$lower,upperdir=$layer/upper,workdir=$layer/work" "$root"
-  mount -t proc none "$root/proc"
-  mount -t tmpfs none "$root/tmp"
-  mount --rbind /dev "$root/dev"
-  cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+  local package=$3 cache=$4
+  # shellcheck source=packaging/bare-root.sh
+  source "$(dirname "$0")/bare-root.sh"
+  bare_root "$1" "$2"
   mkdir "$root/try"
   cp "$package" "$root/try/package.deb"
   cp "$cache/photos/dog.jpg" "$cache/footage/vtest.avi" "$0" "$root/try/"
-  exec chroot "$root" /usr/bin/env -i LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive HOME=/root TERM=dumb \
-    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin bash /try/try-deb.sh --installed
+  enter_bare_root bash /try/try-deb.sh --installed
 }
 
 case ${1:-} in
