@@ -30,7 +30,7 @@ container() {
 # there is none.
 prepare_recording() {
   local in=$1 folder
-  out=$2
+  out=$2 named=$2
   [[ $out != */ && ! -d $out ]] || die "'$out' is a folder, not a file to write"
   [[ ! -e $out || -f $out ]] || die "'$out' is no ordinary file and cannot be replaced by a recording"
   [[ ! $in -ef $out ]] || die "'$in' and '$out' are the same file; write the recording to another"
@@ -57,10 +57,20 @@ prepare_recording() {
   )
 }
 
+# Whether there is no frame in what was recorded: muxers write their headers all the same.
+is_empty() {
+  case ${named,,} in
+    # Frames lie in clusters (RFC 9559).
+    *.mkv | *.webm) ! LC_ALL=C grep -qaF $'\x1f\x43\xb6\x75' -- "$part" ;;
+    # It ends with the header of a box `mdat` that holds nothing.
+    *.mp4 | *.m4v | *.mov) tail -c 4 -- "$part" | LC_ALL=C grep -qax mdat ;;
+    *) false ;;
+  esac || [[ ! -s $part ]]
+}
+
 finish_recording() {
   local empty=''
-  # An MP4 without a frame ends with the header of a box `mdat` that holds nothing.
-  if [[ ! -s $part ]] || tail -c 4 -- "$part" | LC_ALL=C grep -qax mdat; then
+  if is_empty; then
     empty=yes
   fi
   if (($1 == 0)) && [[ -z $empty ]]; then
