@@ -210,6 +210,7 @@ echo "\$\$" >"$work/pid"
 case \${STAND_IN:-} in
   interrupted) kill -INT "\$PPID" && exec sleep 60 ;;
   empty) set -- "\${@/eos-after=2/eos-after=1}" ;;
+  failing) set -- "\${@/eos-after=51/error-after=20}" ;;
 esac
 exec "$(command -v gst-launch-1.0)" "\$@"
 END
@@ -340,9 +341,15 @@ SSDCRP_SINK="jpegenc ! multifilesink location=$work/live-%03d.jpg" succeeds pipe
 [[ -s $work/live-000.jpg ]] || fail "live: no picture from a network camera"
 succeeds pipelines/record.sh --frames 10 "$address" "$work/camera.mkv" class:person
 (($(frames "$work/camera.mkv") > 0)) || fail "record: no picture of a network camera"
-# Over TCP it closes the connection after three seconds; what it has sent is kept.
-refused "'$work/closed.mp4' has what was recorded until then" pipelines/record.sh "rtspt${address#rtsp}" "$work/closed.mp4"
+# Over TCP it closes the connection after three seconds, which is the end of the recording.
+succeeds pipelines/record.sh "rtspt${address#rtsp}" "$work/closed.mp4"
 (($(frames "$work/closed.mp4") > 0)) || fail "record: nothing is kept of a camera that closes the connection"
+# Where something fails, what a camera has sent until then is kept; a file can be recorded once more.
+refused "'$work/failed.ts' has what was recorded until then" env STAND_IN=failing PATH="$work/bin:$PATH" \
+  pipelines/record.sh --frames 50 "$address" "$work/failed.ts"
+(($(frames "$work/failed.ts") > 0)) || fail "record: nothing is kept of a camera whose pipeline fails"
+refused "'$work/failed.mkv' was not written" env STAND_IN=failing PATH="$work/bin:$PATH" \
+  pipelines/record.sh --frames 50 "$footage" "$work/failed.mkv"
 mkdir "$work/watched"
 succeeds pipelines/rtsp-monitor.sh --frames 25 "$address" "$work/watched" class:person
 [[ -s $work/watched/picture-000000.jpg ]] || fail "rtsp-monitor: no picture"
