@@ -127,6 +127,7 @@ mod tests {
         // The folder for the results is none, also by the way of the link.
         assert_eq!(names(root, &[""]), ["a/1.jpg", "a/2.AVI", "b.mp4"]);
         assert_eq!(names(root, &["*/?.*"]), ["a/1.jpg", "a/2.AVI"]);
+        assert_eq!(names(root, &["film", "out*"]), ["film"]);
         // What is hidden has to be named. A link to a folder that the pattern names is followed.
         assert_eq!(
             names(root, &["a/*"]),
@@ -276,7 +277,7 @@ mod tests {
             told.notes
         );
         // A pattern that fits their folders, or such in them.
-        for (pattern, count) in [("*/*/*", 2), ("*/*/*/clip-1", 1)] {
+        for (pattern, count) in [("*/*/[evo]*", 2), ("*/*/*/clip-1", 1)] {
             let (all, told) = found(root, &["clip.mp4", pattern]).unwrap();
             assert_eq!(all[0], "clip.mp4");
             assert!(all[1..].iter().all(|file| file == "old/results/own.mp4"));

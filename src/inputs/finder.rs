@@ -185,7 +185,7 @@ impl InputFinder {
             }
         };
         let real = real(folder).context("a name is empty")?;
-        if !contents.folders.insert(real) {
+        if self.output.as_ref() == Some(&real) || !contents.folders.insert(real) {
             return Ok(());
         }
         paths.sort();

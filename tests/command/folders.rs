@@ -55,6 +55,12 @@ fn files_are_called_by_photo_number_and_target_and_the_json_names_them() {
     }
     expected.sort();
     assert_eq!(names(&output), expected);
+    // None of them is a photo.
+    let error = crate::fail(&["detect", &format!("{}/*.png", output.display())]);
+    assert!(
+        error.starts_with("no input is named: 4 results of ssdcrp explain, "),
+        "{error}"
+    );
     for (record, stem) in told.iter().zip(["dog", "eagle"]) {
         let kept = fs::read_to_string(output.join(format!("{stem}.json"))).unwrap();
         assert_eq!(&serde_json::from_str::<Value>(&kept).unwrap(), record);
