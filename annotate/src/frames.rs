@@ -115,7 +115,7 @@ fn write_all(path: &Path, options: &FrameOptions, out: &mut impl Write) -> Resul
     drop(first);
     let length = reader.read_to_end(out)?;
     drop(reader);
-    let mut schedule = Schedule::new(options, Some(length));
+    let mut schedule = Schedule::new(options, length);
     FrameReader::open(path)?.write_all(&mut schedule, None, out)
 }
 
@@ -190,8 +190,8 @@ impl FrameReader {
         Ok(out.flush()?)
     }
 
-    /// The length of a video that does not say it, in nanoseconds: up to its last frame, or to that before which it is damaged.
-    fn read_to_end(&mut self, out: &mut impl Write) -> Result<u64> {
+    /// The length of a video that does not say it, in nanoseconds: up to its last frame, or to that before which it is damaged. Nothing where frames have no times.
+    fn read_to_end(&mut self, out: &mut impl Write) -> Result<Option<u64>> {
         let (mut last, mut frames) = (0, 0);
         while let Ok(Some((_, time))) = self.next_frame() {
             last = last.max(time.unwrap_or(0));
@@ -202,7 +202,7 @@ impl FrameReader {
             }
         }
         // The last frame is shown, too.
-        Ok(last + 1)
+        Ok((last > 0).then_some(last + 1))
     }
 
     /// The next frame, with its place in the video in nanoseconds.

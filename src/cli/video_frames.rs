@@ -77,7 +77,7 @@ pub struct VideoFrame {
 }
 
 /// What comes of the decoder.
-enum Decoded {
+enum DecoderOutput {
     /// With the step between pictures in seconds.
     Picture(VideoFrame, f64),
     /// It looks for the end of the video, of which nobody knows the length.
@@ -90,7 +90,7 @@ pub struct VideoFrames {
     path: PathBuf,
     wanted: FrameArgs,
     child: Child,
-    pictures: Receiver<Result<Decoded>>,
+    pictures: Receiver<Result<DecoderOutput>>,
     complaint: Complaint,
     /// How long nothing may come.
     patience: Duration,
@@ -148,16 +148,16 @@ impl VideoFrames {
     fn read(&mut self) -> Result<Option<VideoFrame>> {
         let decoded = loop {
             match self.pictures.recv_timeout(self.patience) {
-                Ok(Ok(Decoded::GoesOn)) => {}
+                Ok(Ok(DecoderOutput::GoesOn)) => {}
                 Ok(decoded) => break decoded?,
-                Err(RecvTimeoutError::Disconnected) => break Decoded::End,
+                Err(RecvTimeoutError::Disconnected) => break DecoderOutput::End,
                 Err(RecvTimeoutError::Timeout) => {
                     self.is_stuck = true;
                     bail!("nothing came of decoding it for {:?}", self.patience);
                 }
             }
         };
-        if let Decoded::Picture(frame, step) = decoded {
+        if let DecoderOutput::Picture(frame, step) = decoded {
             if !self.begun && self.wanted.is_default() && step > EVERY {
                 output::note(&format!(
                     "{}: a frame every {step:.0} seconds, so that it is about {MOST}: --every or --frames takes others",
@@ -217,13 +217,13 @@ impl Drop for VideoFrames {
 }
 
 /// Reads all pictures of a program, each when it is asked for. Whatever becomes of the program, nobody but the reading thread waits for it.
-fn read_all(pictures: ChildStdout) -> Receiver<Result<Decoded>> {
+fn read_all(pictures: ChildStdout) -> Receiver<Result<DecoderOutput>> {
     let (send, read) = mpsc::sync_channel(0);
     std::thread::spawn(move || {
         let mut from = BufReader::new(pictures);
         loop {
             let decoded = read_picture(&mut from);
-            let is_last = matches!(decoded, Ok(Decoded::End) | Err(_));
+            let is_last = matches!(decoded, Ok(DecoderOutput::End) | Err(_));
             if send.send(decoded).is_err() || is_last {
                 return;
             }
@@ -284,15 +284,15 @@ fn last_line(complaint: &[u8]) -> Option<String> {
 }
 
 /// What comes next.
-fn read_picture(from: &mut impl BufRead) -> Result<Decoded> {
+fn read_picture(from: &mut impl BufRead) -> Result<DecoderOutput> {
     let mut next = || -> Result<String> {
         let mut line = String::new();
         from.by_ref().take(LONGEST_LINE).read_line(&mut line)?;
         Ok(line.trim_end().to_owned())
     };
     match next()?.as_str() {
-        "" => return Ok(Decoded::End),
-        GOES_ON => return Ok(Decoded::GoesOn),
+        "" => return Ok(DecoderOutput::End),
+        GOES_ON => return Ok(DecoderOutput::GoesOn),
         "P6" => {}
         other => bail!("a picture is expected where there is '{other}'"),
     }
@@ -318,7 +318,7 @@ fn read_picture(from: &mut impl BufRead) -> Result<Decoded> {
     from.read_exact(&mut pixels).context("a frame is cut off")?;
     let image = RgbImage::from_raw(width, height, pixels);
     let image = image.context("a frame of another size")?;
-    Ok(Decoded::Picture(VideoFrame { second, image }, step))
+    Ok(DecoderOutput::Picture(VideoFrame { second, image }, step))
 }
 
 #[cfg(test)]
@@ -332,17 +332,17 @@ mod tests {
         bytes.extend(b"P6\n# time 1.5\n# every 1.0\n1 1\n255\n\n\n\n");
         let mut from = &bytes[..];
         let mut next = || read_picture(&mut from).unwrap();
-        assert!(matches!(next(), Decoded::GoesOn));
-        let Decoded::Picture(first, step) = next() else {
+        assert!(matches!(next(), DecoderOutput::GoesOn));
+        let DecoderOutput::Picture(first, step) = next() else {
             panic!()
         };
         assert_eq!((first.second, step), (0.5, 1.0));
         assert_eq!(first.image.get_pixel(1, 0).0, [10, 11, 12]);
-        let Decoded::Picture(second, _) = next() else {
+        let DecoderOutput::Picture(second, _) = next() else {
             panic!()
         };
         assert_eq!(second.image.as_raw(), &[10, 10, 10]);
-        assert!(matches!(next(), Decoded::End));
+        assert!(matches!(next(), DecoderOutput::End));
     }
 
     #[test]

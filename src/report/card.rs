@@ -52,7 +52,7 @@ pub(super) struct Card {
     pub location: String,
     pub top: Vec<TopClass>,
     /// Or why there are none.
-    pub explanations: std::result::Result<ObjectExplanations, Unexplained>,
+    pub explanations: std::result::Result<ObjectExplanations, WithoutExplanation>,
     /// "passed" or "failed", of the map that comes first; empty where it was not checked.
     pub check: &'static str,
     /// To sort by: errors first, then objects with events by how much is wrong, then those whose first map did no better than chance, then the others; by how low their score is.
@@ -60,7 +60,7 @@ pub(super) struct Card {
 }
 
 /// Why an object is not explained.
-pub(super) enum Unexplained {
+pub(super) enum WithoutExplanation {
     /// Others look more wrong.
     OthersFirst,
     /// The run was ended before.
@@ -69,7 +69,7 @@ pub(super) enum Unexplained {
     Failed(String),
 }
 
-impl Unexplained {
+impl WithoutExplanation {
     pub fn failed(error: &Error) -> Self {
         Self::Failed(format!("{error:#}"))
     }
@@ -88,7 +88,7 @@ impl Card {
         place: (usize, usize),
         photo: &ReportedPhoto,
         object: &ReportedObject,
-        explanations: std::result::Result<ObjectExplanations, Unexplained>,
+        explanations: std::result::Result<ObjectExplanations, WithoutExplanation>,
         photo_url: String,
         model: &Model,
     ) -> Result<Self> {

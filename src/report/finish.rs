@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use image::RgbImage;
 
-use super::card::{Card, Unexplained};
+use super::card::{Card, WithoutExplanation};
 use super::comparison::Comparison;
 use super::confused::ConfusionMeans;
 use super::missed::MissedObject;
@@ -205,15 +205,15 @@ struct Asking<'a, W> {
 
 impl<W: ReportWatcher> Asking<'_, W> {
     /// Says why the next one, which is on the photo of that name, is not.
-    fn begins(&mut self, name: &str) -> std::result::Result<(), Unexplained> {
+    fn begins(&mut self, name: &str) -> std::result::Result<(), WithoutExplanation> {
         if self.left == 0 {
-            return Err(Unexplained::OthersFirst);
+            return Err(WithoutExplanation::OthersFirst);
         }
         self.left -= 1;
         self.has_ended = self.has_ended || !self.watcher.begins(name);
         if self.has_ended {
             self.unasked += 1;
-            return Err(Unexplained::Interrupted);
+            return Err(WithoutExplanation::Interrupted);
         }
         Ok(())
     }

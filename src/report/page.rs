@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 
-use super::card::{Card, Unexplained};
+use super::card::{Card, WithoutExplanation};
 use super::comparison::Comparison;
 use crate::error::Result;
 use crate::error::internal::Context;
@@ -126,14 +126,14 @@ impl Page {
     fn are_some_unasked(&self) -> bool {
         let mut cards = self.cards.iter();
         cards.any(
-            |card| matches!(&card.explanations, Err(why) if !matches!(why, Unexplained::Failed(_))),
+            |card| matches!(&card.explanations, Err(why) if !matches!(why, WithoutExplanation::Failed(_))),
         )
     }
 
     /// Whether the run was ended before all was explained that comes first.
     fn is_interrupted(&self) -> bool {
         let mut cards = self.cards.iter();
-        cards.any(|card| matches!(&card.explanations, Err(Unexplained::Interrupted)))
+        cards.any(|card| matches!(&card.explanations, Err(WithoutExplanation::Interrupted)))
     }
 
     /// What a page without a card says.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use image::RgbImage;
 
-use super::card::{Card, Unexplained};
+use super::card::{Card, WithoutExplanation};
 use super::confused::{ConfusedDetection, ConfusionMeans};
 use super::explanations::ObjectExplanations;
 use super::forward_passes::ForwardPasses;
@@ -98,7 +98,7 @@ impl<A: Fn(usize) -> Option<RgbImage>> PageMaker<'_, A> {
     pub fn card(
         &mut self,
         place: (usize, usize),
-        begins: std::result::Result<(), Unexplained>,
+        begins: std::result::Result<(), WithoutExplanation>,
     ) -> Result<Card> {
         let photo = &self.photos[place.0];
         let object = &photo.objects[place.1];
@@ -106,7 +106,7 @@ impl<A: Fn(usize) -> Option<RgbImage>> PageMaker<'_, A> {
             Ok(()) => unwritten(self.explain(place.0, object))?.map(Ok),
             Err(why) => self.show(place.0)?.map(|()| Err(why)),
         };
-        let explanations = made.unwrap_or_else(|error| Err(Unexplained::failed(&error)));
+        let explanations = made.unwrap_or_else(|error| Err(WithoutExplanation::failed(&error)));
         let url = self.again.url(place.0);
         Card::new(place, photo, object, explanations, url, self.model)
     }
