@@ -68,15 +68,7 @@ mod tests {
     use std::fs::{self, File};
 
     use super::*;
-
-    fn names(folder: &Path) -> Vec<String> {
-        let files = fs::read_dir(folder).unwrap();
-        let mut names: Vec<_> = files
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
+    use crate::folder_names::names;
 
     #[test]
     fn a_file_is_replaced_and_nothing_else_stays() {

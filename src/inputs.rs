@@ -2,29 +2,39 @@
 //!
 //! The command's verbs and `ssdcrp-annotate` find their inputs here, so that all take the same.
 
-mod archives;
 mod container;
 mod file;
 mod finder;
 mod list;
+mod results;
 
 use std::path::{Path, PathBuf};
 
-pub use self::archives::{ARCHIVE_MANIFEST, archive_of};
 pub use self::container::{container, video};
 use self::file::is_standard_input;
 pub use self::file::{InputFile, STANDARD_INPUT, plain_name};
 pub use self::finder::FoundInputs;
 use self::finder::InputFinder;
 use self::list::{LIST, list_of, names_of};
+pub use self::results::{ARCHIVE_MANIFEST, EXPLANATION_SETTINGS, PAGE_MARK, archive_of};
 use crate::error::Result;
-use crate::error::argument::{Context, bail, ensure};
+use crate::error::argument::{Context, ensure};
 
-/// Finds all inputs. Of folders, the one of results at `output` is left out; of folders, patterns and lists, what `ssdcrp annotate` wrote for others to look at.
+/// Finds all inputs. Of folders, the one of results at `output` is left out; of folders, patterns and lists, what `ssdcrp annotate`, `explain` and `report` wrote for people to look at.
 ///
 /// # Errors
-/// A list that cannot be read, a folder that has none in it or is that of the results, a pattern that fits nothing, an address; there is nothing but folders that cannot be read. A file that is not there is no error here.
+/// As [`search`]; there is nothing but what is left out.
 pub fn resolve(given: &[PathBuf], output: Option<&Path>) -> Result<FoundInputs> {
+    let found = search(given, output)?;
+    found.check_any()?;
+    Ok(found)
+}
+
+/// The same where there may be nothing.
+///
+/// # Errors
+/// A list that cannot be read, a folder that has none in it or is that of the results, a pattern that fits nothing, an address. A file that is not there is no error here.
+pub fn search(given: &[PathBuf], output: Option<&Path>) -> Result<FoundInputs> {
     let mut finder = InputFinder::new(output)?;
     finder.found.several = given.len() > 1;
     let lists = given.iter().filter_map(|path| list_of(path));
@@ -44,15 +54,23 @@ pub fn resolve(given: &[PathBuf], output: Option<&Path>) -> Result<FoundInputs> 
             None => finder.add(path)?,
         }
     }
-    let found = finder.finish();
-    if found.files.is_empty() {
-        let why = found.unreadable.first().or(found.notes.first());
-        bail!(
+    Ok(finder.finish())
+}
+
+impl FoundInputs {
+    /// Fails where there is nothing, with why.
+    ///
+    /// # Errors
+    /// There are no files.
+    pub fn check_any(&self) -> Result<()> {
+        let why = self.unreadable.first().or(self.notes.first());
+        ensure!(
+            !self.files.is_empty(),
             "no input is named: {}",
             why.map_or("the list is empty", String::as_str)
         );
+        Ok(())
     }
-    Ok(found)
 }
 
 #[cfg(test)]
@@ -109,6 +127,7 @@ mod tests {
         // The folder for the results is none, also by the way of the link.
         assert_eq!(names(root, &[""]), ["a/1.jpg", "a/2.AVI", "b.mp4"]);
         assert_eq!(names(root, &["*/?.*"]), ["a/1.jpg", "a/2.AVI"]);
+        assert_eq!(names(root, &["film", "out*"]), ["film"]);
         // What is hidden has to be named. A link to a folder that the pattern names is followed.
         assert_eq!(
             names(root, &["a/*"]),
@@ -257,12 +276,23 @@ mod tests {
             "{:?}",
             told.notes
         );
+        // A pattern that fits their folders, or such in them.
+        for (pattern, count) in [("*/*/[evo]*", 2), ("*/*/*/clip-1", 1)] {
+            let (all, told) = found(root, &["clip.mp4", pattern]).unwrap();
+            assert_eq!(all[0], "clip.mp4");
+            assert!(all[1..].iter().all(|file| file == "old/results/own.mp4"));
+            assert_eq!((told.notes.len(), told.results.len()), (1, count));
+        }
         let list = root.join("list");
-        let result = root.join("old/results/videos/clip-1.mp4");
-        fs::write(&list, format!("{}\n", result.display())).unwrap();
-        let given = [PathBuf::from(format!("@{}", list.display()))];
-        let error = resolve(&given, None).unwrap_err().to_string();
+        let listed = |name: &str| {
+            fs::write(&list, format!("{}\n", root.join(name).display())).unwrap();
+            let given = [PathBuf::from(format!("@{}", list.display()))];
+            resolve(&given, None).unwrap_err().to_string()
+        };
+        let error = listed("old/results/videos/clip-1.mp4");
         assert!(error.contains("clip-1.mp4 is a result"), "{error}");
+        let error = listed("old/results/videos");
+        assert!(error.contains("annotate has written into "), "{error}");
         // What is named itself is wanted.
         assert_eq!(
             names(root, &["old/results/videos"]),
@@ -272,5 +302,38 @@ mod tests {
             names(root, &["old/results/videos/clip-1.mp4"]),
             ["old/results/videos/clip-1.mp4"]
         );
+    }
+
+    /// Else a second run would explain the first one's pictures, and a third those of the second.
+    #[test]
+    fn explanations_are_no_inputs_of_a_later_run() {
+        let folder = folder(&["dog.jpg", "all/explained/dog-1-class-dog.png"]);
+        let root = folder.path();
+        let settings = r#"{"model_hash": "00", "composite": "crp"}"#;
+        fs::write(root.join("all/explained/settings.json"), settings).unwrap();
+        let list = root.join("list");
+        let picture = root.join("all/explained/dog-1-class-dog.png");
+        fs::write(&list, format!("{}\n", picture.display())).unwrap();
+        let list = format!("@{}", list.display());
+        let dog = root.join("dog.jpg");
+        for given in [
+            vec![root.to_owned()],
+            vec![root.join("*.jpg"), root.join("*/*")],
+            vec![root.join("*.jpg"), root.join("*/*/*.png")],
+            vec![dog.clone(), list.into()],
+        ] {
+            // Also where they are those of another run.
+            for output in [root.join("all/explained"), root.join("new")] {
+                let found = resolve(&given, Some(&output)).unwrap();
+                let files: Vec<_> = found.files.iter().map(|file| &file.path).collect();
+                assert_eq!(files, [&dog], "{given:?}");
+                let is_told = found.notes.len() == 1 && found.notes[0].contains("ssdcrp explain");
+                assert!(is_told || output.ends_with("explained"), "{given:?}");
+            }
+        }
+        let error = found(root, &["all"]).unwrap_err().to_string();
+        assert!(error.contains("explain has written into "), "{error}");
+        let named = ["all/explained/dog-1-class-dog.png"];
+        assert_eq!(names(root, &named), named);
     }
 }

@@ -98,6 +98,10 @@ pub mod stream;
 #[cfg(feature = "report")]
 pub mod truth;
 
+#[cfg(test)]
+#[path = "../tests/folder_names/mod.rs"]
+mod folder_names;
+
 pub use crp::{Composite, Contrast, TargetOutput};
 pub use detect::{ClassId, ClassRef, Detection, Detector, Model, Thresholds};
 pub use error::{Error, ErrorKind, Result};

@@ -1,11 +1,12 @@
 //! `ssdcrp-annotate --frames-of VIDEO`, which the command's verbs for photos start: a video in; single frames, upright, as PPM pictures on standard output, out.
 //!
-//! Each picture is one of the PPM format (`P6`), uncompressed, with two comments in its head: `# time` is its place in the video and `# every` the step between frames, both in seconds.
+//! Each picture is one of the PPM format (`P6`), uncompressed, with two comments in its head: `# time` is its place in the video and `# every` the step between frames, both in seconds. A video over which so many frames
+//! are spread is read to its end first if it does not say how long it is; meanwhile lines come that say so.
 
 use std::io::{self, BufWriter, ErrorKind, Write, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Parser;
 use gst_video::prelude::*;
 
@@ -22,6 +23,12 @@ const WRITTEN_AT_ONCE: usize = 1 << 20;
 
 /// Frames that are so far apart are looked for by seeking. For nearer ones all between is decoded, which takes no longer: videos have key frames some seconds apart.
 const SEEKS_FROM: u64 = 10_000_000_000;
+
+/// What is written while the end of a video is looked for.
+const GOES_ON: &[u8] = b"# goes on\n";
+
+/// Frames after each of which that is written.
+const GOES_ON_AFTER: u64 = 100;
 
 /// Which frames are wanted.
 #[derive(Debug, Parser)]
@@ -89,32 +96,27 @@ pub fn write(options: &FrameOptions) -> Result<()> {
     decoding::check_installed(&NEEDED)?;
     let path = std::path::absolute(&options.frames_of)?;
     std::fs::File::open(&path).context("it cannot be opened")?;
-    let scale = gst::ElementFactory::make("videoscale").build()?;
-    // As it is looked at: pixels that are not square are made so.
-    let caps = gst_video::VideoCapsBuilder::new()
-        .format(gst_video::VideoFormat::Rgb)
-        .pixel_aspect_ratio(gst::Fraction::new(1, 1))
-        .build();
-    let end = gst_app::AppSink::builder()
-        .caps(&caps)
-        .sync(false)
-        .max_buffers(2)
-        .build();
-    let mut decoding = Decoding::new(&path, &[&scale, end.upcast_ref()])?;
-    decoding.running.start(gst::State::Playing)?;
-    let mut reader = FrameReader {
-        decoding: &mut decoding,
-        end,
-        seeks: true,
-    };
-    match reader.write_all(
-        options,
-        &mut BufWriter::with_capacity(WRITTEN_AT_ONCE, stdout().lock()),
-    ) {
+    let mut out = BufWriter::with_capacity(WRITTEN_AT_ONCE, stdout().lock());
+    match write_all(&path, options, &mut out) {
         // Who does not read on wants no more.
         Err(error) if is_broken_pipe(&error) => Ok(()),
         written => written,
     }
+}
+
+fn write_all(path: &Path, options: &FrameOptions, out: &mut impl Write) -> Result<()> {
+    let mut reader = FrameReader::open(path)?;
+    let first = reader.next_frame()?;
+    let first = first.context("there is no picture in it")?;
+    let length = reader.length();
+    if length.is_some() || options.most.is_none() {
+        return reader.write_all(&mut Schedule::new(options, length), Some(first), out);
+    }
+    drop(first);
+    let length = reader.read_to_end(out)?;
+    drop(reader);
+    let mut schedule = Schedule::new(options, length);
+    FrameReader::open(path)?.write_all(&mut schedule, None, out)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -122,23 +124,57 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
-struct FrameReader<'a> {
-    decoding: &'a mut Decoding,
+/// A frame, with its place in the video in nanoseconds.
+type TimedFrame = (gst::Sample, Option<u64>);
+
+struct FrameReader {
+    decoding: Decoding,
     end: gst_app::AppSink,
     /// Whether the file can be sought in, as far as is known.
     seeks: bool,
 }
 
-impl FrameReader<'_> {
-    fn write_all(&mut self, options: &FrameOptions, out: &mut impl Write) -> Result<()> {
-        let mut schedule: Option<Schedule> = None;
+impl FrameReader {
+    fn open(path: &Path) -> Result<Self> {
+        let scale = gst::ElementFactory::make("videoscale").build()?;
+        // As it is looked at: pixels that are not square are made so.
+        let caps = gst_video::VideoCapsBuilder::new()
+            .format(gst_video::VideoFormat::Rgb)
+            .pixel_aspect_ratio(gst::Fraction::new(1, 1))
+            .build();
+        let end = gst_app::AppSink::builder()
+            .caps(&caps)
+            .sync(false)
+            .max_buffers(2)
+            .build();
+        let decoding = Decoding::new(path, &[&scale, end.upcast_ref()])?;
+        decoding.running.start(gst::State::Playing)?;
+        Ok(Self {
+            decoding,
+            end,
+            seeks: true,
+        })
+    }
+
+    /// Writes the frames that are due: `first`, which was read before, and those behind it.
+    fn write_all(
+        &mut self,
+        schedule: &mut Schedule,
+        mut first: Option<TimedFrame>,
+        out: &mut impl Write,
+    ) -> Result<()> {
         let mut last = 0;
-        while let Some((sample, time)) = self.next_frame()? {
+        loop {
+            let next = match first.take() {
+                None => self.next_frame()?,
+                first => first,
+            };
+            let Some((sample, time)) = next else {
+                break;
+            };
             let time = time.unwrap_or(last);
             // A seek that leads back leads nowhere.
             self.seeks &= time >= last;
-            let length = || self.length();
-            let schedule = schedule.get_or_insert_with(|| Schedule::new(options, length()));
             if !schedule.takes(time) {
                 continue;
             }
@@ -151,12 +187,26 @@ impl FrameReader<'_> {
                 self.seek(schedule.due);
             }
         }
-        ensure!(schedule.is_some(), "there is no picture in it");
         Ok(out.flush()?)
     }
 
+    /// The length of a video that does not say it, in nanoseconds: up to its last frame, or to that before which it is damaged. Nothing where frames have no times.
+    fn read_to_end(&mut self, out: &mut impl Write) -> Result<Option<u64>> {
+        let (mut last, mut frames) = (0, 0);
+        while let Ok(Some((_, time))) = self.next_frame() {
+            last = last.max(time.unwrap_or(0));
+            frames += 1;
+            if frames % GOES_ON_AFTER == 0 {
+                out.write_all(GOES_ON)?;
+                out.flush()?;
+            }
+        }
+        // The last frame is shown, too.
+        Ok((last > 0).then_some(last + 1))
+    }
+
     /// The next frame, with its place in the video in nanoseconds.
-    fn next_frame(&mut self) -> Result<Option<(gst::Sample, Option<u64>)>> {
+    fn next_frame(&mut self) -> Result<Option<TimedFrame>> {
         loop {
             self.decoding
                 .follow(gst::ClockTime::ZERO, &mut |_| Ok(()))?;
@@ -249,10 +299,10 @@ mod tests {
     }
 
     #[test]
-    fn a_video_of_unknown_length_is_taken_by_the_step_alone() {
-        let options = ["", "--frames-of", "-a", "--every", "2", "--most", "3"];
+    fn a_step_alone_needs_no_length() {
+        let options = ["", "--frames-of", "-a", "--every", "2"];
         let options = FrameOptions::try_parse_from(options).unwrap();
         let schedule = Schedule::new(&options, None);
-        assert_eq!((schedule.step, schedule.most), (2_000_000_000, 3));
+        assert_eq!((schedule.step, schedule.most), (2_000_000_000, u64::MAX));
     }
 }

@@ -7,8 +7,9 @@ use ssdcrp::truth::Truth;
 
 /// Fails where the annotations are of none of the photos, or where of several annotated pictures each might be one of them.
 pub fn check_fit<'a>(truth: &Truth, photos: impl IntoIterator<Item = &'a Path>) -> Result<()> {
-    let mut is_known = false;
+    let (mut is_known, mut count) = (false, 0);
     for photo in photos {
+        count += 1;
         if let Some([one, other]) = truth.ambiguous(photo) {
             bail!(
                 "the annotations have {one} and {other}, and {} may be either: keep photos in folders that are called as those of the annotations",
@@ -17,6 +18,10 @@ pub fn check_fit<'a>(truth: &Truth, photos: impl IntoIterator<Item = &'a Path>) 
         }
         is_known |= truth.of(photo).is_some();
     }
+    ensure!(
+        count > 0,
+        "annotations are of photos, and there are only videos or events: leave --truth out"
+    );
     ensure!(
         is_known,
         "the annotations are of none of these photos: file names have to agree"
@@ -50,9 +55,10 @@ mod tests {
                 .starts_with("the annotations have a/1.jpg and b/1.jpg, and x/1.jpg may be either"),
             "{words}"
         );
-        for photos in [&["other.jpg"][..], &[]] {
-            let words = check(photos).unwrap_err();
-            assert!(words.starts_with("the annotations are of none"), "{words}");
-        }
+        let words = check(&["other.jpg"]).unwrap_err();
+        assert!(words.starts_with("the annotations are of none"), "{words}");
+        // Renaming would not help.
+        let words = check(&[]).unwrap_err();
+        assert!(words.ends_with("leave --truth out"), "{words}");
     }
 }

@@ -15,8 +15,9 @@ use ssdcrp::truth::Truth;
 use super::annotations::check_fit;
 use super::detected_photo::ThresholdArgs;
 use super::engine::Engine;
+use super::failures::FailureCounts;
 use super::input_files::InputFiles;
-use super::inputs::{InputArgs, PictureInputs, check_none_failed, tell_failures};
+use super::inputs::{InputArgs, PictureInputs};
 use super::name_list::{self, NameList};
 use super::output;
 use super::source_picture::SourcePicture;
@@ -122,7 +123,7 @@ impl Compare {
             comparer.leave_out(reason);
         }
         let (shown, failures) = look_at_all(&mut comparer, &inputs)?;
-        let failed = tell_failures(failures, shown)?;
+        let failed = FailureCounts::tell(failures, shown)?;
         let (comparison, page) = comparer.finish(&limits, self.seed);
         let mut written = Vec::new();
         if let Some((path, page)) = self.output.as_ref().zip(page) {
@@ -137,11 +138,11 @@ impl Compare {
         }
         output::print(&summary(&comparison, shown, &written))?;
         ensure!(
-            limits.is_empty() || failed == 0,
-            "{failed} of {} could not be compared, so that no limit is known to be kept",
-            counted(&(shown + failed), "photo")
+            limits.is_empty() || failed.total() == 0,
+            "{}, so that no limit is known to be kept",
+            failed.words(shown)
         );
-        check_none_failed(failed, shown + failed)?;
+        failed.check_none(shown)?;
         Ok(match comparison.passed() {
             true => ExitCode::SUCCESS,
             false => ExitCode::from(GATE),

@@ -87,11 +87,15 @@ impl Diagnose {
             let detected = detector.look(picture)?;
             let target = match self.question(&detected, &question)? {
                 Ok(target) => target,
-                Err(nothing) if inputs.several => {
+                Err(nothing) if !inputs.several => bail!(nothing),
+                Err(nothing) if self.json => {
+                    let record = json::DiagnosisRecord::nothing(&detected, &nothing);
+                    return output::print_json(&record);
+                }
+                Err(nothing) => {
                     output::note(&nothing);
                     return Ok(());
                 }
-                Err(nothing) => bail!(nothing),
             };
             let diagnosis = explainer.diagnose(&detected.forward, &target)?;
             if let Some(plot) = &plot {

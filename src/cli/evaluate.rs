@@ -30,8 +30,9 @@ use self::randomisation::Randomisation;
 use super::annotations::check_fit;
 use super::detected_photo::ThresholdArgs;
 use super::engine::Engine;
+use super::failures::FailureCounts;
 use super::input_files::InputFiles;
-use super::inputs::{InputArgs, PictureInputs, check_none_failed, tell_failures};
+use super::inputs::{InputArgs, PictureInputs};
 use super::model_hash::model_hash;
 use super::name_list::{self, NameList};
 use super::{output, partial_file};
@@ -168,7 +169,7 @@ impl Evaluate {
         progress.finish_and_clear();
         self.write(&results, &model, photos.len())?;
         partial.finish()?;
-        check_none_failed(failed, photos.len() + failed)
+        failed.check_none(photos.len())
     }
 
     /// Fails where what is to be written would replace what is read.
@@ -278,12 +279,12 @@ impl Evaluate {
     }
 }
 
-/// All photos with how much is found on them, and how many could not be used, which is told.
+/// All photos with how much is found on them, and how much could not be used, which is told.
 fn photos(
     inputs: &PictureInputs,
     reader: &PhotoReader,
     detector: &mut Detector,
-) -> Result<(Vec<ListedPhoto>, usize)> {
+) -> Result<(Vec<ListedPhoto>, FailureCounts)> {
     inputs.tell_notes();
     let (pictures, mut failures) = inputs.kept()?;
     let mut photos = Vec::new();
@@ -293,7 +294,7 @@ fn photos(
             Err(error) => failures.push(error),
         }
     }
-    let failed = tell_failures(failures, photos.len())?;
+    let failed = FailureCounts::tell(failures, photos.len())?;
     ensure!(
         photos.iter().any(|photo| photo.subjects > 0),
         "nothing was detected in any of the photos: lower --score-threshold"

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use anyhow::{Context, Error, Result, ensure};
+use anyhow::{Context, Error, Result};
 use clap::Args;
 use ssdcrp::inputs::{FoundInputs, InputFile, resolve, video};
-use ssdcrp::report::counted;
 
+use super::failures::{FailureCounts, UnreadablePlace};
 use super::output;
 use super::result_stem::ResultStem;
 use super::source_picture::{FrameStore, SourcePicture};
@@ -49,30 +49,31 @@ impl InputArgs {
     /// # Errors
     /// As [`resolve`].
     pub fn find(&self, output: Option<&Path>) -> Result<PictureInputs> {
-        PictureInputs::of(&self.inputs, self.frames, output)
+        Ok(PictureInputs::of(
+            resolve(&self.inputs, output)?,
+            self.frames,
+        ))
     }
 }
 
 impl PictureInputs {
-    /// The same of what another command line has.
-    ///
-    /// # Errors
-    /// As [`resolve`].
-    pub fn of(given: &[PathBuf], frames: FrameArgs, output: Option<&Path>) -> Result<Self> {
+    /// Of files that were found.
+    pub fn of(found: FoundInputs, frames: FrameArgs) -> Self {
         let FoundInputs {
             files,
             several,
             notes,
             unreadable,
-        } = resolve(given, output)?;
+            ..
+        } = found;
         let several = several || files.iter().any(|file| video_kind(file).is_some());
-        Ok(Self {
+        Self {
             files: with_stems(files),
             frames,
             several,
             notes,
             unreadable,
-        })
+        }
     }
 
     /// The files by their names, for what must not be replaced.
@@ -87,11 +88,6 @@ impl PictureInputs {
             .iter()
             .filter(|(file, _)| video_kind(file).is_none());
         photos.map(|(file, _)| file.path.as_path())
-    }
-
-    /// Leaves out those files that are not `wanted`.
-    pub fn retain(&mut self, mut wanted: impl FnMut(&InputFile) -> bool) {
-        self.files.retain(|(file, _)| wanted(file));
     }
 
     /// All pictures, each when its turn comes. What cannot be opened is an error in its place, a folder that cannot be read one at the end.
@@ -119,7 +115,7 @@ impl PictureInputs {
         made: impl Fn(SourcePicture) -> Result<SourcePicture> + Clone + 'a,
     ) -> impl Iterator<Item = Result<SourcePicture>> + 'a {
         let unreadable = self.unreadable.iter();
-        let unreadable = unreadable.map(|words| Err(Error::msg(words.clone())));
+        let unreadable = unreadable.map(|words| Err(Error::new(UnreadablePlace(words.clone()))));
         let files = self.files.iter().flat_map(move |(file, stem)| {
             // The file as it is before anything of it is read.
             let named = SourcePicture::photo(&file.path, stem.clone());
@@ -152,7 +148,7 @@ impl PictureInputs {
             }
         }
         if kept.is_empty() {
-            tell_failures(std::mem::take(&mut failures), 0)?;
+            FailureCounts::tell(std::mem::take(&mut failures), 0)?;
         }
         Ok((kept, failures))
     }
@@ -167,23 +163,25 @@ impl PictureInputs {
         mut work: impl FnMut(SourcePicture) -> Result<()>,
     ) -> Result<()> {
         self.tell_notes();
-        let (mut all, mut failed) = (0, 0);
+        let (mut used, mut failed) = (0, FailureCounts::default());
         for picture in self.pictures() {
-            all += 1;
-            let is_first = all == 1 && self.files.len() == 1 && self.unreadable.is_empty();
+            let is_first = used == 0
+                && failed.total() == 0
+                && self.files.len() == 1
+                && self.unreadable.is_empty();
             let is_nothing = picture.is_err() && is_first;
             match picture.and_then(&mut work) {
-                Err(error) if self.several && !is_nothing => {
-                    failed += 1;
-                    output::complain(&error);
+                Err(error) if self.several && !is_nothing => failed.complain(&error),
+                worked => {
+                    worked?;
+                    used += 1;
                 }
-                worked => worked?,
             }
             if only_prints && output::reader_is_gone() {
                 break;
             }
         }
-        check_none_failed(failed, all)
+        failed.check_none(used)
     }
 
     /// Says what is left out.
@@ -202,34 +200,6 @@ fn until_error<T>(mut items: impl Iterator<Item = Result<T>>) -> impl Iterator<I
         ended = !matches!(next, Some(Ok(_)));
         next
     })
-}
-
-/// Tells what could not be used beside so many pictures that could, and gives its number. What is alone is the run's own error.
-///
-/// # Errors
-/// Nothing could be used.
-pub fn tell_failures(mut failures: Vec<Error>, used: usize) -> Result<usize> {
-    if used == 0
-        && failures.len() == 1
-        && let Some(error) = failures.pop()
-    {
-        return Err(error);
-    }
-    failures.iter().for_each(output::complain);
-    if used == 0 {
-        check_none_failed(failures.len(), failures.len())?;
-    }
-    Ok(failures.len())
-}
-
-/// Fails where some of `all` pictures did.
-pub fn check_none_failed(failed: usize, all: usize) -> Result<()> {
-    ensure!(
-        failed == 0,
-        "{failed} of {} could not be used",
-        counted(&all, "picture")
-    );
-    Ok(())
 }
 
 /// What kind of video a file is, if it is one. A file that is called as standard input is not meant by that name.
@@ -302,16 +272,5 @@ mod tests {
             [true, true, false]
         );
         assert_eq!(asked.get(), 3);
-    }
-
-    #[test]
-    fn what_could_not_be_used_alone_is_the_error_itself() {
-        let failures = |count: usize| (0..count).map(|one| Error::msg(one.to_string())).collect();
-        let error = tell_failures(failures(1), 0).unwrap_err();
-        assert_eq!(error.to_string(), "0");
-        let error = tell_failures(failures(2), 0).unwrap_err();
-        assert_eq!(error.to_string(), "2 of 2 pictures could not be used");
-        assert_eq!(tell_failures(failures(2), 1).unwrap(), 2);
-        assert_eq!(tell_failures(vec![], 0).unwrap(), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! The command line: what can be asked is declared here and in one file for each subcommand, which also answers it.
 //!
-//! What subcommands share: [`inputs`] finds the pictures that are meant, [`source_picture`] reads them, frames of videos by [`video_frames`]; [`engine`] loads the model,
+//! What subcommands share: [`inputs`] finds the pictures that are meant, [`source_picture`] reads them, frames of videos by [`video_frames`], and [`failures`] counts what cannot be used; [`engine`] loads the model,
 //! [`detected_photo`] runs the detector, [`default_box`] finds the default box that is meant, [`json`], [`text`] and [`table`] say what was found, [`picture`] draws it, [`destination`] and [`result_stem`] say where
 //! results go and what they are called, [`source_stamp`] tells whether a file has changed, [`output`] brings them to standard output and into files, [`input_files`] keeps what is read from being replaced,
 //! [`partial_file`] keeps what an unfinished run has done, for which [`model_hash`] tells models apart and [`interrupt`] takes Ctrl-C.
@@ -19,6 +19,7 @@ mod diagnose;
 mod engine;
 mod evaluate;
 mod explain;
+mod failures;
 mod input_files;
 mod inputs;
 mod inspect;
@@ -123,6 +124,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 #[cfg(test)]
 #[path = "../../tests/documents/mod.rs"]
 mod documents;
+#[cfg(test)]
+#[path = "../../tests/folder_names/mod.rs"]
+mod folder_names;
 
 #[cfg(test)]
 mod tests {

@@ -259,15 +259,7 @@ mod tests {
     use std::os::fd::AsRawFd;
 
     use super::*;
-
-    fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<_> = fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
+    use crate::cli::folder_names::names;
 
     #[test]
     fn a_link_stays_a_link() {

@@ -27,8 +27,8 @@ use self::picture_folder::{PagePictureFolder, PictureExchange};
 use super::annotations::check_fit;
 use super::detected_photo::ThresholdArgs;
 use super::engine::Engine;
+use super::failures::FailureCounts;
 use super::input_files::InputFiles;
-use super::inputs::{check_none_failed, tell_failures};
 use super::interrupt::{INTERRUPTED, Interrupt};
 use super::model_hash::model_hash;
 use super::name_list::{self, NameList};
@@ -125,10 +125,10 @@ impl Report {
         let interrupt = Interrupt::listen()?;
         let LookedAt { shown, failures } =
             look(&mut inputs, &mut reporter, &mut looked, &interrupt)?;
-        let failed = match tell_failures(failures, shown.len()) {
+        let failed = match FailureCounts::tell(failures, shown.len()) {
             Ok(failed) => failed,
             Err(error) => {
-                looked.forget_nothing()?;
+                looked.remove_if_new()?;
                 return Err(error);
             }
         };
@@ -140,8 +140,8 @@ impl Report {
             counted(&objects, "object"),
             counted(&shown.len(), "photo")
         );
-        if failed > 0 {
-            words += &format!(", {failed} left out");
+        if failed.total() > 0 {
+            words += &format!(", {} left out", failed.total());
         }
         let is_interrupted = report.record.interrupted;
         if is_interrupted {
@@ -156,7 +156,7 @@ impl Report {
         if is_interrupted {
             return Ok(ExitCode::from(INTERRUPTED));
         }
-        check_none_failed(failed, shown.len() + failed)?;
+        failed.check_none(shown.len())?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -250,9 +250,13 @@ impl Report {
         let bar = output::progress(explained, "explained")?;
         let again = |index: usize| shown.get(index)?.read().ok();
         let mut watcher = |name: &str| {
+            if interrupt.came() {
+                output::note("interrupted: the page is written; Ctrl-C again ends at once");
+                return false;
+            }
             bar.set_message(printable(name).into_owned());
             bar.inc(1);
-            !interrupt.came()
+            true
         };
         let report = reporter.explain(again, pictures, &mut watcher)?;
         bar.finish_and_clear();

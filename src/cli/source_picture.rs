@@ -105,7 +105,9 @@ impl SourcePicture {
         match &self.pixels {
             SourcePixels::Photo => read(&self.path),
             SourcePixels::Frame(image) => Ok(RgbImage::clone(image)),
-            SourcePixels::Kept(store, offset, length) => store.read(*offset, *length),
+            SourcePixels::Kept(store, offset, length) => store
+                .read(*offset, *length)
+                .with_context(|| format!("cannot use {}", self.name())),
         }
     }
 
@@ -150,10 +152,12 @@ impl FrameStore {
                 image.width(),
                 image.height(),
                 ExtendedColorType::Rgb8,
-            )?;
+            )
+            .context("cannot keep a frame as PNG")?;
         let mut file = lock(&self.0);
-        let offset = file.seek(SeekFrom::End(0))?;
-        file.write_all(&bytes).context(
+        let begin = file.seek(SeekFrom::End(0));
+        let written = begin.and_then(|offset| file.write_all(&bytes).map(|()| offset));
+        let offset = written.context(
             "cannot keep frames of videos in the folder for temporary files (TMPDIR names another)",
         )?;
         Ok((offset, bytes.len()))
@@ -162,8 +166,9 @@ impl FrameStore {
     fn read(&self, offset: u64, length: usize) -> Result<RgbImage> {
         let mut bytes = vec![0; length];
         let mut file = lock(&self.0);
-        file.seek(SeekFrom::Start(offset))?;
-        file.read_exact(&mut bytes)?;
+        file.seek(SeekFrom::Start(offset))
+            .and_then(|_| file.read_exact(&mut bytes))
+            .context("cannot read what was kept of it in the folder for temporary files")?;
         Ok(photo::decode(&bytes)?)
     }
 }
@@ -270,6 +275,16 @@ mod tests {
                 "clip-00001.000s-2"
             ]
         );
+    }
+
+    #[test]
+    fn a_frame_that_was_kept_and_has_gone_is_named() {
+        let store = Arc::new(FrameStore::new().unwrap());
+        let kept = frame(7).kept_in(&store).unwrap();
+        lock(&store.0).set_len(1).unwrap();
+        let error = format!("{:#}", kept.read().unwrap_err());
+        let words = "cannot use a/clip.mp4 at 2.5 s: cannot read what was kept of it";
+        assert!(error.starts_with(words), "{error}");
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //!
 //! `ssdcrp-annotate --frames-of` writes PPM pictures, whose heads have the time and the step in comments, onto its standard output, and what goes wrong onto its standard error.
 
-use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::io::{self, BufRead, BufReader, ErrorKind, PipeReader, PipeWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -29,8 +29,10 @@ const LONGEST_COMPLAINT: usize = 1 << 16;
 const PATIENCE: Duration = Duration::from_secs(660);
 /// How often it is looked whether the decoder has ended.
 const LOOK: Duration = Duration::from_millis(10);
-/// How long the last words of a decoder that has ended may take.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// What stands behind the last words of a decoder that has ended.
+const END: &[u8] = b"\0the decoder has ended\0";
+/// A line that comes while the decoder looks for the end of a video.
+const GOES_ON: &str = "# goes on";
 /// The largest value of a colour, as these pictures have it.
 const DEPTH: &str = "255";
 
@@ -74,15 +76,21 @@ pub struct VideoFrame {
     pub image: RgbImage,
 }
 
-/// What comes of the decoder: a picture with the step between pictures in seconds, `None` at the end.
-type DecodedPicture = Result<Option<(VideoFrame, f64)>>;
+/// What comes of the decoder.
+enum DecoderOutput {
+    /// With the step between pictures in seconds.
+    Picture(VideoFrame, f64),
+    /// It looks for the end of the video, of which nobody knows the length.
+    GoesOn,
+    End,
+}
 
 /// The frames of a video, one after another, while they are decoded.
 pub struct VideoFrames {
     path: PathBuf,
     wanted: FrameArgs,
     child: Child,
-    pictures: Receiver<DecodedPicture>,
+    pictures: Receiver<Result<DecoderOutput>>,
     complaint: Complaint,
     /// How long nothing may come.
     patience: Duration,
@@ -119,17 +127,17 @@ impl VideoFrames {
         wanted: FrameArgs,
         patience: Duration,
     ) -> io::Result<Self> {
-        command.stdin(Stdio::null());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let (complaint, says) = io::pipe()?;
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.stderr(says.try_clone()?);
         let mut child = command.spawn()?;
-        let pipes = child.stdout.take().zip(child.stderr.take());
-        let (pictures, complaint) = pipes.ok_or(ErrorKind::BrokenPipe)?;
+        let pictures = child.stdout.take().ok_or(ErrorKind::BrokenPipe)?;
         Ok(Self {
             path: path.to_owned(),
             wanted,
             child,
             pictures: read_all(pictures),
-            complaint: Complaint::read(complaint),
+            complaint: Complaint::read(complaint, says),
             patience,
             begun: false,
             ended: false,
@@ -138,15 +146,18 @@ impl VideoFrames {
     }
 
     fn read(&mut self) -> Result<Option<VideoFrame>> {
-        let picture = match self.pictures.recv_timeout(self.patience) {
-            Ok(picture) => picture?,
-            Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => {
-                self.is_stuck = true;
-                bail!("nothing came of decoding it for {:?}", self.patience);
+        let decoded = loop {
+            match self.pictures.recv_timeout(self.patience) {
+                Ok(Ok(DecoderOutput::GoesOn)) => {}
+                Ok(decoded) => break decoded?,
+                Err(RecvTimeoutError::Disconnected) => break DecoderOutput::End,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.is_stuck = true;
+                    bail!("nothing came of decoding it for {:?}", self.patience);
+                }
             }
         };
-        if let Some((frame, step)) = picture {
+        if let DecoderOutput::Picture(frame, step) = decoded {
             if !self.begun && self.wanted.is_default() && step > EVERY {
                 output::note(&format!(
                     "{}: a frame every {step:.0} seconds, so that it is about {MOST}: --every or --frames takes others",
@@ -206,14 +217,14 @@ impl Drop for VideoFrames {
 }
 
 /// Reads all pictures of a program, each when it is asked for. Whatever becomes of the program, nobody but the reading thread waits for it.
-fn read_all(pictures: ChildStdout) -> Receiver<DecodedPicture> {
+fn read_all(pictures: ChildStdout) -> Receiver<Result<DecoderOutput>> {
     let (send, read) = mpsc::sync_channel(0);
     std::thread::spawn(move || {
         let mut from = BufReader::new(pictures);
         loop {
-            let picture = read_picture(&mut from);
-            let goes_on = matches!(picture, Ok(Some(_)));
-            if send.send(picture).is_err() || !goes_on {
+            let decoded = read_picture(&mut from);
+            let is_last = matches!(decoded, Ok(DecoderOutput::End) | Err(_));
+            if send.send(decoded).is_err() || is_last {
                 return;
             }
         }
@@ -226,11 +237,13 @@ struct Complaint {
     said: Arc<Mutex<Vec<u8>>>,
     /// Says nothing but its end.
     end: Receiver<()>,
+    /// The end of the pipe that the program has, too.
+    says: PipeWriter,
 }
 
 impl Complaint {
     /// Reads all of it, and keeps the end.
-    fn read(mut complaint: ChildStderr) -> Self {
+    fn read(mut complaint: PipeReader, says: PipeWriter) -> Self {
         let said = Arc::<Mutex<Vec<u8>>>::default();
         let (ended, end) = mpsc::channel();
         let kept = said.clone();
@@ -239,17 +252,26 @@ impl Complaint {
             while let Ok(read @ 1..) = complaint.read(&mut piece) {
                 let mut kept = lock(&kept);
                 kept.extend_from_slice(&piece[..read]);
+                // A part of it may have come before.
+                let new = kept.len().saturating_sub(read + END.len());
+                let end = kept[new..].windows(END.len()).position(|it| it == END);
+                if let Some(end) = end {
+                    kept.truncate(new + end);
+                    break;
+                }
                 let beyond = kept.len().saturating_sub(LONGEST_COMPLAINT);
                 kept.drain(..beyond);
             }
             drop(ended);
         });
-        Self { said, end }
+        Self { said, end, says }
     }
 
-    /// What was said by a program that has ended. Others that it started may still have its pipe.
-    fn text(&self) -> Vec<u8> {
-        let _ = self.end.recv_timeout(LAST_WORDS);
+    /// What was said by a program that has ended. Others that it started may still have its pipe, and may write into it: what it has said itself stands before the mark that is put there now.
+    fn text(&mut self) -> Vec<u8> {
+        if self.says.write_all(END).is_ok() {
+            let _ = self.end.recv();
+        }
         lock(&self.said).clone()
     }
 }
@@ -261,15 +283,16 @@ fn last_line(complaint: &[u8]) -> Option<String> {
     Some(line.strip_prefix("ssdcrp: ").unwrap_or(line).to_owned())
 }
 
-/// The next picture.
-fn read_picture(from: &mut impl BufRead) -> DecodedPicture {
+/// What comes next.
+fn read_picture(from: &mut impl BufRead) -> Result<DecoderOutput> {
     let mut next = || -> Result<String> {
         let mut line = String::new();
         from.by_ref().take(LONGEST_LINE).read_line(&mut line)?;
         Ok(line.trim_end().to_owned())
     };
     match next()?.as_str() {
-        "" => return Ok(None),
+        "" => return Ok(DecoderOutput::End),
+        GOES_ON => return Ok(DecoderOutput::GoesOn),
         "P6" => {}
         other => bail!("a picture is expected where there is '{other}'"),
     }
@@ -295,7 +318,7 @@ fn read_picture(from: &mut impl BufRead) -> DecodedPicture {
     from.read_exact(&mut pixels).context("a frame is cut off")?;
     let image = RgbImage::from_raw(width, height, pixels);
     let image = image.context("a frame of another size")?;
-    Ok(Some((VideoFrame { second, image }, step)))
+    Ok(DecoderOutput::Picture(VideoFrame { second, image }, step))
 }
 
 #[cfg(test)]
@@ -304,15 +327,22 @@ mod tests {
 
     #[test]
     fn pictures_follow_each_other() {
-        let mut bytes = b"P6\n# time 0.5\n# every 1.0\n2 1\n255\n\x01\x02\x03\x0a\x0b\x0c".to_vec();
+        let mut bytes =
+            b"# goes on\nP6\n# time 0.5\n# every 1.0\n2 1\n255\n\x01\x02\x03\x0a\x0b\x0c".to_vec();
         bytes.extend(b"P6\n# time 1.5\n# every 1.0\n1 1\n255\n\n\n\n");
         let mut from = &bytes[..];
-        let (first, step) = read_picture(&mut from).unwrap().unwrap();
+        let mut next = || read_picture(&mut from).unwrap();
+        assert!(matches!(next(), DecoderOutput::GoesOn));
+        let DecoderOutput::Picture(first, step) = next() else {
+            panic!()
+        };
         assert_eq!((first.second, step), (0.5, 1.0));
         assert_eq!(first.image.get_pixel(1, 0).0, [10, 11, 12]);
-        let (second, _) = read_picture(&mut from).unwrap().unwrap();
+        let DecoderOutput::Picture(second, _) = next() else {
+            panic!()
+        };
         assert_eq!(second.image.as_raw(), &[10, 10, 10]);
-        assert!(read_picture(&mut from).unwrap().is_none());
+        assert!(matches!(next(), DecoderOutput::End));
     }
 
     #[test]
@@ -370,15 +400,43 @@ mod tests {
     #[test]
     fn what_a_decoder_leaves_behind_is_not_waited_for() {
         let patience = Duration::from_secs(600);
-        // A program that still has its standard error.
-        let leaves = "echo 'ssdcrp: it is broken' >&2; sleep 30 >&- & exit 3";
+        let folder = tempfile::tempdir().unwrap();
+        let [go, late] = ["go", "late"].map(|name| folder.path().join(name));
+        // A program that still has its standard error, until the test is over or ten minutes are.
+        let leaves = format!(
+            "echo 'ssdcrp: it is broken' >&2
+            (for second in $(seq 600); do [ -e '{0}' ] && exit; sleep 1; done; touch '{1}') >&- &
+            exit 3",
+            go.display(),
+            late.display()
+        );
         let words = "cannot use a.mp4: it is broken";
-        assert_eq!(decoded(leaves, patience), (0, Some(words.to_owned())));
+        assert_eq!(decoded(&leaves, patience), (0, Some(words.to_owned())));
+        assert!(!late.exists(), "it was waited for");
+        std::fs::write(&go, "").unwrap();
         // It goes on writing behind its end.
         let goes_on = format!("{PICTURE}; echo; exec yes");
         let (count, error) = decoded(&goes_on, patience);
         assert!(count == 1 && error.unwrap().contains("signal"), "{count}");
         assert_eq!(decoded(PICTURE, patience), (1, None));
+        let seeks = format!("echo '# goes on'; echo '# goes on'; {PICTURE}");
+        assert_eq!(decoded(&seeks, patience), (1, None));
+    }
+
+    #[test]
+    fn the_last_words_are_those_of_the_decoder() {
+        let (pipe, says) = io::pipe().unwrap();
+        let mut program = says.try_clone().unwrap();
+        let mut complaint = Complaint::read(pipe, says);
+        let long = vec![b'a'; 3 * LONGEST_COMPLAINT];
+        program.write_all(&long).unwrap();
+        program.write_all(b"\nit is broken\n").unwrap();
+        // What another one that still has the pipe says later does not count.
+        let text = complaint.text();
+        assert!(text.len() >= LONGEST_COMPLAINT && text.len() <= LONGEST_COMPLAINT + 4096);
+        assert_eq!(last_line(&text).as_deref(), Some("it is broken"));
+        drop(program.write_all(b"later"));
+        assert_eq!(complaint.text(), text);
     }
 
     #[test]

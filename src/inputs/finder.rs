@@ -1,13 +1,13 @@
 //! The search for inputs: names of files, folders and patterns in, one after the other; files, each once, and what cannot be used, out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::archives::archive_of;
 use super::container::{OTHER_PICTURES, PHOTOS, VIDEOS, has_ending};
 use super::file::{InputFile, is_standard_input, real};
+use super::results::results_of;
 use crate::error::Result;
 use crate::error::argument::{Context, bail, ensure};
 
@@ -22,6 +22,8 @@ pub struct FoundInputs {
     pub notes: Vec<String>,
     /// Folders that could not be read, in words: there may be more inputs in them.
     pub unreadable: Vec<String>,
+    /// Folders of results that were not looked into.
+    pub results: Vec<PathBuf>,
 }
 
 /// Finds inputs, name by name.
@@ -34,14 +36,13 @@ pub(super) struct InputFinder {
     results: LeftOutResults,
 }
 
-/// Results of `ssdcrp annotate` that were met.
+/// Results of ssdcrp that were met.
 #[derive(Default)]
 struct LeftOutResults {
-    /// Of patterns and lists.
-    files: usize,
-    first: Option<PathBuf>,
-    /// Of folders.
-    folders: BTreeSet<PathBuf>,
+    /// Of patterns and lists, by the verb that wrote them: how many, and the first.
+    files: BTreeMap<&'static str, (usize, PathBuf)>,
+    /// Their folders, each with the verb.
+    folders: BTreeSet<(PathBuf, &'static str)>,
 }
 
 impl InputFinder {
@@ -73,8 +74,7 @@ impl InputFinder {
     pub fn add_list(&mut self, names: &[PathBuf]) -> Result<()> {
         self.found.several = true;
         for path in names {
-            let is_result = !path.is_dir() && self.leave_out_result(path)?;
-            if !is_result {
+            if !self.leave_out_result(path)? {
                 // There may be a file of the name that standard input has.
                 let path = match is_standard_input(path) {
                     true => &Path::new(".").join(path),
@@ -88,16 +88,16 @@ impl InputFinder {
 
     /// All of it, with what there is to say.
     pub fn finish(mut self) -> FoundInputs {
-        let folders = self.results.folders.iter().map(|folder| {
+        let folders = self.results.folders.iter().map(|(folder, verb)| {
             let folder = folder.display();
-            format!("what ssdcrp annotate has written into {folder}")
+            format!("pictures and videos that ssdcrp {verb} has written into {folder}")
         });
         self.found.notes.extend(folders);
-        if let Some(first) = &self.results.first {
+        for (verb, (count, first)) in &self.results.files {
             let first = first.display();
-            self.found.notes.push(match self.results.files {
-                1 => format!("{first} is a result of ssdcrp annotate"),
-                count => format!("{count} results of ssdcrp annotate, {first} the first"),
+            self.found.notes.push(match count {
+                1 => format!("{first} is a result of ssdcrp {verb}"),
+                count => format!("{count} results of ssdcrp {verb}, {first} the first"),
             });
         }
         self.found
@@ -133,10 +133,10 @@ impl InputFinder {
         let mut fits = false;
         for path in fitting {
             match path {
+                Ok(path) if self.leave_out_result(&path)? => {}
                 Ok(path) if path.is_dir() => {
                     self.look_into(&path, &mut FolderContents::default())?;
                 }
-                Ok(path) if self.leave_out_result(&path)? => {}
                 Ok(path) => self.add_file(&path)?,
                 Err(error) => self.cannot_read(error.path(), error.error()),
             }
@@ -157,11 +157,12 @@ impl InputFinder {
     fn add_folder(&mut self, folder: &Path) -> Result<()> {
         self.found.several = true;
         let mut contents = FolderContents::default();
-        let unreadable = self.found.unreadable.len();
+        let left_out = |found: &FoundInputs| found.unreadable.len() + found.results.len();
+        let before = left_out(&self.found);
         self.look_into(folder, &mut contents)?;
         let others = contents.others_in_words(folder);
         ensure!(
-            contents.taken > 0 || self.found.unreadable.len() > unreadable,
+            contents.taken > 0 || left_out(&self.found) > before,
             "there is no photo (JPEG or PNG) or video in {}: {}",
             folder.display(),
             others
@@ -211,28 +212,41 @@ impl InputFinder {
         Ok(())
     }
 
-    /// Whether results begin with this entry of a folder, which is told then.
+    /// Whether results begin with this entry of a folder. Those of others than this run are told then.
     fn is_folder_of_results(&mut self, folder: &Path, entry: &Path) -> bool {
-        let [Ok(folder), Ok(entry)] = [folder, entry].map(fs::canonicalize) else {
+        let [Ok(folder), Ok(real)] = [folder, entry].map(fs::canonicalize) else {
             return false;
         };
-        match (archive_of(&folder), archive_of(&entry)) {
-            (None, Some(archive)) => {
-                self.results.folders.insert(archive.to_owned());
+        // Everybody knows that.
+        if self.output.as_ref() == Some(&real) {
+            return true;
+        }
+        match (results_of(&folder), results_of(&real)) {
+            (None, Some(results)) => {
+                let folder = (results.folder.to_owned(), results.verb);
+                self.results.folders.insert(folder);
+                self.found.results.push(entry.to_owned());
                 true
             }
             _ => false,
         }
     }
 
-    /// Whether a file is a result of `ssdcrp annotate`, which is told then.
+    /// Whether what a pattern fits or a list names is a result, or has nothing but results, which is told then.
     fn leave_out_result(&mut self, path: &Path) -> Result<bool> {
-        let is_result = archive_of(&real(path).context("a name is empty")?).is_some();
-        if is_result {
-            self.results.files += 1;
-            self.results.first.get_or_insert(path.to_owned());
+        let real = real(path).context("a name is empty")?;
+        let Some(results) = results_of(&real) else {
+            return Ok(false);
+        };
+        if path.is_dir() {
+            let folder = (results.folder.to_owned(), results.verb);
+            self.results.folders.insert(folder);
+            self.found.results.push(path.to_owned());
+        } else {
+            let files = self.results.files.entry(results.verb);
+            files.or_insert_with(|| (0, path.to_owned())).0 += 1;
         }
-        Ok(is_result)
+        Ok(true)
     }
 
     fn cannot_read(&mut self, folder: &Path, error: &std::io::Error) {

@@ -7,8 +7,8 @@ use super::picture::aspect;
 use super::suspicion::{UNPROVEN, is_ranked, suspicion};
 use super::view::PhotoView;
 use crate::detect::{ClassId, Model};
-use crate::error::Result;
 use crate::error::internal::Context;
+use crate::error::{Error, Result};
 use crate::stream::evidence::Mark;
 use crate::truth::Verdict;
 
@@ -51,13 +51,28 @@ pub(super) struct Card {
     /// "box 401,136 – 600,339; default box 1436: head 1, row 5, column 8, shape 5".
     pub location: String,
     pub top: Vec<TopClass>,
-    pub explanations: Option<ObjectExplanations>,
-    /// Why there are no explanations; empty where none were asked for.
-    pub failure: String,
+    /// Or why there are none.
+    pub explanations: std::result::Result<ObjectExplanations, WithoutExplanation>,
     /// "passed" or "failed", of the map that comes first; empty where it was not checked.
     pub check: &'static str,
     /// To sort by: errors first, then objects with events by how much is wrong, then those whose first map did no better than chance, then the others; by how low their score is.
     pub suspicion: f32,
+}
+
+/// Why an object is not explained.
+pub(super) enum WithoutExplanation {
+    /// Others look more wrong.
+    OthersFirst,
+    /// The run was ended before.
+    Interrupted,
+    /// It was tried, and failed for this.
+    Failed(String),
+}
+
+impl WithoutExplanation {
+    pub fn failed(error: &Error) -> Self {
+        Self::Failed(format!("{error:#}"))
+    }
 }
 
 /// A class that scored, as a bar.
@@ -68,12 +83,12 @@ pub(super) struct TopClass {
 }
 
 impl Card {
-    /// Of the object `place.1` on the photo number `place.0`. There are no `explanations` where others looked more wrong.
+    /// Of the object `place.1` on the photo number `place.0`.
     pub fn new(
         place: (usize, usize),
         photo: &ReportedPhoto,
         object: &ReportedObject,
-        explanations: Option<Result<ObjectExplanations>>,
+        explanations: std::result::Result<ObjectExplanations, WithoutExplanation>,
         photo_url: String,
         model: &Model,
     ) -> Result<Self> {
@@ -93,12 +108,7 @@ impl Card {
             .filter(|other| other.found.default_box != found.default_box)
             .map(|other| other.found.rect())
             .chain(photo.beside.iter().copied());
-        let (explanations, failure) = match explanations {
-            Some(Ok(explanations)) => (Some(explanations), String::new()),
-            Some(Err(error)) => (None, format!("{error:#}")),
-            None => (None, String::new()),
-        };
-        let first = explanations.as_ref().and_then(|all| all.lead.first());
+        let first = explanations.as_ref().ok().and_then(|all| all.lead.first());
         let check = match first.and_then(|tile| tile.check.as_ref()) {
             None => "",
             Some(check) if check.passed => "passed",
@@ -131,7 +141,6 @@ impl Card {
             location: location(photo, object, model)?,
             top: top(&found.top, model),
             explanations,
-            failure,
             check,
             suspicion: suspicion(object) + if is_unproven { UNPROVEN } else { 0.0 },
         })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use image::RgbImage;
 
-use super::card::Card;
+use super::card::{Card, WithoutExplanation};
 use super::comparison::Comparison;
 use super::confused::ConfusionMeans;
 use super::missed::MissedObject;
@@ -16,6 +16,9 @@ use super::record::{RecordedTruth, ReportItem, ReportRecord};
 use super::reporter::{ObjectPlace, Reporter};
 use crate::error::Result;
 use crate::truth::Truth;
+
+/// Objects that are explained together before those that look less wrong: if the run ends early, it has explained what comes first, but for some of so many.
+const TOGETHER: usize = 25;
 
 /// A report, ready to be written.
 pub struct FinishedReport {
@@ -43,7 +46,7 @@ impl Reporter {
         let mut order = places.clone();
         // Objects of one head share its explanation networks, of which the propagator keeps only a few.
         let first = explain.min(order.len());
-        order[..first].sort_by_key(|&(photo, object)| {
+        put_together(&mut order[..first], |&(photo, object)| {
             let default_box = self.photos[photo].objects[object].found.default_box;
             self.model.layout.locate(default_box).map(|l| l.head)
         });
@@ -60,18 +63,19 @@ impl Reporter {
         let mut asking = Asking {
             left: first,
             watcher,
+            has_ended: false,
             unasked: 0,
         };
         let mut cards = Vec::new();
         for &place in &order {
-            let is_explained = asking.begins(&self.photos[place.0].source.name);
-            cards.push(maker.card(place, is_explained)?);
+            let begins = asking.begins(&self.photos[place.0].source.name);
+            cards.push(maker.card(place, begins)?);
         }
         asking.left = explain.min(missed_places.len());
         let mut missed = Vec::new();
         for &place in &missed_places {
-            let is_explained = asking.begins(&self.photos[place.0].source.name);
-            missed.push(maker.missed(place, is_explained)?);
+            let begins = asking.begins(&self.photos[place.0].source.name);
+            missed.push(maker.missed(place, begins.is_ok())?);
         }
         let unasked = asking.unasked;
         cards.sort_by(|a, b| {
@@ -193,20 +197,32 @@ impl Reporter {
 struct Asking<'a, W> {
     left: usize,
     watcher: &'a mut W,
-    /// How many were not, as the watcher ended it.
+    /// Whether the watcher has ended it.
+    has_ended: bool,
+    /// How many were not, for that reason.
     unasked: usize,
 }
 
 impl<W: ReportWatcher> Asking<'_, W> {
-    /// Whether the next one is, which is on the photo of that name.
-    fn begins(&mut self, name: &str) -> bool {
+    /// Says why the next one, which is on the photo of that name, is not.
+    fn begins(&mut self, name: &str) -> std::result::Result<(), WithoutExplanation> {
         if self.left == 0 {
-            return false;
+            return Err(WithoutExplanation::OthersFirst);
         }
         self.left -= 1;
-        let goes_on = self.watcher.begins(name);
-        self.unasked += usize::from(!goes_on);
-        goes_on
+        self.has_ended = self.has_ended || !self.watcher.begins(name);
+        if self.has_ended {
+            self.unasked += 1;
+            return Err(WithoutExplanation::Interrupted);
+        }
+        Ok(())
+    }
+}
+
+/// Puts those of one head together, among as many as are explained together.
+fn put_together<T, H: Ord>(order: &mut [T], head: impl Fn(&T) -> H) {
+    for together in order.chunks_mut(TOGETHER) {
+        together.sort_by_key(&head);
     }
 }
 
@@ -220,5 +236,20 @@ fn recorded_truth((truth, comparison): (&Truth, &Comparison)) -> RecordedTruth {
             .collect(),
         missed: comparison.all_missed,
         unknown_labels: truth.unknown().clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_worst_is_explained_before_the_rest_whatever_its_head() {
+        let mut order: Vec<usize> = (0..TOGETHER + 4).collect();
+        put_together(&mut order, |place| place % 2);
+        let (first, rest) = order.split_at(TOGETHER);
+        assert!(first.iter().all(|place| *place < TOGETHER), "{first:?}");
+        assert!(first.is_sorted_by_key(|place| (place % 2, *place)));
+        assert!(rest.is_sorted_by_key(|place| (place % 2, *place)));
     }
 }

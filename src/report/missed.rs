@@ -22,7 +22,7 @@ pub(super) struct MissedObject {
     pub question: String,
     /// Why it was not found, or why that is not known.
     pub words: String,
-    /// Whether that was asked.
+    /// Whether `words` say why it was not found.
     pub is_explained: bool,
 }
 
@@ -37,18 +37,19 @@ pub(super) struct NearestBox {
 }
 
 impl MissedObject {
-    /// Of `object` on the photo number `index`, whose picture has the address `url`; `nearest` where it was asked why it was missed.
+    /// Of `object` on the photo number `index`, whose picture has the address `url`; `nearest` where it was asked why it was missed, or why the photo is not there.
     pub fn new(
         index: usize,
         photo: &ReportedPhoto,
         object: &Annotated,
-        nearest: Option<NearestBox>,
+        nearest: Option<Result<NearestBox>>,
         url: String,
         model: &Model,
     ) -> Self {
         let label = model.manifest.label(object.class).into_owned();
-        let is_explained = nearest.is_some();
-        let nearest = nearest.unwrap_or_default();
+        let is_explained = matches!(nearest, Some(Ok(_)));
+        let nearest = nearest.unwrap_or_else(|| Ok(NearestBox::default()));
+        let nearest = nearest.unwrap_or_else(|error| NearestBox::failed(&error));
         let near = nearest.frame.map(|frame| ("nearest", frame));
         let truth = ("truth", CssRect::of(&object.rect));
         Self {
@@ -72,7 +73,7 @@ impl MissedObject {
 
 impl NearestBox {
     /// Where it could not be found.
-    pub fn failed(error: &Error) -> Self {
+    fn failed(error: &Error) -> Self {
         Self {
             words: format!("This could not be explained: {error:#}"),
             ..Self::default()

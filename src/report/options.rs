@@ -27,7 +27,7 @@ pub struct ReportOptions {
 
 /// Follows the explanations of a report.
 pub trait ReportWatcher {
-    /// The next explanation is of an object on the photo of that name. `false`: it is not to be made, nor any that comes after it.
+    /// The next explanation is of an object on the photo of that name. `false`: it is not to be made, nor any that comes after it, of which it is not asked any more.
     fn begins(&mut self, photo: &str) -> bool;
 }
 

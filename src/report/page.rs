@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 
-use super::card::Card;
+use super::card::{Card, WithoutExplanation};
 use super::comparison::Comparison;
 use crate::error::Result;
 use crate::error::internal::Context;
@@ -69,7 +69,9 @@ impl Page {
             let has = |card: &&Card| card.events.iter().any(|(known, ..)| known == kind);
             cards.iter().filter(has).count()
         };
-        let checks = cards.iter().filter_map(|card| card.explanations.as_ref());
+        let checks = cards
+            .iter()
+            .filter_map(|card| card.explanations.as_ref().ok());
         let checks = checks.flat_map(|all| all.lead.iter().chain(&all.what_if));
         let checks: Vec<bool> = checks
             .filter_map(|tile| tile.check.as_ref())
@@ -116,14 +118,22 @@ impl Page {
 
     /// How many cards have explanations.
     pub(super) fn explained(&self) -> usize {
-        let explained = self.cards.iter().filter(|card| card.explanations.is_some());
+        let explained = self.cards.iter().filter(|card| card.explanations.is_ok());
         explained.count()
     }
 
-    /// Of how many cards nobody asked for explanations.
-    fn not_asked(&self) -> usize {
-        let not_asked = |card: &&Card| card.explanations.is_none() && card.failure.is_empty();
-        self.cards.iter().filter(not_asked).count()
+    /// Whether there are cards that nobody asked explanations for.
+    fn are_some_unasked(&self) -> bool {
+        let mut cards = self.cards.iter();
+        cards.any(
+            |card| matches!(&card.explanations, Err(why) if !matches!(why, WithoutExplanation::Failed(_))),
+        )
+    }
+
+    /// Whether the run was ended before all was explained that comes first.
+    fn is_interrupted(&self) -> bool {
+        let mut cards = self.cards.iter();
+        cards.any(|card| matches!(&card.explanations, Err(WithoutExplanation::Interrupted)))
     }
 
     /// What a page without a card says.

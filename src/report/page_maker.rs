@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use image::RgbImage;
 
-use super::card::Card;
+use super::card::{Card, WithoutExplanation};
 use super::confused::{ConfusedDetection, ConfusionMeans};
 use super::explanations::ObjectExplanations;
 use super::forward_passes::ForwardPasses;
@@ -91,21 +91,22 @@ impl<A: Fn(usize) -> Option<RgbImage>> AgainPhotos<A> {
 }
 
 impl<A: Fn(usize) -> Option<RgbImage>> PageMaker<'_, A> {
-    /// The card of an object, explained or not.
+    /// The card of an object, explained unless there is a reason against it.
     ///
     /// # Errors
     /// A file cannot be written. What cannot be explained says why on the card.
-    pub fn card(&mut self, place: (usize, usize), is_explained: bool) -> Result<Card> {
+    pub fn card(
+        &mut self,
+        place: (usize, usize),
+        begins: std::result::Result<(), WithoutExplanation>,
+    ) -> Result<Card> {
         let photo = &self.photos[place.0];
         let object = &photo.objects[place.1];
-        let explanations = if is_explained {
-            Some(unwritten(self.explain(place.0, object))?)
-        } else {
-            match unwritten(self.again.photo(place.0, photo).map(drop))? {
-                Ok(()) => None,
-                Err(error) => Some(Err(error)),
-            }
+        let made = match begins {
+            Ok(()) => unwritten(self.explain(place.0, object))?.map(Ok),
+            Err(why) => self.show(place.0)?.map(|()| Err(why)),
         };
+        let explanations = made.unwrap_or_else(|error| Err(WithoutExplanation::failed(&error)));
         let url = self.again.url(place.0);
         Card::new(place, photo, object, explanations, url, self.model)
     }
@@ -121,15 +122,17 @@ impl<A: Fn(usize) -> Option<RgbImage>> PageMaker<'_, A> {
         let nearest = if is_explained {
             Some(unwritten(self.nearest(place.0, object))?)
         } else {
-            unwritten(self.again.photo(place.0, photo).map(drop))?
-                .err()
-                .map(Err)
+            self.show(place.0)?.err().map(Err)
         };
-        let nearest = nearest.map(|it| it.unwrap_or_else(|error| NearestBox::failed(&error)));
         let url = self.again.url(place.0);
         Ok(MissedObject::new(
             place.0, photo, object, nearest, url, self.model,
         ))
+    }
+
+    /// Puts a photo on the page.
+    fn show(&mut self, index: usize) -> Result<Result<()>> {
+        unwritten(self.again.photo(index, &self.photos[index]).map(drop))
     }
 
     fn explain(&mut self, index: usize, object: &ReportedObject) -> Result<ObjectExplanations> {

@@ -73,6 +73,16 @@ impl PhotoDetections {
         all.flat_map(FoundBox::numbers).all(f32::is_finite)
     }
 
+    /// All default boxes, with the classes of which something is said there.
+    pub(super) fn places(&self) -> impl Iterator<Item = (usize, ClassId)> {
+        let all = self.detections.iter().chain(&self.described);
+        all.flat_map(|found| {
+            let others = found.runner_up.iter().chain(&found.top);
+            let classes = others.map(|(class, _)| *class).chain([found.class]);
+            classes.map(|class| (found.default_box, class))
+        })
+    }
+
     /// What was said of a class at a default box that was asked about.
     pub(super) fn described_as(&self, default_box: usize, class: ClassId) -> Option<&FoundBox> {
         let mut described = self.described.iter();

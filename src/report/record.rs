@@ -96,7 +96,7 @@ pub struct ReportItem {
     pub explained: bool,
     /// Of the map that comes first.
     pub check: Option<ItemCheck>,
-    /// Why it was missed, where that was asked.
+    /// Why it was missed, where that is explained.
     pub reason: Option<String>,
     /// Where the page shows it: the part of its address behind the `#`.
     pub card: Option<String>,
@@ -144,7 +144,7 @@ impl ReportItem {
     ) -> Self {
         let found = &object.found;
         let label = |class| model.manifest.label(class).into_owned();
-        let explanations = card.and_then(|card| card.explanations.as_ref());
+        let explanations = card.and_then(|card| card.explanations.as_ref().ok());
         let first = explanations.and_then(|all| all.lead.first());
         Self {
             score: Some(found.score),
@@ -182,11 +182,11 @@ impl ReportItem {
         shown: Option<&MissedObject>,
         model: &Model,
     ) -> Self {
-        let asked = shown.filter(|shown| shown.is_explained);
+        let explained = shown.filter(|shown| shown.is_explained);
         Self {
             verdict: Some("missed"),
-            explained: asked.is_some(),
-            reason: asked.map(|shown| shown.words.clone()),
+            explained: explained.is_some(),
+            reason: explained.map(|shown| shown.words.clone()),
             card: shown.map(|_| "truth".to_owned()),
             ..Self::at("missed", photo, object.class, &object.rect, model)
         }

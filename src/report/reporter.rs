@@ -116,7 +116,20 @@ impl Reporter {
         seen: &PhotoDetections,
         events: KeptEvents,
     ) -> Result<()> {
+        self.check_model(seen)?;
         self.add(source, seen, events, None)
+    }
+
+    /// Fails where a default box or a class is none of this model.
+    fn check_model(&self, seen: &PhotoDetections) -> Result<()> {
+        for (default_box, class) in seen.places() {
+            ensure!(
+                self.model.layout.locate(default_box).is_some(),
+                "there is no default box {default_box}"
+            );
+            self.model.manifest.labels.check(class)?;
+        }
+        Ok(())
     }
 
     fn add(

@@ -12,6 +12,7 @@ use crate::detect::{Model, Thresholds};
 use crate::limits::MOST_FORWARD_BYTES;
 use crate::runtime::SessionOptions;
 use crate::stream::monitor::EventThresholds;
+use crate::truth::Truth;
 
 const SHADES: [u8; 2] = [40, 200];
 
@@ -130,27 +131,85 @@ fn what_comes_first_is_shown_and_all_is_recorded() {
     assert_eq!(page.matches("<article").count(), 2);
     let left_out = format!("{} of {} objects", whole.objects - 2, whole.objects);
     assert!(page.contains(&left_out), "{left_out}");
-    // Of equal ones those whose score is lower come first.
-    let scores: Vec<f32> = whole.items.iter().filter_map(|item| item.score).collect();
-    let without_events = whole.items.iter().position(|item| item.events.is_empty());
-    if let Some(first) = without_events {
-        let checks = whole.items[first..]
-            .iter()
-            .map(|item| item.check.as_ref().map(|c| c.passed));
-        assert!(
-            checks.is_sorted(),
-            "those that failed their check come first"
-        );
+}
+
+#[test]
+fn where_nothing_looks_wrong_failed_checks_and_low_scores_come_first() {
+    let mut reporter = reporter(500);
+    reporter.options.monitor = EventThresholds {
+        ambiguous_class: None,
+        fragment: None,
+        merge: None,
+        low_confidence: None,
+        ..EventThresholds::for_stills()
+    };
+    let items = report(reporter, again).record.items;
+    assert!(items.len() > 2 && items.iter().all(|item| item.events.is_empty()));
+    let passed = |item: &ReportItem| item.check.as_ref().unwrap().passed;
+    assert!(
+        items.is_sorted_by_key(|item| (passed(item), item.score)),
+        "{items:?}"
+    );
+}
+
+#[test]
+fn what_was_seen_with_another_model_is_not_taken() {
+    let mut reporter = reporter(500);
+    let seen = reporter.look(source(40), &photo(40), &[]).unwrap();
+    let seen = serde_json::to_value(seen).unwrap();
+    for (pointer, number) in [
+        ("/detections/0/default-box", 99_999),
+        ("/detections/0/class", 99),
+        ("/detections/0/runner-up/0", 99),
+        ("/detections/0/top/0/0", 99),
+    ] {
+        let mut other = seen.clone();
+        *other.pointer_mut(pointer).unwrap() = number.into();
+        let other: PhotoDetections = serde_json::from_value(other).unwrap();
+        let error = reporter.recall(source(40), &other, &[]).unwrap_err();
+        assert!(error.to_string().starts_with("there is no "), "{error}");
     }
-    assert_eq!(scores.len(), whole.objects);
+    assert_eq!(reporter.photos.len(), 1);
+}
+
+#[test]
+fn a_missed_object_whose_photo_is_gone_is_not_explained() {
+    let annotations = r#"{"images": [{"id": 1, "file_name": "40.png", "width": 96, "height": 64}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 7, "bbox": [1, 1, 5, 4], "iscrowd": 0}],
+        "categories": [{"id": 7, "name": "horse"}]}"#;
+    let missed = |explain: usize, again: fn(usize) -> Option<RgbImage>| {
+        let mut reporter = reporter(500);
+        let mut truth = Truth::default();
+        let labels = &reporter.model.manifest.labels;
+        truth.add_text(annotations, None, labels).unwrap();
+        reporter.options.truth = Some(truth);
+        reporter.options.explain = explain;
+        let source = PhotoSource {
+            annotated_file: Some("40.png".into()),
+            ..source(40)
+        };
+        reporter.look(source, &photo(40), &[]).unwrap();
+        let all = &mut |_: &str| true;
+        let report = reporter.explain(again, PagePictures::Within, all).unwrap();
+        let page = report.page.html().unwrap();
+        let mut items = report.record.items.into_iter();
+        let item = items.find(|item| item.item == "missed").unwrap();
+        let is_said = page.contains("This could not be explained: the photo cannot be read again");
+        (item.explained, item.reason.is_some(), is_said)
+    };
+    assert_eq!(missed(500, again), (true, true, false));
+    assert_eq!(missed(500, |_| None), (false, false, true));
+    assert_eq!(missed(0, |_| None), (false, false, true));
+    assert_eq!(missed(0, again), (false, false, false));
 }
 
 #[test]
 fn what_is_not_begun_is_shown_without_explanations() {
     let mut asked = 0;
+    // Nobody is asked again after a no.
     let mut two = |_: &str| {
         asked += 1;
-        asked <= 2
+        asked != 3
     };
     let mut reporter = reporter(500);
     for shade in SHADES {
@@ -167,6 +226,14 @@ fn what_is_not_begun_is_shown_without_explanations() {
     assert_eq!(page.matches("<article").count(), objects);
     let words = format!("interrupted: {} explanations were not made", objects - 2);
     assert!(page.contains(&words), "{words}");
+    let because = |words: &str| page.matches(words).count();
+    assert_eq!(
+        because("Not explained: the run was interrupted."),
+        objects - 2
+    );
+    assert_eq!(because("others look more wrong"), 0);
+    assert!(page.contains("2 are explained; the run was interrupted before the others."));
+    assert_eq!(asked, 3);
 }
 
 #[test]

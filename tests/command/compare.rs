@@ -291,7 +291,7 @@ fn a_photo_that_cannot_be_compared_keeps_no_limit() {
         (&["-q"], "1 of 2 pictures could not be used"),
         (
             &["--fail-on", "lost=0"],
-            "1 of 2 photos could not be compared",
+            "1 of 2 pictures could not be used, so that no limit",
         ),
     ] {
         let output = run(&[&arguments[..], &written, limits].concat());

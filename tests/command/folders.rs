@@ -8,6 +8,7 @@ use ndarray::Array2;
 use ndarray_npy::read_npy;
 use serde_json::Value;
 
+use crate::folder_names::names;
 use crate::{photo, run, succeed};
 
 /// What a successful run prints as JSON, a value a picture.
@@ -22,15 +23,6 @@ fn explain(inputs: &[&str], output: &Path, more: &[&str]) -> Vec<Value> {
     let text = succeed(&[&["explain"], inputs, &given, more].concat());
     let lines = text.lines().map(serde_json::from_str);
     lines.collect::<Result<_, _>>().unwrap()
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
 }
 
 fn written(path: &Path) -> SystemTime {
@@ -63,6 +55,12 @@ fn files_are_called_by_photo_number_and_target_and_the_json_names_them() {
     }
     expected.sort();
     assert_eq!(names(&output), expected);
+    // None of them is a photo.
+    let error = crate::fail(&["detect", &format!("{}/*.png", output.display())]);
+    assert!(
+        error.starts_with("no input is named: 4 results of ssdcrp explain, "),
+        "{error}"
+    );
     for (record, stem) in told.iter().zip(["dog", "eagle"]) {
         let kept = fs::read_to_string(output.join(format!("{stem}.json"))).unwrap();
         assert_eq!(&serde_json::from_str::<Value>(&kept).unwrap(), record);

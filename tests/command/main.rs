@@ -19,6 +19,8 @@ mod digits;
 mod evaluate;
 mod explain;
 mod failures;
+#[path = "../folder_names/mod.rs"]
+mod folder_names;
 mod folders;
 mod inputs;
 mod json;

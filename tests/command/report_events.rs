@@ -61,7 +61,12 @@ fn a_folder_of_events_is_reported_with_what_they_asked() {
     let text = std::fs::read_to_string(&lines).unwrap();
     std::fs::write(&lines, text + "{\"id\": 9, \"kind\": \"of tomorrow\"}\n").unwrap();
     let events = events.to_str().unwrap();
-    let page = report::page_despite(folder.path(), &[events], &[], 3);
+    let page = report::page_despite(
+        folder.path(),
+        &[events],
+        3,
+        "2 of 4 pictures could not be used, and 1 folder could not be read whole",
+    );
     let cards = between(&page, "<article", "</article>");
     assert_eq!(
         cards.len(),
@@ -144,12 +149,15 @@ fn photos_beside_events_are_reported_and_events_once_however_they_are_named() {
         "today",
     );
     std::fs::copy(photo("eagle.jpg"), folder.path().join("eagle.jpg")).unwrap();
+    // What the folder above is known by as one of ssdcrp annotate.
+    let manifest = json!({"model": {"manifest_sha256": "00"}}).to_string();
+    std::fs::write(path("results/manifest.json"), manifest).unwrap();
     let list = path("list");
     std::fs::write(&list, format!("{0}\n{0}/gate\n", path("results/evidence"))).unwrap();
     let json = path("report.json");
     let more = ["--json", &json, "--explain", "0"];
     let whole = folder.path().to_str().unwrap().to_owned();
-    let (pattern, list) = (path("results/*"), format!("@{list}"));
+    let (pattern, list) = (path("results/e*"), format!("@{list}"));
     let [gate, evidence] = ["results/evidence/gate", "results/evidence"].map(path);
     let [whole, gate, evidence, pattern, list] =
         [&whole, &gate, &evidence, &pattern, &list].map(String::as_str);
@@ -169,6 +177,25 @@ fn photos_beside_events_are_reported_and_events_once_however_they_are_named() {
 }
 
 #[test]
+fn events_are_reported_however_deep_they_lie() {
+    let folder = tempfile::tempdir().unwrap();
+    let evidence = folder.path().join("evidence");
+    for (stream, time) in [("live", "today"), ("2026/11/30/gate", "yesterday")] {
+        let mut store = Store::open(&evidence.join(stream), ROOMY).unwrap();
+        keep(&mut store, sheep(), "person.jpg", time);
+    }
+    let page = report::page(
+        folder.path(),
+        &[evidence.to_str().unwrap()],
+        &["--explain", "0"],
+    );
+    for stream in ["live", "gate"] {
+        let filter = format!("<option value=\"{stream}\">{stream} (1)</option>");
+        assert!(page.contains(&filter), "{stream}");
+    }
+}
+
+#[test]
 fn a_link_brings_no_file_from_elsewhere_into_a_report() {
     let folder = tempfile::tempdir().unwrap();
     let events = folder.path().join("events");
@@ -182,7 +209,12 @@ fn a_link_brings_no_file_from_elsewhere_into_a_report() {
     std::os::unix::fs::symlink(photo("person.jpg"), events.join("000001-frame.png")).unwrap();
     std::fs::copy(photo("horses.jpg"), events.join("000002-frame.png")).unwrap();
     let named = events.to_str().unwrap();
-    let page = report::page_despite(folder.path(), &[named], &[], 1);
+    let page = report::page_despite(
+        folder.path(),
+        &[named],
+        1,
+        "1 of 2 pictures could not be used",
+    );
     assert_eq!(between(&page, "<article", "</article>").len(), 1);
     let left_out = between(&page, "left out: ", "</li>").concat();
     assert!(

@@ -177,6 +177,9 @@ fn a_large_page_has_its_pictures_in_a_folder_beside_it() {
         assert!(pictures.join(name).is_file(), "{name}");
     }
     assert!(page.contains("loading=\"lazy\""));
+    // They are no photos.
+    let error = crate::fail(&["detect", &format!("{}/*", pictures.display())]);
+    assert!(error.contains(" results of ssdcrp report, "), "{error}");
     // Nor are they photos where the page lies among those.
     let inside = photos.join("page.html");
     let inside = inside.to_str().unwrap();

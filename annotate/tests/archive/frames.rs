@@ -28,7 +28,11 @@ fn frames(video: &Path, more: &[&str]) -> Vec<Frame> {
             rest = &rest[end + 1..];
             line
         };
-        assert_eq!(line(), "P6");
+        let mut magic = line();
+        while magic == "# goes on" {
+            magic = line();
+        }
+        assert_eq!(magic, "P6");
         let time: f64 = line().strip_prefix("# time ").unwrap().parse().unwrap();
         assert!(line().starts_with("# every "));
         let size: Vec<usize> = line()
@@ -66,6 +70,35 @@ fn frames_that_are_sought_are_those_that_come_when_all_is_decoded() {
         frames(&footage, &["--every", "0", "--most", "795"]).len(),
         795
     );
+}
+
+#[test]
+fn frames_are_spread_over_a_video_that_does_not_say_how_long_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    // As browsers record it: neither a length nor an index.
+    let video = folder.path().join("recorded.webm");
+    let source =
+        "videotestsrc num-buffers=230 pattern=ball ! video/x-raw,width=64,height=48,framerate=10/1";
+    make(
+        &video,
+        &format!("{source} ! vp8enc deadline=1 ! webmmux streamable=true"),
+    );
+    let few = frames(&video, &["--every", "0", "--most", "4"]);
+    assert_eq!(times(&few), [0, 5800, 11_500, 17_200]);
+    let bounded = frames(&video, &["--every", "1", "--most", "100"]);
+    assert_eq!(bounded.len(), 23);
+    let all = frames(&video, &["--every", "0"]);
+    assert_eq!(all.len(), 230);
+    for few in &few {
+        assert!(all.contains(few), "{}", few.0);
+    }
+    // It is told so while the end is looked for, and not where that is not needed.
+    let says = |more: &[&str]| {
+        let output = ask(&video, more).stdout;
+        output.windows(10).filter(|it| it == b"# goes on\n").count()
+    };
+    assert_eq!(says(&["--every", "1", "--most", "100"]), 2);
+    assert_eq!(says(&["--every", "1"]), 0);
 }
 
 /// How bright a part of a frame is, by shares of its width and height.

@@ -157,7 +157,12 @@ impl PictureFolder {
 }
 
 #[cfg(test)]
+#[path = "../../../tests/folder_names/mod.rs"]
+mod folder_names;
+
+#[cfg(test)]
 mod tests {
+    use super::folder_names::names;
     use super::*;
 
     /// Makes a file older by so many seconds.
@@ -165,14 +170,6 @@ mod tests {
         let then = SystemTime::now() - Duration::from_secs(seconds);
         let file = fs::File::options().write(true).open(file).unwrap();
         file.set_modified(then).unwrap();
-    }
-
-    fn names(folder: &Path) -> Vec<String> {
-        let entries = fs::read_dir(folder).unwrap().flatten();
-        let names = entries.map(|entry| entry.file_name().into_string().unwrap());
-        let mut names: Vec<_> = names.collect();
-        names.sort();
-        names
     }
 
     #[test]

@@ -12,25 +12,40 @@ const SIDE: usize = 100;
 
 /// What the fields mean, for `--help`.
 pub const FIELDS: &str = "\
-With --json, one line a picture on standard output: image, of a frame second, model, default_box, target, contrast, composite, and
+With --json, one line a picture on standard output: image, of a frame second, model, and either
+  nothing    why there is nothing to diagnose, of one of several pictures, or
+  default_box, target, contrast, composite, and
   layers     from the head to the pixels: tensor, type and rule (null for the
              pixels), units (number of outputs), sum (of R), sum_abs (of |R|),
              balance (sum / sum_abs), mean_abs, max_abs
   histogram  of the pixels' R: limit (the largest |R|), edges of the bins,
              counts in them";
 
+/// A line.
 #[derive(Serialize)]
 pub struct DiagnosisRecord<'a> {
     image: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     second: Option<f64>,
     model: &'a str,
-    default_box: usize,
-    target: &'a str,
-    contrast: &'a str,
-    composite: &'a str,
-    layers: Vec<LayerRecord>,
-    histogram: HistogramRecord,
+    #[serde(flatten)]
+    found: DiagnosisAnswer<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum DiagnosisAnswer<'a> {
+    Nothing {
+        nothing: &'a str,
+    },
+    Layers {
+        default_box: usize,
+        target: &'a str,
+        contrast: &'a str,
+        composite: &'a str,
+        layers: Vec<LayerRecord>,
+        histogram: HistogramRecord,
+    },
 }
 
 #[derive(Serialize)]
@@ -62,10 +77,7 @@ impl<'a> DiagnosisRecord<'a> {
         composite: &'a Composite,
     ) -> Self {
         let histogram = diagnosis.histogram(SIDE);
-        Self {
-            image: detected.source.path.to_string_lossy(),
-            second: detected.source.second,
-            model: &detected.model.manifest.name,
+        let answer = DiagnosisAnswer::Layers {
             default_box,
             target: &diagnosis.question.target,
             contrast: &diagnosis.question.contrast,
@@ -81,6 +93,21 @@ impl<'a> DiagnosisRecord<'a> {
                 edges: histogram.edges(),
                 counts: histogram.counts,
             },
+        };
+        Self::of(detected, answer)
+    }
+
+    /// Of a photo in which there is nothing to diagnose, in words.
+    pub fn nothing(detected: &'a DetectedPhoto, words: &'a str) -> Self {
+        Self::of(detected, DiagnosisAnswer::Nothing { nothing: words })
+    }
+
+    fn of(detected: &'a DetectedPhoto, found: DiagnosisAnswer<'a>) -> Self {
+        Self {
+            image: detected.source.path.to_string_lossy(),
+            second: detected.source.second,
+            model: &detected.model.manifest.name,
+            found,
         }
     }
 }

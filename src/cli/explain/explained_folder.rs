@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
+use ssdcrp::inputs::EXPLANATION_SETTINGS;
 use ssdcrp::kept_settings;
 use ssdcrp::limits::{self, FileKind, is_missing};
 
-use super::super::inputs::SETTINGS;
 use super::super::json::PhotoRecord;
 use super::super::output;
 use super::super::source_picture::SourcePicture;
@@ -93,12 +93,12 @@ impl ExplainedFolder {
         let name = folder.display();
         let made = fs::create_dir_all(folder);
         made.with_context(|| format!("cannot make the folder {name}"))?;
-        let path = folder.join(format!("{SETTINGS}.json"));
+        let path = folder.join(EXPLANATION_SETTINGS);
         if !path.exists()
             && let Some(other) = first_file(folder)?
         {
             bail!(
-                "the folder {name} has other files, as {other}, and no {SETTINGS}.json of earlier explanations: name another folder"
+                "the folder {name} has other files, as {other}, and no {EXPLANATION_SETTINGS} of earlier explanations: name another folder"
             );
         }
         kept_settings::agree(&path, output::OWNER, settings)?;

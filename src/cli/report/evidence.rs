@@ -10,13 +10,11 @@ use ssdcrp::limits::{self, FileKind};
 use ssdcrp::report::PhotoSource;
 use ssdcrp::stream::evidence::{LINES, Mark, Marks, Record, Records, is_own_file};
 
+use super::super::failures::UnreadablePlace;
 use super::super::output;
 use super::super::source_picture::SourcePicture;
 use super::super::source_stamp::path_text;
 use super::input::ReportInput;
-
-/// How deep below a folder that is named the folders of streams are looked for: the monitor has one for each camera, an archive one for each video by its name.
-const DEEPEST: usize = 3;
 
 /// Folders of events, each once.
 #[derive(Default)]
@@ -43,18 +41,9 @@ pub struct EventFrames {
 }
 
 impl EventFolders {
-    /// Takes a folder that is one of events, or those of streams below it. Says whether there are any.
+    /// Takes a folder that is one of events, or those of streams below it, however deep. Says whether there are any.
     pub fn take(&mut self, path: &Path) -> bool {
-        self.take_below(path, DEEPEST)
-    }
-
-    fn take_below(&mut self, path: &Path, deepest: usize) -> bool {
-        if path.join(LINES).is_file() {
-            return self.add(path);
-        }
-        if deepest == 0 {
-            return false;
-        }
+        let is_one = path.join(LINES).is_file() && self.add(path);
         // What cannot be read is told by who looks for photos.
         let entries = fs::read_dir(path).into_iter().flatten().flatten();
         let folders = entries.filter(|entry| {
@@ -64,10 +53,13 @@ impl EventFolders {
         });
         let mut folders: Vec<PathBuf> = folders.map(|entry| entry.path()).collect();
         folders.sort();
-        let found = folders
-            .iter()
-            .map(|folder| self.take_below(folder, deepest - 1));
-        found.fold(false, |any, found| any | found)
+        let found = folders.iter().map(|folder| self.take(folder));
+        found.fold(is_one, |any, found| any | found)
+    }
+
+    /// Whether none was taken.
+    pub fn is_empty(&self) -> bool {
+        self.folders.is_empty()
     }
 
     fn add(&mut self, path: &Path) -> bool {
@@ -96,7 +88,7 @@ impl EventFolders {
     }
 
     /// Whether a file is a picture that a folder of events has, by its own name or by that of a link: no link may bring a file from elsewhere into the page.
-    pub fn is_picture_of_events(&mut self, file: &InputFile) -> bool {
+    fn is_picture_of_events(&mut self, file: &InputFile) -> bool {
         let mut names = [&file.path, &file.real].into_iter();
         names.any(|path| self.is_named_so(path))
     }
@@ -132,11 +124,14 @@ impl EventFolders {
             } = Records::read(folder)?;
             let lines = folder.join(LINES);
             let lines = lines.display();
-            kept.failures.extend(match unreadable {
-                0 => None,
-                1 => Some(anyhow!("one line that is no event in {lines}")),
-                count => Some(anyhow!("{count} lines that are no events in {lines}")),
-            });
+            kept.failures.extend(
+                match unreadable {
+                    0 => None,
+                    1 => Some(format!("one line that is no event in {lines}")),
+                    count => Some(format!("{count} lines that are no events in {lines}")),
+                }
+                .map(|words| Error::new(UnreadablePlace(words))),
+            );
             let marks = Marks::read(folder)?;
             all.extend(records.into_iter().map(|record| {
                 let mark = marks.of(record.id, &record.recorded);
@@ -209,7 +204,7 @@ impl EventFrames {
         }
         // The page is for others: no link may bring a file from elsewhere into it.
         let name = record.frame_name();
-        let place = folder.join(&name);
+        let place = record.frame_in(folder);
         match limits::inside(folder, Path::new(&name), FileKind::Picture) {
             Ok(_) => {}
             // What is not there is said where it is read.
@@ -236,6 +231,8 @@ impl EventFrames {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     #[test]
@@ -257,22 +254,32 @@ mod tests {
     fn a_folder_of_events_counts_once_however_it_is_named() {
         let root = tempfile::tempdir().unwrap();
         let path = |name: &str| root.path().join(name);
-        for folder in ["evidence/gate", "evidence/.hidden", "evidence/a/b/c/d/deep"] {
+        let deep = "evidence/2026/11/30/a/deep";
+        let inner = "evidence/gate/inner";
+        for folder in [
+            "evidence/gate",
+            inner,
+            "evidence/.hidden",
+            deep,
+            "disk/yard",
+        ] {
             fs::create_dir_all(path(folder)).unwrap();
             fs::write(path(folder).join(LINES), "").unwrap();
         }
-        std::os::unix::fs::symlink(path("evidence/gate"), path("link")).unwrap();
+        symlink(path("evidence/gate"), path("link")).unwrap();
+        symlink(path("disk"), path("evidence/disk")).unwrap();
+        fs::create_dir(path("empty")).unwrap();
         let mut folders = EventFolders::default();
         for named in ["evidence", "evidence/gate", "link", "evidence"] {
             assert!(folders.take(&path(named)), "{named}");
         }
-        assert!(!folders.take(&path("evidence/a")));
-        assert_eq!(folders.folders, [path("evidence/gate")]);
-        // One that lies deeper is known by its pictures.
+        assert!(!folders.take(&path("empty")));
+        assert_eq!(folders.folders, [deep, "evidence/gate", inner].map(path));
+        // One to which a link leads is known by its pictures.
         let file = |name: &str| InputFile::new(&path(name)).unwrap();
-        assert!(!folders.take_of(&file("evidence/a/b/c/d/deep/dog.jpg")));
-        assert!(folders.take_of(&file("evidence/a/b/c/d/deep/000001-frame.png")));
+        assert!(!folders.take_of(&file("evidence/disk/yard/dog.jpg")));
+        assert!(folders.take_of(&file("evidence/disk/yard/000001-frame.png")));
         assert!(!folders.take_of(&file("evidence/a/000001-frame.png")));
-        assert_eq!(folders.folders.len(), 2);
+        assert_eq!(folders.folders.len(), 4);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result};
-use ssdcrp::inputs::resolve;
+use ssdcrp::inputs::{resolve, search};
 
 use super::super::inputs::PictureInputs;
 use super::super::source_picture::is_standard_input;
@@ -43,9 +43,17 @@ impl ReportInputs {
         let others = match others.is_empty() {
             true => None,
             false => {
-                let mut found = PictureInputs::of(&others, frames, output)?;
-                found.retain(|file| named.contains(file.path.as_path()) || !folders.take_of(file));
-                Some(found)
+                let mut found = search(&others, output)?;
+                // A pattern or list may fit folders of an archive.
+                for folder in &found.results {
+                    folders.take(folder);
+                }
+                let files = &mut found.files;
+                files.retain(|file| named.contains(file.path.as_path()) || !folders.take_of(file));
+                if folders.is_empty() {
+                    found.check_any()?;
+                }
+                Some(PictureInputs::of(found, frames))
             }
         };
         let events = folders.read(most)?;
@@ -99,11 +107,11 @@ impl ReportInputs {
     }
 }
 
-/// Whether a folder in which there are events has photos or videos, too.
+/// Whether a folder in which there are events has photos or videos, too. Folders of events to which links lead are taken on the way.
 fn has_others(path: &Path, output: Option<&Path>, folders: &mut EventFolders) -> bool {
     let found = resolve(&[path.to_owned()], output);
     found.is_ok_and(|found| {
         let mut files = found.files.iter();
-        files.any(|file| !folders.is_picture_of_events(file))
+        files.any(|file| !folders.take_of(file))
     })
 }

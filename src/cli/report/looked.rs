@@ -119,11 +119,11 @@ impl LookedPhotos {
         self.file.as_ref().map(PartialFile::path)
     }
 
-    /// Nothing could be looked at: a file that holds nothing from before is of no use.
+    /// Removes the file where it has nothing from earlier runs: nothing could be looked at, and an unfinished file without anything in it is of no use.
     ///
     /// # Errors
     /// The file cannot be removed.
-    pub fn forget_nothing(self) -> Result<()> {
+    pub fn remove_if_new(self) -> Result<()> {
         match self.known.is_empty() {
             true => self.finish(),
             false => Ok(()),

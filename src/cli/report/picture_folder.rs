@@ -7,15 +7,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use ssdcrp::inputs::PAGE_MARK;
+use ssdcrp::limits::{self, FileKind};
 use ssdcrp::report::{PagePictures, is_page_picture};
 use tempfile::TempDir;
 
 use super::super::output;
 
-/// A file in the folder by which it is known to be a page's.
-const MARK: &str = ".ssdcrp-page";
-const MARK_TEXT: &str =
-    "The pictures of a page of ssdcrp report. The next page of that name replaces the folder.\n";
+/// What stands below the page's name in the file by which a folder is known to be a page's.
+const MARK_TEXT: &[u8] =
+    b"\nThe page of ssdcrp report whose pictures these are. The next page of that name replaces the folder.\n";
 /// Characters that tell hidden folders apart.
 const RANDOM: usize = 6;
 
@@ -42,7 +43,7 @@ pub fn place(page: &Path) -> Option<PathBuf> {
     output::is_file_place(page).then(|| page.with_file_name(name))
 }
 
-/// Fails where files lie there that no page has made, or that are among the `inputs`.
+/// Fails where files lie there that another page or none has made, or that are among the `inputs`. An empty folder is in nobody's way.
 pub fn check<'a>(page: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
     let Some(place) = place(page) else {
         return Ok(());
@@ -61,7 +62,7 @@ pub fn check<'a>(page: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Res
         let entry = entry?;
         let file = entry.file_name();
         let is_file = entry.file_type()?.is_file();
-        if file == MARK {
+        if file == PAGE_MARK {
             is_marked = true;
         } else if is_file && is_page_picture(&file.to_string_lossy()) {
             unmarked.get_or_insert(file);
@@ -77,6 +78,9 @@ pub fn check<'a>(page: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Res
             file.display()
         );
     }
+    if is_marked {
+        check_mark(page, &place)?;
+    }
     let place = fs::canonicalize(&place)?;
     let is_inside = |input: &Path| fs::canonicalize(input).is_ok_and(|it| it.starts_with(&place));
     ensure!(
@@ -86,12 +90,33 @@ pub fn check<'a>(page: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Res
     Ok(())
 }
 
+/// Fails where the pictures in a folder are those of another page: `report.htm` has the same folder as `report.html`.
+fn check_mark(page: &Path, place: &Path) -> Result<()> {
+    let mark = place.join(PAGE_MARK);
+    let found = limits::read(&mark, FileKind::Manifest)
+        .with_context(|| format!("cannot read {}", mark.display()))?;
+    let other = found.strip_suffix(MARK_TEXT).unwrap_or(&found);
+    ensure!(
+        found == mark_of(page),
+        "the page's pictures would replace the folder {}, which has those of {}: name another page",
+        place.display(),
+        String::from_utf8_lossy(other).trim_end()
+    );
+    Ok(())
+}
+
+/// What the mark of a page's pictures says.
+fn mark_of(page: &Path) -> Vec<u8> {
+    let name = page.file_name().unwrap_or_default();
+    [name.as_encoded_bytes(), MARK_TEXT].concat()
+}
+
 /// Removes what runs that were killed have left of the page's pictures. No other run may be writing this page.
 pub fn clear(page: &Path) -> Result<()> {
-    let Some(place) = place(page) else {
+    if place(page).is_none() {
         return Ok(());
-    };
-    let prefix = hidden(&place);
+    }
+    let prefix = hidden(page);
     let entries = match fs::read_dir(output::folder_of(page)) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -112,20 +137,20 @@ pub fn clear(page: &Path) -> Result<()> {
     Ok(())
 }
 
-/// How the names of hidden folders for the pictures at a place begin.
-fn hidden(place: &Path) -> OsString {
+/// How the names of hidden folders for a page's pictures begin.
+fn hidden(page: &Path) -> OsString {
     let mut prefix = OsString::from(format!(".{}-", output::OWNER));
-    prefix.push(place.file_name().unwrap_or_default());
+    prefix.push(page.file_name().unwrap_or_default());
     prefix.push("-");
     prefix
 }
 
-/// A hidden folder beside that place.
-fn hidden_folder(place: &Path) -> Result<TempDir> {
-    let beside = output::folder_of(place);
+/// A hidden folder beside a page.
+fn hidden_folder(page: &Path) -> Result<TempDir> {
+    let beside = output::folder_of(page);
     // As others may read it as the process's mask lets them.
     tempfile::Builder::new()
-        .prefix(&hidden(place))
+        .prefix(&hidden(page))
         .rand_bytes(RANDOM)
         .permissions(Permissions::from_mode(0o777))
         .tempdir_in(beside)
@@ -138,9 +163,10 @@ impl PagePictureFolder {
         let Some(place) = place(page) else {
             return Ok(None);
         };
-        let made = hidden_folder(&place)?;
-        let mark = made.path().join(MARK);
-        fs::write(&mark, MARK_TEXT).with_context(|| format!("cannot write {}", mark.display()))?;
+        let made = hidden_folder(page)?;
+        let mark = made.path().join(PAGE_MARK);
+        fs::write(&mark, mark_of(page))
+            .with_context(|| format!("cannot write {}", mark.display()))?;
         Ok(Some(Self { made, place }))
     }
 
@@ -168,7 +194,7 @@ impl PictureExchange {
         let place = &exchange.place;
         let context = || format!("cannot replace {}", place.display());
         if place.exists() {
-            let aside = hidden_folder(place)?;
+            let aside = hidden_folder(page)?;
             fs::rename(place, Self::within(&aside)).with_context(context)?;
             exchange.earlier = Some(aside);
         }
@@ -210,15 +236,7 @@ impl Drop for PictureExchange {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn names(folder: &Path) -> Vec<String> {
-        let entries = fs::read_dir(folder).unwrap();
-        let mut names: Vec<String> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
+    use crate::cli::folder_names::names;
 
     /// A page with a picture of that name beside it.
     fn written(page: &Path, picture: &str) -> PictureExchange {
@@ -238,12 +256,12 @@ mod tests {
         assert_eq!(done, Some(place.clone()));
         // The page cannot be written: the earlier one has its pictures.
         let exchange = written(&page, "photo-1.jpeg");
-        assert_eq!(names(&place), [MARK, "photo-1.jpeg"]);
+        assert_eq!(names(&place), [PAGE_MARK, "photo-1.jpeg"]);
         drop(exchange);
-        assert_eq!(names(&place), [MARK, "photo-7.jpeg"]);
+        assert_eq!(names(&place), [PAGE_MARK, "photo-7.jpeg"]);
         assert_eq!(names(folder.path()), ["a-files"]);
         written(&page, "photo-1.jpeg").finish();
-        assert_eq!(names(&place), [MARK, "photo-1.jpeg"]);
+        assert_eq!(names(&place), [PAGE_MARK, "photo-1.jpeg"]);
         assert_eq!(names(folder.path()), ["a-files"]);
         // One that is not finished leaves nothing.
         drop(PagePictureFolder::begin(&page).unwrap());
@@ -254,6 +272,22 @@ mod tests {
         let device = Path::new("/dev/null");
         assert!(PagePictureFolder::begin(device).unwrap().is_none());
         assert!(PictureExchange::begin(device, None).unwrap().is_none());
+    }
+
+    #[test]
+    fn pages_whose_folder_is_the_same_leave_each_other_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, other] = ["a.html", "a.htm"].map(|name| folder.path().join(name));
+        let begun = PagePictureFolder::begin(&one).unwrap().unwrap();
+        clear(&other).unwrap();
+        assert!(begun.made.path().exists(), "the other page's run goes on");
+        written(&one, "photo-7.jpeg").finish();
+        let error = check(&other, []).unwrap_err().to_string();
+        assert!(
+            error.ends_with("a-files, which has those of a.html: name another page"),
+            "{error}"
+        );
+        check(&one, []).unwrap();
     }
 
     #[test]
@@ -288,7 +322,7 @@ mod tests {
         };
         // Somebody's own photos may be called so.
         refused("photo-7.jpeg");
-        fs::write(place.join(MARK), MARK_TEXT).unwrap();
+        fs::write(place.join(PAGE_MARK), mark_of(&page)).unwrap();
         check(&page, []).unwrap();
         let error = check(&page, [photo.as_path()]).unwrap_err().to_string();
         assert!(
