@@ -10,6 +10,7 @@ on another; the same command again goes on where it stopped.
 import argparse
 import math
 import pathlib
+import socket
 import subprocess
 import sys
 import time
@@ -25,6 +26,8 @@ PATIENCE = 600
 LOOK = 1
 # The exit status of `ssdcrp annotate` where others are still at work.
 LEFT_TO_OTHERS = 75
+# Seconds that a cluster may take to answer.
+CONNECTED_WITHIN = 10
 # Cores of a task.
 CPUS = 1
 
@@ -168,6 +171,16 @@ def seconds(above=None):
     return parse
 
 
+def check_address(address):
+    """Raises OSError where nobody answers at HOST:PORT or ray://HOST:PORT: Ray itself would try for ever."""
+    host, separator, port = (address or "").removeprefix("ray://").rpartition(":")
+    if separator and port.isdigit():
+        try:
+            socket.create_connection((host, int(port)), timeout=CONNECTED_WITHIN).close()
+        except OSError as error:
+            raise OSError(f"there is no cluster at {address}: {error}") from error
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("videos", nargs="+", metavar="VIDEO")
@@ -185,6 +198,7 @@ def main():
     try:
         checked(options)
         store = ResultStore(arguments.store) if arguments.store else None
+        check_address(arguments.address)
         ray.init(address=arguments.address)
         counts, failures = run(
             arguments.videos, arguments.output, arguments.command, arguments.segment, arguments.overlap, options, store=store)

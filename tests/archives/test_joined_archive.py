@@ -165,7 +165,8 @@ class Options(unittest.TestCase):
     def test_a_run_that_cannot_begin_is_told_in_a_line(self):
         for arguments, why in ((["a.mkv", "-o", "out", "--", "--video"], "--video is not for segments"),
                                (["a.mkv", "-o", "out", "--store", "nonsense://archive"], "nonsense"),
-                               (["a.mkv", "-o", "out", "--address", "127.0.0.1:1"], ".")):
+                               (["a.mkv", "-o", "out", "--address", "127.0.0.1:1"], "no cluster at 127.0.0.1:1"),
+                               (["a.mkv", "-o", "out", "--address", "auto"], "Ray")):
             with self.subTest(arguments):
                 run = subprocess.run(
                     [sys.executable, ROOT / "scale" / "ray_archive.py", *arguments], capture_output=True, text=True, check=False)
