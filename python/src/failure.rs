@@ -3,7 +3,8 @@
 //! In: the engine's errors, and a panic where there is one. Out: an exception of the Python module `ssdcrp.errors`, with the engine's own words.
 
 use std::any::Any;
-use std::io::ErrorKind as IoKind;
+use std::error::Error as StdError;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::prelude::*;
@@ -15,6 +16,8 @@ pub enum PythonFailure {
     Engine(Error),
     /// What was asked about is not there, in words.
     Question(String),
+    /// A file cannot be read or written: what was tried, in words, and what the system says.
+    File(String, io::Error),
     /// Python says so, such as Ctrl-C.
     Python(PyErr),
 }
@@ -36,6 +39,10 @@ impl PythonFailure {
         match self {
             Self::Engine(error) => of_engine(py, &error),
             Self::Question(words) => made(py, "QuestionError", &words, None),
+            Self::File(what, error) => {
+                let words = in_one_line(&format!("{what}: {error}"));
+                made(py, class_of_file(&error), &words, system_code(&error))
+            }
             Self::Python(error) => error,
         }
     }
@@ -70,13 +77,9 @@ pub fn of_picture(py: Python<'_>, words: &str) -> PyErr {
 }
 
 fn of_engine(py: Python<'_>, error: &Error) -> PyErr {
-    // What other libraries say may have several lines.
-    let said = format!("{error:#}");
-    let mut words = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    let is_missing = error.io().is_some_and(|io| io.kind() == IoKind::NotFound);
+    let mut words = in_one_line(&format!("{error:#}"));
     let class = match error.kind() {
-        ErrorKind::Io if is_missing => "MissingFileError",
-        ErrorKind::Io => "FileError",
+        ErrorKind::Io => error.io().map_or("FileError", class_of_file),
         ErrorKind::Model | ErrorKind::Manifest => "ModelError",
         ErrorKind::Argument => "QuestionError",
         ErrorKind::Picture => "PictureError",
@@ -86,11 +89,35 @@ fn of_engine(py: Python<'_>, error: &Error) -> PyErr {
         }
         _ => "Error",
     };
-    let code = error.io().and_then(std::io::Error::raw_os_error);
-    made(py, class, &words, code)
+    made(py, class, &words, error.io().and_then(system_code))
 }
 
-/// An exception of the package; `code` is the system's number of an error of a file.
+/// What other libraries say may have several lines.
+fn in_one_line(said: &str) -> String {
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn class_of_file(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "MissingFileError",
+        _ => "FileError",
+    }
+}
+
+/// The system's number of an error of a file. Where a library puts words around the system's error, that is an error of a file too, but has no number itself.
+fn system_code(error: &io::Error) -> Option<i32> {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = next {
+        let code = error.downcast_ref().and_then(io::Error::raw_os_error);
+        if code.is_some() {
+            return code;
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// An exception of the package; `code` is its `errno`.
 fn made(py: Python<'_>, class: &str, words: &str, code: Option<i32>) -> PyErr {
     let exception = py.import("ssdcrp.errors").and_then(|errors| {
         let exception = errors.getattr(class)?.call1((words,))?;
