@@ -3,7 +3,6 @@
 //! In: the engine's errors, and a panic where there is one. Out: an exception of the Python module `ssdcrp.errors`, with the engine's own words.
 
 use std::any::Any;
-use std::error::Error as StdError;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -41,7 +40,7 @@ impl PythonFailure {
             Self::Question(words) => made(py, "QuestionError", &words, None),
             Self::File(what, error) => {
                 let words = in_one_line(&format!("{what}: {error}"));
-                made(py, class_of_file(&error), &words, system_code(&error))
+                made(py, class_of_file(&error), &words, error.raw_os_error())
             }
             Self::Python(error) => error,
         }
@@ -89,7 +88,8 @@ fn of_engine(py: Python<'_>, error: &Error) -> PyErr {
         }
         _ => "Error",
     };
-    made(py, class, &words, error.io().and_then(system_code))
+    let code = error.io().and_then(io::Error::raw_os_error);
+    made(py, class, &words, code)
 }
 
 /// What other libraries say may have several lines.
@@ -102,19 +102,6 @@ fn class_of_file(error: &io::Error) -> &'static str {
         io::ErrorKind::NotFound => "MissingFileError",
         _ => "FileError",
     }
-}
-
-/// The system's number of an error of a file. Where a library puts words around the system's error, that is an error of a file too, but has no number itself.
-fn system_code(error: &io::Error) -> Option<i32> {
-    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(error) = next {
-        let code = error.downcast_ref().and_then(io::Error::raw_os_error);
-        if code.is_some() {
-            return code;
-        }
-        next = error.source();
-    }
-    None
 }
 
 /// An exception of the package; `code` is its `errno`.
