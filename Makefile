@@ -130,7 +130,7 @@ test-archives: $(ARCHIVES)/ready $(RUNTIME) $(FOOTAGE) ## the statements of docs
 wheel: $(WHEEL)/ready packages ## the Python package, in target/wheels
 	$(WHEEL)/bin/maturin build --release --locked --manifest-path python/Cargo.toml --out $(BUILD)/wheels
 
-test-python: $(WHEEL)/ready $(PYTHON)/ready $(PHOTOS) ## the Python package: docstrings, tests, the page docs/python.md, the notebook
+test-python: $(WHEEL)/ready $(PYTHON)/ready $(PHOTOS) $(CLASSIFIERS) ## the Python package: docstrings, tests, the page docs/python.md, the notebook
 	cargo build --package ssdcrp --features built-in-model --locked
 	rm -rf $(BUILD)/debug/wheels
 	$(WHEEL)/bin/maturin build --locked --manifest-path python/Cargo.toml --out $(BUILD)/debug/wheels

@@ -32,31 +32,41 @@ all_there() {
   for file; do [[ -s $file ]] || { echo "there is no $file"; return 1; }; done
 }
 
+# at_work WHERE FOLDER: each program does what it is for, and its results lie in FOLDER. What GStreamer knows of its plugins is found out anew.
+at_work() {
+  local where=$1 results=$2
+  mkdir "$results"
+  local -x GST_REGISTRY=$results/registry.bin
+  try "${where}the element explains a video" gst-launch-1.0 videotestsrc num-buffers=3 ! ssdcrp mode=every-frame ! fakesink
+  try "${where}the command explains a photo" ssdcrp explain /try/dog.jpg -o "$results/why.png"
+  try "${where}the picture is there" all_there "$results/why.png"
+  try "${where}an archive is annotated" ssdcrp annotate /try/dog.jpg -o "$results/archive"
+  try "${where}its tables are there" all_there "$results/archive/detections/"*.parquet
+  try "${where}the monitor takes its configuration" says 'as it should be' ssdcrp-monitor --config /etc/ssdcrp/monitor.toml --check
+}
+
 # In the root: the package as its users have it.
 installed() {
-  apt-get -qq -o Dpkg::Use-Pty=0 update >&2
+  try 'apt reads its lists' apt-get -qq -o APT::Update::Error-Mode=any update
   try 'apt installs the package' apt-get -qq -o Dpkg::Use-Pty=0 install --yes /try/package.deb
   try 'the element is there' says 'The ssdcrp authors' gst-inspect-1.0 ssdcrp
   try 'the element names its package and author' eval \
     'gst-inspect-1.0 ssdcrp >/tmp/inspected; grep -E "Binary package +ssdcrp" /tmp/inspected; grep -E "Origin URL +." /tmp/inspected'
-  try 'the element explains a video' gst-launch-1.0 videotestsrc num-buffers=3 ! ssdcrp mode=every-frame ! fakesink
-  try 'the command explains a photo' ssdcrp explain /try/dog.jpg -o /tmp/why.png
-  try 'the picture is there' all_there /tmp/why.png
-  try 'an archive is annotated' ssdcrp annotate /try/dog.jpg -o /tmp/results
-  try 'its tables are there' all_there /tmp/results/detections/*.parquet
-  try 'the monitor takes its configuration' says 'as it should be' ssdcrp-monitor --config /etc/ssdcrp/monitor.toml --check
+  at_work '' /tmp/with
+  # Bash's pipes with names need /proc.
   try 'a pipeline records' /usr/share/ssdcrp/pipelines/record.sh --frames 2 /try/vtest.avi /tmp/explained.mp4
-  # What reads manual pages is not on a bare Debian.
-  apt-get -qq -o Dpkg::Use-Pty=0 install --yes man-db >"$log" 2>&1
+  try 'the recording is there' all_there /tmp/explained.mp4
+  # It is not on a bare Debian.
+  try 'what reads manual pages is there' apt-get -qq -o Dpkg::Use-Pty=0 install --yes man-db
   try 'man finds the pages' man -w ssdcrp ssdcrp-explain ssdcrp-annotate ssdcrp-monitor
   try 'the page names its options' says '--target' man -P cat ssdcrp-explain
   try 'the shells have completions' all_there /usr/share/bash-completion/completions/ssdcrp{,-annotate,-monitor} \
     /usr/share/zsh/vendor-completions/_ssdcrp{,-annotate,-monitor} /usr/share/fish/vendor_completions.d/ssdcrp{,-annotate,-monitor}.fish
   try 'the documents are there' all_there /usr/share/doc/ssdcrp/README.md /usr/share/doc/ssdcrp/docs/start/photo.md
-  umount /proc
-  try 'without /proc the command explains too' ssdcrp explain /try/dog.jpg -o /tmp/again.png
-  try 'and the same' cmp /tmp/why.png /tmp/again.png
-  mount -t proc none /proc
+  try '/proc can go' umount /proc
+  at_work 'without /proc ' /tmp/without
+  try 'and explains the same' cmp /tmp/with/why.png /tmp/without/why.png
+  try '/proc comes back' mount -t proc none /proc
   try 'apt removes it' apt-get -qq -o Dpkg::Use-Pty=0 remove --yes ssdcrp
   try 'and leaves no program' test ! -e /usr/bin/ssdcrp
 }

@@ -1,5 +1,6 @@
 //! Files that are there whole or not at all: bytes in, a file out that has its name when it is on the disk.
 
+use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
@@ -44,11 +45,12 @@ fn unfinished(path: &Path, owner: &str, bytes: &[u8]) -> io::Result<NamedTempFil
         .prefix(&prefix)
         .suffix(UNFINISHED)
         .rand_bytes(RANDOM);
-    // Else nobody but the owner could read it. The process's mask counts, as for every file.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
+    // Opened and written as every file is: others may read it as far as the process's mask lets them, and an error is the system's own, with its number and
+    // without the hidden name.
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    let mut file = builder.make_in(folder, |path| options.open(path))?;
+    file.as_file_mut().write_all(bytes)?;
     // Some file systems tell of a full disk only now.
     file.as_file().sync_all()?;
     Ok(file)
@@ -100,7 +102,10 @@ mod tests {
         fs::write(path.join("inside"), "").unwrap();
         // The rename fails after all was written.
         assert!(write(&path, "test", b"x").is_err());
-        assert!(write(&folder.path().join("nowhere/a"), "test", b"x").is_err());
+        let error = write(&folder.path().join("nowhere/a"), "test", b"x").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.raw_os_error().is_some(), "{error}");
+        assert!(!error.to_string().contains(UNFINISHED), "{error}");
         assert_eq!(names(folder.path()), ["taken"]);
     }
 

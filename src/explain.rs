@@ -10,10 +10,11 @@ use crate::crp::{
     Composite, Contrast, Explanation, PRESETS, Propagator, RelevanceSummary, ResolvedTarget,
     Target, TargetOutput,
 };
-use crate::detect::{ClassRef, Detection, Detector, Forward, Model, Thresholds, preprocess};
+use crate::detect::{
+    BoxChoice, ClassRef, Detection, Detector, Forward, Model, Thresholds, preprocess,
+};
 use crate::error::Result;
 use crate::error::argument::Context;
-use crate::geometry::smallest_under;
 use crate::heatmap::{ColourMap, Heatmap, PALE, Scale};
 use crate::overlay::{self, LabelledBox, Scene};
 use crate::runtime::SessionOptions;
@@ -29,16 +30,9 @@ pub struct ExplainOptions {
     pub session: SessionOptions,
 }
 
-/// Which default box is meant.
-#[derive(Clone, Debug)]
-enum BoxChoice {
-    Best,
-    At([f32; 2]),
-    Strongest(ClassRef),
-    DefaultBox(usize),
-}
-
 /// What is asked of a picture: which object, which of its outputs, rather than what.
+///
+/// A classifier has one default box, the picture: whichever question is asked, it is about that, and its likeliest class needs no score above the threshold.
 #[derive(Clone, Debug)]
 pub struct Question {
     choice: BoxChoice,
@@ -74,7 +68,12 @@ impl Question {
 
     /// The same of a default box by its number, detected or not.
     pub fn default_box(number: usize) -> Self {
-        Self::about(BoxChoice::DefaultBox(number))
+        Self::about(BoxChoice::Number(number))
+    }
+
+    /// What speaks for a class where it was detected with the highest score; where it was not detected, as [`Question::strongest`]. The background is asked about at the best detection, if there is one.
+    pub fn class(class: ClassRef) -> Self {
+        Self::about(BoxChoice::Class(class.clone())).output(TargetOutput::Class(class))
     }
 
     /// What speaks for a class where it scores highest, detected or not?
@@ -122,7 +121,7 @@ pub struct Explainer {
 /// The answer to a [`Question`].
 #[derive(Clone, Debug)]
 pub struct Explained {
-    /// What was explained: where the question is about a class, its box as that class.
+    /// What was explained: where the question is about a class other than the background, its box as that class.
     pub detection: Detection,
     /// The label of its class.
     pub label: String,
@@ -217,18 +216,25 @@ impl Explainer {
         self.answer(&seen, &questions)
     }
 
+    /// The default box that a question is about, with what the network said there; `None` where it is about a detection and there is none.
+    ///
+    /// # Errors
+    /// There is no such class or default box.
+    pub fn chosen(&self, seen: &SeenPicture, question: &Question) -> Result<Option<Detection>> {
+        self.detector
+            .choose(&seen.forward, &seen.detections, &question.choice)
+    }
+
     /// Answers questions about a picture that this explainer has looked at, in their order.
     ///
     /// # Errors
     /// What is asked about is not there, or does not go with the model; a failure inside ONNX Runtime.
     pub fn answer(&mut self, seen: &SeenPicture, questions: &[Question]) -> Result<Vec<Explained>> {
-        let SeenPicture {
-            detections,
-            forward,
-        } = seen;
+        let forward = &seen.forward;
         let mut asked = Vec::with_capacity(questions.len());
         for question in questions {
-            let detection = self.chosen(&question.choice, forward, detections)?;
+            let chosen = self.chosen(seen, question)?;
+            let detection = chosen.with_context(|| self.nothing(question))?;
             let predicted = Target::predicted_class(&detection);
             asked.push(Target {
                 output: question.output.clone().unwrap_or(predicted.output),
@@ -266,33 +272,14 @@ impl Explainer {
         Ok(())
     }
 
-    fn chosen(
-        &self,
-        choice: &BoxChoice,
-        forward: &Forward,
-        detections: &[Detection],
-    ) -> Result<Detection> {
-        match choice {
-            BoxChoice::DefaultBox(number) => self.detector.describe(forward, *number),
-            BoxChoice::Strongest(class) => {
-                let class = self.model.manifest.class(class)?;
-                self.detector.strongest(forward, class)
-            }
-            BoxChoice::Best => {
-                let score = self.thresholds.score;
-                let nothing = || {
-                    format!(
-                        "nothing scores above {score}: ask where a class is strongest, or lower the threshold"
-                    )
-                };
-                detections.first().cloned().with_context(nothing)
-            }
-            BoxChoice::At(point) => {
-                let there = smallest_under(detections.iter().map(|d| d.rect), *point);
-                let there = there.and_then(|index| detections.get(index));
-                let [x, y] = point;
-                (there.cloned()).with_context(|| format!("nothing was detected at {x}, {y}"))
-            }
+    /// Why a question is about nothing.
+    fn nothing(&self, question: &Question) -> String {
+        let score = self.thresholds.score;
+        match question.choice {
+            BoxChoice::At([x, y]) => format!("nothing was detected at {x}, {y}"),
+            _ => format!(
+                "nothing scores above {score}: ask where a class is strongest, or lower the threshold"
+            ),
         }
     }
 
@@ -302,15 +289,20 @@ impl Explainer {
         target: &Target,
         explanation: Explanation,
     ) -> Result<Explained> {
-        let detection = match &target.output {
-            TargetOutput::Class(class) => {
-                let class = self.model.manifest.class(class)?;
-                (self.detector).describe_as(forward, target.default_box, class)?
-            }
-            _ => self.detector.describe(forward, target.default_box)?,
+        let manifest = &self.model.manifest;
+        let class = match &target.output {
+            TargetOutput::Class(class) => Some(manifest.class(class)?),
+            _ => None,
+        };
+        // As the background no box is detected.
+        let class = class.filter(|&class| manifest.background() != Some(class));
+        let (detector, number) = (&self.detector, target.default_box);
+        let detection = match class {
+            Some(class) => detector.describe_as(forward, number, class)?,
+            None => detector.describe(forward, number)?,
         };
         Ok(Explained {
-            label: self.model.manifest.label(detection.class).into_owned(),
+            label: manifest.label(detection.class).into_owned(),
             detection,
             relevance: explanation.map(),
             question: explanation.question,

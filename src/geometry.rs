@@ -180,6 +180,13 @@ impl Size {
     pub fn is_empty(self) -> bool {
         self.width == 0 || self.height == 0
     }
+
+    /// A point in pixels from the top left as shares of a picture of this size, 0..=1; `None` where it lies outside of the picture.
+    pub fn shares_of(self, [x, y]: [f32; 2]) -> Option<[f32; 2]> {
+        let (width, height) = (self.width as f32, self.height as f32);
+        let is_inside = (0.0..=width).contains(&x) && (0.0..=height).contains(&y);
+        is_inside.then(|| [x / width, y / height])
+    }
 }
 
 impl From<(u32, u32)> for Size {
@@ -256,6 +263,16 @@ mod tests {
         assert_eq!(pixels.edges(), [100.0, 25.0, 200.0, -100.0]);
         assert_eq!(Size::from((200, 100)).to_string(), "200x100");
         assert!(Size::new(3, 0).is_empty() && !Size::new(3, 1).is_empty());
+    }
+
+    #[test]
+    fn a_point_of_the_picture_is_shares_of_it() {
+        let shares = |x, y| Size::new(200, 100).shares_of([x, y]);
+        assert_eq!(shares(50.0, 100.0), Some([0.25, 1.0]));
+        assert_eq!(shares(0.0, 0.0), Some([0.0, 0.0]));
+        for [x, y] in [[-0.5, 5.0], [200.5, 5.0], [5.0, 101.0], [f32::NAN, 5.0]] {
+            assert_eq!(shares(x, y), None, "{x}, {y}");
+        }
     }
 
     proptest! {

@@ -6,10 +6,11 @@
 
 #![forbid(unsafe_code)]
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Command;
@@ -29,27 +30,45 @@ const COMPLETIONS: [(Shell, &str, &str, &str); 3] = [
     (Shell::Fish, "fish/vendor_completions.d", "", ".fish"),
 ];
 
-/// Writes pages and completions of `program` if the arguments of this process are `--write-manual FOLDER`, and says with which status to end then.
+/// The status of wrong usage, which is clap's.
+const WRONG_USAGE: u8 = 2;
+
+/// Writes pages and completions of `program` if the arguments of this process begin with `--write-manual`, and says with which status to end then.
 pub fn write_if_asked(program: &'static str, command: Command) -> Option<ExitCode> {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let [option, folder] = arguments.as_slice() else {
-        return None;
+    let (said, status) = match asked_folder(program, &arguments)? {
+        Err(usage) => (usage, ExitCode::from(WRONG_USAGE)),
+        Ok(folder) => match write(program, command, &folder) {
+            Ok(()) => return Some(ExitCode::SUCCESS),
+            Err(error) => (
+                format!("cannot write manual pages to {}: {error}", folder.display()),
+                ExitCode::FAILURE,
+            ),
+        },
     };
-    if option != OPTION {
-        return None;
-    }
-    let folder = Path::new(folder);
-    Some(match write(program, command, folder) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let folder = folder.display();
-            // Without a standard error there is nobody left to tell.
-            let _ = writeln!(
-                io::stderr(),
-                "{program}: cannot write manual pages to {folder}: {error}"
-            );
-            ExitCode::FAILURE
-        }
+    // Without a standard error there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "{program}: {said}");
+    Some(status)
+}
+
+/// The folder of `--write-manual FOLDER` or `--write-manual=FOLDER`, or in words that one is needed; `None` where the arguments begin with something else.
+fn asked_folder(program: &str, arguments: &[OsString]) -> Option<Result<PathBuf, String>> {
+    let (first, rest) = arguments.split_first()?;
+    let behind = first.as_encoded_bytes().strip_prefix(OPTION.as_bytes())?;
+    let joined = match behind {
+        [] => None,
+        [b'=', folder @ ..] => Some(OsStr::from_bytes(folder)),
+        // Another option.
+        _ => return None,
+    };
+    let mut named = joined
+        .into_iter()
+        .chain(rest.iter().map(OsString::as_os_str));
+    Some(match (named.next(), named.next()) {
+        (Some(folder), None) if !folder.is_empty() => Ok(folder.into()),
+        _ => Err(format!(
+            "the pages need a folder: {program} {OPTION} FOLDER, such as ~/.local/share"
+        )),
     })
 }
 
@@ -124,6 +143,35 @@ mod tests {
             .version("1.2")
             .subcommand(Command::new("dig").about("Digs").arg(depth))
             .subcommand(Command::new("fill").disable_help_flag(true))
+    }
+
+    #[test]
+    fn the_option_wants_one_folder() {
+        let folder = |words: &[&str]| {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            asked_folder("tool", &words)
+        };
+        let share = || Some(Ok(PathBuf::from("a/share")));
+        let usage = "the pages need a folder: tool --write-manual FOLDER, such as ~/.local/share";
+        assert_eq!(folder(&["--write-manual", "a/share"]), share());
+        assert_eq!(folder(&["--write-manual=a/share"]), share());
+        for wrong in [
+            &["--write-manual"][..],
+            &["--write-manual", ""],
+            &["--write-manual="],
+            &["--write-manual", "a", "b"],
+            &["--write-manual=a", "b"],
+        ] {
+            assert_eq!(folder(wrong), Some(Err(usage.to_owned())), "{wrong:?}");
+        }
+        for other in [
+            &[][..],
+            &["dig"],
+            &["dig", "--write-manual", "a"],
+            &["--write-manuals"],
+        ] {
+            assert_eq!(folder(other), None, "{other:?}");
+        }
     }
 
     #[test]

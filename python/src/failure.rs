@@ -3,7 +3,7 @@
 //! In: the engine's errors, and a panic where there is one. Out: an exception of the Python module `ssdcrp.errors`, with the engine's own words.
 
 use std::any::Any;
-use std::io::ErrorKind as IoKind;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::prelude::*;
@@ -15,6 +15,8 @@ pub enum PythonFailure {
     Engine(Error),
     /// What was asked about is not there, in words.
     Question(String),
+    /// A file cannot be read or written: what was tried, in words, and what the system says.
+    File(String, io::Error),
     /// Python says so, such as Ctrl-C.
     Python(PyErr),
 }
@@ -36,6 +38,10 @@ impl PythonFailure {
         match self {
             Self::Engine(error) => of_engine(py, &error),
             Self::Question(words) => made(py, "QuestionError", &words, None),
+            Self::File(what, error) => {
+                let words = in_one_line(&format!("{what}: {error}"));
+                made(py, class_of_file(&error), &words, error.raw_os_error())
+            }
             Self::Python(error) => error,
         }
     }
@@ -70,13 +76,9 @@ pub fn of_picture(py: Python<'_>, words: &str) -> PyErr {
 }
 
 fn of_engine(py: Python<'_>, error: &Error) -> PyErr {
-    // What other libraries say may have several lines.
-    let said = format!("{error:#}");
-    let mut words = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    let is_missing = error.io().is_some_and(|io| io.kind() == IoKind::NotFound);
+    let mut words = in_one_line(&format!("{error:#}"));
     let class = match error.kind() {
-        ErrorKind::Io if is_missing => "MissingFileError",
-        ErrorKind::Io => "FileError",
+        ErrorKind::Io => error.io().map_or("FileError", class_of_file),
         ErrorKind::Model | ErrorKind::Manifest => "ModelError",
         ErrorKind::Argument => "QuestionError",
         ErrorKind::Picture => "PictureError",
@@ -86,11 +88,23 @@ fn of_engine(py: Python<'_>, error: &Error) -> PyErr {
         }
         _ => "Error",
     };
-    let code = error.io().and_then(std::io::Error::raw_os_error);
+    let code = error.io().and_then(io::Error::raw_os_error);
     made(py, class, &words, code)
 }
 
-/// An exception of the package; `code` is the system's number of an error of a file.
+/// What other libraries say may have several lines.
+fn in_one_line(said: &str) -> String {
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn class_of_file(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "MissingFileError",
+        _ => "FileError",
+    }
+}
+
+/// An exception of the package; `code` is its `errno`.
 fn made(py: Python<'_>, class: &str, words: &str, code: Option<i32>) -> PyErr {
     let exception = py.import("ssdcrp.errors").and_then(|errors| {
         let exception = errors.getattr(class)?.call1((words,))?;

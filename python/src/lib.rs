@@ -5,12 +5,14 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod compiled;
 mod evaluation;
 mod failure;
 mod idle;
 mod inspection;
 mod model;
 mod picture;
+mod proposal;
 mod question;
 
 use std::path::PathBuf;
@@ -32,6 +34,6 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<model::PythonModel>()?;
     module.add_class::<picture::PythonPicture>()?;
     module.add_function(wrap_pyfunction!(look_in, module)?)?;
-    module.add_function(wrap_pyfunction!(inspection::propose_manifest, module)?)?;
+    module.add_function(wrap_pyfunction!(proposal::propose_manifest, module)?)?;
     Ok(())
 }

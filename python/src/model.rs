@@ -12,12 +12,13 @@ use ssdcrp::runtime::SessionOptions;
 use ssdcrp::{Composite, ExplainOptions, Explainer, Model, Thresholds};
 
 use super::answer::{DetectionTuple, PythonAnswer, detection_tuple};
+use super::compiled::{self, CompiledTuple};
 use super::evaluation::{self, EvaluatedPicture, PythonEvaluation};
 use super::failure::{PythonFailure, free};
 use super::idle::IdleExplainers;
-use super::inspection::{self, CompiledTuple, InspectionTuple};
+use super::inspection::{self, InspectionTuple};
 use super::picture::{PictureOrFile, PythonPicture};
-use super::question::{PythonQuestion, PythonThresholds};
+use super::question::{LookedPicture, PythonQuestion, PythonThresholds};
 
 /// A model, and the networks that were made of it.
 #[pyclass(frozen, name = "Engine", module = "ssdcrp._engine")]
@@ -130,12 +131,17 @@ impl PythonModel {
             let question = question.parsed()?;
             let thresholds = thresholds.of(model);
             self.with_explainer(question.composite.as_ref(), thresholds, |explainer| {
-                let seen = explainer.look(pixels)?;
-                let questions = question.questions(model, pixels, &seen)?;
-                let answers = explainer.answer(&seen, &questions)?.into_iter();
-                let answers = answers.map(|answer| PythonAnswer::new(model, pixels, answer));
                 let size = pixels.dimensions().into();
-                let found = seen.detections.iter();
+                let looked = LookedPicture {
+                    model,
+                    size,
+                    thresholds,
+                    seen: explainer.look(pixels)?,
+                };
+                let questions = question.questions(explainer, &looked)?;
+                let answers = explainer.answer(&looked.seen, &questions)?.into_iter();
+                let answers = answers.map(|answer| PythonAnswer::new(model, pixels, answer));
+                let found = looked.seen.detections.iter();
                 let found = found.map(|d| detection_tuple(model, size, d));
                 Ok((found.collect(), answers.collect()))
             })
@@ -157,7 +163,7 @@ impl PythonModel {
         composite: Option<String>,
     ) -> PyResult<CompiledTuple> {
         free(py, || {
-            inspection::compile(&self.model, &path, composite.as_deref(), self.session)
+            compiled::compile(&self.model, &path, composite.as_deref(), self.session)
         })
     }
 

@@ -1,11 +1,8 @@
 //! What is asked of a picture: what Python gives in, questions for the engine out.
 
-use image::RgbImage;
 use pyo3::prelude::*;
-use ssdcrp::detect::manifest::DetectorKind;
-use ssdcrp::geometry::smallest_under;
 use ssdcrp::{
-    Composite, Contrast, Detection, Model, Question, Result, SeenPicture, Size, TargetOutput,
+    Composite, Contrast, Explainer, Model, Question, Result, SeenPicture, Size, TargetOutput,
     Thresholds,
 };
 
@@ -75,16 +72,15 @@ impl PythonQuestion {
 }
 
 impl ParsedQuestion {
-    /// The questions to the engine about a picture.
+    /// The questions to the engine about a picture that it has looked at.
     pub fn questions(
         &self,
-        model: &Model,
-        picture: &RgbImage,
-        seen: &SeenPicture,
+        explainer: &Explainer,
+        looked: &LookedPicture,
     ) -> Result<Vec<Question>, PythonFailure> {
         let chosen = match self.is_about_all {
-            true => seen.detections.iter().map(Question::of).collect(),
-            false => vec![self.chosen(model, picture, seen)?],
+            true => looked.seen.detections.iter().map(Question::of).collect(),
+            false => vec![self.chosen(explainer, looked)?],
         };
         let asked = chosen.into_iter().map(|mut question: Question| {
             if let Some(target) = &self.target {
@@ -101,62 +97,74 @@ impl ParsedQuestion {
         Ok(asked.collect())
     }
 
-    /// The default box that is meant: the one of that number; of a classifier its only one, the picture; the smallest detection at the point, as a click in a video picks; the best detection of the
-    /// class that is asked about, and where that is not detected the box where it scores highest; else the best detection.
+    /// The question about the default box that is meant: that of the number or at the point; else that of the class that is asked about, or the best.
     fn chosen(
         &self,
-        model: &Model,
-        picture: &RgbImage,
-        seen: &SeenPicture,
+        explainer: &Explainer,
+        looked: &LookedPicture,
     ) -> Result<Question, PythonFailure> {
-        let size = Size::from(picture.dimensions());
-        if let Some(number) = self.default_box {
-            return Ok(Question::default_box(number));
-        }
-        if model.manifest.kind == DetectorKind::Classifier {
-            return Ok(Question::default_box(0));
-        }
-        if let Some([x, y]) = self.at {
-            let (width, height) = (size.width as f32, size.height as f32);
-            if !((0.0..=width).contains(&x) && (0.0..=height).contains(&y)) {
-                let words = format!("{x}, {y} lies outside of the picture, which is {size}");
-                return Err(PythonFailure::Question(words));
+        let question = match (self.default_box, self.at, &self.target) {
+            (Some(number), ..) => Question::default_box(number),
+            (None, Some(point), _) => {
+                let [x, y] = looked.shares_of(point).map_err(PythonFailure::Question)?;
+                Question::at(x, y)
             }
-            let boxes = seen.detections.iter().map(|d| d.rect);
-            let there = smallest_under(boxes, [x / width, y / height]);
-            let there = there.map(|index| Question::of(&seen.detections[index]));
-            let what = || list(model, size, &seen.detections);
-            let words = || format!("nothing was detected at {x}, {y}; there is {}", what());
-            return there.ok_or_else(|| PythonFailure::Question(words()));
+            (None, None, Some(TargetOutput::Class(class))) => Question::class(class.clone()),
+            (None, None, _) => Question::best(),
+        };
+        match explainer.chosen(&looked.seen, &question)? {
+            Some(_) => Ok(question),
+            None => Err(PythonFailure::Question(self.nothing(looked))),
         }
-        if let Some(TargetOutput::Class(class)) = &self.target {
-            let id = model.manifest.class(class)?;
-            if let Some(best) = seen.detections.iter().find(|d| d.class == id) {
-                return Ok(Question::of(best));
+    }
+
+    /// Why there is nothing to explain, and what to do.
+    fn nothing(&self, looked: &LookedPicture) -> String {
+        let what_to_name = match self.at {
+            Some([x, y]) if !looked.seen.detections.is_empty() => {
+                return format!(
+                    "nothing was detected at {x}, {y}; there is {}",
+                    looked.list()
+                );
             }
-            // There is background everywhere, so that it is asked about where something was detected.
-            if model.manifest.background() != Some(id) || seen.detections.is_empty() {
-                return Ok(Question::strongest(class.clone()));
-            }
-        }
-        Ok(Question::best())
+            // The point would hold for the class too.
+            Some(_) => "or name a default box as box",
+            None => "name a class as target, or a default box as box",
+        };
+        let score = looked.thresholds.score;
+        format!("nothing scores above {score}: lower score_threshold, {what_to_name}")
     }
 }
 
-/// Detections in half a sentence: "dog 0.93 at 130,221 – 310,543, cat …".
-fn list(model: &Model, size: Size, detections: &[Detection]) -> String {
-    if detections.is_empty() {
-        return "no detection in the picture".to_owned();
+/// A picture that the engine has looked at.
+pub struct LookedPicture<'a> {
+    pub model: &'a Model,
+    pub size: Size,
+    pub thresholds: Thresholds,
+    pub seen: SeenPicture,
+}
+
+impl LookedPicture<'_> {
+    /// A point in pixels as shares of the picture, or in words that it is none of them.
+    fn shares_of(&self, point: [f32; 2]) -> Result<[f32; 2], String> {
+        let ([x, y], size) = (point, self.size);
+        let shares = size.shares_of(point);
+        shares.ok_or_else(|| format!("{x}, {y} lies outside of the picture, which is {size}"))
     }
-    let words = detections.iter().take(LISTED).map(|detection| {
-        let label = model.manifest.label(detection.class);
-        let [x0, y0, x1, y1] = detection.rect.in_pixels(size).edges();
-        let score = detection.score;
-        format!("{label} {score:.2} at {x0:.0},{y0:.0} – {x1:.0},{y1:.0}")
-    });
-    let mut words: Vec<String> = words.collect();
-    if let Some(more @ 1..) = detections.len().checked_sub(LISTED) {
-        words.push(format!("{more} more"));
+
+    /// The detections in half a sentence: "dog 0.93 at 130,221 – 310,543, cat …".
+    fn list(&self) -> String {
+        let detections = &self.seen.detections;
+        let words = detections.iter().take(LISTED).map(|detection| {
+            let label = self.model.manifest.label(detection.class);
+            let [x0, y0, x1, y1] = detection.rect.in_pixels(self.size).edges();
+            let score = detection.score;
+            format!("{label} {score:.2} at {x0:.0},{y0:.0} – {x1:.0},{y1:.0}")
+        });
+        let mut words: Vec<String> = words.collect();
+        if let Some(more @ 1..) = detections.len().checked_sub(LISTED) {
+            words.push(format!("{more} more"));
+        }
+        words.join(", ")
     }
-    words.join(", ")
 }

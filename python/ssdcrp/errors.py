@@ -1,8 +1,9 @@
 """What can go wrong.
 
-Every exception of this package is an :class:`Error`, and its text is one line that says what was tried, what
+What this package refuses or fails at is an :class:`Error`, whose text is one line that says what was tried, what
 was found and often what to do. The subclasses are for callers who can do something about it, and are Python's
-usual exceptions too.
+usual exceptions too. Python's own come through as they are: a call without an argument that is needed is a
+:class:`TypeError`, Ctrl-C a :class:`KeyboardInterrupt`; and so does what a caller's own code raises, as ``progress`` may.
 
 >>> try:
 ...     ssdcrp.Model("own.onnx")
@@ -27,7 +28,7 @@ class Error(Exception):
 
 
 class FileError(Error, OSError):
-    """A file cannot be read or written."""
+    """A file cannot be read or written; ``errno`` is the system's number of the reason, where it gave one."""
 
 
 class MissingFileError(FileError, FileNotFoundError):
@@ -43,7 +44,7 @@ class PictureError(Error, ValueError):
 
 
 class QuestionError(Error, ValueError):
-    """What is asked for does not exist or does not fit the model: a target, contrast, composite, box or number."""
+    """What is asked for does not exist or does not fit the model: a target, contrast, composite, box, number or path."""
 
 
 class RuntimeUnavailableError(Error, ImportError):

@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from . import page
+from . import arguments, page
+from .errors import QuestionError
 
 __all__ = ["Evaluation"]
 
@@ -33,7 +34,8 @@ class Evaluation:
         for summary in self.summaries:
             if summary["method"] == method:
                 return {name: mean["mean"] for name, mean in zip(_COLUMNS, summary["deletion"])}
-        raise KeyError(method)
+        measured = ", ".join(repr(summary["method"]) for summary in self.summaries)
+        raise QuestionError(f"there is no method {arguments.shown(method)} here, but {measured}")
 
     def _repr_html_(self) -> str:
         measured = len(self.summaries[0]["deletion"]) if self.summaries else 0

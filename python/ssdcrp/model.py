@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import operator
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import SupportsIndex
 
-from . import _engine
+from . import _engine, arguments
 from .detection import Detection
 from .errors import QuestionError
 from .evaluation import Evaluation
 from .explanation import Explanation
 from .inspection import CompiledNetwork, Head, Inspection, Layer
-from .picture import ImageLike, picture_of
+from .picture import ImageLike, is_one_picture, picture_of
 
 __all__ = ["Model", "propose_manifest"]
 
@@ -44,8 +43,9 @@ class Model:
         threads: int = 0,
         execution_provider: str = "cpu",
     ) -> None:
-        name = None if path is None else os.fspath(path)
-        self._engine = _engine.Engine(name, _count("threads", threads, most=256), execution_provider)
+        name = None if path is None else arguments.path("path", path)
+        provider = arguments.text("execution_provider", execution_provider, "cpu")
+        self._engine = _engine.Engine(name, arguments.count("threads", threads, most=256), provider)
         #: What the manifest calls the model.
         self.name = self._engine.name
         #: Width and height of the network's input.
@@ -76,7 +76,7 @@ class Model:
         sheep 0.92 at 401,136 – 600,339
         dog 0.72 at 72,265 – 200,347
         """
-        thresholds = _thresholds(score_threshold, iou_threshold)
+        thresholds = arguments.thresholds(score_threshold, iou_threshold)
         return list(map(Detection.of, self._engine.detect(picture_of(image), thresholds)))
 
     def explain(
@@ -101,9 +101,10 @@ class Model:
             What it is explained against: ``"mean"`` (all other classes), ``"class:cat"``, ``"runner-up"``, ``"softmax"``,
             ``"none"``; without it, for a class that of the composite, else none.
         ``at``, ``box``
-            Which object: the smallest detection at a point, in pixels; a detection, or a default box by its number. Without them the
-            best detection of the class that is asked about. If there is none, the place where that class scores highest; and
-            without a class the best detection.
+            Which object: the smallest detection at a point, in pixels; a detection, as the class that it is, or a default box by its
+            number, as the class that scores highest there. Without them the best detection of the class that is asked about. If
+            there is none, the place where that class scores highest; and without a class the best detection. A classifier has one
+            default box, the picture, which every point of it means.
         ``composite``
             The rules of propagation, by name (:data:`ssdcrp.PRESETS`) or in the command's grammar; without it the model's own.
         ``check``
@@ -127,10 +128,15 @@ class Model:
         if at is not None and box is not None:
             raise QuestionError("at and box both say which object is meant: give one of them")
         if at is not None:
-            question["at"] = _point(at)
-        if box is not None:
-            question["default_box"] = box.default_box if isinstance(box, Detection) else _count("box", box)
-        thresholds = _thresholds(score_threshold, iou_threshold)
+            question["at"] = arguments.point(at)
+        if isinstance(box, Detection):
+            question["default_box"] = box.default_box
+            if target is None:
+                # Another class may score higher there: one default box can be detected as several.
+                question["target"] = f"class:#{box.class_id}"
+        elif box is not None:
+            question["default_box"] = arguments.count("box", box)
+        thresholds = arguments.thresholds(score_threshold, iou_threshold)
         return self._explain(image, question, thresholds)[0]
 
     def explain_all(
@@ -152,10 +158,11 @@ class Model:
         """
         question = self._question(target, contrast, composite, check)
         question["all"] = True
-        return self._explain(image, question, _thresholds(score_threshold, iou_threshold))
+        return self._explain(image, question, arguments.thresholds(score_threshold, iou_threshold))
 
     def inspect(self, composite: str | None = None) -> Inspection:
         """How the model is understood: its heads, and the type, rule and cost of each layer under a composite."""
+        composite = arguments.text_or_none("composite", composite, "crp")
         kind, used, heads, layers = self._engine.inspect(composite)
         return Inspection(
             name=self.name,
@@ -175,15 +182,16 @@ class Model:
         >>> len(network.inputs)  # the picture, class scores and offsets of six heads
         13
         """
-        name = os.fspath(path)
+        name = arguments.path("path", path)
+        composite = arguments.text_or_none("composite", composite, "crp")
         inputs, relevance = self._engine.compile(name, composite)
         return CompiledNetwork(name, {tensor: tuple(shape) for tensor, shape in inputs}, tuple(relevance))
 
     def evaluate(
         self,
         images: Iterable[ImageLike],
-        composites: Sequence[str] = ("crp",),
-        baselines: Sequence[str] = ("random",),
+        composites: Iterable[str] = ("crp",),
+        baselines: Iterable[str] = ("random",),
         *,
         detections: int = 3,
         deletion: str = "blurred",
@@ -203,33 +211,30 @@ class Model:
         >>> [summary["method"] for summary in worth.summaries]
         ['crp', 'random']
         """
-        if isinstance(images, (str, bytes, bytearray, memoryview, os.PathLike)):
-            raise QuestionError("several pictures are expected, as in [picture]")
-        pictures = [_evaluated(index, image) for index, image in enumerate(images)]
+        asked: _engine.EvaluationValues = {
+            "composites": arguments.texts("composites", composites, "crp"),
+            "baselines": arguments.texts("baselines", baselines, "random"),
+            "detections": arguments.count("detections", detections, least=1),
+            "deletion": arguments.text("deletion", deletion, "blurred"),
+            "seed": arguments.count("seed", seed),
+        }
+        if not asked["composites"] and not asked["baselines"]:
+            raise QuestionError("there is nothing to compare: name composites or baselines")
+        if progress is not None and not callable(progress):
+            raise QuestionError(f"progress is a function of two numbers, not {type(progress).__name__}")
+        pictures = [_evaluated(index, image) for index, image in enumerate(_several(images))]
         if not pictures:
             raise QuestionError("there are no pictures to evaluate")
-        if not composites and not baselines:
-            raise QuestionError("there is nothing to compare: name composites or baselines")
-        asked: _engine.EvaluationValues = {
-            "composites": _texts("composites", composites),
-            "baselines": _texts("baselines", baselines),
-            "detections": _count("detections", detections, least=1),
-            "deletion": deletion,
-            "seed": _count("seed", seed),
-        }
-        thresholds = _thresholds(score_threshold, iou_threshold)
-        return Evaluation.of(self._engine.evaluate(pictures, asked, thresholds, progress or _silent))
+        thresholds = arguments.thresholds(score_threshold, iou_threshold)
+        return Evaluation.of(self._engine.evaluate(pictures, asked, thresholds, _silent if progress is None else progress))
 
     def _question(
         self, target: str | None, contrast: str | None, composite: str | None, check: bool
     ) -> _engine.QuestionValues:
-        for name, text in (("target", target), ("contrast", contrast), ("composite", composite)):
-            if not (text is None or isinstance(text, str)):
-                raise QuestionError(f"{name} is a text, such as 'class:dog', not {type(text).__name__}")
         return {
-            "target": target,
-            "contrast": contrast,
-            "composite": composite,
+            "target": arguments.text_or_none("target", target, "class:dog"),
+            "contrast": arguments.text_or_none("contrast", contrast, "mean"),
+            "composite": arguments.text_or_none("composite", composite, "crp"),
             "at": None,
             "default_box": None,
             "all": False,
@@ -254,11 +259,20 @@ def propose_manifest(path: str | os.PathLike[str], size: tuple[int, int] | None 
     ...
     ssdcrp.errors.MissingFileError: cannot open model missing.onnx: No such file or directory (os error 2)
     """
-    return _engine.propose_manifest(os.fspath(path), None if size is None else _size(size))
+    return _engine.propose_manifest(arguments.path("path", path), None if size is None else arguments.size(size))
 
 
 def _silent(_done: int, _steps: int) -> None:
     """Nobody wants to know."""
+
+
+def _several(images: Iterable[ImageLike]) -> Iterator[ImageLike]:
+    try:
+        if not is_one_picture(images):
+            return iter(images)
+    except TypeError:
+        pass
+    raise QuestionError(f"several pictures are expected, as in [picture], not {type(images).__name__}")
 
 
 def _evaluated(index: int, image: ImageLike) -> tuple[str, _engine.Picture | str]:
@@ -275,51 +289,3 @@ def _evaluated(index: int, image: ImageLike) -> tuple[str, _engine.Picture | str
         path = os.fspath(image)
         return os.path.basename(path), path
     return f"picture {index}", picture
-
-
-def _texts(name: str, texts: Sequence[str]) -> list[str]:
-    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-        raise QuestionError(f"{name} is a list of names, such as ['crp']")
-    return list(texts)
-
-
-def _count(name: str, number: SupportsIndex, least: int = 0, most: int = (1 << 63) - 1) -> int:
-    """A number that fits into the engine's."""
-    try:
-        count = operator.index(number)
-    except TypeError:
-        raise QuestionError(f"{name} is a whole number, not {type(number).__name__}") from None
-    if not least <= count <= most:
-        raise QuestionError(f"{name} is a number from {least} to {most}, not {count}")
-    return count
-
-
-def _size(size: tuple[int, int]) -> tuple[int, int]:
-    try:
-        width, height = size
-    except (TypeError, ValueError):
-        raise QuestionError(f"size is width and height, such as (300, 300), not {size!r}") from None
-    return _count("width", width, least=1, most=8192), _count("height", height, least=1, most=8192)
-
-
-def _point(at: tuple[float, float]) -> tuple[float, float]:
-    try:
-        x, y = map(float, at)
-    except (TypeError, ValueError):
-        raise QuestionError(f"at is a point in pixels, such as (320, 200), not {at!r}") from None
-    return x, y
-
-
-def _thresholds(score: float | None, iou: float | None) -> _engine.Thresholds:
-    def share(name: str, value: float | None) -> float | None:
-        if value is None:
-            return None
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = -1.0
-        if not 0.0 <= number <= 1.0:
-            raise QuestionError(f"{name} is a number from 0 to 1, not {value!r}")
-        return number
-
-    return share("score_threshold", score), share("iou_threshold", iou)

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import PIL.Image
 import PIL.ImageOps
 
-from . import _engine
+from . import _engine, arguments
 from .errors import PictureError
 
-__all__ = ["ImageLike", "SupportsArray", "picture_of"]
+__all__ = ["ImageLike", "SupportsArray", "is_one_picture", "picture_of"]
 
 
 class SupportsArray(Protocol):
@@ -42,16 +42,42 @@ def picture_of(image: ImageLike) -> _engine.Picture:
 (255 * picture).round().astype('uint8')
     """
     if isinstance(image, (str, os.PathLike)):
-        return _engine.Picture.read(os.fspath(image))
+        return _engine.Picture.read(arguments.path("a picture", image, PictureError))
     if isinstance(image, (bytes, bytearray, memoryview)):
         return _engine.Picture.decode(bytes(image))
     if isinstance(image, PIL.Image.Image):
         return _engine.Picture(_of_pil(image))
     if hasattr(image, "__array__"):
-        return _engine.Picture(_checked(np.asarray(image)))
+        return _engine.Picture(_checked(_of_others(image)))
     raise PictureError(
         f"a picture is a path, the bytes of a JPEG or PNG, a PIL image or an array uint8 [H, W, 3], not {type(image).__name__}"
     )
+
+
+def is_one_picture(images: object) -> bool:
+    """Whether what should be several pictures is one: it may be a list too, of bytes or of rows.
+
+    >>> is_one_picture("dog.jpg"), is_one_picture(["dog.jpg"])
+    (True, False)
+    >>> is_one_picture(np.zeros((48, 64, 3), np.uint8)), is_one_picture(np.zeros((5, 48, 64, 3), np.uint8))
+    (True, False)
+    """
+    is_file = isinstance(images, (str, os.PathLike, bytes, bytearray, memoryview))
+    return is_file or isinstance(images, PIL.Image.Image) or getattr(images, "ndim", None) in (2, 3)
+
+
+def _of_others(image: SupportsArray) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(image)
+    except Exception as error:  # What other libraries raise: PyTorch a RuntimeError or a TypeError.
+        how = " (of a PyTorch tensor, tensor.detach().cpu() does)" if hasattr(image, "detach") else ""
+        raise PictureError(
+            f"numpy cannot make an array of the {type(image).__name__}: {_said(error)}; give a picture that it can read{how}"
+        ) from error
+
+
+def _said(error: Exception) -> str:
+    return arguments.in_one_line(str(error)) or type(error).__name__
 
 
 def _of_pil(image: PIL.Image.Image) -> npt.NDArray[np.uint8]:
@@ -62,8 +88,8 @@ def _of_pil(image: PIL.Image.Image) -> npt.NDArray[np.uint8]:
     try:
         upright = PIL.ImageOps.exif_transpose(image)
         return np.asarray(upright.convert("RGB"))
-    except OSError as error:  # PIL reads a file's pixels only now.
-        raise PictureError(f"PIL cannot read the image: {error}") from error
+    except Exception as error:  # PIL reads a file's pixels only now, and each of its formats has errors of its own.
+        raise PictureError(f"PIL cannot read the image: {_said(error)}") from error
 
 
 def _checked(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

@@ -14,6 +14,8 @@ CACHE = Path(os.environ.get("SSDCRP_CACHE") or Path(os.environ.get("XDG_CACHE_HO
 PHOTOS = CACHE / "photos"
 #: The command, built of the same source.
 COMMAND = Path(os.environ.get("SSDCRP_COMMAND") or ROOT / "target/debug/ssdcrp").resolve()
+#: A classifier of 1,000 classes without a manifest; all of its weights are one number.
+CLASSIFIER = CACHE / "classifiers/light_squeezenet.onnx"
 #: A small network with a manifest.
 SMALL = ROOT / "tests/golden/anchor_free/distances.onnx"
 

@@ -3,6 +3,7 @@
 import base64
 import doctest
 import importlib
+import inspect
 import io
 import pkgutil
 import re
@@ -10,13 +11,14 @@ import shutil
 import subprocess
 import sys
 import unittest
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 import PIL.Image
 import ssdcrp
 from nbclient import NotebookClient
-from places import PHOTOS, ROOT, folder_of_photos
+from places import PHOTOS, ROOT, SMALL, folder_of_photos
 
 #: Where the notebook's pictures stay, to be looked at.
 PICTURES = ROOT / "target/python-notebook"
@@ -44,6 +46,8 @@ class Documentation(unittest.TestCase):
         self.assertGreater(tried, 30)
 
     def test_pages(self) -> None:
+        # What a page defines is called too.
+        tried = []
         for page in (ROOT / "docs/python.md", ROOT / "python/README.md", ROOT / "README.md"):
             with self.subTest(page=str(page)), folder_of_photos() as folder:
                 shutil.copy(PHOTOS / "person.jpg", folder / "photo.jpg")
@@ -52,6 +56,23 @@ class Documentation(unittest.TestCase):
                 scope: dict[str, object] = {}
                 for block in code:
                     exec(compile(block, str(page), "exec"), scope)
+                for defined in filter(inspect.isfunction, scope.values()):
+                    self.call(defined, folder)
+                    tried.append(defined.__name__)
+        self.assertEqual(tried, ["own"])
+
+    def call(self, defined: Callable[..., object], folder: Path) -> None:
+        """Calls a function of a page and looks at what it does."""
+        self.assertEqual(defined.__name__, "own")
+        bare, manifest = folder / "bare.onnx", folder / "bare.toml"
+        shutil.copy(SMALL, bare)
+        proposed = ssdcrp.propose_manifest(bare)
+        self.assertEqual(defined(bare).inspect().kind, "anchor-free")
+        self.assertEqual(manifest.read_text(), proposed)
+        # One that is there stays as it is.
+        manifest.write_text(f"# Read.\n{proposed}")
+        self.assertEqual(defined(str(bare)).inspect().kind, "anchor-free")
+        self.assertEqual(manifest.read_text(), f"# Read.\n{proposed}")
 
     def test_the_notebook(self) -> None:
         source = ROOT / "python/notebooks/first-steps.ipynb"

@@ -1,14 +1,31 @@
 """What people do wrong: each gives an exception with the engine's own words, and leaves the model of use."""
 
+import errno
 import os
+import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
 
+import numpy as np
+import PIL.Image
 import ssdcrp
-from places import SMALL, photo
+from places import CLASSIFIER, SMALL, photo
+
+
+class Unwilling:
+    """An object that says nothing about itself."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no words")
+
+
+class BytesPath(os.PathLike[bytes]):
+    def __fspath__(self) -> bytes:
+        return b"dog.jpg"
 
 
 class Questions(unittest.TestCase):
@@ -22,6 +39,9 @@ class Questions(unittest.TestCase):
             ({"target": "class:shepe"}, 'did you mean "sheep"?'),
             ({"target": "class:unicorn"}, "unicorn"),
             ({"target": 5}, "target is a text"),
+            ({"target": "class:\ud800"}, "target is no text that can be read: 'class:\\ud800'"),
+            ({"contrast": 5}, "contrast is a text, such as 'mean', not int"),
+            ({"composite": 5}, "composite is a text, such as 'crp', not int"),
             ({"target": "objectness"}, "objectness"),
             ({"contrast": "most"}, "most"),
             ({"contrast": "class:unicorn"}, "unicorn"),
@@ -29,16 +49,22 @@ class Questions(unittest.TestCase):
             ({"box": 99_999}, "there is no default box 99999"),
             ({"box": -1}, "box is a number from 0 to "),
             ({"box": 1 << 70}, "not 1180591620717411303424"),
+            ({"box": 10**5000}, "not int"),
             ({"box": "1436"}, "box is a whole number, not str"),
             ({"at": (1, 2), "box": 3}, "at and box"),
             ({"at": (-5, 2)}, "lies outside of the picture, which is 640x424"),
             ({"at": (float("nan"), 2)}, "lies outside"),
             ({"at": (1,)}, "at is a point in pixels"),
             ({"at": "320,200"}, "at is a point in pixels"),
+            ({"at": (10**400, 2)}, "at is a point in pixels"),
+            ({"at": Unwilling()}, "(320, 200), not Unwilling"),
+            ({"at": np.zeros((3, 3))}, "at is a point in pixels"),
             ({"at": (1, 1)}, "nothing was detected at 1, 1; there is person 0.98 at 189,101 – 274,383, sheep 0."),
             ({"score_threshold": 1.5}, "from 0 to 1, not 1.5"),
+            ({"score_threshold": 10**400}, "from 0 to 1, not 1000"),
             ({"iou_threshold": "much"}, "from 0 to 1, not 'much'"),
-            ({"score_threshold": 1.0}, "nothing scores above 1"),
+            ({"score_threshold": 1.0}, "nothing scores above 1: lower score_threshold, name a class as target, or a default box as box"),
+            ({"score_threshold": 1.0, "at": (300, 200)}, "nothing scores above 1: lower score_threshold, or name a default box as box"),
         ]
         for asked, words in cases:
             with self.subTest(**asked), self.assertRaises(ssdcrp.QuestionError) as raised:
@@ -60,13 +86,59 @@ class Questions(unittest.TestCase):
         self.assertNotIn("zebra", [detection.label for detection in zebra.detections])
         self.assertEqual(self.model.explain_all(person, score_threshold=1.0), [])
 
+    def test_a_detection_is_meant_as_the_class_that_it_is(self) -> None:
+        dog = photo("dog.jpg")
+        found = self.model.detect(dog)
+        places = [detection.default_box for detection in found]
+        # A default box that is detected as a second class too, which scores lower.
+        second = next(detection for index, detection in enumerate(found) if detection.default_box in places[:index])
+        best = next(detection for detection in found if detection.default_box == second.default_box)
+        self.assertNotEqual(second.class_id, best.class_id)
+        everything = self.model.explain_all(dog, check=False)
+        for detection in (best, second):
+            why = self.model.explain(dog, box=detection, check=False)
+            self.assertEqual(why.detection, detection)
+            same = next(other for other in everything if other.detection == detection)
+            self.assertEqual((why.question, why.target), (same.question, same.target))
+            np.testing.assert_array_equal(why.relevance, same.relevance)
+        # By its number it is the best class; and a target goes before the detection's class.
+        self.assertEqual(self.model.explain(dog, box=second.default_box, check=False).detection, best)
+        wider = self.model.explain(dog, "offset:w+", box=second, check=False)
+        self.assertEqual((wider.target, wider.detection.default_box), ("offset:w+", second.default_box))
+
+    def test_a_classifier_has_one_box_and_points_lie_in_the_picture(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            own = Path(name, "own.onnx")
+            shutil.copy(CLASSIFIER, own)
+            own.with_suffix(".toml").write_text(ssdcrp.propose_manifest(own) + "\n[detection]\nscore_threshold = 1.0\n")
+            model = ssdcrp.Model(own)
+        self.assertEqual(model.inspect().kind, "classifier")
+        dog = photo("dog.jpg")
+        self.assertEqual(model.detect(dog), [])
+        for asked in ({}, {"at": (1, 1)}, {"box": 0}, {"target": "class:#7"}):
+            with self.subTest(**asked):
+                self.assertEqual(model.explain(dog, check=False, **asked).detection.default_box, 0)
+        for at in ((-5, 2), (769, 2), (float("nan"), 2)):
+            with self.subTest(at=at), self.assertRaises(ssdcrp.QuestionError) as raised:
+                model.explain(dog, at=at)
+            self.assertIn("lies outside of the picture, which is 768x576", str(raised.exception))
+
     def test_evaluations_that_make_no_sense(self) -> None:
         cases = [
             (photo("dog.jpg"), {}, "several pictures"),
+            (PIL.Image.new("RGB", (4, 4)), {}, "several pictures are expected, as in [picture], not Image"),
+            (np.zeros((4, 4, 3), np.uint8), {}, "several pictures are expected, as in [picture], not ndarray"),
+            (5, {}, "several pictures are expected, as in [picture], not int"),
             ([], {}, "no pictures"),
             ([photo("dog.jpg")], {"detections": 0}, "detections is a number from 1 to"),
             ([photo("dog.jpg")], {"composites": "crp"}, "composites is a list"),
+            ([photo("dog.jpg")], {"composites": 5}, "composites is a list of names, such as ['crp'], not 5"),
+            ([photo("dog.jpg")], {"baselines": [5]}, "each of baselines is a text, such as 'random', not int"),
             ([photo("dog.jpg")], {"composites": [], "baselines": []}, "nothing to compare"),
+            ([photo("dog.jpg")], {"composites": iter([]), "baselines": iter([])}, "nothing to compare"),
+            ([photo("dog.jpg")], {"composites": (name for name in ["crpp"]), "baselines": []}, "crpp"),
+            ([photo("dog.jpg")], {"deletion": 5}, "deletion is a text, such as 'blurred', not int"),
+            ([photo("dog.jpg")], {"progress": 5}, "progress is a function of two numbers, not int"),
             ([photo("dog.jpg")], {"baselines": ["gradcam"]}, "there is no baseline 'gradcam'"),
             ([photo("dog.jpg")], {"deletion": "black"}, "'blurred' or 'mean-colour'"),
             ([photo("dog.jpg")], {"score_threshold": 1.0}, "nothing was detected in any"),
@@ -75,6 +147,14 @@ class Questions(unittest.TestCase):
             with self.subTest(words=words), self.assertRaises(ssdcrp.QuestionError) as raised:
                 self.model.evaluate(pictures, **asked)
             self.assertIn(words, str(raised.exception))
+
+    def test_names_of_methods_may_come_from_a_generator(self) -> None:
+        worth = self.model.evaluate([photo("dog.jpg")], (name for name in ["crp@none"]), iter(["random"]), detections=1)
+        self.assertEqual([summary["method"] for summary in worth.summaries], ["crp@none", "random"])
+        for method in ("gradcam", 5):
+            with self.assertRaises(ssdcrp.QuestionError) as raised:
+                worth.deletion(method)
+            self.assertIn(f"there is no method {method!r} here, but 'crp@none', 'random'", str(raised.exception))
 
     def test_an_evaluation_ends_where_its_progress_fails(self) -> None:
         steps = []
@@ -101,6 +181,38 @@ class Files(unittest.TestCase):
                 call()
             self.assertIsInstance(raised.exception, ssdcrp.MissingFileError)
             self.assertIn("missing", str(raised.exception))
+            self.assertEqual(raised.exception.errno, errno.ENOENT)
+
+    def test_a_file_that_cannot_be_written_says_why(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            own = Path(name, "own.onnx")
+            # As on a full disk, part of the file is written; Python ignores the limit's signal.
+            limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+            try:
+                with self.assertRaises(ssdcrp.FileError) as raised:
+                    ssdcrp.Model(SMALL).compile(own)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+            self.assertEqual(raised.exception.errno, errno.EFBIG)
+            self.assertEqual(str(raised.exception), f"cannot write {own}: File too large (os error 27)")
+            self.assertEqual(list(Path(name).iterdir()), [])
+            with self.assertRaises(ssdcrp.FileError) as raised:
+                ssdcrp.Model(SMALL).compile(SMALL / "explain.onnx")
+            self.assertEqual(raised.exception.errno, errno.ENOTDIR)
+
+    def test_what_is_no_path_is_refused(self) -> None:
+        model = ssdcrp.Model(SMALL)
+        for path, words in ((5, "not int"), (BytesPath(), "not BytesPath"), ("\ud800", "no name that a file can have"), (b"own.onnx", "not bytes")):
+            for call in (ssdcrp.Model, model.compile, ssdcrp.propose_manifest):
+                with self.subTest(path=path, call=call), self.assertRaises(ssdcrp.QuestionError) as raised:
+                    call(path)
+                self.assertIn(words, str(raised.exception))
+        for composite, words in ((5, "composite is a text, such as 'crp', not int"), ("crpp", "crpp")):
+            for call in (model.inspect, lambda composite: model.compile("explain.onnx", composite)):
+                with self.subTest(composite=composite), self.assertRaises(ssdcrp.QuestionError) as raised:
+                    call(composite)
+                self.assertIn(words, str(raised.exception))
 
     def test_files_that_are_no_models(self) -> None:
         with tempfile.TemporaryDirectory() as name:
@@ -129,6 +241,7 @@ class Files(unittest.TestCase):
     def test_options_that_make_no_sense(self) -> None:
         for options, words in (
             ({"execution_provider": "tpu"}, "tpu"),
+            ({"execution_provider": 5}, "execution_provider is a text, such as 'cpu', not int"),
             ({"threads": -1}, "threads is a number from 0 to 256, not -1"),
             ({"threads": 100_000}, "not 100000"),
             ({"threads": 1.5}, "threads is a whole number"),

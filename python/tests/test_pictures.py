@@ -12,6 +12,16 @@ from places import photo
 from ssdcrp.picture import picture_of
 
 
+class Unreadable:
+    """What numpy makes no array of, as a tensor of PyTorch that needs a gradient."""
+
+    def __array__(self, *_arguments: object, **_options: object) -> None:
+        raise RuntimeError("Can't call numpy() on Tensor\nthat requires grad.")
+
+    def detach(self) -> None:
+        """As such a tensor has it."""
+
+
 class Pictures(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
@@ -92,6 +102,8 @@ class Pictures(unittest.TestCase):
 
     def test_what_is_no_picture_is_refused_with_what_to_do(self) -> None:
         array = np.asarray(PIL.Image.open(self.png))
+        closed = PIL.Image.open(self.png)
+        closed.close()
         cases = [
             (array.astype(np.float32), "uint8 from 0 to 255 is expected: of 0 to 1"),
             (array.astype(np.uint16), "(picture // 257)"),
@@ -108,6 +120,10 @@ class Pictures(unittest.TestCase):
             (np.array([[None]]), "the picture is object"),
             (PIL.Image.new("I", (4, 4)), "mode 'I'"),
             (PIL.Image.new("F", (4, 4)), "mode 'F'"),
+            (Unreadable(), "of the Unreadable: Can't call numpy() on Tensor that requires grad.; give a picture that it can read"),
+            (Unreadable(), "(of a PyTorch tensor, tensor.detach().cpu() does)"),
+            (closed, "PIL cannot read the image: "),
+            ("\ud800.jpg", "a picture is no name that a file can have"),
             (5, "not int"),
             (None, "not NoneType"),
             (b"", "neither JPEG nor PNG"),

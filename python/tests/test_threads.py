@@ -1,18 +1,61 @@
 """Several threads and one model, and a process that was forked."""
 
+import contextlib
+import ctypes
 import faulthandler
 import gc
 import os
+import sys
+import tempfile
 import threading
 import time
 import unittest
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import ssdcrp
 from places import photo
 
+#: Calls during none of which another thread went on: it cannot.
+TRIES = 200
 NAMES = ["dog.jpg", "person.jpg", "horses.jpg", "eagle.jpg"]
+
+
+@contextlib.contextmanager
+def counting() -> Iterator[Callable[[Callable[[], object]], bool]]:
+    """Whether another thread goes on during a call.
+
+    No thread is asked to hand the GIL over meanwhile, so that one runs only where another waits or gives it away by itself. A call that
+    gives it away need not be long enough for the other thread to get there, which the computer's scheduler decides: it is tried again.
+    """
+    turns, ended = 0, threading.Event()
+
+    def count() -> None:
+        nonlocal turns
+        while not ended.is_set():
+            turns += 1
+            time.sleep(0)
+
+    def goes_on(call: Callable[[], object]) -> bool:
+        for _ in range(TRIES):
+            before = turns
+            call()
+            if turns > before:
+                return True
+        return False
+
+    interval = sys.getswitchinterval()
+    # Before the thread begins: who waits already asks for the GIL once more after the old time.
+    sys.setswitchinterval(1e6)
+    thread = threading.Thread(target=count)
+    thread.start()
+    try:
+        yield goes_on
+    finally:
+        ended.set()
+        thread.join()
+        sys.setswitchinterval(interval)
 
 
 class Threads(unittest.TestCase):
@@ -45,27 +88,27 @@ class Threads(unittest.TestCase):
 
     def test_other_threads_go_on_while_the_engine_computes(self) -> None:
         model = ssdcrp.Model(threads=1)
-        model.detect(photo("dog.jpg"))
-        ended = threading.Event()
-        # A thread that only counts: with the GIL held by the engine it would stand still through the whole call.
-        turns = 0
-
-        def count() -> None:
-            nonlocal turns
-            while not ended.is_set():
-                turns += 1
-                time.sleep(0)
-
-        counting = threading.Thread(target=count)
-        picture = ssdcrp.picture.picture_of(photo("dog.jpg"))
+        dog = photo("dog.jpg")
+        engine, none = model._engine, (None, None)
+        picture = ssdcrp.picture.picture_of(dog)
         question = model._question(None, None, None, True)
-        counting.start()
-        before = turns
-        model._engine.explain(picture, question, (None, None))
-        during = turns - before
-        ended.set()
-        counting.join()
-        self.assertGreater(during, 100)
+        answer = engine.explain(picture, question, none)[1][0]
+        with tempfile.TemporaryDirectory() as folder:
+            calls: dict[str, Callable[[], object]] = {
+                "read": lambda: ssdcrp._engine.Picture.read(dog),
+                "detect": lambda: engine.detect(picture, none),
+                "explain": lambda: engine.explain(picture, question, none),
+                "inspect": lambda: engine.inspect(None),
+                "compile": lambda: engine.compile(f"{folder}/explain.onnx", None),
+                "overlay": answer.overlay,
+                "png": lambda: answer.png(1024),
+            }
+            with counting() as goes_on:
+                # The measure itself: a call of C that keeps the GIL.
+                self.assertFalse(goes_on(ctypes.PyDLL(None).getpid))
+                for name, call in calls.items():
+                    with self.subTest(call=name):
+                        self.assertTrue(goes_on(call))
 
     def test_a_forked_process_loads_networks_of_its_own(self) -> None:
         # Two threads: the one that was started for the networks is not there after the fork.

@@ -5,9 +5,8 @@ use std::str::FromStr;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use ssdcrp::crp::TargetOutput;
-use ssdcrp::detect::manifest::DetectorKind;
-use ssdcrp::detect::{Absence, Detection, MissingPlace};
-use ssdcrp::geometry::{Normalised, Pixel, Rect, smallest_under};
+use ssdcrp::detect::{Absence, BoxChoice, Detection, MissingPlace};
+use ssdcrp::geometry::{Normalised, Pixel, Rect, Size};
 
 use super::detected_photo::DetectedPhoto;
 use super::text;
@@ -84,6 +83,22 @@ pub enum ChosenBox {
 pub struct Point {
     x: f32,
     y: f32,
+}
+
+impl Point {
+    /// As shares of the photo's width and height.
+    ///
+    /// # Errors
+    /// It lies outside of the photo.
+    fn shares_of(self, detected: &DetectedPhoto) -> Result<[f32; 2]> {
+        let Self { x, y } = self;
+        let size = Size::from(detected.image.dimensions());
+        let shares = size.shares_of([x, y]);
+        shares.with_context(|| {
+            let name = detected.source.name();
+            format!("{x},{y} lies outside of {name}, which is {size}")
+        })
+    }
 }
 
 impl FromStr for Point {
@@ -170,8 +185,7 @@ impl DefaultBoxArgs {
 
     /// What the network said at the default box that is meant; `asked` is what is to be explained there, if the user said that.
     ///
-    /// A classifier has one, the picture. A class that is asked for without a place is explained where it was detected with the highest score, or else where it scores highest: that it was not
-    /// detected is a question too.
+    /// A class that is asked for without a place is explained where it was detected with the highest score, or else where it scores highest: that it was not detected is a question too.
     ///
     /// # Errors
     /// There is no such box, class or place.
@@ -180,64 +194,36 @@ impl DefaultBoxArgs {
         detected: &DetectedPhoto,
         asked: Option<&TargetOutput>,
     ) -> Result<ChosenBox> {
-        let DetectedPhoto {
-            model,
-            detector,
-            forward,
-            detections,
-            ..
-        } = detected;
-        if let Some(default_box) = self.default_box {
-            return Ok(ChosenBox::Found(detector.describe(forward, default_box)?));
-        }
-        if model.manifest.kind == DetectorKind::Classifier {
-            return Ok(ChosenBox::Found(detector.describe(forward, 0)?));
-        }
-        if let Some(point) = self.at {
-            return self.at_point(detected, point);
-        }
-        if let Some(TargetOutput::Class(class)) = asked.filter(|_| !self.best) {
-            let class = model.manifest.class(class)?;
-            let found = detections.iter().find(|detection| detection.class == class);
-            if let Some(found) = found {
-                return Ok(ChosenBox::Found(found.clone()));
+        let choice = match (self.default_box, self.at, asked) {
+            (Some(number), ..) => BoxChoice::Number(number),
+            (None, Some(point), _) => BoxChoice::At(point.shares_of(detected)?),
+            (None, None, Some(TargetOutput::Class(class))) if !self.best => {
+                BoxChoice::Class(class.clone())
             }
-            // There is background everywhere, so that it is asked about where something was detected.
-            if model.manifest.background() != Some(class) || detections.is_empty() {
-                return Ok(ChosenBox::Found(detector.strongest(forward, class)?));
-            }
-        }
-        Ok(match detections.first() {
-            Some(best) => ChosenBox::Found(best.clone()),
-            None => ChosenBox::Nothing(format!(
-                "nothing scores above {} in {}: lower --score-threshold, name a class with --target class:NAME, or a default box with --box",
-                detected.thresholds.score,
-                detected.source.name()
-            )),
-        })
+            (None, None, _) => BoxChoice::Best,
+        };
+        let (forward, detections) = (&detected.forward, &detected.detections);
+        let chosen = detected.detector.choose(forward, detections, &choice)?;
+        Ok(chosen.map_or_else(
+            || ChosenBox::Nothing(self.nothing(detected)),
+            ChosenBox::Found,
+        ))
     }
 
-    fn at_point(&self, detected: &DetectedPhoto, Point { x, y }: Point) -> Result<ChosenBox> {
+    /// Why there is nothing to explain, and what to do.
+    fn nothing(&self, detected: &DetectedPhoto) -> String {
         let name = detected.source.name();
-        let (width, height) = detected.image.dimensions();
-        ensure!(
-            (0.0..=width as f32).contains(&x) && (0.0..=height as f32).contains(&y),
-            "{x},{y} lies outside of {name}, which is {width}x{height}"
-        );
-        let place = [x / width as f32, y / height as f32];
-        let rects = detected.detections.iter().map(|detection| detection.rect);
-        let hit = smallest_under(rects, place).and_then(|index| detected.detections.get(index));
-        Ok(match hit {
-            Some(hit) => ChosenBox::Found(hit.clone()),
-            None if detected.detections.is_empty() => ChosenBox::Nothing(format!(
-                "nothing scores above {} in {name}: lower --score-threshold, or name a default box with --box",
-                detected.thresholds.score
-            )),
-            None => ChosenBox::Nothing(format!(
-                "nothing was detected at {x},{y} in {name}; there is {}",
-                text::list(detected)
-            )),
-        })
+        let what_to_name = match self.at {
+            Some(Point { x, y }) if !detected.detections.is_empty() => {
+                let there = text::list(detected);
+                return format!("nothing was detected at {x},{y} in {name}; there is {there}");
+            }
+            // The point would hold for the class too.
+            Some(_) => "or name a default box with --box",
+            None => "name a class with --target class:NAME, or a default box with --box",
+        };
+        let score = detected.thresholds.score;
+        format!("nothing scores above {score} in {name}: lower --score-threshold, {what_to_name}")
     }
 }
 

@@ -120,6 +120,11 @@ impl Detector {
         })
     }
 
+    /// Whose network it runs.
+    pub(super) fn model(&self) -> &Model {
+        &self.model
+    }
+
     /// The forward pass of a picture, which is brought to the input's size as the manifest says.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //!
 //! In come pictures and a model; out go [`Forward`] passes and [`Detection`]s that remember their default box.
 
+mod choice;
 mod class;
 mod closest;
 #[doc(hidden)]
@@ -26,6 +27,7 @@ pub mod preprocess;
 pub mod propose;
 mod yolo;
 
+pub use choice::BoxChoice;
 pub use class::{ClassId, ClassRef};
 pub use closest::BoxMatch;
 pub use default_boxes::DefaultBox;

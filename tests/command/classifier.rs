@@ -59,6 +59,20 @@ fn a_class_needs_no_score_to_be_explained() {
 }
 
 #[test]
+fn a_point_means_the_whole_picture_if_it_lies_in_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (model, dog) = (classifier(folder.path()), photo("dog.jpg"));
+    let explain = ["explain", &dog, "--model", &model, "--json", "--at"];
+    let explained = json(&[&explain[..], &["768,0"]].concat());
+    assert_eq!(explained["explanations"][0]["default_box"], 0);
+    let error = fail(&[&explain[..], &["768.5,5"]].concat());
+    assert!(
+        error.contains("768.5,5 lies outside of ") && error.ends_with("which is 768x576"),
+        "{error}"
+    );
+}
+
+#[test]
 fn its_evaluation_leaves_out_what_asks_for_a_box() {
     let folder = tempfile::tempdir().expect("a folder");
     let (model, dog) = (classifier(folder.path()), photo("dog.jpg"));

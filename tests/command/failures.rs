@@ -102,7 +102,11 @@ fn a_failure_is_one_line_and_status_1() {
         ),
         (
             &["explain", &photo("scream.jpg")],
-            "name a class with --target class:NAME, or a default box with --box",
+            "lower --score-threshold, name a class with --target class:NAME, or a default box with --box",
+        ),
+        (
+            &["explain", &photo("scream.jpg"), "--at", "5,5"],
+            "lower --score-threshold, or name a default box with --box",
         ),
         (
             &["explain", prose, "--npy", prose],

@@ -10,3 +10,19 @@ fn pages_that_cannot_be_written_are_told_in_one_line() {
     let error = super::fail(&["--write-manual", "/dev/null/share"]);
     assert!(error.contains("/dev/null/share"), "{error}");
 }
+
+#[test]
+fn the_option_without_its_folder_is_answered_with_what_it_wants() {
+    for arguments in [
+        &["--write-manual"][..],
+        &["--write-manual="],
+        &["--write-manual", "a", "b"],
+    ] {
+        let output = super::run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert_eq!(
+            String::from_utf8_lossy(&output.stderr),
+            "ssdcrp: the pages need a folder: ssdcrp --write-manual FOLDER, such as ~/.local/share\n"
+        );
+    }
+}
