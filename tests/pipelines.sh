@@ -267,7 +267,7 @@ for end in m4v mov mkv ts webm MP4; do
 done
 ok "record: the end of the name says in what it is written"
 
-script --quiet --return --command "pipelines/record.sh --frames 12 '$footage' '$work/shown.mp4'" /dev/null >"$log" 2>&1 ||
+script --quiet --return --command "pipelines/record.sh --frames 60 '$footage' '$work/shown.mp4'" /dev/null >"$log" 2>&1 ||
   fail "record: exit status $? on a terminal"
 grep -q '^\[#*\.*\] *[0-9]* %  [0-9]*:' "$log" || fail "record: no progress on a terminal"
 ok "record: a terminal shows the progress"
