@@ -33,30 +33,19 @@ CPUS = 1
 
 
 @ray.remote(num_cpus=CPUS, max_retries=8, scheduling_strategy="SPREAD")
-def annotate(command, segment, folder, options):
-    """Annotates a segment; returns what is wrong, or None. What an earlier try has done is not done again."""
-    return last_words([command, "annotate", segment, "-o", folder, *options])
-
-
-def last_words(arguments):
-    """Runs the command; returns its last line if it fails, or None."""
+def annotate(command, *arguments):
+    """Runs `ssdcrp annotate` on a node; returns what is wrong, or None. What an earlier try has done is not done again."""
+    # A worker that is killed takes its process along.
+    whole = ["setpriv", "--pdeathsig", "KILL", command, "annotate", *arguments]
     end = time.monotonic() + PATIENCE
     while True:
-        # A worker that is killed takes its process along.
-        run = subprocess.run(
-            ["setpriv", "--pdeathsig", "KILL", *arguments], capture_output=True, text=True, errors="replace", check=False)
+        run = subprocess.run(whole, capture_output=True, text=True, errors="replace", check=False)
         if run.returncode == 0:
             return None
         if run.returncode != LEFT_TO_OTHERS or time.monotonic() > end:
             last = (run.stderr.strip().splitlines() or ["it says nothing"])[-1]
             return f"exit status {run.returncode}: {last}"
         time.sleep(LOOK)
-
-
-@ray.remote(num_cpus=CPUS, max_retries=8)
-def prepare(command, folder, options):
-    """Makes the folder with these settings, or holds them against the folder's; returns what is wrong, or None."""
-    return last_words([command, "annotate", "--prepare", "-o", folder, *options])
 
 
 class Refused(Exception):
@@ -117,7 +106,7 @@ def run(videos, folder, command, length, overlap, options, tell=print, store=Non
     options = checked(options)
     counts, failures = {}, {}
     with JoinedArchive(pathlib.Path(folder).resolve(), length, overlap, store) as archive:
-        wrong = ray.get(prepare.remote(command, str(archive.folder), options))
+        wrong = ray.get(annotate.remote(command, "--prepare", "-o", str(archive.folder), *options))
         if wrong:
             raise Refused(wrong)
         plans, waiting = {}, {}
@@ -133,7 +122,7 @@ def run(videos, folder, command, length, overlap, options, tell=print, store=Non
                 continue
             for segment in plans[video]:
                 parts = str(archive.parts(video))
-                waiting[annotate.remote(command, segment.path, parts, options)] = (video, segment)
+                waiting[annotate.remote(command, segment.path, "-o", parts, *options)] = (video, segment)
         total, begun = len(waiting), time.monotonic()
         left = {video: len(segments) for video, segments in plans.items()}
         while waiting:

@@ -64,10 +64,9 @@ class Queries(unittest.TestCase):
             os.chdir(before)
 
     def test_plots_show_the_rows(self):
-        [persons] = duckdb.sql(
-            f"SELECT count(*) FROM '{self.folder}/explanations/*.parquet' WHERE class = 'person' AND event IS NULL").fetchone()
-        [checked] = duckdb.sql(
-            f"SELECT count(*) FROM '{self.folder}/explanations/*.parquet' WHERE class = 'person' AND passed IS NOT NULL").fetchone()
+        count = f"SELECT count(*) FROM '{self.folder}/explanations/*.parquet' WHERE class = 'person' AND"
+        [(persons,)] = duckdb.sql(f"{count} event IS NULL").fetchall()
+        [(checked,)] = duckdb.sql(f"{count} passed IS NOT NULL").fetchall()
         words = {}
         for path in plots.draw(self.folder, self.folder / "plots"):
             texts = xml.etree.ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")

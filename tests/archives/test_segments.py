@@ -146,8 +146,8 @@ class Segments(unittest.TestCase):
             write(copy, packet)
 
         with tempfile.TemporaryDirectory() as work, mock.patch.object(segments.Copy, "write", counting):
-            video = pathlib.Path(work) / "video.avi"
-            make(video, "mjpeg", {})
+            video = pathlib.Path(work) / "video.mkv"
+            make(video, "mpeg4", {"g": "1"})
             made = segments.cut(str(video), pathlib.Path(work) / "segments", 1 / RATE, 3 / RATE)
         self.assertEqual(len(made), FRAMES)
         self.assertLess(most, 8)

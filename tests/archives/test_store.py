@@ -42,7 +42,7 @@ class Store(unittest.TestCase):
         # Else that of the last test's server would be taken.
         fsspec.get_filesystem_class("s3").clear_instance_cache()
         self.files = fsspec.filesystem("s3")
-        self.files.mkdir("archive")
+        self.files.makedirs("archive", exist_ok=True)
         self.store = ResultStore("s3://archive/results/")
 
     def parts(self, archive, video, segments):
