@@ -1,6 +1,6 @@
 //! Files that are there whole or not at all: bytes in, a file out that has its name when it is on the disk.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
@@ -30,6 +30,19 @@ pub fn write_new(path: &Path, owner: &str, bytes: &[u8]) -> io::Result<bool> {
         Ok(_) => Ok(true),
         Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error.error),
+    }
+}
+
+/// As [`write`], at a place that a person names: a link stays one, and its target is replaced; a device or pipe is simply written to.
+///
+/// # Errors
+/// As [`write`]; `path` is a folder.
+pub fn replace(path: &Path, owner: &str, bytes: &[u8]) -> io::Result<()> {
+    match fs::metadata(path) {
+        // By the name that was given: links such as /dev/stdout lead to pipes that have no other.
+        Ok(found) if !found.is_file() => fs::write(path, bytes),
+        Ok(_) => write(&fs::canonicalize(path)?, owner, bytes),
+        Err(_) => write(path, owner, bytes),
     }
 }
 
@@ -67,7 +80,7 @@ pub fn is_unfinished(name: &str, owner: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
+    use std::fs::File;
 
     use super::*;
     use crate::folder_names::names;
@@ -81,6 +94,21 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
             assert_eq!(names(folder.path()), ["a.png"]);
         }
+    }
+
+    #[test]
+    fn a_link_stays_one_and_a_device_is_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let [target, link] = ["target", "link"].map(|name| folder.path().join(name));
+        fs::write(&target, "first").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        replace(&link, "test", b"second").unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "second");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        replace(Path::new("/dev/null"), "test", b"x").unwrap();
+        assert!(!fs::metadata("/dev/null").unwrap().is_file());
+        assert!(replace(folder.path(), "test", b"x").is_err());
+        assert_eq!(names(folder.path()), ["link", "target"]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub fn compile(
     session: SessionOptions,
 ) -> Result<CompiledTuple, PythonFailure> {
     let network = propagator(model, composite, session)?.compile()?.model;
-    atomic_file::write(path, "ssdcrp", &network).map_err(|error| {
+    atomic_file::replace(path, "ssdcrp", &network).map_err(|error| {
         let what = format!("cannot write {}", path.display());
         PythonFailure::File(what, error)
     })?;

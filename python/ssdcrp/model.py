@@ -45,6 +45,7 @@ class Model:
     ) -> None:
         name = None if path is None else arguments.path("path", path)
         provider = arguments.text("execution_provider", execution_provider, "cpu")
+        self._file = name
         self._engine = _engine.Engine(name, arguments.count("threads", threads, most=256), provider)
         #: What the manifest calls the model.
         self.name = self._engine.name
@@ -184,6 +185,8 @@ class Model:
         """
         name = arguments.path("path", path)
         composite = arguments.text_or_none("composite", composite, "crp")
+        if self._file is not None and os.path.exists(name) and os.path.samefile(name, self._file):
+            raise QuestionError(f"{name} is the model itself: name another file")
         inputs, relevance = self._engine.compile(name, composite)
         return CompiledNetwork(name, {tensor: tuple(shape) for tensor, shape in inputs}, tuple(relevance))
 

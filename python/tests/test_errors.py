@@ -201,6 +201,21 @@ class Files(unittest.TestCase):
                 ssdcrp.Model(SMALL).compile(SMALL / "explain.onnx")
             self.assertEqual(raised.exception.errno, errno.ENOTDIR)
 
+    def test_what_a_network_is_written_to_stays_what_it_is(self) -> None:
+        ssdcrp.Model(SMALL).compile("/dev/null")
+        self.assertTrue(Path("/dev/null").is_char_device())
+        with tempfile.TemporaryDirectory() as name:
+            model = Path(name, "own.onnx")
+            shutil.copy(SMALL, model)
+            shutil.copy(SMALL.with_suffix(".toml"), model.with_suffix(".toml"))
+            before = model.read_bytes()
+            link = Path(name, "link.onnx")
+            link.symlink_to(model)
+            for path in (model, link):
+                with self.assertRaisesRegex(ssdcrp.QuestionError, "is the model itself"):
+                    ssdcrp.Model(model).compile(path)
+            self.assertEqual(model.read_bytes(), before)
+
     def test_what_is_no_path_is_refused(self) -> None:
         model = ssdcrp.Model(SMALL)
         for path, words in ((5, "not int"), (BytesPath(), "not BytesPath"), ("\ud800", "no name that a file can have"), (b"own.onnx", "not bytes")):

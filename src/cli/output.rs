@@ -181,17 +181,13 @@ pub fn write_network(path: &Path, model: &[u8]) -> Result<()> {
     replace(path, model)
 }
 
-/// Makes `content` the file at `path`, whole or not at all; folders that are missing are made. A link stays one, and its target is replaced; a device or pipe is simply written to.
+/// As [`atomic_file::replace`]; folders that are missing are made.
 fn replace(path: &Path, content: &[u8]) -> Result<()> {
-    let written = match fs::metadata(path) {
-        // By the name that was given: links such as /dev/stdout lead to pipes that have no other.
-        Ok(found) if !found.is_file() => fs::write(path, content),
-        Ok(_) => fs::canonicalize(path)
-            .and_then(|existing| atomic_file::write(&existing, OWNER, content)),
-        Err(_) => fs::create_dir_all(folder_of(path))
-            .and_then(|()| atomic_file::write(path, OWNER, content)),
-    };
-    written.with_context(|| format!("cannot write {}", path.display()))
+    let is_missing = fs::metadata(path).is_err();
+    let made = is_missing.then(|| fs::create_dir_all(folder_of(path)));
+    made.unwrap_or(Ok(()))
+        .and_then(|()| atomic_file::replace(path, OWNER, content))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Whether what is written at `path` is a file of its own, rather than what a device or pipe takes.
