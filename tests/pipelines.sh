@@ -210,7 +210,7 @@ echo "\$\$" >"$work/pid"
 case \${STAND_IN:-} in
   interrupted) kill -INT "\$PPID" && exec sleep 60 ;;
   empty) set -- "\${@/eos-after=2/eos-after=1}" ;;
-  failing) set -- "\${@/eos-after=51/error-after=20}" ;;
+  failing) set -- "\${@/eos-after=101/error-after=60}" ;;
 esac
 exec "$(command -v gst-launch-1.0)" "\$@"
 END
@@ -345,11 +345,11 @@ succeeds pipelines/record.sh --frames 10 "$address" "$work/camera.mkv" class:per
 succeeds pipelines/record.sh "rtspt${address#rtsp}" "$work/closed.mp4"
 (($(frames "$work/closed.mp4") > 0)) || fail "record: nothing is kept of a camera that closes the connection"
 # Where something fails, what a camera has sent until then is kept; a file can be recorded once more.
-refused "'$work/failed.ts' has what was recorded until then" env STAND_IN=failing PATH="$work/bin:$PATH" \
-  pipelines/record.sh --frames 50 "$address" "$work/failed.ts"
-(($(frames "$work/failed.ts") > 0)) || fail "record: nothing is kept of a camera whose pipeline fails"
+refused "'$work/failed.webm' has what was recorded until then" env STAND_IN=failing PATH="$work/bin:$PATH" \
+  pipelines/record.sh --frames 100 "$address" "$work/failed.webm"
+(($(frames "$work/failed.webm") > 0)) || fail "record: nothing is kept of a camera whose pipeline fails"
 refused "'$work/failed.mkv' was not written" env STAND_IN=failing PATH="$work/bin:$PATH" \
-  pipelines/record.sh --frames 50 "$footage" "$work/failed.mkv"
+  pipelines/record.sh --frames 100 "$footage" "$work/failed.mkv"
 mkdir "$work/watched"
 succeeds pipelines/rtsp-monitor.sh --frames 25 "$address" "$work/watched" class:person
 [[ -s $work/watched/picture-000000.jpg ]] || fail "rtsp-monitor: no picture"
