@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 pub use self::container::{container, video};
 use self::file::is_standard_input;
 pub use self::file::{InputFile, STANDARD_INPUT, plain_name};
-pub use self::finder::FoundInputs;
 use self::finder::InputFinder;
+pub use self::finder::{FoundInputs, LeftOutFolder};
 use self::list::{LIST, list_of, names_of};
 pub use self::results::{ARCHIVE_MANIFEST, EXPLANATION_SETTINGS, PAGE_MARK, archive_of};
 use crate::error::Result;
@@ -282,6 +282,12 @@ mod tests {
             assert_eq!(all[0], "clip.mp4");
             assert!(all[1..].iter().all(|file| file == "old/results/own.mp4"));
             assert_eq!((told.notes.len(), told.results.len()), (1, count));
+            // Somebody takes the evidence alone.
+            let mut told = told;
+            told.use_results(|folder| folder.ends_with("evidence"));
+            assert_eq!(told.notes.len(), 1);
+            told.use_results(|_| true);
+            assert_eq!(told.notes.len(), 0);
         }
         let list = root.join("list");
         let listed = |name: &str| {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::container::{OTHER_PICTURES, PHOTOS, VIDEOS, has_ending};
 use super::file::{InputFile, is_standard_input, real};
-use super::results::results_of;
+use super::results::{ResultFolder, results_of};
 use crate::error::Result;
 use crate::error::argument::{Context, bail, ensure};
 
@@ -23,7 +23,29 @@ pub struct FoundInputs {
     /// Folders that could not be read, in words: there may be more inputs in them.
     pub unreadable: Vec<String>,
     /// Folders of results that were not looked into.
-    pub results: Vec<PathBuf>,
+    pub results: Vec<LeftOutFolder>,
+}
+
+/// A folder of results of ssdcrp, or one in it.
+#[derive(Clone, Debug)]
+pub struct LeftOutFolder {
+    pub path: PathBuf,
+    /// What of [`FoundInputs::notes`] tells it; those of one folder of results have one.
+    note: String,
+}
+
+impl FoundInputs {
+    /// Nothing is told of folders of results that are used in another way, which `is_used` says.
+    pub fn use_results(&mut self, mut is_used: impl FnMut(&Path) -> bool) {
+        let results = self.results.drain(..);
+        let (used, left): (Vec<_>, Vec<_>) = results.partition(|folder| is_used(&folder.path));
+        let has = |folders: &[LeftOutFolder], note: &String| {
+            folders.iter().any(|folder| folder.note == *note)
+        };
+        self.notes
+            .retain(|note| !has(&used, note) || has(&left, note));
+        self.results = left;
+    }
 }
 
 /// Finds inputs, name by name.
@@ -41,8 +63,8 @@ pub(super) struct InputFinder {
 struct LeftOutResults {
     /// Of patterns and lists, by the verb that wrote them: how many, and the first.
     files: BTreeMap<&'static str, (usize, PathBuf)>,
-    /// Their folders, each with the verb.
-    folders: BTreeSet<(PathBuf, &'static str)>,
+    /// What is told of folders.
+    notes: BTreeSet<String>,
 }
 
 impl InputFinder {
@@ -88,11 +110,7 @@ impl InputFinder {
 
     /// All of it, with what there is to say.
     pub fn finish(mut self) -> FoundInputs {
-        let folders = self.results.folders.iter().map(|(folder, verb)| {
-            let folder = folder.display();
-            format!("pictures and videos that ssdcrp {verb} has written into {folder}")
-        });
-        self.found.notes.extend(folders);
+        self.found.notes.extend(self.results.notes);
         for (verb, (count, first)) in &self.results.files {
             let first = first.display();
             self.found.notes.push(match count {
@@ -223,9 +241,7 @@ impl InputFinder {
         }
         match (results_of(&folder), results_of(&real)) {
             (None, Some(results)) => {
-                let folder = (results.folder.to_owned(), results.verb);
-                self.results.folders.insert(folder);
-                self.found.results.push(entry.to_owned());
+                self.leave_out_folder(entry, results);
                 true
             }
             _ => false,
@@ -239,14 +255,21 @@ impl InputFinder {
             return Ok(false);
         };
         if path.is_dir() {
-            let folder = (results.folder.to_owned(), results.verb);
-            self.results.folders.insert(folder);
-            self.found.results.push(path.to_owned());
+            self.leave_out_folder(path, results);
         } else {
             let files = self.results.files.entry(results.verb);
             files.or_insert_with(|| (0, path.to_owned())).0 += 1;
         }
         Ok(true)
+    }
+
+    fn leave_out_folder(&mut self, path: &Path, of: ResultFolder) {
+        let ResultFolder { folder, verb } = of;
+        let folder = folder.display();
+        let note = format!("pictures and videos that ssdcrp {verb} has written into {folder}");
+        self.results.notes.insert(note.clone());
+        let path = path.to_owned();
+        self.found.results.push(LeftOutFolder { path, note });
     }
 
     fn cannot_read(&mut self, folder: &Path, error: &std::io::Error) {

@@ -45,9 +45,7 @@ impl ReportInputs {
             false => {
                 let mut found = search(&others, output)?;
                 // A pattern or list may fit folders of an archive.
-                for folder in &found.results {
-                    folders.take(folder);
-                }
+                found.use_results(|folder| folders.take(folder));
                 let files = &mut found.files;
                 files.retain(|file| named.contains(file.path.as_path()) || !folders.take_of(file));
                 if folders.is_empty() {
