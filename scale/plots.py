@@ -29,9 +29,10 @@ MOST_CAMERAS, MOST_CLASSES, MOST_PAIRS = 8, 10, 6
 
 def rows(results, statement):
     """The rows of a statement in which {table} stands for the files of this table."""
-    files = {table: sorted((results / table).glob("*.parquet")) for table in join.TABLES}
-    tables = {table: f"read_parquet([{', '.join(map(join.quoted, found))}])" for table, found in files.items()}
-    return duckdb.sql(statement.format(**tables)).fetchall()
+    for table in join.TABLES:
+        files = sorted((results / table).glob("*.parquet"))
+        statement = statement.replace(f"{{{table}}}", f"read_parquet([{', '.join(map(join.quoted, files))}])")
+    return duckdb.sql(statement).fetchall()
 
 
 def empty(axes, of_what):
@@ -62,7 +63,8 @@ def confusions(results, axes):
         FROM {detections} WHERE runner_up_score > 0.1 * score
         GROUP BY pair ORDER BY max(runner_up_score / score) DESC, pair""")
     for pair, minutes, nearness in found[:MOST_PAIRS]:
-        axes.plot(minutes, nearness, ".", markersize=4, label=f"{pair} ({len(minutes)})")
+        # As a picture: of an archive there may be millions.
+        axes.plot(minutes, nearness, ".", markersize=4, rasterized=True, label=f"{pair} ({len(minutes)})")
     axes.set(ylim=(0, 1), xlabel="minute of the video", ylabel="score of the other class / score", title="What is nearly taken for something else?")
     if found:
         axes.legend(frameon=False, title="pair (frames)", loc="upper left", bbox_to_anchor=(1, 1))
@@ -86,7 +88,7 @@ def checks(results, axes):
     for place, (_, checked, passed) in enumerate(found):
         low, high = wilson(passed, checked)
         axes.plot([low, high], [place, place], color="tab:gray")
-        axes.plot(passed / checked, place, "o", color="tab:blue")
+        axes.plot(passed / checked, place, "o", color="tab:blue", clip_on=False)
     axes.axvline(0.1, color="tab:red", linestyle=":", label="maps that know nothing: 0.1")
     axes.set(xlim=(0, 1), xlabel="share that passes its check, and its 95 % interval", title="Which explanations can be trusted?")
     axes.set_yticks(range(len(found)), [f"{name} ({checked})" for name, checked, _ in found])
@@ -97,17 +99,21 @@ def checks(results, axes):
 
 
 def places(results, axes):
-    """Where persons stand in the picture."""
+    """Where persons stand in the picture of the camera that sees most of them."""
+    cameras = rows(results, """
+        SELECT parse_path(source)[-2] AS camera FROM {detections} WHERE class = 'person'
+        GROUP BY camera ORDER BY count(*) DESC, camera LIMIT 1""")
+    camera = cameras[0][0] if cameras else ""
     found = rows(results, f"""
         SELECT least(floor({CELLS} * (x + width / 2) / frame_width), {CELLS - 1})::INT,
                least(floor({CELLS} * (y + height) / frame_height), {CELLS - 1})::INT, count(*)
-        FROM {{detections}} WHERE class = 'person' GROUP BY ALL""")
+        FROM {{detections}} WHERE class = 'person' AND parse_path(source)[-2] = {join.quoted(camera)} GROUP BY ALL""")
     counts = [[0] * CELLS for _ in range(CELLS)]
     for across, down, number in found:
         counts[max(down, 0)][max(across, 0)] += number
     shown = axes.imshow(counts, extent=(0, 1, 1, 0), cmap="viridis", aspect="auto")
     axes.figure.colorbar(shown, ax=axes, label="sightings")
-    axes.set(xlabel="share of the width", ylabel="share of the height", title="Where do persons stand?")
+    axes.set(xlabel="share of the width", ylabel="share of the height", title=f"Where do persons stand? ({camera})" if camera else "Where do persons stand?")
     if not found:
         empty(axes, "persons")
 
