@@ -135,8 +135,9 @@ mod tests {
             let expected = if alpha { 0 } else { level };
             for [r, g, b, a] in as_rgba(&info, &buffer) {
                 let off = [r, g, b].map(|seen: u8| seen.abs_diff(expected));
+                // GStreamer's quick conversion makes 126 of the Y' of 128.
                 assert!(
-                    off.into_iter().all(|off| off <= 1) && (a == 0 || !alpha),
+                    off.into_iter().all(|off| off <= 2) && (a == 0 || !alpha),
                     "{format}: {r} {g} {b} {a}"
                 );
             }
