@@ -76,6 +76,9 @@ pixels() {
 }
 offset_of() { grep --byte-offset --only-matching --text --max-count=1 "$1" "$2" | head -n 1 | cut -d : -f 1; }
 
+# A registry of its own, for other programs may look for plugins elsewhere meanwhile. What is told once of files that are no plugins is told now.
+export GST_REGISTRY=$work/registry
+gst-inspect-1.0 ssdcrp >"$log" 2>&1 || fail "GStreamer does not find the element"
 [[ -f $footage ]] || fail "no footage at $footage: run 'make test', or setup/media.sh footage"
 
 for script in pipelines/*.sh; do
