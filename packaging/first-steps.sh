@@ -82,8 +82,8 @@ installed() {
   printf '| page | command | time |\n|---|---|---|\n'
   apt-get -qq -o Dpkg::Use-Pty=0 update >>/out/log 2>&1
   prepare install /try/package.deb curl
-  mkdir /work
-  cd /work
+  mkdir /steps
+  cd /steps
   steps photo 'dog.jpg --target class:dog'
   steps video 'record.sh ~/.cache'
   monitor
@@ -99,7 +99,7 @@ installed() {
   export PATH=/rust/bin:$PATH CARGO_HOME=/cargo CARGO_NET_OFFLINE=true CARGO_TARGET_DIR=/build
   steps code 'cargo run --release --example explain_photo'
   cp explained.png /out/code.png
-  cp /work/*.png /work/explained.mp4 /work/common_det.toml /out/
+  cp /steps/*.png /steps/explained.mp4 /steps/common_det.toml /out/
 }
 
 # inside ROOT LAYER PACKAGE WHEEL FOLDER CACHE SOURCE
