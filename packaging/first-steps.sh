@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Follows the pages of docs/start in a bare Debian 12 that has the package, and tells how long each command takes: packaging/first-steps.sh PACKAGE.deb WHEEL.whl FOLDER    as root
 # In: what `make deb` and `make wheel` made; photos, footage and ONNX Runtime of the cache; this machine's Rust; a mirror of Debian, and of PyPI.
-# Out: a table in Markdown; FOLDER has what the commands made and said. Each command is a line of its page, else nothing is run.
+# Out: a table in Markdown; FOLDER has what the commands made and said. Each command is a line of its page; where the page has it no more, the run ends.
 set -euo pipefail
 
 say() { printf 'first steps: %s\n' "$*" >&2; }
@@ -20,7 +20,7 @@ step() {
   seconds=$(awk "BEGIN { printf \"%.1f\", $(now) - $begun }")
   printf '| %s | `%s` | %s s |\n' "$page" "${command//|/\\|}" "$seconds"
 }
-# lines PAGE TEXT: those of a page's shell commands that begin with TEXT; lines that end with a backslash go on.
+# lines PAGE TEXT: those of a page's shell commands that have TEXT in them; lines that end with a backslash go on.
 lines() {
   awk '/^```/ { inside = /^```sh/ && !inside; next } inside' "/source/docs/start/$1.md" |
     sed -e ':more' -e '/\\$/{N;s/\\\n */ /;b more}' | grep -F -- "$2" | grep -v '^#' || die "$1.md has no command with: $2"
@@ -44,7 +44,7 @@ prepare() {
   printf '| %s | `apt install %s` | %s s |\n' "$what" "$*" "$(awk "BEGIN { printf \"%.0f\", $(now) - $begun }")"
 }
 
-# The page of the monitor, as a browser asks for it; until it has a picture and events.
+# The page of the monitor, as a browser asks for it, without what it loads afterwards.
 monitor() {
   local command begun
   command=$(lines camera 'vtest.avi --serve')
