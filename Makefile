@@ -83,9 +83,13 @@ DOCUMENTS := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md CITATION.cff mod
 	$(wildcard docs/*.md docs/start/*.md docs/images/* docs/schema/* examples/*.rs benches/*.md python/notebooks/*.ipynb)
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 TREE := $(BUILD)/deb/ssdcrp
+# Where GStreamer has analytics metas to build with (1.26, Debian 13), the plugin writes those, too. Asked when it is built, for `make deb` may install them.
+ANALYTICS = $(shell pkg-config --exists 'gstreamer-analytics-1.0 >= 1.26' && echo --features gst-plugin-ssdcrp/v1_26)
+# So that apt knows the two packages apart.
+PACKAGE_VERSION = $(VERSION)$(if $(ANALYTICS),+gst1.26)
 
 .PHONY: help demo test test-all test-importers test-archives test-python wheel test-debian13 test-deb site pictures fuzz bench bench-archives bench-baseline bench-compare bench-full bench-memory bench-peers
-.PHONY: oracle oracle-zennit own-models own-models-times model-b model-ssd300 install deb clean distclean packages force
+.PHONY: oracle oracle-zennit own-models own-models-times model-b model-ssd300 install deb deb-debian13 clean distclean packages force
 
 help: ## this list
 	@awk -F ': .*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -142,7 +146,7 @@ test-debian13: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## every pipeline in a D
 	tests/debian13.sh
 
 test-deb: deb $(FOOTAGE) $(PHOTOS) ## the package in a bare Debian 12 and 13, as root (300 MB in the cache)
-	packaging/try-deb.sh $(BUILD)/ssdcrp_$(VERSION)_$$(dpkg --print-architecture).deb
+	packaging/try-deb.sh $(BUILD)/ssdcrp_$(PACKAGE_VERSION)_$$(dpkg --print-architecture).deb
 
 site: $(MDBOOK) ## README and docs as a site in target/site/book, all links checked (builds mdBook once, some minutes)
 	python3 -B -m unittest discover -s tests/site
@@ -228,12 +232,17 @@ endif
 	@pkg-config --variable=pluginsdir gstreamer-1.0 | grep -qxF '$(LIBDIR)/gstreamer-1.0' || \
 		echo 'GStreamer does not look there by itself: export GST_PLUGIN_PATH=$(LIBDIR)/gstreamer-1.0'
 
-deb: ## make a Debian package of the same, in target/
+deb: packages ## make a Debian package of the same, in target/
 	@setup/system-packages.sh dpkg-dev
+	@! pkg-config --exists 'gstreamer-1.0 >= 1.26' || setup/system-packages.sh libgstreamer-plugins-bad1.0-dev
 	rm -rf $(TREE)
 	@$(MAKE) --no-print-directory install DESTDIR=$(TREE) PREFIX=/usr \
 		LIBDIR=/usr/lib/$$(dpkg-architecture --query DEB_HOST_MULTIARCH)
-	packaging/deb.sh $(TREE) $(VERSION) $(BUILD)/ssdcrp_$(VERSION)_$$(dpkg --print-architecture).deb
+	packaging/deb.sh $(TREE) $(PACKAGE_VERSION) $(BUILD)/ssdcrp_$(PACKAGE_VERSION)_$$(dpkg --print-architecture).deb
+
+deb-debian13: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## the package of Debian 13, whose plugin writes GStreamer 1.26's analytics metas, built there and tried there, as root
+	tests/debian13.sh --package $(BUILD)
+	packaging/try-deb.sh $(BUILD)/ssdcrp_$(VERSION)+gst1.26_$$(dpkg --print-architecture).deb trixie
 
 clean: ## remove what was built and demo/; the cache stays
 	cargo clean
@@ -302,7 +311,7 @@ $(COMMAND): force | packages
 	cargo build --release --package ssdcrp --features built-in-model --locked
 
 $(PLUGIN): force | packages
-	cargo build --release --package gst-plugin-ssdcrp --package ssdcrp-monitor --package ssdcrp-annotate --locked
+	cargo build --release --package gst-plugin-ssdcrp --package ssdcrp-monitor --package ssdcrp-annotate --locked $(ANALYTICS)
 
 demo/:
 	mkdir -p $@

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds the plugin in a Debian 13 (GStreamer 1.26) with that version's analytics metas, runs their tests, those of detections of other elements, and tests/pipelines.sh there. Usage: tests/debian13.sh    as root
+# Builds the plugin in a Debian 13 (GStreamer 1.26) with that version's analytics metas, runs their tests, those of detections of other elements, and tests/pipelines.sh there. Usage: tests/debian13.sh [--package FOLDER]    as root
 # In: debootstrap, a mirror of Debian, this machine's Rust and the crates that cargo has fetched, and of the cache footage, photos and ONNX Runtime.
-# Out: a root of 1.5 GB in CACHE/debian13, made once, with what was built in it; the lines of tests/pipelines.sh. Nothing stays mounted.
+# Out: a root of 1.5 GB in CACHE/debian13, made once, with what was built in it; the lines of tests/pipelines.sh, or with --package that Debian's package in FOLDER. Nothing stays mounted.
 set -euo pipefail
 cd "$(dirname "$(realpath "$0")")/.."
 
@@ -13,7 +13,29 @@ say() { printf 'debian 13: %s\n' "$*" >&2; }
 die() { say "$@"; exit 1; }
 ((EUID == 0)) || die "needs root, for another root folder and what is mounted there"
 
-# Runs in namespaces of its own, so that what is mounted and started ends with it.
+# In the root: the tests.
+tried() {
+  setup/system-packages.sh
+  # bad has the metas, and the element that draws them.
+  setup/system-packages.sh xvfb xdotool python3 libgstreamer-plugins-bad1.0-dev gstreamer1.0-plugins-bad
+  gst-inspect-1.0 --version
+  export GST_PLUGIN_PATH=/build/debug ORT_DYLIB_PATH=$(setup/onnxruntime.sh --where)
+  cargo build --package gst-plugin-ssdcrp --features v1_26 --locked
+  cargo test --package gst-plugin-ssdcrp --features v1_26 --locked --test element -- analytics upstream live
+  tests/pipelines.sh
+}
+
+# In the root: the package.
+packed() {
+  # There is no make on a bare Debian.
+  setup/system-packages.sh
+  # A package of another version may lie there.
+  rm -f /build/*.deb
+  make deb
+  cp /build/*+gst1.26_*.deb /packages/
+}
+
+# Becomes one of the two, in namespaces of its own, so that what is mounted and started ends with it.
 inside() {
   for place in proc sys dev tmp checkout rust cargo cache; do
     mkdir -p "$root/$place"
@@ -31,25 +53,33 @@ inside() {
   cp -L /etc/resolv.conf "$root/etc/resolv.conf"
   exec chroot "$root" /usr/bin/env -i LC_ALL="$LC_ALL" DEBIAN_FRONTEND="$DEBIAN_FRONTEND" HOME=/root TERM=dumb \
     PATH=/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin CARGO_HOME=/cargo CARGO_NET_OFFLINE=true \
-    CARGO_TARGET_DIR=/build SSDCRP_CACHE=/cache bash -euo pipefail -c '
-      cd /checkout
-      setup/system-packages.sh
-      # bad has the metas, and the element that draws them.
-      setup/system-packages.sh xvfb xdotool python3 libgstreamer-plugins-bad1.0-dev gstreamer1.0-plugins-bad
-      gst-inspect-1.0 --version
-      export GST_PLUGIN_PATH=/build/debug ORT_DYLIB_PATH=$(setup/onnxruntime.sh --where)
-      cargo build --package gst-plugin-ssdcrp --features v1_26 --locked
-      cargo test --package gst-plugin-ssdcrp --features v1_26 --locked --test element -- analytics upstream live
-      tests/pipelines.sh'
+    CARGO_TARGET_DIR=/build SSDCRP_CACHE=/cache bash /checkout/tests/debian13.sh "$@"
 }
 bind() { mount --bind "$1" "$2"; }
 
-if [[ ${1:-} == --inside ]]; then
-  inside
-fi
+case ${1:-} in
+  --tried | --packed)
+    cd /checkout
+    "${1#--}"
+    exit
+    ;;
+  --inside)
+    shift
+    mkdir -p "$root/packages"
+    [[ -z ${2:-} ]] || bind "$2" "$root/packages"
+    inside "$1"
+    ;;
+  --package)
+    (($# == 2)) || die 'usage: tests/debian13.sh [--package FOLDER]'
+    mkdir -p "$2"
+    work=(--packed "$(realpath "$2")")
+    ;;
+  '') work=(--tried) ;;
+  *) die 'usage: tests/debian13.sh [--package FOLDER]' ;;
+esac
 setup/debian-root.sh trixie "$root"
 for part in footage/vtest.avi photos/dog.jpg onnxruntime/libonnxruntime.so; do
   [[ -e $cache/$part ]] || die "there is no $cache/$part: run 'make test' once"
 done
 cargo fetch --locked --quiet
-exec unshare --mount --pid --fork --kill-child tests/debian13.sh --inside
+exec unshare --mount --pid --fork --kill-child tests/debian13.sh --inside "${work[@]}"

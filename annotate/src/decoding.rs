@@ -200,7 +200,7 @@ fn no_video(lacks: &[String], error: &gst::glib::Error) -> String {
     match lacks {
         [] => format!("there is no video in it that can be decoded: {error}"),
         _ => format!(
-            "there is no video in it that can be decoded; GStreamer has no {}",
+            "there is no video in it that can be decoded; GStreamer has no {}: Debian has most in gstreamer1.0-libav, and what some files need before it (raw H.264, FLV) in gstreamer1.0-plugins-bad",
             lacks.join(", no ")
         ),
     }

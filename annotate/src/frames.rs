@@ -124,14 +124,19 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
+/// How long a frame counts that has no time, as those of JPEGs one after the other in a file: 25 a second, which ffmpeg takes for such files, too.
+const UNTIMED: u64 = 40_000_000;
+
 /// A frame, with its place in the video in nanoseconds.
-type TimedFrame = (gst::Sample, Option<u64>);
+type TimedFrame = (gst::Sample, u64);
 
 struct FrameReader {
     decoding: Decoding,
     end: gst_app::AppSink,
     /// Whether the file can be sought in, as far as is known.
     seeks: bool,
+    /// Frames that came without a time.
+    untimed: u64,
 }
 
 impl FrameReader {
@@ -153,6 +158,7 @@ impl FrameReader {
             decoding,
             end,
             seeks: true,
+            untimed: 0,
         })
     }
 
@@ -172,7 +178,6 @@ impl FrameReader {
             let Some((sample, time)) = next else {
                 break;
             };
-            let time = time.unwrap_or(last);
             // A seek that leads back leads nowhere.
             self.seeks &= time >= last;
             if !schedule.takes(time) {
@@ -190,11 +195,11 @@ impl FrameReader {
         Ok(out.flush()?)
     }
 
-    /// The length of a video that does not say it, in nanoseconds: up to its last frame, or to that before which it is damaged. Nothing where frames have no times.
+    /// The length of a video that does not say it, in nanoseconds: up to its last frame, or to that before which it is damaged. Nothing where there is one frame.
     fn read_to_end(&mut self, out: &mut impl Write) -> Result<Option<u64>> {
         let (mut last, mut frames) = (0, 0);
         while let Ok(Some((_, time))) = self.next_frame() {
-            last = last.max(time.unwrap_or(0));
+            last = last.max(time);
             frames += 1;
             if frames % GOES_ON_AFTER == 0 {
                 out.write_all(GOES_ON)?;
@@ -222,7 +227,14 @@ impl FrameReader {
             let segment = sample.segment();
             let segment = segment.and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
             let time = segment.and_then(|segment| segment.to_stream_time(time));
-            return Ok(Some((sample, time.map(gst::ClockTime::nseconds))));
+            let time = match time {
+                Some(time) => time.nseconds(),
+                None => {
+                    self.untimed += 1;
+                    (self.untimed - 1) * UNTIMED
+                }
+            };
+            return Ok(Some((sample, time)));
         }
     }
 

@@ -3,11 +3,12 @@
 //! Needs that program beside the command: `cargo build --package ssdcrp-annotate`, as `make test` does.
 
 use std::fs;
+use std::io::Cursor;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use image::RgbImage;
+use image::{ImageFormat, RgbImage};
 use serde_json::Value;
 
 use crate::{cached, fail, failure, run, succeed};
@@ -141,6 +142,41 @@ fn reports_evaluations_and_diagnoses_take_frames_too() {
         let plot = fs::read_to_string(Path::new(plots).join(name)).unwrap();
         assert!(plot.starts_with("<svg"), "{name}");
     }
+}
+
+/// JPEGs one after the other in a file say neither when they are to be seen nor how many they are.
+#[test]
+fn frames_without_times_are_spread_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let film = folder.path().join("film.mjpeg");
+    let mut jpegs = Vec::new();
+    for grey in 0..20 {
+        let picture = RgbImage::from_pixel(32, 32, image::Rgb([grey * 10; 3]));
+        let mut jpeg = Cursor::new(Vec::new());
+        picture.write_to(&mut jpeg, ImageFormat::Jpeg).unwrap();
+        jpegs.extend(jpeg.into_inner());
+    }
+    fs::write(&film, jpegs).unwrap();
+    let taken = |options: &[&str]| {
+        let output = Command::new(decoder())
+            .arg("--frames-of")
+            .arg(&film)
+            .args(options)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let times = text.split("# time ").skip(1);
+        let times = times.map(|rest| rest.split('\n').next().unwrap().parse().unwrap());
+        times.collect::<Vec<f64>>()
+    };
+    // 25 a second.
+    assert_eq!(
+        taken(&["--every=0", "--most=4"]),
+        [0.0, 0.2, 0.4, 0.6],
+        "spread over 0.8 s"
+    );
+    assert_eq!(taken(&["--every=0.5"]), [0.0, 0.52]);
 }
 
 #[test]
