@@ -27,14 +27,14 @@ def default_box(generator, head, heads, grid, cell, index, size):
         return _multiscale_anchor(generator, head, cell, index, size)
     if generator["generator"] != "tensorflow":
         raise ValueError(f"the oracle does not know the generator {generator['generator']}")
-    low, high = generator["min_scale"], generator["max_scale"]
+    low, high = generator.get("min_scale", 0.2), generator.get("max_scale", 0.95)
     # One scale more than there are heads: 1 stands behind the last.
     scales = [*np.linspace(low, high, heads), 1.0]
-    if head == 0 and generator["reduce_boxes_in_lowest_layer"]:
+    if head == 0 and generator.get("reduce_boxes_in_lowest_layer", True):
         shapes = [(0.1, 1.0), (low, 2.0), (low, 0.5)]
     else:
         shapes = [(scales[head], ratio) for ratio in generator["aspect_ratios"]]
-        shapes.append((np.sqrt(scales[head] * scales[head + 1]), generator["interpolated_scale_aspect_ratio"]))
+        shapes.append((np.sqrt(scales[head] * scales[head + 1]), generator.get("interpolated_scale_aspect_ratio", 1.0)))
     scale, ratio = shapes[index]
     (row, column), (rows, columns) = cell, grid
     return (column + 0.5) / columns, (row + 0.5) / rows, scale * np.sqrt(ratio), scale / np.sqrt(ratio)
@@ -42,8 +42,8 @@ def default_box(generator, head, heads, grid, cell, index, size):
 
 def _multiscale_anchor(generator, head, cell, index, size):
     """Lin et al. 2017, section 4: per aspect ratio so many sizes an octave; boxes stand on corners where the stride does not divide the input."""
-    stride, octave = 2 ** (generator["min_level"] + head), generator["scales_per_octave"]
-    side = generator["anchor_scale"] * stride * 2 ** (index % octave / octave)
+    stride, octave = 2 ** (generator.get("min_level", 3) + head), generator.get("scales_per_octave", 2)
+    side = generator.get("anchor_scale", 4.0) * stride * 2 ** (index % octave / octave)
     ratio = generator["aspect_ratios"][index // octave]
     y, x = ((place + 0.5 * (pixels % stride == 0)) * stride / pixels for place, pixels in zip(cell, size))
     return x, y, side * np.sqrt(ratio) / size[1], side / np.sqrt(ratio) / size[0]

@@ -1,6 +1,6 @@
 """The table of docs/own-models.md between its two markers.
 
-In: records by row, and the document. Out: the document with its rows made anew; a row without a record stays as it stood.
+In: records by row, and the document. Out: the document with its rows made anew; what a record does not have stays as it stood: a whole row, all but its times, or these.
 """
 
 BEGIN = "<!-- made by make own-models -->"
@@ -23,9 +23,17 @@ def line(row, record):
             ", ".join(record["explains"]),
             f"{record['compiled']:.1e}",
             *_oracle(record),
-            *(f"{record[name]:.0f}" if name in record else "" for name in ("forward_ms", "explanation_ms")),
+            *_times(record),
         ]
     return "| " + " | ".join([row.family, row.made_by(), *cells]) + " |"
+
+
+def _cells(line):
+    return [cell.strip() for cell in line.split("|")[1:-1]]
+
+
+def _times(record):
+    return [f"{record[name]:.0f}" if name in record else "" for name in ("forward_ms", "explanation_ms")]
 
 
 def _oracle(record):
@@ -46,5 +54,13 @@ def renewed(document, rows, records):
     if not (begin and end):
         raise ValueError(f"the document has no lines {BEGIN} and {END}")
     stood = {text.split(" | ")[0].removeprefix("| "): text for text in old.splitlines() if text.startswith("| ")}
-    lines = [line(row, records[row.name]) if row.name in records else stood.get(row.family) for row in rows]
+    lines = []
+    for row in rows:
+        record, old = records.get(row.name, {}), stood.get(row.family)
+        is_tried = "best" in record or "failed" in record
+        new = line(row, record) if is_tried else old
+        if new and "failed" not in record:
+            times = _times(record) if "forward_ms" in record else _cells(old)[-2:] if old else ["", ""]
+            new = "| " + " | ".join([*_cells(new)[:-2], *times]) + " |"
+        lines.append(new)
     return "\n".join([before + begin, HEADING, *(text for text in lines if text), end]) + after

@@ -120,13 +120,24 @@ class Agreement(unittest.TestCase):
 class Table(unittest.TestCase):
     def test_a_row_without_a_record_stays_as_it_stood(self):
         rows = [SimpleNamespace(name=name, family=name.upper(), made_by=lambda: "hand") for name in ("a", "b", "c")]
-        document = f"before\n{table.BEGIN}\n| A | old |\n| GONE | old |\n{table.END}\nafter\n"
+        document = f"before\n{table.BEGIN}\n| A | old | 1 | 2 |\n| GONE | old |\n{table.END}\nafter\n"
         made = table.renewed(document, rows, {"b": {"failed": "no: a reason"}})
         lines = made.splitlines()
-        self.assertEqual((lines[0], lines[-1], lines[4]), ("before", "after", "| A | old |"))
+        self.assertEqual((lines[0], lines[-1], lines[4]), ("before", "after", "| A | old | 1 | 2 |"))
         self.assertTrue(lines[5].startswith("| B | hand | no: a reason |"))
         self.assertEqual(len(lines), 8)
         self.assertEqual({text.count("|") for text in lines[2:4] + lines[5:6]}, {14})
+
+    def test_times_and_all_else_are_measured_apart(self):
+        row = SimpleNamespace(name="a", family="A", made_by=lambda: "hand")
+        rest = {"best": (0.5, "cat"), "against": "x", "detections": 1, "score": 0.0, "box": 0.0, "explains": ["class"], "compiled": 0.0}
+        document = f"{table.BEGIN}\n{table.END}"
+        with_rest = table.renewed(document, [row], {"a": rest})
+        self.assertTrue(with_rest.splitlines()[-2].endswith("| 0.0e+00 |  |  |  |  |  |"))
+        both = table.renewed(with_rest, [row], {"a": {"forward_ms": 8.2, "explanation_ms": 81.0}})
+        self.assertEqual(both, with_rest.replace("|  |  |\n<", "| 8 | 81 |\n<"))
+        self.assertEqual(table.renewed(both, [row], {"a": rest}), both)
+        self.assertEqual(table.renewed(both, [row], {}), both)
 
     def test_what_float32_does_to_the_oracle_excuses_as_large_an_error_and_stands_beside_it(self):
         row = SimpleNamespace(family="A", made_by=lambda: "hand")
