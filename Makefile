@@ -50,6 +50,10 @@ OURS := cargo bench --quiet --package ssdcrp --bench peers --locked -- serve
 MDBOOK_VERSION := 0.5.4
 MDBOOK := $(CACHE)/mdbook/bin/mdbook
 
+# What checks the licences and origins of all dependencies.
+DENY_VERSION := 0.20.2
+DENY := $(CACHE)/cargo-deny/bin/cargo-deny
+
 # What benches measured, and the report that is committed.
 BENCH := $(BUILD)/bench
 BASELINE := benches/baseline
@@ -88,7 +92,7 @@ ANALYTICS = $(shell pkg-config --exists 'gstreamer-analytics-1.0 >= 1.26' && ech
 # So that apt knows the two packages apart.
 PACKAGE_VERSION = $(VERSION)$(if $(ANALYTICS),+gst1.26)
 
-.PHONY: help demo test test-all test-importers test-archives test-python wheel test-debian13 test-deb site pictures fuzz bench bench-archives bench-baseline bench-compare bench-full bench-memory bench-peers
+.PHONY: help demo test test-all test-deny test-importers test-archives test-python wheel test-debian13 test-deb site pictures fuzz bench bench-archives bench-baseline bench-compare bench-full bench-memory bench-peers
 .PHONY: oracle oracle-zennit own-models own-models-times model-b model-ssd300 install deb deb-debian13 clean distclean packages force
 
 help: ## this list
@@ -113,13 +117,16 @@ test: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) $(CLASSIFIERS) ## format, lints, 
 	$(call with,debug) cargo test --workspace --locked
 	$(call with,debug) tests/pipelines.sh
 
-test-all: test site test-importers test-archives test-python ## test, and what takes more: the site, importers, archives, the Python package, the docs' Python, golden values on OpenVINO (84 MB), 100,000 frames
+test-all: test test-deny site test-importers test-archives test-python ## test, and what takes more: licences, the site, importers, archives, the Python package, the docs' Python, golden values on OpenVINO (84 MB), 100,000 frames
 	$(call with,debug) cargo test --package gst-plugin-ssdcrp --locked --test element -- --ignored --exact \
 		endurance::a_hundred_thousand_frames_keep_no_memory
 	$(call with,debug) cargo test --package ssdcrp --locked --test command -- --ignored --exact \
 		compile::the_pages_script_gives_the_commands_map
 	library=$$(setup/onnxruntime-openvino.sh); \
 		ORT_DYLIB_PATH=$$library GOLDEN_PROVIDER=openvino cargo test --package ssdcrp --locked --test golden
+
+test-deny: $(DENY) ## licences, duplicates and origins of all dependencies (builds cargo-deny once, some minutes)
+	$(DENY) check licenses bans sources
 
 test-importers: $(ORACLE)/ready ## the importers on small networks, and what makes the table of own models
 	$(ORACLE)/bin/python -B -m unittest discover -s tests/importers
@@ -249,7 +256,7 @@ clean: ## remove what was built and demo/; the cache stays
 	rm -rf demo
 
 distclean: clean ## clean, and remove runtime, footage, photos, models and all Pythons too
-	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos classifiers models oracle zennit peers own-models archives wheel python mdbook bare debian13 debian13.log) $(CACHE)/onnxruntime-openvino-*
+	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos classifiers models oracle zennit peers own-models archives wheel python mdbook cargo-deny bare debian13 debian13.log) $(CACHE)/onnxruntime-openvino-*
 
 packages:
 	@command -v cargo >/dev/null || \
@@ -266,6 +273,9 @@ endif
 
 $(MDBOOK): | packages
 	cargo install mdbook --version $(MDBOOK_VERSION) --locked --no-default-features --features search --root $(CACHE)/mdbook
+
+$(DENY): | packages
+	cargo install cargo-deny --version $(DENY_VERSION) --locked --root $(CACHE)/cargo-deny
 
 $(FOOTAGE): | packages
 	setup/media.sh footage
