@@ -24,6 +24,7 @@ use super::manifest::Manifest;
 use super::picture_input;
 use crate::error::Result;
 use crate::error::manifest::{Context, bail, error};
+use crate::limits::MOST_DETECTIONS;
 use crate::onnx::ops::{Arithmetic, Convolution, Op};
 use crate::onnx::{Graph, NodeExt, proto::NodeProto};
 use background::Background;
@@ -391,7 +392,8 @@ fn write_anchor_free(
     )?;
     writeln!(text, "score_threshold = 0.25 {GUESS}")?;
     if let Some(count) = found.picks {
-        writeln!(text, "max_detections = {count} # found in the graph")?;
+        let most = count.min(MOST_DETECTIONS);
+        writeln!(text, "max_detections = {most} # found in the graph")?;
     }
     Ok(())
 }

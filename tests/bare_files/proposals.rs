@@ -10,7 +10,7 @@ use ssdcrp::onnx::proto::type_proto::Value as TypeValue;
 use ssdcrp::onnx::proto::{ModelProto, ValueInfoProto};
 use ssdcrp::runtime::SessionOptions;
 
-use super::nets::{class, node, proto, with_ending, with_proposed, wrapped};
+use super::nets::{class, integer, node, proto, with_ending, with_proposed, wrapped};
 use super::pattern::forward;
 
 #[test]
@@ -236,6 +236,25 @@ fn no_manifest_is_proposed_for_other_pictures_than_there_are() -> Result<()> {
             "{error}"
         );
     }
+    Ok(())
+}
+
+/// As many boxes a cell on each grid could be the bins of a detector without anchors, but for what the graph makes of them.
+#[test]
+fn a_feature_pyramid_whose_boxes_are_decoded_in_the_graph_is_one() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut parts = node("Split", &["box_offsets"], "cy");
+    parts.output = ["cy", "cx", "h", "w"].map(str::to_owned).to_vec();
+    parts.attribute = vec![integer("axis", 2)];
+    let nodes = vec![
+        node("Sigmoid", &["class_logits"], "scores"),
+        parts,
+        node("Exp", &["h"], "heights"),
+    ];
+    let model = with_ending(proto("feature_pyramid")?, nodes)?;
+    let (_, manifest) = with_proposed(&model, folder.path())?;
+    assert!(manifest.contains("kind = \"ssd\""), "{manifest}");
+    assert!(manifest.contains("generator = \"multiscale-anchors\""));
     Ok(())
 }
 

@@ -72,10 +72,9 @@ fn head(branches: &[Branch]) -> Option<SortedBranches> {
         position(&|b| b.is_plain())
             .or_else(|| position(&|b| b.is_plain() && !is_named_like_scores(b.tensor)))
     };
-    // Nothing is made of bins where boxes are decoded behind the graph: what alone has no sigmoid.
+    // Nothing is made of bins where boxes are decoded behind the graph, and of all others a sigmoid.
     let unused = || {
-        let has_none = |b: &Branch| !b.used.sigmoid && b.used.softmax.is_none();
-        position(&|b| has_none(b) && b.channels > 4 && b.channels.is_multiple_of(4))
+        position(&|b| b.used.is_none() && b.channels > 4 && b.channels.is_multiple_of(4))
             .filter(|&boxes| (0..branches.len()).all(|i| i == boxes || branches[i].used.sigmoid))
     };
     let boxes = binned.or_else(plain).or_else(unused)?;
@@ -246,7 +245,7 @@ fn note(graph: &Graph, used: &mut Use, node: &NodeProto, input: &str) {
             });
         }
         Op::Arithmetic(_) => used.linear = true,
-        _ => {}
+        _ => used.otherwise = true,
     }
 }
 

@@ -9,8 +9,18 @@ pub(super) struct Use {
     pub exponential: bool,
     /// Added to, subtracted from or multiplied with something.
     pub linear: bool,
+    /// Anything else, as a Split in which boxes are decoded.
+    pub otherwise: bool,
     /// Its place where a Concat joins it with others.
     pub place: Option<usize>,
+}
+
+impl Use {
+    /// Whether nothing is made of its numbers.
+    pub(super) fn is_none(&self) -> bool {
+        let is_computed_with = self.sigmoid || self.exponential || self.linear || self.otherwise;
+        !is_computed_with && self.softmax.is_none()
+    }
 }
 
 /// One of a grid's convolutions.

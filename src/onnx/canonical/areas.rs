@@ -142,7 +142,7 @@ fn deeper(graph: &Graph, index: usize, ends: bool) -> Option<Lifted> {
         constants.push((name, values));
     };
     match Op::of(node) {
-        Op::Reshaping(Reshaping::Reshape) => {
+        Op::Reshaping(Reshaping::Reshape) if node.input.len() == 2 => {
             let sizes = shape.iter().map(|&size| size as i64);
             let one = (!ends).then_some(1);
             list(&mut new, 1, one.into_iter().chain(sizes).collect());

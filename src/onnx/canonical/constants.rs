@@ -278,7 +278,10 @@ fn expanded(graph: &Graph, node: &NodeProto, room: &mut Room) -> Option<TensorPr
         return None;
     }
     let array = ndarray::ArrayD::from_shape_vec(value.dims, value.data).ok()?;
-    let data = array.broadcast(dims.clone())?.iter().copied().collect();
+    // Far faster than number by number.
+    let mut wide = ndarray::ArrayD::zeros(dims.clone());
+    wide.assign(&array.broadcast(dims.clone())?);
+    let (data, _) = wide.into_raw_vec_and_offset();
     Some(Tensor { dims, data }.to_proto(""))
 }
 
