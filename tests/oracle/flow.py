@@ -27,7 +27,8 @@ def is_linear(network, node):
 def explained(network, node):
     """Names of the inputs that relevance goes to."""
     computed = [name for name in node.inputs if name and name not in network.constants]
-    if node.op == "Mul" and len(computed) == 2:
+    # A square belongs to a norm, which receives nothing.
+    if node.op == "Mul" and len(set(computed)) == 2:
         # What a sigmoid made, of whatever kind, is the gate, one over a norm is; in x * clip(x + 3) / 6 the clipped one.
         gates = [name for name in computed if is_gate(network, network.producer(name))]
         gates = gates or [name for name in computed if network.producer(name).op == "Clip"]
