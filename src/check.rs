@@ -72,13 +72,13 @@ impl Check {
         !self.gone.is_empty() && self.effect() > 0.0 && self.elsewhere.iter().all(further)
     }
 
-    /// In numbers: "effect 3.41 of 3.82, of chance 0.12".
+    /// In numbers: "asked quantity 3.82 → 0.41, by chance 3.70", the last of which is a mean.
     pub fn figures(&self) -> String {
         format!(
-            "effect {:.2} of {:.2}, of chance {:.2}",
-            self.effect(),
+            "asked quantity {:.2} → {:.2}, by chance {:.2}",
             self.before,
-            self.effect_of_chance()
+            self.after,
+            self.before - self.effect_of_chance()
         )
     }
 
@@ -402,7 +402,10 @@ mod tests {
         assert_eq!(check.effect(), 3.0);
         // Of 1, 2 and -1.
         assert!((check.effect_of_chance() - 2.0 / 3.0).abs() < 1e-12);
-        assert_eq!(check.figures(), "effect 3.00 of 4.00, of chance 0.67");
+        assert_eq!(
+            check.figures(),
+            "asked quantity 4.00 → 1.00, by chance 3.33"
+        );
         assert!(!made(4.0, 2.0, &[3.0, 2.0]).passed());
         assert!(!made(4.0, 4.5, &[5.0, 6.0]).passed());
         let nothing = Check {

@@ -33,7 +33,7 @@ pub struct CheckFigure {
     pub passed: bool,
     /// "checked: without the red, sheep 0.92 → 0.31, horse first".
     pub words: String,
-    /// "effect 3.41 of 3.82, of chance 0.12".
+    /// "asked quantity 3.82 → 0.41, by chance 3.70".
     pub figures: String,
     /// By how much the asked quantity falls without the red, and on average without as much elsewhere.
     pub effects: [f64; 2],

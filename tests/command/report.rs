@@ -307,7 +307,7 @@ fn what_a_card_shows_at_once_is_checked_with_the_picture_that_was_fed() {
             false => ["checked: without the red, ", "checked: without the red, "],
         };
         assert!(begins.iter().any(|b| words.starts_with(b)), "{words}");
-        assert!(between(tile, "class=\"note\">effect ", "<")[0].contains(", of chance "));
+        assert!(between(tile, "class=\"note\">asked quantity ", "<")[0].contains(", by chance "));
         passed += usize::from(!doubtful);
         measured += usize::from(!words.starts_with("no check"));
     }
@@ -326,7 +326,7 @@ fn what_a_card_shows_at_once_is_checked_with_the_picture_that_was_fed() {
     assert!(failed.len() > 2);
 
     let unchecked = page(folder.path(), &inputs[1..2], &[]);
-    assert!(!unchecked.contains("class=\"check\"") && !unchecked.contains("of chance"));
+    assert!(!unchecked.contains("class=\"check\"") && !unchecked.contains("by chance"));
 }
 
 #[test]
