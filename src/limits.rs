@@ -17,6 +17,8 @@ pub(crate) const MOST_STRUCTURE: usize = 512 << 20;
 pub(crate) const MOST_NODES: usize = 1 << 16;
 /// Nodes of a network that ONNX Runtime rewrites to be faster, which takes it a time that grows with the square of their number: half a minute for 40,000.
 pub(crate) const MOST_REWRITTEN: usize = 1 << 14;
+/// Threads of one network: ONNX Runtime starts as many as it is told.
+pub const MOST_THREADS: usize = 256;
 /// Tensors that one node reads and writes.
 pub(crate) const MOST_OPERANDS: usize = 1 << 10;
 /// Numbers of all constants that a file does not hold as they are: a number repeated to a shape, a sparse tensor, what is computed of constants alone. A gigabyte of float32.
@@ -413,6 +415,7 @@ mod tests {
                 "nodes of a network that is rewritten to be faster",
                 MOST_REWRITTEN.to_string(),
             ),
+            ("threads of a network", MOST_THREADS.to_string()),
             (
                 "tensors that one node reads and writes",
                 MOST_OPERANDS.to_string(),

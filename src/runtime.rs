@@ -5,7 +5,7 @@
 
 use crate::error::runtime::{Context, ensure, error};
 use crate::error::{Error, ErrorKind, Result, in_one_line, shortened};
-use crate::limits::{MOST_NODES, MOST_REWRITTEN};
+use crate::limits::{MOST_NODES, MOST_REWRITTEN, MOST_THREADS};
 use crate::lock::lock;
 use crate::onnx::node_count;
 
@@ -144,6 +144,10 @@ impl Network {
         let SessionOptions {
             threads, provider, ..
         } = options;
+        ensure!(
+            threads <= MOST_THREADS,
+            "a network is to have {threads} threads, {MOST_THREADS} is the limit"
+        );
         provider.check()?;
         let model = &*options::adapted(model, provider)?;
         let nodes = node_count(model);

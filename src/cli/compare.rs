@@ -171,6 +171,9 @@ impl Compare {
 
     /// Fails where what is written would take the place of what is read.
     fn check_files(&self, inputs: &PictureInputs) -> Result<()> {
+        if let Some(page) = &self.output {
+            output::check_ending(page, "pages", "HTML")?;
+        }
         let written = [("page", &self.output), ("JSON", &self.json)];
         let written: Vec<(&str, &Path)> = (written.into_iter())
             .filter_map(|(what, path)| Some((what, path.as_deref()?)))

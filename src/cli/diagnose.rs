@@ -75,6 +75,9 @@ impl Diagnose {
             .photos(inputs.paths())
             .model(engine.file_of(None));
         if let Some(plot) = &plot {
+            if let Some(file) = plot.only_file() {
+                output::check_ending(file, "plots", "SVG")?;
+            }
             destination::check(&[("plot", plot)], &read)?;
         }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::Args;
 use ssdcrp::detect::Model;
+use ssdcrp::limits::MOST_THREADS;
 use ssdcrp::runtime::{ExecutionProvider, SessionOptions};
 
 use super::output;
@@ -19,7 +20,7 @@ pub struct Engine {
     #[arg(long, value_name = "FILE", global = true)]
     model: Option<PathBuf>,
     /// Threads for the network; 0: as many as there are cores
-    #[arg(long, value_name = "N", global = true, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=256))]
+    #[arg(long, value_name = "N", global = true, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=MOST_THREADS as i64))]
     threads: u16,
     /// ONNX Runtime's execution provider: cpu, or another one that the ONNX Runtime in use was built with, such as cuda, tensorrt or openvino
     #[arg(long, value_name = "NAME", global = true, default_value_t)]

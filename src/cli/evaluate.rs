@@ -174,6 +174,9 @@ impl Evaluate {
 
     /// Fails where what is to be written would replace what is read.
     fn check_files(&self, engine: &Engine, inputs: &PictureInputs) -> Result<()> {
+        if let Some(plot) = &self.plot {
+            output::check_ending(plot, "plots", "SVG")?;
+        }
         let unfinished = self.json.as_deref().and_then(partial_file::beside);
         let files: Vec<(&str, &Path)> = [
             ("CSV", &self.csv),

@@ -131,9 +131,10 @@ pub fn print_json_text(text: &str) -> Result<()> {
 
 /// Fails where `path` is named as a file of another format than `format`, in which `what` is written.
 pub fn check_ending(path: &Path, what: &str, format: &str) -> Result<()> {
-    let fits = path
-        .extension()
-        .is_none_or(|extension| extension.eq_ignore_ascii_case(format));
+    let fits = path.extension().is_none_or(|extension| {
+        extension.eq_ignore_ascii_case(format)
+            || format == "HTML" && extension.eq_ignore_ascii_case("htm")
+    });
     ensure!(
         fits,
         "cannot write {}: {what} are written as {format}, name it .{}",
@@ -364,6 +365,7 @@ mod tests {
         for name in ["a.png", "a.PNG", "a", "folder.d/a"] {
             check_ending(Path::new(name), "pictures", "PNG").unwrap();
         }
+        check_ending(Path::new("a.htm"), "pages", "HTML").unwrap();
         let error = check_ending(Path::new("a.jpg"), "maps", "NPY").unwrap_err();
         assert_eq!(
             error.to_string(),

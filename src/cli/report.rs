@@ -162,6 +162,7 @@ impl Report {
 
     /// Fails where what is to be written would replace what is read, or what others have made.
     fn check_files(&self, engine: &Engine, inputs: &ReportInputs) -> Result<()> {
+        output::check_ending(&self.output, "pages", "HTML")?;
         let unfinished = partial_file::beside(&self.output);
         let files = [
             ("page", Some(&self.output)),

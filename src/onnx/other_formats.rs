@@ -19,6 +19,8 @@ pub(super) fn recognised(bytes: &[u8], origin: &str) -> Option<&'static str> {
         "JSON: an SSD of TensorFlow.js is imported by models/import_tfjs.py"
     } else if text.starts_with(b"[net]") || text.starts_with(b"[network]") || ends(".weights") {
         "of darknet: models/import_darknet.py imports such networks"
+    } else if ends(".toml") {
+        "a manifest, as its name says: name the ONNX file, beside which the manifest is found"
     } else if ends(".caffemodel") || ends(".prototxt") {
         "of Caffe: models/import_caffe.py imports such networks"
     } else if text.starts_with(b"<?xml") || text.starts_with(b"<net") {
@@ -65,6 +67,11 @@ mod tests {
                 b"name: \"face\"",
                 "deploy.prototxt",
                 "models/import_caffe.py",
+            ),
+            (
+                b"kind = \"ssd\"\n[input]\n",
+                "own.toml",
+                "name the ONNX file",
             ),
             (b"<?xml version=\"1.0\"?>", "a.xml", "OpenVINO"),
         ] {

@@ -31,6 +31,9 @@ use crate::runtime::SessionOptions;
 /// Frames whose events wait for explanations at most. Each holds what its forward pass hands over, 17 MB with the built-in model.
 const EVENT_FRAMES: usize = 2;
 
+/// How long a stream that ends waits for its last jobs. A network takes seconds at the most; a disk that hangs may take for ever.
+const FAREWELL: Duration = Duration::from_secs(15);
+
 /// How frames and results belong together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pacing {
@@ -50,7 +53,7 @@ pub struct Session<H: Host> {
     streams: AtomicUsize,
 }
 
-/// One video of a session. Dropping it ends its work and waits for that; events that are not explained yet are told without an explanation. The session's other streams go on.
+/// One video of a session. Dropping it ends its work and waits for that, 15 seconds at the most; events that are not explained yet are told without an explanation. The session's other streams go on.
 pub struct Stream<H: Host> {
     session: Arc<Session<H>>,
     state: Arc<StreamState<H>>,
@@ -281,7 +284,7 @@ impl<H: Host> Drop for Stream<H> {
     fn drop(&mut self) {
         self.cancel();
         self.session.worker.withdraw(self.state.id);
-        // Others may keep the session; but what the host has, as files, is free when its stream is gone.
-        self.state.open.settle(Duration::MAX, || false);
+        // Others may keep the session; but what the host has, as files, is free when its stream is gone, unless a disk or a network does not answer.
+        self.state.open.settle(FAREWELL, || false);
     }
 }

@@ -155,6 +155,14 @@ fn a_failure_is_one_line_and_status_1() {
             "pictures are written as PNG",
         ),
         (
+            &["report", &dog, "-o", "a.pdf"],
+            "pages are written as HTML, name it .html",
+        ),
+        (
+            &["diagnose", &dog, "--plot", "a.png"],
+            "plots are written as SVG, name it .svg",
+        ),
+        (
             // Of no library for this kind of computer.
             &["detect", &dog, "--execution-provider", "vsi"],
             "no execution provider 'vsi': it has cpu",
