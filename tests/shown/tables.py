@@ -1,0 +1,83 @@
+"""What is not run of the pages' commands, and why; what is put in the place of cameras and brokers; what runs until it is ended; what the pages leave to the reader's hand.
+
+Each entry begins with a pattern of regular expressions, and has to match a command of a page: an entry that matches none any more is an error.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class NotRun:
+    """Commands that are left out; the pattern begins where a command does."""
+
+    pattern: str
+    why: str
+    instead: str
+
+
+NOT_RUN = [
+    # Targets of make and builds.
+    NotRun(r"make demo\b", "builds for release, takes minutes", "make demo; its pipeline and questions: tests/pipelines.sh, docs/photos.md"),
+    NotRun(r"make deb\b|sudo apt install \./target/", "builds for release, needs root", "make test-deb"),
+    NotRun(r"make install\b", "builds for release", "make deb, which installs into a folder"),
+    NotRun(r"make wheel\b|explain/bin/", "a build, and a gigabyte of Jupyter's packages", "make test-python; packaging/first-steps.sh"),
+    NotRun(r"cargo (build --release -p ssdcrp-monitor|install)\b", "builds for release", "make demo and make install build these packages"),
+    NotRun(r"cargo run --release --example explain_photo\b", "builds for release", "tests/examples.rs; packaging/first-steps.sh"),
+    NotRun(r"cargo build .* --features v1_26\b", "needs GStreamer 1.26", "make test-debian13"),
+    NotRun(r"podman build\b", "needs a registry of containers", "nothing"),
+    # What changes the computer.
+    NotRun(r"sudoedit |sudo (ssdcrp-monitor|systemctl)\b", "a service, needs root", "make test-deb: the package's files and --check"),
+    NotRun(r"sudo apt install mosquitto\b|printf .* \| sudo tee\b", "needs root", "monitor/tests: a broker that the monitor speaks to"),
+    NotRun(r"setup/system-packages\.sh\b", "installs packages", "make test"),
+    # What needs other computers, or gigabytes.
+    NotRun(r"parallel -j ", "is compared with one process there", "make test-archives"),
+    NotRun(r"parallel --sshloginfile\b", "needs other computers", "make test-archives, on one"),
+    NotRun(r"exec ssdcrp annotate .*SLURM_", "needs Slurm", "make test-archives"),
+    NotRun(r"python3 -m venv ray\b|ray/bin/", "861 MB, and a cluster", "make test-archives: scale/ray_archive.py's own functions, the plots"),
+    NotRun(r"tests/recorded_run/run\.py\b|ORT_DYLIB_PATH=.* tests/recorded_run/", "half an hour", "by hand before a release; monitor/tests"),
+    NotRun(r"python models/export_\w+\.py\b", "PyTorch or TensorFlow, gigabytes", "make own-models"),
+    NotRun(r"git clone\b", "another project", "make own-models"),
+    NotRun(r"python (yolov5|yolov7|tools)/\w+\.py\b", "other projects' exporters", "make own-models"),
+    NotRun(r"python -m tf2onnx\b|pip install (tensorflow|ultralytics)\b|python -c \"from ultralytics\b", "PyTorch or TensorFlow, gigabytes", "make own-models"),
+]
+
+
+# What is written into a command in the place of something, by str.format with what surroundings.py has started.
+REPLACED = [
+    (r"/usr/share/ssdcrp/pipelines/", "pipelines/"),
+    (r"(?<=[ =])/tmp/|^/tmp/", "{tmp}/"),
+    (r"(?<=live\.sh )/dev/video0", "test"),
+    (r"webcam-click\.sh", "webcam-click.sh test"),
+    (r"v4l2src( device=\S+)?", "videotestsrc is-live=true"),
+    (r"rtsp://gate/(stream)?", "rtsp://127.0.0.1:{gate}/camera"),
+    (r"rtsp://yard/(stream)?", "rtsp://127.0.0.1:{yard}/camera"),
+    (r"rtsp://camera/(stream)?", "rtsp://127.0.0.1:{camera}/camera"),
+    # Ports that are free, instead of those that everybody has.
+    (r"--serve\b", "--serve 127.0.0.1:{page}"),
+    (r"mosquitto_sub -h broker\.example -p 8883 --capath /etc/ssl/certs", "mosquitto_sub -h localhost -p {safe_broker} --capath {certificates}"),
+    (r"mosquitto_sub (-h broker\.example )?(?=-v -t)", "mosquitto_sub -p {broker} "),
+    # 4 of 795 frames.
+    (r"record\.sh (?=~/)", "record.sh --frames 4 "),
+    # The two that are not random lie elsewhere than in the block's first lines.
+    (r"import_darknet\.py yolov3-tiny\.cfg", "import_darknet.py $data/cfg/yolov3-tiny.cfg"),
+    (r"--names coco\.names", "--names $data/data/coco.names"),
+]
+
+
+# Commands that run until somebody ends them, and what is waited for before that is done with Ctrl-C: see waiting.py.
+ENDLESS = [
+    (r"gst-launch-1\.0 .*autovideosink", "window"),
+    (r"pipelines/(live|webcam-click)\.sh", "window"),
+    (r"pipelines/rtsp-monitor\.sh", "file folder/picture-*.jpg"),
+    (r"gst-launch-1\.0 .*splitmuxsink", "file clip-*.mp4"),
+    (r"gst-launch-1\.0 .*fakesink", "text ssdcrp, "),
+    (r"\S*ssdcrp-monitor .*--serve", "page"),
+    (r"mosquitto_sub", "message"),
+]
+
+
+# What a page asks the reader to do by hand behind a command, as comments say there.
+BY_HAND = [
+    (r"ssdcrp inspect (yolov5n|yolov8n|nanodet|FastestDet)\.onnx --write-manifest", "sed -i 's/\"class 3\"/\"dog\"/' *.toml"),
+    (r"ssdcrp inspect common_det\.onnx --write-manifest .*then labels", "sed -i 's/class 0/character/' common_det.toml"),
+]
