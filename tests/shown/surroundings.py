@@ -73,6 +73,7 @@ class Surroundings:
             "NO_AT_BRIDGE": "1",
             # What was fetched once is not fetched again; where from is the user's own setting.
             "PIP_CACHE_DIR": str(kept / "pip"),
+            "PIP_NO_COMPILE": "1",
             "NPM_CONFIG_CACHE": str(kept / "npm"),
             "NPM_CONFIG_USERCONFIG": str(old / ".npmrc"),
         }
