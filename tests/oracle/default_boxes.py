@@ -27,14 +27,15 @@ def default_box(generator, head, heads, grid, cell, index, size):
         return _multiscale_anchor(generator, head, cell, index, size)
     if generator["generator"] != "tensorflow":
         raise ValueError(f"the oracle does not know the generator {generator['generator']}")
-    low, high = generator["min_scale"], generator["max_scale"]
+    # What may be left out is as the manifest's description has it.
+    low, high = generator.get("min_scale", 0.2), generator.get("max_scale", 0.95)
     # One scale more than there are heads: 1 stands behind the last.
     scales = [*np.linspace(low, high, heads), 1.0]
-    if head == 0 and generator["reduce_boxes_in_lowest_layer"]:
+    if head == 0 and generator.get("reduce_boxes_in_lowest_layer", True):
         shapes = [(0.1, 1.0), (low, 2.0), (low, 0.5)]
     else:
         shapes = [(scales[head], ratio) for ratio in generator["aspect_ratios"]]
-        shapes.append((np.sqrt(scales[head] * scales[head + 1]), generator["interpolated_scale_aspect_ratio"]))
+        shapes.append((np.sqrt(scales[head] * scales[head + 1]), generator.get("interpolated_scale_aspect_ratio", 1.0)))
     scale, ratio = shapes[index]
     (row, column), (rows, columns) = cell, grid
     return (column + 0.5) / columns, (row + 0.5) / rows, scale * np.sqrt(ratio), scale / np.sqrt(ratio)

@@ -45,6 +45,13 @@ def frame(path):
          "videoconvert", "!", "pngenc", "snapshot=true", "!", "filesink", f"location={path}"], check=True)
 
 
+def face(path):
+    """That of The Scream, large."""
+    subprocess.run(
+        ["gst-launch-1.0", "-q", "filesrc", f"location={PHOTOS / 'scream.jpg'}", "!", "jpegdec", "!", "videocrop", "left=120", "right=102", "top=190", "bottom=118", "!",
+         "videoscale", "!", "video/x-raw,width=520,height=560", "!", "videoconvert", "!", "pngenc", "!", "filesink", f"location={path}"], check=True)
+
+
 def photos(path):
     path.mkdir()
     for name in ("dog.jpg", "person.jpg"):
@@ -88,6 +95,8 @@ STAND_INS = {
     "photo.jpg": copy(PHOTOS / "dog.jpg"),
     "photos/": photos,
     "annotations.json": annotations,
+    "face.png": face,
+    "hands.jpg": copy(PHOTOS / "scream.jpg"),
     "000028-frame.png": frame,
     "clip.mp4": film(20),
     "in.mp4": film(RECORDED),

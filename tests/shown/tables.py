@@ -45,7 +45,7 @@ NOT_RUN = [
 # What is written into a command in the place of something, by str.format with what surroundings.py has started.
 REPLACED = [
     (r"/usr/share/ssdcrp/pipelines/", "pipelines/"),
-    (r"(?<=[ =])/tmp/|^/tmp/", "{tmp}/"),
+    (r"(?<![\w.])/tmp\b", "{tmp}"),
     (r"(?<=live\.sh )/dev/video0", "test"),
     (r"webcam-click\.sh", "webcam-click.sh test"),
     (r"v4l2src( device=\S+)?", "videotestsrc is-live=true"),
@@ -58,6 +58,9 @@ REPLACED = [
     (r"mosquitto_sub (-h broker\.example )?(?=-v -t)", "mosquitto_sub -p {broker} "),
     # 4 of 795 frames.
     (r"record\.sh (?=~/)", "record.sh --frames 4 "),
+    # There is neither a face nor a hand in other photos.
+    (r"(?<=--model face\.onnx explain )photo\.jpg", "face.png"),
+    (r"(?<=--model hand\.onnx explain )photo\.jpg", "hands.jpg"),
     # The two that are not random lie elsewhere than in the block's first lines.
     (r"import_darknet\.py yolov3-tiny\.cfg", "import_darknet.py $data/cfg/yolov3-tiny.cfg"),
     (r"--names coco\.names", "--names $data/data/coco.names"),
