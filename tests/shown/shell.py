@@ -46,9 +46,7 @@ class Shell:
             raise Failed("no whole command of a shell")
         self.log.write_bytes(b"")
         self.has_ended = False
-        # By Ctrl-C a shell's script ends with 130.
-        end = "" if at_work is None else " || (($? == 130))"
-        self.bash.stdin.write(f"{{ {text}\n}} </dev/null >>'{self.log}' 2>&1 {self.channel}>&-{end}\necho >&{self.channel}\n")
+        self.bash.stdin.write(f"{{ {text}\n}} </dev/null >>'{self.log}' 2>&1 {self.channel}>&-\necho >&{self.channel}\n")
         self.bash.stdin.flush()
         if at_work is None:
             self.wait_for(self.ended, LONGEST, "has not ended")
