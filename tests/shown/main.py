@@ -9,6 +9,7 @@ Out: a line per command with its time. It ends with 1 if a command failed, with 
 import argparse
 import os
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -27,7 +28,7 @@ SHOWN = 4000
 
 
 def left_out(command):
-    return next((entry for entry in NOT_RUN if re.match(entry.pattern, command.text)), None)
+    return next((entry for entry in NOT_RUN if any(re.match(pattern, command.text) for pattern in entry.patterns)), None)
 
 
 def replaced(text, names):
@@ -46,7 +47,7 @@ def unused(pages):
     commands = [command for page in pages for block in page for command in block]
     run = [command.text for command in commands if not left_out(command)]
     names = dict.fromkeys(re.findall(r"{(\w+)}", " ".join(instead for _, instead in REPLACED)), "x")
-    told = [f"NOT_RUN: {entry.pattern}" for entry in NOT_RUN if not any(left_out(command) is entry for command in commands)]
+    told = [f"NOT_RUN: {pattern}" for entry in NOT_RUN for pattern in entry.patterns if not any(re.match(pattern, command.text) for command in commands)]
     told += [f"REPLACED: {pattern}" for pattern, _ in REPLACED if not any(re.search(pattern, text) for text in run)]
     for table, entries in (("ENDLESS", ENDLESS), ("BY_HAND", BY_HAND)):
         told += [f"{table}: {pattern}" for pattern, _ in entries if not any(re.match(pattern, replaced(text, names), re.DOTALL) for text in run)]
@@ -141,4 +142,6 @@ def main():
 
 if __name__ == "__main__":
     os.nice(10)
+    # What was started ends with this program.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())
