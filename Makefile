@@ -117,7 +117,7 @@ test-all: test test-shown site test-importers test-archives test-python ## test,
 	library=$$(setup/onnxruntime-openvino.sh); \
 		ORT_DYLIB_PATH=$$library GOLDEN_PROVIDER=openvino cargo test --package ssdcrp --locked --test golden
 
-test-shown: $(ORACLE)/ready $(RUNTIME) $(FOOTAGE) $(PHOTOS) $(CLASSIFIERS) ## every command line of README and docs is run, but for the list in tests/shown/tables.py (fetches 300 MB once)
+test-shown: $(ORACLE)/ready $(RUNTIME) $(FOOTAGE) $(PHOTOS) $(CLASSIFIERS) ## every command line of README and docs is run, but for the list in tests/shown/tables.py (400 MB in the cache)
 	@setup/system-packages.sh xvfb xdotool mosquitto mosquitto-clients openssl unzip
 	@command -v npm >/dev/null || setup/system-packages.sh npm
 	cargo build --package ssdcrp --features built-in-model --locked
