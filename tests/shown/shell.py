@@ -7,8 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
-# No command takes longer, and no program that runs until it is ended needs longer to be seen at work, or to end.
-LONGEST, PATIENCE = 900, 120
+# No command takes longer on the slowest computer, and no program that runs until it is ended needs longer to be seen at work, or to end.
+LONGEST, PATIENCE = 3600, 300
 # How long that one goes on when it has been seen at work.
 GOES_ON = 2
 

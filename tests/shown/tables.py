@@ -58,9 +58,9 @@ REPLACED = [
     (r"--serve\b", "--serve 127.0.0.1:{page}"),
     (r"mosquitto_sub -h broker\.example -p 8883 --capath /etc/ssl/certs", "mosquitto_sub -h localhost -p {safe_broker} --capath {certificates}"),
     (r"mosquitto_sub (-h broker\.example )?(?=-v -t)", "mosquitto_sub -p {broker} "),
-    # One of seven photos, where each takes long; 4 of 795 frames.
+    # One of seven photos, where each detection takes long; 4 of 795 frames.
     (r"(?<=ssdcrp report )\$photos(?= )", "$photos/person.jpg"),
-    (r"(?<=ssdcrp evaluate )\$photos(?= )", "$photos/person.jpg"),
+    (r"(?<=ssdcrp evaluate )\$photos(?= )", "$photos/eagle.jpg"),
     (r"record\.sh (?=~/)", "record.sh --frames 4 "),
     # There is neither a face nor a hand in other photos.
     (r"(?<=--model face\.onnx explain )photo\.jpg", "face.png"),
