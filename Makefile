@@ -92,7 +92,7 @@ ANALYTICS = $(shell pkg-config --exists 'gstreamer-analytics-1.0 >= 1.26' && ech
 # So that apt knows the two packages apart.
 PACKAGE_VERSION = $(VERSION)$(if $(ANALYTICS),+gst1.26)
 
-.PHONY: help demo test test-all test-deny test-importers test-archives test-python wheel test-debian13 test-deb site pictures fuzz bench bench-archives bench-baseline bench-compare bench-full bench-memory bench-peers
+.PHONY: help demo test test-all test-deny test-shown test-importers test-archives test-python wheel test-debian13 test-deb site pictures fuzz bench bench-archives bench-baseline bench-compare bench-full bench-memory bench-peers
 .PHONY: oracle oracle-zennit own-models own-models-times model-b model-ssd300 install deb deb-debian13 clean distclean packages force
 
 help: ## this list
@@ -117,7 +117,7 @@ test: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) $(CLASSIFIERS) ## format, lints, 
 	$(call with,debug) cargo test --workspace --locked
 	$(call with,debug) tests/pipelines.sh
 
-test-all: test test-deny site test-importers test-archives test-python ## test, and what takes more: licences, the site, importers, archives, the Python package, the docs' Python, golden values on OpenVINO (84 MB), 100,000 frames
+test-all: test test-deny test-shown site test-importers test-archives test-python ## test, and what takes more: licences, the docs' commands, the site, importers, archives, the Python package, the docs' Python, golden values on OpenVINO (84 MB), 100,000 frames
 	$(call with,debug) cargo test --package gst-plugin-ssdcrp --locked --test element -- --ignored --exact \
 		endurance::a_hundred_thousand_frames_keep_no_memory
 	$(call with,debug) cargo test --package ssdcrp --locked --test command -- --ignored --exact \
@@ -127,6 +127,14 @@ test-all: test test-deny site test-importers test-archives test-python ## test, 
 
 test-deny: $(DENY) ## licences, duplicates and origins of all dependencies (builds cargo-deny once, some minutes)
 	$(DENY) check licenses bans sources
+
+test-shown: $(ORACLE)/ready $(RUNTIME) $(FOOTAGE) $(PHOTOS) $(CLASSIFIERS) ## every command line of README and docs is run, but for the list in tests/shown/tables.py (400 MB in the cache)
+	@setup/system-packages.sh xvfb xdotool mosquitto mosquitto-clients openssl unzip
+	@command -v npm >/dev/null || setup/system-packages.sh npm
+	cargo build --package ssdcrp --features built-in-model --locked
+	cargo build --package gst-plugin-ssdcrp --package ssdcrp-monitor --package ssdcrp-annotate --locked
+	python3 -B -m unittest discover -s tests/shown
+	ORT_DYLIB_PATH=$(RUNTIME) PROGRAMS=$(BUILD)/debug python3 -B tests/shown/main.py
 
 test-importers: $(ORACLE)/ready ## the importers on small networks, and what makes the table of own models
 	$(ORACLE)/bin/python -B -m unittest discover -s tests/importers
@@ -256,7 +264,7 @@ clean: ## remove what was built and demo/; the cache stays
 	rm -rf demo
 
 distclean: clean ## clean, and remove runtime, footage, photos, models and all Pythons too
-	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos classifiers models oracle zennit peers own-models archives wheel python mdbook cargo-deny bare debian13 debian13.log) $(CACHE)/onnxruntime-openvino-*
+	rm -rf -- $(addprefix $(CACHE)/,onnxruntime footage photos classifiers models oracle zennit peers own-models archives shown wheel python mdbook cargo-deny bare debian13 debian13.log) $(CACHE)/onnxruntime-openvino-*
 
 packages:
 	@command -v cargo >/dev/null || \

@@ -1,5 +1,6 @@
 //! What README and the pages in docs tell people to type: scripts, make's targets and cargo's packages that they name are there. The arguments of our own programs are
 //! parsed where those are declared (`src/cli`, `annotate/src/options.rs`, `monitor/src/options.rs`), pipelines by GStreamer (`plugin/tests/element/page.rs`).
+//! `make test-shown` runs all of them.
 
 mod documents;
 
