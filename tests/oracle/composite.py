@@ -87,7 +87,7 @@ class Composite:
 
 
 def head_convolutions(network, output):
-    """The last convolutions before an output, in the order of its rows, found by walking back over operators that only move numbers."""
+    """The last convolutions before an output, found by walking back over operators that only move numbers."""
     found, waiting = [], [output]
     while waiting:
         tensor = waiting.pop(0)
@@ -97,9 +97,9 @@ def head_convolutions(network, output):
         if is_linear(network, node):
             found.append(node)
         elif node.op == "Concat":
-            waiting[:0] = node.inputs
+            waiting.extend(node.inputs)
         elif node.op in ("Reshape", "Transpose", "Identity", "Squeeze"):
-            waiting.insert(0, node.inputs[0])
+            waiting.append(node.inputs[0])
         else:
             raise ValueError(f"{node.name}: {node.op} stands between the output {output} and its convolutions")
     return found

@@ -12,7 +12,7 @@ from PIL import Image
 
 from cases import Passes, write
 from golden_anchor_free import Net
-from own_models import inner
+from part import inner
 from pictures import network_input
 
 TESTS = Path(__file__).resolve().parent.parent

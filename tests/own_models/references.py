@@ -13,8 +13,8 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from composite import head_convolutions
 from default_boxes import decoded, decoded_bounded, decoded_distances, decoded_in_cell, default_box, expectation
+from flow import is_linear
 from joined import parts
 from network import Network
 from part import inner, picture_input
@@ -43,13 +43,21 @@ def raw(row, manifest, values):
     return Found(_decoded(model, manifest, values, outputs["box_offsets"][0].astype(np.float64)), scores)
 
 
+def in_rows(network, tensor):
+    """What the last convolutions before a tensor write, in the order of its rows; between them lies only what moves numbers."""
+    node = network.producer(tensor)
+    if is_linear(network, node):
+        return [tensor]
+    return [head for name in (node.inputs if node.op == "Concat" else node.inputs[:1]) for head in in_rows(network, name)]
+
+
 def _decoded(model, manifest, values, offsets):
     """Every default box's edges in the input's pixels."""
     with tempfile.TemporaryDirectory() as folder:
         onnx.save(model, Path(folder) / "inner.onnx")
         network = Network(Path(folder) / "inner.onnx")
     # Some joins are rewritten by the oracle; what the last convolutions write is there under its own name.
-    heads = [conv.outputs[0] for conv in head_convolutions(network, "box_offsets")]
+    heads = in_rows(network, "box_offsets")
     maps = run(model, values, heads)
     size, output, edges = values.shape[2:], manifest["output"], []
     scales = output.get("scale_x_y", [1.0] * len(heads))
