@@ -1,6 +1,7 @@
 //! What is asked of a picture: what Python gives in, questions for the engine out.
 
 use pyo3::prelude::*;
+use ssdcrp::detect::BoxChoice;
 use ssdcrp::{
     Composite, Contrast, Explainer, Model, Question, Result, SeenPicture, Size, TargetOutput,
     Thresholds,
@@ -103,15 +104,10 @@ impl ParsedQuestion {
         explainer: &Explainer,
         looked: &LookedPicture,
     ) -> Result<Question, PythonFailure> {
-        let question = match (self.default_box, self.at, &self.target) {
-            (Some(number), ..) => Question::default_box(number),
-            (None, Some(point), _) => {
-                let [x, y] = looked.shares_of(point).map_err(PythonFailure::Question)?;
-                Question::at(x, y)
-            }
-            (None, None, Some(TargetOutput::Class(class))) => Question::class(class.clone()),
-            (None, None, _) => Question::best(),
-        };
+        let point = self.at.map(|point| looked.shares_of(point)).transpose();
+        let point = point.map_err(PythonFailure::Question)?;
+        let class = self.target.as_ref().and_then(TargetOutput::class);
+        let question = Question::about(BoxChoice::of(self.default_box, point, class));
         match explainer.chosen(&looked.seen, &question)? {
             Some(_) => Ok(question),
             None => Err(PythonFailure::Question(self.nothing(looked))),

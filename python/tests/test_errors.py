@@ -63,6 +63,7 @@ class Questions(unittest.TestCase):
             ({"score_threshold": 1.5}, "from 0 to 1, not 1.5"),
             ({"score_threshold": 10**400}, "from 0 to 1, not 1000"),
             ({"iou_threshold": "much"}, "from 0 to 1, not 'much'"),
+            ({"target": "class:background", "score_threshold": 1.0}, "nothing scores above 1"),
             ({"score_threshold": 1.0}, "nothing scores above 1: lower score_threshold, name a class as target, or a default box as box"),
             ({"score_threshold": 1.0, "at": (300, 200)}, "nothing scores above 1: lower score_threshold, or name a default box as box"),
         ]
@@ -118,6 +119,8 @@ class Questions(unittest.TestCase):
         for asked in ({}, {"at": (1, 1)}, {"box": 0}, {"target": "class:#7"}):
             with self.subTest(**asked):
                 self.assertEqual(model.explain(dog, check=False, **asked).detection.default_box, 0)
+        with self.assertRaises(ssdcrp.QuestionError):
+            model.explain(dog, target="class:unicorn")
         for at in ((-5, 2), (769, 2), (float("nan"), 2)):
             with self.subTest(at=at), self.assertRaises(ssdcrp.QuestionError) as raised:
                 model.explain(dog, at=at)

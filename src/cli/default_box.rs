@@ -194,14 +194,9 @@ impl DefaultBoxArgs {
         detected: &DetectedPhoto,
         asked: Option<&TargetOutput>,
     ) -> Result<ChosenBox> {
-        let choice = match (self.default_box, self.at, asked) {
-            (Some(number), ..) => BoxChoice::Number(number),
-            (None, Some(point), _) => BoxChoice::At(point.shares_of(detected)?),
-            (None, None, Some(TargetOutput::Class(class))) if !self.best => {
-                BoxChoice::Class(class.clone())
-            }
-            (None, None, _) => BoxChoice::Best,
-        };
+        let point = self.at.map(|point| point.shares_of(detected)).transpose()?;
+        let class = asked.and_then(TargetOutput::class);
+        let choice = BoxChoice::of(self.default_box, point, class.filter(|_| !self.best));
         let (forward, detections) = (&detected.forward, &detected.detections);
         let chosen = detected.detector.choose(forward, detections, &choice)?;
         Ok(chosen.map_or_else(

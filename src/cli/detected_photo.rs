@@ -6,9 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use image::RgbImage;
-use ssdcrp::detect::{
-    ClassId, Detection, Detector, Forward, Location, Model, Thresholds, preprocess,
-};
+use ssdcrp::detect::{Detection, Detector, Forward, Location, Model, Thresholds, preprocess};
 use ssdcrp::geometry::{Pixel, Rect};
 use ssdcrp::report::counted;
 
@@ -127,20 +125,6 @@ impl DetectedPhoto<'_> {
     pub fn location(&self, detection: &Detection) -> Result<Location> {
         let location = self.model.layout.locate(detection.default_box);
         location.with_context(|| format!("there is no default box {}", detection.default_box))
-    }
-
-    /// The same default box, looked at as `class`: its label and score are then those of that class.
-    pub fn as_class(&self, detection: &Detection, class: ClassId) -> Result<Detection> {
-        let logit = detection
-            .logits
-            .get(class.0)
-            .with_context(|| format!("there is no class {class}"))?;
-        let scorer = detection.scorer(&self.model.manifest);
-        Ok(Detection {
-            class,
-            score: scorer.score(*logit),
-            ..detection.clone()
-        })
     }
 
     /// "sheep 0.92", for people.

@@ -170,6 +170,14 @@ impl Target {
 }
 
 impl TargetOutput {
+    /// The class, where it is one.
+    pub fn class(&self) -> Option<&ClassRef> {
+        match self {
+            Self::Class(class) => Some(class),
+            Self::Offset(..) | Self::Edge(..) | Self::Objectness => None,
+        }
+    }
+
     /// In the grammar, with the class's label, or its number where the label is another class's too.
     pub fn labelled(&self, labels: &Labels) -> String {
         match self {

@@ -53,7 +53,7 @@ impl ExplainQuestion {
             }
             return Ok(Ok(asked));
         }
-        let is_class = |output: &&TargetOutput| matches!(output, TargetOutput::Class(_));
+        let is_class = |output: &&TargetOutput| output.class().is_some();
         for output in self.outputs_or_none() {
             // Each class has a box of its own. Offsets and edges are asked about at that of the class that is named first.
             let own = output.filter(is_class);
