@@ -10,6 +10,7 @@ use crate::crp::{
     Composite, Contrast, PRESETS, Propagator, RelevanceSummary, ResolvedTarget, Target,
     TargetOutput,
 };
+use crate::detect::in_words::scored;
 use crate::detect::{
     BoxChoice, ClassRef, Detection, Detector, Forward, Model, Thresholds, preprocess,
 };
@@ -312,7 +313,7 @@ impl Explained {
         let heatmap = Heatmap::normalise(self.relevance.view(), Scale::default()).paler(strength);
         let labelled = LabelledBox {
             rect: self.detection.rect.in_pixels(size),
-            label: format!("{} {:.2}", self.label, self.detection.score),
+            label: scored(&self.label, self.detection.score),
             colour: overlay::class_colour(self.detection.class.0),
             explained: true,
             dashed: false,
