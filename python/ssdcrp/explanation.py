@@ -84,14 +84,16 @@ class Explanation:
         worth = "" if self.check is None else f"; {self.check}"
         return f"<Explanation {self.question}: {self.detection}{worth}>"
 
-    def _repr_png_(self) -> bytes:
+    @cached_property
+    def _png(self) -> bytes:
         return self._answer.png(_SHOWN)
 
+    # The picture is in here alone: a notebook would store that of a further representation beside it.
     def _repr_html_(self) -> str:
         notes = [f"{self.question} ({self.target}, contrast {self.contrast}, composite {self.composite})"]
         if self.check is not None:
             notes.append(self.check.words)
-        return page.figure(self._repr_png_(), notes) + page.table(
+        return page.figure(self._png, notes) + page.table(
             ["", "label", "score", "box", "runner-up"],
             [self._row(detection) for detection in self.detections],
         )
