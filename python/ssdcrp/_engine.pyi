@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from os import PathLike
+from pathlib import Path
 from typing import TypeAlias, TypedDict
 
 import numpy as np
@@ -57,6 +58,8 @@ class Answer:
 
 class Engine:
     def __new__(cls, path: str | None, threads: int, provider: str) -> Engine: ...
+    @property
+    def file(self) -> Path | None: ...
     @property
     def name(self) -> str: ...
     @property

@@ -185,8 +185,6 @@ class Model:
         """
         name = arguments.path("path", path)
         composite = arguments.text_or_none("composite", composite, "crp")
-        if self._file is not None and os.path.exists(name) and os.path.samefile(name, self._file):
-            raise QuestionError(f"{name} is the model itself: name another file")
         inputs, relevance = self._engine.compile(name, composite)
         return CompiledNetwork(name, {tensor: tuple(shape) for tensor, shape in inputs}, tuple(relevance))
 

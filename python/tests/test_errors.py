@@ -13,7 +13,18 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import ssdcrp
-from places import CLASSIFIER, SMALL, photo
+from places import CLASSIFIER, ROOT, SMALL, onnx_runtime, photo, working_in
+
+
+def with_a_weight_in(file: str, model: bytes) -> bytes:
+    """An ONNX model with one more weight, a number that lies in a file beside it."""
+
+    def field(number: int, content: bytes) -> bytes:
+        return bytes([number << 3 | 2, len(content)]) + content
+
+    location = field(13, field(1, b"location") + field(2, file.encode()))
+    weight = b"\x08\x01\x10\x01" + field(8, b"unused") + location + b"\x70\x01"
+    return model + field(7, field(5, weight))
 
 
 class Unwilling:
@@ -208,16 +219,29 @@ class Files(unittest.TestCase):
         ssdcrp.Model(SMALL).compile("/dev/null")
         self.assertTrue(Path("/dev/null").is_char_device())
         with tempfile.TemporaryDirectory() as name:
-            model = Path(name, "own.onnx")
-            shutil.copy(SMALL, model)
-            shutil.copy(SMALL.with_suffix(".toml"), model.with_suffix(".toml"))
-            before = model.read_bytes()
-            link = Path(name, "link.onnx")
-            link.symlink_to(model)
-            for path in (model, link):
-                with self.assertRaisesRegex(ssdcrp.QuestionError, "is the model itself"):
-                    ssdcrp.Model(model).compile(path)
-            self.assertEqual(model.read_bytes(), before)
+            folder = Path(name)
+            model, manifest, weights = (folder / file for file in ("own.onnx", "own.toml", "own.weights"))
+            model.write_bytes(with_a_weight_in(weights.name, SMALL.read_bytes()))
+            shutil.copy(SMALL.with_suffix(".toml"), manifest)
+            weights.write_bytes(bytes(4))
+            (folder / "link.onnx").symlink_to(model)
+            (folder / "below").mkdir()
+            before = [file.read_bytes() for file in (model, manifest, weights)]
+            with working_in(folder):
+                opened = ssdcrp.Model("own.onnx")
+            refused = ((model, "model"), (folder / "link.onnx", "model"), (manifest, "manifest"), (weights, "file of the model's weights"))
+            for path, what in refused:
+                words = f"cannot write {path}: that is the {what} itself, name another file"
+                with self.subTest(what=what), self.assertRaises(ssdcrp.QuestionError) as raised:
+                    opened.compile(path)
+                self.assertEqual(str(raised.exception), words)
+            # From a folder that it was not opened in.
+            with working_in(folder / "below"):
+                with self.assertRaises(ssdcrp.QuestionError):
+                    opened.compile("../own.onnx")
+                opened.compile("own.onnx")
+                opened.compile("own.onnx")
+            self.assertEqual([file.read_bytes() for file in (model, manifest, weights)], before)
 
     def test_what_is_no_path_is_refused(self) -> None:
         model = ssdcrp.Model(SMALL)
