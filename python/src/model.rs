@@ -113,7 +113,13 @@ impl PythonModel {
         self.model.manifest.labels.iter().collect()
     }
 
-    /// What is seen in a picture, best first.
+    /// How many classes can be detected.
+    #[getter]
+    fn count_detectable(&self) -> usize {
+        self.model.manifest.count_detectable()
+    }
+
+    /// What is seen in a picture, best first. It is the explainer that looks, so that detections and explanations are of one network, to the last bit.
     fn detect(
         &self,
         py: Python<'_>,

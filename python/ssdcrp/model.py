@@ -55,9 +55,13 @@ class Model:
         self.labels = self._engine.labels
 
     def __repr__(self) -> str:
+        """
+        >>> ssdcrp.Model()
+        <Model ssdlite_mobilenet_v2_coco: 300x300, 80 classes>
+        """
         width, height = self.input_size
-        classes = sum(map(bool, self.labels))
-        return f"<Model {self.name}: {width}x{height}, {classes} classes>"
+        return f"<Model {self.name}: {width}x{height}, {self._engine.count_detectable} classes>"
+
 
     def detect(
         self,

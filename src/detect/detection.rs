@@ -111,7 +111,7 @@ impl<'a> Predictions<'a> {
         );
         let detectable = (0..classes)
             .map(ClassId)
-            .map(|class| manifest.trained(class) && Some(class) != manifest.background())
+            .map(|class| manifest.is_detectable(class))
             .collect();
         Ok(Self {
             logits,
