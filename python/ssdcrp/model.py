@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import SupportsIndex
 
 from . import _engine, arguments
@@ -27,7 +28,8 @@ class Model:
     ``threads`` is the number of threads of the network up to 256, 0 for as many as there are cores, and ``execution_provider`` the one of
     ONNX Runtime that is to be used, such as ``"cuda"`` where the package ``onnxruntime-gpu`` is installed.
 
-    Threads of Python may share a model. Calls run at the same time, each on networks of its own, which are kept for later calls.
+    Threads of Python may share a model. Calls run at the same time, each on networks of its own, which are kept for later calls. A model can be
+    pickled: another process opens the same file.
 
     >>> model = ssdcrp.Model()
     >>> model.name, model.input_size
@@ -44,9 +46,9 @@ class Model:
         execution_provider: str = "cpu",
     ) -> None:
         name = None if path is None else arguments.path("path", path)
-        provider = arguments.text("execution_provider", execution_provider, "cpu")
-        self._file = name
-        self._engine = _engine.Engine(name, arguments.count("threads", threads, most=256), provider)
+        self._threads = arguments.count("threads", threads, most=256)
+        self._provider = arguments.text("execution_provider", execution_provider, "cpu")
+        self._engine = _engine.Engine(name, self._threads, self._provider)
         #: What the manifest calls the model.
         self.name = self._engine.name
         #: Width and height of the network's input.
@@ -62,6 +64,9 @@ class Model:
         width, height = self.input_size
         return f"<Model {self.name}: {width}x{height}, {self._engine.count_detectable} classes>"
 
+    def __reduce__(self) -> tuple[Callable[[], Model], tuple[()]]:
+        """Another process opens the same file, wherever it works."""
+        return partial(type(self), self._engine.file, threads=self._threads, execution_provider=self._provider), ()
 
     def detect(
         self,
