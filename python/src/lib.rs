@@ -18,11 +18,25 @@ mod question;
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
+use ssdcrp::runtime;
 
-/// Names the folder of ONNX Runtime's library, to be looked at before those of the system.
+/// Says where ONNX Runtime's library is: in this folder of a package, to be looked at before those of the system; or that no such package is installed.
 #[pyfunction]
-fn look_in(folder: PathBuf) {
-    ssdcrp::runtime::look_in(folder);
+fn library_is_in(folder: Option<PathBuf>) {
+    runtime::advise(match folder {
+        // A second package would write over the files of the one that is there.
+        Some(_) => "",
+        None => ", or run pip install onnxruntime and start Python anew",
+    });
+    if let Some(folder) = folder {
+        runtime::look_in(folder);
+    }
+}
+
+/// A text without its line breaks, as every exception's is.
+#[pyfunction]
+fn in_one_line(text: &str) -> String {
+    ssdcrp::in_one_line(text)
 }
 
 #[pymodule]
@@ -33,7 +47,8 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<answer::PythonAnswer>()?;
     module.add_class::<model::PythonModel>()?;
     module.add_class::<picture::PythonPicture>()?;
-    module.add_function(wrap_pyfunction!(look_in, module)?)?;
+    module.add_function(wrap_pyfunction!(in_one_line, module)?)?;
+    module.add_function(wrap_pyfunction!(library_is_in, module)?)?;
     module.add_function(wrap_pyfunction!(proposal::propose_manifest, module)?)?;
     Ok(())
 }

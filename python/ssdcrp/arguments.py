@@ -11,7 +11,7 @@ from typing import SupportsIndex
 from . import _engine
 from .errors import Error, QuestionError
 
-__all__ = ["count", "in_one_line", "path", "point", "shown", "size", "text", "text_or_none", "texts", "thresholds"]
+__all__ = ["count", "path", "point", "shown", "size", "text", "text_or_none", "texts", "thresholds"]
 
 #: Characters of a value in an error.
 _LONGEST = 80
@@ -26,15 +26,10 @@ def shown(value: object) -> str:
     'int'
     """
     try:
-        found = in_one_line(repr(value))
+        found = " ".join(map(str.strip, repr(value).splitlines()))
     except Exception:  # Somebody's own class may raise whatever it likes.
         return type(value).__name__
     return found if len(found) <= _LONGEST else f"{found[: _LONGEST - 1]}…"
-
-
-def in_one_line(text: str) -> str:
-    """A text without its line breaks, which the errors of other libraries may have."""
-    return " ".join(text.split())
 
 
 def text(name: str, value: str, example: str) -> str:

@@ -77,7 +77,7 @@ def _of_others(image: SupportsArray) -> npt.NDArray[Any]:
 
 
 def _said(error: Exception) -> str:
-    return arguments.in_one_line(str(error)) or type(error).__name__
+    return _engine.in_one_line(str(error)) or type(error).__name__
 
 
 def _of_pil(image: PIL.Image.Image) -> npt.NDArray[np.uint8]:

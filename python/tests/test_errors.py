@@ -314,26 +314,63 @@ class Library(unittest.TestCase):
         self.assertEqual(status, 0, printed)
         self.assertIn("onnxruntime/capi/libonnxruntime.so", printed)
 
-    def test_the_variable_goes_before_it(self) -> None:
-        code = f"import ssdcrp; ssdcrp.Model().detect({photo('dog.jpg')!r})"
-        status, printed = self.run_python(code, "/nowhere/libonnxruntime.so")
-        self.assertNotEqual(status, 0)
-        self.assertIn("ORT_DYLIB_PATH is set, but /nowhere/libonnxruntime.so", printed)
-        self.assertIn("RuntimeUnavailableError", printed)
+    #: What is said where a network is needed.
+    DETECT = f"""
+import ssdcrp
+model = ssdcrp.Model()
+print(model.inspect().kind)
+try: model.detect({photo('dog.jpg')!r})
+except ImportError as error: print(type(error).__name__, error)
+"""
+    #: As if the package were not installed.
+    WITHOUT_PACKAGE = "import importlib.util as u; find = u.find_spec; u.find_spec = lambda name, *a: None if name == 'onnxruntime' else find(name, *a)"
+
+    def said(self, code: str, library: str | None = None) -> str:
+        status, printed = self.run_python(code, library)
+        self.assertEqual(status, 0, printed)
+        self.assertTrue(printed.startswith("ssd\n"), printed)
+        return printed.removeprefix("ssd\n")
+
+    def test_the_variable_goes_before_it_and_is_what_is_to_be_mended(self) -> None:
+        for before in ("", self.WITHOUT_PACKAGE):
+            said = self.said(before + self.DETECT, "/nowhere/libonnxruntime.so")
+            self.assertIn("ORT_DYLIB_PATH is set, but /nowhere/libonnxruntime.so", said)
+            self.assertTrue(said.startswith("RuntimeUnavailableError ONNX Runtime"), said)
+            self.assertTrue(said.endswith(". Set it to the library's absolute path, or unset it\n"), said)
+            self.assertNotIn("pip", said)
 
     def test_without_any_the_exception_says_what_to_do(self) -> None:
-        code = (
-            "import sys, importlib.util as u; find = u.find_spec; u.find_spec = lambda name, *a: None if name == 'onnxruntime' else find(name, *a); "
-            f"import ssdcrp; model = ssdcrp.Model(); print(model.inspect().kind)\n"
-            f"try: model.detect({photo('dog.jpg')!r})\n"
-            "except ImportError as error: print(type(error).__name__, error)\n"
-        )
-        status, printed = self.run_python(code)
-        self.assertEqual(status, 0, printed)
-        self.assertIn("ssd\n", printed)
-        if "RuntimeUnavailableError" not in printed:
+        said = self.said(self.WITHOUT_PACKAGE + self.DETECT)
+        if not said:
             self.skipTest("the system has ONNX Runtime")
-        self.assertIn("pip install onnxruntime", printed)
+        self.assertTrue(said.startswith("RuntimeUnavailableError ONNX Runtime"), said)
+        path = "Set ORT_DYLIB_PATH to the library's absolute path, or run pip install onnxruntime and start Python anew\n"
+        self.assertTrue(said.endswith(path), said)
+        # Advice for others.
+        self.assertNotIn("package ssdcrp", said)
+
+    def test_what_a_package_has_is_not_to_be_installed_again(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            capi = Path(folder, "onnxruntime/capi")
+            capi.mkdir(parents=True)
+            Path(folder, "onnxruntime/__init__.py").touch()
+            capi.joinpath("libonnxruntime.so.1").write_text("no library")
+            said = self.said(f"import sys; sys.path.insert(0, {folder!r})" + self.DETECT)
+        if not said:
+            self.skipTest("the system has ONNX Runtime")
+        self.assertIn("libonnxruntime.so.1", said)
+        self.assertTrue(said.endswith(". Set ORT_DYLIB_PATH to the library's absolute path\n"), said)
+
+    @unittest.skipUnless(shutil.which("cc"), "there is no C compiler")
+    def test_a_provider_that_does_not_start_is_no_lack_of_a_library(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            library = Path(folder, "libonnxruntime.so")
+            source = ROOT / "plugin/tests/element/faulty_runtime.c"
+            subprocess.run(["cc", "-shared", "-fPIC", "-DLISTS_CUDA", "-o", library, source, "-ldl"], check=True)
+            code = f"import os; os.environ['REAL_RUNTIME'] = {onnx_runtime()!r}"
+            said = self.said(code + self.DETECT.replace("Model()", "Model(execution_provider='cuda')"), str(library))
+        self.assertTrue(said.startswith("RuntimeUnavailableError ONNX Runtime's execution provider 'cuda' does not start: "), said)
+        self.assertNotIn("pip", said)
 
 
 if __name__ == "__main__":

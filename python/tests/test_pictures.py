@@ -121,7 +121,7 @@ class Pictures(unittest.TestCase):
             (np.array([[None]]), "the picture is object"),
             (PIL.Image.new("I", (4, 4)), "mode 'I'"),
             (PIL.Image.new("F", (4, 4)), "mode 'F'"),
-            (Unreadable(), "of the Unreadable: Can't call numpy() on Tensor that requires grad.; give a picture that it can read"),
+            (Unreadable(), "of the Unreadable: Can't call numpy() on Tensor; that requires grad.; give a picture that it can read"),
             (Unreadable(), "(of a PyTorch tensor, tensor.detach().cpu() does)"),
             (closed, "PIL cannot read the image: "),
             ("\ud800.jpg", "a picture is no name that a file can have"),
