@@ -43,6 +43,8 @@ fn in_one_line(text: &str) -> String {
 fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("PRESETS", ssdcrp::crp::PRESETS)?;
+    module.add("TARGETS", ssdcrp::TargetOutput::forms())?;
+    module.add("CONTRASTS", ssdcrp::Contrast::forms())?;
     module.add("BASELINES", ssdcrp::evaluate::BASELINES)?;
     module.add_class::<answer::PythonAnswer>()?;
     module.add_class::<model::PythonModel>()?;

@@ -13,7 +13,7 @@ In a notebook, ``model.explain(…)`` as the last line of a cell shows the pictu
 """
 
 from . import library
-from ._engine import BASELINES, PRESETS, __version__, library_is_in
+from ._engine import BASELINES, CONTRASTS, PRESETS, TARGETS, __version__, library_is_in
 from .detection import Box, Detection
 from .errors import (
     Error,
@@ -32,7 +32,9 @@ from .picture import ImageLike
 
 __all__ = [
     "BASELINES",
+    "CONTRASTS",
     "PRESETS",
+    "TARGETS",
     "Box",
     "Check",
     "CompiledNetwork",

@@ -12,6 +12,8 @@ from .detection import DetectionTuple
 
 __version__: str
 PRESETS: list[str]
+TARGETS: list[str]
+CONTRASTS: list[str]
 BASELINES: list[str]
 
 #: The least score, and the largest overlap of two detections of one class.

@@ -105,22 +105,26 @@ class Model:
         """Which pixels speak for and against an output of the model.
 
         ``target``
-            What is explained: ``"class:dog"``, ``"offset:w+"`` (what makes the box wider), ``"edge:left"``, ``"objectness"``;
-            without it, the class that was detected.
+            What is explained: ``"class:NAME"``, a label or a number (``"class:#20"`` if a class is called 20); an offset of the box,
+            ``"offset:cx"``, ``"offset:cy"``, ``"offset:w"`` or ``"offset:h"``; an edge, ``"edge:left"``, ``"edge:right"``,
+            ``"edge:top"`` or ``"edge:bottom"``; or ``"objectness"``, if the model has it apart. An offset or edge may end in ``+``
+            (right, down, wider, taller) or ``-``; without either, the predicted direction is meant. Without a target, the class
+            that was detected.
         ``contrast``
-            What it is explained against: ``"mean"`` (all other classes), ``"class:cat"``, ``"runner-up"``, ``"softmax"``,
-            ``"none"``; without it, for a class that of the composite, else none.
+            What it is explained against: ``"mean"``, all other classes, of an offset or objectness the same output of the cell's
+            other boxes; ``"softmax"``, the other classes by their probability; ``"runner-up"``; ``"class:NAME"``; ``"none"``; with
+            the composites ``lrp-…`` also ``"clrp1"``, ``"clrp2"`` and ``"sglrp"``. Without it, for a class that of the composite,
+            else none.
         ``at``, ``box``
             Which object: the smallest detection at a point, in pixels; a detection, as the class that it is, or a default box by its
             number, as the class that scores highest there. Without them the best detection of the class that is asked about. If
             there is none, the place where that class scores highest; and without a class the best detection. A classifier has one
             default box, the picture, which every point of it means.
         ``composite``
-            The rules of propagation, by name (:data:`ssdcrp.PRESETS`) or in the command's grammar; without it the model's own.
+            The rules of propagation: one of :data:`ssdcrp.PRESETS`, or what differs from ``"crp"``, as in
+            ``"high=epsilon:0.25std,low=zplus"``. Without it, the model's own.
         ``check``
             Whether the explanation is checked, which takes the time of ten detections.
-
-        ``target`` and ``contrast`` are written as for the command: ``ssdcrp explain --help`` lists them all.
 
         >>> model = ssdcrp.Model()
         >>> why = model.explain("person.jpg", target="class:sheep", contrast="class:horse", box=1436)

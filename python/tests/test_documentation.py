@@ -71,6 +71,29 @@ class Documentation(unittest.TestCase):
         self.assertEqual(defined(str(bare)).inspect().kind, "anchor-free")
         self.assertEqual(manifest.read_text(), f"# Read.\n{proposed}")
 
+    def test_the_grammar(self) -> None:
+        page = (ROOT / "docs/python.md").read_text("utf-8")
+        docstring = inspect.getdoc(ssdcrp.Model.explain) or ""
+        model, asked = ssdcrp.Model(SMALL), {"box": 30, "check": False}
+        for kind, forms in (("target", ssdcrp.TARGETS), ("contrast", ssdcrp.CONTRASTS)):
+            table = page.split(f"\n| {kind} | ")[1].split("\n\n")[0]
+            marks = [mark for row in table.splitlines()[2:] for mark in re.findall("`([^`]+)`", row.split("|")[1])]
+            with self.subTest(kind=kind):
+                self.assertEqual(sorted(marks), sorted(forms))
+                for form in forms:
+                    self.assertIn(f'"{form}"', docstring)
+                with self.assertRaises(ssdcrp.QuestionError) as raised:
+                    model.explain(photo("dog.jpg"), **asked, **{kind: "unheard-of"})
+                refused = str(raised.exception).removeprefix("'unheard-of'")
+            directed = [f"{form}{sign}" for form in forms if form.startswith(("offset", "edge")) for sign in "+-"]
+            for form in (*forms, *directed):
+                with self.subTest(form=form):
+                    try:
+                        model.explain(photo("dog.jpg"), **asked, **{kind: form.replace("NAME", "#0")})
+                    except ssdcrp.QuestionError as error:
+                        # What this model or composite does not have is refused with other words.
+                        self.assertNotIn(refused, str(error))
+
     def test_the_notebook(self) -> None:
         source = ROOT / "python/notebooks/first-steps.ipynb"
         notebook = nbformat.read(source, as_version=4)
