@@ -67,8 +67,8 @@ class Explanation:
 
     @cached_property
     def relevance(self) -> npt.NDArray[np.float32]:
-        """How much each pixel speaks for what is explained (above 0) or against it: ``float32 [H, W]`` at the size of the
-        network's input, the bars of a letterboxed picture left out. The same as the command's ``--npy``."""
+        """How much each pixel speaks for what is explained (above 0) or against it: ``float32 [H, W]``, the picture as
+        large as the network sees it, without the bars of a letterboxed one. The same as the command's ``--npy``."""
         return self._answer.relevance()
 
     @cached_property

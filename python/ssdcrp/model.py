@@ -221,6 +221,10 @@ class Model:
         deleted from a picture, ``"blurred"`` or ``"mean-colour"``. With the same ``seed`` all numbers but times are the same.
         ``progress`` is called with the number of steps that are done and that of all. Ctrl-C ends it between two steps.
 
+        In ``rows`` a file has its name, and any other picture the name ``picture 1``, ``picture 2``, … by its place in ``images``. What is
+        random, such as the maps of the baseline ``"random"``, is drawn by ``seed`` and these names. So the same arrays in another order, or
+        the same pictures as files, give other numbers.
+
         >>> worth = ssdcrp.Model().evaluate(["dog.jpg"], detections=1)
         >>> [summary["method"] for summary in worth.summaries]
         ['crp', 'random']
@@ -236,7 +240,7 @@ class Model:
             raise QuestionError("there is nothing to compare: name composites or baselines")
         if progress is not None and not callable(progress):
             raise QuestionError(f"progress is a function of two numbers, not {type(progress).__name__}")
-        pictures = [_evaluated(index, image) for index, image in enumerate(_several(images))]
+        pictures = [_evaluated(number, image) for number, image in enumerate(_several(images), 1)]
         if not pictures:
             raise QuestionError("there are no pictures to evaluate")
         thresholds = arguments.thresholds(score_threshold, iou_threshold)
@@ -289,17 +293,17 @@ def _several(images: Iterable[ImageLike]) -> Iterator[ImageLike]:
     raise QuestionError(f"several pictures are expected, as in [picture], not {type(images).__name__}")
 
 
-def _evaluated(index: int, image: ImageLike) -> tuple[str, _engine.Picture | str]:
+def _evaluated(number: int, image: ImageLike) -> tuple[str, _engine.Picture | str]:
     """How a picture is called in the rows of an evaluation, and the picture. A file stays one, for many would not fit into memory.
 
-    >>> _evaluated(0, "dog.jpg")
+    >>> _evaluated(1, "dog.jpg")
     ('dog.jpg', 'dog.jpg')
     >>> import numpy as np
-    >>> _evaluated(1, np.zeros((8, 8, 3), np.uint8))[0]
-    'picture 1'
+    >>> _evaluated(2, np.zeros((8, 8, 3), np.uint8))[0]
+    'picture 2'
     """
     picture = picture_of(image)  # Also of a file: what is wrong with it is better said before the work than after half of it.
     if isinstance(image, (str, os.PathLike)):
         path = os.fspath(image)
         return os.path.basename(path), path
-    return f"picture {index}", picture
+    return f"picture {number}", picture
