@@ -1,7 +1,7 @@
 //! The compiled part of the Python package `ssdcrp`: Python's objects in, the engine's answers as tuples, bytes and numpy arrays out.
 //!
-//! What people call is written in Python (`python/ssdcrp`), with its documentation. Here is only what needs the engine. Nothing is computed while the GIL is held
-//! ([`failure::free`]), and what fails becomes one of the exceptions of `ssdcrp.errors`.
+//! What people call is written in Python (`python/ssdcrp`), with its documentation. Here is only what needs the engine. The engine works without the GIL ([`failure::free`]): under it only
+//! arrays that come in are copied, and tuples made. What fails becomes one of the exceptions of `ssdcrp.errors`.
 #![forbid(unsafe_code)]
 
 mod answer;

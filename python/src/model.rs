@@ -31,7 +31,7 @@ pub struct PythonModel {
 }
 
 impl PythonModel {
-    /// Works with an explainer under a composite, or under the model's own. It is of use again only where the work did not panic.
+    /// Works with an explainer under a composite, or under the model's own. After a panic the explainer is dropped.
     fn with_explainer<T>(
         &self,
         composite: Option<&Composite>,

@@ -52,7 +52,7 @@ pub struct ParsedQuestion {
 }
 
 impl PythonQuestion {
-    /// Understands it, before anything is computed.
+    /// The same as the engine's own types, so that what is wrong is told before anything is computed.
     pub fn parsed(&self) -> Result<ParsedQuestion> {
         fn parse<T: std::str::FromStr>(text: Option<&String>) -> Result<Option<T>, T::Err> {
             text.map(|text| text.parse()).transpose()

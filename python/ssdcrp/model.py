@@ -75,7 +75,8 @@ class Model:
         score_threshold: float | None = None,
         iou_threshold: float | None = None,
     ) -> list[Detection]:
-        """What the model sees in a picture, best first.
+        """What the model sees in a picture, best first. The same networks detect and explain, so that both agree to the last bit; a
+        manifest that permits no explanations is refused here too.
 
         Only boxes with a score above ``score_threshold`` are detections; of two of one class that overlap by more than
         ``iou_threshold`` (intersection over union) the better one is. Both are 0 to 1; without them the model's own hold.

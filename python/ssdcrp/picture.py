@@ -55,7 +55,8 @@ def picture_of(image: ImageLike) -> _engine.Picture:
 
 
 def is_one_picture(images: object) -> bool:
-    """Whether what should be several pictures is one: it may be a list too, of bytes or of rows.
+    """Whether one picture was given where several are expected. Python goes through some of these as through a list too, the bytes of a
+    file or the rows of an array.
 
     >>> is_one_picture("dog.jpg"), is_one_picture(["dog.jpg"])
     (True, False)

@@ -51,7 +51,7 @@ impl ExplanationOutput {
         })
     }
 
-    /// What is explained, under another composite than the default also under which, and below it why nothing was found there and what the explanation is worth.
+    /// What is explained. A composite other than the default one is named. Lines below say why nothing was found there, and what the explanation is worth, where that was asked.
     pub fn caption(
         &self,
         detected: &DetectedPhoto,
