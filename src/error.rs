@@ -203,9 +203,10 @@ impl StdError for Error {
     }
 }
 
-/// A text in one line: its lines without the blank ones, joined with "; ".
-pub(crate) fn in_one_line(text: &str) -> String {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+/// A text in one line: its lines without the blank ones, joined with "; ". What is within a line, such as a file's name, stays as it is.
+pub fn in_one_line(text: &str) -> String {
+    let lines = text.split(['\n', '\r']).map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join("; ")
 }
 

@@ -7,9 +7,10 @@ use ndarray::Array2;
 
 use crate::check::{Check, Checker};
 use crate::crp::{
-    Composite, Contrast, Explanation, PRESETS, Propagator, RelevanceSummary, ResolvedTarget,
-    Target, TargetOutput,
+    Composite, Contrast, PRESETS, Propagator, RelevanceSummary, ResolvedTarget, Target,
+    TargetOutput,
 };
+use crate::detect::in_words::scored;
 use crate::detect::{
     BoxChoice, ClassRef, Detection, Detector, Forward, Model, Thresholds, preprocess,
 };
@@ -42,10 +43,16 @@ pub struct Question {
 }
 
 impl Question {
-    fn about(choice: BoxChoice) -> Self {
+    /// Why is there that, of the default box that is meant? Where a class names it, what speaks for that class.
+    pub fn about(choice: BoxChoice) -> Self {
+        let class = match &choice {
+            BoxChoice::Class(class) | BoxChoice::Strongest(class) => Some(class.clone()),
+            BoxChoice::NumberAs(_, class) => Some((*class).into()),
+            BoxChoice::Best | BoxChoice::At(_) | BoxChoice::Number(_) => None,
+        };
         Self {
             choice,
-            output: None,
+            output: class.map(TargetOutput::Class),
             contrast: None,
             is_checked: false,
         }
@@ -63,7 +70,7 @@ impl Question {
 
     /// The same of a detection of this picture.
     pub fn of(detection: &Detection) -> Self {
-        Self::default_box(detection.default_box).output(TargetOutput::Class(detection.class.into()))
+        Self::about(BoxChoice::NumberAs(detection.default_box, detection.class))
     }
 
     /// The same of a default box by its number, detected or not.
@@ -73,12 +80,12 @@ impl Question {
 
     /// What speaks for a class where it was detected with the highest score; where it was not detected, as [`Question::strongest`]. The background is asked about at the best detection, if there is one.
     pub fn class(class: ClassRef) -> Self {
-        Self::about(BoxChoice::Class(class.clone())).output(TargetOutput::Class(class))
+        Self::about(BoxChoice::Class(class))
     }
 
     /// What speaks for a class where it scores highest, detected or not?
     pub fn strongest(class: ClassRef) -> Self {
-        Self::about(BoxChoice::Strongest(class.clone())).output(TargetOutput::Class(class))
+        Self::about(BoxChoice::Strongest(class))
     }
 
     /// Asks about another output of the box than its class: `"class:sheep"`, `"offset:w+"` and `"edge:left-"` can be parsed into one.
@@ -121,7 +128,7 @@ pub struct Explainer {
 /// The answer to a [`Question`].
 #[derive(Clone, Debug)]
 pub struct Explained {
-    /// What was explained: where the question is about a class other than the background, its box as that class.
+    /// What was explained: where the question is about a class other than the background, its box as that class, else as it was chosen.
     pub detection: Detection,
     /// The label of its class.
     pub label: String,
@@ -232,21 +239,30 @@ impl Explainer {
     pub fn answer(&mut self, seen: &SeenPicture, questions: &[Question]) -> Result<Vec<Explained>> {
         let forward = &seen.forward;
         let mut asked = Vec::with_capacity(questions.len());
+        let mut explained_boxes = Vec::with_capacity(questions.len());
         for question in questions {
             let chosen = self.chosen(seen, question)?;
-            let detection = chosen.with_context(|| self.nothing(question))?;
-            let predicted = Target::predicted_class(&detection);
+            let chosen = chosen.with_context(|| self.nothing(question))?;
+            let predicted = Target::predicted_class(&chosen);
+            let output = question.output.clone().unwrap_or(predicted.output);
+            explained_boxes.push(self.detector.as_asked(forward, &chosen, output.class())?);
             asked.push(Target {
-                output: question.output.clone().unwrap_or(predicted.output),
+                output,
                 contrast: question.contrast.clone(),
                 ..predicted
             });
         }
         let explanations = self.propagator.explain(forward, &asked)?;
-        let explained = asked.iter().zip(explanations);
-        let explained =
-            explained.map(|(target, explanation)| self.explained(forward, target, explanation));
-        let mut explained: Vec<Explained> = explained.collect::<Result<_>>()?;
+        let explained = explained_boxes.into_iter().zip(explanations);
+        let explained = explained.map(|(detection, explanation)| Explained {
+            label: self.model.manifest.label(detection.class).into_owned(),
+            detection,
+            relevance: explanation.map(),
+            question: explanation.question,
+            composite: self.propagator.composite().name.clone(),
+            check: None,
+        });
+        let mut explained: Vec<Explained> = explained.collect();
         self.check(forward, questions, &mut explained)?;
         Ok(explained)
     }
@@ -282,34 +298,6 @@ impl Explainer {
             ),
         }
     }
-
-    fn explained(
-        &self,
-        forward: &Forward,
-        target: &Target,
-        explanation: Explanation,
-    ) -> Result<Explained> {
-        let manifest = &self.model.manifest;
-        let class = match &target.output {
-            TargetOutput::Class(class) => Some(manifest.class(class)?),
-            _ => None,
-        };
-        // As the background no box is detected.
-        let class = class.filter(|&class| manifest.background() != Some(class));
-        let (detector, number) = (&self.detector, target.default_box);
-        let detection = match class {
-            Some(class) => detector.describe_as(forward, number, class)?,
-            None => detector.describe(forward, number)?,
-        };
-        Ok(Explained {
-            label: manifest.label(detection.class).into_owned(),
-            detection,
-            relevance: explanation.map(),
-            question: explanation.question,
-            composite: self.propagator.composite().name.clone(),
-            check: None,
-        })
-    }
 }
 
 impl Explained {
@@ -325,7 +313,7 @@ impl Explained {
         let heatmap = Heatmap::normalise(self.relevance.view(), Scale::default()).paler(strength);
         let labelled = LabelledBox {
             rect: self.detection.rect.in_pixels(size),
-            label: format!("{} {:.2}", self.label, self.detection.score),
+            label: scored(&self.label, self.detection.score),
             colour: overlay::class_colour(self.detection.class.0),
             explained: true,
             dashed: false,

@@ -104,6 +104,8 @@ mod folder_names;
 
 pub use crp::{Composite, Contrast, TargetOutput};
 pub use detect::{ClassId, ClassRef, Detection, Detector, Model, Thresholds};
+#[doc(hidden)]
+pub use error::in_one_line;
 pub use error::{Error, ErrorKind, Result};
 pub use explain::{ExplainOptions, Explained, Explainer, Question, SeenPicture};
 pub use geometry::{Rect, Size};

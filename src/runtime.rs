@@ -72,6 +72,18 @@ pub fn look_in(folder: impl Into<PathBuf>) {
     lock(&INSTALLED).insert(0, folder.into());
 }
 
+/// How the user of a program gets the library, as the end of an error's sentence.
+static ADVICE: Mutex<&str> = Mutex::new(
+    ", install the package ssdcrp, which has one, or run setup/onnxruntime.sh in the ssdcrp source folder",
+);
+
+/// Says how the user of this program gets the library, in the place of how a user of the command, the element or the crate does: the end of a sentence that begins "Set ORT_DYLIB_PATH to the
+/// library's absolute path". It is said where no library can be loaded, unless that variable names one.
+#[doc(hidden)]
+pub fn advise(end: &'static str) {
+    *lock(&ADVICE) = end;
+}
+
 /// An output of a network: a float32 tensor that lies where ONNX Runtime put it, and can be another network's input without a copy.
 pub struct RuntimeTensor {
     value: DynValue,
@@ -421,21 +433,26 @@ fn environment() -> Result<Environment> {
         p.display().to_string()
     });
     let found = match (refused.is_empty(), named_library()) {
-        (_, Some(_)) => format!("{LIBRARY_VARIABLE} is set, but {}", refused.join("; ")),
-        (true, None) => format!(
-            "it is neither in {} nor in {cache}",
-            SYSTEM_FOLDERS.join(", ")
+        (_, Some(_)) => format!(
+            "{LIBRARY_VARIABLE} is set, but {}. Set it to the library's absolute path, or unset it",
+            refused.join("; ")
         ),
-        (false, None) => refused.join("; "),
+        (true, None) => format!(
+            "it is neither in {} nor in {cache}. {}",
+            SYSTEM_FOLDERS.join(", "),
+            advice()
+        ),
+        (false, None) => format!("{}. {}", refused.join("; "), advice()),
     };
     Err(Error::said(
         ErrorKind::RuntimeUnavailable,
-        format!(
-            "ONNX Runtime (libonnxruntime.so, 1.22 or newer) cannot be loaded: {found}. \
-         Set {LIBRARY_VARIABLE} to the library's absolute path, install the package ssdcrp, which has one, \
-         or run setup/onnxruntime.sh in the ssdcrp source folder"
-        ),
+        format!("ONNX Runtime (libonnxruntime.so, 1.22 or newer) cannot be loaded: {found}"),
     ))
+}
+
+fn advice() -> String {
+    let end = *lock(&ADVICE);
+    format!("Set {LIBRARY_VARIABLE} to the library's absolute path{end}")
 }
 
 /// Libraries to try, best first. A library that the user named is the only one: another in its place would hide the mistake.

@@ -1,4 +1,4 @@
-//! An answer of the engine, with what is drawn of it.
+//! An answer of the engine for Python.
 //!
 //! In: an [`Explained`] and its picture. Out: tuples, the relevance as a numpy array, the overlay as an array or PNG.
 
@@ -10,13 +10,14 @@ use image::{ImageFormat, RgbImage};
 use numpy::{PyArray2, PyArray3};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use ssdcrp::crp::RelevanceSummary;
 use ssdcrp::heatmap::ColourMap;
 use ssdcrp::{Detection, Error, Explained, Model, Size};
 
 use super::failure::free;
 use super::picture::array;
 
-/// A detection: label, class, score, box in pixels, default box, and label and score of the runner-up.
+/// A detection: its label, class number and score; its box in pixels; the number of its default box. Last come the label and score of the runner-up, where there is one.
 pub type DetectionTuple = (
     String,
     usize,
@@ -26,7 +27,7 @@ pub type DetectionTuple = (
     Option<(String, f32)>,
 );
 
-/// A check: passed, the effect, that of chance, the quantity before, and words.
+/// A check: whether it is passed; the effect, and that of chance; the quantity before; all of it in words.
 type CheckTuple = (bool, f64, f64, f64, String);
 
 /// A detection of a picture of this size.
@@ -50,13 +51,16 @@ pub struct PythonAnswer {
     model: Arc<Model>,
     picture: Arc<RgbImage>,
     explained: Explained,
+    summary: RelevanceSummary,
 }
 
 impl PythonAnswer {
+    /// Also sums the relevance up.
     pub fn new(model: &Arc<Model>, picture: &Arc<RgbImage>, explained: Explained) -> Self {
         Self {
             model: model.clone(),
             picture: picture.clone(),
+            summary: explained.summary(),
             explained,
         }
     }
@@ -72,8 +76,9 @@ impl PythonAnswer {
     }
 
     /// Relevance as a new array [H, W], float32.
-    fn relevance<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray2<f32>> {
-        PyArray2::from_owned_array(py, self.explained.relevance.clone())
+    fn relevance<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        let relevance = free(py, || Ok(self.explained.relevance.clone()))?;
+        Ok(PyArray2::from_owned_array(py, relevance))
     }
 
     /// The question: in words, target, contrast, composite.
@@ -104,7 +109,7 @@ impl PythonAnswer {
     /// Σ|R|, and the shares of it that are positive and that lie in the box.
     #[getter]
     fn shares(&self) -> (f64, f64, f64) {
-        let summary = self.explained.summary();
+        let summary = &self.summary;
         (
             summary.sum_abs,
             summary.positive_share,

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use image::RgbImage;
 use pyo3::prelude::*;
-use serde_json::json;
 use ssdcrp::detect::Detector;
 use ssdcrp::evaluate::{
     DetectionScores, EvaluatedPhoto, Method, MethodSpec, MethodSummary, Replacement, judge,
@@ -116,6 +115,8 @@ pub fn evaluate(
         return Err(PythonFailure::Question(words.to_owned()));
     }
     let summaries = MethodSummary::of(&rows, asked.seed);
-    let text = serde_json::to_string(&json!({ "summaries": summaries, "rows": rows }));
-    Ok(text.map_err(Error::other)?)
+    let summaries = serde_json::to_string(&summaries).map_err(Error::other)?;
+    let rows = serde_json::to_string(&rows).map_err(Error::other)?;
+    // Not by way of a `Value`, which makes other digits of a float32 than the command's JSON has.
+    Ok(format!(r#"{{"summaries":{summaries},"rows":{rows}}}"#))
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::prelude::*;
-use ssdcrp::{Error, ErrorKind};
+use ssdcrp::{Error, ErrorKind, in_one_line};
 
 /// What keeps a call from being answered.
 pub enum PythonFailure {
@@ -39,7 +39,7 @@ impl PythonFailure {
             Self::Engine(error) => of_engine(py, &error),
             Self::Question(words) => made(py, "QuestionError", &words, None),
             Self::File(what, error) => {
-                let words = in_one_line(&format!("{what}: {error}"));
+                let words = format!("{what}: {error}");
                 made(py, class_of_file(&error), &words, error.raw_os_error())
             }
             Self::Python(error) => error,
@@ -76,25 +76,16 @@ pub fn of_picture(py: Python<'_>, words: &str) -> PyErr {
 }
 
 fn of_engine(py: Python<'_>, error: &Error) -> PyErr {
-    let mut words = in_one_line(&format!("{error:#}"));
     let class = match error.kind() {
         ErrorKind::Io => error.io().map_or("FileError", class_of_file),
         ErrorKind::Model | ErrorKind::Manifest => "ModelError",
         ErrorKind::Argument => "QuestionError",
         ErrorKind::Picture => "PictureError",
-        ErrorKind::RuntimeUnavailable => {
-            words += ". In Python: pip install onnxruntime";
-            "RuntimeUnavailableError"
-        }
+        ErrorKind::RuntimeUnavailable => "RuntimeUnavailableError",
         _ => "Error",
     };
     let code = error.io().and_then(io::Error::raw_os_error);
-    made(py, class, &words, code)
-}
-
-/// What other libraries say may have several lines.
-fn in_one_line(said: &str) -> String {
-    said.split_whitespace().collect::<Vec<_>>().join(" ")
+    made(py, class, &format!("{error:#}"), code)
 }
 
 fn class_of_file(error: &io::Error) -> &'static str {
@@ -104,8 +95,9 @@ fn class_of_file(error: &io::Error) -> &'static str {
     }
 }
 
-/// An exception of the package; `code` is its `errno`.
+/// An exception of the package; `code` is its `errno`. What other libraries and panics say may have several lines.
 fn made(py: Python<'_>, class: &str, words: &str, code: Option<i32>) -> PyErr {
+    let words = in_one_line(words);
     let exception = py.import("ssdcrp.errors").and_then(|errors| {
         let exception = errors.getattr(class)?.call1((words,))?;
         if let Some(code) = code {

@@ -3,7 +3,7 @@
 //! Networks are loaded when they are first needed. Those that are idle are kept, for the next call under the same composite; a call that finds none, because another thread has it, loads one of
 //! its own. So no lock is held while networks run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
@@ -24,12 +24,14 @@ use super::question::{LookedPicture, PythonQuestion, PythonThresholds};
 #[pyclass(frozen, name = "Engine", module = "ssdcrp._engine")]
 pub struct PythonModel {
     model: Arc<Model>,
+    /// The file that it was opened from, wherever the process has gone since.
+    file: Option<PathBuf>,
     session: SessionOptions,
     idle: Mutex<IdleExplainers>,
 }
 
 impl PythonModel {
-    /// Works with an explainer under a composite, or under the model's own. It is of use again only where the work did not panic.
+    /// Works with an explainer under a composite, or under the model's own. After a panic the explainer is dropped.
     fn with_explainer<T>(
         &self,
         composite: Option<&Composite>,
@@ -69,16 +71,27 @@ impl PythonModel {
                 provider: provider.parse()?,
                 ..SessionOptions::default()
             };
-            let model = match path {
+            let model = match &path {
                 Some(path) => Model::open(path)?,
                 None => Model::built_in()?,
             };
+            let file = path.map(std::path::absolute).transpose();
+            let file = file.map_err(|error| {
+                PythonFailure::File("cannot tell the working folder".to_owned(), error)
+            })?;
             Ok(Self {
                 model: Arc::new(model),
+                file,
                 session,
                 idle: Mutex::default(),
             })
         })
+    }
+
+    /// The path of its file from the root; none of the built-in model.
+    #[getter]
+    fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// What the manifest calls the model.
@@ -100,7 +113,13 @@ impl PythonModel {
         self.model.manifest.labels.iter().collect()
     }
 
-    /// What is seen in a picture, best first.
+    /// How many classes can be detected.
+    #[getter]
+    fn count_detectable(&self) -> usize {
+        self.model.manifest.count_detectable()
+    }
+
+    /// What is seen in a picture, best first. It is the explainer that looks, so that detections and explanations are of one network, to the last bit.
     fn detect(
         &self,
         py: Python<'_>,
@@ -163,7 +182,8 @@ impl PythonModel {
         composite: Option<String>,
     ) -> PyResult<CompiledTuple> {
         free(py, || {
-            compiled::compile(&self.model, &path, composite.as_deref(), self.session)
+            let (model, file) = (&self.model, self.file.as_deref());
+            compiled::compile(model, file, &path, composite.as_deref(), self.session)
         })
     }
 

@@ -26,8 +26,8 @@ impl From<RgbImage> for PythonPicture {
 
 #[pymethods]
 impl PythonPicture {
-    /// Copies an array [H, W, 3], for Python's other threads may write into it while the engine reads. One that is as large as no file's picture may be is refused: a view of one pixel can say
-    /// that it is a picture of any size.
+    /// Copies an array [H, W, 3], for Python's other threads may write into it while the engine reads. An array with more pixels than the picture of a file may have is refused before that: a
+    /// view of one pixel can have any shape.
     #[new]
     fn new(py: Python<'_>, array: PyReadonlyArray3<'_, u8>) -> PyResult<Self> {
         let &[height, width, channels] = array.shape() else {
@@ -81,7 +81,7 @@ impl PythonPicture {
 
     /// The pixels as a new array [H, W, 3].
     fn array<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray3<u8>>> {
-        array(py, RgbImage::clone(&self.pixels))
+        array(py, free(py, || Ok(RgbImage::clone(&self.pixels)))?)
     }
 }
 

@@ -1,15 +1,13 @@
 //! What is asked of a picture: what Python gives in, questions for the engine out.
 
 use pyo3::prelude::*;
+use ssdcrp::detect::{BoxChoice, in_words};
 use ssdcrp::{
     Composite, Contrast, Explainer, Model, Question, Result, SeenPicture, Size, TargetOutput,
     Thresholds,
 };
 
 use super::failure::PythonFailure;
-
-/// How many detections an error lists.
-const LISTED: usize = 6;
 
 /// What becomes a detection, as far as that was said: the score and the overlap (IoU), 0..=1.
 #[derive(Clone, Copy, FromPyObject)]
@@ -54,7 +52,7 @@ pub struct ParsedQuestion {
 }
 
 impl PythonQuestion {
-    /// Understands it, before anything is computed.
+    /// The same as the engine's own types, so that what is wrong is told before anything is computed.
     pub fn parsed(&self) -> Result<ParsedQuestion> {
         fn parse<T: std::str::FromStr>(text: Option<&String>) -> Result<Option<T>, T::Err> {
             text.map(|text| text.parse()).transpose()
@@ -103,15 +101,10 @@ impl ParsedQuestion {
         explainer: &Explainer,
         looked: &LookedPicture,
     ) -> Result<Question, PythonFailure> {
-        let question = match (self.default_box, self.at, &self.target) {
-            (Some(number), ..) => Question::default_box(number),
-            (None, Some(point), _) => {
-                let [x, y] = looked.shares_of(point).map_err(PythonFailure::Question)?;
-                Question::at(x, y)
-            }
-            (None, None, Some(TargetOutput::Class(class))) => Question::class(class.clone()),
-            (None, None, _) => Question::best(),
-        };
+        let point = self.at.map(|point| looked.shares_of(point)).transpose();
+        let point = point.map_err(PythonFailure::Question)?;
+        let class = self.target.as_ref().and_then(TargetOutput::class);
+        let question = Question::about(BoxChoice::of(self.default_box, point, class));
         match explainer.chosen(&looked.seen, &question)? {
             Some(_) => Ok(question),
             None => Err(PythonFailure::Question(self.nothing(looked))),
@@ -122,10 +115,9 @@ impl ParsedQuestion {
     fn nothing(&self, looked: &LookedPicture) -> String {
         let what_to_name = match self.at {
             Some([x, y]) if !looked.seen.detections.is_empty() => {
-                return format!(
-                    "nothing was detected at {x}, {y}; there is {}",
-                    looked.list()
-                );
+                let (labels, size) = (&looked.model.manifest.labels, looked.size);
+                let there = in_words::list(&looked.seen.detections, labels, size);
+                return format!("nothing was detected at {x}, {y}; there is {there}");
             }
             // The point would hold for the class too.
             Some(_) => "or name a default box as box",
@@ -150,21 +142,5 @@ impl LookedPicture<'_> {
         let ([x, y], size) = (point, self.size);
         let shares = size.shares_of(point);
         shares.ok_or_else(|| format!("{x}, {y} lies outside of the picture, which is {size}"))
-    }
-
-    /// The detections in half a sentence: "dog 0.93 at 130,221 – 310,543, cat …".
-    fn list(&self) -> String {
-        let detections = &self.seen.detections;
-        let words = detections.iter().take(LISTED).map(|detection| {
-            let label = self.model.manifest.label(detection.class);
-            let [x0, y0, x1, y1] = detection.rect.in_pixels(self.size).edges();
-            let score = detection.score;
-            format!("{label} {score:.2} at {x0:.0},{y0:.0} – {x1:.0},{y1:.0}")
-        });
-        let mut words: Vec<String> = words.collect();
-        if let Some(more @ 1..) = detections.len().checked_sub(LISTED) {
-            words.push(format!("{more} more"));
-        }
-        words.join(", ")
     }
 }

@@ -13,7 +13,7 @@ In a notebook, ``model.explain(…)`` as the last line of a cell shows the pictu
 """
 
 from . import library
-from ._engine import BASELINES, PRESETS, __version__, look_in
+from ._engine import BASELINES, CONTRASTS, PRESETS, TARGETS, __version__, library_is_in
 from .detection import Box, Detection
 from .errors import (
     Error,
@@ -32,7 +32,9 @@ from .picture import ImageLike
 
 __all__ = [
     "BASELINES",
+    "CONTRASTS",
     "PRESETS",
+    "TARGETS",
     "Box",
     "Check",
     "CompiledNetwork",
@@ -56,7 +58,4 @@ __all__ = [
 ]
 
 # Before anything is computed: the library is loaded with the first network.
-_folder = library.folder()
-if _folder is not None:
-    look_in(_folder)
-del _folder
+library_is_in(library.folder())

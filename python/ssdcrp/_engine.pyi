@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from os import PathLike
+from pathlib import Path
 from typing import TypeAlias, TypedDict
 
 import numpy as np
@@ -11,6 +12,8 @@ from .detection import DetectionTuple
 
 __version__: str
 PRESETS: list[str]
+TARGETS: list[str]
+CONTRASTS: list[str]
 BASELINES: list[str]
 
 #: The least score, and the largest overlap of two detections of one class.
@@ -58,7 +61,11 @@ class Answer:
 class Engine:
     def __new__(cls, path: str | None, threads: int, provider: str) -> Engine: ...
     @property
+    def file(self) -> Path | None: ...
+    @property
     def name(self) -> str: ...
+    @property
+    def count_detectable(self) -> int: ...
     @property
     def input_size(self) -> tuple[int, int]: ...
     @property
@@ -86,5 +93,6 @@ class Engine:
         progress: Callable[[int, int], object],
     ) -> str: ...
 
-def look_in(folder: str | PathLike[str]) -> None: ...
+def library_is_in(folder: str | PathLike[str] | None) -> None: ...
+def in_one_line(text: str) -> str: ...
 def propose_manifest(path: str, size: tuple[int, int] | None) -> str: ...

@@ -11,10 +11,12 @@ from typing import SupportsIndex
 from . import _engine
 from .errors import Error, QuestionError
 
-__all__ = ["count", "in_one_line", "path", "point", "shown", "size", "text", "text_or_none", "texts", "thresholds"]
+__all__ = ["count", "path", "point", "shown", "size", "text", "text_or_none", "texts", "thresholds"]
 
 #: Characters of a value in an error.
 _LONGEST = 80
+#: What Python takes for numbers too: ``"12"`` for the point (1, 2), ``"0.5"`` for a share.
+_TEXTS = (str, bytes, bytearray)
 
 
 def shown(value: object) -> str:
@@ -26,15 +28,10 @@ def shown(value: object) -> str:
     'int'
     """
     try:
-        found = in_one_line(repr(value))
+        found = " ".join(map(str.strip, repr(value).splitlines()))
     except Exception:  # Somebody's own class may raise whatever it likes.
         return type(value).__name__
     return found if len(found) <= _LONGEST else f"{found[: _LONGEST - 1]}…"
-
-
-def in_one_line(text: str) -> str:
-    """A text without its line breaks, which the errors of other libraries may have."""
-    return " ".join(text.split())
 
 
 def text(name: str, value: str, example: str) -> str:
@@ -112,10 +109,22 @@ def size(value: tuple[int, int]) -> tuple[int, int]:
     return count("width", width, least=1, most=8192), count("height", height, least=1, most=8192)
 
 
+def _number(value: float) -> float:
+    if isinstance(value, _TEXTS):
+        raise TypeError("a text is no number")
+    return float(value)
+
+
 def point(at: tuple[float, float]) -> tuple[float, float]:
-    """A point in pixels; whether it lies in the picture, the engine says."""
+    """A point in pixels; whether it lies in the picture, the engine says.
+
+    >>> point("12")
+    Traceback (most recent call last):
+    ...
+    ssdcrp.errors.QuestionError: at is a point in pixels, such as (320, 200), not '12'
+    """
     try:
-        x, y = map(float, at)
+        x, y = () if isinstance(at, _TEXTS) else map(_number, at)
     except (TypeError, ValueError, OverflowError):
         raise QuestionError(f"at is a point in pixels, such as (320, 200), not {shown(at)}") from None
     return x, y
@@ -128,7 +137,7 @@ def thresholds(score: float | None, iou: float | None) -> _engine.Thresholds:
         if value is None:
             return None
         try:
-            number = float(value)
+            number = _number(value)
         except (TypeError, ValueError, OverflowError):
             number = -1.0
         if not 0.0 <= number <= 1.0:

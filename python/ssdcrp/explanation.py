@@ -67,8 +67,8 @@ class Explanation:
 
     @cached_property
     def relevance(self) -> npt.NDArray[np.float32]:
-        """How much each pixel speaks for what is explained (above 0) or against it: ``float32 [H, W]`` at the size of the
-        network's input, the bars of a letterboxed picture left out. The same as the command's ``--npy``."""
+        """How much each pixel speaks for what is explained (above 0) or against it: ``float32 [H, W]``, the picture as
+        large as the network sees it, without the bars of a letterboxed one. The same as the command's ``--npy``."""
         return self._answer.relevance()
 
     @cached_property
@@ -84,14 +84,16 @@ class Explanation:
         worth = "" if self.check is None else f"; {self.check}"
         return f"<Explanation {self.question}: {self.detection}{worth}>"
 
-    def _repr_png_(self) -> bytes:
+    @cached_property
+    def _png(self) -> bytes:
         return self._answer.png(_SHOWN)
 
+    # The picture is in here alone: a notebook would store that of a further representation beside it.
     def _repr_html_(self) -> str:
         notes = [f"{self.question} ({self.target}, contrast {self.contrast}, composite {self.composite})"]
         if self.check is not None:
             notes.append(self.check.words)
-        return page.figure(self._repr_png_(), notes) + page.table(
+        return page.figure(self._png, notes) + page.table(
             ["", "label", "score", "box", "runner-up"],
             [self._row(detection) for detection in self.detections],
         )

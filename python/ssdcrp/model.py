@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import SupportsIndex
 
 from . import _engine, arguments
@@ -27,7 +28,8 @@ class Model:
     ``threads`` is the number of threads of the network up to 256, 0 for as many as there are cores, and ``execution_provider`` the one of
     ONNX Runtime that is to be used, such as ``"cuda"`` where the package ``onnxruntime-gpu`` is installed.
 
-    Threads of Python may share a model. Calls run at the same time, each on networks of its own, which are kept for later calls.
+    Threads of Python may share a model. Calls run at the same time, each on networks of its own, which are kept for later calls. A model can be
+    pickled: another process opens the same file.
 
     >>> model = ssdcrp.Model()
     >>> model.name, model.input_size
@@ -44,9 +46,9 @@ class Model:
         execution_provider: str = "cpu",
     ) -> None:
         name = None if path is None else arguments.path("path", path)
-        provider = arguments.text("execution_provider", execution_provider, "cpu")
-        self._file = name
-        self._engine = _engine.Engine(name, arguments.count("threads", threads, most=256), provider)
+        self._threads = arguments.count("threads", threads, most=256)
+        self._provider = arguments.text("execution_provider", execution_provider, "cpu")
+        self._engine = _engine.Engine(name, self._threads, self._provider)
         #: What the manifest calls the model.
         self.name = self._engine.name
         #: Width and height of the network's input.
@@ -55,9 +57,16 @@ class Model:
         self.labels = self._engine.labels
 
     def __repr__(self) -> str:
+        """
+        >>> ssdcrp.Model()
+        <Model ssdlite_mobilenet_v2_coco: 300x300, 80 classes>
+        """
         width, height = self.input_size
-        classes = sum(map(bool, self.labels))
-        return f"<Model {self.name}: {width}x{height}, {classes} classes>"
+        return f"<Model {self.name}: {width}x{height}, {self._engine.count_detectable} classes>"
+
+    def __reduce__(self) -> tuple[Callable[[], Model], tuple[()]]:
+        """Another process opens the same file, wherever it works."""
+        return partial(type(self), self._engine.file, threads=self._threads, execution_provider=self._provider), ()
 
     def detect(
         self,
@@ -66,7 +75,8 @@ class Model:
         score_threshold: float | None = None,
         iou_threshold: float | None = None,
     ) -> list[Detection]:
-        """What the model sees in a picture, best first.
+        """What the model sees in a picture, best first. The same networks detect and explain, so that both agree to the last bit; a
+        manifest that permits no explanations is refused here too.
 
         Only boxes with a score above ``score_threshold`` are detections; of two of one class that overlap by more than
         ``iou_threshold`` (intersection over union) the better one is. Both are 0 to 1; without them the model's own hold.
@@ -96,22 +106,26 @@ class Model:
         """Which pixels speak for and against an output of the model.
 
         ``target``
-            What is explained: ``"class:dog"``, ``"offset:w+"`` (what makes the box wider), ``"edge:left"``, ``"objectness"``;
-            without it, the class that was detected.
+            What is explained: ``"class:NAME"``, a label or a number (``"class:#20"`` if a class is called 20); an offset of the box,
+            ``"offset:cx"``, ``"offset:cy"``, ``"offset:w"`` or ``"offset:h"``; an edge, ``"edge:left"``, ``"edge:right"``,
+            ``"edge:top"`` or ``"edge:bottom"``; or ``"objectness"``, if the model has it apart. An offset or edge may end in ``+``
+            (right, down, wider, taller) or ``-``; without either, the predicted direction is meant. Without a target, the class
+            that was detected.
         ``contrast``
-            What it is explained against: ``"mean"`` (all other classes), ``"class:cat"``, ``"runner-up"``, ``"softmax"``,
-            ``"none"``; without it, for a class that of the composite, else none.
+            What it is explained against: ``"mean"``, all other classes, of an offset or objectness the same output of the cell's
+            other boxes; ``"softmax"``, the other classes by their probability; ``"runner-up"``; ``"class:NAME"``; ``"none"``; with
+            the composites ``lrp-…`` also ``"clrp1"``, ``"clrp2"`` and ``"sglrp"``. Without it, for a class that of the composite,
+            else none.
         ``at``, ``box``
             Which object: the smallest detection at a point, in pixels; a detection, as the class that it is, or a default box by its
             number, as the class that scores highest there. Without them the best detection of the class that is asked about. If
             there is none, the place where that class scores highest; and without a class the best detection. A classifier has one
             default box, the picture, which every point of it means.
         ``composite``
-            The rules of propagation, by name (:data:`ssdcrp.PRESETS`) or in the command's grammar; without it the model's own.
+            The rules of propagation: one of :data:`ssdcrp.PRESETS`, or what differs from ``"crp"``, as in
+            ``"high=epsilon:0.25std,low=zplus"``. Without it, the model's own.
         ``check``
             Whether the explanation is checked, which takes the time of ten detections.
-
-        ``target`` and ``contrast`` are written as for the command: ``ssdcrp explain --help`` lists them all.
 
         >>> model = ssdcrp.Model()
         >>> why = model.explain("person.jpg", target="class:sheep", contrast="class:horse", box=1436)
@@ -185,8 +199,6 @@ class Model:
         """
         name = arguments.path("path", path)
         composite = arguments.text_or_none("composite", composite, "crp")
-        if self._file is not None and os.path.exists(name) and os.path.samefile(name, self._file):
-            raise QuestionError(f"{name} is the model itself: name another file")
         inputs, relevance = self._engine.compile(name, composite)
         return CompiledNetwork(name, {tensor: tuple(shape) for tensor, shape in inputs}, tuple(relevance))
 
@@ -210,6 +222,10 @@ class Model:
         deleted from a picture, ``"blurred"`` or ``"mean-colour"``. With the same ``seed`` all numbers but times are the same.
         ``progress`` is called with the number of steps that are done and that of all. Ctrl-C ends it between two steps.
 
+        In ``rows`` a file has its name, and any other picture the name ``picture 1``, ``picture 2``, … by its place in ``images``. What is
+        random, such as the maps of the baseline ``"random"``, is drawn by ``seed`` and these names. So the same arrays in another order, or
+        the same pictures as files, give other numbers.
+
         >>> worth = ssdcrp.Model().evaluate(["dog.jpg"], detections=1)
         >>> [summary["method"] for summary in worth.summaries]
         ['crp', 'random']
@@ -225,7 +241,7 @@ class Model:
             raise QuestionError("there is nothing to compare: name composites or baselines")
         if progress is not None and not callable(progress):
             raise QuestionError(f"progress is a function of two numbers, not {type(progress).__name__}")
-        pictures = [_evaluated(index, image) for index, image in enumerate(_several(images))]
+        pictures = [_evaluated(number, image) for number, image in enumerate(_several(images), 1)]
         if not pictures:
             raise QuestionError("there are no pictures to evaluate")
         thresholds = arguments.thresholds(score_threshold, iou_threshold)
@@ -278,17 +294,17 @@ def _several(images: Iterable[ImageLike]) -> Iterator[ImageLike]:
     raise QuestionError(f"several pictures are expected, as in [picture], not {type(images).__name__}")
 
 
-def _evaluated(index: int, image: ImageLike) -> tuple[str, _engine.Picture | str]:
+def _evaluated(number: int, image: ImageLike) -> tuple[str, _engine.Picture | str]:
     """How a picture is called in the rows of an evaluation, and the picture. A file stays one, for many would not fit into memory.
 
-    >>> _evaluated(0, "dog.jpg")
+    >>> _evaluated(1, "dog.jpg")
     ('dog.jpg', 'dog.jpg')
     >>> import numpy as np
-    >>> _evaluated(1, np.zeros((8, 8, 3), np.uint8))[0]
-    'picture 1'
+    >>> _evaluated(2, np.zeros((8, 8, 3), np.uint8))[0]
+    'picture 2'
     """
     picture = picture_of(image)  # Also of a file: what is wrong with it is better said before the work than after half of it.
     if isinstance(image, (str, os.PathLike)):
         path = os.fspath(image)
         return os.path.basename(path), path
-    return f"picture {index}", picture
+    return f"picture {number}", picture

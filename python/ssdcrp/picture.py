@@ -55,7 +55,8 @@ def picture_of(image: ImageLike) -> _engine.Picture:
 
 
 def is_one_picture(images: object) -> bool:
-    """Whether what should be several pictures is one: it may be a list too, of bytes or of rows.
+    """Whether one picture was given where several are expected. Python goes through some of these as through a list too, the bytes of a
+    file or the rows of an array.
 
     >>> is_one_picture("dog.jpg"), is_one_picture(["dog.jpg"])
     (True, False)
@@ -77,7 +78,7 @@ def _of_others(image: SupportsArray) -> npt.NDArray[Any]:
 
 
 def _said(error: Exception) -> str:
-    return arguments.in_one_line(str(error)) or type(error).__name__
+    return _engine.in_one_line(str(error)) or type(error).__name__
 
 
 def _of_pil(image: PIL.Image.Image) -> npt.NDArray[np.uint8]:

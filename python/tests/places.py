@@ -1,12 +1,17 @@
 """Where tests find photos and the command, and the folder that each works in."""
 
+import base64
 import contextlib
+import io
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
+import PIL.Image
 from ssdcrp import library
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,6 +23,8 @@ COMMAND = Path(os.environ.get("SSDCRP_COMMAND") or ROOT / "target/debug/ssdcrp")
 CLASSIFIER = CACHE / "classifiers/light_squeezenet.onnx"
 #: A small network with a manifest.
 SMALL = ROOT / "tests/golden/anchor_free/distances.onnx"
+#: Another one.
+YOLO = ROOT / "tests/golden/yolo/yolo.onnx"
 
 
 def photo(name: str) -> str:
@@ -26,17 +33,28 @@ def photo(name: str) -> str:
 
 
 @contextlib.contextmanager
-def folder_of_photos() -> Iterator[Path]:
-    """A new working folder with the photos in it, as the documentation's examples have it."""
+def working_in(folder: Path) -> Iterator[None]:
+    """Another working folder for a while."""
     before = Path.cwd()
-    with tempfile.TemporaryDirectory() as name:
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@contextlib.contextmanager
+def folder_of_photos() -> Iterator[Path]:
+    """A new working folder with the photos in it, as the documentation's examples have it; it is the home folder too, with the photos in the
+    cache that a home folder has."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, mock.patch.dict(os.environ, HOME=name):
         for file in PHOTOS.glob("*.jpg"):
             Path(name, file.name).symlink_to(file)
-        os.chdir(name)
-        try:
+        cache = Path(name, ".cache/ssdcrp")
+        cache.mkdir(parents=True)
+        cache.joinpath("photos").symlink_to(PHOTOS)
+        with working_in(Path(name)):
             yield Path(name)
-        finally:
-            os.chdir(before)
 
 
 def onnx_runtime() -> str:
@@ -52,3 +70,9 @@ def run_command(*arguments: str) -> str:
     done = subprocess.run([COMMAND, *arguments], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def shown_picture(page: str) -> PIL.Image.Image:
+    """The one picture that is shown in HTML."""
+    [encoded] = re.findall(r'src="data:image/png;base64,([^"]*)"', page)
+    return PIL.Image.open(io.BytesIO(base64.b64decode(encoded)))

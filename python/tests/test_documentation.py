@@ -1,10 +1,8 @@
 """What the documentation shows works: docstrings, the page docs/python.md, both READMEs, the notebook; and types are as they are said to be."""
 
-import base64
 import doctest
 import importlib
 import inspect
-import io
 import pkgutil
 import re
 import shutil
@@ -15,10 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
-import PIL.Image
 import ssdcrp
 from nbclient import NotebookClient
-from places import PHOTOS, ROOT, SMALL, folder_of_photos
+from places import PHOTOS, ROOT, SMALL, folder_of_photos, photo, shown_picture
 
 #: Where the notebook's pictures stay, to be looked at.
 PICTURES = ROOT / "target/python-notebook"
@@ -48,7 +45,7 @@ class Documentation(unittest.TestCase):
     def test_pages(self) -> None:
         # What a page defines is called too.
         tried = []
-        for page in (ROOT / "docs/python.md", ROOT / "python/README.md", ROOT / "README.md"):
+        for page in (ROOT / "docs/python.md", ROOT / "docs/start/notebook.md", ROOT / "python/README.md", ROOT / "README.md"):
             with self.subTest(page=str(page)), folder_of_photos() as folder:
                 shutil.copy(PHOTOS / "person.jpg", folder / "photo.jpg")
                 code = blocks(page)
@@ -74,6 +71,29 @@ class Documentation(unittest.TestCase):
         self.assertEqual(defined(str(bare)).inspect().kind, "anchor-free")
         self.assertEqual(manifest.read_text(), f"# Read.\n{proposed}")
 
+    def test_the_grammar(self) -> None:
+        page = (ROOT / "docs/python.md").read_text("utf-8")
+        docstring = inspect.getdoc(ssdcrp.Model.explain) or ""
+        model, asked = ssdcrp.Model(SMALL), {"box": 30, "check": False}
+        for kind, forms in (("target", ssdcrp.TARGETS), ("contrast", ssdcrp.CONTRASTS)):
+            table = page.split(f"\n| {kind} | ")[1].split("\n\n")[0]
+            marks = [mark for row in table.splitlines()[2:] for mark in re.findall("`([^`]+)`", row.split("|")[1])]
+            with self.subTest(kind=kind):
+                self.assertEqual(sorted(marks), sorted(forms))
+                for form in forms:
+                    self.assertIn(f'"{form}"', docstring)
+                with self.assertRaises(ssdcrp.QuestionError) as raised:
+                    model.explain(photo("dog.jpg"), **asked, **{kind: "unheard-of"})
+                refused = str(raised.exception).removeprefix("'unheard-of'")
+            directed = [f"{form}{sign}" for form in forms if form.startswith(("offset", "edge")) for sign in "+-"]
+            for form in (*forms, *directed):
+                with self.subTest(form=form):
+                    try:
+                        model.explain(photo("dog.jpg"), **asked, **{kind: form.replace("NAME", "#0")})
+                    except ssdcrp.QuestionError as error:
+                        # What this model or composite does not have is refused with other words.
+                        self.assertNotIn(refused, str(error))
+
     def test_the_notebook(self) -> None:
         source = ROOT / "python/notebooks/first-steps.ipynb"
         notebook = nbformat.read(source, as_version=4)
@@ -82,13 +102,12 @@ class Documentation(unittest.TestCase):
         PICTURES.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, PICTURES / "first-steps.ipynb")
         outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-        pictures = [output["data"]["image/png"] for output in outputs if "image/png" in output.get("data", {})]
+        pages = [output["data"].get("text/html", "") for output in outputs if "data" in output]
+        pictures = [shown_picture(page) for page in pages if "<img" in page]
         self.assertGreaterEqual(len(pictures), 4)
         for index, picture in enumerate(pictures):
-            image = PIL.Image.open(io.BytesIO(base64.b64decode(picture)))
-            image.load()
-            image.save(PICTURES / f"{index + 1}.png")
-        self.assertEqual(len(set(pictures)), len(pictures))
+            picture.save(PICTURES / f"{index + 1}.png")
+        self.assertEqual(len({picture.tobytes() for picture in pictures}), len(pictures))
         # Committed without outputs, so that changes of it can be read.
         committed = nbformat.read(source, as_version=4)
         self.assertTrue(all(not cell.get("outputs") for cell in committed.cells))

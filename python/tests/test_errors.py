@@ -13,7 +13,18 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import ssdcrp
-from places import CLASSIFIER, SMALL, photo
+from places import CLASSIFIER, ROOT, SMALL, onnx_runtime, photo, working_in
+
+
+def with_a_weight_in(file: str, model: bytes) -> bytes:
+    """An ONNX model with one more weight, a number that lies in a file beside it."""
+
+    def field(number: int, content: bytes) -> bytes:
+        return bytes([number << 3 | 2, len(content)]) + content
+
+    location = field(13, field(1, b"location") + field(2, file.encode()))
+    weight = b"\x08\x01\x10\x01" + field(8, b"unused") + location + b"\x70\x01"
+    return model + field(7, field(5, weight))
 
 
 class Unwilling:
@@ -57,12 +68,17 @@ class Questions(unittest.TestCase):
             ({"at": (1,)}, "at is a point in pixels"),
             ({"at": "320,200"}, "at is a point in pixels"),
             ({"at": (10**400, 2)}, "at is a point in pixels"),
+            ({"at": "12"}, "at is a point in pixels, such as (320, 200), not '12'"),
+            ({"at": b"12"}, "not b'12'"),
+            ({"at": ("320", "200")}, "not ('320', '200')"),
             ({"at": Unwilling()}, "(320, 200), not Unwilling"),
             ({"at": np.zeros((3, 3))}, "at is a point in pixels"),
             ({"at": (1, 1)}, "nothing was detected at 1, 1; there is person 0.98 at 189,101 – 274,383, sheep 0."),
             ({"score_threshold": 1.5}, "from 0 to 1, not 1.5"),
             ({"score_threshold": 10**400}, "from 0 to 1, not 1000"),
             ({"iou_threshold": "much"}, "from 0 to 1, not 'much'"),
+            ({"score_threshold": "0.5"}, "score_threshold is a number from 0 to 1, not '0.5'"),
+            ({"target": "class:background", "score_threshold": 1.0}, "nothing scores above 1"),
             ({"score_threshold": 1.0}, "nothing scores above 1: lower score_threshold, name a class as target, or a default box as box"),
             ({"score_threshold": 1.0, "at": (300, 200)}, "nothing scores above 1: lower score_threshold, or name a default box as box"),
         ]
@@ -118,6 +134,8 @@ class Questions(unittest.TestCase):
         for asked in ({}, {"at": (1, 1)}, {"box": 0}, {"target": "class:#7"}):
             with self.subTest(**asked):
                 self.assertEqual(model.explain(dog, check=False, **asked).detection.default_box, 0)
+        with self.assertRaises(ssdcrp.QuestionError):
+            model.explain(dog, target="class:unicorn")
         for at in ((-5, 2), (769, 2), (float("nan"), 2)):
             with self.subTest(at=at), self.assertRaises(ssdcrp.QuestionError) as raised:
                 model.explain(dog, at=at)
@@ -205,16 +223,29 @@ class Files(unittest.TestCase):
         ssdcrp.Model(SMALL).compile("/dev/null")
         self.assertTrue(Path("/dev/null").is_char_device())
         with tempfile.TemporaryDirectory() as name:
-            model = Path(name, "own.onnx")
-            shutil.copy(SMALL, model)
-            shutil.copy(SMALL.with_suffix(".toml"), model.with_suffix(".toml"))
-            before = model.read_bytes()
-            link = Path(name, "link.onnx")
-            link.symlink_to(model)
-            for path in (model, link):
-                with self.assertRaisesRegex(ssdcrp.QuestionError, "is the model itself"):
-                    ssdcrp.Model(model).compile(path)
-            self.assertEqual(model.read_bytes(), before)
+            folder = Path(name)
+            model, manifest, weights = (folder / file for file in ("own.onnx", "own.toml", "own.weights"))
+            model.write_bytes(with_a_weight_in(weights.name, SMALL.read_bytes()))
+            shutil.copy(SMALL.with_suffix(".toml"), manifest)
+            weights.write_bytes(bytes(4))
+            (folder / "link.onnx").symlink_to(model)
+            (folder / "below").mkdir()
+            before = [file.read_bytes() for file in (model, manifest, weights)]
+            with working_in(folder):
+                opened = ssdcrp.Model("own.onnx")
+            refused = ((model, "model"), (folder / "link.onnx", "model"), (manifest, "manifest"), (weights, "file of the model's weights"))
+            for path, what in refused:
+                words = f"cannot write {path}: that is the {what} itself, name another file"
+                with self.subTest(what=what), self.assertRaises(ssdcrp.QuestionError) as raised:
+                    opened.compile(path)
+                self.assertEqual(str(raised.exception), words)
+            # From a folder that it was not opened in.
+            with working_in(folder / "below"):
+                with self.assertRaises(ssdcrp.QuestionError):
+                    opened.compile("../own.onnx")
+                opened.compile("own.onnx")
+                opened.compile("own.onnx")
+            self.assertEqual([file.read_bytes() for file in (model, manifest, weights)], before)
 
     def test_what_is_no_path_is_refused(self) -> None:
         model = ssdcrp.Model(SMALL)
@@ -287,26 +318,63 @@ class Library(unittest.TestCase):
         self.assertEqual(status, 0, printed)
         self.assertIn("onnxruntime/capi/libonnxruntime.so", printed)
 
-    def test_the_variable_goes_before_it(self) -> None:
-        code = f"import ssdcrp; ssdcrp.Model().detect({photo('dog.jpg')!r})"
-        status, printed = self.run_python(code, "/nowhere/libonnxruntime.so")
-        self.assertNotEqual(status, 0)
-        self.assertIn("ORT_DYLIB_PATH is set, but /nowhere/libonnxruntime.so", printed)
-        self.assertIn("RuntimeUnavailableError", printed)
+    #: What is said where a network is needed.
+    DETECT = f"""
+import ssdcrp
+model = ssdcrp.Model()
+print(model.inspect().kind)
+try: model.detect({photo('dog.jpg')!r})
+except ImportError as error: print(type(error).__name__, error)
+"""
+    #: As if the package were not installed.
+    WITHOUT_PACKAGE = "import importlib.util as u; find = u.find_spec; u.find_spec = lambda name, *a: None if name == 'onnxruntime' else find(name, *a)"
+
+    def said(self, code: str, library: str | None = None) -> str:
+        status, printed = self.run_python(code, library)
+        self.assertEqual(status, 0, printed)
+        self.assertTrue(printed.startswith("ssd\n"), printed)
+        return printed.removeprefix("ssd\n")
+
+    def test_the_variable_goes_before_it_and_is_what_is_to_be_mended(self) -> None:
+        for before in ("", self.WITHOUT_PACKAGE):
+            said = self.said(before + self.DETECT, "/nowhere/libonnxruntime.so")
+            self.assertIn("ORT_DYLIB_PATH is set, but /nowhere/libonnxruntime.so", said)
+            self.assertTrue(said.startswith("RuntimeUnavailableError ONNX Runtime"), said)
+            self.assertTrue(said.endswith(". Set it to the library's absolute path, or unset it\n"), said)
+            self.assertNotIn("pip", said)
 
     def test_without_any_the_exception_says_what_to_do(self) -> None:
-        code = (
-            "import sys, importlib.util as u; find = u.find_spec; u.find_spec = lambda name, *a: None if name == 'onnxruntime' else find(name, *a); "
-            f"import ssdcrp; model = ssdcrp.Model(); print(model.inspect().kind)\n"
-            f"try: model.detect({photo('dog.jpg')!r})\n"
-            "except ImportError as error: print(type(error).__name__, error)\n"
-        )
-        status, printed = self.run_python(code)
-        self.assertEqual(status, 0, printed)
-        self.assertIn("ssd\n", printed)
-        if "RuntimeUnavailableError" not in printed:
+        said = self.said(self.WITHOUT_PACKAGE + self.DETECT)
+        if not said:
             self.skipTest("the system has ONNX Runtime")
-        self.assertIn("pip install onnxruntime", printed)
+        self.assertTrue(said.startswith("RuntimeUnavailableError ONNX Runtime"), said)
+        path = "Set ORT_DYLIB_PATH to the library's absolute path, or run pip install onnxruntime and start Python anew\n"
+        self.assertTrue(said.endswith(path), said)
+        # Advice for others.
+        self.assertNotIn("package ssdcrp", said)
+
+    def test_what_a_package_has_is_not_to_be_installed_again(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            capi = Path(folder, "onnxruntime/capi")
+            capi.mkdir(parents=True)
+            Path(folder, "onnxruntime/__init__.py").touch()
+            capi.joinpath("libonnxruntime.so.1").write_text("no library")
+            said = self.said(f"import sys; sys.path.insert(0, {folder!r})" + self.DETECT)
+        if not said:
+            self.skipTest("the system has ONNX Runtime")
+        self.assertIn("libonnxruntime.so.1", said)
+        self.assertTrue(said.endswith(". Set ORT_DYLIB_PATH to the library's absolute path\n"), said)
+
+    @unittest.skipUnless(shutil.which("cc"), "there is no C compiler")
+    def test_a_provider_that_does_not_start_is_no_lack_of_a_library(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            library = Path(folder, "libonnxruntime.so")
+            source = ROOT / "plugin/tests/element/faulty_runtime.c"
+            subprocess.run(["cc", "-shared", "-fPIC", "-DLISTS_CUDA", "-o", library, source, "-ldl"], check=True)
+            code = f"import os; os.environ['REAL_RUNTIME'] = {onnx_runtime()!r}"
+            said = self.said(code + self.DETECT.replace("Model()", "Model(execution_provider='cuda')"), str(library))
+        self.assertTrue(said.startswith("RuntimeUnavailableError ONNX Runtime's execution provider 'cuda' does not start: "), said)
+        self.assertNotIn("pip", said)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""Several threads and one model, and a process that was forked."""
+"""Several threads and one model, a process that was forked, and processes that were started anew."""
 
 import contextlib
 import ctypes
 import faulthandler
 import gc
+import multiprocessing
 import os
+import pickle
+import shutil
 import sys
 import tempfile
 import threading
@@ -12,10 +15,12 @@ import time
 import unittest
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import ssdcrp
-from places import photo
+from places import SMALL, photo, working_in
 
 #: Calls during none of which another thread went on: it cannot.
 TRIES = 200
@@ -56,6 +61,11 @@ def counting() -> Iterator[Callable[[Callable[[], object]], bool]]:
         ended.set()
         thread.join()
         sys.setswitchinterval(interval)
+
+
+def relevance(model: ssdcrp.Model, picture: str) -> np.ndarray:
+    """What a process can return of an explanation."""
+    return model.explain(picture, box=30, check=False).relevance
 
 
 class Threads(unittest.TestCase):
@@ -109,6 +119,25 @@ class Threads(unittest.TestCase):
                 for name, call in calls.items():
                     with self.subTest(call=name):
                         self.assertTrue(goes_on(call))
+
+    def test_processes_that_are_started_anew_open_the_model_themselves(self) -> None:
+        pictures = [photo("dog.jpg"), photo("person.jpg")]
+        with tempfile.TemporaryDirectory() as folder:
+            for file in (SMALL, SMALL.with_suffix(".toml")):
+                shutil.copy(file, Path(folder, "own").with_suffix(file.suffix))
+            with working_in(Path(folder)):
+                own = ssdcrp.Model("own.onnx", threads=1)
+            # Python's own way on Linux is to fork, up to 3.13.
+            with multiprocessing.get_context("spawn").Pool(2) as pool:
+                for model in (own, ssdcrp.Model(threads=1)):
+                    self.assertEqual(pool.map(model.detect, pictures), list(map(model.detect, pictures)))
+                found = pool.map(partial(relevance, own), pictures)
+            np.testing.assert_array_equal(found, [relevance(own, picture) for picture in pictures])
+            os.remove(Path(folder, "own.toml"))
+            with self.assertRaises(ssdcrp.MissingFileError):
+                pickle.loads(pickle.dumps(own))
+        again = pickle.loads(pickle.dumps(ssdcrp.Model(threads=3)))
+        self.assertEqual((again.name, again._threads, again._provider), ("ssdlite_mobilenet_v2_coco", 3, "cpu"))
 
     def test_a_forked_process_loads_networks_of_its_own(self) -> None:
         # Two threads: the one that was started for the networks is not there after the fork.

@@ -5,11 +5,10 @@ use std::str::FromStr;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use ssdcrp::crp::TargetOutput;
-use ssdcrp::detect::{Absence, BoxChoice, Detection, MissingPlace};
-use ssdcrp::geometry::{Normalised, Pixel, Rect, Size};
+use ssdcrp::detect::{Absence, BoxChoice, Detection, MissingPlace, in_words};
+use ssdcrp::geometry::{Pixel, Rect};
 
 use super::detected_photo::DetectedPhoto;
-use super::text;
 
 /// How the default box is named.
 #[derive(Debug, Args)]
@@ -41,7 +40,7 @@ impl MissingObject {
 /// Where an object is missing, pixels of the photo.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Spot {
-    Point([f32; 2]),
+    Point(Point),
     Box(Rect<Pixel>),
 }
 
@@ -52,14 +51,14 @@ impl FromStr for Spot {
         let numbers = text.split(',').map(|n| n.trim().parse().ok());
         let numbers = numbers.map(|n| n.filter(|n: &f32| n.is_finite()));
         let spot = match numbers.collect::<Option<Vec<f32>>>().as_deref() {
-            Some(&[x, y]) => Some(Self::Point([x, y])),
+            Some(&[x, y]) => Some(Self::Point(Point { x, y })),
             Some(&[x0, y0, x1, y1]) if x0 < x1 && y0 < y1 => {
                 Some(Self::Box(Rect::new(x0, y0, x1, y1)))
             }
             _ => None,
         };
         spot.context(
-            "a point or the corners of a box are expected, as in 320,200 or 100,50,300,250",
+            "a point X,Y or a box X0,Y0,X1,Y1 is expected, as in 320,200 or 100,50,300,250: X0 < X1 and Y0 < Y1",
         )
     }
 }
@@ -92,13 +91,31 @@ impl Point {
     /// It lies outside of the photo.
     fn shares_of(self, detected: &DetectedPhoto) -> Result<[f32; 2]> {
         let Self { x, y } = self;
-        let size = Size::from(detected.image.dimensions());
+        let size = detected.size();
         let shares = size.shares_of([x, y]);
         shares.with_context(|| {
             let name = detected.source.name();
             format!("{x},{y} lies outside of {name}, which is {size}")
         })
     }
+}
+
+/// A box in shares of the photo, as far as it lies in it.
+///
+/// # Errors
+/// All of it lies outside of the photo.
+fn shares_of(rect: Rect<Pixel>, detected: &DetectedPhoto) -> Result<Rect> {
+    let size = detected.size();
+    let (width, height) = (size.width as f32, size.height as f32);
+    let share: Rect = rect.scaled(1.0 / width, 1.0 / height).edges().into();
+    let inside = share.clipped();
+    ensure!(
+        inside.area() > 0.0,
+        "the box {} lies outside of {}, which is {size}",
+        rect.edges().map(|edge| edge.to_string()).join(","),
+        detected.source.name()
+    );
+    Ok(inside)
 }
 
 impl FromStr for Point {
@@ -133,7 +150,7 @@ impl DefaultBoxArgs {
         let at = at.map(|Point { x, y }| format!("at {x},{y}"));
         let default_box = default_box.map(|number| format!("box {number}"));
         let missing = missing.map(|spot| match spot {
-            Spot::Point([x, y]) => format!("missing {x},{y}"),
+            Spot::Point(Point { x, y }) => format!("missing {x},{y}"),
             Spot::Box(rect) => format!("missing {:?}", rect.edges()),
         });
         let best = best.then(|| "best".to_owned());
@@ -152,25 +169,10 @@ impl DefaultBoxArgs {
         let Some(spot) = self.missing else {
             return Ok(None);
         };
-        let (width, height) = detected.image.dimensions();
-        let (width, height) = (width as f32, height as f32);
-        let whole = Rect::<Pixel>::new(0.0, 0.0, width, height);
-        let (is_inside, place) = match spot {
-            Spot::Point([x, y]) => {
-                let place = MissingPlace::Point([x / width, y / height]);
-                (whole.contains([x, y]), place)
-            }
-            Spot::Box(rect) => {
-                let share = rect.scaled(1.0 / width, 1.0 / height).edges();
-                let place = MissingPlace::Box(Rect::<Normalised>::from(share).clipped());
-                (rect.intersection(&whole).area() > 0.0, place)
-            }
+        let place = match spot {
+            Spot::Point(point) => MissingPlace::Point(point.shares_of(detected)?),
+            Spot::Box(rect) => MissingPlace::Box(shares_of(rect, detected)?),
         };
-        ensure!(
-            is_inside,
-            "--missing lies outside of {}, which is {width}x{height}",
-            detected.source.name()
-        );
         let class = match asked {
             None => None,
             Some(TargetOutput::Class(class)) => Some(detected.model.manifest.class(class)?),
@@ -194,14 +196,9 @@ impl DefaultBoxArgs {
         detected: &DetectedPhoto,
         asked: Option<&TargetOutput>,
     ) -> Result<ChosenBox> {
-        let choice = match (self.default_box, self.at, asked) {
-            (Some(number), ..) => BoxChoice::Number(number),
-            (None, Some(point), _) => BoxChoice::At(point.shares_of(detected)?),
-            (None, None, Some(TargetOutput::Class(class))) if !self.best => {
-                BoxChoice::Class(class.clone())
-            }
-            (None, None, _) => BoxChoice::Best,
-        };
+        let point = self.at.map(|point| point.shares_of(detected)).transpose()?;
+        let class = asked.and_then(TargetOutput::class);
+        let choice = BoxChoice::of(self.default_box, point, class.filter(|_| !self.best));
         let (forward, detections) = (&detected.forward, &detected.detections);
         let chosen = detected.detector.choose(forward, detections, &choice)?;
         Ok(chosen.map_or_else(
@@ -215,7 +212,8 @@ impl DefaultBoxArgs {
         let name = detected.source.name();
         let what_to_name = match self.at {
             Some(Point { x, y }) if !detected.detections.is_empty() => {
-                let there = text::list(detected);
+                let (labels, size) = (&detected.model.manifest.labels, detected.size());
+                let there = in_words::list(&detected.detections, labels, size);
                 return format!("nothing was detected at {x},{y} in {name}; there is {there}");
             }
             // The point would hold for the class too.
@@ -234,7 +232,8 @@ mod tests {
     #[test]
     fn a_spot_is_a_point_or_a_box() {
         let spot = |text: &str| text.parse::<Spot>().ok();
-        assert_eq!(spot("3, 4.5"), Some(Spot::Point([3.0, 4.5])));
+        let point = Point { x: 3.0, y: 4.5 };
+        assert_eq!(spot("3, 4.5"), Some(Spot::Point(point)));
         let rect = Rect::new(1.0, 2.0, 30.0, 40.0);
         assert_eq!(spot("1,2,30,40"), Some(Spot::Box(rect)));
         for text in [

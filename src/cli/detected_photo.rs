@@ -6,10 +6,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use image::RgbImage;
-use ssdcrp::detect::{
-    ClassId, Detection, Detector, Forward, Location, Model, Thresholds, preprocess,
-};
-use ssdcrp::geometry::{Pixel, Rect};
+use ssdcrp::detect::{Detection, Detector, Forward, Location, Model, Thresholds, preprocess};
+use ssdcrp::geometry::{Pixel, Rect, Size};
 use ssdcrp::report::counted;
 
 use super::engine::Engine;
@@ -118,38 +116,20 @@ impl PhotoDetector {
 }
 
 impl DetectedPhoto<'_> {
+    /// Width and height of the photo.
+    pub fn size(&self) -> Size {
+        self.image.dimensions().into()
+    }
+
     /// A detection's box in pixels of the photo.
     pub fn pixels(&self, detection: &Detection) -> Rect<Pixel> {
-        detection.rect.in_pixels(self.image.dimensions().into())
+        detection.rect.in_pixels(self.size())
     }
 
     /// The cell that a detection comes from.
     pub fn location(&self, detection: &Detection) -> Result<Location> {
         let location = self.model.layout.locate(detection.default_box);
         location.with_context(|| format!("there is no default box {}", detection.default_box))
-    }
-
-    /// The same default box, looked at as `class`: its label and score are then those of that class.
-    pub fn as_class(&self, detection: &Detection, class: ClassId) -> Result<Detection> {
-        let logit = detection
-            .logits
-            .get(class.0)
-            .with_context(|| format!("there is no class {class}"))?;
-        let scorer = detection.scorer(&self.model.manifest);
-        Ok(Detection {
-            class,
-            score: scorer.score(*logit),
-            ..detection.clone()
-        })
-    }
-
-    /// "sheep 0.92", for people.
-    pub fn label(&self, detection: &Detection) -> String {
-        format!(
-            "{} {:.2}",
-            self.model.manifest.label(detection.class),
-            detection.score
-        )
     }
 }
 

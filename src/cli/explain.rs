@@ -87,7 +87,7 @@ pub struct Explain {
     /// Write the photo with heatmap, boxes and caption as PNG. Several explanations are numbered: why-1.png, why-2.png. A name without an ending is a folder, which several pictures need
     #[arg(short, long, value_name = "PNG|FOLDER")]
     output: Option<PathBuf>,
-    /// Write the relevance as float32 [H, W] at the network's input size: summed over the colour channels, not normalised. Several files are numbered as for -o; without a name they lie beside those
+    /// Write the relevance as float32 [H, W] of the picture as large as the network sees it, without bars: summed over the colour channels, not normalised. Several files are numbered as for -o; without a name they lie beside those
     #[arg(long, value_name = "NPY|FOLDER")]
     npy: Option<Option<PathBuf>>,
     /// Smooth the drawn heatmap with a Gaussian of this σ, in pixels of the network's input, 0 to 100. --npy and --json are not smoothed

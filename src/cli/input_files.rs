@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
-use ssdcrp::onnx;
+use ssdcrp::detect::Model;
 use ssdcrp::stream::evidence::{LINES, is_own_file};
 
 use super::output;
@@ -23,7 +23,7 @@ pub struct InputFiles {
     files: Vec<(&'static str, PathBuf)>,
     /// Annotations: a file, or a folder of such.
     truth: Option<PathBuf>,
-    /// Models, whose weights may lie in files beside them.
+    /// Models, each with its manifest and perhaps weights in files beside it.
     models: Vec<PathBuf>,
     /// Folders of events, of which pictures and marks are read, too.
     events: Vec<PathBuf>,
@@ -68,11 +68,7 @@ impl InputFiles {
 
     /// With a model and its manifest, unless it is the built-in one.
     pub fn model(mut self, model: Option<&Path>) -> Self {
-        if let Some(model) = model {
-            self.files.push(("model", model.to_owned()));
-            self.files.push(("manifest", model.with_extension("toml")));
-            self.models.push(model.to_owned());
-        }
+        self.models.extend(model.map(Path::to_owned));
         self
     }
 
@@ -124,11 +120,9 @@ impl InputFiles {
     }
 
     fn real_files(&self) -> RealFiles {
-        let weights = self.models.iter();
-        let weights = weights.flat_map(|model| onnx::weight_files(model));
-        let weights = weights.map(|file| ("file of the model's weights", file));
+        let of_models = self.models.iter().flat_map(|model| Model::files(model));
         let mut files = HashMap::new();
-        for (what, file) in self.files.iter().cloned().chain(weights) {
+        for (what, file) in self.files.iter().cloned().chain(of_models) {
             if let Ok(real) = (self.resolver)(&file) {
                 files.entry(real).or_insert(what);
             }

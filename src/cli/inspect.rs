@@ -117,7 +117,7 @@ fn outline(model: &Model) -> Result<String> {
     let manifest = &model.manifest;
     let Size { width, height } = model.input_size;
     let background = manifest.background();
-    let trained = trained(model);
+    let trained = manifest.count_detectable();
     let mut text = String::new();
     writeln!(text, "{}", manifest.name)?;
     let background = match background {
@@ -132,16 +132,6 @@ fn outline(model: &Model) -> Result<String> {
         manifest.labels.len()
     )?;
     Ok(text)
-}
-
-/// How many classes it was trained for, the background aside.
-fn trained(model: &Model) -> usize {
-    let manifest = &model.manifest;
-    let background = manifest.background();
-    let classes = manifest.labels.classes();
-    classes
-        .filter(|&class| manifest.trained(class) && Some(class) != background)
-        .count()
 }
 
 /// A row for each head.
@@ -252,7 +242,7 @@ impl<'a> InspectedModel<'a> {
             },
             default_boxes: model.layout.len(),
             classes: manifest.labels.len(),
-            trained: trained(model),
+            trained: manifest.count_detectable(),
             background: manifest.background(),
             labels: manifest.labels.iter().collect(),
             composite: explainer.composite().to_string(),

@@ -44,7 +44,7 @@ impl PhotoOverlay<'_> {
         let is_missed = (self.missing).is_some_and(|m| matches!(m.absence, Absence::Missed(_)));
         let labelled = |detection: &Detection, explained| LabelledBox {
             rect: detected.pixels(detection),
-            label: detected.label(detection),
+            label: detection.words(&detected.model.manifest.labels),
             colour: overlay::class_colour(detection.class.0),
             explained,
             dashed: explained && is_missed,

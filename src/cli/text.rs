@@ -5,12 +5,10 @@ use std::fmt::Write;
 use anyhow::Result;
 use ssdcrp::crp::{Explanation, RelevanceSummary};
 use ssdcrp::detect::Detection;
+use ssdcrp::detect::in_words::corners;
 
 use super::detected_photo::DetectedPhoto;
 use super::table;
-
-/// How many detections a sentence lists.
-const LISTED: usize = 6;
 
 /// The photo's size, then a row for each detection.
 pub fn table(detected: &DetectedPhoto) -> Result<String> {
@@ -37,7 +35,7 @@ pub fn table(detected: &DetectedPhoto) -> Result<String> {
         rows.push([
             detected.model.manifest.label(detection.class).into_owned(),
             format!("{:.3}", detection.score),
-            corners(detected, detection),
+            corners(detected.pixels(detection)),
             detection.default_box.to_string(),
             location.head.to_string(),
             format!("{},{},{}", location.row, location.col, location.shape),
@@ -62,8 +60,8 @@ pub fn explained(
     writeln!(
         text,
         "{} at {} (default box {}: head {}, row {}, column {}, shape {})",
-        detected.label(detection),
-        corners(detected, detection),
+        detection.words(&detected.model.manifest.labels),
+        corners(detected.pixels(detection)),
         detection.default_box,
         location.head,
         location.row,
@@ -99,32 +97,6 @@ pub fn heading(detected: &DetectedPhoto) -> String {
         detected.source.name(),
         detected.model.manifest.name
     )
-}
-
-/// The detections in half a sentence, for errors.
-pub fn list(detected: &DetectedPhoto) -> String {
-    let mut parts: Vec<String> = detected
-        .detections
-        .iter()
-        .take(LISTED)
-        .map(|detection| {
-            format!(
-                "{} at {}",
-                detected.label(detection),
-                corners(detected, detection)
-            )
-        })
-        .collect();
-    if let Some(more @ 1..) = detected.detections.len().checked_sub(LISTED) {
-        parts.push(format!("{more} more"));
-    }
-    parts.join(", ")
-}
-
-/// "130,221 – 310,543", whole pixels.
-fn corners(detected: &DetectedPhoto, detection: &Detection) -> String {
-    let [x0, y0, x1, y1] = detected.pixels(detection).edges();
-    format!("{x0:.0},{y0:.0} – {x1:.0},{y1:.0}")
 }
 
 /// A relevance as text, with at least three digits, because relevance has no scale of its own.

@@ -169,7 +169,46 @@ impl Target {
     }
 }
 
+impl Contrast {
+    /// Those that are written as one word.
+    pub const WORDS: [Self; 7] = [
+        Self::Mean,
+        Self::Softmax,
+        Self::RunnerUp,
+        Self::None,
+        Self::Clrp1,
+        Self::Clrp2,
+        Self::Sglrp,
+    ];
+
+    /// All of them as they are written, of a class with NAME.
+    pub fn forms() -> Vec<String> {
+        let words = Self::WORDS.into_iter().map(|word| word.to_string());
+        words.chain(["class:NAME".to_owned()]).collect()
+    }
+}
+
 impl TargetOutput {
+    /// All of them as they are written, of a class with NAME, offsets and edges without a direction.
+    pub fn forms() -> Vec<String> {
+        let offsets = Offset::ALL.map(|offset| Self::Offset(offset, None));
+        let edges = Edge::ALL.map(|edge| Self::Edge(edge, None));
+        let others = offsets.into_iter().chain(edges).chain([Self::Objectness]);
+        let class = "class:NAME".to_owned();
+        [class]
+            .into_iter()
+            .chain(others.map(|other| other.to_string()))
+            .collect()
+    }
+
+    /// The class, where it is one.
+    pub fn class(&self) -> Option<&ClassRef> {
+        match self {
+            Self::Class(class) => Some(class),
+            Self::Offset(..) | Self::Edge(..) | Self::Objectness => None,
+        }
+    }
+
     /// In the grammar, with the class's label, or its number where the label is another class's too.
     pub fn labelled(&self, labels: &Labels) -> String {
         match self {
@@ -309,15 +348,12 @@ impl FromStr for Contrast {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        match (text, text.split_once(':')) {
-            ("none", _) => Ok(Self::None),
-            ("mean", _) => Ok(Self::Mean),
-            ("softmax", _) => Ok(Self::Softmax),
-            ("runner-up", _) => Ok(Self::RunnerUp),
-            ("clrp1", _) => Ok(Self::Clrp1),
-            ("clrp2", _) => Ok(Self::Clrp2),
-            ("sglrp", _) => Ok(Self::Sglrp),
-            (_, Some(("class", name))) if !name.is_empty() => {
+        let mut words = Self::WORDS.into_iter();
+        if let Some(word) = words.find(|word| word.to_string() == text) {
+            return Ok(word);
+        }
+        match text.split_once(':') {
+            Some(("class", name)) if !name.is_empty() => {
                 Ok(Self::Class(ClassRef::Name(name.to_owned())))
             }
             _ => bail!(

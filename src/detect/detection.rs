@@ -111,7 +111,7 @@ impl<'a> Predictions<'a> {
         );
         let detectable = (0..classes)
             .map(ClassId)
-            .map(|class| manifest.trained(class) && Some(class) != manifest.background())
+            .map(|class| manifest.is_detectable(class))
             .collect();
         Ok(Self {
             logits,
@@ -233,6 +233,14 @@ impl<'a> Predictions<'a> {
         Ok(())
     }
 
+    fn check_is_detectable(&self, class: ClassId) -> Result<()> {
+        argument::ensure!(
+            self.detectable.get(class.0) == Some(&true),
+            "class {class} cannot be detected with this model"
+        );
+        Ok(())
+    }
+
     /// What the network says at any default box, detected or not: its best trained class, the background aside.
     ///
     /// # Errors
@@ -258,10 +266,7 @@ impl<'a> Predictions<'a> {
     /// There is no such default box, or the class cannot be detected.
     pub fn describe_as(&self, default_box: usize, class: ClassId) -> Result<Detection> {
         let best = self.describe(default_box)?;
-        argument::ensure!(
-            self.detectable.get(class.0) == Some(&true),
-            "class {class} cannot be detected with this model"
-        );
+        self.check_is_detectable(class)?;
         if best.class == class {
             return Ok(best);
         }
@@ -271,6 +276,26 @@ impl<'a> Predictions<'a> {
             score: self.scorer(default_box).score(best.logits[class.0]),
             rect: best.rect,
         }))
+    }
+
+    /// What the network says of a class at the default box where that class scores highest, detected or not; of equals the first. A score that is no number never is the highest.
+    ///
+    /// # Errors
+    /// The class cannot be detected, or has no score that is a number.
+    pub fn strongest(&self, class: ClassId) -> Result<Detection> {
+        self.check_is_detectable(class)?;
+        let mut strongest: Option<(f32, usize)> = None;
+        for default_box in 0..self.len() {
+            let score = self
+                .scorer(default_box)
+                .score(self.logit(default_box, class));
+            if !score.is_nan() && strongest.is_none_or(|(known, _)| score > known) {
+                strongest = Some((score, default_box));
+            }
+        }
+        let (_, default_box) = strongest
+            .with_context(|| format!("class {class} has a score that is a number nowhere"))?;
+        self.describe_as(default_box, class)
     }
 
     /// How sure the network is of an object of `class` at `rect`: the largest `worth(IoU)` · score over all default boxes, where IoU is that of the box with `rect` and `worth` is 0 to 1.

@@ -245,23 +245,12 @@ impl Detector {
         self.predictions(forward)?.describe_as(default_box, class)
     }
 
-    /// What the network says of a class at the default box where that class scores highest, detected or not.
+    /// As [`Predictions::strongest`].
     ///
     /// # Errors
-    /// There is no such class.
+    /// As there.
     pub fn strongest(&self, forward: &Forward, class: ClassId) -> Result<Detection> {
-        let predictions = self.predictions(forward)?;
-        let mut strongest: Option<Detection> = None;
-        for default_box in 0..self.model.layout.len() {
-            let described = predictions.describe_as(default_box, class)?;
-            if strongest
-                .as_ref()
-                .is_none_or(|best| described.score > best.score)
-            {
-                strongest = Some(described);
-            }
-        }
-        strongest.context("the model has no default box")
+        self.predictions(forward)?.strongest(class)
     }
 
     /// As [`Predictions::matching`].

@@ -331,6 +331,17 @@ impl Manifest {
         self.labels.is_named(class) || Some(class) == self.background()
     }
 
+    /// Whether there can be detections of `class`: it is trained, and not the background.
+    pub fn is_detectable(&self, class: ClassId) -> bool {
+        self.trained(class) && Some(class) != self.background()
+    }
+
+    /// How many classes there can be detections of.
+    pub fn count_detectable(&self) -> usize {
+        let classes = self.labels.classes();
+        classes.filter(|&class| self.is_detectable(class)).count()
+    }
+
     /// The class id that means "nothing here", which only an SSD has, and not each of them.
     pub fn background(&self) -> Option<ClassId> {
         match self.kind {

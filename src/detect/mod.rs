@@ -13,6 +13,8 @@ mod detection;
 mod detector;
 mod fit;
 mod heads;
+#[doc(hidden)]
+pub mod in_words;
 mod joined;
 mod labels;
 mod layout;

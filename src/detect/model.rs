@@ -1,7 +1,7 @@
 //! A detector as files: an ONNX graph and the manifest beside it, checked against each other.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::decode::Coding;
 use super::default_boxes::{self, DefaultBox};
@@ -96,6 +96,19 @@ impl Model {
                 beside.display()
             ))
         })
+    }
+
+    /// The files that [`Model::open`] reads, each with what it is for people: the network, its manifest, and those in which the network keeps weights, if it can be read. Writing to one of them
+    /// would destroy the model.
+    #[doc(hidden)]
+    pub fn files(path: &Path) -> Vec<(&'static str, PathBuf)> {
+        let weights = onnx::weight_files(path).into_iter();
+        let weights = weights.map(|file| ("file of the model's weights", file));
+        let own = [
+            ("model", path.to_owned()),
+            ("manifest", path.with_extension("toml")),
+        ];
+        own.into_iter().chain(weights).collect()
     }
 
     /// Reads an ONNX file and its manifest that are in memory, weights in the file itself.

@@ -6,6 +6,7 @@ use super::photo::{ReportedObject, ReportedPhoto};
 use super::picture::aspect;
 use super::suspicion::{UNPROVEN, is_ranked, suspicion};
 use super::view::PhotoView;
+use crate::detect::in_words::corners;
 use crate::detect::{ClassId, Model};
 use crate::error::internal::Context;
 use crate::error::{Error, Result};
@@ -168,12 +169,16 @@ pub(super) fn card_id(photo: usize, default_box: usize) -> String {
 /// Where the box is, in pixels and in the network.
 fn location(photo: &ReportedPhoto, object: &ReportedObject, model: &Model) -> Result<String> {
     let found = &object.found;
-    let [x0, y0, x1, y1] = found.rect().in_pixels(photo.size).edges();
     let location = model.layout.locate(found.default_box);
     let location = location.context("a detection has no default box")?;
     Ok(format!(
-        "box {x0:.0},{y0:.0} – {x1:.0},{y1:.0}; default box {}: head {}, row {}, column {}, shape {}",
-        found.default_box, location.head, location.row, location.col, location.shape
+        "box {}; default box {}: head {}, row {}, column {}, shape {}",
+        corners(found.rect().in_pixels(photo.size)),
+        found.default_box,
+        location.head,
+        location.row,
+        location.col,
+        location.shape
     ))
 }
 

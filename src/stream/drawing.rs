@@ -166,7 +166,7 @@ fn nearest_box(missing: &ExplainedMiss, size: Size, labels: &Labels) -> Labelled
     let detection = missing.absence.detection();
     LabelledBox {
         rect: detection.rect.in_pixels(size),
-        label: format!("{} {:.2}", labels.name(detection.class), detection.score),
+        label: detection.words(labels),
         colour: class_colour(detection.class.0),
         explained: true,
         dashed: matches!(missing.absence, Absence::Missed(_)),
@@ -184,7 +184,7 @@ pub(super) fn labelled_boxes(
     let boxes = observation.tracked.iter().enumerate();
     let boxes = boxes.map(|(index, tracked)| {
         let detection = &tracked.detection;
-        let mut label = format!("{} {:.2}", labels.name(detection.class), detection.score);
+        let mut label = detection.words(labels);
         // "sheep 0.92: or horse?"
         let remarks = remarks(index);
         if !remarks.is_empty() {

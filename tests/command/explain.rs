@@ -257,6 +257,27 @@ fn every_contrast_can_be_checked_and_so_can_what_is_never_detected() {
 }
 
 #[test]
+fn background_is_asked_about_at_the_best_detection_and_nowhere_without_one() {
+    let asked = ["--target", "class:background", "--no-check"];
+    let person = photo("person.jpg");
+    let words = succeed(&[&["explain", &person], &asked[..]].concat());
+    // As the background no box is detected: it is told as what it was detected as.
+    assert!(words.contains("\nperson 0.98 at 189,101 – 274,383 (default box "));
+    assert!(words.contains("\nbackground rather than "), "{words}");
+
+    let scream = photo("scream.jpg");
+    let error = fail(&[&["explain", &scream], &asked[..]].concat());
+    assert!(error.contains("nothing scores above 0.5 in "), "{error}");
+    // Of several pictures it is no failure.
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out");
+    let several = ["explain", &scream, &person, "-o", output.to_str().unwrap()];
+    let words = succeed(&[&several, &asked[..]].concat());
+    let counts = ": 1 picture explained, 1 without anything to explain\n";
+    assert!(words.ends_with(counts), "{words}");
+}
+
+#[test]
 fn a_model_of_one_class_is_explained_without_a_contrast() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/anchor_free");
     let folder = tempfile::tempdir().unwrap();

@@ -2,6 +2,7 @@
 // cc -shared -fPIC -DTOO_OLD faulty_runtime.c: one that is older than what is asked of it.
 // cc -shared -fPIC faulty_runtime.c: the one that REAL_RUNTIME names, but that no network runs while there is a file of the name FAULT,
 // and none is loaded while there is one of the name FAULT.load.
+// cc -shared -fPIC -DLISTS_CUDA faulty_runtime.c: the same, which says besides that it has the execution provider for CUDA, be it there or not.
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,7 +23,15 @@ static const char *version(void) { return "1.10.0"; }
 #else
 
 // Places of functions in OrtApi, the same in all versions.
-enum { CREATE_STATUS = 0, CREATE_SESSION_FROM_ARRAY = 8, RUN = 9, RUN_WITH_BINDING = 133, FUNCTIONS = 320 };
+enum {
+  CREATE_STATUS = 0,
+  CREATE_SESSION_FROM_ARRAY = 8,
+  RUN = 9,
+  GET_AVAILABLE_PROVIDERS = 125,
+  RELEASE_AVAILABLE_PROVIDERS = 126,
+  RUN_WITH_BINDING = 133,
+  FUNCTIONS = 320
+};
 
 typedef void *(*CreateStatus)(int code, const char *message);
 typedef void *(*Load)(const void *, const void *, size_t, const void *, void **);
@@ -62,6 +71,22 @@ static void *run_with_binding(void *session, const void *options, const void *bi
   return status ? status : real_run_with_binding(session, options, binding);
 }
 
+#ifdef LISTS_CUDA
+
+static void *list_providers(char ***providers, int *count) {
+  static char *all[] = {"CUDAExecutionProvider", "CPUExecutionProvider"};
+  *providers = all;
+  *count = 2;
+  return NULL;
+}
+
+static void *keep_providers(char **providers, int count) {
+  (void)providers, (void)count;
+  return NULL;
+}
+
+#endif
+
 static const void *get_api(uint32_t version) {
   const void *api = real->get_api(version);
   if (!api)
@@ -73,6 +98,10 @@ static const void *get_api(uint32_t version) {
   functions[RUN] = (void *)run;
   real_run_with_binding = (RunWithBinding)functions[RUN_WITH_BINDING];
   functions[RUN_WITH_BINDING] = (void *)run_with_binding;
+#ifdef LISTS_CUDA
+  functions[GET_AVAILABLE_PROVIDERS] = (void *)list_providers;
+  functions[RELEASE_AVAILABLE_PROVIDERS] = (void *)keep_providers;
+#endif
   return functions;
 }
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use ndarray::Array2;
 use ssdcrp::check::Check;
-use ssdcrp::crp::{Composite, Explanation, PRESETS, RelevanceSummary, TargetOutput};
+use ssdcrp::crp::{Composite, Explanation, PRESETS, RelevanceSummary};
 use ssdcrp::detect::Detection;
 use ssdcrp::heatmap::ColourMap;
 
@@ -14,7 +14,7 @@ use super::asking::AskedTarget;
 
 /// An explanation of a picture.
 pub struct ExplanationOutput {
-    /// The explained box, as the class that is explained; where that is none, as the chosen one.
+    /// The explained box, as the class that is explained; where that is none, or the background, as it was chosen.
     pub explained: Detection,
     pub explanation: Explanation,
     /// Relevance summed over the colour channels, `[H, W]`.
@@ -36,11 +36,8 @@ impl ExplanationOutput {
         asked: AskedTarget,
         explanation: Explanation,
     ) -> Result<Self> {
-        let explained = if let TargetOutput::Class(class) = &asked.target.output {
-            detected.as_class(&asked.chosen, detected.model.manifest.class(class)?)?
-        } else {
-            asked.chosen
-        };
+        let (forward, class) = (&detected.forward, asked.target.output.class());
+        let explained = (detected.detector).as_asked(forward, &asked.chosen, class)?;
         let map = explanation.map();
         let summary = RelevanceSummary::of(&map, &explained.rect);
         Ok(Self {
@@ -54,7 +51,7 @@ impl ExplanationOutput {
         })
     }
 
-    /// What is explained, under another composite than the default also under which, and below it why nothing was found there and what the explanation is worth.
+    /// What is explained. A composite other than the default one is named. Lines below say why nothing was found there, and what the explanation is worth, where that was asked.
     pub fn caption(
         &self,
         detected: &DetectedPhoto,

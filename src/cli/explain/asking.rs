@@ -25,8 +25,15 @@ pub struct AskedTarget {
     pub missing: Option<MissingObject>,
 }
 
+/// All that is asked of a picture.
+pub enum AskedTargets {
+    These(Vec<AskedTarget>),
+    /// There is nothing to ask, for this reason.
+    Nothing(String),
+}
+
 impl ExplainQuestion {
-    /// What is asked of a picture, or in words why there is nothing to ask.
+    /// What is asked of a picture.
     ///
     /// # Errors
     /// A class, box or place that is not there.
@@ -34,12 +41,13 @@ impl ExplainQuestion {
         &self,
         detected: &DetectedPhoto,
         default_box: &DefaultBoxArgs,
-    ) -> Result<Result<Vec<AskedTarget>, String>> {
+    ) -> Result<AskedTargets> {
         if default_box.is_missing() {
-            return self.missing(detected, default_box).map(Ok);
+            let asked = self.missing(detected, default_box)?;
+            return Ok(AskedTargets::These(asked));
         }
         if self.all && detected.detections.is_empty() {
-            return Ok(Err(format!(
+            return Ok(AskedTargets::Nothing(format!(
                 "nothing scores above {} in {}",
                 detected.thresholds.score,
                 detected.source.name()
@@ -51,19 +59,19 @@ impl ExplainQuestion {
                 let outputs = self.outputs_or_none();
                 asked.extend(outputs.map(|output| self.target(chosen, output)));
             }
-            return Ok(Ok(asked));
+            return Ok(AskedTargets::These(asked));
         }
-        let is_class = |output: &&TargetOutput| matches!(output, TargetOutput::Class(_));
+        let is_class = |output: &&TargetOutput| output.class().is_some();
         for output in self.outputs_or_none() {
             // Each class has a box of its own. Offsets and edges are asked about at that of the class that is named first.
             let own = output.filter(is_class);
             let decides = own.or_else(|| self.outputs.iter().find(is_class));
             match default_box.choose(detected, decides)? {
                 ChosenBox::Found(chosen) => asked.push(self.target(&chosen, output)),
-                ChosenBox::Nothing(words) => return Ok(Err(words)),
+                ChosenBox::Nothing(words) => return Ok(AskedTargets::Nothing(words)),
             }
         }
-        Ok(Ok(asked))
+        Ok(AskedTargets::These(asked))
     }
 
     /// The outputs, or once none.

@@ -4,6 +4,7 @@
 //! whoever has one has all of its files.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -138,8 +139,15 @@ impl ExplainedFolder {
         // Another question may have been answered then: its files would be taken for those of this one.
         let removed = fs::remove_file(&place);
         removed.with_context(|| format!("cannot remove {}", place.display()))?;
-        for name in earlier.files().filter(|name| is_plain_name(name)) {
-            let _ = fs::remove_file(self.folder.join(name));
+        let stem = picture.stem.name();
+        for name in earlier.files().filter(|name| is_file_of(stem, name)) {
+            let file = self.folder.join(name);
+            match fs::remove_file(&file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("cannot remove {}", file.display()));
+                }
+                _ => {}
+            }
         }
         Ok(None)
     }
@@ -203,9 +211,17 @@ fn first_file(folder: &Path) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// Whether a name is that of a file in the folder itself.
-fn is_plain_name(name: &str) -> bool {
-    Path::new(name).file_name() == Some(name.as_ref())
+/// Whether a name, which a record says, is one that explanations of the picture with this stem get: `STEM-N-TARGET.png` or `.npy`, in the folder itself.
+fn is_file_of(stem: &str, name: &str) -> bool {
+    let path = Path::new(name);
+    let numbered =
+        (name.strip_prefix(stem)).and_then(|rest| rest.strip_prefix('-')?.split_once('-'));
+    let is_number = |text: &str| text.parse::<usize>().is_ok();
+    path.file_name() == Some(name.as_ref())
+        && path
+            .extension()
+            .is_some_and(|ending| ending == "png" || ending == "npy")
+        && numbered.is_some_and(|(number, _)| is_number(number))
 }
 
 #[cfg(test)]
@@ -298,6 +314,57 @@ mod tests {
         assert_eq!(folder.known(&mut given).unwrap(), None);
         assert!(!place.exists());
         assert_eq!(fs::read_dir(&folder.folder).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_record_takes_only_files_of_its_picture_with_it() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = opened(root.path());
+        let path = root.path().join("dog.jpg");
+        let mut dog = picture(&path, false);
+        let place = explained(&folder, &dog);
+        let foreign = [
+            EXPLANATION_SETTINGS,
+            "cat-1-class-cat.png",
+            "dog-house-1-class-dog.png",
+        ];
+        for name in foreign {
+            fs::write(folder.folder.join(name), "").unwrap();
+        }
+        fs::write(root.path().join("dog-1-class-dog.png"), "").unwrap();
+        let listed = [
+            "dog-1-class-dog.png",
+            "dog-2-gone.npy",
+            "../dog-1-class-dog.png",
+        ];
+        let files = [&listed[..], &foreign].concat();
+        let record =
+            serde_json::json!({ "source": null, "explanations": [{ "files": files }] }).to_string();
+        fs::write(&place, record).unwrap();
+        dog.stamp = None;
+        assert_eq!(folder.known(&mut dog).unwrap(), None);
+        let left = fs::read_dir(&folder.folder).unwrap();
+        let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(
+            left,
+            [
+                "cat-1-class-cat.png",
+                "dog-house-1-class-dog.png",
+                EXPLANATION_SETTINGS
+            ]
+        );
+        assert!(root.path().join("dog-1-class-dog.png").exists());
+
+        // One that cannot be removed is told.
+        fs::create_dir(folder.folder.join("dog-1-class-dog.png")).unwrap();
+        fs::write(
+            &place,
+            r#"{"source": null, "explanations": [{"files": ["dog-1-class-dog.png"]}]}"#,
+        )
+        .unwrap();
+        let error = folder.known(&mut dog).unwrap_err().to_string();
+        assert!(error.starts_with("cannot remove "), "{error}");
     }
 
     /// It is that of before the photo was read, whatever has happened since.

@@ -15,7 +15,7 @@ use super::super::picture::PhotoOverlay;
 use super::super::source_picture::SourcePicture;
 use super::super::text;
 use super::answer::ExplanationOutput;
-use super::asking::{AskedTarget, ExplainQuestion};
+use super::asking::{AskedTarget, AskedTargets, ExplainQuestion};
 use super::explained_folder::ExplainedFolder;
 use super::places::{self, ExplainPlaces};
 
@@ -82,9 +82,11 @@ impl ExplainRun<'_> {
         }
         let mut detected = detector.look(picture)?;
         let asked = match self.question.of(&detected, self.default_box)? {
-            Ok(asked) => asked,
-            Err(nothing) if self.several => return self.tell_nothing(&detected, &nothing),
-            Err(nothing) => bail!(nothing),
+            AskedTargets::These(asked) => asked,
+            AskedTargets::Nothing(why) if self.several => {
+                return self.tell_nothing(&detected, &why);
+            }
+            AskedTargets::Nothing(why) => bail!(why),
         };
         let mut answers = self.answers(&mut detected, asked)?;
         self.write_files(&detected, &mut answers)?;

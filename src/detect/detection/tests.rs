@@ -296,3 +296,36 @@ fn outputs_that_do_not_fit_the_manifest_are_an_error() {
         "output \"o\": expected [1, 4, 4] (4 default boxes), found [1, 3, 4]"
     );
 }
+
+#[test]
+fn a_score_that_is_no_number_is_never_the_strongest() {
+    for activation in ["sigmoid", "softmax"] {
+        let (manifest, boxes, offsets) = (manifest(activation), boxes(), Array2::zeros((4, 4)));
+        let none = f32::NAN;
+        let strongest = |logits: &Array2<f32>, class| {
+            let (logits, offsets) = (logits.view(), offsets.view());
+            let predictions = Predictions::new(logits, offsets, &boxes, &LAYOUT, &manifest);
+            predictions.unwrap().strongest(ClassId(class))
+        };
+        // Boxes 0 and 2 say nothing, and of equals the first wins.
+        let logits = arr2(&[
+            [none; 5],
+            [1.0, -2.0, -1.0, 0.0, -3.0],
+            [0.0, none, none, 0.0, none],
+            [1.0, -2.0, -1.0, 0.0, -3.0],
+        ]);
+        let dog = strongest(&logits, 1).unwrap();
+        assert_eq!((dog.default_box, dog.class), (1, ClassId(1)));
+        assert_eq!(dog.runner_up.unwrap().0, ClassId(2));
+        let words = |logits, class| strongest(logits, class).unwrap_err().to_string();
+        for never in [0, 3, 5] {
+            let expected = format!("class {never} cannot be detected with this model");
+            assert_eq!(words(&logits, never), expected);
+        }
+        let nothing = Array2::from_elem((4, 5), none);
+        assert_eq!(
+            words(&nothing, 1),
+            "class 1 has a score that is a number nowhere"
+        );
+    }
+}
