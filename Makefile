@@ -82,7 +82,7 @@ SYSCONFDIR ?= /etc
 BUNDLED := $(filter $(CACHE)/%,$(shell env -u ORT_DYLIB_PATH SSDCRP_CACHE=$(CACHE) setup/onnxruntime.sh --where))
 NOTICES := $(if $(BUNDLED),$(CACHE)/onnxruntime/ThirdPartyNotices.txt)
 PIPELINES := $(wildcard pipelines/*.sh)
-# What README and the pages in docs refer to lies where they look for it.
+# What README and the pages in docs refer to lies where they look for it. The contents of the site have pages that only the site has.
 DOCUMENTS := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md CITATION.cff models/README.md src/overlay/font/LICENSE \
 	$(wildcard docs/*.md docs/start/*.md docs/images/* docs/schema/* examples/*.rs benches/*.md python/notebooks/*.ipynb)
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
@@ -229,13 +229,18 @@ install: $(COMMAND) $(PLUGIN) $(NOTICES) ## install commands, plugin, monitor, p
 	install -D -s $(MONITOR) $(DESTDIR)$(PREFIX)/bin/ssdcrp-monitor
 	install -D -s $(ANNOTATE) $(DESTDIR)$(PREFIX)/bin/ssdcrp-annotate
 	umask 022; for program in $(COMMAND) $(MONITOR) $(ANNOTATE); do $$program --write-manual '$(DESTDIR)$(PREFIX)/share'; done
+	@# What the programs do not know: where all the rest lies.
+	printf '%s\n' '.SH FILES' .TP '$(PREFIX)/share/ssdcrp/pipelines' 'Ready pipelines with the element, for gst\-launch\-1.0; each has \-\-help.' \
+		.TP '$(PREFIX)/share/ssdcrp/setup/media.sh' 'Fetches the photos and the video of the first pages.' \
+		.TP '$(PREFIX)/share/doc/ssdcrp' 'The pages: docs/start first.' >>'$(DESTDIR)$(PREFIX)/share/man/man1/ssdcrp.1'
 	packaging/monitor/install.sh '$(DESTDIR)' '$(PREFIX)' '$(SYSCONFDIR)'
 	install -D -s -m 644 $(PLUGIN) $(DESTDIR)$(LIBDIR)/gstreamer-1.0/$(notdir $(PLUGIN))
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,ssdcrp/pipelines ssdcrp/models doc/ssdcrp)
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,ssdcrp/pipelines ssdcrp/setup ssdcrp/models doc/ssdcrp)
 	install -m 755 $(PIPELINES) $(DESTDIR)$(PREFIX)/share/ssdcrp/pipelines/
 	chmod 644 $(addprefix $(DESTDIR)$(PREFIX)/share/ssdcrp/pipelines/,element.sh recording.sh)
+	install -m 755 setup/media.sh $(DESTDIR)$(PREFIX)/share/ssdcrp/setup/
 	install -m 644 $(filter %.toml,$(MODEL)) $(DESTDIR)$(PREFIX)/share/ssdcrp/models/
-	for file in $(DOCUMENTS); do install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/doc/ssdcrp/$$file; done
+	for file in $(filter-out docs/SUMMARY.md,$(DOCUMENTS)); do install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/doc/ssdcrp/$$file; done
 	install -m 644 LICENSE-MIT LICENSE-APACHE packaging/copyright models/LICENSE-ssdlite_mobilenet_v2_coco \
 		$(DESTDIR)$(PREFIX)/share/doc/ssdcrp/
 	install -m 644 src/overlay/font/LICENSE $(DESTDIR)$(PREFIX)/share/doc/ssdcrp/LICENSE-DejaVu

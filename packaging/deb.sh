@@ -26,7 +26,7 @@ Maintainer: The ssdcrp authors <ssdcrp@localhost>
 Section: video
 Priority: optional
 Depends: $depends
-Recommends: gstreamer1.0-tools, gstreamer1.0-plugins-base, gstreamer1.0-plugins-good, gstreamer1.0-plugins-ugly, gstreamer1.0-libav, ca-certificates
+Recommends: gstreamer1.0-tools, gstreamer1.0-plugins-base, gstreamer1.0-plugins-base-apps, gstreamer1.0-plugins-good, gstreamer1.0-plugins-ugly, gstreamer1.0-libav, ca-certificates
 Installed-Size: $(du --summarize --block-size=1K "$tree/usr" | cut -f 1)
 Description: explanations of object detections inside the video
  An object detector (SSD, YOLO or another) says what it sees; ssdcrp computes

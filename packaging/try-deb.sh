@@ -62,7 +62,11 @@ installed() {
   try 'the page names its options' says '--target' man -P cat ssdcrp-explain
   try 'the shells have completions' all_there /usr/share/bash-completion/completions/ssdcrp{,-annotate,-monitor} \
     /usr/share/zsh/vendor-completions/_ssdcrp{,-annotate,-monitor} /usr/share/fish/vendor_completions.d/ssdcrp{,-annotate,-monitor}.fish
+  try 'it names the pipelines' says '/usr/share/ssdcrp/pipelines' man -P cat ssdcrp
   try 'the documents are there' all_there /usr/share/doc/ssdcrp/README.md /usr/share/doc/ssdcrp/docs/start/photo.md
+  try 'the photos of the pages can be fetched' /usr/share/ssdcrp/setup/media.sh photos
+  try 'they are there' all_there ~/.cache/ssdcrp/photos/dog.jpg
+  try 'a player is there' gst-play-1.0 --version
   try '/proc can go' umount /proc
   at_work 'without /proc ' /tmp/without
   try 'and explains the same' cmp /tmp/with/why.png /tmp/without/why.png

@@ -11,7 +11,8 @@ usage() {
 usage: compare.sh [--frames N] [--force] [--] IN OUT TARGET TARGET [PROPERTY=VALUE...]
 
 OUT has three panels (its name ends as for record.sh): the video IN, and the same explained for the first TARGET and for the second.
-  TARGET          what to explain, e.g. class:dog class:sheep, or offset:w+ offset:w-
+  TARGET          what to explain, e.g. class:dog class:sheep, or offset:w+ offset:w-. It asks this of the best detection,
+                  whatever its class; to explain cars only, add select=label select-label=car
   PROPERTY=VALUE  any property of the element, for both, e.g. contrast=none (gst-inspect-1.0 ssdcrp lists them)
   --frames N      end after N frames
   --force         replace OUT if there is such a file
@@ -22,7 +23,7 @@ HELP
 # shellcheck disable=SC2034
 own_targets=yes
 parse_arguments 4 "$@"
-[[ -n ${arguments[3]:-} ]] || die "needs the video to read, the MP4 to write and two targets; see --help"
+[[ -n ${arguments[3]:-} ]] || die "needs the video to read, the file to write and two targets; see --help"
 find_source "${arguments[0]}"
 prepare_recording "${arguments[@]:0:2}"
 require compositor

@@ -2,13 +2,15 @@
 # Sourced by the pipelines, not run: turns a pipeline's arguments into properties of the element ssdcrp, finds the element,
 # and runs gst-launch-1.0 so that it ends with the script and says what matters and nothing else.
 # In: the caller's arguments, its function `usage`, GST_PLUGIN_PATH. Out: GST_PLUGIN_PATH, the arrays `arguments`,
-# `properties` and `limit`; `interrupted` is not empty after Ctrl-C; the files named in `temporary` go when the script ends.
+# `properties` and `limit`; `interrupted` is not empty after Ctrl-C, nor `abandoned` after a second one; the files named in
+# `temporary` go when the script ends.
 # A caller whose pipeline has targets of its own takes none as an argument: it sets `own_targets`. One that records has the
-# option --force, which sets `force`: recording.sh sets `records`. `ending` is what is said at the first Ctrl-C.
+# option --force, which sets `force`: recording.sh sets `records`. `ending` is what is said at the first Ctrl-C. An identity named
+# `counter` in `counter` tells of each frame that passes; `frames` is the number of --frames.
 pipeline=$(basename "$0" .sh)
 # So that the C library gives memory back in long runs (docs/performance.md, "Memory").
 export MALLOC_MMAP_THRESHOLD_=${MALLOC_MMAP_THRESHOLD_:-262144}
-temporary=() launched='' interrupted='' own_targets='' records='' force='' ending=''
+temporary=() launched='' interrupted='' abandoned='' own_targets='' records='' force='' ending='' frames='' counter=()
 
 die() {
   printf '%s: %s\n' "$pipeline" "$*" >&2
@@ -54,8 +56,9 @@ parse_arguments() {
         [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "--frames needs a number of frames from 1 on, not '${2:-}'"
         # The first identity ends the stream at the buffer after the Nth. What a decoder still hands over then, the
         # queue drops, except one picture that may have been waiting for room in it: that one meets the second identity.
+        frames=$2
         # shellcheck disable=SC2034
-        limit=(queue ! identity "eos-after=$(($2 + 1))" ! identity "eos-after=$(($2 + 1))" !)
+        limit=(queue ! identity "eos-after=$((frames + 1))" ! identity "eos-after=$((frames + 1))" !)
         shift 2
         ;;
       --force)
@@ -114,37 +117,69 @@ require() {
   done
 }
 
+# bar PERCENT TEXT
+bar() {
+  local done_ left
+  printf -v done_ '%*s' $(($1 * 30 / 100)) ''
+  printf -v left '%*s' $((30 - ${#done_})) ''
+  printf '[%s%s] %3d %%  %s\r' "${done_// /#}" "${left// /.}" "$1" "$2"
+}
+
 # progress LINE: gst-launch-1.0's line "0:00:01.5 / 0:00:10.0 (15.0 %)" as a bar; of a camera, which has no length, the time alone.
 progress() {
-  local done_ left
   if [[ $1 =~ ^(.*)\ \(\ *([0-9]+)(\.[0-9]+)?\ *%\) ]]; then
-    printf -v done_ '%*s' $((BASH_REMATCH[2] * 30 / 100)) ''
-    printf -v left '%*s' $((30 - ${#done_})) ''
-    printf '[%s%s] %3d %%  %s\r' "${done_// /#}" "${left// /.}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[1]}"
+    bar "${BASH_REMATCH[2]}" "${BASH_REMATCH[1]}"
   else
     printf '%s\r' "${1%% / *}"
   fi
 }
 
+# no_video [LACK...]: why nothing of the input can be shown; each LACK is something that GStreamer would need for it.
+no_video() {
+  local lacks
+  printf 'there is no video in it that can be decoded'
+  if (($#)); then
+    printf -v lacks ', no %s' "$@"
+    printf '; GStreamer has %s: Debian has most decoders in gstreamer1.0-libav, and others in gstreamer1.0-plugins-bad' "${lacks#, }"
+  fi
+}
+
 # The standard output of gst-launch-1.0: warnings go on to stderr, and on a terminal the progress is shown.
 warnings() {
-  local line end=''
+  local line end='' passed=0 lacks=()
   while IFS= read -r line; do
-    if [[ $line == WARNING:* ]]; then
-      printf '%s\n' "$line" >&2
-    elif [[ -t 1 && $line == [0-9]*:*' / '* ]]; then
-      progress "$line"
-      end=$'\n'
-    fi
+    case $line in
+      'Missing element: '*) lacks+=("${line#*: }") ;;
+      WARNING:*decodebin*': Delayed linking failed.') printf 'WARNING: %s\n' "$(no_video "${lacks[@]}")" >&2 ;;
+      WARNING:*) printf '%s\n' "$line" >&2 ;;
+      *':counter: last-message = chain '*)
+        passed=$((passed + 1))
+        bar $((passed * 100 / frames)) "$passed of $frames frames"
+        end=$'\n'
+        ;;
+      [0-9]*:*' / '*)
+        [[ -t 1 && -z ${counter[*]} ]] || continue
+        progress "$line"
+        end=$'\n'
+        ;;
+    esac
   done < <(stdbuf -o0 tr '\r' '\n')
   printf '%s' "$end"
 }
 
 # Its standard error, up to the first error that names a cause: what follows that are its consequences.
 errors() {
-  local line
+  local line lacks
   while IFS= read -r line; do
     [[ ${line,,} != "error: pipeline doesn't want to "* ]] || continue
+    case $line in
+      ERROR:*decodebin*': Your GStreamer installation is missing a plug-in.')
+        # What follows has a line such as "Missing decoder: H.265 (video/x-h265, …)" for each stream, and ends with an empty one.
+        mapfile -t lacks < <(sed -n '/^$/q; s/^Missing decoder: \(.*\) ([a-z]*\/.*/\1 decoder/p')
+        line="ERROR: $(no_video "${lacks[@]}")"
+        ;;
+      ERROR:*:typefind:*) line="ERROR: $(no_video): ${line##*:typefind: }" ;;
+    esac
     printf '%s\n' "$line" >&2
     [[ $line != ERROR:* ]] || break
   done
@@ -153,6 +188,8 @@ errors() {
 
 interrupt() {
   [[ -n $interrupted || -z $ending ]] || printf '%s: %s\n' "$pipeline" "$ending" >&2
+  # shellcheck disable=SC2034
+  abandoned=$interrupted
   # shellcheck disable=SC2034
   interrupted=yes again=yes
   kill -INT "$launched" 2>/dev/null || :
@@ -169,7 +206,7 @@ launch() {
   err_reader=$!
   set -m
   # Even if this script is killed outright, what it launched ends. Translated messages could not be told apart.
-  LANGUAGE=en setpriv --pdeathsig KILL gst-launch-1.0 "$@" >&"$out" 2>&"$err" {out}>&- {err}>&- &
+  LANGUAGE=en setpriv --pdeathsig KILL gst-launch-1.0 ${counter[0]:+--verbose} "$@" >&"$out" 2>&"$err" {out}>&- {err}>&- &
   launched=$!
   set +m
   trap interrupt INT
@@ -209,7 +246,11 @@ find_source() {
       ;;
     *://*) source=(uridecodebin uri="$(escaped "$1")" 'caps=video/x-raw') ;;
     *)
+      [[ ! -d $1 ]] || die "'$1' is a folder; ssdcrp annotate takes folders"
       [[ -f $1 ]] || die "there is no file '$1'; a camera is a /dev/videoN, a network camera an rtsp://…"
+      # GStreamer would wait for its first frame for ever.
+      [[ $(head -c 4 -- "$1" | tr -d '\0') != GIF8 ]] ||
+        die "'$1' is a GIF, of which GStreamer makes no video; convert it to a video first, for example with ffmpeg"
       source=(filesrc location="$(escaped "$(realpath -- "$1")")" ! decodebin)
       ;;
   esac

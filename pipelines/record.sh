@@ -14,7 +14,8 @@ Every frame of the video IN waits for its own detections and its own explanation
 /dev/video0, or an address such as rtsp://…; a camera's frames that there is no time for are left out. OUT is H.264
 without sound in MP4, QuickTime, Matroska or MPEG-TS, or VP8 in WebM: the end of its name says which (.mp4, .m4v, .mov,
 .mkv, .ts, .webm). If a recording of a camera fails in the midst of it, .mkv, .ts and .webm keep what there is by then.
-  TARGET          what to explain: auto (default), class:NAME, offset:cx+ and the like
+  TARGET          what to explain: auto (default), class:NAME, offset:cx+ and the like. It asks this of the best detection,
+                  whatever its class; to explain cars only, add select=label select-label=car
   PROPERTY=VALUE  any property of the element, e.g. contrast=runner-up (gst-inspect-1.0 ssdcrp lists them)
   --frames N      end after N frames
   --force         replace OUT if there is such a file

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by the pipelines that record, after element.sh, not run: where a recording is written, in which container, and what becomes
 # of it when the pipeline ends.
-# In: what element.sh gives. Out: the arrays `recorder` and `waiting`, which belong into the pipeline.
+# In: what element.sh gives. Out: the arrays `recorder` and `waiting`, which belong into the pipeline; `counter` where frames are counted.
 # shellcheck disable=SC2034
 records=yes
 # shellcheck disable=SC2034
@@ -29,10 +29,14 @@ container() {
 # encodes raw video to a file beside OUT and is the end of the pipeline; finish_recording STATUS makes that file OUT, or says why
 # there is none.
 prepare_recording() {
-  local in=$1 folder
+  local in=$1 folder name
   out=$2 named=$2
   [[ $out != */ && ! -d $out ]] || die "'$out' is a folder, not a file to write"
   [[ ! -e $out || -f $out ]] || die "'$out' is no ordinary file and cannot be replaced by a recording"
+  name=${out##*/}
+  case ${name,,} in
+    .mp4 | .m4v | .mov | .mkv | .ts | .webm) die "'$out' is an ending without a name: the recording would be a hidden file" ;;
+  esac
   [[ ! $in -ef $out ]] || die "'$in' and '$out' are the same file; write the recording to another"
   [[ ! -e $out || -n $force ]] || die "there is a file '$out' already; --force replaces it"
   # Where a link leads to, so that the link stays one.
@@ -51,8 +55,10 @@ prepare_recording() {
   waiting=(queue max-size-buffers=4 max-size-bytes=0 max-size-time=0 !)
   [[ -z $live ]] || waiting=(queue leaky=downstream max-size-buffers=25 max-size-bytes=0 max-size-time=0 !)
   # I420, because RGB left alone would become 4:4:4, which few players show; even sizes, because 4:2:0 has no others.
+  # Of a video that is not read to its end, how much of it has been read is no progress.
+  [[ -z $frames || ! -t 1 ]] || counter=(identity name=counter silent=false !)
   recorder=(
-    queue ! videoconvert ! videoscale ! 'video/x-raw,format=I420,width=[2,16384,2],height=[2,16384,2]' !
+    "${counter[@]}" queue ! videoconvert ! videoscale ! 'video/x-raw,format=I420,width=[2,16384,2],height=[2,16384,2]' !
     "${encoder[@]}" ! "${muxer[@]}" ! filesink location="$(escaped "$part")"
   )
 }
@@ -78,6 +84,7 @@ finish_recording() {
     printf '%s: written: %s\n' "$pipeline" "$out" >&2
     return
   fi
+  [[ -z $abandoned ]] || die "abandoned; '$out' was not written"
   if (($1 == 0)) || [[ -n $interrupted ]]; then
     die "nothing was recorded; '$out' was not written"
   fi

@@ -8,11 +8,12 @@ usage() {
   cat <<'HELP'
 usage: rtsp-monitor.sh [--frames N] [--] SOURCE FOLDER [TARGET] [PROPERTY=VALUE...]
 
-FOLDER gets a file results-TIME.jsonl for each connection, with a line of JSON for every result, and picture-NUMBER.jpg, one a
-second. The last 60 pictures of a connection stay, and the last 60 of those before it. When the camera is gone or closes the
-connection, it is asked again every five seconds.
+FOLDER, which is made if it is missing, gets a file results-TIME.jsonl for each connection, with a line of JSON for every
+result, and picture-NUMBER.jpg, one a second. The last 60 pictures of a connection stay, and the last 60 of those before it.
+When the camera cannot be reached or closes the connection, it is asked again every five seconds.
   SOURCE          a network camera (rtsp://…), a camera, a video file, or `test` for a test picture
-  TARGET          what to explain: auto (default), class:NAME, offset:cx+ and the like
+  TARGET          what to explain: auto (default), class:NAME, offset:cx+ and the like. It asks this of the best detection,
+                  whatever its class; to explain cars only, add select=label select-label=car
   PROPERTY=VALUE  any property of the element, e.g. expected-classes=person,car (gst-inspect-1.0 ssdcrp lists them)
   --frames N      end after N frames
 Ctrl-C ends it.
@@ -22,8 +23,8 @@ HELP
 parse_arguments 2 "$@"
 [[ -n ${arguments[1]:-} ]] || die "needs the camera to watch and the folder to write to; see --help"
 from=${arguments[0]} folder=$(realpath -m -- "${arguments[1]}")
-[[ -d $folder ]] || die "there is no folder '$folder' to write to"
 find_source "$from"
+mkdir -p -- "$folder" || die "cannot make the folder '$folder'"
 require decodebin jpegenc multifilesink videorate
 
 # next_number: the number after that of the newest picture. multifilesink counts from a number that it is told and forgets what it
@@ -41,7 +42,6 @@ next_number() {
 }
 
 watch() {
-  local results
   results=$folder/results-$(date +%Y%m%dT%H%M%S).jsonl
   launch --no-position "${source[@]}" ! "${limit[@]}" "${pace[@]}" \
     queue leaky=downstream max-size-buffers=2 max-size-bytes=0 max-size-time=0 ! \
@@ -53,11 +53,18 @@ watch() {
 # A mistake in the arguments would otherwise look like a camera that is gone.
 launch --no-position videotestsrc num-buffers=1 ! ssdcrp "${properties[@]}" ! fakesink ||
   die "the element does not start, see above"
+found="cannot be reached"
 # A network camera has no end: where its stream ends, it has closed the connection, as one does that starts anew.
 until watch && [[ $from != rtsp* || ${#limit[@]} -gt 0 ]]; do
   [[ -z $interrupted ]] || break
   [[ $from == *://* ]] || die "GStreamer failed, see above"
-  printf '%s: the camera is gone; asking again in five seconds\n' "$pipeline" >&2
+  # Without a connection there are no results, and of a camera that is off for a day thousands of empty files would stay.
+  if [[ -s $results ]]; then
+    found="is gone"
+  else
+    rm -f -- "$results"
+  fi
+  printf '%s: the camera %s; asking again in five seconds\n' "$pipeline" "$found" >&2
   trap 'exit 130' INT
   sleep 5
 done

@@ -126,8 +126,23 @@ ok "record: one explanation a second says what it is worth"
 echo 'no video' >"$work/text.avi"
 echo 'kept' >"$out/kept.mp4"
 refused "was not written" pipelines/record.sh --force "$work/text.avi" "$out/kept.mp4"
-grep -q '^ERROR: .*type of stream' "$log" || fail "record: the cause is not named"
+grep -q '^ERROR: there is no video in it .*type of stream' "$log" || fail "record: the cause is not named"
 tidy 2
+# What other files are is known, but not how to decode them; and there may be sound alone.
+printf '!<arch>\ndebian-binary   ' >"$work/package.deb"
+refused "there is no video in it that can be decoded; GStreamer has no application/x-ar decoder" \
+  pipelines/record.sh "$work/package.deb" "$out/new.mp4"
+tidy 2
+gst-launch-1.0 --quiet audiotestsrc num-buffers=10 ! wavenc ! filesink location="$work/sound.wav" >"$log" 2>&1 ||
+  fail "cannot make sound"
+refused "WARNING: there is no video in it that can be decoded" pipelines/record.sh "$work/sound.wav" "$out/new.mp4"
+tidy 3
+printf 'GIF89a' >"$work/moving.gif"
+refused "is a GIF" pipelines/record.sh "$work/moving.gif" "$out/new.mp4"
+refused "is a folder; ssdcrp annotate takes folders" pipelines/record.sh "$work" "$out/new.mp4"
+for name in .mp4 .WEBM; do
+  refused "an ending without a name" pipelines/record.sh "$footage" "$out/$name"
+done
 refused "was not written" pipelines/record.sh --force --frames 1 "$footage" "$out/kept.mp4" model-file=/nonexistent.onnx
 grep -q '^ERROR: .*/nonexistent.onnx' "$log" || fail "record: the cause is not named"
 tidy 2
@@ -212,6 +227,13 @@ cat >"$work/bin/gst-launch-1.0" <<END
 echo "\$\$" >"$work/pid"
 case \${STAND_IN:-} in
   interrupted) kill -INT "\$PPID" && exec sleep 60 ;;
+  abandoned)
+    trap '' INT
+    kill -INT "\$PPID"
+    until grep -q ending: "$log"; do sleep 0.05; done
+    kill -INT "\$PPID"
+    exit 1
+    ;;
   empty) set -- "\${@/eos-after=2/eos-after=1}" ;;
   failing) set -- "\${@/eos-after=101/error-after=60}" ;;
 esac
@@ -256,6 +278,9 @@ ok "record: Ctrl-C keeps what there is; HUP, TERM and KILL leave nothing running
 refused "nothing was recorded" env STAND_IN=interrupted PATH="$work/bin:$PATH" \
   pipelines/record.sh --frames 1 "$footage" "$out/new.mp4"
 tidy 2
+refused "abandoned; '$out/new.mp4' was not written" env STAND_IN=abandoned PATH="$work/bin:$PATH" \
+  pipelines/record.sh --frames 1 "$footage" "$out/new.mp4"
+tidy 2
 for end in mp4 mov mkv ts webm; do
   refused "'$out/new.$end' was not written" env STAND_IN=empty PATH="$work/bin:$PATH" \
     pipelines/record.sh --frames 1 "$footage" "$out/new.$end"
@@ -271,6 +296,11 @@ done
 ok "record: the end of the name says in what it is written"
 
 script --quiet --return --command "pipelines/record.sh --frames 60 '$footage' '$work/shown.mp4'" /dev/null >"$log" 2>&1 ||
+  fail "record: exit status $? on a terminal"
+grep -q '\] 100 %  60 of 60 frames' "$log" || fail "record: no frames are counted on a terminal"
+gst-launch-1.0 --quiet videotestsrc num-buffers=60 ! video/x-raw,width=768,height=576 ! jpegenc ! avimux ! \
+  filesink location="$work/test.avi" >"$log" 2>&1 || fail "cannot make a video"
+script --quiet --return --command "pipelines/record.sh '$work/test.avi' '$work/shown.mkv'" /dev/null >"$log" 2>&1 ||
   fail "record: exit status $? on a terminal"
 grep -q '^\[#*\.*\] *[0-9]* %  [0-9]*:' "$log" || fail "record: no progress on a terminal"
 ok "record: a terminal shows the progress"
@@ -316,7 +346,7 @@ succeeds pipelines/compare.sh --force --frames 3 "$footage" "$work/compare.mp4" 
 [[ $(pixels "$work/compare.mp4") == "$compared" ]] || fail "compare: two recordings of the same frames differ"
 succeeds pipelines/compare.sh --force --frames 3 "$footage" "$work/compare.mp4" class:person class:person
 [[ $(pixels "$work/compare.mp4") != "$compared" ]] || fail "compare: the second target makes no difference"
-refused "two targets" pipelines/compare.sh "$footage" "$work/new.mp4" class:person
+refused "the file to write and two targets" pipelines/compare.sh "$footage" "$work/new.mp4" class:person
 refused "not PROPERTY=VALUE" pipelines/compare.sh "$footage" "$work/new.mp4" class:person class:car class:dog
 succeeds pipelines/offsets.sh --frames 3 "$footage" "$work/offsets.mp4"
 [[ $(frames "$work/offsets.mp4" $((4 * panel_bytes))) == 3 ]] || fail "offsets: not three frames out of 3"
@@ -353,7 +383,6 @@ refused "'$work/failed.webm' has what was recorded until then" env STAND_IN=fail
 (($(frames "$work/failed.webm") > 0)) || fail "record: nothing is kept of a camera whose pipeline fails"
 refused "'$work/failed.mkv' was not written" env STAND_IN=failing PATH="$work/bin:$PATH" \
   pipelines/record.sh --frames 100 "$footage" "$work/failed.mkv"
-mkdir "$work/watched"
 succeeds pipelines/rtsp-monitor.sh --frames 25 "$address" "$work/watched" class:person
 [[ -s $work/watched/picture-000000.jpg ]] || fail "rtsp-monitor: no picture"
 grep -q '"detections"' "$work"/watched/results-*.jsonl || fail "rtsp-monitor: no results"
@@ -363,9 +392,9 @@ set -m
 env --default-signal pipelines/rtsp-monitor.sh "rtspt${address#rtsp}" "$work/closing" >"$log" 2>&1 &
 pid=$!
 set +m
-asked_again() { grep -q 'asking again' "$log"; }
+asked_again() { grep -q "the camera $1; asking again" "$log"; }
 pictures() { find "$work/closing" -name 'picture-*.jpg' | wc -l; }
-until_true 60 asked_again || fail "rtsp-monitor: gives a camera up that closes the connection"
+until_true 60 asked_again 'is gone' || fail "rtsp-monitor: gives a camera up that closes the connection"
 before=$(pictures)
 ((before > 0)) || fail "rtsp-monitor: no picture over TCP"
 more() { (($(pictures) > before)); }
@@ -376,18 +405,20 @@ status=0
 wait "$pid" || status=$?
 ((status == 0 || status == 130)) || fail "rtsp-monitor: exit status $status after Ctrl-C"
 kill "$camera"
-refused "no folder" pipelines/rtsp-monitor.sh "$address" "$work/absent"
 refused "does not start" pipelines/rtsp-monitor.sh "$address" "$work/watched" class:nonsense
-# A camera that is gone is asked again; Ctrl-C ends that too.
+refused "cannot make the folder" pipelines/rtsp-monitor.sh "$address" "$work/text.avi/folder"
+# A camera that does not answer is asked again, and leaves nothing behind; Ctrl-C ends that too.
 set -m
-env --default-signal pipelines/rtsp-monitor.sh rtsp://127.0.0.1:1/ "$work/watched" >"$log" 2>&1 &
+env --default-signal pipelines/rtsp-monitor.sh rtsp://127.0.0.1:1/ "$work/silent" >"$log" 2>&1 &
 pid=$!
 set +m
-until_true 60 asked_again || fail "rtsp-monitor: gives a camera up that is gone"
+until_true 60 asked_again 'cannot be reached' || fail "rtsp-monitor: gives a camera up that does not answer"
 kill -INT -- "-$pid"
 status=0
 wait "$pid" 2>/dev/null || status=$?
 ((status == 130)) || fail "rtsp-monitor: exit status $status after Ctrl-C"
+left=$(ls -A "$work/silent")
+[[ -z $left ]] || fail "rtsp-monitor: left behind: $left"
 ok "live and rtsp-monitor: a network camera is shown, watched, and waited for"
 
 SSDCRP_SINK="jpegenc ! multifilesink location=$work/click-%03d.jpg" \
