@@ -1,5 +1,7 @@
 //! A file decoded by GStreamer: its path in; upright raw video for the elements that are linked behind, and what goes wrong in words, out.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -68,8 +70,12 @@ impl Decoding {
     /// Puts a pipeline together in which the upright video of the file goes through `behind`.
     ///
     /// # Errors
-    /// An element is missing, or the elements do not fit.
+    /// An element is missing, or the elements do not fit; the file is a GIF.
     pub fn new(input: &Path, behind: &[&gst::Element]) -> Result<Self> {
+        ensure!(
+            !is_gif(input),
+            "it is a GIF, of which GStreamer gives no frame: convert it, as with ffmpeg -i IN.gif OUT.mp4"
+        );
         let running = Running::new()?;
         let decoded = running.build(input, behind)?;
         let decoding = Self::of(running);
@@ -195,6 +201,13 @@ impl Decoding {
     }
 }
 
+/// Whether a file begins as a GIF. GStreamer's decoders wait for the end of one without a word. What cannot be read is told by who reads it.
+fn is_gif(file: &Path) -> bool {
+    let mut head = [0; 4];
+    let read = File::open(file).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head == *b"GIF8"
+}
+
 /// Why nothing in a file can be shown; `lacks` names what GStreamer would need for the streams in it.
 fn no_video(lacks: &[String], error: &gst::glib::Error) -> String {
     match lacks {
@@ -315,6 +328,15 @@ impl Drop for Running {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_gif_is_told_as_such() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.mp4");
+        std::fs::write(&file, "GIF89a\x01\0\x01\0\0\0\0;").unwrap();
+        let error = Decoding::new(&file, &[]).err().unwrap().to_string();
+        assert!(error.starts_with("it is a GIF"), "{error}");
+    }
 
     #[test]
     fn a_file_of_which_frames_come_is_waited_for_though_nothing_is_told() {
