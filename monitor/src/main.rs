@@ -53,6 +53,7 @@ mod sight;
 mod signature;
 mod single_look;
 mod source;
+mod source_login;
 mod speaker;
 mod timeline;
 mod tls;
