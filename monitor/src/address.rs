@@ -29,6 +29,7 @@ impl Address {
     /// # Errors
     /// The URI is none.
     pub fn new(text: &str, login: Option<Login>) -> Result<Self> {
+        ensure!(!text.contains('\0'), "a source has no character U+0000");
         if text.starts_with("/dev/video") {
             return Ok(Self::Device(text.to_owned()));
         }
@@ -103,6 +104,32 @@ impl Address {
         matches!(self, Self::Uri { uri, .. } if uri.starts_with("file:"))
     }
 
+    /// Why nothing is there at the moment, as far as that can be known without asking for pictures.
+    pub fn doubt(&self) -> Option<String> {
+        let (place, scheme) = match self {
+            Self::Device(device) => (Some(device.into()), None),
+            Self::Uri { uri, .. } => (self.file(), uri.split_once("://")),
+        };
+        let Some(place) = place else {
+            let (scheme, _) = scheme?;
+            let Self::Uri { uri, .. } = self else {
+                return None;
+            };
+            let made = gst::Element::make_from_uri(gst::URIType::Src, uri, None);
+            let words = "no installed element of GStreamer opens addresses that begin with";
+            return made.is_err().then(|| format!("{words} {scheme}://"));
+        };
+        if place.exists() {
+            return None;
+        }
+        let is_scheme = |part: &std::ffi::OsStr| CAMERA_SCHEMES.iter().any(|known| *known == part);
+        let hint = match place.iter().any(is_scheme) {
+            true => "; an address has \"://\" behind rtsp or http",
+            false => "",
+        };
+        Some(format!("there is no {}{hint}", place.display()))
+    }
+
     /// The file, where it is one.
     pub fn file(&self) -> Option<std::path::PathBuf> {
         match self {
@@ -111,6 +138,9 @@ impl Address {
         }
     }
 }
+
+/// The schemes of cameras, which a forgotten ':' makes a path.
+const CAMERA_SCHEMES: [&str; 4] = ["rtsp", "rtsps", "http", "https"];
 
 /// What stands in an address, with its letters in place of their numbers in base 16: `p%40ss` is "p@ss".
 fn unescape(text: &str) -> Option<String> {
@@ -217,6 +247,22 @@ mod tests {
         };
         assert!(words("123").unwrap().contains("fewer than 4 letters"));
         assert_eq!((words(""), words("1234")), (None, None));
+    }
+
+    #[test]
+    fn what_is_not_there_is_doubted() {
+        gst::init().unwrap();
+        let doubt = |text| {
+            Address::new(text, None)
+                .unwrap()
+                .doubt()
+                .unwrap_or_default()
+        };
+        assert!(doubt("/dev/video987").contains("no /dev/video987"));
+        assert!(doubt("no film.mp4").ends_with("/no film.mp4"));
+        assert!(doubt("rtsp//gate/1").contains("\"://\""));
+        assert!(doubt("rstp://gate/1").contains("begin with rstp://"));
+        assert_eq!(doubt("http://gate/1") + &doubt("/dev/null"), "");
     }
 
     #[test]

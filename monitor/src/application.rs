@@ -86,7 +86,8 @@ impl Application {
             let (model, composite) = (connection.model.as_ref(), connection.composite.as_ref());
             let session = self
                 .networks
-                .session(model, composite, configuration.networks)?;
+                .session(model, composite, configuration.networks)
+                .with_context(|| plan.words())?;
             let looks = plan.looks.of_model(session.model())?;
             Ok(Ready {
                 plan: plan.clone(),
@@ -165,7 +166,8 @@ impl Application {
             return Ok(WantedCompanion::None);
         };
         let (model, composite) = (plan.model.as_ref(), plan.composite.as_ref());
-        let session = (self.networks).session(model, composite, configuration.networks)?;
+        let session = (self.networks).session(model, composite, configuration.networks);
+        let session = session.context("[frigate]")?;
         let running = self.frigate.as_ref();
         if running.is_some_and(|running| running.is_of(&plan, &session)) {
             return Ok(WantedCompanion::Same);

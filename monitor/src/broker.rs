@@ -3,14 +3,22 @@
 use std::error::Error;
 use std::time::Duration;
 
-use rumqttc::{ConnectReturnCode, ConnectionError, MqttOptions, TlsConfiguration, Transport};
+use rumqttc::{
+    ConnectReturnCode, ConnectionError, MqttOptions, TlsConfiguration, Transport, mqttbytes,
+};
 
 use crate::configuration::MqttPlan;
+use crate::queue::LONGEST_LINE;
+use crate::tls;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long a broker may take to answer, in seconds.
 pub const ANSWER_SECONDS: u64 = 15;
+/// Of what is sent and of what comes; what is too long for it would be sent again and again.
 const LONGEST_PACKET: usize = 1 << 20;
+/// Of a packet besides its text: the topic and the protocol's own.
+const HEAD: usize = 1024;
+const _: () = assert!(LONGEST_LINE as usize + HEAD <= LONGEST_PACKET);
 
 /// Of a client that the broker knows by this name, and forgets when it goes; it connects to `host`, the configured one or an address of it.
 pub fn options(plan: &MqttPlan, client_id: &str, host: &str) -> MqttOptions {
@@ -39,11 +47,35 @@ pub fn reason(error: &ConnectionError) -> String {
         ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
             format!("no answer for {ANSWER_SECONDS} s")
         }
-        error => innermost(error).to_string(),
+        error => match innermost(error).downcast_ref() {
+            // Its bytes stand between the two messages, so the connection is over.
+            Some(mqttbytes::Error::PayloadSizeLimitExceeded(bytes)) => format!(
+                "the broker sends a message of {bytes} bytes, more than {LONGEST_PACKET}; if it keeps that one, remove it: mosquitto_pub -r -n -t TOPIC"
+            ),
+            _ => tls::in_words(&innermost(error).to_string()),
+        },
     }
 }
 
 /// What began it: "Connection reset by peer", without what that means for whoever read.
 fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     error.source().map_or(error, innermost)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rumqttc::StateError;
+
+    #[test]
+    fn who_gets_a_message_that_is_too_long_hears_what_to_do() {
+        let long = mqttbytes::Error::PayloadSizeLimitExceeded(2_000_000);
+        let words = reason(&ConnectionError::MqttState(StateError::Deserialization(
+            long,
+        )));
+        assert!(
+            words.contains("2000000 bytes") && words.contains("-r -n"),
+            "{words}"
+        );
+    }
 }

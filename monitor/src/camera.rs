@@ -27,7 +27,7 @@ use crate::message::new_run;
 use crate::outlets::Outlets;
 use crate::owner::Owner;
 use crate::past::Keeper;
-use crate::redact::{redact, say};
+use crate::redact::{one_line, say};
 use crate::screen::{CameraState, Screen};
 use crate::source::{Arrival, DecodedFrame, Source};
 use crate::timeline::Timeline;
@@ -243,7 +243,7 @@ impl CameraThread {
                     "the file has no pictures".to_owned()
                 }
                 Ok(PlayEnd::Over) => "the stream has ended".to_owned(),
-                Err(error) => redact(&format!("{error:#}")),
+                Err(error) => one_line(&format!("{error:#}")),
             };
             let Some(backoff) = &mut backoff else {
                 give_up(&self.outlets, &self.screen, reason);
@@ -261,7 +261,7 @@ impl CameraThread {
     fn fails(&self, reason: &str, wait: Duration, failures: u32) {
         let (name, seconds) = (&self.screen.name, wait.as_secs());
         say(format_args!(
-            "{name}: {reason}; failure {failures}, tried again in {seconds} s"
+            "{name}: {reason}; failure {failures}, next try in {seconds} s"
         ));
         let state = CameraState::Waiting {
             reason: reason.to_owned(),

@@ -98,7 +98,7 @@ pub async fn try_again(
 ) -> bool {
     let seconds = wait.as_secs();
     say(format_args!(
-        "{reason}; failure {failures}, tried again in {seconds} s"
+        "{reason}; failure {failures}, next try in {seconds} s"
     ));
     tokio::select! {
         () = tokio::time::sleep(wait) => true,

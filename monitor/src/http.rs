@@ -1,6 +1,6 @@
 //! One request to a server: what is asked in, what it answers out. A connection is made for each, no redirect is followed, and a body has a limit.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
 use crate::connect::connect;
-use crate::tls::TlsPlan;
+use crate::tls::{TlsPlan, in_words};
 
 /// Where a server is.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,7 +58,9 @@ impl HttpServer {
             Some(tls) => {
                 let name = ServerName::try_from(self.host.clone())?;
                 let connector = TlsConnector::from(tls.client.clone());
-                exchange(connector.connect(name, stream).await?, request, most).await
+                let stream = connector.connect(name, stream).await;
+                let stream = stream.map_err(|error| anyhow!(in_words(&error.to_string())))?;
+                exchange(stream, request, most).await
             }
         }
     }

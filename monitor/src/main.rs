@@ -53,6 +53,7 @@ mod sight;
 mod signature;
 mod single_look;
 mod source;
+mod source_login;
 mod speaker;
 mod timeline;
 mod tls;
@@ -167,12 +168,17 @@ fn run(options: &Options) -> Result<()> {
         }
     }
     systemd.stopping();
-    let failure = application.failure();
+    let (failure, has_ended) = (application.failure(), application.has_ended());
     drop(application);
     server.shutdown_background();
     match failure {
         Some(failure) => bail!(failure),
-        None => Ok(()),
+        None => {
+            if has_ended {
+                say("all sources have ended");
+            }
+            Ok(())
+        }
     }
 }
 
@@ -188,7 +194,7 @@ async fn go_round(rounds: Arc<AtomicU64>) {
 fn check(file: &Path, configuration: &Configuration) -> Result<()> {
     for plan in &configuration.cameras {
         let model = networks::model(plan.connection.model.as_ref());
-        let model = model.with_context(|| format!("camera '{}'", plan.name.as_str()))?;
+        let model = model.with_context(|| plan.words())?;
         plan.looks.of_model(&model)?;
         plan.probe_evidence()?;
         let (name, address) = (plan.name.as_str(), &plan.connection.address);
@@ -196,6 +202,9 @@ fn check(file: &Path, configuration: &Configuration) -> Result<()> {
             "{name}: {}",
             redact(&format!("{address}, {}", model.manifest.name))
         );
+        if let Some(doubt) = address.doubt() {
+            say(format_args!("{}: {doubt}", plan.words()));
+        }
     }
     if configuration.mqtt.is_some() || configuration.webhook.is_some() {
         let folder = &configuration.queue.folder;
@@ -211,6 +220,7 @@ fn check(file: &Path, configuration: &Configuration) -> Result<()> {
                 format!("[frigate]: pictures cannot be kept in {}", folder.display())
             })?;
         }
+        plan.doubt_labels(&model);
         let (server, network) = (&plan.server.authority, &model.manifest.name);
         println!("Frigate: {server}, {network}");
     }

@@ -23,7 +23,7 @@ pub struct Options {
     #[arg(long, requires = "config")]
     pub check: bool,
     /// Show the streams on a web page at this address. If other computers can reach the address, the page asks for a token
-    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:8080", value_parser = page_address)]
     pub serve: Option<SocketAddr>,
     /// File with the token that the page asks for [default: for a loopback address none, else a new one, which is printed]
     #[arg(long, value_name = "FILE", requires = "serve")]
@@ -42,6 +42,13 @@ pub struct Options {
     pub execution_provider: ExecutionProvider,
 }
 
+/// Reads where the page is to be served.
+fn page_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "expected an address and a port as 127.0.0.1:8080; sources stand before --serve".to_owned()
+    })
+}
+
 #[cfg(test)]
 #[path = "../../tests/documents/mod.rs"]
 mod documents;
@@ -50,6 +57,15 @@ mod documents;
 mod tests {
     use super::documents::shown_commands;
     use super::*;
+
+    #[test]
+    fn a_source_behind_serve_is_no_address() {
+        let read = |words: &[&str]| Options::try_parse_from([&["ssdcrp-monitor"], words].concat());
+        let error = read(&["--serve", "film.mp4"]).unwrap_err().to_string();
+        assert!(error.contains("sources stand before --serve"), "{error}");
+        let local = read(&["film.mp4", "--serve"]).unwrap();
+        assert_eq!(local.serve, Some(LOCAL_PAGE));
+    }
 
     #[test]
     fn what_the_pages_show_can_be_typed() {

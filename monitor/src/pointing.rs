@@ -1,6 +1,6 @@
 //! What somebody points at in a camera's picture: a request's words in, what the engine's picking is told out. It is the way that the element's navigation events take.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 use ssdcrp::geometry::Size;
 use ssdcrp::stream::Picking;
@@ -10,9 +10,9 @@ use ssdcrp::stream::Picking;
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Pointing {
     /// Explain the smallest object at a place x, y in shares of the picture; if that is explained already, let go.
-    Place([f32; 2]),
+    Place(#[serde(deserialize_with = "in_picture")] [f32; 2]),
     /// Explain why nothing is found there.
-    Missing([f32; 2]),
+    Missing(#[serde(deserialize_with = "in_picture")] [f32; 2]),
     /// Explain the object with this number; if it is explained already, let go.
     Object(u64),
     /// Explain what is explained where nobody points.
@@ -23,6 +23,17 @@ pub enum Pointing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Released {}
+
+/// Reads a place in the picture.
+fn in_picture<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f32; 2], D::Error> {
+    let place = <[f32; 2]>::deserialize(deserializer)?;
+    match place.iter().all(|share| (0.0..=1.0).contains(share)) {
+        true => Ok(place),
+        false => Err(de::Error::custom(
+            "a place has shares of the picture, 0 to 1",
+        )),
+    }
+}
 
 impl Pointing {
     /// Tells the picking of a stream with frames of this size.
@@ -56,6 +67,8 @@ mod tests {
             "",
             "{}",
             r#"{"place":[0.5]}"#,
+            r#"{"place":[0.5,1.5]}"#,
+            r#"{"missing":[-0.5,0]}"#,
             r#"{"place":["0","1"]}"#,
             r#"{"object":-1}"#,
             r#"{"object":1,"release":{}}"#,

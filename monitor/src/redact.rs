@@ -6,8 +6,13 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::{PoisonError, RwLock};
 
+use ssdcrp::printable::printable;
+
 use crate::speaker::SPEAKER;
 
+/// Bytes of a line that is said, and of a reason in it.
+const LONGEST_LINE: usize = 2000;
+const LONGEST_REASON: usize = 1500;
 /// Stands where a secret stood.
 const HIDDEN: &str = "***";
 /// A secret that is shorter is hidden in addresses alone: its letters would be hidden in every other word.
@@ -38,9 +43,27 @@ pub fn redact(text: &str) -> String {
     hidden
 }
 
+/// The text without secrets in one line of moderate length: others have written parts of it, who could make other lines of it or fill a disk.
+pub fn one_line(text: &str) -> String {
+    line(text, LONGEST_REASON)
+}
+
+fn line(text: &str, most: usize) -> String {
+    let mut line = printable(&redact(text)).replace('\n', "\\n");
+    if line.len() > most {
+        let left_out = line.len() - most;
+        line.truncate(line.floor_char_boundary(most));
+        line.push_str(&format!("… (about {left_out} bytes more)"));
+    }
+    line
+}
+
 /// Says something to whoever runs the program, on standard error, and waits for nobody.
 pub fn say(words: impl Display) {
-    SPEAKER.say(format!("monitor: {}", redact(&words.to_string())));
+    SPEAKER.say(format!(
+        "monitor: {}",
+        line(&words.to_string(), LONGEST_LINE)
+    ));
 }
 
 /// Hides what stands between `://` and the `@` of the same address.
@@ -82,6 +105,17 @@ mod tests {
         ] {
             assert_eq!(redact(text), shown);
         }
+    }
+
+    #[test]
+    fn what_others_wrote_stays_in_its_line() {
+        assert_eq!(
+            one_line("a\u{1b}[2K\nmonitor: all is well\r"),
+            "a\\u{1b}[2K\\nmonitor: all is well\\r"
+        );
+        let long = one_line(&"ä".repeat(450_000));
+        assert!(long.len() < 1600, "{} bytes", long.len());
+        assert!(long.ends_with("… (about 898500 bytes more)"), "{long}");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::message::{SCHEMA, StateMessage, now};
 use crate::pointing::Pointing;
-use crate::redact::redact;
+use crate::redact::{one_line, redact};
 use crate::sight::CameraSight;
 
 /// What somebody points at until the camera's thread has time for it.
@@ -133,7 +133,7 @@ impl Screen {
             camera: self.name.clone(),
             availability: state.availability(),
             state: state.name(),
-            reason: state.reason().or(trouble).map(redact),
+            reason: state.reason().or(trouble).map(one_line),
             since,
         }
     }

@@ -9,6 +9,7 @@ use image::RgbImage;
 use ssdcrp::rgb_rows;
 
 use crate::address::{Address, Login};
+use crate::source_login;
 
 /// A stream that plays until it is dropped.
 pub struct Source {
@@ -129,14 +130,22 @@ fn decoder(uri: &str, login: Option<Login>, entry: &gst::Element) -> Result<gst:
     // Sound is left undecoded.
     decoder.set_property("caps", gst::Caps::new_empty_simple("video/x-raw"));
     if let Some(login) = login {
+        let uri = uri.to_owned();
         decoder.connect("source-setup", false, move |values| {
             let source = values.get(1)?.get::<gst::Element>().ok()?;
-            for (property, value) in [("user-id", &login.user), ("user-pw", &login.password)] {
-                if source.has_property(property) {
-                    source.set_property(property, value);
-                }
-            }
+            source_login::tell(&source, &uri, &login);
             None
+        });
+    }
+    if let Some(bin) = decoder.downcast_ref::<gst::Bin>() {
+        // A camera's JPEGs are one stream: who waits for others does so until ten megabytes have come.
+        bin.connect_deep_element_added(|_, _, inner| {
+            if inner
+                .factory()
+                .is_some_and(|made| made.name() == "multipartdemux")
+            {
+                inner.set_property("single-stream", true);
+            }
         });
     }
     let entry = entry
@@ -153,6 +162,9 @@ fn decoder(uri: &str, login: Option<Login>, entry: &gst::Element) -> Result<gst:
 
 /// GStreamer's words, and what the element that failed says besides: "Not found" alone does not say what.
 fn failure(error: &gst::message::Error) -> anyhow::Error {
+    if let Some(words) = source_login::redirected(error) {
+        return anyhow!(words);
+    }
     let words = error.error().to_string();
     let more = error.debug().unwrap_or_default();
     // "gstrtspsrc.c(7893): gst_rtspsrc_open (): /GstPipeline:pipeline0/…:\nCould not open" has the words in its last line.
@@ -265,6 +277,42 @@ mod tests {
         assert!(!frames.is_empty());
         assert!(frames.iter().all(|frame| frame.time().is_none()));
         assert_eq!(frames[0].picture().unwrap().dimensions(), (64, 32));
+    }
+
+    /// Sends a small picture five times a second to whoever comes.
+    fn send_small_pictures(listener: &std::net::TcpListener, picture: &[u8]) {
+        use std::io::Write;
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut part =
+                b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=next\r\n\r\n".to_vec();
+            while stream.write_all(&part).is_ok() {
+                part = b"--next\r\nContent-Type: image/jpeg\r\n\r\n".to_vec();
+                part.extend_from_slice(picture);
+                part.extend_from_slice(b"\r\n");
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        }
+    }
+
+    #[test]
+    fn a_camera_that_sends_small_pictures_plays_at_once() {
+        gst::init().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("small.jpg");
+        run(&format!(
+            "videotestsrc num-buffers=1 ! video/x-raw,width=64,height=32 ! jpegenc ! filesink location={}",
+            file.display()
+        ));
+        let picture = std::fs::read(file).unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || send_small_pictures(&listener, &picture));
+        let address = Address::new(&format!("http://{address}/video.mjpg"), None).unwrap();
+        let source = Source::play(&address).unwrap();
+        // Half an hour would pass until there are ten megabytes.
+        let first = source.next(gst::ClockTime::from_seconds(60)).unwrap();
+        assert!(matches!(first, Arrival::Frame(_)), "no frame in a minute");
     }
 
     #[test]

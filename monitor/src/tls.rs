@@ -1,7 +1,6 @@
 //! Encrypted connections to brokers and servers: files with certificates in, what a client needs to trust and to be trusted out.
 
 use std::fmt;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,9 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
-
-/// More than certificates need.
-const LONGEST: u64 = 1 << 20;
+use ssdcrp::limits::{self, FileKind};
 
 /// Whom a client trusts, and who it is itself.
 #[derive(Clone)]
@@ -87,15 +84,17 @@ impl TlsPlan {
     }
 }
 
+/// What people are told of an encrypted connection that failed: the library's words, unless they are a name of its code.
+pub fn in_words(error: &str) -> String {
+    match error.contains("CaUsedAsEndEntity") {
+        true => "the server shows the certificate of an authority as its own: give it one that this authority has signed".to_owned(),
+        false => error.to_owned(),
+    }
+}
+
 fn read(file: &Path) -> Result<Vec<u8>> {
     let words = || format!("cannot read {}", file.display());
-    let length = fs::metadata(file).with_context(words)?.len();
-    ensure!(
-        length <= LONGEST,
-        "{} is longer than certificates are",
-        file.display()
-    );
-    fs::read(file).with_context(words)
+    limits::read(file, FileKind::Manifest).with_context(words)
 }
 
 fn certificates(file: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
@@ -109,6 +108,14 @@ fn certificates(file: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+
+    #[test]
+    fn words_are_none_of_a_library_s_code() {
+        let words = in_words("invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))");
+        assert!(words.contains("certificate of an authority as its own"));
+        assert_eq!(in_words("it has expired"), "it has expired");
+    }
 
     #[test]
     fn files_that_are_no_certificates_are_told() {
@@ -121,5 +128,7 @@ mod tests {
         assert!(refused(Some(&file), None).contains("ca.pem has no certificate"));
         let missing = folder.path().join("no.pem");
         assert!(refused(Some(&missing), None).contains("cannot read"));
+        let device = refused(Some(Path::new("/dev/zero")), None);
+        assert!(device.contains("not a file"), "{device}");
     }
 }

@@ -175,9 +175,15 @@ pub fn server(
     };
     let authority = address.authority().context(words)?;
     ensure!(!authority.as_str().contains('@'), words);
+    let port = match authority.as_str().strip_prefix(authority.host()) {
+        Some("") => usual,
+        // A number that no port has must not mean the usual one.
+        _ => (authority.port_u16().filter(|&port| port > 0))
+            .context("url: a port is a number, 1 to 65535")?,
+    };
     let server = HttpServer {
         host: authority.host().trim_matches(['[', ']']).to_owned(),
-        port: authority.port_u16().unwrap_or(usual),
+        port,
         authority: authority.to_string(),
         tls: tls(is_encrypted, authorities, own, place)?,
     };

@@ -7,12 +7,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use ssdcrp::Composite;
+use ssdcrp::detect::Model;
 
 use super::delivery::{MqttPlan, answer_timeout, server};
 use super::place::FilePlace;
 use super::secret;
 use super::section::FrigateSection;
 use crate::http::HttpServer;
+use crate::redact::say;
 
 const TOPIC: &str = "frigate";
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -98,6 +100,15 @@ impl FrigatePlan {
             timeout: answer_timeout(section.timeout)?,
             pictures: folder.map(|folder| (folder, section.budget.unwrap_or(BUDGET))),
         })
+    }
+
+    /// Says which labels a model has no class for: their events are never explained.
+    pub fn doubt_labels(&self, model: &Model) {
+        for label in &self.labels {
+            if let Err(error) = model.manifest.labels.find(label) {
+                say(format_args!("[frigate] labels: {error:#}"));
+            }
+        }
     }
 
     /// The topic where Frigate publishes its events.

@@ -56,15 +56,15 @@ impl Looks {
             };
             kind.push(zone.corners.0);
         }
-        let duration = |seconds: Option<Seconds>| seconds.map_or(Duration::ZERO, |s| s.0);
+        let seconds = |seconds: Option<Seconds>| seconds.map_or(Duration::ZERO, |s| s.0);
         let masks = section.masks.into_iter().flatten();
         Self {
             score: section.score_threshold,
             iou: section.iou_threshold,
             expected: (section.expected_classes).map_or_else(Vec::new, |c| c.into_inner()),
             expected_at,
-            detect_interval: duration(section.detect_interval),
-            explain_interval: duration(section.explain_interval),
+            detect_interval: section.detect_interval.map_or(Duration::ZERO, |p| p.0),
+            explain_interval: seconds(section.explain_interval),
             check: section.check_explanations.unwrap_or(false),
             zones,
             masks: masks.map(|corners| corners.0).collect(),
@@ -146,8 +146,7 @@ impl EventsSection {
                 .filter(|_| wants(EventKind::ClassFlicker)),
             expected_classes: Some(expected)
                 .filter(|classes| !classes.is_empty() && wants(EventKind::UnexpectedClass)),
-            box_jitter: (self.box_jitter.or(own.box_jitter))
-                .filter(|_| wants(EventKind::BoxJitter)),
+            box_jitter: share(EventKind::BoxJitter, self.box_jitter, own.box_jitter),
             fragment: share(EventKind::Fragment, self.fragment, own.fragment),
             merge: share(EventKind::Merge, self.merge, own.merge),
             low_confidence: share(

@@ -5,6 +5,7 @@
 mod delivery;
 mod frigate;
 mod looks;
+mod misspelled;
 mod place;
 mod secret;
 mod section;
@@ -19,6 +20,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use toml::Spanned;
 
 use ssdcrp::Composite;
+use ssdcrp::limits::{self, FileKind};
 use ssdcrp::runtime::SessionOptions;
 use ssdcrp::stream::evidence::Limits;
 
@@ -33,8 +35,6 @@ use crate::address::{Address, Login};
 use crate::options::Options;
 use crate::redact::say;
 
-/// The largest size of `monitor.toml`, in bytes: more than such a file needs.
-const LONGEST_FILE: u64 = 4 << 20;
 /// The smallest number of characters of a token, so that nobody guesses it.
 const SHORTEST_TOKEN: usize = 16;
 /// The value of `token` that says: a proxy asks for a password instead.
@@ -125,14 +125,7 @@ impl Configuration {
     /// # Errors
     /// It cannot be read, has a key or a value that is not valid, or names a secret that is missing.
     pub fn read(file: &Path) -> Result<Self> {
-        let length = std::fs::metadata(file).map(|found| found.len());
-        let length = length.with_context(|| format!("cannot read {}", file.display()))?;
-        ensure!(
-            length <= LONGEST_FILE,
-            "{} is longer than a configuration, {LONGEST_FILE} bytes",
-            file.display()
-        );
-        let text = std::fs::read_to_string(file);
+        let text = limits::read_text(file, FileKind::Manifest);
         let text = text.with_context(|| format!("cannot read {}", file.display()))?;
         Self::parse(file, &text)
     }
@@ -142,7 +135,7 @@ impl Configuration {
         let file_section: FileSection = toml::from_str(text).map_err(|mut error| {
             let line = error.span().map(|span| place.words(span.start));
             error.set_input(None);
-            let words = error.to_string().replace('\n', " ");
+            let words = misspelled::with_hint(&error.to_string().replace('\n', " "));
             let line = line.unwrap_or_else(|| file.display().to_string());
             anyhow!("{line}: {}", words.trim_end())
         })?;
@@ -182,11 +175,8 @@ impl Configuration {
         for camera in &cameras {
             let name = camera.name.as_str();
             let is_new = names.insert(name.to_lowercase());
-            ensure!(
-                is_new,
-                "{}: two cameras are called '{name}'",
-                file.display()
-            );
+            let words = || camera.at.clone().unwrap_or_default();
+            ensure!(is_new, "{}: two cameras are called '{name}'", words());
         }
         let page = file_section.page.map(|section| {
             let line = place.words(section.span().start);
@@ -340,22 +330,22 @@ fn login(section: &CameraSection, place: &FilePlace) -> Result<Option<Login>> {
 }
 
 fn page(section: PageSection, place: &FilePlace) -> Result<PagePlan> {
+    let address = section.address.0;
     let file = place.secret_file(section.token_file.as_deref())?;
     let is_open = section.token.as_deref() == Some(NO_TOKEN) && file.is_none();
     let token = section.token.as_deref().filter(|_| !is_open);
     let token = secret::of("token", token, file.as_deref())?;
     let token = token.map(checked_token).transpose()?;
     ensure!(
-        token.is_some() || section.address.ip().is_loopback(),
-        "other computers reach {}: set a token, token-file = \"…\"",
-        section.address
+        token.is_some() || address.ip().is_loopback(),
+        "other computers reach {address}: set a token, token-file = \"…\""
     );
     ensure!(
         token.is_some() || is_open || section.hosts.is_empty(),
         "a proxy that asks by a name of hosts lets other computers in: set a token, token-file = \"…\", or token = \"{NO_TOKEN}\" where the proxy asks for a password itself"
     );
     Ok(PagePlan {
-        address: section.address,
+        address,
         token,
         hosts: section.hosts.into_iter().map(|host| host.0).collect(),
     })

@@ -5,10 +5,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use ssdcrp::limits::{self, FileKind};
+
 use crate::address::Login;
 use crate::redact::keep_secret;
 
-const LONGEST: u64 = 4096;
+const LONGEST: usize = 4096;
 
 /// Replaces each `${NAME}` in a text by the value of that environment variable. Each value counts as a secret.
 ///
@@ -42,17 +44,19 @@ pub fn expand(text: &str) -> Result<String> {
 /// The file cannot be read, is empty, or is longer than a secret may be.
 pub fn from_file(file: &Path) -> Result<String> {
     let words = || format!("cannot read the secret in {}", file.display());
-    let opened = std::fs::File::open(file).with_context(words)?;
-    let mut secret = String::new();
-    let read = opened.take(LONGEST + 1).read_to_string(&mut secret);
-    let read = read.with_context(words)?;
+    let secret = limits::read_text(file, FileKind::Manifest).with_context(words)?;
     ensure!(
-        read as u64 <= LONGEST,
+        secret.len() <= LONGEST,
         "{} is longer than a secret, {LONGEST} bytes",
         file.display()
     );
     let secret = secret.trim_end_matches(['\r', '\n']);
     ensure!(!secret.is_empty(), "{} is empty", file.display());
+    ensure!(
+        !secret.contains(['\r', '\n']),
+        "{} has several lines, and a secret has one",
+        file.display()
+    );
     keep_secret(secret);
     Ok(secret.to_owned())
 }
@@ -150,6 +154,14 @@ mod tests {
         assert!(refused(Some("${PATH}"), Some(&file)).contains("one of them"));
         std::fs::write(&file, "\n").unwrap();
         assert!(refused(None, Some(&file)).contains("is empty"));
+        std::fs::write(&file, "open\nsesame\n").unwrap();
+        let lines = refused(None, Some(&file));
+        assert!(
+            lines.contains("several lines") && !lines.contains("sesame"),
+            "{lines}"
+        );
+        // Nobody may be kept waiting by it.
+        assert!(refused(None, Some(Path::new("/dev/zero"))).contains("not a file"));
         std::fs::write(&file, "x".repeat(5000)).unwrap();
         assert!(refused(None, Some(&file)).contains("longer than a secret"));
         assert!(refused(None, Some(&folder.path().join("no"))).contains("cannot read"));

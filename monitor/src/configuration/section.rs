@@ -1,6 +1,5 @@
 //! The tables of `monitor.toml`, as they are written. `[defaults]` has values for all cameras that do not set their own.
 
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -12,9 +11,10 @@ use ssdcrp::runtime::ExecutionProvider;
 use ssdcrp::stream::monitor::EventKind;
 
 use super::value::{
-    BrokerAddress, CameraName, ClientId, Corners, HostName, QueueBytes, Seconds, Share, TopicName,
-    all_parsed, parsed,
+    BrokerAddress, CameraName, ClientId, Corners, HostName, PageAddress, Pause, QueueBytes,
+    Seconds, Share, TopicName, all_parsed, folder, hidden, parsed, path,
 };
+use crate::options::LOCAL_PAGE;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -35,8 +35,10 @@ pub struct FileSection {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct PageSection {
-    pub address: SocketAddr,
+    pub address: PageAddress,
+    #[serde(default, deserialize_with = "hidden")]
     pub token: Option<String>,
+    #[serde(default, deserialize_with = "hidden")]
     pub token_file: Option<String>,
     pub hosts: Vec<HostName>,
 }
@@ -44,7 +46,7 @@ pub struct PageSection {
 impl Default for PageSection {
     fn default() -> Self {
         Self {
-            address: crate::options::LOCAL_PAGE,
+            address: PageAddress(LOCAL_PAGE),
             token: None,
             token_file: None,
             hosts: Vec::new(),
@@ -65,6 +67,7 @@ pub struct NetworksSection {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct EvidenceSection {
+    #[serde(deserialize_with = "folder")]
     pub folder: PathBuf,
     pub budget: Option<u64>,
     pub per_minute: Option<usize>,
@@ -75,8 +78,11 @@ pub struct EvidenceSection {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct MqttSection {
     pub address: BrokerAddress,
+    #[serde(default, deserialize_with = "hidden")]
     pub user: Option<String>,
+    #[serde(default, deserialize_with = "hidden")]
     pub password: Option<String>,
+    #[serde(default, deserialize_with = "hidden")]
     pub password_file: Option<String>,
     pub client_id: Option<ClientId>,
     pub topic: Option<TopicName>,
@@ -84,8 +90,11 @@ pub struct MqttSection {
     pub detections_interval: Option<Seconds>,
     pub retry_at_most: Option<Seconds>,
     pub home_assistant: Option<TopicName>,
+    #[serde(default, deserialize_with = "path")]
     pub ca_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "path")]
     pub certificate_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "hidden")]
     pub key_file: Option<String>,
 }
 
@@ -94,13 +103,18 @@ pub struct MqttSection {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct WebhookSection {
     pub url: String,
+    #[serde(default, deserialize_with = "hidden")]
     pub secret: Option<String>,
+    #[serde(default, deserialize_with = "hidden")]
     pub secret_file: Option<String>,
     pub answers: Option<bool>,
     pub timeout: Option<Seconds>,
     pub retry_at_most: Option<Seconds>,
+    #[serde(default, deserialize_with = "path")]
     pub ca_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "path")]
     pub certificate_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "hidden")]
     pub key_file: Option<String>,
 }
 
@@ -109,13 +123,16 @@ pub struct WebhookSection {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FrigateSection {
     pub url: String,
+    #[serde(default, deserialize_with = "hidden")]
     pub token: Option<String>,
+    #[serde(default, deserialize_with = "hidden")]
     pub token_file: Option<String>,
     pub topic: Option<TopicName>,
     #[serde(default)]
     pub cameras: Vec<String>,
     #[serde(default)]
     pub labels: Vec<String>,
+    #[serde(default, deserialize_with = "path")]
     pub model: Option<PathBuf>,
     #[serde(default, deserialize_with = "parsed")]
     pub composite: Option<Composite>,
@@ -123,10 +140,14 @@ pub struct FrigateSection {
     pub interval: Option<Seconds>,
     pub event_interval: Option<Seconds>,
     pub timeout: Option<Seconds>,
+    #[serde(default, deserialize_with = "path")]
     pub folder: Option<PathBuf>,
     pub budget: Option<u64>,
+    #[serde(default, deserialize_with = "path")]
     pub ca_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "path")]
     pub certificate_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "hidden")]
     pub key_file: Option<String>,
 }
 
@@ -134,6 +155,7 @@ pub struct FrigateSection {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct QueueSection {
+    #[serde(default, deserialize_with = "path")]
     pub folder: Option<PathBuf>,
     pub events: Option<NonZeroUsize>,
     pub bytes: Option<QueueBytes>,
@@ -145,18 +167,21 @@ pub struct QueueSection {
 pub struct CameraSection {
     pub name: Option<CameraName>,
     pub source: Option<Spanned<String>>,
+    #[serde(default, deserialize_with = "hidden")]
     pub user: Option<String>,
+    #[serde(default, deserialize_with = "hidden")]
     pub password_file: Option<String>,
     pub repeat: Option<bool>,
     pub frame_timeout: Option<Seconds>,
     pub retry_at_most: Option<Seconds>,
+    #[serde(default, deserialize_with = "path")]
     pub model: Option<PathBuf>,
     #[serde(deserialize_with = "parsed")]
     pub composite: Option<Composite>,
     pub score_threshold: Option<Share>,
     pub iou_threshold: Option<Share>,
     pub expected_classes: Option<Spanned<Vec<String>>>,
-    pub detect_interval: Option<Seconds>,
+    pub detect_interval: Option<Pause>,
     pub explain_interval: Option<Seconds>,
     pub check_explanations: Option<bool>,
     pub zones: Option<Vec<ZoneSection>>,
@@ -189,7 +214,7 @@ pub struct EventsSection {
     pub kinds: Option<Vec<EventKind>>,
     pub ambiguous_class: Option<Share>,
     pub class_flicker: Option<Seconds>,
-    pub box_jitter: Option<f32>,
+    pub box_jitter: Option<Share>,
     pub fragment: Option<Share>,
     pub merge: Option<Share>,
     pub low_confidence: Option<Share>,

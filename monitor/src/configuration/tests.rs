@@ -193,6 +193,20 @@ fn what_says_nothing_is_as_without_a_file() {
     assert_eq!(looks.shown.events, None);
 }
 
+/// What is wrong with a text is told with this line, and for this reason; a text without a camera gets one.
+fn assert_told(text: &str, line: usize, reason: &str) {
+    let text = match text.contains("[[camera]]") {
+        true => text.to_owned(),
+        false => format!("{text}\n{CAMERA}"),
+    };
+    let error = refused(&text);
+    let place = format!("{FILE}:{line}: ");
+    assert!(
+        error.starts_with(&place) && error.contains(reason),
+        "{text}: {error}"
+    );
+}
+
 #[test]
 fn a_mistake_is_told_with_its_line_and_what_to_do() {
     for (text, line, reason) in [
@@ -253,22 +267,42 @@ fn a_mistake_is_told_with_its_line_and_what_to_do() {
         ),
         ("a = [", 3, "missing comma between array elements"),
     ] {
-        let text = match text.contains("[[camera]]") {
-            true => text.to_owned(),
-            false => format!("{text}\n{CAMERA}"),
-        };
-        let error = refused(&text);
-        let place = format!("{FILE}:{line}: ");
-        assert!(
-            error.starts_with(&place) && error.contains(reason),
-            "{text}: {error}"
-        );
+        assert_told(text, line, reason);
     }
     assert!(refused("").contains("there is no camera"));
     let twice = format!("{CAMERA}{}", CAMERA.replace("gate", "GATE"));
-    assert!(refused(&twice).contains("two cameras are called 'GATE'"));
+    assert!(refused(&twice).contains(":4: two cameras are called 'GATE'"));
     let missing = Configuration::read(Path::new("/no/such/monitor.toml")).unwrap_err();
     assert!(format!("{missing:#}").contains("cannot read /no/such/monitor.toml"));
+}
+
+#[test]
+fn values_that_cannot_be_meant_are_refused() {
+    for (text, line, reason) in [
+        ("[defaults]\ndetect-interval = 100000", 2, "a day at most"),
+        ("[page]\naddress = \"8080\"", 2, "as 127.0.0.1:8080"),
+        ("[defaults.events]\nbox-jitter = nan", 2, "a share, 0 to 1"),
+        (
+            "[defaults.events]\nbox-jitter = 1e300",
+            2,
+            "a share, 0 to 1",
+        ),
+        (
+            "[evidence]\nfolder = \"a\\u0000b\"",
+            2,
+            "no character U+0000",
+        ),
+        (
+            "[[camera]]\nname = \"a\"\nsource = \"rtsp://a\\u0000b\"",
+            1,
+            "no character U+0000",
+        ),
+        ("[mqtt]\naddress = \"mqtt://::1\"", 2, "mqtt://host"),
+    ] {
+        assert_told(text, line, reason);
+    }
+    let broker = parse(&format!("[mqtt]\naddress = \"mqtt://[::1]:18\"\n{CAMERA}"));
+    assert_eq!(broker.unwrap().mqtt.unwrap().place(), "[::1]:18");
 }
 
 #[test]
@@ -290,6 +324,19 @@ fn no_mistake_tells_a_password() {
     );
     let error = refused(&text);
     assert!(!error.contains("hunter2"), "{error}");
+    for key in [
+        "[page]\ntoken",
+        "[mqtt]\npassword",
+        "[webhook]\nsecret",
+        "[frigate]\ntoken",
+    ] {
+        let error = refused(&format!("{key} = 1234567890123456\n{CAMERA}"));
+        assert!(error.starts_with(&format!("{FILE}:2: ")), "{error}");
+        assert!(
+            !error.contains("1234") && error.contains("in quotes"),
+            "{error}"
+        );
+    }
     let text = "[[camera]]\nname = \"yard\"\nsource = \"rtsp://viewer:swordfish@yard/\"";
     let found = format!("{:?}", parse(text).unwrap());
     assert!(
@@ -327,6 +374,9 @@ fn frigate_is_explained_without_cameras_and_not_without_a_broker() {
             "without user and password",
         ),
         ("url = \"http://nvr/?x=1\"", "'?'"),
+        ("url = \"http://nvr:99999/\"", "1 to 65535"),
+        ("url = \"http://nvr:0/\"", "1 to 65535"),
+        ("url = \"http://[::1]:/\"", "1 to 65535"),
         ("url = \"http://nvr\"\ntoken = \"letters\"", "token-file"),
         ("url = \"http://nvr\"\nbudget = 5", "folder"),
         ("url = \"http://nvr\"\ntimeout = 0", "in no time"),

@@ -1,6 +1,8 @@
 //! Values of the configuration that are more than a number or a text. In: the value in the file. Out: its meaning, or why it is not valid.
 
 use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use ssdcrp::stream::Polygon;
 
 /// About a century; a longer time is a mistake.
 const LONGEST_SECONDS: f64 = 3e9;
+/// A longer pause between two looks was meant in other units.
+const LONGEST_PAUSE: f64 = 86_400.0;
 const LONGEST_NAME: usize = 64;
 const LONGEST_TOPIC: usize = 200;
 /// The longest host name that is allowed (RFC 1035, 2.3.4).
@@ -20,6 +24,16 @@ const SMALLEST_QUEUE: u64 = 65_536;
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "f64")]
 pub struct Seconds(pub Duration);
+
+/// A time between two looks at a camera, in seconds: no more than a day.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "f64")]
+pub struct Pause(pub Duration);
+
+/// Where the page is served: an address with its port.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PageAddress(pub SocketAddr);
 
 /// A share, 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
@@ -73,6 +87,29 @@ impl TryFrom<f64> for Seconds {
             true => Ok(Self(Duration::from_secs_f64(seconds))),
             false => Err(format!("expected seconds, 0 or more, found {seconds}")),
         }
+    }
+}
+
+impl TryFrom<f64> for Pause {
+    type Error = String;
+
+    fn try_from(seconds: f64) -> Result<Self, String> {
+        match (0.0..=LONGEST_PAUSE).contains(&seconds) {
+            true => Ok(Self(Duration::from_secs_f64(seconds))),
+            false => Err(format!(
+                "expected seconds, 0 or more, a day at most, found {seconds}"
+            )),
+        }
+    }
+}
+
+impl TryFrom<String> for PageAddress {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| {
+            format!("expected an address and a port as 127.0.0.1:8080, found '{text}'")
+        })
     }
 }
 
@@ -141,7 +178,9 @@ impl TryFrom<String> for BrokerAddress {
                 _ => (rest, usual),
             };
             let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._[]:".contains(c);
-            let is_host = !host.is_empty() && host.chars().all(is_plain) && port > 0;
+            // An IPv6 address without brackets would lose its end to the port.
+            let is_one = !host.contains(':') || (host.starts_with('[') && host.ends_with(']'));
+            let is_host = is_one && !host.is_empty() && host.chars().all(is_plain) && port > 0;
             is_host.then(|| Self {
                 host: host.to_owned(),
                 port,
@@ -233,6 +272,36 @@ where
     let texts = Vec::<String>::deserialize(deserializer)?;
     let values = texts.iter().map(|text| text.parse().map_err(|e| error(&e)));
     values.collect::<Result<_, _>>().map(Some)
+}
+
+/// Reads a text that may be a secret, so that an error does not show what it is instead.
+///
+/// # Errors
+/// It is no text.
+pub fn hidden<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer);
+    text.map(Some)
+        .map_err(|_| de::Error::custom("expected a text in quotes"))
+}
+
+/// Reads a path that a file can have.
+///
+/// # Errors
+/// It is no text, or has a character that no path has.
+pub fn folder<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+    let path = String::deserialize(deserializer)?;
+    match path.contains('\0') {
+        true => Err(de::Error::custom("a path has no character U+0000")),
+        false => Ok(path.into()),
+    }
+}
+
+/// The same of a path that may be missing.
+///
+/// # Errors
+/// As [`folder`].
+pub fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    folder(deserializer).map(Some)
 }
 
 fn error<E: de::Error>(error: &impl Display) -> E {

@@ -10,6 +10,11 @@ use super::event::FrigateEvent;
 use super::view::ObjectView;
 use crate::message::{SCHEMA, Worth, now};
 
+/// Letters of a name or a path that Frigate says.
+const LONGEST_WORD: usize = 1000;
+/// Of its detectors those that a message tells.
+const MOST_DETECTORS: usize = 16;
+
 /// The answer to an event.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FrigateAnswer {
@@ -110,19 +115,26 @@ pub struct RunnerUpMessage {
     pub score: f32,
 }
 
+/// What Frigate says, as far as a message has room for it.
+fn cut(text: &str) -> String {
+    text.chars().take(LONGEST_WORD).collect()
+}
+
 impl OriginMessage {
     /// Of Frigate's configuration, where it is known, and of what it keeps of the event.
     pub fn new(config: Option<&FrigateConfig>, stored: Option<StoredEvent>) -> Self {
         let stored = stored.unwrap_or_default();
         let detectors = config.iter().flat_map(|config| config.detectors.values());
-        let detectors: Vec<String> = match stored.detector_type {
-            Some(kind) => vec![kind],
-            None => detectors.map(|detector| detector.kind.clone()).collect(),
+        let kinds = detectors.filter_map(|detector| detector.kind.as_deref());
+        let detectors = match &stored.detector_type {
+            Some(kind) => vec![cut(kind)],
+            None => kinds.take(MOST_DETECTORS).map(cut).collect(),
         };
+        let model = config.and_then(|config| config.model.path.as_deref());
         Self {
             detectors,
-            model: config.and_then(|config| config.model.path.clone()),
-            model_hash: stored.model_hash,
+            model: model.map(cut),
+            model_hash: stored.model_hash.as_deref().map(cut),
         }
     }
 
@@ -221,6 +233,29 @@ impl FrigateAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_frigate_says_has_room_in_a_message() {
+        let long = "x".repeat(1 << 20);
+        let text = format!(
+            "{{{}}}",
+            (0..5000)
+                .map(|number| format!("\"{number}\": {{\"type\": \"cpu\"}}"))
+                .collect::<Vec<_>>()
+                .join(",")
+        );
+        let config = FrigateConfig {
+            detectors: serde_json::from_str(&text).unwrap(),
+            ..serde_json::from_str(&format!("{{\"model\": {{\"path\": \"{long}\"}}}}")).unwrap()
+        };
+        let stored = StoredEvent {
+            model_hash: Some(long),
+            detector_type: None,
+        };
+        let origin = OriginMessage::new(Some(&config), Some(stored));
+        assert_eq!(origin.detectors.len(), MOST_DETECTORS);
+        assert!(serde_json::to_string(&origin).unwrap().len() < 4096);
+    }
 
     #[test]
     fn a_network_is_known_by_its_file_alone() {

@@ -11,8 +11,9 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CACHE_CONTROL};
 use hyper::{Method, Response, StatusCode};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
 use super::event::{FrigateEvent, Phase};
@@ -35,17 +36,19 @@ const PAUSES: [Duration; 3] = [
 /// What of Frigate's configuration is needed.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct FrigateConfig {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "each")]
     pub cameras: BTreeMap<String, FrigateCamera>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "each")]
     pub detectors: BTreeMap<String, FrigateDetector>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "where_it_is")]
     pub model: FrigateModel,
 }
 
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct FrigateCamera {
-    pub detect: DetectSize,
+    /// `None` where Frigate does not say it.
+    #[serde(default, deserialize_with = "where_it_is")]
+    pub detect: Option<DetectSize>,
 }
 
 /// The pictures that boxes are told in.
@@ -62,10 +65,10 @@ impl DetectSize {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct FrigateDetector {
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -80,6 +83,28 @@ pub struct StoredEvent {
     /// MD5 of the network's file, of the first of the detectors.
     pub model_hash: Option<String>,
     pub detector_type: Option<String>,
+}
+
+/// Reads something that is left out where it is not as it should be, so that the rest is read.
+fn where_it_is<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + Default,
+{
+    let value = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
+/// The same of each entry of an object.
+fn each<'de, D, T>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + Default,
+{
+    let entries: BTreeMap<String, Value> = where_it_is(deserializer)?;
+    let read = |value| serde_json::from_value(value).unwrap_or_default();
+    let entries = entries.into_iter();
+    Ok(entries.map(|(name, value)| (name, read(value))).collect())
 }
 
 /// The picture of an event.
@@ -207,5 +232,29 @@ impl FrigateApi<'_> {
                 is_missing: false,
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_camera_that_is_not_as_it_should_be_costs_no_other() {
+        let text = r#"{"cameras": {"gate": {"detect": {"width": 1280, "height": 720}},
+            "new": {"detect": {"width": null, "height": null}}, "bare": {}, "none": null},
+            "detectors": {"one": {"type": "edgetpu"}, "two": {"device": "usb"}, "three": 3}, "model": null}"#;
+        let config: FrigateConfig = serde_json::from_str(text).unwrap();
+        let (width, height) = (1280.0, 720.0);
+        let sizes = config.cameras.values().map(|camera| camera.detect);
+        let sizes: Vec<_> = sizes.flatten().collect();
+        assert_eq!(sizes, [DetectSize { width, height }]);
+        assert_eq!(config.cameras.len(), 4);
+        let kinds = config.detectors.values();
+        let kinds: Vec<&String> = kinds.flat_map(|detector| &detector.kind).collect();
+        assert_eq!(kinds, ["edgetpu"]);
+        let nothing = r#"{"cameras": null}"#;
+        let config: FrigateConfig = serde_json::from_str(nothing).unwrap();
+        assert!(config.cameras.is_empty());
     }
 }

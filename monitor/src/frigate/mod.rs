@@ -29,7 +29,7 @@ use crate::helper::Helper;
 use crate::message::json;
 use crate::outlets::Outlets;
 use crate::owner::Owner;
-use crate::redact::say;
+use crate::redact::{one_line, say};
 use answer::{ExplanationMessage, FrigateAnswer, NetworkMessage, OriginMessage, SnapshotMessage};
 use api::{DetectSize, FrigateApi, FrigateConfig, Snapshot};
 use event::FrigateEvent;
@@ -39,6 +39,8 @@ use pictures::PictureFolder;
 use view::{ObjectView, decode};
 use waiting::WaitingEvents;
 
+/// As metrics call the cameras that Frigate does not have.
+const UNKNOWN_CAMERA: &str = "unknown";
 /// For so long Frigate's configuration is believed. Whoever changes it has Frigate start anew.
 const CONFIG_LASTS: Duration = Duration::from_secs(60);
 /// A message may come so much later than the snapshot that it tells of is served.
@@ -87,6 +89,7 @@ impl ReadyCompanion {
             let hash = glib::compute_checksum_for_data(glib::ChecksumType::Md5, &bytes);
             Ok::<_, anyhow::Error>(hash.map(String::from))
         });
+        plan.doubt_labels(session.model());
         Ok(Self {
             looker: Arc::new(Looker::new(session.clone(), plan.score)?),
             pictures: pictures.transpose()?,
@@ -175,7 +178,13 @@ impl FrigateAnswering {
             say(format_args!("frigate: {error:#}"));
         }
         let metrics = &self.outlets.metrics;
-        metrics.frigate_answered(&answer.camera, answer.unexplained);
+        // Whoever may publish names any camera, and a metric stays for as long as the process does.
+        let known = self.config.as_ref().map(|(config, _)| &config.cameras);
+        let camera = match known.is_some_and(|known| known.contains_key(&answer.camera)) {
+            true => &answer.camera,
+            false => UNKNOWN_CAMERA,
+        };
+        metrics.frigate_answered(camera, answer.unexplained);
         self.outlets.frigate_answered(&line);
         looked_at
     }
@@ -236,7 +245,7 @@ impl FrigateAnswering {
                 self.look(event, view, answer, name).await
             }
             Err((reason, error)) => {
-                let words = format!("{error:#}");
+                let words = one_line(&format!("{error:#}"));
                 say(format_args!("frigate: event {}: {words}", event.id));
                 answer.unexplained((reason, words))
             }
@@ -293,18 +302,19 @@ impl FrigateAnswering {
     async fn detect_size(&mut self, camera: &str, size: Option<(u32, u32)>) -> Result<DetectSize> {
         let known = self.config.as_ref();
         let known = known.filter(|(_, when)| when.elapsed() < CONFIG_LASTS);
-        let known = known.and_then(|(config, _)| config.cameras.get(camera));
+        let known = known.and_then(|(config, _)| config.cameras.get(camera)?.detect);
         if let Some(known) = known
-            && size.is_none_or(|size| known.detect.is(size))
+            && size.is_none_or(|size| known.is(size))
         {
-            return Ok(known.detect);
+            return Ok(known);
         }
         let config = FrigateApi(&self.ready.plan).config().await?;
         let (config, _) = self.config.insert((config, Instant::now()));
-        let Some(camera) = config.cameras.get(camera) else {
+        let Some(found) = config.cameras.get(camera) else {
             bail!("Frigate knows no camera {camera}");
         };
-        Ok(camera.detect)
+        let size = found.detect;
+        size.with_context(|| format!("Frigate does not say the detect size of camera {camera}"))
     }
 }
 

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use image::{ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
 
 use ssdcrp::geometry::Rect;
+use ssdcrp::photo;
 
 use super::api::DetectSize;
 use super::event::FrigateEvent;
@@ -49,12 +50,16 @@ pub fn decode(bytes: &[u8]) -> Result<RgbImage> {
     let decoder = reader.into_decoder().context("the snapshot")?;
     let (width, height) = decoder.dimensions();
     // Grey pixels become three times as many bytes.
-    let bytes = decoder.total_bytes().max(rgb_bytes(width, height));
+    let needed = decoder.total_bytes().max(rgb_bytes(width, height));
     ensure!(
-        bytes <= MOST_PIXEL_BYTES,
+        needed <= MOST_PIXEL_BYTES,
         "the snapshot has {width}x{height} pixels, more than {} MiB",
         MOST_PIXEL_BYTES >> 20
     );
+    if format == Jpeg {
+        // The decoder makes grey of what is missing, where nothing is seen: the engine refuses it.
+        return photo::decode(bytes).context("the snapshot");
+    }
     let picture = image::DynamicImage::from_decoder(decoder).context("the snapshot")?;
     Ok(picture.into_rgb8())
 }
@@ -274,6 +279,18 @@ mod tests {
             error.contains("8000x8000 pixels, more than 128 MiB"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_jpeg_that_was_cut_off_is_no_picture() {
+        let mut bytes = Vec::new();
+        let picture = RgbImage::from_fn(64, 64, |x, y| Rgb([x as u8, y as u8, (x * y) as u8]));
+        image::codecs::jpeg::JpegEncoder::new(&mut bytes)
+            .encode_image(&picture)
+            .unwrap();
+        assert!(decode(&bytes).is_ok());
+        let error = decode(&bytes[..bytes.len() / 2]).unwrap_err();
+        assert!(format!("{error:#}").contains("cut off"), "{error:#}");
     }
 
     #[test]

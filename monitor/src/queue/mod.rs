@@ -20,7 +20,7 @@ use ssdcrp::folder_lock::FolderLock;
 use ssdcrp::lock::lock;
 
 use line::QueueLine;
-pub use state::QueueLimits;
+pub use state::{LONGEST_LINE, QueueLimits};
 use state::{Slot, State, files, milliseconds, noted, path};
 
 /// What is in a queue.

@@ -12,8 +12,8 @@ use crate::clock::since_1970;
 
 /// A file that has so many bytes is followed by another one.
 pub const FILE_BYTES: u64 = 1 << 20;
-/// No line is longer: what is, something else has written.
-pub const LONGEST_LINE: u64 = 1 << 20;
+/// No line is longer: what is, something else has written. A mebibyte has room for one and the topic that it is sent to.
+pub const LONGEST_LINE: u64 = (1 << 20) - 4096;
 /// No queue gets so far: what has a greater number is none of its own.
 pub const LARGEST: u64 = u64::MAX / 2;
 const DONE: &str = "done";

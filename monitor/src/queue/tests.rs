@@ -271,3 +271,26 @@ fn a_folder_is_used_once() {
     let refused = DiskQueue::open(&file, LIMITS).map(drop).unwrap_err();
     assert!(format!("{refused:#}").starts_with("cannot keep a queue in"));
 }
+
+#[test]
+fn what_fits_no_packet_of_a_broker_is_not_queued_and_holds_up_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = open(folder.path());
+    queue.push("one").unwrap();
+    let long = "x".repeat(LONGEST_LINE as usize);
+    let error = queue.push(&long).unwrap_err();
+    assert!(error.to_string().contains("too long"), "{error}");
+    drop(queue);
+    // One of an earlier version, which took it.
+    let line = QueueLine {
+        sequence: 2,
+        queued: 0,
+        text: &long,
+    };
+    let file = path(folder.path(), 2);
+    fs::write(file, line.written() + "\n").unwrap();
+    let (queue, damaged) = DiskQueue::open(folder.path(), LIMITS).unwrap();
+    assert!(damaged > 0, "it is counted");
+    queue.push("three").unwrap();
+    assert_eq!(texts(&queue), ["one", "three"]);
+}

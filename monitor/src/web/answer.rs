@@ -41,6 +41,8 @@ const HTML: &str = "text/html; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
+const NO_PAGE: &str = "<!doctype html><html lang=\"en\"><title>ssdcrp monitor</title><link rel=\"stylesheet\" href=\"/page.css\"><p>There is no such page. <a href=\"/\">The monitor's page</a></p></html>";
+
 const NOT_MEANT: &str =
     "this page is not asked for by that name: name it in hosts of [page], or use an address";
 
@@ -159,7 +161,7 @@ impl Answering {
         let board = &self.outlets.board;
         match change {
             Change::Point { camera, pointing } => match board.screen(&camera) {
-                None => not_found(),
+                None => gone(),
                 Some(screen) if screen.state() != CameraState::Playing => {
                     refusal(StatusCode::CONFLICT, "the camera gives no pictures")
                 }
@@ -168,11 +170,14 @@ impl Answering {
             },
             Change::Mark { id, mark } => {
                 let Some(found) = board.log.find(&id, &EventFilter::default()) else {
-                    return not_found();
+                    return gone();
                 };
                 let Some(kept) = found.event.evidence else {
                     return refusal(StatusCode::CONFLICT, "no evidence of it is kept");
                 };
+                if found.event.mark == mark {
+                    return refusal(StatusCode::NO_CONTENT, "");
+                }
                 let said = tokio::task::spawn_blocking(move || kept.say(mark)).await;
                 match said {
                     Ok(Ok(())) => {
@@ -318,7 +323,12 @@ fn without_token() -> Answer {
 }
 
 fn not_found() -> Answer {
-    refusal(StatusCode::NOT_FOUND, "there is no such page")
+    of_type(StatusCode::NOT_FOUND, HTML, Either::Left(NO_PAGE.into()))
+}
+
+/// Of what a wish is for.
+fn gone() -> Answer {
+    refusal(StatusCode::NOT_FOUND, "there is no such camera or event")
 }
 
 fn busy() -> Answer {

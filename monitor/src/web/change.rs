@@ -18,6 +18,8 @@ pub enum Change {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MarkBody {
+    /// It is taken back by `null`, not by nothing.
+    #[serde(deserialize_with = "Option::deserialize")]
     mark: Option<Mark>,
 }
 
@@ -80,6 +82,7 @@ mod tests {
             ("/event/5f-gate-1/mark", r#"{"mark":"good"}"#),
             ("/event/5f-gate-1/mark", r#"{"mark":"not","more":1}"#),
             ("/event/5f-gate-1/mark", r#"{"object":3}"#),
+            ("/event/5f-gate-1/mark", "{}"),
             ("/stream/gate/point", r#"{"mark":null}"#),
             ("/stream/gate/point/", r#"{"object":3}"#),
             ("/stream/gate", r#"{"object":3}"#),

@@ -20,11 +20,14 @@ async function look() {
     }
     if (!answer.ok) throw new Error(answer.statusText);
     const told = await answer.json();
+    document.body.classList.remove("stale");
     const lost = showCameras(told.cameras);
     showEvents(told);
     state.className = lost > 0 ? "waiting" : "";
     state.textContent = lost > 0 ? `${lost} of ${told.cameras.length} cameras give no pictures` : "";
   } catch {
+    // The pictures are those of before.
+    document.body.classList.add("stale");
     state.className = "gone";
     state.textContent = "The monitor does not answer.";
   }

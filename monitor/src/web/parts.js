@@ -15,8 +15,4 @@ export async function change(path, wish) {
 }
 
 // A time as the reader's clock has it.
-export const clock = (recorded) => {
-  const when = new Date(recorded);
-  const isToday = when.toDateString() === new Date().toDateString();
-  return isToday ? when.toLocaleTimeString() : when.toLocaleString();
-};
+export const clock = (recorded) => new Date(recorded).toLocaleString();

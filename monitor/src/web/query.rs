@@ -7,6 +7,8 @@ use crate::event_log::EventFilter;
 /// Events of one answer, at the most and where nothing is said.
 const MOST_EVENTS: usize = 200;
 const EVENTS: usize = 50;
+/// Words that are looked for.
+const MOST_WORDS: usize = 20;
 
 /// What is asked of the list.
 #[derive(Debug, PartialEq)]
@@ -16,6 +18,12 @@ pub struct ListQuery {
     pub before: Option<String>,
     /// No more than so many.
     pub most: usize,
+}
+
+/// No more of a text than anybody looks for.
+fn first_words(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().take(MOST_WORDS).collect();
+    words.join(" ")
 }
 
 impl ListQuery {
@@ -38,7 +46,8 @@ impl ListQuery {
                 "mark" => filter.mark = value,
                 "from" => filter.from = value,
                 "to" => filter.to = value,
-                "words" => filter.words = value,
+                // Each of them is looked for in every event.
+                "words" => filter.words = first_words(&value),
                 "before" => read.before = Some(value).filter(|id| !id.is_empty()),
                 "limit" => read.most = value.parse().unwrap_or(EVENTS).min(MOST_EVENTS),
                 _ => {}
@@ -67,6 +76,8 @@ mod tests {
         let none = ListQuery::parse(None);
         assert_eq!(none, ListQuery::parse(Some("limit=many&before=&class=")));
         assert_eq!(none.most, EVENTS);
+        let many = ListQuery::parse(Some(&format!("words={}", "a+".repeat(5000))));
+        assert_eq!(many.filter.words.split(' ').count(), MOST_WORDS);
         let damaged = ListQuery::parse(Some("words=%ff%zz%"));
         assert_eq!(damaged.filter.words, "\u{fffd}%zz%");
     }

@@ -7,7 +7,7 @@ const STEP = 0.04;
 const words = {
   starting: () => "being connected …",
   playing: () => "",
-  waiting: (camera) => `${camera.reason}. Tried again ${camera.retry_in > 0 ? `in ${camera.retry_in} s` : "now"}.`,
+  waiting: (camera) => `${camera.reason}. Next try ${camera.retry_in > 0 ? `in ${camera.retry_in} s` : "now"}.`,
   ended: () => "The file has ended.",
   failed: (camera) => `${camera.reason}. It is not tried again.`,
 };

@@ -241,8 +241,17 @@ fn a_file_is_checked_with_all_that_it_names() {
         "{fine:?}"
     );
     assert!(!fine.told.contains("swordfish") && fine.told.contains("as it should be"));
+    let doubted = check(
+        "[[camera]]\nname = \"gate\"\nsource = \"rtsp//gate/1\"\n[mqtt]\naddress = \"mqtt://broker\"\n[queue]\nfolder = \"queue\"\n\
+         [frigate]\nurl = \"http://nvr\"\nlabels = [\"persn\", \"dog\"]\n",
+    );
+    assert!(doubted.status.success(), "{doubted:?}");
+    for words in ["monitor.toml:1: camera 'gate': there is no ", "persn"] {
+        assert!(doubted.said.contains(words), "{doubted:?}");
+    }
+    assert_eq!(doubted.said.lines().count(), 2, "{doubted:?}");
     for (more, reason) in [
-        ("model = \"no.onnx\"", "no.onnx"),
+        ("model = \"no.onnx\"", "monitor.toml:1: camera 'gate': "),
         (
             "expected-classes = [\"persn\"]",
             "monitor.toml:4: expected-classes",
