@@ -171,9 +171,6 @@ impl Compare {
 
     /// Fails where what is written would take the place of what is read.
     fn check_files(&self, inputs: &PictureInputs) -> Result<()> {
-        if let Some(page) = &self.output {
-            output::check_ending(page, "pages", "HTML")?;
-        }
         let written = [("page", &self.output), ("JSON", &self.json)];
         let written: Vec<(&str, &Path)> = (written.into_iter())
             .filter_map(|(what, path)| Some((what, path.as_deref()?)))
@@ -183,7 +180,9 @@ impl Compare {
             .model(Some(&self.base))
             .model(Some(&self.candidate))
             .truth(self.truth.as_deref())
-            .check(&written)
+            .check(&written)?;
+        let page = self.output.as_deref();
+        page.map_or(Ok(()), |page| output::check_ending(page, "pages", "HTML"))
     }
 
     fn model(&self, engine: &Engine, path: &Path) -> Result<Arc<Model>> {

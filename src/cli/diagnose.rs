@@ -75,10 +75,10 @@ impl Diagnose {
             .photos(inputs.paths())
             .model(engine.file_of(None));
         if let Some(plot) = &plot {
+            destination::check(&[("plot", plot)], &read)?;
             if let Some(file) = plot.only_file() {
                 output::check_ending(file, "plots", "SVG")?;
             }
-            destination::check(&[("plot", plot)], &read)?;
         }
 
         let mut detector = PhotoDetector::new(engine, &self.thresholds)?;

@@ -174,9 +174,6 @@ impl Evaluate {
 
     /// Fails where what is to be written would replace what is read.
     fn check_files(&self, engine: &Engine, inputs: &PictureInputs) -> Result<()> {
-        if let Some(plot) = &self.plot {
-            output::check_ending(plot, "plots", "SVG")?;
-        }
         let unfinished = self.json.as_deref().and_then(partial_file::beside);
         let files: Vec<(&str, &Path)> = [
             ("CSV", &self.csv),
@@ -191,7 +188,9 @@ impl Evaluate {
             .photos(inputs.paths())
             .model(engine.file_of(None))
             .truth(self.truth.as_deref())
-            .check(&files)
+            .check(&files)?;
+        let plot = self.plot.as_deref();
+        plot.map_or(Ok(()), |plot| output::check_ending(plot, "plots", "SVG"))
     }
 
     /// Writes the files that were asked for, and prints the table.

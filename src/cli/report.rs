@@ -162,7 +162,6 @@ impl Report {
 
     /// Fails where what is to be written would replace what is read, or what others have made.
     fn check_files(&self, engine: &Engine, inputs: &ReportInputs) -> Result<()> {
-        output::check_ending(&self.output, "pages", "HTML")?;
         let unfinished = partial_file::beside(&self.output);
         let files = [
             ("page", Some(&self.output)),
@@ -179,6 +178,7 @@ impl Report {
             .model(engine.file_of(None))
             .truth(self.truth.as_deref())
             .check(&files)?;
+        output::check_ending(&self.output, "pages", "HTML")?;
         let read = inputs.paths().chain(inputs.folders());
         picture_folder::check(&self.output, read.map(PathBuf::as_path))
     }
