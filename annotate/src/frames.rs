@@ -135,8 +135,8 @@ struct FrameReader {
     end: gst_app::AppSink,
     /// Whether the file can be sought in, as far as is known.
     seeks: bool,
-    /// Frames that came without a time.
-    untimed: u64,
+    /// Frames that came, of which the first may have a time where no other has.
+    frames: u64,
 }
 
 impl FrameReader {
@@ -158,7 +158,7 @@ impl FrameReader {
             decoding,
             end,
             seeks: true,
-            untimed: 0,
+            frames: 0,
         })
     }
 
@@ -227,13 +227,9 @@ impl FrameReader {
             let segment = sample.segment();
             let segment = segment.and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
             let time = segment.and_then(|segment| segment.to_stream_time(time));
-            let time = match time {
-                Some(time) => time.nseconds(),
-                None => {
-                    self.untimed += 1;
-                    (self.untimed - 1) * UNTIMED
-                }
-            };
+            let untimed = self.frames * UNTIMED;
+            let time = time.map_or(untimed, gst::ClockTime::nseconds);
+            self.frames += 1;
             return Ok(Some((sample, time)));
         }
     }
