@@ -230,7 +230,10 @@ case \${STAND_IN:-} in
   abandoned)
     trap '' INT
     kill -INT "\$PPID"
-    until grep -q ending: "$log"; do sleep 0.05; done
+    for _ in {1..1200}; do
+      ! grep -q ending: "$log" || break
+      sleep 0.05
+    done
     kill -INT "\$PPID"
     exit 1
     ;;
@@ -275,10 +278,10 @@ cut_off KILL ''
 rm -r "$work/cut"
 ok "record: Ctrl-C keeps what there is; HUP, TERM and KILL leave nothing running, and only KILL files"
 
-refused "nothing was recorded" env STAND_IN=interrupted PATH="$work/bin:$PATH" \
+refused "nothing was recorded" env --default-signal STAND_IN=interrupted PATH="$work/bin:$PATH" \
   pipelines/record.sh --frames 1 "$footage" "$out/new.mp4"
 tidy 2
-refused "abandoned; '$out/new.mp4' was not written" env STAND_IN=abandoned PATH="$work/bin:$PATH" \
+refused "abandoned; '$out/new.mp4' was not written" env --default-signal STAND_IN=abandoned PATH="$work/bin:$PATH" \
   pipelines/record.sh --frames 1 "$footage" "$out/new.mp4"
 tidy 2
 for end in mp4 mov mkv ts webm; do
