@@ -93,7 +93,7 @@ ANALYTICS = $(shell pkg-config --exists 'gstreamer-analytics-1.0 >= 1.26' && ech
 PACKAGE_VERSION = $(VERSION)$(if $(ANALYTICS),+gst1.26)
 
 .PHONY: help demo test test-all test-deny test-shown test-importers test-archives test-python wheel test-debian13 test-deb site pictures fuzz bench bench-archives bench-baseline bench-compare bench-full bench-memory bench-peers
-.PHONY: oracle oracle-zennit own-models own-models-times model-b model-ssd300 install deb deb-debian13 clean distclean packages force
+.PHONY: oracle oracle-zennit own-models own-models-times model-b model-ssd300 install deb deb-packages deb-debian13 clean distclean packages force
 
 help: ## this list
 	@awk -F ': .*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -252,9 +252,12 @@ endif
 	@pkg-config --variable=pluginsdir gstreamer-1.0 | grep -qxF '$(LIBDIR)/gstreamer-1.0' || \
 		echo 'GStreamer does not look there by itself: export GST_PLUGIN_PATH=$(LIBDIR)/gstreamer-1.0'
 
-deb: packages ## make a Debian package of the same, in target/
+# What the package's version depends on has to be there before make looks at the recipe of `deb`.
+deb-packages: packages
 	@setup/system-packages.sh dpkg-dev
 	@! pkg-config --exists 'gstreamer-1.0 >= 1.26' || setup/system-packages.sh libgstreamer-plugins-bad1.0-dev
+
+deb: deb-packages ## make a Debian package of the same, in target/
 	rm -rf $(TREE)
 	@$(MAKE) --no-print-directory install DESTDIR=$(TREE) PREFIX=/usr \
 		LIBDIR=/usr/lib/$$(dpkg-architecture --query DEB_HOST_MULTIARCH)
