@@ -96,7 +96,7 @@ mod tests {
     fn who_posts_an_error_and_which_says_whose_fault_it_is() {
         use gst::{ResourceError, StreamError};
         gst::init().unwrap();
-        gstssdcrp::plugin_register_static().unwrap();
+        gstssdcrp::register_static().unwrap();
         let make = |name: &str| gst::ElementFactory::make(name).build().unwrap();
         let reader = gst::Bin::new();
         let (decoder, sink, explainer) = (make("identity"), make("filesink"), make("ssdcrp"));

@@ -210,7 +210,7 @@ mod tests {
 
     fn settings(arguments: &[&str]) -> Result<ElementSettings> {
         gst::init().unwrap();
-        gstssdcrp::plugin_register_static().unwrap();
+        gstssdcrp::register_static().unwrap();
         let all = ["annotate", "a.mp4", "-o", "out"].iter().chain(arguments);
         ElementSettings::of(&AnnotateOptions::try_parse_from(all).unwrap())
     }

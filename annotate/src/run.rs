@@ -130,7 +130,7 @@ impl<'a> ArchiveRun<'a> {
     /// Nothing starts with these settings, or they are not those of the folder; it cannot be written.
     fn open(options: &'a AnnotateOptions, output: &Path) -> Result<Self> {
         gst::init()?;
-        gstssdcrp::plugin_register_static()?;
+        gstssdcrp::register_static()?;
         let settings = ElementSettings::of(options)?;
         let manifest = ArchiveManifest::of(options, &settings)?;
         // A folder is not begun with settings that nothing starts with.

@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn networks_that_run_are_found_to_run() {
         gst::init().unwrap();
-        gstssdcrp::plugin_register_static().unwrap();
+        gstssdcrp::register_static().unwrap();
         let options = AnnotateOptions::parse_from(["annotate", "a.mp4", "-o", "out"]);
         let settings = ElementSettings::of(&options).unwrap();
         let networks = LoadedNetworks::load(&settings, false).unwrap();
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn results_that_cannot_be_written_are_a_fault_of_the_computer() {
         gst::init().unwrap();
-        gstssdcrp::plugin_register_static().unwrap();
+        gstssdcrp::register_static().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let photo = folder.path().join("grey.png");
         image_of_grey(&photo).unwrap();

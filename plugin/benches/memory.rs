@@ -38,7 +38,7 @@ fn main() -> Result<()> {
     });
     let ends: Vec<Duration> = minutes.collect::<Result<_>>()?;
     gst::init()?;
-    gstssdcrp::plugin_register_static()?;
+    gstssdcrp::register_static()?;
     let folder = tempfile::tempdir()?;
     let video = Video::USUAL;
     let raw = folder.path().join("footage.raw");

@@ -25,7 +25,7 @@ type Row = fn() -> Result<Duration>;
 
 fn main() -> Result<()> {
     gst::init()?;
-    gstssdcrp::plugin_register_static()?;
+    gstssdcrp::register_static()?;
     let rounds = setting("ROUNDS", 5)?;
     let rows: [(&str, Row); 4] = [
         (

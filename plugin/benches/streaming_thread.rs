@@ -85,7 +85,7 @@ const CASES: [Case; 7] = [
 
 fn main() -> Result<()> {
     gst::init()?;
-    gstssdcrp::plugin_register_static()?;
+    gstssdcrp::register_static()?;
     let rounds = setting("ROUNDS", 3)?;
     let length = Duration::from_secs(setting("DURATION", 2)?);
     let word = std::env::args().skip(1).find(|word| !word.starts_with('-'));

@@ -29,7 +29,7 @@ fn main() -> Result<()> {
     let streams: usize = setting("STREAMS", 8)?;
     let duration = Duration::from_secs(setting("DURATION", 60)?);
     gst::init()?;
-    gstssdcrp::plugin_register_static()?;
+    gstssdcrp::register_static()?;
     let video = Video::USUAL;
     let frames = footage::frames(video, 100)?;
     let all: Vec<Running> = (0..streams)

@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 pub fn run(photo: &Path, explained: &Path) -> Result<(), Box<dyn Error>> {
     gst::init()?;
     // From here on every pipeline of this process knows the element.
-    gstssdcrp::plugin_register_static()?;
+    gstssdcrp::register_static()?;
     let pipeline = gst::parse::launch(
         "filesrc name=photo ! jpegdec ! videoconvert ! ssdcrp mode=every-frame ! \
          videoconvert ! pngenc ! filesink name=explained",

@@ -1,11 +1,13 @@
 //! The GStreamer plugin `ssdcrp`: one element, [`ssdcrp`], that shows in a video what a single-shot detector finds and why.
 //!
 //! The engine, the crate `ssdcrp`, does the work and knows nothing of video; this crate carries frames to it and its
-//! results back. Applications that link the crate call [`plugin_register_static`] instead of installing the plugin.
+//! results back. Applications that link the crate call [`register_static`] instead of installing the plugin.
 #![allow(
     missing_docs,
     reason = "macros of GStreamer's bindings make public items; enumerations say in their values' attributes what they are"
 )]
+
+use std::sync::OnceLock;
 
 mod ssdcrp;
 
@@ -33,3 +35,16 @@ gst::plugin_define!(
     env!("ORIGIN"),
     env!("BUILD_REL_DATE")
 );
+
+/// Makes the element known to this process, without an installed plugin. Call it after `gst::init()`, as often and from as
+/// many threads as you like: only the first call registers the plugin.
+///
+/// GStreamer's own [`plugin_register_static`] replaces the plugin each time, and [`gst::Element::factory`] of an element
+/// that was made before then reads freed memory (`gst_registry_add_plugin`).
+///
+/// # Errors
+/// GStreamer does not take the plugin; further calls give the same error.
+pub fn register_static() -> Result<(), gst::glib::BoolError> {
+    static REGISTERED: OnceLock<Result<(), gst::glib::BoolError>> = OnceLock::new();
+    REGISTERED.get_or_init(plugin_register_static).clone()
+}

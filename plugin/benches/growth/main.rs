@@ -50,7 +50,7 @@ struct Row {
 
 fn main() -> Result<()> {
     gst::init()?;
-    gstssdcrp::plugin_register_static()?;
+    gstssdcrp::register_static()?;
     let mut sizes = Vec::new();
     for (width, height) in SIZES {
         let video = Video {

@@ -70,7 +70,7 @@ const CASES: [Case; 5] = [
 
 fn main() -> Result<()> {
     gst::init()?;
-    gstssdcrp::plugin_register_static()?;
+    gstssdcrp::register_static()?;
     let rounds = setting("ROUNDS", 3)?;
     let length = Duration::from_secs(setting("DURATION", 6)?);
     let video = Video::USUAL;

@@ -24,6 +24,7 @@ mod overlays;
 mod page;
 mod properties;
 mod recording;
+mod registration;
 mod selection;
 mod sharing;
 mod stream;

@@ -19,7 +19,7 @@ pub fn init() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         gst::init().unwrap();
-        gstssdcrp::plugin_register_static().unwrap();
+        gstssdcrp::register_static().unwrap();
     });
 }
 
