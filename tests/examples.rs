@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each example has a main of its own")]
 
 mod cache;
+#[path = "../examples/compare_methods.rs"]
+mod compare_methods;
 #[path = "../examples/contrast_classes.rs"]
 mod contrast_classes;
 #[path = "../examples/explain_folder.rs"]
@@ -60,6 +62,14 @@ fn the_examples_explain_real_photos() -> Result<(), Box<dyn Error>> {
     contrast_classes::run(&person, "sheep", "horse", &why)?;
     let photo = image::open(&person)?.to_rgb8();
     assert_eq!(pictures(&written, &photo)?.len(), 1);
+
+    let maps = folder("methods")?.join("maps.png");
+    compare_methods::run(&person, &maps, &["sheep", "horse"], &["crp", "grad-cam"])?;
+    let maps = image::open(&maps)?.to_rgb8();
+    let height = 360 * photo.height() / photo.width();
+    assert_eq!(maps.dimensions(), (2 * 360, 2 * height));
+    let map = |x, y| image::imageops::crop_imm(&maps, x, y, 360, height).to_image();
+    assert_ne!(map(0, 0), map(360, 0), "two methods give one picture");
 
     let (photos, written) = (folder("photos")?, folder("folder")?);
     fs::copy(&dog, photos.join("dog.jpg"))?;
