@@ -289,6 +289,28 @@ fn questions_that_make_no_sense_are_refused_with_the_reason() -> Result<()> {
     Ok(())
 }
 
+/// A detector of faces or of plates has one class, and perhaps a background.
+#[test]
+fn a_single_class_has_no_rival_and_the_error_says_what_can_be_asked() -> Result<()> {
+    let mut model = Model::built_in()?;
+    let names = model.manifest.labels.iter().map(|name| match name {
+        "background" | "horse" => name,
+        _ => "",
+    });
+    model.manifest.labels = serde_json::from_value(names.collect())?;
+    let model = Arc::new(model);
+    let forward = forward(&model)?;
+    let composite = Composite::default();
+    for contrast in [Contrast::RunnerUp, Contrast::Softmax] {
+        let target = class(HORSE, "horse", contrast);
+        let error = target.ask(&model, &composite, &forward).unwrap_err();
+        let words = "no other class than 'horse' to contrast with: ask with the contrast 'mean', which subtracts the background, or 'none'";
+        assert!(error.to_string().contains(words), "{error:#}");
+    }
+    class(HORSE, "horse", Contrast::Mean).ask(&model, &composite, &forward)?;
+    Ok(())
+}
+
 /// Writes the default model beside a changed manifest and reads both.
 fn read_with_manifest(change: impl Fn(String) -> String) -> String {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");

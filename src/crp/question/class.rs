@@ -47,11 +47,7 @@ impl TargetBox<'_> {
                     .classes_but(class, false)
                     .into_iter()
                     .max_by(|a, b| logits[a.0].total_cmp(&logits[b.0]))
-                    .with_context(|| {
-                        format!(
-                            "the model has no other class than '{label}' to contrast with: ask with the contrast 'none'"
-                        )
-                    })?;
+                    .with_context(|| self.no_rival(class))?;
                 self.against(class, best)?
             }
             Contrast::Class(other) => self.against(class, self.model.manifest.class(other)?)?,
@@ -86,11 +82,7 @@ impl TargetBox<'_> {
     /// All other classes with equal shares.
     fn equally(&self, class: ClassId) -> Result<Vec<(ClassId, f32)>> {
         let others = self.classes_but(class, true);
-        ensure!(
-            !others.is_empty(),
-            "the model has no other class than '{}' to contrast with: ask with the contrast 'none'",
-            self.model.manifest.label(class)
-        );
+        ensure!(!others.is_empty(), "{}", self.no_rival(class));
         let share = 1.0 / others.len() as f32;
         Ok(others.into_iter().map(|k| (k, share)).collect())
     }
@@ -105,6 +97,21 @@ impl TargetBox<'_> {
         let sum: f32 = all().map(power).sum();
         let own = power(&class) / sum;
         Ok(others.iter().map(|k| (*k, own * power(k) / sum)).collect())
+    }
+
+    /// What can be asked of a model that has a single class.
+    fn no_rival(&self, class: ClassId) -> String {
+        let manifest = &self.model.manifest;
+        let ways = match manifest.background() {
+            Some(background) if background != class => {
+                "'mean', which subtracts the background, or 'none'"
+            }
+            _ => "'none'",
+        };
+        let label = manifest.label(class);
+        format!(
+            "the model has no other class than '{label}' to contrast with: ask with the contrast {ways}"
+        )
     }
 
     /// The contrasts of others say themselves what relevance starts with.
@@ -151,8 +158,9 @@ impl TargetBox<'_> {
     fn probabilities(&self, class: ClassId) -> Result<Vec<(ClassId, f32)>> {
         let logits = self.forward.logits.row(self.default_box);
         let scorer = Scorer::new(self.model.manifest.output.activation, &logits, None);
-        let scores: Vec<(ClassId, f32)> = self
-            .classes_but(class, false)
+        let rivals = self.classes_but(class, false);
+        ensure!(!rivals.is_empty(), "{}", self.no_rival(class));
+        let scores: Vec<(ClassId, f32)> = rivals
             .into_iter()
             .map(|k| (k, scorer.score(logits[k.0])))
             .collect();
