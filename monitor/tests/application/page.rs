@@ -221,6 +221,38 @@ fn label(browser: &mut Browser, evidence: &Path) {
 }
 
 #[test]
+fn a_mark_that_is_given_twice_is_kept_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let evidence = folder.path().join("evidence").join("gate");
+    keep_events(&evidence);
+    let monitor = start(folder.path());
+    let is_kept = |id: &str| monitor.get(&format!("/event/{id}")).status == 200;
+    until("the event", || is_kept("5f-gate-58").then_some(()));
+    let mark = |mark: &str| {
+        let body = format!("{{\"mark\":{mark}}}");
+        let length = body.len();
+        let request = format!(
+            "POST /event/5f-gate-58/mark HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        assert_eq!(monitor.send(request.as_bytes(), |_| false).status, 204);
+        let lines = std::fs::read_to_string(evidence.join("marks.jsonl"));
+        lines.map_or(0, |lines| lines.lines().count())
+    };
+    let marks = [
+        "null",
+        "\"worth\"",
+        "\"worth\"",
+        "\"not\"",
+        "\"not\"",
+        "null",
+        "null",
+    ];
+    assert_eq!(marks.map(mark), [0, 1, 1, 2, 2, 3, 3]);
+    let marks = Marks::read(&evidence).unwrap();
+    assert_eq!(marks.of(58, "2026-01-01T00:57:00Z"), None);
+}
+
+#[test]
 fn it_says_why_nothing_gets_through() {
     let folder = tempfile::tempdir().unwrap();
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
