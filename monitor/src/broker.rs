@@ -60,7 +60,9 @@ pub fn reason(error: &ConnectionError) -> String {
             format!("no answer for {ANSWER_SECONDS} s")
         }
         ConnectionError::MqttState(StateError::Unsolicited(number)) => {
-            format!("the broker confirms what it was not sent, a message {number}")
+            format!(
+                "the broker confirms message {number}, which it was not sent or has confirmed already"
+            )
         }
         error => match innermost(error).downcast_ref() {
             // Its bytes stand between the two messages, so the connection is over.

@@ -133,9 +133,9 @@ fn a_broker_that_does_not_confirm_is_left_and_gets_all_of_it_later() {
         (Confirms::Nothing, "for 1 s the broker has not confirmed"),
         (Confirms::AllButTheFirst, "for 1 s the broker has not"),
         (Confirms::Half, "for 1 s the broker has not confirmed"),
-        (Confirms::Another(60), "confirms what it was not sent"),
-        (Confirms::Another(0), "confirms what it was not sent"),
-        (Confirms::Another(u16::MAX), "confirms what it was not sent"),
+        (Confirms::Another(60), "which it was not sent"),
+        (Confirms::Another(0), "which it was not sent"),
+        (Confirms::Another(u16::MAX), "which it was not sent"),
     ] {
         let (tell, told) = channel();
         let (go_on, may_go_on) = channel();
