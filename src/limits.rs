@@ -28,7 +28,7 @@ pub(crate) const MOST_NUMBERS: usize = 1 << 27;
 /// Numbers of all tensors that one run of a network makes, four gigabytes of float32; most are gone again before the last is made.
 pub(crate) const MOST_COMPUTED: usize = 1 << 30;
 /// Bytes of a class's name.
-pub(crate) const LONGEST_LABEL: usize = 1000;
+pub const LONGEST_LABEL: usize = 1000;
 /// Detections of one picture.
 pub(crate) const MOST_DETECTIONS: usize = 4096;
 /// Bytes of a line of an events file.

@@ -362,6 +362,21 @@ fn a_network_of_many_nodes_is_run_as_it_is_and_one_of_more_is_refused() {
     assert!(error.to_string().contains("65536 is the limit"), "{error}");
 }
 
+/// ONNX Runtime starts as many as it is told.
+#[test]
+fn a_network_has_as_many_threads_as_there_may_be_and_no_more() {
+    let explanation = compiled(&chained(&[node("Relu", &["c0"], &["c1"])], "c1"));
+    let load = |threads| Network::load(&explanation, SessionOptions::on_threads(threads));
+    load(limits::MOST_THREADS).unwrap();
+    for threads in [limits::MOST_THREADS + 1, usize::MAX] {
+        let error = load(threads).err().unwrap().to_string();
+        assert!(
+            error.contains(&format!("{threads} threads, 256 is the limit")),
+            "{error}"
+        );
+    }
+}
+
 /// Minutes each, did their costs grow with the square of their lengths.
 #[test]
 fn long_chains_are_read_and_compiled() {

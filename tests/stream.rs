@@ -3,8 +3,10 @@
 //! Needs ONNX Runtime and the photos, both of which `make test` puts into the cache.
 
 mod cache;
+mod patience;
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ use ndarray::Array2;
 use ssdcrp::detect::{Model, Thresholds, preprocess};
 use ssdcrp::overlay::Canvas;
 use ssdcrp::runtime::SessionOptions;
+use ssdcrp::stream::evidence::{self, Store};
 use ssdcrp::stream::monitor::EventThresholds;
 use ssdcrp::stream::selection::{Selection, SelectionRule};
 use ssdcrp::stream::settings::{DisplaySettings, HeatmapPlace, QuestionSettings, StreamSettings};
@@ -24,6 +27,7 @@ use ssdcrp::stream::{
 use ssdcrp::{Error, ErrorKind, Result};
 
 use cache::cached;
+use patience::{PATIENCE, until};
 
 /// Notes what is told, and keeps what is explained.
 #[derive(Default)]
@@ -36,6 +40,34 @@ struct Notes {
     drawn: Arc<Mutex<Option<Canvas>>>,
     /// Whether it panics when it is given something to show.
     panics: Arc<AtomicBool>,
+    hang: Arc<Mutex<Option<Hang>>>,
+}
+
+/// Where a host hangs once, as before a disk that does not answer: it says that it does, and goes on when nobody holds the other end any more.
+struct Hang {
+    place: HangPlace,
+    hangs: Sender<()>,
+    end: Receiver<()>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum HangPlace {
+    Overlay,
+    Evidence,
+}
+
+impl Notes {
+    fn hang_at(&self, place: HangPlace) {
+        let hang = self
+            .hang
+            .lock()
+            .unwrap()
+            .take_if(|hang| hang.place == place);
+        if let Some(hang) = hang {
+            hang.hangs.send(()).unwrap();
+            let _ = hang.end.recv();
+        }
+    }
 }
 
 impl Host for Notes {
@@ -44,11 +76,13 @@ impl Host for Notes {
 
     fn prepare(&self, _: &View, canvas: Option<Canvas>) -> ssdcrp::Result<Option<Canvas>> {
         assert!(!self.panics.load(Ordering::Relaxed), "out of paint");
+        self.hang_at(HangPlace::Overlay);
         (*self.drawn.lock().unwrap()).clone_from(&canvas);
         Ok(canvas)
     }
 
     fn picture(&self, (): &(), _: &Observation) -> ssdcrp::Result<RgbImage> {
+        self.hang_at(HangPlace::Evidence);
         Err(Error::other("nobody keeps pictures here"))
     }
 
@@ -87,18 +121,24 @@ struct Watched {
     answers: Arc<Mutex<Vec<ExplainedObject>>>,
     drawn: Arc<Mutex<Option<Canvas>>>,
     panics: Arc<AtomicBool>,
+    hang: Arc<Mutex<Option<Hang>>>,
     settings: StreamSettings,
 }
 
 impl Watched {
     fn of(session: &Arc<Session<Notes>>) -> Self {
+        Self::with(session, None)
+    }
+
+    /// The same, with a place for evidence.
+    fn with(session: &Arc<Session<Notes>>, store: Option<Store>) -> Self {
         let host = Notes::default();
         let (notes, explained) = (host.texts.clone(), host.explained.clone());
         let (answers, panics) = (host.answers.clone(), host.panics.clone());
-        let drawn = host.drawn.clone();
+        let (drawn, hang) = (host.drawn.clone(), host.hang.clone());
         let model = session.model().clone();
         Self {
-            stream: session.stream(host, None).unwrap(),
+            stream: session.stream(host, store).unwrap(),
             settings: StreamSettings {
                 thresholds: Thresholds::from(&model.manifest.detection),
                 question: QuestionSettings::default(),
@@ -119,6 +159,7 @@ impl Watched {
             answers,
             drawn,
             panics,
+            hang,
         }
     }
 
@@ -359,6 +400,49 @@ fn a_panic_of_a_thread_is_an_error_and_the_next_frame_is_looked_at() -> Result<(
         watched.look("eagle")?;
         watched.stream.settle(Duration::MAX)?;
         assert!(watched.stream.shown()?.is_some());
+    }
+    Ok(())
+}
+
+#[test]
+fn a_stream_that_ends_does_not_wait_for_who_hangs() -> Result<()> {
+    for (pacing, place) in [
+        (Pacing::Live, HangPlace::Overlay),
+        (Pacing::Live, HangPlace::Evidence),
+        (Pacing::EveryFrame, HangPlace::Evidence),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let session = session(pacing);
+        let limits = evidence::Limits {
+            bytes: 1 << 20,
+            per_minute: 9,
+        };
+        let store = Store::open(folder.path(), limits)?;
+        let mut watched = Watched::with(&session, Some(store));
+        // Nobody else has the networks.
+        drop(session);
+        let (hangs, does_hang) = channel();
+        let (hold, end) = channel();
+        let hang = Hang { place, hangs, end };
+        *watched.hang.lock().unwrap() = Some(hang);
+        let frame = watched.frame("person", None)?;
+        watched.stream.look(StreamFrame {
+            picture: Some(()),
+            ..frame
+        })?;
+        does_hang.recv_timeout(PATIENCE).expect("it does not hang");
+        watched.stream.set_farewell(Duration::from_millis(1));
+        let (end, ended) = channel();
+        let host = watched.notes.clone();
+        std::thread::spawn(move || {
+            drop(watched);
+            end.send(()).unwrap();
+        });
+        let outcome = ended.recv_timeout(PATIENCE);
+        assert!(outcome.is_ok(), "{pacing:?}, {place:?}: it is waited for");
+        // When what hung goes on, all of it ends.
+        drop(hold);
+        until("the end", || (Arc::strong_count(&host) == 1).then_some(()));
     }
     Ok(())
 }

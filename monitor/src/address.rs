@@ -106,18 +106,12 @@ impl Address {
 
     /// Why nothing is there at the moment, as far as that can be known without asking for pictures.
     pub fn doubt(&self) -> Option<String> {
-        let (place, scheme) = match self {
-            Self::Device(device) => (Some(device.into()), None),
-            Self::Uri { uri, .. } => (self.file(), uri.split_once("://")),
-        };
-        let Some(place) = place else {
-            let (scheme, _) = scheme?;
-            let Self::Uri { uri, .. } = self else {
-                return None;
-            };
-            let made = gst::Element::make_from_uri(gst::URIType::Src, uri, None);
-            let words = "no installed element of GStreamer opens addresses that begin with";
-            return made.is_err().then(|| format!("{words} {scheme}://"));
+        let place = match self {
+            Self::Device(device) => device.into(),
+            Self::Uri { uri, .. } => match self.file() {
+                Some(file) => file,
+                None => return doubt_of_scheme(uri),
+            },
         };
         if place.exists() {
             return None;
@@ -137,6 +131,14 @@ impl Address {
             Self::Device(_) => None,
         }
     }
+}
+
+/// Whether GStreamer knows what to do with addresses that begin so.
+fn doubt_of_scheme(uri: &str) -> Option<String> {
+    let (scheme, _) = uri.split_once("://")?;
+    let made = gst::Element::make_from_uri(gst::URIType::Src, uri, None);
+    let words = "no installed element of GStreamer opens addresses that begin with";
+    made.is_err().then(|| format!("{words} {scheme}://"))
 }
 
 /// The schemes of cameras, which a forgotten ':' makes a path.

@@ -1,11 +1,15 @@
 //! Connections to a broker of MQTT, whoever makes them: what the configuration says in, options of the protocol out, and in words why a connection has failed.
 
 use std::error::Error;
-use std::time::Duration;
+use std::future::pending;
+use std::time::{Duration, Instant};
 
 use rumqttc::{
-    ConnectReturnCode, ConnectionError, MqttOptions, TlsConfiguration, Transport, mqttbytes,
+    ConnectReturnCode, ConnectionError, MqttOptions, StateError, TlsConfiguration, Transport,
+    mqttbytes,
 };
+
+use tokio::time::sleep_until;
 
 use crate::configuration::MqttPlan;
 use crate::queue::LONGEST_LINE;
@@ -36,6 +40,14 @@ pub fn options(plan: &MqttPlan, client_id: &str, host: &str) -> MqttOptions {
     options
 }
 
+/// Comes when what the broker owes an answer for since then has waited for longer than this; never where it owes none.
+pub async fn overdue(since: Option<Instant>, patience: Duration) {
+    match since {
+        Some(since) => sleep_until((since + patience).into()).await,
+        None => pending().await,
+    }
+}
+
 /// What people are told of it.
 pub fn reason(error: &ConnectionError) -> String {
     use ConnectReturnCode::{BadUserNamePassword, NotAuthorized};
@@ -46,6 +58,11 @@ pub fn reason(error: &ConnectionError) -> String {
         ConnectionError::ConnectionRefused(code) => format!("the broker refuses: {code:?}"),
         ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
             format!("no answer for {ANSWER_SECONDS} s")
+        }
+        ConnectionError::MqttState(StateError::Unsolicited(number)) => {
+            format!(
+                "the broker confirms message {number}, which it was not sent or has confirmed already"
+            )
         }
         error => match innermost(error).downcast_ref() {
             // Its bytes stand between the two messages, so the connection is over.
@@ -65,7 +82,6 @@ fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rumqttc::StateError;
 
     #[test]
     fn who_gets_a_message_that_is_too_long_hears_what_to_do() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use tokio::sync::watch;
 
-use crate::helper::Helper;
+use crate::helper::{Helper, PANICKED};
 use crate::outbox::Outbox;
 use crate::redact::say;
 
@@ -33,8 +33,9 @@ impl Courier {
     {
         let delivery = outbox.delivery.clone();
         let outlet = delivery.outlet();
+        let failed = move || delivery.failed(PANICKED);
         Ok(Self {
-            _helper: Helper::start(outlet, move || delivery.failed(), work)?,
+            _helper: Helper::start(outlet, failed, work)?,
             _left: Leftovers(outbox),
         })
     }

@@ -1,6 +1,7 @@
-//! Numbers of what goes to brokers and servers: for each of these outlets what was sent, what failed, and what waits in its queue.
+//! What becomes of what goes to brokers and servers: for each of these outlets numbers of what was sent, what failed and what waits in its queue, and why nothing gets through at present.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, Weak};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -8,7 +9,12 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
+use serde::Serialize;
+
+use ssdcrp::lock::lock;
+
 use crate::queue::DiskQueue;
+use crate::redact::one_line;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfOutlet {
@@ -20,6 +26,9 @@ struct OfLoss {
     outlet: &'static str,
     reason: &'static str,
 }
+
+/// Of the outlets that nothing gets through at present, why.
+type Faults = Arc<Mutex<BTreeMap<&'static str, String>>>;
 
 type SecondsGauge = Gauge<f64, std::sync::atomic::AtomicU64>;
 
@@ -44,6 +53,16 @@ pub struct Deliveries {
     queued_bytes: Family<OfOutlet, Gauge>,
     oldest: Family<OfOutlet, SecondsGauge>,
     queues: Mutex<Vec<(&'static str, Weak<DiskQueue>)>>,
+    faults: Faults,
+}
+
+/// An outlet that nothing gets through at present, as the page reads it.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct OutletFault {
+    name: &'static str,
+    reason: String,
+    /// Events that wait.
+    queued: usize,
 }
 
 /// What is counted of one outlet.
@@ -53,6 +72,7 @@ pub struct Delivery {
     sent: Counter,
     failures: Counter,
     dropped: Family<OfLoss, Counter>,
+    faults: Faults,
 }
 
 impl Loss {
@@ -100,6 +120,7 @@ impl Deliveries {
             sent: self.sent.get_or_create(&of).clone(),
             failures: self.failures.get_or_create(&of).clone(),
             dropped: self.dropped.clone(),
+            faults: self.faults.clone(),
             of,
         };
         // What has not happened yet is 0, so that its increase can be asked for.
@@ -111,9 +132,31 @@ impl Deliveries {
 
     /// An outlet sends from this queue from now on.
     pub fn watch(&self, outlet: &'static str, queue: &Arc<DiskQueue>) {
-        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queues = lock(&self.queues);
         queues.retain(|(name, _)| *name != outlet);
         queues.push((outlet, Arc::downgrade(queue)));
+    }
+
+    /// What failed of an outlet was that of an earlier one of its kind.
+    pub fn forget_fault(&self, outlet: &'static str) {
+        lock(&self.faults).remove(outlet);
+    }
+
+    /// The outlets that nothing gets through at present.
+    pub fn faults(&self) -> Vec<OutletFault> {
+        let queues = lock(&self.queues);
+        let queued = |name: &str| {
+            let of = queues.iter().find(|(outlet, _)| *outlet == name);
+            of.and_then(|(_, queue)| queue.upgrade())
+                .map_or(0, |queue| queue.level().texts)
+        };
+        let faults = lock(&self.faults);
+        let faults = faults.iter().map(|(&name, reason)| OutletFault {
+            name,
+            reason: reason.clone(),
+            queued: queued(name),
+        });
+        faults.collect()
     }
 
     /// Looks at the queues that there are.
@@ -121,8 +164,7 @@ impl Deliveries {
         self.queued.clear();
         self.queued_bytes.clear();
         self.oldest.clear();
-        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        for (outlet, queue) in queues.iter() {
+        for (outlet, queue) in lock(&self.queues).iter() {
             let Some(queue) = queue.upgrade() else {
                 continue;
             };
@@ -147,8 +189,15 @@ impl Delivery {
         self.sent.inc();
     }
 
-    pub fn failed(&self) {
+    /// A try to connect or to send has failed, for this reason.
+    pub fn failed(&self, reason: &str) {
         self.failures.inc();
+        lock(&self.faults).insert(self.of.outlet, one_line(reason));
+    }
+
+    /// Something got through.
+    pub fn works(&self) {
+        lock(&self.faults).remove(self.of.outlet);
     }
 
     pub fn lost(&self, loss: Loss, events: usize) {

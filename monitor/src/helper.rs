@@ -12,7 +12,9 @@ use crate::redact::say;
 
 /// How long the end waits for what is still to be done.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// The longest time between two tries of work that panics.
+/// What is said of work that panics.
+pub const PANICKED: &str = "its thread has failed, a fault of this program";
+/// The longest time between two tries of such work.
 const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
 
 /// A thread that works until it is dropped. Then it has some seconds for what is left.
@@ -58,7 +60,7 @@ impl Helper {
                     }
                     failed();
                     let wait = backoff.failed(begun.elapsed());
-                    let reason = format!("{name}: its thread has failed, a fault of this program");
+                    let reason = format!("{name}: {PANICKED}");
                     let mut stopped = stopped.clone();
                     let next = try_again(&reason, backoff.failures(), wait, &mut stopped);
                     if !runtime.block_on(next) {

@@ -215,7 +215,8 @@ fn check(file: &Path, configuration: &Configuration) -> Result<()> {
     }
     if let Some(plan) = &configuration.frigate {
         let model = networks::model(plan.model.as_ref()).context("[frigate]")?;
-        if let Some((folder, _)) = &plan.pictures {
+        if let Some(pictures) = &plan.pictures {
+            let folder = &pictures.folder;
             probe::probe(folder).with_context(|| {
                 format!("[frigate]: pictures cannot be kept in {}", folder.display())
             })?;

@@ -92,11 +92,10 @@ impl<T: Outlet> OutletSlot<T> {
     ) -> NextOutlet<T> {
         let prepared = self.prepare(plan, folder, limits, deliveries);
         prepared.unwrap_or_else(|error| {
-            let name = T::NAME;
-            say(format_args!(
-                "{name}: {error:#}; nothing is sent until the configuration is read again"
-            ));
-            deliveries.of(T::NAME).failed();
+            let reason =
+                format!("{error:#}; nothing is sent until the configuration is read again");
+            say(format_args!("{}: {reason}", T::NAME));
+            deliveries.of(T::NAME).failed(&reason);
             NextOutlet {
                 plan: plan.cloned(),
                 outbox: None,
@@ -127,6 +126,9 @@ impl<T: Outlet> OutletSlot<T> {
             (slot.outlet.take(), slot.outbox.clone())
         };
         drop(old);
+        if outbox.is_some() || plan.is_none() {
+            deliveries.forget_fault(T::NAME);
+        }
         let moved = before.zip(outbox.clone());
         let moved = moved.filter(|(before, outbox)| !Arc::ptr_eq(before, outbox));
         if let Some((before, outbox)) = &moved {
@@ -137,8 +139,9 @@ impl<T: Outlet> OutletSlot<T> {
             let started = T::start(plan.clone(), outbox.clone());
             started
                 .inspect_err(|error| {
-                    say(format_args!("{}: {error:#}", T::NAME));
-                    outbox.delivery.failed();
+                    let reason = format!("{error:#}");
+                    say(format_args!("{}: {reason}", T::NAME));
+                    outbox.delivery.failed(&reason);
                 })
                 .ok()
         };

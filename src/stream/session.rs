@@ -57,6 +57,7 @@ pub struct Session<H: Host> {
 pub struct Stream<H: Host> {
     session: Arc<Session<H>>,
     state: Arc<StreamState<H>>,
+    farewell: Duration,
 }
 
 impl<H: Host> Session<H> {
@@ -139,6 +140,7 @@ impl<H: Host> Session<H> {
         Ok(Stream {
             session: self.clone(),
             state: Arc::new(state),
+            farewell: FAREWELL,
         })
     }
 }
@@ -274,6 +276,12 @@ impl<H: Host> Stream<H> {
         *lock(&self.state.newest) = None;
     }
 
+    /// How long its end waits, in place of 15 seconds.
+    #[doc(hidden)]
+    pub fn set_farewell(&mut self, patience: Duration) {
+        self.farewell = patience;
+    }
+
     /// Takes frames again.
     pub fn resume(&self) {
         *lock(&self.state.tokens) = Tokens::default();
@@ -285,6 +293,10 @@ impl<H: Host> Drop for Stream<H> {
         self.cancel();
         self.session.worker.withdraw(self.state.id);
         // Others may keep the session; but what the host has, as files, is free when its stream is gone, unless a disk or a network does not answer.
-        self.state.open.settle(FAREWELL, || false);
+        if !self.state.open.settle(self.farewell, || false) {
+            // Nor are their threads waited for when the last who has them goes.
+            self.session.worker.abandon();
+            self.state.evidence.iter().for_each(Worker::abandon);
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -13,10 +14,11 @@ use crate::error::Result;
 use crate::error::internal::{Context, error};
 use crate::lock::lock;
 
-/// A worker thread that does jobs `J`. Dropping it waits for the job in hand and for those in the queue, and drops those that were submitted.
+/// A worker thread that does jobs `J`. Dropping it waits for the job in hand and for those in the queue, unless it was [abandoned](Worker::abandon), and drops those that were submitted.
 pub struct Worker<J> {
     jobs: Arc<Jobs<J>>,
     thread: Option<JoinHandle<()>>,
+    is_abandoned: AtomicBool,
 }
 
 struct Jobs<J> {
@@ -125,6 +127,7 @@ impl<J: Send + 'static> Worker<J> {
         Ok(Self {
             jobs,
             thread: Some(thread.context("cannot start a worker thread")?),
+            is_abandoned: AtomicBool::new(false),
         })
     }
 
@@ -179,6 +182,11 @@ impl<J: Send + 'static> Worker<J> {
         self.enqueue(waiting, job);
     }
 
+    /// The job in hand may never end: dropping the worker waits for nothing. What is in the queue is done when that can be.
+    pub fn abandon(&self) {
+        self.is_abandoned.store(true, Ordering::SeqCst);
+    }
+
     fn enqueue(&self, mut waiting: MutexGuard<Waiting<J>>, job: J) {
         waiting.queue.push_back(job);
         drop(waiting);
@@ -201,7 +209,9 @@ impl<J> Drop for Worker<J> {
         drop(waiting);
         self.jobs.more.notify_one();
         drop(unwanted);
-        if let Some(thread) = self.thread.take() {
+        if let Some(thread) = self.thread.take()
+            && !self.is_abandoned.load(Ordering::SeqCst)
+        {
             // Panics are caught inside, so there is nothing left to report.
             drop(thread.join());
         }
@@ -414,6 +424,29 @@ mod tests {
         go.send(()).unwrap();
         dropping.join().unwrap();
         assert_eq!(begins.try_iter().next(), None);
+    }
+
+    #[test]
+    fn an_abandoned_worker_is_not_waited_for_and_does_what_is_in_the_queue_later() {
+        let (worker, begins, go) = held();
+        worker.queue(1).unwrap();
+        assert_eq!(begins.recv().unwrap(), 1);
+        worker.queue(2).unwrap();
+        worker.abandon();
+        // It would wait for a job that is not let go.
+        drop(worker);
+        assert_eq!(next(&begins, &go), 2);
+        go.send(()).unwrap();
+        assert!(begins.recv().is_err(), "the thread has ended");
+    }
+
+    #[test]
+    fn jobs_that_do_not_end_are_waited_for_no_longer_than_asked() {
+        let jobs = Arc::<OpenJobs>::default();
+        let job = jobs.open();
+        assert!(!jobs.settle(Duration::from_millis(1), || false));
+        drop(job);
+        assert!(jobs.settle(Duration::ZERO, || false));
     }
 
     #[test]

@@ -19,7 +19,10 @@ use crate::redact::say;
 const TOPIC: &str = "frigate";
 const INTERVAL: Duration = Duration::from_secs(1);
 const EVENT_INTERVAL: Duration = Duration::from_secs(30);
-const BUDGET: u64 = 1 << 30;
+const PICTURE_BYTES: u64 = 1 << 30;
+const PICTURE_FILES: usize = 20_000;
+/// A picture and its answer.
+const FEWEST_FILES: usize = 2;
 
 /// A Frigate installation, and which of its events are explained.
 #[derive(Clone, PartialEq)]
@@ -48,13 +51,40 @@ pub struct FrigatePlan {
     pub event_interval: Duration,
     /// How long Frigate may take to answer.
     pub timeout: Duration,
-    /// The folder where pictures are kept, and its largest size in bytes.
-    pub pictures: Option<(PathBuf, u64)>,
+    pub pictures: Option<PicturesPlan>,
+}
+
+/// Where pictures are kept, with their answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PicturesPlan {
+    pub folder: PathBuf,
+    /// The most that there may be of them.
+    pub bytes: u64,
+    pub files: usize,
 }
 
 impl fmt::Debug for FrigatePlan {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "{} {}", self.server.authority, self.topic)
+    }
+}
+
+impl PicturesPlan {
+    /// In this folder, with limits on bytes and files as far as they are set.
+    ///
+    /// # Errors
+    /// There is no room for one answer.
+    fn new(folder: PathBuf, (bytes, files): (Option<u64>, Option<usize>)) -> Result<Self> {
+        let files = files.unwrap_or(PICTURE_FILES);
+        ensure!(
+            files >= FEWEST_FILES,
+            "files: an answer has {FEWEST_FILES}, its picture and itself"
+        );
+        Ok(Self {
+            folder,
+            bytes: bytes.unwrap_or(PICTURE_BYTES),
+            files,
+        })
     }
 }
 
@@ -78,10 +108,13 @@ impl FrigatePlan {
             "url: Frigate is at http://host:5000, without anything that begins with '?'"
         );
         let file = place.secret_file(section.token_file.as_deref())?;
-        let folder = section.folder.map(|folder| place.path(&folder));
+        let limits = (section.budget, section.files);
+        let pictures = section
+            .folder
+            .map(|folder| PicturesPlan::new(place.path(&folder), limits));
         ensure!(
-            folder.is_some() || section.budget.is_none(),
-            "budget: name the folder that it is for"
+            pictures.is_some() || limits == (None, None),
+            "budget and files: name the folder that they are for"
         );
         let seconds = |given: Option<super::value::Seconds>, own| given.map_or(own, |s| s.0);
         Ok(Self {
@@ -98,7 +131,7 @@ impl FrigatePlan {
             interval: seconds(section.interval, INTERVAL),
             event_interval: seconds(section.event_interval, EVENT_INTERVAL),
             timeout: answer_timeout(section.timeout)?,
-            pictures: folder.map(|folder| (folder, section.budget.unwrap_or(BUDGET))),
+            pictures: pictures.transpose()?,
         })
     }
 

@@ -25,7 +25,7 @@ use ssdcrp::runtime::SessionOptions;
 use ssdcrp::stream::evidence::Limits;
 
 pub use delivery::{MqttPlan, QueuePlan, WebhookPlan};
-pub use frigate::FrigatePlan;
+pub use frigate::{FrigatePlan, PicturesPlan};
 pub use looks::{Looks, StreamLooks};
 use place::FilePlace;
 use section::{CameraSection, EvidenceSection, FileSection, PageSection};

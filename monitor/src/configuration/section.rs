@@ -143,6 +143,7 @@ pub struct FrigateSection {
     #[serde(default, deserialize_with = "path")]
     pub folder: Option<PathBuf>,
     pub budget: Option<u64>,
+    pub files: Option<usize>,
     #[serde(default, deserialize_with = "path")]
     pub ca_file: Option<PathBuf>,
     #[serde(default, deserialize_with = "path")]

@@ -356,11 +356,9 @@ fn frigate_is_explained_without_cameras_and_not_without_a_broker() {
     assert!(found.cameras.is_empty());
     assert_eq!((plan.server.port, plan.base.as_str()), (5000, "/base"));
     assert_eq!(plan.events_topic(), "frigate/events");
-    let (folder, budget) = plan.pictures.clone().unwrap();
-    assert_eq!(
-        (folder, budget),
-        (PathBuf::from("/etc/ssdcrp/kept"), 1 << 30)
-    );
+    let pictures = plan.pictures.clone().unwrap();
+    assert_eq!(pictures.folder, PathBuf::from("/etc/ssdcrp/kept"));
+    assert_eq!((pictures.bytes, pictures.files), (1 << 30, 20_000));
     assert_eq!(plan.model, Some(PathBuf::from("/etc/ssdcrp/a.onnx")));
     assert!(plan.wants("gate", "person") && !plan.wants("gate", "car"));
     let one = parse(&with("url = \"http://nvr\"\ncameras = [\"gate\"]")).unwrap();
@@ -379,6 +377,11 @@ fn frigate_is_explained_without_cameras_and_not_without_a_broker() {
         ("url = \"http://[::1]:/\"", "1 to 65535"),
         ("url = \"http://nvr\"\ntoken = \"letters\"", "token-file"),
         ("url = \"http://nvr\"\nbudget = 5", "folder"),
+        ("url = \"http://nvr\"\nfiles = 5", "folder"),
+        (
+            "url = \"http://nvr\"\nfolder = \"x\"\nfiles = 1",
+            "an answer has 2",
+        ),
         ("url = \"http://nvr\"\ntimeout = 0", "in no time"),
     ] {
         let error = refused(&with(frigate));

@@ -40,14 +40,14 @@ pub struct FrigateConfig {
     pub cameras: BTreeMap<String, FrigateCamera>,
     #[serde(default, deserialize_with = "each")]
     pub detectors: BTreeMap<String, FrigateDetector>,
-    #[serde(default, deserialize_with = "where_it_is")]
+    #[serde(default, deserialize_with = "or_default")]
     pub model: FrigateModel,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct FrigateCamera {
     /// `None` where Frigate does not say it.
-    #[serde(default, deserialize_with = "where_it_is")]
+    #[serde(default, deserialize_with = "or_default")]
     pub detect: Option<DetectSize>,
 }
 
@@ -85,8 +85,8 @@ pub struct StoredEvent {
     pub detector_type: Option<String>,
 }
 
-/// Reads something that is left out where it is not as it should be, so that the rest is read.
-fn where_it_is<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+/// Reads a value that counts as absent where it is not as Frigate documents it: the rest is read.
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: DeserializeOwned + Default,
@@ -95,13 +95,13 @@ where
     Ok(serde_json::from_value(value).unwrap_or_default())
 }
 
-/// The same of each entry of an object.
+/// Reads an object; of its values each counts as absent where it is not as documented.
 fn each<'de, D, T>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error>
 where
     D: Deserializer<'de>,
     T: DeserializeOwned + Default,
 {
-    let entries: BTreeMap<String, Value> = where_it_is(deserializer)?;
+    let entries: BTreeMap<String, Value> = or_default(deserializer)?;
     let read = |value| serde_json::from_value(value).unwrap_or_default();
     let entries = entries.into_iter();
     Ok(entries.map(|(name, value)| (name, read(value))).collect())

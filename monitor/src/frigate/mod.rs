@@ -81,8 +81,7 @@ impl ReadyCompanion {
     /// # Errors
     /// The folder of pictures cannot be used, the model's file cannot be read, or the system gives no thread.
     pub fn new(plan: FrigatePlan, session: Arc<Session<Owner>>) -> Result<Self> {
-        let pictures = plan.pictures.as_ref();
-        let pictures = pictures.map(|(folder, budget)| PictureFolder::open(folder, *budget));
+        let pictures = plan.pictures.as_ref().map(PictureFolder::open);
         let own_hash = plan.model.as_ref().map(|model| {
             let bytes = limits::read(model, FileKind::Model);
             let bytes = bytes.with_context(|| model.display().to_string())?;

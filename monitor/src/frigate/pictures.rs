@@ -1,17 +1,19 @@
-//! Pictures of what was explained, with their answers beside them: a folder that does not grow beyond its budget. What else lies in it is not touched.
+//! Pictures of what was explained, with their answers beside them: a folder that does not grow beyond its limits. What else lies in it is not touched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::io::{Cursor, ErrorKind};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, ensure};
 use image::{ImageFormat, RgbImage};
 
 use ssdcrp::atomic_file;
+use ssdcrp::lock::lock;
 
 use super::event::{FrigateEvent, Phase};
+use crate::configuration::PicturesPlan;
 
 /// Whose unfinished files they are.
 const OWNER: &str = "frigate";
@@ -22,18 +24,29 @@ const ABANDONED: Duration = Duration::from_secs(600);
 /// The folder.
 #[derive(Clone)]
 pub struct PictureFolder {
-    folder: PathBuf,
-    /// Bytes of all files of its own.
-    budget: u64,
+    plan: PicturesPlan,
+    /// Looked for when something is to be written for the first time: whoever wrote there before has ended by then.
+    kept: Arc<Mutex<Option<KeptAnswers>>>,
+}
+
+/// The folder's own files, so that it is not looked through for each new one.
+#[derive(Default)]
+struct KeptAnswers {
+    /// Those that were written first are the first.
+    by_age: BTreeMap<u64, KeptAnswer>,
+    /// Where each stem is in `by_age`.
+    places: HashMap<String, u64>,
+    next: u64,
+    bytes: u64,
+    files: usize,
 }
 
 /// A picture and its answer, or one of them.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct KeptAnswer {
-    /// When the older of the two was written.
-    modified: Option<SystemTime>,
-    bytes: u64,
-    files: Vec<PathBuf>,
+    stem: String,
+    /// Names of files, with their sizes.
+    files: BTreeMap<String, u64>,
 }
 
 /// The name of an event's files, but for their endings: "gate-1607123955.475377-mxklsc-new-1607123961.838", with the snapshot's time, so that none is written over.
@@ -60,19 +73,49 @@ fn stem_of(file: &str) -> Option<&str> {
     is_own.then_some(stem)
 }
 
+impl KeptAnswer {
+    fn bytes(&self) -> u64 {
+        self.files.values().sum()
+    }
+}
+
+impl KeptAnswers {
+    /// It is the newest.
+    fn put(&mut self, answer: KeptAnswer) {
+        self.bytes += answer.bytes();
+        self.files += answer.files.len();
+        self.places.insert(answer.stem.clone(), self.next);
+        self.by_age.insert(self.next, answer);
+        self.next += 1;
+    }
+
+    fn take(&mut self, stem: &str) -> Option<KeptAnswer> {
+        let place = self.places.remove(stem)?;
+        let answer = self.by_age.remove(&place)?;
+        self.bytes -= answer.bytes();
+        self.files -= answer.files.len();
+        Some(answer)
+    }
+
+    fn oldest(&self) -> Option<&KeptAnswer> {
+        self.by_age.values().next()
+    }
+}
+
 impl PictureFolder {
     /// Makes it where it is not there yet, and tries whether it can be written to.
     ///
     /// # Errors
     /// It cannot.
-    pub fn open(folder: &Path, budget: u64) -> Result<Self> {
+    pub fn open(plan: &PicturesPlan) -> Result<Self> {
+        let folder = &plan.folder;
         let words = || format!("pictures cannot be kept in {}", folder.display());
         fs::create_dir_all(folder).with_context(words)?;
         atomic_file::write(&folder.join(".try"), OWNER, b"").with_context(words)?;
         fs::remove_file(folder.join(".try")).with_context(words)?;
         Ok(Self {
-            folder: folder.to_owned(),
-            budget,
+            plan: plan.clone(),
+            kept: Arc::default(),
         })
     }
 
@@ -84,73 +127,105 @@ impl PictureFolder {
         let mut png = Cursor::new(Vec::new());
         picture.write_to(&mut png, ImageFormat::Png)?;
         let file = format!("{name}.png");
-        self.write(&file, png.get_ref())?;
+        self.write(name, &file, png.get_ref())?;
         Ok(file)
     }
 
     /// Keeps an answer under this name with ".json" behind it.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// As [`PictureFolder::keep`].
     pub fn keep_answer(&self, name: &str, answer: &str) -> Result<()> {
-        self.write(&format!("{name}.json"), format!("{answer}\n").as_bytes())
+        let file = format!("{name}.json");
+        self.write(name, &file, format!("{answer}\n").as_bytes())
     }
 
-    fn write(&self, file: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.folder.join(file);
-        self.make_room(file, bytes.len() as u64)?;
-        atomic_file::write(&path, OWNER, bytes)
-            .with_context(|| format!("cannot write {}", path.display()))
+    fn write(&self, stem: &str, file: &str, bytes: &[u8]) -> Result<()> {
+        let mut kept = lock(&self.kept);
+        let kept = match &mut *kept {
+            Some(kept) => kept,
+            unknown => unknown.insert(self.found()?),
+        };
+        // What belongs to the new file makes no room for it.
+        let before = kept.take(stem).unwrap_or_else(|| KeptAnswer {
+            stem: stem.to_owned(),
+            files: BTreeMap::new(),
+        });
+        let mut after = before.clone();
+        after.files.insert(file.to_owned(), bytes.len() as u64);
+        let path = self.plan.folder.join(file);
+        let written = self.make_room(kept, file, &after).and_then(|()| {
+            atomic_file::write(&path, OWNER, bytes)
+                .with_context(|| format!("cannot write {}", path.display()))
+        });
+        kept.put(match written {
+            Ok(()) => after,
+            Err(_) => before,
+        });
+        written
     }
 
-    /// Removes what is oldest, until there is room for a file of so many bytes.
-    fn make_room(&self, file: &str, needed: u64) -> Result<()> {
-        let mut kept = self.kept()?;
-        // What belongs to the new file stays.
-        let own = stem_of(file).and_then(|stem| kept.remove(stem));
-        let mut total = needed + own.map_or(0, |own| own.bytes);
+    /// Removes what is oldest, until there is room for an answer with this new file.
+    fn make_room(&self, kept: &mut KeptAnswers, file: &str, new: &KeptAnswer) -> Result<()> {
+        let PicturesPlan {
+            folder,
+            bytes: most_bytes,
+            files: most_files,
+        } = &self.plan;
         ensure!(
-            total <= self.budget,
-            "{file} is left out: with it there would be {total} bytes of one event, and {} may have {} in all",
-            self.folder.display(),
-            self.budget
+            new.bytes() <= *most_bytes,
+            "{file} is left out: with it there would be {} bytes of one event, and {} may have {most_bytes} in all",
+            new.bytes(),
+            folder.display()
         );
-        total += kept.values().map(|kept| kept.bytes).sum::<u64>();
-        let mut kept: Vec<KeptAnswer> = kept.into_values().collect();
-        kept.sort_by_key(|kept| kept.modified);
-        for old in kept {
-            if total <= self.budget {
-                break;
+        let has_room = |kept: &KeptAnswers| {
+            kept.bytes + new.bytes() <= *most_bytes && kept.files + new.files.len() <= *most_files
+        };
+        while !has_room(kept)
+            && let Some(oldest) = kept.oldest()
+        {
+            for path in oldest.files.keys().map(|name| folder.join(name)) {
+                match fs::remove_file(&path) {
+                    // Somebody else has removed it.
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    removed => {
+                        removed.with_context(|| format!("cannot remove {}", path.display()))?;
+                    }
+                }
             }
-            for path in &old.files {
-                let removed = fs::remove_file(path);
-                removed.with_context(|| format!("cannot remove {}", path.display()))?;
-            }
-            total -= old.bytes;
+            let stem = oldest.stem.clone();
+            kept.take(&stem);
         }
         Ok(())
     }
 
-    /// The folder's own files by their stems. What a killed process has left is removed.
-    fn kept(&self) -> Result<BTreeMap<String, KeptAnswer>> {
+    /// What there is of the folder's own files. What a killed process has left is removed, if it is not so new that somebody may be writing it.
+    fn found(&self) -> Result<KeptAnswers> {
         let now = SystemTime::now();
-        let mut kept = BTreeMap::<String, KeptAnswer>::new();
-        for entry in fs::read_dir(&self.folder)?.flatten() {
+        let mut found = HashMap::<String, (SystemTime, KeptAnswer)>::new();
+        for entry in fs::read_dir(&self.plan.folder)?.flatten() {
             let name = entry.file_name();
-            let (Some(name), Ok(found)) = (name.to_str(), entry.metadata()) else {
+            let (Some(name), Ok(file)) = (name.to_str(), entry.metadata()) else {
                 continue;
             };
-            let modified = found.modified()?;
+            let modified = file.modified()?;
+            let is_unfinished = atomic_file::is_unfinished(name, OWNER);
             let age = now.duration_since(modified).unwrap_or_default();
-            if atomic_file::is_unfinished(name, OWNER) && age > ABANDONED {
+            if is_unfinished && age > ABANDONED {
                 let _ = fs::remove_file(entry.path());
-            } else if let Some(stem) = stem_of(name) {
-                let kept = kept.entry(stem.to_owned()).or_default();
-                let older = kept.modified.map_or(modified, |other| other.min(modified));
-                kept.modified = Some(older);
-                kept.bytes += found.len();
-                kept.files.push(entry.path());
+            } else if let Some(stem) = stem_of(name).or(is_unfinished.then_some(name)) {
+                let entry = found.entry(stem.to_owned());
+                let (newest, answer) = entry.or_insert_with(|| (modified, KeptAnswer::default()));
+                *newest = modified.max(*newest);
+                answer.stem = stem.to_owned();
+                answer.files.insert(name.to_owned(), file.len());
             }
+        }
+        let mut found: Vec<_> = found.into_values().collect();
+        found.sort_by_key(|(modified, _)| *modified);
+        let mut kept = KeptAnswers::default();
+        for (_, answer) in found {
+            kept.put(answer);
         }
         Ok(kept)
     }
@@ -162,6 +237,8 @@ mod folder_names;
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::folder_names::names;
     use super::*;
 
@@ -171,6 +248,34 @@ mod tests {
         let file = fs::File::options().write(true).open(file).unwrap();
         file.set_modified(then).unwrap();
     }
+
+    /// A folder with these limits.
+    fn opened(folder: &Path, bytes: u64, files: usize) -> PictureFolder {
+        let folder = folder.to_owned();
+        let plan = PicturesPlan {
+            folder,
+            bytes,
+            files,
+        };
+        PictureFolder::open(&plan).unwrap()
+    }
+
+    /// The names of the files of these stems.
+    fn both(stems: &[&str]) -> Vec<String> {
+        let files = stems
+            .iter()
+            .flat_map(|stem| ENDINGS.map(|ending| format!("{stem}{ending}")));
+        let mut files: Vec<String> = files.collect();
+        files.sort();
+        files
+    }
+
+    const STEMS: [&str; 4] = [
+        "gate-7.5-x-new-1.000",
+        "gate-7.5-x-update-2.500",
+        "gate-7.5-x-end-3.125",
+        "yard-9.5-x-new-4.000",
+    ];
 
     #[test]
     fn the_oldest_make_room_and_nothing_else_is_touched() {
@@ -182,38 +287,84 @@ mod tests {
             fs::write(folder.join(name), "x".repeat(5000)).unwrap();
             age(&folder.join(name), 99_999);
         }
+        // What was abandoned goes at once, what was not yet when it is the oldest.
         for (name, seconds) in [(".frigate-abcdef.part", 9999), (".frigate-ghijkl.part", 0)] {
             fs::write(folder.join(name), "half").unwrap();
             age(&folder.join(name), seconds);
         }
-        let pictures = PictureFolder::open(&folder, 2000).unwrap();
+        let pictures = opened(&folder, 2000, 99);
         let answer = "y".repeat(600);
-        let [a, b, c] =
-            ["new-1.000", "update-2.500", "end-3.125"].map(|end| format!("gate-7.5-x-{end}"));
-        for (seconds, name) in [(30, &a), (20, &b)] {
+        let [a, b, c, _] = STEMS;
+        for name in [a, b] {
             pictures.keep(name, &RgbImage::new(8, 8)).unwrap();
             pictures.keep_answer(name, &answer).unwrap();
-            for ending in ENDINGS {
-                age(&folder.join(format!("{name}{ending}")), seconds);
-            }
         }
-        let name = pictures.keep(&c, &RgbImage::new(8, 8)).unwrap();
+        let left = names(&folder);
+        assert!(!left.contains(&".frigate-abcdef.part".to_owned()));
+        assert!(left.contains(&".frigate-ghijkl.part".to_owned()));
+        let name = pictures.keep(c, &RgbImage::new(8, 8)).unwrap();
         assert_eq!(name, format!("{c}.png"));
-        pictures.keep_answer(&c, &answer).unwrap();
+        pictures.keep_answer(c, &answer).unwrap();
         // The oldest went as a whole.
-        let mut expected = vec![".frigate-ghijkl.part".to_owned()];
+        let mut expected = both(&[b, c]);
         expected.extend(others.map(str::to_owned));
-        for name in [&b, &c] {
-            expected.extend(ENDINGS.map(|ending| format!("{name}{ending}")));
-        }
         expected.sort();
         assert_eq!(names(&folder), expected);
         assert!(image::open(folder.join(name)).is_ok());
 
         // What could never have room pushes nothing out.
-        let error = pictures.keep_answer(&a, &"z".repeat(2001)).unwrap_err();
+        let error = pictures.keep_answer(a, &"z".repeat(2001)).unwrap_err();
         assert!(error.to_string().contains("is left out"), "{error}");
         assert_eq!(names(&folder), expected);
+    }
+
+    #[test]
+    fn there_are_no_more_files_than_there_may_be_also_after_a_new_start() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path();
+        let keep = |pictures: &PictureFolder, stem: &str| {
+            pictures.keep(stem, &RgbImage::new(8, 8)).unwrap();
+            pictures.keep_answer(stem, "{}").unwrap();
+        };
+        let [a, b, c, d] = STEMS;
+        let pictures = opened(folder, 1 << 20, 4);
+        for stem in [a, b, a, c] {
+            keep(&pictures, stem);
+        }
+        // What was written again was not the oldest any more.
+        assert_eq!(names(folder), both(&[a, c]));
+        // Who has removed files by hand is in nobody's way.
+        fs::remove_file(folder.join(format!("{a}.png"))).unwrap();
+        keep(&pictures, b);
+        assert_eq!(names(folder), both(&[c, b]));
+
+        // At a new start the files' own times count, and those that are too many go with the first new one.
+        for (stem, seconds) in [(c, 10), (b, 20)] {
+            for file in both(&[stem]) {
+                age(&folder.join(file), seconds);
+            }
+        }
+        keep(&opened(folder, 1 << 20, 4), d);
+        assert_eq!(names(folder), both(&[c, d]));
+        keep(&opened(folder, 1 << 20, 2), a);
+        assert_eq!(names(folder), both(&[a]));
+    }
+
+    #[test]
+    fn the_folder_is_looked_through_once() {
+        let place = tempfile::tempdir().unwrap();
+        let [a, b, c, _] = STEMS;
+        let pictures = opened(place.path(), 1 << 20, 2);
+        pictures.keep_answer(a, "{}").unwrap();
+        let later = place.path().join(format!("{b}.json"));
+        fs::write(&later, "{}").unwrap();
+        age(&later, 99);
+        pictures.keep_answer(c, "{}").unwrap();
+        assert_eq!(names(place.path()).len(), 3, "the newcomer is not known");
+        let pictures = opened(place.path(), 1 << 20, 2);
+        pictures.keep_answer(c, "{ }").unwrap();
+        assert!(!later.exists(), "it is the oldest");
+        assert_eq!(names(place.path()).len(), 2);
     }
 
     #[test]
@@ -221,7 +372,12 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("file");
         fs::write(&file, "").unwrap();
-        let error = PictureFolder::open(&file.join("x"), 1).err().unwrap();
+        let plan = PicturesPlan {
+            folder: file.join("x"),
+            bytes: 1,
+            files: 2,
+        };
+        let error = PictureFolder::open(&plan).err().unwrap();
         assert!(error.to_string().contains("cannot be kept in"), "{error}");
     }
 }

@@ -12,6 +12,7 @@ mod topics;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use tokio::sync::watch;
@@ -46,7 +47,7 @@ impl Outlet for MqttOutlet {
         let (for_thread, its_plan) = (mail.clone(), plan.clone());
         let courier = Courier::start(outbox, move |stop| {
             let (plan, mail) = (its_plan.clone(), for_thread.clone());
-            async move { send(&plan, &mail, stop).await }
+            async move { send(&plan, &mail, session::PATIENCE, stop).await }
         })?;
         Ok(Self {
             plan,
@@ -101,16 +102,17 @@ impl MqttOutlet {
     }
 }
 
-/// Connects again and again, until it is to stop.
-async fn send(plan: &MqttPlan, mail: &Mail, mut stop: watch::Receiver<bool>) {
+/// Connects again and again, until it is to stop. A broker may take so much `patience` to confirm what it was sent.
+async fn send(plan: &MqttPlan, mail: &Mail, patience: Duration, mut stop: watch::Receiver<bool>) {
     let mut backoff = Backoff::new(plan.retry_at_most);
     loop {
-        match session::run(plan, mail, backoff.failures(), &mut stop).await {
+        match session::run(plan, mail, backoff.failures(), patience, &mut stop).await {
             SessionEnd::Stopped => return,
             SessionEnd::Failed { reason, worked } => {
                 let wait = backoff.failed(worked);
-                mail.outbox.delivery.failed();
-                let reason = format!("mqtt: {}: {reason}", plan.place());
+                let reason = format!("{}: {reason}", plan.place());
+                mail.outbox.delivery.failed(&reason);
+                let reason = format!("mqtt: {reason}");
                 if !try_again(&reason, backoff.failures(), wait, &mut stop).await {
                     return;
                 }

@@ -1,7 +1,7 @@
 //! One connection to a broker, from its beginning to its end: what is to be kept there and events in their order in, what the broker has confirmed out.
 //!
-//! Events and retained messages go with QoS 1, up to [`WINDOW`] of them before the first is confirmed. A connection that fails is thrown away with all that was not confirmed: the next
-//! one begins with the oldest event that is still in the queue.
+//! Events and retained messages go with QoS 1, up to [`WINDOW`] of them before the first is confirmed. A connection that fails, or on which nothing is confirmed for a time, is thrown away
+//! with all that was not confirmed: the next one begins with the oldest event that is still in the queue.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -17,13 +17,15 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::mail::Mail;
-use crate::broker;
+use crate::broker::{self, overdue};
 use crate::configuration::MqttPlan;
 use crate::message::{MonitorMessage, json};
 use crate::redact::say;
 
 /// How many messages may be on their way.
 const WINDOW: usize = 32;
+/// For so long the oldest message that is not confirmed is waited for. A broker that answers pings and confirms nothing would hold up all that is behind it for ever.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 const TASK_FAILED: &str = "the connection's task has failed, a fault of this program";
 
 /// Why a connection is over.
@@ -55,17 +57,22 @@ struct BrokerSession<'a> {
     mail: &'a Mail,
     client: AsyncClient,
     flights: VecDeque<Flight>,
+    /// Since when the first of them is the first.
+    waits_since: Option<Instant>,
+    /// When something was confirmed last.
+    confirmed: Option<Instant>,
     /// The last event that was sent.
     after: u64,
 }
 
 /// Connects, and sends until that fails or it is to stop.
 ///
-/// Of a broker with several addresses each `turn` asks another one first.
+/// Of a broker with several addresses each `turn` asks another one first. For `patience` the oldest message that is not confirmed is waited for.
 pub async fn run(
     plan: &MqttPlan,
     mail: &Mail,
     turn: u32,
+    patience: Duration,
     stop: &mut watch::Receiver<bool>,
 ) -> SessionEnd {
     let host = host(plan, turn).await;
@@ -75,9 +82,11 @@ pub async fn run(
         mail,
         client,
         flights: VecDeque::new(),
+        waits_since: None,
+        confirmed: None,
         after: 0,
     };
-    let mut since = None;
+    let mut since: Option<Instant> = None;
     let mut is_to_stop = false;
     let mut has_said_goodbye = false;
     loop {
@@ -106,22 +115,34 @@ pub async fn run(
                     mail.connected(true);
                 }
                 Some(Ok(event)) => session.told(&event),
-                Some(Err(error)) => return failed(mail, since, broker::reason(&error)),
+                Some(Err(error)) => return failed(mail, since, None, broker::reason(&error)),
                 // A panic in it ends it without a word.
-                None => return failed(mail, since, TASK_FAILED.to_owned()),
+                None => return failed(mail, since, None, TASK_FAILED.to_owned()),
             },
+            () = overdue(session.waits_since, patience) => {
+                let seconds = patience.as_secs();
+                let reason = format!("for {seconds} s the broker has not confirmed what it was sent");
+                // The silence is no good work.
+                return failed(mail, since, session.confirmed.or(since), reason);
+            }
             () = mail.outbox.news.notified() => {}
             _ = stop.wait_for(|stop| *stop), if !is_to_stop => is_to_stop = true,
         }
     }
 }
 
-/// The connection that began then is over.
-fn failed(mail: &Mail, since: Option<Instant>, reason: String) -> SessionEnd {
+/// The connection that began at `since` is over, after it had worked until then, or until now.
+fn failed(
+    mail: &Mail,
+    since: Option<Instant>,
+    until: Option<Instant>,
+    reason: String,
+) -> SessionEnd {
     mail.connected(false);
+    let until = until.unwrap_or_else(Instant::now);
     SessionEnd::Failed {
         reason,
-        worked: since.map_or(Duration::ZERO, |since| since.elapsed()),
+        worked: since.map_or(Duration::ZERO, |since| until - since),
     }
 }
 
@@ -196,6 +217,7 @@ impl BrokerSession<'_> {
                 },
             };
             let is_retained = matches!(load, Load::Retained(_));
+            self.waits_since.get_or_insert_with(Instant::now);
             self.flights.push_back(Flight {
                 packet: None,
                 load,
@@ -242,6 +264,10 @@ impl BrokerSession<'_> {
                 Load::Event(number) => self.mail.outbox.arrived(number),
                 Load::Retained(topic) => self.mail.retained().arrived(&topic),
             }
+            let now = Instant::now();
+            self.confirmed = Some(now);
+            self.waits_since = (!self.flights.is_empty()).then_some(now);
+            self.mail.outbox.delivery.works();
         }
     }
 
@@ -254,16 +280,4 @@ impl BrokerSession<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_try_asks_another_address() {
-        let addresses = ["[::1]:1883", "127.0.0.1:1883"].map(|text| text.parse().unwrap());
-        let asked: Vec<String> = (0..3)
-            .filter_map(|turn| address_of(&addresses, turn))
-            .collect();
-        assert_eq!(asked, ["[::1]", "127.0.0.1", "[::1]"]);
-        assert_eq!(address_of(&[], 1), None);
-    }
-}
+mod tests;

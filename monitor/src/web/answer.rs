@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::{Body, Bytes};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, LOCATION, SET_COOKIE, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use serde_json::json;
 
 use super::access::Access;
 use super::change::Change;
@@ -241,7 +242,7 @@ impl Answering {
         }
     }
 
-    /// Cameras, and events that fit a query.
+    /// Cameras, events that fit a query, and outlets that nothing gets through.
     fn events(&self, query: Option<&str>) -> Answer {
         let board = &self.outlets.board;
         let query = ListQuery::parse(query);
@@ -249,6 +250,7 @@ impl Answering {
         match serde_json::to_value(list) {
             Ok(mut told) => {
                 told["cameras"] = board.cameras();
+                told["outlets"] = json!(self.outlets.metrics.deliveries.faults());
                 found(told.to_string(), JSON)
             }
             Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "no events"),

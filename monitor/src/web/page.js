@@ -10,6 +10,11 @@ const ROUND = 1000;
 const QUICK_ROUND = 300;
 const DRIFT_ROUND = 20000;
 
+// What is said of a broker or server that nothing gets through to.
+function complaint({ name, reason, queued }) {
+  return `${name}: ${reason}; ${queued === 1 ? "1 event waits" : `${queued} events wait`}`;
+}
+
 async function look() {
   const state = byId("state");
   try {
@@ -23,8 +28,10 @@ async function look() {
     document.body.classList.remove("stale");
     const lost = showCameras(told.cameras);
     showEvents(told);
-    state.className = lost > 0 ? "waiting" : "";
-    state.textContent = lost > 0 ? `${lost} of ${told.cameras.length} cameras give no pictures` : "";
+    const complaints = told.outlets.map(complaint);
+    if (lost > 0) complaints.unshift(`${lost} of ${told.cameras.length} cameras give no pictures`);
+    state.className = complaints.length > 0 ? "waiting" : "";
+    state.textContent = complaints.join(". ");
   } catch {
     // The pictures are those of before.
     document.body.classList.add("stale");

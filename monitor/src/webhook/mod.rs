@@ -61,15 +61,17 @@ async fn send(plan: &WebhookPlan, outbox: &Outbox, mut stop: watch::Receiver<boo
             }
             PostOutcome::Failed { reason, pause } => {
                 outbox.release();
-                outbox.delivery.failed();
+                let reason = format!("{}: {reason}", plan.server.host);
+                outbox.delivery.failed(&reason);
                 let wait = backoff.failed(std::time::Duration::ZERO).max(pause);
-                let reason = format!("webhook: {}: {reason}", plan.server.host);
+                let reason = format!("webhook: {reason}");
                 if !try_again(&reason, backoff.failures(), wait, &mut stop).await {
                     return;
                 }
                 continue;
             }
         }
+        outbox.delivery.works();
         backoff = Backoff::new(plan.retry_at_most);
     }
 }

@@ -174,6 +174,16 @@ fn every_answer_has_the_headers_that_protect_who_reads_it() {
             );
         }
         assert!(!answer.head.contains("unsafe"));
+        if status == 404 {
+            let is_page = answer
+                .head
+                .contains("content-type: text/html; charset=utf-8");
+            let page = answer.text();
+            assert!(
+                is_page && page.contains("no such page") && page.contains("<a href=\"/\">"),
+                "{path}: {answer:?}"
+            );
+        }
     }
 }
 

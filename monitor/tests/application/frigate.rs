@@ -268,6 +268,7 @@ fn a_server_that_misbehaves_and_strange_messages_keep_nothing_up() {
         ("endless-1", "no snapshot", ""),
         ("cropped-1", "no place", "crops"),
         ("text-1", "no snapshot", "neither JPEG nor PNG"),
+        ("cut-1", "no snapshot", "cut off"),
     ] {
         tell(id);
         let told = answer(&listener, id);
@@ -283,6 +284,11 @@ fn a_server_that_misbehaves_and_strange_messages_keep_nothing_up() {
     broker.say("frigate/events", &message.to_string());
     let told = camera_answer(&listener, "attic", "now-2");
     assert_eq!(told["unexplained"], "no configuration", "{told}");
+    // Whoever may publish names any camera, and a metric stays.
+    let unknown = "ssdcrp_frigate_answers_total{camera=\"unknown\",answer=\"no configuration\"}";
+    assert_eq!(monitor.number(unknown), 1.0);
+    let metrics = monitor.get("/metrics").text();
+    assert!(!metrics.contains("attic"), "{metrics}");
     let said = monitor.said();
     assert_eq!(said.matches("told once an hour").count(), 1, "{said}");
     assert!(!frigate.asked().iter().any(|asked| asked.contains("passwd")));

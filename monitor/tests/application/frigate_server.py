@@ -5,7 +5,7 @@ Written after Frigate's documentation (https://docs.frigate.video/integrations/a
 PHOTO is the snapshot, PNG and WEBP the same without a loss, SMALL one of another shape. Prints its port, then the target of each
 request. How an event's snapshot comes is said by the first word of its id: "now-1" while the object is followed, "over-1" as
 it was saved, "clean-1" without what is drawn into saved ones (as PNG, and of "newer-1" as WebP), "late-1" at the second try, "gone-1" never, "moved-1"
-elsewhere, "endless-1" without an end, "silent-1" not at all, "cropped-1" in another shape, "text-1" as no picture,
+elsewhere, "endless-1" without an end, "silent-1" not at all, "cropped-1" in another shape, "text-1" as no picture, "cut-1" up to its half,
 "held-1" once there is a file RELEASE. The camera "side" has smaller pictures until its configuration was read once.
 """
 
@@ -78,6 +78,8 @@ class Frigate(http.server.BaseHTTPRequestHandler):
             self.answer(b'{"success": false, "message": "Event not found"}', "application/json", status=404)
         elif kind == "text":
             self.answer(b"<html>hello</html>", "text/html", "no-store")
+        elif kind == "cut":
+            self.answer(self.photo[: len(self.photo) // 2], "image/jpeg", "no-store")
         elif kind == "cropped":
             self.answer(self.small, "image/jpeg", "private, max-age=31536000")
         elif kind == "over":

@@ -280,6 +280,20 @@ fn an_encrypted_broker_is_trusted_by_its_authority_and_knows_the_monitor_by_its_
     };
     // The system does not know the authority.
     refused(1, "invalid peer certificate: UnknownIssuer");
+    // Another broker has the certificate of the authority for its own.
+    let more = format!(
+        "allow_anonymous true\ncertfile {authority}\nkeyfile {}",
+        file("ca.key")
+    );
+    let elsewhere = tempfile::tempdir().unwrap();
+    let wrong = Broker::start(elsewhere.path(), &more);
+    let at_wrong = format!(
+        "address = \"mqtts://localhost:{}\"\n{own}{trusting}",
+        wrong.port
+    );
+    write(folder.path(), &at_wrong, &steady("gate"));
+    monitor.signal("HUP");
+    refused(1, "shows the certificate of an authority as its own");
     // It is another computer's certificate.
     write(
         folder.path(),

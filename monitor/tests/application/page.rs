@@ -10,8 +10,8 @@ use ssdcrp::stream::evidence::{EventRecord, Limits, Marks, Pictures, Store};
 
 use super::browser::{Browser, SHIFT};
 use super::cache::cached;
-use super::cameras::NetworkCamera;
-use super::running::{Monitor, until};
+use super::cameras::{NetworkCamera, steady};
+use super::running::{Monitor, start_with, until};
 
 /// What an earlier run has kept: so many events, the first of which somebody wants to be HTML.
 const KEPT: u64 = 60;
@@ -218,6 +218,65 @@ fn label(browser: &mut Browser, evidence: &Path) {
         marks().of(58, recorded).unwrap().words(),
         "not worth a look"
     );
+}
+
+#[test]
+fn a_mark_that_is_given_twice_is_kept_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let evidence = folder.path().join("evidence").join("gate");
+    keep_events(&evidence);
+    let monitor = start(folder.path());
+    let is_kept = |id: &str| monitor.get(&format!("/event/{id}")).status == 200;
+    until("the event", || is_kept("5f-gate-58").then_some(()));
+    let mark = |mark: &str| {
+        let body = format!("{{\"mark\":{mark}}}");
+        let length = body.len();
+        let request = format!(
+            "POST /event/5f-gate-58/mark HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        assert_eq!(monitor.send(request.as_bytes(), |_| false).status, 204);
+        let lines = std::fs::read_to_string(evidence.join("marks.jsonl"));
+        lines.map_or(0, |lines| lines.lines().count())
+    };
+    let marks = [
+        "null",
+        "\"worth\"",
+        "\"worth\"",
+        "\"not\"",
+        "\"not\"",
+        "null",
+        "null",
+    ];
+    assert_eq!(marks.map(mark), [0, 1, 1, 2, 2, 3, 3]);
+    let marks = Marks::read(&evidence).unwrap();
+    assert_eq!(marks.of(58, "2026-01-01T00:57:00Z"), None);
+}
+
+#[test]
+fn it_says_why_nothing_gets_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = closed.local_addr().unwrap().port();
+    drop(closed);
+    let text = format!(
+        "[page]\naddress = \"127.0.0.1:0\"\n[queue]\nfolder = \"queue\"\n[mqtt]\naddress = \"mqtt://127.0.0.1:{port}\"\n{}",
+        steady("gate")
+    );
+    let monitor = start_with(folder.path(), &text);
+    let mut browser = Browser::start();
+    browser.go(&format!("http://{}/", monitor.address));
+    let told = format!("mqtt: 127.0.0.1:{port}: Connection refused");
+    browser.wait_for(&format!(
+        "document.getElementById('state').textContent.includes('{told}')"
+    ));
+    is_clean(&browser, &monitor);
+    // Where nothing is sent any more, nothing is wrong with it.
+    let (before, camera) = text.split_once("[mqtt]").unwrap();
+    let (_, camera) = camera.split_once("[[camera]]").unwrap();
+    let file = folder.path().join("monitor.toml");
+    std::fs::write(file, format!("{before}[[camera]]{camera}")).unwrap();
+    monitor.signal("HUP");
+    browser.wait_for("document.getElementById('state').textContent === ''");
 }
 
 #[test]

@@ -185,3 +185,28 @@ fn events_wait_for_a_server_that_is_away_and_encrypted() {
         assert_eq!(request["is_signed"], true);
     }
 }
+
+#[test]
+fn a_server_with_the_certificate_of_an_authority_is_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    make_certificates(folder.path());
+    let authority = ["ca.pem", "ca.key"].map(|name| folder.path().join(name));
+    let receiver = Receiver::start("200", &[&authority[0], &authority[1]]);
+    let url = format!(
+        "url = \"https://localhost:{}/\"\nca-file = \"ca.pem\"",
+        receiver.port
+    );
+    let monitor = start(folder.path(), &url);
+    let words = "localhost: the server shows the certificate of an authority as its own";
+    until("the reason", || {
+        monitor.said().contains(words).then_some(())
+    });
+    // The page tells it too.
+    let fault = monitor.events()["outlets"][0].clone();
+    assert_eq!(fault["name"], "webhook");
+    assert!(
+        fault["reason"].as_str().unwrap().starts_with(words),
+        "{fault}"
+    );
+    assert!(fault["queued"].as_u64() >= Some(1), "{fault}");
+}

@@ -260,6 +260,9 @@ pub fn pass(
     if alone {
         blank(buffer, surface, settings).map_err(Damaged)?;
     }
+    if passing.detections == Detections::Upstream {
+        upstream_regions::forget_answers(buffer);
+    }
     if let Some((shown, visible)) = &chosen {
         let mut age_overlay = std::mem::take(&mut state().age_overlay);
         let age = match settings.draw_age && !alone {

@@ -18,7 +18,7 @@ use ::ssdcrp::stream::{Unmatched, UnmatchedReason, UpstreamDetection};
 #[cfg(feature = "v1_26")]
 use super::analytics::RelevanceMap;
 use super::clock_time::clock_time;
-use super::upstream_regions::RegionAnswer;
+use super::upstream_regions::{ANSWER, RegionAnswer};
 
 /// A detection in the frame's pixels, ready to be attached to any number of buffers.
 #[derive(Clone, Debug)]
@@ -102,9 +102,8 @@ pub fn answers(view: &View, model: &Manifest) -> Vec<RegionAnswer> {
     let left = observation.unmatched.iter();
     let left = left.map(|left| (&left.upstream, None, unmatched(left, observation)));
     let answers = matched.chain(left).map(|(upstream, index, mut said)| {
-        said.set_name("ssdcrp-match");
+        said.set_name(ANSWER);
         said.set("matched", index.is_some());
-        // Several of these elements may each have answered.
         said.set("model", &model.name);
         RegionAnswer {
             label: upstream.label.clone(),

@@ -1,11 +1,12 @@
 //! Regions of interest that an element before left on the buffers: read as detections to be explained, and answered where they are.
 //!
 //! In: a buffer's metas, `GstVideoRegionOfInterestMeta`, and what the engine made of those of the last frame that was looked at. Out: [`UpstreamDetection`]s, and a parameter `ssdcrp-match` on each meta
-//! that there is an answer for. No such meta is added, taken away or moved.
+//! that there is an answer for, instead of that of another such element. No such meta is added, taken away or moved.
 //!
 //! With GStreamer 1.26 a frame without any is looked at for object detections in its `GstAnalyticsRelationMeta`, as GStreamer's own decoders of tensors leave them. They take no parameters: explained ones
 //! get their relevance as a tensor. Elements that leave both say the same in both.
 
+use gst::glib;
 use gst_video::VideoRegionOfInterestMeta;
 
 use ::ssdcrp::geometry::{Rect, Size};
@@ -15,6 +16,8 @@ use ::ssdcrp::stream::{UpstreamDetection, same_detections};
 use super::analytics::{self, RelevanceMap};
 use super::upstream_terms::{quark_text, shares};
 
+/// What the parameter is called.
+pub const ANSWER: &str = "ssdcrp-match";
 /// So many regions of one buffer are looked at, the first ones: no detector tells more, and each is held against all default boxes.
 const MOST: usize = 300;
 
@@ -52,6 +55,15 @@ pub fn read(buffer: &gst::BufferRef, size: Size) -> Vec<UpstreamDetection> {
     detections
 }
 
+/// Takes away what an element of this kind has answered before: whoever reads a region is given its first parameter of a name, and would take that for this element's answer.
+pub fn forget_answers(buffer: &mut gst::BufferRef) {
+    for mut region in buffer.iter_meta_mut::<VideoRegionOfInterestMeta>() {
+        while region.param(ANSWER).is_some() {
+            remove_param(&mut region, ANSWER);
+        }
+    }
+}
+
 /// Answers the regions of a buffer for frames of `size`: each gets what is said of the detection that it is.
 pub fn answer(answers: &[RegionAnswer], buffer: &mut gst::BufferRef, size: Size) {
     if answers.is_empty() {
@@ -86,6 +98,26 @@ pub fn answer(answers: &[RegionAnswer], buffer: &mut gst::BufferRef, size: Size)
 fn label(region: &gst::MetaRef<VideoRegionOfInterestMeta>) -> String {
     // SAFETY: the meta is borrowed.
     quark_text(unsafe { (*region.as_ptr()).roi_type })
+}
+
+/// Takes a region's first parameter of this name away.
+#[expect(
+    unsafe_code,
+    reason = "the binding adds parameters, and takes none away"
+)]
+fn remove_param<T>(region: &mut gst::MetaRefMut<VideoRegionOfInterestMeta, T>, name: &str) {
+    let place = region.params().position(|param| param.name() == name);
+    let Some(place) = place.and_then(|place| u32::try_from(place).ok()) else {
+        return;
+    };
+    // SAFETY: the meta is borrowed for writing, and owns the list and the structures in it; the list has a link at that place.
+    unsafe {
+        let params = &mut (*region.as_mut_ptr()).params;
+        let link = glib::ffi::g_list_nth(*params, place);
+        let param = (*link).data.cast::<gst::ffi::GstStructure>();
+        *params = glib::ffi::g_list_delete_link(*params, link);
+        gst::ffi::gst_structure_free(param);
+    }
 }
 
 /// How sure who detected a region is: what a parameter says, that of the detection before others, as one of a classification.

@@ -361,6 +361,62 @@ fn a_second_element_explains_what_the_first_one_found() {
 }
 
 #[test]
+fn a_region_has_one_answer_that_of_the_last_element() {
+    let clip = footage();
+    let found = {
+        let mut bench = Bench::new(&[("mode", "every-frame")], &clip);
+        as_theirs(&regions(&bench.push(clip.frame())))
+    };
+    let answered_before = |frame: &gst::Buffer, regions: &[Theirs]| {
+        let mut frame = with_regions(frame, regions);
+        let buffer = frame.get_mut().unwrap();
+        for mut region in buffer.iter_meta_mut::<VideoRegionOfInterestMeta>() {
+            for name in ["ssdcrp-match", "somebody-else", "ssdcrp-match"] {
+                let before = gst::Structure::builder(name).field("model", "another");
+                region.add_param(before.build());
+            }
+        }
+        frame
+    };
+    // Every other frame is looked at.
+    let mut bench = bench(&[("detect-interval", "200000000")], &clip);
+    let mut more = found.clone();
+    more.push(Theirs::new("person", (0, 0, 20, 20)));
+    for (frame, regions) in clip.frames.iter().zip([&found, &more]) {
+        let out = bench.push(answered_before(frame, regions));
+        let answers = out.iter_meta::<VideoRegionOfInterestMeta>().map(|region| {
+            let other = region.param("somebody-else").unwrap();
+            assert_eq!(other.get::<String>("model").unwrap(), "another");
+            let params = region.params();
+            let answers = params.filter(|param| param.name() == "ssdcrp-match");
+            let models = answers.map(|answer| answer.get::<String>("model").unwrap());
+            models.collect::<Vec<_>>()
+        });
+        let answers: Vec<Vec<String>> = answers.collect();
+        assert_eq!(answers.len(), regions.len());
+        let own = ["ssdlite_mobilenet_v2_coco"];
+        for answer in &answers[..found.len()] {
+            assert_eq!(answer[..], own);
+        }
+        // What is new was not looked at yet.
+        assert!(answers[found.len()..].iter().all(Vec::is_empty));
+    }
+}
+
+#[test]
+fn of_a_label_that_is_too_long_its_beginning_is_told() {
+    let clip = photo("dog");
+    let mut bench = bench(&[], &clip);
+    let long = "dog ".repeat(50_000);
+    let regions = [Theirs::new(&long, (100, 100, 300, 300))];
+    bench.push(with_regions(&clip.frame(), &regions));
+    let left = structures(&bench.reports()[0], "unmatched").remove(0);
+    assert_eq!(left.get::<String>("reason").unwrap(), "no such class");
+    let label: String = left.get("label").unwrap();
+    assert_eq!(label, format!("{}…", &long[..1000]));
+}
+
+#[test]
 fn of_very_many_regions_the_first_are_looked_at() {
     let clip = photo("dog");
     let dog = own(&clip)
