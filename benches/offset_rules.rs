@@ -18,7 +18,7 @@ use ssdcrp::perturbation::{BLOCK, Blocks, First};
 use ssdcrp::runtime::SessionOptions;
 
 /// What is tried: in words, how `evaluate` names it, and what the offset is contrasted with.
-const RULES: [(&str, &str, Contrast); 11] = [
+const RULES: [(&str, &str, Contrast); 10] = [
     ("`crp`", "crp", Contrast::None),
     (
         "the same offset of the cell's other shapes subtracted",
@@ -33,11 +33,6 @@ const RULES: [(&str, &str, Contrast); 11] = [
     (
         "the same: z⁺ in the localization layers",
         "localization=zplus",
-        Contrast::None,
-    ),
-    (
-        "a larger ε there",
-        "localization=epsilon:0.25std",
         Contrast::None,
     ),
     (
