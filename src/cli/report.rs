@@ -74,10 +74,10 @@ pub struct Report {
     /// Compare with annotations: COCO's JSON, an XML file of Pascal VOC, or a folder of such XML files; pictures are matched by file name, classes by label
     #[arg(long, value_name = "ANNOTATIONS")]
     truth: Option<PathBuf>,
-    /// Write everything as JSON too, an item for each object and each missed one (docs/schema/report.json)
+    /// Write everything as JSON too, an item for each detection and each missed object (docs/schema/report.json)
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write a row for each object and each missed one too
+    /// Write a row for each detection and each missed object too
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// Only errors: with --truth what the annotations say is wrong or missed, without what looks wrong. In page, JSON and CSV
