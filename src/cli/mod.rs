@@ -70,7 +70,8 @@ Exit status:
      --composite that cannot be parsed has this status too
   2  wrong usage: an unknown option, or a value that its option never takes
   3  a limit of compare --fail-on is exceeded
-  130  report was ended by Ctrl-C; what is done so far is written";
+  130  report, or explain into a folder, was ended by Ctrl-C; what is done so
+     far is written";
 
 /// Finds objects in photos with a single-shot detector such as SSD or YOLO, and explains by Contrastive Relevance Propagation (CRP) which pixels made the network say so.
 #[derive(Debug, Parser)]
@@ -109,11 +110,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     output::set_verbosity(arguments.quiet, arguments.verbose);
     match &arguments.command {
         Command::Detect(detect) => detect.run(&arguments.engine),
-        Command::Explain(explain) => explain.run(&arguments.engine),
         Command::Diagnose(diagnose) => diagnose.run(&arguments.engine),
         Command::Evaluate(evaluate) => evaluate.run(&arguments.engine),
         Command::Inspect(inspect) => inspect.run(&arguments.engine),
         Command::Compile(compile) => compile.run(&arguments.engine),
+        Command::Explain(explain) => return explain.run(&arguments.engine),
         Command::Annotate(annotate) => return annotate.run(&arguments.engine),
         Command::Compare(compare) => return compare.run(&arguments.engine),
         Command::Report(report) => return report.run(&arguments.engine),

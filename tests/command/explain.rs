@@ -6,6 +6,7 @@ use image::RgbImage;
 use ndarray::{Array2, Zip};
 use ndarray_npy::read_npy;
 
+use crate::folder_names::names;
 use crate::{SHEEP, fail, json, photo, run, succeed};
 
 /// The map that `explain` writes for a class at the sheep's default box.
@@ -366,6 +367,25 @@ fn several_questions_are_answered_in_one_run() {
     };
     assert_eq!(boxes("explanations"), boxes("detections"));
     assert_eq!(boxes("detections").len(), 3);
+}
+
+#[test]
+fn names_of_files_depend_on_the_command_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("why.png");
+    let eagle = photo("eagle.jpg");
+    let asked = [
+        "explain",
+        &eagle,
+        "-o",
+        file.to_str().unwrap(),
+        "--no-check",
+    ];
+    let all = succeed(&[&asked[..], &["--all"]].concat());
+    assert_eq!(all.matches("explained: ").count().max(1), 1, "{all}");
+    assert_eq!(names(folder.path()), ["why-1.png"]);
+    succeed(&asked);
+    assert_eq!(names(folder.path()), ["why-1.png", "why.png"]);
 }
 
 #[test]
