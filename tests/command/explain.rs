@@ -370,6 +370,25 @@ fn several_questions_are_answered_in_one_run() {
 }
 
 #[test]
+fn what_was_asked_about_but_not_detected_is_drawn_in_dashes() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("why.png");
+    let dog = photo("dog.jpg");
+    // Whether the line at the box's left edge has white between the dashes.
+    let is_dashed = |target: &str| {
+        let asked = ["explain", &dog, "--target", target, "--no-check", "--json"];
+        let told = json(&[&asked[..], &["-o", file.to_str().unwrap()]].concat());
+        let edge = |index: usize| told["explanations"][0]["box"][index].as_f64().unwrap();
+        let picture = image::open(&file).unwrap().into_rgb8();
+        let (x, rows) = (edge(0).round() as u32 + 1, edge(1) as u32..edge(3) as u32);
+        let white = rows.filter(|&y| picture.get_pixel(x, y).0 == [255; 3]);
+        white.count() > 20
+    };
+    assert!(is_dashed("class:zebra"));
+    assert!(!is_dashed("class:dog"));
+}
+
+#[test]
 fn names_of_files_depend_on_the_command_alone() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("why.png");
