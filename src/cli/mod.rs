@@ -3,12 +3,13 @@
 //! What subcommands share: [`inputs`] finds the pictures that are meant, [`source_picture`] reads them, frames of videos by [`video_frames`], and [`failures`] counts what cannot be used; [`engine`] loads the model,
 //! [`detected_photo`] runs the detector, [`default_box`] finds the default box that is meant, [`json`], [`text`] and [`table`] say what was found, [`picture`] draws it, [`destination`] and [`result_stem`] say where
 //! results go and what they are called, [`source_stamp`] tells whether a file has changed, [`output`] brings them to standard output and into files, [`input_files`] keeps what is read from being replaced,
-//! [`partial_file`] keeps what an unfinished run has done, for which [`model_hash`] tells models apart and [`interrupt`] takes Ctrl-C.
+//! [`completions`] has what shells offer, [`partial_file`] keeps what an unfinished run has done, for which [`model_hash`] tells models apart and [`interrupt`] takes Ctrl-C.
 
 mod annotate;
 mod annotations;
 mod compare;
 mod compile;
+mod completions;
 mod csv_text;
 mod decoder;
 mod default_box;
@@ -41,7 +42,7 @@ mod video_frames;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use self::engine::Engine;
 pub use self::name_list::with_lists_joined;
@@ -102,6 +103,11 @@ enum Command {
     Compile(compile::Compile),
 }
 
+/// The command line as man pages and shells show it.
+pub fn shown() -> clap::Command {
+    completions::offering(Arguments::command())
+}
+
 /// Does what was asked, and says with which status the program ends.
 ///
 /// # Errors
@@ -131,8 +137,6 @@ mod folder_names;
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::documents::shown_commands;
     use super::*;
 
