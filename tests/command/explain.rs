@@ -374,18 +374,22 @@ fn what_was_asked_about_but_not_detected_is_drawn_in_dashes() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("why.png");
     let dog = photo("dog.jpg");
-    // Whether the line at the box's left edge has white between the dashes.
-    let is_dashed = |target: &str| {
-        let asked = ["explain", &dog, "--target", target, "--no-check", "--json"];
-        let told = json(&[&asked[..], &["-o", file.to_str().unwrap()]].concat());
-        let edge = |index: usize| told["explanations"][0]["box"][index].as_f64().unwrap();
+    // Whether white and the class's colour take turns in a column, where the box's left line is.
+    let is_dashed = |target: &str, class: usize| {
+        let asked = ["explain", &dog, "--target", target, "--no-check"];
+        succeed(&[&asked[..], &["-o", file.to_str().unwrap()]].concat());
         let picture = image::open(&file).unwrap().into_rgb8();
-        let (x, rows) = (edge(0).round() as u32 + 1, edge(1) as u32..edge(3) as u32);
-        let white = rows.filter(|&y| picture.get_pixel(x, y).0 == [255; 3]);
-        white.count() > 20
+        let has = |x: u32, colour: [u8; 3]| {
+            let rows = 0..picture.height();
+            rows.filter(|&y| picture.get_pixel(x, y).0 == colour)
+                .count()
+                > 60
+        };
+        let colour = ssdcrp::overlay::class_colour(class);
+        (0..picture.width()).any(|x| has(x, [255; 3]) && has(x, colour))
     };
-    assert!(is_dashed("class:zebra"));
-    assert!(!is_dashed("class:dog"));
+    assert!(is_dashed("class:zebra", 24));
+    assert!(!is_dashed("class:dog", 18));
 }
 
 #[test]
