@@ -10,7 +10,7 @@ use crate::crp::{
     Composite, Contrast, PRESETS, Propagator, RelevanceSummary, ResolvedTarget, Target,
     TargetOutput,
 };
-use crate::detect::in_words::scored;
+use crate::detect::in_words::{asked, scored};
 use crate::detect::{
     BoxChoice, ClassRef, Detection, Detector, Forward, Model, Thresholds, preprocess,
 };
@@ -132,6 +132,8 @@ pub struct Explained {
     pub detection: Detection,
     /// The label of its class.
     pub label: String,
+    /// Whether it was detected as that class: one may ask about others too.
+    pub is_detected: bool,
     /// Relevance of each pixel of the picture, as large as the network sees it, for the output, `[H, W]`, summed over the colours: above 0 speaks for it, below against it.
     pub relevance: Array2<f32>,
     /// What was asked, with the names and the contrast of this picture; it becomes words with `question.wording.to_string()`.
@@ -256,6 +258,9 @@ impl Explainer {
         let explained = explained_boxes.into_iter().zip(explanations);
         let explained = explained.map(|(detection, explanation)| Explained {
             label: self.model.manifest.label(detection.class).into_owned(),
+            is_detected: seen.detections.iter().any(|found| {
+                (found.default_box, found.class) == (detection.default_box, detection.class)
+            }),
             detection,
             relevance: explanation.map(),
             question: explanation.question,
@@ -311,12 +316,16 @@ impl Explained {
         let is_doubtful = self.check.as_ref().is_some_and(|check| !check.passed());
         let strength = if is_doubtful { PALE } else { 1.0 };
         let heatmap = Heatmap::normalise(self.relevance.view(), Scale::default()).paler(strength);
+        let words = scored(&self.label, self.detection.score);
         let labelled = LabelledBox {
             rect: self.detection.rect.in_pixels(size),
-            label: scored(&self.label, self.detection.score),
+            label: match self.is_detected {
+                true => words,
+                false => asked(&words),
+            },
             colour: overlay::class_colour(self.detection.class.0),
             explained: true,
-            dashed: false,
+            dashed: !self.is_detected,
         };
         let canvas = overlay::render(&Scene {
             heatmap: Some(&heatmap),

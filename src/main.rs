@@ -10,10 +10,10 @@ mod cli;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 
 fn main() -> ExitCode {
-    if let Some(status) = ssdcrp_manual::write_if_asked("ssdcrp", cli::Arguments::command()) {
+    if let Some(status) = ssdcrp_manual::write_if_asked("ssdcrp", cli::shown()) {
         return status;
     }
     if let Some(program) = ssdcrp::runtime::this_program() {

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use image::{Rgb, RgbImage};
 use ssdcrp::geometry::Size;
-use ssdcrp::heatmap::ColourMap;
-use ssdcrp::overlay::{Scene, Side};
+use ssdcrp::overlay::Scene;
 use ssdcrp::stream::evidence::{EventRecord, Limits, Pictures, Records, Store};
 
 const FOLDER: &str = "SSDCRP_TEST_EVIDENCE";
@@ -36,18 +35,8 @@ fn pictures(seed: u64) -> Pictures {
         ])
     });
     let scene = Scene {
-        size: Size::new(160, 120),
-        pixel_aspect: 1.0,
-        heatmap: None,
-        colours: ColourMap::default(),
-        opacity: 1.0,
-        boxes: &[],
-        draw_boxes: true,
-        draw_labels: true,
         caption: Some("killed"),
-        corner_text: None,
-        tiles: &[],
-        tiles_side: Side::default(),
+        ..Scene::empty(Size::new(160, 120), 1.0)
     };
     Pictures::new(frame, &scene, None).unwrap()
 }

@@ -110,7 +110,8 @@ fn write_page(name: &str, command: &Command, folder: &Path) -> io::Result<()> {
     let mut text = Vec::new();
     page.render(&mut text)?;
     let text = String::from_utf8(text).map_err(io::Error::other)?;
-    fs::write(folder.join(format!("{name}.1")), lines_kept(&text))
+    let text = with_usage(&lines_kept(&text), command);
+    fs::write(folder.join(format!("{name}.1")), text)
 }
 
 /// The page with the lines of what stands behind the options as they are: they are examples and columns. Only lines that are longer than a terminal's are paragraphs.
@@ -129,6 +130,34 @@ fn lines_kept(page: &str) -> String {
         }
     }
     kept + ".fi\n" + rest
+}
+
+/// The page of a program with verbs, whose synopsis is a line for each: together they show where verbs, inputs and options stand.
+fn with_usage(page: &str, command: &Command) -> String {
+    let usages: Vec<String> = command
+        .get_subcommands()
+        .filter(|verb| !verb.is_hide_set())
+        .map(|verb| usage(&mut verb.clone()))
+        .collect();
+    let (Some((before, behind)), false) = (page.split_once(".SH SYNOPSIS\n"), usages.is_empty())
+    else {
+        return page.to_owned();
+    };
+    let rest = behind.find(".SH ").map_or("", |end| &behind[end..]);
+    let own = usage(&mut command.clone());
+    let lines: String = ([own].iter().chain(&usages))
+        .map(|usage| format!("{}\n", usage.replace('-', r"\-")))
+        .collect();
+    format!(
+        "{before}.SH SYNOPSIS\n.nf\n{lines}.fi\n.PP\nThe options of this page may stand before the verb and behind it, those of a verb behind it.\n{rest}"
+    )
+}
+
+/// "tool dig [OPTIONS] <PLACE>".
+fn usage(command: &mut Command) -> String {
+    let usage = command.render_usage().to_string();
+    let words = usage.trim_start_matches("Usage:").split_whitespace();
+    words.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -189,6 +218,18 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["tool-dig.1", "tool.1"]);
+    }
+
+    #[test]
+    fn the_synopsis_shows_how_verbs_and_options_go_together() {
+        let share = tempfile::tempdir().unwrap();
+        write("tool", example(), share.path()).unwrap();
+        let page = |name: &str| fs::read_to_string(share.path().join("man/man1").join(name));
+        let expected = ".SH SYNOPSIS\n.nf\ntool [COMMAND]\ntool dig [OPTIONS]\ntool fill\n.fi\n";
+        let page_of_tool = page("tool.1").unwrap();
+        assert!(page_of_tool.contains(expected), "{page_of_tool}");
+        assert!(page_of_tool.contains("behind it.\n.SH "), "{page_of_tool}");
+        assert!(!page("tool-dig.1").unwrap().contains("tool fill"));
     }
 
     #[test]

@@ -118,6 +118,9 @@ impl Compare {
         if self.output.is_some() {
             comparer = comparer.with_page();
         }
+        for warning in comparer.warnings() {
+            output::note(&format!("warning: {warning}"));
+        }
         for reason in unknown {
             output::note(&format!("left out: {reason}"));
             comparer.leave_out(reason);

@@ -7,6 +7,7 @@ mod places;
 mod run;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -24,6 +25,7 @@ use super::detected_photo::{PhotoDetector, ThresholdArgs};
 use super::engine::Engine;
 use super::input_files::InputFiles;
 use super::inputs::InputArgs;
+use super::interrupt::{INTERRUPTED, Interrupt};
 use super::json;
 use super::model_hash::model_hash;
 use super::output::TextBlocks;
@@ -53,7 +55,7 @@ Red speaks for what is explained, blue against it; --colour-map has other colour
 
 Of several pictures, -o and --npy name a folder. PHOTO-N-TARGET.png and .npy are explanation N of a photo; of a video the time stands behind its name, as in clip-00002.500s-1-class-dog.png. \
 PHOTO.json has what --json prints, settings.json what all was made with: a later run with other settings is refused, and one with the same leaves alone what is done. A picture that cannot be \
-used is told, the others go on, and the exit status is 1.";
+used is told, the others go on, and the exit status is 1. Ctrl-C ends the work after the picture that is being explained, and the exit status is 130; the same command goes on. A second Ctrl-C ends at once.";
 
 /// Explain default boxes of photos and frames of videos: which pixels speak for and against a class, or the place and size of a box.
 #[derive(Debug, Args)]
@@ -84,10 +86,10 @@ pub struct Explain {
     /// Relevance that an output starts with: score, its own value (the logit or the offset), or unit, with which the magnitudes of the relevance after its own layer add up to 1 [default: the composite's]
     #[arg(long, value_name = "SEED", value_parser = seed)]
     seed: Option<Seed>,
-    /// Write the photo with heatmap, boxes and caption as PNG. Several explanations are numbered: why-1.png, why-2.png. A name without an ending is a folder, which several pictures need
+    /// Write the photo with heatmap, boxes and caption as PNG. With --all or several targets explanations are numbered, even a single one: why-1.png, why-2.png. A name without an ending is a folder, which several pictures need
     #[arg(short, long, value_name = "PNG|FOLDER")]
     output: Option<PathBuf>,
-    /// Write the relevance as float32 [H, W] of the picture as large as the network sees it, without bars: summed over the colour channels, not normalised. Several files are numbered as for -o; without a name they lie beside those
+    /// Write the relevance as float32 [H, W] of the picture as large as the network sees it, without bars: summed over the colour channels, not normalised. Files are numbered as for -o; without a name they lie beside those
     #[arg(long, value_name = "NPY|FOLDER")]
     npy: Option<Option<PathBuf>>,
     /// Smooth the drawn heatmap with a Gaussian of this σ, in pixels of the network's input, 0 to 100. --npy and --json are not smoothed
@@ -118,7 +120,7 @@ pub struct Explain {
 
 impl Explain {
     /// Explains, writes the files that were asked for, and prints.
-    pub fn run(&self, engine: &Engine) -> Result<()> {
+    pub fn run(&self, engine: &Engine) -> Result<ExitCode> {
         // Mistakes in the question are told before the network is loaded.
         let outputs: Vec<TargetOutput> = self
             .targets
@@ -176,9 +178,18 @@ impl Explain {
             blocks: TextBlocks::default(),
             counts: ExplainCounts::default(),
         };
-        let ended = inputs.each(only_prints, |picture| run.explain(picture, &mut detector));
+        // Only a folder keeps what is done, so that the same command goes on.
+        let interrupt = run.folder.as_ref().map(|_| Interrupt::listen());
+        let interrupt = interrupt.transpose()?;
+        let ended = inputs.each(only_prints, interrupt.as_ref(), |picture| {
+            run.explain(picture, &mut detector)
+        });
+        if interrupt.as_ref().is_some_and(Interrupt::came) {
+            run.say_interrupted();
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
         run.say_counts()?;
-        ended
+        ended.map(|()| ExitCode::SUCCESS)
     }
 
     fn is_checked(&self) -> bool {

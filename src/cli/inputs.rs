@@ -12,6 +12,7 @@ use clap::Args;
 use ssdcrp::inputs::{FoundInputs, InputFile, resolve, video};
 
 use super::failures::{FailureCounts, UnreadablePlace};
+use super::interrupt::Interrupt;
 use super::output;
 use super::result_stem::ResultStem;
 use super::source_picture::{FrameStore, SourcePicture};
@@ -153,18 +154,24 @@ impl PictureInputs {
         Ok((kept, failures))
     }
 
-    /// Has each picture worked on. One that fails is told, and the others go on, unless one alone is meant. Where `only_prints`, the work ends when nobody reads it any more.
+    /// Has each picture worked on. One that fails is told, and the others go on, unless one alone is meant. Where `only_prints`, the work ends when nobody reads it any more; an `interrupt` ends it too.
     ///
     /// # Errors
     /// That of the only one, or that some failed.
     pub fn each(
         &self,
         only_prints: bool,
+        interrupt: Option<&Interrupt>,
         mut work: impl FnMut(SourcePicture) -> Result<()>,
     ) -> Result<()> {
         self.tell_notes();
         let (mut used, mut failed) = (0, FailureCounts::default());
+        let came = || interrupt.is_some_and(Interrupt::came);
         for picture in self.pictures() {
+            // What decodes a video has been ended, too: its error is not of the file.
+            if came() {
+                break;
+            }
             let is_first = used == 0
                 && failed.total() == 0
                 && self.files.len() == 1
@@ -181,7 +188,10 @@ impl PictureInputs {
                 break;
             }
         }
-        failed.check_none(used)
+        match came() {
+            true => Ok(()),
+            false => failed.check_none(used),
+        }
     }
 
     /// Says what is left out.

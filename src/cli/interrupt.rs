@@ -1,4 +1,4 @@
-//! Ctrl-C, where a long run has something to put away first: SIGINT in, whether it came out. The second one ends the process at once.
+//! Ctrl-C, where a long run has something to put away or to say first: SIGINT in, whether it came out. The second one ends the process at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -3,12 +3,13 @@
 //! What subcommands share: [`inputs`] finds the pictures that are meant, [`source_picture`] reads them, frames of videos by [`video_frames`], and [`failures`] counts what cannot be used; [`engine`] loads the model,
 //! [`detected_photo`] runs the detector, [`default_box`] finds the default box that is meant, [`json`], [`text`] and [`table`] say what was found, [`picture`] draws it, [`destination`] and [`result_stem`] say where
 //! results go and what they are called, [`source_stamp`] tells whether a file has changed, [`output`] brings them to standard output and into files, [`input_files`] keeps what is read from being replaced,
-//! [`partial_file`] keeps what an unfinished run has done, for which [`model_hash`] tells models apart and [`interrupt`] takes Ctrl-C.
+//! [`completions`] has what shells offer, [`partial_file`] keeps what an unfinished run has done, for which [`model_hash`] tells models apart and [`interrupt`] takes Ctrl-C.
 
 mod annotate;
 mod annotations;
 mod compare;
 mod compile;
+mod completions;
 mod csv_text;
 mod decoder;
 mod default_box;
@@ -41,7 +42,7 @@ mod video_frames;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use self::engine::Engine;
 pub use self::name_list::with_lists_joined;
@@ -70,7 +71,8 @@ Exit status:
      --composite that cannot be parsed has this status too
   2  wrong usage: an unknown option, or a value that its option never takes
   3  a limit of compare --fail-on is exceeded
-  130  report was ended by Ctrl-C; what is done so far is written";
+  130  report, or explain into a folder, was ended by Ctrl-C; what is done so
+     far is written";
 
 /// Finds objects in photos with a single-shot detector such as SSD or YOLO, and explains by Contrastive Relevance Propagation (CRP) which pixels made the network say so.
 #[derive(Debug, Parser)]
@@ -101,6 +103,11 @@ enum Command {
     Compile(compile::Compile),
 }
 
+/// The command line as man pages and shells show it.
+pub fn shown() -> clap::Command {
+    completions::offering(Arguments::command())
+}
+
 /// Does what was asked, and says with which status the program ends.
 ///
 /// # Errors
@@ -109,11 +116,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     output::set_verbosity(arguments.quiet, arguments.verbose);
     match &arguments.command {
         Command::Detect(detect) => detect.run(&arguments.engine),
-        Command::Explain(explain) => explain.run(&arguments.engine),
         Command::Diagnose(diagnose) => diagnose.run(&arguments.engine),
         Command::Evaluate(evaluate) => evaluate.run(&arguments.engine),
         Command::Inspect(inspect) => inspect.run(&arguments.engine),
         Command::Compile(compile) => compile.run(&arguments.engine),
+        Command::Explain(explain) => return explain.run(&arguments.engine),
         Command::Annotate(annotate) => return annotate.run(&arguments.engine),
         Command::Compare(compare) => return compare.run(&arguments.engine),
         Command::Report(report) => return report.run(&arguments.engine),
@@ -130,8 +137,6 @@ mod folder_names;
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::documents::shown_commands;
     use super::*;
 

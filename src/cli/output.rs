@@ -1,13 +1,15 @@
 //! Where results go: text onto standard output, files that are there whole or not at all.
 
+use std::fmt;
 use std::fs;
 use std::io::{self, Cursor, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use image::{ImageFormat, RgbImage};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use ndarray::Array2;
 use ndarray_npy::WriteNpyExt;
 use serde::Serialize;
@@ -107,8 +109,24 @@ pub fn progress(steps: usize, done: &str) -> Result<ProgressBar> {
     if is_quiet() {
         return Ok(ProgressBar::hidden());
     }
-    let template = format!("{{bar:30}} {{pos}}/{{len}} {done}, {{eta}} left: {{msg}}");
-    Ok(ProgressBar::new(steps as u64).with_style(ProgressStyle::with_template(&template)?))
+    let template = format!("{{bar:30}} {{pos}}/{{len}} {done}{{left}}: {{msg}}");
+    let style = ProgressStyle::with_template(&template)?;
+    let style = style.with_key(
+        "left",
+        |state: &ProgressState, text: &mut dyn fmt::Write| {
+            // A bar that is not drawn is in nobody's way.
+            let _ = text.write_str(&time_left(state.pos(), state.eta()));
+        },
+    );
+    Ok(ProgressBar::new(steps as u64).with_style(style))
+}
+
+/// ", 2m left", or nothing as long as that is not known: before the first step is done, and where no second is expected.
+fn time_left(done: u64, expected: Duration) -> String {
+    match done == 0 || expected.as_secs() == 0 {
+        true => String::new(),
+        false => format!(", {:#} left", HumanDuration(expected)),
+    }
 }
 
 fn say(text: &str) {
@@ -144,11 +162,8 @@ pub fn check_ending(path: &Path, what: &str, format: &str) -> Result<()> {
     Ok(())
 }
 
-/// The file for answer `index` of `count`: `path` itself for a single one, else with the number behind its stem.
-pub fn numbered(path: &Path, index: usize, count: usize) -> PathBuf {
-    if count == 1 {
-        return path.to_owned();
-    }
+/// The file for answer `index` of several: `path` with the number behind its stem.
+pub fn numbered(path: &Path, index: usize) -> PathBuf {
     let mut name = path.file_stem().unwrap_or_default().to_owned();
     name.push(format!("-{}", index + 1));
     if let Some(extension) = path.extension() {
@@ -353,11 +368,19 @@ mod tests {
     }
 
     #[test]
-    fn several_files_are_numbered_and_one_is_not() {
-        let name = |path, index, count| numbered(Path::new(path), index, count);
-        assert_eq!(name("a/why.png", 0, 1), Path::new("a/why.png"));
-        assert_eq!(name("a/why.png", 1, 3), Path::new("a/why-2.png"));
-        assert_eq!(name("why", 9, 10), Path::new("why-10"));
+    fn the_time_that_is_left_is_said_where_it_is_known() {
+        let left = |done, seconds| time_left(done, Duration::from_secs(seconds));
+        assert_eq!(left(0, 90), "");
+        assert_eq!(left(3, 0), "");
+        assert_eq!(left(3, 40), ", 40s left");
+        progress(3, "explained").unwrap();
+    }
+
+    #[test]
+    fn files_are_numbered_before_their_ending() {
+        let name = |path, index| numbered(Path::new(path), index);
+        assert_eq!(name("a/why.png", 0), Path::new("a/why-1.png"));
+        assert_eq!(name("why", 9), Path::new("why-10"));
     }
 
     #[test]

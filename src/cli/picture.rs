@@ -41,17 +41,29 @@ impl PhotoOverlay<'_> {
             .detections
             .iter()
             .filter(|other| !is_explained(other));
-        let is_missed = (self.missing).is_some_and(|m| matches!(m.absence, Absence::Missed(_)));
-        let labelled = |detection: &Detection, explained| LabelledBox {
+        let labels = &detected.model.manifest.labels;
+        let labelled = |detection: &Detection| LabelledBox {
             rect: detected.pixels(detection),
-            label: detection.words(&detected.model.manifest.labels),
+            label: detection.words(labels),
             colour: overlay::class_colour(detection.class.0),
-            explained,
-            dashed: explained && is_missed,
+            explained: false,
+            dashed: false,
         };
-        let mut boxes = vec![labelled(self.explained, true)];
+        let is_missed = (self.missing).is_some_and(|m| matches!(m.absence, Absence::Missed(_)));
+        let is_detected = detected.detections.iter().any(is_explained);
+        let explained = LabelledBox {
+            label: match self.missing {
+                Some(missing) => missing.absence.label(labels),
+                None if is_detected => self.explained.words(labels),
+                None => self.explained.asked_words(labels),
+            },
+            explained: true,
+            dashed: is_missed || !is_detected,
+            ..labelled(self.explained)
+        };
+        let mut boxes = vec![explained];
         boxes.extend(self.missing.map(|missing| place(detected, missing)));
-        boxes.extend(others.map(|other| labelled(other, false)));
+        boxes.extend(others.map(labelled));
         let mut picture = detected.image.clone();
         let canvas = overlay::render(&Scene {
             heatmap: Some(&heatmap),

@@ -23,7 +23,7 @@ use ssdcrp::truth::Truth;
 
 use self::found::ReportInputs;
 use self::looked::{DetectionContext, LookedPhotos};
-use self::picture_folder::{PagePictureFolder, PictureExchange};
+use self::picture_folder::PagePictureFolder;
 use super::annotations::check_fit;
 use super::detected_photo::ThresholdArgs;
 use super::engine::Engine;
@@ -74,10 +74,10 @@ pub struct Report {
     /// Compare with annotations: COCO's JSON, an XML file of Pascal VOC, or a folder of such XML files; pictures are matched by file name, classes by label
     #[arg(long, value_name = "ANNOTATIONS")]
     truth: Option<PathBuf>,
-    /// Write everything as JSON too, an item for each object and each missed one (docs/schema/report.json)
+    /// Write everything as JSON too, an item for each detection and each missed object (docs/schema/report.json)
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write a row for each object and each missed one too
+    /// Write a row for each detection and each missed object too
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// Only errors: with --truth what the annotations say is wrong or missed, without what looks wrong. In page, JSON and CSV
@@ -117,7 +117,6 @@ impl Report {
             reporter.leave_out(note.clone());
         }
         let mut looked = LookedPhotos::open(&self.output, &context)?;
-        picture_folder::clear(&self.output)?;
         if looked.len() > 0 {
             let known = counted(&looked.len(), "picture");
             output::note(&format!("goes on from {known} looked at before"));
@@ -267,11 +266,11 @@ impl Report {
     /// Writes page, pictures and files, and names them.
     fn write(&self, report: &FinishedReport, folder: Option<PagePictureFolder>) -> Result<String> {
         let page = report.page.html()?;
-        let exchange = PictureExchange::begin(&self.output, folder)?;
         output::write_text(&self.output, &page)?;
         let mut written = vec![self.output.display().to_string()];
-        if let Some(folder) = exchange.and_then(PictureExchange::finish) {
-            written.push(format!("{}/", folder.display()));
+        match folder.map(PagePictureFolder::finish) {
+            Some(folder) => written.push(format!("{}/", folder.display())),
+            None => picture_folder::remove(&self.output)?,
         }
         if let Some(path) = &self.json {
             output::write_text(path, &files::json(&report.record)?)?;

@@ -14,6 +14,7 @@ use super::object::ComparedObject;
 use super::page::ComparisonPage;
 use super::shift::ClassShift;
 use super::side::{ComparedModel, ObjectQuestion, Sight};
+use super::vocabulary;
 use crate::error::Result;
 use crate::geometry::Size;
 use crate::truth::{Judgement, Verdict};
@@ -43,10 +44,17 @@ impl Comparer {
         }
     }
 
+    /// What of the models' classes is likely not meant so: that they have none in common, or spell some of them otherwise.
+    pub fn warnings(&self) -> Vec<String> {
+        let [base, candidate] = [&self.base, &self.candidate].map(|side| &side.model.manifest);
+        vocabulary::warnings(base, candidate)
+    }
+
     /// The same with a page of what is compared from here on.
     #[must_use]
     pub fn with_page(mut self) -> Self {
-        self.page = Some(ComparisonPage::new(&self.base.model, &self.candidate.model));
+        let page = ComparisonPage::new(&self.base.model, &self.candidate.model);
+        self.page = Some(page.warning(self.warnings()));
         self
     }
 
@@ -115,6 +123,7 @@ impl Comparer {
         let comparison = ModelComparison {
             base: self.base.model.manifest.name.clone(),
             candidate: self.candidate.model.manifest.name.clone(),
+            warnings: self.warnings(),
             gate: limits.iter().filter_map(judged).collect(),
             truth: self.truth,
             photos: self.photos,

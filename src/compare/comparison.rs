@@ -22,6 +22,8 @@ pub struct ModelComparison {
     pub base: String,
     /// The candidate's.
     pub candidate: String,
+    /// What of the models' classes is likely not meant so.
+    pub warnings: Vec<String>,
     /// Photo by photo.
     pub photos: Vec<ComparedPhoto>,
     /// All classes together, then each.

@@ -12,6 +12,7 @@ mod page;
 mod shift;
 mod side;
 mod similarity;
+mod vocabulary;
 
 pub use comparer::Comparer;
 pub use comparison::{ComparedPhoto, ModelComparison};

@@ -38,6 +38,8 @@ pub struct ComparisonPage {
     columns: [(&'static str, &'static str); COLUMNS.len()],
     truth: Option<TruthCounts>,
     gate: Vec<GateResult>,
+    /// What of the models' classes is likely not meant so.
+    warnings: Vec<String>,
     left_out: Vec<String>,
     style: &'static str,
     script: &'static str,
@@ -125,10 +127,17 @@ impl ComparisonPage {
             columns: COLUMNS,
             truth: None,
             gate: Vec::new(),
+            warnings: Vec::new(),
             left_out: Vec::new(),
             style: STYLE,
             script: SCRIPT,
         }
+    }
+
+    /// With warnings about both models' classes.
+    pub(super) fn warning(mut self, warnings: Vec<String>) -> Self {
+        self.warnings = warnings;
+        self
     }
 
     /// Adds a photo with its objects. What differs least takes no memory any more where there is more than the page holds.

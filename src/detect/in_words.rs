@@ -12,6 +12,16 @@ impl Detection {
     pub fn words(&self, labels: &Labels) -> String {
         scored(&labels.name(self.class), self.score)
     }
+
+    /// The same of what was asked about, though it was not detected: "asked: zebra 0.01".
+    pub fn asked_words(&self, labels: &Labels) -> String {
+        asked(&self.words(labels))
+    }
+}
+
+/// What stands at a box that was asked about, though nothing was detected there as that.
+pub fn asked(words: &str) -> String {
+    format!("asked: {words}")
 }
 
 /// A label with its score: "dog 0.93".

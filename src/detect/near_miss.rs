@@ -407,6 +407,29 @@ detection = {{ {detection} }}
     }
 
     #[test]
+    fn next_to_nothing_is_said_to_be_that() {
+        let sigmoid = manifest("sigmoid", "");
+        let logits = [[0.0, -4.0, -5.0], [0.0, -9.0, -9.0], [0.0, -9.0, -9.0]];
+        let absence = answer(&sigmoid, logits, first(), Some(DOG));
+        assert_eq!(
+            absence.words(&sigmoid.labels),
+            "no dog found, nothing near: best score 0.02 lacks 4.00 logits to the threshold 0.5"
+        );
+        assert_eq!(absence.label(&sigmoid.labels), "nearest: dog 0.02");
+        let softmax = manifest("softmax", "");
+        let logits = [[9.0, 1.0, 0.0], [9.0, 0.0, 0.0], [9.0, 0.0, 0.0]];
+        let miss = missed(answer(&softmax, logits, first(), Some(DOG)));
+        assert_eq!(
+            words(&miss, &softmax),
+            "no dog found, nothing near: background won, 8.00 logits ahead (dog 0.00)"
+        );
+        // Another class is something.
+        let logits = [[0.0, -4.0, 2.0], [0.0, -9.0, -9.0], [0.0, -9.0, -9.0]];
+        let miss = missed(answer(&sigmoid, logits, first(), Some(DOG)));
+        assert!(words(&miss, &sigmoid).starts_with("no dog found: cat 0.88 won"));
+    }
+
+    #[test]
     fn another_class_or_the_background_wins() {
         let sigmoid = manifest("sigmoid", "");
         let logits = [[0.0, -1.0, 2.0], [0.0, -4.0, -9.0], [0.0, -9.0, -9.0]];

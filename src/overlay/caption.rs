@@ -1,4 +1,4 @@
-//! The caption: what is explained, in words, at the frame's bottom left, and under it the legend of the heatmap's colours.
+//! The caption: what is explained, in words, in a corner of the frame in which it does not cover what it is about, and under it the legend of the heatmap's colours.
 
 use super::canvas::{Area, Canvas, PremultipliedColour};
 use super::style::{self, Style};
@@ -11,15 +11,98 @@ const LINES: usize = 4;
 /// The legend's type beside that of the caption.
 const LEGEND_SIZE: f32 = 0.82;
 
-/// Draws the caption in the part `frame` of the canvas, with a legend of `colours` where there are any. Returns the plate's place, or
+/// A corner of the frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Corner {
+    /// At the bottom, left.
+    #[default]
+    BottomLeft,
+    /// At the bottom, right.
+    BottomRight,
+    /// At the top, right.
+    TopRight,
+    /// At the top, left.
+    TopLeft,
+}
+
+impl Corner {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::BottomLeft,
+        Self::BottomRight,
+        Self::TopRight,
+        Self::TopLeft,
+    ];
+
+    /// A plate of a size in this corner of `frame`.
+    fn place(self, [width, height]: [i64; 2], margin: i64, frame: Area) -> Area {
+        let x0 = match self {
+            Self::BottomLeft | Self::TopLeft => frame.x0 + margin,
+            Self::BottomRight | Self::TopRight => frame.x1 - margin - width,
+        };
+        let y0 = match self {
+            Self::BottomLeft | Self::BottomRight => frame.y1 - margin - height,
+            Self::TopLeft | Self::TopRight => frame.y0 + margin,
+        };
+        Area {
+            x0,
+            y0,
+            x1: x0 + width,
+            y1: y0 + height,
+        }
+    }
+}
+
+/// Where a caption may be, and what it is not to cover there.
+pub(super) struct CaptionRoom<'a> {
+    /// The part of the canvas that is free for it.
+    pub frame: Area,
+    /// The first is taken unless less than half as much of what is explained is covered in another one.
+    pub corners: &'a [Corner],
+    /// Boxes, and whether they are explained.
+    pub boxes: &'a [(Area, bool)],
+}
+
+impl CaptionRoom<'_> {
+    /// The corner for a plate of a size, and the plate's place; of those that cover no more of what is explained, the one that covers the least of the other boxes.
+    fn corner(&self, size: [i64; 2], margin: i64) -> Option<(Corner, Area)> {
+        let covered = |corner: Corner| {
+            let plate = corner.place(size, margin, self.frame);
+            let of = |wanted: bool| -> i64 {
+                let boxes = self
+                    .boxes
+                    .iter()
+                    .filter(|(_, explained)| *explained == wanted);
+                boxes
+                    .map(|(area, _)| plate.intersection(*area).size())
+                    .sum()
+            };
+            (of(true), of(false))
+        };
+        let first = *self.corners.first()?;
+        let best = self
+            .corners
+            .iter()
+            .copied()
+            .min_by_key(|&corner| covered(corner))?;
+        let corner = match 2 * covered(best).0 < covered(first).0 {
+            true => best,
+            false => first,
+        };
+        Some((corner, corner.place(size, margin, self.frame)))
+    }
+}
+
+/// Draws the caption where there is room for it, with a legend of `colours` where there are any. Returns its corner and the plate's place, or
 /// None where there is no text, or no room for it.
 pub(super) fn draw(
     canvas: &mut Canvas,
     style: &Style,
     caption: &str,
     colours: Option<ColourMap>,
-    frame: Area,
-) -> Option<Area> {
+    place: &CaptionRoom,
+) -> Option<(Corner, Area)> {
+    let frame = place.frame;
     let room = frame.x1 - frame.x0 - 2 * style.margin - 2 * style.padding;
     let caption = text::wrap(caption, style.type_size, room as f32, LINES);
     let line_height = caption.first()?.height.ceil() as i64;
@@ -32,16 +115,10 @@ pub(super) fn draw(
         .map(|line| line.width.ceil() as i64)
         .fold(legend_width, i64::max);
     let height = line_height * caption.len() as i64 + legend_height + style.padding;
-    let (x0, y1) = (frame.x0 + style.margin, frame.y1 - style.margin);
-    let plate = Area {
-        x0,
-        y0: y1 - height,
-        x1: x0 + widest + 2 * style.padding,
-        y1,
-    };
-    if plate.y0 < frame.y0 {
+    if frame.y1 - style.margin - height < frame.y0 {
         return None;
     }
+    let (corner, plate) = place.corner([widest + 2 * style.padding, height], style.margin)?;
     canvas.fill(plate, style::plate());
     let x = plate.x0 + style.padding;
     let mut y = plate.y0 + style.padding / 2;
@@ -52,7 +129,7 @@ pub(super) fn draw(
     if let Some(legend) = legend {
         legend.draw(canvas, x, y);
     }
-    Some(plate)
+    Some((corner, plate))
 }
 
 /// A swatch of each of the heatmap's colours and what it says.
@@ -123,9 +200,13 @@ mod tests {
     ) -> (Canvas, Option<Area>) {
         let mut canvas = Canvas::new(width, height);
         let style = Style::for_frame(width, height);
-        let frame = canvas.area();
-        let plate = draw(&mut canvas, &style, caption, colours, frame);
-        (canvas, plate)
+        let place = CaptionRoom {
+            frame: canvas.area(),
+            corners: &Corner::ALL,
+            boxes: &[],
+        };
+        let drawn = draw(&mut canvas, &style, caption, colours, &place);
+        (canvas, drawn.map(|(_, plate)| plate))
     }
 
     fn has(canvas: &Canvas, [r, g, b]: [u8; 3]) -> bool {
@@ -152,6 +233,49 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_is_explained_is_not_covered_where_a_corner_is_free() {
+        let frame = Area {
+            x0: 0,
+            y0: 0,
+            x1: 100,
+            y1: 100,
+        };
+        let area = |x0, y0, x1, y1| Area { x0, y0, x1, y1 };
+        let corner = |corners: &[Corner], boxes: &[(Area, bool)]| {
+            let place = CaptionRoom {
+                frame,
+                corners,
+                boxes,
+            };
+            place.corner([40, 10], 2).unwrap().0
+        };
+        let all = |boxes: &[(Area, bool)]| corner(&Corner::ALL, boxes);
+        assert_eq!(all(&[]), Corner::BottomLeft);
+        // A box that is not explained may be covered, but not if there is another corner.
+        let low = area(0, 60, 100, 100);
+        assert_eq!(all(&[(low, false)]), Corner::BottomLeft);
+        assert_eq!(all(&[(low, true)]), Corner::TopRight);
+        let left = area(0, 0, 30, 100);
+        assert_eq!(all(&[(left, true)]), Corner::BottomRight);
+        let right = area(60, 0, 100, 50);
+        assert_eq!(all(&[(low, true), (right, false)]), Corner::TopLeft);
+        assert_eq!(all(&[(frame, true)]), Corner::BottomLeft);
+        // It stays where it was unless that is much worse.
+        let stays = [Corner::BottomRight, Corner::BottomLeft];
+        assert_eq!(corner(&stays, &[]), Corner::BottomRight);
+        assert_eq!(
+            corner(&stays, &[(area(50, 0, 90, 100), true)]),
+            Corner::BottomLeft
+        );
+        let both = [(area(45, 0, 100, 100), true), (area(0, 0, 25, 100), true)];
+        assert_eq!(corner(&stays, &both), Corner::BottomRight);
+        for corner in Corner::ALL {
+            let plate = corner.place([40, 10], 2, frame);
+            assert_eq!(plate.intersection(frame.grown(-2)), plate);
         }
     }
 

@@ -16,12 +16,14 @@ mod tile;
 pub use canvas::{Area, Canvas, PremultipliedColour};
 #[doc(hidden)]
 pub use canvas::{LUMA, desaturated};
+pub use caption::Corner;
 pub use labelled_box::LabelledBox;
 pub use style::class_colour;
 pub use tile::{Side, Tile};
 
 use crate::geometry::Size;
 use crate::heatmap::{ColourMap, Heatmap};
+use caption::CaptionRoom;
 use labelled_box::whole_pixels;
 use style::Style;
 
@@ -54,6 +56,9 @@ pub struct Scene<'a> {
     pub draw_labels: bool,
     /// What is explained, in words: "sheep rather than horse". Left out on frames smaller than 160x120.
     pub caption: Option<&'a str>,
+    /// Where the caption may be: in the first of these corners, unless it would cover less than half as much of what is explained
+    /// in another one; in none of them there is no caption.
+    pub caption_corners: &'a [Corner],
     /// In the top left corner; left out on frames smaller than 160x120.
     pub corner_text: Option<&'a str>,
 }
@@ -73,6 +78,7 @@ impl Scene<'_> {
             draw_boxes: true,
             draw_labels: true,
             caption: None,
+            caption_corners: &Corner::ALL,
             corner_text: None,
         }
     }
@@ -81,6 +87,11 @@ impl Scene<'_> {
 /// Draws the scene onto a canvas of the frame's size: the heatmap, the boxes, the explained one over the others, then the
 /// tiles, the caption with a legend of the heatmaps' colours, and the labels. Nothing in a scene is an error: what cannot be drawn is not.
 pub fn render(scene: &Scene) -> Canvas {
+    render_placed(scene).0
+}
+
+/// The same, and the corner in which the caption is.
+pub(crate) fn render_placed(scene: &Scene) -> (Canvas, Option<Corner>) {
     let size = aspect::displayed(scene.size, scene.pixel_aspect);
     if size == scene.size {
         return render_square(scene);
@@ -94,16 +105,16 @@ pub fn render(scene: &Scene) -> Canvas {
             ..labelled.clone()
         })
         .collect();
-    let canvas = render_square(&Scene {
+    let (canvas, corner) = render_square(&Scene {
         size,
         boxes: &boxes,
         ..*scene
     });
-    aspect::squeezed(&canvas, stored)
+    (aspect::squeezed(&canvas, stored), corner)
 }
 
 /// Of square pixels.
-fn render_square(scene: &Scene) -> Canvas {
+fn render_square(scene: &Scene) -> (Canvas, Option<Corner>) {
     let mut canvas = Canvas::new(scene.size.width, scene.size.height);
     let style = Style::for_frame(scene.size.width, scene.size.height);
     if let Some(heatmap) = scene.heatmap {
@@ -139,15 +150,21 @@ fn render_square(scene: &Scene) -> Canvas {
         (Some(Area { x0: x1, .. }), Side::Right) => Area { x1, ..frame },
     };
     let legible = scene.size.width >= LEGIBLE.width && scene.size.height >= LEGIBLE.height;
+    let mut corner = None;
     if let Some(caption) = scene.caption.filter(|_| legible) {
         let heat = scene.heatmap.is_some() || !scene.tiles.is_empty();
-        taken.extend(caption::draw(
-            &mut canvas,
-            &style,
-            caption,
-            heat.then_some(scene.colours),
-            beside_tiles,
-        ));
+        let colours = heat.then_some(scene.colours);
+        let areas: Vec<(Area, bool)> = (boxes.iter())
+            .map(|(area, labelled)| (*area, labelled.explained))
+            .collect();
+        let place = CaptionRoom {
+            frame: beside_tiles,
+            corners: scene.caption_corners,
+            boxes: &areas,
+        };
+        let drawn = caption::draw(&mut canvas, &style, caption, colours, &place);
+        corner = drawn.map(|(corner, _)| corner);
+        taken.extend(drawn.map(|(_, plate)| plate));
     }
     if let Some(text) = scene.corner_text.filter(|_| legible) {
         taken.extend(corner_text::draw(&mut canvas, &style, text, beside_tiles));
@@ -161,7 +178,7 @@ fn render_square(scene: &Scene) -> Canvas {
             taken.extend(plate);
         }
     }
-    canvas
+    (canvas, corner)
 }
 
 #[cfg(test)]
@@ -194,6 +211,7 @@ mod tests {
             draw_boxes: true,
             draw_labels: true,
             caption: None,
+            caption_corners: &Corner::ALL,
             corner_text: None,
         }
     }

@@ -3,9 +3,13 @@
 
 use super::canvas::Area;
 
+/// A plate inside of a box hides what is there: of more than one part in so many of the box it lies outside, if there is room.
+const HIDDEN: i64 = 4;
+
 /// A place for a plate of `width` by `height` pixels at a box: above it, else inside, below, and the same at its right edge,
-/// the first that is clear of what is `taken`; where none is, the one that covers the least. None where the plate is larger
-/// than the frame, or the box is nowhere in it.
+/// the first that is clear of what is `taken`; where none is, the one that covers the least. A plate that would hide much of the box
+/// stands above it, else below or beside it, and inside only if it would cover more of others elsewhere. None where the plate is
+/// larger than the frame, or the box is nowhere in it.
 ///
 /// `inset` is the width of the box's line, which a plate inside of the box stays clear of.
 pub(super) fn place(
@@ -23,37 +27,46 @@ pub(super) fn place(
     let (above, below) = (seen.y0 - height, seen.y1);
     let (top, bottom) = (seen.y0 + inset, seen.y1 - inset - height);
     let (left, right) = (seen.x0, seen.x1 - width);
-    [
-        (left, above),
-        (right, above),
+    let outside = [(left, above), (right, above), (left, below), (right, below)];
+    let inside = [
         (left + inset, top),
-        (left, below),
         (right - inset, top),
-        (right, below),
         (left + inset, bottom),
         (right - inset, bottom),
-    ]
-    .into_iter()
-    .filter(|&(_, y)| y >= frame.y0 && y + height <= frame.y1)
-    .chain([(
-        seen.x0,
-        (seen.y0 - height).clamp(frame.y0, frame.y1 - height),
-    )])
-    .map(|(x, y)| {
-        let x = x.clamp(frame.x0, frame.x1 - width);
-        Area {
-            x0: x,
-            y0: y,
-            x1: x + width,
-            y1: y + height,
-        }
-    })
-    .min_by_key(|plate| {
-        taken
-            .iter()
-            .map(|other| plate.intersection(*other).size())
-            .sum::<i64>()
-    })
+    ];
+    let is_small = HIDDEN * width * height > seen.size();
+    let places: Vec<(i64, i64)> = if is_small {
+        let beside = [(seen.x1, seen.y0), (seen.x0 - width, seen.y0)]
+            .into_iter()
+            .filter(|&(x, _)| x >= frame.x0 && x + width <= frame.x1);
+        outside.into_iter().chain(beside).chain(inside).collect()
+    } else {
+        let [first, second, below, last] = outside;
+        let [left, right, low, lowest] = inside;
+        vec![first, second, left, below, right, last, low, lowest]
+    };
+    let hidden = is_small.then_some(seen);
+    places
+        .into_iter()
+        .filter(|&(_, y)| y >= frame.y0 && y + height <= frame.y1)
+        .chain([(
+            seen.x0,
+            (seen.y0 - height).clamp(frame.y0, frame.y1 - height),
+        )])
+        .map(|(x, y)| {
+            let x = x.clamp(frame.x0, frame.x1 - width);
+            Area {
+                x0: x,
+                y0: y,
+                x1: x + width,
+                y1: y + height,
+            }
+        })
+        .min_by_key(|plate| {
+            (taken.iter().chain(&hidden))
+                .map(|other| plate.intersection(*other).size())
+                .sum::<i64>()
+        })
 }
 
 #[cfg(test)]
@@ -90,6 +103,23 @@ mod tests {
         }
         // Every place is taken; the first covers no more than any other.
         assert_eq!(place(marked, 40, 12, 2, FRAME, &taken), Some(taken[0]));
+    }
+
+    #[test]
+    fn a_label_does_not_hide_a_small_box() {
+        let low = area(50, 3, 80, 40);
+        for (marked, expected) in [
+            // At the top: below. From top to bottom: beside it.
+            (low, area(50, 40, 90, 52)),
+            (area(50, 0, 57, 240), area(57, 0, 97, 12)),
+            (area(313, 0, 320, 240), area(273, 0, 313, 12)),
+        ] {
+            assert_eq!(place(marked, 40, 12, 2, FRAME, &[]), Some(expected));
+        }
+        // Also where others are in the way.
+        let others = [area(40, 40, 130, 52)];
+        let plate = place(low, 40, 12, 2, FRAME, &others);
+        assert_eq!(plate, Some(area(80, 3, 120, 15)));
     }
 
     #[test]

@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 use crate::stream::evidence::Mark;
 use crate::truth::Verdict;
 
+/// What stands between a card's verdicts; the page's script splits them there.
+pub(super) const VERDICTS_BETWEEN: &str = ", ";
+
 /// All about one object.
 pub(super) struct Card {
     pub id: String,
@@ -36,12 +39,12 @@ pub(super) struct Card {
     pub quiet: String,
     /// "worth" where somebody said so of one of its events, "not" where of none, and of one the contrary; else empty.
     pub mark: &'static str,
-    /// Beside ground truth; empty without.
-    pub verdict: &'static str,
-    /// "in truth: horse".
-    pub judged: String,
-    /// Whether the verdict is one of an error.
-    pub is_error: bool,
+    /// Of all classes that were detected here, beside ground truth; empty without.
+    pub verdicts: String,
+    /// Of its class; none without ground truth.
+    pub judged: Option<JudgedClass>,
+    /// The other classes that were detected here.
+    pub also: Vec<AlsoClass>,
     /// Annotated boxes of the photo.
     pub truth: Vec<CssRect>,
     /// The box, and the other boxes of the photo.
@@ -74,6 +77,21 @@ impl WithoutExplanation {
     pub fn failed(error: &Error) -> Self {
         Self::Failed(format!("{error:#}"))
     }
+}
+
+/// What ground truth says of a class.
+pub(super) struct JudgedClass {
+    pub verdict: &'static str,
+    /// "in truth: horse".
+    pub words: String,
+    pub is_error: bool,
+}
+
+/// A class that was detected behind a better one.
+pub(super) struct AlsoClass {
+    pub label: String,
+    pub score: String,
+    pub judged: Option<JudgedClass>,
 }
 
 /// A class that scored, as a bar.
@@ -131,9 +149,15 @@ impl Card {
             kinds: kinds.join(" "),
             quiet: quiet(object, model),
             mark: mark(object).unwrap_or_default(),
-            verdict: object.verdict.map_or("", Verdict::name),
-            judged: judged_words(object, model),
-            is_error: object.is_error(),
+            verdicts: verdicts(object),
+            judged: JudgedClass::of(object.verdict, model),
+            also: (object.also.iter())
+                .map(|also| AlsoClass {
+                    label: model.manifest.label(also.found.class).into_owned(),
+                    score: format!("{:.2}", also.found.score),
+                    judged: JudgedClass::of(also.verdict, model),
+                })
+                .collect(),
             truth: annotated.map(|object| CssRect::of(&object.rect)).collect(),
             events,
             frame: CssRect::of(&found.rect()),
@@ -205,19 +229,35 @@ fn quiet(object: &ReportedObject, model: &Model) -> String {
     }
 }
 
-/// What ground truth says of an object, in words.
-fn judged_words(object: &ReportedObject, model: &Model) -> String {
-    match object.verdict {
-        None => String::new(),
-        Some(Verdict::Correct) => "its class and its box agree with an annotation".to_owned(),
-        Some(Verdict::Ignored) => "in a crowd, or on an object marked as difficult".to_owned(),
-        Some(Verdict::Class { truth }) => {
-            format!("in truth: {}", model.manifest.label(truth))
-        }
-        Some(Verdict::Localization) => "the annotated box is another".to_owned(),
-        Some(Verdict::Both) => "another class and another box are annotated".to_owned(),
-        Some(Verdict::Duplicate) => "a better detection has this object".to_owned(),
-        Some(Verdict::Background) => "nothing is annotated here".to_owned(),
+/// What ground truth says of each class of an object, each verdict once: "correct, wrong class".
+fn verdicts(object: &ReportedObject) -> String {
+    let also = object.also.iter().map(|also| also.verdict);
+    let mut names: Vec<&str> = (std::iter::once(object.verdict).chain(also))
+        .flatten()
+        .map(Verdict::name)
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names.join(VERDICTS_BETWEEN)
+}
+
+impl JudgedClass {
+    fn of(verdict: Option<Verdict>, model: &Model) -> Option<Self> {
+        let verdict = verdict?;
+        let words = match verdict {
+            Verdict::Correct => "its class and its box agree with an annotation".to_owned(),
+            Verdict::Ignored => "in a crowd, or on an object marked as difficult".to_owned(),
+            Verdict::Class { truth } => format!("in truth: {}", model.manifest.label(truth)),
+            Verdict::Localization => "the annotated box is another".to_owned(),
+            Verdict::Both => "another class and another box are annotated".to_owned(),
+            Verdict::Duplicate => "a better detection has this object".to_owned(),
+            Verdict::Background => "nothing is annotated here".to_owned(),
+        };
+        Some(Self {
+            verdict: verdict.name(),
+            words,
+            is_error: verdict.is_error(),
+        })
     }
 }
 

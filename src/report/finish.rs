@@ -12,10 +12,11 @@ use super::options::{ReportOptions, ReportWatcher};
 use super::page::{Page, PageTotals};
 use super::page_maker::{AgainPhotos, PageMaker};
 use super::page_pictures::PagePictures;
+use super::photo::ReportedObject;
 use super::record::{RecordedTruth, ReportItem, ReportRecord};
 use super::reporter::{ObjectPlace, Reporter};
 use crate::error::Result;
-use crate::truth::Truth;
+use crate::truth::{Truth, Verdict};
 
 /// Objects that are explained together before those that look less wrong: if the run ends early, it has explained what comes first, but for some of so many.
 const TOGETHER: usize = 25;
@@ -122,11 +123,15 @@ impl Reporter {
         let rest = all.into_iter().filter(|place| !shown.contains_key(place));
         let order = cards.iter().map(|card| card.place).chain(rest);
         let mut items: Vec<ReportItem> = order
-            .map(|place| {
+            .flat_map(|place| {
                 let photo = &self.photos[place.0];
                 let (object, card) = (&photo.objects[place.1], shown.get(&place).copied());
-                ReportItem::of_object(place, photo, object, card, &self.model)
+                ReportItem::of_classes(place, photo, object, card, &self.model)
             })
+            .filter(|(_, verdict)| {
+                !self.options.errors_only || verdict.is_none_or(Verdict::is_error)
+            })
+            .map(|(item, _)| item)
             .collect();
         let shown: BTreeMap<&ObjectPlace, &MissedObject> =
             missed_places.iter().zip(missed).collect();
@@ -188,7 +193,8 @@ impl Reporter {
             photos: self.photos.len(),
             objects: objects().count(),
             suspicious: objects().filter(|object| !object.events.is_empty()).count(),
-            errors: comparison.map(|it| it.all_missed + objects().filter(|o| o.is_error()).count()),
+            errors: comparison
+                .map(|it| it.all_missed + objects().map(ReportedObject::errors).sum::<usize>()),
         }
     }
 }

@@ -17,7 +17,7 @@ function filter() {
   for (const card of cards) {
     const kinds = card.dataset.kinds.split(" ").filter(Boolean);
     const fits = (!label || card.dataset.class === label)
-      && (!verdict || card.dataset.verdict === verdict)
+      && (!verdict || card.dataset.verdict.split(", ").includes(verdict))
       && (!check || card.dataset.check === check)
       && (!stream || card.dataset.stream === stream)
       && (!mark || (card.dataset.mark || "none") === mark)

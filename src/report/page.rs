@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 
-use super::card::{Card, WithoutExplanation};
+use super::card::{Card, VERDICTS_BETWEEN, WithoutExplanation};
 use super::comparison::Comparison;
 use crate::error::Result;
 use crate::error::internal::Context;
@@ -93,7 +93,7 @@ impl Page {
             passed: checks.into_iter().filter(|passed| *passed).count(),
             classes: counts(cards.iter().map(|card| card.label.as_str())),
             kinds,
-            verdicts: counts(cards.iter().map(|card| card.verdict)),
+            verdicts: counts((cards.iter()).flat_map(|card| card.verdicts.split(VERDICTS_BETWEEN))),
             streams: counts(cards.iter().map(|card| card.stream.as_str())),
             marked: ["worth", "not"].map(|mark| cards.iter().filter(|c| c.mark == mark).count()),
             cards,

@@ -148,7 +148,7 @@ impl<A: Fn(usize) -> Option<RgbImage>> PageMaker<'_, A> {
             &self.options.what_if,
             &mut self.again.pictures,
         )?;
-        for &(class, truth) in &object.confused {
+        for (class, truth) in object.confused() {
             let detection = Detection {
                 class,
                 ..object.found.detection()

@@ -4,7 +4,8 @@
 //! `loading="lazy"` are read when they come into view, also from a disk without a server, where scripts may fetch nothing.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -32,19 +33,20 @@ pub struct PictureFiles {
     folder: PathBuf,
     /// The folder's address, seen from the page.
     link: String,
-    written: usize,
+    /// The number of the last picture.
+    last: usize,
 }
 
 /// What a picture's file is called: by what it shows, and its number.
 const NAMES: [&str; 3] = ["photo", "fed", "map"];
 
 impl PagePictures {
-    /// Into `folder`, which is there; the page finds it as `name`.
+    /// Into `folder`, which is there, beside the files that it has; the page finds it as `name`.
     pub fn beside(folder: &Path, name: impl AsRef<OsStr>) -> Self {
         Self::Beside(PictureFiles {
             folder: folder.to_owned(),
             link: address(name.as_ref()),
-            written: 0,
+            last: 0,
         })
     }
 
@@ -75,12 +77,29 @@ impl PagePictures {
                 STANDARD.encode(bytes)
             ));
         };
-        files.written += 1;
-        let name = format!("{what}-{}.{kind}", files.written);
-        let path = files.folder.join(&name);
-        fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        let name = files.put(what, kind, bytes)?;
         Ok(format!("{}/{name}", files.link))
     }
+}
+
+impl PictureFiles {
+    /// Writes a file of the first free number, and gives its name: those of an earlier page stay as long as that is there.
+    fn put(&mut self, what: &str, kind: &str, bytes: &[u8]) -> Result<String> {
+        loop {
+            self.last += 1;
+            let name = format!("{what}-{}.{kind}", self.last);
+            let path = self.folder.join(&name);
+            match write_new(&path, bytes) {
+                Ok(()) => return Ok(name),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                failed => failed.with_context(|| format!("cannot write {}", path.display()))?,
+            }
+        }
+    }
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    File::create_new(path)?.write_all(bytes)
 }
 
 /// Whether a file of this name is one that a page may have beside it.
@@ -140,10 +159,25 @@ mod tests {
 
             let latin = OsStr::from_bytes(b"caf\xe9-files");
             let url = PagePictures::beside(folder.path(), latin).photo(&photo);
-            assert_eq!(url.unwrap(), "./caf%E9-files/photo-1.jpeg");
+            assert_eq!(url.unwrap(), "./caf%E9-files/photo-2.jpeg");
         }
         let within = PagePictures::Within.photo(&photo).unwrap();
         assert!(within.starts_with("data:image/jpeg;base64,"));
+    }
+
+    #[test]
+    fn pictures_of_an_earlier_page_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["photo-1.jpeg", "photo-2.jpeg"] {
+            std::fs::write(folder.path().join(name), "earlier").unwrap();
+        }
+        let mut pictures = PagePictures::beside(folder.path(), "a-files");
+        let photo = RgbImage::new(3, 2);
+        assert_eq!(pictures.photo(&photo).unwrap(), "./a-files/photo-3.jpeg");
+        let map = Array2::zeros((4, 4));
+        assert_eq!(pictures.heat(&map).unwrap(), "./a-files/map-4.png");
+        let kept = std::fs::read(folder.path().join("photo-2.jpeg")).unwrap();
+        assert_eq!(kept, b"earlier");
     }
 
     #[test]

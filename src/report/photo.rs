@@ -80,14 +80,42 @@ pub(super) struct ReportedObject {
     pub events: Vec<ReportedEvent>,
     /// Of its best class; `None` without ground truth.
     pub verdict: Option<Verdict>,
-    /// Each class that was detected here in place of another one: that one behind it.
-    pub confused: Vec<(ClassId, ClassId)>,
+    /// The other classes that were detected here.
+    pub also: Vec<AlsoFound>,
+}
+
+/// A class that was detected at a default box behind a better one.
+pub(super) struct AlsoFound {
+    pub found: FoundBox,
+    /// `None` without ground truth.
+    pub verdict: Option<Verdict>,
 }
 
 impl ReportedObject {
-    /// Whether the annotations say that it is wrong.
+    /// Each class that was detected here, with its verdict, the best one first.
+    fn classes(&self) -> impl Iterator<Item = (ClassId, Option<Verdict>)> {
+        let also = self.also.iter();
+        let also = also.map(|also| (also.found.class, also.verdict));
+        std::iter::once((self.found.class, self.verdict)).chain(also)
+    }
+
+    /// Each class that was detected here in place of another one: that one behind it.
+    pub fn confused(&self) -> impl Iterator<Item = (ClassId, ClassId)> {
+        self.classes().filter_map(|(class, verdict)| match verdict {
+            Some(Verdict::Class { truth }) => Some((class, truth)),
+            _ => None,
+        })
+    }
+
+    /// How many of its classes the annotations call wrong.
+    pub fn errors(&self) -> usize {
+        let verdicts = self.classes().filter_map(|(_, verdict)| verdict);
+        verdicts.filter(|verdict| verdict.is_error()).count()
+    }
+
+    /// Whether the annotations say that one of its classes is wrong.
     pub fn is_error(&self) -> bool {
-        self.verdict.is_some_and(Verdict::is_error)
+        self.errors() > 0
     }
 
     /// Whether it is an error, or where that is not known, whether it looks like one.

@@ -1,4 +1,4 @@
-//! The report for machines: what was looked at in, one record with an item for each object and each missed one out. Its form is `docs/schema/report.json`.
+//! The report for machines: what was looked at in, one record with an item for each detection and each missed object out. Its form is `docs/schema/report.json`.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::card::{Card, card_id, mark};
 use super::explanations::CheckFigure;
 use super::missed::MissedObject;
-use super::photo::{PhotoSource, ReportedObject, ReportedPhoto};
+use super::photo::{AlsoFound, PhotoSource, ReportedObject, ReportedPhoto};
+use super::photo_detections::FoundBox;
 use crate::detect::{ClassId, Model};
 use crate::geometry::{Rect, Size};
 use crate::truth::{Annotated, Verdict};
@@ -59,10 +60,10 @@ pub struct RecordedTruth {
     pub unknown_labels: BTreeMap<String, usize>,
 }
 
-/// An object, or one that was missed.
+/// A detection, or an object that was missed.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReportItem {
-    /// "object" or "missed".
+    /// "object", "class" for a further class at the default box of an object, or "missed".
     pub item: &'static str,
     /// As the page calls the photo.
     pub photo: String,
@@ -134,8 +135,29 @@ pub struct ItemCheck {
 }
 
 impl ReportItem {
-    /// Of an object at a `place` as in [`Card::place`]; `card` where the page shows it.
-    pub(super) fn of_object(
+    /// Each class of an object at a `place` as in [`Card::place`], with its verdict; `card` where the page shows it.
+    pub(super) fn of_classes(
+        place: (usize, usize),
+        photo: &ReportedPhoto,
+        object: &ReportedObject,
+        card: Option<&Card>,
+        model: &Model,
+    ) -> Vec<(Self, Option<Verdict>)> {
+        let first = Self::of_object(place, photo, object, card, model);
+        let also = object.also.iter().map(|also| {
+            let AlsoFound { found, verdict } = also;
+            let item = Self {
+                card: first.card.clone(),
+                ..Self::of_class("class", photo, found, *verdict, model)
+            };
+            (item, *verdict)
+        });
+        let mut items: Vec<_> = also.collect();
+        items.insert(0, (first, object.verdict));
+        items
+    }
+
+    fn of_object(
         place: (usize, usize),
         photo: &ReportedPhoto,
         object: &ReportedObject,
@@ -143,16 +165,9 @@ impl ReportItem {
         model: &Model,
     ) -> Self {
         let found = &object.found;
-        let label = |class| model.manifest.label(class).into_owned();
         let explanations = card.and_then(|card| card.explanations.as_ref().ok());
         let first = explanations.and_then(|all| all.lead.first());
         Self {
-            score: Some(found.score),
-            default_box: Some(found.default_box),
-            runner_up: found.runner_up.map(|(class, score)| ItemRunnerUp {
-                label: label(class),
-                score,
-            }),
             events: (object.events.iter())
                 .map(|event| ItemEvent {
                     kind: event.kind.to_string(),
@@ -161,17 +176,37 @@ impl ReportItem {
                 })
                 .collect(),
             mark: mark(object),
-            verdict: object.verdict.map(Verdict::name),
-            truth: match object.verdict {
-                Some(Verdict::Class { truth }) => Some(label(truth)),
-                _ => None,
-            },
             explained: explanations.is_some(),
             check: first
                 .and_then(|tile| tile.check.as_ref())
                 .map(ItemCheck::of),
             card: card.map(|_| card_id(place.0, found.default_box)),
-            ..Self::at("object", photo, found.class, &found.rect(), model)
+            ..Self::of_class("object", photo, found, object.verdict, model)
+        }
+    }
+
+    /// What all detections have.
+    fn of_class(
+        item: &'static str,
+        photo: &ReportedPhoto,
+        found: &FoundBox,
+        verdict: Option<Verdict>,
+        model: &Model,
+    ) -> Self {
+        let label = |class| model.manifest.label(class).into_owned();
+        Self {
+            score: Some(found.score),
+            default_box: Some(found.default_box),
+            runner_up: found.runner_up.map(|(class, score)| ItemRunnerUp {
+                label: label(class),
+                score,
+            }),
+            verdict: verdict.map(Verdict::name),
+            truth: match verdict {
+                Some(Verdict::Class { truth }) => Some(label(truth)),
+                _ => None,
+            },
+            ..Self::at(item, photo, found.class, &found.rect(), model)
         }
     }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::event::ReportedEvent;
 use super::forward_passes::ForwardPasses;
 use super::options::ReportOptions;
-use super::photo::{Judged, PhotoSource, ReportedObject, ReportedPhoto};
+use super::photo::{AlsoFound, Judged, PhotoSource, ReportedObject, ReportedPhoto};
 use super::photo_detections::{FoundBox, PhotoDetections};
 use super::suspicion::{keep_largest, suspicion};
 use crate::crp::{Composite, Propagator};
@@ -22,7 +22,7 @@ use crate::runtime::SessionOptions;
 use crate::stream::Tracked;
 use crate::stream::evidence::{EventRecord, Mark};
 use crate::stream::monitor::Monitor;
-use crate::truth::{Verdict, judge};
+use crate::truth::judge;
 
 /// Events that were kept of a frame, with what somebody said of each.
 type KeptEvents<'a> = &'a [(EventRecord, Option<Mark>)];
@@ -209,19 +209,16 @@ impl Reporter {
         let mut places: BTreeMap<usize, usize> = BTreeMap::new();
         for (index, found) in seen.detections.iter().enumerate() {
             let verdict = judged.as_ref().map(|judged| judged.verdicts[index].1);
-            let confused = match verdict {
-                Some(Verdict::Class { truth }) => Some((found.class, truth)),
-                _ => None,
-            };
+            let found = found.clone();
             if let Some(&place) = places.get(&found.default_box) {
-                objects[place].confused.extend(confused);
+                objects[place].also.push(AlsoFound { found, verdict });
             } else {
                 places.insert(found.default_box, objects.len());
                 objects.push(ReportedObject {
                     events: events.remove(&found.default_box).unwrap_or_default(),
-                    confused: confused.into_iter().collect(),
+                    also: Vec::new(),
                     verdict,
-                    found: found.clone(),
+                    found,
                 });
             }
         }
@@ -322,7 +319,7 @@ impl Reporter {
                 found: found.clone(),
                 events: vec![doubt],
                 verdict: None,
-                confused: Vec::new(),
+                also: Vec::new(),
             });
         }
         Ok(ReportedPhoto {

@@ -11,7 +11,7 @@ use super::frame::FrameInfo;
 use super::observation::{Observation, ObservedEvent};
 use super::settings::Asked;
 use crate::detect::Labels;
-use crate::overlay::Side;
+use crate::overlay::{Corner, Side};
 
 /// What is to be shown, as of one moment.
 #[derive(Clone, Debug)]
@@ -26,8 +26,17 @@ pub struct View {
     pub missing: Option<Arc<ExplainedMiss>>,
     /// What events say of detections, by their index.
     pub remarks: Vec<(usize, Arc<ObservedEvent>)>,
-    /// Where the last tiles were.
+    /// Where what lies over the last frame was.
+    pub places: OverlayPlaces,
+}
+
+/// Where tiles and caption are, which do not jump from frame to frame.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OverlayPlaces {
+    /// Of the tiles.
     pub tiles_side: Side,
+    /// Of the caption.
+    pub caption_corner: Corner,
 }
 
 impl View {
@@ -76,7 +85,7 @@ pub struct DisplayState {
     explained: Option<LastExplained>,
     /// The last events, oldest first.
     alerts: Vec<Alert>,
-    tiles_side: Side,
+    places: OverlayPlaces,
     views: u64,
 }
 
@@ -150,9 +159,9 @@ impl DisplayState {
         changes
     }
 
-    /// Where the last tiles were, for the next view.
-    pub fn tiles_were(&mut self, side: Side) {
-        self.tiles_side = side;
+    /// Where the last tiles and the last caption were, for the next view.
+    pub fn places_were(&mut self, places: OverlayPlaces) {
+        self.places = places;
     }
 
     /// What is to be shown now; `None` before anything was seen.
@@ -166,7 +175,7 @@ impl DisplayState {
             missing: last.and_then(|last| last.missing.clone()),
             explained,
             remarks: self.remarks(&observation),
-            tiles_side: self.tiles_side,
+            places: self.places,
             observation,
         })
     }

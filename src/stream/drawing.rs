@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::anchoring::{Anchored, combined};
-use super::display::View;
+use super::display::{OverlayPlaces, View};
 use super::explaining::{ExplainedMiss, ExplainedObject};
 use super::observation::Observation;
 use super::settings::{DisplaySettings, HeatmapPlace};
@@ -13,7 +13,7 @@ use crate::crp::Wording;
 use crate::detect::{Absence, Labels};
 use crate::geometry::Size;
 use crate::heatmap::{ColourMap, Heatmap, Scale};
-use crate::overlay::{Canvas, LabelledBox, Scene, Side, Tile, class_colour, render};
+use crate::overlay::{Canvas, Corner, LabelledBox, Scene, Tile, class_colour, render_placed};
 
 /// An explanation and its detection in the newest frame.
 type PlacedExplanation<'a> = (usize, &'a ExplainedObject);
@@ -81,8 +81,8 @@ impl<'a> Hot<'a> {
     }
 }
 
-/// Draws what `view` shows, for frames like the one that was seen; `None` where there is nothing to draw. Says besides on which side tiles are now.
-pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
+/// Draws what `view` shows, for frames like the one that was seen; `None` where there is nothing to draw. Says besides where tiles and caption are now.
+pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, OverlayPlaces) {
     let observation = &*view.observation;
     let display = &observation.settings().display;
     let explained = match display.place {
@@ -101,7 +101,7 @@ pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
             || !observation.unmatched.is_empty()
             || missing.is_some());
     if matches!(hot, Hot::Nothing) && !any_boxes {
-        return (None, view.tiles_side);
+        return (None, view.places);
     }
     let is_explained = |index| explained_boxes.contains(&index);
     let remarks = |index| view.remarks_on(index, labels);
@@ -109,7 +109,7 @@ pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
     let size = observation.frame.size;
     boxes.extend(missing.map(|missing| nearest_box(missing, size, labels)));
     let in_tiles = hot.in_tiles();
-    let tiles_side = (view.tiles_side).clearer(in_tiles.len(), &boxes, size);
+    let tiles_side = (view.places.tiles_side).clearer(in_tiles.len(), &boxes, size);
     for (number, (index, _)) in (1..).zip(in_tiles) {
         if let Some(labelled) = boxes.get_mut(*index) {
             labelled.label.insert_str(0, &format!("{number} "));
@@ -126,6 +126,7 @@ pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
         .map(|(_, explained)| explained.heatmap())
         .collect();
     let heatmap = hot.heatmap(observation);
+    let corners = caption_corners(view.places.caption_corner);
     let scene = Scene {
         heatmap: heatmap.as_ref(),
         tiles: &tiles(in_tiles, &maps, &boxes),
@@ -136,9 +137,22 @@ pub fn draw(view: &View, labels: &Labels) -> (Option<Canvas>, Side) {
         draw_boxes,
         draw_labels,
         caption: Some(&caption[..]).filter(|caption| !caption.is_empty()),
+        caption_corners: &corners,
         ..Scene::empty(size, observation.frame.pixel_aspect)
     };
-    (Some(render(&scene)), tiles_side)
+    let (canvas, corner) = render_placed(&scene);
+    let places = OverlayPlaces {
+        tiles_side,
+        caption_corner: corner.unwrap_or(view.places.caption_corner),
+    };
+    (Some(canvas), places)
+}
+
+/// Where a caption may be: first where the `last` one was, so that it does not jump to and fro; never where the age of results stands.
+fn caption_corners(last: Corner) -> Vec<Corner> {
+    let others = Corner::ALL.into_iter();
+    let others = others.filter(|corner| ![Corner::TopLeft, last].contains(corner));
+    std::iter::once(last).chain(others).collect()
 }
 
 /// Close-ups with their maps, labelled as the boxes are.
@@ -166,7 +180,7 @@ fn nearest_box(missing: &ExplainedMiss, size: Size, labels: &Labels) -> Labelled
     let detection = missing.absence.detection();
     LabelledBox {
         rect: detection.rect.in_pixels(size),
-        label: detection.words(labels),
+        label: missing.absence.label(labels),
         colour: class_colour(detection.class.0),
         explained: true,
         dashed: matches!(missing.absence, Absence::Missed(_)),
@@ -360,6 +374,20 @@ mod tests {
         assert_eq!(plain, "dog, car rather than cat; box wider");
         let numbered = caption((1..).zip(&said).map(|(n, wording)| (Some(n), wording)));
         assert_eq!(numbered, "1+4 dog, 3 car rather than cat; 2 box wider");
+    }
+
+    #[test]
+    fn a_caption_stays_where_it_was_and_never_goes_where_the_age_stands() {
+        use Corner::{BottomLeft, BottomRight, TopRight};
+
+        assert_eq!(
+            caption_corners(Corner::default()),
+            [BottomLeft, BottomRight, TopRight]
+        );
+        assert_eq!(
+            caption_corners(TopRight),
+            [TopRight, BottomLeft, BottomRight]
+        );
     }
 
     #[test]

@@ -252,8 +252,8 @@ impl<H: Host> StreamState<H> {
             PIXEL_BYTES * pixels,
             "an overlay of this size: raise the limit, or scale the video down",
         )?;
-        let (canvas, tiles_side) = draw(&view, &self.model.manifest.labels);
-        lock(&self.display).tiles_were(tiles_side);
+        let (canvas, places) = draw(&view, &self.model.manifest.labels);
+        lock(&self.display).places_were(places);
         let prepared = self.host.prepare(&view, canvas);
         let shown = Arc::new(shown(&view, prepared.context("cannot draw the results")?));
         let mut newest = lock(&self.newest);

@@ -105,6 +105,51 @@ fn a_model_is_the_same_as_itself() {
 }
 
 #[test]
+fn models_without_a_common_class_and_labels_nearly_alike_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = small(folder.path(), "base", &[("\"dog\"", "\"guide dog\"")]);
+    let labels = r#"["person", "horse", "sheep", "dog"]"#;
+    let other = |name: &str, others: &str| small(folder.path(), name, &[(labels, others)]);
+    let strange = other("strange", r#"["car", "Guide_Dog", "bus", "van"]"#);
+    let near = other("near", r#"["Person", "guide-dog", "bus", "van"]"#);
+    let page = folder.path().join("compare.html");
+    let json = folder.path().join("compare.json");
+    let files = [
+        "-o",
+        page.to_str().unwrap(),
+        "--json",
+        json.to_str().unwrap(),
+    ];
+    let warned = |candidate: &str| {
+        let named = ["compare", &base, candidate, &photo("dog.jpg"), "--no-check"];
+        let output = run(&[&named[..], &files].concat());
+        assert!(output.status.success());
+        let said = String::from_utf8(output.stderr).unwrap();
+        let page = fs::read_to_string(&page).unwrap();
+        let json: Value = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
+        let warnings = json["warnings"].as_array().unwrap();
+        assert_eq!(page.matches("<li>warning: ").count(), warnings.len());
+        for warning in warnings {
+            assert!(said.contains(warning.as_str().unwrap()), "{said}");
+        }
+        said
+    };
+    let none = "no class in common: no object can be the same. The base has guide dog, horse, person, sheep; the candidate has bus, car, Guide_Dog, van";
+    let spelt = |other: &str| format!("nearly spelt alike: \"guide dog\" and \"{other}\". ");
+    let said = warned(&strange);
+    assert!(
+        said.contains(none) && said.contains(&spelt("Guide_Dog")),
+        "{said}"
+    );
+    let said = warned(&near);
+    assert!(
+        !said.contains("in common") && said.contains(&spelt("guide-dog")),
+        "{said}"
+    );
+    assert_eq!(warned(&base), "");
+}
+
+#[test]
 fn what_is_lost_and_renamed_is_told_with_the_reasons_and_fails_the_gate() {
     let folder = tempfile::tempdir().unwrap();
     // A bicycle that is called a tricycle, and a threshold that keeps the best alone.

@@ -6,6 +6,7 @@ use image::RgbImage;
 use ndarray::{Array2, Zip};
 use ndarray_npy::read_npy;
 
+use crate::folder_names::names;
 use crate::{SHEEP, fail, json, photo, run, succeed};
 
 /// The map that `explain` writes for a class at the sheep's default box.
@@ -366,6 +367,48 @@ fn several_questions_are_answered_in_one_run() {
     };
     assert_eq!(boxes("explanations"), boxes("detections"));
     assert_eq!(boxes("detections").len(), 3);
+}
+
+#[test]
+fn what_was_asked_about_but_not_detected_is_drawn_in_dashes() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("why.png");
+    let dog = photo("dog.jpg");
+    // Whether white and the class's colour take turns in a column, where the box's left line is.
+    let is_dashed = |target: &str, class: usize| {
+        let asked = ["explain", &dog, "--target", target, "--no-check"];
+        succeed(&[&asked[..], &["-o", file.to_str().unwrap()]].concat());
+        let picture = image::open(&file).unwrap().into_rgb8();
+        let has = |x: u32, colour: [u8; 3]| {
+            let rows = 0..picture.height();
+            rows.filter(|&y| picture.get_pixel(x, y).0 == colour)
+                .count()
+                > 60
+        };
+        let colour = ssdcrp::overlay::class_colour(class);
+        (0..picture.width()).any(|x| has(x, [255; 3]) && has(x, colour))
+    };
+    assert!(is_dashed("class:zebra", 24));
+    assert!(!is_dashed("class:dog", 18));
+}
+
+#[test]
+fn names_of_files_depend_on_the_command_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("why.png");
+    let eagle = photo("eagle.jpg");
+    let asked = [
+        "explain",
+        &eagle,
+        "-o",
+        file.to_str().unwrap(),
+        "--no-check",
+    ];
+    let all = succeed(&[&asked[..], &["--all"]].concat());
+    assert_eq!(all.matches("explained: ").count().max(1), 1, "{all}");
+    assert_eq!(names(folder.path()), ["why-1.png"]);
+    succeed(&asked);
+    assert_eq!(names(folder.path()), ["why-1.png", "why.png"]);
 }
 
 #[test]

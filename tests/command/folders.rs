@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::SystemTime;
 
 use ndarray::Array2;
@@ -9,7 +10,8 @@ use ndarray_npy::read_npy;
 use serde_json::Value;
 
 use crate::folder_names::names;
-use crate::{photo, run, succeed};
+use crate::patience::until;
+use crate::{command, photo, run, succeed};
 
 /// What a successful run prints as JSON, a value a picture.
 fn explain(inputs: &[&str], output: &Path, more: &[&str]) -> Vec<Value> {
@@ -240,4 +242,41 @@ fn files_of_others_are_not_replaced() {
     );
     let file = told[0]["explanations"][0]["files"][0].as_str().unwrap();
     assert!(file.len() > "dog-12345678-1-class-".len(), "{file}");
+}
+
+#[test]
+fn ctrl_c_says_what_is_done_and_the_same_command_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out");
+    let [person, eagle] = ["person.jpg", "eagle.jpg"].map(photo);
+    let given = ["--no-check", "-o", output.to_str().unwrap()];
+    // The second photo is one that does not come, so that the signal does.
+    let mut child = command(&[&["explain", &person, "-", &eagle], &given[..]].concat())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until("a photo", || {
+        output.join("person.json").exists().then_some(())
+    });
+    let signal = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(signal.unwrap().success());
+    drop(child.stdin.take());
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(130), "{said}");
+    let words = format!(
+        "ssdcrp: interrupted: {}: 1 picture explained; the same command goes on with the others",
+        output.display()
+    );
+    assert_eq!(said.lines().last(), Some(&words[..]), "{said}");
+    let inputs = ["explain", &person, &eagle];
+    let said = succeed(&[&inputs, &given[..]].concat());
+    assert!(
+        said.ends_with(": 1 picture explained, 1 before\n"),
+        "{said}"
+    );
 }

@@ -6,6 +6,33 @@ fn pages_and_completions_name_every_verb_and_option() {
 }
 
 #[test]
+fn shells_offer_the_values_of_known_lists() {
+    let share = tempfile::tempdir().unwrap();
+    crate::succeed(&["--write-manual", share.path().to_str().unwrap()]);
+    for (before, values) in [
+        (
+            &["explain", "--target"][..],
+            &["class:", "offset:cx", "edge:left"][..],
+        ),
+        (
+            &["diagnose", "--contrast"],
+            &["mean", "runner-up", "class:"],
+        ),
+        (&["compile", "--composite"], &["crp", "lrp-epsilon"]),
+        (&["evaluate", "--composites"], &["crp"]),
+        (&["evaluate", "--baselines"], &["d-rise:1000", "random"]),
+        (&["evaluate", "--deletion"], &["blurred", "mean-colour"]),
+        (&["explain", "--colour-map"], &["orange-blue"]),
+        (&["explain", "--seed"], &["score", "unit"]),
+    ] {
+        let offered = crate::options::completed("ssdcrp", before, "", share.path());
+        for value in values {
+            assert!(offered.contains(*value), "{before:?}: {offered:?}");
+        }
+    }
+}
+
+#[test]
 fn pages_that_cannot_be_written_are_told_in_one_line() {
     let error = super::fail(&["--write-manual", "/dev/null/share"]);
     assert!(error.contains("/dev/null/share"), "{error}");

@@ -266,7 +266,8 @@ fn errors_are_sorted_and_confused_classes_get_a_map_whichever_form_the_annotatio
     let cards = between(&of_coco, "<article", "</article>");
     for (id, verdict, words) in [
         ("photo-0-box-1436", "wrong class", "in truth: horse"),
-        ("photo-1-box-608", "wrong class", "in truth: horse"),
+        // A horse with it.
+        ("photo-1-box-608", "correct, wrong class", "in truth: horse"),
         (
             "photo-1-box-1406",
             "duplicate",

@@ -16,8 +16,15 @@ pub fn check(name: &str, path: &str, of_others: &[&str]) {
         let page = share.path().join(format!("man/man1/{name}-{verb}.1"));
         let is_of_another = of_others.contains(&verb.as_str());
         assert_eq!(page.is_file(), !is_of_another, "{}", page.display());
-        if !is_of_another {
-            let help = output(Command::new(path).args([verb, "--help"]));
+        // Built with the workspace.
+        let other = Path::new(path).with_file_name(format!("{name}-{verb}"));
+        if is_of_another && !other.is_file() {
+            continue;
+        }
+        let help = output(Command::new(path).args([verb, "--help"]));
+        if is_of_another {
+            check_completions(name, &[verb], &help, share.path());
+        } else {
             check_level(name, &[verb], &help, share.path());
         }
     }
@@ -27,11 +34,22 @@ pub fn check(name: &str, path: &str, of_others: &[&str]) {
     }
 }
 
-/// The options of one `--help`: on the page, completed by bash, and named by the other shells' files.
+/// The options of one `--help`: on the page, and completed.
 fn check_level(name: &str, verb: &[&str], help: &str, share: &Path) {
     let page = [&[name], verb].concat().join("-");
     let page = fs::read_to_string(share.join(format!("man/man1/{page}.1"))).unwrap();
     let page = page.replace(r"\-", "-");
+    for option in options(help) {
+        assert!(
+            page.contains(&option),
+            "{option} is not on the page: {page}"
+        );
+    }
+    check_completions(name, verb, help, share);
+}
+
+/// The options of one `--help`: completed by bash, and named by the other shells' files.
+fn check_completions(name: &str, verb: &[&str], help: &str, share: &Path) {
     let offered = completed(name, verb, "--", share);
     let zsh = fs::read_to_string(share.join(format!("zsh/site-functions/_{name}"))).unwrap();
     let fish = share.join(format!("fish/vendor_completions.d/{name}.fish"));
@@ -39,10 +57,6 @@ fn check_level(name: &str, verb: &[&str], help: &str, share: &Path) {
     let options = options(help);
     assert!(options.contains("--help"), "{help}");
     for option in options {
-        assert!(
-            page.contains(&option),
-            "{option} is not on the page: {page}"
-        );
         assert!(offered.contains(&option), "{option} is not of {offered:?}");
         assert!(zsh.contains(&option), "zsh: {option}");
         let long = option.trim_start_matches('-');
@@ -51,7 +65,7 @@ fn check_level(name: &str, verb: &[&str], help: &str, share: &Path) {
 }
 
 /// What bash offers for a word that begins with `start`.
-fn completed(name: &str, before: &[&str], start: &str, share: &Path) -> BTreeSet<String> {
+pub fn completed(name: &str, before: &[&str], start: &str, share: &Path) -> BTreeSet<String> {
     let script = "source \"$0\"; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); \
         $(complete -p \"$1\" | sed 's/.* -F \\([^ ]*\\) .*/\\1/') \"$1\" \"${!#}\" \"${COMP_WORDS[COMP_CWORD - 1]}\"; \
         printf '%s\\n' \"${COMPREPLY[@]}\"";

@@ -74,6 +74,11 @@ impl ExplainQuestion {
         Ok(AskedTargets::These(asked))
     }
 
+    /// Whether a picture may have several answers, which does not depend on what is found in it.
+    pub fn may_have_several_answers(&self) -> bool {
+        self.all || self.outputs.len() > 1
+    }
+
     /// The outputs, or once none.
     fn outputs_or_none(&self) -> impl Iterator<Item = Option<&TargetOutput>> {
         let none = self.outputs.is_empty().then_some(None);

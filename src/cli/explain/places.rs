@@ -78,15 +78,17 @@ impl ExplainPlaces {
     }
 }
 
-/// The file of the explanation `index` of `count` of a picture: in a folder, called by the picture, a number and the target.
+/// The file of the explanation `index` of a picture: the one that was named, with a number if the question `may_be_several`; in a folder, called by the picture, a number and the target.
 pub fn file_of(
     place: &Destination,
     picture: &SourcePicture,
     target: &str,
-    [index, count]: [usize; 2],
+    index: usize,
+    may_be_several: bool,
 ) -> PathBuf {
     match place.only_file() {
-        Some(path) => output::numbered(path, index, count),
+        Some(path) if may_be_several => output::numbered(path, index),
+        Some(path) => path.to_owned(),
         None => {
             let target = short(plain_name(target, "+"));
             let stem = picture.stem.name();
@@ -131,14 +133,17 @@ mod tests {
         let both = places(Some("out"), Some(None)).unwrap();
         assert_eq!(both.folder(), Some(Path::new("out")));
         let maps = both.maps.unwrap();
-        let file = file_of(&maps, &dog, "offset:w+", [1, 4]);
+        let file = file_of(&maps, &dog, "offset:w+", 1, true);
         assert_eq!(file, Path::new("out/dog-2-offset-w+.npy"));
         assert_eq!(name_of(&maps, &file).unwrap(), "dog-2-offset-w+.npy");
         let one = places(Some("new/why.png"), Some(None)).unwrap();
         assert!(one.folder().is_none() && !one.is_empty());
         let maps = one.maps.unwrap();
-        let file = file_of(&maps, &dog, "class:dog", [0, 1]);
+        let file = file_of(&maps, &dog, "class:dog", 0, false);
         assert_eq!(file, Path::new("new/why.npy"));
+        // One of what may be several, such as the detections of --all, has a number too.
+        let first = file_of(&maps, &dog, "class:dog", 0, true);
+        assert_eq!(first, Path::new("new/why-1.npy"));
         assert_eq!(name_of(&maps, &file).unwrap(), "new/why.npy");
     }
 
@@ -147,7 +152,7 @@ mod tests {
         let dog = SourcePicture::photo(Path::new("dog.jpg"), "dog".to_owned());
         let maps = places(Some("out"), Some(None)).unwrap().maps.unwrap();
         let name = |label: &str| {
-            let file = file_of(&maps, &dog, &format!("class:{label}"), [0, 1]);
+            let file = file_of(&maps, &dog, &format!("class:{label}"), 0, false);
             name_of(&maps, &file).unwrap()
         };
         let long = "写".repeat(100);

@@ -166,11 +166,12 @@ impl ExplainRun<'_> {
         detected: &DetectedPhoto,
         answers: &mut [ExplanationOutput],
     ) -> Result<()> {
-        let (count, show) = (answers.len(), self.show);
+        let show = self.show;
+        let several = self.question.may_have_several_answers();
         for (index, answer) in answers.iter_mut().enumerate() {
             let target = answer.explanation.question.target.clone();
             let file = |place| {
-                let path = places::file_of(place, &detected.source, &target, [index, count]);
+                let path = places::file_of(place, &detected.source, &target, index, several);
                 self.read.check_kept(&path)?;
                 Ok::<_, anyhow::Error>((places::name_of(place, &path)?, path))
             };
@@ -239,29 +240,44 @@ impl ExplainRun<'_> {
     /// # Errors
     /// Standard output cannot be written.
     pub fn say_counts(&self) -> Result<()> {
-        let Some(folder) = self.places.folder().filter(|_| !self.show.json) else {
-            return Ok(());
-        };
+        match self.counted().filter(|_| !self.show.json) {
+            Some(words) => output::print(&format!("written: {words}\n")),
+            None => Ok(()),
+        }
+    }
+
+    /// Says how far a run came that Ctrl-C has ended, and how it goes on.
+    pub fn say_interrupted(&self) {
+        let words = self
+            .counted()
+            .unwrap_or_else(|| "nothing explained".to_owned());
+        output::note(&format!(
+            "interrupted: {words}; the same command goes on with the others"
+        ));
+    }
+
+    /// "explained: 3 pictures explained, 2 before"; nothing without a folder, or as long as no picture is done.
+    fn counted(&self) -> Option<String> {
+        let folder = self.places.folder()?;
         let ExplainCounts {
             explained,
             before,
             nothing,
         } = &self.counts;
         if explained + before + nothing == 0 {
-            return Ok(());
+            return None;
         }
         let mut words = format!(
-            "written: {}: {}",
+            "{}: {} explained",
             folder.display(),
             counted(explained, "picture")
         );
-        words += " explained";
         if *before > 0 {
             words += &format!(", {before} before");
         }
         if *nothing > 0 {
             words += &format!(", {nothing} without anything to explain");
         }
-        output::print(&format!("{words}\n"))
+        Some(words)
     }
 }

@@ -1,38 +1,30 @@
-//! The folder beside a page that has its pictures in files: the page's name in; a folder that takes the place of an earlier page's when page and pictures are whole out.
+//! The folder beside a page that has its pictures in files: the page's name in; its pictures out, at first beside those of an earlier page, which go when the new page is written.
+//!
+//! A page is replaced as a whole, and names its pictures. So a run that is killed leaves the earlier page with all of its pictures, or the new one. What is of neither goes with the next page.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::{self, Permissions};
-use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use ssdcrp::inputs::PAGE_MARK;
 use ssdcrp::limits::{self, FileKind};
 use ssdcrp::report::{PagePictures, is_page_picture};
-use tempfile::TempDir;
 
 use super::super::output;
 
 /// What stands below the page's name in the file by which a folder is known to be a page's.
 const MARK_TEXT: &[u8] =
     b"\nThe page of ssdcrp report whose pictures these are. The next page of that name replaces the folder.\n";
-/// Characters that tell hidden folders apart.
-const RANDOM: usize = 6;
-
-/// A folder that is being filled.
+/// A folder into which a page's pictures are written. Those of an earlier page stay in it until [`finish`](PagePictureFolder::finish); without that the new ones go.
 pub struct PagePictureFolder {
-    made: TempDir,
     place: PathBuf,
-}
-
-/// The pictures of a page in the place of those of an earlier one, which come back unless the page is written, too.
-pub struct PictureExchange {
-    place: PathBuf,
-    /// Where those of the earlier page are meanwhile, if there were any.
-    earlier: Option<TempDir>,
-    /// Whether there are new ones.
-    is_new: bool,
+    /// Names of pictures that were there before.
+    earlier: BTreeSet<OsString>,
+    /// Whether the folder was there before.
+    was_there: bool,
     is_done: bool,
 }
 
@@ -95,6 +87,10 @@ fn check_mark(page: &Path, place: &Path) -> Result<()> {
     let mark = place.join(PAGE_MARK);
     let found = limits::read(&mark, FileKind::Manifest)
         .with_context(|| format!("cannot read {}", mark.display()))?;
+    // A run was killed as it began.
+    if found.is_empty() {
+        return Ok(());
+    }
     let other = found.strip_suffix(MARK_TEXT).unwrap_or(&found);
     ensure!(
         found == mark_of(page),
@@ -111,124 +107,95 @@ fn mark_of(page: &Path) -> Vec<u8> {
     [name.as_encoded_bytes(), MARK_TEXT].concat()
 }
 
-/// Removes what runs that were killed have left of the page's pictures. No other run may be writing this page.
-pub fn clear(page: &Path) -> Result<()> {
-    if place(page).is_none() {
-        return Ok(());
-    }
-    let prefix = hidden(page);
-    let entries = match fs::read_dir(output::folder_of(page)) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error).context("cannot look for what earlier runs have left"),
+/// The names of the pictures in a folder; none where it is not there.
+fn pictures_in(folder: &Path) -> io::Result<BTreeSet<OsString>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        entries => entries?,
     };
+    let mut names = BTreeSet::new();
     for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name();
-        let random = name.as_encoded_bytes();
-        let random = random.strip_prefix(prefix.as_encoded_bytes());
-        let is_ours =
-            |random: &[u8]| random.len() == RANDOM && random.iter().all(u8::is_ascii_alphanumeric);
-        if random.is_some_and(is_ours) && entry.file_type()?.is_dir() {
-            // What cannot be removed is in nobody's way.
-            let _ = fs::remove_dir_all(entry.path());
+        let name = entry?.file_name();
+        if is_page_picture(&name.to_string_lossy()) {
+            names.insert(name);
         }
     }
-    Ok(())
+    Ok(names)
 }
 
-/// How the names of hidden folders for a page's pictures begin.
-fn hidden(page: &Path) -> OsString {
-    let mut prefix = OsString::from(format!(".{}-", output::OWNER));
-    prefix.push(page.file_name().unwrap_or_default());
-    prefix.push("-");
-    prefix
-}
-
-/// A hidden folder beside a page.
-fn hidden_folder(page: &Path) -> Result<TempDir> {
-    let beside = output::folder_of(page);
-    // As others may read it as the process's mask lets them.
-    tempfile::Builder::new()
-        .prefix(&hidden(page))
-        .rand_bytes(RANDOM)
-        .permissions(Permissions::from_mode(0o777))
-        .tempdir_in(beside)
-        .with_context(|| format!("cannot make a folder in {}", beside.display()))
+/// Removes the pictures of an earlier page that had them beside it, which [`check`] has looked at: the one that is written now has them within.
+///
+/// # Errors
+/// Some of it cannot be removed.
+pub fn remove(page: &Path) -> Result<()> {
+    let Some(place) = place(page).filter(|place| place.exists()) else {
+        return Ok(());
+    };
+    let context = || format!("cannot remove {}", place.display());
+    for picture in pictures_in(&place).with_context(context)? {
+        fs::remove_file(place.join(picture)).with_context(context)?;
+    }
+    // Pictures without their mark would be anybody's.
+    match fs::remove_file(place.join(PAGE_MARK)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        removed => removed.with_context(context)?,
+    }
+    fs::remove_dir(&place).with_context(context)
 }
 
 impl PagePictureFolder {
-    /// Begins a folder for the pictures of `page`; nothing where it has none.
+    /// Begins the pictures of `page`, whose folder [`check`] has looked at; nothing where it has none.
+    ///
+    /// # Errors
+    /// The folder cannot be made or read.
     pub fn begin(page: &Path) -> Result<Option<Self>> {
         let Some(place) = place(page) else {
             return Ok(None);
         };
-        let made = hidden_folder(page)?;
-        let mark = made.path().join(PAGE_MARK);
-        fs::write(&mark, mark_of(page))
-            .with_context(|| format!("cannot write {}", mark.display()))?;
-        Ok(Some(Self { made, place }))
+        let context = || format!("cannot make the folder {}", place.display());
+        let was_there = place.exists();
+        if !was_there {
+            fs::create_dir(&place).with_context(context)?;
+        }
+        fs::write(place.join(PAGE_MARK), mark_of(page)).with_context(context)?;
+        Ok(Some(Self {
+            earlier: pictures_in(&place).with_context(context)?,
+            place,
+            was_there,
+            is_done: false,
+        }))
     }
 
     /// Where a report puts its pictures.
     pub fn pictures(&self) -> PagePictures {
-        PagePictures::beside(self.made.path(), self.place.file_name().unwrap_or_default())
-    }
-}
-
-impl PictureExchange {
-    /// Puts the pictures of `page` in the place of those of an earlier page, which [`check`] has looked at; a page without such a folder takes its pictures within.
-    ///
-    /// # Errors
-    /// They cannot be moved; all is as before then.
-    pub fn begin(page: &Path, folder: Option<PagePictureFolder>) -> Result<Option<Self>> {
-        let Some(place) = place(page) else {
-            return Ok(None);
-        };
-        let mut exchange = Self {
-            earlier: None,
-            place,
-            is_new: false,
-            is_done: false,
-        };
-        let place = &exchange.place;
-        let context = || format!("cannot replace {}", place.display());
-        if place.exists() {
-            let aside = hidden_folder(page)?;
-            fs::rename(place, Self::within(&aside)).with_context(context)?;
-            exchange.earlier = Some(aside);
-        }
-        if let Some(folder) = folder {
-            fs::rename(folder.made.path(), &exchange.place).with_context(context)?;
-            // It has another name by now.
-            drop(folder.made.keep());
-            exchange.is_new = true;
-        }
-        Ok(Some(exchange))
+        PagePictures::beside(&self.place, self.place.file_name().unwrap_or_default())
     }
 
-    fn within(aside: &TempDir) -> PathBuf {
-        aside.path().join("earlier")
-    }
-
-    /// The page is written. Gives the folder of its pictures, if there is one.
-    pub fn finish(mut self) -> Option<PathBuf> {
+    /// The page is written: what is not its own goes. Gives the folder.
+    pub fn finish(mut self) -> PathBuf {
         self.is_done = true;
-        self.is_new.then(|| self.place.clone())
+        for picture in &self.earlier {
+            // What cannot be removed is in nobody's way.
+            let _ = fs::remove_file(self.place.join(picture));
+        }
+        self.place.clone()
     }
 }
 
-impl Drop for PictureExchange {
-    /// What is left of the earlier page goes or comes back. Where that fails nothing more can be done.
+impl Drop for PagePictureFolder {
+    /// The page was not written: its pictures go. Where that fails nothing more can be done.
     fn drop(&mut self) {
         if self.is_done {
             return;
         }
-        if self.is_new {
-            let _ = fs::remove_dir_all(&self.place);
+        for picture in pictures_in(&self.place).unwrap_or_default() {
+            if !self.earlier.contains(&picture) {
+                let _ = fs::remove_file(self.place.join(picture));
+            }
         }
-        if let Some(aside) = &self.earlier {
-            let _ = fs::rename(Self::within(aside), &self.place);
+        if !self.was_there {
+            let _ = fs::remove_file(self.place.join(PAGE_MARK));
+            let _ = fs::remove_dir(&self.place);
         }
     }
 }
@@ -238,13 +205,12 @@ mod tests {
     use super::*;
     use crate::cli::folder_names::names;
 
-    /// A page with a picture of that name beside it.
-    fn written(page: &Path, picture: &str) -> PictureExchange {
+    /// Begins the pictures of a page, one of that name.
+    fn begun(page: &Path, picture: &str) -> PagePictureFolder {
         check(page, []).unwrap();
         let begun = PagePictureFolder::begin(page).unwrap().unwrap();
-        fs::write(begun.made.path().join(picture), "new").unwrap();
-        let exchange = PictureExchange::begin(page, Some(begun)).unwrap();
-        exchange.unwrap()
+        fs::write(begun.place.join(picture), "new").unwrap();
+        begun
     }
 
     #[test]
@@ -252,58 +218,62 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let page = folder.path().join("a.html");
         let place = folder.path().join("a-files");
-        let done = written(&page, "photo-7.jpeg").finish();
-        assert_eq!(done, Some(place.clone()));
-        // The page cannot be written: the earlier one has its pictures.
-        let exchange = written(&page, "photo-1.jpeg");
-        assert_eq!(names(&place), [PAGE_MARK, "photo-1.jpeg"]);
-        drop(exchange);
-        assert_eq!(names(&place), [PAGE_MARK, "photo-7.jpeg"]);
-        assert_eq!(names(folder.path()), ["a-files"]);
-        written(&page, "photo-1.jpeg").finish();
-        assert_eq!(names(&place), [PAGE_MARK, "photo-1.jpeg"]);
-        assert_eq!(names(folder.path()), ["a-files"]);
-        // One that is not finished leaves nothing.
-        drop(PagePictureFolder::begin(&page).unwrap());
-        // A page that has its pictures within.
-        let within = PictureExchange::begin(&page, None).unwrap().unwrap();
-        assert_eq!(within.finish(), None);
+        // The first page cannot be written.
+        drop(begun(&page, "photo-7.jpeg"));
         assert_eq!(names(folder.path()), [""; 0]);
+        assert_eq!(begun(&page, "photo-7.jpeg").finish(), place);
+        // The page cannot be written: the earlier one has its pictures.
+        let next = begun(&page, "photo-1.jpeg");
+        assert_eq!(names(&place), [PAGE_MARK, "photo-1.jpeg", "photo-7.jpeg"]);
+        drop(next);
+        assert_eq!(names(&place), [PAGE_MARK, "photo-7.jpeg"]);
+        begun(&page, "photo-1.jpeg").finish();
+        assert_eq!(names(&place), [PAGE_MARK, "photo-1.jpeg"]);
+        assert_eq!(names(folder.path()), ["a-files"]);
+        // A page that has its pictures within.
+        remove(&page).unwrap();
+        assert_eq!(names(folder.path()), [""; 0]);
+        remove(&page).unwrap();
         let device = Path::new("/dev/null");
         assert!(PagePictureFolder::begin(device).unwrap().is_none());
-        assert!(PictureExchange::begin(device, None).unwrap().is_none());
+        remove(device).unwrap();
+    }
+
+    #[test]
+    fn a_run_that_is_killed_leaves_the_earlier_page_its_pictures() {
+        let folder = tempfile::tempdir().unwrap();
+        let page = folder.path().join("a.html");
+        let place = folder.path().join("a-files");
+        begun(&page, "photo-7.jpeg").finish();
+        // Killed: nothing is put away.
+        std::mem::forget(begun(&page, "photo-1.jpeg"));
+        assert_eq!(names(&place), [PAGE_MARK, "photo-1.jpeg", "photo-7.jpeg"]);
+        // The next run may be of either page: both stay until it is done.
+        let next = begun(&page, "photo-2.jpeg");
+        assert_eq!(names(&place).len(), 4);
+        next.finish();
+        assert_eq!(names(&place), [PAGE_MARK, "photo-2.jpeg"]);
+        // Killed before it had written the mark, or all of it.
+        fs::remove_dir_all(&place).unwrap();
+        fs::create_dir(&place).unwrap();
+        begun(&page, "photo-1.jpeg").finish();
+        fs::write(place.join(PAGE_MARK), "").unwrap();
+        begun(&page, "photo-2.jpeg").finish();
+        assert_eq!(names(&place), [PAGE_MARK, "photo-2.jpeg"]);
+        assert_eq!(fs::read(place.join(PAGE_MARK)).unwrap(), mark_of(&page));
     }
 
     #[test]
     fn pages_whose_folder_is_the_same_leave_each_other_alone() {
         let folder = tempfile::tempdir().unwrap();
         let [one, other] = ["a.html", "a.htm"].map(|name| folder.path().join(name));
-        let begun = PagePictureFolder::begin(&one).unwrap().unwrap();
-        clear(&other).unwrap();
-        assert!(begun.made.path().exists(), "the other page's run goes on");
-        written(&one, "photo-7.jpeg").finish();
+        begun(&one, "photo-7.jpeg").finish();
         let error = check(&other, []).unwrap_err().to_string();
         assert!(
             error.ends_with("a-files, which has those of a.html: name another page"),
             "{error}"
         );
         check(&one, []).unwrap();
-    }
-
-    #[test]
-    fn what_killed_runs_of_this_page_have_left_goes() {
-        let folder = tempfile::tempdir().unwrap();
-        let page = folder.path().join("a.html");
-        let left = PagePictureFolder::begin(&page)
-            .unwrap()
-            .unwrap()
-            .made
-            .keep();
-        let other = folder.path().join("b.html");
-        let other = PagePictureFolder::begin(&other).unwrap().unwrap();
-        clear(&page).unwrap();
-        assert!(!left.exists() && other.made.path().exists());
-        clear(&folder.path().join("nowhere/a.html")).unwrap();
     }
 
     #[test]

@@ -5,6 +5,9 @@ use crate::detect::class::ClassId;
 use crate::detect::detection::{Detection, Thresholds};
 use crate::detect::labels::Labels;
 
+/// Below this score a network sees next to nothing.
+const NEXT_TO_NOTHING: f32 = 0.05;
+
 impl Absence {
     /// In words: "sheep 0.92 was found there", or as [`NearMiss::words`].
     pub fn words(&self, labels: &Labels) -> String {
@@ -13,6 +16,14 @@ impl Absence {
                 format!("{} {score:.2} was found there", labels.name(*class))
             }
             Self::Missed(miss) => miss.words(labels),
+        }
+    }
+
+    /// At the box: "sheep 0.92", and where it is no detection "nearest: horse 0.21".
+    pub fn label(&self, labels: &Labels) -> String {
+        match self {
+            Self::Found(found) => found.words(labels),
+            Self::Missed(miss) => format!("nearest: {}", miss.detection.words(labels)),
         }
     }
 }
@@ -33,7 +44,7 @@ impl MissCause {
 }
 
 impl NearMiss {
-    /// In words: "no horse found: sheep 0.92 won, 3.84 logits ahead (horse 0.21)".
+    /// In words: "no horse found: sheep 0.92 won, 3.84 logits ahead (horse 0.21)". Where next to nothing was seen, they say so: "no horse found, nothing near: best score 0.01 lacks …".
     pub fn words(&self, labels: &Labels) -> String {
         let named = |class: ClassId, score: f32| format!("{} {score:.2}", labels.name(class));
         let Detection { class, score, .. } = self.detection;
@@ -42,6 +53,12 @@ impl NearMiss {
             iou: most,
         } = self.thresholds;
         let own = named(class, score);
+        let is_nothing =
+            score < NEXT_TO_NOTHING && !matches!(self.cause, MissCause::OtherClass { .. });
+        let [near, best] = match is_nothing {
+            true => [", nothing near", "best "],
+            false => [""; 2],
+        };
         let cause = match &self.cause {
             MissCause::OtherClass {
                 class,
@@ -61,7 +78,7 @@ impl NearMiss {
                 let first = self.detection.runner_up.filter(|(_, other)| *other > score);
                 let first = first.map(|(class, score)| format!(", {} first", named(class, score)));
                 format!(
-                    "score {score:.2} lacks {logits:.2} logits to the threshold {threshold}{}",
+                    "{best}score {score:.2} lacks {logits:.2} logits to the threshold {threshold}{}",
                     first.unwrap_or_default()
                 )
             }
@@ -78,6 +95,6 @@ impl NearMiss {
             true => format!("; the nearest box overlaps by {:.2} only", self.overlap),
             false => String::new(),
         };
-        format!("no {} found: {cause}{far}", labels.name(class))
+        format!("no {} found{near}: {cause}{far}", labels.name(class))
     }
 }
