@@ -22,11 +22,11 @@ const WIDTH: u32 = 360;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [photo, maps, classes, methods @ ..] = &words[..] else {
+    let [photo, maps, classes, _, ..] = &words[..] else {
         return Err("a photo, the picture to write, classes and methods are expected".into());
     };
     let classes: Vec<&str> = classes.split(',').collect();
-    let methods: Vec<&str> = methods.iter().map(String::as_str).collect();
+    let methods: Vec<&str> = words[3..].iter().map(String::as_str).collect();
     run(photo.as_ref(), maps.as_ref(), &classes, &methods)
 }
 

@@ -40,7 +40,7 @@ pub fn options(plan: &MqttPlan, client_id: &str, host: &str) -> MqttOptions {
     options
 }
 
-/// Comes when what the broker owes an answer for since then has waited for longer than this; never where it owes none.
+/// Ends when an answer that the broker owes since then has not come for `patience`; never where it owes none.
 pub async fn overdue(since: Option<Instant>, patience: Duration) {
     match since {
         Some(since) => sleep_until((since + patience).into()).await,

@@ -1,6 +1,6 @@
 //! What shells offer behind an option, and on the man pages: the declared command in; the same with lists of known values, and with the options of the program behind `annotate`, out.
 //!
-//! It is never parsed by: other values, such as a class's name, are taken, too.
+//! The command that parses knows nothing of it, so that other values, such as a class's name, are taken, too.
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgAction, Command, ValueHint};

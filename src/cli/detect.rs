@@ -38,7 +38,7 @@ impl Detect {
         let inputs = self.inputs.find(None)?;
         let mut detector = PhotoDetector::new(engine, &self.thresholds)?;
         let mut blocks = TextBlocks::default();
-        inputs.each(true, None, |picture| {
+        inputs.each(true, |picture| {
             let detected = detector.look(picture)?;
             if self.json {
                 return output::print_json(&json::PhotoRecord::new(&detected, self.logits)?);

@@ -86,7 +86,7 @@ impl Diagnose {
         let composite = composite.map_or_else(|| Composite::of(&model), Ok)?;
         let mut explainer = Propagator::new(model, composite, engine.session())?;
         let mut blocks = TextBlocks::default();
-        inputs.each(plot.is_none(), None, |picture| {
+        inputs.each(plot.is_none(), |picture| {
             let detected = detector.look(picture)?;
             let target = match self.question(&detected, &question)? {
                 Ok(target) => target,

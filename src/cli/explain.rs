@@ -181,15 +181,15 @@ impl Explain {
         // Only a folder keeps what is done, so that the same command goes on.
         let interrupt = run.folder.as_ref().map(|_| Interrupt::listen());
         let interrupt = interrupt.transpose()?;
-        let ended = inputs.each(only_prints, interrupt.as_ref(), |picture| {
+        let ended = inputs.each_until(interrupt.as_ref(), only_prints, |picture| {
             run.explain(picture, &mut detector)
         });
-        if interrupt.as_ref().is_some_and(Interrupt::came) {
+        if matches!(ended, Ok(false)) {
             run.say_interrupted();
             return Ok(ExitCode::from(INTERRUPTED));
         }
         run.say_counts()?;
-        ended.map(|()| ExitCode::SUCCESS)
+        ended.map(|_| ExitCode::SUCCESS)
     }
 
     fn is_checked(&self) -> bool {

@@ -154,23 +154,35 @@ impl PictureInputs {
         Ok((kept, failures))
     }
 
-    /// Has each picture worked on. One that fails is told, and the others go on, unless one alone is meant. Where `only_prints`, the work ends when nobody reads it any more; an `interrupt` ends it too.
+    /// Has each picture worked on. One that fails is told, and the others go on, unless one alone is meant. Where `only_prints`, the work ends when nobody reads it any more.
     ///
     /// # Errors
     /// That of the only one, or that some failed.
     pub fn each(
         &self,
         only_prints: bool,
-        interrupt: Option<&Interrupt>,
-        mut work: impl FnMut(SourcePicture) -> Result<()>,
+        work: impl FnMut(SourcePicture) -> Result<()>,
     ) -> Result<()> {
+        self.each_until(None, only_prints, work).map(|_| ())
+    }
+
+    /// The same; an `interrupt` before the last picture ends it. Says whether all were worked on.
+    ///
+    /// # Errors
+    /// As [`PictureInputs::each`].
+    pub fn each_until(
+        &self,
+        interrupt: Option<&Interrupt>,
+        only_prints: bool,
+        mut work: impl FnMut(SourcePicture) -> Result<()>,
+    ) -> Result<bool> {
         self.tell_notes();
         let (mut used, mut failed) = (0, FailureCounts::default());
         let came = || interrupt.is_some_and(Interrupt::came);
         for picture in self.pictures() {
             // What decodes a video has been ended, too: its error is not of the file.
             if came() {
-                break;
+                return Ok(false);
             }
             let is_first = used == 0
                 && failed.total() == 0
@@ -188,10 +200,7 @@ impl PictureInputs {
                 break;
             }
         }
-        match came() {
-            true => Ok(()),
-            false => failed.check_none(used),
-        }
+        failed.check_none(used).map(|()| true)
     }
 
     /// Says what is left out.

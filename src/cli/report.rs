@@ -270,7 +270,12 @@ impl Report {
         let mut written = vec![self.output.display().to_string()];
         match folder.map(PagePictureFolder::finish) {
             Some(folder) => written.push(format!("{}/", folder.display())),
-            None => picture_folder::remove(&self.output)?,
+            // The page is right without: what is left there is in nobody's way.
+            None => {
+                if let Err(error) = picture_folder::remove(&self.output) {
+                    output::note(&format!("{error:#}"));
+                }
+            }
         }
         if let Some(path) = &self.json {
             output::write_text(path, &files::json(&report.record)?)?;

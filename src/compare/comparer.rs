@@ -29,12 +29,15 @@ pub struct Comparer {
     page: Option<ComparisonPage>,
     photos: Vec<ComparedPhoto>,
     truth: Option<TruthCounts>,
+    warnings: Vec<String>,
 }
 
 impl Comparer {
     /// Begins a comparison; explanations are `checked` or not.
     pub fn new(base: ComparedModel, candidate: ComparedModel, checked: bool) -> Self {
+        let [of_base, of_candidate] = [&base, &candidate].map(|side| &side.model.manifest);
         Self {
+            warnings: vocabulary::warnings(of_base, of_candidate),
             page: None,
             base,
             candidate,
@@ -45,16 +48,15 @@ impl Comparer {
     }
 
     /// What of the models' classes is likely not meant so: that they have none in common, or spell some of them otherwise.
-    pub fn warnings(&self) -> Vec<String> {
-        let [base, candidate] = [&self.base, &self.candidate].map(|side| &side.model.manifest);
-        vocabulary::warnings(base, candidate)
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// The same with a page of what is compared from here on.
     #[must_use]
     pub fn with_page(mut self) -> Self {
         let page = ComparisonPage::new(&self.base.model, &self.candidate.model);
-        self.page = Some(page.warning(self.warnings()));
+        self.page = Some(page.warning(self.warnings.clone()));
         self
     }
 
@@ -123,7 +125,7 @@ impl Comparer {
         let comparison = ModelComparison {
             base: self.base.model.manifest.name.clone(),
             candidate: self.candidate.model.manifest.name.clone(),
-            warnings: self.warnings(),
+            warnings: self.warnings,
             gate: limits.iter().filter_map(judged).collect(),
             truth: self.truth,
             photos: self.photos,

@@ -413,9 +413,16 @@ detection = {{ {detection} }}
         let absence = answer(&sigmoid, logits, first(), Some(DOG));
         assert_eq!(
             absence.words(&sigmoid.labels),
-            "no dog found, nothing near: best score 0.02 lacks 4.00 logits to the threshold 0.5"
+            "no dog found, nothing near: score 0.02 lacks 4.00 logits to the threshold 0.5"
         );
         assert_eq!(absence.label(&sigmoid.labels), "nearest: dog 0.02");
+        // A cat nearly found is not nothing.
+        let logits = [[0.0, -4.0, -0.2], [0.0, -9.0, -9.0], [0.0, -9.0, -9.0]];
+        let miss = missed(answer(&sigmoid, logits, first(), Some(DOG)));
+        assert_eq!(
+            words(&miss, &sigmoid),
+            "no dog found: score 0.02 lacks 4.00 logits to the threshold 0.5, cat 0.45 first"
+        );
         let softmax = manifest("softmax", "");
         let logits = [[9.0, 1.0, 0.0], [9.0, 0.0, 0.0], [9.0, 0.0, 0.0]];
         let miss = missed(answer(&softmax, logits, first(), Some(DOG)));

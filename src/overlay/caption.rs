@@ -57,7 +57,7 @@ impl Corner {
 pub(super) struct CaptionRoom<'a> {
     /// The part of the canvas that is free for it.
     pub frame: Area,
-    /// The first is taken unless less than half as much of what is explained is covered in another one.
+    /// The first is taken, or another one where the plate covers less than half as much of what is explained.
     pub corners: &'a [Corner],
     /// Boxes, and whether they are explained.
     pub boxes: &'a [(Area, bool)],

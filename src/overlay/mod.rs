@@ -56,8 +56,8 @@ pub struct Scene<'a> {
     pub draw_labels: bool,
     /// What is explained, in words: "sheep rather than horse". Left out on frames smaller than 160x120.
     pub caption: Option<&'a str>,
-    /// Where the caption may be: in the first of these corners, unless it would cover less than half as much of what is explained
-    /// in another one; in none of them there is no caption.
+    /// Where the caption may be: in the first of these corners, or in another one where it covers less than half as much of what
+    /// is explained. Without a corner there is no caption. The top left one is left to the corner text, if there is one.
     pub caption_corners: &'a [Corner],
     /// In the top left corner; left out on frames smaller than 160x120.
     pub corner_text: Option<&'a str>,
@@ -157,9 +157,12 @@ fn render_square(scene: &Scene) -> (Canvas, Option<Corner>) {
         let areas: Vec<(Area, bool)> = (boxes.iter())
             .map(|(area, labelled)| (*area, labelled.explained))
             .collect();
+        let corners: Vec<Corner> = (scene.caption_corners.iter().copied())
+            .filter(|corner| scene.corner_text.is_none() || *corner != Corner::TopLeft)
+            .collect();
         let place = CaptionRoom {
             frame: beside_tiles,
-            corners: scene.caption_corners,
+            corners: &corners,
             boxes: &areas,
         };
         let drawn = caption::draw(&mut canvas, &style, caption, colours, &place);
@@ -233,6 +236,25 @@ mod tests {
             (32, 20, 32 * 20 * 4)
         );
         assert!(is_clear(&canvas));
+    }
+
+    #[test]
+    fn a_caption_leaves_the_top_left_corner_to_the_corner_text() {
+        // Only the top left corner is clear of what is explained.
+        let boxes = [
+            labelled([0.0, 120.0, 400.0, 300.0], "", true),
+            labelled([200.0, 0.0, 400.0, 120.0], "", true),
+        ];
+        let scene = Scene {
+            caption: Some("why"),
+            ..scene(400, 300, &boxes)
+        };
+        assert_eq!(render_placed(&scene).1, Some(Corner::TopLeft));
+        let scene = Scene {
+            corner_text: Some("2 s ago"),
+            ..scene
+        };
+        assert_ne!(render_placed(&scene).1, Some(Corner::TopLeft));
     }
 
     #[test]

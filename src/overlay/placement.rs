@@ -3,7 +3,7 @@
 
 use super::canvas::Area;
 
-/// A plate inside of a box hides what is there: of more than one part in so many of the box it lies outside, if there is room.
+/// A plate that would take more than this part of a box, one quarter, lies outside of it, if there is room.
 const HIDDEN: i64 = 4;
 
 /// A place for a plate of `width` by `height` pixels at a box: above it, else inside, below, and the same at its right edge,

@@ -128,8 +128,10 @@ impl Reporter {
                 let (object, card) = (&photo.objects[place.1], shown.get(&place).copied());
                 ReportItem::of_classes(place, photo, object, card, &self.model)
             })
-            .filter(|(_, verdict)| {
-                !self.options.errors_only || verdict.is_none_or(Verdict::is_error)
+            .filter(|(item, verdict)| {
+                // Without a verdict an object is there for its event, which no further class has.
+                !self.options.errors_only
+                    || verdict.map_or(item.item == "object", Verdict::is_error)
             })
             .map(|(item, _)| item)
             .collect();

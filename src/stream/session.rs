@@ -17,7 +17,7 @@ use super::explaining::Explaining;
 use super::host::Host;
 use super::jobs::{DetectJob, ExplainJob};
 use super::picking::Picking;
-use super::state::{Shown, StreamFrame, StreamState, Tokens};
+use super::state::{FAREWELL, Shown, StreamFrame, StreamState, Tokens};
 use super::stats::StreamStats;
 use super::upstream::UpstreamDetection;
 use super::worker::{OpenJobs, Worker, catching};
@@ -30,9 +30,6 @@ use crate::runtime::SessionOptions;
 
 /// Frames whose events wait for explanations at most. Each holds what its forward pass hands over, 17 MB with the built-in model.
 const EVENT_FRAMES: usize = 2;
-
-/// How long a stream that ends waits for its last jobs. A network takes seconds at the most; a disk that hangs may take for ever.
-const FAREWELL: Duration = Duration::from_secs(15);
 
 /// How frames and results belong together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,7 +50,7 @@ pub struct Session<H: Host> {
     streams: AtomicUsize,
 }
 
-/// One video of a session. Dropping it ends its work and waits for that, 15 seconds at the most; events that are not explained yet are told without an explanation. The session's other streams go on.
+/// One video of a session. Dropping it ends its work and waits for that, unless nothing of it ends within 15 seconds; events that are not explained yet are told without an explanation. The session's other streams go on.
 pub struct Stream<H: Host> {
     session: Arc<Session<H>>,
     state: Arc<StreamState<H>>,
@@ -293,7 +290,7 @@ impl<H: Host> Drop for Stream<H> {
         self.cancel();
         self.session.worker.withdraw(self.state.id);
         // Others may keep the session; but what the host has, as files, is free when its stream is gone, unless a disk or a network does not answer.
-        if !self.state.open.settle(self.farewell, || false) {
+        if !self.state.open.settle_patiently(self.farewell) {
             // Nor are their threads waited for when the last who has them goes.
             self.session.worker.abandon();
             self.state.evidence.iter().for_each(Worker::abandon);

@@ -4,6 +4,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use super::checking::ObjectChecks;
 use super::display::{DisplayState, View};
@@ -24,6 +25,9 @@ use crate::error::internal::Context;
 use crate::error::{ErrorKind, Result};
 use crate::lock::lock;
 use crate::runtime::CancelToken;
+
+/// How long a stream that ends waits for its last jobs. A network takes seconds at the most; a disk that hangs may take for ever.
+pub(super) const FAREWELL: Duration = Duration::from_secs(15);
 
 /// What an overlay takes for each pixel at most: the canvas, and what the host makes of it.
 const PIXEL_BYTES: u64 = 12;
@@ -232,12 +236,24 @@ impl<H: Host> StreamState<H> {
                 picture: picture.clone(),
                 _open: self.open.open(),
             };
-            if self.waits {
-                evidence.queue_in_time(job);
-            } else if let Err(refused) = evidence.queue(job) {
-                // Where events come faster than the disk takes them, there is evidence of some frames.
+            let queued = match self.waits {
+                true => evidence.queue_in_time(job, self.farewell()),
+                false => evidence.queue(job),
+            };
+            if let Err(refused) = queued {
+                // Where events come faster than the disk takes them, or a disk hangs, there is evidence of some frames.
                 lock(&self.stats).evidence_left_out += refused.cases.len() as u64;
             }
+        }
+    }
+
+    /// Says when who waits for the disk has waited long enough: so long after the stream was cancelled.
+    fn farewell(&self) -> impl FnMut() -> bool + use<H> {
+        let all = lock(&self.tokens).all.clone();
+        let mut cancelled_at = None;
+        move || {
+            all.is_cancelled()
+                && cancelled_at.get_or_insert_with(Instant::now).elapsed() >= FAREWELL
         }
     }
 

@@ -5,7 +5,6 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -18,7 +17,6 @@ use crate::lock::lock;
 pub struct Worker<J> {
     jobs: Arc<Jobs<J>>,
     thread: Option<JoinHandle<()>>,
-    is_abandoned: AtomicBool,
 }
 
 struct Jobs<J> {
@@ -37,6 +35,8 @@ struct Waiting<J> {
     newest: VecDeque<(usize, J)>,
     /// There will be no more jobs.
     closed: bool,
+    /// The job in hand may never end.
+    abandoned: bool,
     timing: Timing,
 }
 
@@ -75,6 +75,7 @@ impl<J> Jobs<J> {
                 .map_or(waiting.timing.took, |begun| begun.elapsed()),
             begun: None,
         };
+        waiting.abandoned = false;
         loop {
             let queued = waiting.queue.pop_front();
             if queued.is_some() {
@@ -111,6 +112,7 @@ impl<J: Send + 'static> Worker<J> {
                 queue: VecDeque::new(),
                 newest: VecDeque::new(),
                 closed: false,
+                abandoned: false,
                 timing: Timing::default(),
             }),
             more: Condvar::new(),
@@ -127,7 +129,6 @@ impl<J: Send + 'static> Worker<J> {
         Ok(Self {
             jobs,
             thread: Some(thread.context("cannot start a worker thread")?),
-            is_abandoned: AtomicBool::new(false),
         })
     }
 
@@ -173,18 +174,28 @@ impl<J: Send + 'static> Worker<J> {
         Ok(())
     }
 
-    /// The same, but waits until there is room in the queue.
-    pub fn queue_in_time(&self, job: J) {
-        let is_full = |waiting: &mut Waiting<J>| waiting.queue.len() >= self.jobs.most;
-        let waiting = (self.jobs.room)
-            .wait_while(self.jobs.lock(), is_full)
-            .unwrap_or_else(PoisonError::into_inner);
+    /// The same, but waits until there is room in the queue, or until `gives_up`, which is asked ten times a second.
+    ///
+    /// # Errors
+    /// It gave up: the job comes back.
+    pub fn queue_in_time(&self, job: J, mut gives_up: impl FnMut() -> bool) -> Result<(), J> {
+        let mut waiting = self.jobs.lock();
+        while waiting.queue.len() >= self.jobs.most {
+            if gives_up() {
+                return Err(job);
+            }
+            let room = &self.jobs.room;
+            let woken = room.wait_timeout(waiting, Duration::from_millis(100));
+            (waiting, _) = woken.unwrap_or_else(PoisonError::into_inner);
+        }
         self.enqueue(waiting, job);
+        Ok(())
     }
 
-    /// The job in hand may never end: dropping the worker waits for nothing. What is in the queue is done when that can be.
+    /// The job in hand, if there is one, may never end: until it does, dropping the worker waits for nothing. What is in the queue is done when that can be.
     pub fn abandon(&self) {
-        self.is_abandoned.store(true, Ordering::SeqCst);
+        let mut waiting = self.jobs.lock();
+        waiting.abandoned = waiting.timing.begun.is_some();
     }
 
     fn enqueue(&self, mut waiting: MutexGuard<Waiting<J>>, job: J) {
@@ -206,11 +217,12 @@ impl<J> Drop for Worker<J> {
         let mut waiting = self.jobs.lock();
         waiting.closed = true;
         let unwanted = std::mem::take(&mut waiting.newest);
+        let abandoned = waiting.abandoned;
         drop(waiting);
         self.jobs.more.notify_one();
         drop(unwanted);
         if let Some(thread) = self.thread.take()
-            && !self.is_abandoned.load(Ordering::SeqCst)
+            && !abandoned
         {
             // Panics are caught inside, so there is nothing left to report.
             drop(thread.join());
@@ -262,6 +274,21 @@ impl OpenJobs {
             .wait_timeout_while(lock(&self.count), within, |open| *open > 0 && !is_over())
             .unwrap_or_else(PoisonError::into_inner);
         *waited.0 == 0
+    }
+
+    /// Waits until none is open, as long as one of them ends within each `patience`; says whether none is open.
+    pub fn settle_patiently(&self, patience: Duration) -> bool {
+        let mut count = lock(&self.count);
+        while *count > 0 {
+            let before = *count;
+            let waited = (self.changed).wait_timeout_while(count, patience, |open| *open >= before);
+            let (after, silence) = waited.unwrap_or_else(PoisonError::into_inner);
+            if silence.timed_out() {
+                return false;
+            }
+            count = after;
+        }
+        true
     }
 
     /// Lets those who wait look again whether it is over.
@@ -445,8 +472,25 @@ mod tests {
         let jobs = Arc::<OpenJobs>::default();
         let job = jobs.open();
         assert!(!jobs.settle(Duration::from_millis(1), || false));
+        assert!(!jobs.settle_patiently(Duration::from_millis(1)));
         drop(job);
         assert!(jobs.settle(Duration::ZERO, || false));
+        assert!(jobs.settle_patiently(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_worker_is_abandoned_only_as_long_as_its_job_lasts() {
+        let (worker, begins, go) = held();
+        worker.abandon();
+        assert!(!worker.jobs.lock().abandoned, "it has no job");
+        worker.submit(0, 1);
+        assert_eq!(begins.recv().unwrap(), 1);
+        worker.abandon();
+        assert!(worker.jobs.lock().abandoned);
+        worker.submit(0, 2);
+        assert_eq!(next(&begins, &go), 2);
+        assert!(!worker.jobs.lock().abandoned, "the job has ended");
+        go.send(()).unwrap();
     }
 
     #[test]
@@ -475,16 +519,17 @@ mod tests {
         worker.queue(0).unwrap();
         assert_eq!(begins.recv().unwrap(), 0);
         for job in 1..=QUEUED as u32 {
-            worker.queue_in_time(job);
+            worker.queue_in_time(job, || true).unwrap();
         }
+        assert_eq!(worker.queue_in_time(97, || true), Err(97), "who gives up");
         let waiting = std::thread::spawn({
             let worker = worker.clone();
-            move || worker.queue_in_time(99)
+            move || worker.queue_in_time(99, || false)
         });
         assert_eq!(worker.queue(98), Err(98), "who has none does not");
         let done = (0..=QUEUED).map(|_| next(&begins, &go));
         assert_eq!(done.collect::<Vec<_>>(), [1, 2, 3, 99]);
-        waiting.join().unwrap();
+        waiting.join().unwrap().unwrap();
         go.send(()).unwrap();
     }
 

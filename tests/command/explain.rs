@@ -404,8 +404,7 @@ fn names_of_files_depend_on_the_command_alone() {
         file.to_str().unwrap(),
         "--no-check",
     ];
-    let all = succeed(&[&asked[..], &["--all"]].concat());
-    assert_eq!(all.matches("explained: ").count().max(1), 1, "{all}");
+    succeed(&[&asked[..], &["--all"]].concat());
     assert_eq!(names(folder.path()), ["why-1.png"]);
     succeed(&asked);
     assert_eq!(names(folder.path()), ["why-1.png", "why.png"]);

@@ -158,10 +158,11 @@ impl PictureFolder {
             atomic_file::write(&path, OWNER, bytes)
                 .with_context(|| format!("cannot write {}", path.display()))
         });
-        kept.put(match written {
-            Ok(()) => after,
-            Err(_) => before,
-        });
+        let now = if written.is_ok() { after } else { before };
+        // An answer none of whose files could be written is nothing to be kept.
+        if !now.files.is_empty() {
+            kept.put(now);
+        }
         written
     }
 
@@ -316,6 +317,8 @@ mod tests {
         let error = pictures.keep_answer(a, &"z".repeat(2001)).unwrap_err();
         assert!(error.to_string().contains("is left out"), "{error}");
         assert_eq!(names(&folder), expected);
+        let remembered = lock(&pictures.kept).as_ref().map(|kept| kept.by_age.len());
+        assert_eq!(remembered, Some(2), "what was not written takes no memory");
     }
 
     #[test]

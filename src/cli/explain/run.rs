@@ -256,7 +256,7 @@ impl ExplainRun<'_> {
         ));
     }
 
-    /// "explained: 3 pictures explained, 2 before"; nothing without a folder, or as long as no picture is done.
+    /// "out: 3 pictures explained, 2 before", with the folder's name; nothing without a folder, or as long as no picture is done.
     fn counted(&self) -> Option<String> {
         let folder = self.places.folder()?;
         let ExplainCounts {

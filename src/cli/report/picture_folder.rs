@@ -123,6 +123,22 @@ fn pictures_in(folder: &Path) -> io::Result<BTreeSet<OsString>> {
     Ok(names)
 }
 
+/// The names of pictures that the page has now, none where there is no page; `None` where it cannot be read.
+fn pictures_of(page: &Path) -> Option<BTreeSet<OsString>> {
+    let text = match fs::read_to_string(page) {
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        text => text.ok()?,
+    };
+    let is_of_name = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
+    let words = text.split(|letter| !is_of_name(letter));
+    Some(
+        words
+            .filter(|word| is_page_picture(word))
+            .map(OsString::from)
+            .collect(),
+    )
+}
+
 /// Removes the pictures of an earlier page that had them beside it, which [`check`] has looked at: the one that is written now has them within.
 ///
 /// # Errors
@@ -157,9 +173,23 @@ impl PagePictureFolder {
         if !was_there {
             fs::create_dir(&place).with_context(context)?;
         }
-        fs::write(place.join(PAGE_MARK), mark_of(page)).with_context(context)?;
+        let mark = place.join(PAGE_MARK);
+        // Another page may have begun since it was looked at.
+        if mark.exists() {
+            check_mark(page, &place)?;
+        }
+        if !fs::metadata(&mark).is_ok_and(|mark| mark.len() > 0) {
+            fs::write(mark, mark_of(page)).with_context(context)?;
+        }
+        let mut earlier = pictures_in(&place).with_context(context)?;
+        // What runs left that were killed; of a page that cannot be read nothing is known.
+        if let Some(named) = pictures_of(page) {
+            earlier.retain(|picture| {
+                named.contains(picture) || fs::remove_file(place.join(picture)).is_err()
+            });
+        }
         Ok(Some(Self {
-            earlier: pictures_in(&place).with_context(context)?,
+            earlier,
             place,
             was_there,
             is_done: false,
@@ -213,6 +243,13 @@ mod tests {
         begun
     }
 
+    /// Writes a page that has this picture beside it.
+    fn written(page: &Path, picture: &str) -> PathBuf {
+        let begun = begun(page, picture);
+        fs::write(page, format!("<img src=\"./a-files/{picture}\">")).unwrap();
+        begun.finish()
+    }
+
     #[test]
     fn pictures_take_the_place_of_an_earlier_pages_when_the_page_is_written() {
         let folder = tempfile::tempdir().unwrap();
@@ -221,18 +258,18 @@ mod tests {
         // The first page cannot be written.
         drop(begun(&page, "photo-7.jpeg"));
         assert_eq!(names(folder.path()), [""; 0]);
-        assert_eq!(begun(&page, "photo-7.jpeg").finish(), place);
+        assert_eq!(written(&page, "photo-7.jpeg"), place);
         // The page cannot be written: the earlier one has its pictures.
         let next = begun(&page, "photo-1.jpeg");
         assert_eq!(names(&place), [PAGE_MARK, "photo-1.jpeg", "photo-7.jpeg"]);
         drop(next);
         assert_eq!(names(&place), [PAGE_MARK, "photo-7.jpeg"]);
-        begun(&page, "photo-1.jpeg").finish();
+        written(&page, "photo-1.jpeg");
         assert_eq!(names(&place), [PAGE_MARK, "photo-1.jpeg"]);
-        assert_eq!(names(folder.path()), ["a-files"]);
+        assert_eq!(names(folder.path()), ["a-files", "a.html"]);
         // A page that has its pictures within.
         remove(&page).unwrap();
-        assert_eq!(names(folder.path()), [""; 0]);
+        assert_eq!(names(folder.path()), ["a.html"]);
         remove(&page).unwrap();
         let device = Path::new("/dev/null");
         assert!(PagePictureFolder::begin(device).unwrap().is_none());
@@ -244,13 +281,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let page = folder.path().join("a.html");
         let place = folder.path().join("a-files");
-        begun(&page, "photo-7.jpeg").finish();
+        written(&page, "photo-7.jpeg");
         // Killed: nothing is put away.
         std::mem::forget(begun(&page, "photo-1.jpeg"));
         assert_eq!(names(&place), [PAGE_MARK, "photo-1.jpeg", "photo-7.jpeg"]);
-        // The next run may be of either page: both stay until it is done.
+        // The next run keeps what the page has until it is done.
         let next = begun(&page, "photo-2.jpeg");
-        assert_eq!(names(&place).len(), 4);
+        assert_eq!(names(&place), [PAGE_MARK, "photo-2.jpeg", "photo-7.jpeg"]);
         next.finish();
         assert_eq!(names(&place), [PAGE_MARK, "photo-2.jpeg"]);
         // Killed before it had written the mark, or all of it.
@@ -274,6 +311,10 @@ mod tests {
             "{error}"
         );
         check(&one, []).unwrap();
+        assert!(
+            PagePictureFolder::begin(&other).is_err(),
+            "they are written meanwhile"
+        );
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl MissCause {
 }
 
 impl NearMiss {
-    /// In words: "no horse found: sheep 0.92 won, 3.84 logits ahead (horse 0.21)". Where next to nothing was seen, they say so: "no horse found, nothing near: best score 0.01 lacks …".
+    /// In words: "no horse found: sheep 0.92 won, 3.84 logits ahead (horse 0.21)". Where next to nothing was seen, they say so: "no horse found, nothing near: score 0.01 lacks …".
     pub fn words(&self, labels: &Labels) -> String {
         let named = |class: ClassId, score: f32| format!("{} {score:.2}", labels.name(class));
         let Detection { class, score, .. } = self.detection;
@@ -53,11 +53,14 @@ impl NearMiss {
             iou: most,
         } = self.thresholds;
         let own = named(class, score);
-        let is_nothing =
-            score < NEXT_TO_NOTHING && !matches!(self.cause, MissCause::OtherClass { .. });
-        let [near, best] = match is_nothing {
-            true => [", nothing near", "best "],
-            false => [""; 2],
+        let is_low = matches!(
+            self.cause,
+            MissCause::Threshold { .. } | MissCause::Background { .. } | MissCause::NoObject { .. }
+        );
+        let rival = self.detection.runner_up.map_or(0.0, |(_, other)| other);
+        let near = match is_low && score.max(rival) < NEXT_TO_NOTHING {
+            true => ", nothing near",
+            false => "",
         };
         let cause = match &self.cause {
             MissCause::OtherClass {
@@ -78,7 +81,7 @@ impl NearMiss {
                 let first = self.detection.runner_up.filter(|(_, other)| *other > score);
                 let first = first.map(|(class, score)| format!(", {} first", named(class, score)));
                 format!(
-                    "{best}score {score:.2} lacks {logits:.2} logits to the threshold {threshold}{}",
+                    "score {score:.2} lacks {logits:.2} logits to the threshold {threshold}{}",
                     first.unwrap_or_default()
                 )
             }
