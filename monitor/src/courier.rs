@@ -47,7 +47,7 @@ impl Drop for Leftovers {
         if left > 0 {
             let outlet = self.0.delivery.outlet();
             let folder = self.0.queue.folder().display();
-            say(format_args!("{outlet}: {left} events wait in {folder}"));
+            say(format_args!("{outlet}: {left} messages wait in {folder}"));
         }
     }
 }

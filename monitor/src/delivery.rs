@@ -61,8 +61,10 @@ pub struct Deliveries {
 pub struct OutletFault {
     name: &'static str,
     reason: String,
-    /// Events that wait.
+    /// Messages that wait.
     queued: usize,
+    /// Those that were lost since the monitor was started.
+    lost: u64,
 }
 
 /// What is counted of one outlet.
@@ -76,6 +78,8 @@ pub struct Delivery {
 }
 
 impl Loss {
+    const ALL: [Self; 3] = [Self::Full, Self::Disk, Self::Refused];
+
     fn name(self) -> &'static str {
         match self {
             Self::Full => "full",
@@ -150,11 +154,20 @@ impl Deliveries {
             of.and_then(|(_, queue)| queue.upgrade())
                 .map_or(0, |queue| queue.level().texts)
         };
+        let lost = |outlet: &'static str| {
+            let losses = Loss::ALL.map(|loss| OfLoss {
+                outlet,
+                reason: loss.name(),
+            });
+            let losses = losses.map(|of| self.dropped.get_or_create(&of).get());
+            losses.into_iter().sum()
+        };
         let faults = lock(&self.faults);
         let faults = faults.iter().map(|(&name, reason)| OutletFault {
             name,
             reason: reason.clone(),
             queued: queued(name),
+            lost: lost(name),
         });
         faults.collect()
     }

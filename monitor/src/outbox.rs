@@ -49,7 +49,7 @@ impl Outbox {
         let waiting = queue.level().texts;
         if waiting > 0 {
             say(format_args!(
-                "{outlet}: {waiting} events of before wait to be sent"
+                "{outlet}: {waiting} messages of before wait to be sent"
             ));
         }
         Ok(Self {
@@ -70,7 +70,7 @@ impl Outbox {
                 let lost = self.unwritten.swap(0, Ordering::Relaxed);
                 if lost > 0 {
                     say(format_args!(
-                        "{outlet}: the queue can be written again; {lost} events are lost"
+                        "{outlet}: the queue can be written again; {lost} messages are lost"
                     ));
                 }
             }
@@ -79,7 +79,7 @@ impl Outbox {
                 // Once: the log is often on the same disk.
                 if self.unwritten.fetch_add(1, Ordering::Relaxed) == 0 {
                     say(format_args!(
-                        "{outlet}: events are lost, the queue cannot be written: {error}"
+                        "{outlet}: messages are lost, the queue cannot be written: {error}"
                     ));
                 }
             }

@@ -146,10 +146,15 @@ impl Compare {
             failed.words(shown)
         );
         failed.check_none(shown)?;
-        Ok(match comparison.passed() {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::from(GATE),
-        })
+        if comparison.passed() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        // The summary has it, which is not printed then.
+        if output::is_quiet() {
+            let failed = comparison.gate.iter().filter(|result| !result.passed);
+            failed.for_each(|result| output::complain(&anyhow::anyhow!("{result}")));
+        }
+        Ok(ExitCode::from(GATE))
     }
 
     /// # Errors

@@ -8,9 +8,6 @@ use ssdcrp::crp::{Contrast, PRESETS, TargetOutput};
 use ssdcrp::evaluate::BASELINES;
 use ssdcrp::heatmap::ColourMap;
 
-/// What of a form stands for a class, whose names only a model knows.
-const CLASS: &str = "NAME";
-
 /// Options of `ssdcrp-annotate` that `ssdcrp` has not, with what they take; a test holds them against its help.
 const OF_ANNOTATE: [(&str, Option<char>, Option<ValueHint>); 10] = [
     ("output", Some('o'), Some(ValueHint::DirPath)),
@@ -67,8 +64,9 @@ fn values(verb: &str, option: &str) -> Option<Vec<PossibleValue>> {
         (_, "deletion") => ["blurred", "mean-colour"].map(str::to_owned).into(),
         _ => return None,
     };
-    let values = values.into_iter().map(|value| {
-        let value = value.strip_suffix(CLASS).unwrap_or(&value).to_owned();
+    // A shell sets a blank behind what it offers, where a class's name, which only a model knows, would have to follow.
+    let values = values.into_iter().filter(|value| !value.contains("NAME"));
+    let values = values.map(|value| {
         // Until the process ends, which is when all is written.
         PossibleValue::new(&*value.leak())
     });

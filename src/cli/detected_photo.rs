@@ -126,6 +126,12 @@ impl DetectedPhoto<'_> {
         detection.rect.in_pixels(self.size())
     }
 
+    /// Whether this is one of the detections, rather than a box that was asked about.
+    pub fn has(&self, asked: &Detection) -> bool {
+        let of = |detection: &Detection| (detection.default_box, detection.class);
+        self.detections.iter().any(|found| of(found) == of(asked))
+    }
+
     /// The cell that a detection comes from.
     pub fn location(&self, detection: &Detection) -> Result<Location> {
         let location = self.model.layout.locate(detection.default_box);

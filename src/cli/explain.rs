@@ -179,7 +179,10 @@ impl Explain {
             counts: ExplainCounts::default(),
         };
         // Only a folder keeps what is done, so that the same command goes on.
-        let interrupt = run.folder.as_ref().map(|_| Interrupt::listen());
+        let interrupt = run
+            .folder
+            .as_ref()
+            .map(|_| Interrupt::listen("this picture is finished"));
         let interrupt = interrupt.transpose()?;
         let ended = inputs.each_until(interrupt.as_ref(), only_prints, |picture| {
             run.explain(picture, &mut detector)

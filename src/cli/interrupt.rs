@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 
+use super::output;
+
 /// As shells say that SIGINT has ended a process.
 pub const INTERRUPTED: u8 = 130;
 
@@ -13,17 +15,18 @@ pub const INTERRUPTED: u8 = 130;
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Takes SIGINT from here on; a process may do this once.
+    /// Takes SIGINT from here on, and says `words` when it comes; a process may do this once.
     ///
     /// # Errors
     /// The system does not let signals be taken.
-    pub fn listen() -> Result<Self> {
+    pub fn listen(words: &'static str) -> Result<Self> {
         let interrupt = Self(Arc::default());
         let came = interrupt.0.clone();
         ctrlc::set_handler(move || {
             if came.swap(true, Ordering::Relaxed) {
                 std::process::exit(INTERRUPTED.into());
             }
+            output::note(&format!("interrupted: {words}; Ctrl-C again ends at once"));
         })
         .context("Ctrl-C cannot be listened to")?;
         Ok(interrupt)

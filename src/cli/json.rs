@@ -125,6 +125,9 @@ struct ExplanationRecord<'a> {
     contrast: &'a str,
     composite: &'a str,
     completeness: Option<f64>,
+    /// What was asked about, where it is none of the detections.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked: Option<DetectionRecord<'a>>,
     sum_abs: f64,
     positive_share: f64,
     in_box_share: f64,
@@ -210,6 +213,7 @@ impl<'a> PhotoRecord<'a> {
                 contrast: &question.contrast,
                 composite,
                 completeness: explanation.completeness,
+                asked: None,
                 sum_abs: summary.sum_abs,
                 positive_share: summary.positive_share,
                 in_box_share: summary.in_box_share,
@@ -218,6 +222,17 @@ impl<'a> PhotoRecord<'a> {
                 missing,
                 files,
             });
+    }
+}
+
+impl<'a> PhotoRecord<'a> {
+    /// Says of the last explanation what it was asked about, where that is none of the detections.
+    pub fn set_asked(&mut self, detected: &'a DetectedPhoto, asked: &'a Detection) -> Result<()> {
+        let last = self.explanations.iter_mut().flatten().last();
+        if let Some(last) = last.filter(|_| !detected.has(asked)) {
+            last.asked = Some(DetectionRecord::new(detected, asked, false)?);
+        }
+        Ok(())
     }
 }
 

@@ -50,7 +50,7 @@ impl PhotoOverlay<'_> {
             dashed: false,
         };
         let is_missed = (self.missing).is_some_and(|m| matches!(m.absence, Absence::Missed(_)));
-        let is_detected = detected.detections.iter().any(is_explained);
+        let is_detected = detected.has(self.explained);
         let explained = LabelledBox {
             label: match self.missing {
                 Some(missing) => missing.absence.label(labels),

@@ -121,7 +121,7 @@ impl Report {
             let known = counted(&looked.len(), "picture");
             output::note(&format!("goes on from {known} looked at before"));
         }
-        let interrupt = Interrupt::listen()?;
+        let interrupt = Interrupt::listen("the page is written of what is done")?;
         let LookedAt { shown, failures } =
             look(&mut inputs, &mut reporter, &mut looked, &interrupt)?;
         let failed = match FailureCounts::tell(failures, shown.len()) {
@@ -251,7 +251,6 @@ impl Report {
         let again = |index: usize| shown.get(index)?.read().ok();
         let mut watcher = |name: &str| {
             if interrupt.came() {
-                output::note("interrupted: the page is written; Ctrl-C again ends at once");
                 return false;
             }
             bar.set_message(printable(name).into_owned());

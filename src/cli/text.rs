@@ -56,11 +56,16 @@ pub fn explained(
 ) -> Result<String> {
     let location = detected.location(detection)?;
     let question = &explanation.question;
+    let labels = &detected.model.manifest.labels;
+    let what = match detected.has(detection) {
+        true => detection.words(labels),
+        false => detection.asked_words(labels),
+    };
     let mut text = String::new();
     writeln!(
         text,
         "{} at {} (default box {}: head {}, row {}, column {}, shape {})",
-        detection.words(&detected.model.manifest.labels),
+        what,
         corners(detected.pixels(detection)),
         detection.default_box,
         location.head,

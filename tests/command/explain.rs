@@ -405,6 +405,14 @@ fn names_of_files_depend_on_the_command_alone() {
         "--no-check",
     ];
     succeed(&[&asked[..], &["--all"]].concat());
+    // What is not there is not told as a detection.
+    let dog = ["explain", &eagle, "--target", "class:dog", "--no-check"];
+    let said = succeed(&dog);
+    assert!(said.contains("\nasked: dog 0.0"), "{said}");
+    let record = json(&[&dog[..], &["--json"]].concat());
+    assert_eq!(record["explanations"][0]["asked"]["label"], "dog");
+    let eagle_alone = json(&["explain", &eagle, "--no-check", "--json"]);
+    assert!(eagle_alone["explanations"][0]["asked"].is_null());
     assert_eq!(names(folder.path()), ["why-1.png"]);
     succeed(&asked);
     assert_eq!(names(folder.path()), ["why-1.png", "why.png"]);

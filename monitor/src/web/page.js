@@ -11,8 +11,9 @@ const QUICK_ROUND = 300;
 const DRIFT_ROUND = 20000;
 
 // What is said of a broker or server that nothing gets through to.
-function complaint({ name, reason, queued }) {
-  return `${name}: ${reason}; ${queued === 1 ? "1 event waits" : `${queued} events wait`}`;
+function complaint({ name, reason, queued, lost }) {
+  const waits = queued === 1 ? "1 message waits" : `${queued} messages wait`;
+  return `${name}: ${reason}; ${waits}${lost > 0 ? `, ${lost} lost` : ""}`;
 }
 
 async function look() {

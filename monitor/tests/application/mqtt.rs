@@ -170,7 +170,7 @@ fn no_event_is_lost_while_the_broker_is_away_and_the_monitor_is_killed() {
     until("what waits", || {
         monitor
             .said()
-            .contains("events of before wait")
+            .contains("messages of before wait")
             .then_some(())
     });
     broker.again();

@@ -214,6 +214,7 @@ impl ExplainRun<'_> {
                 missing.map(|missing| MissingRecord::new(detected, missing)),
                 &answer.files,
             );
+            record.set_asked(detected, &answer.explained)?;
         }
         Ok(record)
     }
