@@ -149,7 +149,7 @@ fn with_usage(page: &str, command: &Command) -> String {
         .map(|usage| format!("{}\n", usage.replace('-', r"\-")))
         .collect();
     format!(
-        "{before}.SH SYNOPSIS\n.nf\n{lines}.fi\n.PP\nThe options of this page may stand before the verb and behind it, those of a verb behind it.\n{rest}"
+        "{before}.SH SYNOPSIS\n.nf\n{lines}.fi\n.PP\nOptions on this page may stand before or after the verb. Options of a verb stand after it.\n{rest}"
     )
 }
 

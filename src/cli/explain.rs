@@ -182,7 +182,7 @@ impl Explain {
         let interrupt = run
             .folder
             .as_ref()
-            .map(|_| Interrupt::listen("this picture is finished"));
+            .map(|_| Interrupt::listen("finishing this picture"));
         let interrupt = interrupt.transpose()?;
         let ended = inputs.each_until(interrupt.as_ref(), only_prints, |picture| {
             run.explain(picture, &mut detector)

@@ -121,7 +121,7 @@ impl Report {
             let known = counted(&looked.len(), "picture");
             output::note(&format!("goes on from {known} looked at before"));
         }
-        let interrupt = Interrupt::listen("the page is written of what is done")?;
+        let interrupt = Interrupt::listen("writing the page with what is done so far")?;
         let LookedAt { shown, failures } =
             look(&mut inputs, &mut reporter, &mut looked, &interrupt)?;
         let failed = match FailureCounts::tell(failures, shown.len()) {

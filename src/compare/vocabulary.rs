@@ -33,7 +33,7 @@ pub(super) fn warnings(base: &Manifest, candidate: &Manifest) -> Vec<String> {
         .collect();
     if !near.is_empty() {
         warnings.push(format!(
-            "classes of base and candidate that count as different ones, though they are nearly spelt alike: {}. Spell them alike in the manifests if they are meant to be the same",
+            "these classes count as different, although their labels differ only in spaces, hyphens and the like: {}. If they are the same, use one spelling in both manifests",
             listed(&near)
         ));
     }

@@ -135,7 +135,7 @@ fn models_without_a_common_class_and_labels_nearly_alike_are_told() {
         said
     };
     let none = "no class in common: no object can be the same. The base has guide dog, horse, person, sheep; the candidate has bus, car, Guide_Dog, van";
-    let spelt = |other: &str| format!("nearly spelt alike: \"guide dog\" and \"{other}\". ");
+    let spelt = |other: &str| format!("hyphens and the like: \"guide dog\" and \"{other}\". ");
     let said = warned(&strange);
     assert!(
         said.contains(none) && said.contains(&spelt("Guide_Dog")),

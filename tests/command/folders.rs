@@ -269,7 +269,7 @@ fn ctrl_c_says_what_is_done_and_the_same_command_goes_on() {
     let said = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(130), "{said}");
     let words = format!(
-        "ssdcrp: interrupted: {}: 1 picture explained; the same command goes on with the others",
+        "ssdcrp: interrupted: {}: 1 picture explained; run the same command again for the others",
         output.display()
     );
     assert_eq!(said.lines().last(), Some(&words[..]), "{said}");

@@ -253,7 +253,7 @@ impl ExplainRun<'_> {
             .counted()
             .unwrap_or_else(|| "nothing explained".to_owned());
         output::note(&format!(
-            "interrupted: {words}; the same command goes on with the others"
+            "interrupted: {words}; run the same command again for the others"
         ));
     }
 

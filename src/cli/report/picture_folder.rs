@@ -17,7 +17,7 @@ use super::super::output;
 
 /// What stands below the page's name in the file by which a folder is known to be a page's.
 const MARK_TEXT: &[u8] =
-    b"\nThe page of ssdcrp report whose pictures these are. The next page of that name replaces the folder.\n";
+    b"\nThe page of ssdcrp report whose pictures these are. The next page of that name replaces these pictures.\n";
 /// A folder into which a page's pictures are written. Those of an earlier page stay in it until [`finish`](PagePictureFolder::finish); without that the new ones go.
 pub struct PagePictureFolder {
     place: PathBuf,
