@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::pictures::Pictures;
 use super::record::{EventRecord, LINES, PICTURES, Record, Records, id_of, picture};
 use crate::atomic_file;
+use crate::error::Result;
 use crate::error::evidence::{Context, bail, ensure};
-use crate::error::{Error, Result};
 use crate::folder_lock::FolderLock;
 use crate::limits::FileKind;
 
@@ -283,22 +283,12 @@ impl Store {
         let written = self.write_lines(None);
         match written.and_then(|()| Ok(self.settle()?)) {
             // What is in pieces stays, and is left out again when it is read; as in a run that meets a full disk, new events wait for room.
-            Err(error) if is_of_full_disk(&error) => Ok(()),
+            Err(error) if (error.io()).is_some_and(|io| io.kind() == ErrorKind::StorageFull) => {
+                Ok(())
+            }
             written => written,
         }
     }
-}
-
-fn is_of_full_disk(error: &Error) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        let io = error.downcast_ref::<io::Error>();
-        if io.is_some_and(|io| io.kind() == ErrorKind::StorageFull) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }
 
 /// As it stands in the file, with its end.
