@@ -52,6 +52,11 @@ def face(path):
          "videoscale", "!", "video/x-raw,width=520,height=560", "!", "videoconvert", "!", "pngenc", "!", "filesink", f"location={path}"], check=True)
 
 
+def square(path):
+    """As docs/start/camera.md shows it, with the folder of whoever runs this."""
+    path.write_text(f'[page]\n\n[[camera]]\nname = "square"\nsource = "{CACHE}/footage/vtest.avi"\nrepeat = true\n')
+
+
 def photos(path):
     path.mkdir()
     for name in ("dog.jpg", "person.jpg"):
@@ -109,6 +114,7 @@ STAND_INS = {
     "folder": lambda path: path.mkdir(),
     # Detectors and a classifier that have no manifest yet. Networks with random weights are those of the golden vectors.
     "NAME.onnx": copy(DEFAULT_MODEL),
+    "square.toml": square,
     "own.onnx": copy(DEFAULT_MODEL),
     "mb1-ssd.onnx": copy(DEFAULT_MODEL),
     "model.onnx": copy(DEFAULT_MODEL),

@@ -47,6 +47,7 @@ NOT_RUN = [
 # What is written into a command in the place of something, by str.format with what surroundings.py has started.
 REPLACED = [
     (r"/usr/share/ssdcrp/pipelines/", "pipelines/"),
+    (r"/usr/share/ssdcrp/setup/", "setup/"),
     (r"(?<![\w.])/tmp\b", "{tmp}"),
     (r"(?<=live\.sh )/dev/video0", "test"),
     (r"webcam-click\.sh", "webcam-click.sh test"),
@@ -79,6 +80,7 @@ ENDLESS = [
     (r"gst-launch-1\.0 .*splitmuxsink", "file clip-*.mp4"),
     (r"gst-launch-1\.0 .*fakesink", "text ssdcrp, "),
     (r"\S*ssdcrp-monitor .*--serve", "page"),
+    (r"ssdcrp-monitor --config square\.toml", "text http://"),
     (r"mosquitto_sub", "message"),
 ]
 
