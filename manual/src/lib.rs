@@ -132,6 +132,10 @@ fn lines_kept(page: &str) -> String {
     kept + ".fi\n" + rest
 }
 
+/// What the lines of a synopsis cannot show.
+const WHERE_OPTIONS_STAND: &str =
+    "Options on this page may stand before or after the verb. Options of a verb stand after it.";
+
 /// The page of a program with verbs, whose synopsis is a line for each: together they show where verbs, inputs and options stand.
 fn with_usage(page: &str, command: &Command) -> String {
     let usages: Vec<String> = command
@@ -148,9 +152,7 @@ fn with_usage(page: &str, command: &Command) -> String {
     let lines: String = ([own].iter().chain(&usages))
         .map(|usage| format!("{}\n", usage.replace('-', r"\-")))
         .collect();
-    format!(
-        "{before}.SH SYNOPSIS\n.nf\n{lines}.fi\n.PP\nOptions on this page may stand before or after the verb. Options of a verb stand after it.\n{rest}"
-    )
+    format!("{before}.SH SYNOPSIS\n.nf\n{lines}.fi\n.PP\n{WHERE_OPTIONS_STAND}\n{rest}")
 }
 
 /// "tool dig [OPTIONS] <PLACE>".
@@ -228,7 +230,8 @@ mod tests {
         let expected = ".SH SYNOPSIS\n.nf\ntool [COMMAND]\ntool dig [OPTIONS]\ntool fill\n.fi\n";
         let page_of_tool = page("tool.1").unwrap();
         assert!(page_of_tool.contains(expected), "{page_of_tool}");
-        assert!(page_of_tool.contains("behind it.\n.SH "), "{page_of_tool}");
+        let sentence = format!(".PP\n{WHERE_OPTIONS_STAND}\n.SH ");
+        assert!(page_of_tool.contains(&sentence), "{page_of_tool}");
         assert!(!page("tool-dig.1").unwrap().contains("tool fill"));
     }
 
