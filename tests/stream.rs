@@ -107,7 +107,8 @@ impl Host for Notes {
             }
             News::Missing { explained, .. } => format!("missing: {}", explained.question.wording),
             News::EvidenceKept { record, .. } => format!("kept: {}", record.frame),
-            News::Unexplained(error) | News::EvidenceLost(error) => format!("{error:#}"),
+            News::Unexplained(error) => format!("{error:#}"),
+            News::EvidenceLeftOut { event, why } => format!("event {}: {why:?}", event.number),
         };
         self.texts.lock().unwrap().push(note);
     }

@@ -64,14 +64,21 @@ pub fn reason(error: &ConnectionError) -> String {
                 "the broker confirms message {number}, which it was not sent or has confirmed already"
             )
         }
+        // A server of HTTP begins its answer with 'H', which stands for a confirmation.
+        ConnectionError::NotConnAck(_) => no_broker("something else came before the greeting"),
         error => match innermost(error).downcast_ref() {
             // Its bytes stand between the two messages, so the connection is over.
             Some(mqttbytes::Error::PayloadSizeLimitExceeded(bytes)) => format!(
                 "the broker sends a message of {bytes} bytes, more than {LONGEST_PACKET}; if it keeps that one, remove it: mosquitto_pub -r -n -t TOPIC"
             ),
-            _ => tls::in_words(&innermost(error).to_string()),
+            Some(mqttbytes::Error::Io(_)) | None => tls::in_words(&innermost(error).to_string()),
+            Some(error) => no_broker(&error.to_string().to_lowercase()),
         },
     }
+}
+
+fn no_broker(reason: &str) -> String {
+    format!("what answers there does not speak MQTT 3.1.1 ({reason}): is the port the broker's?")
 }
 
 /// What began it: "Connection reset by peer", without what that means for whoever read.
@@ -81,7 +88,23 @@ fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) 
 
 #[cfg(test)]
 mod tests {
+    use rumqttc::{Packet, PubAck};
+
     use super::*;
+
+    #[test]
+    fn another_server_than_a_broker_is_told_as_such() {
+        let confirmation = Packet::PubAck(PubAck::new(7));
+        for error in [
+            ConnectionError::NotConnAck(confirmation),
+            ConnectionError::MqttState(StateError::Deserialization(
+                mqttbytes::Error::InvalidPacketType(0),
+            )),
+        ] {
+            let words = reason(&error);
+            assert!(words.contains("is the port the broker's?"), "{words}");
+        }
+    }
 
     #[test]
     fn who_gets_a_message_that_is_too_long_hears_what_to_do() {

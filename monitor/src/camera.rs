@@ -115,6 +115,7 @@ impl Camera {
         let evidence = self.plan.connection.evidence.as_ref();
         let folder = evidence.map(|kept| Arc::<Path>::from(kept.folder.as_path()));
         if let Some(folder) = &folder {
+            outlets.metrics.keeps_evidence(&name);
             recall(folder, &name, self.place.load(Ordering::Relaxed), &outlets);
         }
         let feed = Feed {

@@ -27,6 +27,9 @@ pub struct LoggedEvent {
     /// Where its evidence is, once it is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<KeptEvent>,
+    /// Why none is, once that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_evidence: Option<String>,
     /// What somebody says of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
@@ -81,6 +84,7 @@ impl LoggedEvent {
             message,
             check: None,
             evidence: None,
+            no_evidence: None,
             mark: None,
         }
     }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ssdcrp::detect::Labels;
-use ssdcrp::stream::{ExplainedObject, News, Observation};
+use ssdcrp::stream::{ExplainedObject, LeftOut, News, Observation, ObservedEvent};
 
+use crate::event_log::LoggedEvent;
+use crate::keeping::{self, Keeping};
 use crate::kept::KeptEvent;
 use crate::message::{EventMessage, Worth, event_id};
 use crate::outlets::Outlets;
@@ -64,12 +66,11 @@ impl Feed {
             } => {
                 let answer = explained.question.wording.to_string();
                 let worth = explained.check.as_deref().map(Worth::of);
-                let id = self.event_id(event.number);
                 if let Some(check) = &explained.check {
                     let words = check.words(colour(observation));
-                    let log = &self.outlets.board.log;
-                    log.complete(&id, |event| event.check = Some(words));
+                    self.complete(event, |event| event.check = Some(words));
                 }
+                let id = self.event_id(event.number);
                 self.outlets.answered(&id, answer, worth);
             }
             News::Event {
@@ -81,15 +82,33 @@ impl Feed {
             }
             News::EvidenceKept { event, record } => {
                 if let Some(folder) = &self.evidence {
-                    let id = self.event_id(event.number);
                     let kept = KeptEvent::new(folder, record);
-                    let log = &self.outlets.board.log;
-                    log.complete(&id, |event| event.evidence = Some(kept));
+                    self.complete(event, |event| event.evidence = Some(kept));
+                    self.evidence(None, self.screen.keep(Keeping::kept));
                 }
             }
-            News::Unexplained(error) | News::EvidenceLost(error) => {
-                say(format_args!("{camera}: {error:#}"));
+            News::EvidenceLeftOut { event, why } => {
+                let words = keeping::words(&why);
+                self.complete(event, |event| event.no_evidence = Some(words));
+                let news = self.screen.keep(|keeping| keeping.left_out(&why));
+                self.evidence(Some(&why), news);
             }
+            News::Unexplained(error) => say(format_args!("{camera}: {error:#}")),
+        }
+    }
+
+    /// More is known of an event.
+    fn complete(&self, event: &ObservedEvent, complete: impl FnOnce(&mut LoggedEvent)) {
+        let id = self.event_id(event.number);
+        self.outlets.board.log.complete(&id, complete);
+    }
+
+    /// Evidence of an event is kept, or why not; `news` is what people have to know of that.
+    fn evidence(&self, why_not: Option<&LeftOut>, news: Option<String>) {
+        let camera = self.camera.as_str();
+        (self.outlets.metrics).evidence(camera, keeping::outcome(why_not));
+        if let Some(news) = news {
+            say(format_args!("{camera}: {news}"));
         }
     }
 

@@ -29,6 +29,7 @@ mod feed;
 mod frigate;
 mod helper;
 mod http;
+mod keeping;
 mod kept;
 mod line_thread;
 mod mask;

@@ -17,6 +17,7 @@ use ssdcrp::stream::{ExplainedObject, Observation};
 
 use crate::board::Board;
 use crate::delivery::Deliveries;
+use crate::keeping;
 use crate::screen::CameraState;
 
 /// Seconds: a fast machine's tenth up to a slow one's minute.
@@ -47,6 +48,12 @@ struct OfState {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfOutcome {
+    camera: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfAnswer {
     camera: String,
     answer: &'static str,
@@ -61,6 +68,7 @@ pub struct Metrics {
     looked_at: Family<OfCamera, Counter>,
     detections: Family<OfClass, Counter>,
     events: Family<OfKind, Counter>,
+    evidence: Family<OfOutcome, Counter>,
     unprinted: Counter,
     explanation_time: Family<OfCamera, Histogram, fn() -> Histogram>,
     in_box: Shares,
@@ -83,6 +91,7 @@ impl Default for Metrics {
             looked_at: Family::default(),
             detections: Family::default(),
             events: Family::default(),
+            evidence: Family::default(),
             unprinted: Counter::default(),
             explanation_time: Family::new_with_constructor(times),
             in_box: Family::new_with_constructor(shares),
@@ -113,6 +122,12 @@ impl Metrics {
         of.register("detections", "Detections in frames", detections);
         let events = self.events.clone();
         of.register("events", "Events that were raised", events);
+        let evidence = self.evidence.clone();
+        of.register(
+            "evidence",
+            "Events by whether evidence of them is kept",
+            evidence,
+        );
         let unprinted = self.unprinted.clone();
         of.register(
             "events_unprinted",
@@ -196,6 +211,26 @@ impl Metrics {
             kind: kind.to_owned(),
         };
         self.events.get_or_create(&of).inc();
+    }
+
+    /// Evidence of the camera's events is to be kept: what has not happened yet is 0, so that its increase can be asked for.
+    pub fn keeps_evidence(&self, camera: &str) {
+        for outcome in keeping::OUTCOMES {
+            let of = OfOutcome {
+                camera: camera.to_owned(),
+                outcome,
+            };
+            self.evidence.get_or_create(&of).inc_by(0);
+        }
+    }
+
+    /// Evidence of an event is kept, or not.
+    pub fn evidence(&self, camera: &str, outcome: &'static str) {
+        let of = OfOutcome {
+            camera: camera.to_owned(),
+            outcome,
+        };
+        self.evidence.get_or_create(&of).inc();
     }
 
     /// An event could not be printed.

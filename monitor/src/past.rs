@@ -39,6 +39,7 @@ impl Keeper<'_> {
                 mark: kept.mark_in(&marks),
                 message: self.message(record),
                 evidence: Some(kept),
+                no_evidence: None,
             }
         });
         Ok(events.collect())

@@ -1,9 +1,13 @@
 //! Folders that need not be there yet: a path in, and whether this process could write there out.
 
 use std::fs::File;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
+
+/// Bytes that have to have room, about those of the least that anything writes.
+const ROOM: usize = 64 << 10;
 
 /// Writes into what there is of a folder's path, and leaves nothing behind.
 ///
@@ -13,8 +17,19 @@ pub fn probe(folder: &Path) -> Result<()> {
     let there = folder.ancestors().find(|part| part.exists());
     let there = there.unwrap_or(Path::new("."));
     let file = there.join(format!(".ssdcrp-check-{}", std::process::id()));
-    File::create_new(&file)
-        .and_then(|_| std::fs::remove_file(&file))
+    let written = File::create_new(&file).and_then(|mut file| {
+        // On a full disk a file can be made, but nothing written into it.
+        file.write_all(&[0; ROOM])?;
+        file.sync_all()
+    });
+    // One that another process made is not ours to remove.
+    let removed = match &written {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        _ if file.exists() => std::fs::remove_file(&file),
+        _ => Ok(()),
+    };
+    written
+        .and(removed)
         .with_context(|| format!("cannot write into {}", there.display()))
 }
 

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use ssdcrp::lock::lock;
 use tokio::sync::watch;
 
+use crate::keeping::Keeping;
 use crate::message::{SCHEMA, StateMessage, now};
 use crate::pointing::Pointing;
 use crate::redact::{one_line, redact};
@@ -56,6 +57,7 @@ pub struct Screen {
     /// When its thread was last seen at work, and when the last frame came.
     alive: Mutex<(Instant, Option<Instant>)>,
     sight: Mutex<CameraSight>,
+    keeping: Mutex<Keeping>,
     pointed: Mutex<Vec<Pointing>>,
 }
 
@@ -106,6 +108,7 @@ impl Screen {
             pictures: watch::Sender::new(Some(Bytes::new())),
             alive: Mutex::new((Instant::now(), None)),
             sight: Mutex::default(),
+            keeping: Mutex::default(),
             pointed: Mutex::default(),
         }
     }
@@ -166,6 +169,11 @@ impl Screen {
     /// Something is seen otherwise now.
     pub fn see(&self, change: impl FnOnce(&mut CameraSight)) {
         change(&mut lock(&self.sight));
+    }
+
+    /// Evidence of an event was kept or left out.
+    pub fn keep<T>(&self, change: impl FnOnce(&mut Keeping) -> T) -> T {
+        change(&mut lock(&self.keeping))
     }
 
     /// What is seen now, as the page reads it.

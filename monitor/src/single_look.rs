@@ -46,7 +46,7 @@ impl SingleLook {
             News::Event { .. }
             | News::EvidenceKept { .. }
             | News::Missing { .. }
-            | News::EvidenceLost(_) => {}
+            | News::EvidenceLeftOut { .. } => {}
         }
     }
 }

@@ -79,6 +79,27 @@ pub enum News<'a> {
     },
     /// The settings of this moment lead to no explanation; told once for each question.
     Unexplained(Error),
-    /// Evidence of an event cannot be kept; told once until it can be again.
-    EvidenceLost(Error),
+    /// No evidence of an event is kept.
+    EvidenceLeftOut {
+        /// What looks wrong.
+        event: &'a ObservedEvent,
+        /// Why it is not kept.
+        why: LeftOut,
+    },
+}
+
+/// Why no evidence of an event is kept.
+#[derive(Debug)]
+pub enum LeftOut {
+    /// Its minute has enough of them: [`Limits::per_minute`](super::evidence::Limits::per_minute).
+    PerMinute,
+    /// Events come faster than the disk takes them.
+    Behind,
+    /// It cannot be written.
+    Failed {
+        /// What stands in the way.
+        error: Error,
+        /// Whether the last one before could be written: whoever tells people tells them once.
+        is_first: bool,
+    },
 }

@@ -39,7 +39,7 @@ mod zones;
 pub use display::View;
 pub use explaining::{ExplainedMiss, ExplainedObject};
 pub use frame::{FrameInfo, FrameTime};
-pub use host::{Host, News};
+pub use host::{Host, LeftOut, News};
 pub use observation::{Observation, ObservedEvent};
 pub use picking::{Picking, Placed};
 pub use rate_limiter::RateLimiter;

@@ -12,7 +12,7 @@ use super::drawing::draw;
 use super::evidence::{Case, Store};
 use super::explaining::ExplainedObject;
 use super::frame::{FrameInfo, FrameTime};
-use super::host::{Host, News};
+use super::host::{Host, LeftOut, News};
 use super::observation::{Observation, ObservedEvent, Observer};
 use super::picking::{Picking, Placed};
 use super::room::ensure_room;
@@ -242,7 +242,9 @@ impl<H: Host> StreamState<H> {
             };
             if let Err(refused) = queued {
                 // Where events come faster than the disk takes them, or a disk hangs, there is evidence of some frames.
-                lock(&self.stats).evidence_left_out += refused.cases.len() as u64;
+                for case in &refused.cases {
+                    leave_out(&*self.host, &self.stats, &case.event, LeftOut::Behind);
+                }
             }
         }
     }
@@ -315,7 +317,7 @@ fn keep_evidence<H: Host>(
     model: Arc<Model>,
     stats: Arc<Mutex<StreamStats>>,
 ) -> Result<Worker<EvidenceJob<H::Picture>>> {
-    let mut failing = false;
+    let mut is_failing = false;
     Worker::spawn(
         "ssdcrp-evidence",
         EVENT_PICTURES,
@@ -325,25 +327,33 @@ fn keep_evidence<H: Host>(
                 let frame = || host.picture(&job.picture, &case.observation);
                 let id = host.event_id(case.event.number);
                 let kept = catching(|| case.keep(&mut store, labels, frame, || host.clock(), id));
-                match &kept {
+                let event = &case.event;
+                let why = match kept {
                     Ok(Some(record)) => {
+                        is_failing = false;
                         lock(&stats).evidence_kept += 1;
                         host.tell(News::EvidenceKept {
-                            event: &case.event,
-                            record,
+                            event,
+                            record: &record,
                         });
+                        continue;
                     }
-                    Ok(None) | Err(_) => lock(&stats).evidence_left_out += 1,
-                }
-                let before = std::mem::replace(&mut failing, kept.is_err());
-                if let Err(error) = kept
-                    && !before
-                {
-                    host.tell(News::EvidenceLost(error.context(
-                        "events are missing in the folder until it can be written to again",
-                    )));
-                }
+                    Ok(None) => LeftOut::PerMinute,
+                    Err(error) => LeftOut::Failed {
+                        error: error.context(
+                            "events are missing in the folder until it can be written to again",
+                        ),
+                        is_first: !std::mem::replace(&mut is_failing, true),
+                    },
+                };
+                leave_out(&*host, &stats, event, why);
             }
         },
     )
+}
+
+/// No evidence of an event is kept.
+fn leave_out<H: Host>(host: &H, stats: &Mutex<StreamStats>, event: &ObservedEvent, why: LeftOut) {
+    lock(stats).evidence_left_out += 1;
+    host.tell(News::EvidenceLeftOut { event, why });
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use hyper::Uri;
 
+use super::expanded::Expanded;
 use super::place::FilePlace;
 use super::secret;
 use super::section::{MqttSection, QueueSection, WebhookSection};
@@ -85,8 +86,8 @@ impl MqttPlan {
     /// # Errors
     /// A secret or a certificate is missing, or one key needs another that is not set.
     pub fn new(section: MqttSection, place: &FilePlace) -> Result<Self> {
-        let file = place.secret_file(section.password_file.as_deref())?;
-        let (user, password) = (section.user.as_deref(), section.password.as_deref());
+        let file = place.secret_file(section.password_file.as_ref());
+        let (user, password) = (section.user.as_ref(), section.password.as_ref());
         let login = secret::login(user, password, file.as_deref())?;
         let address = section.address;
         let own = (&section.certificate_file, &section.key_file);
@@ -127,9 +128,9 @@ impl WebhookPlan {
     /// The address is not valid, or a secret or a certificate is missing.
     pub fn new(section: WebhookSection, place: &FilePlace) -> Result<Self> {
         let own = (&section.certificate_file, &section.key_file);
-        let (server, target) = server(&section.url, section.ca_file.as_deref(), own, place)?;
-        let file = place.secret_file(section.secret_file.as_deref())?;
-        let secret = secret::of("secret", section.secret.as_deref(), file.as_deref())?;
+        let (server, target) = server(&section.url.text, section.ca_file.as_deref(), own, place)?;
+        let file = place.secret_file(section.secret_file.as_ref());
+        let secret = secret::of("secret", section.secret.as_ref(), file.as_deref())?;
         let secret = secret.context(
             "a webhook needs a secret, with which what is sent is signed: secret-file = \"…\"",
         )?;
@@ -161,13 +162,13 @@ pub fn answer_timeout(seconds: Option<Seconds>) -> Result<Duration> {
 pub fn server(
     url: &str,
     authorities: Option<&Path>,
-    own: (&Option<PathBuf>, &Option<String>),
+    own: (&Option<PathBuf>, &Option<Expanded>),
     place: &FilePlace,
 ) -> Result<(HttpServer, String)> {
     // The path of an address may be a secret, so a wrong address is not shown.
     let words =
         "url: an address is http://host/path or https://host/path, without user and password";
-    let address: Uri = secret::expand(url)?.parse().ok().context(words)?;
+    let address: Uri = url.parse().ok().context(words)?;
     let (is_encrypted, usual) = match address.scheme_str() {
         Some("http") => (false, 80),
         Some("https") => (true, 443),
@@ -202,12 +203,12 @@ fn retry_at_most(seconds: Option<Seconds>) -> Duration {
 fn tls(
     is_encrypted: bool,
     authorities: Option<&Path>,
-    own: (&Option<PathBuf>, &Option<String>),
+    own: (&Option<PathBuf>, &Option<Expanded>),
     place: &FilePlace,
 ) -> Result<Option<TlsPlan>> {
     let own = match own {
         (Some(certificate), Some(key)) => {
-            let key = place.secret_file(Some(key))?;
+            let key = place.secret_file(Some(key));
             key.map(|key| (place.path(certificate), key))
         }
         (None, None) => None,

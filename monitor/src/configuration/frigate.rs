@@ -102,12 +102,12 @@ impl FrigatePlan {
             "[frigate] needs the broker that Frigate tells its events: write [mqtt] with its address",
         )?;
         let own = (&section.certificate_file, &section.key_file);
-        let (server, path) = server(&section.url, section.ca_file.as_deref(), own, place)?;
+        let (server, path) = server(&section.url.text, section.ca_file.as_deref(), own, place)?;
         ensure!(
             !path.contains('?'),
             "url: Frigate is at http://host:5000, without anything that begins with '?'"
         );
-        let file = place.secret_file(section.token_file.as_deref())?;
+        let file = place.secret_file(section.token_file.as_ref());
         let limits = (section.budget, section.files);
         let pictures = section
             .folder
@@ -120,7 +120,7 @@ impl FrigatePlan {
         Ok(Self {
             server,
             base: path.trim_end_matches('/').to_owned(),
-            token: secret::of("token", section.token.as_deref(), file.as_deref())?,
+            token: secret::of("token", section.token.as_ref(), file.as_deref())?,
             broker: broker.clone(),
             topic: (section.topic).map_or_else(|| TOPIC.to_owned(), |topic| topic.0),
             cameras: section.cameras,

@@ -3,6 +3,7 @@
 //! Errors are one line that begins with the file's name and the line number.
 
 mod delivery;
+mod expanded;
 mod frigate;
 mod looks;
 mod misspelled;
@@ -17,7 +18,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use toml::Spanned;
 
 use ssdcrp::Composite;
 use ssdcrp::limits::{self, FileKind};
@@ -25,6 +25,7 @@ use ssdcrp::runtime::SessionOptions;
 use ssdcrp::stream::evidence::Limits;
 
 pub use delivery::{MqttPlan, QueuePlan, WebhookPlan};
+use expanded::Expanded;
 pub use frigate::{FrigatePlan, PicturesPlan};
 pub use looks::{Looks, StreamLooks};
 use place::FilePlace;
@@ -282,13 +283,13 @@ fn camera(
     let name = section.name.clone().context("a camera needs a name")?;
     let named = name.as_str().to_owned();
     let plan = || -> Result<Connection> {
-        let source = section.source.as_ref().map(Spanned::as_ref);
+        let source = section.source.as_ref();
         let source = source.context("it needs a source: a file, a device or an address")?;
-        let source = secret::expand(source)?;
+        let source = &source.text;
         let is_path = !source.contains("://") && !source.starts_with('/');
         let source = match is_path {
-            true => place.path(Path::new(&source)).display().to_string(),
-            false => source,
+            true => place.path(Path::new(source)).display().to_string(),
+            false => source.clone(),
         };
         let address = Address::new(&source, None)?;
         let address = match has_login || address.lacks_login() {
@@ -325,15 +326,16 @@ fn camera(
 
 /// The user and the password that a table gives.
 fn login(section: &CameraSection, place: &FilePlace) -> Result<Option<Login>> {
-    let file = place.secret_file(section.password_file.as_deref())?;
-    secret::login(section.user.as_deref(), None, file.as_deref())
+    let file = place.secret_file(section.password_file.as_ref());
+    secret::login(section.user.as_ref(), None, file.as_deref())
 }
 
 fn page(section: PageSection, place: &FilePlace) -> Result<PagePlan> {
     let address = section.address.0;
-    let file = place.secret_file(section.token_file.as_deref())?;
-    let is_open = section.token.as_deref() == Some(NO_TOKEN) && file.is_none();
-    let token = section.token.as_deref().filter(|_| !is_open);
+    let file = place.secret_file(section.token_file.as_ref());
+    let says_none = |token: &Expanded| token.text == NO_TOKEN && !token.is_variable;
+    let is_open = section.token.as_ref().is_some_and(says_none) && file.is_none();
+    let token = section.token.as_ref().filter(|_| !is_open);
     let token = secret::of("token", token, file.as_deref())?;
     let token = token.map(checked_token).transpose()?;
     ensure!(

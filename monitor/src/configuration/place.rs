@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-
-use super::secret;
+use super::expanded::Expanded;
 
 /// The text of a file, and the file's path.
 pub struct FilePlace<'a> {
@@ -28,12 +26,8 @@ impl FilePlace<'_> {
         self.file.parent().unwrap_or(Path::new("")).join(name)
     }
 
-    /// The path of a file with a secret. It may contain environment variables as `${NAME}`.
-    ///
-    /// # Errors
-    /// A variable does not exist.
-    pub fn secret_file(&self, name: Option<&str>) -> Result<Option<PathBuf>> {
-        let file = name.map(|name| Ok(self.path(Path::new(&secret::expand(name)?))));
-        file.transpose()
+    /// The path of a file with a secret.
+    pub fn secret_file(&self, name: Option<&Expanded>) -> Option<PathBuf> {
+        name.map(|name| self.path(Path::new(&name.text)))
     }
 }

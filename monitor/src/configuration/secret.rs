@@ -1,4 +1,4 @@
-//! Secrets of the configuration. In: the name of an environment variable or of a file. Out: its content, which is hidden in all output from then on.
+//! Secrets of the configuration. In: the value of an environment variable, or the name of a file. Out: its content, which is hidden in all output from then on.
 
 use std::io::Read;
 use std::path::Path;
@@ -7,36 +7,11 @@ use anyhow::{Context, Result, bail, ensure};
 
 use ssdcrp::limits::{self, FileKind};
 
+use super::expanded::Expanded;
 use crate::address::Login;
 use crate::redact::keep_secret;
 
 const LONGEST: usize = 4096;
-
-/// Replaces each `${NAME}` in a text by the value of that environment variable. Each value counts as a secret.
-///
-/// # Errors
-/// A variable does not exist, or a `${` has no `}`.
-pub fn expand(text: &str) -> Result<String> {
-    let mut expanded = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, from)) = rest.split_once("${") {
-        let (name, after) = from
-            .split_once('}')
-            .context("'${' without a '}': an environment variable is written ${NAME}")?;
-        let value = std::env::var(name)
-            .ok()
-            .with_context(|| format!("there is no environment variable {name}: set it for the service, in a file that EnvironmentFile= names"))?;
-        // The folder that systemd makes for credentials is not a secret itself.
-        if name != "CREDENTIALS_DIRECTORY" {
-            keep_secret(&value);
-        }
-        expanded.push_str(before);
-        expanded.push_str(&value);
-        rest = after;
-    }
-    expanded.push_str(rest);
-    Ok(expanded)
-}
 
 /// The content of a file, without the line break at its end.
 ///
@@ -65,19 +40,18 @@ pub fn from_file(file: &Path) -> Result<String> {
 ///
 /// # Errors
 /// Both are given, the secret stands in the configuration itself, or it cannot be read.
-pub fn of(key: &str, text: Option<&str>, file: Option<&Path>) -> Result<Option<String>> {
+pub fn of(key: &str, text: Option<&Expanded>, file: Option<&Path>) -> Result<Option<String>> {
     match (text, file) {
         (None, None) => Ok(None),
         (None, Some(file)) => from_file(file).map(Some),
         (Some(_), Some(_)) => bail!("{key} and {key}-file: give one of them"),
         (Some(text), None) => {
             ensure!(
-                text.starts_with("${") && text.ends_with('}'),
+                text.is_variable,
                 "{key} is a secret: name a file with {key}-file, or an environment variable as ${{NAME}}"
             );
-            let secret = expand(text)?;
-            ensure!(!secret.is_empty(), "{key} is empty");
-            Ok(Some(secret))
+            ensure!(!text.text.is_empty(), "{key} is empty");
+            Ok(Some(text.text.clone()))
         }
     }
 }
@@ -87,13 +61,13 @@ pub fn of(key: &str, text: Option<&str>, file: Option<&Path>) -> Result<Option<S
 /// # Errors
 /// The password cannot be read, or there is no user for it.
 pub fn login(
-    user: Option<&str>,
-    password: Option<&str>,
+    user: Option<&Expanded>,
+    password: Option<&Expanded>,
     file: Option<&Path>,
 ) -> Result<Option<Login>> {
     match (user, of("password", password, file)?) {
         (Some(user), password) => Ok(Some(Login {
-            user: expand(user)?,
+            user: user.text.clone(),
             password: password.unwrap_or_default(),
         })),
         (None, None) => Ok(None),
@@ -120,25 +94,6 @@ mod tests {
     use crate::redact::redact;
 
     #[test]
-    fn variables_are_put_in_and_hidden() {
-        // Every process has it.
-        let path = std::env::var("PATH").unwrap();
-        assert_eq!(
-            expand("a ${PATH} b ${PATH}").unwrap(),
-            format!("a {path} b {path}")
-        );
-        assert_eq!(redact(&format!("at {path}")), "at ***");
-        assert_eq!(expand("$5 {x}").unwrap(), "$5 {x}");
-        for (text, reason) in [
-            ("${NO_SUCH_VARIABLE}", "NO_SUCH_VARIABLE"),
-            ("${PATH", "'}'"),
-        ] {
-            let error = expand(text).unwrap_err().to_string();
-            assert!(error.contains(reason), "{error}");
-        }
-    }
-
-    #[test]
     fn a_secret_is_a_file_or_a_variable_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("token");
@@ -146,12 +101,16 @@ mod tests {
         let found = of("token", None, Some(&file)).unwrap();
         assert_eq!(found.as_deref(), Some("open sesame, test"));
         assert_eq!(redact("open sesame, test!"), "***!");
-        let refused = |text: Option<&str>, file: Option<&Path>| {
+        let refused = |text: Option<&Expanded>, file: Option<&Path>| {
             format!("{:#}", of("token", text, file).unwrap_err())
         };
-        let plain = refused(Some("plain words"), None);
+        let words = |text: &str, is_variable| Expanded {
+            text: text.to_owned(),
+            is_variable,
+        };
+        let plain = refused(Some(&words("plain words", false)), None);
         assert!(plain.contains("token-file") && !plain.contains("plain words"));
-        assert!(refused(Some("${PATH}"), Some(&file)).contains("one of them"));
+        assert!(refused(Some(&words("a value", true)), Some(&file)).contains("one of them"));
         std::fs::write(&file, "\n").unwrap();
         assert!(refused(None, Some(&file)).contains("is empty"));
         std::fs::write(&file, "open\nsesame\n").unwrap();

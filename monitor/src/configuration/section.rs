@@ -10,9 +10,10 @@ use ssdcrp::Composite;
 use ssdcrp::runtime::ExecutionProvider;
 use ssdcrp::stream::monitor::EventKind;
 
+use super::expanded::Expanded;
 use super::value::{
     BrokerAddress, CameraName, ClientId, Corners, HostName, PageAddress, Pause, QueueBytes,
-    Seconds, Share, TopicName, all_parsed, folder, hidden, parsed, path,
+    Seconds, Share, TopicName, all_parsed, folder, parsed, path,
 };
 use crate::options::LOCAL_PAGE;
 
@@ -36,10 +37,8 @@ pub struct FileSection {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct PageSection {
     pub address: PageAddress,
-    #[serde(default, deserialize_with = "hidden")]
-    pub token: Option<String>,
-    #[serde(default, deserialize_with = "hidden")]
-    pub token_file: Option<String>,
+    pub token: Option<Expanded>,
+    pub token_file: Option<Expanded>,
     pub hosts: Vec<HostName>,
 }
 
@@ -78,12 +77,9 @@ pub struct EvidenceSection {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct MqttSection {
     pub address: BrokerAddress,
-    #[serde(default, deserialize_with = "hidden")]
-    pub user: Option<String>,
-    #[serde(default, deserialize_with = "hidden")]
-    pub password: Option<String>,
-    #[serde(default, deserialize_with = "hidden")]
-    pub password_file: Option<String>,
+    pub user: Option<Expanded>,
+    pub password: Option<Expanded>,
+    pub password_file: Option<Expanded>,
     pub client_id: Option<ClientId>,
     pub topic: Option<TopicName>,
     pub detections: Option<bool>,
@@ -94,19 +90,16 @@ pub struct MqttSection {
     pub ca_file: Option<PathBuf>,
     #[serde(default, deserialize_with = "path")]
     pub certificate_file: Option<PathBuf>,
-    #[serde(default, deserialize_with = "hidden")]
-    pub key_file: Option<String>,
+    pub key_file: Option<Expanded>,
 }
 
 /// `[webhook]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct WebhookSection {
-    pub url: String,
-    #[serde(default, deserialize_with = "hidden")]
-    pub secret: Option<String>,
-    #[serde(default, deserialize_with = "hidden")]
-    pub secret_file: Option<String>,
+    pub url: Expanded,
+    pub secret: Option<Expanded>,
+    pub secret_file: Option<Expanded>,
     pub answers: Option<bool>,
     pub timeout: Option<Seconds>,
     pub retry_at_most: Option<Seconds>,
@@ -114,19 +107,16 @@ pub struct WebhookSection {
     pub ca_file: Option<PathBuf>,
     #[serde(default, deserialize_with = "path")]
     pub certificate_file: Option<PathBuf>,
-    #[serde(default, deserialize_with = "hidden")]
-    pub key_file: Option<String>,
+    pub key_file: Option<Expanded>,
 }
 
 /// `[frigate]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FrigateSection {
-    pub url: String,
-    #[serde(default, deserialize_with = "hidden")]
-    pub token: Option<String>,
-    #[serde(default, deserialize_with = "hidden")]
-    pub token_file: Option<String>,
+    pub url: Expanded,
+    pub token: Option<Expanded>,
+    pub token_file: Option<Expanded>,
     pub topic: Option<TopicName>,
     #[serde(default)]
     pub cameras: Vec<String>,
@@ -148,8 +138,7 @@ pub struct FrigateSection {
     pub ca_file: Option<PathBuf>,
     #[serde(default, deserialize_with = "path")]
     pub certificate_file: Option<PathBuf>,
-    #[serde(default, deserialize_with = "hidden")]
-    pub key_file: Option<String>,
+    pub key_file: Option<Expanded>,
 }
 
 /// `[queue]`
@@ -167,11 +156,9 @@ pub struct QueueSection {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct CameraSection {
     pub name: Option<CameraName>,
-    pub source: Option<Spanned<String>>,
-    #[serde(default, deserialize_with = "hidden")]
-    pub user: Option<String>,
-    #[serde(default, deserialize_with = "hidden")]
-    pub password_file: Option<String>,
+    pub source: Option<Expanded>,
+    pub user: Option<Expanded>,
+    pub password_file: Option<Expanded>,
     pub repeat: Option<bool>,
     pub frame_timeout: Option<Seconds>,
     pub retry_at_most: Option<Seconds>,
@@ -226,7 +213,7 @@ pub struct EventsSection {
 impl CameraSection {
     /// This camera, with the values of `defaults` for all keys that it does not set.
     pub fn or(self, defaults: &Self) -> Self {
-        let or = |own: &Option<String>, other: &Option<String>| own.clone().or(other.clone());
+        let or = |own: &Option<Expanded>, other: &Option<Expanded>| own.clone().or(other.clone());
         Self {
             user: or(&self.user, &defaults.user),
             password_file: or(&self.password_file, &defaults.password_file),

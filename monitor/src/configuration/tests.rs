@@ -262,7 +262,17 @@ fn a_mistake_is_told_with_its_line_and_what_to_do() {
         ),
         (
             "[[camera]]\nname = \"a\"\nsource = \"rtsp://${NO_SUCH_ONE}@d/\"",
-            1,
+            3,
+            "NO_SUCH_ONE",
+        ),
+        (
+            "[mqtt]\naddress = \"mqtt://b\"\npassword = \"${NO_SUCH_ONE}\"",
+            3,
+            "NO_SUCH_ONE",
+        ),
+        (
+            "[page]\n\ntoken-file = \"${NO_SUCH_ONE}/token\"",
+            3,
             "NO_SUCH_ONE",
         ),
         ("a = [", 3, "missing comma between array elements"),

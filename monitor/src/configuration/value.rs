@@ -274,16 +274,6 @@ where
     values.collect::<Result<_, _>>().map(Some)
 }
 
-/// Reads a text that may be a secret, so that an error does not show what it is instead.
-///
-/// # Errors
-/// It is no text.
-pub fn hidden<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let text = String::deserialize(deserializer);
-    text.map(Some)
-        .map_err(|_| de::Error::custom("expected a text in quotes"))
-}
-
 /// Reads a path that a file can have.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ struct EventPage<'a> {
     message: &'a EventMessage,
     check: Option<&'a str>,
     evidence: Option<&'a KeptEvent>,
+    no_evidence: Option<&'a str>,
     /// As requests say it.
     mark: &'static str,
     /// Of its box, in shares of the picture.
@@ -43,6 +44,7 @@ pub fn html(found: EventInTime, query: Option<&str>) -> Result<String, askama::E
         message,
         check: event.check.as_deref(),
         evidence: event.evidence.as_ref(),
+        no_evidence: event.no_evidence.as_deref(),
         mark: match event.mark {
             Some(Mark::Worth) => "worth",
             Some(Mark::Not) => "not",

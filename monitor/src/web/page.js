@@ -16,6 +16,11 @@ function complaint({ name, reason, queued, lost }) {
   return `${name}: ${reason}; ${waits}${lost > 0 ? `, ${lost} lost` : ""}`;
 }
 
+// What is said of a camera whose evidence cannot be written.
+function unkept({ name, evidence: { reason, lost } }) {
+  return `${name}: ${reason}; ${lost === 1 ? "1 event has" : `${lost} events have`} no evidence`;
+}
+
 async function look() {
   const state = byId("state");
   try {
@@ -30,6 +35,7 @@ async function look() {
     const lost = showCameras(told.cameras);
     showEvents(told);
     const complaints = told.outlets.map(complaint);
+    complaints.push(...told.cameras.filter((camera) => camera.evidence).map(unkept));
     if (lost > 0) complaints.unshift(`${lost} of ${told.cameras.length} cameras give no pictures`);
     state.className = complaints.length > 0 ? "waiting" : "";
     state.textContent = complaints.join(". ");

@@ -165,6 +165,60 @@ fn a_folder_of_evidence_that_cannot_be_used_costs_no_other_camera() {
 }
 
 #[test]
+fn evidence_that_cannot_be_written_is_on_the_page_until_it_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("monitor.toml");
+    write(&file, "evidence", "");
+    let monitor = Monitor::start(Monitor::command().arg("--config").arg(&file));
+    let series = |outcome: &str| {
+        monitor.number(&format!(
+            "ssdcrp_evidence_total{{camera=\"two\",outcome=\"{outcome}\"}}"
+        ))
+    };
+    until("evidence", || (series("kept") > 0.0).then_some(()));
+    assert_eq!(series("failed"), 0.0);
+    assert!(monitor.camera("two")["evidence"].is_null());
+
+    // As a disk that is gone: nothing can be written where a file is in the place of the folder.
+    let kept = folder.path().join("evidence/two");
+    std::fs::rename(&kept, folder.path().join("away")).unwrap();
+    std::fs::write(&kept, "").unwrap();
+    let fault = until("the loss of two", || {
+        let fault = monitor.camera("two")["evidence"].clone();
+        (fault["lost"].as_u64()? >= 2).then_some(fault)
+    });
+    let reason = fault["reason"].as_str().unwrap();
+    assert!(reason.contains("cannot keep an event"), "{reason}");
+    assert!(monitor.camera("one")["evidence"].is_null());
+    assert!(series("failed") >= 2.0);
+    let said = || monitor.said().matches("two: events are missing").count();
+    assert_eq!(said(), 1, "{}", monitor.said());
+    let events = monitor.events()["events"].clone();
+    let without = events.as_array().unwrap().iter().find_map(|event| {
+        let why = event["no_evidence"].as_str()?;
+        Some((event["id"].as_str()?.to_owned(), why.to_owned()))
+    });
+    let (id, why) = without.expect("an event says why it has no pictures");
+    assert!(why.contains("cannot keep an event"), "{why}");
+    let page = monitor.get(&format!("/event/{id}")).text();
+    assert!(
+        page.contains("No pictures are kept of it: events are missing"),
+        "{page}"
+    );
+
+    std::fs::remove_file(&kept).unwrap();
+    std::fs::create_dir(&kept).unwrap();
+    until("an end of it", || {
+        let said = monitor.said();
+        let mut lines = said.lines();
+        lines
+            .any(|line| line.contains("two: evidence is kept again; that of"))
+            .then_some(())
+    });
+    assert!(monitor.camera("two")["evidence"].is_null());
+}
+
+#[test]
 fn a_queue_that_cannot_be_used_costs_no_camera_and_at_a_reload_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("monitor.toml");

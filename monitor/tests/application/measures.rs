@@ -82,7 +82,7 @@ fn rules_and_dashboard_ask_for_numbers_that_there_are() {
     // Nobody is there.
     let outlets = "[mqtt]\naddress = \"mqtt://127.0.0.1:1\"\n[webhook]\nurl = \"http://127.0.0.1:1/\"\nsecret-file = \"secret\"\n";
     let text = format!(
-        "[page]\naddress = \"127.0.0.1:0\"\n[queue]\nfolder = \"queue\"\n{outlets}{}",
+        "[page]\naddress = \"127.0.0.1:0\"\n[evidence]\nfolder = \"evidence\"\n[queue]\nfolder = \"queue\"\n{outlets}{}",
         steady("1")
     );
     let monitor = start_with(folder.path(), &text);

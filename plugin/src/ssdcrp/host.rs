@@ -18,7 +18,7 @@ use ::ssdcrp::lock::lock;
 use ::ssdcrp::overlay::Canvas;
 use ::ssdcrp::rgb_rows;
 use ::ssdcrp::stream::settings::HeatmapPlace;
-use ::ssdcrp::stream::{Host, News, Observation, View};
+use ::ssdcrp::stream::{Host, LeftOut, News, Observation, View};
 
 use super::allocator;
 #[cfg(feature = "v1_26")]
@@ -235,7 +235,13 @@ impl Host for ElementHost {
                 gst::debug!(CAT, obj = element, "kept: {}", record.frame);
             }
             News::Unexplained(error) => failure::warn_unexplained(&element, &error.into()),
-            News::EvidenceLost(error) => failure::warn_of_evidence(&element, &error.into()),
+            News::EvidenceLeftOut { event, why } => match why {
+                LeftOut::Failed {
+                    error,
+                    is_first: true,
+                } => failure::warn_of_evidence(&element, &error.into()),
+                why => gst::debug!(CAT, obj = element, "event {}: {why:?}", event.number),
+            },
         }
     }
 }
