@@ -113,8 +113,9 @@ impl Address {
                 None => return doubt_of_scheme(uri),
             },
         };
-        if place.exists() {
-            return None;
+        if let Ok(found) = place.metadata() {
+            let is_played = found.is_file() || matches!(self, Self::Device(_));
+            return (!is_played).then(|| no_file(&place));
         }
         let is_scheme = |part: &std::ffi::OsStr| CAMERA_SCHEMES.iter().any(|known| *known == part);
         let hint = match place.iter().any(is_scheme) {
@@ -122,6 +123,17 @@ impl Address {
             false => "",
         };
         Some(format!("there is no {}{hint}", place.display()))
+    }
+
+    /// Whether GStreamer may open it: whoever opens a named pipe waits until somebody writes into it, for ever perhaps.
+    ///
+    /// # Errors
+    /// It is in the place of a file, and is none.
+    pub fn ensure_playable(&self) -> Result<()> {
+        match self.file() {
+            Some(file) => ensure_file(&file),
+            None => Ok(()),
+        }
     }
 
     /// The file, where it is one.
@@ -158,9 +170,8 @@ fn unescape(text: &str) -> Option<String> {
 
 /// Whether GStreamer's source for these addresses has properties for a user and a password.
 fn takes_login(scheme: &str) -> bool {
-    ["rtsp", "rtsps", "rtspt", "rtspu", "rtsph", "http", "https"]
-        .iter()
-        .any(|known| scheme.eq_ignore_ascii_case(known))
+    let scheme = scheme.to_ascii_lowercase();
+    scheme.starts_with("rtsp") || scheme == "http" || scheme == "https"
 }
 
 /// For people: without user and password.
@@ -180,11 +191,26 @@ impl fmt::Debug for Address {
     }
 }
 
+/// What is not there is told by who opens it.
+fn ensure_file(place: &Path) -> Result<()> {
+    let is_other = place.metadata().is_ok_and(|found| !found.is_file());
+    ensure!(!is_other, no_file(place));
+    Ok(())
+}
+
+fn no_file(place: &Path) -> String {
+    format!(
+        "{} is no file: a source is a file, /dev/video… or an address with \"://\"",
+        place.display()
+    )
+}
+
 /// Whether a file can be read, for those who named one.
 ///
 /// # Errors
-/// It is not there, or may not be read.
+/// It is not there, is no file, or may not be read.
 pub fn ensure_readable(file: &Path) -> Result<()> {
+    ensure_file(file)?;
     std::fs::File::open(file)
         .map(drop)
         .with_context(|| format!("cannot read {}", file.display()))
@@ -219,8 +245,15 @@ mod tests {
         assert_eq!(given.to_string(), "http://[::1]:80/");
         let other = Address::new("srt://a:b@gate:1", None).unwrap();
         assert_eq!(other.to_string(), "srt://***@gate:1");
-        let lacks = |text| Address::new(text, None).unwrap().lacks_login();
+        let lacks = |text: &str| Address::new(text, None).unwrap().lacks_login();
         assert!(lacks("rtsp://gate/") && lacks("HTTPS://gate/"));
+        // TLS over TCP, UDP and HTTP, and a description in the address.
+        let others = ["rtspst", "rtspsu", "rtspsh", "rtsp-sdp"];
+        assert!(
+            others
+                .iter()
+                .all(|scheme| lacks(&format!("{scheme}://gate/")))
+        );
         assert!(!lacks("rtsp://viewer@gate/") && !lacks("srt://gate:1") && !lacks("film.mp4"));
     }
 
@@ -264,7 +297,25 @@ mod tests {
         assert!(doubt("no film.mp4").ends_with("/no film.mp4"));
         assert!(doubt("rtsp//gate/1").contains("\"://\""));
         assert!(doubt("rstp://gate/1").contains("begin with rstp://"));
-        assert_eq!(doubt("http://gate/1") + &doubt("/dev/null"), "");
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        assert_eq!(doubt("http://gate/1") + &doubt(file), "");
+    }
+
+    #[test]
+    fn what_waits_for_a_writer_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let address = Address::new(pipe.to_str().unwrap(), None).unwrap();
+        let words = address.doubt().unwrap();
+        assert!(words.contains("is no file"), "{words}");
+        let refused = [address.ensure_playable(), ensure_readable(&pipe)];
+        for error in refused.map(Result::unwrap_err) {
+            assert_eq!(error.to_string(), words);
+        }
+        let absent = Address::new("no film.mp4", None).unwrap();
+        absent.ensure_playable().unwrap();
     }
 
     #[test]

@@ -272,10 +272,20 @@ impl Application {
         self.outlets.sync();
     }
 
-    /// Whether no camera's thread hangs.
-    pub fn is_well(&self) -> bool {
-        let hangs = |camera: &Camera| !camera.has_ended() && camera.screen.silence() > STUCK;
-        !self.cameras.iter().any(hangs)
+    /// Looks for cameras whose threads hang, and says so. Out: whether anything else is at work. Where nothing is, to begin anew may help; else it would cost the others.
+    pub fn look_after(&self) -> bool {
+        let mut is_well = self.frigate.is_some();
+        let mut has_hung = false;
+        for camera in self.cameras.iter().filter(|camera| !camera.has_ended()) {
+            let screen = &camera.screen;
+            let hangs = screen.silence() > STUCK;
+            if screen.set_hangs(hangs) {
+                self.outlets.hangs(screen, hangs);
+            }
+            is_well |= !hangs;
+            has_hung |= hangs;
+        }
+        is_well || !has_hung
     }
 }
 

@@ -43,9 +43,12 @@ impl Played {
 }
 
 impl Backoff {
-    /// With `most` between two tries.
+    /// With `most` between two tries, or a second where that is less: what is away is not asked without a pause.
     pub fn new(most: Duration) -> Self {
-        Self { most, failures: 0 }
+        Self {
+            most: most.max(FIRST),
+            failures: 0,
+        }
     }
 
     /// Failures in a row.

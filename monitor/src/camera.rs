@@ -35,6 +35,8 @@ use crate::trouble::Trouble;
 
 /// How long the end waits for explanations that events asked for.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a camera's thread may take to end: what is kept on a disk that hangs is waited for inside of it, for fifteen seconds.
+const LEAVE: Duration = Duration::from_secs(20);
 /// Between two pictures of the page's film, which takes its part of the processor.
 const FILM_INTERVAL: Duration = Duration::from_millis(100);
 /// How often it is looked whether the camera is to stop, where no frame comes.
@@ -50,6 +52,8 @@ pub struct Camera {
     looks: Arc<Mutex<StreamLooks>>,
     /// Dropped, it stops the thread.
     stop: Option<Sender<()>>,
+    /// When that was.
+    stopped: Option<Instant>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -98,6 +102,7 @@ impl Camera {
             plan,
             session,
             stop: None,
+            stopped: None,
             thread: None,
         };
         if let Err(error) = store.and_then(|store| camera.begin(store, outlets.clone())) {
@@ -181,6 +186,7 @@ impl Camera {
     /// Tells it to stop, without waiting.
     pub fn stop(&mut self) {
         self.stop = None;
+        self.stopped.get_or_insert_with(Instant::now);
     }
 }
 
@@ -188,11 +194,32 @@ impl Drop for Camera {
     fn drop(&mut self) {
         self.stop();
         self.screen.close();
-        if let Some(thread) = self.thread.take() {
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        let patience = self.stopped.map_or(Duration::ZERO, |stopped| {
+            LEAVE.saturating_sub(stopped.elapsed())
+        });
+        if has_finished(&thread, patience) {
             // A panic is told by the guard.
             let _ = thread.join();
+        } else {
+            // A call that does not return may hang for ever, and must not hold up the others.
+            let (name, seconds) = (&self.screen.name, LEAVE.as_secs());
+            say(format_args!(
+                "{name}: the camera's thread has not ended within {seconds} s, and is left behind"
+            ));
         }
     }
+}
+
+/// Waits so long at most.
+fn has_finished(thread: &JoinHandle<()>, patience: Duration) -> bool {
+    let begin = Instant::now();
+    while !thread.is_finished() && begin.elapsed() < patience {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    thread.is_finished()
 }
 
 /// Lists what earlier runs have kept of a camera.

@@ -6,6 +6,7 @@ use ssdcrp::stream::evidence::Store;
 
 use crate::configuration::{CameraPlan, EvidencePlan};
 use crate::probe::probe;
+use crate::redact::say;
 
 impl CameraPlan {
     /// Opens the folder of its evidence; `None` where none is kept.
@@ -15,7 +16,11 @@ impl CameraPlan {
     pub fn open_evidence(&self) -> Result<Option<Store>> {
         let evidence = self.connection.evidence.as_ref();
         let store = evidence.map(|evidence| Store::open(&evidence.folder, evidence.limits));
-        store.transpose().with_context(|| self.words())
+        let store = store.transpose().with_context(|| self.words())?;
+        if let Some(damage) = store.as_ref().and_then(Store::damage) {
+            say(format_args!("{}: {damage}", self.name.as_str()));
+        }
+        Ok(store)
     }
 
     /// Whether the folder of its evidence could be opened, as far as that shows without one being made: whoever checks need not be who runs the cameras.

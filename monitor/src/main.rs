@@ -163,7 +163,7 @@ fn run(options: &Options) -> Result<()> {
         if round != seen {
             seen = round;
             application.sync();
-            if application.is_well() {
+            if application.look_after() {
                 systemd.alive();
             }
         }

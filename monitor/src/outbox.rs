@@ -1,10 +1,13 @@
 //! What an outlet is to send: events in, kept on the disk until the outlet says that they have arrived; what is lost on the way is said and counted.
 
+use std::io::{self, ErrorKind};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use ssdcrp::lock::lock;
 use tokio::sync::Notify;
 
 use crate::delivery::{Deliveries, Delivery, Loss};
@@ -23,7 +26,16 @@ pub struct Outbox {
     unwritten: AtomicUsize,
     /// Whether what was queued could not be put on the disk the last time.
     is_unsynced: AtomicBool,
+    /// The event that cannot be read at present, and since when.
+    unreadable: Mutex<Option<(u64, Instant)>>,
 }
+
+/// What cannot be read for so long, while the disk is asked again and again, is lost.
+const UNREADABLE: Duration = Duration::from_secs(600);
+/// Events that are moved to another folder at once: a process that is killed then sends so many twice at most.
+const PIECE: usize = 256;
+/// Between two tries to read.
+const READ_AGAIN: Duration = Duration::from_secs(2);
 
 impl Outbox {
     /// With a queue in this folder.
@@ -59,6 +71,7 @@ impl Outbox {
             dropped: AtomicUsize::new(0),
             unwritten: AtomicUsize::new(0),
             is_unsynced: AtomicBool::new(false),
+            unreadable: Mutex::default(),
         })
     }
 
@@ -104,13 +117,29 @@ impl Outbox {
     /// Takes what waits in another one, from which nothing is sent at the moment. What cannot be written stays there.
     pub fn take_over(&self, other: &Self) {
         let mut last = 0;
-        while let Some((number, event)) = other.next(last) {
+        for taken in 1.. {
+            let Some((number, event)) = other.next(last) else {
+                break;
+            };
             if self.add(&event).is_err() {
                 break;
             }
             last = number;
+            if taken % PIECE == 0 && !self.has_taken(other, last) {
+                return;
+            }
         }
-        other.queue.done(last);
+        self.has_taken(other, last);
+    }
+
+    /// What was taken from another one, up to this number, goes there once it is on the disk here. Says whether it is.
+    fn has_taken(&self, other: &Self, last: u64) -> bool {
+        self.sync();
+        let is_safe = !self.is_unsynced.load(Ordering::Relaxed);
+        if is_safe {
+            other.queue.done(last);
+        }
+        is_safe
     }
 
     /// Says what stays in a folder that is no longer used.
@@ -124,24 +153,56 @@ impl Outbox {
         }
     }
 
-    /// The oldest event with a number above `after`, which is on its way then. What cannot be read is left out.
+    /// The oldest event with a number above `after`, which is on its way then; `None` also where it cannot be read at present ([`Outbox::readable`]). What is damaged is left out.
     pub fn next(&self, after: u64) -> Option<(u64, String)> {
+        let outlet = self.delivery.outlet();
         loop {
             let (number, event) = self.queue.next(after)?;
-            match event {
+            let error = match event {
                 Ok(event) => {
+                    if lock(&self.unreadable).take().is_some() {
+                        say(format_args!("{outlet}: the queue can be read again"));
+                    }
                     self.queue.hold(number);
                     return Some((number, event));
                 }
-                Err(error) => {
-                    let outlet = self.delivery.outlet();
-                    say(format_args!(
-                        "{outlet}: an event is lost, the queue cannot be read: {error}"
-                    ));
-                    self.delivery.lost(Loss::Disk, 1);
-                    self.queue.skip(number);
-                }
+                Err(error) => error,
+            };
+            if !is_damage(&error) && !self.gives_up(number, &error) {
+                return None;
             }
+            say(format_args!(
+                "{outlet}: an event is lost, the queue cannot be read: {error}"
+            ));
+            self.delivery.lost(Loss::Disk, 1);
+            self.queue.skip(number);
+        }
+    }
+
+    /// What is whole on the disk cannot be read now, as where the system has no descriptor left. Whether that lasts too long.
+    fn gives_up(&self, number: u64, error: &io::Error) -> bool {
+        let mut unreadable = lock(&self.unreadable);
+        match *unreadable {
+            Some((before, since)) if before == number => since.elapsed() >= UNREADABLE,
+            before => {
+                *unreadable = Some((number, Instant::now()));
+                if before.is_none() {
+                    let outlet = self.delivery.outlet();
+                    let reason = format!("the queue cannot be read at present: {error}");
+                    say(format_args!("{outlet}: {reason}; it is tried again"));
+                    self.delivery.failed(&reason);
+                }
+                false
+            }
+        }
+    }
+
+    /// Ends when [`Outbox::next`] is worth another try for what could not be read; never where everything could.
+    pub async fn readable(&self) {
+        let is_unreadable = lock(&self.unreadable).is_some();
+        match is_unreadable {
+            true => tokio::time::sleep(READ_AGAIN).await,
+            false => std::future::pending().await,
         }
     }
 
@@ -203,5 +264,50 @@ impl Outbox {
 
     pub fn is_empty(&self) -> bool {
         self.queue.level().texts == 0
+    }
+}
+
+/// Whether the text is gone, rather than out of reach.
+fn is_damage(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::InvalidData | ErrorKind::UnexpectedEof | ErrorKind::NotFound
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_now_waits_and_what_is_gone_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = QueueLimits {
+            texts: 9,
+            bytes: 99_999,
+        };
+        let deliveries = Deliveries::default();
+        let outbox = Outbox::open("test", folder.path(), limits, &deliveries).unwrap();
+        outbox.put("a");
+        let entries = std::fs::read_dir(folder.path()).unwrap();
+        let files = entries.map(|entry| entry.unwrap().path());
+        let file = files.filter(|file| file.extension().is_some_and(|end| end == "queue"));
+        let [file] = &file.collect::<Vec<_>>()[..] else {
+            panic!("one file")
+        };
+        // A link that leads to itself cannot be opened, whoever asks.
+        let away = folder.path().join("away");
+        std::fs::rename(file, &away).unwrap();
+        std::os::unix::fs::symlink(file, file).unwrap();
+        assert!(outbox.next(0).is_none() && outbox.next(0).is_none());
+        assert_eq!(outbox.delivery.losses(Loss::Disk), 0);
+        assert_eq!(deliveries.faults().len(), 1, "the page says nothing");
+        assert!(!outbox.is_empty());
+        std::fs::remove_file(file).unwrap();
+        std::fs::rename(&away, file).unwrap();
+        assert_eq!(outbox.next(0), Some((1, "a".to_owned())));
+        std::fs::remove_file(file).unwrap();
+        assert!(outbox.next(0).is_none() && outbox.is_empty());
+        assert_eq!(outbox.delivery.losses(Loss::Disk), 1);
     }
 }

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::delivery::{Deliveries, Delivery, Loss};
 use crate::outbox::Outbox;
-use crate::queue::QueueLimits;
+use crate::queue::{QueueLimits, moving};
 use crate::redact::say;
 
 /// Sends what is in its outbox, until it is dropped.
@@ -71,15 +71,56 @@ impl<T: Outlet> OutletSlot<T> {
         deliveries: &Deliveries,
     ) -> Result<NextOutlet<T>> {
         let folder = folder.join(T::NAME);
-        let open = |_: &T::Plan| match self.read().outbox.as_ref() {
-            Some(outbox) if outbox.queue.folder() == folder => Ok(outbox.clone()),
-            _ => Outbox::open(T::NAME, &folder, limits, deliveries).map(Arc::new),
+        let open = |_: &T::Plan| -> Result<Arc<Outbox>> {
+            match self.read().outbox.as_ref() {
+                Some(outbox) if outbox.queue.folder() == folder => Ok(outbox.clone()),
+                _ => {
+                    let outbox = Outbox::open(T::NAME, &folder, limits, deliveries)?;
+                    self.go_on_moving(&outbox, limits, deliveries);
+                    Ok(Arc::new(outbox))
+                }
+            }
         };
         Ok(NextOutlet {
             outbox: plan.map(open).transpose()?,
             plan: plan.cloned(),
             limits,
         })
+    }
+
+    /// Takes along what a process that was killed had left in another folder while it moved its queue.
+    fn go_on_moving(&self, outbox: &Outbox, limits: QueueLimits, deliveries: &Deliveries) {
+        let folder = outbox.queue.folder();
+        let Some(from) = moving::begun(folder) else {
+            return;
+        };
+        let runs = self.read().outbox.clone();
+        if runs.is_some_and(|runs| runs.queue.folder() == from) {
+            // It is moved in a moment.
+            return;
+        }
+        if from.is_dir() {
+            match Outbox::open(T::NAME, &from, limits, deliveries) {
+                Ok(before) => {
+                    say(format_args!(
+                        "{}: goes on with the move from {} that did not end",
+                        T::NAME,
+                        from.display()
+                    ));
+                    T::move_notes(&from, folder);
+                    move_all(&before, outbox);
+                }
+                Err(error) => {
+                    let from = from.display();
+                    say(format_args!(
+                        "{}: what waits in {from} cannot be taken along: {error:#}; the next start tries again",
+                        T::NAME
+                    ));
+                }
+            }
+        } else if let Err(error) = moving::end(folder) {
+            say(format_args!("{}: {}: {error}", T::NAME, folder.display()));
+        }
     }
 
     /// The same where nothing runs yet: an outlet whose folder cannot be used is told of and counted, and so are the events that it loses.
@@ -132,8 +173,13 @@ impl<T: Outlet> OutletSlot<T> {
         let moved = before.zip(outbox.clone());
         let moved = moved.filter(|(before, outbox)| !Arc::ptr_eq(before, outbox));
         if let Some((before, outbox)) = &moved {
+            let (from, to) = (before.queue.folder(), outbox.queue.folder());
+            if let Err(error) = moving::begin(to, from) {
+                // It is moved all the same; a process that is killed meanwhile leaves the rest behind.
+                say(format_args!("{}: {}: {error}", T::NAME, to.display()));
+            }
             outbox.take_over(before);
-            T::move_notes(before.queue.folder(), outbox.queue.folder());
+            T::move_notes(from, to);
         }
         let start = |(plan, outbox): (&T::Plan, &Arc<Outbox>)| {
             let started = T::start(plan.clone(), outbox.clone());
@@ -149,8 +195,7 @@ impl<T: Outlet> OutletSlot<T> {
         let mut slot = self.write();
         // What came meanwhile.
         if let Some((before, outbox)) = &moved {
-            outbox.take_over(before);
-            before.tell_of_rest();
+            move_all(before, outbox);
         }
         let has_failed = plan.is_some() && outbox.is_none();
         *slot = OutletState {
@@ -201,6 +246,22 @@ impl<T: Outlet> OutletSlot<T> {
         if let Some(outbox) = outbox {
             outbox.sync();
         }
+    }
+}
+
+/// Moves what waits, and says what cannot be moved.
+fn move_all(before: &Outbox, outbox: &Outbox) {
+    outbox.take_over(before);
+    before.tell_of_rest();
+    let folder = outbox.queue.folder();
+    if before.is_empty()
+        && let Err(error) = moving::end(folder)
+    {
+        say(format_args!(
+            "{}: {}: {error}",
+            outbox.delivery.outlet(),
+            folder.display()
+        ));
     }
 }
 
@@ -320,6 +381,42 @@ mod tests {
         // Nothing of it is in the old folder, which is free.
         to("one");
         assert_eq!(texts(&slot), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_move_that_a_killed_process_began_is_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let deliveries = Deliveries::default();
+        let [one, two] = ["one", "two"].map(|name| folder.path().join(name));
+        let to = |folder: &Path| {
+            let slot = OutletSlot::<Still>::default();
+            let next = slot.prepare(Some(&"plan"), folder, LIMITS, &deliveries);
+            slot.exchange(next.unwrap(), &deliveries);
+            slot
+        };
+        let slot = to(&one);
+        for text in ["a", "b", "c"] {
+            slot.put(text, |_| true);
+        }
+        slot.close();
+        drop(slot);
+        // "a" is there twice, as where the process was killed before that was noted.
+        let slot = to(&two);
+        slot.put("a", |_| true);
+        slot.close();
+        drop(slot);
+        let [from, into] = [&one, &two].map(|folder| folder.join("still"));
+        moving::begin(&into, &from).unwrap();
+        let slot = to(&two);
+        assert_eq!(texts(&slot), ["a", "a", "b", "c"]);
+        assert_eq!(moving::begun(&into), None);
+        drop(slot);
+        assert_eq!(texts(&to(&one)), [""; 0]);
+        // Of a folder that is gone nothing is left to move.
+        std::fs::remove_dir_all(&from).unwrap();
+        moving::begin(&into, &from).unwrap();
+        assert_eq!(texts(&to(&two)).len(), 4);
+        assert!(moving::begun(&into).is_none() && !from.exists());
     }
 
     #[test]

@@ -15,7 +15,8 @@ use crate::metrics::Metrics;
 use crate::mqtt::MqttOutlet;
 use crate::outlet::{NextOutlet, OutletSlot};
 use crate::printer::Printer;
-use crate::screen::{CameraState, Screen};
+use crate::redact::say;
+use crate::screen::{CameraState, HANGS, Screen};
 use crate::webhook::WebhookOutlet;
 
 /// All of them.
@@ -124,6 +125,19 @@ impl Outlets {
     /// Frames of a camera that plays are not looked at, for this reason, or are again.
     pub fn trouble(&self, screen: &Screen, trouble: Option<String>) {
         screen.set_trouble(trouble);
+        self.mqtt.with(|mqtt| mqtt.state(screen));
+    }
+
+    /// A camera's thread hangs, or goes on.
+    pub fn hangs(&self, screen: &Screen, hangs: bool) {
+        let words = match hangs {
+            true => HANGS,
+            false => "the camera's thread goes on",
+        };
+        say(format_args!("{}: {words}", screen.name));
+        if hangs {
+            self.metrics.failure(&screen.name);
+        }
         self.mqtt.with(|mqtt| mqtt.state(screen));
     }
 

@@ -23,6 +23,8 @@ use crate::sight::CameraSight;
 /// What somebody points at until the camera's thread has time for it.
 const POINTED: usize = 16;
 const QUALITY: u8 = 80;
+/// What is said of a camera whose thread was not seen at work for long.
+pub const HANGS: &str = "the camera's thread hangs in a call that does not return, of a driver or of a disk that is away; the camera goes on when it returns";
 
 /// Whether a camera's pictures come.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +51,8 @@ pub struct Screen {
     /// Where its pictures come from, without a password.
     pub title: String,
     state: Mutex<(CameraState, String)>,
+    /// Since when its thread hangs.
+    hangs: Mutex<Option<String>>,
     /// Why frames that come are not looked at.
     trouble: Mutex<Option<String>>,
     watchers: AtomicUsize,
@@ -103,6 +107,7 @@ impl Screen {
             name: name.to_owned(),
             title: redact(title),
             state: Mutex::new((CameraState::Starting, now())),
+            hangs: Mutex::default(),
             trouble: Mutex::default(),
             watchers: AtomicUsize::new(0),
             pictures: watch::Sender::new(Some(Bytes::new())),
@@ -122,13 +127,36 @@ impl Screen {
         *lock(&self.trouble) = trouble;
     }
 
+    /// Its thread hangs, or is at work. Says whether that is news.
+    pub fn set_hangs(&self, hangs: bool) -> bool {
+        let mut since = lock(&self.hangs);
+        let is_news = since.is_some() != hangs;
+        if is_news {
+            *since = hangs.then(now);
+        }
+        is_news
+    }
+
     pub fn state(&self) -> CameraState {
-        lock(&self.state).0.clone()
+        self.state_since().0
+    }
+
+    /// What its thread said last, unless it says nothing any more.
+    fn state_since(&self) -> (CameraState, String) {
+        let (state, since) = lock(&self.state).clone();
+        let is_over = matches!(state, CameraState::Ended | CameraState::Failed { .. });
+        match &*lock(&self.hangs) {
+            Some(since) if !is_over => {
+                let reason = HANGS.to_owned();
+                (CameraState::Failed { reason }, since.clone())
+            }
+            _ => (state, since),
+        }
     }
 
     /// The state as others are told of it.
     pub fn message(&self) -> StateMessage {
-        let (state, since) = lock(&self.state).clone();
+        let (state, since) = self.state_since();
         let trouble = lock(&self.trouble);
         let trouble = trouble.as_deref().filter(|_| state == CameraState::Playing);
         StateMessage {
@@ -323,6 +351,21 @@ mod tests {
         screen.show(&RgbImage::new(8, 8)).unwrap();
         screen.forget_picture();
         assert!(watcher.pictures.borrow().is_none(), "a film would go on");
+    }
+
+    #[test]
+    fn a_camera_that_hangs_has_failed_until_its_thread_goes_on() {
+        let screen = Screen::new("gate", "gate");
+        screen.set_state(CameraState::Playing);
+        assert!(!screen.set_hangs(false) && screen.set_hangs(true) && !screen.set_hangs(true));
+        let told = screen.message();
+        assert_eq!((told.state, told.availability), ("failed", "failed"));
+        assert_eq!(told.reason.as_deref(), Some(HANGS));
+        assert!(screen.set_hangs(false));
+        assert_eq!(screen.state(), CameraState::Playing);
+        screen.set_state(CameraState::Ended);
+        screen.set_hangs(true);
+        assert_eq!(screen.state(), CameraState::Ended);
     }
 
     #[test]

@@ -9,7 +9,12 @@ use image::RgbImage;
 use ssdcrp::rgb_rows;
 
 use crate::address::{Address, Login};
+use crate::redact::say;
 use crate::source_login;
+
+/// How often it is looked whether a stream's elements have stopped, and between two looks.
+const ROUNDS: usize = 100;
+const ROUND: Duration = Duration::from_millis(20);
 
 /// A stream that plays until it is dropped.
 pub struct Source {
@@ -37,6 +42,7 @@ impl Source {
     /// # Errors
     /// An element of GStreamer is missing, or does not take the address. What fails later comes from [`Source::next`].
     pub fn play(address: &Address) -> Result<Self> {
+        address.ensure_playable()?;
         let pipeline = gst::Pipeline::new();
         let caps = gst_video::VideoCapsBuilder::new()
             .format(gst_video::VideoFormat::Rgb)
@@ -114,8 +120,46 @@ impl Source {
 
 impl Drop for Source {
     fn drop(&mut self) {
-        let _ = self.pipeline.set_state(gst::State::Null);
+        if !ends(&self.pipeline) {
+            // An element that is disposed of while it plays ends the process.
+            say(format_args!(
+                "a stream's elements do not stop, and are left behind"
+            ));
+            std::mem::forget(self.pipeline.clone());
+        }
     }
+}
+
+/// Stops all elements of a pipeline. Says whether they did.
+///
+/// Decoders add elements and start them on threads of their own, also at the moment in which the others stop: those would go on, so it is looked again until all have stopped.
+fn ends(pipeline: &gst::Pipeline) -> bool {
+    for _ in 0..ROUNDS {
+        let _ = pipeline.set_state(gst::State::Null);
+        let mut has_stopped = true;
+        let mut elements = pipeline.iterate_recurse();
+        loop {
+            match elements.next() {
+                Ok(Some(element)) => {
+                    let (_, now, pending) = element.state(gst::ClockTime::ZERO);
+                    if (now, pending) != (gst::State::Null, gst::State::VoidPending) {
+                        has_stopped = false;
+                        let _ = element.set_state(gst::State::Null);
+                    }
+                }
+                Ok(None) => break,
+                Err(_) => {
+                    has_stopped = false;
+                    elements.resync();
+                }
+            }
+        }
+        if has_stopped {
+            return true;
+        }
+        std::thread::sleep(ROUND);
+    }
+    false
 }
 
 fn element(name: &str) -> Result<gst::Element> {

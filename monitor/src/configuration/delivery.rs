@@ -110,7 +110,7 @@ impl MqttPlan {
             topic: section.topic.map_or_else(|| TOPIC.to_owned(), |t| t.0),
             detections_interval: wants_detections
                 .then(|| interval.map_or(DETECTIONS_INTERVAL, |seconds| seconds.0)),
-            retry_at_most: retry_at_most(section.retry_at_most),
+            retry_at_most: section.retry_at_most.map_or(RETRY_AT_MOST, |s| s.0),
             home_assistant: section.home_assistant.map(|prefix| prefix.0),
         })
     }
@@ -140,7 +140,7 @@ impl WebhookPlan {
             key: SigningKey::new(&secret)?,
             answers: section.answers.unwrap_or(false),
             timeout: answer_timeout(section.timeout)?,
-            retry_at_most: retry_at_most(section.retry_at_most),
+            retry_at_most: section.retry_at_most.map_or(RETRY_AT_MOST, |s| s.0),
         })
     }
 }
@@ -190,13 +190,6 @@ pub fn server(
     };
     let target = address.path_and_query().map_or("/", |path| path.as_str());
     Ok((server, target.to_owned()))
-}
-
-/// The longest time between two tries. It is at least a second, so that a server that is away is not asked without a pause.
-fn retry_at_most(seconds: Option<Seconds>) -> Duration {
-    seconds.map_or(RETRY_AT_MOST, |seconds| {
-        seconds.0.max(Duration::from_secs(1))
-    })
 }
 
 /// The certificates for an encrypted connection; `None` for a connection without TLS.

@@ -296,10 +296,15 @@ fn camera(
             true => Address::new(&source, login(&section, place)?)?,
             false => address,
         };
+        let frame_timeout = section.frame_timeout.map_or(FRAME_TIMEOUT, |s| s.0);
+        ensure!(
+            !frame_timeout.is_zero(),
+            "frame-timeout: no frame comes in no time"
+        );
         Ok(Connection {
             address,
             repeat: section.repeat.unwrap_or(false),
-            frame_timeout: section.frame_timeout.map_or(FRAME_TIMEOUT, |s| s.0),
+            frame_timeout,
             retry_at_most: Some(section.retry_at_most.map_or(RETRY_AT_MOST, |s| s.0))
                 .filter(|longest| !longest.is_zero()),
             model: section.model.as_deref().map(|model| place.path(model)),

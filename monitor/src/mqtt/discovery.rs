@@ -11,7 +11,7 @@ use super::topics::Topics;
 
 /// Topics below `prefix`, and what they say of a camera.
 pub fn messages(prefix: &str, topics: &Topics, camera: &str) -> Vec<(String, String)> {
-    let id = format!("{}_{camera}", topics.word());
+    let id = topics.word(camera);
     let monitor = json!({
         "topic": topics.monitor(),
         "value_template": "{{ value_json.state }}",

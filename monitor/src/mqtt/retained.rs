@@ -9,6 +9,9 @@ use crate::redact::say;
 /// The file with names of topics.
 pub const FILE: &str = "retained.json";
 
+/// Bytes: the first part, which the configuration names, a camera's name and what we add.
+const LONGEST_NAME: usize = 1024;
+
 /// What the broker is to keep.
 pub struct Retained {
     /// Names of topics that it may keep something of, over the end of the process.
@@ -125,8 +128,17 @@ pub fn move_names(from: &Path, to: &Path) {
 
 fn names_in(file: &Path) -> BTreeSet<String> {
     let text = std::fs::read(file).ok();
-    let names = text.and_then(|text| serde_json::from_slice(&text).ok());
-    names.unwrap_or_default()
+    let names: Option<BTreeSet<String>> = text.and_then(|text| serde_json::from_slice(&text).ok());
+    let mut names = names.unwrap_or_default();
+    // Somebody else's: a broker that is sent such a name hangs up, each time anew.
+    names.retain(|name| is_own(name));
+    names
+}
+
+/// Whether a topic may be one of ours.
+fn is_own(topic: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    (1..=LONGEST_NAME).contains(&topic.len()) && topic.chars().all(is_plain)
 }
 
 /// Says whether it could.
@@ -176,6 +188,16 @@ mod tests {
         assert!(sent(&mut retained).is_empty());
         retained.send_all();
         assert_eq!(sent(&mut retained), both);
+    }
+
+    #[test]
+    fn names_of_others_are_not_sent() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(FILE);
+        let names = serde_json::json!(["", "a\0b", "x/#", "+/y", "ssdcrp/camera/gate/state", "ä"]);
+        std::fs::write(&file, names.to_string()).unwrap();
+        let expected = BTreeSet::from(["ssdcrp/camera/gate/state".to_owned()]);
+        assert_eq!(names_in(&file), expected);
     }
 
     #[test]

@@ -126,6 +126,7 @@ pub async fn run(
                 return failed(mail, since, session.confirmed.or(since), reason);
             }
             () = mail.outbox.news.notified() => {}
+            () = mail.outbox.readable(), if since.is_some() => {}
             _ = stop.wait_for(|stop| *stop), if !is_to_stop => is_to_stop = true,
         }
     }

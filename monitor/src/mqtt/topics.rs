@@ -52,13 +52,18 @@ impl Topics {
         })
     }
 
-    /// The same as one word, of letters, digits, `-` and `_`.
-    pub fn word(&self) -> String {
-        let plain = |c: char| match c.is_ascii_alphanumeric() || c == '-' {
-            true => c,
-            false => '_',
-        };
-        self.base.chars().map(plain).collect()
+    /// A camera's name and the first part of its topics in one word of letters, digits, `-` and `_`, which no other camera of any monitor with other topics has.
+    pub fn word(&self, camera: &str) -> String {
+        let mut word = String::new();
+        for letter in self.base.chars() {
+            match letter {
+                '_' => word += "__",
+                '/' => word += "_s",
+                '.' => word += "_d",
+                plain => word.push(plain),
+            }
+        }
+        word + "_c_" + camera
     }
 }
 
@@ -83,6 +88,27 @@ mod tests {
             "site/ssdcrp/frigate/door/16.4-x"
         );
         assert_eq!(of("{}"), None);
-        assert_eq!(topics.word(), "site_ssdcrp");
+    }
+
+    #[test]
+    fn no_two_cameras_have_one_word() {
+        let word = |base: &str, camera: &str| Topics::new(base).word(camera);
+        assert_eq!(word("ssdcrp", "gate"), "ssdcrp_c_gate");
+        let words = [
+            word("site/a", "gate"),
+            word("site_a", "gate"),
+            word("site.a", "gate"),
+            word("home", "gate_1"),
+            word("home_gate", "1"),
+            word("home_c", "1"),
+            word("home", "c_1"),
+        ];
+        let different: std::collections::BTreeSet<_> = words.iter().collect();
+        assert_eq!(different.len(), words.len(), "{words:?}");
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        assert!(
+            words.iter().all(|word| word.chars().all(is_plain)),
+            "{words:?}"
+        );
     }
 }

@@ -5,6 +5,7 @@
 //! what [`DiskQueue::sync`] had not yet written is lost, and a line of which a part was written is skipped.
 
 mod line;
+pub mod moving;
 mod state;
 
 use std::fs::File;
@@ -139,7 +140,7 @@ impl DiskQueue {
     /// The oldest text with a number above `after`, which stays in the queue.
     ///
     /// # Errors
-    /// It cannot be read any more; its number stands beside the error.
+    /// It cannot be read; its number stands beside the error. What is damaged is invalid data.
     pub fn next(&self, after: u64) -> Option<(u64, io::Result<String>)> {
         let slot = {
             let state = self.lock();
@@ -154,7 +155,8 @@ impl DiskQueue {
         let mut line = vec![0; slot.length as usize];
         file.read_exact_at(&mut line, slot.offset)?;
         let found = QueueLine::read(&line).filter(|found| found.sequence == slot.sequence);
-        let found = found.ok_or_else(|| io::Error::other("it is damaged"))?;
+        let found =
+            found.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it is damaged"))?;
         Ok(found.text.to_owned())
     }
 

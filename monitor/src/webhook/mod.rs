@@ -39,10 +39,12 @@ impl Outlet for WebhookOutlet {
 /// Sends one event after the other, until it is to stop and nothing is left, or something fails then.
 async fn send(plan: &WebhookPlan, outbox: &Outbox, mut stop: watch::Receiver<bool>) {
     let mut backoff = Backoff::new(plan.retry_at_most);
+    let mut refusals = Refusals::default();
     loop {
         let Some((number, event)) = outbox.next(0) else {
             tokio::select! {
                 () = outbox.news.notified() => continue,
+                () = outbox.readable() => continue,
                 _ = stop.wait_for(|stop| *stop) => return,
             }
         };
@@ -51,12 +53,15 @@ async fn send(plan: &WebhookPlan, outbox: &Outbox, mut stop: watch::Receiver<boo
             continue;
         };
         match post(plan, &id, &event).await {
-            PostOutcome::Arrived => outbox.arrived(number),
+            PostOutcome::Arrived => {
+                outbox.arrived(number);
+                outbox.delivery.works();
+                refusals.end(&plan.server.host);
+            }
             PostOutcome::Refused(reason) => {
-                say(format_args!(
-                    "webhook: {}: {reason}; event {id} is not sent again",
-                    plan.server.host
-                ));
+                let reason = format!("{}: {reason}", plan.server.host);
+                refusals.add(&reason);
+                outbox.delivery.failed(&reason);
                 outbox.refused(number);
             }
             PostOutcome::Failed { reason, pause } => {
@@ -71,7 +76,36 @@ async fn send(plan: &WebhookPlan, outbox: &Outbox, mut stop: watch::Receiver<boo
                 continue;
             }
         }
-        outbox.delivery.works();
         backoff = Backoff::new(plan.retry_at_most);
+    }
+}
+
+/// What a server does not want. It may be all events, where the secret or the path is another one: each reason is said once until the server takes an event again.
+#[derive(Default)]
+struct Refusals {
+    events: usize,
+    reason: String,
+}
+
+impl Refusals {
+    fn add(&mut self, reason: &str) {
+        self.events += 1;
+        if self.reason != reason {
+            reason.clone_into(&mut self.reason);
+            say(format_args!(
+                "webhook: {reason}; the event is not sent again, nor is any that is refused like that"
+            ));
+        }
+    }
+
+    /// An event was taken.
+    fn end(&mut self, host: &str) {
+        if self.events > 0 {
+            let events = self.events;
+            say(format_args!(
+                "webhook: {host} takes events again; {events} were refused"
+            ));
+            *self = Self::default();
+        }
     }
 }

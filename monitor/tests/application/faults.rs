@@ -82,6 +82,73 @@ fn networks_that_fail_are_told_each_time_while_the_camera_plays() {
     }
 }
 
+#[test]
+fn a_camera_whose_file_never_opens_holds_up_neither_a_reload_nor_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join("hanging.so");
+    let compiled = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/application/hanging_open.c"
+        ))
+        .arg("-ldl")
+        .status();
+    assert!(compiled.unwrap().success(), "no C compiler");
+    let file = folder.path().join("monitor.toml");
+    let footage = cached("footage/vtest.avi");
+    std::fs::copy(&footage, folder.path().join("never-answers.avi")).unwrap();
+    let write = |hanging: &[&str]| {
+        let camera = |name: &str, source: &str| {
+            format!("[[camera]]\nname = \"{name}\"\nsource = \"{source}\"\nrepeat = true\n")
+        };
+        let others = hanging.iter().map(|name| camera(name, "never-answers.avi"));
+        let text = format!(
+            "[page]\naddress = \"127.0.0.1:0\"\n{}{}",
+            camera("good", footage.to_str().unwrap()),
+            others.collect::<String>()
+        );
+        std::fs::write(&file, text).unwrap();
+    };
+    write(&["one", "two"]);
+    let mut command = Monitor::command();
+    command.arg("--config").arg(&file);
+    let monitor = Monitor::start(command.env("LD_PRELOAD", &library));
+    let looked_at = "ssdcrp_frames_detected_total{camera=\"good\"}";
+    let more = || {
+        let before = monitor.number(looked_at);
+        until("more frames", || {
+            (monitor.number(looked_at) > before + 2.0).then_some(())
+        });
+    };
+    more();
+    assert_eq!(monitor.camera("one")["state"], "starting");
+    write(&["two"]);
+    monitor.signal("HUP");
+    until("the new file", || {
+        monitor.said().contains("read again").then_some(())
+    });
+    assert!(
+        monitor
+            .said()
+            .contains("one: the camera's thread has not ended"),
+        "{}",
+        monitor.said()
+    );
+    more();
+    monitor.signal("TERM");
+    let ended = monitor.wait();
+    assert!(ended.status.success(), "{}", ended.said);
+    assert!(
+        ended
+            .said
+            .contains("two: the camera's thread has not ended"),
+        "{}",
+        ended.said
+    );
+}
+
 /// Two cameras whose evidence is kept in a folder.
 fn write(file: &Path, evidence: &str, more: &str) {
     let footage = cached("footage/vtest.avi").display().to_string();

@@ -339,13 +339,13 @@ fn home_assistant_finds_the_cameras_and_forgets_those_that_go() {
         (heard.topic.clone(), heard.json())
     };
     let (topic, online) = config("online");
-    assert_eq!(topic, "ha/binary_sensor/site_a_gate_online/config");
+    assert_eq!(topic, "ha/binary_sensor/site_sa_c_gate_online/config");
     let (topic, event) = config("event");
-    assert_eq!(topic, "ha/event/site_a_gate_event/config");
+    assert_eq!(topic, "ha/event/site_sa_c_gate_event/config");
     let (topic, explanation) = config("explanation");
-    assert_eq!(topic, "ha/sensor/site_a_gate_explanation/config");
+    assert_eq!(topic, "ha/sensor/site_sa_c_gate_explanation/config");
     for entity in [&online, &event, &explanation] {
-        assert_eq!(entity["device"]["identifiers"][0], "site_a_gate");
+        assert_eq!(entity["device"]["identifiers"][0], "site_sa_c_gate");
         assert_eq!(entity["device"]["name"], "gate");
         assert_eq!(entity["availability"][0]["topic"], "site/a/monitor");
         assert!(entity["origin"]["name"].is_string() && entity["unique_id"].is_string());

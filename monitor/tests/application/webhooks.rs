@@ -153,9 +153,36 @@ fn what_a_server_does_not_want_is_told_and_not_sent_again() {
     let refused = "ssdcrp_outlet_dropped_total{outlet=\"webhook\",reason=\"refused\"}";
     assert_eq!(monitor.number(refused), 2.0);
     let said = monitor.said();
-    assert!(said.contains("status 400 Bad Request; event"), "{said}");
+    assert!(
+        said.contains("status 400 Bad Request; the event is not sent again"),
+        "{said}"
+    );
+    assert!(
+        said.contains("takes events again; 2 were refused"),
+        "{said}"
+    );
     assert!(said.contains("which is not followed"), "{said}");
     assert!(elsewhere.requests().is_empty());
+}
+
+#[test]
+fn a_server_that_refuses_all_is_on_the_page_and_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start("401,401,401,401,401,401,401,401,401", &[]);
+    let url = format!("url = \"http://localhost:{}\"", receiver.port);
+    let monitor = start(folder.path(), &url);
+    let refused = "ssdcrp_outlet_dropped_total{outlet=\"webhook\",reason=\"refused\"}";
+    until("three refusals", || {
+        (monitor.number(refused) >= 3.0).then_some(())
+    });
+    let outlets = monitor.events()["outlets"].clone();
+    let fault = &outlets[0];
+    assert_eq!(fault["name"], "webhook");
+    let reason = fault["reason"].as_str().unwrap();
+    assert!(reason.contains("401"), "{reason}");
+    assert!(fault["lost"].as_f64().unwrap() >= 3.0, "{fault}");
+    let said = monitor.said();
+    assert_eq!(said.matches("status 401").count(), 1, "{said}");
 }
 
 #[test]

@@ -95,6 +95,11 @@ impl Kept {
         let open = |folder| Store::open(folder, settings.events.limits());
         let evidence = settings.events.location.as_deref().map(open).transpose();
         let evidence = evidence.map_err(|error| Failure::evidence(&error.into()));
+        if let Ok(Some(store)) = &evidence
+            && let Some(damage) = store.damage()
+        {
+            gst::element_warning!(element, gst::ResourceError::Read, ("{damage}"));
+        }
         Ok(Self {
             journal: or_without(journal, goes_on, element)?,
             evidence: or_without(evidence, goes_on, element)?,

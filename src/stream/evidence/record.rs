@@ -121,22 +121,15 @@ impl Records {
     /// # Errors
     /// There is no such file, or it cannot be read.
     pub fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join(LINES);
-        let text = limits::inside(folder, Path::new(LINES), FileKind::Events)
-            .and_then(|path| limits::read(&path, FileKind::Events))
-            .with_context(|| format!("cannot read {}", path.display()))?;
-        Ok(Self::parse(&text))
+        Self::text(folder).map(|text| Self::parse(&text))
     }
 
-    /// As [`Records::read`]; none where there is no file.
-    pub(super) fn read_any(folder: &Path) -> Result<Self> {
-        Self::read(folder).or_else(|error| {
-            if limits::is_missing(&error) {
-                Ok(Self::default())
-            } else {
-                Err(error)
-            }
-        })
+    /// The file, as it is.
+    pub(super) fn text(folder: &Path) -> Result<Vec<u8>> {
+        let path = folder.join(LINES);
+        limits::inside(folder, Path::new(LINES), FileKind::Events)
+            .and_then(|path| limits::read(&path, FileKind::Events))
+            .with_context(|| format!("cannot read {}", path.display()))
     }
 
     /// All lines of a file of that name.

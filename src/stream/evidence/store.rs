@@ -12,10 +12,12 @@ use crate::atomic_file;
 use crate::error::Result;
 use crate::error::evidence::{Context, bail, ensure};
 use crate::folder_lock::FolderLock;
-use crate::limits::FileKind;
+use crate::limits::{self, FileKind};
 
 /// Whose files are unfinished where a process is killed.
 const OWNER: &str = "evidence";
+/// Lines that cannot be read are put aside here. While it is there, pictures without a line stay.
+const DAMAGED: &str = "events.jsonl.damaged";
 /// Who has the file locked writes into the folder.
 const LOCK: &str = ".lock";
 const MINUTE: Duration = Duration::from_secs(60);
@@ -64,6 +66,8 @@ pub struct Store {
     next: u64,
     /// When, in the stream, the last events were kept.
     recent: VecDeque<Duration>,
+    /// What was found damaged when it was opened.
+    damage: Option<String>,
     /// Released when it is dropped, also by a process that is killed.
     _lock: FolderLock,
 }
@@ -88,12 +92,18 @@ impl Store {
             lines_limit: LINES_BYTES,
             next: 1,
             recent: VecDeque::new(),
+            damage: None,
             _lock: lock,
         };
         store
             .recover()
             .with_context(|| format!("cannot tidy the folder {name}"))?;
         Ok(store)
+    }
+
+    /// What of the folder was damaged when it was opened, in words: nothing of it is removed before somebody has looked at it.
+    pub fn damage(&self) -> Option<&str> {
+        self.damage.as_deref()
     }
 
     /// How many events are kept.
@@ -246,9 +256,58 @@ impl Store {
         }
     }
 
+    /// Keeps lines beside the file of which they were, behind those that were put there before.
+    fn set_aside(&self, lines: &[u8]) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .create(true)
+            .append(true)
+            .open(self.folder.join(DAMAGED))?;
+        file.write_all(lines)?;
+        file.sync_all()
+    }
+
+    fn has_pictures(&self) -> io::Result<bool> {
+        for entry in fs::read_dir(&self.folder)? {
+            if id_of(&entry?.file_name().to_string_lossy()).is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Takes up what an earlier store left.
     fn recover(&mut self) -> Result<()> {
-        let records = Records::read_any(&self.folder)?.records;
+        let text = read_lines(&self.folder)?;
+        // A line without an end is what a crash leaves.
+        let end = text
+            .as_ref()
+            .and_then(|text| text.iter().rposition(|&byte| byte == b'\n'));
+        let whole = text
+            .as_ref()
+            .map_or(&[][..], |text| &text[..end.map_or(0, |end| end + 1)]);
+        let Records {
+            records,
+            unreadable,
+        } = Records::parse(whole);
+        if unreadable > 0 {
+            self.set_aside(whole)?;
+            let lines = match unreadable {
+                1 => "1 line".to_owned(),
+                _ => format!("{unreadable} lines"),
+            };
+            self.damage = Some(format!(
+                "{lines} of {LINES} in {} cannot be read: the file is kept as {DAMAGED}, and pictures without a line stay for as long as that is there",
+                self.folder.display()
+            ));
+        } else if text.is_none() && self.has_pictures()? {
+            self.set_aside(b"")?;
+            self.damage = Some(format!(
+                "there are pictures of events in {}, but no {LINES}: they stay for as long as {DAMAGED} is there",
+                self.folder.display()
+            ));
+        }
+        let may_remove = !self.folder.join(DAMAGED).exists();
         let size = |id: u64, what: &str| fs::metadata(self.folder.join(picture(id, what))).ok();
         let mut kept = VecDeque::new();
         let mut known = BTreeSet::new();
@@ -274,7 +333,7 @@ impl Store {
             let id = id_of(&name);
             last = last.max(id.unwrap_or_default());
             let is_orphan = id.is_some_and(|id| !known.contains(&id));
-            if is_orphan || atomic_file::is_unfinished(&name, OWNER) {
+            if is_orphan && may_remove || atomic_file::is_unfinished(&name, OWNER) {
                 fs::remove_file(self.folder.join(&*name))?;
             }
         }
@@ -288,6 +347,14 @@ impl Store {
             }
             written => written,
         }
+    }
+}
+
+/// The file of all lines; `None` where there is none.
+fn read_lines(folder: &Path) -> Result<Option<Vec<u8>>> {
+    match Records::text(folder) {
+        Err(error) if limits::is_missing(&error) => Ok(None),
+        text => text.map(Some),
     }
 }
 
@@ -451,6 +518,52 @@ mod tests {
         expected.sort();
         assert_eq!(found(folder.path()), (vec!["a".to_owned()], expected));
         assert_eq!(keep(&mut store, "c").unwrap(), 4);
+    }
+
+    #[test]
+    fn nothing_is_removed_for_want_of_a_line_that_cannot_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let mut store = Store::open(folder.path(), ROOMY).unwrap();
+        for words in ["a", "b", "c"] {
+            keep(&mut store, words).unwrap();
+        }
+        drop(store);
+        let text = fs::read_to_string(path(LINES)).unwrap();
+        // As of a newer program, with kinds that this one does not know.
+        let newer = text.replace("\"words\":\"b\"", "\"words\":5");
+        assert_ne!(newer, text);
+        fs::write(path(LINES), &newer).unwrap();
+        let with_aside = |ids: &[u64]| {
+            let mut names = names(ids);
+            names.push(DAMAGED.to_owned());
+            names.sort();
+            names
+        };
+        for found_damaged in [true, false] {
+            let store = Store::open(folder.path(), ROOMY).unwrap();
+            assert_eq!(store.damage().is_some(), found_damaged);
+            let expected = (vec!["a".to_owned(), "c".to_owned()], with_aside(&[1, 2, 3]));
+            assert_eq!(found(folder.path()), expected);
+            assert_eq!(fs::read_to_string(path(DAMAGED)).unwrap(), newer);
+        }
+        // Who has looked at it removes it.
+        fs::remove_file(path(DAMAGED)).unwrap();
+        drop(Store::open(folder.path(), ROOMY).unwrap());
+        assert_eq!(found(folder.path()).1, names(&[1, 3]));
+
+        fs::remove_file(path(LINES)).unwrap();
+        let mut store = Store::open(folder.path(), ROOMY).unwrap();
+        let words = store.damage().unwrap();
+        assert!(words.contains("no events.jsonl"), "{words}");
+        assert_eq!(keep(&mut store, "d").unwrap(), 4);
+        drop(store);
+        let store = Store::open(folder.path(), ROOMY).unwrap();
+        assert_eq!(store.damage(), None);
+        assert_eq!(
+            found(folder.path()),
+            (vec!["d".to_owned()], with_aside(&[1, 3, 4]))
+        );
     }
 
     #[test]
