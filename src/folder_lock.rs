@@ -5,6 +5,8 @@ use std::io::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::limits::ensure_writable_place;
+
 /// How long a folder's last writer may take to go: the system releases the lock of one that was killed only once all of it is torn down.
 const WAIT: Duration = Duration::from_millis(50);
 const WAITS: usize = 20;
@@ -55,7 +57,8 @@ impl FolderLock {
         fs::create_dir_all(folder).map_err(with(format!("cannot make the folder {place}")))?;
         let path = folder.join(name);
         let words = format!("cannot write into the folder {place}");
-        let file = File::create(&path).map_err(with(words))?;
+        let file = ensure_writable_place(&path).and_then(|()| File::create(&path));
+        let file = file.map_err(with(words))?;
         let taken = || {
             let words = format!("another process writes into the folder {place}");
             Error::new(ErrorKind::WouldBlock, words)
@@ -151,6 +154,16 @@ mod tests {
         assert!(!is_at(&file, &path));
         File::create(&path).unwrap();
         assert!(!is_at(&file, &path));
+    }
+
+    #[test]
+    fn a_pipe_in_the_place_of_the_lock_keeps_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("lock");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let error = FolderLock::take(folder.path(), "lock").unwrap_err();
+        assert!(error.to_string().contains("remove it"), "{error}");
     }
 
     #[test]

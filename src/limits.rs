@@ -261,6 +261,20 @@ fn open(path: &Path, kind: FileKind) -> Result<(File, u64)> {
     }
 }
 
+/// Whether a path may be opened to write a file there: there is none yet, or it is a regular one. Who opens a pipe waits for whoever reads it.
+///
+/// # Errors
+/// Something else has the name.
+pub fn ensure_writable_place(path: &Path) -> io::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{} is no file: remove it", path.display()),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Whether a path names nothing.
 pub fn is_missing(error: &Error) -> bool {
     error

@@ -23,6 +23,9 @@ pub struct Login {
     pub password: String,
 }
 
+/// How the names of Video4Linux's devices begin: `/dev/video0`, `/dev/v4l/by-id/…`.
+const DEVICES: [&str; 2] = ["/dev/video", "/dev/v4l/"];
+
 impl Address {
     /// Of a file's path, a device or a URI.
     ///
@@ -30,7 +33,7 @@ impl Address {
     /// The URI is none.
     pub fn new(text: &str, login: Option<Login>) -> Result<Self> {
         ensure!(!text.contains('\0'), "a source has no character U+0000");
-        if text.starts_with("/dev/video") {
+        if DEVICES.iter().any(|folder| text.starts_with(folder)) {
             return Ok(Self::Device(text.to_owned()));
         }
         let Some((scheme, rest)) = text.split_once("://") else {
@@ -324,5 +327,7 @@ mod tests {
         assert!(file.is_file() && file.to_string().ends_with("/a film.mp4"));
         let device = Address::new("/dev/video0", None).unwrap();
         assert!(!device.is_file() && device.to_string() == "/dev/video0");
+        let by_name = Address::new("/dev/v4l/by-id/usb-camera", None).unwrap();
+        assert!(matches!(by_name, Address::Device(_)));
     }
 }

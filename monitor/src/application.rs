@@ -1,7 +1,7 @@
 //! What runs: a configuration in, cameras and a page out, and again when the configuration has changed. What is the same in both keeps running.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use tokio::runtime::Handle;
@@ -21,11 +21,16 @@ use crate::web::PageServer;
 /// A camera's thread that was not seen at work for so long hangs.
 const STUCK: Duration = Duration::from_secs(120);
 
+/// Between two tries to serve a page.
+const PAGE_AGAIN: Duration = Duration::from_secs(5);
+
 /// Everything that runs.
 pub struct Application {
     networks: Networks,
     cameras: Vec<Camera>,
     page: Option<PageServer>,
+    /// A page that could not be served, and when that was tried last.
+    missing_page: Option<(PagePlan, Instant)>,
     frigate: Option<FrigateCompanion>,
     outlets: Arc<Outlets>,
     server: Handle,
@@ -62,6 +67,7 @@ impl Application {
             networks: Networks::default(),
             cameras: Vec::new(),
             page: None,
+            missing_page: None,
             frigate: None,
             outlets: Arc::default(),
             server,
@@ -69,7 +75,7 @@ impl Application {
     }
 
     /// Runs what the configuration says, and nothing else. What can be found wrong before anything is stopped leaves all as it was. Where nothing runs yet, a camera whose
-    /// evidence cannot be kept has failed, and so has an outlet without its queue; the others run.
+    /// evidence cannot be kept has failed, and so has an outlet without its queue; the others run, and a page that cannot be served is tried again.
     ///
     /// Before each camera that takes its time it is asked whether that `goes_on`.
     ///
@@ -100,7 +106,7 @@ impl Application {
         let frigate = self.companion(configuration)?;
         let something_runs = !self.cameras.is_empty() || self.frigate.is_some();
         let next = self.outlets.prepare(configuration, something_runs)?;
-        self.serve(configuration.page.as_ref())?;
+        self.serve_or_wait(configuration.page.as_ref(), something_runs)?;
         // Nothing of what follows can be found wrong.
         self.outlets.exchange(next);
         self.accompany(frigate);
@@ -149,9 +155,11 @@ impl Application {
             WantedCompanion::Other(ready) => Some(ready),
         };
         // A broker knows both by one name.
-        self.frigate = None;
+        let before = self.frigate.take().map(FrigateCompanion::leave);
+        let plan = ready.as_ref().map(|ready| ready.plan());
+        let waiting = before.map_or_else(Arc::default, |before| before.of(plan));
         self.frigate = ready.and_then(|ready| {
-            FrigateCompanion::start(*ready, self.outlets.clone())
+            FrigateCompanion::start(*ready, waiting, self.outlets.clone())
                 .inspect_err(|error| say(format_args!("frigate: {error:#}")))
                 .ok()
         });
@@ -210,6 +218,34 @@ impl Application {
             outlets,
             store,
         )
+    }
+
+    /// Serves the page as it is asked for. Where nothing runs yet, a page that cannot be served keeps no camera waiting.
+    fn serve_or_wait(&mut self, wanted: Option<&PagePlan>, something_runs: bool) -> Result<()> {
+        let outcome = self.serve(wanted);
+        if let (Err(error), Some(plan)) = (&outcome, wanted)
+            && plan.may_wait
+            && !something_runs
+        {
+            let seconds = PAGE_AGAIN.as_secs();
+            say(format_args!("{error:#}; tried again every {seconds} s"));
+            self.missing_page = Some((plan.clone(), Instant::now()));
+            return Ok(());
+        }
+        if outcome.is_ok() {
+            self.missing_page = None;
+        }
+        outcome
+    }
+
+    /// Tries again to serve a page that could not be served.
+    pub fn try_page(&mut self) {
+        let due = (self.missing_page).take_if(|(_, tried)| tried.elapsed() >= PAGE_AGAIN);
+        if let Some((plan, _)) = due
+            && self.listen(&plan).is_err()
+        {
+            self.missing_page = Some((plan, Instant::now()));
+        }
     }
 
     /// Serves the page as it is asked for, anew where its address has changed.

@@ -3,14 +3,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use ssdcrp::detect::Labels;
 use ssdcrp::lock::lock;
 use ssdcrp::stream::ExplainedObject;
-
-use crate::clock::since_1970;
 
 /// Minutes of each series.
 const MINUTES: usize = 6 * 60;
@@ -20,7 +19,7 @@ const SERIES: usize = 256;
 /// A minute's explanations.
 #[derive(Clone, Copy, Debug, Default)]
 struct DriftMinute {
-    /// Since 1970.
+    /// Since the history began.
     minute: u64,
     count: u32,
     /// Sums of shares.
@@ -32,12 +31,29 @@ struct DriftMinute {
 type AllSeries = BTreeMap<(String, String), VecDeque<DriftMinute>>;
 
 /// The last hours.
-#[derive(Default)]
-pub struct DriftHistory(Mutex<AllSeries>);
+pub struct DriftHistory {
+    /// Minutes count from here on: the computer's clock may jump.
+    begin: Instant,
+    series: Mutex<AllSeries>,
+}
+
+impl Default for DriftHistory {
+    fn default() -> Self {
+        Self {
+            begin: Instant::now(),
+            series: Mutex::default(),
+        }
+    }
+}
 
 impl DriftHistory {
     fn lock(&self) -> MutexGuard<'_, AllSeries> {
-        lock(&self.0)
+        lock(&self.series)
+    }
+
+    /// The present one.
+    fn minute(&self) -> u64 {
+        self.begin.elapsed().as_secs() / 60
     }
 
     /// What was selected of a frame was explained.
@@ -48,7 +64,7 @@ impl DriftHistory {
                 explained.summary.in_box_share,
                 explained.summary.positive_share,
             ];
-            self.add(camera, &class, this_minute(), shares);
+            self.add(camera, &class, self.minute(), shares);
         }
     }
 
@@ -63,7 +79,6 @@ impl DriftHistory {
             }
         }
         let series = all.entry(of).or_default();
-        // A clock that was set back goes on with the minute that there is.
         if series.is_empty() || newest(series) < minute {
             series.push_back(DriftMinute {
                 minute,
@@ -82,7 +97,7 @@ impl DriftHistory {
 
     /// All of it as the page reads it: the mean of each minute, minutes counted from `minute`, the present one, backwards.
     pub fn json(&self) -> Value {
-        self.json_at(this_minute())
+        self.json_at(self.minute())
     }
 
     fn json_at(&self, now: u64) -> Value {
@@ -111,10 +126,6 @@ impl DriftHistory {
         });
         json!({"minutes": MINUTES, "series": series.collect::<Vec<_>>()})
     }
-}
-
-fn this_minute() -> u64 {
-    since_1970().as_secs() / 60
 }
 
 #[cfg(test)]

@@ -74,6 +74,7 @@ use clap::{CommandFactory, Parser};
 
 use application::Application;
 use configuration::Configuration;
+use networks::Networks;
 use notify::Systemd;
 use options::Options;
 use redact::{redact, say};
@@ -163,6 +164,7 @@ fn run(options: &Options) -> Result<()> {
         if round != seen {
             seen = round;
             application.sync();
+            application.try_page();
             if application.look_after() {
                 systemd.alive();
             }
@@ -191,11 +193,18 @@ async fn go_round(rounds: Arc<AtomicU64>) {
     }
 }
 
-/// Says whether all that the configuration names is there.
+/// Says whether all that the configuration names is there, and whether its networks start.
 fn check(file: &Path, configuration: &Configuration) -> Result<()> {
+    let mut networks = Networks::default();
+    // Those that cameras share are started once.
+    let mut sessions = Vec::new();
     for plan in &configuration.cameras {
-        let model = networks::model(plan.connection.model.as_ref());
-        let model = model.with_context(|| plan.words())?;
+        let connection = &plan.connection;
+        let (model, composite) = (connection.model.as_ref(), connection.composite.as_ref());
+        let session = networks.session(model, composite, configuration.networks);
+        let session = session.with_context(|| plan.words())?;
+        let model = session.model().clone();
+        sessions.push(session);
         plan.looks.of_model(&model)?;
         plan.probe_evidence()?;
         let (name, address) = (plan.name.as_str(), &plan.connection.address);
@@ -215,7 +224,9 @@ fn check(file: &Path, configuration: &Configuration) -> Result<()> {
         })?;
     }
     if let Some(plan) = &configuration.frigate {
-        let model = networks::model(plan.model.as_ref()).context("[frigate]")?;
+        let (model, composite) = (plan.model.as_ref(), plan.composite.as_ref());
+        let session = networks.session(model, composite, configuration.networks);
+        let model = session.context("[frigate]")?.model().clone();
         if let Some(pictures) = &plan.pictures {
             let folder = &pictures.folder;
             probe::probe(folder).with_context(|| {

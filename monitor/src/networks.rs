@@ -33,7 +33,7 @@ pub struct Networks(Vec<SharedSession>);
 ///
 /// # Errors
 /// It cannot be read, or is not understood.
-pub fn model(path: Option<&PathBuf>) -> Result<Model> {
+fn model(path: Option<&PathBuf>) -> Result<Model> {
     match path {
         None => Ok(Model::built_in()?),
         Some(path) => Model::open(path).with_context(|| path.display().to_string()),

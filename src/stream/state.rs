@@ -340,9 +340,8 @@ fn keep_evidence<H: Host>(
                     }
                     Ok(None) => LeftOut::PerMinute,
                     Err(error) => LeftOut::Failed {
-                        error: error.context(
-                            "events are missing in the folder until it can be written to again",
-                        ),
+                        error: error
+                            .context("events are missing in the folder until this is mended"),
                         is_first: !std::mem::replace(&mut is_failing, true),
                     },
                 };

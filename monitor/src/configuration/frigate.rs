@@ -149,6 +149,15 @@ impl FrigatePlan {
         format!("{}/events", self.topic)
     }
 
+    /// Whether both are of one Frigate, whose events come by the same way.
+    pub fn is_of_same_frigate(&self, other: &Self) -> bool {
+        let place = |plan: &Self| {
+            let (server, broker) = (plan.server.authority.clone(), plan.broker.place());
+            (server, plan.base.clone(), broker, plan.topic.clone())
+        };
+        place(self) == place(other)
+    }
+
     /// Whether an object of this label at this camera is to be explained.
     pub fn wants(&self, camera: &str, label: &str) -> bool {
         let has = |list: &[String], name: &str| {

@@ -100,6 +100,8 @@ pub struct PagePlan {
     pub token: Option<String>,
     /// Host names by which browsers may ask for the page, besides addresses and `localhost`.
     pub hosts: Vec<String>,
+    /// Whether cameras are watched at a start while it cannot be served.
+    pub may_wait: bool,
 }
 
 impl CameraPlan {
@@ -255,6 +257,8 @@ impl Configuration {
                 address,
                 token,
                 hosts: vec![],
+                // Whoever asks for it on the command line waits for it.
+                may_wait: false,
             })
         });
         Ok(Self {
@@ -355,6 +359,7 @@ fn page(section: PageSection, place: &FilePlace) -> Result<PagePlan> {
         address,
         token,
         hosts: section.hosts.into_iter().map(|host| host.0).collect(),
+        may_wait: true,
     })
 }
 

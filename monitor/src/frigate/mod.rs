@@ -53,7 +53,14 @@ pub struct FrigateCompanion {
     plan: FrigatePlan,
     session: Arc<Session<Owner>>,
     looker: Arc<Looker>,
+    waiting: Arc<WaitingEvents>,
     _helper: Helper,
+}
+
+/// What a companion that makes way for another one had still to answer, and of which Frigate that is.
+pub struct Inheritance {
+    plan: FrigatePlan,
+    waiting: Arc<WaitingEvents>,
 }
 
 /// All that a companion needs, so that nothing but the system can keep it from starting.
@@ -99,15 +106,27 @@ impl ReadyCompanion {
     }
 }
 
+impl ReadyCompanion {
+    pub fn plan(&self) -> &FrigatePlan {
+        &self.plan
+    }
+}
+
 impl FrigateCompanion {
-    /// Starts it.
+    /// Starts it, with what waits in `waiting`.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(ready: ReadyCompanion, outlets: Arc<Outlets>) -> Result<Self> {
+    pub fn start(
+        ready: ReadyCompanion,
+        waiting: Arc<WaitingEvents>,
+        outlets: Arc<Outlets>,
+    ) -> Result<Self> {
         let (plan, session) = (ready.plan.clone(), ready.session.clone());
         let looker = ready.looker.clone();
+        let kept = waiting.clone();
         let work = move |stop: watch::Receiver<bool>| {
+            let waiting = waiting.clone();
             let plan = ready.plan.clone();
             let answering = FrigateAnswering {
                 ready: ready.clone(),
@@ -115,7 +134,8 @@ impl FrigateCompanion {
                 outlets: outlets.clone(),
             };
             async move {
-                let waiting = WaitingEvents::default();
+                // What it panicked over is not tried again.
+                waiting.give_up();
                 let listening = Listening::new(&plan, &waiting);
                 tokio::join!(listening.run(stop.clone()), answering.run(&waiting, stop));
             }
@@ -125,13 +145,43 @@ impl FrigateCompanion {
             plan,
             session,
             looker,
+            waiting: kept,
             _helper: helper,
         })
+    }
+
+    /// Ends it. Out: what it had still to answer.
+    pub fn leave(self) -> Inheritance {
+        let (plan, waiting) = (self.plan.clone(), self.waiting.clone());
+        drop(self);
+        // It was interrupted, and is to be answered after all.
+        waiting.put_back();
+        Inheritance { plan, waiting }
     }
 
     /// Whether it does what this plan says, with this session.
     pub fn is_of(&self, plan: &FrigatePlan, session: &Arc<Session<Owner>>) -> bool {
         self.plan == *plan && Arc::ptr_eq(&self.session, session)
+    }
+}
+
+impl Inheritance {
+    /// What of it is to be answered by who follows this plan. Frigate does not repeat its messages: what is left out is said.
+    pub fn of(self, plan: Option<&FrigatePlan>) -> Arc<WaitingEvents> {
+        let before = self.waiting.len();
+        let heir = plan.filter(|plan| plan.is_of_same_frigate(&self.plan));
+        self.waiting
+            .retain(|event| heir.is_some_and(|plan| plan.wants(&event.camera, &event.label)));
+        let left_out = before - self.waiting.len();
+        if left_out > 0 {
+            say(format_args!(
+                "frigate: {left_out} of its events that wait are not explained: the configuration asks for others now"
+            ));
+        }
+        match heir {
+            Some(_) => self.waiting,
+            None => Arc::default(),
+        }
     }
 }
 

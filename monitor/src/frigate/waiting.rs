@@ -83,6 +83,29 @@ impl WaitingEvents {
         Some(event)
     }
 
+    /// The event in work is not answered, and not tried again.
+    pub fn give_up(&self) {
+        lock(&self.line).in_work = None;
+    }
+
+    /// The event in work waits again, before all others.
+    pub fn put_back(&self) {
+        let mut line = lock(&self.line);
+        if let Some(event) = line.in_work.take() {
+            line.events.retain(|other| other.id != event.id);
+            line.events.push_front(event);
+        }
+    }
+
+    /// Those that are not `wanted` wait no longer.
+    pub fn retain(&self, wanted: impl FnMut(&FrigateEvent) -> bool) {
+        lock(&self.line).events.retain(wanted);
+    }
+
+    pub fn len(&self) -> usize {
+        lock(&self.line).events.len()
+    }
+
     /// The newest message of the event that is in work.
     pub fn newest(&self) -> Option<FrigateEvent> {
         lock(&self.line).in_work.clone()
@@ -214,6 +237,30 @@ mod tests {
         put("c", Phase::End, 3.0);
         waiting.done(Some(1.0), clock.at(4));
         assert_eq!(take(&waiting, clock.at(4)), is("c", 3.0));
+    }
+
+    #[test]
+    fn what_was_interrupted_waits_before_the_others() {
+        let (waiting, now) = (WaitingEvents::default(), Instant::now());
+        for id in ["a", "b", "c"] {
+            waiting.put(event(id, Phase::New, 1.0), PAUSE, now);
+        }
+        waiting.take();
+        waiting.put(event("a", Phase::Update, 2.0), PAUSE, now);
+        waiting.put_back();
+        waiting.retain(|event| event.id != "b");
+        assert_eq!(waiting.len(), 2);
+        assert_eq!(
+            [take(&waiting, now), take(&waiting, now)],
+            [is("a", 2.0), is("c", 1.0)]
+        );
+        waiting.put(event("d", Phase::New, 1.0), PAUSE, now);
+        waiting.take();
+        waiting.give_up();
+        assert_eq!(
+            (waiting.newest().is_none(), take(&waiting, now)),
+            (true, None)
+        );
     }
 
     #[test]

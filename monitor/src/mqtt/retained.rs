@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use ssdcrp::limits::{self, FileKind};
+
 use crate::redact::say;
 
 /// The file with names of topics.
@@ -127,7 +129,7 @@ pub fn move_names(from: &Path, to: &Path) {
 }
 
 fn names_in(file: &Path) -> BTreeSet<String> {
-    let text = std::fs::read(file).ok();
+    let text = limits::read(file, FileKind::Manifest).ok();
     let names: Option<BTreeSet<String>> = text.and_then(|text| serde_json::from_slice(&text).ok());
     let mut names = names.unwrap_or_default();
     // Somebody else's: a broker that is sent such a name hangs up, each time anew.

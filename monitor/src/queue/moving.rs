@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use ssdcrp::atomic_file;
+use ssdcrp::limits::{self, FileKind};
 
 const NOTE: &str = "moved-from";
 
@@ -21,7 +22,7 @@ pub fn begin(folder: &Path, from: &Path) -> io::Result<()> {
 
 /// The folder from which a move has begun that has not ended.
 pub fn begun(folder: &Path) -> Option<PathBuf> {
-    let from = fs::read(folder.join(NOTE)).ok()?;
+    let from = limits::read(&folder.join(NOTE), FileKind::Manifest).ok()?;
     Some(PathBuf::from(OsStr::from_bytes(&from))).filter(|from| from.is_absolute())
 }
 

@@ -7,6 +7,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ssdcrp::limits::{self, FileKind};
+
 use super::line::QueueLine;
 use crate::clock::since_1970;
 
@@ -283,7 +285,7 @@ fn is_gone(removed: io::Result<()>) -> bool {
 
 /// The number of the last text that is done, 0 where that is not known.
 pub fn noted(folder: &Path) -> u64 {
-    let done = fs::read_to_string(folder.join(DONE)).ok();
+    let done = limits::read_text(&folder.join(DONE), FileKind::Manifest).ok();
     let done = done.and_then(|text| text.trim().parse::<u64>().ok());
     done.filter(|done| *done <= LARGEST).unwrap_or(0)
 }
@@ -292,7 +294,12 @@ pub fn noted(folder: &Path) -> u64 {
 pub fn files(folder: &Path) -> io::Result<Vec<u64>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name();
+        let entry = entry?;
+        // A folder or a pipe of such a name is nobody's queue, and no reason to send nothing.
+        if !entry.file_type()?.is_file() {
+            continue;
+        }
+        let name = entry.file_name();
         let name = name.to_string_lossy();
         let first = name.strip_suffix(ENDING).and_then(|n| n.strip_suffix('.'));
         let first = first.and_then(|first| first.parse::<u64>().ok());
@@ -305,6 +312,7 @@ pub fn files(folder: &Path) -> io::Result<Vec<u64>> {
 /// Keeps the number of the last text that is done. The disk is not waited for: an older number costs texts that come twice, and this is written for each of them.
 fn note(folder: &Path, done: u64) -> io::Result<()> {
     let (unfinished, name) = (folder.join(".done"), folder.join(DONE));
+    limits::ensure_writable_place(&unfinished)?;
     fs::write(&unfinished, format!("{done}\n"))?;
     fs::rename(unfinished, name)
 }

@@ -294,3 +294,18 @@ fn what_fits_no_packet_of_a_broker_is_not_queued_and_holds_up_nothing() {
     queue.push("three").unwrap();
     assert_eq!(texts(&queue), ["one", "three"]);
 }
+
+#[test]
+fn what_is_no_file_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = open(folder.path());
+    queue.push("one").unwrap();
+    drop(queue);
+    fs::create_dir(path(folder.path(), 11)).unwrap();
+    for place in [path(folder.path(), 12), folder.path().join("done")] {
+        drop(fs::remove_file(&place));
+        let made = std::process::Command::new("mkfifo").arg(place).status();
+        assert!(made.unwrap().success());
+    }
+    assert_eq!(texts(&open(folder.path())), ["one"]);
+}

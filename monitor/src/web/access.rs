@@ -112,6 +112,7 @@ mod tests {
             address: address.parse().unwrap(),
             token: token.map(str::to_owned),
             hosts: vec!["Cameras.Example".to_owned()],
+            may_wait: false,
         };
         Access::new(&plan, 8080)
     }

@@ -286,6 +286,32 @@ fn evidence_that_cannot_be_written_is_on_the_page_until_it_can() {
 }
 
 #[test]
+fn a_page_whose_port_is_taken_costs_no_camera() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("monitor.toml");
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap().to_string();
+    let text = format!("[page]\naddress = \"{address}\"\n{}", stirring("yard"));
+    std::fs::write(&file, text).unwrap();
+    let mut monitor = Monitor::run(Monitor::command().arg("--config").arg(&file));
+    until("an event", || monitor.told().contains("yard").then_some(()));
+    let said = monitor.said();
+    assert!(said.contains("cannot serve the page at"), "{said}");
+    drop(other);
+    monitor.address = address;
+    until("the page", || {
+        monitor.said().contains("monitor: http://").then_some(())
+    });
+    assert_eq!(monitor.get("/events").status, 200);
+    // Whoever asks for it on the command line is told at once.
+    let footage = cached("footage/vtest.avi").display().to_string();
+    let mut command = Monitor::command();
+    command.args([&footage, "--serve", &monitor.address]);
+    let ended = Monitor::run(&mut command).wait();
+    assert_eq!(ended.status.code(), Some(1));
+}
+
+#[test]
 fn a_queue_that_cannot_be_used_costs_no_camera_and_at_a_reload_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("monitor.toml");

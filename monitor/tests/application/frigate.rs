@@ -340,6 +340,47 @@ fn it_goes_on_after_the_broker_was_away_and_explains_what_is_asked_for_now() {
 }
 
 #[test]
+fn events_of_frigate_that_wait_are_answered_by_another_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = Broker::start(folder.path(), OPEN);
+    let frigate = Frigate::start(folder.path(), "");
+    let listener = broker.listen("listener");
+    let write = |interval: u32, more: &str| {
+        let interval = format!("\ninterval = {interval}\n");
+        let text = configuration(&broker, &frigate, more).replace("\ninterval = 0\n", &interval);
+        std::fs::write(folder.path().join("monitor.toml"), &text).unwrap();
+        text
+    };
+    // After the first answer the others wait.
+    let monitor = start_with(folder.path(), &write(3600, ""));
+    listens(&monitor, 1);
+    for (id, label, place) in [
+        ("now-1", "dog", DOG),
+        ("now-2", "dog", DOG),
+        ("now-3", "truck", TRUCK),
+        ("now-4", "dog", DOG),
+    ] {
+        let message = message("new", id, label, place, None).to_string();
+        broker.say("frigate/events", &message);
+    }
+    // An answer takes longer than messages that were sent before it.
+    answer(&listener, "now-1");
+    write(0, "labels = [\"dog\"]");
+    monitor.signal("HUP");
+    for id in ["now-2", "now-4"] {
+        assert!(answer(&listener, id)["explanation"].is_object());
+    }
+    let said = monitor.said();
+    assert!(
+        said.contains("1 of its events that wait are not explained"),
+        "{said}"
+    );
+    assert!(listener.heard("now-3").is_empty());
+    monitor.signal("TERM");
+    assert!(monitor.wait().status.success());
+}
+
+#[test]
 fn the_box_belongs_to_the_picture_that_it_is_drawn_on() {
     let folder = tempfile::tempdir().unwrap();
     let broker = Broker::start(folder.path(), OPEN);

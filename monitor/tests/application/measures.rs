@@ -131,6 +131,29 @@ fn assert_rules(interval: &str, tests: &str) {
 }
 
 #[test]
+fn an_alarm_goes_off_when_a_camera_plays_for_a_moment_again_and_again() {
+    // A failure each 75 seconds: it plays for 15, and waits for 60.
+    assert_rules(
+        "15s",
+        r#"
+    input_series:
+      - series: 'ssdcrp_camera_failures_total{camera="gate"}'
+        values: '0x4 1x4 2x4 3x4 4x4 5x4 6x4 7x4 8x4 9x4 10x4 11x4 12x4 13x4'
+      - series: 'ssdcrp_camera_failures_total{camera="yard"}'
+        values: '0x40 1x40'
+    alert_rule_test:
+      - eval_time: 16m
+        alertname: CameraFails
+        exp_alerts:
+          - exp_labels: { camera: gate, severity: warning }
+            exp_annotations:
+              summary: "gate fails again and again"
+              description: "12 failures in a quarter of an hour; the page and the monitor's log say why."
+"#,
+    );
+}
+
+#[test]
 fn an_alarm_goes_off_when_events_wait_or_are_lost() {
     // A broker is away for a quarter of an hour; a server refuses two events later.
     assert_rules(

@@ -109,6 +109,7 @@ impl Marks {
 }
 
 fn add_line(path: &Path, line: &MarkLine) -> Result<()> {
+    limits::ensure_writable_place(path)?;
     let is_new = !path.exists();
     let mut file = OpenOptions::new()
         .create(true)

@@ -148,7 +148,7 @@ impl Store {
         let bytes = pictures.bytes();
         ensure!(
             bytes <= self.limits.bytes,
-            "an event's pictures take {bytes} bytes, more than the {} that all may take",
+            "an event's pictures take {bytes} bytes, more than the budget of {}: give it more",
             self.limits.bytes
         );
         let new = KeptRecord::new(record, bytes)?;
@@ -191,7 +191,8 @@ impl Store {
     fn append_line(&self, record: &Record) -> Result<()> {
         let path = self.folder.join(LINES);
         let expected: u64 = self.kept.iter().map(|kept| kept.line).sum();
-        let file = OpenOptions::new().append(true).open(path);
+        let file = limits::ensure_writable_place(&path)
+            .and_then(|()| OpenOptions::new().append(true).open(path));
         let file = file.ok().filter(|file| {
             let found = file.metadata();
             found.is_ok_and(|found| found.is_file() && found.len() == expected)
@@ -258,11 +259,9 @@ impl Store {
 
     /// Keeps lines beside the file of which they were, behind those that were put there before.
     fn set_aside(&self, lines: &[u8]) -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .create(true)
-            .append(true)
-            .open(self.folder.join(DAMAGED))?;
+        let path = self.folder.join(DAMAGED);
+        limits::ensure_writable_place(&path)?;
+        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
         file.write_all(lines)?;
         file.sync_all()
     }
