@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
@@ -38,11 +38,67 @@ pub fn write_new(path: &Path, owner: &str, bytes: &[u8]) -> io::Result<bool> {
 /// # Errors
 /// As [`write`]; `path` is a folder.
 pub fn replace(path: &Path, owner: &str, bytes: &[u8]) -> io::Result<()> {
-    match fs::metadata(path) {
-        // By the name that was given: links such as /dev/stdout lead to pipes that have no other.
-        Ok(found) if !found.is_file() => fs::write(path, bytes),
-        Ok(_) => write(&fs::canonicalize(path)?, owner, bytes),
-        Err(_) => write(path, owner, bytes),
+    UnpublishedFile::write(path, owner, bytes)?.publish()
+}
+
+/// What is to be at a place that a person names, before it is there: for several files that belong together.
+pub struct UnpublishedFile {
+    place: PathBuf,
+    content: Unpublished,
+}
+
+enum Unpublished {
+    /// All of it is on the disk, under a hidden name, which goes unless it is published.
+    File(NamedTempFile),
+    /// A device or pipe gets it when it is published.
+    Bytes(Vec<u8>),
+}
+
+impl UnpublishedFile {
+    /// Writes it under a hidden name; what is at `path` stays as it is.
+    ///
+    /// # Errors
+    /// It cannot be written; nothing is left of it then.
+    pub fn write(path: &Path, owner: &str, bytes: &[u8]) -> io::Result<Self> {
+        let place = match fs::metadata(path) {
+            // By the name that was given: links such as /dev/stdout lead to pipes that have no other.
+            Ok(found) if !found.is_file() => {
+                return Ok(Self {
+                    place: path.to_owned(),
+                    content: Unpublished::Bytes(bytes.to_owned()),
+                });
+            }
+            Ok(_) => fs::canonicalize(path)?,
+            Err(_) => path.to_owned(),
+        };
+        let content = Unpublished::File(unfinished(&place, owner, bytes)?);
+        Ok(Self { place, content })
+    }
+
+    /// Removes the file that has the name until now, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn remove_earlier(&self) -> io::Result<()> {
+        match &self.content {
+            Unpublished::Bytes(_) => Ok(()),
+            Unpublished::File(_) => match fs::remove_file(&self.place) {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                removed => removed,
+            },
+        }
+    }
+
+    /// Gives it its name.
+    ///
+    /// # Errors
+    /// As [`replace`].
+    pub fn publish(self) -> io::Result<()> {
+        match self.content {
+            Unpublished::File(file) => drop(file.persist(self.place)?),
+            Unpublished::Bytes(bytes) => fs::write(self.place, bytes)?,
+        }
+        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    if let Some(status) = ssdcrp_manual::write_if_asked("ssdcrp", cli::shown()) {
+    if let Some(status) = ssdcrp_manual::write_if_asked("ssdcrp", cli::shown) {
         return status;
     }
     if let Some(program) = ssdcrp::runtime::this_program() {

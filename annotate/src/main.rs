@@ -34,8 +34,8 @@ use options::AnnotateOptions;
 const FRAMES_OF: &str = "--frames-of";
 
 fn main() -> ExitCode {
-    let declared = AnnotateOptions::command();
-    if let Some(status) = ssdcrp_manual::write_if_asked("ssdcrp-annotate", declared) {
+    if let Some(status) = ssdcrp_manual::write_if_asked("ssdcrp-annotate", AnnotateOptions::command)
+    {
         return status;
     }
     // Installed, ONNX Runtime lies beside it.

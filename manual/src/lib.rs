@@ -6,6 +6,8 @@
 
 #![forbid(unsafe_code)]
 
+mod bash;
+
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write};
@@ -23,9 +25,11 @@ const OPTION: &str = "--write-manual";
 /// Columns of a terminal, and what escapes of a line may add.
 const TERMINAL: usize = 90;
 
-/// Where each shell looks below `PREFIX/share`, and what stands before and behind the program's name.
-const COMPLETIONS: [(Shell, &str, &str, &str); 3] = [
-    (Shell::Bash, "bash-completion/completions", "", ""),
+/// Where bash looks below `PREFIX/share`.
+const BASH: &str = "bash-completion/completions";
+
+/// Where each of the other shells looks, and what stands before and behind the program's name.
+const COMPLETIONS: [(Shell, &str, &str, &str); 2] = [
     (Shell::Zsh, "zsh/site-functions", "_", ""),
     (Shell::Fish, "fish/vendor_completions.d", "", ".fish"),
 ];
@@ -34,11 +38,14 @@ const COMPLETIONS: [(Shell, &str, &str, &str); 3] = [
 const WRONG_USAGE: u8 = 2;
 
 /// Writes pages and completions of `program` if the arguments of this process begin with `--write-manual`, and says with which status to end then.
-pub fn write_if_asked(program: &'static str, command: Command) -> Option<ExitCode> {
+pub fn write_if_asked(
+    program: &'static str,
+    command: impl FnOnce() -> Command,
+) -> Option<ExitCode> {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let (said, status) = match asked_folder(program, &arguments)? {
         Err(usage) => (usage, ExitCode::from(WRONG_USAGE)),
-        Ok(folder) => match write(program, command, &folder) {
+        Ok(folder) => match write(program, command(), &folder) {
             Ok(()) => return Some(ExitCode::SUCCESS),
             Err(error) => (
                 format!("cannot write manual pages to {}: {error}", folder.display()),
@@ -91,14 +98,35 @@ pub fn write(program: &'static str, command: Command, share: &Path) -> io::Resul
     }
     // Completions go by the program's own name, also where it is called by another one's verb.
     let mut command = command.name(program);
+    let for_bash = bash::script(program, &command);
+    write_completion(share, (BASH, "", ""), program, for_bash.as_bytes())?;
+    // These shells offer either what is known or files.
+    command = command.mut_subcommands(|verb| {
+        verb.mut_args(
+            |arg| match arg.is_positional() && !arg.get_possible_values().is_empty() {
+                true => arg.value_parser(clap::value_parser!(PathBuf)),
+                false => arg,
+            },
+        )
+    });
     for (shell, folder, before, behind) in COMPLETIONS {
-        let folder = share.join(folder);
-        fs::create_dir_all(&folder)?;
         let mut text = Vec::new();
         clap_complete::generate(shell, &mut command, program, &mut text);
-        fs::write(folder.join(format!("{before}{program}{behind}")), text)?;
+        write_completion(share, (folder, before, behind), program, &text)?;
     }
     Ok(())
+}
+
+/// Writes a completion into a folder below `share`, called by the program with what stands before and behind its name.
+fn write_completion(
+    share: &Path,
+    (folder, before, behind): (&str, &str, &str),
+    program: &str,
+    text: &[u8],
+) -> io::Result<()> {
+    let folder = share.join(folder);
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join(format!("{before}{program}{behind}")), text)
 }
 
 fn write_page(name: &str, command: &Command, folder: &Path) -> io::Result<()> {

@@ -87,7 +87,7 @@ const ROUND: Duration = Duration::from_millis(200);
 const MODEL_TIME: Duration = Duration::from_secs(120);
 
 fn main() -> ExitCode {
-    if let Some(status) = ssdcrp_manual::write_if_asked("ssdcrp-monitor", Options::command()) {
+    if let Some(status) = ssdcrp_manual::write_if_asked("ssdcrp-monitor", Options::command) {
         return status;
     }
     // Installed, ONNX Runtime lies beside it.

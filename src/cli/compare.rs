@@ -20,13 +20,14 @@ use super::input_files::InputFiles;
 use super::inputs::{InputArgs, PictureInputs};
 use super::name_list::{self, NameList};
 use super::output;
+use super::run_files::RunFiles;
 use super::source_picture::SourcePicture;
 
 /// The exit status where a limit is exceeded.
 const GATE: u8 = 3;
 
 /// How the built-in model is named where a file is expected.
-const BUILT_IN: &str = "built-in";
+pub const BUILT_IN: &str = "built-in";
 
 const NOTES: &str = "\
 Detections of the two models count as one object if their boxes overlap by an intersection over union of 0.5 or more; detections of one class are paired first. An object is lost if only the \
@@ -128,17 +129,16 @@ impl Compare {
         let (shown, failures) = look_at_all(&mut comparer, &inputs)?;
         let failed = FailureCounts::tell(failures, shown)?;
         let (comparison, page) = comparer.finish(&limits, self.seed);
-        let mut written = Vec::new();
+        let mut files = RunFiles::default();
         if let Some((path, page)) = self.output.as_ref().zip(page) {
-            output::write_text(path, &page.html()?)?;
-            written.push(path.display().to_string());
+            files.add(path, &page.html()?)?;
         }
         if let Some(path) = &self.json {
             let mut text = serde_json::to_string(&comparison).context("cannot write JSON")?;
             text.push('\n');
-            output::write_text(path, &text)?;
-            written.push(path.display().to_string());
+            files.add(path, &text)?;
         }
+        let written = files.publish()?;
         output::print(&summary(&comparison, shown, &written))?;
         ensure!(
             limits.is_empty() || failed.total() == 0,

@@ -5,8 +5,13 @@
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgAction, Command, ValueHint};
 use ssdcrp::crp::{Contrast, PRESETS, TargetOutput};
+#[cfg(feature = "built-in-model")]
+use ssdcrp::detect::{Manifest, Model};
 use ssdcrp::evaluate::BASELINES;
 use ssdcrp::heatmap::ColourMap;
+use ssdcrp::runtime::ExecutionProvider;
+
+use super::compare::BUILT_IN;
 
 /// Options of `ssdcrp-annotate` that `ssdcrp` has not, with what they take; a test holds them against its help.
 const OF_ANNOTATE: [(&str, Option<char>, Option<ValueHint>); 10] = [
@@ -24,18 +29,30 @@ const OF_ANNOTATE: [(&str, Option<char>, Option<ValueHint>); 10] = [
 
 /// With all that shells may offer.
 pub fn offering(command: Command) -> Command {
+    let providers = ExecutionProvider::ALL.map(|provider| provider.to_string());
+    let command = command.mut_arg("execution_provider", |arg| known(arg, providers.into()));
     command.mut_subcommands(|verb| {
         let name = verb.get_name().to_owned();
         if name == "annotate" {
             return with_options(verb);
         }
         verb.mut_args(|arg| match values(&name, arg.get_id().as_str()) {
-            Some(values) => arg
-                .value_parser(PossibleValuesParser::new(values))
-                .hide_possible_values(true),
+            Some(values) => known(arg, values),
             None => arg,
         })
     })
+}
+
+/// The argument with values that shells offer, and files beside them where it takes files.
+fn known(arg: Arg, values: Vec<String>) -> Arg {
+    let hint = arg.get_value_hint();
+    // They live until the process ends, which is when all is written.
+    let values = values
+        .into_iter()
+        .map(|value| PossibleValue::new(&*value.leak()));
+    arg.value_parser(PossibleValuesParser::new(values))
+        .value_hint(hint)
+        .hide_possible_values(true)
 }
 
 fn with_options(annotate: Command) -> Command {
@@ -53,10 +70,11 @@ fn with_options(annotate: Command) -> Command {
 }
 
 /// The values of an option of a verb that are known.
-fn values(verb: &str, option: &str) -> Option<Vec<PossibleValue>> {
+fn values(verb: &str, option: &str) -> Option<Vec<String>> {
     let values: Vec<String> = match (verb, option) {
-        (_, "target" | "targets") => TargetOutput::forms(),
-        (_, "contrast") => Contrast::forms(),
+        (_, "target" | "targets") => with_classes(TargetOutput::forms()),
+        (_, "contrast") => with_classes(Contrast::forms()),
+        ("compare", "base" | "candidate") => vec![BUILT_IN.to_owned()],
         (_, "composite" | "composites") => PRESETS.map(str::to_owned).into(),
         (_, "baselines") => BASELINES.map(str::to_owned).into(),
         (_, "colour_map") => ColourMap::ALL.map(|map| map.name().to_owned()).into(),
@@ -64,11 +82,38 @@ fn values(verb: &str, option: &str) -> Option<Vec<PossibleValue>> {
         (_, "deletion") => ["blurred", "mean-colour"].map(str::to_owned).into(),
         _ => return None,
     };
-    // A shell sets a blank behind what it offers, where a class's name, which only a model knows, would have to follow.
-    let values = values.into_iter().filter(|value| !value.contains("NAME"));
-    let values = values.map(|value| {
-        // Until the process ends, which is when all is written.
-        PossibleValue::new(&*value.leak())
+    Some(values)
+}
+
+/// The forms of a target or contrast with the built-in model's classes for NAME. A program without that model knows no class.
+fn with_classes(forms: Vec<String>) -> Vec<String> {
+    let classes = built_in_classes();
+    let (named, plain): (Vec<String>, Vec<String>) =
+        (forms.into_iter()).partition(|form| form.contains(NAME));
+    let of_classes = named.iter().flat_map(|form| {
+        let classes = classes.iter();
+        classes.map(|class| form.replace(NAME, class))
     });
-    Some(values.collect())
+    of_classes.chain(plain).collect()
+}
+
+/// What stands for a class in a form.
+const NAME: &str = "NAME";
+
+#[cfg(feature = "built-in-model")]
+fn built_in_classes() -> Vec<String> {
+    let (_, manifest) = Model::built_in_files();
+    let Ok(manifest) = Manifest::parse(manifest, "(built-in manifest)") else {
+        return Vec::new();
+    };
+    let classes = manifest.labels.classes();
+    classes
+        .filter(|&class| manifest.is_detectable(class))
+        .map(|class| manifest.labels.name(class).into_owned())
+        .collect()
+}
+
+#[cfg(not(feature = "built-in-model"))]
+fn built_in_classes() -> Vec<String> {
+    Vec::new()
 }

@@ -35,6 +35,7 @@ use super::input_files::InputFiles;
 use super::inputs::{InputArgs, PictureInputs};
 use super::model_hash::model_hash;
 use super::name_list::{self, NameList};
+use super::run_files::RunFiles;
 use super::{output, partial_file};
 
 const NOTES: &str = "\
@@ -200,17 +201,19 @@ impl Evaluate {
             randomisation,
         } = results;
         let summaries = MethodSummary::of(rows, self.seed);
+        let mut written = RunFiles::default();
         if let Some(path) = &self.csv {
-            output::write_text(path, &files::csv(rows)?)?;
+            written.add(path, &files::csv(rows)?)?;
         }
         if let Some(path) = &self.json {
             let name = &model.manifest.name;
             let text = files::json(name, self.seed, &summaries, rows, randomisation)?;
-            output::write_text(path, &text)?;
+            written.add(path, &text)?;
         }
         if let Some(path) = &self.plot {
-            output::write_text(path, &plot::svg(&summaries))?;
+            written.add(path, &plot::svg(&summaries))?;
         }
+        written.publish()?;
         let mut text = report::table(&summaries, model, photos)?;
         text += &report::randomisation(randomisation);
         output::print(&text)

@@ -2,7 +2,7 @@
 //!
 //! What subcommands share: [`inputs`] finds the pictures that are meant, [`source_picture`] reads them, frames of videos by [`video_frames`], and [`failures`] counts what cannot be used; [`engine`] loads the model,
 //! [`detected_photo`] runs the detector, [`default_box`] finds the default box that is meant, [`json`], [`text`] and [`table`] say what was found, [`picture`] draws it, [`destination`] and [`result_stem`] say where
-//! results go and what they are called, [`source_stamp`] tells whether a file has changed, [`output`] brings them to standard output and into files, [`input_files`] keeps what is read from being replaced,
+//! results go and what they are called, [`source_stamp`] tells whether a file has changed, [`output`] brings them to standard output and into files, [`run_files`] those of one run together, [`input_files`] keeps what is read from being replaced,
 //! [`completions`] has what shells offer, [`partial_file`] keeps what an unfinished run has done, for which [`model_hash`] tells models apart and [`interrupt`] takes Ctrl-C.
 
 mod annotate;
@@ -33,6 +33,7 @@ mod partial_file;
 mod picture;
 mod report;
 mod result_stem;
+mod run_files;
 mod source_picture;
 mod source_stamp;
 mod table;

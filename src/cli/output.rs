@@ -13,7 +13,7 @@ use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use ndarray::Array2;
 use ndarray_npy::WriteNpyExt;
 use serde::Serialize;
-use ssdcrp::atomic_file;
+use ssdcrp::atomic_file::UnpublishedFile;
 use ssdcrp::printable::{printable, printable_json};
 
 /// Whose files are unfinished where this process is killed.
@@ -197,12 +197,19 @@ pub fn write_network(path: &Path, model: &[u8]) -> Result<()> {
     replace(path, model)
 }
 
-/// As [`atomic_file::replace`]; folders that are missing are made.
+/// As [`ssdcrp::atomic_file::replace`]; folders that are missing are made.
 fn replace(path: &Path, content: &[u8]) -> Result<()> {
+    let file = unpublished(path, content)?;
+    file.publish()
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// As [`UnpublishedFile::write`]; folders that are missing are made.
+pub fn unpublished(path: &Path, content: &[u8]) -> Result<UnpublishedFile> {
     let is_missing = fs::metadata(path).is_err();
     let made = is_missing.then(|| fs::create_dir_all(folder_of(path)));
     made.unwrap_or(Ok(()))
-        .and_then(|()| atomic_file::replace(path, OWNER, content))
+        .and_then(|()| UnpublishedFile::write(path, OWNER, content))
         .with_context(|| format!("cannot write {}", path.display()))
 }
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use image::RgbImage;
 use ndarray::Array2;
-use ssdcrp::detect::{Absence, Detection, MissingPlace};
+use ssdcrp::detect::{Detection, MissingPlace};
 use ssdcrp::geometry::{Rect, Size};
 use ssdcrp::heatmap::{ColourMap, Heatmap, PALE, Scale};
 use ssdcrp::overlay::{self, LabelledBox, Scene};
@@ -49,7 +49,6 @@ impl PhotoOverlay<'_> {
             explained: false,
             dashed: false,
         };
-        let is_missed = (self.missing).is_some_and(|m| matches!(m.absence, Absence::Missed(_)));
         let is_detected = detected.has(self.explained);
         let explained = LabelledBox {
             label: match self.missing {
@@ -58,7 +57,7 @@ impl PhotoOverlay<'_> {
                 None => self.explained.asked_words(labels),
             },
             explained: true,
-            dashed: is_missed || !is_detected,
+            dashed: !is_detected,
             ..labelled(self.explained)
         };
         let mut boxes = vec![explained];

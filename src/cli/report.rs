@@ -32,6 +32,7 @@ use super::input_files::InputFiles;
 use super::interrupt::{INTERRUPTED, Interrupt};
 use super::model_hash::model_hash;
 use super::name_list::{self, NameList};
+use super::run_files::RunFiles;
 use super::source_picture::SourcePicture;
 use super::video_frames::FrameArgs;
 use super::{output, partial_file};
@@ -264,25 +265,23 @@ impl Report {
 
     /// Writes page, pictures and files, and names them.
     fn write(&self, report: &FinishedReport, folder: Option<PagePictureFolder>) -> Result<String> {
-        let page = report.page.html()?;
-        output::write_text(&self.output, &page)?;
-        let mut written = vec![self.output.display().to_string()];
+        let mut files = RunFiles::default();
+        files.add(&self.output, &report.page.html()?)?;
+        if let Some(path) = &self.json {
+            files.add(path, &files::json(&report.record)?)?;
+        }
+        if let Some(path) = &self.csv {
+            files.add(path, &files::csv(&report.record)?)?;
+        }
+        let mut written = files.publish()?;
         match folder.map(PagePictureFolder::finish) {
-            Some(folder) => written.push(format!("{}/", folder.display())),
+            Some(folder) => written.insert(1, format!("{}/", folder.display())),
             // The page is right without: what is left there is in nobody's way.
             None => {
                 if let Err(error) = picture_folder::remove(&self.output) {
                     output::note(&format!("{error:#}"));
                 }
             }
-        }
-        if let Some(path) = &self.json {
-            output::write_text(path, &files::json(&report.record)?)?;
-            written.push(path.display().to_string());
-        }
-        if let Some(path) = &self.csv {
-            output::write_text(path, &files::csv(&report.record)?)?;
-            written.push(path.display().to_string());
         }
         Ok(written.join(", "))
     }

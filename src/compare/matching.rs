@@ -20,6 +20,8 @@ pub fn folded(label: &str) -> String {
 pub struct Named {
     /// Its class, [`folded`].
     pub label: String,
+    /// The same, as the model spells it.
+    pub name: String,
     /// In shares of the photo.
     pub rect: Rect,
 }
@@ -80,6 +82,7 @@ mod tests {
     fn named(label: &str, x: f32) -> Named {
         Named {
             label: label.to_owned(),
+            name: label.to_owned(),
             rect: Rect::new(x, 0.0, x + 0.3, 1.0),
         }
     }

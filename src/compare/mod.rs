@@ -20,5 +20,5 @@ pub use gate::{GateLimit, GateMeasure, GateResult, TruthCounts};
 pub use object::{ComparedObject, ObjectChange};
 pub use page::ComparisonPage;
 pub use shift::ClassShift;
-pub use side::{ComparedModel, ObjectSide};
+pub use side::{ComparedModel, ObjectAnswer, ObjectSide, OtherDetection};
 pub use similarity::MapAgreement;

@@ -1,9 +1,11 @@
 //! An object that two models were asked about, and what has become of it from the one to the other.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::matching::{SAME_BOX, SAME_SCORE, folded};
-use super::side::ObjectSide;
+use super::side::{ObjectAnswer, ObjectSide};
 use super::similarity::MapAgreement;
 
 /// What has become of an object.
@@ -49,10 +51,13 @@ impl ObjectChange {
 pub struct ComparedObject {
     /// What has become of it.
     pub change: ObjectChange,
-    /// What the base says; `None` where it does not know the class, or has no box near.
+    /// What the base says; `None` where it says nothing.
     pub base: Option<ObjectSide>,
     /// What the candidate says, likewise.
     pub candidate: Option<ObjectSide>,
+    /// Why one of them says nothing: it detects no such class, or has no box near.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unanswered: Option<String>,
     /// The intersection over union of both boxes.
     pub iou: Option<f32>,
     /// How alike both maps are.
@@ -61,7 +66,9 @@ pub struct ComparedObject {
 
 impl ComparedObject {
     /// Of what both models say.
-    pub fn new(base: Option<ObjectSide>, candidate: Option<ObjectSide>) -> Self {
+    pub fn new(base: ObjectAnswer, candidate: ObjectAnswer) -> Self {
+        let unanswered = base.as_ref().err().or(candidate.as_ref().err()).cloned();
+        let [base, candidate] = [base, candidate].map(Result::ok);
         let both = base.as_ref().zip(candidate.as_ref());
         let iou = both.map(|(a, b)| a.rect.iou(&b.rect));
         let maps = both.map(|(a, b)| MapAgreement::of([&a.map, &b.map], [&a.rect, &b.rect]));
@@ -84,6 +91,7 @@ impl ComparedObject {
             change,
             base,
             candidate,
+            unanswered,
             iou,
             maps,
         }
@@ -96,6 +104,12 @@ impl ComparedObject {
         detected
             .or(sides.clone().next())
             .map_or("", |side| &side.label)
+    }
+
+    /// The class as each model calls it, each spelling once.
+    pub fn labels(&self) -> BTreeSet<String> {
+        let sides = [&self.base, &self.candidate].into_iter().flatten();
+        sides.map(|side| side.label.clone()).collect()
     }
 
     /// Both sides, where both models detect the object as the same class.
@@ -123,6 +137,7 @@ pub(super) mod tests {
             corners: rect.edges(),
             default_box: 0,
             detected: true,
+            instead: None,
             reason: None,
             verdict: None,
             question: label.to_owned(),
@@ -138,8 +153,8 @@ pub(super) mod tests {
     #[test]
     fn labels_are_the_same_in_any_case_of_any_script() {
         let objects = [
-            ComparedObject::new(Some(side("Öltank", 0.9)), Some(side("öltank", 0.9))),
-            ComparedObject::new(Some(side("ÖLTANK", 0.9)), Some(side("oltank", 0.9))),
+            ComparedObject::new(Ok(side("Öltank", 0.9)), Ok(side("öltank", 0.9))),
+            ComparedObject::new(Ok(side("ÖLTANK", 0.9)), Ok(side("oltank", 0.9))),
         ];
         assert_eq!(objects[0].change, ObjectChange::Same);
         assert_eq!(objects[1].change, ObjectChange::Renamed);

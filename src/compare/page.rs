@@ -19,6 +19,7 @@ use crate::geometry::Size;
 use crate::limits::MOST_OBJECTS;
 use crate::report::parts::{
     CssRect, FilterOption, PagePictures, PhotoView, SCRIPT, STYLE, aspect, counted, counts,
+    name_list,
 };
 
 /// A page, ready to be written once a comparison is done.
@@ -92,7 +93,8 @@ impl ShownPhoto {
 /// An object on the page.
 struct ComparedCard {
     change: ObjectChange,
-    label: String,
+    /// Its class, as each model calls it.
+    classes: BTreeSet<String>,
     /// "sheep 0.92 → horse 0.71".
     words: String,
     /// The photo's number.
@@ -110,6 +112,13 @@ struct ComparedTile {
     view: Option<PhotoView>,
     question: String,
     notes: Vec<String>,
+}
+
+impl ComparedCard {
+    /// All that are written on it.
+    fn classes(&self) -> impl Iterator<Item = &str> {
+        self.classes.iter().map(String::as_str)
+    }
 }
 
 impl ComparisonPage {
@@ -187,7 +196,7 @@ impl ComparisonPage {
                 self.objects
             ));
         }
-        self.classes = counts(self.cards.iter().map(|card| card.label.as_str()));
+        self.classes = counts(self.cards.iter().flat_map(ComparedCard::classes));
         self.kinds = counts(self.cards.iter().map(|card| card.change.name()));
         self.shifts = comparison.shifts.iter().map(row).collect();
         self.truth = comparison.truth;
@@ -221,12 +230,7 @@ fn keep_gravest(cards: &mut Vec<ComparedCard>, photos: &mut [ShownPhoto], most: 
 
 fn card(index: usize, photo: &ShownPhoto, object: &ComparedObject) -> Result<ComparedCard> {
     let sides = [("base", &object.base), ("candidate", &object.candidate)];
-    let said = sides.map(
-        |(_, side)| match side.as_ref().filter(|side| side.detected) {
-            Some(side) => format!("{} {:.2}", side.label, side.score),
-            None => "nothing".to_owned(),
-        },
-    );
+    let said = sides.map(|(_, side)| side.as_ref().map_or_else(nothing, said));
     let boxes: Vec<_> = sides
         .iter()
         .filter_map(|(_, side)| Some(side.as_ref()?.rect))
@@ -234,15 +238,15 @@ fn card(index: usize, photo: &ShownPhoto, object: &ComparedObject) -> Result<Com
     let around = boxes.iter().copied().reduce(|a, b| a.union(&b));
     let tile = |(model, side): (&'static str, &Option<ObjectSide>)| -> Result<ComparedTile> {
         let Some((side, around)) = side.as_ref().zip(around) else {
-            let notes = vec!["knows no such class, or has no box there".to_owned()];
             return Ok(ComparedTile {
                 model,
                 view: None,
                 question: String::new(),
-                notes,
+                notes: object.unanswered.iter().cloned().collect(),
             });
         };
-        let kind = if side.detected { "" } else { "nearest" };
+        let is_detection = side.detected || side.instead.is_some();
+        let kind = if is_detection { "" } else { "nearest" };
         Ok(ComparedTile {
             model,
             view: Some(PhotoView {
@@ -268,7 +272,7 @@ fn card(index: usize, photo: &ShownPhoto, object: &ComparedObject) -> Result<Com
     });
     Ok(ComparedCard {
         change: object.change,
-        label: object.label().to_owned(),
+        classes: object.labels(),
         words: said.join(" → "),
         photo: index,
         photo_name: photo.name.clone(),
@@ -279,6 +283,20 @@ fn card(index: usize, photo: &ShownPhoto, object: &ComparedObject) -> Result<Com
             object.maps.map_or(-1.0, |maps| maps.rank_correlation),
         ),
     })
+}
+
+/// What a model detects: "sheep 0.92", or "sheep 0.61 beside it" where that is not the object.
+fn said(side: &ObjectSide) -> String {
+    let words = format!("{} {:.2}", side.label, side.score);
+    match side.instead {
+        _ if side.detected => words,
+        Some(instead) => format!("{words} {}", instead.words()),
+        None => nothing(),
+    }
+}
+
+fn nothing() -> String {
+    "nothing".to_owned()
 }
 
 /// What is told of one model's explanation.
@@ -336,6 +354,7 @@ fn interval(mean: Option<Mean>, signed: bool) -> String {
 mod tests {
     use super::*;
     use crate::compare::object::tests::side;
+    use crate::compare::{ObjectAnswer, OtherDetection};
 
     #[test]
     fn one_object_has_no_interval() {
@@ -352,11 +371,68 @@ mod tests {
     }
 
     #[test]
+    fn what_a_model_has_instead_of_the_object_is_said_and_drawn() {
+        let photo = ShownPhoto::new("a".to_owned(), &RgbImage::new(4, 4)).unwrap();
+        let told = |candidate: ObjectAnswer| {
+            let object = ComparedObject::new(Ok(side("dog", 0.9)), candidate);
+            let card = card(0, &photo, &object).unwrap();
+            assert_eq!(card.change, ObjectChange::Lost);
+            let [_, tile] = card.tiles;
+            let kind = tile.view.map(|view| view.boxes[0].0);
+            (card.words, kind, tile.notes.into_iter().next().unwrap())
+        };
+        let missed = |instead: Option<OtherDetection>| {
+            Ok(ObjectSide {
+                detected: false,
+                instead,
+                reason: Some("why".to_owned()),
+                ..side("dog", 0.6)
+            })
+        };
+        for (candidate, words, kind, note) in [
+            (missed(None), "nothing", Some("nearest"), "why"),
+            (
+                missed(Some(OtherDetection::Beside)),
+                "dog 0.60 beside it",
+                Some(""),
+                "why",
+            ),
+            (
+                missed(Some(OtherDetection::OnAnother)),
+                "dog 0.60 on another object",
+                Some(""),
+                "why",
+            ),
+            (
+                Err("detects no class \"dog\"".to_owned()),
+                "nothing",
+                None,
+                "detects no class \"dog\"",
+            ),
+        ] {
+            let expected = (format!("dog 0.90 → {words}"), kind, note.to_owned());
+            assert_eq!(told(candidate), expected);
+        }
+    }
+
+    #[test]
+    fn a_card_has_the_classes_of_both_models() {
+        let classes = |candidate: &str| {
+            let object = ComparedObject::new(Ok(side("dog", 0.9)), Ok(side(candidate, 0.9)));
+            object.labels().into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(classes("cat"), ["cat", "dog"]);
+        assert_eq!(classes("dog"), ["dog"]);
+    }
+
+    #[test]
     fn a_page_holds_the_gravest_changes_and_their_photos() {
         let pair = |candidate: Option<f32>| {
             ComparedObject::new(
-                Some(side("dog", 0.9)),
-                candidate.map(|score| side("dog", score)),
+                Ok(side("dog", 0.9)),
+                candidate
+                    .map(|score| side("dog", score))
+                    .ok_or_else(|| "detects no class \"dog\"".to_owned()),
             )
         };
         let [same, changed, lost] = [Some(0.9), Some(0.6), None].map(pair);

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::matching::{Named, folded};
 use crate::check::{Check, Checker};
 use crate::crp::{Composite, Propagator, RelevanceSummary, Target};
+use crate::detect::manifest::DetectorKind;
 use crate::detect::{
     Absence, ClassId, Detection, Detector, Forward, Labels, MissingPlace, Model, Thresholds,
     preprocess,
@@ -54,6 +55,30 @@ pub(super) struct ObjectQuestion {
     pub checked: bool,
 }
 
+/// A detection that is not the object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum OtherDetection {
+    /// It lies beside the place.
+    #[serde(rename = "beside it")]
+    Beside,
+    /// It lies there, and is the other model's detection of another object.
+    #[serde(rename = "on another object")]
+    OnAnother,
+}
+
+impl OtherDetection {
+    /// Where it is, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Beside => "beside it",
+            Self::OnAnother => "on another object",
+        }
+    }
+}
+
+/// What one model says of an object, or why it says nothing.
+pub type ObjectAnswer = std::result::Result<ObjectSide, String>;
+
 /// What one model says of an object.
 #[derive(Clone, Debug, Serialize)]
 pub struct ObjectSide {
@@ -68,6 +93,9 @@ pub struct ObjectSide {
     pub default_box: usize,
     /// Whether the model detects it. Where not, the default box that comes nearest is explained.
     pub detected: bool,
+    /// Where the model does not detect it, and that box is a detection all the same: which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instead: Option<OtherDetection>,
     /// Why it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -140,12 +168,13 @@ impl ComparedModel {
         let labels = &self.model.manifest.labels;
         let named = detections.iter().map(|detection| Named {
             label: folded(&labels.name(detection.class)),
+            name: labels.name(detection.class).into_owned(),
             rect: detection.rect,
         });
         named.collect()
     }
 
-    /// Explains the object, if the model detects it, and why it does not otherwise; `None` where it has no such class, or no box there.
+    /// Explains the object, if the model detects it, and why it does not otherwise; without an explanation where it has no such class, or no box there.
     ///
     /// # Errors
     /// A failure inside ONNX Runtime, or relevance that cannot pass the network.
@@ -153,29 +182,35 @@ impl ComparedModel {
         &mut self,
         sight: &Sight,
         question: &ObjectQuestion,
-    ) -> Result<Option<ObjectSide>> {
+    ) -> Result<ObjectAnswer> {
         if let Some(index) = question.detected {
             let detection = &sight.detections[index];
             let target = Target::predicted_class(detection);
             let side = self.explain(sight, detection, &target, question)?;
             let verdicts = sight.judgement.as_ref();
             let verdict = verdicts.and_then(|judgement| judgement.verdicts.get(index));
-            return Ok(Some(ObjectSide {
+            return Ok(Ok(ObjectSide {
                 verdict: verdict.map(|verdict| verdict.name()),
                 ..side
             }));
         }
-        let Some(elsewhere) = &question.elsewhere else {
-            return Ok(None);
-        };
-        let Some(class) = class(&self.model.manifest.labels, &elsewhere.label) else {
-            return Ok(None);
+        let elsewhere = question.elsewhere.as_ref();
+        let elsewhere = elsewhere.context("neither model detects the object")?;
+        let manifest = &self.model.manifest;
+        if manifest.kind == DetectorKind::Classifier {
+            return Ok(Err("is a classifier, and finds no places".to_owned()));
+        }
+        let class = class(&manifest.labels, &elsewhere.label);
+        let Some(class) = class.filter(|&class| manifest.is_detectable(class)) else {
+            return Ok(Err(format!("detects no class \"{}\"", elsewhere.name)));
         };
         let place = MissingPlace::Box(elsewhere.rect);
         let absence = (self.detector).absence(&sight.forward, place, Some(class), self.thresholds);
         let absence = match absence {
-            // No box of this network comes near.
-            Err(error) if error.kind() == ErrorKind::Argument => return Ok(None),
+            // No box of this network comes near, or none has a score.
+            Err(error) if error.kind() == ErrorKind::Argument => {
+                return Ok(Err(format!("{error:#}")));
+            }
             absence => absence?,
         };
         let target = match &absence {
@@ -183,9 +218,19 @@ impl ComparedModel {
             Absence::Missed(miss) => Target::near_miss(miss),
         };
         let side = self.explain(sight, absence.detection(), &target, question)?;
-        Ok(Some(ObjectSide {
+        let mut reason = absence.words(&self.model.manifest.labels);
+        let instead = match &absence {
+            Absence::Found(_) => Some(OtherDetection::OnAnother),
+            Absence::Missed(_) if absence.is_detection() => Some(OtherDetection::Beside),
+            Absence::Missed(_) => None,
+        };
+        if instead == Some(OtherDetection::OnAnother) {
+            reason += &format!(", {}", OtherDetection::OnAnother.words());
+        }
+        Ok(Ok(ObjectSide {
             detected: false,
-            reason: Some(absence.words(&self.model.manifest.labels)),
+            instead,
+            reason: Some(reason),
             ..side
         }))
     }
@@ -214,6 +259,7 @@ impl ComparedModel {
             corners: detection.rect.in_pixels(size).edges(),
             default_box: detection.default_box,
             detected: true,
+            instead: None,
             reason: None,
             verdict: None,
             question: explanation.question.wording.to_string(),

@@ -61,6 +61,14 @@ impl Absence {
             Self::Missed(miss) => &miss.detection,
         }
     }
+
+    /// Whether that is a detection: one that lies there, or one beside the place.
+    pub fn is_detection(&self) -> bool {
+        match self {
+            Self::Found(_) => true,
+            Self::Missed(miss) => miss.cause == MissCause::Beside,
+        }
+    }
 }
 
 /// The default box that comes nearest to finding an object.
@@ -486,10 +494,15 @@ detection = {{ {detection} }}
         );
         let crowded = manifest("sigmoid", "max_detections = 1");
         let logits = [[0.0, 1.0, -9.0], [0.0, -9.0, -9.0], [0.0, 3.0, -9.0]];
-        let miss = missed(answer(&crowded, logits, first(), Some(DOG)));
+        let crowd = answer(&crowded, logits, first(), Some(DOG));
+        assert!(!crowd.is_detection());
+        assert_eq!(crowd.label(&crowded.labels), "nearest: dog 0.73");
+        let miss = missed(crowd);
         assert_eq!(miss.cause, MissCause::TooMany { most: 1 });
-        let miss = missed(answer(&plain, logits, left, Some(DOG)));
-        assert_eq!(miss.cause, MissCause::Beside);
+        let beside = answer(&plain, logits, left, Some(DOG));
+        assert!(beside.is_detection());
+        assert_eq!(beside.label(&plain.labels), "dog 0.73");
+        assert_eq!(missed(beside).cause, MissCause::Beside);
         let one = manifest("sigmoid", "suppression = \"one-class\"");
         let logits = [[0.0, 1.0, 2.0], [0.0, -9.0, -9.0], [0.0, -9.0, -9.0]];
         let miss = missed(answer(&one, logits, first(), Some(DOG)));

@@ -99,9 +99,19 @@ impl Area {
         self.x1 <= self.x0 || self.y1 <= self.y0
     }
 
+    /// Pixels across; 0 where it is empty.
+    pub fn width(self) -> i64 {
+        (self.x1 - self.x0).max(0)
+    }
+
+    /// Pixels down; 0 where it is empty.
+    pub fn height(self) -> i64 {
+        (self.y1 - self.y0).max(0)
+    }
+
     /// Pixels inside.
     pub fn size(self) -> i64 {
-        (self.x1 - self.x0).max(0) * (self.y1 - self.y0).max(0)
+        self.width() * self.height()
     }
 }
 

@@ -1,6 +1,7 @@
-//! The caption: what is explained, in words, in a corner of the frame in which it does not cover what it is about, and under it the legend of the heatmap's colours.
+//! The caption: what is explained, in words, and under it the legend of the heatmap's colours, in a corner of the frame in which they cover little.
 
 use super::canvas::{Area, Canvas, PremultipliedColour};
+use super::caption_room::{CaptionRoom, Corner};
 use super::style::{self, Style};
 use super::text::{self, Line};
 use crate::heatmap::ColourMap;
@@ -11,90 +12,8 @@ const LINES: usize = 4;
 /// The legend's type beside that of the caption.
 const LEGEND_SIZE: f32 = 0.82;
 
-/// A corner of the frame.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Corner {
-    /// At the bottom, left.
-    #[default]
-    BottomLeft,
-    /// At the bottom, right.
-    BottomRight,
-    /// At the top, right.
-    TopRight,
-    /// At the top, left.
-    TopLeft,
-}
-
-impl Corner {
-    /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self::BottomLeft,
-        Self::BottomRight,
-        Self::TopRight,
-        Self::TopLeft,
-    ];
-
-    /// A plate of a size in this corner of `frame`.
-    fn place(self, [width, height]: [i64; 2], margin: i64, frame: Area) -> Area {
-        let x0 = match self {
-            Self::BottomLeft | Self::TopLeft => frame.x0 + margin,
-            Self::BottomRight | Self::TopRight => frame.x1 - margin - width,
-        };
-        let y0 = match self {
-            Self::BottomLeft | Self::BottomRight => frame.y1 - margin - height,
-            Self::TopLeft | Self::TopRight => frame.y0 + margin,
-        };
-        Area {
-            x0,
-            y0,
-            x1: x0 + width,
-            y1: y0 + height,
-        }
-    }
-}
-
-/// Where a caption may be, and what it is not to cover there.
-pub(super) struct CaptionRoom<'a> {
-    /// The part of the canvas that is free for it.
-    pub frame: Area,
-    /// The first is taken, or another one where the plate covers less than half as much of what is explained.
-    pub corners: &'a [Corner],
-    /// Boxes, and whether they are explained.
-    pub boxes: &'a [(Area, bool)],
-}
-
-impl CaptionRoom<'_> {
-    /// The corner for a plate of a size, and the plate's place; of those that cover no more of what is explained, the one that covers the least of the other boxes.
-    fn corner(&self, size: [i64; 2], margin: i64) -> Option<(Corner, Area)> {
-        let covered = |corner: Corner| {
-            let plate = corner.place(size, margin, self.frame);
-            let of = |wanted: bool| -> i64 {
-                let boxes = self
-                    .boxes
-                    .iter()
-                    .filter(|(_, explained)| *explained == wanted);
-                boxes
-                    .map(|(area, _)| plate.intersection(*area).size())
-                    .sum()
-            };
-            (of(true), of(false))
-        };
-        let first = *self.corners.first()?;
-        let best = self
-            .corners
-            .iter()
-            .copied()
-            .min_by_key(|&corner| covered(corner))?;
-        let corner = match 2 * covered(best).0 < covered(first).0 {
-            true => best,
-            false => first,
-        };
-        Some((corner, corner.place(size, margin, self.frame)))
-    }
-}
-
-/// Draws the caption where there is room for it, with a legend of `colours` where there are any. Returns its corner and the plate's place, or
-/// None where there is no text, or no room for it.
+/// Draws the caption where there is room for it, with a legend of `colours` where there are any; in a narrower plate where that covers
+/// less than half as much of the boxes. Returns its corner and the plate's place, or None where there is no text, or no room for it.
 pub(super) fn draw(
     canvas: &mut Canvas,
     style: &Style,
@@ -102,34 +21,75 @@ pub(super) fn draw(
     colours: Option<ColourMap>,
     place: &CaptionRoom,
 ) -> Option<(Corner, Area)> {
-    let frame = place.frame;
-    let room = frame.x1 - frame.x0 - 2 * style.margin - 2 * style.padding;
-    let caption = text::wrap(caption, style.type_size, room as f32, LINES);
-    let line_height = caption.first()?.height.ceil() as i64;
-    let legend = colours.and_then(|colours| Legend::new(style, colours, room));
-    let (legend_width, legend_height) = legend
-        .as_ref()
-        .map_or((0, 0), |legend| (legend.width, legend.height));
-    let widest = caption
-        .iter()
-        .map(|line| line.width.ceil() as i64)
-        .fold(legend_width, i64::max);
-    let height = line_height * caption.len() as i64 + legend_height + style.padding;
-    if frame.y1 - style.margin - height < frame.y0 {
-        return None;
-    }
-    let (corner, plate) = place.corner([widest + 2 * style.padding, height], style.margin)?;
+    let room = place.frame.width() - 2 * style.margin - 2 * style.padding;
+    let laid_out =
+        |room: i64, lines: usize| LaidOutCaption::new(style, caption, colours, room, lines);
+    let wide = laid_out(room, LINES)?;
+    let (corner, plate, covered) = place.corner(wide.size, style.margin)?;
+    let narrow = (covered.cost() > 0)
+        .then(|| laid_out(room / 2, LINES + 1))
+        .flatten()
+        .filter(|narrow| narrow.has_all_of(&wide))
+        .and_then(|narrow| Some((place.corner(narrow.size, style.margin)?, narrow)))
+        .filter(|((.., less), _)| less.is_much_less(covered));
+    let (corner, plate, caption) = match narrow {
+        Some(((corner, plate, _), narrow)) => (corner, plate, narrow),
+        None => (corner, plate, wide),
+    };
     canvas.fill(plate, style::plate());
     let x = plate.x0 + style.padding;
     let mut y = plate.y0 + style.padding / 2;
-    for line in caption {
+    for line in &caption.lines {
         line.draw(canvas, x, y, style::white());
-        y += line_height;
+        y += caption.line_height;
     }
-    if let Some(legend) = legend {
+    if let Some(legend) = caption.legend {
         legend.draw(canvas, x, y);
     }
     Some((corner, plate))
+}
+
+/// A caption's lines and legend, and the size of their plate.
+struct LaidOutCaption {
+    lines: Vec<Line>,
+    line_height: i64,
+    legend: Option<Legend>,
+    size: [i64; 2],
+}
+
+impl LaidOutCaption {
+    /// In at most `lines` lines of `room` pixels; None where there is no text, or no room.
+    fn new(
+        style: &Style,
+        caption: &str,
+        colours: Option<ColourMap>,
+        room: i64,
+        lines: usize,
+    ) -> Option<Self> {
+        let lines = text::wrap(caption, style.type_size, room as f32, lines);
+        let line_height = lines.first()?.height.ceil() as i64;
+        let legend = colours.and_then(|colours| Legend::new(style, colours, room));
+        let (legend_width, legend_height) = legend
+            .as_ref()
+            .map_or((0, 0), |legend| (legend.width, legend.height));
+        let widest = lines
+            .iter()
+            .map(|line| line.width.ceil() as i64)
+            .fold(legend_width, i64::max);
+        let height = line_height * lines.len() as i64 + legend_height + style.padding;
+        Some(Self {
+            lines,
+            line_height,
+            legend,
+            size: [widest + 2 * style.padding, height],
+        })
+    }
+
+    /// Whether nothing is cut or left out that the wider one has.
+    fn has_all_of(&self, wide: &Self) -> bool {
+        let is_whole = self.lines.iter().all(|line| !line.cut);
+        is_whole && self.lines.len() <= LINES && self.legend.is_some() == wide.legend.is_some()
+    }
 }
 
 /// A swatch of each of the heatmap's colours and what it says.
@@ -237,46 +197,35 @@ mod tests {
     }
 
     #[test]
-    fn what_is_explained_is_not_covered_where_a_corner_is_free() {
-        let frame = Area {
-            x0: 0,
-            y0: 0,
-            x1: 100,
-            y1: 100,
-        };
-        let area = |x0, y0, x1, y1| Area { x0, y0, x1, y1 };
-        let corner = |corners: &[Corner], boxes: &[(Area, bool)]| {
+    fn a_caption_becomes_narrower_where_a_box_would_be_under_it() {
+        let words = "no kite found: score 0.06 lacks 2.80 logits to the threshold";
+        let (width, height) = (640, 480);
+        let style = Style::for_frame(width, height);
+        let area = |x0, y0, x1, y1| (Area { x0, y0, x1, y1 }, false);
+        let plate = |caption: &str, boxes: &[(Area, bool)]| {
+            let mut canvas = Canvas::new(width, height);
             let place = CaptionRoom {
-                frame,
-                corners,
+                frame: canvas.area(),
+                corners: &Corner::ALL,
                 boxes,
             };
-            place.corner([40, 10], 2).unwrap().0
+            draw(&mut canvas, &style, caption, COLOURS, &place).unwrap()
         };
-        let all = |boxes: &[(Area, bool)]| corner(&Corner::ALL, boxes);
-        assert_eq!(all(&[]), Corner::BottomLeft);
-        // A box that is not explained may be covered, but not if there is another corner.
-        let low = area(0, 60, 100, 100);
-        assert_eq!(all(&[(low, false)]), Corner::BottomLeft);
-        assert_eq!(all(&[(low, true)]), Corner::TopRight);
-        let left = area(0, 0, 30, 100);
-        assert_eq!(all(&[(left, true)]), Corner::BottomRight);
-        let right = area(60, 0, 100, 50);
-        assert_eq!(all(&[(low, true), (right, false)]), Corner::TopLeft);
-        assert_eq!(all(&[(frame, true)]), Corner::BottomLeft);
-        // It stays where it was unless that is much worse.
-        let stays = [Corner::BottomRight, Corner::BottomLeft];
-        assert_eq!(corner(&stays, &[]), Corner::BottomRight);
-        assert_eq!(
-            corner(&stays, &[(area(50, 0, 90, 100), true)]),
-            Corner::BottomLeft
+        let (_, wide) = plate(words, &[]);
+        assert!(wide.width() > 400, "{wide:?}");
+        let boxes = [area(240, 400, 300, 470), area(290, 10, 350, 60)];
+        let (corner, narrow) = plate(words, &boxes);
+        assert_eq!(corner, Corner::BottomRight);
+        assert!(narrow.width() <= 320 && narrow.height() > wide.height());
+        assert!(
+            boxes
+                .iter()
+                .all(|(area, _)| narrow.intersection(*area).is_empty())
         );
-        let both = [(area(45, 0, 100, 100), true), (area(0, 0, 25, 100), true)];
-        assert_eq!(corner(&stays, &both), Corner::BottomRight);
-        for corner in Corner::ALL {
-            let plate = corner.place([40, 10], 2, frame);
-            assert_eq!(plate.intersection(frame.grown(-2)), plate);
-        }
+        // Not where words would be cut, or nothing is won.
+        let long = words.repeat(4);
+        assert_eq!(plate(&long, &boxes).1.width(), plate(&long, &[]).1.width());
+        assert_eq!(plate(words, &[area(0, 0, 640, 480)]), plate(words, &[]));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A box and its label on the canvas: lines with an edge that sets them off from any picture, text on a plate.
 
 use super::canvas::{Area, Canvas, PremultipliedColour};
-use super::placement;
+use super::placement::{self, LabelRoom};
 use super::style::{self, Style};
 use super::text;
 use crate::geometry::{Pixel, Rect};
@@ -39,47 +39,52 @@ pub(super) fn whole_pixels(rect: &Rect<Pixel>) -> Option<Area> {
     })
 }
 
-/// Draws the box's line along the inside of `area`, set off from the picture by a dark edge on either side. The explained box has
-/// a heavier line, and a white edge between the line and the dark one.
-pub(super) fn draw_box(canvas: &mut Canvas, style: &Style, area: Area, labelled: &LabelledBox) {
-    let edge = style.edge;
-    if labelled.dashed {
-        let line = match labelled.explained {
-            true => style.heavy_line,
-            false => style.line,
-        };
-        canvas.outline(area.grown(edge), edge, style::shade());
-        canvas.outline(area, line, style::white());
-        canvas.outline(area.grown(-line), edge, style::shade());
-        for dash in dashes(area, line, canvas.area()) {
-            canvas.fill(dash, PremultipliedColour::new(labelled.colour, 255));
-        }
-    } else if labelled.explained {
-        let line = style.heavy_line;
-        canvas.outline(area.grown(2 * edge), edge, style::shade());
-        canvas.outline(area.grown(edge), edge, style::white());
-        canvas.outline(area, line, PremultipliedColour::new(labelled.colour, 255));
-        canvas.outline(area.grown(-line), edge, style::white());
-        canvas.outline(area.grown(-line - edge), edge, style::shade());
-    } else {
-        canvas.outline(area.grown(edge), edge, style::shade());
-        canvas.outline(
-            area,
-            style.line,
-            PremultipliedColour::new(labelled.colour, 255),
-        );
-        canvas.outline(area.grown(-style.line), edge, style::shade());
-    }
-}
+/// A line and a dash take at most this part of a box's side, one fifth: a dash, a gap, a dash, a gap and a dash go on it.
+const PARTS: i64 = 5;
 
 /// A dash is so many times as long as the line is wide, and so is the gap behind it.
 const DASH: i64 = 4;
 
+/// Draws the box's line along the inside of `area`, set off from the picture by a dark edge on either side. The explained box has
+/// a heavier line, and a white edge between the line and the dark one. Of a small box the line is thinner, so that what is in it is seen.
+pub(super) fn draw_box(canvas: &mut Canvas, style: &Style, area: Area, labelled: &LabelledBox) {
+    let edge = style.edge;
+    let line = match labelled.explained {
+        true => style.heavy_line,
+        false => style.line,
+    };
+    let line = line.min(part(area.width().min(area.height())));
+    let colour = PremultipliedColour::new(labelled.colour, 255);
+    if labelled.dashed {
+        canvas.outline(area.grown(edge), edge, style::shade());
+        canvas.outline(area, line, style::white());
+        canvas.outline(area.grown(-line), edge, style::shade());
+        for dash in dashes(area, line, canvas.area()) {
+            canvas.fill(dash, colour);
+        }
+    } else if labelled.explained {
+        canvas.outline(area.grown(2 * edge), edge, style::shade());
+        canvas.outline(area.grown(edge), edge, style::white());
+        canvas.outline(area, line, colour);
+        canvas.outline(area.grown(-line), edge, style::white());
+        canvas.outline(area.grown(-line - edge), edge, style::shade());
+    } else {
+        canvas.outline(area.grown(edge), edge, style::shade());
+        canvas.outline(area, line, colour);
+        canvas.outline(area.grown(-line), edge, style::shade());
+    }
+}
+
+/// One of the [`PARTS`] of a side, a pixel at least.
+fn part(side: i64) -> i64 {
+    (side / PARTS).max(1)
+}
+
 /// The dashes of a line along the inside of `area`, as far as they may be seen in `frame`.
 fn dashes(area: Area, line: i64, frame: Area) -> Vec<Area> {
-    let dash = DASH * line.max(1);
     // A box may reach far beyond the frame.
     let along = |from: i64, to: i64, seen: (i64, i64)| {
+        let dash = (DASH * line).min(part(to - from));
         let first = from.max(from + (seen.0 - from) / (2 * dash) * 2 * dash);
         let starts = (first..to.min(seen.1)).step_by(2 * dash as usize);
         starts.map(move |start| (start, (start + dash).min(to)))
@@ -97,15 +102,13 @@ fn dashes(area: Area, line: i64, frame: Area) -> Vec<Area> {
     dashes
 }
 
-/// Draws the box's label in the part `frame` of the canvas, where `taken` leaves room for it. Returns the plate's place, or None where
-/// there is no label, or no room for one.
+/// Draws the box's label where there is room for it. Returns the plate's place, or None where there is no label, or no room for one.
 pub(super) fn draw_label(
     canvas: &mut Canvas,
     style: &Style,
     area: Area,
     labelled: &LabelledBox,
-    frame: Area,
-    taken: &[Area],
+    room: &LabelRoom,
 ) -> Option<Area> {
     // The explained label's plate is all in the box's colour, the others have a bar of it before the text.
     let (bar, inset) = if labelled.explained {
@@ -113,14 +116,14 @@ pub(super) fn draw_label(
     } else {
         (style.bar, style.line)
     };
-    let room = frame.x1 - frame.x0 - bar - 2 * style.padding;
-    let line = text::lay_out(&labelled.label, style.type_size, room as f32);
+    let longest = room.frame.x1 - room.frame.x0 - bar - 2 * style.padding;
+    let line = text::lay_out(&labelled.label, style.type_size, longest as f32);
     if line.is_empty() {
         return None;
     }
     let width = line.width.ceil() as i64 + bar + 2 * style.padding;
     let height = line.height.ceil() as i64 + 2 * style.edge;
-    let plate = placement::place(area, width, height, inset, frame, taken)?;
+    let plate = placement::place(area, width, height, inset, room)?;
 
     let text_colour = if labelled.explained {
         canvas.fill(plate, PremultipliedColour::new(labelled.colour, 255));
@@ -157,6 +160,15 @@ mod tests {
             colour: [255, 200, 0],
             explained,
             dashed: false,
+        }
+    }
+
+    /// A frame with nothing else in it.
+    fn free(frame: Area) -> LabelRoom<'static> {
+        LabelRoom {
+            frame,
+            taken: &[],
+            boxes: &[],
         }
     }
 
@@ -214,13 +226,57 @@ mod tests {
     }
 
     #[test]
+    fn the_line_of_a_small_box_has_gaps_on_every_side_and_leaves_its_inside() {
+        for (width, height) in [(320, 240), (1920, 1080), (3840, 2160)] {
+            let style = Style::for_frame(width, height);
+            for (across, down) in [(10, 10), (12, 31), (20, 14), (64, 9)] {
+                let (x0, y0) = (60, 80);
+                let area = Area {
+                    x0,
+                    y0,
+                    x1: x0 + across,
+                    y1: y0 + down,
+                };
+                let mut canvas = Canvas::new(width, height);
+                let dashed = LabelledBox {
+                    dashed: true,
+                    ..labelled("", true)
+                };
+                draw_box(&mut canvas, &style, area, &dashed);
+                let pixel = |x: i64, y: i64| canvas.pixel(x as u32, y as u32).unwrap();
+                let gaps = |along: &mut dyn Iterator<Item = [u8; 4]>| {
+                    let pixels: Vec<[u8; 4]> = along.collect();
+                    let starts = pixels
+                        .windows(2)
+                        .filter(|pair| pair[0] == [255, 200, 0, 255] && pair[1] == [255; 4]);
+                    starts.count()
+                };
+                for y in [area.y0, area.y1 - 1] {
+                    let gaps = gaps(&mut (area.x0..area.x1).map(|x| pixel(x, y)));
+                    assert!(gaps >= 2, "{width}x{height}, {across}x{down}: row {y}");
+                }
+                for x in [area.x0, area.x1 - 1] {
+                    let gaps = gaps(&mut (area.y0..area.y1).map(|y| pixel(x, y)));
+                    assert!(gaps >= 2, "{width}x{height}, {across}x{down}: column {x}");
+                }
+                for explained in [false, true] {
+                    let mut canvas = Canvas::new(width, height);
+                    draw_box(&mut canvas, &style, area, &labelled("", explained));
+                    let line = count(&canvas, [255, 200, 0, 255]) as i64;
+                    assert!(4 * line <= 3 * area.size(), "{across}x{down}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_label_is_drawn_on_its_plate_alone() {
         for explained in [false, true] {
             let mut canvas = Canvas::new(320, 240);
             let style = Style::for_frame(320, 240);
             let labelled = labelled("Ågj 0.98", explained);
             let frame = canvas.area();
-            let plate = draw_label(&mut canvas, &style, AREA, &labelled, frame, &[]).unwrap();
+            let plate = draw_label(&mut canvas, &style, AREA, &labelled, &free(frame)).unwrap();
             assert_eq!((plate.x0, plate.y1), (AREA.x0, AREA.y0));
             assert_eq!(count(&canvas, [0; 4]) as i64, 320 * 240 - plate.size());
             let in_colour = count(&canvas, [255, 200, 0, 255]) as i64;
@@ -244,14 +300,19 @@ mod tests {
             &style,
             AREA,
             &labelled(&text, false),
-            frame,
-            &[],
+            &free(frame),
         )
         .unwrap();
         assert_eq!(plate.intersection(canvas.area()), plate);
         assert!(plate.x1 - plate.x0 > 280);
         assert_eq!(
-            draw_label(&mut canvas, &style, AREA, &labelled("", false), frame, &[]),
+            draw_label(
+                &mut canvas,
+                &style,
+                AREA,
+                &labelled("", false),
+                &free(frame)
+            ),
             None
         );
         let mut narrow = Canvas::new(9, 240);
@@ -262,8 +323,7 @@ mod tests {
                 &style,
                 AREA.grown(-30),
                 &labelled("x", false),
-                frame,
-                &[]
+                &free(frame)
             ),
             None
         );

@@ -5,6 +5,7 @@
 mod aspect;
 mod canvas;
 mod caption;
+mod caption_room;
 mod corner_text;
 mod heat;
 mod labelled_box;
@@ -16,15 +17,16 @@ mod tile;
 pub use canvas::{Area, Canvas, PremultipliedColour};
 #[doc(hidden)]
 pub use canvas::{LUMA, desaturated};
-pub use caption::Corner;
+pub use caption_room::Corner;
 pub use labelled_box::LabelledBox;
 pub use style::class_colour;
 pub use tile::{Side, Tile};
 
 use crate::geometry::Size;
 use crate::heatmap::{ColourMap, Heatmap};
-use caption::CaptionRoom;
+use caption_room::CaptionRoom;
 use labelled_box::whole_pixels;
+use placement::LabelRoom;
 use style::Style;
 
 /// What a frame needs for words on it: on a smaller one they would hide the picture.
@@ -56,8 +58,9 @@ pub struct Scene<'a> {
     pub draw_labels: bool,
     /// What is explained, in words: "sheep rather than horse". Left out on frames smaller than 160x120.
     pub caption: Option<&'a str>,
-    /// Where the caption may be: in the first of these corners, or in another one where it covers less than half as much of what
-    /// is explained. Without a corner there is no caption. The top left one is left to the corner text, if there is one.
+    /// Where the caption may be: in the first of these corners, or in another one where it covers less than half as much of the
+    /// boxes, of which the explained ones count most. Without a corner there is no caption. The top left one is left to the corner
+    /// text, if there is one.
     pub caption_corners: &'a [Corner],
     /// In the top left corner; left out on frames smaller than 160x120.
     pub corner_text: Option<&'a str>,
@@ -173,11 +176,16 @@ fn render_square(scene: &Scene) -> (Canvas, Option<Corner>) {
         taken.extend(corner_text::draw(&mut canvas, &style, text, beside_tiles));
     }
     if scene.draw_labels && legible {
+        let areas: Vec<Area> = boxes.iter().map(|(area, _)| *area).collect();
         for (area, labelled) in boxes {
             // What a tile hides has its label in the tile.
             let is_beside = tiles.is_some_and(|tiles| area.y0 < tiles.y1);
-            let room = if is_beside { beside_tiles } else { frame };
-            let plate = labelled_box::draw_label(&mut canvas, &style, area, labelled, room, &taken);
+            let room = LabelRoom {
+                frame: if is_beside { beside_tiles } else { frame },
+                taken: &taken,
+                boxes: &areas,
+            };
+            let plate = labelled_box::draw_label(&mut canvas, &style, area, labelled, &room);
             taken.extend(plate);
         }
     }

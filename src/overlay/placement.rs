@@ -6,10 +6,20 @@ use super::canvas::Area;
 /// A plate that would take more than this part of a box, one quarter, lies outside of it, if there is room.
 const HIDDEN: i64 = 4;
 
+/// Where a label may be, and what it is not to cover there.
+pub(super) struct LabelRoom<'a> {
+    /// The part of the canvas that is free for it.
+    pub frame: Area,
+    /// Plates.
+    pub taken: &'a [Area],
+    /// All boxes; one that is no larger than a plate could vanish under it.
+    pub boxes: &'a [Area],
+}
+
 /// A place for a plate of `width` by `height` pixels at a box: above it, else inside, below, and the same at its right edge,
-/// the first that is clear of what is `taken`; where none is, the one that covers the least. A plate that would hide much of the box
-/// stands above it, else below or beside it, and inside only if it would cover more of others elsewhere. None where the plate is
-/// larger than the frame, or the box is nowhere in it.
+/// the first that is clear of what is taken and of boxes that the plate could hide; where none is, the one that covers the least, plates
+/// before boxes. A plate that would hide much of its own box stands above it, else below or beside it, and inside only if it would cover
+/// more of others elsewhere. None where the plate is larger than the frame, or the box is nowhere in it.
 ///
 /// `inset` is the width of the box's line, which a plate inside of the box stays clear of.
 pub(super) fn place(
@@ -17,9 +27,9 @@ pub(super) fn place(
     width: i64,
     height: i64,
     inset: i64,
-    frame: Area,
-    taken: &[Area],
+    room: &LabelRoom,
 ) -> Option<Area> {
+    let frame = room.frame;
     let seen = marked.intersection(frame);
     if seen.is_empty() || width > frame.x1 - frame.x0 || height > frame.y1 - frame.y0 {
         return None;
@@ -46,6 +56,9 @@ pub(super) fn place(
         vec![first, second, left, below, right, last, low, lowest]
     };
     let hidden = is_small.then_some(seen);
+    let tiny: Vec<Area> = (room.boxes.iter().copied())
+        .filter(|area| area.size() <= width * height)
+        .collect();
     places
         .into_iter()
         .filter(|&(_, y)| y >= frame.y0 && y + height <= frame.y1)
@@ -63,10 +76,15 @@ pub(super) fn place(
             }
         })
         .min_by_key(|plate| {
-            (taken.iter().chain(&hidden))
-                .map(|other| plate.intersection(*other).size())
-                .sum::<i64>()
+            let taken = room.taken.iter().chain(&hidden);
+            (covered(*plate, taken), covered(*plate, &tiny))
         })
+}
+
+/// How many pixels of `areas` a plate covers.
+fn covered<'a>(plate: Area, areas: impl IntoIterator<Item = &'a Area>) -> i64 {
+    let areas = areas.into_iter();
+    areas.map(|area| plate.intersection(*area).size()).sum()
 }
 
 #[cfg(test)]
@@ -79,11 +97,31 @@ mod tests {
         Area { x0, y0, x1, y1 }
     }
 
+    /// A place for a plate of 40 by 12 pixels, clear of `taken`.
+    fn placed(marked: Area, taken: &[Area]) -> Option<Area> {
+        let room = LabelRoom {
+            frame: FRAME,
+            taken,
+            boxes: &[],
+        };
+        place(marked, 40, 12, 2, &room)
+    }
+
+    /// A place for a plate of another size, where nothing else is.
+    fn in_frame(frame: Area, marked: Area, [width, height]: [i64; 2]) -> Option<Area> {
+        let room = LabelRoom {
+            frame,
+            taken: &[],
+            boxes: &[],
+        };
+        place(marked, width, height, 2, &room)
+    }
+
     #[test]
     fn a_label_stands_above_its_box_or_inside_where_that_touches_the_top() {
-        let plate = place(area(50, 60, 150, 200), 40, 12, 2, FRAME, &[]);
+        let plate = placed(area(50, 60, 150, 200), &[]);
         assert_eq!(plate, Some(area(50, 48, 90, 60)));
-        let plate = place(area(50, 5, 150, 200), 40, 12, 2, FRAME, &[]);
+        let plate = placed(area(50, 5, 150, 200), &[]);
         assert_eq!(plate, Some(area(52, 7, 92, 19)));
     }
 
@@ -92,7 +130,7 @@ mod tests {
         let marked = area(50, 60, 150, 200);
         let mut taken = Vec::new();
         for count in 0..8 {
-            let plate = place(marked, 40, 12, 2, FRAME, &taken).unwrap();
+            let plate = placed(marked, &taken).unwrap();
             assert!(
                 taken
                     .iter()
@@ -102,7 +140,7 @@ mod tests {
             taken.push(plate);
         }
         // Every place is taken; the first covers no more than any other.
-        assert_eq!(place(marked, 40, 12, 2, FRAME, &taken), Some(taken[0]));
+        assert_eq!(placed(marked, &taken), Some(taken[0]));
     }
 
     #[test]
@@ -114,12 +152,33 @@ mod tests {
             (area(50, 0, 57, 240), area(57, 0, 97, 12)),
             (area(313, 0, 320, 240), area(273, 0, 313, 12)),
         ] {
-            assert_eq!(place(marked, 40, 12, 2, FRAME, &[]), Some(expected));
+            assert_eq!(placed(marked, &[]), Some(expected));
         }
         // Also where others are in the way.
         let others = [area(40, 40, 130, 52)];
-        let plate = place(low, 40, 12, 2, FRAME, &others);
+        let plate = placed(low, &others);
         assert_eq!(plate, Some(area(80, 3, 120, 15)));
+    }
+
+    #[test]
+    fn a_label_does_not_hide_another_box_either_if_that_could_vanish_under_it() {
+        let marked = area(50, 60, 150, 200);
+        let tiny = area(60, 48, 75, 58);
+        let among = |boxes: &[Area], taken: &[Area]| {
+            let room = LabelRoom {
+                frame: FRAME,
+                taken,
+                boxes,
+            };
+            place(marked, 40, 12, 2, &room)
+        };
+        assert_eq!(among(&[marked, tiny], &[]), Some(area(110, 48, 150, 60)));
+        // A larger one is seen beside the label.
+        let larger = area(60, 38, 110, 58);
+        assert_eq!(among(&[marked, larger], &[]), placed(marked, &[]));
+        // Where everything else is taken, words are not written over each other.
+        let others = [area(100, 0, 320, 240), area(0, 60, 320, 240)];
+        assert_eq!(among(&[marked, tiny], &others), placed(marked, &[]));
     }
 
     #[test]
@@ -129,7 +188,7 @@ mod tests {
             for y0 in sides {
                 for (width, height) in [(1, 1), (12, 300), (300, 12), (1000, 1000)] {
                     let marked = area(x0, y0, x0 + width, y0 + height);
-                    let plate = place(marked, 60, 14, 3, FRAME, &[]);
+                    let plate = in_frame(FRAME, marked, [60, 14]);
                     assert_eq!(
                         plate.is_some(),
                         !marked.intersection(FRAME).is_empty(),
@@ -146,14 +205,14 @@ mod tests {
 
     #[test]
     fn in_a_low_frame_a_label_lies_over_its_box() {
-        let plate = place(area(0, 4, 50, 12), 30, 15, 2, area(0, 0, 60, 20), &[]);
+        let plate = in_frame(area(0, 0, 60, 20), area(0, 4, 50, 12), [30, 15]);
         assert_eq!(plate, Some(area(0, 0, 30, 15)));
     }
 
     #[test]
     fn a_label_larger_than_the_frame_has_no_place() {
         let marked = area(10, 10, 50, 50);
-        assert_eq!(place(marked, 321, 10, 2, FRAME, &[]), None);
-        assert_eq!(place(marked, 10, 241, 2, FRAME, &[]), None);
+        assert_eq!(in_frame(FRAME, marked, [321, 10]), None);
+        assert_eq!(in_frame(FRAME, marked, [10, 241]), None);
     }
 }

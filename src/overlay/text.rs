@@ -27,6 +27,8 @@ pub(super) struct Line {
     glyphs: Vec<Glyph>,
     pub width: f32,
     pub height: f32,
+    /// Whether something did not fit.
+    pub cut: bool,
 }
 
 /// Lays `text` out at `size` pixels to the em. What does not fit `width` pixels is cut and ends in an ellipsis; where not even
@@ -78,6 +80,7 @@ pub(super) fn lay_out(text: &str, size: f32, width: f32) -> Line {
         glyphs,
         width: pen,
         height: baseline - font.descent().floor(),
+        cut,
     }
 }
 

@@ -1,5 +1,7 @@
 //! A card of the page: an object and its explanations in, what the template shows of it in words and per cent out.
 
+use std::collections::BTreeSet;
+
 use super::css_rect::CssRect;
 use super::explanations::{HeatmapFigure, ObjectExplanations};
 use super::photo::{ReportedObject, ReportedPhoto};
@@ -169,6 +171,12 @@ impl Card {
             check,
             suspicion: suspicion(object) + if is_unproven { UNPROVEN } else { 0.0 },
         })
+    }
+
+    /// All classes that were detected here, each once.
+    pub fn classes(&self) -> BTreeSet<&str> {
+        let also = self.also.iter().map(|also| also.label.as_str());
+        also.chain([self.label.as_str()]).collect()
     }
 
     /// The photo around the object with one of its heatmaps.

@@ -31,6 +31,8 @@ pub(super) struct MissedObject {
 pub(super) struct NearestBox {
     /// Nothing where the object was found after all.
     frame: Option<CssRect>,
+    /// Whether it is a detection, which lies beside the object.
+    is_detection: bool,
     question: String,
     heat: String,
     words: String,
@@ -50,7 +52,8 @@ impl MissedObject {
         let is_explained = matches!(nearest, Some(Ok(_)));
         let nearest = nearest.unwrap_or_else(|| Ok(NearestBox::default()));
         let nearest = nearest.unwrap_or_else(|error| NearestBox::failed(&error));
-        let near = nearest.frame.map(|frame| ("nearest", frame));
+        let kind = if nearest.is_detection { "" } else { "nearest" };
+        let near = nearest.frame.map(|frame| (kind, frame));
         let truth = ("truth", CssRect::of(&object.rect));
         Self {
             view: PhotoView {
@@ -95,6 +98,7 @@ pub(super) fn nearest(
     let absence = predictions.absence(place, Some(object.class), thresholds)?;
     let mut nearest = NearestBox {
         words: absence.words(&model.manifest.labels),
+        is_detection: absence.is_detection(),
         ..NearestBox::default()
     };
     let Absence::Missed(miss) = &absence else {

@@ -15,8 +15,9 @@ function filter() {
   const mark = byId("mark")?.value;
   let shown = 0;
   for (const card of cards) {
+    const classes = JSON.parse(card.dataset.classes);
     const kinds = card.dataset.kinds.split(" ").filter(Boolean);
-    const fits = (!label || card.dataset.class === label)
+    const fits = (!label || classes.includes(label))
       && (!verdict || card.dataset.verdict.split(", ").includes(verdict))
       && (!check || card.dataset.check === check)
       && (!stream || card.dataset.stream === stream)

@@ -91,7 +91,7 @@ impl Page {
             photos,
             checked: checks.len(),
             passed: checks.into_iter().filter(|passed| *passed).count(),
-            classes: counts(cards.iter().map(|card| card.label.as_str())),
+            classes: counts(cards.iter().flat_map(Card::classes)),
             kinds,
             verdicts: counts((cards.iter()).flat_map(|card| card.verdicts.split(VERDICTS_BETWEEN))),
             streams: counts(cards.iter().map(|card| card.stream.as_str())),
@@ -163,6 +163,12 @@ pub(crate) fn counts<'a>(names: impl Iterator<Item = &'a str>) -> Vec<FilterOpti
         count,
     });
     counts.collect()
+}
+
+/// Names for the page's script, as JSON: a name may have any characters in it.
+pub(crate) fn name_list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.into_iter().collect();
+    serde_json::json!(names).to_string()
 }
 
 /// How a number reads with its noun: "1 photo", "3 photos".

@@ -10,7 +10,7 @@ use super::observation::Observation;
 use super::settings::{DisplaySettings, HeatmapPlace};
 use super::upstream::{named, unexplained};
 use crate::crp::Wording;
-use crate::detect::{Absence, Labels};
+use crate::detect::Labels;
 use crate::geometry::Size;
 use crate::heatmap::{ColourMap, Heatmap, Scale};
 use crate::overlay::{Canvas, Corner, LabelledBox, Scene, Tile, class_colour, render_placed};
@@ -175,7 +175,7 @@ fn tiles<'a>(
     tiles.collect()
 }
 
-/// The default box that came nearest to what is missing, in dashes; or what was found there after all.
+/// The default box that came nearest to what is missing, in dashes unless it is a detection; or what was found there after all.
 fn nearest_box(missing: &ExplainedMiss, size: Size, labels: &Labels) -> LabelledBox {
     let detection = missing.absence.detection();
     LabelledBox {
@@ -183,7 +183,7 @@ fn nearest_box(missing: &ExplainedMiss, size: Size, labels: &Labels) -> Labelled
         label: missing.absence.label(labels),
         colour: class_colour(detection.class.0),
         explained: true,
-        dashed: matches!(missing.absence, Absence::Missed(_)),
+        dashed: !missing.absence.is_detection(),
     }
 }
 

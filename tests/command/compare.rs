@@ -193,6 +193,8 @@ fn what_is_lost_and_renamed_is_told_with_the_reasons_and_fails_the_gate() {
     }
     let page = fs::read_to_string(folder.path().join("compare.html")).unwrap();
     assert!(page.contains("bicycle 0.") && page.contains("→ tricycle 0."));
+    // Both names find it.
+    assert!(page.contains("data-classes=\"[&#34;bicycle&#34;,&#34;tricycle&#34;]\""));
     assert!(
         page.contains("class=\"box nearest\""),
         "a box that is no detection is dashed"
@@ -200,6 +202,44 @@ fn what_is_lost_and_renamed_is_told_with_the_reasons_and_fails_the_gate() {
     assert!(!page.contains("http") && !page.contains("<link"));
     // Two maps of each object.
     assert_eq!(page.matches("class=\"heat\"").count(), 2 * objects.len());
+}
+
+#[test]
+fn what_a_model_has_in_the_place_of_an_object_or_why_it_says_nothing_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let strict = model(folder.path(), "strict", &[]);
+    // Without suppression an object is detected many times, of which the other model has one.
+    let lax = [("iou_threshold = 0.6", "iou_threshold = 0.95")];
+    let lax = model(folder.path(), "lax", &lax);
+    let (several, ..) = compared(folder.path(), [&lax, &strict], &["dog.jpg"], &[]);
+    let objects_of_lax = objects(&several);
+    let lost = objects_of_lax.iter().filter(|it| it["change"] == "lost");
+    let on_another = lost
+        .clone()
+        .filter(|it| it["candidate"]["instead"] == "on another object");
+    assert!(on_another.clone().count() > 0);
+    for object in on_another.clone() {
+        let reason = object["candidate"]["reason"].as_str().unwrap();
+        assert!(
+            reason.ends_with(" was found there, on another object"),
+            "{reason}"
+        );
+    }
+    let page = || fs::read_to_string(folder.path().join("compare.html")).unwrap();
+    let dashed = page().matches("class=\"box nearest\"").count();
+    assert_eq!(dashed, lost.count() - on_another.count());
+    // A model that has no bicycles.
+    let none = model(folder.path(), "none", &[("\"bicycle\"", "\"\"")]);
+    let (compared, ..) = compared(folder.path(), [&strict, &none], &["dog.jpg"], &[]);
+    let objects = objects(&compared);
+    let bicycle = objects
+        .iter()
+        .find(|it| it["base"]["label"] == "bicycle")
+        .unwrap();
+    assert_eq!(bicycle["candidate"], Value::Null);
+    assert_eq!(bicycle["unanswered"], "detects no class \"bicycle\"");
+    assert!(page().contains("candidate<br>detects no class &#34;bicycle&#34;"));
+    assert!(objects.iter().any(|it| it.get("unanswered").is_none()));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Man pages and completions of `ssdcrp`; the page of `ssdcrp annotate` is that of the program which it becomes.
 
+use std::collections::BTreeSet;
+
 #[test]
 fn pages_and_completions_name_every_verb_and_option() {
     crate::options::check("ssdcrp", env!("CARGO_BIN_EXE_ssdcrp"), &["annotate"]);
@@ -9,25 +11,61 @@ fn pages_and_completions_name_every_verb_and_option() {
 fn shells_offer_the_values_of_known_lists() {
     let share = tempfile::tempdir().unwrap();
     crate::succeed(&["--write-manual", share.path().to_str().unwrap()]);
-    for (before, values) in [
+    let offered = |before: &[&str], start: &str| {
+        crate::options::completed("ssdcrp", before, start, share.path())
+    };
+    for (before, start, values) in [
         (
             &["explain", "--target"][..],
-            &["offset:cx", "edge:left"][..],
+            "",
+            &["class:", "edge:", "objectness", "offset:"][..],
         ),
-        (&["diagnose", "--contrast"], &["mean", "runner-up"]),
-        (&["compile", "--composite"], &["crp", "lrp-epsilon"]),
-        (&["evaluate", "--composites"], &["crp"]),
-        (&["evaluate", "--baselines"], &["d-rise:1000", "random"]),
-        (&["evaluate", "--deletion"], &["blurred", "mean-colour"]),
-        (&["explain", "--colour-map"], &["orange-blue"]),
-        (&["explain", "--seed"], &["score", "unit"]),
+        (&["explain", "--target"], "offset:", &["cx", "cy", "h", "w"]),
+        (&["explain", "--target"], "class:do", &["dog", "donut"]),
+        (&["explain"], "--target=class:do", &["dog", "donut"]),
+        (
+            &["explain", "--target"],
+            "class:tr",
+            &["traffic\\ light", "train", "truck"],
+        ),
+        (&["diagnose", "--contrast"], "r", &["runner-up"]),
+        (&["diagnose", "--contrast"], "class:ze", &["zebra"]),
+        (
+            &["compile", "--composite"],
+            "lrp-e",
+            &["lrp-epsilon", "lrp-epsilon-plus-flat"],
+        ),
+        (&["evaluate", "--deletion"], "", &["blurred", "mean-colour"]),
+        (&["explain", "--colour-map"], "o", &["orange-blue"]),
+        (&["explain", "--seed"], "", &["score", "unit"]),
+        (
+            &["explain", "--execution-provider"],
+            "c",
+            &["cann", "cpu", "cuda"],
+        ),
+        (&["--execution-provider"], "op", &["openvino"]),
+        (
+            &["--model", "own.onnx", "explain", "--colour-map"],
+            "o",
+            &["orange-blue"],
+        ),
+        (&["compare"], "built", &["built-in"]),
+        (
+            &["compare", "own.onnx", "--no-check"],
+            "built",
+            &["built-in"],
+        ),
+        (&["compare", "own.onnx", "other.onnx"], "built", &[]),
+        // Files, which bash itself finds.
+        (&["explain"], "", &[]),
+        (&["explain", "a.jpg"], "", &[]),
+        (&["explain", "-o"], "", &[]),
     ] {
-        let offered = crate::options::completed("ssdcrp", before, "", share.path());
-        for value in values {
-            assert!(offered.contains(*value), "{before:?}: {offered:?}");
-        }
-        assert!(!offered.iter().any(|value| value.starts_with("class:")));
+        let values: BTreeSet<String> = values.iter().map(|&value| value.to_owned()).collect();
+        assert_eq!(offered(before, start), values, "{before:?} {start}");
     }
+    assert!(offered(&["evaluate", "--baselines"], "").contains("random"));
+    assert!(offered(&["evaluate", "--baselines"], "d-rise:").contains("1000"));
 }
 
 #[test]

@@ -40,6 +40,25 @@ const BEYOND: &str = "(() => {
   return beyond.slice(0, 5);
 })()";
 
+/// Where the filter by class does not show the cards on which a class is written, or not as many as it says.
+const WRONGLY_FILTERED: &str = "(() => {
+  const wrong = [];
+  const chosen = document.getElementById('class');
+  for (const { value, text } of [...chosen.options].filter((option) => option.value)) {
+    chosen.value = value;
+    chosen.dispatchEvent(new Event('change'));
+    let count = 0;
+    for (const card of document.querySelectorAll('article.card')) {
+      const also = [...card.textContent.matchAll(/also detected as (.+?) \\d/g)].map((found) => found[1]);
+      const has = [card.querySelector('h2').firstChild.data.trim(), ...also].includes(value);
+      if (has === card.hidden) wrong.push(`${value}: ${card.id}`);
+      count += has;
+    }
+    if (text !== `${value} (${count})`) wrong.push(text);
+  }
+  return wrong;
+})()";
+
 /// A page with annotations and a missed object, with everything open.
 fn opened(folder: &Path, more: &[&str]) -> Browser {
     let truth = folder.join("instances.json");
@@ -102,4 +121,14 @@ fn filters_show_what_they_say() {
     assert_eq!(browser.look(shown), 2);
     let words = browser.look("document.getElementById('shown').textContent");
     assert_eq!(words, format!("2 of {all} shown"));
+}
+
+#[test]
+fn a_card_is_found_by_each_class_that_was_detected_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut browser = opened(folder.path(), &[]);
+    let several = "[...document.querySelectorAll('article.card')].filter((card) => card.textContent.includes('also detected as')).length";
+    assert!(browser.look(several).as_u64().unwrap() > 0);
+    let wrong = browser.look(WRONGLY_FILTERED);
+    assert_eq!(wrong, json!([]));
 }

@@ -64,16 +64,35 @@ fn check_completions(name: &str, verb: &[&str], help: &str, share: &Path) {
     }
 }
 
-/// What bash offers for a word that begins with `start`.
+/// What bash offers for a word that begins with `start`; of a word with a colon, what follows that.
 pub fn completed(name: &str, before: &[&str], start: &str, share: &Path) -> BTreeSet<String> {
-    let script = "source \"$0\"; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); \
-        $(complete -p \"$1\" | sed 's/.* -F \\([^ ]*\\) .*/\\1/') \"$1\" \"${!#}\" \"${COMP_WORDS[COMP_CWORD - 1]}\"; \
+    let script = "source \"$0\"; COMP_WORDBREAKS=$' \\t\\n\"\\'><=;|&(:'; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); \
+        current=${!#}; [[ $current == [:=] ]] && current=; \
+        $(complete -p \"$1\" | sed 's/.* -F \\([^ ]*\\) .*/\\1/') \"$1\" \"$current\" \"${COMP_WORDS[COMP_CWORD - 1]}\"; \
         printf '%s\\n' \"${COMPREPLY[@]}\"";
+    let words = [&[name], before, &[start]].concat();
+    let words = words.into_iter().flat_map(as_bash_splits);
     let mut bash = Command::new("bash");
     bash.args(["-c", script]);
     bash.arg(share.join("bash-completion/completions").join(name));
-    bash.arg(name).args(before).arg(start);
-    output(&mut bash).lines().map(str::to_owned).collect()
+    bash.args(words);
+    let offered = output(&mut bash);
+    let offered = offered.lines().filter(|word| !word.is_empty());
+    offered.map(str::to_owned).collect()
+}
+
+/// A word, or its parts where it has colons or equals signs.
+fn as_bash_splits(word: &str) -> Vec<&str> {
+    let parts = word.split_inclusive([':', '=']).flat_map(|part| {
+        let breaks = part.ends_with([':', '=']);
+        let (text, sign) = part.split_at(part.len() - usize::from(breaks));
+        [text, sign].into_iter().filter(|it| !it.is_empty())
+    });
+    let parts: Vec<&str> = parts.collect();
+    match parts.is_empty() {
+        true => vec![word],
+        false => parts,
+    }
 }
 
 /// The long options that a help text lists: each stands at the beginning of a line, indented as clap indents them; text about options is not.

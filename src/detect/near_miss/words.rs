@@ -21,9 +21,10 @@ impl Absence {
 
     /// At the box: "sheep 0.92", and where it is no detection "nearest: horse 0.21".
     pub fn label(&self, labels: &Labels) -> String {
-        match self {
-            Self::Found(found) => found.words(labels),
-            Self::Missed(miss) => format!("nearest: {}", miss.detection.words(labels)),
+        let words = self.detection().words(labels);
+        match self.is_detection() {
+            true => words,
+            false => format!("nearest: {words}"),
         }
     }
 }

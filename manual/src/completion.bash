@@ -1,0 +1,89 @@
+# Completion of PROGRAM for bash. PROGRAM --write-manual has made it of the declared options.
+_FUNCTION() {
+    local word cur value option='' verb='' places=0 beside='' i cut='' reply last=''
+    local -a words=() offered=()
+    COMPREPLY=()
+    # Bash takes a word apart at : and =, and wants what follows the last of them.
+    for ((i = 1; i <= COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        if ((i == COMP_CWORD)) && [[ $word != [:=]* ]]; then
+            word=$2
+        fi
+        if ((${#words[@]})) && [[ $word == [:=]* || ${words[-1]} == *[:=] ]]; then
+            words[-1]+=$word
+        else
+            words+=("$word")
+        fi
+    done
+    cur=${words[-1]}
+    unset 'words[-1]'
+    # Which verb it is, which option waits for its value, and how many places were named.
+    for word in "${words[@]}"; do
+        if [[ $option ]]; then
+            option=''
+            continue
+        fi
+        case "$verb $word" in
+        # TAKING
+        *' -'*) ;;
+        *) PLACE_NAMED ;;
+        esac
+    done
+    value=$cur
+    if [[ ! $option && $cur == --*=* ]]; then
+        option=${cur%%=*}
+        value=${cur#*=}
+    fi
+    no_files() {
+        compopt +o bashdefault +o default 2>/dev/null
+    }
+    beside_files() {
+        offered=("$@")
+        beside=files
+    }
+    if [[ $option ]]; then
+        case "$verb $option" in
+        # VALUES
+        *) ;;
+        esac
+    elif [[ $cur == -* ]]; then
+        case $verb in
+        # OPTIONS
+        *) ;;
+        esac
+    else
+        case "$verb $places" in
+        # PLACES
+        *) ;;
+        esac
+    fi
+    unset -f no_files beside_files
+    if [[ $COMP_WORDBREAKS == *:* && $cur == *:* ]]; then
+        cut=${cur%"${cur##*:}"}
+    elif [[ $COMP_WORDBREAKS == *=* && $cur == *=* ]]; then
+        cut=${cur%"${cur##*=}"}
+    fi
+    for word in "${offered[@]}"; do
+        [[ $word == "$value"* ]] || continue
+        # Of class:dog, class: comes first.
+        reply=${word#"$value"}
+        if [[ $reply == *:* ]]; then
+            reply=${reply%%:*}:
+        fi
+        reply=${cur}${reply}
+        reply=${reply#"$cut"}
+        if [[ $reply != "$last" ]]; then
+            COMPREPLY+=("$reply")
+            last=$reply
+        fi
+    done
+    if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *: ]]; then
+        compopt -o nospace 2>/dev/null
+    fi
+    if [[ $beside ]]; then
+        compopt -o filenames 2>/dev/null
+        mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$cur")
+    fi
+}
+
+complete -F _FUNCTION -o bashdefault -o default PROGRAM
