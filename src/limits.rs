@@ -261,10 +261,10 @@ fn open(path: &Path, kind: FileKind) -> Result<(File, u64)> {
     }
 }
 
-/// Whether a path may be opened to write a file there: there is none yet, or it is a regular one. Who opens a pipe waits for whoever reads it.
+/// Refuses to write where something lies that is no regular file: who opens a pipe waits for whoever reads it.
 ///
 /// # Errors
-/// Something else has the name.
+/// The path names a folder, a pipe or a device.
 pub fn ensure_writable_place(path: &Path) -> io::Result<()> {
     match std::fs::metadata(path) {
         Ok(found) if !found.is_file() => Err(io::Error::new(

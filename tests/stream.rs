@@ -433,6 +433,7 @@ fn a_stream_that_ends_does_not_wait_for_who_hangs() -> Result<()> {
         })?;
         does_hang.recv_timeout(PATIENCE).expect("it does not hang");
         watched.stream.set_farewell(Duration::from_millis(1));
+        assert!(!watched.stream.settle(Duration::ZERO)?, "it is done?");
         let (end, ended) = channel();
         let host = watched.notes.clone();
         std::thread::spawn(move || {

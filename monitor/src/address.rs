@@ -128,10 +128,10 @@ impl Address {
         Some(format!("there is no {}{hint}", place.display()))
     }
 
-    /// Whether GStreamer may open it: whoever opens a named pipe waits until somebody writes into it, for ever perhaps.
+    /// Refuses what GStreamer must not open: whoever opens a named pipe waits until somebody writes into it, for ever perhaps.
     ///
     /// # Errors
-    /// It is in the place of a file, and is none.
+    /// The path names a folder, a pipe or a device.
     pub fn ensure_playable(&self) -> Result<()> {
         match self.file() {
             Some(file) => ensure_file(&file),
@@ -203,7 +203,7 @@ fn ensure_file(place: &Path) -> Result<()> {
 
 fn no_file(place: &Path) -> String {
     format!(
-        "{} is no file: a source is a file, /dev/video… or an address with \"://\"",
+        "{} is no file: a source is a file, /dev/video…, /dev/v4l/… or an address with \"://\"",
         place.display()
     )
 }

@@ -1,5 +1,6 @@
 //! What runs: a configuration in, cameras and a page out, and again when the configuration has changed. What is the same in both keeps running.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,11 +30,20 @@ pub struct Application {
     networks: Networks,
     cameras: Vec<Camera>,
     page: Option<PageServer>,
-    /// A page that could not be served, and when that was tried last.
-    missing_page: Option<(PagePlan, Instant)>,
+    missing_page: Option<MissingPage>,
+    /// Folders of evidence that threads have which were left behind.
+    left_behind: Vec<PathBuf>,
     frigate: Option<FrigateCompanion>,
     outlets: Arc<Outlets>,
     server: Handle,
+}
+
+/// A page that could not be served.
+struct MissingPage {
+    plan: PagePlan,
+    /// When that was tried last, and why it could not be.
+    tried: Instant,
+    reason: String,
 }
 
 /// A camera with all that it needs.
@@ -68,6 +78,7 @@ impl Application {
             cameras: Vec::new(),
             page: None,
             missing_page: None,
+            left_behind: Vec::new(),
             frigate: None,
             outlets: Arc::default(),
             server,
@@ -126,8 +137,16 @@ impl Application {
             }
         }
         // All of them end at the same time.
-        gone.iter_mut().for_each(Camera::stop);
-        drop(gone);
+        for camera in &mut gone {
+            camera.stop();
+        }
+        for camera in gone {
+            let evidence = camera.plan.connection.evidence.clone();
+            if camera.leaves_thread() {
+                let folder = evidence.map(|evidence| evidence.folder);
+                self.left_behind.extend(folder);
+            }
+        }
 
         for (stream, ready) in (1..).zip(ready) {
             // What was begun is ended; that it lasts is told.
@@ -159,8 +178,13 @@ impl Application {
         let plan = ready.as_ref().map(|ready| ready.plan());
         let waiting = before.map_or_else(Arc::default, |before| before.of(plan));
         self.frigate = ready.and_then(|ready| {
+            let count = waiting.len();
             FrigateCompanion::start(*ready, waiting, self.outlets.clone())
-                .inspect_err(|error| say(format_args!("frigate: {error:#}")))
+                .inspect_err(|error| {
+                    say(format_args!(
+                        "frigate: {error:#}; {count} of its events that wait are left out"
+                    ));
+                })
                 .ok()
         });
     }
@@ -197,17 +221,31 @@ impl Application {
         if folder(plan).is_some() && self.cameras.iter().any(is_held) {
             return Ok(Evidence::Held);
         }
-        let opened = plan.open_evidence();
-        match opened {
+        match self.open_evidence(plan) {
             Err(error) if !self.cameras.is_empty() => Err(error),
             opened => Ok(Evidence::Opened(opened)),
+        }
+    }
+
+    /// Opens the folder of a camera's evidence. Where a thread that was left behind has it, the camera goes without.
+    fn open_evidence(&self, plan: &CameraPlan) -> Result<Option<Store>> {
+        let opened = plan.open_evidence();
+        let evidence = plan.connection.evidence.as_ref();
+        let is_left = evidence.is_some_and(|kept| self.left_behind.contains(&kept.folder));
+        match opened {
+            Err(error) if is_left => {
+                let words = "a thread that was left behind still has its folder; no evidence is kept until the monitor is started anew";
+                say(format_args!("{}: {words}: {error:#}", plan.words()));
+                Ok(None)
+            }
+            opened => opened,
         }
     }
 
     fn start(&self, stream: usize, ready: Ready) -> Camera {
         let store = match ready.evidence {
             Evidence::Opened(store) => store,
-            Evidence::Held => ready.plan.open_evidence(),
+            Evidence::Held => self.open_evidence(&ready.plan),
         };
         let outlets = self.outlets.clone();
         Camera::start(
@@ -220,31 +258,49 @@ impl Application {
         )
     }
 
-    /// Serves the page as it is asked for. Where nothing runs yet, a page that cannot be served keeps no camera waiting.
+    /// Serves the page as it is asked for. Where nothing runs yet, a page that cannot be served keeps no camera waiting; nor does one that is missing already.
     fn serve_or_wait(&mut self, wanted: Option<&PagePlan>, something_runs: bool) -> Result<()> {
         let outcome = self.serve(wanted);
-        if let (Err(error), Some(plan)) = (&outcome, wanted)
-            && plan.may_wait
-            && !something_runs
-        {
-            let seconds = PAGE_AGAIN.as_secs();
-            say(format_args!("{error:#}; tried again every {seconds} s"));
-            self.missing_page = Some((plan.clone(), Instant::now()));
-            return Ok(());
+        let missing = self.missing_page.take();
+        match (&outcome, wanted) {
+            (Err(error), Some(plan))
+                if plan.may_wait
+                    && (!something_runs
+                        || missing.is_some_and(|it| it.plan.address == plan.address)) =>
+            {
+                self.page_is_missing(plan.clone(), error);
+                Ok(())
+            }
+            _ => outcome,
         }
-        if outcome.is_ok() {
-            self.missing_page = None;
-        }
-        outcome
+    }
+
+    fn page_is_missing(&mut self, plan: PagePlan, error: &anyhow::Error) {
+        let seconds = PAGE_AGAIN.as_secs();
+        let reason = format!("{error:#}");
+        say(format_args!("{reason}; tried again every {seconds} s"));
+        self.missing_page = Some(MissingPage {
+            plan,
+            tried: Instant::now(),
+            reason,
+        });
     }
 
     /// Tries again to serve a page that could not be served.
     pub fn try_page(&mut self) {
-        let due = (self.missing_page).take_if(|(_, tried)| tried.elapsed() >= PAGE_AGAIN);
-        if let Some((plan, _)) = due
-            && self.listen(&plan).is_err()
-        {
-            self.missing_page = Some((plan, Instant::now()));
+        let is_due = |missing: &mut MissingPage| missing.tried.elapsed() >= PAGE_AGAIN;
+        let Some(missing) = self.missing_page.take_if(is_due) else {
+            return;
+        };
+        match self.listen(&missing.plan) {
+            Ok(()) => {}
+            Err(error) if format!("{error:#}") == missing.reason => {
+                self.missing_page = Some(MissingPage {
+                    tried: Instant::now(),
+                    ..missing
+                });
+            }
+            Err(error) => self.page_is_missing(missing.plan, &error),
         }
     }
 
@@ -308,29 +364,47 @@ impl Application {
         self.outlets.sync();
     }
 
-    /// Looks for cameras whose threads hang, and says so. Out: whether anything else is at work. Where nothing is, to begin anew may help; else it would cost the others.
+    /// Looks for cameras whose threads hang, and says so. Out: false where they hang and nothing else is at work.
     pub fn look_after(&self) -> bool {
-        let mut is_well = self.frigate.is_some();
-        let mut has_hung = false;
-        for camera in self.cameras.iter().filter(|camera| !camera.has_ended()) {
-            let screen = &camera.screen;
-            let hangs = screen.silence() > STUCK;
-            if screen.set_hangs(hangs) {
-                self.outlets.hangs(screen, hangs);
-            }
-            is_well |= !hangs;
-            has_hung |= hangs;
-        }
-        is_well || !has_hung
+        let at_work = self.cameras.iter().filter(|camera| !camera.has_ended());
+        let hang: Vec<bool> = at_work
+            .map(|camera| {
+                let screen = &camera.screen;
+                let hangs = screen.silence() > STUCK;
+                if screen.set_hangs(hangs) {
+                    self.outlets.hangs(screen, hangs);
+                }
+                hangs
+            })
+            .collect();
+        is_well(&hang, self.frigate.is_some())
     }
+}
+
+/// Whether the process is of use as it is. Where all cameras hang, to begin anew may help; else it would cost the others.
+fn is_well(hang: &[bool], explains_frigate: bool) -> bool {
+    explains_frigate || hang.is_empty() || hang.contains(&false)
 }
 
 impl Drop for Application {
     fn drop(&mut self) {
         // What is in hand is finished: nothing may run a network while the process goes down.
-        self.cameras.iter_mut().for_each(Camera::stop);
+        for camera in &mut self.cameras {
+            camera.stop();
+        }
         self.cameras.clear();
         self.frigate = None;
         self.outlets.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_camera_that_hangs_is_no_reason_to_begin_anew() {
+        assert!(is_well(&[], false) && is_well(&[true, false], false));
+        assert!(is_well(&[true], true) && !is_well(&[true, true], false));
     }
 }

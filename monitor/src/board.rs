@@ -83,7 +83,7 @@ impl Board {
                 "reason": state.reason,
                 "since": state.since,
                 "retry_in": wait,
-                "evidence": screen.keep(|keeping| keeping.fault().cloned()),
+                "evidence": screen.keeping().fault().cloned(),
                 "sight": screen.sight(),
             })
         });

@@ -35,8 +35,8 @@ use crate::trouble::Trouble;
 
 /// How long the end waits for explanations that events asked for.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long a camera's thread may take to end: what is kept on a disk that hangs is waited for inside of it, for fifteen seconds.
-const LEAVE: Duration = Duration::from_secs(20);
+/// How long a camera's thread may take to end. Within it a disk of evidence has fifteen seconds to answer.
+const LEAVE: Duration = Duration::from_secs(30);
 /// Between two pictures of the page's film, which takes its part of the processor.
 const FILM_INTERVAL: Duration = Duration::from_millis(100);
 /// How often it is looked whether the camera is to stop, where no frame comes.
@@ -180,36 +180,42 @@ impl Camera {
 
     /// Whether it has failed, and is not tried again.
     pub fn has_failed(&self) -> bool {
-        matches!(self.screen.state(), CameraState::Failed { .. })
+        self.screen.has_failed()
     }
 
-    /// Tells it to stop, without waiting.
-    pub fn stop(&mut self) {
+    /// Tells it to stop, without waiting. When that was first.
+    pub fn stop(&mut self) -> Instant {
         self.stop = None;
-        self.stopped.get_or_insert_with(Instant::now);
+        *self.stopped.get_or_insert_with(Instant::now)
+    }
+
+    /// Ends it. Whether its thread is left behind, in a call that does not return: it must not hold up the others. It keeps what it has, its folder of evidence among it.
+    pub fn leaves_thread(mut self) -> bool {
+        self.end()
+    }
+
+    fn end(&mut self) -> bool {
+        let patience = LEAVE.saturating_sub(self.stop().elapsed());
+        self.screen.close();
+        let Some(thread) = self.thread.take() else {
+            return false;
+        };
+        if has_finished(&thread, patience) {
+            // A panic is told by the guard.
+            let _ = thread.join();
+            return false;
+        }
+        let (name, seconds) = (&self.screen.name, LEAVE.as_secs());
+        say(format_args!(
+            "{name}: the camera's thread has not ended within {seconds} s, and is left behind"
+        ));
+        true
     }
 }
 
 impl Drop for Camera {
     fn drop(&mut self) {
-        self.stop();
-        self.screen.close();
-        let Some(thread) = self.thread.take() else {
-            return;
-        };
-        let patience = self.stopped.map_or(Duration::ZERO, |stopped| {
-            LEAVE.saturating_sub(stopped.elapsed())
-        });
-        if has_finished(&thread, patience) {
-            // A panic is told by the guard.
-            let _ = thread.join();
-        } else {
-            // A call that does not return may hang for ever, and must not hold up the others.
-            let (name, seconds) = (&self.screen.name, LEAVE.as_secs());
-            say(format_args!(
-                "{name}: the camera's thread has not ended within {seconds} s, and is left behind"
-            ));
-        }
+        self.end();
     }
 }
 
@@ -258,6 +264,10 @@ impl CameraThread {
             self.screen.mark_alive(false);
             let outcome = self.play();
             self.settle();
+            if let Err(TryRecvError::Disconnected) = self.stop.try_recv() {
+                // Another camera may have its name by now: it says nothing any more.
+                return;
+            }
             let reason = match outcome {
                 Ok(PlayEnd::Stopped) => return,
                 Ok(PlayEnd::Over) if self.connection.address.is_file() => {
@@ -463,8 +473,13 @@ impl CameraThread {
 
     /// The last events are explained and kept.
     fn settle(&self) {
-        if let Err(error) = self.stream.settle(PATIENCE) {
-            say(format_args!("{}: {error:#}", self.screen.name));
+        let name = &self.screen.name;
+        match self.stream.settle(PATIENCE) {
+            Ok(true) => {}
+            Ok(false) => say(format_args!(
+                "{name}: goes on without evidence of the last events, whose disk does not answer"
+            )),
+            Err(error) => say(format_args!("{name}: {error:#}")),
         }
     }
 }

@@ -8,7 +8,7 @@ use ssdcrp::detect::Labels;
 use ssdcrp::stream::{ExplainedObject, LeftOut, News, Observation, ObservedEvent};
 
 use crate::event_log::LoggedEvent;
-use crate::keeping::{self, Keeping};
+use crate::keeping;
 use crate::kept::KeptEvent;
 use crate::message::{EventMessage, Worth, event_id};
 use crate::outlets::Outlets;
@@ -84,14 +84,15 @@ impl Feed {
                 if let Some(folder) = &self.evidence {
                     let kept = KeptEvent::new(folder, record);
                     self.complete(event, |event| event.evidence = Some(kept));
-                    self.evidence(None, self.screen.keep(Keeping::kept));
+                    let news = self.screen.keeping().kept();
+                    self.note_evidence(None, news);
                 }
             }
             News::EvidenceLeftOut { event, why } => {
                 let words = keeping::words(&why);
                 self.complete(event, |event| event.no_evidence = Some(words));
-                let news = self.screen.keep(|keeping| keeping.left_out(&why));
-                self.evidence(Some(&why), news);
+                let news = self.screen.keeping().left_out(&why);
+                self.note_evidence(Some(&why), news);
             }
             News::Unexplained(error) => say(format_args!("{camera}: {error:#}")),
         }
@@ -104,7 +105,7 @@ impl Feed {
     }
 
     /// Evidence of an event is kept, or why not; `news` is what people have to know of that.
-    fn evidence(&self, why_not: Option<&LeftOut>, news: Option<String>) {
+    fn note_evidence(&self, why_not: Option<&LeftOut>, news: Option<String>) {
         let camera = self.camera.as_str();
         (self.outlets.metrics).evidence(camera, keeping::outcome(why_not));
         if let Some(news) = news {

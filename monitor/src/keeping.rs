@@ -6,12 +6,15 @@ use ssdcrp::stream::LeftOut;
 
 use crate::redact::one_line;
 
-/// Why evidence of a camera's events cannot be written at present.
+/// Why evidence of a camera's events is lost at present.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct KeepingFault {
     reason: String,
     /// Events without evidence since it began.
     lost: u64,
+    /// Whether somebody was told: a disk that is slow now and then is on the page alone.
+    #[serde(skip)]
+    is_told: bool,
 }
 
 /// The fault that there is.
@@ -21,9 +24,9 @@ pub struct Keeping {
 }
 
 impl Keeping {
-    /// Evidence of an event was kept. What to say where that could not be done before.
+    /// Evidence of an event was kept. What to say where it was told that it could not be.
     pub fn kept(&mut self) -> Option<String> {
-        let fault = self.fault.take()?;
+        let fault = self.fault.take().filter(|fault| fault.is_told)?;
         let of = match fault.lost {
             1 => "that of 1 event is".to_owned(),
             lost => format!("that of {lost} events is"),
@@ -33,17 +36,21 @@ impl Keeping {
 
     /// That of an event was not. What to say where it is the first that cannot be written.
     pub fn left_out(&mut self, why: &LeftOut) -> Option<String> {
-        let LeftOut::Failed { error, .. } = why else {
+        if let LeftOut::PerMinute = why {
             return None;
-        };
-        let words = format!("{error:#}");
-        let is_first = self.fault.is_none();
+        }
         let fault = self.fault.get_or_insert_with(|| KeepingFault {
-            reason: one_line(&words),
+            reason: words(why),
             lost: 0,
+            is_told: false,
         });
         fault.lost += 1;
-        is_first.then_some(words)
+        let is_news = matches!(why, LeftOut::Failed { .. }) && !fault.is_told;
+        if is_news {
+            fault.is_told = true;
+            fault.reason = words(why);
+        }
+        is_news.then(|| fault.reason.clone())
     }
 
     pub fn fault(&self) -> Option<&KeepingFault> {
@@ -71,7 +78,7 @@ pub fn words(why: &LeftOut) -> String {
         LeftOut::PerMinute => {
             "its minute had more events than per-minute of [evidence] allows".to_owned()
         }
-        LeftOut::Behind => "events came faster than the disk takes them".to_owned(),
+        LeftOut::Behind => "the disk does not keep up with events, or hangs".to_owned(),
         LeftOut::Failed { error, .. } => one_line(&format!("{error:#}")),
     }
 }
@@ -101,6 +108,14 @@ mod tests {
         let said = keeping.kept().unwrap();
         assert_eq!(said, "evidence is kept again; that of 2 events is lost");
         assert!(keeping.fault().is_none() && keeping.kept().is_none());
+        // A disk that is slow for a moment.
+        assert_eq!(keeping.left_out(&LeftOut::Behind), None);
+        assert!(
+            keeping
+                .fault()
+                .is_some_and(|fault| fault.reason.contains("or hangs"))
+        );
+        assert_eq!((keeping.kept(), keeping.fault()), (None, None));
     }
 
     #[test]
@@ -108,7 +123,7 @@ mod tests {
         let why = LeftOut::PerMinute;
         assert_eq!(outcome(Some(&why)), "per-minute");
         assert!(words(&why).contains("per-minute of [evidence]"));
-        assert_eq!(words(&failed("a\nb")), "a b");
+        assert_eq!(words(&failed("a\nb")), "a\\nb");
         assert_eq!(outcome(None), "kept");
     }
 }

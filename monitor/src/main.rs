@@ -235,7 +235,7 @@ fn check(file: &Path, configuration: &Configuration) -> Result<()> {
         }
         plan.doubt_labels(&model);
         let (server, network) = (&plan.server.authority, &model.manifest.name);
-        println!("Frigate: {server}, {network}");
+        println!("Frigate: {}", redact(&format!("{server}, {network}")));
     }
     println!("{}: as it should be", file.display());
     Ok(())

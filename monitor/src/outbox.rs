@@ -26,11 +26,13 @@ pub struct Outbox {
     unwritten: AtomicUsize,
     /// Whether what was queued could not be put on the disk the last time.
     is_unsynced: AtomicBool,
-    /// The event that cannot be read at present, and since when.
+    /// The event that cannot be read at present, and since when none can.
     unreadable: Mutex<Option<(u64, Instant)>>,
+    /// What cannot be read for so long, while the disk is asked again and again, is lost.
+    patience: Duration,
 }
 
-/// What cannot be read for so long, while the disk is asked again and again, is lost.
+/// How long a disk may be out of reach.
 const UNREADABLE: Duration = Duration::from_secs(600);
 /// Events that are moved to another folder at once: a process that is killed then sends so many twice at most.
 const PIECE: usize = 256;
@@ -72,6 +74,7 @@ impl Outbox {
             unwritten: AtomicUsize::new(0),
             is_unsynced: AtomicBool::new(false),
             unreadable: Mutex::default(),
+            patience: UNREADABLE,
         })
     }
 
@@ -114,9 +117,9 @@ impl Outbox {
         Ok(())
     }
 
-    /// Takes what waits in another one, from which nothing is sent at the moment. What cannot be written stays there.
-    pub fn take_over(&self, other: &Self) {
-        let mut last = 0;
+    /// Takes what waits in another one behind the number `after`, and from which nothing is sent at the moment. What cannot be written stays there. Out: the last number that was taken.
+    pub fn take_over(&self, other: &Self, after: u64) -> u64 {
+        let mut last = after;
         for taken in 1.. {
             let Some((number, event)) = other.next(last) else {
                 break;
@@ -126,10 +129,11 @@ impl Outbox {
             }
             last = number;
             if taken % PIECE == 0 && !self.has_taken(other, last) {
-                return;
+                return last;
             }
         }
         self.has_taken(other, last);
+        last
     }
 
     /// What was taken from another one, up to this number, goes there once it is on the disk here. Says whether it is.
@@ -160,9 +164,7 @@ impl Outbox {
             let (number, event) = self.queue.next(after)?;
             let error = match event {
                 Ok(event) => {
-                    if lock(&self.unreadable).take().is_some() {
-                        say(format_args!("{outlet}: the queue can be read again"));
-                    }
+                    self.is_readable(number);
                     self.queue.hold(number);
                     return Some((number, event));
                 }
@@ -179,28 +181,40 @@ impl Outbox {
         }
     }
 
+    /// The event with this number can be read. An earlier one says nothing of those that could not.
+    fn is_readable(&self, number: u64) {
+        let mut unreadable = lock(&self.unreadable);
+        if unreadable.is_some_and(|(before, _)| number >= before) {
+            *unreadable = None;
+            let outlet = self.delivery.outlet();
+            say(format_args!("{outlet}: the queue can be read again"));
+        }
+    }
+
     /// What is whole on the disk cannot be read now, as where the system has no descriptor left. Whether that lasts too long.
     fn gives_up(&self, number: u64, error: &io::Error) -> bool {
         let mut unreadable = lock(&self.unreadable);
-        match *unreadable {
-            Some((before, since)) if before == number => since.elapsed() >= UNREADABLE,
-            before => {
-                *unreadable = Some((number, Instant::now()));
-                if before.is_none() {
-                    let outlet = self.delivery.outlet();
-                    let reason = format!("the queue cannot be read at present: {error}");
-                    say(format_args!("{outlet}: {reason}; it is tried again"));
-                    self.delivery.failed(&reason);
-                }
-                false
-            }
+        let is_news = unreadable.is_none();
+        let (before, since) = unreadable.get_or_insert((number, Instant::now()));
+        *before = number;
+        let reason = format!("the queue cannot be read at present: {error}");
+        if is_news {
+            let outlet = self.delivery.outlet();
+            say(format_args!("{outlet}: {reason}; it is tried again"));
         }
+        // Each time: what arrives meanwhile was read before.
+        self.delivery.failed(&reason);
+        since.elapsed() >= self.patience
+    }
+
+    /// Whether something waits that cannot be read at present.
+    pub fn is_unreadable(&self) -> bool {
+        lock(&self.unreadable).is_some()
     }
 
     /// Ends when [`Outbox::next`] is worth another try for what could not be read; never where everything could.
     pub async fn readable(&self) {
-        let is_unreadable = lock(&self.unreadable).is_some();
-        match is_unreadable {
+        match self.is_unreadable() {
             true => tokio::time::sleep(READ_AGAIN).await,
             false => std::future::pending().await,
         }
@@ -309,5 +323,28 @@ mod tests {
         std::fs::remove_file(file).unwrap();
         assert!(outbox.next(0).is_none() && outbox.is_empty());
         assert_eq!(outbox.delivery.losses(Loss::Disk), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_read_for_long_is_lost_at_once_with_all_that_lies_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = QueueLimits {
+            texts: 9,
+            bytes: 99_999,
+        };
+        let outbox = Outbox::open("test", folder.path(), limits, &Deliveries::default());
+        let outbox = Outbox {
+            patience: Duration::ZERO,
+            ..outbox.unwrap()
+        };
+        for text in ["a", "b", "c"] {
+            outbox.put(text);
+        }
+        let file = folder.path().join(format!("{:020}.queue", 1));
+        std::fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink(&file, &file).unwrap();
+        assert_eq!(outbox.next(0), None);
+        assert_eq!(outbox.delivery.losses(Loss::Disk), 3);
+        assert!(outbox.is_empty());
     }
 }

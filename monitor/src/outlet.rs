@@ -71,56 +71,15 @@ impl<T: Outlet> OutletSlot<T> {
         deliveries: &Deliveries,
     ) -> Result<NextOutlet<T>> {
         let folder = folder.join(T::NAME);
-        let open = |_: &T::Plan| -> Result<Arc<Outbox>> {
-            match self.read().outbox.as_ref() {
-                Some(outbox) if outbox.queue.folder() == folder => Ok(outbox.clone()),
-                _ => {
-                    let outbox = Outbox::open(T::NAME, &folder, limits, deliveries)?;
-                    self.go_on_moving(&outbox, limits, deliveries);
-                    Ok(Arc::new(outbox))
-                }
-            }
+        let open = |_: &T::Plan| match self.read().outbox.as_ref() {
+            Some(outbox) if outbox.queue.folder() == folder => Ok(outbox.clone()),
+            _ => Outbox::open(T::NAME, &folder, limits, deliveries).map(Arc::new),
         };
         Ok(NextOutlet {
             outbox: plan.map(open).transpose()?,
             plan: plan.cloned(),
             limits,
         })
-    }
-
-    /// Takes along what a process that was killed had left in another folder while it moved its queue.
-    fn go_on_moving(&self, outbox: &Outbox, limits: QueueLimits, deliveries: &Deliveries) {
-        let folder = outbox.queue.folder();
-        let Some(from) = moving::begun(folder) else {
-            return;
-        };
-        let runs = self.read().outbox.clone();
-        if runs.is_some_and(|runs| runs.queue.folder() == from) {
-            // It is moved in a moment.
-            return;
-        }
-        if from.is_dir() {
-            match Outbox::open(T::NAME, &from, limits, deliveries) {
-                Ok(before) => {
-                    say(format_args!(
-                        "{}: goes on with the move from {} that did not end",
-                        T::NAME,
-                        from.display()
-                    ));
-                    T::move_notes(&from, folder);
-                    move_all(&before, outbox);
-                }
-                Err(error) => {
-                    let from = from.display();
-                    say(format_args!(
-                        "{}: what waits in {from} cannot be taken along: {error:#}; the next start tries again",
-                        T::NAME
-                    ));
-                }
-            }
-        } else if let Err(error) = moving::end(folder) {
-            say(format_args!("{}: {}: {error}", T::NAME, folder.display()));
-        }
     }
 
     /// The same where nothing runs yet: an outlet whose folder cannot be used is told of and counted, and so are the events that it loses.
@@ -170,16 +129,18 @@ impl<T: Outlet> OutletSlot<T> {
         if outbox.is_some() || plan.is_none() {
             deliveries.forget_fault(T::NAME);
         }
-        let moved = before.zip(outbox.clone());
+        let moved = before.clone().zip(outbox.clone());
         let moved = moved.filter(|(before, outbox)| !Arc::ptr_eq(before, outbox));
+        let mut taken = 0;
         if let Some((before, outbox)) = &moved {
             let (from, to) = (before.queue.folder(), outbox.queue.folder());
-            if let Err(error) = moving::begin(to, from) {
-                // It is moved all the same; a process that is killed meanwhile leaves the rest behind.
-                say(format_args!("{}: {}: {error}", T::NAME, to.display()));
-            }
-            outbox.take_over(before);
+            // It is moved all the same; a process that is killed meanwhile leaves the rest behind.
+            note_failed(&outbox.delivery, to, moving::begin(to, from));
+            taken = outbox.take_over(before, 0);
             T::move_notes(from, to);
+        }
+        if let Some(outbox) = &outbox {
+            go_on_moving::<T>(before.as_deref(), outbox, limits, deliveries);
         }
         let start = |(plan, outbox): (&T::Plan, &Arc<Outbox>)| {
             let started = T::start(plan.clone(), outbox.clone());
@@ -195,7 +156,8 @@ impl<T: Outlet> OutletSlot<T> {
         let mut slot = self.write();
         // What came meanwhile.
         if let Some((before, outbox)) = &moved {
-            move_all(before, outbox);
+            outbox.take_over(before, taken);
+            move_ends(before, outbox);
         }
         let has_failed = plan.is_some() && outbox.is_none();
         *slot = OutletState {
@@ -249,18 +211,56 @@ impl<T: Outlet> OutletSlot<T> {
     }
 }
 
-/// Moves what waits, and says what cannot be moved.
-fn move_all(before: &Outbox, outbox: &Outbox) {
-    outbox.take_over(before);
-    before.tell_of_rest();
+/// Takes along what a process that was killed had left in other folders while it moved its queue; what is `before` is moved by others.
+fn go_on_moving<T: Outlet>(
+    before: Option<&Outbox>,
+    outbox: &Outbox,
+    limits: QueueLimits,
+    deliveries: &Deliveries,
+) {
     let folder = outbox.queue.folder();
-    if before.is_empty()
-        && let Err(error) = moving::end(folder)
-    {
+    let before = before.and_then(|before| std::path::absolute(before.queue.folder()).ok());
+    for from in moving::begun(folder) {
+        let place = from.display();
+        if before.as_ref() == Some(&from) {
+            continue;
+        }
+        if !from.is_dir() {
+            note_failed(&outbox.delivery, folder, moving::end(folder, &from));
+            continue;
+        }
+        match Outbox::open(T::NAME, &from, limits, deliveries) {
+            Ok(other) => {
+                say(format_args!(
+                    "{}: goes on with the move from {place}, which did not end",
+                    T::NAME
+                ));
+                outbox.take_over(&other, 0);
+                T::move_notes(&from, folder);
+                move_ends(&other, outbox);
+            }
+            Err(error) => say(format_args!(
+                "{}: what waits in {place} cannot be taken along: {error:#}; the next start tries again",
+                T::NAME
+            )),
+        }
+    }
+}
+
+/// Says what could not be moved; where nothing is left, the move is over.
+fn move_ends(other: &Outbox, outbox: &Outbox) {
+    other.tell_of_rest();
+    if other.is_empty() {
+        let (folder, from) = (outbox.queue.folder(), other.queue.folder());
+        note_failed(&outbox.delivery, folder, moving::end(folder, from));
+    }
+}
+
+fn note_failed(delivery: &Delivery, folder: &Path, noted: std::io::Result<()>) {
+    if let Err(error) = noted {
+        let (outlet, folder) = (delivery.outlet(), folder.display());
         say(format_args!(
-            "{}: {}: {error}",
-            outbox.delivery.outlet(),
-            folder.display()
+            "{outlet}: a move of the queue cannot be noted in {folder}: {error}"
         ));
     }
 }
@@ -409,14 +409,21 @@ mod tests {
         moving::begin(&into, &from).unwrap();
         let slot = to(&two);
         assert_eq!(texts(&slot), ["a", "a", "b", "c"]);
-        assert_eq!(moving::begun(&into), None);
+        assert!(moving::begun(&into).is_empty());
         drop(slot);
         assert_eq!(texts(&to(&one)), [""; 0]);
         // Of a folder that is gone nothing is left to move.
         std::fs::remove_dir_all(&from).unwrap();
         moving::begin(&into, &from).unwrap();
         assert_eq!(texts(&to(&two)).len(), 4);
-        assert!(moving::begun(&into).is_none() && !from.exists());
+        assert!(moving::begun(&into).is_empty() && !from.exists());
+        // A move of a move.
+        let three = folder.path().join("three/still");
+        std::fs::create_dir_all(&three).unwrap();
+        moving::begin(&into, &from).unwrap();
+        moving::begin(&three, &into).unwrap();
+        let both = [&from, &into].map(Clone::clone);
+        assert_eq!(moving::begun(&three), both.into());
     }
 
     #[test]

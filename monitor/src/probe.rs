@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Bytes that have to have room, about those of the least that anything writes.
+/// A folder must have room for so many bytes.
 const ROOM: usize = 64 << 10;
 
 /// Writes into what there is of a folder's path, and leaves nothing behind.

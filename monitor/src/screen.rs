@@ -3,7 +3,7 @@
 //! In: pictures and states from the camera's thread; what the page's visitors do. Out: films, messages of the state, and what the thread is asked.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -141,6 +141,11 @@ impl Screen {
         self.state_since().0
     }
 
+    /// Whether its thread has given up.
+    pub fn has_failed(&self) -> bool {
+        matches!(lock(&self.state).0, CameraState::Failed { .. })
+    }
+
     /// What its thread said last, unless it says nothing any more.
     fn state_since(&self) -> (CameraState, String) {
         let (state, since) = lock(&self.state).clone();
@@ -199,9 +204,9 @@ impl Screen {
         change(&mut lock(&self.sight));
     }
 
-    /// Evidence of an event was kept or left out.
-    pub fn keep<T>(&self, change: impl FnOnce(&mut Keeping) -> T) -> T {
-        change(&mut lock(&self.keeping))
+    /// Whether evidence of its events is kept.
+    pub fn keeping(&self) -> MutexGuard<'_, Keeping> {
+        lock(&self.keeping)
     }
 
     /// What is seen now, as the page reads it.
@@ -361,6 +366,7 @@ mod tests {
         let told = screen.message();
         assert_eq!((told.state, told.availability), ("failed", "failed"));
         assert_eq!(told.reason.as_deref(), Some(HANGS));
+        assert!(!screen.has_failed(), "it may go on");
         assert!(screen.set_hangs(false));
         assert_eq!(screen.state(), CameraState::Playing);
         screen.set_state(CameraState::Ended);

@@ -148,9 +148,10 @@ fn ends(pipeline: &gst::Pipeline) -> bool {
                     }
                 }
                 Ok(None) => break,
+                // There are others meanwhile: the next round sees them.
                 Err(_) => {
                     has_stopped = false;
-                    elements.resync();
+                    break;
                 }
             }
         }

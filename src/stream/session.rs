@@ -4,7 +4,7 @@
 //! keep up with the video while an explanation takes its time, and nobody waits; where every frame waits for its own result, one thread does all that a frame needs. No lock is held while
 //! a network runs, something is drawn, or the host is told.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -55,6 +55,8 @@ pub struct Stream<H: Host> {
     session: Arc<Session<H>>,
     state: Arc<StreamState<H>>,
     farewell: Duration,
+    /// Whether what was waited for last did not end.
+    hangs: AtomicBool,
 }
 
 impl<H: Host> Session<H> {
@@ -138,6 +140,7 @@ impl<H: Host> Session<H> {
             session: self.clone(),
             state: Arc::new(state),
             farewell: FAREWELL,
+            hangs: AtomicBool::new(false),
         })
     }
 }
@@ -240,23 +243,26 @@ impl<H: Host> Stream<H> {
         *lock(&self.state.stats)
     }
 
-    /// Waits until everything is told of the frames that were handed over. After `patience` no more explanations are begun, and the one that runs is ended.
+    /// Waits until everything is told of the frames that were handed over. After `patience` no more explanations are begun, and the one that runs is ended. Out: whether all is done; where
+    /// nothing ends for 15 seconds more, as on a disk that does not answer, it is not waited for.
     ///
     /// # Errors
     /// [`Cancelled`](crate::ErrorKind::Cancelled), by another thread.
-    pub fn settle(&self, patience: Duration) -> Result<()> {
+    pub fn settle(&self, patience: Duration) -> Result<bool> {
         let state = &self.state;
         let all = lock(&state.tokens).all.clone();
         let is_over = || all.is_cancelled();
-        if !state.open.settle(patience, is_over) && !is_over() {
+        let mut is_done = state.open.settle(patience, is_over);
+        if !is_done && !is_over() {
             // Those that come after the end of the stream are explained again.
             let impatient = std::mem::take(&mut lock(&state.tokens).explanations);
             impatient.cancel();
-            state.open.settle(Duration::MAX, is_over);
+            is_done = state.open.settle_patiently(self.farewell, is_over);
+            self.hangs.store(!is_done, Ordering::Relaxed);
         }
         match is_over() {
             true => Err(Error::cancelled()),
-            false => Ok(()),
+            false => Ok(is_done),
         }
     }
 
@@ -290,7 +296,12 @@ impl<H: Host> Drop for Stream<H> {
         self.cancel();
         self.session.worker.withdraw(self.state.id);
         // Others may keep the session; but what the host has, as files, is free when its stream is gone, unless a disk or a network does not answer.
-        if !self.state.open.settle_patiently(self.farewell) {
+        // What was waited for in vain is not waited for once more.
+        let patience = match self.hangs.load(Ordering::Relaxed) {
+            true => Duration::ZERO,
+            false => self.farewell,
+        };
+        if !self.state.open.settle_patiently(patience, || false) {
             // Nor are their threads waited for when the last who has them goes.
             self.session.worker.abandon();
             self.state.evidence.iter().for_each(Worker::abandon);

@@ -276,15 +276,16 @@ impl OpenJobs {
         *waited.0 == 0
     }
 
-    /// Waits until none is open, as long as one of them ends within each `patience`; says whether none is open.
-    pub fn settle_patiently(&self, patience: Duration) -> bool {
+    /// Waits until none is open, as long as one of them ends within each `patience`, or until it is [woken](Self::wake) and `is_over`; says whether none is open.
+    pub fn settle_patiently(&self, patience: Duration, is_over: impl Fn() -> bool) -> bool {
         let mut count = lock(&self.count);
         while *count > 0 {
             let before = *count;
-            let waited = (self.changed).wait_timeout_while(count, patience, |open| *open >= before);
+            let waited = (self.changed)
+                .wait_timeout_while(count, patience, |open| *open >= before && !is_over());
             let (after, silence) = waited.unwrap_or_else(PoisonError::into_inner);
-            if silence.timed_out() {
-                return false;
+            if silence.timed_out() || is_over() {
+                return *after == 0;
             }
             count = after;
         }
@@ -472,10 +473,10 @@ mod tests {
         let jobs = Arc::<OpenJobs>::default();
         let job = jobs.open();
         assert!(!jobs.settle(Duration::from_millis(1), || false));
-        assert!(!jobs.settle_patiently(Duration::from_millis(1)));
+        assert!(!jobs.settle_patiently(Duration::from_millis(1), || false));
         drop(job);
         assert!(jobs.settle(Duration::ZERO, || false));
-        assert!(jobs.settle_patiently(Duration::ZERO));
+        assert!(jobs.settle_patiently(Duration::ZERO, || false));
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub struct FrigateCompanion {
     _helper: Helper,
 }
 
-/// What a companion that makes way for another one had still to answer, and of which Frigate that is.
+/// What a companion had still to answer when it ended. Another one may go on with it.
 pub struct Inheritance {
     plan: FrigatePlan,
     waiting: Arc<WaitingEvents>,
@@ -83,6 +83,10 @@ struct FrigateAnswering {
 }
 
 impl ReadyCompanion {
+    pub fn plan(&self) -> &FrigatePlan {
+        &self.plan
+    }
+
     /// Of a plan, and the session of its model.
     ///
     /// # Errors
@@ -106,12 +110,6 @@ impl ReadyCompanion {
     }
 }
 
-impl ReadyCompanion {
-    pub fn plan(&self) -> &FrigatePlan {
-        &self.plan
-    }
-}
-
 impl FrigateCompanion {
     /// Starts it, with what waits in `waiting`.
     ///
@@ -124,7 +122,7 @@ impl FrigateCompanion {
     ) -> Result<Self> {
         let (plan, session) = (ready.plan.clone(), ready.session.clone());
         let looker = ready.looker.clone();
-        let kept = waiting.clone();
+        let all = waiting.clone();
         let work = move |stop: watch::Receiver<bool>| {
             let waiting = waiting.clone();
             let plan = ready.plan.clone();
@@ -145,7 +143,7 @@ impl FrigateCompanion {
             plan,
             session,
             looker,
-            waiting: kept,
+            waiting: all,
             _helper: helper,
         })
     }
@@ -175,7 +173,7 @@ impl Inheritance {
         let left_out = before - self.waiting.len();
         if left_out > 0 {
             say(format_args!(
-                "frigate: {left_out} of its events that wait are not explained: the configuration asks for others now"
+                "frigate: {left_out} of its events that wait are left out, as the configuration is now"
             ));
         }
         match heir {

@@ -234,7 +234,8 @@ impl BrokerSession<'_> {
     }
 
     fn is_idle(&self) -> bool {
-        self.flights.is_empty() && !self.mail.has_unsent()
+        let may_wait = self.mail.outbox.is_unreadable() && !self.mail.retained().has_unsent();
+        self.flights.is_empty() && (may_wait || !self.mail.has_unsent())
     }
 
     /// The protocol has gone on.

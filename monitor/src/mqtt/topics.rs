@@ -52,7 +52,7 @@ impl Topics {
         })
     }
 
-    /// A camera's name and the first part of its topics in one word of letters, digits, `-` and `_`, which no other camera of any monitor with other topics has.
+    /// A camera's name and the first part of its topics in one word of letters, digits, `-` and `_`. Different cameras and different topics never give the same word.
     pub fn word(&self, camera: &str) -> String {
         let mut word = String::new();
         for letter in self.base.chars() {

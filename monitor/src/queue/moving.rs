@@ -1,38 +1,50 @@
-//! Notes of moves: a queue that takes over what waits in another folder keeps that folder's name until all of it is here, so that a process that is killed between goes on with it at its next start.
+//! Notes of moves: a queue that takes over what waits in other folders keeps their names until all of it is here, so that a process that is killed between goes on with it at its next start.
 
-use std::ffi::OsStr;
-use std::fs;
-use std::io::{self, ErrorKind};
-use std::os::unix::ffi::OsStrExt;
+use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ssdcrp::atomic_file;
 use ssdcrp::limits::{self, FileKind};
 
-const NOTE: &str = "moved-from";
+const NOTE: &str = "moved-from.json";
 
-/// A move from another folder begins.
+/// A move from another folder begins; where moves to that one have not ended, they go on from here.
 ///
 /// # Errors
 /// That cannot be noted.
 pub fn begin(folder: &Path, from: &Path) -> io::Result<()> {
-    let from = std::path::absolute(from)?;
-    atomic_file::write(&folder.join(NOTE), "queue", from.as_os_str().as_bytes())
+    let mut all = begun(folder);
+    all.extend(begun(from));
+    all.insert(std::path::absolute(from)?);
+    all.remove(&std::path::absolute(folder)?);
+    write(folder, &all)
 }
 
-/// The folder from which a move has begun that has not ended.
-pub fn begun(folder: &Path) -> Option<PathBuf> {
-    let from = limits::read(&folder.join(NOTE), FileKind::Manifest).ok()?;
-    Some(PathBuf::from(OsStr::from_bytes(&from))).filter(|from| from.is_absolute())
+/// The folders from which moves have begun that have not ended.
+pub fn begun(folder: &Path) -> BTreeSet<PathBuf> {
+    let text = limits::read(&folder.join(NOTE), FileKind::Manifest).ok();
+    let all: Option<BTreeSet<PathBuf>> = text.and_then(|text| serde_json::from_slice(&text).ok());
+    all.unwrap_or_default()
 }
 
-/// Everything is here.
+/// Everything of that folder is here.
 ///
 /// # Errors
-/// The note cannot be removed: the next start looks into the other folder once more.
-pub fn end(folder: &Path) -> io::Result<()> {
-    match fs::remove_file(folder.join(NOTE)) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+/// That cannot be noted: the next start looks into that folder once more.
+pub fn end(folder: &Path, from: &Path) -> io::Result<()> {
+    let mut all = begun(folder);
+    match all.remove(&std::path::absolute(from)?) {
+        true => write(folder, &all),
+        false => Ok(()),
     }
+}
+
+fn write(folder: &Path, all: &BTreeSet<PathBuf>) -> io::Result<()> {
+    let note = folder.join(NOTE);
+    if all.is_empty() {
+        return std::fs::remove_file(note);
+    }
+    let text = serde_json::to_vec(all)?;
+    atomic_file::write(&note, "queue", &text)
 }

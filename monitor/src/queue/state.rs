@@ -148,6 +148,10 @@ impl State {
 
     /// Takes a text of one line in.
     pub fn add(&mut self, folder: &Path, text: &str) -> io::Result<()> {
+        // Where something that is no file has the next one's name, its number is left out.
+        while limits::ensure_writable_place(&path(folder, self.next)).is_err() {
+            self.next += 1;
+        }
         let (sequence, queued) = (self.next, milliseconds());
         let line = QueueLine {
             sequence,

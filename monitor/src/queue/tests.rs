@@ -301,11 +301,15 @@ fn what_is_no_file_is_left_alone() {
     let queue = open(folder.path());
     queue.push("one").unwrap();
     drop(queue);
-    fs::create_dir(path(folder.path(), 11)).unwrap();
-    for place in [path(folder.path(), 12), folder.path().join("done")] {
+    fs::create_dir(path(folder.path(), 2)).unwrap();
+    for place in [path(folder.path(), 3), folder.path().join("done")] {
         drop(fs::remove_file(&place));
         let made = std::process::Command::new("mkfifo").arg(place).status();
         assert!(made.unwrap().success());
     }
-    assert_eq!(texts(&open(folder.path())), ["one"]);
+    let queue = open(folder.path());
+    queue.push("two").unwrap();
+    assert_eq!(texts(&queue), ["one", "two"]);
+    drop(queue);
+    assert_eq!(texts(&open(folder.path())), ["one", "two"]);
 }

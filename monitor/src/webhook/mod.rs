@@ -2,6 +2,7 @@
 
 mod post;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -16,6 +17,9 @@ use crate::outbox::Outbox;
 use crate::outlet::Outlet;
 use crate::redact::say;
 use post::{PostOutcome, post};
+
+/// Reasons that are said while a server refuses events.
+const REASONS: usize = 8;
 
 /// Everything that goes to a server, until it is dropped.
 pub struct WebhookOutlet {
@@ -84,14 +88,13 @@ async fn send(plan: &WebhookPlan, outbox: &Outbox, mut stop: watch::Receiver<boo
 #[derive(Default)]
 struct Refusals {
     events: usize,
-    reason: String,
+    reasons: BTreeSet<String>,
 }
 
 impl Refusals {
     fn add(&mut self, reason: &str) {
         self.events += 1;
-        if self.reason != reason {
-            reason.clone_into(&mut self.reason);
+        if self.reasons.len() < REASONS && self.reasons.insert(reason.to_owned()) {
             say(format_args!(
                 "webhook: {reason}; the event is not sent again, nor is any that is refused like that"
             ));

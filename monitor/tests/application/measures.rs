@@ -139,8 +139,17 @@ fn an_alarm_goes_off_when_a_camera_plays_for_a_moment_again_and_again() {
     input_series:
       - series: 'ssdcrp_camera_failures_total{camera="gate"}'
         values: '0x4 1x4 2x4 3x4 4x4 5x4 6x4 7x4 8x4 9x4 10x4 11x4 12x4 13x4'
+      - series: 'ssdcrp_camera_state{camera="gate",state="playing"}'
+        values: '1 0x3 1 0x3 1 0x3 1 0x3 1 0x3 1 0x3 1 0x3 1 0x3 1 0x3 1 0x3 1 0x3 1 0x3 1 0x3 1 0x9'
       - series: 'ssdcrp_camera_failures_total{camera="yard"}'
         values: '0x40 1x40'
+      - series: 'ssdcrp_camera_state{camera="yard",state="playing"}'
+        values: '1x80'
+      # One that is away is lost.
+      - series: 'ssdcrp_camera_failures_total{camera="road"}'
+        values: '0x4 1x4 2x4 3x4 4x4 5x4 6x4 7x4 8x4 9x4 10x4 11x4 12x4 13x4'
+      - series: 'ssdcrp_camera_state{camera="road",state="playing"}'
+        values: '0x80'
     alert_rule_test:
       - eval_time: 16m
         alertname: CameraFails

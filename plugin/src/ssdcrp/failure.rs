@@ -130,6 +130,15 @@ pub fn warn_unexplained(element: &gst::Element, error: &anyhow::Error) {
     );
 }
 
+/// The stream ends without what is still to be kept. `GST_RESOURCE_ERROR_WRITE`.
+pub fn warn_of_unfinished(element: &gst::Element) {
+    gst::element_warning!(
+        element,
+        gst::ResourceError::Write,
+        ("the stream ends without the evidence of its last events: the disk has not answered for 15 seconds")
+    );
+}
+
 /// Evidence is missing; the video goes on. `GST_RESOURCE_ERROR_NO_SPACE_LEFT` or `GST_RESOURCE_ERROR_WRITE`.
 pub fn warn_of_evidence(element: &gst::Element, error: &anyhow::Error) {
     if io(error) == Some(io::ErrorKind::StorageFull) {

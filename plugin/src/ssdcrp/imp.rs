@@ -202,15 +202,20 @@ impl BaseTransformImpl for SsdCrp {
             }
             gst::EventView::Eos(_) => {
                 // No frame waits, and who waits for the end wants to be told of everything before it.
-                if let Some(playing) = self.playing()
-                    && playing.stream.settle(PATIENCE).is_err()
+                match self
+                    .playing()
+                    .map(|playing| playing.stream.settle(PATIENCE))
                 {
-                    gst::debug!(
-                        CAT,
-                        imp = self,
-                        "flushing: the end of the stream is not awaited"
-                    );
-                    return false;
+                    Some(Err(_)) => {
+                        gst::debug!(
+                            CAT,
+                            imp = self,
+                            "flushing: the end of the stream is not awaited"
+                        );
+                        return false;
+                    }
+                    Some(Ok(false)) => failure::warn_of_unfinished(self.obj().upcast_ref()),
+                    Some(Ok(true)) | None => {}
                 }
             }
             gst::EventView::Tag(tags) => {

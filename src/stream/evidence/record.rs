@@ -20,6 +20,9 @@ use crate::stream::tracking::Tracked;
 /// The file of all lines.
 pub const LINES: &str = "events.jsonl";
 
+/// Lines that cannot be read are put aside here. While it is there, pictures without a line stay.
+pub(super) const DAMAGED: &str = "events.jsonl.damaged";
+
 /// An event that is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -91,7 +94,7 @@ pub(super) fn id_of(name: &str) -> Option<u64> {
 
 /// Whether a file of this name is one that a folder of events has: its lines, its marks or a picture.
 pub fn is_own_file(name: &str) -> bool {
-    [LINES, MARKS].contains(&name) || id_of(name).is_some()
+    [LINES, DAMAGED, MARKS].contains(&name) || id_of(name).is_some()
 }
 
 impl Record {

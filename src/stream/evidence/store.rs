@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::pictures::Pictures;
-use super::record::{EventRecord, LINES, PICTURES, Record, Records, id_of, picture};
+use super::record::{DAMAGED, EventRecord, LINES, PICTURES, Record, Records, id_of, picture};
 use crate::atomic_file;
 use crate::error::Result;
 use crate::error::evidence::{Context, bail, ensure};
@@ -16,8 +16,6 @@ use crate::limits::{self, FileKind};
 
 /// Whose files are unfinished where a process is killed.
 const OWNER: &str = "evidence";
-/// Lines that cannot be read are put aside here. While it is there, pictures without a line stay.
-const DAMAGED: &str = "events.jsonl.damaged";
 /// Who has the file locked writes into the folder.
 const LOCK: &str = ".lock";
 const MINUTE: Duration = Duration::from_secs(60);
@@ -266,15 +264,6 @@ impl Store {
         file.sync_all()
     }
 
-    fn has_pictures(&self) -> io::Result<bool> {
-        for entry in fs::read_dir(&self.folder)? {
-            if id_of(&entry?.file_name().to_string_lossy()).is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// Takes up what an earlier store left.
     fn recover(&mut self) -> Result<()> {
         let text = read_lines(&self.folder)?;
@@ -289,20 +278,26 @@ impl Store {
             records,
             unreadable,
         } = Records::parse(whole);
-        if unreadable > 0 {
-            self.set_aside(whole)?;
-            let lines = match unreadable {
-                1 => "1 line".to_owned(),
-                _ => format!("{unreadable} lines"),
+        let names: Vec<String> = fs::read_dir(&self.folder)?
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect::<io::Result<_>>()?;
+        let last = records.iter().map(|record| record.id).max().unwrap_or(0);
+        // A crash leaves the pictures of one event behind the last line.
+        let behind: BTreeSet<u64> = names
+            .iter()
+            .filter_map(|name| id_of(name))
+            .filter(|&id| id > last)
+            .collect();
+        if unreadable > 0 || behind.len() > 1 {
+            let what = match unreadable {
+                0 => format!("pictures of {} events have no line", behind.len()),
+                1 => "1 line cannot be read".to_owned(),
+                _ => format!("{unreadable} lines cannot be read"),
             };
+            self.set_aside(text.as_deref().unwrap_or_default())
+                .with_context(|| format!("{what}, and {LINES} cannot be kept as {DAMAGED}"))?;
             self.damage = Some(format!(
-                "{lines} of {LINES} in {} cannot be read: the file is kept as {DAMAGED}, and pictures without a line stay for as long as that is there",
-                self.folder.display()
-            ));
-        } else if text.is_none() && self.has_pictures()? {
-            self.set_aside(b"")?;
-            self.damage = Some(format!(
-                "there are pictures of events in {}, but no {LINES}: they stay for as long as {DAMAGED} is there",
+                "{LINES} in {} is damaged: {what}; it is kept as {DAMAGED}, and nothing is removed for as long as that is there",
                 self.folder.display()
             ));
         }
@@ -326,14 +321,12 @@ impl Store {
         }
         self.kept = kept;
         let mut last = known.last().copied().unwrap_or_default();
-        for entry in fs::read_dir(&self.folder)? {
-            let name = entry?.file_name();
-            let name = name.to_string_lossy();
+        for name in names {
             let id = id_of(&name);
             last = last.max(id.unwrap_or_default());
             let is_orphan = id.is_some_and(|id| !known.contains(&id));
             if is_orphan && may_remove || atomic_file::is_unfinished(&name, OWNER) {
-                fs::remove_file(self.folder.join(&*name))?;
+                fs::remove_file(self.folder.join(&name))?;
             }
         }
         self.next = last + 1;
@@ -554,7 +547,7 @@ mod tests {
         fs::remove_file(path(LINES)).unwrap();
         let mut store = Store::open(folder.path(), ROOMY).unwrap();
         let words = store.damage().unwrap();
-        assert!(words.contains("no events.jsonl"), "{words}");
+        assert!(words.contains("pictures of 2 events"), "{words}");
         assert_eq!(keep(&mut store, "d").unwrap(), 4);
         drop(store);
         let store = Store::open(folder.path(), ROOMY).unwrap();
@@ -563,6 +556,29 @@ mod tests {
             found(folder.path()),
             (vec!["d".to_owned()], with_aside(&[1, 3, 4]))
         );
+    }
+
+    #[test]
+    fn what_a_failure_of_the_power_makes_of_the_lines_removes_no_picture() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(LINES);
+        let mut store = Store::open(folder.path(), ROOMY).unwrap();
+        for words in ["a", "b", "c"] {
+            keep(&mut store, words).unwrap();
+        }
+        drop(store);
+        let text = fs::read(&path).unwrap();
+        for damaged in [vec![], vec![0; 4096], text[..text.len() / 3 + 5].to_vec()] {
+            fs::write(&path, damaged).unwrap();
+            let store = Store::open(folder.path(), ROOMY).unwrap();
+            assert!(store.damage().is_some());
+            let pictures = fs::read_dir(folder.path()).unwrap();
+            let pictures = pictures.filter(|entry| {
+                let name = entry.as_ref().unwrap().file_name();
+                id_of(&name.to_string_lossy()).is_some()
+            });
+            assert_eq!(pictures.count(), 3 * PICTURES.len());
+        }
     }
 
     #[test]
