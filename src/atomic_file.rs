@@ -62,6 +62,7 @@ impl UnpublishedFile {
     pub fn write(path: &Path, owner: &str, bytes: &[u8]) -> io::Result<Self> {
         let place = match fs::metadata(path) {
             // By the name that was given: links such as /dev/stdout lead to pipes that have no other.
+            Ok(found) if found.is_dir() => return Err(ErrorKind::IsADirectory.into()),
             Ok(found) if !found.is_file() => {
                 return Ok(Self {
                     place: path.to_owned(),
@@ -73,6 +74,11 @@ impl UnpublishedFile {
         };
         let content = Unpublished::File(unfinished(&place, owner, bytes)?);
         Ok(Self { place, content })
+    }
+
+    /// Whether it is a file on the disk, rather than what a device or pipe gets.
+    pub fn is_file(&self) -> bool {
+        matches!(self.content, Unpublished::File(_))
     }
 
     /// Removes the file that has the name until now, if there is one.

@@ -1,6 +1,6 @@
 //! Completion for bash: a program's declared options in; the script out that bash reads.
 //!
-//! It is made here, as what clap_complete writes offers options where a file is to be named, and completes no value with a colon in it: bash takes such a word apart.
+//! It is made here. The script of clap_complete offers options where a file is to be named, and completes no value with a colon in it: bash takes such a word apart.
 
 use std::fmt::Write;
 

@@ -31,7 +31,7 @@ pub struct Application {
     cameras: Vec<Camera>,
     page: Option<PageServer>,
     missing_page: Option<MissingPage>,
-    /// Folders of evidence that threads have which were left behind.
+    /// Folders of evidence of threads that were left behind: they still have them.
     left_behind: Vec<PathBuf>,
     frigate: Option<FrigateCompanion>,
     outlets: Arc<Outlets>,
@@ -261,17 +261,19 @@ impl Application {
     /// Serves the page as it is asked for. Where nothing runs yet, a page that cannot be served keeps no camera waiting; nor does one that is missing already.
     fn serve_or_wait(&mut self, wanted: Option<&PagePlan>, something_runs: bool) -> Result<()> {
         let outcome = self.serve(wanted);
-        let missing = self.missing_page.take();
+        let missing = self.missing_page.as_ref();
+        let is_missing =
+            |plan: &PagePlan| missing.is_some_and(|it| it.plan.address == plan.address);
         match (&outcome, wanted) {
-            (Err(error), Some(plan))
-                if plan.may_wait
-                    && (!something_runs
-                        || missing.is_some_and(|it| it.plan.address == plan.address)) =>
-            {
+            (Err(error), Some(plan)) if plan.may_wait && (!something_runs || is_missing(plan)) => {
                 self.page_is_missing(plan.clone(), error);
                 Ok(())
             }
-            _ => outcome,
+            (Err(_), _) => outcome,
+            (Ok(()), _) => {
+                self.missing_page = None;
+                outcome
+            }
         }
     }
 

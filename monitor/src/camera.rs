@@ -119,8 +119,8 @@ impl Camera {
         let name = self.screen.name.clone();
         let evidence = self.plan.connection.evidence.as_ref();
         let folder = evidence.map(|kept| Arc::<Path>::from(kept.folder.as_path()));
+        outlets.metrics.begins(&name, folder.is_some());
         if let Some(folder) = &folder {
-            outlets.metrics.keeps_evidence(&name);
             recall(folder, &name, self.place.load(Ordering::Relaxed), &outlets);
         }
         let feed = Feed {

@@ -213,9 +213,10 @@ impl Metrics {
         self.events.get_or_create(&of).inc();
     }
 
-    /// Evidence of the camera's events is to be kept: what has not happened yet is 0, so that its increase can be asked for.
-    pub fn keeps_evidence(&self, camera: &str) {
-        for outcome in keeping::OUTCOMES {
+    /// A camera begins, and evidence of its events is kept or not: what has not happened yet is 0, so that its increase can be asked for.
+    pub fn begins(&self, camera: &str, keeps_evidence: bool) {
+        self.failures.get_or_create(&of_camera(camera)).inc_by(0);
+        for outcome in keeping::OUTCOMES.into_iter().filter(|_| keeps_evidence) {
             let of = OfOutcome {
                 camera: camera.to_owned(),
                 outcome,

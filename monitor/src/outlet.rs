@@ -1,5 +1,6 @@
 //! Outlets that send from a queue, and can be exchanged while events come: what is to be sent where in, a running outlet out.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -220,7 +221,11 @@ fn go_on_moving<T: Outlet>(
 ) {
     let folder = outbox.queue.folder();
     let before = before.and_then(|before| std::path::absolute(before.queue.folder()).ok());
-    for from in moving::begun(folder) {
+    let begun = moving::begun(folder).unwrap_or_else(|error| {
+        note_failed(&outbox.delivery, folder, Err(error));
+        BTreeSet::new()
+    });
+    for from in begun {
         let place = from.display();
         if before.as_ref() == Some(&from) {
             continue;
@@ -260,7 +265,7 @@ fn note_failed(delivery: &Delivery, folder: &Path, noted: std::io::Result<()>) {
     if let Err(error) = noted {
         let (outlet, folder) = (delivery.outlet(), folder.display());
         say(format_args!(
-            "{outlet}: a move of the queue cannot be noted in {folder}: {error}"
+            "{outlet}: the note of a move of the queue in {folder} cannot be used: {error}"
         ));
     }
 }
@@ -409,21 +414,21 @@ mod tests {
         moving::begin(&into, &from).unwrap();
         let slot = to(&two);
         assert_eq!(texts(&slot), ["a", "a", "b", "c"]);
-        assert!(moving::begun(&into).is_empty());
+        assert!(moving::begun(&into).unwrap().is_empty());
         drop(slot);
         assert_eq!(texts(&to(&one)), [""; 0]);
         // Of a folder that is gone nothing is left to move.
         std::fs::remove_dir_all(&from).unwrap();
         moving::begin(&into, &from).unwrap();
         assert_eq!(texts(&to(&two)).len(), 4);
-        assert!(moving::begun(&into).is_empty() && !from.exists());
+        assert!(moving::begun(&into).unwrap().is_empty() && !from.exists());
         // A move of a move.
         let three = folder.path().join("three/still");
         std::fs::create_dir_all(&three).unwrap();
         moving::begin(&into, &from).unwrap();
         moving::begin(&three, &into).unwrap();
         let both = [&from, &into].map(Clone::clone);
-        assert_eq!(moving::begun(&three), both.into());
+        assert_eq!(moving::begun(&three).unwrap(), both.into());
     }
 
     #[test]

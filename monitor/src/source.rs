@@ -13,7 +13,7 @@ use crate::redact::say;
 use crate::source_login;
 
 /// How often it is looked whether a stream's elements have stopped, and between two looks.
-const ROUNDS: usize = 100;
+const ROUNDS: usize = 500;
 const ROUND: Duration = Duration::from_millis(20);
 
 /// A stream that plays until it is dropped.
@@ -358,6 +358,26 @@ mod tests {
         // Half an hour would pass until there are ten megabytes.
         let first = source.next(gst::ClockTime::from_seconds(60)).unwrap();
         assert!(matches!(first, Arrival::Frame(_)), "no frame in a minute");
+    }
+
+    #[test]
+    fn elements_that_the_others_leave_playing_stop_too() {
+        gst::init().unwrap();
+        let pipeline = gst::Pipeline::new();
+        let elements = ["fakesrc", "fakesink"].map(|name| element(name).unwrap());
+        pipeline.add_many(&elements).unwrap();
+        gst::Element::link_many(&elements).unwrap();
+        elements[1].set_property("async", false);
+        pipeline.set_state(gst::State::Playing).unwrap();
+        for element in &elements {
+            assert_eq!(element.state(gst::ClockTime::NONE).1, gst::State::Playing);
+        }
+        // As one that a decoder adds and starts while its bin stops.
+        elements[1].set_locked_state(true);
+        assert!(ends(&pipeline));
+        for element in &elements {
+            assert_eq!(element.current_state(), gst::State::Null);
+        }
     }
 
     #[test]

@@ -138,7 +138,7 @@ impl Compare {
             text.push('\n');
             files.add(path, &text)?;
         }
-        let written = files.publish()?;
+        let written = files.publish(|| {})?;
         output::print(&summary(&comparison, shown, &written))?;
         ensure!(
             limits.is_empty() || failed.total() == 0,

@@ -213,7 +213,7 @@ impl Evaluate {
         if let Some(path) = &self.plot {
             written.add(path, &plot::svg(&summaries))?;
         }
-        written.publish()?;
+        written.publish(|| {})?;
         let mut text = report::table(&summaries, model, photos)?;
         text += &report::randomisation(randomisation);
         output::print(&text)

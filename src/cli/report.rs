@@ -273,8 +273,11 @@ impl Report {
         if let Some(path) = &self.csv {
             files.add(path, &files::csv(&report.record)?)?;
         }
-        let mut written = files.publish()?;
-        match folder.map(PagePictureFolder::finish) {
+        let mut place = None;
+        // Once the page is there, so are its pictures, whatever becomes of the others.
+        let published = files.publish(|| place = folder.map(PagePictureFolder::finish));
+        let mut written = published?;
+        match place {
             Some(folder) => written.insert(1, format!("{}/", folder.display())),
             // The page is right without: what is left there is in nobody's way.
             None => {

@@ -1,7 +1,7 @@
 //! The files of one run, which belong together: texts and their places in; all of them on the disk out.
 //!
-//! Whoever reads them never finds files of two runs side by side. All are written under hidden names first. Then what an earlier run left goes, but for the first file, and then each gets its name. So a run that
-//! is killed leaves the earlier files, or some files are not there.
+//! Whoever reads them never finds files of two runs side by side. All are written under hidden names first, and devices and pipes get what is theirs. Then what an earlier run left goes, but for the first file, and
+//! then each gets its name. So a run that is killed leaves the earlier files, or some files are not there.
 
 use std::path::{Path, PathBuf};
 
@@ -25,19 +25,38 @@ impl RunFiles {
         Ok(())
     }
 
-    /// Gives the files their names, and says what they are called.
+    /// Gives the files their names, and says what they are called. What belongs to the first one is done `with_first`, as soon as that is there.
     ///
     /// # Errors
-    /// One of them cannot get its name; those behind it are not there then.
-    pub fn publish(self) -> Result<Vec<String>> {
+    /// One of them cannot be written to its place; those behind it are not there then. What a device or pipe does not take leaves earlier files as they were.
+    pub fn publish(self, with_first: impl FnOnce()) -> Result<Vec<String>> {
         let context = |path: &Path| format!("cannot write {}", path.display());
-        for (path, file) in self.0.iter().skip(1) {
+        let written = (self.0.iter())
+            .map(|(path, _)| path.display().to_string())
+            .collect();
+        let mut with_first = Some(with_first);
+        let mut first_is_there = |index: usize| {
+            if index == 0
+                && let Some(with_first) = with_first.take()
+            {
+                with_first();
+            }
+        };
+        let mut files = Vec::new();
+        for (index, (path, file)) in self.0.into_iter().enumerate() {
+            if file.is_file() {
+                files.push((index, path, file));
+            } else {
+                file.publish().with_context(|| context(&path))?;
+                first_is_there(index);
+            }
+        }
+        for (_, path, file) in files.iter().filter(|(index, ..)| *index > 0) {
             file.remove_earlier().with_context(|| context(path))?;
         }
-        let mut written = Vec::new();
-        for (path, file) in self.0 {
+        for (index, path, file) in files {
             file.publish().with_context(|| context(&path))?;
-            written.push(path.display().to_string());
+            first_is_there(index);
         }
         Ok(written)
     }
@@ -74,20 +93,55 @@ mod tests {
             let earlier = fs::read_to_string(path("a.csv")).unwrap();
             assert_eq!(earlier, "earlier", "nothing is replaced yet");
         }
+        let mut seen = Vec::new();
         std::thread::scope(|scope| {
-            let run = scope.spawn(|| files.publish().unwrap());
+            let seen = &mut seen;
+            let run = scope.spawn(move || {
+                let page = path("a.html");
+                let published = files.publish(|| {
+                    let there = [page.clone(), path("a.json"), path("a.csv")];
+                    let is_there = there.iter().map(|path| path.exists());
+                    seen.extend(is_there);
+                    assert_eq!(fs::read_to_string(page).unwrap(), "new");
+                });
+                // Whoever reads is told of the end, also where it fails.
+                drop(writer);
+                published.unwrap().len()
+            });
             let mut came = vec![0];
             reader.read_exact(&mut came).unwrap();
-            assert_eq!(fs::read_to_string(path("a.html")).unwrap(), "new");
-            assert!(!path("a.json").exists() && !path("a.csv").exists());
+            let earlier = ["a.html", "a.json", "a.csv"].map(|name| fs::read(path(name)).unwrap());
+            assert_eq!(earlier, [b"earlier"; 3], "the pipe comes first");
             came.resize(long.len(), 0);
             reader.read_exact(&mut came[1..]).unwrap();
-            assert_eq!(run.join().unwrap().len(), 4);
+            assert_eq!(run.join().unwrap(), 4);
         });
+        assert_eq!(seen, [true, false, false], "the earlier ones are gone");
         assert_eq!(names(folder.path()), ["a.csv", "a.html", "a.json"]);
         for name in ["a.json", "a.csv"] {
             assert_eq!(fs::read_to_string(path(name)).unwrap(), "new");
         }
+    }
+
+    #[test]
+    fn a_device_that_takes_nothing_costs_no_earlier_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["a.html", "a.csv"] {
+            fs::write(path(name), "earlier").unwrap();
+        }
+        let mut files = RunFiles::default();
+        for place in [path("a.html"), PathBuf::from("/dev/full"), path("a.csv")] {
+            files.add(&place, "new").unwrap();
+        }
+        let failed = files.publish(|| panic!("the page is another one"));
+        assert!(format!("{:#}", failed.unwrap_err()).contains("/dev/full"));
+        for name in ["a.html", "a.csv"] {
+            assert_eq!(fs::read_to_string(path(name)).unwrap(), "earlier");
+        }
+        assert_eq!(names(folder.path()), ["a.csv", "a.html"]);
+        let below = RunFiles::default().add(folder.path(), "new");
+        assert!(below.is_err(), "a folder is no place");
     }
 
     #[test]

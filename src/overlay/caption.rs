@@ -31,7 +31,7 @@ pub(super) fn draw(
         .flatten()
         .filter(|narrow| narrow.has_all_of(&wide))
         .and_then(|narrow| Some((place.corner(narrow.size, style.margin)?, narrow)))
-        .filter(|((.., less), _)| less.is_much_less(covered));
+        .filter(|((.., less), _)| less.is_much_less(covered, plate));
     let (corner, plate, caption) = match narrow {
         Some(((corner, plate, _), narrow)) => (corner, plate, narrow),
         None => (corner, plate, wide),

@@ -57,6 +57,9 @@ pub(super) struct CaptionRoom<'a> {
 /// A covered pixel of what is explained counts as so many of other boxes.
 const EXPLAINED: i64 = 4;
 
+/// For less than this part of its pixels, a fiftieth, a caption stays where it is.
+const LEAST_GAIN: i64 = 50;
+
 /// How many pixels a plate covers, of the explained boxes and of the others; a pixel that lies in two boxes counts twice.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Covered {
@@ -80,15 +83,20 @@ impl Covered {
         })
     }
 
-    /// To be compared.
+    /// Covered pixels, those of what is explained counted [`EXPLAINED`] times.
     pub fn cost(self) -> i64 {
         EXPLAINED * self.explained + self.other
     }
 
-    /// Whether it is less than half of `first`, or that of the other boxes alone, without more of what is explained: that may be the whole frame.
-    pub fn is_much_less(self, first: Self) -> bool {
-        2 * self.cost() < first.cost()
-            || (self.explained <= first.explained && 2 * self.other < first.other)
+    /// Whether it is less than half of the cost of `first`. Or, where no more of what is explained is covered, less than half of the other boxes: what is explained may be the whole frame.
+    /// The gain has to be a part of the `plate`, for boxes tremble from frame to frame.
+    pub fn is_much_less(self, first: Self, plate: Area) -> bool {
+        let is_worth = |gain: i64| LEAST_GAIN * gain >= plate.size();
+        let (cost, before) = (self.cost(), first.cost());
+        (2 * cost < before && is_worth(before - cost))
+            || (self.explained <= first.explained
+                && 2 * self.other < first.other
+                && is_worth(first.other - self.other))
     }
 }
 
@@ -107,7 +115,7 @@ impl CaptionRoom<'_> {
         });
         let first = placed.clone().next()?;
         let best = placed.min_by_key(|(.., covered)| covered.cost())?;
-        Some(match best.2.is_much_less(first.2) {
+        Some(match best.2.is_much_less(first.2, first.1) {
             true => best,
             false => first,
         })

@@ -46,7 +46,7 @@ const PARTS: i64 = 5;
 const DASH: i64 = 4;
 
 /// Draws the box's line along the inside of `area`, set off from the picture by a dark edge on either side. The explained box has
-/// a heavier line, and a white edge between the line and the dark one. Of a small box the line is thinner, so that what is in it is seen.
+/// a heavier line, and a white edge between the line and the dark one. Of a small box the line is thinner and has no edge inside, so that what is in it is seen.
 pub(super) fn draw_box(canvas: &mut Canvas, style: &Style, area: Area, labelled: &LabelledBox) {
     let edge = style.edge;
     let line = match labelled.explained {
@@ -55,10 +55,15 @@ pub(super) fn draw_box(canvas: &mut Canvas, style: &Style, area: Area, labelled:
     };
     let line = line.min(part(area.width().min(area.height())));
     let colour = PremultipliedColour::new(labelled.colour, 255);
+    // Those of a small box would fill it.
+    let inner_edge = match area.width().min(area.height()) > 4 * (line + 2 * edge) {
+        true => edge,
+        false => 0,
+    };
     if labelled.dashed {
         canvas.outline(area.grown(edge), edge, style::shade());
         canvas.outline(area, line, style::white());
-        canvas.outline(area.grown(-line), edge, style::shade());
+        canvas.outline(area.grown(-line), inner_edge, style::shade());
         for dash in dashes(area, line, canvas.area()) {
             canvas.fill(dash, colour);
         }
@@ -66,12 +71,12 @@ pub(super) fn draw_box(canvas: &mut Canvas, style: &Style, area: Area, labelled:
         canvas.outline(area.grown(2 * edge), edge, style::shade());
         canvas.outline(area.grown(edge), edge, style::white());
         canvas.outline(area, line, colour);
-        canvas.outline(area.grown(-line), edge, style::white());
-        canvas.outline(area.grown(-line - edge), edge, style::shade());
+        canvas.outline(area.grown(-line), inner_edge, style::white());
+        canvas.outline(area.grown(-line - edge), inner_edge, style::shade());
     } else {
         canvas.outline(area.grown(edge), edge, style::shade());
         canvas.outline(area, line, colour);
-        canvas.outline(area.grown(-line), edge, style::shade());
+        canvas.outline(area.grown(-line), inner_edge, style::shade());
     }
 }
 

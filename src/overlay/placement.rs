@@ -56,8 +56,14 @@ pub(super) fn place(
         vec![first, second, left, below, right, last, low, lowest]
     };
     let hidden = is_small.then_some(seen);
+    // Nothing else can be covered.
+    let reach = seen.grown(width.max(height));
+    let is_near = |area: &Area| !reach.intersection(*area).is_empty();
+    let near: Vec<Area> = (room.taken.iter().copied().filter(is_near))
+        .chain(hidden)
+        .collect();
     let tiny: Vec<Area> = (room.boxes.iter().copied())
-        .filter(|area| area.size() <= width * height)
+        .filter(|area| area.width() <= width && area.height() <= height && is_near(area))
         .collect();
     places
         .into_iter()
@@ -75,10 +81,7 @@ pub(super) fn place(
                 y1: y + height,
             }
         })
-        .min_by_key(|plate| {
-            let taken = room.taken.iter().chain(&hidden);
-            (covered(*plate, taken), covered(*plate, &tiny))
-        })
+        .min_by_key(|plate| (covered(*plate, &near), covered(*plate, &tiny)))
 }
 
 /// How many pixels of `areas` a plate covers.

@@ -93,7 +93,7 @@ pub enum News<'a> {
 pub enum LeftOut {
     /// Its minute has enough of them: [`Limits::per_minute`](super::evidence::Limits::per_minute).
     PerMinute,
-    /// Events come faster than the disk takes them.
+    /// Events come faster than the disk takes them; it may hang.
     Behind,
     /// It cannot be written.
     Failed {

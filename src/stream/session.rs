@@ -258,8 +258,8 @@ impl<H: Host> Stream<H> {
             let impatient = std::mem::take(&mut lock(&state.tokens).explanations);
             impatient.cancel();
             is_done = state.open.settle_patiently(self.farewell, is_over);
-            self.hangs.store(!is_done, Ordering::Relaxed);
         }
+        self.hangs.store(!is_done && !is_over(), Ordering::Relaxed);
         match is_over() {
             true => Err(Error::cancelled()),
             false => Ok(is_done),

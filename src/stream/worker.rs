@@ -248,8 +248,15 @@ pub fn catching<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
 /// Jobs that are neither done nor replaced, counted: who wants to be told of everything waits for them.
 #[derive(Debug, Default)]
 pub struct OpenJobs {
-    count: Mutex<usize>,
+    count: Mutex<JobCount>,
     changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct JobCount {
+    open: usize,
+    /// Those that have ended so far.
+    ended: u64,
 }
 
 /// Counts as one open job until it is dropped.
@@ -259,33 +266,35 @@ pub struct OpenJob(Arc<OpenJobs>);
 impl OpenJobs {
     /// One more.
     pub fn open(self: &Arc<Self>) -> OpenJob {
-        *lock(&self.count) += 1;
+        lock(&self.count).open += 1;
         OpenJob(self.clone())
     }
 
     /// Whether any is open.
     pub fn any(&self) -> bool {
-        *lock(&self.count) > 0
+        lock(&self.count).open > 0
     }
 
     /// Waits until none is open, for `within` at the most, or until it is [woken](Self::wake) and `is_over`; says whether none is open.
     pub fn settle(&self, within: Duration, is_over: impl Fn() -> bool) -> bool {
         let waited = (self.changed)
-            .wait_timeout_while(lock(&self.count), within, |open| *open > 0 && !is_over())
+            .wait_timeout_while(lock(&self.count), within, |count| {
+                count.open > 0 && !is_over()
+            })
             .unwrap_or_else(PoisonError::into_inner);
-        *waited.0 == 0
+        waited.0.open == 0
     }
 
     /// Waits until none is open, as long as one of them ends within each `patience`, or until it is [woken](Self::wake) and `is_over`; says whether none is open.
     pub fn settle_patiently(&self, patience: Duration, is_over: impl Fn() -> bool) -> bool {
         let mut count = lock(&self.count);
-        while *count > 0 {
-            let before = *count;
+        while count.open > 0 {
+            let before = count.ended;
             let waited = (self.changed)
-                .wait_timeout_while(count, patience, |open| *open >= before && !is_over());
+                .wait_timeout_while(count, patience, |count| count.ended == before && !is_over());
             let (after, silence) = waited.unwrap_or_else(PoisonError::into_inner);
             if silence.timed_out() || is_over() {
-                return *after == 0;
+                return after.open == 0;
             }
             count = after;
         }
@@ -302,7 +311,10 @@ impl OpenJobs {
 
 impl Drop for OpenJob {
     fn drop(&mut self) {
-        *lock(&self.0.count) -= 1;
+        let mut count = lock(&self.0.count);
+        count.open -= 1;
+        count.ended += 1;
+        drop(count);
         self.0.changed.notify_all();
     }
 }

@@ -14,18 +14,22 @@ const NOTE: &str = "moved-from.json";
 /// # Errors
 /// That cannot be noted.
 pub fn begin(folder: &Path, from: &Path) -> io::Result<()> {
-    let mut all = begun(folder);
-    all.extend(begun(from));
+    let mut all = begun(folder)?;
+    all.extend(begun(from)?);
     all.insert(std::path::absolute(from)?);
     all.remove(&std::path::absolute(folder)?);
     write(folder, &all)
 }
 
 /// The folders from which moves have begun that have not ended.
-pub fn begun(folder: &Path) -> BTreeSet<PathBuf> {
-    let text = limits::read(&folder.join(NOTE), FileKind::Manifest).ok();
-    let all: Option<BTreeSet<PathBuf>> = text.and_then(|text| serde_json::from_slice(&text).ok());
-    all.unwrap_or_default()
+///
+/// # Errors
+/// The note cannot be read: what it names must not be forgotten.
+pub fn begun(folder: &Path) -> io::Result<BTreeSet<PathBuf>> {
+    match limits::read(&folder.join(NOTE), FileKind::Manifest) {
+        Err(error) if limits::is_missing(&error) => Ok(BTreeSet::new()),
+        text => Ok(serde_json::from_slice(&text.map_err(io::Error::other)?)?),
+    }
 }
 
 /// Everything of that folder is here.
@@ -33,7 +37,7 @@ pub fn begun(folder: &Path) -> BTreeSet<PathBuf> {
 /// # Errors
 /// That cannot be noted: the next start looks into that folder once more.
 pub fn end(folder: &Path, from: &Path) -> io::Result<()> {
-    let mut all = begun(folder);
+    let mut all = begun(folder)?;
     match all.remove(&std::path::absolute(from)?) {
         true => write(folder, &all),
         false => Ok(()),

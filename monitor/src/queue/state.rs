@@ -149,7 +149,8 @@ impl State {
     /// Takes a text of one line in.
     pub fn add(&mut self, folder: &Path, text: &str) -> io::Result<()> {
         // Where something that is no file has the next one's name, its number is left out.
-        while limits::ensure_writable_place(&path(folder, self.next)).is_err() {
+        let begins_file = (self.writer.as_ref()).is_none_or(|writer| writer.length >= FILE_BYTES);
+        while begins_file && limits::ensure_writable_place(&path(folder, self.next)).is_err() {
             self.next += 1;
         }
         let (sequence, queued) = (self.next, milliseconds());

@@ -131,6 +131,36 @@ fn assert_rules(interval: &str, tests: &str) {
 }
 
 #[test]
+fn an_alarm_goes_off_when_evidence_is_lost_and_not_when_a_disk_is_slow_for_a_moment() {
+    let expected = |camera: &str, outcome: &str| {
+        format!(
+            "          - exp_labels: {{ camera: {camera}, outcome: {outcome}, severity: warning }}\n            exp_annotations:\n              \
+             summary: \"Evidence of events at {camera} is not written ({outcome})\"\n              \
+             description: \"The disk is full, away, too slow or hangs; the page and the monitor's log say why.\"\n"
+        )
+    };
+    let series = |camera: &str, outcome: &str, values: &str| {
+        format!(
+            "      - series: 'ssdcrp_evidence_total{{camera=\"{camera}\",outcome=\"{outcome}\"}}'\n        values: '{values}'\n"
+        )
+    };
+    let all = [
+        series("full", "failed", "0 0+1x20"),
+        series("hangs", "behind", "0 0+1x20"),
+        series("hangs", "kept", "7x20"),
+        series("slow", "behind", "0 0 1x20"),
+        series("slow", "kept", "0+1x20"),
+    ];
+    let tests = format!(
+        "    input_series:\n{}    alert_rule_test:\n      - eval_time: 9m\n        alertname: EvidenceLost\n        exp_alerts:\n{}{}",
+        all.concat(),
+        expected("full", "failed"),
+        expected("hangs", "behind")
+    );
+    assert_rules("1m", &tests);
+}
+
+#[test]
 fn an_alarm_goes_off_when_a_camera_plays_for_a_moment_again_and_again() {
     // A failure each 75 seconds: it plays for 15, and waits for 60.
     assert_rules(

@@ -135,7 +135,7 @@ pub fn warn_of_unfinished(element: &gst::Element) {
     gst::element_warning!(
         element,
         gst::ResourceError::Write,
-        ("the stream ends without the evidence of its last events: the disk has not answered for 15 seconds")
+        ("the stream ends before the work on its last frames: neither a network nor the disk of evidence has answered for 15 seconds")
     );
 }
 

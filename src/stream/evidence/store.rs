@@ -264,44 +264,62 @@ impl Store {
         file.sync_all()
     }
 
-    /// Takes up what an earlier store left.
-    fn recover(&mut self) -> Result<()> {
-        let text = read_lines(&self.folder)?;
+    /// Reads the lines of an earlier store; where some are damaged or missing, keeps them as they are.
+    fn readable(&mut self, text: &[u8], names: &[String]) -> Result<Vec<Record>> {
         // A line without an end is what a crash leaves.
-        let end = text
-            .as_ref()
-            .and_then(|text| text.iter().rposition(|&byte| byte == b'\n'));
-        let whole = text
-            .as_ref()
-            .map_or(&[][..], |text| &text[..end.map_or(0, |end| end + 1)]);
+        let end = text.iter().rposition(|&byte| byte == b'\n');
+        let whole = &text[..end.map_or(0, |end| end + 1)];
         let Records {
             records,
             unreadable,
         } = Records::parse(whole);
-        let names: Vec<String> = fs::read_dir(&self.folder)?
-            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-            .collect::<io::Result<_>>()?;
         let last = records.iter().map(|record| record.id).max().unwrap_or(0);
-        // A crash leaves the pictures of one event behind the last line.
-        let behind: BTreeSet<u64> = names
-            .iter()
-            .filter_map(|name| id_of(name))
-            .filter(|&id| id > last)
+        // A crash leaves the pictures of one event behind the last line, and what could not be written may leave some of them.
+        let is_whole = |id: &u64| {
+            let both = [PICTURES[0], PICTURES[1]].map(|what| picture(*id, what));
+            both.iter().all(|name| names.contains(name))
+        };
+        let behind: BTreeSet<u64> = (names.iter().filter_map(|name| id_of(name)))
+            .filter(|id| *id > last && is_whole(id))
             .collect();
-        if unreadable > 0 || behind.len() > 1 {
+        let is_known = self.folder.join(DAMAGED).exists();
+        if unreadable > 0 || (behind.len() > 1 && !is_known) {
             let what = match unreadable {
                 0 => format!("pictures of {} events have no line", behind.len()),
                 1 => "1 line cannot be read".to_owned(),
                 _ => format!("{unreadable} lines cannot be read"),
             };
-            self.set_aside(text.as_deref().unwrap_or_default())
-                .with_context(|| format!("{what}, and {LINES} cannot be kept as {DAMAGED}"))?;
+            let kept = match self.set_aside(text) {
+                // Nothing is written then, and nothing removed.
+                Err(error) if error.kind() == ErrorKind::StorageFull => {
+                    format!("no room is left to keep it as {DAMAGED}")
+                }
+                kept => {
+                    kept.with_context(|| {
+                        format!("{what}, and {LINES} cannot be kept as {DAMAGED}")
+                    })?;
+                    format!(
+                        "it is kept as {DAMAGED}, and pictures without a line stay for as long as that is there"
+                    )
+                }
+            };
             self.damage = Some(format!(
-                "{LINES} in {} is damaged: {what}; it is kept as {DAMAGED}, and nothing is removed for as long as that is there",
+                "{LINES} in {} is damaged: {what}; {kept}",
                 self.folder.display()
             ));
         }
-        let may_remove = !self.folder.join(DAMAGED).exists();
+        Ok(records)
+    }
+
+    /// Takes up what an earlier store left.
+    fn recover(&mut self) -> Result<()> {
+        let text = read_lines(&self.folder)?;
+        let names: Vec<String> = fs::read_dir(&self.folder)?
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect::<io::Result<_>>()?;
+        let is_known = self.folder.join(DAMAGED).exists();
+        let records = self.readable(&text, &names)?;
+        let may_remove = !is_known && self.damage.is_none();
         let size = |id: u64, what: &str| fs::metadata(self.folder.join(picture(id, what))).ok();
         let mut kept = VecDeque::new();
         let mut known = BTreeSet::new();
@@ -330,6 +348,9 @@ impl Store {
             }
         }
         self.next = last + 1;
+        if self.damage.is_some() && !self.folder.join(DAMAGED).exists() {
+            return Ok(());
+        }
         self.make_room(0, 0)?;
         let written = self.write_lines(None);
         match written.and_then(|()| Ok(self.settle()?)) {
@@ -342,11 +363,11 @@ impl Store {
     }
 }
 
-/// The file of all lines; `None` where there is none.
-fn read_lines(folder: &Path) -> Result<Option<Vec<u8>>> {
+/// The file of all lines; nothing where there is none.
+fn read_lines(folder: &Path) -> Result<Vec<u8>> {
     match Records::text(folder) {
-        Err(error) if limits::is_missing(&error) => Ok(None),
-        text => text.map(Some),
+        Err(error) if limits::is_missing(&error) => Ok(Vec::new()),
+        text => text,
     }
 }
 
@@ -578,6 +599,8 @@ mod tests {
                 id_of(&name.to_string_lossy()).is_some()
             });
             assert_eq!(pictures.count(), 3 * PICTURES.len());
+            drop(store);
+            fs::remove_file(folder.path().join(DAMAGED)).unwrap();
         }
     }
 
