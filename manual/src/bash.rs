@@ -50,7 +50,10 @@ pub fn script(program: &str, command: &Command) -> String {
             let known = known(place);
             if !known.is_empty() {
                 let at = quoted(&format!("{} {index}", verb.get_name()));
-                line(&mut places, &format!("{at}) beside_files {known} ;;"));
+                line(
+                    &mut places,
+                    &format!("{at}) offered=({known}) files=beside ;;"),
+                );
             }
         }
     }
@@ -100,9 +103,9 @@ fn takes_value(arg: &Arg) -> bool {
 fn offered(arg: &Arg) -> String {
     let known = known(arg);
     match arg.get_value_hint() {
-        _ if !known.is_empty() => format!("offered=({known}) && no_files"),
-        ValueHint::AnyPath | ValueHint::FilePath | ValueHint::DirPath => "return".to_owned(),
-        _ => "no_files".to_owned(),
+        _ if !known.is_empty() => format!("offered=({known}) files=no"),
+        ValueHint::AnyPath | ValueHint::FilePath | ValueHint::DirPath => "files=alone".to_owned(),
+        _ => "files=no".to_owned(),
     }
 }
 

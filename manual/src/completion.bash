@@ -1,7 +1,7 @@
 # Completion of PROGRAM for bash. PROGRAM --write-manual has made it of the declared options.
 _FUNCTION() {
-    local word cur value option='' verb='' places=0 beside='' i cut='' reply last=''
-    local -a words=() offered=()
+    local word cur value option='' verb='' places=0 files=yes i cut='' reply last=''
+    local -a words=() offered=() found=()
     COMPREPLY=()
     # Bash takes a word apart at : and =, and wants what follows the last of them.
     for ((i = 1; i <= COMP_CWORD; i++)); do
@@ -34,13 +34,6 @@ _FUNCTION() {
         option=${cur%%=*}
         value=${cur#*=}
     fi
-    no_files() {
-        compopt +o bashdefault +o default 2>/dev/null
-    }
-    beside_files() {
-        offered=("$@")
-        beside=files
-    }
     if [[ $option ]]; then
         case "$verb $option" in
         # VALUES
@@ -57,12 +50,13 @@ _FUNCTION() {
         *) ;;
         esac
     fi
-    unset -f no_files beside_files
-    if [[ $COMP_WORDBREAKS == *:* && $cur == *:* ]]; then
-        cut=${cur%"${cur##*:}"}
-    elif [[ $COMP_WORDBREAKS == *=* && $cur == *=* ]]; then
-        cut=${cur%"${cur##*=}"}
-    fi
+    # Of files alone bash knows more.
+    [[ $files == alone ]] && return
+    [[ $files == no ]] && compopt +o bashdefault +o default 2>/dev/null
+    # What bash took for words before this one is not asked for.
+    [[ $cur == *"$2" ]] && cut=${cur%"$2"}
+    # Within quotes a blank is one.
+    [[ ${COMP_WORDS[COMP_CWORD]} == [\"\']* ]] && offered=("${offered[@]//\\ / }")
     for word in "${offered[@]}"; do
         [[ $word == "$value"* ]] || continue
         # Of class:dog, class: comes first.
@@ -80,9 +74,10 @@ _FUNCTION() {
     if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *: ]]; then
         compopt -o nospace 2>/dev/null
     fi
-    if [[ $beside ]]; then
+    if [[ $files == beside ]]; then
         compopt -o filenames 2>/dev/null
-        mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$cur")
+        mapfile -t found < <(compgen -f -- "$cur")
+        COMPREPLY+=("${found[@]#"$cut"}")
     fi
 }
 

@@ -28,6 +28,12 @@ fn shells_offer_the_values_of_known_lists() {
             "class:tr",
             &["traffic\\ light", "train", "truck"],
         ),
+        // Within quotes bash takes no word apart, and a blank is one.
+        (
+            &["explain", "--target"],
+            "\"class:tr",
+            &["class:traffic light", "class:train", "class:truck"],
+        ),
         (&["diagnose", "--contrast"], "r", &["runner-up"]),
         (&["diagnose", "--contrast"], "class:ze", &["zebra"]),
         (

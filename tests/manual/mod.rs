@@ -67,9 +67,9 @@ fn check_completions(name: &str, verb: &[&str], help: &str, share: &Path) {
 /// What bash offers for a word that begins with `start`; of a word with a colon, what follows that.
 pub fn completed(name: &str, before: &[&str], start: &str, share: &Path) -> BTreeSet<String> {
     let script = "source \"$0\"; COMP_WORDBREAKS=$' \\t\\n\"\\'><=;|&(:'; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); \
-        current=${!#}; [[ $current == [:=] ]] && current=; \
+        current=${!#}; [[ $current == [:=] ]] && current=; current=${current#[\"\']}; functions=$(declare -F); \
         $(complete -p \"$1\" | sed 's/.* -F \\([^ ]*\\) .*/\\1/') \"$1\" \"$current\" \"${COMP_WORDS[COMP_CWORD - 1]}\"; \
-        printf '%s\\n' \"${COMPREPLY[@]}\"";
+        [[ $(declare -F) == \"$functions\" ]] || echo functions are left; printf '%s\\n' \"${COMPREPLY[@]}\"";
     let words = [&[name], before, &[start]].concat();
     let words = words.into_iter().flat_map(as_bash_splits);
     let mut bash = Command::new("bash");
@@ -81,8 +81,11 @@ pub fn completed(name: &str, before: &[&str], start: &str, share: &Path) -> BTre
     offered.map(str::to_owned).collect()
 }
 
-/// A word, or its parts where it has colons or equals signs.
+/// A word, or its parts where it has colons or equals signs; within quotes it is one.
 fn as_bash_splits(word: &str) -> Vec<&str> {
+    if word.starts_with('"') {
+        return vec![word];
+    }
     let parts = word.split_inclusive([':', '=']).flat_map(|part| {
         let breaks = part.ends_with([':', '=']);
         let (text, sign) = part.split_at(part.len() - usize::from(breaks));
