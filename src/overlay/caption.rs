@@ -9,6 +9,9 @@ use crate::heatmap::ColourMap;
 /// How many lines a caption may take before it is cut.
 const LINES: usize = 4;
 
+/// How many it may take in a narrower plate, which is about as large.
+const NARROW_LINES: usize = 6;
+
 /// The legend's type beside that of the caption.
 const LEGEND_SIZE: f32 = 0.82;
 
@@ -27,7 +30,8 @@ pub(super) fn draw(
     let wide = laid_out(room, LINES)?;
     let (corner, plate, covered) = place.corner(wide.size, style.margin)?;
     let narrow = (covered.cost() > 0)
-        .then(|| laid_out(room / 2, LINES + 1))
+        // One more shows whether it is too long.
+        .then(|| laid_out(room / 2, NARROW_LINES + 1))
         .flatten()
         .filter(|narrow| narrow.has_all_of(&wide))
         .and_then(|narrow| Some((place.corner(narrow.size, style.margin)?, narrow)))
@@ -88,7 +92,9 @@ impl LaidOutCaption {
     /// Whether nothing is cut or left out that the wider one has.
     fn has_all_of(&self, wide: &Self) -> bool {
         let is_whole = self.lines.iter().all(|line| !line.cut);
-        is_whole && self.lines.len() <= LINES && self.legend.is_some() == wide.legend.is_some()
+        is_whole
+            && self.lines.len() <= NARROW_LINES
+            && self.legend.is_some() == wide.legend.is_some()
     }
 }
 
@@ -223,7 +229,7 @@ mod tests {
                 .all(|(area, _)| narrow.intersection(*area).is_empty())
         );
         // Not where words would be cut, or nothing is won.
-        let long = words.repeat(4);
+        let long = words.repeat(6);
         assert_eq!(plate(&long, &boxes).1.width(), plate(&long, &[]).1.width());
         assert_eq!(plate(words, &[area(0, 0, 640, 480)]), plate(words, &[]));
     }

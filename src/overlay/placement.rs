@@ -63,7 +63,7 @@ pub(super) fn place(
         .chain(hidden)
         .collect();
     let tiny: Vec<Area> = (room.boxes.iter().copied())
-        .filter(|area| area.width() <= width && area.height() <= height && is_near(area))
+        .filter(|area| area.size() <= width * height && is_near(area))
         .collect();
     places
         .into_iter()

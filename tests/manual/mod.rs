@@ -67,7 +67,7 @@ fn check_completions(name: &str, verb: &[&str], help: &str, share: &Path) {
 /// What bash offers for a word that begins with `start`; of a word with a colon, what follows that.
 pub fn completed(name: &str, before: &[&str], start: &str, share: &Path) -> BTreeSet<String> {
     let script = "source \"$0\"; COMP_WORDBREAKS=$' \\t\\n\"\\'><=;|&(:'; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); \
-        current=${!#}; [[ $current == [:=] ]] && current=; current=${current#[\"\']}; functions=$(declare -F); \
+        current=${!#}; [[ $current == [:=] ]] && current=; current=${current#[\\\"\\']}; functions=$(declare -F); \
         $(complete -p \"$1\" | sed 's/.* -F \\([^ ]*\\) .*/\\1/') \"$1\" \"$current\" \"${COMP_WORDS[COMP_CWORD - 1]}\"; \
         [[ $(declare -F) == \"$functions\" ]] || echo functions are left; printf '%s\\n' \"${COMPREPLY[@]}\"";
     let words = [&[name], before, &[start]].concat();
