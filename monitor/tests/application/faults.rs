@@ -1,6 +1,6 @@
 //! What fails beside cameras: networks in mid-run, folders of evidence and of queues.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::broker::Broker;
@@ -8,20 +8,23 @@ use super::cache::cached;
 use super::cameras::stirring;
 use super::running::{Monitor, until};
 
-#[test]
-fn networks_that_fail_are_told_each_time_while_the_camera_plays() {
-    let folder = tempfile::tempdir().unwrap();
-    let library = folder.path().join("faulty.so");
+/// A library made of a C source of this repository; `source` is its path from the monitor's folder.
+fn compiled(source: &str, folder: &Path) -> PathBuf {
+    let library = folder.join("faulty.so");
     let compiled = Command::new("cc")
         .args(["-shared", "-fPIC", "-o"])
         .arg(&library)
-        .arg(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../plugin/tests/element/faulty_runtime.c"
-        ))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(source))
         .arg("-ldl")
         .status();
     assert!(compiled.unwrap().success(), "no C compiler");
+    library
+}
+
+#[test]
+fn networks_that_fail_are_told_each_time_while_the_camera_plays() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = compiled("../plugin/tests/element/faulty_runtime.c", folder.path());
     let real = std::env::var("ORT_DYLIB_PATH")
         .expect("ORT_DYLIB_PATH names ONNX Runtime, as make test sets it");
     let fault = folder.path().join("fault");
@@ -85,17 +88,7 @@ fn networks_that_fail_are_told_each_time_while_the_camera_plays() {
 #[test]
 fn a_camera_whose_file_never_opens_holds_up_neither_a_reload_nor_the_end() {
     let folder = tempfile::tempdir().unwrap();
-    let library = folder.path().join("hanging.so");
-    let compiled = Command::new("cc")
-        .args(["-shared", "-fPIC", "-o"])
-        .arg(&library)
-        .arg(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/application/hanging_open.c"
-        ))
-        .arg("-ldl")
-        .status();
-    assert!(compiled.unwrap().success(), "no C compiler");
+    let library = compiled("tests/application/hanging_open.c", folder.path());
     let file = folder.path().join("monitor.toml");
     let footage = cached("footage/vtest.avi");
     std::fs::copy(&footage, folder.path().join("never-answers.avi")).unwrap();
