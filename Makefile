@@ -78,7 +78,8 @@ PICTURES := $(addprefix demo/,dog.png sheep-rather-than-horse.png horse-rather-t
 # Where `make install` puts things, below DESTDIR. ONNX Runtime goes along where the system has none.
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
-SYSCONFDIR ?= /etc
+# A prefix of one's own needs no root for the configuration either.
+SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),,$(PREFIX))/etc
 BUNDLED := $(filter $(CACHE)/%,$(shell env -u ORT_DYLIB_PATH SSDCRP_CACHE=$(CACHE) setup/onnxruntime.sh --where))
 NOTICES := $(if $(BUNDLED),$(CACHE)/onnxruntime/ThirdPartyNotices.txt)
 PIPELINES := $(wildcard pipelines/*.sh)
@@ -160,8 +161,9 @@ test-python: $(WHEEL)/ready $(PYTHON)/ready $(PHOTOS) $(CLASSIFIERS) ## the Pyth
 test-debian13: packages $(RUNTIME) $(FOOTAGE) $(PHOTOS) ## every pipeline in a Debian 13 with GStreamer 1.26, as root (1.5 GB in the cache)
 	tests/debian13.sh
 
-test-deb: deb $(FOOTAGE) $(PHOTOS) ## the package in a bare Debian 12 and 13, as root (300 MB in the cache)
+test-deb: deb $(FOOTAGE) $(PHOTOS) ## the package in a bare Debian 12 and 13, and an installation into a home, as root (300 MB in the cache)
 	packaging/try-deb.sh $(BUILD)/ssdcrp_$(PACKAGE_VERSION)_$$(dpkg --print-architecture).deb
+	packaging/try-home.sh $(CACHE)/photos/dog.jpg
 
 site: $(MDBOOK) ## README and docs as a site in target/site/book, all links checked (builds mdBook once, some minutes)
 	python3 -B -m unittest discover -s tests/site

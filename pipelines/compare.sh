@@ -10,13 +10,14 @@ usage() {
   cat <<'HELP'
 usage: compare.sh [--frames N] [--force] [--] IN OUT TARGET TARGET [PROPERTY=VALUE...]
 
-OUT has three panels (its name ends as for record.sh): the video IN, and the same explained for the first TARGET and for the second.
-  TARGET          what to explain, e.g. class:dog class:sheep, or offset:w+ offset:w-. It asks this of the best detection,
+OUT has three panels: the video IN, IN explained for the first TARGET, and IN explained for the second one. The endings that
+its name can have are those of record.sh.
+  TARGET          what to explain, e.g. class:dog class:sheep, or offset:w+ offset:w-. The best detection is explained,
                   whatever its class; to explain cars only, add select=label select-label=car
   PROPERTY=VALUE  any property of the element, for both, e.g. contrast=none (gst-inspect-1.0 ssdcrp lists them)
   --frames N      end after N frames
   --force         replace OUT if there is such a file
-OUT appears when it is complete; Ctrl-C ends the recording early and keeps what there is, a second one abandons it.
+OUT is written when it is complete. Ctrl-C ends the recording early and keeps it; a second Ctrl-C discards it.
 HELP
 }
 

@@ -10,12 +10,13 @@ usage: live.sh [--frames N] [--] [SOURCE [TARGET] [PROPERTY=VALUE...]]
 
 The video never waits for the network: detections and heatmap follow as fast as they are ready.
   SOURCE          a camera (default /dev/video0), a network camera (rtsp://…), a video file, or `test` for a test picture
-  TARGET          what to explain: auto (default), class:NAME, offset:cx+ and the like. It asks this of the best detection,
+  TARGET          what to explain: auto (default), class:NAME, offset:cx+ and the like. The best detection is explained,
                   whatever its class; to explain cars only, add select=label select-label=car
   PROPERTY=VALUE  any property of the element, e.g. contrast=runner-up (gst-inspect-1.0 ssdcrp lists them)
   --frames N      end after N frames
 Ctrl-C ends it.
-SSDCRP_SINK is the end of the pipeline, by default autovideosink, a window; e.g. SSDCRP_SINK='fakesink sync=true'.
+The environment variable SSDCRP_SINK names another end of the pipeline than autovideosink, which is a window,
+e.g. SSDCRP_SINK='fakesink sync=true'.
 HELP
 }
 

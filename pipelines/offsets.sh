@@ -10,11 +10,12 @@ usage() {
   cat <<'HELP'
 usage: offsets.sh [--frames N] [--force] [--] IN OUT [PROPERTY=VALUE...]
 
-OUT has four panels (its name ends as for record.sh), one for each output of the video IN's best box: centre x, centre y, width and height.
+OUT has four panels, in which the box of the best detection in IN is explained: its centre x, centre y, width and height. The
+endings that its name can have are those of record.sh.
   PROPERTY=VALUE  any property of the element, for all four, e.g. colour-map=orange-blue (gst-inspect-1.0 ssdcrp lists them)
   --frames N      end after N frames
   --force         replace OUT if there is such a file
-OUT appears when it is complete; Ctrl-C ends the recording early and keeps what there is, a second one abandons it.
+OUT is written when it is complete. Ctrl-C ends the recording early and keeps it; a second Ctrl-C discards it.
 HELP
 }
 

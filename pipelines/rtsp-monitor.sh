@@ -9,10 +9,10 @@ usage() {
 usage: rtsp-monitor.sh [--frames N] [--] SOURCE FOLDER [TARGET] [PROPERTY=VALUE...]
 
 FOLDER, which is made if it is missing, gets a file results-TIME.jsonl for each connection, with a line of JSON for every
-result, and picture-NUMBER.jpg, one a second. The last 60 pictures of a connection stay, and the last 60 of those before it.
-When the camera cannot be reached or closes the connection, it is asked again every five seconds.
+result, and picture-NUMBER.jpg, one a second. At most 120 pictures are kept: the last 60 of this connection, and the last 60
+from before it. If the camera cannot be reached or closes the connection, the script tries again every five seconds.
   SOURCE          a network camera (rtsp://…), a camera, a video file, or `test` for a test picture
-  TARGET          what to explain: auto (default), class:NAME, offset:cx+ and the like. It asks this of the best detection,
+  TARGET          what to explain: auto (default), class:NAME, offset:cx+ and the like. The best detection is explained,
                   whatever its class; to explain cars only, add select=label select-label=car
   PROPERTY=VALUE  any property of the element, e.g. expected-classes=person,car (gst-inspect-1.0 ssdcrp lists them)
   --frames N      end after N frames

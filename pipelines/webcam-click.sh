@@ -8,14 +8,14 @@ usage() {
   cat <<'HELP'
 usage: webcam-click.sh [--frames N] [--] [SOURCE [PROPERTY=VALUE...]]
 
-In the window a click on a box explains that object, and goes on to while it moves; a second click on it or Escape lets go.
-A click with Shift or Control held asks why nothing is found there.
-The key t turns the question from the class to the box's offsets and edges, n takes the next of them, c the next contrast.
+Click a box in the window to explain that object. The explanation follows the object while it moves. A second click on the
+object, or Escape, ends this. Click with Shift or Control held to ask why nothing is found at a place.
+The key t changes what is explained (class, offsets, edges), n goes on to the next offset or edge, c to the next contrast.
   SOURCE          a camera (default /dev/video0), a network camera (rtsp://…), a video file, or `test` for a test picture
   PROPERTY=VALUE  any property of the element, e.g. contrast=runner-up (gst-inspect-1.0 ssdcrp lists them)
   --frames N      end after N frames
 Ctrl-C ends it.
-SSDCRP_SINK is the end of the pipeline, by default autovideosink, a window.
+The environment variable SSDCRP_SINK names another end of the pipeline than autovideosink, which is a window.
 HELP
 }
 

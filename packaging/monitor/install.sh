@@ -13,4 +13,7 @@ sed -e "s|@PREFIX@|$prefix|" -e "s|/etc/ssdcrp|$settings/ssdcrp|" "$here/ssdcrp-
 chmod 644 "$units/ssdcrp-monitor.service"
 install -m 644 "$here/alerts.yml" "$here/dashboard.json" "$destination$prefix/share/ssdcrp/monitor/"
 configuration=$destination$settings/ssdcrp/monitor.toml
-[[ -e $configuration ]] || install -m 644 "$here/monitor.toml" "$configuration"
+[[ -e $configuration ]] || {
+  sed -e "s|/usr/share/|$prefix/share/|" -e "s|/etc/ssdcrp|$settings/ssdcrp|g" "$here/monitor.toml" >"$configuration"
+  chmod 644 "$configuration"
+}

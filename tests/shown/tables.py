@@ -19,7 +19,7 @@ NOT_RUN = [
     # Targets of make and builds.
     NotRun((r"make demo\b",), "builds for release, takes minutes", "make demo; its pipeline and questions: tests/pipelines.sh, docs/photos.md"),
     NotRun((r"make deb\b", r"sudo apt install \./target/"), "builds for release, needs root", "make test-deb"),
-    NotRun((r"make install\b",), "builds for release", "make deb, which installs into a folder"),
+    NotRun((r"make install\b",), "builds for release", "make test-deb, which installs into a home"),
     NotRun((r"make wheel\b", r"explain/bin/"), "a build, and hundreds of megabytes of Jupyter's packages", "make test-python; packaging/first-steps.sh"),
     NotRun((r"cargo build --release -p ssdcrp-monitor\b", r"cargo install\b"), "builds for release", "make demo and make install build these packages"),
     NotRun((r"cargo run --release --example explain_photo\b",), "builds for release", "tests/examples.rs; packaging/first-steps.sh"),
