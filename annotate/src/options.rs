@@ -11,10 +11,11 @@ const EXAMPLES: &str = "\
 Examples:
   ssdcrp annotate gate/ yard/ -o results
   ssdcrp annotate 'cameras/*/2026-11-*.mp4' -o results --video
-  find . -name '*.mkv' | ssdcrp annotate @- -o results --set target=class:person --set explain-interval=1000000000
+  find . -name '*.mkv' | ssdcrp annotate @- -o results \\
+    --set target=class:person --set explain-interval=1000000000
   ssdcrp annotate cameras/ -o results --shard 3/8
 
-The same command again goes on where it stopped. Written below the folder of --output:
+Run the same command again to go on where it stopped. In the folder of --output there are:
   manifest.json   the model's hash and all settings
   inputs/         the state of each input, and the error of one that failed
   detections/, explanations/, events/   tables, as Parquet
@@ -42,10 +43,10 @@ pub struct AnnotateOptions {
     /// Print the inputs that would be annotated, a path a line, and end
     #[arg(long)]
     pub list: bool,
-    /// With --list: end each path with a zero byte, as find -print0 does; lists may be written so, too
+    /// With --list: end each path with a zero byte, as find -print0 does. A list of inputs (@FILE) may have zero bytes too; they are recognised without this option
     #[arg(short = '0', long, requires = "list")]
     pub null: bool,
-    /// Only make the folder with these settings, or check that they are those of the folder, and end: before many processes write into it
+    /// Make the folder with these settings and end. If it exists, check that it was made with the same settings. Use it before many processes write into one folder
     #[arg(long, conflicts_with_all = ["inputs", "list"])]
     pub prepare: bool,
     /// Also write each video with boxes and heatmaps: H.264 in MP4, without sound
@@ -54,7 +55,7 @@ pub struct AnnotateOptions {
     /// Also keep evidence of events: pictures and heatmaps, as with the element's property events-location
     #[arg(long)]
     pub evidence: bool,
-    /// Take only the I-th of N parts of the inputs, 1/N to N/N, for several computers that write to one folder; an input's path alone says in which part it is
+    /// Take only part I of N of the inputs, 1/N to N/N, so that several computers can share the work and write to one folder. The part of an input depends only on its path
     #[arg(long, value_name = "I/N", default_value_t)]
     pub shard: Shard,
     /// Set a property of the element; gst-inspect-1.0 ssdcrp lists them. May be given several times [default: the element's, but check-explanations=true and events=all]

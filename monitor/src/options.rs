@@ -16,16 +16,16 @@ pub struct Options {
     /// Files, cameras (/dev/video0) and addresses (rtsp://…, http://…)
     #[arg(required_unless_present = "config", value_name = "SOURCE")]
     pub sources: Vec<String>,
-    /// Watch the cameras that this file (monitor.toml) names; it is read again at SIGHUP
+    /// Watch the cameras that this file (monitor.toml) names; it is read again at SIGHUP. All other settings are then in the file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["sources", "serve", "evidence", "model", "threads", "execution_provider", "token_file"])]
     pub config: Option<PathBuf>,
     /// Read the file of --config and all models and secrets that it names, test its folders, report errors, and end
     #[arg(long, requires = "config")]
     pub check: bool,
-    /// Show the streams on a web page at this address. If other computers can reach the address, the page asks for a token
+    /// Show the streams on a web page at this address [default without ADDRESS: 127.0.0.1:8080]. Name sources before --serve. If other computers can reach the address, the page asks for a token
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:8080", value_parser = page_address)]
     pub serve: Option<SocketAddr>,
-    /// File with the token that the page asks for [default: for a loopback address none, else a new one, which is printed]
+    /// File with the token that the page asks for [default: no token for a loopback address; for others a new token, which is printed]
     #[arg(long, value_name = "FILE", requires = "serve")]
     pub token_file: Option<PathBuf>,
     /// Keep evidence of events in this folder, with a subfolder for each stream

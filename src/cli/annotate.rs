@@ -10,7 +10,7 @@ use clap::Args;
 use super::engine::Engine;
 use super::{decoder, output};
 
-/// Detect and explain in every frame of videos, whole folders of them, and keep the results as tables and as explained videos: ssdcrp annotate --help
+/// Detect and explain in every frame of videos and in photos, whole folders of them, and write tables, and explained videos if wanted: ssdcrp annotate --help
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true, disable_version_flag = true)]
 pub struct Annotate {

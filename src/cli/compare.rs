@@ -63,7 +63,7 @@ Exit status:
 #[derive(Debug, Args)]
 #[command(after_help = NOTES)]
 pub struct Compare {
-    /// The model in use: an ONNX file with its manifest beside it, or built-in
+    /// The model in use: an ONNX file with its manifest beside it, or built-in. The option --model cannot be used here
     #[arg(value_name = "BASE")]
     base: PathBuf,
     /// The model that may replace it, named likewise
@@ -80,7 +80,7 @@ pub struct Compare {
     /// Compare with annotations too, as for report
     #[arg(long, value_name = "ANNOTATIONS")]
     truth: Option<PathBuf>,
-    /// Limits, separated by commas; if one is exceeded, the exit status is 3
+    /// Limits as NAME=NUMBER, separated by commas, for example lost=0,score-drop=0.1; the names are below. If one is exceeded, the exit status is 3
     #[arg(long, value_name = "LIMITS")]
     fail_on: Vec<NameList<String>>,
     /// Do not check explanations. A check takes the time of ten detections

@@ -14,7 +14,7 @@ use super::output;
 
 /// Write the network that computes relevance as an ONNX file of standard operators, for use without ssdcrp.
 ///
-/// The inputs are the picture, as the manifest's [input] says, and the relevance to start with: for each head one input for class scores, one for offsets and, if it has one, one for objectness, each [N, C, rows, cols] for N targets at once.
+/// The inputs are the picture, as the manifest's [input] says, and the relevance to start with: for each head one input for class scores, one for offsets, and one for objectness if the head has it, each [N, C, rows, cols] for N targets at once.
 /// Every input must be given; fill those with nothing to explain with zeros. The output `relevance` is [N, 3, H, W].
 #[derive(Debug, Args)]
 pub struct Compile {

@@ -14,8 +14,8 @@ use super::detected_photo::DetectedPhoto;
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub struct DefaultBoxArgs {
-    /// Explain the detection with the highest score (default, except for --target class:NAME: that is explained at the detection of NAME with the highest score, and where NAME was not detected, at the
-    /// default box where it scores highest)
+    /// Explain the detection with the highest score [default, except with --target class:NAME: the detection of NAME with the highest score, or if NAME was not detected, the default box where it scores
+    /// highest]
     #[arg(long)]
     best: bool,
     /// Explain the smallest of the detections at this point, in pixels from the top left, as a click in the video does

@@ -14,15 +14,17 @@ use super::engine::Engine;
 use super::output;
 use super::source_picture::SourcePicture;
 
+/// Where `--help` lists these options.
+const DETECTIONS: &str = "Detections";
+
 /// What becomes a detection, where the manifest's settings are not wanted.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Detections")]
 pub struct ThresholdArgs {
     /// Only boxes with a score above this are detections, 0 to 1 [default: the model's own]
-    #[arg(long, value_name = "SCORE", value_parser = share)]
+    #[arg(long, help_heading = DETECTIONS, value_name = "SCORE", value_parser = share)]
     score_threshold: Option<f32>,
     /// If two detections of one class overlap by more than this (intersection over union, 0 to 1), only the better one is kept [default: the model's own]
-    #[arg(long, value_name = "IOU", value_parser = share)]
+    #[arg(long, help_heading = DETECTIONS, value_name = "IOU", value_parser = share)]
     iou_threshold: Option<f32>,
 }
 

@@ -12,18 +12,20 @@ use ssdcrp::runtime::{ExecutionProvider, SessionOptions};
 
 use super::output;
 
+/// Where `--help` lists these options.
+const ENGINE: &str = "Engine";
+
 /// What every subcommand runs on.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Engine")]
 pub struct Engine {
     /// Detector to use, an ONNX file with its manifest NAME.toml beside it [default: ssdlite_mobilenet_v2, trained on COCO, built in]
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, help_heading = ENGINE, value_name = "FILE", global = true)]
     model: Option<PathBuf>,
     /// Threads for the network; 0: as many as there are cores
-    #[arg(long, value_name = "N", global = true, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=MOST_THREADS as i64))]
+    #[arg(long, help_heading = ENGINE, value_name = "N", global = true, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=MOST_THREADS as i64))]
     threads: u16,
     /// ONNX Runtime's execution provider: cpu, or another one that the ONNX Runtime in use was built with, such as cuda, tensorrt or openvino
-    #[arg(long, value_name = "NAME", global = true, default_value_t)]
+    #[arg(long, help_heading = ENGINE, value_name = "NAME", global = true, default_value_t)]
     execution_provider: ExecutionProvider,
 }
 

@@ -63,7 +63,7 @@ pub struct Evaluate {
     #[arg(long)]
     no_presets: bool,
     /// Methods to compare with, separated by commas: gradient-x-input, integrated-gradients (20 steps), deeplift (Rescale), grad-cam, layer-cam, odam, d-rise:N (D-RISE as published, N masks), occlusion,
-    /// masks:N (N random masks after D-RISE, adapted), masks:time (as many masks as fit into the time of an explanation), random; or none
+    /// masks:N (N random masks as in D-RISE, but the rest is blurred instead of black, and they are judged by the quantity), masks:time (as many masks as fit into the time of an explanation), random; or none
     /// [default: all that the network allows, with 1000 masks]
     #[arg(long, value_name = "LIST")]
     baselines: Option<Vec<NameList<String>>>,

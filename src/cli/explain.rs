@@ -53,9 +53,9 @@ Examples:
 
 Red speaks for what is explained, blue against it; --colour-map has other colours. Without --json a short summary is printed. Files are written only with -o and --npy.
 
-Of several pictures, -o and --npy name a folder. PHOTO-N-TARGET.png and .npy are explanation N of a photo; of a video the time stands behind its name, as in clip-00002.500s-1-class-dog.png. \
-PHOTO.json has what --json prints, settings.json what all was made with: a later run with other settings is refused, and one with the same leaves alone what is done. A picture that cannot be \
-used is told, the others go on, and the exit status is 1. Ctrl-C ends the work after the picture that is being explained, and the exit status is 130; the same command goes on. A second Ctrl-C ends at once.";
+For several pictures, -o and --npy name a folder. PHOTO-N-TARGET.png and .npy are explanation N of a photo. For a frame of a video, its time follows the video's name, as in \
+clip-00002.500s-1-class-dog.png. PHOTO.json has what --json prints, settings.json the settings. A later run with other settings is refused; a run with the same settings skips the pictures that \
+are done. A picture that cannot be used is reported; the others are still explained, and the exit status is 1. Ctrl-C ends the work after the picture that is being explained, and the exit status is 130; the same command goes on. A second Ctrl-C ends at once.";
 
 /// Explain default boxes of photos and frames of videos: which pixels speak for and against a class, or the place and size of a box.
 #[derive(Debug, Args)]
@@ -68,7 +68,7 @@ pub struct Explain {
     /// Explain every detection
     #[arg(long, conflicts_with_all = ["best", "at", "default_box", "missing"])]
     all: bool,
-    /// Output to explain, may be given several times: class:NAME (a label or a number; write #20 if a class is called 20), offset:cx, cy, w or h, edge:left, right, top or bottom, or objectness if the
+    /// Output to explain, may be given several times: class:NAME (a label or a number; if a label is itself 20, write #20 for class number 20), offset:cx, cy, w or h, edge:left, right, top or bottom, or objectness if the
     /// model has it as a separate output. An offset or edge may end in + or - for a direction (+ is right, down, wider, taller). tx, ty, tw, th are other names of cx, cy, w, h [default: the
     /// predicted class, and of an offset or edge the predicted direction]
     #[arg(long = "target", value_name = "TARGET")]
@@ -83,13 +83,13 @@ pub struct Explain {
         help = format!("Composite, which says by which rules relevance is propagated: {}, or a list of what differs from crp, such as high=epsilon:0.25std,low=zplus [default: the manifest's, else crp]", PRESETS.join(", "))
     )]
     composite: Option<String>,
-    /// Relevance that an output starts with: score, its own value (the logit or the offset), or unit, with which the magnitudes of the relevance after its own layer add up to 1 [default: the composite's]
+    /// Relevance that an output starts with. score: its own value, the logit or the offset. unit: so much that |R| over the inputs of the output's own layer adds up to 1 [default: the composite's; lrp-* start with 1]
     #[arg(long, value_name = "SEED", value_parser = seed)]
     seed: Option<Seed>,
-    /// Write the photo with heatmap, boxes and caption as PNG. With --all or several targets explanations are numbered, even a single one: why-1.png, why-2.png. A name without an ending is a folder, which several pictures need
+    /// Write the photo with heatmap, boxes and caption as PNG. With --all or several targets explanations are numbered, even if there is only one: why-1.png, why-2.png. A name without an ending is a folder. For several pictures it must be a folder
     #[arg(short, long, value_name = "PNG|FOLDER")]
     output: Option<PathBuf>,
-    /// Write the relevance as float32 [H, W] of the picture as large as the network sees it, without bars: summed over the colour channels, not normalised. Files are numbered as for -o; without a name they lie beside those
+    /// Write the relevance as a NumPy file: float32 [H, W], at the size that the picture has in the network's input, without bars. It is summed over the colour channels and not normalised. Files are numbered as for -o. If no name is given, they are written beside the files of -o
     #[arg(long, value_name = "NPY|FOLDER")]
     npy: Option<Option<PathBuf>>,
     /// Smooth the drawn heatmap with a Gaussian of this σ, in pixels of the network's input, 0 to 100. --npy and --json are not smoothed

@@ -15,8 +15,8 @@ use super::source_stamp::path_text;
 
 /// What the fields of a detection mean, for `--help`.
 pub const DETECTION_FIELDS: &str = "\
-With --json, one line a picture on standard output: image (the file as it was named), of a frame second (its place in the video), width, height (pixels, upright), model, and detections, best \
-first:
+With --json, one line a picture on standard output: image (the file as it was named), second (only for a frame of a video: its time there, in seconds), width, height (pixels, upright), model, \
+and detections, best first:
   label, class   the class's name and number
   score          0 to 1
   box            [x0, y0, x1, y1], pixels from the top left, cut off at the
@@ -26,8 +26,8 @@ first:
   head, cell     where this default box is in the network: the number of the
                  head, and [row, column, shape] in its grid
   offsets        [cx, cy, w, h] as the network gave them; for a YOLO t_x, t_y,
-                 t_w, t_h; for a model with distances computed from them, in
-                 cells
+                 t_w, t_h; for a model with distances: computed from the
+                 distances, in cells
   objectness     if the model has it as a separate output: the logit of there
                  being an object
   runner_up      label, class and score of the best other class at this
@@ -75,8 +75,8 @@ pub const EXPLANATION_FIELDS: &str =
                    suppressed it; else null
   and, with -o or --npy:
     files          the files that were written of this explanation
-  nothing        in place of explanations, why there are none: of several
-                 pictures one may show nothing that could be explained";
+  nothing        in place of explanations: why there are none. Only for several
+                 pictures, of which one may have no detection";
 
 /// A photo with its detections, and explanations of them.
 #[derive(Serialize)]

@@ -75,6 +75,9 @@ Exit status:
   130  report, or explain into a folder, was ended by Ctrl-C; what is done so
      far is written";
 
+/// What every subcommand has stands behind its own options.
+const LAST: usize = 900;
+
 /// Finds objects in photos with a single-shot detector such as SSD or YOLO, and explains by Contrastive Relevance Propagation (CRP) which pixels made the network say so.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES, propagate_version = true)]
@@ -82,10 +85,10 @@ pub struct Arguments {
     #[command(flatten)]
     engine: Engine,
     /// Print errors only, and JSON where it is asked for
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, display_order = LAST, conflicts_with = "verbose")]
     quiet: bool,
     /// Say on standard error what is done in between: which model is loaded, and how long each picture takes
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = LAST)]
     verbose: bool,
     #[command(subcommand)]
     command: Command,
@@ -144,6 +147,22 @@ mod tests {
     #[test]
     fn the_declaration_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_heading_of_the_help_stands_over_its_own_options_only() {
+        let shared = ["every", "frames", "score_threshold", "iou_threshold"];
+        let engine = ["model", "threads", "execution_provider"];
+        let mut command = shown();
+        command.build();
+        for verb in command.get_subcommands() {
+            for option in verb.get_arguments().filter(|arg| !arg.is_positional()) {
+                let known = shared.iter().chain(&engine).any(|id| option.get_id() == id);
+                let heading = option.get_help_heading();
+                let place = format!("{} {}: {heading:?}", verb.get_name(), option.get_id());
+                assert_eq!(heading.is_some(), known, "{place}");
+            }
+        }
     }
 
     #[test]

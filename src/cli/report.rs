@@ -38,17 +38,17 @@ use super::video_frames::FrameArgs;
 use super::{output, partial_file};
 
 const NOTES: &str = "\
-The page of up to 100 objects is one file: it can be moved, mailed and read offline. Of more objects, the pictures lie in a folder beside the page, report-files for report.html, and are \
-loaded when they come into view; page and folder belong together.
+The page of up to 100 objects is one file: it can be moved, mailed and read offline. With more objects, the pictures lie in a folder beside the page: report-files for report.html. \
+They are loaded when they come into view. Keep page and folder together.
 
 Objects that look wrong come first: a second class scores nearly as high, the class was not expected, one box covers two objects, two boxes cover one, or the score is low. With --truth, \
 errors come before them. For each object that is explained there are heatmaps of the class against its runner-up and against the mean of the others, of the offsets and edges of its box, \
 and of the classes of --what-if.
 
-Maps that are visible at once are checked: the network runs again with the reddest part blurred. A map that does no better than chance is drawn paler. Its card comes first among those \
+Maps that are shown without opening anything are checked (not those of offsets and edges): the network runs again with the reddest part blurred. A map that does no better than chance is drawn paler. Its card comes first among those \
 where nothing else looks wrong.
 
-A picture that cannot be used is told, the others go on, and the exit status is 1. Ctrl-C ends the work; the page then shows what is done so far, and the exit status is 130. What was detected is kept in report.html.partial until the page is written whole. The same \
+A picture that cannot be used is reported; the others are still used, and the exit status is 1. Ctrl-C ends the work; the page then shows what is done so far, and the exit status is 130. What was detected is kept in report.html.partial until the page is written whole. The same \
 command goes on from there. A second Ctrl-C ends at once.";
 
 /// The page of more objects has its pictures in a folder beside it.
@@ -81,16 +81,16 @@ pub struct Report {
     /// Write a row for each detection and each missed object too
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Only errors: with --truth what the annotations say is wrong or missed, without what looks wrong. In page, JSON and CSV
+    /// Leave out everything but errors, in page, JSON and CSV. With --truth, errors are the wrong and the missed objects by the annotations; otherwise, the objects that look wrong
     #[arg(long)]
     errors_only: bool,
-    /// Show at most so many objects on the page, and so many missed ones, the worst first; JSON and CSV have all of them. Of folders of events, take at most so many events, the most severe ones, in JSON and CSV too
+    /// Show at most so many objects on the page, and so many missed ones, the worst first; JSON and CSV have all of them. From folders of events, at most so many events are read, the most severe ones; this limits JSON and CSV too
     #[arg(long, value_name = "N", default_value_t = NonZeroUsize::new(MOST_OBJECTS).unwrap_or(NonZeroUsize::MIN))]
     most: NonZeroUsize,
     /// Explain at most so many of the objects that are shown, and so many of the missed ones, the worst first
     #[arg(long, value_name = "N", default_value_t = MOST_EXPLAINED)]
     explain: usize,
-    /// Do not check explanations. A check takes the time of ten detections for each map that is visible at once
+    /// Do not check explanations. A check takes the time of ten detections for each map that is not folded up
     #[arg(long)]
     no_check: bool,
     /// Composite, as for explain

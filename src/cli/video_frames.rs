@@ -36,15 +36,17 @@ const GOES_ON: &str = "# goes on";
 /// The largest value of a colour, as these pictures have it.
 const DEPTH: &str = "255";
 
+/// Where `--help` lists the options of this file. Named for each of them: a heading of the whole would go on to the options that follow.
+const VIDEOS: &str = "Videos";
+
 /// Which frames of videos are taken.
 #[derive(Clone, Copy, Debug, Args)]
-#[command(next_help_heading = "Videos")]
 pub struct FrameArgs {
-    /// Of a video, take a frame every so many seconds; 0 takes every frame [default: 1, or more where that would be more than 100 frames]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    /// Of a video, take a frame every so many seconds; 0 takes every frame [default: 1; more for long videos, so that there are at most 100 frames]
+    #[arg(long, help_heading = VIDEOS, value_name = "SECONDS", value_parser = seconds)]
     every: Option<f64>,
     /// Of a video, take so many frames, spread evenly over it
-    #[arg(long, value_name = "N", conflicts_with = "every", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    #[arg(long, help_heading = VIDEOS, value_name = "N", conflicts_with = "every", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     frames: Option<u64>,
 }
 

@@ -148,7 +148,7 @@ pub enum Output {
     Overlay = 0,
     /// The heatmap in place of the picture.
     #[enum_value(
-        name = "The heatmap alone, on transparent ground if the format has alpha, else on black; in light-dark on grey",
+        name = "The heatmap alone; the background is transparent if the format has alpha, else black, or grey with colour-map=light-dark and in GRAY8",
         nick = "heatmap"
     )]
     Heatmap = 1,
@@ -181,9 +181,9 @@ pub enum Select {
         nick = "point"
     )]
     Point = 3,
-    /// None: it is explained why nothing is found at `select-x`, `select-y`.
+    /// No detection, but why nothing is found at `select-x`, `select-y`.
     #[enum_value(
-        name = "None: it is explained why nothing is found at the point select-x, select-y",
+        name = "No detection, but why nothing is found at the point select-x, select-y",
         nick = "missing"
     )]
     Missing = 4,

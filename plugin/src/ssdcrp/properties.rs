@@ -60,7 +60,7 @@ fn stats() -> glib::ParamSpec {
     glib::ParamSpecBoxed::builder::<gst::Structure>(stats::PROPERTY)
         .nick("Statistics")
         .blurb(
-            "What the element has done since it started: frames, explanations, events, their times",
+            "What the element has done since it started: numbers of frames, explanations and events, and times",
         )
         .read_only()
         .build()
@@ -319,7 +319,7 @@ fn all() -> Vec<Property> {
         share(
             "event-merge",
             "Merge from",
-            "A box counts as covering two objects if two separate, smaller boxes of its class lie in it, each with at least this share of its own area",
+            "A box counts as covering two objects if it contains at least this share of the area of each of two separate, smaller boxes of its class",
             |s| &mut s.events.merge,
         ),
         share(

@@ -12,8 +12,8 @@ const SIDE: usize = 100;
 
 /// What the fields mean, for `--help`.
 pub const FIELDS: &str = "\
-With --json, one line a picture on standard output: image, of a frame second, model, and either
-  nothing    why there is nothing to diagnose, of one of several pictures, or
+With --json, one line a picture on standard output: image, second (only for a frame of a video: its time there, in seconds), model, and either
+  nothing    why there is nothing to diagnose (only for several pictures), or
   default_box, target, contrast, composite, and
   layers     from the head to the pixels: tensor, type and rule (null for the
              pixels), units (number of outputs), sum (of R), sum_abs (of |R|),
