@@ -403,8 +403,8 @@ mod tests {
             ("a file of annotations", of(FileKind::Annotations)),
             ("the lines of a folder of events", of(FileKind::Events)),
             (
-                "a line of what an unfinished evaluation or report keeps",
-                format!("{}, and any number of lines", of(FileKind::Scores)),
+                "a line of `NAME.partial`, in which an unfinished evaluation or report keeps its results (any number of lines)",
+                of(FileKind::Scores),
             ),
             (
                 "the record of a picture in a folder of explanations",
@@ -414,7 +414,7 @@ mod tests {
             ("a JPEG or PNG", of(FileKind::Picture)),
             ("its pixels, decoded and as RGB", mib(MOST_PIXEL_BYTES)),
             (
-                "pixels of a JPEG for each of its bytes",
+                "pixels of a JPEG, per byte of its file",
                 MOST_PIXELS_A_BYTE.to_string(),
             ),
             (
@@ -447,11 +447,11 @@ mod tests {
             ("detections of a picture", MOST_DETECTIONS.to_string()),
             ("bytes of a line of events", LONGEST_LINE.to_string()),
             (
-                "objects on a page of a comparison; of a report, unless `--most` says otherwise, and the same number of missed ones",
+                "objects on a page of a comparison, and on a page of a report (`--most` changes it; as many missed objects come in addition)",
                 MOST_OBJECTS.to_string(),
             ),
             (
-                "objects that a report explains, unless `--explain` says otherwise, and the same number of missed ones",
+                "objects that a report explains (`--explain` changes it; as many missed objects come in addition)",
                 MOST_EXPLAINED.to_string(),
             ),
             (

@@ -115,7 +115,7 @@ impl Metrics {
         let looked_at = self.looked_at.clone();
         of.register(
             "frames_detected",
-            "Frames in which objects were detected",
+            "Frames that were searched for objects",
             looked_at,
         );
         let detections = self.detections.clone();
