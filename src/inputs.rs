@@ -231,6 +231,20 @@ mod tests {
         assert_eq!(names(root, &["a"]), ["a/2.mp4", "disk/1.mp4"]);
         // What is known already is no reason to say that there is nothing.
         assert_eq!(names(root, &["disk", "b"]), ["disk/1.mp4"]);
+        // A disk that is not there leaves a link that leads nowhere.
+        let [gone] = &found(root, &["b"]).unwrap().1.notes[..] else {
+            panic!()
+        };
+        assert!(gone.ends_with("/b/gone is a link that leads nowhere"), "{gone}");
+        fs::create_dir(root.join("c")).unwrap();
+        for name in ["1.jpg", "2"] {
+            symlink(root.join("nowhere"), root.join("c").join(name)).unwrap();
+        }
+        let error = format!("{:#}", found(root, &["c"]).unwrap_err());
+        assert!(
+            error.contains("2 links in ") && error.ends_with("/c/1.jpg the first"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -19,14 +19,14 @@ pub struct DefaultBoxArgs {
     #[arg(long)]
     best: bool,
     /// Explain the smallest of the detections at this point, in pixels from the top left, as a click in the video does
-    #[arg(long, value_name = "X,Y")]
+    #[arg(long, value_name = "X,Y", allow_hyphen_values = true)]
     at: Option<Point>,
     /// Explain the default box with this number, detected or not; `detect` prints the numbers of detections
     #[arg(long = "box", value_name = "N")]
     default_box: Option<usize>,
     /// Explain why nothing was found at this place: a point near the object's middle, or a box, in pixels from the top left. The default box that came nearest to a detection is explained, for the
     /// class of --target class:NAME, or for the likeliest class that was not detected there
-    #[arg(long, value_name = "X,Y|X0,Y0,X1,Y1")]
+    #[arg(long, value_name = "X,Y|X0,Y0,X1,Y1", allow_hyphen_values = true)]
     missing: Option<Spot>,
 }
 

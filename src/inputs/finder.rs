@@ -178,16 +178,19 @@ impl InputFinder {
         let left_out = |found: &FoundInputs| found.unreadable.len() + found.results.len();
         let before = left_out(&self.found);
         self.look_into(folder, &mut contents)?;
-        let others = contents.others_in_words(folder);
+        let notes: Vec<String> = (contents.others_in_words(folder).into_iter())
+            .chain(contents.links_in_words(folder))
+            .collect();
         ensure!(
             contents.taken > 0 || left_out(&self.found) > before,
             "there is no photo (JPEG or PNG) or video in {}: {}",
             folder.display(),
-            others
-                .as_deref()
-                .unwrap_or("a file with another ending has to be named itself")
+            match notes.is_empty() {
+                true => "a file with another ending has to be named itself".to_owned(),
+                false => notes.join("; "),
+            }
         );
-        self.found.notes.extend(others);
+        self.found.notes.extend(notes);
         Ok(())
     }
 
@@ -225,6 +228,9 @@ impl InputFinder {
             } else if has_ending(&path, &OTHER_PICTURES) && path.is_file() {
                 contents.others += 1;
                 contents.first_other.get_or_insert(path);
+            } else if path.is_symlink() && !path.exists() {
+                contents.links += 1;
+                contents.first_link.get_or_insert(path);
             }
         }
         Ok(())
@@ -299,6 +305,9 @@ struct FolderContents {
     /// Pictures of other formats.
     others: usize,
     first_other: Option<PathBuf>,
+    /// Links that lead nowhere, such as to a disk that is not there.
+    links: usize,
+    first_link: Option<PathBuf>,
 }
 
 impl FolderContents {
@@ -308,6 +317,17 @@ impl FolderContents {
             1 => format!("{first} is neither JPEG nor PNG: convert it"),
             count => format!(
                 "{count} pictures in {} are neither JPEG nor PNG, {first} the first: convert them",
+                folder.display()
+            ),
+        })
+    }
+
+    fn links_in_words(&self, folder: &Path) -> Option<String> {
+        let first = self.first_link.as_ref()?.display();
+        Some(match self.links {
+            1 => format!("{first} is a link that leads nowhere"),
+            count => format!(
+                "{count} links in {} lead nowhere, {first} the first",
                 folder.display()
             ),
         })

@@ -76,6 +76,7 @@ fn a_failure_is_one_line_and_status_1() {
         ),
         (&["explain", &dog, "--at", "5,5"], "dog 0.89 at 133,220"),
         (&["explain", &dog, "--at", "768.5,5"], "which is 768x576"),
+        (&["explain", &dog, "--at", "-5,3"], "which is 768x576"),
         (
             &["explain", &photo("scream.jpg")],
             "nothing scores above 0.5",
