@@ -41,6 +41,16 @@ pub fn replace(path: &Path, owner: &str, bytes: &[u8]) -> io::Result<()> {
     UnpublishedFile::write(path, owner, bytes)?.publish()
 }
 
+/// Where a link leads that leads to no file yet; what is no link stays as it is.
+fn target_of(path: &Path) -> PathBuf {
+    let mut place = path.to_owned();
+    // It ends, for the system does not say of a circle that nothing is there.
+    while let Ok(target) = fs::read_link(&place) {
+        place = place.parent().unwrap_or(Path::new("")).join(target);
+    }
+    place
+}
+
 /// What is to be at a place that a person names, before it is there: for several files that belong together.
 pub struct UnpublishedFile {
     place: PathBuf,
@@ -70,7 +80,8 @@ impl UnpublishedFile {
                 });
             }
             Ok(_) => fs::canonicalize(path)?,
-            Err(_) => path.to_owned(),
+            Err(error) if error.kind() == ErrorKind::NotFound => target_of(path),
+            Err(error) => return Err(error),
         };
         let content = Unpublished::File(unfinished(&place, owner, bytes)?);
         Ok(Self { place, content })
@@ -170,7 +181,19 @@ mod tests {
         replace(Path::new("/dev/null"), "test", b"x").unwrap();
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
         assert!(replace(folder.path(), "test", b"x").is_err());
-        assert_eq!(names(folder.path()), ["link", "target"]);
+        // The target may not be there yet.
+        fs::remove_file(&target).unwrap();
+        let second = folder.path().join("to the link");
+        std::os::unix::fs::symlink("link", &second).unwrap();
+        replace(&second, "test", b"third").unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "third");
+        let circle = folder.path().join("to the circle");
+        std::os::unix::fs::symlink("to the circle", &circle).unwrap();
+        assert!(replace(&circle, "test", b"x").is_err());
+        assert_eq!(
+            names(folder.path()),
+            ["link", "target", "to the circle", "to the link"]
+        );
     }
 
     #[test]

@@ -235,7 +235,10 @@ mod tests {
         let [gone] = &found(root, &["b"]).unwrap().1.notes[..] else {
             panic!()
         };
-        assert!(gone.ends_with("/b/gone is a link that leads nowhere"), "{gone}");
+        assert!(
+            gone.ends_with("/b/gone is a link that leads nowhere"),
+            "{gone}"
+        );
         fs::create_dir(root.join("c")).unwrap();
         for name in ["1.jpg", "2"] {
             symlink(root.join("nowhere"), root.join("c").join(name)).unwrap();

@@ -58,14 +58,25 @@ fn differences(name: &str, before: &Value, now: &Value) -> Vec<String> {
         });
         return inside.collect();
     }
-    let words = |value: &Value| match value {
+    let same = before == now;
+    let difference =
+        (!same).then(|| format!("{name} was {}, is {}", in_words(before), in_words(now)));
+    difference.into_iter().collect()
+}
+
+/// A setting's value, for people: a float32 with no more digits than it has.
+pub fn in_words(value: &Value) -> String {
+    match value {
         Value::Null => "not there".to_owned(),
         Value::String(text) => format!("'{text}'"),
+        Value::Number(number) => match number.as_f64().map(|number| (number, number as f32)) {
+            Some((double, single)) if number.is_f64() && f64::from(single) == double => {
+                single.to_string()
+            }
+            _ => number.to_string(),
+        },
         other => other.to_string(),
-    };
-    let same = before == now;
-    let difference = (!same).then(|| format!("{name} was {}, is {}", words(before), words(now)));
-    difference.into_iter().collect()
+    }
 }
 
 #[cfg(test)]
@@ -75,6 +86,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn numbers_have_the_digits_that_they_were_given_with() {
+        let single = serde_json::to_value(0.4_f32).unwrap();
+        for (value, words) in [
+            (single, "0.4"),
+            (json!(0.1), "0.1"),
+            (json!(16_777_217), "16777217"),
+            (json!("a"), "'a'"),
+            (Value::Null, "not there"),
+        ] {
+            assert_eq!(in_words(&value), words);
+        }
+    }
 
     #[test]
     fn the_first_run_writes_them_and_later_ones_agree_or_are_refused() {

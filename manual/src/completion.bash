@@ -1,6 +1,6 @@
 # Completion of PROGRAM for bash. PROGRAM --write-manual has made it of the declared options.
 _FUNCTION() {
-    local word cur value option='' verb='' places=0 files=yes i cut='' reply last=''
+    local word cur value option='' verb='' places=0 ended='' files=yes i cut='' reply last=''
     local -a words=() offered=() found=()
     COMPREPLY=()
     # Bash takes a word apart at : and =, and wants what follows the last of them.
@@ -23,6 +23,12 @@ _FUNCTION() {
             option=''
             continue
         fi
+        # Behind -- no word is an option.
+        if [[ ! $ended && $word == -- ]]; then
+            ended=yes
+            continue
+        fi
+        [[ $ended ]] && word=./$word
         case "$verb $word" in
         # TAKING
         *' -'*) ;;
@@ -30,7 +36,7 @@ _FUNCTION() {
         esac
     done
     value=$cur
-    if [[ ! $option && $cur == --*=* ]]; then
+    if [[ ! $option && ! $ended && $cur == --*=* ]]; then
         option=${cur%%=*}
         value=${cur#*=}
     fi
@@ -39,7 +45,7 @@ _FUNCTION() {
         # VALUES
         *) ;;
         esac
-    elif [[ $cur == -* ]]; then
+    elif [[ ! $ended && $cur == -* ]]; then
         case $verb in
         # OPTIONS
         *) ;;
@@ -50,7 +56,10 @@ _FUNCTION() {
         *) ;;
         esac
     fi
-    # Of files alone bash knows more.
+    # Of files bash knows more, but not of a name that it has taken apart.
+    if [[ $files != no && $cur == *[:=]* ]]; then
+        files=beside
+    fi
     [[ $files == alone ]] && return
     [[ $files == no ]] && compopt +o bashdefault +o default 2>/dev/null
     # What bash took for words before this one is not asked for.
@@ -76,7 +85,8 @@ _FUNCTION() {
     fi
     if [[ $files == beside ]]; then
         compopt -o filenames 2>/dev/null
-        mapfile -t found < <(compgen -f -- "$cur")
+        mapfile -t found < <(compgen -f -- "$value")
+        cut=${value%"$2"}
         COMPREPLY+=("${found[@]#"$cut"}")
     fi
 }

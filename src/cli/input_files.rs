@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 use ssdcrp::detect::Model;
@@ -181,18 +181,38 @@ fn are_one(one: &Path, other: &Path) -> bool {
     match (place(one), place(other)) {
         // Devices and pipes take both.
         (Some(one), Some(other)) => one == other && output::is_file_place(&one),
-        // A folder that is not there fails when it is written to.
         _ => one == other,
     }
 }
 
-/// The absolute path, free of links, of a file that need not be there yet.
+/// The absolute path, free of links, of a file that need not be there yet, and neither its folders.
 fn place(path: &Path) -> Option<PathBuf> {
-    if let Ok(existing) = fs::canonicalize(path) {
-        return Some(existing);
+    let mut missing = Vec::new();
+    let mut rest = path;
+    loop {
+        if let Ok(existing) = fs::canonicalize(rest) {
+            return Some(missing.into_iter().rev().fold(existing, follow));
+        }
+        missing.push(rest.components().next_back()?);
+        let folder = output::folder_of(rest);
+        // The folder in which the process works has gone.
+        if folder == rest {
+            return None;
+        }
+        rest = folder;
     }
-    let folder = fs::canonicalize(output::folder_of(path)).ok()?;
-    Some(folder.join(path.file_name()?))
+}
+
+/// Goes on in a path that is free of links.
+fn follow(mut path: PathBuf, to: Component) -> PathBuf {
+    match to {
+        Component::ParentDir => {
+            path.pop();
+        }
+        Component::CurDir => {}
+        name => path.push(name),
+    }
+    path
 }
 
 #[cfg(test)]
@@ -317,6 +337,11 @@ mod tests {
             ("there", "there"),
             ("there", "link"),
             ("nowhere/a", "nowhere/a"),
+            ("nowhere/a", "./nowhere/a"),
+            (
+                "nowhere/below/a",
+                "link-to-nothing/../nowhere/other/../below/a",
+            ),
         ] {
             let error = differ(&path(picture), &path(npy)).unwrap_err();
             assert!(error.to_string().ends_with("name two files"), "{error}");

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::str::FromStr;
 
-use anyhow::Error;
+use anyhow::{Error, ensure};
 
 /// Options whose values are lists of names.
 const OPTIONS: [&str; 4] = [
@@ -24,7 +24,10 @@ impl<T: FromStr<Err: Into<Error>>> FromStr for NameList<T> {
         let names = text.split(',').map(str::trim);
         let names = names.filter(|name| !name.is_empty());
         let names = names.map(|name| name.parse().map_err(Into::into));
-        names.collect::<Result<_, Error>>().map(Self)
+        let names: Vec<T> = names.collect::<Result<_, Error>>()?;
+        // As of a variable of a script that nobody has set: what was to be limited or expected would not be.
+        ensure!(!names.is_empty(), "the list is empty: leave the option out");
+        Ok(Self(names))
     }
 }
 
@@ -69,13 +72,15 @@ mod tests {
                 &["horse", "dog", "traffic light"],
             ),
             (&["horse", "dog,"], &["horse", "dog"]),
-            (&[","], &[]),
         ] {
             let lists: Vec<NameList<String>> =
                 texts.iter().map(|text| text.parse().unwrap()).collect();
             assert_eq!(all(&lists).collect::<Vec<_>>(), expected, "{texts:?}");
         }
         assert!("1,x".parse::<NameList<u8>>().is_err());
+        for empty in ["", " ", ",", " , "] {
+            assert!(empty.parse::<NameList<String>>().is_err(), "{empty:?}");
+        }
     }
 
     #[test]

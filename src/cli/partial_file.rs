@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 use serde_json::Value;
+use ssdcrp::kept_settings::in_words;
 use ssdcrp::limits::{FileKind, Lines};
 
 use super::output;
@@ -168,8 +169,9 @@ fn check(path: &Path, found: &str, head: &Value, words: &PartialWords) -> Result
     for (setting, value) in head.as_object().into_iter().flatten() {
         let before = found.get(setting).unwrap_or(&Value::Null);
         if before != value {
+            let [before, now] = [before, value].map(in_words);
             bail!(
-                "cannot go on from {name}: its {setting} was {before}, now it is {value}; ask as before, remove the file, or name another {option}"
+                "cannot go on from {name}: its {setting} was {before}, now it is {now}; ask as before, remove the file, or name another {option}"
             );
         }
     }

@@ -155,11 +155,12 @@ impl FromStr for GateLimit {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let (name, limit) = text.trim().split_once('=').with_context(|| {
+        let (name, limit) = text.split_once('=').with_context(|| {
             format!(
                 "'{text}' is no limit: name what is limited and how much is allowed, as in lost=0"
             )
         })?;
+        let (name, limit) = (name.trim(), limit.trim());
         let measure = GateMeasure::ALL
             .into_iter()
             .find(|measure| measure.name() == name);
@@ -232,6 +233,7 @@ mod tests {
         for (text, expected) in [
             ("lost=1", "lost 2, no more than 1 allowed: failed"),
             ("lost=2", "lost 2, no more than 2 allowed: passed"),
+            (" lost = 2 ", "lost 2, no more than 2 allowed: passed"),
             ("gained=2", "gained 3, no more than 2 allowed: failed"),
             ("renamed=0", "renamed 0, no more than 0 allowed: passed"),
             (

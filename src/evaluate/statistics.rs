@@ -37,7 +37,8 @@ fn cosine(a: &[f64], b: &[f64]) -> f64 {
         bb += b * b;
     }
     if aa > 0.0 && bb > 0.0 {
-        ab / (aa.sqrt() * bb.sqrt())
+        // Rounding may lead beyond.
+        (ab / (aa.sqrt() * bb.sqrt())).clamp(-1.0, 1.0)
     } else {
         0.0
     }
@@ -112,6 +113,18 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+
+    #[test]
+    fn no_similarity_is_beyond_one() {
+        for count in 1..300 {
+            let map = Array2::from_shape_fn((1, count), |(_, x)| (x as f32 * 0.7).sin());
+            let opposite = -&map;
+            let (same, other) = (Similarity::of(&map, &map), Similarity::of(&map, &opposite));
+            for value in [same.cosine, same.spearman, other.cosine, other.spearman] {
+                assert!((-1.0..=1.0).contains(&value), "{count}: {value}");
+            }
+        }
+    }
 
     #[test]
     fn spearman_agrees_with_known_values() {

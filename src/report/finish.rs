@@ -197,6 +197,7 @@ impl Reporter {
             suspicious: objects().filter(|object| !object.events.is_empty()).count(),
             errors: comparison
                 .map(|it| it.all_missed + objects().map(ReportedObject::errors).sum::<usize>()),
+            errors_only: self.options.errors_only,
         }
     }
 }

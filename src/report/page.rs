@@ -49,6 +49,8 @@ pub(super) struct PageTotals {
     pub suspicious: usize,
     /// Objects that the annotations say are wrong, and missed ones; `None` without annotations.
     pub errors: Option<usize>,
+    /// Whether all others are left out.
+    pub errors_only: bool,
 }
 
 /// What can be chosen, and how many cards have it.

@@ -62,6 +62,9 @@ fn shells_offer_the_values_of_known_lists() {
             &["built-in"],
         ),
         (&["compare", "own.onnx", "other.onnx"], "built", &[]),
+        // Behind -- no word is an option.
+        (&["explain", "--"], "-", &[]),
+        (&["compare", "--", "--no-check"], "built", &["built-in"]),
         // Files, which bash itself finds.
         (&["explain"], "", &[]),
         (&["explain", "a.jpg"], "", &[]),
