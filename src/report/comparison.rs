@@ -207,7 +207,10 @@ impl Confusion {
                 count: self.count(there, detected),
                 right: there.is_some() && there == detected,
             });
-            let title = there.map_or("nothing".to_owned(), |c| labels.name(c).into_owned());
+            let title = match there {
+                Some(class) => labels.name(class).into_owned(),
+                None => "no object that fits".to_owned(),
+            };
             (title, cells.collect())
         };
         self.there().into_iter().map(row).collect()
