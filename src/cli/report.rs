@@ -11,7 +11,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Error, Result};
+use anyhow::{Context, Error, Result};
 use clap::Args;
 use ssdcrp::crp::Composite;
 use ssdcrp::detect::{ClassId, ClassRef, Model};
@@ -85,7 +85,7 @@ pub struct Report {
     #[arg(long)]
     errors_only: bool,
     /// Show at most so many objects on the page, and so many missed ones, the worst first; JSON and CSV have all of them. From folders of events, at most so many events are read, the most severe ones; this limits JSON and CSV too
-    #[arg(long, value_name = "N", default_value_t = NonZeroUsize::new(MOST_OBJECTS).unwrap_or(NonZeroUsize::MIN))]
+    #[arg(long, value_name = "N", default_value_t = NonZeroUsize::new(MOST_OBJECTS).unwrap_or(NonZeroUsize::MIN), value_parser = from_one)]
     most: NonZeroUsize,
     /// Explain at most so many of the objects that are shown, and so many of the missed ones, the worst first
     #[arg(long, value_name = "N", default_value_t = MOST_EXPLAINED)]
@@ -98,6 +98,10 @@ pub struct Report {
     composite: Option<String>,
     #[command(flatten)]
     thresholds: ThresholdArgs,
+}
+
+fn from_one(text: &str) -> Result<NonZeroUsize> {
+    text.parse().context("a number from 1 on is expected")
 }
 
 impl Report {
@@ -179,6 +183,8 @@ impl Report {
             .truth(self.truth.as_deref())
             .check(&files)?;
         output::check_ending(&self.output, "pages", "HTML")?;
+        let beside = [&self.json, &self.csv].into_iter().flatten();
+        picture_folder::check_beside(&self.output, beside.map(PathBuf::as_path))?;
         let read = inputs.paths().chain(inputs.folders());
         picture_folder::check(&self.output, read.map(PathBuf::as_path))
     }

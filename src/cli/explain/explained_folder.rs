@@ -3,7 +3,7 @@
 //! `settings.json` has what all results were made with, and `NAME.json` what `--json` prints of a picture, with the size and time of change of the file that it comes from. A record is written last and goes first, so that
 //! whoever has one has all of its files.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -116,13 +116,23 @@ impl ExplainedFolder {
         let source = path(&picture.stamp);
         let is_its = |record: &EarlierRecord| path(&record.source) == source;
         // Under which of its names it was explained depends on what else was explained then.
-        let is_plain = match self.read(&picture.stem.plain)? {
+        let earlier = self.read(&picture.stem.plain)?;
+        let is_foreign = matches!(earlier, Earlier::Foreign);
+        let is_plain = match earlier {
             Earlier::Record(_, record) => is_its(&record),
             Earlier::Nothing => !picture.stem.is_shared,
             Earlier::Foreign => false,
         };
         picture.stem.is_shared = !is_plain;
         let place = self.file(picture.stem.name());
+        if is_foreign {
+            let plain = self.file(&picture.stem.plain);
+            output::note(&format!(
+                "{} stays as it is, for it is no record of explanations: {} is written instead",
+                plain.display(),
+                place.display()
+            ));
+        }
         let (text, earlier) = match self.read(picture.stem.name())? {
             Earlier::Nothing => return Ok(None),
             Earlier::Record(text, record) if is_its(&record) => (text, record),
@@ -132,7 +142,9 @@ impl ExplainedFolder {
             ),
         };
         let mut files = earlier.files();
-        let is_whole = files.all(|name| self.folder.join(name).is_file());
+        // A failure of the power may leave empty ones.
+        let is_there = |file: Metadata| file.is_file() && file.len() > 0;
+        let is_whole = files.all(|name| self.folder.join(name).metadata().is_ok_and(is_there));
         if is_whole && picture.stamp.is_some() && earlier.source == picture.stamp {
             return Ok(Some(text));
         }

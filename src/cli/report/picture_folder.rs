@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use ssdcrp::inputs::PAGE_MARK;
@@ -79,6 +79,23 @@ pub fn check<'a>(page: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Res
         !inputs.into_iter().any(is_inside),
         "the page's pictures would replace the folder {name}, from which photos are read: name another page"
     );
+    Ok(())
+}
+
+/// Fails where one of the `results` beside the page would lie among its pictures: the next page would take it for a file of others.
+pub fn check_beside<'a>(page: &Path, results: impl IntoIterator<Item = &'a Path>) -> Result<()> {
+    let Some(place) = place(page) else {
+        return Ok(());
+    };
+    let folder = path::absolute(&place)?;
+    for result in results {
+        ensure!(
+            !path::absolute(result)?.starts_with(&folder),
+            "cannot write {}: the folder {} is for the page's pictures, name another one",
+            result.display(),
+            place.display()
+        );
+    }
     Ok(())
 }
 
@@ -315,6 +332,19 @@ mod tests {
             PagePictureFolder::begin(&other).is_err(),
             "they are written meanwhile"
         );
+    }
+
+    #[test]
+    fn no_other_result_lies_among_the_pictures() {
+        let page = Path::new("pages/a.html");
+        for beside in ["pages/a.csv", "a-files/a.csv", "pages/a-files.csv"] {
+            check_beside(page, [Path::new(beside)]).unwrap();
+        }
+        for among in ["pages/a-files/a.csv", "./pages/a-files/below/a.csv"] {
+            let error = check_beside(page, [Path::new(among)]).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains("is for the page's pictures"), "{error}");
+        }
     }
 
     #[test]
