@@ -257,7 +257,7 @@ mod tests {
     /// As if the picture had been explained.
     fn explained(folder: &ExplainedFolder, picture: &SourcePicture) -> PathBuf {
         let name = format!("{}-1-class-dog.png", picture.stem.name());
-        fs::write(folder.folder.join(&name), "").unwrap();
+        fs::write(folder.folder.join(&name), "a picture").unwrap();
         let record = serde_json::json!({
             "image": "dog.jpg", "source": picture.stamp, "explanations": [{"files": [name]}]
         });
@@ -313,8 +313,11 @@ mod tests {
         let folder = opened(root.path());
         let path = root.path().join("dog.jpg");
         let mut dog = picture(&path, false);
-        let place = explained(&folder, &dog);
+        explained(&folder, &dog);
         assert!(folder.known(&mut dog).unwrap().is_some());
+        fs::write(folder.folder.join("dog-1-class-dog.png"), "").unwrap();
+        assert_eq!(folder.known(&mut dog).unwrap(), None, "it is empty");
+        let place = explained(&folder, &dog);
         fs::write(&path, "another photo").unwrap();
         let mut dog = SourcePicture::photo(&path, "dog".to_owned());
         assert_eq!(folder.known(&mut dog).unwrap(), None);
