@@ -235,7 +235,12 @@ fn files_of_others_are_not_replaced() {
     let output = folder.path().join("out");
     explain(&inputs[1..], &output, &[]);
     fs::write(output.join("dog.json"), annotated).unwrap();
-    let told = explain(&inputs, &output, &[]);
+    let given = ["--npy", "--no-check", "-o", output.to_str().unwrap()];
+    let again = run(&[&["explain"], &inputs[..], &given].concat());
+    assert!(again.status.success());
+    let said = String::from_utf8(again.stderr).unwrap();
+    assert!(said.contains("dog.json stays as it is"), "{said}");
+    let told = explain(&inputs, &output, &["--quiet"]);
     assert_eq!(
         fs::read_to_string(output.join("dog.json")).unwrap(),
         annotated
