@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Counts since the start of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamStats {
-    /// Frames in which objects were detected.
+    /// Frames that were searched for objects, whether any were found or not.
     pub detected: u64,
     /// Detections that were explained, for events and otherwise.
     pub explained: u64,
