@@ -79,7 +79,7 @@ PICTURES := $(addprefix demo/,dog.png sheep-rather-than-horse.png horse-rather-t
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 # A prefix of one's own needs no root for the configuration either.
-SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),,$(PREFIX))/etc
+SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX:%/=%)),,$(PREFIX:%/=%))/etc
 BUNDLED := $(filter $(CACHE)/%,$(shell env -u ORT_DYLIB_PATH SSDCRP_CACHE=$(CACHE) setup/onnxruntime.sh --where))
 NOTICES := $(if $(BUNDLED),$(CACHE)/onnxruntime/ThirdPartyNotices.txt)
 PIPELINES := $(wildcard pipelines/*.sh)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs into a home, where the system's folders cannot be written, and tries what is there: packaging/try-home.sh PHOTO    as root
-# In: a photo; what is built for release, or the time to build it. Out: a line for each check, and what was said at the first that fails.
+# In: a photo. Builds for release first, if that is not done. Out: a line for each check, and what was said at the first that fails.
 set -euo pipefail
 (($# == 1)) || { echo 'usage: packaging/try-home.sh PHOTO' >&2; exit 2; }
 photo=$(realpath "$1")
